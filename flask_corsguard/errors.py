@@ -1,0 +1,82 @@
+"""What can be wrong, and how it is put into words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class CorsGuardError(Exception):
+    """A mistake in how the guard is used. The message names the remedy."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a policy.
+
+    :ivar code: stable name of the kind of problem, for tools and tests.
+    :ivar field: the policy field or configuration key at fault.
+    :ivar value: the value as it was given.
+    :ivar message: a sentence for people, with the corrected value where there is one.
+    :ivar suggestion: the corrected value as Python source, or None.
+    :ivar where: what the policy belongs to (``view users.list, app.py:12``), or "".
+    """
+
+    code: str
+    field: str
+    value: object
+    message: str
+    suggestion: str | None = None
+    where: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.field}: {self.message} [{self.code}]"
+
+
+class PolicyError(CorsGuardError, ValueError):
+    """A policy that cannot be used. Carries *all* of its problems, not only the first.
+
+    :ivar problems: every :class:`Problem` found, in the order of the fields.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        lines = [str(problem) for problem in self.problems]
+        if len(lines) == 1:
+            return lines[0]
+        return "\n".join([f"{len(lines)} problems:", *(f"  - {line}" for line in lines)])
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that *name* is most likely a misspelling of, or None."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def unknown_name(code: str, field: str, name: str, kind: str, known: Iterable[str]) -> Problem:
+    """The problem of a name that nothing goes by, with the nearest one that something does."""
+    choices = sorted(known)
+    guess = nearest(name, choices)
+    hint = f"Did you mean {guess!r}?" if guess else f"Known: {', '.join(choices) or 'none'}."
+    return Problem(code, field, name, f"there is no {kind} {name!r}. {hint}", guess)
+
+
+def shown(value: str, limit: int = 100) -> str:
+    """Text from the network, safe for a log line: quoted printable ASCII, cut after *limit*
+    characters, so that it can neither end the line nor close its own quotes."""
+    escaped = value[:limit].encode("unicode_escape").decode("ascii").replace("'", r"\x27")
+    rest = f"... ({len(value)} characters)" if len(value) > limit else ""
+    return f"'{escaped}'{rest}"
+
+
+def described(error: BaseException) -> str:
+    """An exception in one safe line, with the place that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__} {shown(str(error), 200)}{place}"

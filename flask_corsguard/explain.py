@@ -1,0 +1,82 @@
+"""What would be decided, without running anything of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import EnvironBuilder
+
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import (
+    SAFELISTED_METHODS,
+    is_forbidden_request_header,
+)
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.state import AppState
+
+# https://fetch.spec.whatwg.org/#cors-safelisted-request-header, as far as names go
+_SAFELISTED_HEADERS = frozenset({"accept", "accept-language", "content-language"})
+_SIMPLE_TYPES = frozenset(
+    {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
+)
+
+
+def explain(
+    state: AppState,
+    url: str,
+    origin: str | None,
+    method: str,
+    headers: Iterable[str] | Mapping[str, str],
+) -> Decision:
+    """See :meth:`flask_corsguard.CorsGuard.explain`."""
+    if isinstance(headers, Mapping):
+        given = dict(cast("Mapping[str, str]", headers))
+    else:
+        given = dict.fromkeys(headers, "")
+    names = {name.lower() for name in given}
+    announced = sorted(name.lower() for name, value in given.items() if _is_announced(name, value))
+    needs_preflight = method not in SAFELISTED_METHODS or bool(announced)
+    is_preflight = method == "OPTIONS" and "access-control-request-method" in names
+    if origin is not None and needs_preflight and not is_preflight:
+        asked = {"Access-Control-Request-Method": method}
+        if announced:
+            asked["Access-Control-Request-Headers"] = ",".join(announced)
+        browser_set = {
+            name: value for name, value in given.items() if name.lower() not in announced
+        }
+        decision = _decide(state, url, origin, "OPTIONS", {**browser_set, **asked})
+        if decision.outcome is Outcome.REJECTED:
+            return decision
+    return _decide(state, url, origin, method, given)
+
+
+def _is_announced(name: str, value: str) -> bool:
+    lower = name.lower()
+    if is_forbidden_request_header(lower) or lower in _SAFELISTED_HEADERS:
+        return False
+    return lower != "content-type" or value.partition(";")[0].strip().lower() not in _SIMPLE_TYPES
+
+
+def _decide(
+    state: AppState, url: str, origin: str | None, method: str, headers: Mapping[str, str]
+) -> Decision:
+    app = state.app
+    builder = EnvironBuilder(url, method=method, headers=list(headers.items()))
+    if origin is not None:
+        builder.headers["Origin"] = origin
+    try:
+        environ = builder.get_environ()
+    finally:
+        builder.close()
+    request = app.request_class(environ)
+    try:
+        adapter = app.create_url_adapter(request)
+        if adapter is not None:
+            request.url_rule, arguments = adapter.match(return_rule=True)
+            request.view_args = dict(arguments)
+    except HTTPException as error:
+        request.routing_exception = error
+    with app.app_context():
+        return state.decide(request, state.current_table())

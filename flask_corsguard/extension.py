@@ -1,0 +1,294 @@
+"""The extension: what a developer calls, and the two hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack, cast
+
+import flask
+from flask import Flask, Request, Response, after_this_request, current_app
+from flask.signals import got_request_exception, request_started
+
+from flask_corsguard.config import read_settings
+from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.explain import explain
+from flask_corsguard.marks import call_site, make_mark
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import VARY
+from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.resolution import EndpointMarks, FileMark
+from flask_corsguard.responses import preflight_response, write_headers
+from flask_corsguard.routing import Route
+from flask_corsguard.state import EXTENSION_KEY, AppState, state_of
+
+NamedPolicies = Mapping[str, Policy | PolicyFields]
+
+
+class CorsGuard:
+    """Guards one app, or any number of them.
+
+    :param app: the app; or leave it out and call :meth:`init_app`.
+    :param policy: the default policy, for every route without a mark. It replaces what
+        ``CORSGUARD_*`` configuration says; *fields* override it one by one. With neither, nothing
+        is allowed cross-origin.
+    :param policies: named policies, for ``@cors("name")``: name -> Policy or mapping of fields.
+    :param self_origins: further origins that count as the app's own, where a proxy hides them.
+    :param fields: fields of the default policy.
+    :raises PolicyError: with everything that is wrong with any policy.
+    :raises CorsGuardError: if the app cannot be guarded.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        policy: Policy | None = None,
+        *,
+        policies: NamedPolicies | None = None,
+        self_origins: str | Iterable[str] = (),
+        **fields: Unpack[PolicyFields],
+    ) -> None:
+        self._location = call_site()
+        self._policy = _checked_policy(policy, fields, self._location)
+        self._fields = fields
+        self._policies = policies
+        self._self_origins = self_origins
+        self._marks = EndpointMarks()
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Guard *app*. Reads its configuration now; marks are read before its first request.
+
+        :raises PolicyError: with everything that is wrong with the settings.
+        :raises CorsGuardError: if the app is guarded already, or has answered a request.
+        """
+        if not isinstance(cast("object", app), Flask):
+            raise CorsGuardError(f"init_app() takes a Flask app, not {app!r}")
+        if EXTENSION_KEY in app.extensions:
+            raise CorsGuardError(
+                f"{app!r} has a guard already. Call init_app() once, and set other policies with"
+                " @cors(...) marks; guard.reconfigure() changes the default at run time."
+            )
+        settings = read_settings(
+            app.config,
+            self._policy,
+            self._fields,
+            self._policies,
+            self._self_origins,
+            self._location,
+        )
+        state = AppState(app, settings, self._marks)
+        _Hooks(state).install()
+        app.extensions[EXTENSION_KEY] = state
+
+    def for_endpoint(
+        self, endpoint: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+    ) -> None:
+        """Mark a view that is not yours to decorate. Like a mark on it, but less specific.
+
+        :param endpoint: the full endpoint name, such as ``"static"`` or ``"admin.index"``.
+        :param policy: the policy, or the name of one, that replaces what applies further out.
+        :param fields: the fields that change it.
+        :raises PolicyError: if a field is unknown or its value cannot be used.
+        :raises CorsGuardError: if the endpoint is marked already, or a request was answered.
+        """
+        mark = make_mark(policy, fields, "for_endpoint", call_site())
+        self._marks.add_view(endpoint, mark)
+
+    def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
+        """Mark single files of an endpoint that serves files.
+
+        The globs are matched, with case, against the file name that the route captured; ``*``
+        also matches ``/``. Of several marks, the first that fits counts.
+
+        :param endpoint: the full endpoint name, such as ``"static"``.
+        :param globs: patterns such as ``"*.woff2"``.
+        :param fields: the fields that change what applies to the endpoint.
+        :raises PolicyError: if a field is unknown or its value cannot be used.
+        :raises CorsGuardError: if there is no glob, or a request was answered.
+        """
+        location = call_site()
+        if not globs:
+            raise CorsGuardError(
+                f"{location}: name the files, such as for_files({endpoint!r}, '*.woff2')"
+            )
+        mark = make_mark(None, fields, "for_files", location)
+        self._marks.add_files(endpoint, FileMark(globs, mark))
+
+    def explain(
+        self,
+        url: str,
+        *,
+        origin: str | None,
+        method: str = "GET",
+        headers: Iterable[str] | Mapping[str, str] = (),
+        app: Flask | None = None,
+    ) -> Decision:
+        """What would be decided if a page called ``fetch(url, {method, headers})``.
+
+        No view, hook, signal or log line runs. Where the page's browser would send a preflight
+        first and that would be refused, this is the decision about the preflight.
+
+        :param url: a path, or a whole URL where the host matters.
+        :param origin: the page's origin, as the browser would send it, or None for no page.
+        :param method: the method that script asks for. With ``"OPTIONS"`` and an
+            ``Access-Control-Request-Method`` among *headers*, the request is taken as it stands.
+        :param headers: the request headers that script sets: names, or names with values.
+        :param app: the app; the current one if left out.
+        :raises PolicyError: if the policy of any route cannot be used.
+        """
+        return explain(self._state(app), url, origin, method, headers)
+
+    def routes(self, app: Flask | None = None) -> list[Route]:
+        """Every (rule, methods, policy, where it came from), in the order of the rules.
+
+        :param app: the app; the current one if left out.
+        :raises PolicyError: if the policy of any route cannot be used.
+        """
+        return self._state(app).current_table().routes()
+
+    def reconfigure(
+        self,
+        policy: Policy | None = None,
+        *,
+        policies: NamedPolicies | None = None,
+        app: Flask | None = None,
+        **fields: Unpack[PolicyFields],
+    ) -> None:
+        """Change the default policy, or the named ones, while the app runs.
+
+        Atomic: each request is decided by the old settings or by the new ones. Marks stay.
+
+        :param policy: the new default policy; *fields* then override it.
+        :param policies: named policies that are new or changed; the others stay.
+        :param app: the app; the current one if left out.
+        :param fields: fields of the default policy to change.
+        :raises PolicyError: if anything cannot be used; then nothing has changed.
+        """
+        state = self._state(app)
+        location = call_site()
+        _checked_policy(policy, fields, location)
+        settings = state.settings
+        named = {**settings.policies, **(policies or {})}
+        default = policy or settings.default
+        new = read_settings({}, default, fields, named, (), location)
+        changed = policy is not None or bool(fields)
+        state.replace_settings(
+            settings._replace(
+                default=new.default,
+                policies=new.policies,
+                source=location if changed else settings.source,
+            )
+        )
+
+    def _state(self, app: Flask | None) -> AppState:
+        if app is None:
+            if not current_app:
+                raise CorsGuardError("which app? Pass app=..., or call this in app.app_context()")
+            app = cast("Any", current_app)._get_current_object()
+        return state_of(cast("Flask", app))
+
+
+def _checked_policy(policy: object, fields: PolicyFields, location: str) -> Policy | None:
+    """Refuse what no configuration could put right, as early as it is known."""
+    if policy is not None and not isinstance(policy, Policy):
+        raise CorsGuardError(f"the default policy is a Policy or given by fields, not {policy!r}")
+    values, problems = read_fields(fields)
+    problems += check_combination(values)
+    if problems:
+        raise PolicyError(problem._replace(where=location) for problem in problems)
+    return policy
+
+
+class _Hooks:
+    """The functions that Flask and its signals call for one app."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+
+    def install(self) -> None:
+        """Register everything, or raise and register nothing."""
+        app = self._state.app
+        try:
+            app.before_request(self.before_request)
+        except AssertionError:
+            raise CorsGuardError(
+                f"{app!r} has answered a request already; call init_app() while the app is set up"
+            ) from None
+        app.after_request(self.after_request)
+        self._move_to_the_edge()
+        request_started.connect(self.first_request, app)
+        got_request_exception.connect(self.exception, app)
+
+    def _move_to_the_edge(self) -> None:
+        """Run before every other function, and after every other (those run in reverse order).
+
+        There is no public API for the order; the lists themselves are public.
+        """
+        app = self._state.app
+        for registered, hook in (
+            (cast("list[Any]", app.before_request_funcs[None]), self.before_request),
+            (cast("list[Any]", app.after_request_funcs[None]), self.after_request),
+        ):
+            registered.remove(hook)
+            registered.insert(0, hook)
+
+    def first_request(self, sender: Flask, **_: object) -> None:
+        """Signal receiver: whatever was registered since :meth:`install` is in its place now."""
+        request_started.disconnect(self.first_request, sender)
+        self._move_to_the_edge()
+        self._state.final_table()
+
+    def exception(self, sender: Flask, **_: object) -> None:
+        """Signal receiver: should an ``after_request`` function raise, those after it, and so the
+        guard's, do not run. On the 500 that follows, run before them as well."""
+        del sender
+        after_this_request(self.after_request)
+
+    def before_request(self) -> Response | None:
+        state = self._state
+        request = _current_request()
+        decision = state.decide(request, state.final_table())
+        request.environ[state.environ_key] = decision
+        if decision.outcome is Outcome.NOT_CORS:
+            return None
+        state.announce(decision)
+        return self._answer(decision)
+
+    def after_request(self, response: Response) -> Response:
+        state = self._state
+        request = _current_request()
+        decision: Decision | None = request.environ.get(state.environ_key)
+        if decision is None:
+            # Something ended the request before the hook above: a url_value_preprocessor, say.
+            try:
+                decision = state.decide(request, state.final_table())
+            except PolicyError:
+                write_headers(response.headers, {VARY: "Origin"})
+                return response
+            request.environ[state.environ_key] = decision
+            state.announce(decision)
+            response = self._answer(decision) or response
+        if decision.outcome is not Outcome.EXEMPT:
+            replaced = write_headers(response.headers, decision.headers)
+            if replaced:
+                state.log.own_headers(decision.endpoint, replaced)
+        return response
+
+    def _answer(self, decision: Decision) -> Response | None:
+        """The guard's own response, where it is the guard that answers."""
+        policy = decision.policy
+        if (
+            decision.preflight
+            and policy is not None
+            and policy.answer_preflight
+            and decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
+        ):
+            return preflight_response(decision, debug=self._state.app.debug)
+        return None
+
+
+def _current_request() -> Request:
+    """The request itself, so that what follows does not go through a proxy each time."""
+    return cast("Request", cast("Any", flask.request)._get_current_object())

@@ -1,0 +1,198 @@
+"""Marks: what the decorators leave on their targets. Nothing is wrapped."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, Unpack, cast
+
+from flask import Blueprint, Flask
+from flask.blueprints import BlueprintSetupState
+from flask.views import View
+
+from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
+
+_ATTRIBUTE = "__corsguard_mark__"
+_BLUEPRINTS_KEY = "corsguard.blueprints"
+
+Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
+
+
+class Mark:
+    """What one decorator says about its target.
+
+    :ivar policy: the policy, or the name of one, that replaces what applies further out.
+    :ivar fields: the fields that change what applies further out.
+    :ivar exempt: whether the guard leaves the target alone.
+    :ivar location: file and line of the decorator.
+    """
+
+    __slots__ = ("exempt", "fields", "location", "policy")
+
+    def __init__(
+        self,
+        policy: Policy | str | None,
+        fields: PolicyFields | Mapping[str, Any],
+        location: str,
+        *,
+        exempt: bool = False,
+    ) -> None:
+        self.policy = policy
+        self.fields = cast("PolicyFields", dict(fields))
+        self.exempt = exempt
+        self.location = location
+
+    def says_the_same(self, other: Mark) -> bool:
+        """Whether *other* is this mark made once more, as by an app factory that runs again."""
+        return (self.policy, self.fields, self.exempt, self.location) == (
+            other.policy,
+            other.fields,
+            other.exempt,
+            other.location,
+        )
+
+
+def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
+    """Check what a decorator was given, as far as that is known by itself.
+
+    :param caller: what to call the decorator in messages.
+    :raises PolicyError: for fields that no policy further out could put right.
+    :raises CorsGuardError: for anything that is no policy.
+    """
+    if policy is not None and not isinstance(policy, (Policy, str)):
+        if callable(policy) or isinstance(policy, Blueprint):
+            raise CorsGuardError(
+                f"{location}: {caller} needs parentheses and something to change, such as"
+                f" @{caller}(origins=['https://app.example.com'])"
+            )
+        raise CorsGuardError(
+            f"{location}: {caller} takes a Policy or the name of one, not {policy!r}; fields are"
+            f" given by name, such as {caller}(origins=...)"
+        )
+    if policy is None and not fields:
+        raise CorsGuardError(
+            f"{location}: {caller}() changes nothing; give it a policy or a field, such as"
+            f" {caller}(origins=['https://app.example.com'])"
+        )
+    values, problems = read_fields(fields)
+    problems += check_combination(values)
+    if problems:
+        raise PolicyError(problem._replace(where=location) for problem in problems)
+    return Mark(policy, fields, location)
+
+
+def cors(
+    policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+) -> Callable[[Target], Target]:
+    """Mark a view function, a view class, one handler method of it, or a blueprint.
+
+    The mark overrides what applies further out: *fields* change single fields of it, a *policy*
+    replaces it whole. The target is returned unchanged, so it does not matter whether the mark
+    stands above or below ``@app.get``.
+
+    :param policy: a :class:`Policy`, or the name of one in ``policies``.
+    :param fields: any of the policy fields.
+    :raises PolicyError: if a field is unknown or its value cannot be used.
+    :raises CorsGuardError: if there is nothing to mark, or the target is marked already.
+    """
+    mark = make_mark(policy, fields, "cors", call_site())
+
+    def decorate(target: Target) -> Target:
+        attach(target, mark)
+        return target
+
+    return decorate
+
+
+def cors_exempt(target: Target) -> Target:
+    """Mark a view function, a view class, a handler method or a blueprint that the guard is to
+    leave alone: no decision, no header, no refusal. What the app sends there is what goes out.
+
+    :raises CorsGuardError: if the target is marked already.
+    """
+    attach(target, Mark(None, {}, call_site(), exempt=True))
+    return target
+
+
+def attach(target: object, mark: Mark) -> None:
+    """Leave *mark* on *target*.
+
+    :raises CorsGuardError: if *target* cannot be marked, or is marked already.
+    """
+    if isinstance(target, type) and not issubclass(target, View):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is no flask.views.View; mark the view function, or a"
+            " class based on View or MethodView"
+        )
+    if not (callable(target) or isinstance(target, Blueprint)):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} cannot be marked; mark a view function, a view class, a"
+            " handler method or a blueprint"
+        )
+    previous = vars(target).get(_ATTRIBUTE) if hasattr(target, "__dict__") else None
+    if isinstance(previous, Mark) and not previous.says_the_same(mark):
+        raise CorsGuardError(
+            f"{mark.location}: {_name(target)} is marked already, at {previous.location}; put both"
+            " into one mark"
+        )
+    if isinstance(target, Blueprint) and previous is None:
+        _follow_registrations(target, mark)
+    try:
+        setattr(target, _ATTRIBUTE, mark)
+    except (AttributeError, TypeError):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} cannot carry a mark; use"
+            " guard.for_endpoint('its endpoint', ...) instead"
+        ) from None
+
+
+def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
+    def remember(state: BlueprintSetupState) -> None:
+        name = f"{state.name_prefix}.{state.name}".lstrip(".")
+        places: dict[str, tuple[str | None, str | None]]
+        places = state.app.extensions.setdefault(_BLUEPRINTS_KEY, {})
+        places[name] = (state.url_prefix, state.subdomain)
+
+    try:
+        blueprint.record(remember)
+    except AssertionError:
+        raise CorsGuardError(
+            f"{mark.location}: blueprint {blueprint.name!r} is registered already; mark it before"
+            " app.register_blueprint(...)"
+        ) from None
+
+
+def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]:
+    """Full name -> (URL prefix, subdomain) of every marked blueprint that *app* has registered."""
+    return cast(
+        "Mapping[str, tuple[str | None, str | None]]", app.extensions.get(_BLUEPRINTS_KEY, {})
+    )
+
+
+def mark_of(target: object) -> Mark | None:
+    """The mark that *target* carries itself, or that a decorator around it has hidden."""
+    mark = vars(target).get(_ATTRIBUTE) if isinstance(target, type) else None
+    while mark is None and target is not None and not isinstance(target, type):
+        mark = getattr(target, _ATTRIBUTE, None)
+        target = getattr(target, "__wrapped__", None)
+    return mark if isinstance(mark, Mark) else None
+
+
+def call_site() -> str:
+    """File and line of the code that called the caller of this function."""
+    frame = inspect.currentframe()
+    for _ in range(2):
+        frame = frame.f_back if frame else None
+    if frame is None:
+        return ""
+    filename = frame.f_code.co_filename
+    here = os.getcwd() + os.sep
+    return f"{filename.removeprefix(here)}:{frame.f_lineno}"
+
+
+def _name(target: object) -> str:
+    if isinstance(target, Blueprint):
+        return f"blueprint {target.name!r}"
+    return repr(getattr(target, "__qualname__", target))

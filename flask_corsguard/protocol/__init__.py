@@ -1,0 +1,1 @@
+"""CORS itself: the standard library only, no framework and no I/O."""

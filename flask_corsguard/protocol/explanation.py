@@ -1,0 +1,208 @@
+"""A decision in words: the same in the log, on the command line, in a browser and in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from flask_corsguard.errors import shown
+from flask_corsguard.protocol.headers import (
+    KNOWN_METHODS,
+    MAX_LIST_LENGTH,
+    MAX_LIST_NAMES,
+    SAFELISTED_METHODS,
+)
+from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.reasons import Outcome, Reason
+
+if TYPE_CHECKING:
+    from flask_corsguard.protocol.decision import Decision
+
+_MOST_SHOWN = 5
+
+
+def lines(decision: Decision) -> Iterator[str]:
+    """The lines of :meth:`Decision.explain`."""
+    yield f"{summary(decision)}."
+    yield f"  Policy: {policy_place(decision)}."
+    yield f"  Found: {found(decision)}."
+    if decision.outcome is Outcome.REJECTED:
+        yield f"  Change: {remedy(decision)}."
+
+
+def summary(decision: Decision) -> str:
+    """Who asked, for what, and the verdict."""
+    what = f"{_plain(decision.method)} {_plain(decision.path or decision.endpoint or '')}".strip()
+    if decision.preflight:
+        what = f"preflight for {what}"
+    who = "" if decision.origin is None else f" from {shown(decision.origin)}"
+    reason = f" ({decision.reason.name})" if decision.reason else ""
+    return f"{what}{who}: {_VERDICTS[decision.outcome]}{reason}"
+
+
+def policy_place(decision: Decision) -> str:
+    """Which policy answered, and where that was set."""
+    place = f", set at {decision.policy_location}" if decision.policy_location else ""
+    return f"{decision.policy_source}{place}"
+
+
+def found(decision: Decision) -> str:
+    """What the decision rests on."""
+    policy = decision.policy
+    if decision.outcome is Outcome.NOT_CORS:
+        return "there is no Origin header, so no page of another origin is asking"
+    if decision.outcome is Outcome.SAME_ORIGIN:
+        return "the request comes from the app's own origin, which CORS does not restrict"
+    if decision.outcome is Outcome.EXEMPT or policy is None:
+        return "the route is marked cors_exempt; its answers are as the app made them"
+    if decision.outcome is Outcome.ALLOWED:
+        return "the origin may read the response"
+    assert decision.reason is not None
+    return _said(_FOUND[decision.reason], decision, policy)
+
+
+def remedy(decision: Decision) -> str:
+    """What to change if a rejected request should have been allowed."""
+    policy = decision.policy
+    if decision.reason is None or policy is None:
+        return "nothing"
+    place = policy_place(decision)
+    return f"{_said(_REMEDY[decision.reason], decision, policy)} (policy: {place})"
+
+
+def _said(words: _Words, decision: Decision, policy: Policy) -> str:
+    return words if isinstance(words, str) else words(decision, policy)
+
+
+def _plain(text: str) -> str:
+    """Text from the network without quotes; white space cannot pass for the end of it."""
+    return shown(text, 200)[1:].replace("'", "", 1).replace(" ", r"\x20")
+
+
+def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
+    entries = policy.origins
+    if not entries:
+        return "the policy allows no other origin"
+    listed = ", ".join(_entry(entry) for entry in entries[:_MOST_SHOWN])
+    more = f" and {len(entries) - _MOST_SHOWN} more" if len(entries) > _MOST_SHOWN else ""
+    return f"the origin matches none of {listed}{more}{_near_miss(decision, policy)}"
+
+
+def _entry(entry: object) -> str:
+    if isinstance(entry, str):
+        return repr(entry)
+    pattern = getattr(entry, "pattern", None)
+    name = getattr(entry, "__qualname__", type(entry).__name__)
+    return f"the pattern {pattern!r}" if pattern is not None else f"the callable {name}"
+
+
+def _near_miss(decision: Decision, policy: Policy) -> str:
+    """The difference to an entry that was probably meant to match."""
+    origin = parse_origin(decision.origin or "")
+    allow = policy.compiled.allow
+    if origin is None or allow is None:
+        return ""
+    other_scheme = {"http": "https", "https": "http"}.get(origin.scheme, origin.scheme)
+    www = (
+        origin.host.removeprefix("www.") if origin.host.startswith("www.") else f"www.{origin.host}"
+    )
+    candidates = (
+        (origin._replace(scheme=other_scheme), "only the scheme differs"),
+        (origin._replace(port=None), "only the port differs"),
+        (origin._replace(host=www), "only the www. differs"),
+    )
+    for candidate, difference in candidates:
+        if candidate != origin and allow.lists(str(candidate), candidate):
+            return f"; {str(candidate)!r} would match: {difference}"
+    for pattern in policy.origins.patterns[:_MOST_SHOWN]:
+        if pattern.subdomains and pattern.origin == origin:
+            return f"; {str(pattern)!r} covers sub-domains but not {origin.host!r} itself"
+        if pattern.origin._replace(port=origin.port) == origin:
+            return f"; {str(pattern)!r} is the same but for the port"
+    return ""
+
+
+def _methods(decision: Decision, policy: Policy) -> str:
+    method = _plain(decision.method)
+    upper = decision.method.upper()
+    if upper in KNOWN_METHODS and upper != decision.method:
+        return f"method names are case-sensitive: {method} is not {upper}"
+    if policy.methods is None:
+        return f"no route at this URL accepts {method}"
+    listed = ", ".join(sorted(SAFELISTED_METHODS.union(policy.methods)))
+    return f"{method} is none of the methods that the policy allows: {listed}"
+
+
+def _method_remedy(decision: Decision, policy: Policy) -> str:
+    method = _plain(decision.method)
+    upper = decision.method.upper()
+    if upper in KNOWN_METHODS and upper != decision.method:
+        return f"have the page say fetch(url, {{method: '{upper}'}})"
+    if policy.methods is None:
+        return f"add a route that accepts {method} at this URL"
+    return f"add '{method}' to methods"
+
+
+def _refused_headers(decision: Decision, policy: Policy) -> str:
+    refused = [n for n in decision.request_headers if not policy.compiled.allows_header(n)]
+    more = f" and {len(refused) - _MOST_SHOWN} more" if len(refused) > _MOST_SHOWN else ""
+    return ", ".join(_plain(name) for name in refused[:_MOST_SHOWN]) + more
+
+
+def _headers(decision: Decision, policy: Policy) -> str:
+    refused = _refused_headers(decision, policy)
+    listed = ", ".join(policy.allow_headers[: 2 * _MOST_SHOWN]) or "none"
+    star = ""
+    if policy.compiled.any_header and "authorization" in decision.request_headers:
+        star = " ('*' never covers Authorization)"
+    return f"the page wants to send {refused}; the policy allows {listed}{star}"
+
+
+_VERDICTS = {
+    Outcome.NOT_CORS: "not a CORS request",
+    Outcome.SAME_ORIGIN: "same origin",
+    Outcome.ALLOWED: "allowed",
+    Outcome.REJECTED: "rejected",
+    Outcome.EXEMPT: "exempt",
+}
+
+_Words = str | Callable[["Decision", Policy], str]
+
+# What was found, and what to change, for each reason: a text, or what makes one.
+_FOUND: dict[Reason, _Words] = {
+    Reason.ORIGIN_NOT_ALLOWED: _origin_not_allowed,
+    Reason.ORIGIN_DENIED: "the origin is listed in deny_origins",
+    Reason.ORIGIN_NULL: (
+        "the page has an opaque origin: it is sandboxed, a local file, or reached by a redirect"
+    ),
+    Reason.ORIGIN_MALFORMED: (
+        "no browser writes an origin like this: it is not scheme://host[:port] in lower case"
+    ),
+    Reason.ORIGIN_CHECK_FAILED: lambda d, _: f"the callable in origins failed: {d.detail}",
+    Reason.METHOD_NOT_ALLOWED: _methods,
+    Reason.HEADERS_NOT_ALLOWED: _headers,
+    Reason.HEADERS_MALFORMED: (
+        "the list of announced headers is no list of header names, or longer than"
+        f" {MAX_LIST_LENGTH} characters or {MAX_LIST_NAMES} names"
+    ),
+    Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
+        "the browser asks whether a public page may reach this private network"
+    ),
+    Reason.CROSS_SITE_REQUEST: "another site caused the request",
+}
+
+_REMEDY: dict[Reason, _Words] = {
+    Reason.ORIGIN_NOT_ALLOWED: lambda d, _: f"add {shown(d.origin or '')} to origins",
+    Reason.ORIGIN_DENIED: "take the origin out of deny_origins",
+    Reason.ORIGIN_NULL: (
+        "serve the page from an origin of its own; allowing 'null' allows every site"
+    ),
+    Reason.ORIGIN_MALFORMED: "nothing: whatever sent this is not a browser's page",
+    Reason.ORIGIN_CHECK_FAILED: "mend the callable so that it returns True or False",
+    Reason.METHOD_NOT_ALLOWED: _method_remedy,
+    Reason.HEADERS_NOT_ALLOWED: lambda d, p: f"add {_refused_headers(d, p)} to allow_headers",
+    Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",
+    Reason.PRIVATE_NETWORK_NOT_ALLOWED: "set allow_private_network=True",
+    Reason.CROSS_SITE_REQUEST: "add the origin to origins",
+}

@@ -1,0 +1,276 @@
+"""Reading the value of one policy field: what is accepted, and what is said of the rest.
+
+Each reader takes the field's name, the value as given and the list that it adds problems to, and
+returns the normalised value. After a problem the returned value is of the right type and unused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+from flask_corsguard.errors import Problem
+from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.origins import OriginPattern, OriginSet, parse_pattern
+from flask_corsguard.protocol.repair import diagnose
+
+OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
+OriginForm: TypeAlias = str | re.Pattern[str] | OriginCheck
+Names: TypeAlias = Literal["*"] | tuple[str, ...]
+Problems: TypeAlias = list[Problem]
+_T = TypeVar("_T")
+
+#: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
+MAX_AGE_LIMIT = 86400
+
+
+class OriginList(tuple[OriginForm, ...]):
+    """The entries of ``origins`` or ``deny_origins``, in the order given, with their compiled form.
+
+    :ivar compiled: the same as an :class:`~flask_corsguard.protocol.origins.OriginSet`.
+    :ivar patterns: the entries that are strings, parsed.
+    :ivar everyone: whether the one entry is ``"*"``.
+    """
+
+    compiled: OriginSet
+    patterns: tuple[OriginPattern, ...]
+    everyone: bool
+
+
+def read_origins(field: str, value: object, problems: Problems) -> OriginList:
+    """``"*"``, strings, compiled patterns and at most one callable."""
+    return _read_origin_list(field, value, problems, allow_everyone=True)
+
+
+def read_listed_origins(field: str, value: object, problems: Problems) -> OriginList:
+    """Strings and compiled patterns only, for lists that must be readable as they stand."""
+    return _read_origin_list(field, value, problems, allow_everyone=False)
+
+
+def _read_origin_list(
+    field: str, value: object, problems: Problems, *, allow_everyone: bool
+) -> OriginList:
+    forms: dict[OriginForm, None] = {}
+    patterns: list[OriginPattern] = []
+    regexes: list[re.Pattern[str]] = []
+    checks: list[Callable[..., object]] = []
+    for entry in _entries(field, value, problems):
+        if isinstance(entry, str):
+            if entry not in forms:
+                forms[entry] = None
+                _read_origin(field, entry, patterns, problems)
+        elif isinstance(entry, re.Pattern):
+            regex = cast("re.Pattern[str]", entry)
+            if not isinstance(cast("object", regex.pattern), str):
+                message = f"{regex!r} matches bytes; compile it from a str."
+                problems.append(Problem("origin_type", field, regex, message))
+            forms[regex] = None
+            regexes.append(regex)
+        elif callable(entry):
+            forms[cast("OriginCheck", entry)] = None
+            checks.append(entry)
+        else:
+            message = f"{entry!r} is not a string, a compiled pattern or a callable."
+            problems.append(Problem("origin_type", field, entry, message))
+    takes_request = [_takes_request(field, check, problems) for check in checks]
+    if len(forms) > 1 and "*" in forms:
+        message = "'*' stands alone: with it, the other entries would mean nothing."
+        problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
+    if not allow_everyone and ("*" in forms or checks):
+        message = "list the origins; '*' and callables are for origins only."
+        problems.append(Problem("origin_type", field, value, message))
+    if len(checks) > 1:
+        message = "give at most one callable; let it call the others."
+        problems.append(Problem("origin_type", field, value, message))
+    result = OriginList(forms)
+    result.patterns = tuple(patterns)
+    result.everyone = "*" in forms
+    result.compiled = OriginSet(
+        patterns,
+        regexes,
+        checks[0] if checks else None,
+        bool(takes_request and takes_request[0]),
+        null="null" in forms,
+    )
+    return result
+
+
+def _entries(field: str, value: object, problems: Problems) -> Iterable[object]:
+    if isinstance(value, str):
+        return _split(value)
+    if isinstance(value, re.Pattern) or callable(value):
+        return (cast("object", value),)
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
+        return [
+            part
+            for entry in cast("Iterable[object]", value)
+            for part in (_split(entry) if isinstance(entry, str) else (entry,))
+        ]
+    message = f"{value!r} is neither a string nor a list."
+    problems.append(Problem("wrong_type", field, value, message))
+    return ()
+
+
+def _split(text: str) -> list[str]:
+    """The parts of a comma-separated string, so that one environment variable can hold a list."""
+    if "," not in text:
+        return [text.strip()]
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def _read_origin(field: str, text: str, patterns: list[OriginPattern], problems: Problems) -> None:
+    if text in ("*", "null"):
+        return
+    pattern = parse_pattern(text)
+    if pattern is not None:
+        patterns.append(pattern)
+        return
+    found, suggestion = diagnose(text)
+    for code, sentence in found:
+        message = f"{text!r}: {sentence}."
+        if suggestion:
+            message += f" Write {suggestion}."
+        problems.append(Problem(code, field, text, message, suggestion))
+
+
+def _takes_request(field: str, check: Callable[..., object], problems: Problems) -> bool:
+    """Whether a callable wants ``(origin, request)`` rather than ``(origin)``."""
+    call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
+    if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
+        message = (
+            f"{check!r} is asynchronous; the answer is needed at once, so use a plain function."
+        )
+        problems.append(Problem("origin_callable", field, check, message))
+        return False
+    try:
+        parameters = inspect.signature(check).parameters.values()
+    except (TypeError, ValueError):
+        return False  # some built-in callables have no signature; such take one argument
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is p.empty]
+    takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if len(required) > 2 or keyword_only or not (positional or takes_any):
+        message = f"{check!r} must take (origin) or (origin, request)."
+        problems.append(Problem("origin_callable", field, check, message))
+    return len(required) == 2 or (len(positional) > 1 and positional[1].name == "request")
+
+
+def read_methods(field: str, value: object, problems: Problems) -> Names | None:
+    """Method names, ``"*"``, or None for what the URL's routes accept."""
+    if value is None:
+        return None
+    names = _read_names(field, value, problems)
+    if names == ("*",):
+        return "*"
+    if "*" in names:
+        message = "'*' stands alone: with it, the other methods would mean nothing."
+        problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
+    for name in names:
+        if not headers.is_token(name) or len(name) > headers.MAX_METHOD_LENGTH:
+            message = f"{name!r} is not an HTTP method name."
+            problems.append(Problem("method_malformed", field, name, message))
+        elif name.upper() in headers.FORBIDDEN_METHODS:
+            message = f"browsers never let script send {name}; leave it out."
+            problems.append(Problem("method_forbidden", field, name, message))
+        elif name.upper() in headers.KNOWN_METHODS and name != name.upper():
+            message = f"{name!r}: method names are case-sensitive. Write {name.upper()!r}."
+            problems.append(Problem("method_case", field, name, message, repr(name.upper())))
+    return names
+
+
+def read_allow_headers(field: str, value: object, problems: Problems) -> tuple[str, ...]:
+    """Request header names and ``"*"``, which may stand beside ``Authorization``."""
+    names = _read_names(field, value, problems)
+    for name in names:
+        lower = name.lower()
+        if not headers.is_token(name):
+            message = f"{name!r} is not a header name."
+            problems.append(Problem("header_malformed", field, name, message))
+        elif headers.is_forbidden_request_header(lower):
+            message = f"browsers never let script set {name}; leave it out."
+            problems.append(Problem("header_forbidden", field, name, message))
+        elif lower in headers.RESPONSE_ONLY_HEADERS or lower.startswith("access-control-"):
+            message = f"{name} is a response header; did you mean it for expose_headers?"
+            problems.append(Problem("header_is_response", field, name, message))
+    return names
+
+
+def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
+    """Response header names, or ``"*"``."""
+    names = _read_names(field, value, problems)
+    if names == ("*",):
+        return "*"
+    if "*" in names:
+        message = "'*' stands alone: with it, the other names would mean nothing."
+        problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
+    for name in names:
+        lower = name.lower()
+        if not headers.is_token(name):
+            message = f"{name!r} is not a header name."
+            problems.append(Problem("header_malformed", field, name, message))
+        elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
+            message = f"browsers never show {name} to script; leave it out."
+            problems.append(Problem("header_forbidden", field, name, message))
+        elif lower in headers.REQUEST_ONLY_HEADERS or lower.startswith("access-control-request-"):
+            message = f"{name} is a request header; did you mean it for allow_headers?"
+            problems.append(Problem("header_is_request", field, name, message))
+        elif lower.startswith("access-control-"):
+            message = f"{name} is read by the browser alone; leave it out."
+            problems.append(Problem("header_forbidden", field, name, message))
+    return names
+
+
+def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...]:
+    names: dict[str, str] = {}
+    for entry in _entries(field, value, problems):
+        if isinstance(entry, str):
+            # an empty string is an empty list: that is how a variable is emptied
+            if entry:
+                names.setdefault(entry if field == "methods" else entry.lower(), entry)
+        else:
+            message = f"{entry!r} is not a string."
+            problems.append(Problem("wrong_type", field, entry, message))
+    return tuple(names.values())
+
+
+def read_bool(field: str, value: object, problems: Problems) -> bool:
+    """True or False, and nothing that merely looks like one."""
+    if isinstance(value, bool):
+        return value
+    words = {"true": "True", "1": "True", "yes": "True", "on": "True"}
+    words |= {"false": "False", "0": "False", "no": "False", "off": "False", "": "False"}
+    guess = words.get(str(value).strip().lower())
+    message = f"{value!r} is not a bool."
+    if guess:
+        message += f" Write {guess} (in an environment variable: {guess.lower()})."
+    problems.append(Problem("bool_expected", field, value, message, guess))
+    return False
+
+
+def read_max_age(field: str, value: object, problems: Problems) -> int | None:
+    """Whole seconds, a timedelta, or None to leave the header out."""
+    if value is None:
+        return None
+    if isinstance(value, datetime.timedelta):
+        whole, fraction = divmod(value, datetime.timedelta(seconds=1))
+        seconds: object = value if fraction else whole
+    else:
+        seconds = value
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        text = str(seconds).strip().removesuffix(".0")
+        guess = text if text.isascii() and text.isdigit() and len(text) < 6 else None
+        message = f"{value!r} is not a whole number of seconds or a timedelta."
+        if guess:
+            message += f" Write {guess}."
+        problems.append(Problem("wrong_type", field, value, message, guess))
+        return None
+    if not 0 <= seconds <= MAX_AGE_LIMIT:
+        limit = 0 if seconds < 0 else MAX_AGE_LIMIT
+        message = f"{value!r} is outside 0 to {MAX_AGE_LIMIT} seconds. Write {limit}."
+        problems.append(Problem("max_age_range", field, value, message, str(limit)))
+        return None
+    return seconds

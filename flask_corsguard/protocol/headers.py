@@ -1,0 +1,141 @@
+"""Field names, the token grammar, the standard's lists, and list parsing with limits."""
+
+from __future__ import annotations
+
+# Response fields that carry the answer: https://fetch.spec.whatwg.org/#http-responses
+ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials"
+ALLOW_METHODS = "Access-Control-Allow-Methods"
+ALLOW_HEADERS = "Access-Control-Allow-Headers"
+EXPOSE_HEADERS = "Access-Control-Expose-Headers"
+MAX_AGE = "Access-Control-Max-Age"
+# https://wicg.github.io/private-network-access/#headers (withdrawn; some browsers still ask)
+ALLOW_PRIVATE_NETWORK = "Access-Control-Allow-Private-Network"
+VARY = "Vary"
+
+PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+
+_TCHAR_LOWER = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
+_TCHAR = _TCHAR_LOWER + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+# Bounds on what is read from the network, in characters and in names. Browsers send the names
+# that a page's script chose; real pages stay far below both.
+MAX_METHOD_LENGTH = 40
+MAX_LIST_LENGTH = 4096
+MAX_LIST_NAMES = 128
+
+# https://fetch.spec.whatwg.org/#cors-safelisted-method
+SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
+# https://fetch.spec.whatwg.org/#forbidden-method
+FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
+# Those that fetch() upper-cases, https://fetch.spec.whatwg.org/#concept-method-normalize, and
+# PATCH, which it does not: a page that asks for "patch" is refused by the browser itself.
+KNOWN_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+# https://fetch.spec.whatwg.org/#forbidden-request-header: script cannot set these, so no
+# preflight ever announces them.
+_FORBIDDEN_REQUEST_HEADERS = frozenset(
+    [
+        "accept-charset",
+        "accept-encoding",
+        "access-control-request-headers",
+        "access-control-request-method",
+        "access-control-request-private-network",
+        "connection",
+        "content-length",
+        "cookie",
+        "cookie2",
+        "date",
+        "dnt",
+        "expect",
+        "host",
+        "keep-alive",
+        "origin",
+        "referer",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+    ]
+)
+# https://fetch.spec.whatwg.org/#forbidden-response-header-name
+FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
+
+# Fields that RFC 9110 and its neighbours define for one direction only. Listing one of them for
+# the other direction is always a mix-up of the two lists.
+REQUEST_ONLY_HEADERS = frozenset(
+    [
+        "accept",
+        "accept-language",
+        "authorization",
+        "cookie",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "origin",
+        "proxy-authorization",
+        "range",
+        "referer",
+        "user-agent",
+        "x-http-method-override",
+        "x-requested-with",
+    ]
+)
+RESPONSE_ONLY_HEADERS = frozenset(
+    [
+        "accept-ranges",
+        "age",
+        "allow",
+        "content-range",
+        "etag",
+        "location",
+        "proxy-authenticate",
+        "retry-after",
+        "server",
+        "server-timing",
+        "set-cookie",
+        "timing-allow-origin",
+        "vary",
+        "www-authenticate",
+    ]
+)
+
+
+def is_token(text: str) -> bool:
+    """Whether *text* is an RFC 9110 token, the grammar of method and field names."""
+    return bool(text) and not text.strip(_TCHAR)
+
+
+def is_forbidden_request_header(lower_name: str) -> bool:
+    """Whether script is kept from setting this request header (name in lower case)."""
+    return lower_name in _FORBIDDEN_REQUEST_HEADERS or lower_name.startswith(("proxy-", "sec-"))
+
+
+def parse_announced_headers(value: str) -> tuple[str, ...] | None:
+    """Read an ``Access-Control-Request-Headers`` value.
+
+    Several field lines arrive joined by commas. Any case, any order, white space around the
+    names and empty elements are accepted (RFC 9110 section 5.6.1.2).
+
+    :param value: the field value, at most :data:`MAX_LIST_LENGTH` characters.
+    :returns: the names in lower case, in order, or None where the value breaks the grammar or
+        a limit. The size is checked before anything is read.
+    """
+    if len(value) > MAX_LIST_LENGTH or not value.isascii():
+        return None
+    names: list[str] = []
+    for element in value.lower().split(","):
+        name = element.strip(" \t")
+        if not name:
+            continue
+        if name.strip(_TCHAR_LOWER):
+            return None
+        names.append(name)
+    if len(names) > MAX_LIST_NAMES:
+        return None
+    return tuple(names)

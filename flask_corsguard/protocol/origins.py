@@ -1,0 +1,285 @@
+"""Origins: reading one from a request, and matching it in constant time.
+
+Everything here works on the serialized form, ``scheme://host[:port]``, by structure. A general
+URL parser would strip, lower-case and decode on the way, and each of these hides an attack.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from flask_corsguard.errors import described, shown
+
+# The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
+MAX_ORIGIN_LENGTH = 320
+
+# https://url.spec.whatwg.org/#default-port: never part of a serialized origin.
+DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_SCHEME_CHARACTERS = _LETTERS + _DIGITS + "+-."
+# The underscore is no host name character, but browsers send it and such names exist.
+_HOST_CHARACTERS = _LETTERS + _DIGITS + "-_."
+
+
+class Origin(NamedTuple):
+    """A tuple origin (https://html.spec.whatwg.org/#concept-origin-tuple).
+
+    :ivar scheme: lower case, without ``:``.
+    :ivar host: a name, a canonical IPv4 address, or an IPv6 address in brackets.
+    :ivar port: 1 to 65535, or None for the scheme's default.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host never leaves the machine
+        (https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy)."""
+        host = self.host
+        return (
+            host == "localhost"
+            or host.endswith(".localhost")
+            or host == "[::1]"
+            or (host.startswith("127.") and _is_ipv4(host.split(".")))
+        )
+
+
+class OriginPattern(NamedTuple):
+    """One entry of an allow-list: an origin, perhaps with a wildcard sub-domain or port."""
+
+    origin: Origin
+    subdomains: bool
+    any_port: bool
+
+    def __str__(self) -> str:
+        star = "*." if self.subdomains else ""
+        port = ":*" if self.any_port else "" if self.origin.port is None else f":{self.origin.port}"
+        return f"{self.origin.scheme}://{star}{self.origin.host}{port}"
+
+
+def parse_origin(text: str) -> Origin | None:
+    """Read a serialized origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin).
+
+    :param text: an ``Origin`` value as it came from the network; any str will do.
+    :returns: None unless *text* is exactly what a browser would have written.
+    """
+    if len(text) > MAX_ORIGIN_LENGTH or not text.isascii():
+        return None
+    scheme, separator, authority = text.partition("://")
+    if not separator or not is_scheme(scheme):
+        return None
+    if authority.startswith("["):
+        host, bracket, port_part = authority.partition("]")
+        host += bracket
+        if not _is_ipv6(host) or (port_part and not port_part.startswith(":")):
+            return None
+        colon, port_text = port_part[:1], port_part[1:]
+    else:
+        host, colon, port_text = authority.partition(":")
+        if not is_host(host):
+            return None
+    if not colon:
+        return Origin(scheme, host, None)
+    port = parse_port(port_text)
+    if port is None or port == DEFAULT_PORTS.get(scheme):
+        return None
+    return Origin(scheme, host, port)
+
+
+def parse_pattern(text: str) -> OriginPattern | None:
+    """Read one string of an allow-list, or None where it has none of the documented forms."""
+    any_port = text.endswith(":*")
+    plain = text.removesuffix(":*")
+    scheme, separator, authority = plain.partition("://")
+    subdomains = authority.startswith("*.")
+    if subdomains:
+        plain = scheme + separator + authority[2:]
+    origin = parse_origin(plain)
+    if origin is None:
+        return None
+    if any_port and origin.port is not None:
+        return None
+    if subdomains and (origin.host.startswith("[") or origin.host[-1] in _DIGITS):
+        return None  # an address has no sub-domains
+    return OriginPattern(origin, subdomains, any_port)
+
+
+def is_scheme(text: str) -> bool:
+    """Whether *text* is a lower-case URL scheme (RFC 3986 section 3.1)."""
+    return text[:1] in _LETTERS and bool(text) and not text.strip(_SCHEME_CHARACTERS)
+
+
+def is_host(host: str) -> bool:
+    """Whether *host* is a lower-case host name or a canonical IPv4 address."""
+    if not host or len(host) > 253 or host.strip(_HOST_CHARACTERS):
+        return False
+    labels = host.split(".")
+    for label in labels:
+        if not label or len(label) > 63 or label[0] == "-" or label[-1] == "-":
+            return False
+    last = labels[-1]
+    # https://url.spec.whatwg.org/#ends-in-a-number-checker: such a host is an IPv4 address
+    if last[0] in _DIGITS and (last.isdigit() or _is_hexadecimal_number(last)):
+        return _is_ipv4(labels)
+    return True
+
+
+def parse_port(text: str) -> int | None:
+    """Read a port as it is serialized: 1 to 65535, digits only, no leading zero."""
+    if not text or len(text) > 5 or text.strip(_DIGITS) or text[0] == "0":
+        return None
+    port = int(text)
+    return port if port <= 65535 else None
+
+
+def serialize_ipv6(address: ipaddress.IPv6Address) -> str:
+    """The address as browsers write it (https://url.spec.whatwg.org/#concept-ipv6-serializer).
+
+    Not ``str(address)``: some Python versions write mapped IPv4 addresses with dots.
+    """
+    text = address.compressed
+    if "." in text:
+        high, low = address.packed[12:14].hex(), address.packed[14:].hex()
+        text = f"::ffff:{int(high, 16):x}:{int(low, 16):x}"
+    return f"[{text}]"
+
+
+def _is_hexadecimal_number(label: str) -> bool:
+    return label.startswith("0x") and not label[2:].strip(_DIGITS + "abcdef")
+
+
+def _is_ipv4(labels: list[str]) -> bool:
+    return len(labels) == 4 and all(
+        label.isdigit()
+        and len(label) <= 3
+        and int(label) <= 255
+        and (label == "0" or label[0] != "0")
+        for label in labels
+    )
+
+
+def _is_ipv6(host: str) -> bool:
+    if len(host) > 41 or host[1:-1].strip(_DIGITS + "abcdef:"):
+        return False
+    try:
+        return serialize_ipv6(ipaddress.IPv6Address(host[1:-1])) == host
+    except ValueError:
+        return False
+
+
+class CheckFailedError(Exception):
+    """A callable of ``origins`` raised, or answered with something other than a bool."""
+
+
+class OriginSet:
+    """A compiled allow-list or deny-list.
+
+    Looking an origin up costs the same for one entry and for a million: entries without a
+    wildcard sub-domain are found by hash, those with one by walking the labels of the asking
+    host. Only the patterns and the callable that the user gave are tried one by one.
+
+    :ivar exact: serialized origins, found as they stand.
+    """
+
+    __slots__ = ("_any_port", "_check", "_check_takes_request", "_regexes", "_wildcards", "exact")
+
+    def __init__(
+        self,
+        patterns: Iterable[OriginPattern] = (),
+        regexes: Iterable[re.Pattern[str]] = (),
+        check: Callable[..., object] | None = None,
+        check_takes_request: bool = False,
+        null: bool = False,
+    ) -> None:
+        exact: set[str] = {"null"} if null else set()
+        any_port: set[str] = set()
+        wildcards: dict[str, set[int | str | None]] = {}
+        for pattern in patterns:
+            origin = pattern.origin
+            if pattern.subdomains:
+                ports = wildcards.setdefault(f"{origin.scheme}://.{origin.host}", set())
+                ports.add("*" if pattern.any_port else origin.port)
+            elif pattern.any_port:
+                any_port.add(f"{origin.scheme}://{origin.host}")
+            else:
+                exact.add(str(origin))
+        self.exact = frozenset(exact)
+        self._any_port = frozenset(any_port)  # "scheme://host"
+        # "scheme://.parent-host" -> the ports it allows, with "*" for any
+        self._wildcards = {key: frozenset(ports) for key, ports in wildcards.items()}
+        self._regexes = tuple(dict.fromkeys(regexes))
+        self._check = check
+        self._check_takes_request = check_takes_request
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the set means, for comparing two of them."""
+        return (
+            self.exact,
+            self._any_port,
+            frozenset(self._wildcards.items()),
+            frozenset(self._regexes),
+            self._check,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.exact or self._any_port or self._wildcards or self._regexes or self._check)
+
+    def matches(self, text: str, origin: Origin, context: object) -> bool:
+        """Whether an origin belongs to the set.
+
+        :param text: the serialized origin.
+        :param origin: the same, as :func:`parse_origin` read it.
+        :param context: handed to a callable that takes a second parameter.
+        :raises CheckFailedError: if the callable raised or did not answer with a bool.
+        """
+        if self.lists(text, origin):
+            return True
+        for regex in self._regexes:
+            if regex.fullmatch(text):
+                return True
+        return self._check is not None and self._matches_check(text, context)
+
+    def lists(self, text: str, origin: Origin) -> bool:
+        """The part of :meth:`matches` that runs no code of the user's."""
+        if text in self.exact:
+            return True
+        if self._any_port and f"{origin.scheme}://{origin.host}" in self._any_port:
+            return True
+        return bool(self._wildcards) and self._matches_wildcard(origin)
+
+    def _matches_wildcard(self, origin: Origin) -> bool:
+        host = origin.host
+        prefix = f"{origin.scheme}://"
+        dot = host.find(".")
+        while dot != -1:
+            ports = self._wildcards.get(prefix + host[dot:])
+            if ports is not None and ("*" in ports or origin.port in ports):
+                return True
+            dot = host.find(".", dot + 1)
+        return False
+
+    def _matches_check(self, text: str, context: object) -> bool:
+        assert self._check is not None
+        arguments = (text, context) if self._check_takes_request else (text,)
+        try:
+            answer = self._check(*arguments)
+        except Exception as error:
+            raise CheckFailedError(described(error)) from error
+        # A truthy object is no consent: a coroutine, a mock or a match object would let
+        # everybody in.
+        if not isinstance(answer, bool):
+            message = f"it returned {shown(repr(answer), 60)} where True or False was expected"
+            raise CheckFailedError(message)
+        return answer

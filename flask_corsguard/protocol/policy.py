@@ -1,0 +1,353 @@
+"""A policy: its fields, the checks on them, and the form they are compiled to."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
+
+from flask_corsguard.errors import PolicyError, Problem, unknown_name
+from flask_corsguard.protocol import fields as read
+from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.origins import OriginSet
+from flask_corsguard.protocol.publicsuffix import is_public_suffix
+
+_T = TypeVar("_T")
+
+
+class PolicyFields(TypedDict, total=False):
+    """The keyword arguments of everything that takes policy fields, for type checkers."""
+
+    origins: read.OriginForm | Iterable[read.OriginForm]
+    deny_origins: str | re.Pattern[str] | Iterable[str | re.Pattern[str]]
+    methods: str | Iterable[str] | None
+    allow_headers: str | Iterable[str]
+    expose_headers: str | Iterable[str]
+    allow_credentials: bool
+    max_age: int | datetime.timedelta | None
+    answer_preflight: bool
+    allow_private_network: bool
+    dangerously_allow_null_origin: bool
+    dangerously_allow_insecure_origins: bool
+    dangerously_allow_public_suffixes: bool
+
+
+class Field(Generic[_T]):
+    """One field of :class:`Policy`: how its value is read, and its default."""
+
+    def __init__(self, reader: Callable[[str, object, list[Problem]], _T], default: object) -> None:
+        self.reader = reader
+        self.default: _T = reader("", default, [])
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Policy, owner: type) -> _T: ...
+    def __get__(self, instance: Policy | None, owner: type) -> Self | _T:
+        if instance is None:
+            return self
+        return cast("_T", instance.values[self.name])
+
+    def __set__(self, instance: Policy, value: object) -> NoReturn:
+        raise AttributeError(f"a Policy cannot be changed; use derive({self.name}=...)")
+
+
+class Policy:
+    """Who may read the responses of a route, and how.
+
+    Immutable, hashable, and equal to another policy that means the same. Checked as a whole when
+    it is made. The fields are described in the reference, under "Policy fields".
+
+    :param fields: any of the fields; those left out have their defaults.
+    :raises PolicyError: with every problem found.
+    """
+
+    __slots__ = ("compiled", "values")
+
+    origins = Field(read.read_origins, default=())
+    deny_origins = Field(read.read_listed_origins, default=())
+    methods = Field(read.read_methods, default=None)
+    allow_headers = Field(read.read_allow_headers, default=("Content-Type",))
+    expose_headers = Field(read.read_expose_headers, default=())
+    allow_credentials = Field(read.read_bool, default=False)
+    max_age = Field(read.read_max_age, default=600)
+    answer_preflight = Field(read.read_bool, default=True)
+    allow_private_network = Field(read.read_bool, default=False)
+    dangerously_allow_null_origin = Field(read.read_bool, default=False)
+    dangerously_allow_insecure_origins = Field(read.read_bool, default=False)
+    dangerously_allow_public_suffixes = Field(read.read_bool, default=False)
+
+    #: the normalised value of every field
+    values: Mapping[str, object]
+    #: what a decision needs, prepared
+    compiled: CompiledPolicy
+
+    def __init__(self, **fields: Unpack[PolicyFields]) -> None:
+        self._set({name: field.default for name, field in FIELDS.items()}, fields)
+
+    def derive(self, **fields: Unpack[PolicyFields]) -> Policy:
+        """A copy with some fields changed.
+
+        :raises PolicyError: if the fields, or their combination, cannot be used.
+        """
+        derived = object.__new__(Policy)
+        derived._set(self.values, fields)
+        return derived
+
+    def _set(self, base: Mapping[str, object], fields: PolicyFields) -> None:
+        given, problems = read_fields(fields)
+        values = {**base, **given}
+        problems += check_combination(values)
+        if problems:
+            raise PolicyError(problems)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "compiled", CompiledPolicy(self))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Policy cannot be changed; use derive({name}=...)")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Policy cannot be changed")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Policy):
+            return NotImplemented
+        return self is other or self.compiled.key == other.compiled.key
+
+    def __hash__(self) -> int:
+        return hash(self.compiled.key)
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{name}={_source(value)}"
+            for name, value in self.values.items()
+            if value != FIELDS[name].default
+        ]
+        return f"Policy({', '.join(changed)})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, ({name: _plain(value) for name, value in self.values.items()},)
+
+
+FIELDS: Mapping[str, Field[Any]] = {
+    name: getattr(Policy, name) for name in PolicyFields.__annotations__
+}
+
+
+def read_fields(
+    fields: Mapping[str, Any] | PolicyFields,
+) -> tuple[dict[str, object], list[Problem]]:
+    """Read each field by itself.
+
+    :returns: the normalised values of the fields given, and every problem found.
+    """
+    given: dict[str, object] = {}
+    problems: list[Problem] = []
+    for name, value in fields.items():
+        field = FIELDS.get(name)
+        if field is None:
+            problems.append(unknown_name("unknown_field", name, name, "policy field", FIELDS))
+        else:
+            given[name] = field.reader(name, value, problems)
+    return given, problems
+
+
+def check_combination(values: Mapping[str, object]) -> list[Problem]:
+    """Find the fields that are dangerous together.
+
+    :param values: normalised values. A check is left out where a field that it depends on is
+        missing: a mark overrides some fields only, and the rest is known further out.
+    """
+    return [
+        problem
+        for needs, check in _COMBINATIONS
+        if all(name in values for name in needs)
+        for problem in check(*(values[name] for name in needs))
+    ]
+
+
+def _check_any_origin(origins: read.OriginList, credentials: bool) -> Iterable[Problem]:
+    if credentials and origins.everyone:
+        message = (
+            "'*' with allow_credentials=True would let every site on the web act as the signed-in"
+            " user. List the origins that may, or leave the credentials out."
+        )
+        yield Problem("credentials_any_origin", "origins", "*", message)
+
+
+def _check_null(origins: read.OriginList, dangerously: bool) -> Iterable[Problem]:
+    if "null" in origins and not dangerously:
+        message = (
+            "any site can send the origin 'null' from a sandboxed frame, so allowing it allows"
+            " everybody. Leave it out, or say dangerously_allow_null_origin=True."
+        )
+        yield Problem("null_origin", "origins", "null", message)
+
+
+def _check_insecure(
+    origins: read.OriginList, credentials: bool, dangerously: bool
+) -> Iterable[Problem]:
+    if not credentials or dangerously:
+        return
+    for pattern in origins.patterns:
+        if pattern.origin.scheme in ("http", "ws") and not pattern.origin.is_loopback:
+            fixed = str(pattern).replace("http:", "https:", 1)
+            message = (
+                f"{str(pattern)!r} with allow_credentials=True: whoever controls the network"
+                f" between can pose as that origin and act as the user. Write {fixed!r}, or say"
+                " dangerously_allow_insecure_origins=True."
+            )
+            code = "credentials_insecure_origin"
+            yield Problem(code, "origins", str(pattern), message, repr(fixed))
+
+
+def _check_public_suffix(
+    origins: read.OriginList, credentials: bool, dangerously: bool
+) -> Iterable[Problem]:
+    if not credentials or dangerously:
+        return
+    for pattern in origins.patterns:
+        if pattern.subdomains and is_public_suffix(pattern.origin.host):
+            message = (
+                f"{str(pattern)!r} with allow_credentials=True: anybody can register a name under"
+                f" {pattern.origin.host!r} and act as the user. Name the site, such as"
+                f" 'https://*.your-site.{pattern.origin.host}', or say"
+                " dangerously_allow_public_suffixes=True."
+            )
+            yield Problem("credentials_public_suffix", "origins", str(pattern), message)
+
+
+def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:
+    # https://fetch.spec.whatwg.org/#concept-response-cors-exposed-header-name-list
+    if credentials and expose == "*":
+        message = (
+            "with allow_credentials=True browsers take '*' for a header's name. List the names."
+        )
+        yield Problem("expose_all_with_credentials", "expose_headers", "*", message)
+
+
+_COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
+    (("origins", "allow_credentials"), _check_any_origin),
+    (("origins", "dangerously_allow_null_origin"), _check_null),
+    (
+        ("origins", "allow_credentials", "dangerously_allow_insecure_origins"),
+        _check_insecure,
+    ),
+    (
+        ("origins", "allow_credentials", "dangerously_allow_public_suffixes"),
+        _check_public_suffix,
+    ),
+    (("expose_headers", "allow_credentials"), _check_expose),
+)
+
+
+class CompiledPolicy:
+    """Everything about a policy that a decision looks up, worked out once."""
+
+    __slots__ = (
+        "actual",
+        "allow",
+        "any_header",
+        "constant",
+        "deny",
+        "header_names",
+        "key",
+        "method_names",
+        "null",
+        "preflight",
+        "refused",
+    )
+
+    def __init__(self, policy: Policy) -> None:
+        credentials = policy.allow_credentials
+        deny = policy.deny_origins.compiled
+        everyone = policy.origins.everyone
+        #: whether the answer is ``*``, the same for every request
+        self.constant = everyone and not deny
+        #: origins that may, or None for everyone
+        self.allow: OriginSet | None = None if everyone else policy.origins.compiled
+        #: origins that may not, or None for nobody
+        self.deny: OriginSet | None = deny if deny else None
+        #: whether the opaque origin may; only by name where there is something to get past
+        self.null = policy.dangerously_allow_null_origin and (everyone or "null" in policy.origins)
+        methods = policy.methods
+        #: methods beyond the safelisted ones: names, None for those of the route, or all
+        self.method_names = methods if methods is None or methods == "*" else frozenset(methods)
+        names = policy.allow_headers
+        self.any_header = "*" in names
+        self.header_names = frozenset(name.lower() for name in names) - {"*"}
+        self.actual, self.refused = self._actual_headers(policy, credentials)
+        self.preflight = self._preflight_headers(policy, credentials)
+        #: what the policy means, for comparing two of them
+        self.key = (
+            everyone,
+            policy.origins.compiled.key,
+            deny.key,
+            self.null,
+            self.method_names,
+            self.any_header,
+            self.header_names,
+            frozenset(name.lower() for name in policy.expose_headers),
+            credentials,
+            policy.max_age,
+            policy.answer_preflight,
+            policy.allow_private_network,
+        )
+
+    def _actual_headers(
+        self, policy: Policy, credentials: bool
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """What goes on a response beside Allow-Origin: where allowed, and where refused."""
+        common: dict[str, str] = {} if self.constant else {headers.VARY: "Origin"}
+        allowed = {headers.ALLOW_ORIGIN: "*"} if self.constant else {}
+        if credentials:
+            allowed[headers.ALLOW_CREDENTIALS] = "true"
+        if policy.expose_headers:
+            allowed[headers.EXPOSE_HEADERS] = ", ".join(policy.expose_headers)
+        return {**allowed, **common}, common
+
+    def _preflight_headers(self, policy: Policy, credentials: bool) -> dict[str, str]:
+        """What goes on every allowed preflight beside Allow-Origin and Allow-Methods."""
+        answer = {headers.ALLOW_ORIGIN: "*"} if self.constant else {}
+        if credentials:
+            answer[headers.ALLOW_CREDENTIALS] = "true"
+        # With credentials a browser takes "*" for a header's name, so the announced names are
+        # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
+        if policy.allow_headers and not (self.any_header and credentials):
+            answer[headers.ALLOW_HEADERS] = ", ".join(policy.allow_headers)
+        if policy.max_age is not None:
+            answer[headers.MAX_AGE] = str(policy.max_age)
+        answer[headers.VARY] = headers.PREFLIGHT_VARY
+        return answer
+
+    def allows_header(self, lower_name: str) -> bool:
+        """Whether a request header may be announced. ``*`` never covers ``Authorization``:
+        https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name."""
+        return lower_name in self.header_names or (
+            self.any_header and lower_name != "authorization"
+        )
+
+
+def _plain(value: object) -> object:
+    return tuple(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
+
+
+def _rebuild(fields: PolicyFields) -> Policy:
+    return Policy(**fields)
+
+
+def _source(value: object) -> str:
+    """A value as Python source that can be pasted back."""
+    if isinstance(value, tuple):
+        entries = cast("tuple[object, ...]", value)
+        if entries == ("*",):
+            return "'*'"
+        return "[" + ", ".join(_source(entry) for entry in entries) + "]"
+    if callable(value):
+        return getattr(value, "__qualname__", repr(value))
+    return repr(value)

@@ -1,0 +1,60 @@
+"""The verdicts, and the reasons for a rejection."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Outcome(Enum):
+    """What was decided about a request."""
+
+    NOT_CORS = "not-cors"
+    """No ``Origin`` header: nothing to decide."""
+    SAME_ORIGIN = "same-origin"
+    """The app's own pages asked; CORS does not apply to them."""
+    ALLOWED = "allowed"
+    """Script on the asking page may read the response."""
+    REJECTED = "rejected"
+    """Script on the asking page may not; :class:`Reason` says why."""
+    EXEMPT = "exempt"
+    """The route is marked with ``cors_exempt``; the guard leaves it alone."""
+
+
+class Reason(Enum):
+    """Why a request was rejected."""
+
+    ORIGIN_NOT_ALLOWED = "origin-not-allowed"
+    """The origin matches nothing in ``origins``."""
+    ORIGIN_DENIED = "origin-denied"
+    """The origin matches ``deny_origins``."""
+    ORIGIN_NULL = "origin-null"
+    """The opaque origin ``null``, which any sandboxed page can send."""
+    ORIGIN_MALFORMED = "origin-malformed"
+    """No browser writes an origin like that."""
+    ORIGIN_CHECK_FAILED = "origin-check-failed"
+    """The callable in ``origins`` raised, or did not answer with a bool."""
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    """The preflight announced a method outside ``methods``."""
+    HEADERS_NOT_ALLOWED = "headers-not-allowed"
+    """The preflight announced a request header outside ``allow_headers``."""
+    HEADERS_MALFORMED = "headers-malformed"
+    """The announced header list breaks the grammar or is too long."""
+    PRIVATE_NETWORK_NOT_ALLOWED = "private-network-not-allowed"
+    """The preflight asks for a private network and the policy does not grant it."""
+    CROSS_SITE_REQUEST = "cross-site-request"
+    """Refused on the server: another site caused the request."""
+
+    @property
+    def is_about_origin(self) -> bool:
+        """Whether the origin itself was turned away, rather than what it wanted to do."""
+        return self not in _PREFLIGHT_REASONS
+
+
+_PREFLIGHT_REASONS = frozenset(
+    {
+        Reason.METHOD_NOT_ALLOWED,
+        Reason.HEADERS_NOT_ALLOWED,
+        Reason.HEADERS_MALFORMED,
+        Reason.PRIVATE_NETWORK_NOT_ALLOWED,
+    }
+)

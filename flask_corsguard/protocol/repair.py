@@ -1,0 +1,217 @@
+"""What is wrong with an origin string in a policy, and the string that was meant.
+
+Runs at start-up, on configuration. Nothing here ever sees text from the network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from flask_corsguard.protocol.origins import (
+    DEFAULT_PORTS,
+    is_host,
+    is_scheme,
+    parse_pattern,
+    serialize_ipv6,
+)
+
+_SEPARATORS = re.compile(r"[|;\s]+")
+# Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those have
+# better explanations (an IPv6 address, a query, a scheme).
+_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\]]*-|https\?:")
+_NO_ORIGIN_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
+
+
+def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
+    """Say what keeps *text* from being an entry of ``origins``.
+
+    :returns: pairs of (code, sentence), at least one, and the corrected entry as Python source
+        or None where there is none to be sure of.
+    """
+    if not text:
+        return [("origin_empty", "an origin cannot be empty")], None
+    if text.casefold() == "null":
+        return [("origin_case", "the opaque origin is written in lower case")], "'null'"
+    parts = [part for part in _SEPARATORS.split(text) if part]
+    if len(parts) > 1 and all("://" in part or parse_pattern(repair(part) or "") for part in parts):
+        fixed = [repair(part) for part in parts]
+        known = ", ".join(repr(part) for part in fixed if part) if all(fixed) else None
+        sentence = "one string holds one origin; give several as a list (or separated by commas)"
+        return [("origin_separator", sentence)], known
+    if _REGEX_SIGNS.search(text):
+        sentence = (
+            "a plain string is never taken for a regular expression; pass re.compile(...) if you"
+            " mean one, or use the forms https://host and https://*.host"
+        )
+        return [("origin_regex", sentence)], _unregexed(text)
+    problems = list(_problems(text))
+    fixed_text = repair(text)
+    if not problems:
+        problems = [("origin_invalid", "this is not scheme://host[:port]")]
+    return problems, repr(fixed_text) if fixed_text else None
+
+
+def repair(text: str) -> str | None:
+    """The entry that *text* was probably meant to be, or None."""
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator:
+        rest = text.strip().lstrip("/")
+        is_local = rest.startswith(("localhost", "127.", "[::1]"))
+        scheme = "http" if is_local else "https"
+    scheme = scheme.lower()
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
+    host, port = _split_port(authority)
+    star = "*." if host.startswith("*.") else ""
+    host = host.removeprefix("*.")
+    if host.startswith("*") and is_host(host[1:].lstrip(".")):
+        star, host = "*.", host[1:].lstrip(".")  # https://*example.com
+    host = _canonical_host(host.rstrip("."))
+    if port and port.isdecimal():
+        number = int(port[:6])
+        port = "" if number == DEFAULT_PORTS.get(scheme) else str(number)
+    candidate = f"{scheme}://{star}{host}" + (f":{port}" if port else "")
+    return candidate if parse_pattern(candidate) else None
+
+
+def _problems(text: str) -> Iterator[tuple[str, str]]:
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        yield "origin_no_scheme", "an origin starts with its scheme, such as https://"
+        return
+    if scheme == "*":
+        yield "origin_wildcard", "the scheme cannot be a wildcard; list one entry for each scheme"
+    elif scheme != scheme.lower() and is_scheme(scheme.lower()):
+        yield "origin_case", "browsers send origins in lower case, so this would never match"
+    elif not is_scheme(scheme):
+        yield "origin_scheme", f"{scheme!r} is not a scheme"
+    if scheme.lower() in _NO_ORIGIN_SCHEMES:
+        yield "origin_scheme", f"pages loaded from {scheme}: send the origin 'null', never this one"
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    yield from _tail_problems(rest[len(authority) :])
+    if "@" in authority:
+        yield "origin_userinfo", "an origin has no user name or password"
+    host, port = _split_port(authority.rpartition("@")[2])
+    yield from _host_problems(host)
+    if port is not None:
+        yield from _port_problems(scheme.lower(), port)
+
+
+def _tail_problems(tail: str) -> Iterator[tuple[str, str]]:
+    if tail == "/":
+        yield "origin_trailing_slash", "an origin has no trailing slash"
+    elif tail.startswith(("/", "\\")):
+        yield "origin_path", "an origin has no path: CORS is decided for whole origins"
+    if "?" in tail:
+        yield "origin_query", "an origin has no query"
+    if "#" in tail:
+        yield "origin_fragment", "an origin has no fragment"
+
+
+def _host_problems(host: str) -> Iterator[tuple[str, str]]:
+    bare = host.removeprefix("*.")
+    if not bare:
+        yield "origin_no_host", "the host is missing"
+        return
+    if "*" in bare:
+        sentence = (
+            "a wildcard stands for whole sub-domains (https://*.example.com) or for the port"
+            " (http://localhost:*), and nowhere else"
+        )
+        yield "origin_wildcard", sentence
+        return
+    if not bare.isascii():
+        yield "origin_not_ascii", "browsers send the punycode form of this host"
+    elif bare != bare.lower():
+        yield "origin_case", "browsers send origins in lower case, so this would never match"
+    canonical = _canonical_host(bare)
+    lowered = bare.lower()
+    if lowered.startswith("[") or _is_address(canonical):
+        if canonical != lowered or not _is_address(canonical):
+            yield "origin_ip", "browsers send IP addresses in their canonical form"
+        elif host != bare:
+            yield "origin_wildcard", "an IP address has no sub-domains"
+    elif not is_host(_canonical_host(bare)):
+        yield "origin_host", f"{bare!r} is not a host name"
+
+
+def _port_problems(scheme: str, port: str) -> Iterator[tuple[str, str]]:
+    if port == "*":
+        return
+    if not (port.isascii() and port.isdigit()):
+        yield "origin_port", f"{port!r} is not a port" if port else "the port is missing after ':'"
+    elif not 1 <= int(port[:6]) <= 65535:
+        yield "origin_port", f"port {port} is out of range (1 to 65535)"
+    elif int(port[:6]) == DEFAULT_PORTS.get(scheme):
+        yield "origin_default_port", f"browsers leave out :{port}, the default port of {scheme}"
+    elif port[0] == "0":
+        yield "origin_port", "browsers send the port without leading zeros"
+
+
+def _split_port(authority: str) -> tuple[str, str | None]:
+    """Split off the port: "" where it is missing after its colon, None where there is no colon."""
+    host_end = authority.find("]") + 1 if authority.startswith("[") else 0
+    colon = authority.find(":", host_end)
+    if colon == -1:
+        return authority, None
+    return authority[:colon], authority[colon + 1 :]
+
+
+def _unregexed(text: str) -> str | None:
+    """The plain entry for the regular expressions that people write most, else a compiled one."""
+    plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
+    plain = plain.replace("https?:", "https:")
+    plain = re.sub(r"://(\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\w\+)\)?\\?\.\)?)", "://*.", plain)
+    plain = plain.replace("\\.", ".").replace("\\-", "-").replace("\\/", "/")
+    if parse_pattern(plain):
+        return repr(plain)
+    try:
+        re.compile(text)
+    except re.error:
+        return None
+    return f"re.compile({text!r})"
+
+
+def _canonical_host(host: str) -> str:
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return serialize_ipv6(ipaddress.IPv6Address(host[1:-1].lower()))
+        except ValueError:
+            return host.lower()
+    # Not the "idna" codec: it writes some names (with a sharp s, say) as IDNA 2003 did, which
+    # browsers no longer do (https://url.spec.whatwg.org/#concept-domain-to-ascii).
+    labels = unicodedata.normalize("NFKC", host.lower()).replace("\u3002", ".").split(".")
+    ascii_labels = [
+        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+        for label in labels
+    ]
+    return _canonical_ipv4(ascii_labels) or ".".join(ascii_labels)
+
+
+def _canonical_ipv4(labels: list[str]) -> str | None:
+    """https://url.spec.whatwg.org/#concept-ipv4-parser, for the spellings people type."""
+    try:
+        numbers = [_ipv4_number(label) for label in labels]
+    except ValueError:
+        return None
+    *high, low = numbers
+    if len(numbers) > 4 or any(part > 255 for part in high) or low >= 256 ** (5 - len(numbers)):
+        return None
+    value = low + sum(part << (8 * (3 - index)) for index, part in enumerate(high))
+    return str(ipaddress.IPv4Address(value))
+
+
+def _ipv4_number(label: str) -> int:
+    if label.startswith("0x"):
+        return int(label[2:] or "0", 16)
+    if len(label) > 1 and label.startswith("0") and label.isdigit():
+        return int(label, 8)
+    if not label.isdigit():
+        raise ValueError(label)
+    return int(label[:12])
+
+
+def _is_address(host: str) -> bool:
+    return host.startswith("[") or (host[-1:].isdigit() and is_host(host))

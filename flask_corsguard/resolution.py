@@ -1,0 +1,190 @@
+"""Which policy the marks on a route add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from flask import Flask
+from flask.views import View
+
+from flask_corsguard.config import Settings
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
+from flask_corsguard.marks import Mark, mark_of
+from flask_corsguard.protocol.policy import Policy
+
+DEFAULT_SOURCE = "default"
+
+
+class FileMark(NamedTuple):
+    """A mark on those files of an endpoint whose name matches one of *globs*."""
+
+    globs: tuple[str, ...]
+    mark: Mark
+
+
+class EndpointMarks:
+    """The marks that a guard puts on endpoints by name.
+
+    :ivar views: endpoint -> its mark.
+    :ivar files: endpoint -> the marks on its files, in the order they are tried.
+    :ivar frozen: whether a policy table was built from them for good.
+    """
+
+    def __init__(self) -> None:
+        self.views: dict[str, Mark] = {}
+        self.files: dict[str, list[FileMark]] = {}
+        self.frozen = False
+
+    def add_view(self, endpoint: str, mark: Mark) -> None:
+        """:raises CorsGuardError: if *endpoint* is marked already, or it is too late."""
+        previous = self.views.get(endpoint)
+        if previous and not previous.says_the_same(mark):
+            raise CorsGuardError(
+                f"{mark.location}: endpoint {endpoint!r} is marked already, at"
+                f" {previous.location}; put both into one mark"
+            )
+        if previous is None:
+            self._check_in_time(mark)
+        self.views[endpoint] = mark
+
+    def add_files(self, endpoint: str, files: FileMark) -> None:
+        """:raises CorsGuardError: if one of the globs is marked already, or it is too late."""
+        marks = self.files.setdefault(endpoint, [])
+        for globs, mark in marks:
+            if globs == files.globs and mark.says_the_same(files.mark):
+                return
+            for glob in globs:
+                if glob in files.globs:
+                    raise CorsGuardError(
+                        f"{files.mark.location}: {glob!r} of endpoint {endpoint!r} is marked"
+                        f" already, at {mark.location}; put both into one mark"
+                    )
+        self._check_in_time(files.mark)
+        marks.append(files)
+
+    def _check_in_time(self, mark: Mark) -> None:
+        if self.frozen:
+            raise CorsGuardError(
+                f"{mark.location}: an app of this guard has answered a request already; mark"
+                " endpoints while the apps are set up"
+            )
+
+
+class Layer(NamedTuple):
+    """A mark, and in words what carries it."""
+
+    mark: Mark
+    source: str
+
+
+Layers = tuple[Layer, ...]
+
+
+class Answer(NamedTuple):
+    """The policy that a route's marks add up to, or None where the guard leaves it alone."""
+
+    policy: Policy | None
+    source: str
+    location: str
+
+
+class Resolver:
+    """Adds marks up, from the default policy inwards.
+
+    :ivar problems: everything found wrong so far, each thing once.
+    """
+
+    def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
+        self.problems: list[Problem] = []
+        self._app = app
+        self._settings = settings
+        self._marks = marks
+        self._policies: dict[tuple[Mark, ...], tuple[Policy, bool]] = {}
+        for endpoint in (*marks.views, *marks.files):
+            if endpoint not in app.view_functions:
+                known = app.view_functions
+                problem = unknown_name("unknown_endpoint", "endpoint", endpoint, "endpoint", known)
+                self.problems.append(problem)
+
+    def answer(self, layers: Layers) -> Answer:
+        """Add up *layers*, the outermost first. *Fields override, a policy replaces.*"""
+        policy, is_exempt = self._add_up(layers)
+        last = layers[-1] if layers else None
+        source = last.source if last else DEFAULT_SOURCE
+        location = last.mark.location if last else self._settings.source
+        return Answer(None if is_exempt else policy, source, location)
+
+    def _add_up(self, layers: Layers) -> tuple[Policy, bool]:
+        if not layers:
+            return self._settings.default, False
+        key = tuple(layer.mark for layer in layers)
+        known = self._policies.get(key)
+        if known is None:
+            outer, _ = self._add_up(layers[:-1])
+            known = self._policies[key] = self._apply(outer, layers[-1])
+        return known
+
+    def _apply(self, outer: Policy, layer: Layer) -> tuple[Policy, bool]:
+        mark = layer.mark
+        if mark.exempt:
+            return outer, True
+        where = f"{layer.source} ({mark.location})"
+        policy = mark.policy
+        if isinstance(policy, str):
+            named = self._settings.policies
+            if policy not in named:
+                problem = unknown_name("unknown_policy", "policy", policy, "policy", named)
+                self.problems.append(problem._replace(where=where))
+            policy = named.get(policy, Policy())
+        try:
+            return (policy or outer).derive(**mark.fields), False
+        except PolicyError as error:
+            self.problems += [problem._replace(where=where) for problem in error.problems]
+            return Policy(), False
+
+    def view_layers(self, endpoint: str) -> Layers:
+        """The marks that hold for every method of a view, the outermost first."""
+        layers = list(self.blueprint_layers(endpoint.rpartition(".")[0]))
+        if endpoint in self._marks.views:
+            layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
+        view = self._app.view_functions.get(endpoint)
+        view_class = _view_class(view)
+        targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
+        if view_class:
+            targets.append(view_class.dispatch_request)
+        for target in (*targets, view):
+            mark = mark_of(target)
+            if mark:
+                layers.append(Layer(mark, f"view {endpoint}"))
+        return tuple(layers)
+
+    def handler_layers(self, endpoint: str, method: str) -> Layers:
+        """The mark on the handler method of a view class that answers *method*, if any."""
+        view_class = _view_class(self._app.view_functions.get(endpoint))
+        if view_class is None:
+            return ()
+        # Flask gives HEAD to get() where a class has no head().
+        for name in ("HEAD", "GET") if method == "HEAD" else (method,):
+            mark = mark_of(getattr(view_class, name.lower(), None))
+            if mark:
+                return (Layer(mark, f"method {name} of view {endpoint}"),)
+        return ()
+
+    def blueprint_layers(self, name: str) -> Iterator[Layer]:
+        """The marks of a blueprint and of those around it, the outermost first."""
+        parts = name.split(".") if name else []
+        for end in range(1, len(parts) + 1):
+            full_name = ".".join(parts[:end])
+            mark = mark_of(self._app.blueprints.get(full_name))
+            if mark:
+                yield Layer(mark, f"blueprint {full_name}")
+
+
+def _view_class(view: object) -> type[View] | None:
+    while view is not None:
+        found = getattr(view, "view_class", None)
+        if isinstance(found, type) and issubclass(found, View):
+            return found
+        view = getattr(view, "__wrapped__", None)
+    return None

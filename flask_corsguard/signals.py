@@ -1,0 +1,33 @@
+"""The signals. They observe: no receiver can change a verdict or break a request."""
+
+from __future__ import annotations
+
+from blinker import NamedSignal, Namespace
+from flask import Flask
+
+from flask_corsguard.logging import GuardLog
+from flask_corsguard.protocol.decision import Decision
+
+_signals = Namespace()
+
+#: Sent with the app as sender and ``decision=`` when an origin may not read the response.
+origin_rejected = _signals.signal("origin-rejected")
+
+#: Sent likewise when the origin may, but the method or a header that its preflight announces
+#: may not.
+preflight_rejected = _signals.signal("preflight-rejected")
+
+#: Sent likewise when a request from another origin is allowed.
+origin_allowed = _signals.signal("origin-allowed")
+
+
+def send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) -> None:
+    """Tell every receiver. One that raises is logged, and the others are told all the same."""
+    if not signal.receivers or signal.is_muted:
+        return
+    for receiver in signal.receivers_for(app):
+        try:
+            app.ensure_sync(receiver)(app, decision=decision)
+        except Exception as error:
+            name = getattr(receiver, "__qualname__", type(receiver).__name__)
+            log.failure(f"receiver {name} of the signal {signal.name}", error)
