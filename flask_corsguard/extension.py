@@ -1,24 +1,20 @@
-"""The extension: what a developer calls, and the two hooks."""
+"""The extension: what a developer calls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack, cast
 
-import flask
-from flask import Flask, Request, Response, after_this_request, current_app
-from flask.signals import got_request_exception, request_started
+from flask import Flask, current_app
 
 from flask_corsguard.config import read_settings
 from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.explain import explain
+from flask_corsguard.hooks import install_hooks
 from flask_corsguard.marks import call_site, make_mark
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
-from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks, FileMark
-from flask_corsguard.responses import preflight_response, write_headers
 from flask_corsguard.routing import Route
 from flask_corsguard.state import EXTENSION_KEY, AppState, state_of
 
@@ -79,7 +75,7 @@ class CorsGuard:
             self._location,
         )
         state = AppState(app, settings, self._marks)
-        _Hooks(state).install()
+        install_hooks(state)
         app.extensions[EXTENSION_KEY] = state
 
     def for_endpoint(
@@ -199,96 +195,3 @@ def _checked_policy(policy: object, fields: PolicyFields, location: str) -> Poli
     if problems:
         raise PolicyError(problem._replace(where=location) for problem in problems)
     return policy
-
-
-class _Hooks:
-    """The functions that Flask and its signals call for one app."""
-
-    def __init__(self, state: AppState) -> None:
-        self._state = state
-
-    def install(self) -> None:
-        """Register everything, or raise and register nothing."""
-        app = self._state.app
-        try:
-            app.before_request(self.before_request)
-        except AssertionError:
-            raise CorsGuardError(
-                f"{app!r} has answered a request already; call init_app() while the app is set up"
-            ) from None
-        app.after_request(self.after_request)
-        self._move_to_the_edge()
-        request_started.connect(self.first_request, app)
-        got_request_exception.connect(self.exception, app)
-
-    def _move_to_the_edge(self) -> None:
-        """Run before every other function, and after every other (those run in reverse order).
-
-        There is no public API for the order; the lists themselves are public.
-        """
-        app = self._state.app
-        for registered, hook in (
-            (cast("list[Any]", app.before_request_funcs[None]), self.before_request),
-            (cast("list[Any]", app.after_request_funcs[None]), self.after_request),
-        ):
-            registered.remove(hook)
-            registered.insert(0, hook)
-
-    def first_request(self, sender: Flask, **_: object) -> None:
-        """Signal receiver: whatever was registered since :meth:`install` is in its place now."""
-        request_started.disconnect(self.first_request, sender)
-        self._move_to_the_edge()
-        self._state.final_table()
-
-    def exception(self, sender: Flask, **_: object) -> None:
-        """Signal receiver: should an ``after_request`` function raise, those after it, and so the
-        guard's, do not run. On the 500 that follows, run before them as well."""
-        del sender
-        after_this_request(self.after_request)
-
-    def before_request(self) -> Response | None:
-        state = self._state
-        request = _current_request()
-        decision = state.decide(request, state.final_table())
-        request.environ[state.environ_key] = decision
-        if decision.outcome is Outcome.NOT_CORS:
-            return None
-        state.announce(decision)
-        return self._answer(decision)
-
-    def after_request(self, response: Response) -> Response:
-        state = self._state
-        request = _current_request()
-        decision: Decision | None = request.environ.get(state.environ_key)
-        if decision is None:
-            # Something ended the request before the hook above: a url_value_preprocessor, say.
-            try:
-                decision = state.decide(request, state.final_table())
-            except PolicyError:
-                write_headers(response.headers, {VARY: "Origin"})
-                return response
-            request.environ[state.environ_key] = decision
-            state.announce(decision)
-            response = self._answer(decision) or response
-        if decision.outcome is not Outcome.EXEMPT:
-            replaced = write_headers(response.headers, decision.headers)
-            if replaced:
-                state.log.own_headers(decision.endpoint, replaced)
-        return response
-
-    def _answer(self, decision: Decision) -> Response | None:
-        """The guard's own response, where it is the guard that answers."""
-        policy = decision.policy
-        if (
-            decision.preflight
-            and policy is not None
-            and policy.answer_preflight
-            and decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
-        ):
-            return preflight_response(decision, debug=self._state.app.debug)
-        return None
-
-
-def _current_request() -> Request:
-    """The request itself, so that what follows does not go through a proxy each time."""
-    return cast("Request", cast("Any", flask.request)._get_current_object())

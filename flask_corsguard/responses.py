@@ -11,6 +11,9 @@ from werkzeug.datastructures import Headers
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 
+_NONE: frozenset[str] = frozenset()
+_OWN_PREFIXES = ("access-control-", "vary")
+
 
 class _NoContent(Response):
     """A response without a body, so without a type of one."""
@@ -38,29 +41,33 @@ def preflight_response(decision: Decision, *, debug: bool) -> Response:
     return Response(json.dumps(problem), 403, mimetype="application/problem+json")
 
 
-def write_headers(target: Headers, wanted: Mapping[str, str]) -> set[str]:
+def write_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
     """Put a decision's headers on a response: each once, and no others of their kind.
 
     :param target: the response's headers.
     :param wanted: the decision's headers, ``Vary`` among them.
     :returns: the ``Access-Control-*`` headers that something else had set to another value.
     """
-    has_vary = False
-    present: list[tuple[str, str]] = []
-    for name, value in target:
-        lower = name.lower()
-        if lower == "vary":
-            has_vary = True
-        elif lower.startswith("access-control-"):
-            present.append((name, value))
-    for name, _ in present:
+    for name, _ in target:
+        # Nearly always nothing is there yet. Most names are told apart by their first letter.
+        if name[:1] in "AVav" and name.lower().startswith(_OWN_PREFIXES):
+            return _replace_headers(target, wanted)
+    for name, value in wanted.items():
+        target.add(name, value)
+    return _NONE
+
+
+def _replace_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
+    present = [(name, value) for name, value in target if name.lower().startswith(_OWN_PREFIXES)]
+    foreign = [(name, value) for name, value in present if name.lower() != "vary"]
+    for name, _ in foreign:
         target.remove(name)
     for name, value in wanted.items():
-        if has_vary and name == VARY:
+        if name == VARY and len(present) > len(foreign):
             _merge_vary(target, value)
         else:
             target.add(name, value)
-    return {name for name, value in present if wanted.get(name.title()) != value}
+    return frozenset(name for name, value in foreign if wanted.get(name.title()) != value)
 
 
 def _merge_vary(target: Headers, wanted: str) -> None:

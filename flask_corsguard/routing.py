@@ -16,13 +16,17 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.marks import marked_blueprints
 from flask_corsguard.overlap import Claim, methods_governed_elsewhere, shape_of
-from flask_corsguard.protocol.decision import Scope, allow_methods, exempt, not_cors
+from flask_corsguard.protocol.decision import Decision, Scope, allow_methods, exempt, not_cors
 from flask_corsguard.protocol.headers import KNOWN_METHODS
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.resolution import Answer, EndpointMarks, Layer, Layers, Resolver
 
 # The URL map redirects to a merged path, from there to one with a slash, from there to an alias.
 _MOST_STEPS = 5
+# Decisions about ordinary requests. Most come from the few pages that an app has; whoever makes
+# up origins only makes the others be worked out anew.
+_MOST_REMEMBERED = 1024
 
 
 class Place:
@@ -31,29 +35,37 @@ class Place:
     :ivar policy: the policy, or None where the guard leaves the route alone.
     :ivar scope: where it applies.
     :ivar plain: the decision for a request without ``Origin``.
+    :ivar files: places for single files, each with the pattern of their names.
     """
 
-    __slots__ = ("_file_argument", "_files", "plain", "policy", "scope")
+    __slots__ = ("_file_argument", "files", "plain", "policy", "scope")
 
     def __init__(self, policy: Policy | None, scope: Scope, method: str) -> None:
         self.policy = policy
         self.scope = scope
         self.plain = not_cors(policy, method, scope) if policy else exempt(method, scope)
-        self._files: Sequence[tuple[re.Pattern[str], Place]] = ()
+        self.files: Sequence[tuple[re.Pattern[str], Place]] = ()
         self._file_argument = ""
+
+    def for_method(self, method: str) -> Place:
+        """This place for a method that none was prepared for."""
+        if method == self.plain.method:
+            return self
+        place = Place(self.policy, self.scope, method)
+        place.add_files(self._file_argument, self.files)
+        return place
 
     def add_files(self, argument: str, files: Iterable[tuple[re.Pattern[str], Place]]) -> None:
         """Give files a place of their own: those whose name, in *argument*, fits a pattern."""
         self._file_argument = argument
-        self._files = tuple(files)
+        self.files = tuple(files)
 
     def for_arguments(self, arguments: Mapping[str, Any] | None) -> Place:
         """The place of the file that the route captured, or this one."""
-        if self._files:
-            name = str((arguments or {}).get(self._file_argument, ""))
-            for pattern, place in self._files:
-                if pattern.match(name):
-                    return place
+        name = str((arguments or {}).get(self._file_argument, ""))
+        for pattern, place in self.files:
+            if pattern.match(name):
+                return place
         return self
 
 
@@ -98,6 +110,7 @@ class _Line(NamedTuple):
 class PolicyTable:
     """Every route's policy, worked out once.
 
+    :ivar known: decisions about ordinary requests, by place and origin.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -105,6 +118,7 @@ class PolicyTable:
         self._app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
+        self.known: dict[tuple[Place, str], Decision] = {}
         self._lines = [self._line(rule) for rule in app.url_map.iter_rules()]
         self._places = self._prepare(self._lines)
         self._default = self._unrouted_place(())
@@ -122,9 +136,10 @@ class PolicyTable:
         """The place of an ordinary request, by the rule that Flask matched."""
         rule = request.url_rule
         if rule is None:
-            return self._search(request, request.method)
+            return self._search(request, request.method).for_method(request.method)
         places = self._places.get(id(rule)) or self._late(rule)
-        return (places.get(request.method) or places[""]).for_arguments(request.view_args)
+        place = places.get(request.method) or places[""].for_method(request.method)
+        return place.for_arguments(request.view_args) if place.files else place
 
     def for_preflight(self, request: Request, method: str) -> Place:
         """The place of the request that a preflight announces."""
@@ -134,6 +149,16 @@ class PolicyTable:
             if places is not None and method in places:
                 return places[method].for_arguments(request.view_args)
         return self._search(request, method)
+
+    def remember(self, place: Place, origin: str, decision: Decision) -> None:
+        """Keep a decision about an ordinary request, if the next one would be the same."""
+        policy = place.policy
+        allow = policy.compiled.allow if policy else None
+        if allow is None or not allow.is_constant or len(origin) > MAX_ORIGIN_LENGTH:
+            return
+        if len(self.known) >= _MOST_REMEMBERED:
+            self.known.clear()
+        self.known[place, origin] = decision
 
     def routes(self) -> list[Route]:
         """The table, for people and tools: in the order of the rules, one line for each policy."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from types import MappingProxyType
 from typing import Any, cast
 
 from flask import Flask, Request, current_app, request
@@ -22,6 +21,8 @@ from flask_corsguard.resolution import EndpointMarks
 from flask_corsguard.routing import Place, PolicyTable
 
 EXTENSION_KEY = "corsguard"
+# Bound once: these are read for every request.
+_ALLOWED, _REJECTED = Outcome.ALLOWED, Outcome.REJECTED
 
 
 class AppState:
@@ -76,48 +77,69 @@ class AppState:
             self.settings = settings
             self._problems = ()
 
-    def decide(self, request: Request, table: PolicyTable) -> Decision:
-        """The decision about a request."""
+    def decide(self, request: Request, table: PolicyTable | None = None) -> Decision:
+        """The decision about a request.
+
+        :param table: another table than the one in force.
+        :raises PolicyError: while there is a problem with any route.
+        """
+        table = table or self._table or self.final_table()
         environ = request.environ
-        method = request.method
         origin: str | None = environ.get("HTTP_ORIGIN")
         if origin is None:
-            plain = table.for_request(request).plain
-            return plain if plain.method == method else plain._replace(method=method)
-        announced: str | None = None
-        if method == "OPTIONS":
-            announced = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
-        if announced is None:
-            place = table.for_request(request)
-            asked = CorsRequest(origin, method, request.path, context=request)
-        else:
-            announced = announced[: MAX_METHOD_LENGTH + 1]
-            place = table.for_preflight(request, announced)
-            asked = _preflight(origin, announced, request)
-        return self._judge(asked, place, environ)
-
-    def _judge(self, asked: CorsRequest, place: Place, environ: dict[str, Any]) -> Decision:
-        policy = place.policy
-        if policy is None:
-            cut = (asked.origin or "")[:MAX_ORIGIN_LENGTH]
-            return place.plain._replace(origin=cut, method=asked.method, preflight=asked.preflight)
-        decision = decide(policy, asked, place.scope)
-        if decision.outcome is Outcome.REJECTED and is_same_origin(
-            environ, asked.origin or "", self.settings.self_origins
-        ):
-            own = MappingProxyType(policy.compiled.refused)
-            return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None, headers=own)
+            return table.for_request(request).plain
+        if request.method == "OPTIONS":
+            announced: str | None = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+            if announced is not None:
+                return self._decide_preflight(request, origin, announced, table)
+        place = table.for_request(request)
+        decision = table.known.get((place, origin))
+        if decision is None:
+            asked = CorsRequest(origin, request.method, request.path, False, None, False, request)
+            decision = _judge(asked, place)
+            table.remember(place, origin, decision)
+        if decision.outcome is _REJECTED:
+            return self._unless_same_origin(decision._replace(path=request.path), environ)
         return decision
+
+    def _decide_preflight(
+        self, request: Request, origin: str, announced: str, table: PolicyTable
+    ) -> Decision:
+        announced = announced[: MAX_METHOD_LENGTH + 1]
+        place = table.for_preflight(request, announced)
+        decision = _judge(_preflight(origin, announced, request), place)
+        if decision.outcome is _REJECTED:
+            return self._unless_same_origin(decision, request.environ)
+        return decision
+
+    def _unless_same_origin(self, decision: Decision, environ: dict[str, Any]) -> Decision:
+        """A rejection, but of the app's own pages: those are none of CORS's business."""
+        policy = decision.policy
+        if policy is None or not is_same_origin(
+            environ, decision.origin or "", self.settings.self_origins
+        ):
+            return decision
+        return decision._replace(
+            outcome=Outcome.SAME_ORIGIN, reason=None, headers=policy.compiled.refused
+        )
 
     def announce(self, decision: Decision) -> None:
         """Log a rejection, and send the signal of a verdict about another origin."""
-        if decision.outcome is Outcome.ALLOWED:
-            signals.send(signals.origin_allowed, self.app, decision, self.log)
+        if decision.outcome is _ALLOWED:
+            if signals.origin_allowed.receivers:
+                signals.send(signals.origin_allowed, self.app, decision, self.log)
         elif decision.reason is not None:
             self.log.rejection(decision)
             about_origin = decision.reason.is_about_origin
             signal = signals.origin_rejected if about_origin else signals.preflight_rejected
             signals.send(signal, self.app, decision, self.log)
+
+
+def _judge(asked: CorsRequest, place: Place) -> Decision:
+    if place.policy is not None:
+        return decide(place.policy, asked, place.scope)
+    cut = (asked.origin or "")[:MAX_ORIGIN_LENGTH]
+    return place.plain._replace(origin=cut, method=asked.method, preflight=asked.preflight)
 
 
 def _preflight(origin: str, announced: str, request: Request) -> CorsRequest:

@@ -16,7 +16,9 @@ from flask_corsguard.protocol.policy import CompiledPolicy, Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-_PREFLIGHT_REFUSED = {headers.VARY: headers.PREFLIGHT_VARY}
+_PREFLIGHT_REFUSED = MappingProxyType({headers.VARY: headers.PREFLIGHT_VARY})
+# Bound once: these are read for every request.
+_ALLOWED, _REJECTED = Outcome.ALLOWED, Outcome.REJECTED
 
 
 class CorsRequest(NamedTuple):
@@ -79,7 +81,7 @@ class Decision(NamedTuple):
     :ivar policy_source: in words, what set the policy: ``view users.list``, ``blueprint api``,
         ``default``.
     :ivar policy_location: file and line of that place, or "".
-    :ivar path: the path asked for.
+    :ivar path: the path asked for, where it was rejected; "" otherwise.
     :ivar blocked: whether the server refuses to run the request.
     :ivar report_only: whether this is the verdict of a policy that is only being tried out.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
@@ -122,7 +124,7 @@ def exempt(method: str, scope: Scope) -> Decision:
 def not_cors(policy: Policy, method: str, scope: Scope) -> Decision:
     """The decision for a request without ``Origin``."""
     compiled = policy.compiled
-    own = MappingProxyType(compiled.actual if compiled.constant else compiled.refused)
+    own = compiled.actual if compiled.constant else compiled.refused
     return Decision(
         Outcome.NOT_CORS, None, None, method, (), False,
         scope.endpoint, policy, scope.source, scope.location, headers=own,
@@ -156,9 +158,9 @@ def decide(policy: Policy, request: CorsRequest, scope: Scope = ANYWHERE) -> Dec
     elif compiled.constant:
         own = compiled.actual
     else:
-        own = {headers.ALLOW_ORIGIN: origin, **compiled.actual}
+        own = MappingProxyType({headers.ALLOW_ORIGIN: origin, **compiled.actual})
     return Decision(
-        Outcome.ALLOWED if reason is None else Outcome.REJECTED,
+        _ALLOWED if reason is None else _REJECTED,
         reason,
         origin if len(origin) <= MAX_ORIGIN_LENGTH else origin[:MAX_ORIGIN_LENGTH],
         request.method,
@@ -168,10 +170,10 @@ def decide(policy: Policy, request: CorsRequest, scope: Scope = ANYWHERE) -> Dec
         policy,
         scope.source,
         scope.location,
-        request.path,
+        "" if reason is None else request.path,
         False,
         False,
-        MappingProxyType(own),
+        own,
         detail,
     )
 
@@ -232,7 +234,7 @@ def _allows_method(policy: Policy, method: str, scope: Scope) -> bool:
 
 def _preflight_headers(
     policy: Policy, request: CorsRequest, names: tuple[str, ...], scope: Scope
-) -> dict[str, str]:
+) -> Mapping[str, str]:
     answer = dict(policy.compiled.preflight)
     if not policy.compiled.constant:
         answer[headers.ALLOW_ORIGIN] = request.origin or ""
@@ -245,7 +247,7 @@ def _preflight_headers(
         answer[headers.ALLOW_HEADERS] = ", ".join(names)
     if request.private_network:
         answer[headers.ALLOW_PRIVATE_NETWORK] = "true"
-    return answer
+    return MappingProxyType(answer)
 
 
 def allow_methods(

@@ -233,6 +233,11 @@ class OriginSet:
             self._check,
         )
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the answer for an origin never changes: no code of the user's has a say."""
+        return self._check is None
+
     def __bool__(self) -> bool:
         return bool(self.exact or self._any_port or self._wildcards or self._regexes or self._check)
 

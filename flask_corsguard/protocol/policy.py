@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_corsguard.errors import PolicyError, Problem, unknown_name
@@ -301,7 +302,7 @@ class CompiledPolicy:
 
     def _actual_headers(
         self, policy: Policy, credentials: bool
-    ) -> tuple[dict[str, str], dict[str, str]]:
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """What goes on a response beside Allow-Origin: where allowed, and where refused."""
         common: dict[str, str] = {} if self.constant else {headers.VARY: "Origin"}
         allowed = {headers.ALLOW_ORIGIN: "*"} if self.constant else {}
@@ -309,7 +310,7 @@ class CompiledPolicy:
             allowed[headers.ALLOW_CREDENTIALS] = "true"
         if policy.expose_headers:
             allowed[headers.EXPOSE_HEADERS] = ", ".join(policy.expose_headers)
-        return {**allowed, **common}, common
+        return MappingProxyType({**allowed, **common}), MappingProxyType(common)
 
     def _preflight_headers(self, policy: Policy, credentials: bool) -> dict[str, str]:
         """What goes on every allowed preflight beside Allow-Origin and Allow-Methods."""

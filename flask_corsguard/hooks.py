@@ -1,0 +1,124 @@
+"""The two hooks of an app, and how they come to run before and after everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from flask import Flask, Request, Response, after_this_request, request
+from flask.signals import got_request_exception, request_started
+
+from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import VARY
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.responses import preflight_response, write_headers
+from flask_corsguard.state import AppState
+
+# The request itself, so that what follows does not go through the proxy each time.
+_current_request = cast("Callable[[], Request]", cast("Any", request)._get_current_object)
+# Bound once: these are read for every request.
+_NOT_CORS, _EXEMPT = Outcome.NOT_CORS, Outcome.EXEMPT
+
+
+def install_hooks(state: AppState) -> None:
+    """Register the hooks of one app.
+
+    :raises CorsGuardError: if the app has answered a request; then nothing is registered.
+    """
+    app = state.app
+    key = state.environ_key
+
+    # Functions, not methods: Flask examines each hook on every request, and these are quickest.
+    def before_request() -> Response | None:
+        request = _current_request()
+        decision = state.decide(request)
+        request.environ[key] = decision
+        if decision.outcome is _NOT_CORS:
+            return None
+        state.announce(decision)
+        return _own_answer(decision, app) if decision.preflight else None
+
+    def after_request(response: Response) -> Response:
+        decision: Decision | None = _current_request().environ.get(key)
+        if decision is None:
+            return undecided(response)
+        if decision.outcome is not _EXEMPT:
+            replaced = write_headers(response.headers, decision.headers)
+            if replaced:
+                state.log.own_headers(decision.endpoint, replaced)
+        return response
+
+    def undecided(response: Response) -> Response:
+        """Something ended the request before the hook above: a url_value_preprocessor, say."""
+        try:
+            own_answer = before_request()
+        except PolicyError:
+            write_headers(response.headers, {VARY: "Origin"})
+            return response
+        return after_request(own_answer or response)
+
+    try:
+        app.before_request(before_request)
+    except AssertionError:
+        raise CorsGuardError(
+            f"{app!r} has answered a request already; call init_app() while the app is set up"
+        ) from None
+    app.after_request(after_request)
+    _Starter(state, before_request, after_request).connect()
+
+
+class _Starter:
+    """Receives the signals that matter once, or rarely."""
+
+    def __init__(
+        self,
+        state: AppState,
+        before_request: Callable[[], Response | None],
+        after_request: Callable[[Response], Response],
+    ) -> None:
+        self._state = state
+        self._before_request = before_request
+        self._after_request = after_request
+
+    def connect(self) -> None:
+        app = self._state.app
+        self._move_to_the_edge()
+        request_started.connect(self._first_request, app, weak=False)
+        got_request_exception.connect(self._exception, app, weak=False)
+
+    def _move_to_the_edge(self) -> None:
+        """Run before every other function, and after every other (those run in reverse order).
+
+        There is no public API for the order; the lists themselves are public.
+        """
+        app = self._state.app
+        for registered, hook in (
+            (cast("list[Any]", app.before_request_funcs[None]), self._before_request),
+            (cast("list[Any]", app.after_request_funcs[None]), self._after_request),
+        ):
+            registered.remove(hook)
+            registered.insert(0, hook)
+
+    def _first_request(self, _sender: Flask, **_: object) -> None:
+        """Put the hooks before and after whatever else was registered by now."""
+        # From every sender: from one alone, the receiver would stay known and cost every request.
+        request_started.disconnect(self._first_request)
+        self._move_to_the_edge()
+
+    def _exception(self, _sender: Flask, **_: object) -> None:
+        """Should an ``after_request`` function raise, those that follow it do not run, and so the
+        guard's does not. On the 500 that comes of it, run before them as well."""
+        after_this_request(self._after_request)
+
+
+def _own_answer(decision: Decision, app: Flask) -> Response | None:
+    """The guard's own response to a preflight, where it is the guard that answers."""
+    policy = decision.policy
+    if (
+        policy is not None
+        and policy.answer_preflight
+        and decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
+    ):
+        return preflight_response(decision, debug=app.debug)
+    return None
