@@ -109,17 +109,16 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
     )
     candidates = (
         (origin._replace(scheme=other_scheme), "only the scheme differs"),
-        (origin._replace(port=None), "only the port differs"),
         (origin._replace(host=www), "only the www. differs"),
     )
-    for candidate, difference in candidates:
-        if candidate != origin and allow.lists(str(candidate), candidate):
-            return f"; {str(candidate)!r} would match: {difference}"
     for pattern in policy.origins.patterns[:_MOST_SHOWN]:
         if pattern.subdomains and pattern.origin == origin:
             return f"; {str(pattern)!r} covers sub-domains but not {origin.host!r} itself"
         if pattern.origin._replace(port=origin.port) == origin:
             return f"; {str(pattern)!r} is the same but for the port"
+    for candidate, difference in candidates:
+        if candidate != origin and allow.lists(str(candidate), candidate):
+            return f"; {str(candidate)!r} would match: {difference}"
     return ""
 
 

@@ -19,6 +19,9 @@ MAX_ORIGIN_LENGTH = 320
 # https://url.spec.whatwg.org/#default-port: never part of a serialized origin.
 DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 
+# Pages loaded from these have an opaque origin, which is sent as "null".
+OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _SCHEME_CHARACTERS = _LETTERS + _DIGITS + "+-."
@@ -43,6 +46,11 @@ class Origin(NamedTuple):
         return f"{self.scheme}://{self.host}{port}"
 
     @property
+    def is_address(self) -> bool:
+        """Whether the host is an IP address rather than a name."""
+        return self.host.startswith("[") or self.host.rpartition(".")[2].isdigit()
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the host never leaves the machine
         (https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy)."""
@@ -51,7 +59,7 @@ class Origin(NamedTuple):
             host == "localhost"
             or host.endswith(".localhost")
             or host == "[::1]"
-            or (host.startswith("127.") and _is_ipv4(host.split(".")))
+            or (host.startswith("127.") and self.is_address)
         )
 
 
@@ -106,12 +114,12 @@ def parse_pattern(text: str) -> OriginPattern | None:
     if subdomains:
         plain = scheme + separator + authority[2:]
     origin = parse_origin(plain)
-    if origin is None:
+    if origin is None or scheme in OPAQUE_SCHEMES:
         return None
     if any_port and origin.port is not None:
         return None
-    if subdomains and (origin.host.startswith("[") or origin.host[-1] in _DIGITS):
-        return None  # an address has no sub-domains
+    if subdomains and origin.is_address:
+        return None
     return OriginPattern(origin, subdomains, any_port)
 
 
@@ -148,11 +156,10 @@ def serialize_ipv6(address: ipaddress.IPv6Address) -> str:
 
     Not ``str(address)``: some Python versions write mapped IPv4 addresses with dots.
     """
-    text = address.compressed
-    if "." in text:
-        high, low = address.packed[12:14].hex(), address.packed[14:].hex()
-        text = f"::ffff:{int(high, 16):x}:{int(low, 16):x}"
-    return f"[{text}]"
+    if address.ipv4_mapped is None:
+        return f"[{address.compressed}]"
+    packed = address.packed
+    return f"[::ffff:{packed[12] << 8 | packed[13]:x}:{packed[14] << 8 | packed[15]:x}]"
 
 
 def _is_hexadecimal_number(label: str) -> bool:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
+    OPAQUE_SCHEMES,
     is_host,
     is_scheme,
+    parse_origin,
     parse_pattern,
     serialize_ipv6,
 )
@@ -22,7 +24,6 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 # Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those have
 # better explanations (an IPv6 address, a query, a scheme).
 _REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\]]*-|https\?:")
-_NO_ORIGIN_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 
 
 def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
@@ -87,7 +88,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
         yield "origin_case", "browsers send origins in lower case, so this would never match"
     elif not is_scheme(scheme):
         yield "origin_scheme", f"{scheme!r} is not a scheme"
-    if scheme.lower() in _NO_ORIGIN_SCHEMES:
+    if scheme.lower() in OPAQUE_SCHEMES:
         yield "origin_scheme", f"pages loaded from {scheme}: send the origin 'null', never this one"
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     yield from _tail_problems(rest[len(authority) :])
@@ -127,14 +128,13 @@ def _host_problems(host: str) -> Iterator[tuple[str, str]]:
     elif bare != bare.lower():
         yield "origin_case", "browsers send origins in lower case, so this would never match"
     canonical = _canonical_host(bare)
-    lowered = bare.lower()
-    if lowered.startswith("[") or _is_address(canonical):
-        if canonical != lowered or not _is_address(canonical):
-            yield "origin_ip", "browsers send IP addresses in their canonical form"
-        elif host != bare:
-            yield "origin_wildcard", "an IP address has no sub-domains"
-    elif not is_host(_canonical_host(bare)):
+    origin = parse_origin(f"http://{canonical}")
+    if origin is None and not bare.startswith("["):
         yield "origin_host", f"{bare!r} is not a host name"
+    elif origin is None or (origin.is_address and canonical != bare.lower()):
+        yield "origin_ip", "browsers send IP addresses in their canonical form"
+    elif origin.is_address and host != bare:
+        yield "origin_wildcard", "an IP address has no sub-domains"
 
 
 def _port_problems(scheme: str, port: str) -> Iterator[tuple[str, str]]:
@@ -211,7 +211,3 @@ def _ipv4_number(label: str) -> int:
     if not label.isdigit():
         raise ValueError(label)
     return int(label[:12])
-
-
-def _is_address(host: str) -> bool:
-    return host.startswith("[") or (host[-1:].isdigit() and is_host(host))

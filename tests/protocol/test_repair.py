@@ -1,0 +1,99 @@
+"""What is said of a string that is no origin, and the string that was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_corsguard.protocol.origins import parse_pattern
+from flask_corsguard.protocol.repair import diagnose
+
+TABLE = [
+    # given, codes, suggestion
+    ("", ["origin_empty"], None),
+    ("NULL", ["origin_case"], "'null'"),
+    ("https://Example.com/", ["origin_trailing_slash", "origin_case"], "'https://example.com'"),
+    ("https://ex\xe4mple.com", ["origin_not_ascii"], "'https://xn--exmple-cua.com'"),
+    ("https://stra\xdfe.de", ["origin_not_ascii"], "'https://xn--strae-oqa.de'"),
+    ("https://\uff45xample.com", ["origin_not_ascii"], "'https://example.com'"),
+    ("https://*.\xe4.com", ["origin_not_ascii"], "'https://*.xn--4ca.com'"),
+    ("https://a.com|https://b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.com;https://b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.com https://B.com/", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.com | https://*x", ["origin_separator"], "'https://a.com', 'https://*.x'"),
+    ("https://a.com | https://a.*.x", ["origin_separator"], None),
+    ("a.com;b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    (r"^https://.*\.example\.com$", ["origin_regex"], "'https://*.example.com'"),
+    (r"https://.+\.example\.com", ["origin_regex"], "'https://*.example.com'"),
+    (r"https://([a-z]+\.)example\.com", ["origin_regex"], "'https://*.example.com'"),
+    ("https?://example.com", ["origin_regex"], "'https://example.com'"),
+    (r"https://(a|b)\.com", ["origin_regex"], r"re.compile('https://(a|b)\\.com')"),
+    ("https://(a.com", ["origin_regex"], None),
+    ("example.com", ["origin_no_scheme"], "'https://example.com'"),
+    ("//example.com", ["origin_no_scheme"], "'https://example.com'"),
+    ("*.example.com", ["origin_no_scheme"], "'https://*.example.com'"),
+    ("localhost:3000", ["origin_no_scheme"], "'http://localhost:3000'"),
+    ("127.0.0.1", ["origin_no_scheme"], "'http://127.0.0.1'"),
+    ("*.*", ["origin_regex"], None),
+    ("HTTPS://example.com", ["origin_case"], "'https://example.com'"),
+    ("ht_tps://example.com", ["origin_scheme"], None),
+    ("javascript://example.com", ["origin_scheme"], None),
+    ("file:///", ["origin_scheme", "origin_trailing_slash", "origin_no_host"], None),
+    ("https://", ["origin_no_host"], None),
+    ("https://a.com/path", ["origin_path"], "'https://a.com'"),
+    ("https://a.com?x", ["origin_query"], "'https://a.com'"),
+    ("https://a.com#x", ["origin_fragment"], "'https://a.com'"),
+    ("https://me:pw@a.com", ["origin_userinfo"], "'https://a.com'"),
+    ("https://*", ["origin_wildcard"], None),
+    ("https://*example.com", ["origin_wildcard"], "'https://*.example.com'"),
+    ("https://a.*.com", ["origin_wildcard"], None),
+    ("*://example.com", ["origin_wildcard"], None),
+    ("https://*.1.2.3.4", ["origin_wildcard"], None),
+    ("https://a.com:443", ["origin_default_port"], "'https://a.com'"),
+    ("https://a.com:0443", ["origin_default_port"], "'https://a.com'"),
+    ("https://a.com:08443", ["origin_port"], "'https://a.com:8443'"),
+    ("https://a.com:", ["origin_port"], "'https://a.com'"),
+    ("https://a.com:x", ["origin_port"], None),
+    ("https://a.com:0", ["origin_port"], None),
+    ("https://a.com:99999", ["origin_port"], None),
+    ("https://a.com:" + "9" * 5000, ["origin_port"], None),
+    ("http://2130706433", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://127.1", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://0x7f.0.0.1", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://010.0.0.1:80", ["origin_ip", "origin_default_port"], "'http://8.0.0.1'"),
+    ("http://1.2.3.256", ["origin_host"], None),
+    ("http://[0:0::1]", ["origin_ip"], "'http://[::1]'"),
+    ("http://[::ffff:127.0.0.1]:1", ["origin_ip"], "'http://[::ffff:7f00:1]:1'"),
+    ("http://[::1", ["origin_ip", "origin_port"], None),
+    ("http://[::z]", ["origin_ip"], None),
+    ("https://a..com", ["origin_host"], None),
+    ("https://a.com.", ["origin_host"], "'https://a.com'"),
+    ("https://-a.com", ["origin_host"], None),
+    ("https://*.cluster2.", ["origin_host"], "'https://*.cluster2'"),
+    ("https://a..com:*", ["origin_host"], None),
+    ("https://localhost:*:*", ["origin_port"], None),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "codes", "suggestion"), TABLE, ids=[row[0][:40] for row in TABLE]
+)
+def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None:
+    found, suggested = diagnose(given)
+    assert [code for code, _ in found] == codes
+    assert suggested == suggestion
+    assert all(sentence for _, sentence in found)
+
+
+@pytest.mark.parametrize("given", [row[0] for row in TABLE if row[2] and "re." not in row[2]])
+def test_suggestion_is_accepted(given: str) -> None:
+    _, suggested = diagnose(given)
+    assert suggested
+    for text in suggested.split(", "):
+        assert text == "'null'" or parse_pattern(text.strip("'"))
+
+
+def test_a_good_entry_that_is_asked_about_all_the_same() -> None:
+    assert diagnose("https://a.com") == (
+        [("origin_invalid", "this is not scheme://host[:port]")],
+        "'https://a.com'",
+    )
