@@ -79,4 +79,4 @@ def _decide(
     except HTTPException as error:
         request.routing_exception = error
     with app.app_context():
-        return state.decide(request, state.current_table())
+        return state.foresee(request)

@@ -16,8 +16,15 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.marks import marked_blueprints
 from flask_corsguard.overlap import Claim, methods_governed_elsewhere, shape_of
-from flask_corsguard.protocol.decision import Decision, Scope, allow_methods, exempt, not_cors
-from flask_corsguard.protocol.headers import KNOWN_METHODS
+from flask_corsguard.protocol.decision import (
+    CorsRequest,
+    Decision,
+    Scope,
+    allow_methods,
+    decide,
+    exempt,
+)
+from flask_corsguard.protocol.headers import KNOWN_METHODS, MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.resolution import Answer, EndpointMarks, Layer, Layers, Resolver
@@ -26,46 +33,46 @@ from flask_corsguard.resolution import Answer, EndpointMarks, Layer, Layers, Res
 _MOST_STEPS = 5
 # Decisions about ordinary requests. Most come from the few pages that an app has; whoever makes
 # up origins only makes the others be worked out anew.
-_MOST_REMEMBERED = 1024
+_MOST_REMEMBERED = 4096
 
 
 class Place:
-    """One line of the table: a policy where it applies, with what is prepared for it.
+    """One line of the table: a policy where it applies.
 
     :ivar policy: the policy, or None where the guard leaves the route alone.
-    :ivar scope: where it applies.
-    :ivar plain: the decision for a request without ``Origin``.
-    :ivar files: places for single files, each with the pattern of their names.
+    :ivar is_constant: whether the rule, the method and the origin alone make the decision.
     """
 
-    __slots__ = ("_file_argument", "files", "plain", "policy", "scope")
+    __slots__ = ("_file_argument", "_files", "_scope", "is_constant", "policy")
 
-    def __init__(self, policy: Policy | None, scope: Scope, method: str) -> None:
+    def __init__(self, policy: Policy | None, scope: Scope) -> None:
         self.policy = policy
-        self.scope = scope
-        self.plain = not_cors(policy, method, scope) if policy else exempt(method, scope)
-        self.files: Sequence[tuple[re.Pattern[str], Place]] = ()
+        self._scope = scope
+        allow = policy.compiled.allow if policy else None
+        self.is_constant = allow is None or allow.is_constant
+        self._files: Sequence[tuple[re.Pattern[str], Place]] = ()
         self._file_argument = ""
 
-    def for_method(self, method: str) -> Place:
-        """This place for a method that none was prepared for."""
-        if method == self.plain.method:
-            return self
-        place = Place(self.policy, self.scope, method)
-        place.add_files(self._file_argument, self.files)
-        return place
+    def decide(self, asked: CorsRequest) -> Decision:
+        """The decision about a request that reaches this place."""
+        if self.policy is not None:
+            return decide(self.policy, asked, self._scope)
+        return exempt(asked, self._scope)
 
     def add_files(self, argument: str, files: Iterable[tuple[re.Pattern[str], Place]]) -> None:
         """Give files a place of their own: those whose name, in *argument*, fits a pattern."""
         self._file_argument = argument
-        self.files = tuple(files)
+        self._files = tuple(files)
+        for place in (self, *(place for _, place in self._files)):
+            place.is_constant = False
 
     def for_arguments(self, arguments: Mapping[str, Any] | None) -> Place:
         """The place of the file that the route captured, or this one."""
-        name = str((arguments or {}).get(self._file_argument, ""))
-        for pattern, place in self.files:
-            if pattern.match(name):
-                return place
+        if self._files:
+            name = str((arguments or {}).get(self._file_argument, ""))
+            for pattern, place in self._files:
+                if pattern.match(name):
+                    return place
         return self
 
 
@@ -110,7 +117,7 @@ class _Line(NamedTuple):
 class PolicyTable:
     """Every route's policy, worked out once.
 
-    :ivar known: decisions about ordinary requests, by place and origin.
+    :ivar known: decisions about ordinary requests, by the rule's identity, method and origin.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -118,7 +125,7 @@ class PolicyTable:
         self._app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
-        self.known: dict[tuple[Place, str], Decision] = {}
+        self.known: dict[tuple[int, str, str | None], Decision] = {}
         self._lines = [self._line(rule) for rule in app.url_map.iter_rules()]
         self._places = self._prepare(self._lines)
         self._default = self._unrouted_place(())
@@ -132,16 +139,41 @@ class PolicyTable:
         self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
         self._raise_problems()
 
-    def for_request(self, request: Request) -> Place:
+    def decide(self, request: Request) -> Decision:
+        """The decision about a request, but for what only the app's own URL can tell."""
+        environ = request.environ
+        method = request.method
+        origin: str | None = environ.get("HTTP_ORIGIN")
+        announced: str | None = None
+        if origin is not None and method == "OPTIONS":
+            announced = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+        if origin is not None and announced is not None:
+            announced = announced[: MAX_METHOD_LENGTH + 1]
+            place = self._preflight_place(request, announced)
+            return place.decide(_preflight(origin, announced, request))
+        place = self._place(request)
+        asked = CorsRequest(origin, method, request.path, False, None, False, request)
+        decision = place.decide(asked)
+        # Not OPTIONS: whoever looks a decision up would have to tell preflights apart.
+        if place.is_constant and request.url_rule is not None and method != "OPTIONS":
+            self._remember(request, origin, decision)
+        return decision
+
+    def _remember(self, request: Request, origin: str | None, decision: Decision) -> None:
+        if len(self.known) >= _MOST_REMEMBERED:
+            self.known.clear()
+        if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
+            self.known[id(request.url_rule), request.method, origin] = decision
+
+    def _place(self, request: Request) -> Place:
         """The place of an ordinary request, by the rule that Flask matched."""
         rule = request.url_rule
         if rule is None:
-            return self._search(request, request.method).for_method(request.method)
+            return self._search(request, request.method)
         places = self._places.get(id(rule)) or self._late(rule)
-        place = places.get(request.method) or places[""].for_method(request.method)
-        return place.for_arguments(request.view_args) if place.files else place
+        return (places.get(request.method) or places[""]).for_arguments(request.view_args)
 
-    def for_preflight(self, request: Request, method: str) -> Place:
+    def _preflight_place(self, request: Request, method: str) -> Place:
         """The place of the request that a preflight announces."""
         rule = request.url_rule
         if rule is not None and self._options_everywhere:
@@ -149,16 +181,6 @@ class PolicyTable:
             if places is not None and method in places:
                 return places[method].for_arguments(request.view_args)
         return self._search(request, method)
-
-    def remember(self, place: Place, origin: str, decision: Decision) -> None:
-        """Keep a decision about an ordinary request, if the next one would be the same."""
-        policy = place.policy
-        allow = policy.compiled.allow if policy else None
-        if allow is None or not allow.is_constant or len(origin) > MAX_ORIGIN_LENGTH:
-            return
-        if len(self.known) >= _MOST_REMEMBERED:
-            self.known.clear()
-        self.known[place, origin] = decision
 
     def routes(self) -> list[Route]:
         """The table, for people and tools: in the order of the rules, one line for each policy."""
@@ -221,7 +243,7 @@ class PolicyTable:
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
             places[id(rule)] = {
                 method: _place(
-                    line, answer, method, at_url, elsewhere.get(claims[id(rule), answer], nowhere)
+                    line, answer, at_url, elsewhere.get(claims[id(rule), answer], nowhere)
                 )
                 for method, answer in line.answers.items()
             }
@@ -230,7 +252,7 @@ class PolicyTable:
     def _unrouted_place(self, layers: Layers) -> Place:
         """The place of URLs without a route. Any method may ask, so script can read the 404."""
         policy, source, location = self._resolver.answer(layers)
-        return Place(policy, Scope(None, source, location), "GET")
+        return Place(policy, Scope(None, source, location))
 
     def _late(self, rule: Rule) -> dict[str, Place]:
         """The places of a rule that was added to the URL map after the table was built."""
@@ -291,18 +313,17 @@ class PolicyTable:
 def _place(
     line: _Line,
     answer: Answer,
-    method: str,
     methods: frozenset[str] | None,
     elsewhere: frozenset[str],
 ) -> Place:
-    place = _single_place(line.rule, answer, method, methods, elsewhere)
+    place = _single_place(line.rule, answer, methods, elsewhere)
     if line.files:
         place.add_files(
             _file_argument(line.rule) or "",
             [
                 (
                     re.compile("|".join(fnmatch.translate(glob) for glob in globs)),
-                    _single_place(line.rule, file_answer, method, methods, elsewhere),
+                    _single_place(line.rule, file_answer, methods, elsewhere),
                 )
                 for globs, file_answer in line.files
             ],
@@ -313,14 +334,26 @@ def _place(
 def _single_place(
     rule: Rule,
     answer: Answer,
-    method: str,
     methods: frozenset[str] | None,
     elsewhere: frozenset[str],
 ) -> Place:
     policy, source, location = answer
     listed = allow_methods(policy, methods, elsewhere) if policy else None
     scope = Scope(rule.endpoint, source, location, methods, elsewhere, listed)
-    return Place(policy, scope, method)
+    return Place(policy, scope)
+
+
+def _preflight(origin: str, announced: str, request: Request) -> CorsRequest:
+    environ = request.environ
+    return CorsRequest(
+        origin,
+        announced,
+        request.path,
+        True,
+        environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+        environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true",
+        request,
+    )
 
 
 def _file_argument(rule: Rule) -> str | None:

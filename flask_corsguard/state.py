@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import cast
 
 from flask import Flask, Request, current_app, request
 from werkzeug.local import LocalProxy
@@ -13,12 +14,10 @@ from flask_corsguard.config import Settings
 from flask_corsguard.enforcement import is_same_origin
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import GuardLog
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
-from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
+from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
-from flask_corsguard.routing import Place, PolicyTable
+from flask_corsguard.routing import PolicyTable
 
 EXTENSION_KEY = "corsguard"
 # Bound once: these are read for every request.
@@ -39,6 +38,8 @@ class AppState:
         self.log = GuardLog(app, settings.log_rejections)
         self.environ_key = f"flask_corsguard.decision.{id(app)}"
         self._table: PolicyTable | None = None
+        # The table's own memory of decisions, at hand: most requests need nothing else.
+        self._known: Mapping[tuple[int, str, str | None], Decision] = {}
         self._problems: tuple[Problem, ...] = ()
         self._lock = threading.Lock()
 
@@ -59,7 +60,7 @@ class AppState:
             if self._table is None and not self._problems:
                 self.marks.frozen = True
                 try:
-                    self._table = PolicyTable(self.app, self.settings, self.marks)
+                    self._put_in_force(PolicyTable(self.app, self.settings, self.marks))
                 except PolicyError as error:
                     self._problems = error.problems
             if self._table is None:
@@ -73,86 +74,51 @@ class AppState:
         """
         with self._lock:
             if self._table is not None or self._problems:
-                self._table = PolicyTable(self.app, settings, self.marks)
+                self._put_in_force(PolicyTable(self.app, settings, self.marks))
             self.settings = settings
             self._problems = ()
 
-    def decide(self, request: Request, table: PolicyTable | None = None) -> Decision:
+    def _put_in_force(self, table: PolicyTable) -> None:
+        self._table, self._known = table, table.known
+
+    def decide(self, request: Request) -> Decision:
         """The decision about a request.
 
-        :param table: another table than the one in force.
         :raises PolicyError: while there is a problem with any route.
         """
-        table = table or self._table or self.final_table()
-        environ = request.environ
-        origin: str | None = environ.get("HTTP_ORIGIN")
-        if origin is None:
-            return table.for_request(request).plain
-        if request.method == "OPTIONS":
-            announced: str | None = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
-            if announced is not None:
-                return self._decide_preflight(request, origin, announced, table)
-        place = table.for_request(request)
-        decision = table.known.get((place, origin))
+        origin = request.environ.get("HTTP_ORIGIN")
+        decision = self._known.get((id(request.url_rule), request.method, origin))
         if decision is None:
-            asked = CorsRequest(origin, request.method, request.path, False, None, False, request)
-            decision = _judge(asked, place)
-            table.remember(place, origin, decision)
+            decision = (self._table or self.final_table()).decide(request)
         if decision.outcome is _REJECTED:
-            return self._unless_same_origin(decision._replace(path=request.path), environ)
+            return self._unless_same_origin(decision, request)
         return decision
 
-    def _decide_preflight(
-        self, request: Request, origin: str, announced: str, table: PolicyTable
-    ) -> Decision:
-        announced = announced[: MAX_METHOD_LENGTH + 1]
-        place = table.for_preflight(request, announced)
-        decision = _judge(_preflight(origin, announced, request), place)
-        if decision.outcome is _REJECTED:
-            return self._unless_same_origin(decision, request.environ)
-        return decision
+    def foresee(self, request: Request) -> Decision:
+        """The decision that there would be about a request that nobody has sent."""
+        return self._unless_same_origin(self.current_table().decide(request), request)
 
-    def _unless_same_origin(self, decision: Decision, environ: dict[str, Any]) -> Decision:
+    def _unless_same_origin(self, decision: Decision, request: Request) -> Decision:
         """A rejection, but of the app's own pages: those are none of CORS's business."""
-        policy = decision.policy
-        if policy is None or not is_same_origin(
-            environ, decision.origin or "", self.settings.self_origins
-        ):
+        policy, origin = decision.policy, request.environ.get("HTTP_ORIGIN", "")
+        if decision.outcome is not _REJECTED or policy is None:
             return decision
-        return decision._replace(
-            outcome=Outcome.SAME_ORIGIN, reason=None, headers=policy.compiled.refused
-        )
+        if is_same_origin(request.environ, origin, self.settings.self_origins):
+            return decision._replace(
+                outcome=Outcome.SAME_ORIGIN, reason=None, headers=policy.compiled.refused
+            )
+        return decision if decision.path == request.path else decision._replace(path=request.path)
 
     def announce(self, decision: Decision) -> None:
         """Log a rejection, and send the signal of a verdict about another origin."""
         if decision.outcome is _ALLOWED:
             if signals.origin_allowed.receivers:
                 signals.send(signals.origin_allowed, self.app, decision, self.log)
-        elif decision.reason is not None:
+        elif decision.outcome is _REJECTED and decision.reason is not None:
             self.log.rejection(decision)
             about_origin = decision.reason.is_about_origin
             signal = signals.origin_rejected if about_origin else signals.preflight_rejected
             signals.send(signal, self.app, decision, self.log)
-
-
-def _judge(asked: CorsRequest, place: Place) -> Decision:
-    if place.policy is not None:
-        return decide(place.policy, asked, place.scope)
-    cut = (asked.origin or "")[:MAX_ORIGIN_LENGTH]
-    return place.plain._replace(origin=cut, method=asked.method, preflight=asked.preflight)
-
-
-def _preflight(origin: str, announced: str, request: Request) -> CorsRequest:
-    environ = request.environ
-    return CorsRequest(
-        origin,
-        announced,
-        request.path,
-        True,
-        environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
-        environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true",
-        request,
-    )
 
 
 def state_of(app: Flask) -> AppState:

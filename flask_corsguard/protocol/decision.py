@@ -113,10 +113,11 @@ class Decision(NamedTuple):
         return "\n".join(explanation.lines(self))
 
 
-def exempt(method: str, scope: Scope) -> Decision:
+def exempt(request: CorsRequest, scope: Scope) -> Decision:
     """The decision for a route that the guard leaves alone."""
+    origin = request.origin[:MAX_ORIGIN_LENGTH] if request.origin else request.origin
     return Decision(
-        Outcome.EXEMPT, None, None, method, (), False,
+        Outcome.EXEMPT, None, origin, request.method, (), request.preflight,
         scope.endpoint, None, scope.source, scope.location,
     )  # fmt: skip
 

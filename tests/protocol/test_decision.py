@@ -127,7 +127,7 @@ def test_requests_without_origin(fields: dict[str, Any], headers: dict[str, str]
 
 
 def test_exempt() -> None:
-    decision = exempt("GET", Scope("e", "view e", "app.py:1"))
+    decision = exempt(CorsRequest(A, "GET"), Scope("e", "view e", "app.py:1"))
     assert decision.outcome is Outcome.EXEMPT
     assert decision.headers == {}
     assert decision.policy is None

@@ -133,7 +133,7 @@ def test_a_check_that_failed() -> None:
          f"GET users.list from '{A}': allowed.", "the origin may read the response"),
         (decide(Policy(origins=A), CorsRequest(A, "GET", preflight=True), HERE),
          f"preflight for GET users.list from '{A}': allowed.", "the origin may read the response"),
-        (exempt("GET", HERE), "GET users.list: exempt.",
+        (exempt(CorsRequest(A, "GET"), HERE), f"GET users.list from '{A}': exempt.",
          "the route is marked cors_exempt; its answers are as the app made them"),
         (decide(Policy(), CorsRequest(A, "GET"))._replace(outcome=Outcome.SAME_ORIGIN, reason=None),
          f"GET from '{A}': same origin.",
@@ -178,4 +178,4 @@ def test_a_path_cannot_pretend_to_be_the_rest_of_the_line() -> None:
 def test_a_decision_without_a_policy_has_nothing_to_change() -> None:
     from flask_corsguard.protocol.explanation import remedy
 
-    assert remedy(exempt("GET", HERE)) == "nothing"
+    assert remedy(exempt(CorsRequest(A, "GET"), HERE)) == "nothing"
