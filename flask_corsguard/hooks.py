@@ -32,8 +32,7 @@ def install_hooks(state: AppState) -> None:
     # Functions, not methods: Flask examines each hook on every request, and these are quickest.
     def before_request() -> Response | None:
         request = _current_request()
-        decision = state.decide(request)
-        request.environ[key] = decision
+        decision = request.environ[key] = state.decide(request)
         if decision.outcome is _NOT_CORS:
             return None
         state.announce(decision)

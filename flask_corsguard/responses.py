@@ -10,8 +10,10 @@ from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
+from flask_corsguard.protocol.reasons import Reason
 
 _NONE: frozenset[str] = frozenset()
+_OWN_INITIALS = frozenset("AVav")
 _OWN_PREFIXES = ("access-control-", "vary")
 
 
@@ -19,6 +21,20 @@ class _NoContent(Response):
     """A response without a body, so without a type of one."""
 
     default_mimetype = None
+
+
+def _problem(reason: Reason, detail: str) -> bytes:
+    title = "CORS preflight refused"
+    problem = {"title": title, "status": 403, "code": reason.name, "detail": detail}
+    return json.dumps(problem).encode("ascii")
+
+
+_BRIEF = {
+    reason: _problem(
+        reason, "The CORS policy of this resource refuses the preflight. The server's log says why."
+    )
+    for reason in Reason
+}
 
 
 def preflight_response(decision: Decision, *, debug: bool) -> Response:
@@ -31,14 +47,8 @@ def preflight_response(decision: Decision, *, debug: bool) -> Response:
     """
     if decision.reason is None:
         return _NoContent(status=204)
-    brief = "The CORS policy of this resource refuses the preflight. The server's log says why."
-    problem = {
-        "title": "CORS preflight refused",
-        "status": 403,
-        "code": decision.reason.name,
-        "detail": decision.explain() if debug else brief,
-    }
-    return Response(json.dumps(problem), 403, mimetype="application/problem+json")
+    body = _problem(decision.reason, decision.explain()) if debug else _BRIEF[decision.reason]
+    return Response(body, 403, mimetype="application/problem+json")
 
 
 def write_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
@@ -50,7 +60,7 @@ def write_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
     """
     for name, _ in target:
         # Nearly always nothing is there yet. Most names are told apart by their first letter.
-        if name[:1] in "AVav" and name.lower().startswith(_OWN_PREFIXES):
+        if name[:1] in _OWN_INITIALS and name.lower().startswith(_OWN_PREFIXES):
             return _replace_headers(target, wanted)
     for name, value in wanted.items():
         target.add(name, value)

@@ -15,6 +15,7 @@ from flask_corsguard.enforcement import is_same_origin
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
 from flask_corsguard.routing import PolicyTable
@@ -86,8 +87,11 @@ class AppState:
 
         :raises PolicyError: while there is a problem with any route.
         """
-        origin = request.environ.get("HTTP_ORIGIN")
-        decision = self._known.get((id(request.url_rule), request.method, origin))
+        origin: str | None = request.environ.get("HTTP_ORIGIN")
+        decision = None
+        # A long origin is not looked up: that would read all of it.
+        if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
+            decision = self._known.get((id(request.url_rule), request.method, origin))
         if decision is None:
             decision = (self._table or self.final_table()).decide(request)
         if decision.outcome is _REJECTED:

@@ -1,0 +1,49 @@
+# Every target does its own set-up. Needed: make, git and Python 3.11 or newer (PYTHON=...).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ONCE ?=
+
+.PHONY: demo test lint types docs bench clean
+
+demo: $(VENV)/.package
+	$(BIN)/python examples/demo $(if $(ONCE),--once)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -rs $(ARGS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.lint $(VENV)/.test
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(VENV)/.test
+	$(BIN)/python tests/benchmarks/overhead.py
+
+clean:
+	rm -rf $(VENV) docs/_build dist .mypy_cache .pytest_cache .ruff_cache .coverage
+
+# Each file stands for a set of packages; it is out of date when pyproject.toml is newer.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	touch $@
+
+$(VENV)/.package: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test: GROUP = browser
+$(VENV)/.lint: GROUP = lint
+$(VENV)/.docs: GROUP = docs
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.package
+	$(BIN)/python -m pip install --quiet --group $(GROUP)
+	touch $@

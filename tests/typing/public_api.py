@@ -1,0 +1,106 @@
+"""Checked by mypy and pyright, never run: the public names, used as a developer would."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import assert_type
+
+from flask import Blueprint, Flask, Request
+from flask.views import MethodView
+
+from flask_corsguard import (
+    CorsGuard,
+    Decision,
+    Outcome,
+    Policy,
+    PolicyError,
+    Problem,
+    Reason,
+    cors,
+    cors_exempt,
+    current_decision,
+    origin_rejected,
+)
+
+
+def one(origin: str) -> bool:
+    return bool(origin)
+
+
+def two(origin: str, request: Request) -> bool:
+    return bool(origin and request)
+
+
+app = Flask(__name__)
+guard = CorsGuard(app, origins=["https://a.com", re.compile("x"), one], max_age=600)
+CorsGuard(policies={"partners": {"origins": "*"}, "others": Policy(origins=two)})
+CorsGuard(app, Policy(), self_origins="https://a.com")
+guard.init_app(app)
+
+policy = Policy(origins="*", deny_origins=[re.compile("x"), "https://b.com"], methods=None)
+assert_type(policy.derive(max_age=datetime.timedelta(hours=1)), Policy)
+assert_type(policy.max_age, int | None)
+assert_type(policy.allow_credentials, bool)
+assert_type(policy.allow_headers, tuple[str, ...])
+
+Policy(orgins="*")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+Policy(max_age="600")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+cors(allow_credentials="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@app.get("/a")
+@cors(policy, expose_headers="X-A")
+def view(name: str) -> dict[str, str]:
+    assert_type(current_decision.outcome, Outcome)
+    return {"name": name}
+
+
+assert_type(view("x"), dict[str, str])
+
+
+@cors_exempt
+def exempt(name: str) -> int:
+    return len(name)
+
+
+assert_type(exempt("x"), int)
+
+
+@cors("partners")
+class View(MethodView):
+    @cors(methods=["PUT"])
+    def put(self, name: str) -> str:
+        return name
+
+
+assert_type(View().put("x"), str)
+
+blueprint = cors(origins=["https://a.com"])(Blueprint("b", __name__))
+assert_type(blueprint, Blueprint)
+
+guard.for_endpoint("static", origins="*")
+guard.for_files("static", "*.woff2", origins="*")
+guard.reconfigure(policy, app=app, policies={"partners": policy})
+
+decision = guard.explain("/a", origin="https://a.com", method="PUT", headers=["X-A"])
+assert_type(decision, Decision)
+assert_type(decision.reason, Reason | None)
+assert_type(decision.headers, Mapping[str, str])
+for rule, methods, route_policy, source in guard.routes(app):
+    assert_type(rule, str)
+    assert_type(methods, tuple[str, ...])
+    assert_type(route_policy, Policy | None)
+    assert_type(source, str)
+
+
+@origin_rejected.connect_via(app)
+def receiver(sender: Flask, decision: Decision) -> None:
+    print(sender, decision.explain())
+
+
+try:
+    Policy()
+except PolicyError as error:
+    assert_type(error.problems, tuple[Problem, ...])
