@@ -7,7 +7,13 @@ from typing import Any, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError, Problem, unknown_name
 from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
-from flask_corsguard.protocol.policy import FIELDS, Policy, PolicyFields, read_fields
+from flask_corsguard.protocol.policy import (
+    FIELDS,
+    Policy,
+    PolicyFields,
+    check_combination,
+    read_fields,
+)
 
 PREFIX = "CORSGUARD_"
 
@@ -29,23 +35,59 @@ class Settings(NamedTuple):
     log_rejections: bool
 
 
-def read_settings(
-    config: Mapping[str, Any],
-    policy: Policy | None,
-    fields: PolicyFields,
-    policies: Mapping[str, object] | None,
+class Arguments(NamedTuple):
+    """What the constructor was given, read and found usable.
+
+    :ivar policy: the default policy; it replaces the one from the configuration.
+    :ivar fields: fields of it; each overrides the one from the configuration.
+    :ivar policies: named policies; they are added to those from the configuration.
+    :ivar self_origins: origins that count as the app's own.
+    :ivar location: file and line of the call.
+    """
+
+    policy: Policy | None
+    fields: Mapping[str, Any]
+    policies: Mapping[str, Policy]
+    self_origins: OriginList
+    location: str
+
+
+def read_arguments(
+    policy: object,
+    fields: Mapping[str, Any] | PolicyFields,
+    policies: object,
     self_origins: object,
     location: str,
-) -> Settings:
+) -> Arguments:
+    """Read what the constructor was given, and refuse what no configuration could put right.
+
+    :raises PolicyError: with every problem found.
+    """
+    problems: list[Problem] = []
+    if policy is not None and not isinstance(policy, Policy):
+        message = (
+            "the default policy is a Policy or given by fields, such as origins=[...];"
+            f" {policy!r} is neither."
+        )
+        problems.append(Problem("wrong_type", "policy", policy, message))
+    values, found = read_fields(fields)
+    problems += found + check_combination(values)
+    problems = [problem._replace(where=location) for problem in problems]
+    named = read_policies(policies or {}, location, problems)
+    own = _read_self_origins(self_origins, problems)
+    if problems:
+        raise PolicyError(problems)
+    return Arguments(cast("Policy | None", policy), values, named, own, location)
+
+
+def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     """Read everything that is known when the guard meets an app.
 
     :param config: ``app.config``.
-    :param policy: the constructor's policy; it replaces the one from *config*.
-    :param fields: the constructor's fields; each overrides the one from *config*.
-    :param policies: the constructor's named policies; they are added to those from *config*.
-    :param location: file and line of the constructor's call.
+    :param arguments: the constructor's arguments, which win.
     :raises PolicyError: with every problem found anywhere in the settings.
     """
+    policy, fields, policies, self_origins, location = arguments
     known = {PREFIX + name.upper(): name for name in (*FIELDS, *_OTHERS)}
     problems: list[Problem] = []
     given: dict[str, Any] = {}
@@ -65,27 +107,25 @@ def read_settings(
         if not found:
             usable[name] = value
     overridden = usable if policy is None else {}
-    default = _policy({**overridden, **fields}, policy or Policy(), location, problems)
-    named = _read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
-    named |= _read_policies(policies or {}, location, problems)
-    own = read_listed_origins(
-        "self_origins", self_origins or others.get("self_origins", ()), problems
-    )
-    if "null" in own:
-        message = "any site can send the origin 'null' from a sandboxed frame. Leave it out."
-        problems.append(Problem("null_origin", "self_origins", "null", message))
-    log_rejections = read_bool("log_rejections", others.get("log_rejections", True), problems)
+    default = derive(policy or Policy(), {**overridden, **fields}, location, problems)
+    named = read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
+    named |= policies
+    found = list[Problem]()
+    own = _read_self_origins(others.get("self_origins", ()), found)
+    log_rejections = read_bool("log_rejections", others.get("log_rejections", True), found)
+    problems += [problem._replace(where=PREFIX + problem.field.upper()) for problem in found]
     if problems:
         raise PolicyError(problems)
     used = ", ".join(PREFIX + name.upper() for name in given)
     source = f"app.config ({used})" if used and policy is None and not fields else location
-    return Settings(default, source, named, own, log_rejections)
+    return Settings(default, source, named, self_origins or own, log_rejections)
 
 
 _OTHERS = ("policies", "self_origins", "log_rejections")
 
 
-def _policy(fields: Mapping[str, Any], base: Policy, where: str, problems: list[Problem]) -> Policy:
+def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
+    """Change *fields* of *base*; add what is wrong with them, and where, to *problems*."""
     try:
         return base.derive(**cast("PolicyFields", fields))
     except PolicyError as error:
@@ -93,7 +133,16 @@ def _policy(fields: Mapping[str, Any], base: Policy, where: str, problems: list[
         return base
 
 
-def _read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:
+def _read_self_origins(value: object, problems: list[Problem]) -> OriginList:
+    own = read_listed_origins("self_origins", value, problems)
+    if "null" in own:
+        message = "any site can send the origin 'null' from a sandboxed frame. Leave it out."
+        problems.append(Problem("null_origin", "self_origins", "null", message))
+    return own
+
+
+def read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:
+    """Read named policies: a mapping from names to policies or to their fields."""
     policies: dict[str, Policy] = {}
     if not isinstance(value, Mapping):
         message = f"{value!r} does not map names to policies."
@@ -104,7 +153,7 @@ def _read_policies(value: object, where: str, problems: list[Problem]) -> dict[s
             policies[name] = policy
         elif isinstance(policy, Mapping):
             fields = cast("Mapping[str, Any]", policy)
-            policies[name] = _policy(fields, Policy(), f"{where}, policy {name!r}", problems)
+            policies[name] = derive(Policy(), fields, f"{where}, policy {name!r}", problems)
         else:
             message = f"{policy!r} is neither a Policy nor a mapping of fields."
             place = f"{where}, policy {name!r}"

@@ -23,7 +23,7 @@ def is_same_origin(environ: dict[str, Any], origin: str, self_origins: OriginLis
         return site in ("same-origin", "none")
     if self_origins:
         parsed = parse_origin(origin)
-        if parsed is not None and self_origins.compiled.lists(origin, parsed):
+        if parsed is not None and self_origins.compiled.matches(origin, parsed, None):
             return True
     scheme, _, authority = origin.partition("://")
     # https in front of an http app is a proxy that ends TLS. The other way round, the page was

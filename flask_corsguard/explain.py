@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.test import EnvironBuilder
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import (
@@ -63,7 +62,11 @@ def _decide(
     state: AppState, url: str, origin: str | None, method: str, headers: Mapping[str, str]
 ) -> Decision:
     app = state.app
-    builder = EnvironBuilder(url, method=method, headers=list(headers.items()))
+    # Flask's own builder knows the app's server name and root. Imported where it is needed: it
+    # brings the test client along.
+    from flask.testing import EnvironBuilder
+
+    builder = EnvironBuilder(app, url, method=method, headers=list(headers.items()))
     if origin is not None:
         builder.headers["Origin"] = origin
     try:

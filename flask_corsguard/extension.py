@@ -7,13 +7,13 @@ from typing import Any, Unpack, cast
 
 from flask import Flask, current_app
 
-from flask_corsguard.config import read_settings
-from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.config import derive, read_arguments, read_settings
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.explain import explain
 from flask_corsguard.hooks import install_hooks
 from flask_corsguard.marks import call_site, make_mark
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
+from flask_corsguard.protocol.policy import Policy, PolicyFields
 from flask_corsguard.resolution import EndpointMarks, FileMark
 from flask_corsguard.routing import Route
 from flask_corsguard.state import EXTENSION_KEY, AppState, state_of
@@ -44,11 +44,7 @@ class CorsGuard:
         self_origins: str | Iterable[str] = (),
         **fields: Unpack[PolicyFields],
     ) -> None:
-        self._location = call_site()
-        self._policy = _checked_policy(policy, fields, self._location)
-        self._fields = fields
-        self._policies = policies
-        self._self_origins = self_origins
+        self._arguments = read_arguments(policy, fields, policies, self_origins, call_site())
         self._marks = EndpointMarks()
         if app is not None:
             self.init_app(app)
@@ -66,14 +62,7 @@ class CorsGuard:
                 f"{app!r} has a guard already. Call init_app() once, and set other policies with"
                 " @cors(...) marks; guard.reconfigure() changes the default at run time."
             )
-        settings = read_settings(
-            app.config,
-            self._policy,
-            self._fields,
-            self._policies,
-            self._self_origins,
-            self._location,
-        )
+        settings = read_settings(app.config, self._arguments)
         state = AppState(app, settings, self._marks)
         install_hooks(state)
         app.extensions[EXTENSION_KEY] = state
@@ -163,20 +152,16 @@ class CorsGuard:
         :raises PolicyError: if anything cannot be used; then nothing has changed.
         """
         state = self._state(app)
-        location = call_site()
-        _checked_policy(policy, fields, location)
-        settings = state.settings
-        named = {**settings.policies, **(policies or {})}
-        default = policy or settings.default
-        new = read_settings({}, default, fields, named, (), location)
-        changed = policy is not None or bool(fields)
-        state.replace_settings(
-            settings._replace(
-                default=new.default,
-                policies=new.policies,
-                source=location if changed else settings.source,
-            )
-        )
+        old = state.settings
+        new = read_arguments(policy, fields, policies, (), call_site())
+        settings = old._replace(policies={**old.policies, **new.policies})
+        if policy is not None or fields:
+            problems: list[Problem] = []
+            default = derive(policy or old.default, new.fields, new.location, problems)
+            if problems:
+                raise PolicyError(problems)
+            settings = settings._replace(default=default, source=new.location)
+        state.replace_settings(settings)
 
     def _state(self, app: Flask | None) -> AppState:
         if app is None:
@@ -184,14 +169,3 @@ class CorsGuard:
                 raise CorsGuardError("which app? Pass app=..., or call this in app.app_context()")
             app = cast("Any", current_app)._get_current_object()
         return state_of(cast("Flask", app))
-
-
-def _checked_policy(policy: object, fields: PolicyFields, location: str) -> Policy | None:
-    """Refuse what no configuration could put right, as early as it is known."""
-    if policy is not None and not isinstance(policy, Policy):
-        raise CorsGuardError(f"the default policy is a Policy or given by fields, not {policy!r}")
-    values, problems = read_fields(fields)
-    problems += check_combination(values)
-    if problems:
-        raise PolicyError(problem._replace(where=location) for problem in problems)
-    return policy

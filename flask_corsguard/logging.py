@@ -4,14 +4,16 @@ a person can read."""
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from typing import NamedTuple
 
 from flask import Flask
 
-from flask_corsguard.errors import described
+from flask_corsguard.errors import described, shown
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Reason
@@ -23,13 +25,23 @@ QUIET_SECONDS = 60.0
 #: How many different lines are remembered: whoever attacks can make up any number of origins.
 MOST_REMEMBERED = 1024
 
-_EVERYTHING_ELSE = object()
+
+class LeftOut(NamedTuple):
+    """How many lines were left out: of the same kind, and of kinds no longer remembered."""
+
+    alike: int
+    others: int
+
+    def __str__(self) -> str:
+        alike = f"; {self.alike} more like it were left out" if self.alike else ""
+        others = f"; {self.others} others were left out" if self.others else ""
+        return alike + others
 
 
 class RateLimit:
     """At most one line in :data:`QUIET_SECONDS` for each key, in bounded memory.
 
-    While :data:`MOST_REMEMBERED` keys are being kept quiet, all new ones share a single key.
+    While :data:`MOST_REMEMBERED` keys are being kept quiet, all new ones count as a single one.
 
     :param clock: seconds on a clock that never goes back.
     """
@@ -39,27 +51,45 @@ class RateLimit:
         self._lock = threading.Lock()
         # key -> (time of the last line, how many were left out since); the oldest line first
         self._entries: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+        self._others = 0
+        self._last_of_others = -math.inf
 
-    def admit(self, key: Hashable) -> int | None:
+    def admit(self, key: Hashable) -> LeftOut | None:
         """Ask for a line.
 
-        :returns: how many were left out since the last one, or None if this one is left out too.
+        :returns: what was left out since the last one, or None if this one is left out too.
         """
         now = self._clock()
         entries = self._entries
         with self._lock:
-            if key not in entries and len(entries) >= MOST_REMEMBERED:
-                while entries and now - next(iter(entries.values()))[0] >= QUIET_SECONDS:
-                    entries.popitem(last=False)
+            entry = entries.get(key)
+            if entry is None and len(entries) >= MOST_REMEMBERED:
+                self._forget_before(now - QUIET_SECONDS)
                 if len(entries) >= MOST_REMEMBERED:
-                    key = _EVERYTHING_ELSE
-            last, left_out = entries.get(key, (now - QUIET_SECONDS, 0))
-            if now - last < QUIET_SECONDS:
-                entries[key] = (last, left_out + 1)
+                    return self._admit_another(now)
+            if entry is not None and now - entry[0] < QUIET_SECONDS:
+                entries[key] = (entry[0], entry[1] + 1)
                 return None
             entries[key] = (now, 0)
             entries.move_to_end(key)
-            return left_out
+            return self._left_out(entry[1] if entry else 0)
+
+    def _forget_before(self, limit: float) -> None:
+        entries = self._entries
+        while entries and next(iter(entries.values()))[0] <= limit:
+            _, (_, left_out) = entries.popitem(last=False)
+            self._others += left_out
+
+    def _admit_another(self, now: float) -> LeftOut | None:
+        if now - self._last_of_others < QUIET_SECONDS:
+            self._others += 1
+            return None
+        self._last_of_others = now
+        return self._left_out(0)
+
+    def _left_out(self, alike: int) -> LeftOut:
+        others, self._others = self._others, 0
+        return LeftOut(alike, others)
 
 
 class GuardLog:
@@ -72,7 +102,7 @@ class GuardLog:
         self._app = app
         self._log_rejections = log_rejections
         self.rate_limit = RateLimit()
-        self._warned: set[tuple[str | None, str]] = set()
+        self._warned: set[str | None] = set()
 
     def rejection(self, decision: Decision) -> None:
         """Write who was turned away, and why. In debug mode, also what to change."""
@@ -85,22 +115,22 @@ class GuardLog:
         line = f"{explanation.summary(decision)} by {explanation.policy_place(decision)}"
         if failed:
             line += f"; {explanation.found(decision)}"
-        if left_out:
-            line += f"; {left_out} more like it were left out since the last such line"
+        line += str(left_out)
         if self._app.debug:
             line += f". If it should be allowed: {explanation.remedy(decision)}"
         logger.warning("%s.", line)
 
     def failure(self, what: str, error: BaseException) -> None:
         """Write that code of the app's failed while the guard called it."""
-        if self.rate_limit.admit(("failure", what)) is not None:
-            logger.error("%s failed: %s.", what, described(error))
+        left_out = self.rate_limit.admit(("failure", what))
+        if left_out is not None:
+            logger.error("%s failed: %s%s.", what, described(error), left_out)
 
     def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
         """Write, once for each endpoint, that a view sets headers that the guard answers for."""
-        listed = ", ".join(sorted(names))
-        if (endpoint, listed) not in self._warned and len(self._warned) < MOST_REMEMBERED:
-            self._warned.add((endpoint, listed))
+        if endpoint not in self._warned:
+            self._warned.add(endpoint)
+            listed = ", ".join(sorted(map(shown, names)))
             place = f"endpoint {endpoint}" if endpoint else "a URL without a route"
             logger.warning(
                 "%s: the app sets %s itself; the guard has replaced or removed it. Take it out, or"

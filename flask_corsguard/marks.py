@@ -34,7 +34,7 @@ class Mark:
     def __init__(
         self,
         policy: Policy | str | None,
-        fields: PolicyFields | Mapping[str, Any],
+        fields: Mapping[str, Any],
         location: str,
         *,
         exempt: bool = False,
@@ -80,7 +80,7 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
     problems += check_combination(values)
     if problems:
         raise PolicyError(problem._replace(where=location) for problem in problems)
-    return Mark(policy, fields, location)
+    return Mark(policy, values, location)
 
 
 def cors(

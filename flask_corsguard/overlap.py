@@ -6,13 +6,16 @@ policies share a URL, the answer of one must not name the methods of the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from werkzeug.routing import Rule
 
-# Converters whose value is one path segment; of any other it is not known.
-_ONE_SEGMENT = frozenset({"any", "default", "float", "int", "string", "uuid"})
+# A variable part, as werkzeug.routing reads it: <converter(arguments):name>
+_VARIABLE = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>")
+# Stand-ins for a variable part, of characters that no rule has
+_ONE_SEGMENT, _ANY_SEGMENTS = "\0", "\1"
 
 
 class Shape(NamedTuple):
@@ -29,20 +32,23 @@ class Shape(NamedTuple):
 
 
 def shape_of(rule: Rule) -> Shape:
-    """Read the shape off a rule's text."""
-    domain: str | None = rule.host or rule.subdomain or ""
+    """Read the shape off the text of a rule that is bound to a URL map."""
+    converters = rule.map.converters
+
+    def mark(variable: re.Match[str]) -> str:
+        one_segment = converters[variable["converter"] or "default"].part_isolating
+        return _ONE_SEGMENT if one_segment else _ANY_SEGMENTS
+
+    domain = rule.host or rule.subdomain or ""
     segments: list[str | None] = []
     open_ended = False
-    for segment in rule.rule.strip("/").split("/"):
-        if "<" not in segment:
-            segments.append(segment)
-            continue
-        segments.append(None)
-        converter = segment.partition("<")[2].partition(":")[0].partition("(")[0]
-        if ":" in segment and converter not in _ONE_SEGMENT:
+    for segment in _VARIABLE.sub(mark, rule.rule).strip("/").split("/"):
+        is_fixed = _ONE_SEGMENT not in segment and _ANY_SEGMENTS not in segment
+        segments.append(segment if is_fixed else None)
+        if _ANY_SEGMENTS in segment:
             open_ended = True
             break
-    return Shape(None if "<" in (domain or "") else domain, tuple(segments), open_ended)
+    return Shape(None if "<" in domain else domain, tuple(segments), open_ended)
 
 
 class Claim(NamedTuple):

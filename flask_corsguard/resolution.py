@@ -63,6 +63,13 @@ class EndpointMarks:
         self._check_in_time(files.mark)
         marks.append(files)
 
+    def by_endpoint(self) -> Iterator[tuple[str, Mark]]:
+        """Every mark with the endpoint that it is for."""
+        yield from self.views.items()
+        for endpoint, marks in self.files.items():
+            for _, mark in marks:
+                yield endpoint, mark
+
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
@@ -101,11 +108,11 @@ class Resolver:
         self._settings = settings
         self._marks = marks
         self._policies: dict[tuple[Mark, ...], tuple[Policy, bool]] = {}
-        for endpoint in (*marks.views, *marks.files):
+        for endpoint, mark in marks.by_endpoint():
             if endpoint not in app.view_functions:
                 known = app.view_functions
                 problem = unknown_name("unknown_endpoint", "endpoint", endpoint, "endpoint", known)
-                self.problems.append(problem)
+                self.problems.append(problem._replace(where=mark.location))
 
     def answer(self, layers: Layers) -> Answer:
         """Add up *layers*, the outermost first. *Fields override, a policy replaces.*"""

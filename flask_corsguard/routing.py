@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -69,7 +70,9 @@ class Place:
     def for_arguments(self, arguments: Mapping[str, Any] | None) -> Place:
         """The place of the file that the route captured, or this one."""
         if self._files:
-            name = str((arguments or {}).get(self._file_argument, ""))
+            # As werkzeug.utils.safe_join does before it opens the file: otherwise "a/../b" would
+            # be served as "b" but judged as something else.
+            name = posixpath.normpath(str((arguments or {}).get(self._file_argument, "")))
             for pattern, place in self._files:
                 if pattern.match(name):
                     return place
@@ -202,7 +205,7 @@ class PolicyTable:
         view = resolver.view_layers(rule.endpoint)
         answers = {
             method: resolver.answer(view + resolver.handler_layers(rule.endpoint, method))
-            for method in (KNOWN_METHODS if rule.methods is None else rule.methods)
+            for method in sorted(KNOWN_METHODS if rule.methods is None else rule.methods)
         }
         answers[""] = resolver.answer(view)
         files: list[tuple[Sequence[str], Answer]] = []

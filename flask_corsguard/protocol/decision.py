@@ -244,6 +244,11 @@ def _preflight_headers(
         methods = request.method
     if methods:
         answer[headers.ALLOW_METHODS] = methods
+    if not scope.governed_elsewhere.isdisjoint(headers.SAFELISTED_METHODS):
+        # A browser remembers header names for the whole URL too, whatever the method
+        # (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). A POST with one of them
+        # would then go out unasked, past the policy that governs it. So it is to forget.
+        answer[headers.MAX_AGE] = "0"
     if names and policy.compiled.any_header and policy.allow_credentials:
         answer[headers.ALLOW_HEADERS] = ", ".join(names)
     if request.private_network:

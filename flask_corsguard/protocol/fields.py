@@ -40,19 +40,19 @@ class OriginList(tuple[OriginForm, ...]):
     everyone: bool
 
 
-def read_origins(field: str, value: object, problems: Problems) -> OriginList:
-    """``"*"``, strings, compiled patterns and at most one callable."""
-    return _read_origin_list(field, value, problems, allow_everyone=True)
-
-
 def read_listed_origins(field: str, value: object, problems: Problems) -> OriginList:
     """Strings and compiled patterns only, for lists that must be readable as they stand."""
-    return _read_origin_list(field, value, problems, allow_everyone=False)
+    origins = read_origins(field, value, problems)
+    if origins.everyone or any(callable(form) for form in origins):
+        message = "list the origins; '*' and callables are for origins only."
+        problems.append(Problem("origin_type", field, value, message))
+    return origins
 
 
-def _read_origin_list(
-    field: str, value: object, problems: Problems, *, allow_everyone: bool
-) -> OriginList:
+def read_origins(field: str, value: object, problems: Problems) -> OriginList:
+    """``"*"``, strings, compiled patterns and at most one callable."""
+    if isinstance(value, OriginList):
+        return value
     forms: dict[OriginForm, None] = {}
     patterns: list[OriginPattern] = []
     regexes: list[re.Pattern[str]] = []
@@ -79,9 +79,6 @@ def _read_origin_list(
     if len(forms) > 1 and "*" in forms:
         message = "'*' stands alone: with it, the other entries would mean nothing."
         problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
-    if not allow_everyone and ("*" in forms or checks):
-        message = "list the origins; '*' and callables are for origins only."
-        problems.append(Problem("origin_type", field, value, message))
     if len(checks) > 1:
         message = "give at most one callable; let it call the others."
         problems.append(Problem("origin_type", field, value, message))

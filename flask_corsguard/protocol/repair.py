@@ -35,7 +35,8 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     if not text:
         return [("origin_empty", "an origin cannot be empty")], None
     if text.casefold() == "null":
-        return [("origin_case", "the opaque origin is written in lower case")], "'null'"
+        sentence = "the opaque origin is 'null' in lower case, and any site can send it"
+        return [("origin_case", sentence)], None
     parts = [part for part in _SEPARATORS.split(text) if part]
     if len(parts) > 1 and all("://" in part or parse_pattern(repair(part) or "") for part in parts):
         fixed = [repair(part) for part in parts]
@@ -48,7 +49,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
             " mean one, or use the forms https://host and https://*.host"
         )
         return [("origin_regex", sentence)], _unregexed(text)
-    problems = list(_problems(text))
+    problems = list(dict.fromkeys(_problems(text)))
     fixed_text = repair(text)
     if not problems:
         problems = [("origin_invalid", "this is not scheme://host[:port]")]
@@ -152,26 +153,22 @@ def _port_problems(scheme: str, port: str) -> Iterator[tuple[str, str]]:
 
 def _split_port(authority: str) -> tuple[str, str | None]:
     """Split off the port: "" where it is missing after its colon, None where there is no colon."""
-    host_end = authority.find("]") + 1 if authority.startswith("[") else 0
-    colon = authority.find(":", host_end)
+    colon = authority.find(":", authority.find("]") + 1)  # the colons of an IPv6 address are none
     if colon == -1:
         return authority, None
     return authority[:colon], authority[colon + 1 :]
 
 
 def _unregexed(text: str) -> str | None:
-    """The plain entry for the regular expressions that people write most, else a compiled one."""
+    """The plain entry for the regular expressions that people write most.
+
+    Never a compiled one: whether a pattern lets strangers in is for its author to say.
+    """
     plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
     plain = plain.replace("https?:", "https:")
     plain = re.sub(r"://(\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\w\+)\)?\\?\.\)?)", "://*.", plain)
     plain = plain.replace("\\.", ".").replace("\\-", "-").replace("\\/", "/")
-    if parse_pattern(plain):
-        return repr(plain)
-    try:
-        re.compile(text)
-    except re.error:
-        return None
-    return f"re.compile({text!r})"
+    return repr(plain) if parse_pattern(plain) else None
 
 
 def _canonical_host(host: str) -> str:

@@ -258,6 +258,26 @@ def test_an_announced_method_is_named_even_if_some_other_route_may_claim_it() ->
     assert decision.headers[ACAM] == "PUT"
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "max_age", "sent"),
+    [
+        ({"POST"}, 600, "0"),
+        ({"GET"}, 600, "0"),
+        ({"HEAD"}, None, "0"),
+        ({"PUT", "DELETE"}, 600, "600"),
+        ({"PUT"}, None, None),
+        (set(), 600, "600"),
+    ],
+)
+def test_header_names_are_not_remembered_for_a_method_of_another_policy(
+    elsewhere: set[str], max_age: int | None, sent: str | None
+) -> None:
+    scope = Scope(methods=ALL, governed_elsewhere=frozenset(elsewhere), allow_methods="OPTIONS")
+    request = CorsRequest(A, "OPTIONS", preflight=True)
+    decision = decide(Policy(origins=A, max_age=max_age), request, scope)
+    assert decision.headers.get(ACMA) == sent
+
+
 def test_a_decision_cannot_be_changed() -> None:
     decision = decide(Policy(origins=A), CorsRequest(A, "GET"))
     with pytest.raises(AttributeError):

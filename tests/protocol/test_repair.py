@@ -10,7 +10,10 @@ from flask_corsguard.protocol.repair import diagnose
 TABLE = [
     # given, codes, suggestion
     ("", ["origin_empty"], None),
-    ("NULL", ["origin_case"], "'null'"),
+    ("NULL", ["origin_case"], None),
+    ("HTTPS://Example.com", ["origin_case"], "'https://example.com'"),
+    ("https://*.[::1]", ["origin_wildcard"], None),
+    ("https://*.*", ["origin_regex"], None),
     ("https://Example.com/", ["origin_trailing_slash", "origin_case"], "'https://example.com'"),
     ("https://ex\xe4mple.com", ["origin_not_ascii"], "'https://xn--exmple-cua.com'"),
     ("https://stra\xdfe.de", ["origin_not_ascii"], "'https://xn--strae-oqa.de'"),
@@ -26,7 +29,7 @@ TABLE = [
     (r"https://.+\.example\.com", ["origin_regex"], "'https://*.example.com'"),
     (r"https://([a-z]+\.)example\.com", ["origin_regex"], "'https://*.example.com'"),
     ("https?://example.com", ["origin_regex"], "'https://example.com'"),
-    (r"https://(a|b)\.com", ["origin_regex"], r"re.compile('https://(a|b)\\.com')"),
+    (r"https://(a|b)\.com", ["origin_regex"], None),
     ("https://(a.com", ["origin_regex"], None),
     ("example.com", ["origin_no_scheme"], "'https://example.com'"),
     ("//example.com", ["origin_no_scheme"], "'https://example.com'"),
@@ -84,12 +87,12 @@ def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None
     assert all(sentence for _, sentence in found)
 
 
-@pytest.mark.parametrize("given", [row[0] for row in TABLE if row[2] and "re." not in row[2]])
+@pytest.mark.parametrize("given", [row[0] for row in TABLE if row[2]])
 def test_suggestion_is_accepted(given: str) -> None:
     _, suggested = diagnose(given)
     assert suggested
     for text in suggested.split(", "):
-        assert text == "'null'" or parse_pattern(text.strip("'"))
+        assert parse_pattern(text.strip("'"))
 
 
 def test_a_good_entry_that_is_asked_about_all_the_same() -> None:

@@ -1,0 +1,122 @@
+"""Runs the examples of README.md, of the documentation and of the docstrings, with Sybil.
+
+- A block of Python is run. One that begins with a file's name (``# app.py``) is also written to a
+  file, so that places in messages (``app.py:6``) are those that a reader sees. Of these files,
+  only ``app.py`` is run as well.
+- In a session (``>>>``) the output is compared. Log lines are part of it, as in a terminal.
+- A block of the language ``console`` is run in the directory of these files: each ``$ flask``
+  command, with what it writes compared. ``...`` stands for anything.
+"""
+
+from __future__ import annotations
+
+import doctest
+import gc
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sybil import Example, Sybil
+from sybil.document import PythonDocStringDocument
+from sybil.evaluators.doctest import OutputChecker
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers import myst, rest
+
+OPTIONS = doctest.ELLIPSIS
+
+
+class PrintingHandler(logging.Handler):
+    """Writes to whatever standard output is at the time, so into the session that is compared."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        print(record.getMessage())  # noqa: T201
+
+
+class FileEvaluator(PythonEvaluator):
+    """Runs a block, as a file if it begins with the name of one."""
+
+    def __call__(self, example: Example) -> None:
+        """Run it."""
+        source = str(example.parsed)
+        first_line = source.partition("\n")[0]
+        if not (first_line.startswith("# ") and first_line.endswith(".py")):
+            super().__call__(example)
+            return
+        name = first_line.removeprefix("# ")
+        Path(example.namespace["_directory"].name, name).write_text(source)
+        if name == "app.py":
+            exec(compile(source, name, "exec"), example.namespace)  # noqa: S102
+
+
+class PythonParser(myst.PythonCodeBlockParser):
+    """Sessions and blocks of Python."""
+
+    def __init__(self) -> None:
+        super().__init__(doctest_optionflags=OPTIONS)
+        self.codeblock_parser = self.codeblock_parser_class("python", FileEvaluator())
+
+
+def run_console(example: Example) -> None:
+    """Run each command and compare what it writes."""
+    directory = example.namespace["_directory"].name
+    for part in str(example.parsed).split("$ ")[1:]:
+        command, _, wanted = part.partition("\n")
+        program, *arguments = command.split()
+        assert program == "flask", f"only flask commands are run, not {command!r}"
+        result = subprocess.run(
+            [sys.executable, "-m", "flask", *arguments],
+            cwd=directory,
+            env={**os.environ, "NO_COLOR": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if not OutputChecker().check_output(wanted, result.stdout, OPTIONS):
+            raise AssertionError(f"$ {command}\n{result.stdout}")
+
+
+def setup(namespace: dict[str, Any]) -> None:
+    """Begin a page."""
+    handler = PrintingHandler()
+    logging.getLogger("flask_corsguard").addHandler(handler)
+    namespace.update(
+        __name__="app",
+        _directory=tempfile.TemporaryDirectory(),
+        _environ=dict(os.environ),
+        _handler=handler,
+    )
+
+
+def teardown(namespace: dict[str, Any]) -> None:
+    """Leave nothing of it behind."""
+    logging.getLogger("flask_corsguard").removeHandler(namespace["_handler"])
+    os.environ.clear()
+    os.environ.update(namespace["_environ"])
+    namespace["_directory"].cleanup()
+    namespace.clear()
+    gc.collect()  # the signals know their receivers weakly
+
+
+_pages = Sybil(
+    parsers=[PythonParser(), myst.CodeBlockParser("console", run_console)],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+    setup=setup,
+    teardown=teardown,
+    name="pages",
+)
+_docstrings = Sybil(
+    parsers=[rest.DocTestParser(OPTIONS), rest.PythonCodeBlockParser()],
+    patterns=["flask_corsguard/*.py", "flask_corsguard/**/*.py"],
+    document_types={".py": PythonDocStringDocument},
+    setup=setup,
+    teardown=teardown,
+    name="docstrings",
+)
+
+pytest_collect_file = (_pages + _docstrings).pytest()

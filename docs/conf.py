@@ -1,0 +1,27 @@
+"""Sphinx configuration."""
+
+from __future__ import annotations
+
+from flask_corsguard import __version__
+
+project = "Flask-CorsGuard"
+author = "The Flask-CorsGuard developers"
+copyright = f"2025, {author}"  # noqa: A001
+release = version = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+nitpicky = True
+# Builds without the network, so names of other projects are not looked up.
+nitpick_ignore_regex = [("py:.*", r"(flask|blinker|werkzeug|collections|re|typing)(\..*)?")]
+
+myst_heading_anchors = 3
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wrap.css"]
+html_title = f"Flask-CorsGuard {release}"
+html_copy_source = False
+html_show_sourcelink = False

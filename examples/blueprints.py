@@ -1,0 +1,48 @@
+"""A policy for each blueprint. ``flask --app examples/blueprints run``
+
+- ``/api/...``: the company's own front end, with the blueprint's policy.
+- ``/api/export``: partners instead; a named policy replaces the blueprint's.
+- ``/public/...``: everyone, also where a URL under the prefix has no route (a 404).
+- ``/hooks/...``: left alone; the blueprint answers CORS itself, or not at all.
+- anything else: no other origin, because the guard has no default policy.
+"""
+
+from flask import Blueprint, Flask
+
+from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
+
+api = Blueprint("api", __name__, url_prefix="/api")
+public = Blueprint("public", __name__, url_prefix="/public")
+hooks = Blueprint("hooks", __name__, url_prefix="/hooks")
+
+# A blueprint is marked by calling the decorator, before it is registered.
+cors(origins=["https://app.example.com"])(api)
+cors(origins="*")(public)
+cors_exempt(hooks)
+
+
+@api.get("/users")
+def users():
+    return ["Ada", "Grace"]
+
+
+@api.get("/export")
+@cors("partners")
+def export():
+    return {"rows": []}
+
+
+@public.get("/status")
+def status():
+    return {"status": "ok"}
+
+
+@hooks.post("/payment")
+def payment():
+    return "", 204
+
+
+app = Flask(__name__)
+guard = CorsGuard(app, policies={"partners": Policy(origins=["https://*.partner.example"])})
+for blueprint in (api, public, hooks):
+    app.register_blueprint(blueprint)

@@ -1,0 +1,64 @@
+"""The demo: an API behind Flask-CorsGuard, and one page on two origins that calls it.
+
+Run ``python examples/demo`` and open the two pages that it names, or ``python examples/demo
+--once`` to play the same calls without a browser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+
+from play import play
+from servers import running
+
+from flask_corsguard import Decision
+
+
+def main() -> int:
+    """Run the demo.
+
+    :returns: the exit code: with ``--once``, 1 if anything was not as expected.
+    """
+    parser = argparse.ArgumentParser(prog="python examples/demo", description=__doc__)
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="play the calls over HTTP, print the tables, and fail if a line is not as expected",
+    )
+    once: bool = parser.parse_args().once
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        return min(play(), 1) if once else serve()
+    except KeyboardInterrupt:
+        return 130
+
+
+def serve() -> int:
+    """Serve the pages and show each rejection as its signal arrives, until Ctrl-C."""
+    with running(show) as origins:
+        print("Flask-CorsGuard demo\n")
+        print(f"  The API, guarded:              {origins.api}/")
+        print(f"  A page that may read it:       {origins.allowed}/")
+        print(f"  The same page, not allowed:    {origins.stranger}/\n")
+        print("Open both pages. Each rejection is shown here as its signal arrives.")
+        print("Ctrl-C ends the demo.\n", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("\nThe demo has ended.", flush=True)
+    return 0
+
+
+def show(name: str, decision: Decision) -> None:
+    """Print one line about a rejection."""
+    summary = decision.explain().splitlines()[0]
+    print(f"{time.strftime('%H:%M:%S')}  {name:<19} {summary}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

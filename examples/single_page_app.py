@@ -1,0 +1,47 @@
+"""A single-page app on another origin that signs in with a cookie.
+
+``flask --app examples/single_page_app run``
+
+The page says ``fetch(url, {credentials: "include"})``. The browser lets it read the answer only
+where the policy allows its origin and credentials; ``"*"`` is refused here when the app starts.
+
+CORS is no CSRF protection: a form on any site can still POST, so check a token as well.
+"""
+
+import os
+
+from flask import Flask, request, session
+
+from flask_corsguard import CorsGuard
+
+app = Flask(__name__)
+app.secret_key = os.environ.get("SECRET_KEY") or os.urandom(32)
+app.config.update(
+    # Lax is enough where page and API are on one site (app.example.com, api.example.com). On two
+    # sites it takes SESSION_COOKIE_SAMESITE="None", and a browser that lets such cookies through.
+    SESSION_COOKIE_SAMESITE="Lax",
+    SESSION_COOKIE_SECURE=True,
+)
+guard = CorsGuard(
+    app,
+    origins=["https://app.example.com"],
+    allow_credentials=True,
+    allow_headers=["Content-Type", "X-CSRF-Token"],
+)
+
+
+@app.post("/session")
+def sign_in():
+    session["user"] = request.get_json()["user"]
+    return {"user": session["user"]}
+
+
+@app.get("/session")
+def who():
+    return {"user": session.get("user")}
+
+
+@app.delete("/session")
+def sign_out():
+    session.clear()
+    return "", 204

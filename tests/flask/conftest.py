@@ -1,0 +1,174 @@
+"""What the tests through whole Flask apps share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from flask import Flask, abort, request
+from werkzeug.test import TestResponse
+
+from flask_corsguard import Decision, origin_allowed, origin_rejected, preflight_rejected
+
+_LISTS = {
+    "Access-Control-Allow-Headers",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Expose-Headers",
+    "Vary",
+}
+
+
+class Answer(NamedTuple):
+    """A response, as far as CORS goes: its status and the whole set of its CORS headers."""
+
+    status: int
+    cors: Mapping[str, str]
+
+
+def cors_headers(response: TestResponse) -> dict[str, str]:
+    """Every ``Access-Control-*`` and ``Vary`` header. Lists are sorted, for their order means
+    nothing. Repeated lines are joined, so that a header added twice is not like one."""
+    found: dict[str, str] = {}
+    for name in {name.title() for name, _ in response.headers}:
+        if name == "Vary" or name.startswith("Access-Control-"):
+            value = ", ".join(response.headers.getlist(name))
+            names = sorted(part.strip() for part in value.split(","))
+            found[name] = ", ".join(names) if name in _LISTS else value
+    return found
+
+
+class Http:
+    """Sends requests to an app, and knows the answers that design.md section 6 describes."""
+
+    preflight_vary: str = "Access-Control-Request-Headers, Access-Control-Request-Method, Origin"
+
+    def open(
+        self,
+        app: Flask,
+        path: str,
+        origin: str | None = None,
+        method: str = "GET",
+        environ: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> TestResponse:
+        """Send one request. *origin* goes into the WSGI environment as it stands."""
+        overrides = dict(environ or {})
+        if origin is not None:
+            overrides["HTTP_ORIGIN"] = origin
+        return app.test_client().open(path, method=method, environ_overrides=overrides, **options)
+
+    def send(self, app: Flask, path: str, origin: str | None = None, **options: Any) -> Answer:
+        """Send one request and read what CORS looks at."""
+        with self.open(app, path, origin, **options) as response:
+            return Answer(response.status_code, cors_headers(response))
+
+    def preflight(
+        self,
+        app: Flask,
+        path: str,
+        origin: str,
+        method: str = "PUT",
+        headers: str | None = None,
+        **options: Any,
+    ) -> Answer:
+        """Ask what a browser asks before it sends *method* with *headers*."""
+        environ = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
+        if headers is not None:
+            environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = headers
+        return self.send(app, path, origin, method="OPTIONS", environ=environ, **options)
+
+    def allowed(self, origin: str, status: int = 200) -> Answer:
+        """An ordinary response that *origin* may read."""
+        return Answer(status, {"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+
+    def refused(self, status: int = 200) -> Answer:
+        """An ordinary response that no script of another origin may read."""
+        return Answer(status, {"Vary": "Origin"})
+
+    def granted(self, origin: str, methods: str, **changes: str | None) -> Answer:
+        """The answer to a preflight that is allowed, by a policy that is otherwise the default.
+
+        :param changes: headers that differ (``max_age="5"``), or None for those left out.
+        """
+        expected: dict[str, str | None] = {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": "Content-Type",
+            "Access-Control-Max-Age": "600",
+            "Vary": self.preflight_vary,
+        }
+        for name, value in changes.items():
+            expected[f"Access-Control-{name.replace('_', '-').title()}"] = value
+        return Answer(204, {name: value for name, value in expected.items() if value is not None})
+
+    def denied(self) -> Answer:
+        """The answer to a preflight that is refused."""
+        return Answer(403, {"Vary": self.preflight_vary})
+
+
+@pytest.fixture
+def http() -> Http:
+    """Requests, and the answers to expect."""
+    return Http()
+
+
+@pytest.fixture
+def app() -> Flask:
+    """An app without a guard or a view. Exceptions become responses, as in production."""
+    return Flask("shop", static_folder=None)
+
+
+@pytest.fixture
+def login_required() -> Callable[..., Any]:
+    """The decorator that everybody writes: it lets in whoever sends an Authorization header."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if "Authorization" not in request.headers:
+                abort(401)
+            return view(*args, **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+class Heard(NamedTuple):
+    """One signal that was sent."""
+
+    name: str
+    sender: Flask
+    decision: Decision
+
+
+@pytest.fixture
+def heard() -> Iterable[list[Heard]]:
+    """The guard's signals that are sent while a test runs, in order."""
+    sent: list[Heard] = []
+    receivers = []
+    for signal in (origin_allowed, origin_rejected, preflight_rejected):
+
+        def receive(sender: Flask, decision: Decision, name: str = signal.name) -> None:
+            sent.append(Heard(name, sender, decision))
+
+        signal.connect(receive)
+        receivers.append((signal, receive))
+    yield sent
+    for signal, receive in receivers:
+        signal.disconnect(receive)
+
+
+@pytest.fixture
+def log_lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What the guard has logged since it was asked last."""
+    caplog.set_level("INFO", "flask_corsguard")
+
+    def lines() -> list[str]:
+        found = [r.getMessage() for r in caplog.records if r.name == "flask_corsguard"]
+        caplog.clear()
+        return found
+
+    return lines

@@ -1,0 +1,254 @@
+"""The signals, and the decision that they and the view are given."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from flask_corsguard import (
+    CorsGuard,
+    CorsGuardError,
+    Decision,
+    Outcome,
+    Policy,
+    Reason,
+    cors,
+    cors_exempt,
+    current_decision,
+    origin_allowed,
+    origin_rejected,
+    preflight_rejected,
+)
+
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+
+
+@pytest.fixture
+def shop(app):
+    """An app with a guarded and an exempt view."""
+    CorsGuard(app, origins=lambda origin: {SHOP: True, PARTNER: False}.get(origin, "?"))
+    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT"])
+    app.add_url_rule(
+        "/deny", "deny", cors(origins=SHOP, deny_origins=SHOP)(lambda: "ok"), methods=["PUT"]
+    )
+    app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"), methods=["PUT"])
+    return app
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "signal", "reason"),
+    [
+        ("/", None, None, None),
+        ("/", SHOP, "origin-allowed", None),
+        ("/", PARTNER, "origin-rejected", Reason.ORIGIN_NOT_ALLOWED),
+        ("/", "null", "origin-rejected", Reason.ORIGIN_NULL),
+        ("/", "Shop", "origin-rejected", Reason.ORIGIN_MALFORMED),
+        ("/", "https://other.example", "origin-rejected", Reason.ORIGIN_CHECK_FAILED),
+        ("/deny", SHOP, "origin-rejected", Reason.ORIGIN_DENIED),
+        ("/none", SHOP, "origin-allowed", None),
+        ("/exempt", SHOP, None, None),
+    ],
+)
+def test_signal_of_an_ordinary_request(shop, http, heard, path, origin, signal, reason):
+    http.send(shop, path, origin, method="PUT")
+
+    assert [(s.name, s.sender, s.decision.reason) for s in heard] == (
+        [(signal, shop, reason)] if signal else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "method", "headers", "network", "signal", "reason"),
+    [
+        ("/", SHOP, "PUT", "", "", "origin-allowed", None),
+        ("/", SHOP, "GET", "content-type", "", "origin-allowed", None),
+        ("/", PARTNER, "PUT", "", "", "origin-rejected", Reason.ORIGIN_NOT_ALLOWED),
+        ("/", PARTNER, "DELETE", "x", "", "origin-rejected", Reason.ORIGIN_NOT_ALLOWED),
+        ("/", SHOP, "DELETE", "", "", "preflight-rejected", Reason.METHOD_NOT_ALLOWED),
+        ("/", SHOP, "PUT", "x-a", "", "preflight-rejected", Reason.HEADERS_NOT_ALLOWED),
+        ("/", SHOP, "PUT", "x a", "", "preflight-rejected", Reason.HEADERS_MALFORMED),
+        ("/", SHOP, "PUT", "", "true", "preflight-rejected", Reason.PRIVATE_NETWORK_NOT_ALLOWED),
+        ("/exempt", SHOP, "PUT", "", "", None, None),
+    ],
+)
+def test_signal_of_a_preflight(
+    shop, http, heard, path, origin, method, headers, network, signal, reason
+):
+    environ = {
+        "HTTP_ACCESS_CONTROL_REQUEST_METHOD": method,
+        "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": headers,
+        "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK": network,
+    }
+    http.send(shop, path, origin, method="OPTIONS", environ=environ)
+
+    assert [(s.name, s.sender, s.decision.reason) for s in heard] == (
+        [(signal, shop, reason)] if signal else []
+    )
+
+
+def test_the_decision_of_a_preflight(app, http, heard):
+    guard_policy = Policy(origins=SHOP, max_age=5)
+    CorsGuard(app)
+    app.add_url_rule("/x", "x", cors(guard_policy)(lambda: "ok"), methods=["PUT"])
+    http.preflight(app, "/x", SHOP, "PUT", "X-B, x-a")
+
+    decision = heard[0].decision
+    assert isinstance(decision, Decision)
+    assert decision.outcome is Outcome.REJECTED
+    assert decision.reason is Reason.HEADERS_NOT_ALLOWED
+    assert (decision.origin, decision.method) == (SHOP, "PUT")
+    assert decision.request_headers == ("x-b", "x-a")
+    assert decision.preflight is True
+    assert (decision.endpoint, decision.policy_source) == ("x", "view x")
+    assert decision.policy == guard_policy
+    assert (decision.blocked, decision.report_only) == (False, False)
+    assert set(decision.headers) == {"Vary"}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_the_decision_names_the_headers_that_are_sent(app, http, heard, method):
+    CorsGuard(app, origins=SHOP, allow_credentials=True, expose_headers="X-A")
+    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT"])
+    sent = http.send(app, "/", SHOP, method=method)
+    preflight = http.preflight(app, "/", SHOP, method)
+
+    for signal, answer in zip(heard, (sent, preflight), strict=True):
+        assert set(signal.decision.headers) == set(answer.cors)
+
+
+def _decisions(app):
+    """What ``current_decision`` is in a view, a hook and an error handler of *app*."""
+    seen = []
+
+    def see(*_):
+        seen.append(current_decision._get_current_object())
+
+    app.add_url_rule("/seen", "seen", lambda: see() or "ok")
+    app.before_request(see)
+    app.after_request(lambda response: see() or response)
+    app.register_error_handler(404, lambda error: see() or error)
+    return seen
+
+
+@pytest.mark.parametrize("origin", [SHOP, PARTNER])
+@pytest.mark.parametrize("path", ["/seen", "/none"])
+def test_current_decision_is_the_signalled_one(app, http, heard, path, origin):
+    seen = _decisions(app)
+    CorsGuard(app, origins=SHOP)
+    http.send(app, path, origin)
+
+    assert len(seen) == 3
+    assert all(decision is heard[0].decision for decision in seen)
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "outcome", "source"),
+    [
+        ("/", None, Outcome.NOT_CORS, "default"),
+        ("/", SHOP, Outcome.ALLOWED, "default"),
+        ("/", PARTNER, Outcome.REJECTED, "default"),
+        ("/view", SHOP, Outcome.ALLOWED, "view view"),
+        ("/exempt", SHOP, Outcome.EXEMPT, "view exempt"),
+    ],
+)
+def test_current_decision_in_a_view(app, http, path, origin, outcome, source):
+    CorsGuard(app, origins=SHOP)
+    found = []
+
+    def view():
+        found.append((current_decision.outcome, current_decision.policy_source))
+        return current_decision.explain()
+
+    app.add_url_rule("/", "index", view)
+    app.add_url_rule("/view", "view", cors(max_age=5)(lambda: view()))
+    app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: view()))
+    http.send(app, path, origin)
+    assert found == [(outcome, source)]
+
+
+def test_current_decision_without_a_guard(app):
+    with app.test_request_context(), pytest.raises(CorsGuardError, match="has no guard"):
+        current_decision.explain()
+
+
+def test_current_decision_before_there_is_one(app):
+    CorsGuard(app)
+    with app.test_request_context(), pytest.raises(CorsGuardError, match="nothing has been"):
+        current_decision.explain()
+
+
+@pytest.mark.parametrize(
+    ("signal", "origin", "method"),
+    [
+        (origin_allowed, SHOP, "PUT"),
+        (origin_rejected, PARTNER, "PUT"),
+        (preflight_rejected, SHOP, "DELETE"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_receiver_that_raises(shop, http, heard, log_lines, signal, origin, method):
+    def broken(_sender, decision):
+        raise ZeroDivisionError(decision.method)
+
+    expected = http.preflight(shop, "/", origin, method)
+    assert len(heard) == 1
+    log_lines()
+    with signal.connected_to(broken, sender=shop):
+        assert http.preflight(shop, "/", origin, method) == expected
+        assert http.send(shop, "/", SHOP).status == 200
+
+    assert [s.name for s in heard][:2] == 2 * [signal.name]  # the others are told all the same
+    (line,) = log_lines()
+    assert "broken" in line
+    assert signal.name in line
+    assert "ZeroDivisionError" in line
+
+
+def test_an_async_receiver(shop, http):
+    told = []
+
+    async def receiver(sender, decision):
+        told.append((sender, decision.origin))
+
+    with origin_allowed.connected_to(receiver, sender=shop):
+        assert http.send(shop, "/", SHOP) == http.allowed(SHOP)
+    assert told == [(shop, SHOP)]
+
+
+def test_a_receiver_cannot_change_the_verdict(shop, http):
+    def meddle(_sender, decision):
+        with pytest.raises(AttributeError):
+            decision.outcome = Outcome.ALLOWED
+        with pytest.raises(TypeError):
+            decision.headers["Access-Control-Allow-Origin"] = decision.origin
+        return True
+
+    with origin_rejected.connected_to(meddle, sender=shop):
+        assert http.send(shop, "/", PARTNER) == http.refused()
+
+
+def test_no_receivers(shop, http):
+    for signal in (origin_allowed, origin_rejected, preflight_rejected):
+        assert not signal.receivers
+    assert http.send(shop, "/", SHOP) == http.allowed(SHOP)
+    assert http.send(shop, "/", PARTNER) == http.refused()
+    assert http.preflight(shop, "/", SHOP, "DELETE") == http.denied()
+
+
+def test_receivers_of_one_app_hear_of_that_app_only(shop, http):
+    other = Flask("other")
+    CorsGuard(other, origins=SHOP)
+    told = []
+    with origin_allowed.connected_to(lambda sender, decision: told.append(sender), sender=other):
+        http.send(shop, "/", SHOP)
+        http.send(other, "/", SHOP)
+    assert told == [other]
+
+
+def test_one_signal_for_each_request(shop, http, heard):
+    shop.before_request(lambda: ("no", 401))
+    shop.url_value_preprocessor(lambda *_: 1 / 0)
+    http.send(shop, "/", PARTNER)
+    http.preflight(shop, "/", PARTNER)
+    assert [s.name for s in heard] == 2 * ["origin-rejected"]

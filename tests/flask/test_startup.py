@@ -1,0 +1,451 @@
+"""Mistakes that the guard refuses to start with, and what it says about them."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+from flask import Blueprint, Flask
+from flask.views import MethodView
+
+from flask_corsguard import CorsGuard, CorsGuardError, Policy, PolicyError, cors, cors_exempt
+
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+PLACE = r"test_startup\.py:\d+"
+
+
+def test_two_guards_on_one_app(app):
+    CorsGuard(app, origins=SHOP)
+    with pytest.raises(CorsGuardError, match=r"has a guard already.*reconfigure"):
+        CorsGuard(app, origins=PARTNER)
+
+
+def test_one_guard_twice_on_one_app(app):
+    guard = CorsGuard(app, origins=SHOP)
+    with pytest.raises(CorsGuardError, match="has a guard already"):
+        guard.init_app(app)
+
+
+def test_the_second_guard_changes_nothing(app, http):
+    CorsGuard(app, origins=SHOP)
+    with pytest.raises(CorsGuardError):
+        CorsGuard(app, origins=PARTNER)
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP, 404)
+    assert http.send(app, "/", PARTNER) == http.refused(404)
+
+
+def test_init_app_after_the_first_request(app, http):
+    http.send(app, "/")
+    with pytest.raises(CorsGuardError, match="has answered a request already"):
+        CorsGuard(app, origins=SHOP)
+    assert http.send(app, "/", SHOP) == (404, {})
+
+
+@pytest.mark.parametrize("thing", [None, "shop", Blueprint("api", __name__)])
+def test_init_app_of_something_else(thing):
+    with pytest.raises(CorsGuardError, match="takes a Flask app"):
+        CorsGuard().init_app(thing)
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code", "remedy"),
+    [
+        ("CORSGUARD_ORIGIN", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
+        ("CORSGUARD_MAXAGE", 5, "unknown_key", "CORSGUARD_MAX_AGE"),
+        ("CORSGUARD_SELF_ORIGIN", SHOP, "unknown_key", "CORSGUARD_SELF_ORIGINS"),
+        ("CORSGUARD_LOG_REJECTION", True, "unknown_key", "CORSGUARD_LOG_REJECTIONS"),
+        ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
+        ("CORSGUARD_ALLOW_CREDENTIALS", "true", "bool_expected", "True"),
+        ("CORSGUARD_LOG_REJECTIONS", "false", "bool_expected", "False"),
+        ("CORSGUARD_MAX_AGE", "60", "wrong_type", "60"),
+        ("CORSGUARD_POLICIES", [SHOP], "wrong_type", "policies"),
+        ("CORSGUARD_POLICIES", {"a": SHOP}, "wrong_type", "'a'"),
+        ("CORSGUARD_POLICIES", {"a": {"origin": SHOP}}, "unknown_field", "origins"),
+        ("CORSGUARD_SELF_ORIGINS", "*", "origin_type", "list the origins"),
+        ("CORSGUARD_SELF_ORIGINS", "null", "null_origin", "Leave it out"),
+    ],
+)
+def test_a_setting_that_is_wrong(app, key, value, code, remedy):
+    app.config[key] = value
+    with pytest.raises(PolicyError) as caught:
+        CorsGuard(app)
+    (problem,) = caught.value.problems
+    assert problem.code == code
+    assert remedy in str(caught.value)
+    assert "CORSGUARD_" in str(caught.value)
+
+
+def test_everything_that_is_wrong_is_said_at_once(app):
+    app.config.update(
+        CORSGUARD_ORIGNS=SHOP,
+        CORSGUARD_METHODS="get",
+        CORSGUARD_POLICIES={"a": {"origins": "https://Shop.example/"}},
+        CORSGUARD_SELF_ORIGINS="front",
+        CORSGUARD_MAX_AGE=-1,
+    )
+    with pytest.raises(PolicyError) as caught:
+        CorsGuard(app)
+    assert {p.field for p in caught.value.problems} >= {
+        "CORSGUARD_ORIGNS", "methods", "origins", "self_origins", "max_age",
+    }  # fmt: skip
+
+
+def test_an_app_that_could_not_be_guarded_is_left_as_it_was(app, http):
+    app.config["CORSGUARD_ORIGINS"] = "nonsense"
+    with pytest.raises(PolicyError):
+        CorsGuard(app)
+    app.config["CORSGUARD_ORIGINS"] = SHOP
+    CorsGuard(app)
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP, 404)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"origin": SHOP}, "unknown_field"),
+        ({"origins": f"{SHOP}/"}, None),
+        ({"origins": "*", "allow_credentials": True}, "credentials_any_origin"),
+        ({"origins": SHOP, "max_age": 86401}, "max_age_range"),
+        ({"allow_credentials": "true"}, "bool_expected"),
+    ],
+)
+def test_constructor_arguments_are_checked_without_an_app(fields, code):
+    with pytest.raises(PolicyError, match=PLACE) as caught:
+        CorsGuard(**fields)
+    if code:
+        assert [p.code for p in caught.value.problems] == [code]
+
+
+async def _coroutine(origin):
+    return True
+
+
+@pytest.mark.parametrize("origins", [_coroutine, lambda: True, lambda a, b, c: True])
+def test_a_callable_that_cannot_be_asked(app, origins):
+    with pytest.raises(PolicyError, match=r"\[origin_callable\]"):
+        CorsGuard(app, origins=origins)
+
+
+@pytest.mark.parametrize("policy", [SHOP, "*", {"origins": SHOP}, [SHOP]])
+def test_a_default_policy_that_is_none(policy):
+    with pytest.raises(CorsGuardError, match="is a Policy or given by fields"):
+        CorsGuard(policy=policy)
+
+
+# Marks
+
+
+def view():
+    return "ok"
+
+
+class _Class(MethodView):
+    pass
+
+
+class _NoView:
+    pass
+
+
+class _Slots:
+    __slots__ = ()
+
+    def __call__(self):
+        return "ok"
+
+
+@pytest.mark.parametrize("first", [cors(origins=SHOP), cors(max_age=5), cors_exempt])
+@pytest.mark.parametrize("second", [cors(origins=PARTNER), cors("named"), cors_exempt])
+@pytest.mark.parametrize("kind", ["view", "class", "method", "blueprint"])
+def test_two_marks_on_one_target(first, second, kind):
+    class Item(MethodView):
+        def get(self):
+            return "ok"
+
+    target = {
+        "view": lambda: "ok",
+        "class": Item,
+        "method": Item.get,
+        "blueprint": Blueprint("api", __name__),
+    }[kind]
+    first(target)
+    with pytest.raises(CorsGuardError, match=rf"{PLACE}.*marked already, at .*{PLACE}"):
+        second(target)
+
+
+def test_two_marks_with_a_decorator_between_them():
+    def decorate(function):
+        return functools.wraps(function)(lambda: function())
+
+    with pytest.raises(CorsGuardError, match="marked already"):
+
+        @cors(origins=SHOP)
+        @decorate
+        @cors(origins=PARTNER)
+        def target():
+            return "ok"
+
+
+def test_the_same_endpoint_twice():
+    guard = CorsGuard()
+    guard.for_endpoint("static", origins=SHOP)
+    with pytest.raises(CorsGuardError, match=rf"{PLACE}.*'static' is marked already, at .*{PLACE}"):
+        guard.for_endpoint("static", max_age=5)
+
+
+def test_the_same_files_twice():
+    guard = CorsGuard()
+    guard.for_files("static", "*.ttf", "*.woff2", origins=SHOP)
+    with pytest.raises(CorsGuardError, match=r"'\*.woff2' of endpoint 'static' is marked already"):
+        guard.for_files("static", "*.woff2", origins=PARTNER)
+
+
+@pytest.mark.parametrize(
+    "target", [None, 7, "view", [view], _NoView, _Slots(), _Class().dispatch_request, len]
+)
+def test_what_cannot_be_marked(target):
+    for mark in (cors(origins=SHOP), cors_exempt):
+        with pytest.raises(CorsGuardError, match=PLACE):
+            mark(target)
+
+
+@pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)])
+def test_cors_without_parentheses(target):
+    with pytest.raises(CorsGuardError, match=rf"{PLACE}: cors needs parentheses"):
+        cors(target)
+
+
+def test_cors_with_nothing_in_its_parentheses():
+    with pytest.raises(CorsGuardError, match=r"cors\(\) changes nothing"):
+        cors()
+
+
+@pytest.mark.parametrize("policy", [[SHOP], 7, {"origins": SHOP}])
+def test_a_mark_with_no_policy(policy):
+    with pytest.raises(CorsGuardError, match="takes a Policy or the name of one"):
+        cors(policy)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "remedy"),
+    [
+        ({"origin": SHOP}, "unknown_field", "origins"),
+        ({"allow_header": "X-A"}, "unknown_field", "allow_headers"),
+        ({"supports_credentials": True}, "unknown_field", "allow_credentials"),
+        ({"max_age": "60"}, "wrong_type", "60"),
+        ({"origins": "*", "allow_credentials": True}, "credentials_any_origin", "List the origins"),
+        ({"origins": "null"}, "null_origin", "dangerously_allow_null_origin"),
+    ],
+)
+@pytest.mark.parametrize("how", ["cors", "for_endpoint", "for_files"])
+def test_fields_of_a_mark_are_checked_at_once(how, fields, code, remedy):
+    guard = CorsGuard(dangerously_allow_null_origin=False)
+    make = {
+        "cors": cors,
+        "for_endpoint": functools.partial(guard.for_endpoint, "static"),
+        "for_files": functools.partial(guard.for_files, "static", "*"),
+    }[how]
+    if code == "null_origin":
+        fields = {**fields, "dangerously_allow_null_origin": False}
+    with pytest.raises(PolicyError, match=PLACE) as caught:
+        make(**fields)
+    assert [p.code for p in caught.value.problems] == [code]
+    assert remedy in str(caught.value)
+
+
+def test_for_files_without_files():
+    with pytest.raises(CorsGuardError, match=rf"{PLACE}: name the files"):
+        CorsGuard().for_files("static", origins="*")
+
+
+def test_marks_on_endpoints_come_too_late(app, http):
+    guard = CorsGuard(app)
+    http.send(app, "/")
+    with pytest.raises(CorsGuardError, match="answered a request already"):
+        guard.for_endpoint("static", origins=SHOP)
+    with pytest.raises(CorsGuardError, match="answered a request already"):
+        guard.for_files("static", "*.css", origins=SHOP)
+
+
+def test_a_blueprint_that_is_registered_already(app):
+    blueprint = Blueprint("api", __name__)
+    app.register_blueprint(blueprint)
+    with pytest.raises(CorsGuardError, match=rf"{PLACE}: blueprint 'api' is registered already"):
+        cors(origins=SHOP)(blueprint)
+
+
+def test_an_app_factory_may_run_again(http):
+    shared = Blueprint("shared", __name__)
+    guard = CorsGuard()
+
+    def make_app():
+        app = Flask("shop")
+        cors(origins=SHOP)(shared)
+        cors(origins=SHOP)(view)
+        guard.for_endpoint("index", max_age=5)
+        app.register_blueprint(shared, url_prefix="/shared")
+        app.add_url_rule("/", "index", view, methods=["PUT"])
+        guard.init_app(app)
+        return app
+
+    for app in (make_app(), make_app()):
+        assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT", max_age="5")
+
+
+# What shows when marks meet the default: the app answers nothing until it is put right.
+
+
+def _unknown_policy(guard):
+    return cors("partner")
+
+
+def _unknown_endpoint(guard):
+    guard.for_endpoint("mee", origins=SHOP)
+    return cors(max_age=5)
+
+
+def _files_without_a_name(guard):
+    guard.for_files("me", "*.css", origins=SHOP)
+    return cors(max_age=5)
+
+
+def _credentials_for_everyone(guard):
+    return cors(allow_credentials=True)
+
+
+def _credentials_and_every_header(guard):
+    return cors(origins=SHOP, allow_credentials=True)
+
+
+def _insecure_with_credentials(guard):
+    return cors(origins="http://shop.example")
+
+
+BROKEN = [
+    pytest.param({}, _unknown_policy, "unknown_policy", "'partners'", id="unknown policy"),
+    pytest.param({}, _unknown_endpoint, "unknown_endpoint", "'me'", id="unknown endpoint"),
+    pytest.param({}, _files_without_a_name, "no_file_name", "filename", id="no file name"),
+    pytest.param(
+        {"origins": "*"},
+        _credentials_for_everyone,
+        "credentials_any_origin",
+        "List the origins",
+        id="* and credentials",
+    ),
+    pytest.param(
+        {"expose_headers": "*"},
+        _credentials_and_every_header,
+        "expose_all_with_credentials",
+        "List the names",
+        id="expose * and credentials",
+    ),
+    pytest.param(
+        {"origins": PARTNER, "allow_credentials": True},
+        _insecure_with_credentials,
+        "credentials_insecure_origin",
+        "'https://shop.example'",
+        id="http and credentials",
+    ),
+]
+
+
+def _broken_app(fields, build):
+    app = Flask("shop", static_folder=None)
+    guard = CorsGuard(app, policies={"partners": {"origins": PARTNER}}, **fields)
+    app.add_url_rule("/me", "me", build(guard)(lambda: "ok"), methods=["GET", "PUT"])
+    app.add_url_rule("/other", "other", lambda: "ok")
+    return app, guard
+
+
+@pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN)
+def test_the_first_request_says_what_is_wrong(http, fields, build, code, remedy):
+    app, guard = _broken_app(fields, build)
+    app.testing = True
+    for ask in (
+        lambda: http.send(app, "/other"),
+        lambda: http.send(app, "/me"),
+        lambda: guard.routes(app),
+        lambda: guard.explain("/other", origin=SHOP, app=app),
+    ):
+        with pytest.raises(PolicyError) as caught:
+            ask()
+        assert [p.code for p in caught.value.problems] == [code]
+        assert remedy in str(caught.value)
+        assert "test_startup.py:" in str(caught.value)
+
+
+@pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN)
+def test_a_broken_app_answers_nothing_but_500(http, fields, build, code, remedy):
+    app, _ = _broken_app(fields, build)
+    ran = []
+    app.before_request(lambda: ran.append("before"))
+    for _ in range(2):
+        for path in ("/me", "/other", "/none", "/me/"):
+            for origin in (None, SHOP, PARTNER, "null"):
+                assert http.send(app, path, origin) == http.refused(500)
+            answer = http.preflight(app, path, SHOP)
+            assert answer.status == 500
+            assert set(answer.cors) <= {"Vary"}
+    assert ran == []
+
+
+def test_an_early_end_is_no_way_round_a_broken_table(http):
+    app, _ = _broken_app({"origins": "*"}, _credentials_for_everyone)
+    app.url_value_preprocessor(lambda *_: 1 / 0)
+    assert http.send(app, "/me", SHOP) == http.refused(500)
+
+
+@pytest.mark.parametrize("requests", [0, 1])
+def test_reconfigure_puts_it_right(http, requests):
+    app, guard = _broken_app({"origins": "*"}, _credentials_for_everyone)
+    for _ in range(requests):
+        assert http.send(app, "/other").status == 500
+        with pytest.raises(PolicyError):
+            guard.reconfigure(max_age=5, app=app)
+        assert http.send(app, "/other").status == 500
+    guard.reconfigure(origins=SHOP, app=app)
+
+    assert http.send(app, "/other", SHOP) == http.allowed(SHOP)
+    allowed = http.allowed(SHOP).cors | {"Access-Control-Allow-Credentials": "true"}
+    assert http.send(app, "/me", SHOP) == (200, allowed)
+
+
+def test_reconfigure_adds_the_policy_that_was_missing(http):
+    app, guard = _broken_app({}, _unknown_policy)
+    assert http.send(app, "/me", SHOP).status == 500
+    guard.reconfigure(policies={"partner": Policy(origins=SHOP)}, app=app)
+    assert http.send(app, "/me", SHOP) == http.allowed(SHOP)
+    assert http.send(app, "/other", SHOP) == http.refused()
+
+
+def test_every_problem_of_every_route_at_once(app):
+    guard = CorsGuard(app, origins="*")
+    app.add_url_rule("/1", "one", cors("nobody")(lambda: "ok"))
+    app.add_url_rule("/2", "two", cors(allow_credentials=True)(lambda: "ok"))
+    app.add_url_rule("/3", "three", cors(expose_headers="*", origins=SHOP)(lambda: "ok"))
+    guard.for_endpoint("four", max_age=5)
+    with pytest.raises(PolicyError) as caught:
+        guard.routes()
+    assert {p.code for p in caught.value.problems} == {
+        "unknown_policy",
+        "credentials_any_origin",
+        "unknown_endpoint",
+    }
+
+
+def test_a_route_added_while_the_app_runs(app, http):
+    """Flask does not allow it; the URL map itself does."""
+    CorsGuard(app, origins=SHOP)
+    http.send(app, "/")
+    app.view_functions["late"] = cors(origins=PARTNER)(lambda: "ok")
+    rule = app.url_rule_class("/late", endpoint="late", methods=["PUT", "OPTIONS"])
+    rule.provide_automatic_options = True
+    app.url_map.add(rule)
+
+    assert http.send(app, "/late", PARTNER, method="PUT") == http.allowed(PARTNER)
+    assert http.preflight(app, "/late", PARTNER) == http.granted(PARTNER, "OPTIONS, PUT")
+    assert http.preflight(app, "/late", SHOP) == http.denied()

@@ -1,0 +1,305 @@
+"""The facts in the README's comparison, each shown against Flask-CORS and Flask-CorsGuard.
+
+The first line of each test's docstring is the fact's name in the table.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from flask import Flask, abort
+from flask.testing import FlaskClient
+from flask_cors import CORS, cross_origin
+from werkzeug.test import TestResponse
+
+from flask_corsguard import CorsGuard, Policy, PolicyError, cors, origin_rejected
+
+README = Path(__file__).parents[2] / "README.md"
+ALLOWED = "https://app.example.com"
+OTHER = "https://other.example.net"
+PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+
+
+def make_app() -> Flask:
+    app = Flask("compared")
+
+    @app.get("/data")
+    def data() -> dict[str, str]:
+        return {"hello": "world"}
+
+    return app
+
+
+def theirs(**options: object) -> FlaskClient:
+    app = make_app()
+    CORS(app, **options)
+    return app.test_client()
+
+
+def ours(**fields: object) -> FlaskClient:
+    app = make_app()
+    CorsGuard(app, **fields)
+    return app.test_client()
+
+
+def get(client: FlaskClient, origin: str | None) -> list[tuple[str, str]]:
+    return cors_headers(client.get("/data", headers={"Origin": origin} if origin else {}))
+
+
+def preflight(
+    client: FlaskClient, method: str, origin: str = ALLOWED, url: str = "/data"
+) -> TestResponse:
+    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    return client.options(url, headers=asked)
+
+
+def cors_headers(response: TestResponse) -> list[tuple[str, str]]:
+    return sorted(
+        (name, value)
+        for name, value in response.headers
+        if name.startswith("Access-Control-") or name == "Vary"
+    )
+
+
+def only(**headers: str) -> list[tuple[str, str]]:
+    """Headers named by their last words, as a whole set: allow_origin="*"."""
+    names: Mapping[str, str] = {"vary": "Vary"}
+    return sorted(
+        (names.get(name, f"access-control-{name.replace('_', '-')}".title()), value)
+        for name, value in headers.items()
+    )
+
+
+ALLOWS = only(allow_origin=ALLOWED, vary="Origin")
+REJECTS = only(vary="Origin")
+
+
+def test_version() -> None:
+    assert importlib.metadata.version("flask-cors") == "6.0.5"
+    assert "Flask-CORS 6.0.5" in README.read_text()
+
+
+def test_no_options() -> None:
+    """Nothing configured"""
+    assert get(theirs(), OTHER) == only(allow_origin=OTHER, vary="Origin")
+    assert get(ours(), OTHER) == REJECTS
+
+
+def test_misspelt_option() -> None:
+    """A misspelt option, `orgins=[...]`"""
+    assert get(theirs(orgins=[ALLOWED]), OTHER) == only(allow_origin=OTHER, vary="Origin")
+    with pytest.raises(PolicyError, match="Did you mean 'origins'"):
+        ours(orgins=[ALLOWED])
+
+
+def test_credentials_for_any_origin() -> None:
+    """Credentials, and no list of origins"""
+    assert get(theirs(supports_credentials=True), OTHER) == only(
+        allow_origin=OTHER, allow_credentials="true", vary="Origin"
+    )
+    with pytest.raises(PolicyError, match="credentials_any_origin"):
+        ours(origins="*", allow_credentials=True)
+
+
+def test_null() -> None:
+    """The origin `null`, with credentials and no list"""
+    assert get(theirs(supports_credentials=True), "null") == only(
+        allow_origin="null", allow_credentials="true", vary="Origin"
+    )
+    with pytest.raises(PolicyError, match="null_origin"):
+        ours(origins="null", allow_credentials=True)
+
+
+def test_wildcard() -> None:
+    """`"https://*.example.com"`"""
+    client = theirs(origins="https://*.example.com")
+    assert get(client, ALLOWED) == []
+    assert get(client, "https://xexample.com") == only(
+        allow_origin="https://xexample.com", vary="Origin"
+    )
+    client = ours(origins="https://*.example.com")
+    assert get(client, ALLOWED) == ALLOWS
+    assert get(client, "https://xexample.com") == REJECTS
+
+
+def test_regex_in_a_string() -> None:
+    r"""A regular expression in a string, `r"https://.*\.example\.com"`"""
+    written = r"https://.*\.example\.com"
+    assert get(theirs(origins=written), ALLOWED) == ALLOWS
+    with pytest.raises(PolicyError, match=r"Write 'https://\*\.example\.com'"):
+        ours(origins=written)
+
+
+def test_regex_prefix() -> None:
+    """A regular expression that matches only the beginning"""
+    written = re.compile(r"https://app\.example\.com")
+    longer = f"{ALLOWED}.attacker.example"
+    assert get(theirs(origins=written), longer) == only(allow_origin=longer, vary="Origin")
+    assert get(ours(origins=written), longer) == REJECTS
+    assert get(ours(origins=written), ALLOWED) == ALLOWS
+
+
+def test_trailing_slash() -> None:
+    """An origin that can never match, `"https://app.example.com/"`"""
+    assert get(theirs(origins=[f"{ALLOWED}/"]), ALLOWED) == []
+    with pytest.raises(PolicyError, match=f"Write '{ALLOWED}'"):
+        ours(origins=[f"{ALLOWED}/"])
+
+
+def test_vary_on_rejection() -> None:
+    """`Vary: Origin` where the origin is rejected"""
+    origins = [ALLOWED, "https://admin.example.com"]
+    assert get(theirs(origins=origins), OTHER) == []
+    assert get(ours(origins=origins), OTHER) == REJECTS
+
+
+def test_vary_with_one_origin() -> None:
+    """`Vary: Origin` where one origin is listed"""
+    assert get(theirs(origins=[ALLOWED]), ALLOWED) == only(allow_origin=ALLOWED)
+    assert get(ours(origins=[ALLOWED]), ALLOWED) == ALLOWS
+
+
+def test_who_hears_of_a_rejection(caplog: pytest.LogCaptureFixture) -> None:
+    """A rejection, at the log level WARNING"""
+    with caplog.at_level(logging.WARNING):
+        get(theirs(origins=[ALLOWED]), OTHER)
+        assert caplog.messages == []
+        client = ours(origins=[ALLOWED])
+        heard = []
+        with origin_rejected.connected_to(lambda _, decision: heard.append(decision.reason)):
+            get(client, OTHER)
+        assert len(caplog.messages) == len(heard) == 1
+        assert f"GET /data from '{OTHER}': rejected (ORIGIN_NOT_ALLOWED)" in caplog.text
+
+
+def test_refused_preflight() -> None:
+    """The answer to a preflight from an origin that may not"""
+    response = preflight(theirs(origins=[ALLOWED]), "GET", OTHER)
+    assert (response.status_code, response.data, cors_headers(response)) == (200, b"", [])
+    response = preflight(ours(origins=[ALLOWED]), "GET", OTHER)
+    assert (response.status_code, response.get_json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
+    assert cors_headers(response) == only(vary=PREFLIGHT_VARY)
+
+
+def test_two_views_at_one_url() -> None:
+    """GET and PUT views at one URL; PUT has a narrower list"""
+    app = Flask("compared")
+
+    @app.get("/note")
+    @cross_origin(origins=[ALLOWED, OTHER])
+    def read() -> str:
+        return "read"
+
+    @app.put("/note")
+    @cross_origin(origins=[ALLOWED])
+    def write() -> str:
+        return "written"
+
+    response = preflight(app.test_client(), "PUT", OTHER, "/note")
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == OTHER
+    assert "PUT" in response.headers["Access-Control-Allow-Methods"]
+
+    app = Flask("compared")
+    CorsGuard(app)
+
+    @app.get("/note")
+    @cors(origins=[ALLOWED, OTHER])
+    def read_ours() -> str:
+        return "read"
+
+    @app.put("/note")
+    @cors(origins=[ALLOWED])
+    def write_ours() -> str:
+        return "written"
+
+    client = app.test_client()
+    assert preflight(client, "PUT", OTHER, "/note").status_code == 403
+    assert cors_headers(preflight(client, "PUT", ALLOWED, "/note")) == only(
+        allow_origin=ALLOWED,
+        allow_methods="PUT",
+        allow_headers="Content-Type",
+        max_age="0",
+        vary=PREFLIGHT_VARY,
+    )
+
+
+def test_before_request_aborts() -> None:
+    """A preflight, where a `before_request` function asks for a login"""
+
+    def refuse() -> None:
+        abort(401)
+
+    app = make_app()
+    app.before_request(refuse)
+    CORS(app, origins=[ALLOWED])
+    assert preflight(app.test_client(), "GET").status_code == 401
+
+    app = make_app()
+    app.before_request(refuse)
+    CorsGuard(app, origins=[ALLOWED])
+    assert preflight(app.test_client(), "GET").status_code == 204
+
+
+def test_unknown_method() -> None:
+    """A preflight for a method that no view at the URL accepts"""
+    response = preflight(theirs(origins=[ALLOWED]), "DELETE")
+    assert "DELETE" in response.headers["Access-Control-Allow-Methods"]
+    response = preflight(ours(origins=[ALLOWED]), "DELETE")
+    assert (response.status_code, response.get_json()["code"]) == (403, "METHOD_NOT_ALLOWED")
+
+
+def test_decorated_view() -> None:
+    """What the decorator returns"""
+
+    def view() -> str:
+        return ""
+
+    assert cross_origin()(view) is not view
+    assert cors(max_age=1)(view) is view
+
+
+def test_patched_app() -> None:
+    """`app.handle_exception`"""
+    app = make_app()
+    CORS(app)
+    assert "handle_exception" in vars(app)
+    app = make_app()
+    CorsGuard(app)
+    assert "handle_exception" not in vars(app)
+
+
+def test_resources() -> None:
+    """Policies chosen by a pattern of the path"""
+    client = theirs(resources={r"/other/*": {"origins": ALLOWED}})
+    assert get(client, ALLOWED) == []
+    with pytest.raises(PolicyError, match="unknown_field"):
+        Policy(resources={"/other/*": {}})
+
+
+def test_errors() -> None:
+    """Headers on 404, and on 500 after an exception"""
+    for app, extension in ((make_app(), CORS), (make_app(), CorsGuard)):
+
+        @app.get("/error")
+        def error() -> str:
+            raise RuntimeError
+
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        extension(app, origins=[ALLOWED, OTHER])
+        client = app.test_client()
+        for url, status in (("/unknown", 404), ("/error", 500)):
+            response = client.get(url, headers={"Origin": ALLOWED})
+            assert (response.status_code, cors_headers(response)) == (status, ALLOWS)
+
+
+def test_readme_table_lists_these_facts() -> None:
+    section = README.read_text().partition("## Compared with")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \|.*\|.*\|$", section, re.MULTILINE)
+    facts = [function.__doc__ for name, function in globals().items() if name.startswith("test_")]
+    assert rows == [fact for fact in facts if fact]

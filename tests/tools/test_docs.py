@@ -1,0 +1,152 @@
+"""What the documentation lists is what there is. Its examples are run by the conftest above."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+import flask_corsguard
+from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, Reason, cors
+from flask_corsguard.config import _OTHERS
+from flask_corsguard.protocol.policy import FIELDS
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def section(text: str, heading: str) -> str:
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def table(text: str) -> list[list[str]]:
+    """The rows of all Markdown tables in a text, cell by cell, without their heads."""
+    text = re.sub(r"^\|.*\n\|---.*\n", "", text, flags=re.MULTILINE)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def code(cell: str) -> str:
+    return cell.strip("`")
+
+
+def defaults() -> dict[str, object]:
+    return {name: field.default for name, field in FIELDS.items()}
+
+
+def test_readme_lists_the_fields() -> None:
+    rows = table(section(README, "Policy fields").partition("**Origin forms**")[0])
+    assert {code(row[0]): ast.literal_eval(code(row[2])) for row in rows} == defaults()
+
+
+def test_policy_fields_page_lists_the_fields() -> None:
+    page = (REFERENCE / "policy-fields.md").read_text()
+    listed = re.findall(r"^## `(\w+)`\n\nType: .+\. Default: `(.+)`\.$", page, re.MULTILINE)
+    assert {name: ast.literal_eval(default) for name, default in listed} == defaults()
+    assert len(re.findall("^## `", page, re.MULTILINE)) == len(listed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [section(README, "Configuration"), (REFERENCE / "configuration.md").read_text()],
+    ids=["README", "configuration"],
+)
+def test_configuration_keys(text: str) -> None:
+    keys = {code(row[0]) for row in table(text)}
+    assert keys == {"CORSGUARD_<FIELD>", *(f"CORSGUARD_{name.upper()}" for name in _OTHERS)}
+
+
+def test_decision_page() -> None:
+    page = (REFERENCE / "decision.md").read_text()
+    attributes = [code(row[0]) for row in table(section(page, "What a decision says"))]
+    assert sorted([*attributes, "blocked", "report_only"]) == sorted(
+        [*Decision._fields, "explain()"]
+    )
+    assert [code(row[0]) for row in table(section(page, "Outcomes"))] == [o.name for o in Outcome]
+    assert [code(row[0]) for row in table(section(page, "Reasons"))] == [r.name for r in Reason]
+
+
+def test_signals_are_listed() -> None:
+    signals = [name for name in flask_corsguard.__all__ if name.endswith(("rejected", "allowed"))]
+    for text in (README, (REFERENCE / "signals-and-log.md").read_text()):
+        assert sorted(code(row[0]) for row in table(section(text, "Signals"))) == signals
+
+
+def test_api_page_lists_the_public_names() -> None:
+    page = (REFERENCE / "api.md").read_text()
+    names = re.findall(r"^\.\. (?:auto)?(?:class|function|exception|data):: (\w+)", page, re.M)
+    assert sorted(names) == flask_corsguard.__all__
+
+
+def codes_in_source() -> Iterator[str]:
+    """Every code of a Problem: the first argument, a local called ``code``, or, where origins
+    are diagnosed, the first of a pair."""
+    for path in (ROOT / "flask_corsguard").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            found: ast.expr | None = None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in ("Problem", "unknown_name"):
+                    found = node.args[0]
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
+                found = node.value
+            elif isinstance(node, ast.Tuple) and path.name == "repair.py" and len(node.elts) == 2:
+                found = node.elts[0]
+            if isinstance(found, ast.Constant) and re.fullmatch(r"[a-z_]+", str(found.value)):
+                yield str(found.value)
+
+
+PROBLEMS = table((REFERENCE / "problems.md").read_text())
+
+
+def test_problems_page_lists_the_codes() -> None:
+    assert sorted(code(row[0]) for row in PROBLEMS) == sorted(set(codes_in_source()))
+
+
+@pytest.mark.parametrize(("cells"), PROBLEMS, ids=[code(row[0]) for row in PROBLEMS])
+def test_problem_examples(cells: list[str]) -> None:
+    name, _, example, correction = cells
+    app = Flask("example")
+    guard = CorsGuard(policies={"partners": Policy()})
+
+    @app.get("/")
+    def index() -> str:
+        return ""
+
+    example = code(example)
+    statement = f"Policy({example})" if re.match(r"\w+=", example) else example
+    scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
+
+    def run() -> None:
+        exec(statement, scope)
+        guard.init_app(app)
+        guard.routes(app)
+
+    with pytest.raises(PolicyError) as caught:
+        run()
+    problems = [problem for problem in caught.value.problems if problem.code == code(name)]
+    assert problems
+    assert problems == list(caught.value.problems)
+    if correction.endswith(" (suggested)"):
+        assert problems[0].suggestion == code(correction.removesuffix(" (suggested)"))
+        assert problems[0].suggestion in problems[0].message
+    if problems[0].field in FIELDS:
+        assert problems[0].suggestion is None or "(suggested)" in correction
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_files_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_python_block_is_run() -> None:
+    """Nothing is shown as Python in a way that is not collected."""
+    for page in PAGES:
+        languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
+        assert languages <= {"python", "console", "sh", "{toctree}", "{eval-rst}"}, page
