@@ -8,7 +8,7 @@ import pytest
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView, View
 
-from flask_corsguard import CorsGuard, Policy, cors
+from flask_corsguard import CorsGuard, Policy, cors, current_decision
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -55,6 +55,49 @@ def test_order_of_decorators(app, http, login_required, order):
     assert http.send(app, "/orders", SHOP, method="PUT", headers=AUTHORIZED) == http.refused()
     assert http.preflight(app, "/orders", PARTNER) == http.granted(PARTNER, "OPTIONS, PUT")
     assert http.preflight(app, "/orders", SHOP) == http.denied()
+
+
+def test_under_a_decorator_that_copies_no_attributes(app, http):
+    CorsGuard(app)
+
+    @app.get("/")
+    @lambda view: functools.wraps(view, updated=())(lambda: view())
+    @cors(origins=SHOP)
+    def index():
+        return "ok"
+
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+
+
+def test_functions_that_pushed_themselves_to_the_front(app, http):
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+    seen = []
+
+    def add_origin(response):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    app.before_request_funcs[None].insert(0, lambda: seen.append(current_decision.origin))
+    app.after_request_funcs[None].insert(0, add_origin)
+
+    assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT")
+    assert http.send(app, "/", SHOP, method="PUT") == http.allowed(SHOP)
+    assert http.send(app, "/", PARTNER, method="PUT") == http.refused()
+    assert seen == [SHOP, PARTNER]
+
+
+def test_the_mark_on_get_governs_head(app, http):
+    class Page(MethodView):
+        get = cors(origins=PARTNER)(lambda _: "ok")
+
+    app.add_url_rule("/", view_func=Page.as_view("page"))
+    CorsGuard(app, origins=SHOP)
+
+    for method in ("GET", "HEAD"):
+        assert http.send(app, "/", PARTNER, method=method) == http.allowed(PARTNER)
+        assert http.send(app, "/", SHOP, method=method) == http.refused()
+        assert http.preflight(app, "/", SHOP, method) == http.denied()
 
 
 def test_a_mark_returns_its_target():

@@ -444,10 +444,12 @@ def test_answer_preflight_off(app, http, own_view):
 
 
 @pytest.mark.parametrize("length", [321, 60_000])
-def test_an_origin_that_is_too_long(app, http, heard, length):
+@pytest.mark.parametrize("part", ["scheme", "host"])
+def test_an_origin_that_is_too_long(app, http, heard, part, length):
     CorsGuard(app, origins=lambda _: True)
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
-    origin = "https://" + "a" * (length - 8)
+    long = "a" * (length - 8)
+    origin = f"https://{long}" if part == "host" else f"{long}://a.test"
 
     assert http.send(app, "/", origin, method="PUT") == http.refused()
     assert http.preflight(app, "/", origin) == http.denied()
