@@ -16,6 +16,8 @@ from flask_corsguard.protocol.policy import (
 )
 
 PREFIX = "CORSGUARD_"
+#: The keys that are no policy fields, in lower case and without the prefix.
+OTHER_KEYS = ("policies", "self_origins", "log_rejections")
 
 
 class Settings(NamedTuple):
@@ -88,7 +90,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     :raises PolicyError: with every problem found anywhere in the settings.
     """
     policy, fields, policies, self_origins, location = arguments
-    known = {PREFIX + name.upper(): name for name in (*FIELDS, *_OTHERS)}
+    known = {PREFIX + name.upper(): name for name in (*FIELDS, *OTHER_KEYS)}
     problems: list[Problem] = []
     given: dict[str, Any] = {}
     for key, value in config.items():
@@ -98,7 +100,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
             given[known[key]] = value
         else:
             problems.append(unknown_name("unknown_key", key, key, "setting", known))
-    others = {name: given.pop(name) for name in _OTHERS if name in given}
+    others = {name: given.pop(name) for name in OTHER_KEYS if name in given}
 
     usable: dict[str, Any] = {}
     for name, value in given.items():
@@ -119,9 +121,6 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     used = ", ".join(PREFIX + name.upper() for name in given)
     source = f"app.config ({used})" if used and policy is None and not fields else location
     return Settings(default, source, named, self_origins or own, log_rejections)
-
-
-_OTHERS = ("policies", "self_origins", "log_rejections")
 
 
 def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:

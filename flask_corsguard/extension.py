@@ -12,10 +12,10 @@ from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.explain import explain
 from flask_corsguard.hooks import install_hooks
 from flask_corsguard.marks import call_site, make_mark
+from flask_corsguard.places import Route
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields
 from flask_corsguard.resolution import EndpointMarks, FileMark
-from flask_corsguard.routing import Route
 from flask_corsguard.state import EXTENSION_KEY, AppState, state_of
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, Unpack, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar, Unpack, cast
 
 from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
@@ -15,7 +15,10 @@ from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
 
 _ATTRIBUTE = "__corsguard_mark__"
+_OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
 _BLUEPRINTS_KEY = "corsguard.blueprints"
+# How many decorators around one function are looked through.
+_MOST_WRAPPERS = 50
 
 Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
 
@@ -52,6 +55,18 @@ class Mark:
             other.exempt,
             other.location,
         )
+
+
+class OuterMark(NamedTuple):
+    """A mark on a function around another one.
+
+    :ivar owner: the inner function.
+    :ivar target: the function around it, which carries the mark.
+    """
+
+    owner: object
+    target: object
+    mark: Mark
 
 
 def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
@@ -147,6 +162,21 @@ def attach(target: object, mark: Mark) -> None:
             " guard.for_endpoint('its endpoint', ...) instead"
         ) from None
 
+    if not isinstance(target, (type, Blueprint)):
+        _tell_wrapped(target, mark)
+
+
+def _tell_wrapped(target: object, mark: Mark) -> None:
+    """Leave word on the functions that *target* wraps.
+
+    Where ``@cors`` stands above another decorator and that above ``@app.get``, it is one of those
+    that is the view.
+    """
+    for inner in wrapped_chain(target):
+        if inner is not target and hasattr(inner, "__dict__"):
+            outer_marks: list[OuterMark] = vars(inner).setdefault(_OUTER_ATTRIBUTE, [])
+            outer_marks.append(OuterMark(inner, target, mark))
+
 
 def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
     def remember(state: BlueprintSetupState) -> None:
@@ -173,11 +203,30 @@ def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]
 
 def mark_of(target: object) -> Mark | None:
     """The mark that *target* carries itself, or that a decorator around it has hidden."""
-    mark = vars(target).get(_ATTRIBUTE) if isinstance(target, type) else None
-    while mark is None and target is not None and not isinstance(target, type):
-        mark = getattr(target, _ATTRIBUTE, None)
+    if isinstance(target, type):
+        mark = vars(target).get(_ATTRIBUTE)
+        return mark if isinstance(mark, Mark) else None
+    for function in wrapped_chain(target):
+        mark = getattr(function, _ATTRIBUTE, None)
+        if isinstance(mark, Mark):
+            return mark
+    return None
+
+
+def outer_marks_of(target: object) -> list[OuterMark]:
+    """The marks on functions around *target*."""
+    found = cast("list[OuterMark]", getattr(target, _OUTER_ATTRIBUTE, []))
+    # functools.wraps copies the list to other functions
+    return [outer for outer in found if outer.owner is target]
+
+
+def wrapped_chain(target: object) -> Iterator[object]:
+    """*target*, what it wraps (as :func:`functools.wraps` notes down), what that wraps, ..."""
+    for _ in range(_MOST_WRAPPERS):
+        if target is None:
+            return
+        yield target
         target = getattr(target, "__wrapped__", None)
-    return mark if isinstance(mark, Mark) else None
 
 
 def call_site() -> str:

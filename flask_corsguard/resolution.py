@@ -10,7 +10,7 @@ from flask.views import View
 
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
-from flask_corsguard.marks import Mark, mark_of
+from flask_corsguard.marks import Mark, mark_of, outer_marks_of, wrapped_chain
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
@@ -107,6 +107,8 @@ class Resolver:
         self._app = app
         self._settings = settings
         self._marks = marks
+        views = app.view_functions.values()
+        self._views = {id(function) for view in views for function in wrapped_chain(view)}
         self._policies: dict[tuple[Mark, ...], tuple[Policy, bool]] = {}
         for endpoint, mark in marks.by_endpoint():
             if endpoint not in app.view_functions:
@@ -160,11 +162,24 @@ class Resolver:
         targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
         if view_class:
             targets.append(view_class.dispatch_request)
-        for target in (*targets, view):
-            mark = mark_of(target)
-            if mark:
-                layers.append(Layer(mark, f"view {endpoint}"))
+        marks = (*map(mark_of, targets), mark_of(view) or self._outer_mark(endpoint, view))
+        layers += [Layer(mark, f"view {endpoint}") for mark in marks if mark]
         return tuple(layers)
+
+    def _outer_mark(self, endpoint: str, view: object) -> Mark | None:
+        """The mark on a function around a view that no route reaches: it is meant for the view."""
+        marks = [o.mark for o in outer_marks_of(view) if id(o.target) not in self._views]
+        if any(not mark.says_the_same(marks[0]) for mark in marks):
+            places = ", ".join(mark.location for mark in marks)
+            message = (
+                f"the functions around it are marked differently, at {places}. Put one @cors(...)"
+                " directly above or below the route."
+            )
+            where = f"view {endpoint}"
+            problem = Problem("ambiguous_mark", "cors", endpoint, message, None, where)
+            if problem not in self.problems:
+                self.problems.append(problem)
+        return marks[0] if marks else None
 
     def handler_layers(self, endpoint: str, method: str) -> Layers:
         """The mark on the handler method of a view class that answers *method*, if any."""
@@ -189,9 +204,8 @@ class Resolver:
 
 
 def _view_class(view: object) -> type[View] | None:
-    while view is not None:
-        found = getattr(view, "view_class", None)
+    for function in wrapped_chain(view):
+        found = getattr(function, "view_class", None)
         if isinstance(found, type) and issubclass(found, View):
             return found
-        view = getattr(view, "__wrapped__", None)
     return None

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import fnmatch
-import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule
+from werkzeug.routing import MapAdapter, RequestRedirect, Rule
 
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.marks import marked_blueprints
 from flask_corsguard.overlap import Claim, methods_governed_elsewhere, shape_of
+from flask_corsguard.places import Place, Route, file_argument
+from flask_corsguard.prefixes import BlueprintPrefixes
 from flask_corsguard.protocol.decision import (
     CorsRequest,
     Decision,
     Scope,
-    allow_methods,
-    decide,
-    exempt,
 )
 from flask_corsguard.protocol.headers import KNOWN_METHODS, MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
-from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.resolution import Answer, EndpointMarks, Layer, Layers, Resolver
 
 # The URL map redirects to a merged path, from there to one with a slash, from there to an alias.
@@ -37,84 +34,12 @@ _MOST_STEPS = 5
 _MOST_REMEMBERED = 4096
 
 
-class Place:
-    """One line of the table: a policy where it applies.
-
-    :ivar policy: the policy, or None where the guard leaves the route alone.
-    :ivar is_constant: whether the rule, the method and the origin alone make the decision.
-    """
-
-    __slots__ = ("_file_argument", "_files", "_scope", "is_constant", "policy")
-
-    def __init__(self, policy: Policy | None, scope: Scope) -> None:
-        self.policy = policy
-        self._scope = scope
-        allow = policy.compiled.allow if policy else None
-        self.is_constant = allow is None or allow.is_constant
-        self._files: Sequence[tuple[re.Pattern[str], Place]] = ()
-        self._file_argument = ""
-
-    def decide(self, asked: CorsRequest) -> Decision:
-        """The decision about a request that reaches this place."""
-        if self.policy is not None:
-            return decide(self.policy, asked, self._scope)
-        return exempt(asked, self._scope)
-
-    def add_files(self, argument: str, files: Iterable[tuple[re.Pattern[str], Place]]) -> None:
-        """Give files a place of their own: those whose name, in *argument*, fits a pattern."""
-        self._file_argument = argument
-        self._files = tuple(files)
-        for place in (self, *(place for _, place in self._files)):
-            place.is_constant = False
-
-    def for_arguments(self, arguments: Mapping[str, Any] | None) -> Place:
-        """The place of the file that the route captured, or this one."""
-        if self._files:
-            # As werkzeug.utils.safe_join does before it opens the file: otherwise "a/../b" would
-            # be served as "b" but judged as something else.
-            name = posixpath.normpath(str((arguments or {}).get(self._file_argument, "")))
-            for pattern, place in self._files:
-                if pattern.match(name):
-                    return place
-        return self
-
-
-class _Row(NamedTuple):
-    rule: str
-    methods: tuple[str, ...]
-    policy: Policy | None
-    source: str
-
-
-class Route(_Row):
-    """One line of :meth:`flask_corsguard.CorsGuard.routes`: a tuple of four, and two attributes.
-
-    :ivar rule: the URL rule.
-    :ivar methods: the methods that this line is about, sorted.
-    :ivar policy: the policy that answers, or None for an exempt route.
-    :ivar source: in words, what set the policy.
-    :ivar endpoint: the rule's endpoint (an attribute only).
-    :ivar location: file and line of what set the policy (an attribute only).
-    """
-
-    endpoint: str
-    location: str
-
-    @classmethod
-    def of(cls, rule: Rule, methods: Iterable[str], answer: Answer) -> Route:
-        """The line for those *methods* of *rule* that have the same *answer*."""
-        route = cls(rule.rule, tuple(sorted(methods)), answer.policy, answer.source)
-        route.endpoint = rule.endpoint
-        route.location = answer.location
-        return route
-
-
 class _Line(NamedTuple):
     """What is worked out for a rule: the answer for each method, with "" for any other."""
 
     rule: Rule
     answers: Mapping[str, Answer]
-    files: Sequence[tuple[Sequence[str], Answer]]
+    files: Sequence[tuple[re.Pattern[str], Answer]]
 
 
 class PolicyTable:
@@ -132,7 +57,7 @@ class PolicyTable:
         self._lines = [self._line(rule) for rule in app.url_map.iter_rules()]
         self._places = self._prepare(self._lines)
         self._default = self._unrouted_place(())
-        self._blueprints = _prefix_map(app)
+        self._prefixes = BlueprintPrefixes(app)
         self._blueprint_places = {
             name: self._unrouted_place(tuple(self._resolver.blueprint_layers(name)))
             for name in marked_blueprints(app)
@@ -208,11 +133,12 @@ class PolicyTable:
             for method in sorted(KNOWN_METHODS if rule.methods is None else rule.methods)
         }
         answers[""] = resolver.answer(view)
-        files: list[tuple[Sequence[str], Answer]] = []
+        files: list[tuple[re.Pattern[str], Answer]] = []
         for globs, mark in self._marks.files.get(rule.endpoint, ()):
             source = f"files {', '.join(globs)} of endpoint {rule.endpoint}"
-            files.append((globs, resolver.answer((*view, Layer(mark, source)))))
-            if _file_argument(rule) is None:
+            pattern = re.compile("|".join(map(fnmatch.translate, globs)))
+            files.append((pattern, resolver.answer((*view, Layer(mark, source)))))
+            if file_argument(rule) is None:
                 message = (
                     f"the rule {rule.rule!r} captures no file name; it needs one argument, or one"
                     " that is called 'filename'."
@@ -241,15 +167,15 @@ class PolicyTable:
         elsewhere = methods_governed_elsewhere(claims.values())
         nowhere: frozenset[str] = frozenset()
         places: dict[int, dict[str, Place]] = {}
-        for line in lines:
-            rule = line.rule
+        for rule, answers, files in lines:
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
-            places[id(rule)] = {
-                method: _place(
-                    line, answer, at_url, elsewhere.get(claims[id(rule), answer], nowhere)
-                )
-                for method, answer in line.answers.items()
-            }
+            of_rule = places[id(rule)] = {}
+            for method, answer in answers.items():
+                others = elsewhere.get(claims[id(rule), answer], nowhere)
+                of_rule[method] = place = Place.of(rule, answer, at_url, others)
+                if files:
+                    of_files = [(p, Place.of(rule, a, at_url, others)) for p, a in files]
+                    place.add_files(file_argument(rule) or "", of_files)
         return places
 
     def _unrouted_place(self, layers: Layers) -> Place:
@@ -301,49 +227,8 @@ class PolicyTable:
 
     def _claimed_place(self, adapter: MapAdapter) -> Place:
         """The place of a URL without a route: that of the blueprint that it lies under."""
-        if not self._blueprint_places:
-            return self._default
-        prefixes = self._blueprints.bind(
-            adapter.server_name or "localhost", subdomain=adapter.subdomain
-        )
-        try:
-            name, _ = prefixes.match(adapter.path_info)
-        except Exception:
-            return self._default  # no blueprint, or a converter of the app's that fails
-        return self._blueprint_places[name]
-
-
-def _place(
-    line: _Line,
-    answer: Answer,
-    methods: frozenset[str] | None,
-    elsewhere: frozenset[str],
-) -> Place:
-    place = _single_place(line.rule, answer, methods, elsewhere)
-    if line.files:
-        place.add_files(
-            _file_argument(line.rule) or "",
-            [
-                (
-                    re.compile("|".join(fnmatch.translate(glob) for glob in globs)),
-                    _single_place(line.rule, file_answer, methods, elsewhere),
-                )
-                for globs, file_answer in line.files
-            ],
-        )
-    return place
-
-
-def _single_place(
-    rule: Rule,
-    answer: Answer,
-    methods: frozenset[str] | None,
-    elsewhere: frozenset[str],
-) -> Place:
-    policy, source, location = answer
-    listed = allow_methods(policy, methods, elsewhere) if policy else None
-    scope = Scope(rule.endpoint, source, location, methods, elsewhere, listed)
-    return Place(policy, scope)
+        name = self._prefixes.find(adapter) if self._blueprint_places else None
+        return self._blueprint_places[name] if name else self._default
 
 
 def _preflight(origin: str, announced: str, request: Request) -> CorsRequest:
@@ -359,14 +244,6 @@ def _preflight(origin: str, announced: str, request: Request) -> CorsRequest:
     )
 
 
-def _file_argument(rule: Rule) -> str | None:
-    """The argument of a rule that holds a file's name."""
-    arguments = set(map(str, rule.arguments))  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
-    if "filename" in arguments:
-        return "filename"
-    return next(iter(arguments)) if len(arguments) == 1 else None
-
-
 def _local_path(url: str, adapter: MapAdapter) -> str | None:
     """The path, within the app, of a URL that the map redirects to; None for one elsewhere."""
     try:
@@ -378,32 +255,3 @@ def _local_path(url: str, adapter: MapAdapter) -> str | None:
     if parts.netloc != adapter.get_host(None) or not path.startswith(f"{root}/"):
         return None
     return path.removeprefix(root)
-
-
-class _Rest(BaseConverter):
-    """Whatever follows a prefix."""
-
-    part_isolating = False
-    regex = ".*?"
-    weight = 10_000
-
-
-def _prefix_map(app: Flask) -> Map:
-    """A URL map with the prefixes of the marked blueprints: it finds the one that a URL without a
-    route lies under, by whole segments, with the app's own converters and subdomains."""
-    rules: list[Rule] = []
-    for name, (prefix, subdomain) in marked_blueprints(app).items():
-        if not prefix:
-            continue  # a blueprint without a prefix of its own lays claim to no URL
-        base = prefix.rstrip("/")
-        rules.append(Rule(base or "/", endpoint=name, subdomain=subdomain))
-        rest = f"{base}/<corsguard_rest:_corsguard_rest>"
-        rules.append(Rule(rest, endpoint=name, subdomain=subdomain))
-    return Map(
-        rules,
-        default_subdomain=app.url_map.default_subdomain,
-        strict_slashes=False,
-        merge_slashes=False,
-        redirect_defaults=False,
-        converters={**app.url_map.converters, "corsguard_rest": _Rest},
-    )

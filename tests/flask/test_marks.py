@@ -8,7 +8,7 @@ import pytest
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView, View
 
-from flask_corsguard import CorsGuard, Policy, cors, current_decision
+from flask_corsguard import CorsGuard, Policy, PolicyError, cors, current_decision
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -28,6 +28,8 @@ AUTHORIZED = {"Authorization": "Bearer x"}
         "route login_required cors login_required",
         "login_required cors route",
         "login_required route cors",
+        "cors login_required route",
+        "cors login_required login_required route",
     ],
 )
 def test_order_of_decorators(app, http, login_required, order):
@@ -55,6 +57,57 @@ def test_order_of_decorators(app, http, login_required, order):
     assert http.send(app, "/orders", SHOP, method="PUT", headers=AUTHORIZED) == http.refused()
     assert http.preflight(app, "/orders", PARTNER) == http.granted(PARTNER, "OPTIONS, PUT")
     assert http.preflight(app, "/orders", SHOP) == http.denied()
+
+
+def test_a_mark_on_another_view_around_the_same_function_is_that_views(app, http):
+    CorsGuard(app)
+
+    def index():
+        return "ok"
+
+    @cors(origins="*")
+    @functools.wraps(index)
+    def public():
+        return index()
+
+    @functools.wraps(index)
+    def audited():
+        return index()
+
+    app.add_url_rule("/private", "private", index)
+    app.add_url_rule("/public", "public", public)
+    app.add_url_rule("/audited", "audited", audited)
+    assert http.send(app, "/public", SHOP).cors == {"Access-Control-Allow-Origin": "*"}
+    assert http.send(app, "/private", SHOP) == http.refused()
+    assert http.send(app, "/audited", SHOP) == http.refused()
+
+
+def test_two_marks_around_one_view(app):
+    guard = CorsGuard(app)
+
+    @app.get("/")
+    @app.get("/index")
+    def index():
+        return "ok"
+
+    for fields in ({"origins": SHOP}, {"origins": PARTNER}):
+        cors(**fields)(functools.wraps(index)(lambda: index()))
+    with pytest.raises(PolicyError) as caught:
+        guard.routes()
+    assert [problem.code for problem in caught.value.problems] == ["ambiguous_mark"]
+    assert str(caught.value).count("test_marks.py:") == 2
+
+
+def test_a_chain_of_wrappers_without_end(app, http):
+    CorsGuard(app)
+
+    def index():
+        return "ok"
+
+    index.__wrapped__ = index
+    cors(origins=SHOP)(index)
+    app.add_url_rule("/", "index", index)
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
 
 
 def test_under_a_decorator_that_copies_no_attributes(app, http):

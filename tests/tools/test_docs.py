@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from flask import Flask
 
 import flask_corsguard
 from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, Reason, cors
-from flask_corsguard.config import _OTHERS
+from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def test_policy_fields_page_lists_the_fields() -> None:
 )
 def test_configuration_keys(text: str) -> None:
     keys = {code(row[0]) for row in table(text)}
-    assert keys == {"CORSGUARD_<FIELD>", *(f"CORSGUARD_{name.upper()}" for name in _OTHERS)}
+    assert keys == {"CORSGUARD_<FIELD>", *(f"CORSGUARD_{name.upper()}" for name in OTHER_KEYS)}
 
 
 def test_decision_page() -> None:
@@ -120,7 +121,12 @@ def test_problem_examples(cells: list[str]) -> None:
 
     example = code(example)
     statement = f"Policy({example})" if re.match(r"\w+=", example) else example
+
+    def login_required(view: Callable[[], str]) -> Callable[[], str]:
+        return functools.wraps(view)(lambda: view())
+
     scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
+    scope["login_required"] = login_required
 
     def run() -> None:
         exec(statement, scope)
