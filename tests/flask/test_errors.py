@@ -160,6 +160,7 @@ def test_a_redirect_of_the_url_map_to_another_site(app, http):
     assert http.send(app, "/away", PARTNER) == http.refused(308)
 
 
+@pytest.mark.usefixtures("flask_3_1")
 def test_a_host_that_the_app_does_not_trust(app, http):
     app.config["TRUSTED_HOSTS"] = ["shop.test"]
     CorsGuard(app, origins=SHOP)

@@ -402,13 +402,14 @@ def test_a_view_that_takes_options_as_well(app, http):
 
 
 @pytest.mark.parametrize("how", ["argument", "attribute", "config"])
-def test_without_automatic_options(app, http, how):
+def test_without_automatic_options(app, http, how, request):
     CorsGuard(app, origins=SHOP)
 
     def view():
         return "ok"
 
     if how == "config":
+        request.getfixturevalue("flask_3_1")
         app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     elif how == "attribute":
         view.provide_automatic_options = False
