@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from flask_corsguard.errors import PolicyError, Problem, unknown_name
+from flask_corsguard.errors import PolicyError, Problem, text_of, unknown_name
 from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
 from flask_corsguard.protocol.policy import (
     FIELDS,
@@ -69,14 +69,14 @@ def read_arguments(
     if policy is not None and not isinstance(policy, Policy):
         message = (
             "the default policy is a Policy or given by fields, such as origins=[...];"
-            f" {policy!r} is neither."
+            f" {text_of(policy)} is neither."
         )
         problems.append(Problem("wrong_type", "policy", policy, message))
     values, found = read_fields(fields)
     problems += found + check_combination(values)
-    problems = [problem._replace(where=location) for problem in problems]
-    named = read_policies(policies or {}, location, problems)
     own = _read_self_origins(self_origins, problems)
+    problems = [problem._replace(where=location) for problem in problems]
+    named = read_policies({} if policies is None else policies, location, problems)
     if problems:
         raise PolicyError(problems)
     return Arguments(cast("Policy | None", policy), values, named, own, location)
@@ -94,7 +94,8 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     problems: list[Problem] = []
     given: dict[str, Any] = {}
     for key, value in config.items():
-        if not key.startswith(PREFIX):
+        # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
+        if not isinstance(cast("object", key), str) or not (key + "_").startswith(PREFIX):
             continue
         if key in known:
             given[known[key]] = value
@@ -104,10 +105,10 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
 
     usable: dict[str, Any] = {}
     for name, value in given.items():
-        _, found = read_fields({name: value})
+        values, found = read_fields({name: value})
         problems += [problem._replace(where=PREFIX + name.upper()) for problem in found]
         if not found:
-            usable[name] = value
+            usable |= values
     overridden = usable if policy is None else {}
     default = derive(policy or Policy(), {**overridden, **fields}, location, problems)
     named = read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
@@ -123,10 +124,29 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     return Settings(default, source, named, self_origins or own, log_rejections)
 
 
+def changed_settings(old: Settings, new: Arguments) -> Settings:
+    """The settings with new arguments put over them.
+
+    :raises PolicyError: if they do not fit together.
+    """
+    settings = old._replace(policies={**old.policies, **new.policies})
+    if new.policy is None and not new.fields:
+        return settings
+    problems: list[Problem] = []
+    default = derive(new.policy or old.default, new.fields, new.location, problems)
+    if problems:
+        raise PolicyError(problems)
+    return settings._replace(default=default, source=new.location)
+
+
 def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
     """Change *fields* of *base*; add what is wrong with them, and where, to *problems*."""
+    values, found = read_fields(fields)
+    if found:
+        problems += [problem._replace(where=where) for problem in found]
+        return base
     try:
-        return base.derive(**cast("PolicyFields", fields))
+        return base.derive(**cast("PolicyFields", values))
     except PolicyError as error:
         problems += [problem._replace(where=where) for problem in error.problems]
         return base
@@ -144,17 +164,20 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
     """Read named policies: a mapping from names to policies or to their fields."""
     policies: dict[str, Policy] = {}
     if not isinstance(value, Mapping):
-        message = f"{value!r} does not map names to policies."
+        message = f"{text_of(value)} does not map names to policies."
         problems.append(Problem("wrong_type", "policies", value, message, where=where))
         return policies
     for name, policy in cast("Mapping[str, object]", value).items():
-        if isinstance(policy, Policy):
+        if not isinstance(cast("object", name), str):
+            message = f"the name of a policy is a string, not {text_of(name)}."
+            problems.append(Problem("wrong_type", "policies", name, message, where=where))
+        elif isinstance(policy, Policy):
             policies[name] = policy
         elif isinstance(policy, Mapping):
             fields = cast("Mapping[str, Any]", policy)
             policies[name] = derive(Policy(), fields, f"{where}, policy {name!r}", problems)
         else:
-            message = f"{policy!r} is neither a Policy nor a mapping of fields."
+            message = f"{text_of(policy)} is neither a Policy nor a mapping of fields."
             place = f"{where}, policy {name!r}"
             problems.append(Problem("wrong_type", "policies", policy, message, where=place))
     return policies

@@ -33,4 +33,5 @@ def is_same_origin(environ: dict[str, Any], origin: str, self_origins: OriginLis
         return False
     # An origin never names its scheme's default port; a Host header may.
     host = (environ.get("HTTP_HOST") or "").lower()
-    return bool(host) and authority == host.removesuffix(f":{DEFAULT_PORTS[scheme]}")
+    is_own = authority == host.removesuffix(f":{DEFAULT_PORTS.get(scheme)}")
+    return is_own and parse_origin(origin) is not None

@@ -57,12 +57,21 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def unknown_name(code: str, field: str, name: str, kind: str, known: Iterable[str]) -> Problem:
+def unknown_name(code: str, field: str, name: object, kind: str, known: Iterable[str]) -> Problem:
     """The problem of a name that nothing goes by, with the nearest one that something does."""
     choices = sorted(known)
-    guess = nearest(name, choices)
+    guess = nearest(name, choices) if isinstance(name, str) else None
     hint = f"Did you mean {guess!r}?" if guess else f"Known: {', '.join(choices) or 'none'}."
-    return Problem(code, field, name, f"there is no {kind} {name!r}. {hint}", guess)
+    return Problem(code, field, name, f"there is no {kind} {text_of(name)}. {hint}", guess)
+
+
+def text_of(value: object, limit: int = 200) -> str:
+    """A value as Python source, cut after *limit* characters; for any object, however odd."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def shown(value: str, limit: int = 100) -> str:
@@ -79,4 +88,8 @@ def described(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__} {shown(str(error), 200)}{place}"
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    return f"{type(error).__name__} {shown(message, 200)}{place}"

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import (
+    NORMALIZED_METHODS,
     SAFELISTED_METHODS,
     is_forbidden_request_header,
 )
@@ -30,6 +31,10 @@ def explain(
     headers: Iterable[str] | Mapping[str, str],
 ) -> Decision:
     """See :meth:`flask_corsguard.CorsGuard.explain`."""
+    if method.upper() in NORMALIZED_METHODS:
+        method = method.upper()
+    if isinstance(headers, str):
+        headers = [name.strip() for name in headers.split(",") if name.strip()]
     if isinstance(headers, Mapping):
         given = dict(cast("Mapping[str, str]", headers))
     else:

@@ -7,8 +7,8 @@ from typing import Any, Unpack, cast
 
 from flask import Flask, current_app
 
-from flask_corsguard.config import derive, read_arguments, read_settings
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.config import changed_settings, read_arguments, read_settings
+from flask_corsguard.errors import CorsGuardError, text_of
 from flask_corsguard.explain import explain
 from flask_corsguard.hooks import install_hooks
 from flask_corsguard.marks import call_site, make_mark
@@ -78,8 +78,9 @@ class CorsGuard:
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the endpoint is marked already, or a request was answered.
         """
-        mark = make_mark(policy, fields, "for_endpoint", call_site())
-        self._marks.add_view(endpoint, mark)
+        location = call_site()
+        _check_strings(location, "for_endpoint", endpoint)
+        self._marks.add_view(endpoint, make_mark(policy, fields, "for_endpoint", location))
 
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
         """Mark single files of an endpoint that serves files.
@@ -94,6 +95,7 @@ class CorsGuard:
         :raises CorsGuardError: if there is no glob, or a request was answered.
         """
         location = call_site()
+        _check_strings(location, "for_files", endpoint, *globs)
         if not globs:
             raise CorsGuardError(
                 f"{location}: name the files, such as for_files({endpoint!r}, '*.woff2')"
@@ -152,16 +154,8 @@ class CorsGuard:
         :raises PolicyError: if anything cannot be used; then nothing has changed.
         """
         state = self._state(app)
-        old = state.settings
         new = read_arguments(policy, fields, policies, (), call_site())
-        settings = old._replace(policies={**old.policies, **new.policies})
-        if policy is not None or fields:
-            problems: list[Problem] = []
-            default = derive(policy or old.default, new.fields, new.location, problems)
-            if problems:
-                raise PolicyError(problems)
-            settings = settings._replace(default=default, source=new.location)
-        state.replace_settings(settings)
+        state.change_settings(lambda old: changed_settings(old, new))
 
     def _state(self, app: Flask | None) -> AppState:
         if app is None:
@@ -169,3 +163,9 @@ class CorsGuard:
                 raise CorsGuardError("which app? Pass app=..., or call this in app.app_context()")
             app = cast("Any", current_app)._get_current_object()
         return state_of(cast("Flask", app))
+
+
+def _check_strings(location: str, caller: str, *names: object) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}")

@@ -17,6 +17,7 @@ from flask_corsguard.state import AppState
 
 # The request itself, so that what follows does not go through the proxy each time.
 _current_request = cast("Callable[[], Request]", cast("Any", request)._get_current_object)
+_Functions = dict[str | None, list[Callable[..., Any]]]
 # Bound once: these are read for every request.
 _NOT_CORS, _EXEMPT = Outcome.NOT_CORS, Outcome.EXEMPT
 
@@ -83,8 +84,10 @@ class _Starter:
     def connect(self) -> None:
         app = self._state.app
         self._move_to_the_edge()
-        request_started.connect(self._first_request, app, weak=False)
-        got_request_exception.connect(self._exception, app, weak=False)
+        # Weakly, so that the app can be forgotten; until then, its state keeps this alive.
+        self._state.keep(self)
+        request_started.connect(self._first_request, app)
+        got_request_exception.connect(self._exception, app)
 
     def _move_to_the_edge(self) -> None:
         """Run before every other function, and after every other (those run in reverse order).
@@ -92,18 +95,18 @@ class _Starter:
         There is no public API for the order; the lists themselves are public.
         """
         app = self._state.app
-        for registered, hook in (
-            (cast("list[Any]", app.before_request_funcs[None]), self._before_request),
-            (cast("list[Any]", app.after_request_funcs[None]), self._after_request),
+        for functions, hook in (
+            (cast("_Functions", app.before_request_funcs), self._before_request),
+            (cast("_Functions", app.after_request_funcs), self._after_request),
         ):
-            registered.remove(hook)
-            registered.insert(0, hook)
+            # A new list in one step: another thread may be going through the old one.
+            functions[None] = [hook, *(f for f in functions[None] if f is not hook)]
 
     def _first_request(self, _sender: Flask, **_: object) -> None:
         """Put the hooks before and after whatever else was registered by now."""
+        self._move_to_the_edge()
         # From every sender: from one alone, the receiver would stay known and cost every request.
         request_started.disconnect(self._first_request)
-        self._move_to_the_edge()
 
     def _exception(self, _sender: Flask, **_: object) -> None:
         """Should an ``after_request`` function raise, those that follow it do not run, and so the

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -58,14 +60,9 @@ class Mark:
 
 
 class OuterMark(NamedTuple):
-    """A mark on a function around another one.
-
-    :ivar owner: the inner function.
-    :ivar target: the function around it, which carries the mark.
-    """
+    """A mark on a function around another one, noted down at the inner one, its *owner*."""
 
     owner: object
-    target: object
     mark: Mark
 
 
@@ -136,6 +133,13 @@ def attach(target: object, mark: Mark) -> None:
 
     :raises CorsGuardError: if *target* cannot be marked, or is marked already.
     """
+    if isinstance(target, (staticmethod, classmethod)):
+        target = cast("object", cast("Any", target).__func__)
+    if isinstance(target, Flask):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is an app; its policy is the default one, in"
+            " CorsGuard(app, ...)"
+        )
     if isinstance(target, type) and not issubclass(target, View):
         raise CorsGuardError(
             f"{mark.location}: {target!r} is no flask.views.View; mark the view function, or a"
@@ -167,15 +171,16 @@ def attach(target: object, mark: Mark) -> None:
 
 
 def _tell_wrapped(target: object, mark: Mark) -> None:
-    """Leave word on the functions that *target* wraps.
+    """Leave word on the functions that *target* wraps, so that a mark that misses is noticed.
 
-    Where ``@cors`` stands above another decorator and that above ``@app.get``, it is one of those
-    that is the view.
+    Where ``@cors`` stands above another decorator and that above ``@app.get``, the view is what
+    the other decorator wraps.
     """
     for inner in wrapped_chain(target):
         if inner is not target and hasattr(inner, "__dict__"):
-            outer_marks: list[OuterMark] = vars(inner).setdefault(_OUTER_ATTRIBUTE, [])
-            outer_marks.append(OuterMark(inner, target, mark))
+            known = outer_marks_of(inner)
+            others = [OuterMark(inner, other) for other in known if not other.says_the_same(mark)]
+            vars(inner)[_OUTER_ATTRIBUTE] = [*others, OuterMark(inner, mark)]
 
 
 def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
@@ -207,17 +212,19 @@ def mark_of(target: object) -> Mark | None:
         mark = vars(target).get(_ATTRIBUTE)
         return mark if isinstance(mark, Mark) else None
     for function in wrapped_chain(target):
-        mark = getattr(function, _ATTRIBUTE, None)
-        if isinstance(mark, Mark):
-            return mark
+        # an instance may be the view, and its class have marked the method that answers
+        for carrier in (function, getattr(type(function), "__call__", None)):  # noqa: B004
+            mark = getattr(carrier, _ATTRIBUTE, None)
+            if isinstance(mark, Mark):
+                return mark
     return None
 
 
-def outer_marks_of(target: object) -> list[OuterMark]:
+def outer_marks_of(target: object) -> list[Mark]:
     """The marks on functions around *target*."""
     found = cast("list[OuterMark]", getattr(target, _OUTER_ATTRIBUTE, []))
     # functools.wraps copies the list to other functions
-    return [outer for outer in found if outer.owner is target]
+    return [outer.mark for outer in found if outer.owner is target]
 
 
 def wrapped_chain(target: object) -> Iterator[object]:
@@ -226,7 +233,10 @@ def wrapped_chain(target: object) -> Iterator[object]:
         if target is None:
             return
         yield target
-        target = getattr(target, "__wrapped__", None)
+        if isinstance(target, functools.partial):
+            target = cast("object", target.func)
+        else:
+            target = getattr(target, "__wrapped__", None)
 
 
 def call_site() -> str:
@@ -237,8 +247,9 @@ def call_site() -> str:
     if frame is None:
         return ""
     filename = frame.f_code.co_filename
-    here = os.getcwd() + os.sep
-    return f"{filename.removeprefix(here)}:{frame.f_lineno}"
+    with contextlib.suppress(OSError):  # the working directory may be gone
+        filename = filename.removeprefix(os.getcwd() + os.sep)
+    return f"{filename}:{frame.f_lineno}"
 
 
 def _name(target: object) -> str:

@@ -10,10 +10,25 @@ import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from werkzeug.routing import Rule
+from werkzeug.routing import (
+    AnyConverter,
+    FloatConverter,
+    IntegerConverter,
+    Rule,
+    UnicodeConverter,
+    UUIDConverter,
+)
 
 # A variable part, as werkzeug.routing reads it: <converter(arguments):name>
 _VARIABLE = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>")
+# The converters whose value has no slash; of an app's own it is not known.
+_ONE_SEGMENT_CONVERTERS = (
+    AnyConverter,
+    FloatConverter,
+    IntegerConverter,
+    UnicodeConverter,
+    UUIDConverter,
+)
 # Stand-ins for a variable part, of characters that no rule has
 _ONE_SEGMENT, _ANY_SEGMENTS = "\0", "\1"
 
@@ -36,8 +51,8 @@ def shape_of(rule: Rule) -> Shape:
     converters = rule.map.converters
 
     def mark(variable: re.Match[str]) -> str:
-        one_segment = converters[variable["converter"] or "default"].part_isolating
-        return _ONE_SEGMENT if one_segment else _ANY_SEGMENTS
+        converter = converters[variable["converter"] or "default"]
+        return _ONE_SEGMENT if converter in _ONE_SEGMENT_CONVERTERS else _ANY_SEGMENTS
 
     domain = rule.host or rule.subdomain or ""
     segments: list[str | None] = []

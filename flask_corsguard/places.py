@@ -68,9 +68,15 @@ class Place:
         for place in (self, *(place for _, place in self._files)):
             place.is_constant = False
 
-    def for_arguments(self, arguments: Mapping[str, Any] | None) -> Place:
-        """The place of the file that the route captured, or this one."""
+    def for_arguments(self, arguments: Mapping[str, Any] | None) -> Place | None:
+        """The place of the file that the route captured, or this one.
+
+        :param arguments: what the route captured.
+        :returns: None where the file's name is not among it (any more).
+        """
         if self._files:
+            if self._file_argument not in (arguments or {}):
+                return None
             # As werkzeug.utils.safe_join does before it opens the file: otherwise "a/../b" would
             # be served as "b" but judged as something else.
             name = posixpath.normpath(str((arguments or {}).get(self._file_argument, "")))

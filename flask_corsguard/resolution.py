@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from flask import Flask
@@ -99,7 +99,7 @@ class Answer(NamedTuple):
 class Resolver:
     """Adds marks up, from the default policy inwards.
 
-    :ivar problems: everything found wrong so far, each thing once.
+    :ivar problems: everything found wrong so far.
     """
 
     def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
@@ -107,8 +107,7 @@ class Resolver:
         self._app = app
         self._settings = settings
         self._marks = marks
-        views = app.view_functions.values()
-        self._views = {id(function) for view in views for function in wrapped_chain(view)}
+        self._view_marks = {mark for mark in map(mark_of, app.view_functions.values()) if mark}
         self._policies: dict[tuple[Mark, ...], tuple[Policy, bool]] = {}
         for endpoint, mark in marks.by_endpoint():
             if endpoint not in app.view_functions:
@@ -131,10 +130,13 @@ class Resolver:
         known = self._policies.get(key)
         if known is None:
             outer, _ = self._add_up(layers[:-1])
-            known = self._policies[key] = self._apply(outer, layers[-1])
+            known = self._apply(outer, layers[-1])
+            if known is None:
+                return Policy(), False  # stands in; with a problem, no table comes of it
+            self._policies[key] = known
         return known
 
-    def _apply(self, outer: Policy, layer: Layer) -> tuple[Policy, bool]:
+    def _apply(self, outer: Policy, layer: Layer) -> tuple[Policy, bool] | None:
         mark = layer.mark
         if mark.exempt:
             return outer, True
@@ -144,13 +146,18 @@ class Resolver:
             named = self._settings.policies
             if policy not in named:
                 problem = unknown_name("unknown_policy", "policy", policy, "policy", named)
-                self.problems.append(problem._replace(where=where))
-            policy = named.get(policy, Policy())
+                self._add([problem._replace(where=where)])
+                return None
+            policy = named[policy]
         try:
             return (policy or outer).derive(**mark.fields), False
         except PolicyError as error:
-            self.problems += [problem._replace(where=where) for problem in error.problems]
-            return Policy(), False
+            self._add(problem._replace(where=where) for problem in error.problems)
+            return None
+
+    def _add(self, problems: Iterable[Problem]) -> None:
+        """Note problems down, each once: several routes can share one."""
+        self.problems += [problem for problem in problems if problem not in self.problems]
 
     def view_layers(self, endpoint: str) -> Layers:
         """The marks that hold for every method of a view, the outermost first."""
@@ -162,24 +169,27 @@ class Resolver:
         targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
         if view_class:
             targets.append(view_class.dispatch_request)
-        marks = (*map(mark_of, targets), mark_of(view) or self._outer_mark(endpoint, view))
+        own = mark_of(view)
+        if own is None and endpoint not in self._marks.views:
+            self._check_lost_marks(endpoint, view)
+        marks = (*map(mark_of, targets), own)
         layers += [Layer(mark, f"view {endpoint}") for mark in marks if mark]
         return tuple(layers)
 
-    def _outer_mark(self, endpoint: str, view: object) -> Mark | None:
-        """The mark on a function around a view that no route reaches: it is meant for the view."""
-        marks = [o.mark for o in outer_marks_of(view) if id(o.target) not in self._views]
-        if any(not mark.says_the_same(marks[0]) for mark in marks):
-            places = ", ".join(mark.location for mark in marks)
-            message = (
-                f"the functions around it are marked differently, at {places}. Put one @cors(...)"
-                " directly above or below the route."
-            )
-            where = f"view {endpoint}"
-            problem = Problem("ambiguous_mark", "cors", endpoint, message, None, where)
-            if problem not in self.problems:
-                self.problems.append(problem)
-        return marks[0] if marks else None
+    def _check_lost_marks(self, endpoint: str, view: object) -> None:
+        """Refuse marks on functions around a view that no view of the app carries.
+
+        They were perhaps meant for this view. To apply them could open it, and so could not to.
+        """
+        for mark in outer_marks_of(view):
+            if not any(mark.says_the_same(known) for known in self._view_marks):
+                message = (
+                    f"@cors at {mark.location} marks a function around the view {endpoint!r} that"
+                    " is no view itself. Put it directly above or below the route; or mark this"
+                    " view on its own."
+                )
+                problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")
+                self._add([problem])
 
     def handler_layers(self, endpoint: str, method: str) -> Layers:
         """The mark on the handler method of a view class that answers *method*, if any."""

@@ -55,16 +55,13 @@ class PolicyTable:
         self._resolver = Resolver(app, settings, marks)
         self.known: dict[tuple[int, str, str | None], Decision] = {}
         self._lines = [self._line(rule) for rule in app.url_map.iter_rules()]
-        self._places = self._prepare(self._lines)
+        self._complete()
         self._default = self._unrouted_place(())
         self._prefixes = BlueprintPrefixes(app)
         self._blueprint_places = {
             name: self._unrouted_place(tuple(self._resolver.blueprint_layers(name)))
             for name in marked_blueprints(app)
         }
-        # Where every route answers OPTIONS, the rule that matched a preflight is the first that
-        # matches its URL at all. If it accepts the announced method, it is that method's rule too.
-        self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
         self._raise_problems()
 
     def decide(self, request: Request) -> Decision:
@@ -91,7 +88,9 @@ class PolicyTable:
         if len(self.known) >= _MOST_REMEMBERED:
             self.known.clear()
         if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
-            self.known[id(request.url_rule), request.method, origin] = decision
+            # A path can be long, and is another one the next time.
+            kept = decision._replace(path="") if decision.path else decision
+            self.known[id(request.url_rule), request.method, origin] = kept
 
     def _place(self, request: Request) -> Place:
         """The place of an ordinary request, by the rule that Flask matched."""
@@ -99,7 +98,8 @@ class PolicyTable:
         if rule is None:
             return self._search(request, request.method)
         places = self._places.get(id(rule)) or self._late(rule)
-        return (places.get(request.method) or places[""]).for_arguments(request.view_args)
+        place = (places.get(request.method) or places[""]).for_arguments(request.view_args)
+        return place or self._search(request, request.method)
 
     def _preflight_place(self, request: Request, method: str) -> Place:
         """The place of the request that a preflight announces."""
@@ -107,7 +107,9 @@ class PolicyTable:
         if rule is not None and self._options_everywhere:
             places = self._places.get(id(rule))
             if places is not None and method in places:
-                return places[method].for_arguments(request.view_args)
+                place = places[method].for_arguments(request.view_args)
+                if place is not None:
+                    return place
         return self._search(request, method)
 
     def routes(self) -> list[Route]:
@@ -124,6 +126,14 @@ class PolicyTable:
         return routes
 
     # Building
+
+    def _complete(self) -> None:
+        """Work out what the lines mean together."""
+        self._places = self._prepare(self._lines)
+        # Where every route answers OPTIONS, the rule that matched a preflight is the first that
+        # matches its URL at all. If it accepts the announced method, it is that method's rule too.
+        self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
+        self.known.clear()
 
     def _line(self, rule: Rule) -> _Line:
         resolver = self._resolver
@@ -184,16 +194,21 @@ class PolicyTable:
         return Place(policy, Scope(None, source, location))
 
     def _late(self, rule: Rule) -> dict[str, Place]:
-        """The places of a rule that was added to the URL map after the table was built."""
+        """The places of a rule that was added to the URL map after the table was built.
+
+        Flask has no way to add one then, but Werkzeug's map has. Such a rule is known from its
+        first request on.
+        """
         line = self._line(rule)
         self._raise_problems()
-        self._lines.append(line)
-        places = self._places[id(rule)] = self._prepare([line])[id(rule)]
-        return places
+        self._lines = [*self._lines, line]
+        self._complete()
+        return self._places[id(rule)]
 
     def _raise_problems(self) -> None:
-        if self._resolver.problems:
-            raise PolicyError(self._resolver.problems)
+        problems, self._resolver.problems = self._resolver.problems, []
+        if problems:
+            raise PolicyError(problems)
 
     # Searching
 
@@ -222,7 +237,8 @@ class PolicyTable:
                 break  # no route, or a converter of the app's that fails
             else:
                 places = self._places.get(id(rule)) or self._late(rule)
-                return (places.get(method.upper()) or places[""]).for_arguments(arguments)
+                place = places.get(method.upper()) or places[""]
+                return place.for_arguments(arguments) or place
         return self._claimed_place(adapter)
 
     def _claimed_place(self, adapter: MapAdapter) -> Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from flask import Flask, Request, current_app, request
@@ -44,6 +44,10 @@ class AppState:
         self._problems: tuple[Problem, ...] = ()
         self._lock = threading.Lock()
 
+    def keep(self, companion: object) -> None:
+        """Keep something alive for as long as the app."""
+        self._companion = companion
+
     def current_table(self) -> PolicyTable:
         """The table that is in force or, before the first request, the one that would be."""
         return self._table or PolicyTable(self.app, self.settings, self.marks)
@@ -68,12 +72,14 @@ class AppState:
                 raise PolicyError(self._problems)
             return self._table
 
-    def replace_settings(self, settings: Settings) -> None:
+    def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         """Put other settings in force, for all requests that begin from now on.
 
+        :param change: makes the new settings of the old ones.
         :raises PolicyError: if they do not fit the routes; then nothing has changed.
         """
         with self._lock:
+            settings = change(self.settings)
             if self._table is not None or self._problems:
                 self._put_in_force(PolicyTable(self.app, settings, self.marks))
             self.settings = settings
@@ -109,7 +115,10 @@ class AppState:
             return decision
         if is_same_origin(request.environ, origin, self.settings.self_origins):
             return decision._replace(
-                outcome=Outcome.SAME_ORIGIN, reason=None, headers=policy.compiled.refused
+                outcome=Outcome.SAME_ORIGIN,
+                reason=None,
+                path="",
+                headers=policy.compiled.refused,
             )
         return decision if decision.path == request.path else decision._replace(path=request.path)
 
@@ -130,7 +139,7 @@ def state_of(app: Flask) -> AppState:
 
     :raises CorsGuardError: if the app has no guard.
     """
-    state = app.extensions.get(EXTENSION_KEY)
+    state = app.extensions.get(EXTENSION_KEY) if isinstance(cast("object", app), Flask) else None
     if not isinstance(state, AppState):
         raise CorsGuardError(f"{app!r} has no guard; call CorsGuard(app) or guard.init_app(app)")
     return state

@@ -188,6 +188,8 @@ def _judge_origin(
     if deny is None and allow is not None and text in allow.exact:
         return None, ""  # an exact entry is a serialized origin, so there is no need to parse it
     if text == "null":
+        if deny is not None and text in deny.exact:
+            return Reason.ORIGIN_DENIED, ""
         return (None if compiled.null else Reason.ORIGIN_NULL), ""
     origin = parse_origin(text)
     if origin is None:

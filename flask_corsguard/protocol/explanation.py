@@ -101,7 +101,7 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
     """The difference to an entry that was probably meant to match."""
     origin = parse_origin(decision.origin or "")
     allow = policy.compiled.allow
-    if origin is None or allow is None:
+    if origin is None or allow is None or policy.origins == "*":
         return ""
     other_scheme = {"http": "https", "https": "http"}.get(origin.scheme, origin.scheme)
     www = (

@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
-from flask_corsguard.errors import Problem
+from flask_corsguard.errors import Problem, text_of
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.origins import OriginPattern, OriginSet, parse_pattern
 from flask_corsguard.protocol.repair import diagnose
@@ -32,65 +32,69 @@ class OriginList(tuple[OriginForm, ...]):
 
     :ivar compiled: the same as an :class:`~flask_corsguard.protocol.origins.OriginSet`.
     :ivar patterns: the entries that are strings, parsed.
-    :ivar everyone: whether the one entry is ``"*"``.
     """
 
     compiled: OriginSet
     patterns: tuple[OriginPattern, ...]
-    everyone: bool
 
 
 def read_listed_origins(field: str, value: object, problems: Problems) -> OriginList:
     """Strings and compiled patterns only, for lists that must be readable as they stand."""
     origins = read_origins(field, value, problems)
-    if origins.everyone or any(callable(form) for form in origins):
-        message = "list the origins; '*' and callables are for origins only."
-        problems.append(Problem("origin_type", field, value, message))
-    return origins
+    if not isinstance(origins, str) and not any(callable(form) for form in origins):
+        return origins
+    message = "list the origins; '*' and callables are for origins only."
+    problems.append(Problem("origin_type", field, value, message))
+    return _compile_origins({}, (), ())
 
 
-def read_origins(field: str, value: object, problems: Problems) -> OriginList:
+def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] | OriginList:
     """``"*"``, strings, compiled patterns and at most one callable."""
     if isinstance(value, OriginList):
         return value
-    forms: dict[OriginForm, None] = {}
-    patterns: list[OriginPattern] = []
-    regexes: list[re.Pattern[str]] = []
-    checks: list[Callable[..., object]] = []
+    strings: dict[str, OriginPattern | None] = {}
+    regexes: dict[re.Pattern[str], None] = {}
+    checks: dict[OriginCheck, None] = {}
     for entry in _entries(field, value, problems):
         if isinstance(entry, str):
-            if entry not in forms:
-                forms[entry] = None
-                _read_origin(field, entry, patterns, problems)
+            strings[entry] = None
         elif isinstance(entry, re.Pattern):
-            regex = cast("re.Pattern[str]", entry)
-            if not isinstance(cast("object", regex.pattern), str):
-                message = f"{regex!r} matches bytes; compile it from a str."
-                problems.append(Problem("origin_type", field, regex, message))
-            forms[regex] = None
-            regexes.append(regex)
-        elif callable(entry):
-            forms[cast("OriginCheck", entry)] = None
-            checks.append(entry)
+            regexes[cast("re.Pattern[str]", entry)] = None
+        elif _is_function(entry):
+            checks[cast("OriginCheck", entry)] = None
         else:
-            message = f"{entry!r} is not a string, a compiled pattern or a callable."
+            message = f"{text_of(entry)} is not a string, a compiled pattern or a function."
             problems.append(Problem("origin_type", field, entry, message))
-    takes_request = [_takes_request(field, check, problems) for check in checks]
-    if len(forms) > 1 and "*" in forms:
-        message = "'*' stands alone: with it, the other entries would mean nothing."
-        problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
-    if len(checks) > 1:
-        message = "give at most one callable; let it call the others."
-        problems.append(Problem("origin_type", field, value, message))
-    result = OriginList(forms)
-    result.patterns = tuple(patterns)
-    result.everyone = "*" in forms
+    if "*" in strings:
+        if len(strings) + len(regexes) + len(checks) > 1:
+            message = "'*' stands alone: with it, the other entries would mean nothing."
+            problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
+        return "*"
+    for text in strings:
+        strings[text] = parse_pattern(text)
+    problems += _string_problems(field, strings)
+    problems += _regex_problems(field, regexes)
+    problems += _check_problems(field, value, checks)
+    return _compile_origins(strings, regexes, checks)
+
+
+def _is_function(entry: object) -> bool:
+    """Whether an entry can be called for an answer. A class can, but would answer with itself."""
+    hashable = getattr(entry, "__hash__", None) is not None
+    return callable(entry) and hashable and not isinstance(entry, type)
+
+
+def _compile_origins(
+    strings: Mapping[str, OriginPattern | None],
+    regexes: Iterable[re.Pattern[str]],
+    checks: Iterable[OriginCheck],
+) -> OriginList:
+    result = OriginList((*strings, *regexes, *checks))
+    result.patterns = tuple(filter(None, strings.values()))
+    check = next(iter(checks), None)
+    takes_request = check is not None and _takes_request(check)
     result.compiled = OriginSet(
-        patterns,
-        regexes,
-        checks[0] if checks else None,
-        bool(takes_request and takes_request[0]),
-        null="null" in forms,
+        result.patterns, regexes, check, takes_request, null="null" in strings
     )
     return result
 
@@ -106,7 +110,7 @@ def _entries(field: str, value: object, problems: Problems) -> Iterable[object]:
             for entry in cast("Iterable[object]", value)
             for part in (_split(entry) if isinstance(entry, str) else (entry,))
         ]
-    message = f"{value!r} is neither a string nor a list."
+    message = f"{text_of(cast('Any', value))} is neither a string nor a list."
     problems.append(Problem("wrong_type", field, value, message))
     return ()
 
@@ -118,42 +122,62 @@ def _split(text: str) -> list[str]:
     return [part for part in (part.strip() for part in text.split(",")) if part]
 
 
-def _read_origin(field: str, text: str, patterns: list[OriginPattern], problems: Problems) -> None:
-    if text in ("*", "null"):
-        return
-    pattern = parse_pattern(text)
-    if pattern is not None:
-        patterns.append(pattern)
-        return
-    found, suggestion = diagnose(text)
-    for code, sentence in found:
-        message = f"{text!r}: {sentence}."
-        if suggestion:
-            message += f" Write {suggestion}."
-        problems.append(Problem(code, field, text, message, suggestion))
+def _string_problems(field: str, strings: Mapping[str, OriginPattern | None]) -> Iterator[Problem]:
+    for text, pattern in strings.items():
+        if pattern is None and text != "null":
+            found, suggestion = diagnose(text)
+            hint = f" Write {suggestion}." if suggestion else ""
+            for code, sentence in found:
+                message = f"{text_of(text)}: {sentence}.{hint}"
+                yield Problem(code, field, text, message, suggestion)
 
 
-def _takes_request(field: str, check: Callable[..., object], problems: Problems) -> bool:
+def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[Problem]:
+    for regex in regexes:
+        if not isinstance(cast("object", regex.pattern), str):
+            message = f"{text_of(regex)} matches bytes; compile it from a str."
+            yield Problem("origin_type", field, regex, message)
+
+
+def _takes_request(check: OriginCheck) -> bool:
     """Whether a callable wants ``(origin, request)`` rather than ``(origin)``."""
-    call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
-    if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
-        message = (
-            f"{check!r} is asynchronous; the answer is needed at once, so use a plain function."
-        )
-        problems.append(Problem("origin_callable", field, check, message))
-        return False
     try:
         parameters = inspect.signature(check).parameters.values()
     except (TypeError, ValueError):
         return False  # some built-in callables have no signature; such take one argument
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     required = [p for p in positional if p.default is p.empty]
-    takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(required) > 2 or keyword_only or not (positional or takes_any):
-        message = f"{check!r} must take (origin) or (origin, request)."
-        problems.append(Problem("origin_callable", field, check, message))
     return len(required) == 2 or (len(positional) > 1 and positional[1].name == "request")
+
+
+def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) -> Iterator[Problem]:
+    checks = tuple(checks)
+    for check in checks:
+        call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
+        if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
+            message = (
+                f"{text_of(check)} is asynchronous; the answer is needed at once, so use a plain"
+                " function."
+            )
+            yield Problem("origin_callable", field, check, message)
+        elif not _accepts(check, ("origin", "request") if _takes_request(check) else ("origin",)):
+            message = f"{text_of(check)} must take (origin) or (origin, request)."
+            yield Problem("origin_callable", field, check, message)
+    if len(checks) > 1:
+        message = "give at most one callable; let it call the others."
+        yield Problem("origin_type", field, value, message)
+
+
+def _accepts(check: OriginCheck, arguments: tuple[str, ...]) -> bool:
+    try:
+        signature = inspect.signature(check)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return False
+    return True
 
 
 def read_methods(field: str, value: object, problems: Problems) -> Names | None:
@@ -179,9 +203,11 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
     return names
 
 
-def read_allow_headers(field: str, value: object, problems: Problems) -> tuple[str, ...]:
+def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
     """Request header names and ``"*"``, which may stand beside ``Authorization``."""
     names = _read_names(field, value, problems)
+    if names == ("*",):
+        return "*"
     for name in names:
         lower = name.lower()
         if not headers.is_token(name):
@@ -229,7 +255,7 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
             if entry:
                 names.setdefault(entry if field == "methods" else entry.lower(), entry)
         else:
-            message = f"{entry!r} is not a string."
+            message = f"{text_of(entry)} is not a string."
             problems.append(Problem("wrong_type", field, entry, message))
     return tuple(names.values())
 
@@ -240,8 +266,8 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
         return value
     words = {"true": "True", "1": "True", "yes": "True", "on": "True"}
     words |= {"false": "False", "0": "False", "no": "False", "off": "False", "": "False"}
-    guess = words.get(str(value).strip().lower())
-    message = f"{value!r} is not a bool."
+    guess = words.get(text_of(value).strip("'\" ").lower())
+    message = f"{text_of(value)} is not a bool."
     if guess:
         message += f" Write {guess} (in an environment variable: {guess.lower()})."
     problems.append(Problem("bool_expected", field, value, message, guess))
@@ -258,16 +284,16 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
     else:
         seconds = value
     if isinstance(seconds, bool) or not isinstance(seconds, int):
-        text = str(seconds).strip().removesuffix(".0")
+        text = text_of(seconds).strip("'\" ").removesuffix(".0")
         guess = text if text.isascii() and text.isdigit() and len(text) < 6 else None
-        message = f"{value!r} is not a whole number of seconds or a timedelta."
+        message = f"{text_of(value)} is not a whole number of seconds or a timedelta."
         if guess:
             message += f" Write {guess}."
         problems.append(Problem("wrong_type", field, value, message, guess))
         return None
     if not 0 <= seconds <= MAX_AGE_LIMIT:
         limit = 0 if seconds < 0 else MAX_AGE_LIMIT
-        message = f"{value!r} is outside 0 to {MAX_AGE_LIMIT} seconds. Write {limit}."
+        message = f"{text_of(value)} is outside 0 to {MAX_AGE_LIMIT} seconds. Write {limit}."
         problems.append(Problem("max_age_range", field, value, message, str(limit)))
         return None
-    return seconds
+    return int(seconds)

@@ -28,9 +28,10 @@ MAX_LIST_NAMES = 128
 SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
 # https://fetch.spec.whatwg.org/#forbidden-method
 FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
-# Those that fetch() upper-cases, https://fetch.spec.whatwg.org/#concept-method-normalize, and
-# PATCH, which it does not: a page that asks for "patch" is refused by the browser itself.
-KNOWN_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+# Those that fetch() upper-cases: https://fetch.spec.whatwg.org/#concept-method-normalize
+NORMALIZED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
+# Not PATCH: a page that asks for "patch" is refused by the browser itself.
+KNOWN_METHODS = NORMALIZED_METHODS | {"PATCH"}
 
 # https://fetch.spec.whatwg.org/#forbidden-request-header: script cannot set these, so no
 # preflight ever announces them.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from flask_corsguard.errors import described, shown
+from flask_corsguard.errors import described, shown, text_of
 
 # The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
 MAX_ORIGIN_LENGTH = 320
@@ -292,6 +292,6 @@ class OriginSet:
         # A truthy object is no consent: a coroutine, a mock or a match object would let
         # everybody in.
         if not isinstance(answer, bool):
-            message = f"it returned {shown(repr(answer), 60)} where True or False was expected"
+            message = f"it returned {shown(text_of(answer), 60)} where True or False was expected"
             raise CheckFailedError(message)
         return answer

@@ -6,7 +6,7 @@ import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_corsguard.errors import PolicyError, Problem, unknown_name
 from flask_corsguard.protocol import fields as read
@@ -106,7 +106,7 @@ class Policy:
         problems += check_combination(values)
         if problems:
             raise PolicyError(problems)
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", MappingProxyType(values))
         object.__setattr__(self, "compiled", CompiledPolicy(self))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -152,7 +152,8 @@ def read_fields(
     for name, value in fields.items():
         field = FIELDS.get(name)
         if field is None:
-            problems.append(unknown_name("unknown_field", name, name, "policy field", FIELDS))
+            known = unknown_name("unknown_field", str(name), name, "policy field", FIELDS)
+            problems.append(known)
         else:
             given[name] = field.reader(name, value, problems)
     return given, problems
@@ -172,8 +173,11 @@ def check_combination(values: Mapping[str, object]) -> list[Problem]:
     ]
 
 
-def _check_any_origin(origins: read.OriginList, credentials: bool) -> Iterable[Problem]:
-    if credentials and origins.everyone:
+_Origins = Literal["*"] | read.OriginList
+
+
+def _check_any_origin(origins: _Origins, credentials: bool) -> Iterable[Problem]:
+    if credentials and origins == "*":
         message = (
             "'*' with allow_credentials=True would let every site on the web act as the signed-in"
             " user. List the origins that may, or leave the credentials out."
@@ -181,8 +185,8 @@ def _check_any_origin(origins: read.OriginList, credentials: bool) -> Iterable[P
         yield Problem("credentials_any_origin", "origins", "*", message)
 
 
-def _check_null(origins: read.OriginList, dangerously: bool) -> Iterable[Problem]:
-    if "null" in origins and not dangerously:
+def _check_null(origins: _Origins, dangerously: bool) -> Iterable[Problem]:
+    if origins != "*" and "null" in origins and not dangerously:
         message = (
             "any site can send the origin 'null' from a sandboxed frame, so allowing it allows"
             " everybody. Leave it out, or say dangerously_allow_null_origin=True."
@@ -190,10 +194,8 @@ def _check_null(origins: read.OriginList, dangerously: bool) -> Iterable[Problem
         yield Problem("null_origin", "origins", "null", message)
 
 
-def _check_insecure(
-    origins: read.OriginList, credentials: bool, dangerously: bool
-) -> Iterable[Problem]:
-    if not credentials or dangerously:
+def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> Iterable[Problem]:
+    if not credentials or dangerously or origins == "*":
         return
     for pattern in origins.patterns:
         if pattern.origin.scheme in ("http", "ws") and not pattern.origin.is_loopback:
@@ -208,9 +210,9 @@ def _check_insecure(
 
 
 def _check_public_suffix(
-    origins: read.OriginList, credentials: bool, dangerously: bool
+    origins: _Origins, credentials: bool, dangerously: bool
 ) -> Iterable[Problem]:
-    if not credentials or dangerously:
+    if not credentials or dangerously or origins == "*":
         return
     for pattern in origins.patterns:
         if pattern.subdomains and is_public_suffix(pattern.origin.host):
@@ -267,15 +269,16 @@ class CompiledPolicy:
     def __init__(self, policy: Policy) -> None:
         credentials = policy.allow_credentials
         deny = policy.deny_origins.compiled
-        everyone = policy.origins.everyone
+        origins = policy.origins
+        everyone = origins == "*"
         #: whether the answer is ``*``, the same for every request
         self.constant = everyone and not deny
         #: origins that may, or None for everyone
-        self.allow: OriginSet | None = None if everyone else policy.origins.compiled
+        self.allow: OriginSet | None = None if origins == "*" else origins.compiled
         #: origins that may not, or None for nobody
         self.deny: OriginSet | None = deny if deny else None
         #: whether the opaque origin may; only by name where there is something to get past
-        self.null = policy.dangerously_allow_null_origin and (everyone or "null" in policy.origins)
+        self.null = policy.dangerously_allow_null_origin and (everyone or "null" in origins)
         methods = policy.methods
         #: methods beyond the safelisted ones: names, None for those of the route, or all
         self.method_names = methods if methods is None or methods == "*" else frozenset(methods)
@@ -286,8 +289,7 @@ class CompiledPolicy:
         self.preflight = self._preflight_headers(policy, credentials)
         #: what the policy means, for comparing two of them
         self.key = (
-            everyone,
-            policy.origins.compiled.key,
+            self.allow and self.allow.key,
             deny.key,
             self.null,
             self.method_names,
@@ -346,9 +348,11 @@ def _source(value: object) -> str:
     """A value as Python source that can be pasted back."""
     if isinstance(value, tuple):
         entries = cast("tuple[object, ...]", value)
-        if entries == ("*",):
-            return "'*'"
         return "[" + ", ".join(_source(entry) for entry in entries) + "]"
     if callable(value):
         return getattr(value, "__qualname__", repr(value))
+    if isinstance(value, re.Pattern):
+        regex = cast("re.Pattern[str]", value)
+        flags = re.RegexFlag(regex.flags & ~re.UNICODE)
+        return f"re.compile({regex.pattern!r}{f', {flags!r}' if flags else ''})"
     return repr(value)

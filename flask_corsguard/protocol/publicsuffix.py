@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 # Names that are never sold to the public (RFC 6761, RFC 6762, ICANN on .internal): the default
 # rule of the list would call each of them a public suffix.
@@ -11,12 +15,14 @@ _PRIVATE_SUFFIXES = frozenset(
 )
 
 
-@cache
 def is_public_suffix(host: str) -> bool:
     """Whether anybody may register a name directly below *host* (https://publicsuffix.org/list/)."""
-    if host in _PRIVATE_SUFFIXES:
-        return False
+    return host not in _PRIVATE_SUFFIXES and _list().is_public(host)
+
+
+@cache
+def _list() -> PublicSuffixList:
     # Imported where it is needed: reading the list takes longer than everything else here.
     from publicsuffixlist import PublicSuffixList
 
-    return PublicSuffixList().is_public(host)
+    return PublicSuffixList()

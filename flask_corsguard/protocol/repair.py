@@ -201,8 +201,8 @@ def _canonical_ipv4(labels: list[str]) -> str | None:
 
 
 def _ipv4_number(label: str) -> int:
-    if label.startswith("0x"):
-        return int(label[2:] or "0", 16)
+    if label.startswith("0x") and not label[2:14].strip("0123456789abcdef"):
+        return int(label[2:14] or "0", 16)
     if len(label) > 1 and label.startswith("0") and label.isdigit():
         return int(label, 8)
     if not label.isdigit():

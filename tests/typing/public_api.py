@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
-from typing import assert_type
+from typing import Literal, assert_type
 
 from flask import Blueprint, Flask, Request
 from flask.views import MethodView
@@ -43,7 +43,7 @@ policy = Policy(origins="*", deny_origins=[re.compile("x"), "https://b.com"], me
 assert_type(policy.derive(max_age=datetime.timedelta(hours=1)), Policy)
 assert_type(policy.max_age, int | None)
 assert_type(policy.allow_credentials, bool)
-assert_type(policy.allow_headers, tuple[str, ...])
+assert_type(policy.allow_headers, Literal["*"] | tuple[str, ...])
 
 Policy(orgins="*")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 Policy(max_age="600")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
