@@ -71,6 +71,8 @@ ACTUAL: list[tuple[dict[str, Any], str, Reason | None, dict[str, str]]] = [
     ({"origins": "*", "deny_origins": EVIL}, "null", Reason.ORIGIN_NULL, REFUSED),
     ({"origins": "*", "deny_origins": EVIL, "dangerously_allow_null_origin": True}, "null", None,
      {ACAO: "null", "Vary": "Origin"}),
+    ({"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True}, "null",
+     Reason.ORIGIN_DENIED, REFUSED),
     ({"origins": "*", "deny_origins": EVIL}, "x", Reason.ORIGIN_MALFORMED, REFUSED),
     ({"origins": [A, EVIL], "deny_origins": re.compile(".*evil.*")}, EVIL, Reason.ORIGIN_DENIED,
      REFUSED),
