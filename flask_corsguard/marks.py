@@ -13,7 +13,7 @@ from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 from flask.views import View
 
-from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.errors import CorsGuardError, PolicyError, text_of
 from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
 
 _ATTRIBUTE = "__corsguard_mark__"
@@ -80,8 +80,8 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
                 f" @{caller}(origins=['https://app.example.com'])"
             )
         raise CorsGuardError(
-            f"{location}: {caller} takes a Policy or the name of one, not {policy!r}; fields are"
-            f" given by name, such as {caller}(origins=...)"
+            f"{location}: {caller} takes a Policy or the name of one, not {text_of(policy)};"
+            f" fields are given by name, such as {caller}(origins=...)"
         )
     if policy is None and not fields:
         raise CorsGuardError(
