@@ -32,6 +32,7 @@ _MOST_STEPS = 5
 # Decisions about ordinary requests. Most come from the few pages that an app has; whoever makes
 # up origins only makes the others be worked out anew.
 _MOST_REMEMBERED = 4096
+_LONGEST_PATH_REMEMBERED = 100
 
 
 class _Line(NamedTuple):
@@ -88,8 +89,9 @@ class PolicyTable:
         if len(self.known) >= _MOST_REMEMBERED:
             self.known.clear()
         if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
-            # A path can be long, and is another one the next time.
-            kept = decision._replace(path="") if decision.path else decision
+            # What is kept is to be short; a path that is not comes with the next request anyway.
+            is_long = len(decision.path) > _LONGEST_PATH_REMEMBERED
+            kept = decision._replace(path="") if is_long else decision
             self.known[id(request.url_rule), request.method, origin] = kept
 
     def _place(self, request: Request) -> Place:
