@@ -1,56 +1,43 @@
-"""The guard stays cheap. Ratios in one run; a noisy machine gets three tries."""
+"""The guard stays cheap. Ratios in one run, in a process of their own: what other tests have left
+connected to the signals would be measured too. The limits leave room for a noisy machine, which
+gets five tries; ``make bench`` prints the figures themselves."""
 
 from __future__ import annotations
 
-import logging
-import runpy
-from collections.abc import Callable, Iterator
+import json
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-BENCHMARK = runpy.run_path(str(Path(__file__).with_name("overhead.py")))
-PREFLIGHT: Callable[..., dict[str, Any]] = BENCHMARK["preflight"]
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("flask_corsguard")
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(logging.NOTSET)
+# What each request may cost, as a multiple of bare Flask or of an ordinary preflight.
+LIMITS = {
+    ("without Origin", "Flask-CorsGuard"): 1.17,
+    ("allowed", "Flask-CorsGuard"): 1.20,
+    ("rejected", "Flask-CorsGuard"): 1.40,
+    ("preflight", "Flask-CorsGuard"): 0.97,
+    ("60,000 bytes of Access-Control-Request-Headers", "an ordinary preflight"): 1.2,
+    ("60,000 bytes of Origin", "an ordinary preflight"): 1.3,
+}
 
 
-def best_of_three(measure: Callable[[], float], limit: float) -> float:
-    best = measure()
-    for _ in range(2):
-        if best > limit:
-            best = min(best, measure())
-    return best
+def measure() -> dict[str, dict[str, float]]:
+    script = Path(__file__).with_name("overhead.py")
+    command = [sys.executable, str(script), "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize(
-    ("request_name", "limit"), [("without Origin", 1.15), ("allowed", 1.20), ("preflight", 1.0)]
-)
-def test_cost_beside_bare_flask(request_name: str, limit: float) -> None:
-    environ = BENCHMARK["REQUESTS"][request_name]
-
-    def measure() -> float:
-        return float(BENCHMARK["ratios"](environ, rounds=15)["Flask-CorsGuard"])
-
-    assert best_of_three(measure, limit) <= limit
+def test_cost_of_a_request() -> None:
+    best = dict.fromkeys(LIMITS, float("inf"))
+    for _ in range(5):
+        figures = measure()
+        best = {row: min(cost, figures[row[0]][row[1]]) for row, cost in best.items()}
+        if all(cost <= LIMITS[row] for row, cost in best.items()):
+            break
+    assert {row: cost for row, cost in best.items() if cost > LIMITS[row]} == {}
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    [PREFLIGHT(names="x," * 30_000), PREFLIGHT(origin="https://" + "a." * 30_000)],
-    ids=["Access-Control-Request-Headers", "Origin"],
-)
-def test_sixty_thousand_bytes_cost_no_more_than_an_ordinary_preflight(
-    hostile: dict[str, Any],
-) -> None:
-    def measure() -> float:
-        return float(BENCHMARK["against"](hostile, PREFLIGHT(), rounds=15))
-
-    assert best_of_three(measure, 1.5) <= 1.5
+def test_the_incumbent_costs_more() -> None:
+    figures = measure()
+    for name in ("without Origin", "allowed", "rejected", "preflight"):
+        assert figures[name]["Flask-CorsGuard"] < figures[name]["Flask-CORS"]
