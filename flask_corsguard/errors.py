@@ -51,16 +51,11 @@ class PolicyError(CorsGuardError, ValueError):
         return "\n".join([f"{len(lines)} problems:", *(f"  - {line}" for line in lines)])
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that *name* is most likely a misspelling of, or None."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
-
-
 def unknown_name(code: str, field: str, name: object, kind: str, known: Iterable[str]) -> Problem:
     """The problem of a name that nothing goes by, with the nearest one that something does."""
     choices = sorted(known)
-    guess = nearest(name, choices) if isinstance(name, str) else None
+    close = difflib.get_close_matches(name, choices, n=1) if isinstance(name, str) else []
+    guess = close[0] if close else None
     hint = f"Did you mean {guess!r}?" if guess else f"Known: {', '.join(choices) or 'none'}."
     return Problem(code, field, name, f"there is no {kind} {text_of(name)}. {hint}", guess)
 

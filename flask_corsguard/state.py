@@ -43,6 +43,7 @@ class AppState:
         self._known: Mapping[tuple[int, str, str | None], Decision] = {}
         self._problems: tuple[Problem, ...] = ()
         self._lock = threading.Lock()
+        self._companion: object = None
 
     def keep(self, companion: object) -> None:
         """Keep something alive for as long as the app."""

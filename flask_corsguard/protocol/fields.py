@@ -10,7 +10,7 @@ import datetime
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from flask_corsguard.errors import Problem, text_of
 from flask_corsguard.protocol import headers
@@ -21,7 +21,6 @@ OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
 OriginForm: TypeAlias = str | re.Pattern[str] | OriginCheck
 Names: TypeAlias = Literal["*"] | tuple[str, ...]
 Problems: TypeAlias = list[Problem]
-_T = TypeVar("_T")
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
@@ -67,8 +66,7 @@ def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] 
             problems.append(Problem("origin_type", field, entry, message))
     if "*" in strings:
         if len(strings) + len(regexes) + len(checks) > 1:
-            message = "'*' stands alone: with it, the other entries would mean nothing."
-            problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
+            problems.append(_not_alone(field, value, "entries"))
         return "*"
     for text in strings:
         strings[text] = parse_pattern(text)
@@ -76,6 +74,11 @@ def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] 
     problems += _regex_problems(field, regexes)
     problems += _check_problems(field, value, checks)
     return _compile_origins(strings, regexes, checks)
+
+
+def _not_alone(field: str, value: object, others: str) -> Problem:
+    message = f"'*' stands alone: with it, the other {others} would mean nothing."
+    return Problem("wildcard_not_alone", field, value, message, "'*'")
 
 
 def _is_function(entry: object) -> bool:
@@ -188,8 +191,7 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
     if names == ("*",):
         return "*"
     if "*" in names:
-        message = "'*' stands alone: with it, the other methods would mean nothing."
-        problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
+        problems.append(_not_alone(field, value, "methods"))
     for name in names:
         if not headers.is_token(name) or len(name) > headers.MAX_METHOD_LENGTH:
             message = f"{name!r} is not an HTTP method name."
@@ -228,8 +230,7 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
     if names == ("*",):
         return "*"
     if "*" in names:
-        message = "'*' stands alone: with it, the other names would mean nothing."
-        problems.append(Problem("wildcard_not_alone", field, value, message, "'*'"))
+        problems.append(_not_alone(field, value, "names"))
     for name in names:
         lower = name.lower()
         if not headers.is_token(name):

@@ -54,9 +54,6 @@ class Field(Generic[_T]):
             return self
         return cast("_T", instance.values[self.name])
 
-    def __set__(self, instance: Policy, value: object) -> NoReturn:
-        raise AttributeError(f"a Policy cannot be changed; use derive({self.name}=...)")
-
 
 class Policy:
     """Who may read the responses of a route, and how.
