@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_corsguard.protocol.fields import OriginList
-from flask_corsguard.protocol.origins import DEFAULT_PORTS, parse_origin
+from flask_corsguard.protocol.origins import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, parse_origin
 
 
 def is_same_origin(environ: dict[str, Any], origin: str, self_origins: OriginList) -> bool:
@@ -21,6 +21,8 @@ def is_same_origin(environ: dict[str, Any], origin: str, self_origins: OriginLis
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return site in ("same-origin", "none")
+    if len(origin) > MAX_ORIGIN_LENGTH:
+        return False  # before any of it is copied
     if self_origins:
         parsed = parse_origin(origin)
         if parsed is not None and self_origins.compiled.matches(origin, parsed, None):
