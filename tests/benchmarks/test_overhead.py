@@ -15,8 +15,8 @@ LIMITS = {
     ("allowed", "Flask-CorsGuard"): 1.20,
     ("rejected", "Flask-CorsGuard"): 1.40,
     ("preflight", "Flask-CorsGuard"): 0.97,
-    ("60,000 bytes of Access-Control-Request-Headers", "an ordinary preflight"): 1.2,
-    ("60,000 bytes of Origin", "an ordinary preflight"): 1.3,
+    ("60,000 bytes of Access-Control-Request-Headers", "an ordinary preflight"): 1.15,
+    ("60,000 bytes of Origin", "an ordinary preflight"): 1.15,
 }
 
 
