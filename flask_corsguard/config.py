@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError, Problem, text_of, unknown_name
 from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
@@ -17,7 +17,14 @@ from flask_corsguard.protocol.policy import (
 
 PREFIX = "CORSGUARD_"
 #: The keys that are no policy fields, in lower case and without the prefix.
-OTHER_KEYS = ("policies", "self_origins", "log_rejections")
+OTHER_KEYS = ("policies", "report_only", "self_origins", "log_rejections")
+
+
+class Trial(NamedTuple):
+    """A policy that is only being tried out, and the place that it was set at."""
+
+    policy: Policy
+    source: str
 
 
 class Settings(NamedTuple):
@@ -26,15 +33,27 @@ class Settings(NamedTuple):
     :ivar default: the app's default policy.
     :ivar source: file and line, or configuration keys, that the default policy comes from.
     :ivar policies: the named policies.
+    :ivar report_only: the policy that is on trial in the place of the default one, and where it
+        was set; or None.
     :ivar self_origins: origins that count as the app's own.
     :ivar log_rejections: whether rejections are logged.
+    :ivar is_trial: whether these are the settings for trying :attr:`report_only` out.
     """
 
     default: Policy
     source: str
     policies: Mapping[str, Policy]
+    report_only: Trial | None
     self_origins: OriginList
     log_rejections: bool
+    is_trial: bool = False
+
+    def on_trial(self) -> Settings | None:
+        """The same settings with the policy on trial as the default one, or None."""
+        if self.report_only is None:
+            return None
+        policy, source = self.report_only
+        return self._replace(default=policy, source=source, report_only=None, is_trial=True)
 
 
 class Arguments(NamedTuple):
@@ -43,6 +62,7 @@ class Arguments(NamedTuple):
     :ivar policy: the default policy; it replaces the one from the configuration.
     :ivar fields: fields of it; each overrides the one from the configuration.
     :ivar policies: named policies; they are added to those from the configuration.
+    :ivar report_only: the policy to try out; False for none, None where nothing was said.
     :ivar self_origins: origins that count as the app's own.
     :ivar location: file and line of the call.
     """
@@ -50,6 +70,7 @@ class Arguments(NamedTuple):
     policy: Policy | None
     fields: Mapping[str, Any]
     policies: Mapping[str, Policy]
+    report_only: Policy | Literal[False] | None
     self_origins: OriginList
     location: str
 
@@ -58,6 +79,7 @@ def read_arguments(
     policy: object,
     fields: Mapping[str, Any] | PolicyFields,
     policies: object,
+    report_only: object,
     self_origins: object,
     location: str,
 ) -> Arguments:
@@ -77,9 +99,10 @@ def read_arguments(
     own = _read_self_origins(self_origins, problems)
     problems = [problem._replace(where=location) for problem in problems]
     named = read_policies({} if policies is None else policies, location, problems)
+    trial = _read_report_only(report_only, location, problems)
     if problems:
         raise PolicyError(problems)
-    return Arguments(cast("Policy | None", policy), values, named, own, location)
+    return Arguments(cast("Policy | None", policy), values, named, trial, own, location)
 
 
 def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
@@ -89,7 +112,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     :param arguments: the constructor's arguments, which win.
     :raises PolicyError: with every problem found anywhere in the settings.
     """
-    policy, fields, policies, self_origins, location = arguments
+    policy, fields, policies, report_only, self_origins, location = arguments
     known = {PREFIX + name.upper(): name for name in (*FIELDS, *OTHER_KEYS)}
     problems: list[Problem] = []
     given: dict[str, Any] = {}
@@ -113,15 +136,23 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     default = derive(policy or Policy(), {**overridden, **fields}, location, problems)
     named = read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
     named |= policies
+    key = "CORSGUARD_REPORT_ONLY"
+    configured = _read_report_only(others.get("report_only"), key, problems)
+    if report_only is None:
+        trial = _trial(configured, f"app.config ({key})")
+    else:
+        trial = _trial(report_only, location)
     found = list[Problem]()
-    own = _read_self_origins(others.get("self_origins", ()), found)
+    configured_own = _read_self_origins(others.get("self_origins", ()), found)
+    own = self_origins or configured_own
     log_rejections = read_bool("log_rejections", others.get("log_rejections", True), found)
     problems += [problem._replace(where=PREFIX + problem.field.upper()) for problem in found]
+    problems += _check_self_origins(own, default, location)
     if problems:
         raise PolicyError(problems)
     used = ", ".join(PREFIX + name.upper() for name in given)
     source = f"app.config ({used})" if used and policy is None and not fields else location
-    return Settings(default, source, named, self_origins or own, log_rejections)
+    return Settings(default, source, named, trial, own, log_rejections)
 
 
 def changed_settings(old: Settings, new: Arguments) -> Settings:
@@ -130,10 +161,13 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
     :raises PolicyError: if they do not fit together.
     """
     settings = old._replace(policies={**old.policies, **new.policies})
+    if new.report_only is not None:
+        settings = settings._replace(report_only=_trial(new.report_only, new.location))
     if new.policy is None and not new.fields:
         return settings
     problems: list[Problem] = []
     default = derive(new.policy or old.default, new.fields, new.location, problems)
+    problems += _check_self_origins(old.self_origins, default, new.location)
     if problems:
         raise PolicyError(problems)
     return settings._replace(default=default, source=new.location)
@@ -158,6 +192,33 @@ def _read_self_origins(value: object, problems: list[Problem]) -> OriginList:
         message = "any site can send the origin 'null' from a sandboxed frame. Leave it out."
         problems.append(Problem("null_origin", "self_origins", "null", message))
     return own
+
+
+def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Problem]:
+    """Hold the app's own origins to the checks on those of the default policy."""
+    values = {**default.values, "origins": own, "dangerously_allow_null_origin": True}
+    problems = check_combination(values)
+    return [problem._replace(field="self_origins", where=where) for problem in problems]
+
+
+def _read_report_only(
+    value: object, where: str, problems: list[Problem]
+) -> Policy | Literal[False] | None:
+    """Read the policy to try out: one, or its fields, or False for none."""
+    if value is None or value is False:
+        return value
+    if isinstance(value, Policy):
+        return value
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        return derive(Policy(), fields, f"{where}, report_only", problems)
+    message = f"{text_of(value)} is neither a Policy nor a mapping of fields, nor False for none."
+    problems.append(Problem("wrong_type", "report_only", value, message, where=where))
+    return None
+
+
+def _trial(policy: Policy | Literal[False] | None, source: str) -> Trial | None:
+    return Trial(policy, source) if policy else None
 
 
 def read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:

@@ -87,4 +87,4 @@ def _decide(
     except HTTPException as error:
         request.routing_exception = error
     with app.app_context():
-        return state.foresee(request)
+        return state.current_judge().decide(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Unpack, cast
+from typing import Any, Literal, Unpack, cast
 
 from flask import Flask, current_app
 
@@ -19,6 +19,7 @@ from flask_corsguard.resolution import EndpointMarks, FileMark
 from flask_corsguard.state import EXTENSION_KEY, AppState, state_of
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
+ReportOnly = Policy | PolicyFields | Literal[False] | None
 
 
 class CorsGuard:
@@ -29,6 +30,9 @@ class CorsGuard:
         ``CORSGUARD_*`` configuration says; *fields* override it one by one. With neither, nothing
         is allowed cross-origin.
     :param policies: named policies, for ``@cors("name")``: name -> Policy or mapping of fields.
+    :param report_only: a policy, or its fields, to try out in the place of the default policy. It
+        changes no response; what it would reject is signalled and logged. False turns off
+        ``CORSGUARD_REPORT_ONLY``.
     :param self_origins: further origins that count as the app's own, where a proxy hides them.
     :param fields: fields of the default policy.
     :raises PolicyError: with everything that is wrong with any policy.
@@ -41,10 +45,13 @@ class CorsGuard:
         policy: Policy | None = None,
         *,
         policies: NamedPolicies | None = None,
+        report_only: ReportOnly = None,
         self_origins: str | Iterable[str] = (),
         **fields: Unpack[PolicyFields],
     ) -> None:
-        self._arguments = read_arguments(policy, fields, policies, self_origins, call_site())
+        self._arguments = read_arguments(
+            policy, fields, policies, report_only, self_origins, call_site()
+        )
         self._marks = EndpointMarks()
         if app is not None:
             self.init_app(app)
@@ -133,28 +140,30 @@ class CorsGuard:
         :param app: the app; the current one if left out.
         :raises PolicyError: if the policy of any route cannot be used.
         """
-        return self._state(app).current_table().routes()
+        return self._state(app).current_judge().table.routes()
 
     def reconfigure(
         self,
         policy: Policy | None = None,
         *,
         policies: NamedPolicies | None = None,
+        report_only: ReportOnly = None,
         app: Flask | None = None,
         **fields: Unpack[PolicyFields],
     ) -> None:
-        """Change the default policy, or the named ones, while the app runs.
+        """Change the default policy, the named ones or the one on trial, while the app runs.
 
         Atomic: each request is decided by the old settings or by the new ones. Marks stay.
 
         :param policy: the new default policy; *fields* then override it.
         :param policies: named policies that are new or changed; the others stay.
+        :param report_only: the policy to try out from now on; False ends the trial.
         :param app: the app; the current one if left out.
         :param fields: fields of the default policy to change.
         :raises PolicyError: if anything cannot be used; then nothing has changed.
         """
         state = self._state(app)
-        new = read_arguments(policy, fields, policies, (), call_site())
+        new = read_arguments(policy, fields, policies, report_only, (), call_site())
         state.change_settings(lambda old: changed_settings(old, new))
 
     def _state(self, app: Flask | None) -> AppState:

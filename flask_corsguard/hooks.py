@@ -12,11 +12,13 @@ from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.responses import preflight_response, write_headers
+from flask_corsguard.responses import forbid_storing, preflight_response, refusal, write_headers
 from flask_corsguard.state import AppState
 
 # The request itself, so that what follows does not go through the proxy each time.
 _current_request = cast("Callable[[], Request]", cast("Any", request)._get_current_object)
+_Before = Callable[[], Response | None]
+_After = Callable[[Response], Response]
 _Functions = dict[str | None, list[Callable[..., Any]]]
 # Bound once: these are read for every request.
 _NOT_CORS, _EXEMPT = Outcome.NOT_CORS, Outcome.EXEMPT
@@ -28,16 +30,40 @@ def install_hooks(state: AppState) -> None:
     :raises CorsGuardError: if the app has answered a request; then nothing is registered.
     """
     app = state.app
-    key = state.environ_key
+    before_request = _before_request(state)
+    after_request = _after_request(state, before_request)
+    try:
+        app.before_request(before_request)
+    except AssertionError:
+        raise CorsGuardError(
+            f"{app!r} has answered a request already; call init_app() while the app is set up"
+        ) from None
+    app.after_request(after_request)
+    _Starter(state, before_request, after_request).connect()
 
-    # Functions, not methods: Flask examines each hook on every request, and these are quickest.
+
+# Functions, not methods: Flask examines each hook on every request, and these are quickest.
+
+
+def _before_request(state: AppState) -> _Before:
+    app, key = state.app, state.environ_key
+
     def before_request() -> Response | None:
         request = _current_request()
-        decision = request.environ[key] = state.decide(request)
-        if decision.outcome is _NOT_CORS:
+        judge = state.judge or state.final_judge()
+        decision = request.environ[key] = judge.decide(request)
+        if decision.outcome is _NOT_CORS and judge.trial is None:
             return None
         state.announce(decision)
-        return _own_answer(decision, app) if decision.preflight else None
+        if judge.trial is not None:
+            state.try_out(judge.trial, request)
+        return _own_answer(decision, request, app)
+
+    return before_request
+
+
+def _after_request(state: AppState, before_request: _Before) -> _After:
+    key = state.environ_key
 
     def after_request(response: Response) -> Response:
         decision: Decision | None = _current_request().environ.get(key)
@@ -47,6 +73,8 @@ def install_hooks(state: AppState) -> None:
             replaced = write_headers(response.headers, decision.headers)
             if replaced:
                 state.log.own_headers(decision.endpoint, replaced)
+            if decision.blocked:
+                forbid_storing(response.headers)
         return response
 
     def undecided(response: Response) -> Response:
@@ -58,14 +86,7 @@ def install_hooks(state: AppState) -> None:
             return response
         return after_request(own_answer or response)
 
-    try:
-        app.before_request(before_request)
-    except AssertionError:
-        raise CorsGuardError(
-            f"{app!r} has answered a request already; call init_app() while the app is set up"
-        ) from None
-    app.after_request(after_request)
-    _Starter(state, before_request, after_request).connect()
+    return after_request
 
 
 class _Starter:
@@ -74,8 +95,8 @@ class _Starter:
     def __init__(
         self,
         state: AppState,
-        before_request: Callable[[], Response | None],
-        after_request: Callable[[Response], Response],
+        before_request: _Before,
+        after_request: _After,
     ) -> None:
         self._state = state
         self._before_request = before_request
@@ -114,12 +135,14 @@ class _Starter:
         after_this_request(self._after_request)
 
 
-def _own_answer(decision: Decision, app: Flask) -> Response | None:
-    """The guard's own response to a preflight, where it is the guard that answers."""
-    policy = decision.policy
+def _own_answer(decision: Decision, request: Request, app: Flask) -> Response | None:
+    """The guard's own response, where it is the guard that answers."""
+    if decision.blocked:
+        return refusal(decision, request, debug=app.debug)
     if (
-        policy is not None
-        and policy.answer_preflight
+        decision.preflight
+        and decision.policy is not None
+        and decision.policy.answer_preflight
         and decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
     ):
         return preflight_response(decision, debug=app.debug)

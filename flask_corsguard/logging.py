@@ -109,12 +109,15 @@ class GuardLog:
         failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
         if not (self._log_rejections or failed):
             return
-        left_out = self.rate_limit.admit((decision.endpoint, decision.origin, decision.reason))
+        kind = (decision.reason, decision.blocked, decision.report_only)
+        left_out = self.rate_limit.admit((decision.endpoint, decision.origin, *kind))
         if left_out is None:
             return
         line = f"{explanation.summary(decision)} by {explanation.policy_place(decision)}"
         if failed:
             line += f"; {explanation.found(decision)}"
+        elif decision.detail:
+            line += f"; {decision.detail}"
         line += str(left_out)
         if self._app.debug:
             line += f". If it should be allowed: {explanation.remedy(decision)}"

@@ -26,9 +26,11 @@ class Place:
 
     :ivar policy: the policy, or None where the guard leaves the route alone.
     :ivar is_constant: whether the rule, the method and the origin alone make the decision.
+    :ivar enforces: whether the server refuses anything here; then a request without an origin
+        calls for a look at the rest of it.
     """
 
-    __slots__ = ("_file_argument", "_files", "_scope", "is_constant", "policy")
+    __slots__ = ("_file_argument", "_files", "_scope", "enforces", "is_constant", "policy")
 
     @classmethod
     def of(
@@ -52,6 +54,7 @@ class Place:
         self._scope = scope
         allow = policy.compiled.allow if policy else None
         self.is_constant = allow is None or allow.is_constant
+        self.enforces = policy is not None and policy.compiled.enforces
         self._files: Sequence[tuple[re.Pattern[str], Place]] = ()
         self._file_argument = ""
 

@@ -14,6 +14,7 @@ from flask_corsguard.marks import Mark, mark_of, outer_marks_of, wrapped_chain
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
+TRIAL_SOURCE = "report_only"
 
 
 class FileMark(NamedTuple):
@@ -96,8 +97,21 @@ class Answer(NamedTuple):
     location: str
 
 
+class _Sum(NamedTuple):
+    """What some marks add up to.
+
+    :ivar replaced: whether one of them replaces whatever is further out.
+    """
+
+    policy: Policy
+    exempt: bool
+    replaced: bool
+
+
 class Resolver:
     """Adds marks up, from the default policy inwards.
+
+    Where the default policy is on trial, a route that it has no say in is left alone.
 
     :ivar problems: everything found wrong so far.
     """
@@ -108,7 +122,7 @@ class Resolver:
         self._settings = settings
         self._marks = marks
         self._view_marks = {mark for mark in map(mark_of, app.view_functions.values()) if mark}
-        self._policies: dict[tuple[Mark, ...], tuple[Policy, bool]] = {}
+        self._sums: dict[tuple[Mark, ...], _Sum] = {}
         for endpoint, mark in marks.by_endpoint():
             if endpoint not in app.view_functions:
                 known = app.view_functions
@@ -117,29 +131,31 @@ class Resolver:
 
     def answer(self, layers: Layers) -> Answer:
         """Add up *layers*, the outermost first. *Fields override, a policy replaces.*"""
-        policy, is_exempt = self._add_up(layers)
+        total = self._add_up(layers)
+        is_trial = self._settings.is_trial
+        left_alone = total.exempt or (is_trial and total.replaced)
         last = layers[-1] if layers else None
-        source = last.source if last else DEFAULT_SOURCE
+        source = last.source if last else TRIAL_SOURCE if is_trial else DEFAULT_SOURCE
         location = last.mark.location if last else self._settings.source
-        return Answer(None if is_exempt else policy, source, location)
+        return Answer(None if left_alone else total.policy, source, location)
 
-    def _add_up(self, layers: Layers) -> tuple[Policy, bool]:
+    def _add_up(self, layers: Layers) -> _Sum:
         if not layers:
-            return self._settings.default, False
+            return _Sum(self._settings.default, exempt=False, replaced=False)
         key = tuple(layer.mark for layer in layers)
-        known = self._policies.get(key)
+        known = self._sums.get(key)
         if known is None:
-            outer, _ = self._add_up(layers[:-1])
-            known = self._apply(outer, layers[-1])
+            known = self._apply(self._add_up(layers[:-1]), layers[-1])
             if known is None:
-                return Policy(), False  # stands in; with a problem, no table comes of it
-            self._policies[key] = known
+                # stands in; with a problem, no table comes of it
+                return _Sum(Policy(), exempt=False, replaced=False)
+            self._sums[key] = known
         return known
 
-    def _apply(self, outer: Policy, layer: Layer) -> tuple[Policy, bool] | None:
+    def _apply(self, outer: _Sum, layer: Layer) -> _Sum | None:
         mark = layer.mark
         if mark.exempt:
-            return outer, True
+            return outer._replace(exempt=True)
         where = f"{layer.source} ({mark.location})"
         policy = mark.policy
         if isinstance(policy, str):
@@ -150,10 +166,11 @@ class Resolver:
                 return None
             policy = named[policy]
         try:
-            return (policy or outer).derive(**mark.fields), False
+            derived = (policy or outer.policy).derive(**mark.fields)
         except PolicyError as error:
             self._add(problem._replace(where=where) for problem in error.problems)
             return None
+        return _Sum(derived, exempt=False, replaced=outer.replaced or policy is not None)
 
     def _add(self, problems: Iterable[Problem]) -> None:
         """Note problems down, each once: several routes can share one."""

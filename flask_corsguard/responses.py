@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from flask import Response
+from flask import Request, Response
+from markupsafe import Markup
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
@@ -23,15 +24,40 @@ class _NoContent(Response):
     default_mimetype = None
 
 
-def _problem(reason: Reason, detail: str) -> bytes:
-    title = "CORS preflight refused"
+# Longer than any browser's; it is not read then.
+_MAX_ACCEPT_LENGTH = 1000
+
+_PREFLIGHT_REFUSED = "CORS preflight refused"
+_REFUSED = "Cross-origin request refused"
+_REFUSED_DETAIL = (
+    "Another site caused this request, so it was not carried out. To do it, go to the site that it"
+    " belongs to. The server's log says more."
+)
+_PAGE = Markup(
+    """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<h1>{title}</h1>
+<p>{detail}</p>
+<p>Code: {code}</p>
+</html>
+"""
+)
+
+
+def _problem(title: str, reason: Reason, detail: str) -> bytes:
+    """A problem document (RFC 9457) with the reason's code."""
     problem = {"title": title, "status": 403, "code": reason.name, "detail": detail}
     return json.dumps(problem).encode("ascii")
 
 
 _BRIEF = {
     reason: _problem(
-        reason, "The CORS policy of this resource refuses the preflight. The server's log says why."
+        _PREFLIGHT_REFUSED,
+        reason,
+        "The CORS policy of this resource refuses the preflight. The server's log says why.",
     )
     for reason in Reason
 }
@@ -41,14 +67,43 @@ def preflight_response(decision: Decision, *, debug: bool) -> Response:
     """The answer to a preflight, but for the headers that every decision puts on its response.
 
     Any 2xx status would do (https://fetch.spec.whatwg.org/#ok-status); 204 says that there is no
-    body. A refusal is a problem document (RFC 9457) with the reason's code.
+    body. A refusal is a problem document.
 
     :param debug: whether a refusal may tell what the policy is.
     """
-    if decision.reason is None:
+    reason = decision.reason
+    if reason is None:
         return _NoContent(status=204)
-    body = _problem(decision.reason, decision.explain()) if debug else _BRIEF[decision.reason]
+    body = _problem(_PREFLIGHT_REFUSED, reason, decision.explain()) if debug else _BRIEF[reason]
     return Response(body, 403, mimetype="application/problem+json")
+
+
+def refusal(decision: Decision, request: Request, *, debug: bool) -> Response:
+    """The answer to a request that is not carried out, but for its headers: a problem document,
+    or a page where the client would rather have one.
+
+    :param debug: whether it may tell what the policy is.
+    """
+    assert decision.reason is not None
+    detail = decision.explain() if debug else _REFUSED_DETAIL
+    if _prefers_html(request):
+        lines = Markup("<br>").join(detail.splitlines())
+        page = _PAGE.format(title=_REFUSED, detail=lines, code=decision.reason.name)
+        return Response(page, 403, mimetype="text/html")
+    body = _problem(_REFUSED, decision.reason, detail)
+    return Response(body, 403, mimetype="application/problem+json")
+
+
+def _prefers_html(request: Request) -> bool:
+    if len(request.environ.get("HTTP_ACCEPT", "")) > _MAX_ACCEPT_LENGTH:
+        return False
+    offered = ["application/problem+json", "application/json", "text/html"]
+    return request.accept_mimetypes.best_match(offered) == "text/html"
+
+
+def forbid_storing(target: Headers) -> None:
+    """Keep a refusal out of every cache: who asks next may be let pass."""
+    target.set("Cache-Control", "no-store")
 
 
 def write_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:

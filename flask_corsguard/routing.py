@@ -81,7 +81,12 @@ class PolicyTable:
         asked = CorsRequest(origin, method, request.path, False, None, False, request)
         decision = place.decide(asked)
         # Not OPTIONS: whoever looks a decision up would have to tell preflights apart.
-        if place.is_constant and request.url_rule is not None and method != "OPTIONS":
+        if (
+            place.is_constant
+            and request.url_rule is not None
+            and method != "OPTIONS"
+            and not (origin is None and place.enforces)
+        ):
             self._remember(request, origin, decision)
         return decision
 

@@ -1,9 +1,9 @@
-"""What is known about one app: its settings, its policy table, and the decisions made with them."""
+"""What is known about one app: its settings, who judges by them, and who is told."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import cast
 
 from flask import Flask, Request, current_app, request
@@ -11,14 +11,12 @@ from werkzeug.local import LocalProxy
 
 from flask_corsguard import signals
 from flask_corsguard.config import Settings
-from flask_corsguard.enforcement import is_same_origin
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.judge import Judge
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
-from flask_corsguard.routing import PolicyTable
 
 EXTENSION_KEY = "corsguard"
 # Bound once: these are read for every request.
@@ -38,9 +36,8 @@ class AppState:
         self.marks = marks
         self.log = GuardLog(app, settings.log_rejections)
         self.environ_key = f"flask_corsguard.decision.{id(app)}"
-        self._table: PolicyTable | None = None
-        # The table's own memory of decisions, at hand: most requests need nothing else.
-        self._known: Mapping[tuple[int, str, str | None], Decision] = {}
+        #: decides about requests; None until the first
+        self.judge: Judge | None = None
         self._problems: tuple[Problem, ...] = ()
         self._lock = threading.Lock()
         self._companion: object = None
@@ -49,29 +46,26 @@ class AppState:
         """Keep something alive for as long as the app."""
         self._companion = companion
 
-    def current_table(self) -> PolicyTable:
-        """The table that is in force or, before the first request, the one that would be."""
-        return self._table or PolicyTable(self.app, self.settings, self.marks)
+    def current_judge(self) -> Judge:
+        """The judge that is in office or, before the first request, the one that would be."""
+        return self.judge or Judge(self.app, self.settings, self.marks)
 
-    def final_table(self) -> PolicyTable:
-        """The table that is in force; it is built now if it has not been.
+    def final_judge(self) -> Judge:
+        """The judge that is in office; made now if there is none.
 
         :raises PolicyError: while there is a problem with any route. The app answers nothing
             until it is put right.
         """
-        table = self._table
-        if table is not None:
-            return table
         with self._lock:
-            if self._table is None and not self._problems:
+            if self.judge is None and not self._problems:
                 self.marks.frozen = True
                 try:
-                    self._put_in_force(PolicyTable(self.app, self.settings, self.marks))
+                    self.judge = Judge(self.app, self.settings, self.marks)
                 except PolicyError as error:
                     self._problems = error.problems
-            if self._table is None:
+            if self.judge is None:
                 raise PolicyError(self._problems)
-            return self._table
+            return self.judge
 
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         """Put other settings in force, for all requests that begin from now on.
@@ -81,47 +75,10 @@ class AppState:
         """
         with self._lock:
             settings = change(self.settings)
-            if self._table is not None or self._problems:
-                self._put_in_force(PolicyTable(self.app, settings, self.marks))
+            if self.judge is not None or self._problems:
+                self.judge = Judge(self.app, settings, self.marks)
             self.settings = settings
             self._problems = ()
-
-    def _put_in_force(self, table: PolicyTable) -> None:
-        self._table, self._known = table, table.known
-
-    def decide(self, request: Request) -> Decision:
-        """The decision about a request.
-
-        :raises PolicyError: while there is a problem with any route.
-        """
-        origin: str | None = request.environ.get("HTTP_ORIGIN")
-        decision = None
-        # A long origin is not looked up: that would read all of it.
-        if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
-            decision = self._known.get((id(request.url_rule), request.method, origin))
-        if decision is None:
-            decision = (self._table or self.final_table()).decide(request)
-        if decision.outcome is _REJECTED:
-            return self._unless_same_origin(decision, request)
-        return decision
-
-    def foresee(self, request: Request) -> Decision:
-        """The decision that there would be about a request that nobody has sent."""
-        return self._unless_same_origin(self.current_table().decide(request), request)
-
-    def _unless_same_origin(self, decision: Decision, request: Request) -> Decision:
-        """A rejection, but of the app's own pages: those are none of CORS's business."""
-        policy, origin = decision.policy, request.environ.get("HTTP_ORIGIN", "")
-        if decision.outcome is not _REJECTED or policy is None:
-            return decision
-        if is_same_origin(request.environ, origin, self.settings.self_origins):
-            return decision._replace(
-                outcome=Outcome.SAME_ORIGIN,
-                reason=None,
-                path="",
-                headers=policy.compiled.refused,
-            )
-        return decision if decision.path == request.path else decision._replace(path=request.path)
 
     def announce(self, decision: Decision) -> None:
         """Log a rejection, and send the signal of a verdict about another origin."""
@@ -133,6 +90,17 @@ class AppState:
             about_origin = decision.reason.is_about_origin
             signal = signals.origin_rejected if about_origin else signals.preflight_rejected
             signals.send(signal, self.app, decision, self.log)
+
+    def try_out(self, trial: Judge, request: Request) -> None:
+        """Announce what the policy on trial would reject. Whatever comes of it, the request goes
+        on as if there were no trial."""
+        try:
+            decision = trial.decide(request)
+        except Exception as error:
+            self.log.failure("the policy in report_only", error)
+            return
+        if decision.outcome is _REJECTED:
+            self.announce(decision._replace(blocked=False, report_only=True))
 
 
 def state_of(app: Flask) -> AppState:

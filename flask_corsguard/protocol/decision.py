@@ -83,9 +83,10 @@ class Decision(NamedTuple):
     :ivar policy_location: file and line of that place, or "".
     :ivar path: the path asked for, where it was rejected; "" otherwise.
     :ivar blocked: whether the server refuses to run the request.
-    :ivar report_only: whether this is the verdict of a policy that is only being tried out.
+    :ivar report_only: whether this only reports what would be refused: by a policy that is on
+        trial, or by ``enforce="report"``. No response is other for it.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
-    :ivar detail: what else is known about a failure, in words.
+    :ivar detail: what else is known about a failure or a refusal, in words.
     """
 
     outcome: Outcome

@@ -10,6 +10,7 @@ from flask_corsguard.protocol.headers import (
     KNOWN_METHODS,
     MAX_LIST_LENGTH,
     MAX_LIST_NAMES,
+    SAFE_METHODS,
     SAFELISTED_METHODS,
 )
 from flask_corsguard.protocol.origins import parse_origin
@@ -38,7 +39,13 @@ def summary(decision: Decision) -> str:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"
     reason = f" ({decision.reason.name})" if decision.reason else ""
-    return f"{what}{who}: {_VERDICTS[decision.outcome]}{reason}"
+    return f"{what}{who}: {_verdict(decision)}{reason}"
+
+
+def _verdict(decision: Decision) -> str:
+    if decision.report_only:
+        return "would be rejected"
+    return "refused" if decision.blocked else _VERDICTS[decision.outcome]
 
 
 def policy_place(decision: Decision) -> str:
@@ -51,7 +58,7 @@ def found(decision: Decision) -> str:
     """What the decision rests on."""
     policy = decision.policy
     if decision.outcome is Outcome.NOT_CORS:
-        return "there is no Origin header, so no page of another origin is asking"
+        return "there is no Origin header, so there is nothing for CORS to decide"
     if decision.outcome is Outcome.SAME_ORIGIN:
         return "the request comes from the app's own origin, which CORS does not restrict"
     if decision.outcome is Outcome.EXEMPT or policy is None:
@@ -59,7 +66,9 @@ def found(decision: Decision) -> str:
     if decision.outcome is Outcome.ALLOWED:
         return "the origin may read the response"
     assert decision.reason is not None
-    return _said(_FOUND[decision.reason], decision, policy)
+    words = _said(_FOUND[decision.reason], decision, policy)
+    joint = ": " if decision.reason is Reason.ORIGIN_CHECK_FAILED else "; "
+    return f"{words}{joint}{decision.detail}" if decision.detail else words
 
 
 def remedy(decision: Decision) -> str:
@@ -158,6 +167,12 @@ def _headers(decision: Decision, policy: Policy) -> str:
     return f"the page wants to send {refused}; the policy allows {listed}{star}"
 
 
+def _cross_site_remedy(decision: Decision, policy: Policy) -> str:
+    # Of the safe methods, "unsafe" refuses only what opens a WebSocket, and that names its origin.
+    weaker = "unsafe" if policy.enforce == "all" and decision.method in SAFE_METHODS else "off"
+    return f"say enforce={weaker!r} where other sites may cause such requests"
+
+
 _VERDICTS = {
     Outcome.NOT_CORS: "not a CORS request",
     Outcome.SAME_ORIGIN: "same origin",
@@ -178,7 +193,7 @@ _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_MALFORMED: (
         "no browser writes an origin like this: it is not scheme://host[:port] in lower case"
     ),
-    Reason.ORIGIN_CHECK_FAILED: lambda d, _: f"the callable in origins failed: {d.detail}",
+    Reason.ORIGIN_CHECK_FAILED: "the callable in origins failed",
     Reason.METHOD_NOT_ALLOWED: _methods,
     Reason.HEADERS_NOT_ALLOWED: _headers,
     Reason.HEADERS_MALFORMED: (
@@ -188,7 +203,7 @@ _FOUND: dict[Reason, _Words] = {
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
         "the browser asks whether a public page may reach this private network"
     ),
-    Reason.CROSS_SITE_REQUEST: "another site caused the request",
+    Reason.CROSS_SITE_REQUEST: "another site caused the request, and no Origin says which",
 }
 
 _REMEDY: dict[Reason, _Words] = {
@@ -203,5 +218,5 @@ _REMEDY: dict[Reason, _Words] = {
     Reason.HEADERS_NOT_ALLOWED: lambda d, p: f"add {_refused_headers(d, p)} to allow_headers",
     Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: "set allow_private_network=True",
-    Reason.CROSS_SITE_REQUEST: "add the origin to origins",
+    Reason.CROSS_SITE_REQUEST: _cross_site_remedy,
 }

@@ -10,9 +10,9 @@ import datetime
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
-from flask_corsguard.errors import Problem, text_of
+from flask_corsguard.errors import Problem, text_of, unknown_name
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.origins import OriginPattern, OriginSet, parse_pattern
 from flask_corsguard.protocol.repair import diagnose
@@ -21,6 +21,7 @@ OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
 OriginForm: TypeAlias = str | re.Pattern[str] | OriginCheck
 Names: TypeAlias = Literal["*"] | tuple[str, ...]
 Problems: TypeAlias = list[Problem]
+Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
@@ -273,6 +274,17 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
         message += f" Write {guess} (in an environment variable: {guess.lower()})."
     problems.append(Problem("bool_expected", field, value, message, guess))
     return False
+
+
+def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
+    """One of the four words."""
+    words = get_args(Enforce)
+    if isinstance(value, str) and value in words:
+        return cast("Enforce", value)
+    problem = unknown_name("enforce_unknown", field, value, "way to enforce", words)
+    guess = problem.suggestion
+    problems.append(problem._replace(suggestion=repr(guess) if guess else None))
+    return "off"
 
 
 def read_max_age(field: str, value: object, problems: Problems) -> int | None:

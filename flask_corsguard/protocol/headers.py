@@ -13,6 +13,9 @@ MAX_AGE = "Access-Control-Max-Age"
 ALLOW_PRIVATE_NETWORK = "Access-Control-Allow-Private-Network"
 VARY = "Vary"
 
+# https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header
+SEC_FETCH_SITE = "Sec-Fetch-Site"
+
 PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 
 _TCHAR_LOWER = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
@@ -26,6 +29,8 @@ MAX_LIST_NAMES = 128
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-method
 SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
+# Those that change nothing (RFC 9110 section 9.2.1). Not TRACE, which no page can send.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # https://fetch.spec.whatwg.org/#forbidden-method
 FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
 # Those that fetch() upper-cases: https://fetch.spec.whatwg.org/#concept-method-normalize

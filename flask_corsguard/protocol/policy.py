@@ -27,6 +27,7 @@ class PolicyFields(TypedDict, total=False):
     expose_headers: str | Iterable[str]
     allow_credentials: bool
     max_age: int | datetime.timedelta | None
+    enforce: read.Enforce
     answer_preflight: bool
     allow_private_network: bool
     dangerously_allow_null_origin: bool
@@ -74,6 +75,7 @@ class Policy:
     expose_headers = Field(read.read_expose_headers, default=())
     allow_credentials = Field(read.read_bool, default=False)
     max_age = Field(read.read_max_age, default=600)
+    enforce = Field(read.read_enforce, default="off")
     answer_preflight = Field(read.read_bool, default=True)
     allow_private_network = Field(read.read_bool, default=False)
     dangerously_allow_null_origin = Field(read.read_bool, default=False)
@@ -255,6 +257,7 @@ class CompiledPolicy:
         "any_header",
         "constant",
         "deny",
+        "enforces",
         "header_names",
         "key",
         "method_names",
@@ -276,6 +279,8 @@ class CompiledPolicy:
         self.deny: OriginSet | None = deny if deny else None
         #: whether the opaque origin may; only by name where there is something to get past
         self.null = policy.dangerously_allow_null_origin and (everyone or "null" in origins)
+        #: whether there is anybody whom the server refuses, or would
+        self.enforces = policy.enforce != "off" and not self.constant
         methods = policy.methods
         #: methods beyond the safelisted ones: names, None for those of the route, or all
         self.method_names = methods if methods is None or methods == "*" else frozenset(methods)
@@ -295,6 +300,7 @@ class CompiledPolicy:
             frozenset(name.lower() for name in policy.expose_headers),
             credentials,
             policy.max_age,
+            policy.enforce,
             policy.answer_preflight,
             policy.allow_private_network,
         )
@@ -304,6 +310,9 @@ class CompiledPolicy:
     ) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """What goes on a response beside Allow-Origin: where allowed, and where refused."""
         common: dict[str, str] = {} if self.constant else {headers.VARY: "Origin"}
+        if self.enforces and policy.enforce == "all":
+            # A cache must not hand to another site what it would have been refused.
+            common[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
         allowed = {headers.ALLOW_ORIGIN: "*"} if self.constant else {}
         if credentials:
             allowed[headers.ALLOW_CREDENTIALS] = "true"

@@ -42,7 +42,7 @@ class Reason(Enum):
     PRIVATE_NETWORK_NOT_ALLOWED = "private-network-not-allowed"
     """The preflight asks for a private network and the policy does not grant it."""
     CROSS_SITE_REQUEST = "cross-site-request"
-    """Refused on the server: another site caused the request."""
+    """Refused on the server: another site caused the request, which names no origin."""
 
     @property
     def is_about_origin(self) -> bool:

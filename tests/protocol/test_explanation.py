@@ -128,7 +128,7 @@ def test_a_check_that_failed() -> None:
     ("decision", "first", "found"),
     [
         (decide(Policy(), CorsRequest(None, "GET")), "GET: not a CORS request.",
-         "there is no Origin header, so no page of another origin is asking"),
+         "there is no Origin header, so there is nothing for CORS to decide"),
         (decide(Policy(origins=A), CorsRequest(A, "GET"), HERE),
          f"GET users.list from '{A}': allowed.", "the origin may read the response"),
         (decide(Policy(origins=A), CorsRequest(A, "GET", preflight=True), HERE),

@@ -217,6 +217,7 @@ def test_defaults() -> None:
         "expose_headers": (),
         "allow_credentials": False,
         "max_age": 600,
+        "enforce": "off",
         "answer_preflight": True,
         "allow_private_network": False,
         "dangerously_allow_null_origin": False,
