@@ -157,6 +157,8 @@ class Resolver:
         if mark.exempt:
             return outer._replace(exempt=True)
         where = f"{layer.source} ({mark.location})"
+        if self._settings.is_trial:
+            where += f", with {TRIAL_SOURCE}"
         policy = mark.policy
         if isinstance(policy, str):
             named = self._settings.policies
