@@ -40,6 +40,8 @@ def write_line(sender, decision):
         "method": decision.method,
         "path": decision.path[:200],
         "preflight": decision.preflight,
+        "blocked": decision.blocked,
+        "report_only": decision.report_only,
         "endpoint": decision.endpoint,
         "policy": decision.policy_source,
     }
@@ -49,7 +51,8 @@ def write_line(sender, decision):
 @origin_rejected.connect_via(app)
 @preflight_rejected.connect_via(app)
 def count(_sender, decision):
-    counts[decision.reason.name, decision.endpoint or "no route"] += 1
+    if not decision.report_only:
+        counts[decision.reason.name, decision.endpoint or "no route"] += 1
 
 
 @app.get("/api/users")

@@ -5,7 +5,7 @@
 The page says ``fetch(url, {credentials: "include"})``. The browser lets it read the answer only
 where the policy allows its origin and credentials; ``"*"`` is refused here when the app starts.
 
-CORS is no CSRF protection: a form on any site can still POST, so check a token as well.
+CORS is no protection against forms that other sites send; ``enforce="unsafe"`` is.
 """
 
 import os
@@ -26,7 +26,7 @@ guard = CorsGuard(
     app,
     origins=["https://app.example.com"],
     allow_credentials=True,
-    allow_headers=["Content-Type", "X-CSRF-Token"],
+    enforce="unsafe",
 )
 
 

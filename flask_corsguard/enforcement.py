@@ -75,14 +75,11 @@ def _has_passage(environ: dict[str, Any], self_origins: OriginList) -> bool:
 
 def _enforce(decision: Decision, policy: Policy, request: Request) -> Decision:
     """Refuse, or report, a request that another site caused, if it is of a kind to be refused."""
+    is_spared = not policy.compiled.enforces_safe and request.method in SAFE_METHODS
+    if is_spared and not _opens_websocket(request.environ):
+        return decision
     if decision.preflight and policy.answer_preflight:
         return decision  # refused as a preflight
-    looked_at = [PREFLIGHT_VARY if decision.preflight else "Origin", SEC_FETCH_SITE]
-    if policy.enforce != "all" and request.method in SAFE_METHODS:
-        if not _opens_websocket(request.environ):
-            return decision
-        looked_at.append("Upgrade")
-    looked_at.append("Accept")  # for the form of the answer
     verdict = decision._replace(
         outcome=Outcome.REJECTED,
         reason=decision.reason or Reason.CROSS_SITE_REQUEST,
@@ -91,6 +88,10 @@ def _enforce(decision: Decision, policy: Policy, request: Request) -> Decision:
     )
     if policy.enforce == "report":
         return verdict._replace(report_only=True)
+    looked_at = [PREFLIGHT_VARY if decision.preflight else "Origin", SEC_FETCH_SITE]
+    if is_spared:
+        looked_at.append("Upgrade")
+    looked_at.append("Accept")  # for the form of the answer
     headers = MappingProxyType({VARY: ", ".join(looked_at)})
     return verdict._replace(blocked=True, headers=headers)
 

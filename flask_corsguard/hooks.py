@@ -57,7 +57,9 @@ def _before_request(state: AppState) -> _Before:
         state.announce(decision)
         if judge.trial is not None:
             state.try_out(judge.trial, request)
-        return _own_answer(decision, request, app)
+        if decision.blocked:
+            return refusal(decision, request, debug=app.debug)
+        return _preflight_answer(decision, app) if decision.preflight else None
 
     return before_request
 
@@ -135,14 +137,12 @@ class _Starter:
         after_this_request(self._after_request)
 
 
-def _own_answer(decision: Decision, request: Request, app: Flask) -> Response | None:
-    """The guard's own response, where it is the guard that answers."""
-    if decision.blocked:
-        return refusal(decision, request, debug=app.debug)
+def _preflight_answer(decision: Decision, app: Flask) -> Response | None:
+    """The guard's own response to a preflight, where it is the guard that answers."""
+    policy = decision.policy
     if (
-        decision.preflight
-        and decision.policy is not None
-        and decision.policy.answer_preflight
+        policy is not None
+        and policy.answer_preflight
         and decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
     ):
         return preflight_response(decision, debug=app.debug)

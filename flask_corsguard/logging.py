@@ -109,8 +109,8 @@ class GuardLog:
         failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
         if not (self._log_rejections or failed):
             return
-        kind = (decision.reason, decision.blocked, decision.report_only)
-        left_out = self.rate_limit.admit((decision.endpoint, decision.origin, *kind))
+        verdict = (decision.reason, decision.blocked, decision.report_only)
+        left_out = self.rate_limit.admit((decision.endpoint, decision.origin, verdict))
         if left_out is None:
             return
         line = f"{explanation.summary(decision)} by {explanation.policy_place(decision)}"

@@ -135,9 +135,14 @@ class Resolver:
         is_trial = self._settings.is_trial
         left_alone = total.exempt or (is_trial and total.replaced)
         last = layers[-1] if layers else None
-        source = last.source if last else TRIAL_SOURCE if is_trial else DEFAULT_SOURCE
         location = last.mark.location if last else self._settings.source
-        return Answer(None if left_alone else total.policy, source, location)
+        return Answer(None if left_alone else total.policy, self._source(last), location)
+
+    def _source(self, layer: Layer | None) -> str:
+        """In words, what sets a policy. On trial, what is tried out is always named."""
+        if not self._settings.is_trial:
+            return layer.source if layer else DEFAULT_SOURCE
+        return f"{layer.source} over {TRIAL_SOURCE}" if layer else TRIAL_SOURCE
 
     def _add_up(self, layers: Layers) -> _Sum:
         if not layers:
@@ -156,9 +161,7 @@ class Resolver:
         mark = layer.mark
         if mark.exempt:
             return outer._replace(exempt=True)
-        where = f"{layer.source} ({mark.location})"
-        if self._settings.is_trial:
-            where += f", with {TRIAL_SOURCE}"
+        where = f"{self._source(layer)} ({mark.location})"
         policy = mark.policy
         if isinstance(policy, str):
             named = self._settings.policies

@@ -35,6 +35,9 @@ _MOST_REMEMBERED = 4096
 _LONGEST_PATH_REMEMBERED = 100
 
 
+_Known = dict[tuple[int, str, str | None], Decision]
+
+
 class _Line(NamedTuple):
     """What is worked out for a rule: the answer for each method, with "" for any other."""
 
@@ -54,7 +57,10 @@ class PolicyTable:
         self._app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
-        self.known: dict[tuple[int, str, str | None], Decision] = {}
+        self.known: _Known = {}
+        # Likewise, about requests without an origin where the server may refuse them: each calls
+        # for a look at the rest of the request.
+        self._unsettled: _Known = {}
         self._lines = [self._line(rule) for rule in app.url_map.iter_rules()]
         self._complete()
         self._default = self._unrouted_place(())
@@ -77,27 +83,29 @@ class PolicyTable:
             announced = announced[: MAX_METHOD_LENGTH + 1]
             place = self._preflight_place(request, announced)
             return place.decide(_preflight(origin, announced, request))
+        if origin is None:
+            decision = self._unsettled.get((id(request.url_rule), method, None))
+            if decision is not None:
+                return decision
         place = self._place(request)
         asked = CorsRequest(origin, method, request.path, False, None, False, request)
         decision = place.decide(asked)
         # Not OPTIONS: whoever looks a decision up would have to tell preflights apart.
-        if (
-            place.is_constant
-            and request.url_rule is not None
-            and method != "OPTIONS"
-            and not (origin is None and place.enforces)
-        ):
-            self._remember(request, origin, decision)
+        if place.is_constant and request.url_rule is not None and method != "OPTIONS":
+            known = self._unsettled if origin is None and place.enforces else self.known
+            self._remember(known, request, origin, decision)
         return decision
 
-    def _remember(self, request: Request, origin: str | None, decision: Decision) -> None:
-        if len(self.known) >= _MOST_REMEMBERED:
-            self.known.clear()
+    def _remember(
+        self, known: _Known, request: Request, origin: str | None, decision: Decision
+    ) -> None:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
         if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
             # What is kept is to be short; a path that is not comes with the next request anyway.
             is_long = len(decision.path) > _LONGEST_PATH_REMEMBERED
             kept = decision._replace(path="") if is_long else decision
-            self.known[id(request.url_rule), request.method, origin] = kept
+            known[id(request.url_rule), request.method, origin] = kept
 
     def _place(self, request: Request) -> Place:
         """The place of an ordinary request, by the rule that Flask matched."""
@@ -141,6 +149,7 @@ class PolicyTable:
         # matches its URL at all. If it accepts the announced method, it is that method's rule too.
         self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
         self.known.clear()
+        self._unsettled.clear()
 
     def _line(self, rule: Rule) -> _Line:
         resolver = self._resolver

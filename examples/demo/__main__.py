@@ -1,7 +1,8 @@
-"""The demo: an API behind Flask-CorsGuard, and one page on two origins that calls it.
+"""The demo: an API behind Flask-CorsGuard, and one page on two origins that calls it and takes
+money out of two accounts with a form.
 
 Run ``python examples/demo`` and open the two pages that it names, or ``python examples/demo
---once`` to play the same calls without a browser.
+--once`` to do the same without a browser.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--once",
         action="store_true",
-        help="play the calls over HTTP, print the tables, and fail if a line is not as expected",
+        help="play it all over HTTP, print the tables, and fail if a line is not as expected",
     )
     once: bool = parser.parse_args().once
     for ending in (signal.SIGINT, signal.SIGTERM):
@@ -44,7 +45,9 @@ def serve() -> int:
         print("Flask-CorsGuard demo\n")
         print(f"  The API, guarded:              {origins.api}/")
         print(f"  A page that may read it:       {origins.allowed}/")
-        print(f"  The same page, not allowed:    {origins.stranger}/\n")
+        print(f"  The same page, not allowed:    {origins.stranger}/")
+        print(f"  An account, unprotected:       {origins.unprotected}/balance")
+        print(f"  The same account, protected:   {origins.protected}/balance\n")
         print("Open both pages. Each rejection is shown here as its signal arrives.")
         print("Ctrl-C ends the demo.\n", flush=True)
         try:

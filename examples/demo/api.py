@@ -46,6 +46,7 @@ class Rejections:
         said = {
             "reason": decision.reason.name,
             "preflight": decision.preflight,
+            "blocked": decision.blocked,
             "explanation": decision.explain(),
         }
         with self._lock:

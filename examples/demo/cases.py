@@ -1,12 +1,12 @@
-"""The calls that the demo's page makes, and what is expected of each on either origin.
+"""What the demo's page does, and what is expected of it on either origin: calls, then transfers.
 
-The page, the player behind ``--once`` and the browser test all read this one list.
+The page, the player behind ``--once`` and the browser tests all read these lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Expected(NamedTuple):
@@ -67,6 +67,57 @@ class Case(NamedTuple):
         fields = self._asdict()
         del fields["allowed"], fields["stranger"]
         return fields | {"url": self.url, "expected": self.expected(page)._asdict()}
+
+
+class Moved(NamedTuple):
+    """What should come of a form that one page sends.
+
+    :ivar change: by how much the balance changes.
+    :ivar reason: the name of the guard's reason for a rejection, as signalled; None for no signal.
+    :ivar blocked: whether the guard answers, and the view does not run.
+    """
+
+    change: int
+    reason: str | None = None
+    blocked: bool = False
+
+
+class Transfer(NamedTuple):
+    """A form that takes money out of one account.
+
+    :ivar account: ``"unprotected"`` or ``"protected"``.
+    :ivar enforce: that account's ``enforce``, the one thing in which the two differ.
+    :ivar allowed: what should come of it from the page on the allowed origin.
+    :ivar stranger: what should come of it from the page on the other origin.
+    """
+
+    account: str
+    enforce: Literal["off", "unsafe"]
+    allowed: Moved
+    stranger: Moved
+    path: str = "/transfer"
+    amount: int = 10
+
+    @property
+    def id(self) -> str:
+        """A short name, for the reason to be found by."""
+        return f"transfer-{self.account}"
+
+    @property
+    def url(self) -> str:
+        """The path to send the form to, with that name."""
+        return f"{self.path}?case={self.id}"
+
+    def expected(self, page: str) -> Moved:
+        """What should come of it from the page called *page*."""
+        return self.allowed if page == "allowed" else self.stranger
+
+    def as_json(self, page: str) -> dict[str, Any]:
+        """The transfer as the page reads it."""
+        fields = self._asdict()
+        del fields["allowed"], fields["stranger"]
+        expected = self.expected(page)._asdict()
+        return fields | {"id": self.id, "url": self.url, "expected": expected}
 
 
 _ORIGIN = Expected(None, reason="ORIGIN_NOT_ALLOWED")
@@ -227,5 +278,21 @@ CASES = (
             note="The route is exempt, so the guard sends no signal. The view's own header names"
             " another origin, and the browser refuses.",
         ),
+    ),
+)
+
+TRANSFERS = (
+    Transfer(
+        "unprotected",
+        "off",
+        allowed=Moved(-10),
+        # Rejected, but only as CORS goes: the view has run.
+        stranger=Moved(-10, "ORIGIN_NOT_ALLOWED"),
+    ),
+    Transfer(
+        "protected",
+        "unsafe",
+        allowed=Moved(-10),
+        stranger=Moved(0, "ORIGIN_NOT_ALLOWED", blocked=True),
     ),
 )

@@ -1,7 +1,8 @@
-"""A page's ``fetch()`` without a browser: the CORS part of the Fetch standard, on ``http.client``.
+"""A page's ``fetch()`` and its forms, without a browser, on ``http.client``.
 
-It sends a preflight where the standard asks for one, believes only what the response headers say,
-and then knows what script would be let read. Redirects are not followed; the demo has none.
+``fetch()`` is the CORS part of the Fetch standard: it sends a preflight where the standard asks for
+one, believes only what the response headers say, and then knows what script would be let read.
+Redirects are not followed; the demo has none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPMessage
 from http.cookies import SimpleCookie
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from cases import Case
 
@@ -57,12 +58,13 @@ class Page:
     """A page on some origin, with the cookies that the API has set.
 
     :param origin: the page's origin.
-    :param api: the API's origin.
+    :param api: the origin that it calls.
     """
 
     def __init__(self, origin: str, api: str) -> None:
         self._origin = origin
         self._address = urlsplit(api).netloc
+        self._site = _site(origin, api)
         self._cookies: SimpleCookie = SimpleCookie()
 
     def fetch(self, case: Case) -> Seen:
@@ -90,6 +92,20 @@ class Page:
             return Seen(answer.status, answer.body.strip())
         value = _exposed(answer, case.reads_header, case.credentials)
         return Seen(answer.status, f"{case.reads_header}: {'null' if value is None else value}")
+
+    def submit(self, url: str, fields: Mapping[str, object]) -> int:
+        """Send a form as ``<form method="post">`` with a frame for its target does: no preflight
+        asks for leave. Cookies are left out, as browsers do in a frame of another site.
+
+        :returns: the status, which no script gets to read.
+        """
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "iframe",
+        }
+        return self._send("POST", url, headers, urlencode(fields)).status
 
     def _preflight(self, case: Case, announced: list[str]) -> bool:
         """https://fetch.spec.whatwg.org/#cors-preflight-fetch"""
@@ -120,11 +136,19 @@ class Page:
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> _Answer:
         connection = HTTPConnection(self._address, timeout=10)
         try:
-            connection.request(method, url, body, {**headers, "Origin": self._origin})
+            own = {"Origin": self._origin, "Sec-Fetch-Site": self._site}
+            connection.request(method, url, body, {**headers, **own})
             response = connection.getresponse()
             return _Answer(response.status, response.headers, response.read().decode())
         finally:
             connection.close()
+
+
+def _site(origin: str, target: str) -> str:
+    """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header, for two origins on
+    loopback: neither ``localhost`` nor an address has a parent domain to share."""
+    is_same = urlsplit(origin).hostname == urlsplit(target).hostname
+    return "same-site" if is_same else "cross-site"
 
 
 def _is_safelisted(name: str, value: str) -> bool:

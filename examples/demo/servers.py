@@ -1,4 +1,4 @@
-"""Three servers on loopback, each on a port that was free."""
+"""The servers, on loopback, each on a port that was free."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
 
+from account import create_account
 from api import Listener, create_api
+from cases import TRANSFERS
 from flask import Flask
+from origins import Origins
 from page import create_page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-
-class Origins(NamedTuple):
-    """Where the three servers are. Other ports are other origins, but the same site."""
-
-    api: str
-    allowed: str
-    stranger: str
-
-    def of_page(self, page: str) -> str:
-        """The origin of the page called *page*."""
-        return self.allowed if page == "allowed" else self.stranger
+# In the order of the fields of Origins, of which the accounts are the last.
+HOSTS = ("localhost", "localhost", "localhost", "127.0.0.1", "127.0.0.1")
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -35,18 +28,22 @@ class QuietHandler(WSGIRequestHandler):
 
 @contextmanager
 def running(listener: Listener) -> Iterator[Origins]:
-    """Run the API and the two pages.
+    """Run the API, the two pages and the two accounts.
 
     :param listener: called for each rejection, see :func:`api.create_api`.
     """
     with ExitStack() as stack:
         # The sockets come first: the API has to know the page's origin, and the page the API's.
-        sockets = [stack.enter_context(_listening_socket()) for _ in range(3)]
-        origins = Origins(*(f"http://localhost:{own.getsockname()[1]}" for own in sockets))
+        sockets = [stack.enter_context(_listening_socket()) for _ in HOSTS]
+        ports = [own.getsockname()[1] for own in sockets]
+        origins = Origins(
+            *(f"http://{host}:{port}" for host, port in zip(HOSTS, ports, strict=True))
+        )
         apps = (
             create_api(origins.allowed, listener),
-            create_page("allowed", api=origins.api, other_page=origins.stranger),
-            create_page("stranger", api=origins.api, other_page=origins.allowed),
+            create_page("allowed", origins),
+            create_page("stranger", origins),
+            *(create_account(origins.allowed, each.enforce, listener) for each in TRANSFERS),
         )
         for own, app in zip(sockets, apps, strict=True):
             stack.enter_context(_serving(app, own))

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Un
 from flask_corsguard.errors import PolicyError, Problem, unknown_name
 from flask_corsguard.protocol import fields as read
 from flask_corsguard.protocol import headers
-from flask_corsguard.protocol.origins import OriginSet
+from flask_corsguard.protocol.origins import OriginPattern, OriginSet
 from flask_corsguard.protocol.publicsuffix import is_public_suffix
 
 _T = TypeVar("_T")
@@ -211,17 +211,41 @@ def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> 
 def _check_public_suffix(
     origins: _Origins, credentials: bool, dangerously: bool
 ) -> Iterable[Problem]:
-    if not credentials or dangerously or origins == "*":
-        return
-    for pattern in origins.patterns:
-        if pattern.subdomains and is_public_suffix(pattern.origin.host):
+    if credentials and not dangerously:
+        for pattern in _public_suffixes(origins):
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: anybody can register a name under"
-                f" {pattern.origin.host!r} and act as the user. Name the site, such as"
-                f" 'https://*.your-site.{pattern.origin.host}', or say"
-                " dangerously_allow_public_suffixes=True."
+                f" {pattern.origin.host!r} and act as the user. {_name_the_site(pattern)}"
             )
             yield Problem("credentials_public_suffix", "origins", str(pattern), message)
+
+
+def _check_enforced_public_suffix(
+    origins: _Origins, enforce: read.Enforce, dangerously: bool
+) -> Iterable[Problem]:
+    # A form sends the user's cookies along whether or not script may use credentials.
+    if enforce != "off" and not dangerously:
+        for pattern in _public_suffixes(origins):
+            message = (
+                f"{str(pattern)!r} with enforce={enforce!r}: anybody can register a name under"
+                f" {pattern.origin.host!r}, so nobody is kept out. {_name_the_site(pattern)}"
+            )
+            yield Problem("enforce_public_suffix", "origins", str(pattern), message)
+
+
+def _public_suffixes(origins: _Origins) -> Iterable[OriginPattern]:
+    return [
+        pattern
+        for pattern in (() if origins == "*" else origins.patterns)
+        if pattern.subdomains and is_public_suffix(pattern.origin.host)
+    ]
+
+
+def _name_the_site(pattern: OriginPattern) -> str:
+    return (
+        f"Name the site, such as 'https://*.your-site.{pattern.origin.host}', or say"
+        " dangerously_allow_public_suffixes=True."
+    )
 
 
 def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:
@@ -244,6 +268,10 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
         ("origins", "allow_credentials", "dangerously_allow_public_suffixes"),
         _check_public_suffix,
     ),
+    (
+        ("origins", "enforce", "dangerously_allow_public_suffixes"),
+        _check_enforced_public_suffix,
+    ),
     (("expose_headers", "allow_credentials"), _check_expose),
 )
 
@@ -258,6 +286,7 @@ class CompiledPolicy:
         "constant",
         "deny",
         "enforces",
+        "enforces_safe",
         "header_names",
         "key",
         "method_names",
@@ -281,6 +310,8 @@ class CompiledPolicy:
         self.null = policy.dangerously_allow_null_origin and (everyone or "null" in origins)
         #: whether there is anybody whom the server refuses, or would
         self.enforces = policy.enforce != "off" and not self.constant
+        #: whether it refuses safe methods too
+        self.enforces_safe = self.enforces and policy.enforce == "all"
         methods = policy.methods
         #: methods beyond the safelisted ones: names, None for those of the route, or all
         self.method_names = methods if methods is None or methods == "*" else frozenset(methods)
@@ -310,7 +341,7 @@ class CompiledPolicy:
     ) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """What goes on a response beside Allow-Origin: where allowed, and where refused."""
         common: dict[str, str] = {} if self.constant else {headers.VARY: "Origin"}
-        if self.enforces and policy.enforce == "all":
+        if self.enforces_safe:
             # A cache must not hand to another site what it would have been refused.
             common[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
         allowed = {headers.ALLOW_ORIGIN: "*"} if self.constant else {}

@@ -541,6 +541,7 @@ def test_what_enforce_is_not(value, suggestion):
         (lambda origin: True, {}, "origin_type"),
         ("http://shop.example", {"allow_credentials": True}, "credentials_insecure_origin"),
         ("https://*.co.uk", {"allow_credentials": True}, "credentials_public_suffix"),
+        ("https://*.co.uk", {"enforce": "unsafe"}, "enforce_public_suffix"),
     ],
 )
 @pytest.mark.parametrize("how", ["constructor", "configuration"])

@@ -105,10 +105,10 @@ SIGNALS = [
     ("/nowhere", EVIL, "GET", (*NOT_ALLOWED, "report_only")),
     ("/fails", EVIL, "GET", (*NOT_ALLOWED, "report_only")),
     # marks go on top of it as they go on top of the default policy
-    ("/api/", EVIL, "GET", (*NOT_ALLOWED, "blueprint api")),
+    ("/api/", EVIL, "GET", (*NOT_ALLOWED, "blueprint api over report_only")),
     ("/api/", KNOWN, "GET", None),
     ("/own", EVIL, "GET", None),
-    ("/own", PARTNER, "GET", (*NOT_ALLOWED, "view own")),
+    ("/own", PARTNER, "GET", (*NOT_ALLOWED, "view own over report_only")),
     # where a mark replaces the policy whole, or none applies, nothing is on trial
     ("/replaced", EVIL, "GET", None),
     ("/replaced", PARTNER, "POST", None),
@@ -288,8 +288,7 @@ def test_a_trial_that_does_not_fit_the_marks(app, http):
         http.send(app, "/")
     [problem] = caught.value.problems
     assert problem.code == "credentials_any_origin"
-    assert problem.where.startswith("view index (tests/flask/")
-    assert problem.where.endswith("), with report_only")
+    assert problem.where.startswith("view index over report_only (tests/flask/")
 
 
 def raising(origin):

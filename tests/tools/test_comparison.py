@@ -254,6 +254,21 @@ def test_unknown_method() -> None:
     assert (response.status_code, response.get_json()["code"]) == (403, "METHOD_NOT_ALLOWED")
 
 
+def test_form_of_another_site() -> None:
+    """A form on another site that sends a POST"""
+    for extension, fields, runs in (
+        (CORS, {"origins": [ALLOWED]}, True),
+        (CorsGuard, {"origins": [ALLOWED]}, True),
+        (CorsGuard, {"origins": [ALLOWED], "enforce": "unsafe"}, False),
+    ):
+        app, ran = make_app(), []
+        app.add_url_rule("/send", "send", lambda ran=ran: ran.append(1) or "", methods=["POST"])
+        extension(app, **fields)
+        sent = {"Origin": OTHER, "Sec-Fetch-Site": "cross-site"}
+        response = app.test_client().post("/send", data={"a": "b"}, headers=sent)
+        assert (response.status_code, ran) == ((200, [1]) if runs else (403, []))
+
+
 def test_decorated_view() -> None:
     """What the decorator returns"""
 

@@ -18,10 +18,17 @@ DEMO = ROOT / "examples" / "demo"
 PLAY_CHANGED = f"""
 import sys
 sys.path.insert(0, {str(DEMO)!r})
-from cases import CASES
+from cases import CASES, TRANSFERS
 from play import play
-changed = [case._replace(CHANGE) if case.id == "default" else case for case in CASES]
-sys.exit(min(play(changed), 1))
+CHANGE
+sys.exit(min(play(CASES, TRANSFERS), 1))
+"""
+CHANGED_CASE = "CASES = [case._replace({}) if case.id == 'default' else case for case in CASES]"
+CHANGED_TRANSFER = """
+TRANSFERS = [
+    form._replace(stranger=form.stranger._replace({1})) if form.account == {0!r} else form
+    for form in TRANSFERS
+]
 """
 
 
@@ -43,23 +50,31 @@ def once() -> subprocess.CompletedProcess[str]:
 def test_once_succeeds(once: subprocess.CompletedProcess[str]) -> None:
     assert once.stderr == ""
     assert once.returncode == 0
-    assert once.stdout.endswith("\n34 of 34 lines are as expected.\n")
+    assert once.stdout.endswith("\n38 of 38 lines are as expected.\n")
 
 
 def test_once_prints_both_tables(once: subprocess.CompletedProcess[str]) -> None:
     tables = re.split(r"^The page on (http://localhost:\d+), .*\n", once.stdout, flags=re.M)
     assert len(tables) == 5
     allowed, stranger = (lines_of(table) for table in tables[2::2])
-    assert len(allowed) == len(stranger) == 17
+    assert len(allowed) == len(stranger) == 19
     assert {line[0] for line in allowed + stranger} == {"ok"}
     assert allowed[0] == ["ok", "GET /orders", '200 {"orders":3}']
     assert ["ok", "PUT /articles/1", '200 {"saved":1}'] in allowed
     assert ["ok", "DELETE /articles/1", "nothing", "ORIGIN_NOT_ALLOWED"] in allowed
     assert ["ok", "GET /orders + X-Debug", "nothing", "HEADERS_NOT_ALLOWED"] in allowed
     assert ["ok", "PATCH /orders", "nothing", "METHOD_NOT_ALLOWED"] in allowed
-    assert [line[1] for line in stranger if line[2] != "nothing"] == [
+    assert [line[1] for line in stranger[:17] if line[2] != "nothing"] == [
         "GET /status",
         "GET /articles/1",
+    ]
+    assert allowed[17:] == [
+        ["ok", "POST /transfer, unprotected", "100 -> 90, executed"],
+        ["ok", "POST /transfer, protected", "100 -> 90, executed"],
+    ]
+    assert stranger[17:] == [
+        ["ok", "POST /transfer, unprotected", "90 -> 80, executed", "ORIGIN_NOT_ALLOWED"],
+        ["ok", "POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED"],
     ]
 
 
@@ -88,11 +103,51 @@ def lines_of(table: str) -> list[list[str]]:
     ],
 )
 def test_once_fails_when_a_line_is_not_as_expected(change: str, line: list[str]) -> None:
+    check_failure(CHANGED_CASE.format(change), line)
+
+
+@pytest.mark.parametrize(
+    ("account", "change", "line"),
+    [
+        (
+            "unprotected",
+            "change=0, blocked=True",
+            ["POST /transfer, unprotected", "90 -> 80, executed", "ORIGIN_NOT_ALLOWED"],
+        ),
+        (
+            "unprotected",
+            "reason=None",
+            ["POST /transfer, unprotected", "90 -> 80, executed", "ORIGIN_NOT_ALLOWED"],
+        ),
+        (
+            "protected",
+            "change=-10",
+            ["POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED"],
+        ),
+        (
+            "protected",
+            "blocked=False",
+            ["POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED"],
+        ),
+        (
+            "protected",
+            "reason='CROSS_SITE_REQUEST'",
+            ["POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED"],
+        ),
+    ],
+)
+def test_once_fails_when_a_form_does_not_do_as_expected(
+    account: str, change: str, line: list[str]
+) -> None:
+    check_failure(CHANGED_TRANSFER.format(account, change), ["NOT OK", *line])
+
+
+def check_failure(change: str, line: list[str]) -> None:
     done = run("-c", PLAY_CHANGED.replace("CHANGE", change))
     assert done.stderr == ""
     assert done.returncode == 1
     assert [found for found in lines_of(done.stdout) if found[0] != "ok"] == [line]
-    assert done.stdout.endswith("\n33 of 34 lines are as expected.\n")
+    assert done.stdout.endswith("\n37 of 38 lines are as expected.\n")
 
 
 @pytest.fixture
@@ -120,11 +175,12 @@ def test_a_signal_ends_everything(
     assert demo.stdout is not None
     urls: list[str] = []
     for line in demo.stdout:
-        urls += re.findall(r"http://localhost:\d+/", line)
+        urls += re.findall(r"http://[\w.]+:\d+/(?:balance)?", line)
         if line.startswith("Ctrl-C"):
             break
-    assert len(set(urls)) == 3
-    for url in urls[1:]:
+    assert len(set(urls)) == 5
+    assert [url.endswith("/balance") for url in urls] == [False] * 3 + [True] * 2
+    for url in urls[1:3]:
         with urlopen(url, timeout=10) as response:
             assert response.status == 200
             assert b"<title>" in response.read()

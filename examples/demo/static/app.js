@@ -1,12 +1,14 @@
 "use strict";
 
 // Runs the list of calls, one after the other, and shows what the browser let this script read.
+// Then sends money with forms, when it is told to, and shows what became of the balances.
 
 const byId = (id) => document.getElementById(id);
 
 async function main() {
   const plan = await readJson("/cases.json");
   showOrigins(plan);
+  offerTransfers(plan.transfers);
   const rows = plan.cases.map((call) => addRow(call));
   const seen = [];
   for (const [index, call] of plan.cases.entries()) {
@@ -62,7 +64,7 @@ function showOrigins(plan) {
 }
 
 function addRow(call) {
-  const row = byId("row").content.firstElementChild.cloneNode(true);
+  const row = copyOf("row");
   row.dataset.case = call.id;
   part(row, "about").textContent = call.about;
   part(row, "request").textContent = `${call.method} ${call.path}`;
@@ -88,17 +90,21 @@ function showAnswer(row, seen) {
 }
 
 function showReason(row, call, seen, rejection) {
-  row.dataset.reason = rejection?.reason ?? "";
+  showRejection(row, rejection);
   if (rejection) {
-    part(row, "name").textContent = rejection.reason;
     part(row, "note").textContent = rejection.preflight
       ? `The preflight was refused, so the ${call.method} was never sent.`
       : `The ${call.method} was answered without leave to read it.`;
-    row.querySelector("details").hidden = false;
-    row.querySelector("pre").textContent = rejection.explanation;
   } else if (seen.status === null) {
     part(row, "note").textContent = call.expected.note || "The guard sent no signal.";
   }
+}
+
+function showRejection(row, rejection) {
+  row.dataset.reason = rejection?.reason ?? "";
+  part(row, "name").textContent = rejection?.reason ?? "";
+  row.querySelector("details").hidden = !rejection;
+  row.querySelector("pre").textContent = rejection?.explanation ?? "";
 }
 
 function showMatch(row, expected, seen, rejection) {
@@ -123,6 +129,111 @@ function showSummary(seen, asExpected) {
   byId("summary").textContent = words + verdict;
   byId("summary").classList.toggle("failed", good !== seen.length);
 }
+
+function offerTransfers(transfers) {
+  const rows = transfers.map((transfer) => addTransfer(transfer));
+  const button = byId("send");
+  button.disabled = false;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    document.body.dataset.sent = "false";
+    byId("sent").textContent = "The forms are on their way.";
+    byId("sent").classList.remove("failed");
+    try {
+      await sendAll(transfers, rows);
+    } catch (error) {
+      byId("sent").textContent = `The demo stopped: ${error.message}. Is it still running?`;
+      byId("sent").classList.add("failed");
+    } finally {
+      document.body.dataset.sent = "true";
+      button.disabled = false;
+    }
+  });
+}
+
+function addTransfer(transfer) {
+  const row = copyOf("transfer");
+  row.dataset.transfer = transfer.account;
+  part(row, "about").textContent = `Send ${transfer.amount} from the ${transfer.account} account`;
+  part(row, "request").textContent = `POST ${transfer.origin}${transfer.path}`;
+  const options = [`enforce="${transfer.enforce}"`, `amount=${transfer.amount}`];
+  part(row, "options").replaceChildren(...options.map(chip));
+  const form = row.querySelector("form");
+  form.action = transfer.origin + transfer.url;
+  form.target = transfer.id;
+  form.elements.amount.value = transfer.amount;
+  byId("transfers").append(row);
+  return row;
+}
+
+async function sendAll(transfers, rows) {
+  const results = [];
+  for (const [index, transfer] of transfers.entries()) {
+    results.push(await send(transfer, rows[index]));
+  }
+  const executed = results.filter((result) => result.executed).length;
+  const good = results.filter((result) => result.asExpected).length;
+  const verdict = good === results.length ? "All as expected." : `${good} as expected.`;
+  byId("sent").textContent =
+    `Executed: ${executed} of ${results.length}. Refused: ${results.length - executed}. ${verdict}`;
+  byId("sent").classList.toggle("failed", good !== results.length);
+}
+
+async function send(transfer, row) {
+  const before = (await readJson(`${transfer.origin}/balance`)).balance;
+  await submit(row.querySelector("form"));
+  const after = (await readJson(`${transfer.origin}/balance`)).balance;
+  const reasons = await readJson(`${transfer.origin}/reasons`);
+  return showTransfer(transfer, row, before, after, reasons[transfer.id] ?? null);
+}
+
+// Sends a form to a hidden frame. All that a page learns then is that something has loaded there.
+function submit(form) {
+  const frame = document.createElement("iframe");
+  frame.hidden = true;
+  frame.name = form.target;
+  return new Promise((resolve) => {
+    frame.addEventListener("load", () => {
+      // The empty document that the frame begins with is this page's own, and may load as well.
+      if (!frame.contentDocument) {
+        // Or a reload of the page might send the form again.
+        frame.remove();
+        resolve();
+      }
+    });
+    form.after(frame);
+    form.submit();
+  });
+}
+
+function showTransfer(transfer, row, before, after, rejection) {
+  const executed = after !== before;
+  Object.assign(row.dataset, { executed, before, after });
+  part(row, "verdict").textContent = executed ? "✓ Executed" : "✕ Refused";
+  part(row, "balance").textContent = `${before} → ${after}`;
+  showRejection(row, rejection);
+  part(row, "note").textContent = noteOnTransfer(rejection);
+  const { expected } = transfer;
+  const asExpected =
+    after - before === expected.change &&
+    (rejection?.reason ?? null) === expected.reason &&
+    (rejection?.blocked ?? false) === expected.blocked;
+  row.dataset.asExpected = asExpected;
+  const due = `${before} → ${before + expected.change}, reason ${expected.reason ?? "none"}`;
+  part(row, "match").textContent = asExpected ? "Yes" : `No: ${due}`;
+  return { executed, asExpected };
+}
+
+function noteOnTransfer(rejection) {
+  if (!rejection) {
+    return "The policy allows this page’s origin.";
+  }
+  return rejection.blocked
+    ? "The guard answered 403, and the view never ran."
+    : "The page may not read the answer. The view had run by then.";
+}
+
+const copyOf = (template) => byId(template).content.firstElementChild.cloneNode(true);
 
 function chip(text) {
   const element = document.createElement("code");

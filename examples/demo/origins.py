@@ -1,0 +1,27 @@
+"""Where everything is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Origins(NamedTuple):
+    """Where the servers are.
+
+    The API and the pages differ in the port alone, so they are of one site. The accounts are of
+    another: browsers count ``127.0.0.1`` and ``localhost`` as two.
+    """
+
+    api: str
+    allowed: str
+    stranger: str
+    unprotected: str
+    protected: str
+
+    def of_page(self, page: str) -> str:
+        """The origin of the page called *page*."""
+        return self.allowed if page == "allowed" else self.stranger
+
+    def of_account(self, account: str) -> str:
+        """The origin of the account called *account*."""
+        return self.protected if account == "protected" else self.unprotected

@@ -1,0 +1,173 @@
+"""The demo's forms in real browsers: what becomes of the two accounts."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import pytest
+
+from .browsers import Browser, Chromium
+from .test_demo import cases, low_contrast, open_page, running_demo
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+pytestmark = pytest.mark.browser
+
+SEND = """
+document.getElementById("send").click();
+await new Promise((resolve) => {
+    const look = () => { if (document.body.dataset.sent === "true") { resolve(); } };
+    new MutationObserver(look).observe(document.body, {attributes: true});
+    look();
+});
+"""
+
+READ_TABLE = """
+return [...document.querySelectorAll("#transfers tr")].map((row) => ({
+    ...row.dataset,
+    verdict: row.querySelector(".verdict").innerText,
+    balance: row.querySelector(".balance").innerText,
+    shownReason: row.querySelector(".reason .name").innerText,
+    note: row.querySelector(".reason .note").innerText,
+    explanation: row.querySelector("pre").textContent,
+    match: row.querySelector(".match").innerText,
+}))
+"""
+
+SUMMARIES = {
+    "allowed": "Executed: 2 of 2. Refused: 0. All as expected.",
+    "stranger": "Executed: 1 of 2. Refused: 1. All as expected.",
+}
+
+
+@pytest.fixture(scope="module")
+def urls() -> Iterator[dict[str, str]]:
+    with running_demo() as (_, urls):
+        yield urls
+
+
+def fetch_json(url: str) -> Any:
+    with urlopen(url, timeout=10) as response:
+        return json.load(response)
+
+
+def balances(urls: dict[str, str]) -> list[int]:
+    """What the accounts themselves say."""
+    transfers = fetch_json(f"{urls['allowed']}cases.json")["transfers"]
+    return [fetch_json(f"{transfer['origin']}/balance")["balance"] for transfer in transfers]
+
+
+def check_rows(
+    rows: list[dict[str, str]], page: str, origin: str, before: list[int], after: list[int]
+) -> None:
+    for row, transfer, start, end in zip(rows, cases.TRANSFERS, before, after, strict=True):
+        expected = transfer.expected(page)
+        assert end - start == expected.change
+        explanation = row.pop("explanation")
+        assert row == {
+            "transfer": transfer.account,
+            "executed": "true" if expected.change else "false",
+            "before": str(start),
+            "after": str(end),
+            "reason": expected.reason or "",
+            "asExpected": "true",
+            # What a person sees says the same.
+            "verdict": "✓ Executed" if expected.change else "✕ Refused",
+            "balance": f"{start} → {end}",
+            "shownReason": expected.reason or "",
+            "note": note(expected),
+            "match": "Yes",
+        }
+        verb = "refused" if expected.blocked else "rejected"
+        said = f"POST {transfer.path} from '{origin}': {verb} ({expected.reason})."
+        assert explanation.startswith(said if expected.reason else "")
+        # By its own word, the browser sent the form from one site to another.
+        assert ("Sec-Fetch-Site is 'cross-site'" in explanation) == expected.blocked
+
+
+def note(expected: Any) -> str:
+    if expected.reason is None:
+        return "The policy allows this page’s origin."  # noqa: RUF001
+    if expected.blocked:
+        return "The guard answered 403, and the view never ran."
+    return "The page may not read the answer. The view had run by then."
+
+
+@pytest.mark.parametrize("page", ["allowed", "stranger"])
+def test_a_form_moves_what_is_expected(browser: Browser, urls: dict[str, str], page: str) -> None:
+    """From whatever the balances are: twice in one visit, and on a second visit."""
+    for times in (2, 1):
+        open_page(browser, urls[page])
+        for _ in range(times):
+            before = balances(urls)
+            browser.run(SEND)
+            rows = browser.run(READ_TABLE)
+            check_rows(rows, page, urls[page].rstrip("/"), before, balances(urls))
+            summary = browser.run("return document.getElementById('sent').innerText")
+            assert summary == SUMMARIES[page]
+            assert browser.run("return document.querySelectorAll('iframe').length") == 0
+
+
+def test_nothing_is_sent_until_the_button_is_pressed(
+    browser: Browser, urls: dict[str, str]
+) -> None:
+    before = balances(urls)
+    open_page(browser, urls["stranger"])
+    rows = browser.run(READ_TABLE)
+    assert [(row["verdict"], row["balance"]) for row in rows] == [("Not sent yet", "")] * 2
+    assert balances(urls) == before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", ["allowed", "stranger"])
+def test_a_phone_never_scrolls_sideways(
+    chromium: Chromium, driver: WebDriver, urls: dict[str, str], page: str, scheme: str
+) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    screen = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        open_page(chromium, urls[page])
+        chromium.run(SEND)
+        chromium.run(
+            "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
+        )
+        assert chromium.run("return document.documentElement.scrollWidth") == 360
+        assert low_contrast(chromium) == []
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_a_demo_that_has_ended_is_said_to_have(browser: Browser) -> None:
+    with running_demo() as (process, urls):
+        open_page(browser, urls["stranger"])
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    browser.run(SEND)
+    words = browser.run("return document.getElementById('sent').innerText")
+    assert words.startswith("The demo stopped: ")
+
+
+def test_the_terminal_shows_each_rejected_form(browser: Browser) -> None:
+    with running_demo() as (process, urls):
+        open_page(browser, urls["stranger"])
+        browser.run(SEND)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    origin = urls["stranger"].rstrip("/")
+    lines = [line for line in out.splitlines() if "/transfer" in line]
+    for line, verb in zip(lines, ("rejected", "refused"), strict=True):
+        assert re.fullmatch(
+            r"\d\d:\d\d:\d\d  origin_rejected +"
+            rf"POST /transfer from '{origin}': {verb} \(ORIGIN_NOT_ALLOWED\)\.",
+            line,
+        )
