@@ -18,7 +18,7 @@ import flask_cors
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from flask_corsguard import CorsGuard
+from flask_corsguard import CorsGuard, Policy, cors
 
 ORIGIN = "https://app.example.com"
 ROUNDS = 40
@@ -44,8 +44,22 @@ def with_flask_cors() -> Flask:
 
 
 def guarded() -> Flask:
+    """Measured on a route that does not enforce, in an app where another does."""
     app = bare()
+    app.add_url_rule("/other", "other", cors(enforce="all")(lambda: ""))
     CorsGuard(app, origins=[ORIGIN])
+    return app
+
+
+def enforcing() -> Flask:
+    app = bare()
+    CorsGuard(app, origins=[ORIGIN], enforce="unsafe")
+    return app
+
+
+def trying_out() -> Flask:
+    app = bare()
+    CorsGuard(app, origins=[ORIGIN], report_only=Policy(origins=[ORIGIN], enforce="unsafe"))
     return app
 
 
@@ -53,6 +67,8 @@ APPS: dict[str, Callable[[], Flask]] = {
     "bare Flask": bare,
     "Flask-CORS": with_flask_cors,
     "Flask-CorsGuard": guarded,
+    '... with enforce="unsafe"': enforcing,
+    "... with a policy on trial": trying_out,
 }
 
 
@@ -75,6 +91,8 @@ REQUESTS: dict[str, Environ] = {
     "allowed": request(origin=ORIGIN),
     "rejected": request(origin="https://evil.example"),
     "preflight": preflight(),
+    "without Origin, from an own page": request(sec_fetch_site="same-origin"),
+    "without Origin, from another site": request(sec_fetch_site="cross-site"),
 }
 
 
