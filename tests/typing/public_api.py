@@ -36,13 +36,16 @@ def two(origin: str, request: Request) -> bool:
 app = Flask(__name__)
 guard = CorsGuard(app, origins=["https://a.com", re.compile("x"), one], max_age=600)
 CorsGuard(policies={"partners": {"origins": "*"}, "others": Policy(origins=two)})
-CorsGuard(app, Policy(), self_origins="https://a.com")
+CorsGuard(app, Policy(), self_origins="https://a.com", report_only=Policy(enforce="all"))
+CorsGuard(app, enforce="unsafe", report_only={"origins": "https://a.com", "enforce": "report"})
+CorsGuard(app, enforce="every")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 guard.init_app(app)
 
 policy = Policy(origins="*", deny_origins=[re.compile("x"), "https://b.com"], methods=None)
 assert_type(policy.derive(max_age=datetime.timedelta(hours=1)), Policy)
 assert_type(policy.max_age, int | None)
 assert_type(policy.allow_credentials, bool)
+assert_type(policy.enforce, Literal["off", "report", "unsafe", "all"])
 assert_type(policy.allow_headers, Literal["*"] | tuple[str, ...])
 
 Policy(orgins="*")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -83,10 +86,13 @@ assert_type(blueprint, Blueprint)
 guard.for_endpoint("static", origins="*")
 guard.for_files("static", "*.woff2", origins="*")
 guard.reconfigure(policy, app=app, policies={"partners": policy})
+guard.reconfigure(report_only=policy)
+guard.reconfigure(report_only=False)
 
 decision = guard.explain("/a", origin="https://a.com", method="PUT", headers=["X-A"])
 assert_type(decision, Decision)
 assert_type(decision.reason, Reason | None)
+assert_type(decision.blocked, bool)
 assert_type(decision.headers, Mapping[str, str])
 for rule, methods, route_policy, source in guard.routes(app):
     assert_type(rule, str)
