@@ -1,68 +1,61 @@
-"""A real browser, and servers for it to visit."""
+"""Real browsers, and servers for them to visit."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from .browsers import PARTS, Browser, Chromium, Firefox, missing_parts
+
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
 REQUIRED = os.environ.get("CORSGUARD_REQUIRE_BROWSERS") == "1"
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # A container's /dev/shm may be too small for the browser.
-    "--disable-dev-shm-usage",
-)
 
 
-def missing_parts() -> list[str]:
-    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-    return missing if importlib.util.find_spec("selenium") else [*missing, "selenium"]
-
-
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    missing = missing_parts()
+def require(name: str) -> None:
+    missing = missing_parts(name)
     if missing:
         reason = f"not installed: {', '.join(missing)}; tests in a real browser cannot run"
         (pytest.fail if REQUIRED else pytest.skip)(reason)
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    # With both paths given, selenium looks for nothing and downloads nothing.
-    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
-        browser.set_page_load_timeout(30)
-        browser.set_script_timeout(30)
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    require("chromium")
+    with closing(Chromium(tmp_path_factory.mktemp("chromium"))) as browser:
         yield browser
-    finally:
-        browser.quit()
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    require("firefox")
+    with closing(Firefox(tmp_path_factory.mktemp("firefox"))) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def driver(chromium: Chromium) -> WebDriver:
+    """For what only Chromium's own protocol can do."""
+    return chromium.driver
+
+
+@pytest.fixture(scope="session", params=PARTS)
+def browser(request: pytest.FixtureRequest) -> Browser:
+    """Each browser in turn."""
+    found: Browser = request.getfixturevalue(request.param)
+    return found
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    missing = missing_parts()
+    missing = [part for name in PARTS for part in missing_parts(name)]
     left_out = [
         report
         for report in terminalreporter.stats.get("skipped", [])

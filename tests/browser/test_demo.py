@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from selenium.webdriver.chrome.webdriver import WebDriver
+from .browsers import Browser
+from .demo import cases, open_page, running_demo
 
 pytestmark = pytest.mark.browser
-
-ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "examples" / "demo"
 
 READ_TABLE = """
 return [...document.querySelectorAll("#calls tr")].map((row) => ({
@@ -35,62 +25,18 @@ return [...document.querySelectorAll("#calls tr")].map((row) => ({
 """
 
 
-def load_cases() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("demo_cases", DEMO / "cases.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-cases = load_cases()
-
-
-Demo = tuple[subprocess.Popen[str], dict[str, str]]
-
-
-@contextmanager
-def running_demo() -> Iterator[Demo]:
-    """The demo as a user starts it, and the URLs that it prints."""
-    with subprocess.Popen(
-        [sys.executable, DEMO], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            urls: list[str] = []
-            for line in process.stdout:
-                urls += re.findall(r"http://localhost:\d+/", line)
-                if line.startswith("Ctrl-C"):
-                    break
-            yield process, dict(zip(("api", "allowed", "stranger"), urls, strict=True))
-        finally:
-            process.send_signal(signal.SIGINT)
-
-
 @pytest.fixture(scope="module")
 def urls() -> Iterator[dict[str, str]]:
     with running_demo() as (_, urls):
         yield urls
 
 
-def open_page(driver: WebDriver, url: str) -> None:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    driver.get(url)
-    WebDriverWait(driver, 30).until(
-        lambda browser: browser.execute_script("return document.body.dataset.done") == "true"
-    )
-
-
 @pytest.mark.parametrize("page", ["allowed", "stranger"])
-def test_the_page_reads_what_is_expected(
-    driver: WebDriver, urls: dict[str, str], page: str
-) -> None:
-    open_page(driver, urls[page])
-    assert driver.execute_script("return document.body.dataset.failed ?? ''") == ""
-    assert driver.execute_script("return document.body.dataset.page") == page
-    rows = driver.execute_script(READ_TABLE)
+def test_the_page_reads_what_is_expected(browser: Browser, urls: dict[str, str], page: str) -> None:
+    open_page(browser, urls[page])
+    assert browser.run("return document.body.dataset.failed ?? ''") == ""
+    assert browser.run("return document.body.dataset.page") == page
+    rows = browser.run(READ_TABLE)
     assert [row["case"] for row in rows] == [case.id for case in cases.CASES]
     for row, case in zip(rows, cases.CASES, strict=True):
         expected = case.expected(page)
@@ -116,86 +62,35 @@ def test_the_page_reads_what_is_expected(
             assert f"rejected ({expected.reason})" in row["explanation"]
             assert urls[page].rstrip("/") in row["explanation"]
     readable = sum(case.expected(page).readable for case in cases.CASES)
-    assert driver.execute_script("return document.getElementById('summary').innerText") == (
+    assert browser.run("return document.getElementById('summary').innerText") == (
         f"{readable} of {len(cases.CASES)} calls were readable,"
         f" {len(cases.CASES) - readable} were refused. All as expected."
     )
 
 
 @pytest.mark.parametrize("page", ["allowed", "stranger"])
-def test_a_second_visit_shows_the_same(driver: WebDriver, urls: dict[str, str], page: str) -> None:
+def test_a_second_visit_shows_the_same(browser: Browser, urls: dict[str, str], page: str) -> None:
     """Although by then the browser remembers preflights, and has the cookie."""
-    open_page(driver, urls[page])
-    open_page(driver, urls[page])
-    rows = driver.execute_script(READ_TABLE)
+    open_page(browser, urls[page])
+    open_page(browser, urls[page])
+    rows = browser.run(READ_TABLE)
     assert [row["case"] for row in rows if row["asExpected"] != "true"] == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["allowed", "stranger"])
-def test_a_phone_never_scrolls_sideways(
-    driver: WebDriver, urls: dict[str, str], page: str, scheme: str
-) -> None:
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    screen = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    try:
-        open_page(driver, urls[page])
-        driver.execute_script(
-            "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
-        )
-        assert driver.execute_script("return document.documentElement.scrollWidth") == 360
-        assert low_contrast(driver) == []
-    finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-
-def low_contrast(driver: WebDriver) -> list[str]:
-    """Texts with a contrast below 4.5:1, https://www.w3.org/TR/WCAG22/#contrast-minimum"""
-    found: list[str] = driver.execute_script(
-        """
-        const parts = (color) => color.match(/[\\d.]+/g).map(Number);
-        const luminance = (color) => {
-            const [r, g, b] = parts(color).map((part) => {
-                const share = part / 255;
-                return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-            });
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        };
-        const ground = (element) => {
-            if (!element) { return "rgb(255, 255, 255)"; }
-            const color = getComputedStyle(element).backgroundColor;
-            return parts(color)[3] === 0 ? ground(element.parentElement) : color;
-        };
-        return [...document.querySelectorAll("body *")]
-            .filter((element) => element.innerText && !element.children.length)
-            .filter((element) => {
-                const pair = [getComputedStyle(element).color, ground(element)].map(luminance);
-                const [dark, light] = pair.sort((a, b) => a - b);
-                return (light + 0.05) / (dark + 0.05) < 4.5;
-            })
-            .map((element) => element.innerText);
-        """
-    )
-    return found
-
-
 def test_the_page_asks_nobody_but_its_own_server_and_the_api(
-    driver: WebDriver, urls: dict[str, str]
+    browser: Browser, urls: dict[str, str]
 ) -> None:
-    open_page(driver, urls["allowed"])
-    loaded = driver.execute_script(
+    open_page(browser, urls["allowed"])
+    loaded = browser.run(
         "return performance.getEntriesByType('resource').map((entry) => entry.name)"
     )
     assert loaded
     assert [url for url in loaded if not url.startswith((urls["api"], urls["allowed"]))] == []
 
 
-def test_the_terminal_shows_each_rejection(driver: WebDriver) -> None:
+def test_the_terminal_shows_each_rejection(browser: Browser) -> None:
     with running_demo() as (process, urls):
-        open_page(driver, urls["stranger"])
+        open_page(browser, urls["stranger"])
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 0

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from .browsers import Browser, Chromium
-from .test_demo import cases, low_contrast, open_page, running_demo
+from .demo import cases, low_contrast, open_page, running_demo
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask, Response, abort, jsonify, request
@@ -12,39 +12,40 @@ from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, cors, cors_exempt
 
-if TYPE_CHECKING:
-    from selenium.webdriver.chrome.webdriver import WebDriver
+from .browsers import Browser
 
 pytestmark = pytest.mark.browser
 
 FETCH = """
-const [url, options, done] = arguments;
-fetch(url, options).then(
-    async (response) => done({
+const [url, options] = arguments;
+try {
+    const response = await fetch(url, options);
+    return {
         status: response.status,
         redirected: response.redirected,
         body: (await response.text()).trim(),
         headers: Object.fromEntries(response.headers),
-    }),
-    (error) => done({error: error.name}),
-);
+    };
+} catch (error) {
+    return {error: error.name};
+}
 """
 
 FETCH_FROM_SANDBOX = """
-const [url, done] = arguments;
+const [url] = arguments;
 const frame = document.createElement("iframe");
 frame.sandbox = "allow-scripts";
-addEventListener("message", (event) => {
-    frame.remove();
-    done({origin: event.origin, ...event.data});
-}, {once: true});
 frame.srcdoc = `<script>
     fetch(${JSON.stringify(url)}).then(
         async (response) => parent.postMessage({status: response.status}, "*"),
         (error) => parent.postMessage({error: error.name}, "*"),
     );
 </` + `script>`;
+const answer = new Promise((resolve) => addEventListener("message", resolve, {once: true}));
 document.body.append(frame);
+const event = await answer;
+frame.remove();
+return {origin: event.origin, ...event.data};
 """
 
 REFUSED = {"error": "TypeError"}
@@ -63,8 +64,8 @@ class Site(NamedTuple):
     ran: Arrived
 
 
-class Browser(NamedTuple):
-    driver: WebDriver
+class Visitor(NamedTuple):
+    browser: Browser
     site: Site
 
     def fetch(self, path: str, origin: str | None = None, **options: Any) -> dict[str, Any]:
@@ -72,23 +73,19 @@ class Browser(NamedTuple):
 
         The servers note what reaches them and which views run.
         """
-        self.driver.get(f"{origin or self.site.page}/")
+        self.browser.open(f"{origin or self.site.page}/")
         return self.again(path, **options)
 
     def again(self, path: str, **options: Any) -> dict[str, Any]:
         """Another call from the page that is open."""
         self.site.arrived.clear()
         self.site.ran.clear()
-        result: dict[str, Any] = self.driver.execute_async_script(
-            FETCH, self.site.api + path, options
-        )
+        result: dict[str, Any] = self.browser.run(FETCH, self.site.api + path, options)
         return result
 
     def fetch_from_sandbox(self, path: str) -> dict[str, Any]:
-        self.driver.get(f"{self.site.page}/")
-        result: dict[str, Any] = self.driver.execute_async_script(
-            FETCH_FROM_SANDBOX, self.site.api + path
-        )
+        self.browser.open(f"{self.site.page}/")
+        result: dict[str, Any] = self.browser.run(FETCH_FROM_SANDBOX, self.site.api + path)
         return result
 
 
@@ -209,114 +206,114 @@ def site(serve: Callable[[Flask], str]) -> Site:
 
 
 @pytest.fixture
-def browser(driver: WebDriver, site: Site) -> Iterator[Browser]:
-    yield Browser(driver, site)
-    driver.delete_all_cookies()
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    yield Visitor(browser, site)
+    browser.delete_cookies()
 
 
-def test_an_allowed_page_reads(browser: Browser) -> None:
-    got = browser.fetch("/plain")
+def test_an_allowed_page_reads(visitor: Visitor) -> None:
+    got = visitor.fetch("/plain")
     assert (got["status"], got["body"]) == (200, "plain")
-    assert browser.site.arrived == [("GET", "/plain")]
+    assert visitor.site.arrived == [("GET", "/plain")]
 
 
-def test_a_page_that_is_not_allowed_reads_nothing(browser: Browser) -> None:
-    assert browser.fetch("/plain", browser.site.stranger) == REFUSED
+def test_a_page_that_is_not_allowed_reads_nothing(visitor: Visitor) -> None:
+    assert visitor.fetch("/plain", visitor.site.stranger) == REFUSED
     # Who may read is all that CORS decides; the view has run.
-    assert browser.site.ran == [("GET", "/plain")]
+    assert visitor.site.ran == [("GET", "/plain")]
 
 
-def test_a_refused_preflight_keeps_the_request_from_being_sent(browser: Browser) -> None:
-    assert browser.fetch("/plain", browser.site.stranger, method="PUT") == REFUSED
-    assert browser.site.arrived == [("OPTIONS", "/plain")]
-    assert browser.site.ran == []
+def test_a_refused_preflight_keeps_the_request_from_being_sent(visitor: Visitor) -> None:
+    assert visitor.fetch("/plain", visitor.site.stranger, method="PUT") == REFUSED
+    assert visitor.site.arrived == [("OPTIONS", "/plain")]
+    assert visitor.site.ran == []
 
 
 @pytest.mark.parametrize("who", ["page", "stranger"])
-def test_everyone_reads_an_open_route(browser: Browser, who: str) -> None:
-    got = browser.fetch("/open", getattr(browser.site, who))
+def test_everyone_reads_an_open_route(visitor: Visitor, who: str) -> None:
+    got = visitor.fetch("/open", getattr(visitor.site, who))
     assert (got["status"], got["body"]) == (200, "open")
 
 
 @pytest.mark.parametrize("who", ["page", "stranger"])
-def test_nobody_reads_an_open_route_with_credentials(browser: Browser, who: str) -> None:
-    assert browser.fetch("/open", getattr(browser.site, who), **INCLUDE) == REFUSED
+def test_nobody_reads_an_open_route_with_credentials(visitor: Visitor, who: str) -> None:
+    assert visitor.fetch("/open", getattr(visitor.site, who), **INCLUDE) == REFUSED
 
 
-def test_the_cookie_goes_both_ways_where_credentials_are_allowed(browser: Browser) -> None:
-    assert browser.fetch("/account", **INCLUDE)["body"] == "null"
-    assert browser.again("/account", method="PUT", **INCLUDE)["body"] == "set"
-    assert browser.again("/account", **INCLUDE)["body"] == '"first"'
-    assert browser.again("/account")["body"] == "null"
-    assert browser.again("/account", method="DELETE", **INCLUDE)["body"] == "unset"
-    assert browser.again("/account", **INCLUDE)["body"] == "null"
+def test_the_cookie_goes_both_ways_where_credentials_are_allowed(visitor: Visitor) -> None:
+    assert visitor.fetch("/account", **INCLUDE)["body"] == "null"
+    assert visitor.again("/account", method="PUT", **INCLUDE)["body"] == "set"
+    assert visitor.again("/account", **INCLUDE)["body"] == '"first"'
+    assert visitor.again("/account")["body"] == "null"
+    assert visitor.again("/account", method="DELETE", **INCLUDE)["body"] == "unset"
+    assert visitor.again("/account", **INCLUDE)["body"] == "null"
 
 
-def test_credentials_open_nothing_to_another_origin(browser: Browser) -> None:
-    assert browser.fetch("/account", browser.site.stranger, **INCLUDE) == REFUSED
-    assert browser.again("/account", method="PUT", **INCLUDE) == REFUSED
-    assert browser.site.arrived == [("OPTIONS", "/account")]
+def test_credentials_open_nothing_to_another_origin(visitor: Visitor) -> None:
+    assert visitor.fetch("/account", visitor.site.stranger, **INCLUDE) == REFUSED
+    assert visitor.again("/account", method="PUT", **INCLUDE) == REFUSED
+    assert visitor.site.arrived == [("OPTIONS", "/account")]
 
 
-def test_credentials_are_refused_where_the_policy_does_not_allow_them(browser: Browser) -> None:
-    assert browser.fetch("/plain", **INCLUDE) == REFUSED
+def test_credentials_are_refused_where_the_policy_does_not_allow_them(visitor: Visitor) -> None:
+    assert visitor.fetch("/plain", **INCLUDE) == REFUSED
 
 
-def test_a_remembered_preflight_is_used_again(browser: Browser) -> None:
+def test_a_remembered_preflight_is_used_again(visitor: Visitor) -> None:
     """On a URL with one policy. The next tests are about URLs with several."""
-    assert browser.fetch("/plain?twice", method="PUT")["body"] == "plain"
-    assert browser.site.arrived == [("OPTIONS", "/plain"), ("PUT", "/plain")]
-    assert browser.again("/plain?twice", method="PUT")["body"] == "plain"
-    assert browser.site.arrived == [("PUT", "/plain")]
+    assert visitor.fetch("/plain?twice", method="PUT")["body"] == "plain"
+    assert visitor.site.arrived == [("OPTIONS", "/plain"), ("PUT", "/plain")]
+    assert visitor.again("/plain?twice", method="PUT")["body"] == "plain"
+    assert visitor.site.arrived == [("PUT", "/plain")]
 
 
-def test_a_remembered_preflight_never_covers_a_method_of_another_policy(browser: Browser) -> None:
-    assert browser.fetch("/items/2", method="PUT")["body"] == "saved 2"
-    assert browser.again("/items/2", method="DELETE") == REFUSED
-    assert browser.site.arrived == [("OPTIONS", "/items/2")]
-    assert browser.site.ran == []
+def test_a_remembered_preflight_never_covers_a_method_of_another_policy(visitor: Visitor) -> None:
+    assert visitor.fetch("/items/2", method="PUT")["body"] == "saved 2"
+    assert visitor.again("/items/2", method="DELETE") == REFUSED
+    assert visitor.site.arrived == [("OPTIONS", "/items/2")]
+    assert visitor.site.ran == []
 
 
-def test_a_method_of_another_policy_is_asked_for_by_itself(browser: Browser) -> None:
-    assert browser.fetch("/items/3", method="PUT")["body"] == "saved 3"
-    assert browser.again("/items/3", method="PATCH")["body"] == "patched 3"
-    assert browser.site.arrived == [("OPTIONS", "/items/3"), ("PATCH", "/items/3")]
-    assert browser.again("/items/3", method="DELETE") == REFUSED
-    assert browser.site.ran == []
+def test_a_method_of_another_policy_is_asked_for_by_itself(visitor: Visitor) -> None:
+    assert visitor.fetch("/items/3", method="PUT")["body"] == "saved 3"
+    assert visitor.again("/items/3", method="PATCH")["body"] == "patched 3"
+    assert visitor.site.arrived == [("OPTIONS", "/items/3"), ("PATCH", "/items/3")]
+    assert visitor.again("/items/3", method="DELETE") == REFUSED
+    assert visitor.site.ran == []
 
 
-def test_each_method_on_one_url_has_its_own_readers(browser: Browser) -> None:
-    stranger = browser.site.stranger
-    assert browser.fetch("/items/4", stranger)["body"] == "item 4"
-    assert browser.again("/items/4", method="PUT") == REFUSED
-    assert browser.site.ran == []
-    assert browser.again("/items/4", method="DELETE") == REFUSED
-    assert browser.site.ran == []
+def test_each_method_on_one_url_has_its_own_readers(visitor: Visitor) -> None:
+    stranger = visitor.site.stranger
+    assert visitor.fetch("/items/4", stranger)["body"] == "item 4"
+    assert visitor.again("/items/4", method="PUT") == REFUSED
+    assert visitor.site.ran == []
+    assert visitor.again("/items/4", method="DELETE") == REFUSED
+    assert visitor.site.ran == []
 
 
 def test_a_remembered_header_name_never_covers_a_method_of_another_policy(
-    browser: Browser,
+    visitor: Visitor,
 ) -> None:
     """A browser remembers header names for the whole URL, whatever method they were allowed for
     (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). POST needs no leave for its
     method, so a remembered Content-Type alone would let a JSON POST through."""
     json = {"headers": {"Content-Type": "application/json"}, "body": "{}"}
-    assert browser.fetch("/orders/1", method="POST", **json) == REFUSED
-    assert browser.site.arrived == [("OPTIONS", "/orders/1")]
-    assert browser.again("/orders/1", method="PUT", **json)["body"] == "saved 1"
-    assert browser.again("/orders/1", method="POST", **json) == REFUSED
-    assert browser.site.arrived == [("OPTIONS", "/orders/1")]
-    assert browser.site.ran == []
+    assert visitor.fetch("/orders/1", method="POST", **json) == REFUSED
+    assert visitor.site.arrived == [("OPTIONS", "/orders/1")]
+    assert visitor.again("/orders/1", method="PUT", **json)["body"] == "saved 1"
+    assert visitor.again("/orders/1", method="POST", **json) == REFUSED
+    assert visitor.site.arrived == [("OPTIONS", "/orders/1")]
+    assert visitor.site.ran == []
 
 
-def test_request_headers(browser: Browser) -> None:
-    assert browser.fetch("/plain", headers={"X-Asked": "1"})["status"] == 200
-    assert browser.again("/plain", headers={"X-Other": "1"}) == REFUSED
-    assert browser.site.ran == []
+def test_request_headers(visitor: Visitor) -> None:
+    assert visitor.fetch("/plain", headers={"X-Asked": "1"})["status"] == 200
+    assert visitor.again("/plain", headers={"X-Other": "1"}) == REFUSED
+    assert visitor.site.ran == []
 
 
-def test_response_headers(browser: Browser) -> None:
-    headers = browser.fetch("/plain")["headers"]
+def test_response_headers(visitor: Visitor) -> None:
+    headers = visitor.fetch("/plain")["headers"]
     assert headers["x-shown"] == "yes"
     assert "x-hidden" not in headers
 
@@ -331,29 +328,29 @@ def test_response_headers(browser: Browser) -> None:
     ],
 )
 def test_an_allowed_page_reads_errors(
-    browser: Browser, path: str, method: str, status: int
+    visitor: Visitor, path: str, method: str, status: int
 ) -> None:
-    assert browser.fetch(path, method=method)["status"] == status
+    assert visitor.fetch(path, method=method)["status"] == status
 
 
 @pytest.mark.parametrize(("path", "method"), [("/nowhere", "GET"), ("/crash", "GET")])
-def test_another_page_does_not(browser: Browser, path: str, method: str) -> None:
-    assert browser.fetch(path, browser.site.stranger, method=method) == REFUSED
+def test_another_page_does_not(visitor: Visitor, path: str, method: str) -> None:
+    assert visitor.fetch(path, visitor.site.stranger, method=method) == REFUSED
 
 
-def test_a_redirect_to_the_trailing_slash_is_followed(browser: Browser) -> None:
-    got = browser.fetch("/list")
+def test_a_redirect_to_the_trailing_slash_is_followed(visitor: Visitor) -> None:
+    got = visitor.fetch("/list")
     assert (got["status"], got["redirected"], got["body"]) == (200, True, "list by GET")
 
 
-def test_a_redirect_is_followed_after_a_preflight_too(browser: Browser) -> None:
-    got = browser.fetch("/list", method="PUT")
+def test_a_redirect_is_followed_after_a_preflight_too(visitor: Visitor) -> None:
+    got = visitor.fetch("/list", method="PUT")
     assert (got["status"], got["redirected"], got["body"]) == (200, True, "list by PUT")
 
 
-def test_a_redirect_shows_nothing_to_another_page(browser: Browser) -> None:
-    assert browser.fetch("/list", browser.site.stranger) == REFUSED
-    assert browser.site.arrived == [("GET", "/list")]
+def test_a_redirect_shows_nothing_to_another_page(visitor: Visitor) -> None:
+    assert visitor.fetch("/list", visitor.site.stranger) == REFUSED
+    assert visitor.site.arrived == [("GET", "/list")]
 
 
 @pytest.mark.parametrize(
@@ -365,20 +362,20 @@ def test_a_redirect_shows_nothing_to_another_page(browser: Browser) -> None:
         ("/null", {"status": 200}),
     ],
 )
-def test_a_sandboxed_frame(browser: Browser, path: str, outcome: dict[str, Any]) -> None:
-    assert browser.fetch_from_sandbox(path) == {"origin": "null", **outcome}
+def test_a_sandboxed_frame(visitor: Visitor, path: str, outcome: dict[str, Any]) -> None:
+    assert visitor.fetch_from_sandbox(path) == {"origin": "null", **outcome}
 
 
-def test_null_is_no_name_for_everyone(browser: Browser) -> None:
-    assert browser.fetch("/null") == REFUSED
+def test_null_is_no_name_for_everyone(visitor: Visitor) -> None:
+    assert visitor.fetch("/null") == REFUSED
 
 
 @pytest.mark.parametrize("who", ["page", "stranger"])
-def test_an_exempt_route_is_as_the_app_made_it(browser: Browser, who: str) -> None:
-    assert browser.fetch("/exempt", getattr(browser.site, who)) == REFUSED
+def test_an_exempt_route_is_as_the_app_made_it(visitor: Visitor, who: str) -> None:
+    assert visitor.fetch("/exempt", getattr(visitor.site, who)) == REFUSED
 
 
-def test_the_apis_own_pages_read_everything(browser: Browser) -> None:
-    assert browser.fetch("/plain", f"{browser.site.api}/nowhere?")["body"] == "plain"
-    assert browser.again("/plain", method="PUT")["body"] == "plain"
-    assert browser.site.arrived == [("PUT", "/plain")]
+def test_the_apis_own_pages_read_everything(visitor: Visitor) -> None:
+    assert visitor.fetch("/plain", f"{visitor.site.api}/nowhere?")["body"] == "plain"
+    assert visitor.again("/plain", method="PUT")["body"] == "plain"
+    assert visitor.site.arrived == [("PUT", "/plain")]

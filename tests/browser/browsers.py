@@ -1,0 +1,235 @@
+"""Two real browsers behind one small interface.
+
+There is no Selenium driver for Firefox in Debian, and none is needed: Firefox itself speaks
+WebDriver BiDi, https://w3c.github.io/webdriver-bidi/.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+TIMEOUT = 30
+
+# What each browser needs: programs on the PATH, and modules.
+PARTS = {
+    "chromium": (("chromium", "chromedriver"), ("selenium",)),
+    "firefox": (("firefox-esr",), ("websocket",)),
+}
+
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # A container's /dev/shm may be too small for the browser.
+    "--disable-dev-shm-usage",
+    # Any host is this machine, and nothing is asked of another.
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * 127.0.0.1",
+)
+
+PREFERENCES = {
+    # The same.
+    "network.dns.forceResolve": "127.0.0.1",
+    "network.proxy.type": 0,
+}
+
+
+UNTIL_LOADED = """
+if (document.readyState !== "complete") {
+    await new Promise((resolve) => addEventListener("load", resolve));
+}
+"""
+
+
+class Browser(Protocol):
+    """What the tests ask of a browser."""
+
+    name: str
+
+    def open(self, url: str) -> None:
+        """Go to a page, and wait until it has loaded."""
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run the body of an async function in the open page; what it returns.
+
+        The arguments are called ``arguments``. They and the result are what JSON can hold.
+        """
+
+    def follow(self, script: str, *arguments: Any) -> None:
+        """Run a script that leaves the page, and wait until the next one has loaded."""
+
+    def delete_cookies(self) -> None:
+        """Delete the cookies that the open page sees."""
+
+    def close(self) -> None:
+        """End the browser."""
+
+
+def missing_parts(name: str) -> list[str]:
+    programs, modules = PARTS[name]
+    return [program for program in programs if shutil.which(program) is None] + [
+        module for module in modules if importlib.util.find_spec(module) is None
+    ]
+
+
+class Chromium:
+    name = "chromium"
+
+    driver: WebDriver
+
+    def __init__(self, profile: Path) -> None:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium") or ""
+        for argument in ARGUMENTS:
+            options.add_argument(argument)
+        options.add_argument(f"--user-data-dir={profile}")
+        # With both paths given, selenium looks for nothing and downloads nothing.
+        service = Service(shutil.which("chromedriver"))
+        self.driver = webdriver.Chrome(options=options, service=service)
+        self.driver.set_page_load_timeout(TIMEOUT)
+        self.driver.set_script_timeout(TIMEOUT)
+
+    def open(self, url: str) -> None:
+        self.driver.get(url)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(
+            f"return (async function () {{ {script}\n}}).apply(null, arguments)", *arguments
+        )
+
+    def follow(self, script: str, *arguments: Any) -> None:
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.support.expected_conditions import staleness_of
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        page = self.driver.find_element(By.TAG_NAME, "html")
+        self.run(script, *arguments)
+        WebDriverWait(self.driver, TIMEOUT).until(staleness_of(page))
+        self.run(UNTIL_LOADED)
+
+    def delete_cookies(self) -> None:
+        self.driver.delete_all_cookies()
+
+    def close(self) -> None:
+        self.driver.quit()
+
+
+class Firefox:
+    name = "firefox"
+
+    def __init__(self, profile: Path) -> None:
+        import websocket
+
+        lines = (f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in PREFERENCES.items())
+        (profile / "user.js").write_text("".join(lines))
+        self._last_id = 0
+        with ExitStack() as stack:
+            self._process = stack.enter_context(
+                subprocess.Popen(
+                    [
+                        "firefox-esr",
+                        "--headless",
+                        "--remote-debugging-port=0",
+                        "--profile",
+                        profile,
+                    ],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                )
+            )
+            # Leaving the process's own context waits for its end.
+            stack.callback(self._process.kill)
+            address = self._find_address()
+            self._socket = websocket.create_connection(
+                f"{address}/session", timeout=TIMEOUT, suppress_origin=True
+            )
+            stack.callback(self._socket.close)
+            self._call("session.new", capabilities={})
+            self._context = self._call("browsingContext.create", type="tab")["context"]
+            self._stack = stack.pop_all()
+
+    def _find_address(self) -> str:
+        assert self._process.stderr is not None
+        written: list[str] = []
+        # Firefox ends by itself where it cannot start; a test's time limit ends the rest.
+        for line in self._process.stderr:
+            written.append(line)
+            if found := re.search(r"ws://\S+", line):
+                # Nobody reads what else it has to say, but it must not be kept from saying it.
+                threading.Thread(target=self._process.stderr.read, daemon=True).start()
+                return found[0]
+        raise RuntimeError(f"Firefox did not start: {''.join(written)}")
+
+    def _call(self, method: str, **parameters: Any) -> Any:
+        self._last_id += 1
+        self._socket.send(json.dumps({"id": self._last_id, "method": method, "params": parameters}))
+        answer = self._receive(id=self._last_id)
+        if answer["type"] != "success":
+            raise RuntimeError(f"{method}: {answer['error']}: {answer['message']}")
+        return answer["result"]
+
+    def _receive(self, **wanted: Any) -> dict[str, Any]:
+        """The next message with these members; those before it are dropped."""
+        while True:
+            message: dict[str, Any] = json.loads(self._socket.recv())
+            if wanted.items() <= message.items():
+                return message
+
+    def open(self, url: str) -> None:
+        self._call("browsingContext.navigate", context=self._context, url=url, wait="complete")
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        answer = self._call(
+            "script.callFunction",
+            # BiDi has a notation of its own for values; JSON in a string needs none.
+            functionDeclaration=(
+                "async (text) => JSON.stringify("
+                f"await (async function () {{ {script}\n}}).apply(null, JSON.parse(text)) ?? null)"
+            ),
+            arguments=[{"type": "string", "value": json.dumps(arguments)}],
+            target={"context": self._context},
+            awaitPromise=True,
+        )
+        if answer["type"] != "success":
+            raise RuntimeError(answer["exceptionDetails"]["text"])
+        return json.loads(answer["result"]["value"])
+
+    def follow(self, script: str, *arguments: Any) -> None:
+        load = "browsingContext.load"
+        subscription = self._call("session.subscribe", events=[load], contexts=[self._context])
+        self.run(script, *arguments)
+        loaded = ""
+        # Frames are reported as well.
+        while loaded != self._context:
+            loaded = self._receive(method=load)["params"]["context"]
+        self._call("session.unsubscribe", subscriptions=[subscription["subscription"]])
+
+    def delete_cookies(self) -> None:
+        partition = {"type": "context", "context": self._context}
+        self._call("storage.deleteCookies", partition=partition)
+
+    def close(self) -> None:
+        with self._stack:
+            self._call("browser.close")
+            self._process.wait(TIMEOUT)

@@ -1,0 +1,517 @@
+"""What pages in real browsers cause to run in an app that refuses, and what they cannot.
+
+The tables in enforcement.txt are facts about two browsers as well: which headers they send, from which page, for
+which kind of request. Where they differ, a cell has two parts: Chromium's, then Firefox's.
+"""
+
+from __future__ import annotations
+
+import html
+import queue
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from flask import Flask, Response, request
+from flask_sock import Sock
+
+from flask_corsguard import CorsGuard, Decision, Policy, Reason, origin_rejected
+
+from .browsers import Browser
+
+pytestmark = pytest.mark.browser
+
+# Who asks. A row is a page: the host that it is on, and what else there is to it. All pages but the
+# app's own come from another server, so from another port.
+HOSTS = {
+    "localhost": {
+        "app": "api.bank.localhost",
+        "sibling": "blog.bank.localhost",
+        "partner": "partner.localhost",
+        "stranger": "evil.localhost",
+    },
+    # Browsers trust loopback names as they trust https. Here they are on plain http, where they
+    # send no Sec-Fetch-Site.
+    "test": {
+        "app": "api.bank.test",
+        "sibling": "blog.bank.test",
+        "partner": "partner.test",
+        "stranger": "evil.test",
+    },
+}
+PAGES = {
+    "own": ("app", "/page"),
+    "own, no referrer": ("app", "/page?policy=no-referrer"),
+    "own, other port": ("app", "/page"),
+    "allowed": ("partner", "/page"),
+    "allowed, no referrer": ("partner", "/page?policy=no-referrer"),
+    "sibling": ("sibling", "/page"),
+    "stranger": ("stranger", "/page"),
+    "sandboxed frame": ("app", "/sandbox"),
+}
+
+# How they ask.
+WAYS = {
+    "form POST": "POST",
+    "form GET": "GET",
+    "beacon": "POST",
+    "no-cors POST": "POST",
+    "no-cors GET": "GET",
+    "image": "GET",
+    "cors POST": "POST",
+    "cors GET": "GET",
+    "WebSocket": "GET",
+}
+SCRIPT = """
+// Into a frame, so that the page stays. A navigation all the same, and its headers are the page's.
+const submit = (method) => (url) => {
+    const frame = document.createElement("iframe");
+    const form = document.createElement("form");
+    frame.name = `answer to ${method}`;
+    Object.assign(form, {method, action: url, target: frame.name});
+    form.innerHTML = "<input name=amount value=5>";
+    document.body.append(frame, form);
+    form.submit();
+    return "sent";
+};
+const call = (method, mode) => (url) => {
+    const body = method === "POST" ? new URLSearchParams({amount: "5"}) : undefined;
+    return fetch(url, {method, mode, body}).then(
+        (response) => response.type === "opaque" ? "opaque" : response.status,
+        (error) => error.name,
+    );
+};
+const ways = {
+    "form POST": submit("POST"),
+    "form GET": submit("GET"),
+    "beacon": (url) => navigator.sendBeacon(url, new URLSearchParams({amount: "5"})),
+    "no-cors POST": call("POST", "no-cors"),
+    "no-cors GET": call("GET", "no-cors"),
+    "image": (url) => new Promise((resolve) => {
+        Object.assign(new Image(), {onerror: () => resolve("no image"), src: url});
+    }),
+    "cors POST": call("POST", "cors"),
+    "cors GET": call("GET", "cors"),
+    "WebSocket": (url) => new Promise((resolve) => {
+        const socket = new WebSocket(url.replace("http:", "ws:"));
+        socket.onmessage = (event) => { socket.close(); resolve(event.data); };
+        socket.onclose = () => resolve("closed");
+    }),
+};
+"""
+FRAMED = """
+addEventListener("message", async (event) => {
+    const [way, url] = event.data;
+    parent.postMessage(await ways[way](url), "*");
+});
+"""
+FRAMING = """
+const ways = new Proxy({}, {get: (_, way) => (url) => new Promise((resolve) => {
+    addEventListener("message", (event) => resolve(event.data), {once: true});
+    frames[0].postMessage([way, url], "*");
+})});
+"""
+CAUSE = "return await ways[arguments[0]](arguments[1])"
+
+TABLES = Path(__file__).with_name("enforcement.txt")
+REASONS = {
+    "ORIGIN": Reason.ORIGIN_NOT_ALLOWED,
+    "NULL": Reason.ORIGIN_NULL,
+    "SITE": Reason.CROSS_SITE_REQUEST,
+}
+
+
+class Tables:
+    """The file, for one browser and one set of hosts."""
+
+    def __init__(self, browser: Browser, hosts: str) -> None:
+        part = {"chromium": 0, "firefox": -1}[browser.name]
+        self.cells: dict[tuple[str, str], dict[str, str]] = {}
+        section: list[list[str]] = []
+        for line in TABLES.read_text("utf-8").splitlines():
+            if line.startswith("## "):
+                where, _, kind = line.removeprefix("## ").partition(" ")
+                section = []
+            elif line and not line.startswith("#"):
+                section.append([cell.strip() for cell in line.split(" | ")])
+                page, *row = section[-1]
+                if len(section) > 1 and where == hosts:
+                    pairs = zip(section[0][1:], row, strict=True)
+                    self.cells[kind, page] = {way: cell.split("/")[part] for way, cell in pairs}
+        kinds = ("sent", "unsafe", "all")
+        assert list(self.cells) == [(kind, page) for kind in kinds for page in PAGES]
+        self.sends_site_with_sockets = browser.name == "firefox"
+
+    def verdict(self, enforce: str, page: str, way: str) -> Reason | None:
+        """Why a request is refused; None where the view runs."""
+        cell = "runs" if enforce == "off" else self.cells[enforce, page][way]
+        return None if cell == "runs" else REASONS[cell]
+
+    def origin(self, page: str, way: str) -> str | None:
+        cell = self.cells["sent", page][way]
+        return None if cell == "-" else cell
+
+    def site(self, page: str, way: str) -> str | None:
+        cell = self.cells["sent", page]["Sec-Fetch-Site"]
+        sent = cell != "-" and (way != "WebSocket" or self.sends_site_with_sockets)
+        return cell if sent else None
+
+
+class Seen(NamedTuple):
+    """A request, as the server saw it, and what became of it."""
+
+    method: str
+    path: str
+    origin: str | None
+    site: str | None
+    upgrade: str | None
+    status: int
+    ran: bool
+    # Each signal: the reason, whether it was refused, and whether that was only a report.
+    signals: tuple[tuple[Reason | None, bool, bool], ...] = ()
+
+
+class Bank:
+    """An app that keeps a log, outside of everything that Flask does."""
+
+    def __init__(self, guard: Callable[[Flask], object]) -> None:
+        self.log: queue.SimpleQueue[Seen] = queue.SimpleQueue()
+        self.app = page_app("bank")
+        self._add_views()
+        guard(self.app)
+        # Outside of what the guard's setting puts in front of the app.
+        self.app.wsgi_app = self._logged(self.app.wsgi_app)  # type: ignore[method-assign]
+        origin_rejected.connect(self._note_signal, self.app, weak=False)
+
+    def _logged(self, wsgi_app: Any) -> Any:
+        def logged(environ: dict[str, Any], start_response: Any) -> Any:
+            environ.update({"bank.ran": False, "bank.signals": ()})
+            host = environ["HTTP_HOST"]  # before it is rewritten
+
+            def start(status: str, *rest: Any) -> Any:
+                # The pages are not what is asked about, and a browser asks for an icon, or not,
+                # whenever it pleases.
+                if environ["PATH_INFO"].startswith("/run/"):
+                    self.log.put(
+                        Seen(
+                            environ["REQUEST_METHOD"],
+                            environ["PATH_INFO"],
+                            origin_name(environ.get("HTTP_ORIGIN"), host),
+                            environ.get("HTTP_SEC_FETCH_SITE"),
+                            environ.get("HTTP_UPGRADE"),
+                            int(status.split()[0]),
+                            environ["bank.ran"],
+                            environ["bank.signals"],
+                        )
+                    )
+                return start_response(status, *rest)
+
+            return wsgi_app(environ, start)
+
+        return logged
+
+    def _add_views(self) -> None:
+        @self.app.route("/run/<way>", methods=["GET", "POST"])
+        def run(way: str) -> str:
+            request.environ["bank.ran"] = True
+            return "ran"
+
+        @Sock(self.app).route("/run/WebSocket")
+        def socket(ws: Any) -> None:
+            request.environ["bank.ran"] = True
+            ws.send("ran")
+            # Until the page closes it.
+            ws.receive()
+
+    def _note_signal(self, sender: Flask, decision: Decision) -> None:
+        request.environ["bank.signals"] += (
+            (decision.reason, decision.blocked, decision.report_only),
+        )
+
+
+def origin_name(origin: str | None, app: str) -> str | None:
+    """Whose origin it is, in the words of the tables."""
+    if origin in (None, "null"):
+        return origin
+    scheme, _, host = origin.partition("://")
+    assert scheme == "http"
+    if host == app:
+        return "own"
+    name = host.partition(":")[0]
+    roles = {n: role for hosts in HOSTS.values() for role, n in hosts.items()}
+    return {"app": "port"}.get(roles[name], roles[name])
+
+
+def page_app(name: str) -> Flask:
+    app = Flask(name, static_folder=None)
+    head = "<!doctype html><title>A page</title><link rel=icon href=data:,><body>"
+
+    @app.get("/page")
+    def page() -> Response:
+        response = Response(f"{head}<script>{SCRIPT}</script>", mimetype="text/html")
+        response.headers["Referrer-Policy"] = request.args.get("policy", "")
+        return response
+
+    @app.get("/sandbox")
+    def sandbox() -> str:
+        inner = html.escape(f"<!doctype html><body><script>{SCRIPT}{FRAMED}</script>")
+        sandboxed = f'<iframe sandbox="allow-scripts allow-forms" srcdoc="{inner}"></iframe>'
+        return f"{head}{sandboxed}<script>{FRAMING}</script>"
+
+    return app
+
+
+class Visit(NamedTuple):
+    """A browser on a page, and the app that the page asks."""
+
+    browser: Browser
+    bank: Bank
+    url: str
+    tables: Tables
+    page: str
+
+    def cause(self, way: str) -> tuple[Any, Seen]:
+        """What script on the page learns, and what the app's server saw."""
+        answer = self.browser.run(CAUSE, way, self.url + path_of(way))
+        return answer, self.bank.log.get(timeout=10)
+
+    def cause_all(self) -> dict[str, tuple[Any, Seen]]:
+        found = {way: self.cause(way) for way in WAYS}
+        assert self.bank.log.empty()
+        return found
+
+    def expected(
+        self, way: str, refused: bool, signals: tuple[tuple[Reason | None, bool, bool], ...]
+    ) -> Seen:
+        return Seen(
+            method=WAYS[way],
+            path=path_of(way),
+            origin=self.tables.origin(self.page, way),
+            site=self.tables.site(self.page, way),
+            upgrade="websocket" if way == "WebSocket" else None,
+            status=403 if refused else 200,
+            ran=not refused,
+            signals=signals,
+        )
+
+
+# Sets the guard up on an app, with the partners' origins.
+Setting = Callable[[Flask, list[str]], object]
+
+
+class Town:
+    """Where everything is: the pages of others on one server, each app on a server of its own."""
+
+    def __init__(self, serve: Callable[[Flask], str]) -> None:
+        self._serve = serve
+        self._pages = port_of(serve(page_app("pages")))
+        self.partners = [f"http://{names['partner']}:{self._pages}" for names in HOSTS.values()]
+        self.banks: dict[Setting, tuple[Bank, int]] = {}
+
+    def visit(self, browser: Browser, setting: Setting, hosts: str, page: str) -> Visit:
+        if setting not in self.banks:
+            bank = Bank(lambda app: setting(app, self.partners))
+            self.banks[setting] = bank, port_of(self._serve(bank.app))
+        bank, port = self.banks[setting]
+        names = HOSTS[hosts]
+        host, path = PAGES[page]
+        is_own = host == "app" and page != "own, other port"
+        browser.open(f"http://{names[host]}:{port if is_own else self._pages}{path}")
+        url = f"http://{names['app']}:{port}"
+        return Visit(browser, bank, url, Tables(browser, hosts), page)
+
+
+def path_of(way: str) -> str:
+    return f"/run/{way.replace(' ', '-')}"
+
+
+def port_of(origin: str) -> int:
+    return int(origin.rpartition(":")[2])
+
+
+@pytest.fixture(scope="module")
+def town(serve: Callable[[Flask], str]) -> Iterator[Town]:
+    town = Town(serve)
+    yield town
+    # The signal is everyone's, and a receiver costs those who come later.
+    for bank, _ in town.banks.values():
+        for receiver in list(origin_rejected.receivers_for(bank.app)):
+            origin_rejected.disconnect(receiver)
+
+
+def off(app: Flask, partners: list[str]) -> object:
+    return CorsGuard(app, origins=partners)
+
+
+def unsafe(app: Flask, partners: list[str]) -> object:
+    return CorsGuard(app, origins=partners, enforce="unsafe")
+
+
+def everything(app: Flask, partners: list[str]) -> object:
+    return CorsGuard(app, origins=partners, enforce="all")
+
+
+def report(app: Flask, partners: list[str]) -> object:
+    return CorsGuard(app, origins=partners, enforce="report")
+
+
+def unsafe_on_trial(app: Flask, partners: list[str]) -> object:
+    return CorsGuard(app, origins="*", report_only=Policy(origins=partners, enforce="unsafe"))
+
+
+def everything_on_trial(app: Flask, partners: list[str]) -> object:
+    return CorsGuard(app, origins="*", report_only=Policy(origins=partners, enforce="all"))
+
+
+def unreadable_for(origin: str | None, site: str | None) -> Reason | None:
+    """Why script may not read the answer, whatever is enforced."""
+    if origin in ("port", "sibling", "stranger"):
+        return Reason.ORIGIN_NOT_ALLOWED
+    if origin == "null" and site != "same-origin":
+        return Reason.ORIGIN_NULL
+    return None
+
+
+def learned(page: str, way: str, status: int, is_open: bool) -> Any:
+    """What script on a page learns of the answer."""
+    if way == "WebSocket":
+        return "ran" if status == 200 else "closed"
+    if "cors" not in way:
+        return {"beacon": True, "image": "no image"}.get(way, "sent")
+    if page in ("own", "own, no referrer"):
+        return status
+    if "no-cors" in way:
+        return "opaque"
+    return status if is_open or page.startswith("allowed") else "TypeError"
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("hosts", HOSTS)
+@pytest.mark.parametrize(
+    ("setting", "enforce", "is_report", "is_trial"),
+    [
+        pytest.param(off, "off", False, False, id="off"),
+        pytest.param(unsafe, "unsafe", False, False, id="unsafe"),
+        pytest.param(everything, "all", False, False, id="all"),
+        pytest.param(report, "unsafe", True, False, id="report"),
+        pytest.param(unsafe_on_trial, "unsafe", True, True, id="unsafe-on-trial"),
+        pytest.param(everything_on_trial, "all", True, True, id="all-on-trial"),
+    ],
+)
+def test_what_runs(
+    browser: Browser,
+    town: Town,
+    setting: Setting,
+    enforce: str,
+    is_report: bool,
+    is_trial: bool,
+    hosts: str,
+    page: str,
+) -> None:
+    visit = town.visit(browser, setting, hosts, page)
+    expected = {}
+    for way in WAYS:
+        reason = visit.tables.verdict(enforce, page, way)
+        refused = reason is not None and not is_report
+        signals: tuple[tuple[Reason | None, bool, bool], ...] = ()
+        if reason:
+            signals = ((reason, refused, is_report),)
+        else:
+            reason = unreadable_for(visit.tables.origin(page, way), visit.tables.site(page, way))
+            if reason:
+                signals = ((reason, False, is_trial),)
+        seen = visit.expected(way, refused, signals)
+        expected[way] = (learned(page, way, seen.status, is_trial), seen)
+    assert visit.cause_all() == expected
+
+
+def raising_callable(app: Flask, partners: list[str]) -> object:
+    def fail(origin: str) -> bool:
+        raise ConnectionError
+
+    return CorsGuard(app, origins=fail, enforce="unsafe")
+
+
+def raising_receiver(app: Flask, partners: list[str]) -> object:
+    def fail(sender: Flask, decision: Decision) -> None:
+        raise ConnectionError
+
+    origin_rejected.connect(fail, app, weak=False)
+    return CorsGuard(app, origins=partners, enforce="unsafe")
+
+
+def lost_host(app: Flask, partners: list[str]) -> object:
+    """As behind a proxy that names the app as it knows it, and an app without ProxyFix."""
+    wsgi_app = app.wsgi_app
+
+    def rewritten(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["HTTP_HOST"] = "bank.internal:8000"
+        return wsgi_app(environ, start_response)
+
+    app.wsgi_app = rewritten  # type: ignore[method-assign]
+    return CorsGuard(app, origins=partners, enforce="unsafe")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("hosts", HOSTS)
+@pytest.mark.parametrize(
+    ("setting", "also_refused"),
+    [
+        (raising_callable, ("partner",)),
+        (raising_receiver, ()),
+        # Where the browser says so, the own page is known all the same.
+        (lost_host, ("own", None)),
+    ],
+)
+def test_what_fails_lets_nothing_more_through(
+    browser: Browser,
+    town: Town,
+    setting: Setting,
+    also_refused: tuple[str | None, ...],
+    hosts: str,
+    page: str,
+) -> None:
+    visit = town.visit(browser, setting, hosts, page)
+    ran = {way: seen.ran for way, (_, seen) in visit.cause_all().items()}
+    expected = {}
+    for way, method in WAYS.items():
+        tables = visit.tables
+        sent = (tables.origin(page, way), tables.site(page, way))[: len(also_refused)]
+        fails = bool(sent) and sent == also_refused and (method == "POST" or way == "WebSocket")
+        expected[way] = tables.verdict("unsafe", page, way) is None and not fails
+    assert ran == expected
+
+
+SUBMIT = """
+const form = document.createElement("form");
+Object.assign(form, {method: "POST", action: arguments[0]});
+document.body.append(form);
+form.submit();
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "status", "shown"),
+    [
+        ("own", 200, ["ran"]),
+        ("own, no referrer", 200, ["ran"]),
+        ("allowed", 200, ["ran"]),
+        ("allowed, no referrer", 403, ["Cross-origin request refused", "Code: ORIGIN_NULL"]),
+        ("sibling", 403, ["Cross-origin request refused", "Code: ORIGIN_NOT_ALLOWED"]),
+        ("stranger", 403, ["Cross-origin request refused", "Code: ORIGIN_NOT_ALLOWED"]),
+    ],
+)
+def test_a_form_that_leaves_the_page(
+    browser: Browser, town: Town, page: str, status: int, shown: list[str]
+) -> None:
+    """The same headers as with a frame, and a person is told what happened."""
+    visit = town.visit(browser, unsafe, "localhost", page)
+    browser.follow(SUBMIT, visit.url + path_of("form POST"))
+    refused = status == 403
+    reason = visit.tables.verdict("unsafe", page, "form POST")
+    signals = ((reason, True, False),) if refused else ()
+    assert visit.bank.log.get(timeout=10) == visit.expected("form POST", refused, signals)
+    assert browser.run("return document.contentType") == "text/html"
+    lines = browser.run("return document.body.innerText").splitlines()
+    assert lines[:1] + lines[1:][-1:] == shown
