@@ -17,6 +17,7 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 
 #: An ``Upgrade`` value longer than this is taken for a WebSocket's without being read.
 _MAX_UPGRADE_LENGTH = 100
+_PAGE_SCHEMES: dict[str | None, str] = {"ws": "http", "wss": "https"}
 
 
 def settle(decision: Decision, request: Request, self_origins: OriginList) -> Decision:
@@ -64,13 +65,19 @@ def _has_passage(environ: dict[str, Any], self_origins: OriginList) -> bool:
     scheme, _, authority = origin.partition("://")
     # https in front of an http app is a proxy that ends TLS. The other way round, the page was
     # loaded without TLS, and whoever controls the network may have written it.
-    own_scheme = environ.get("wsgi.url_scheme")
+    own_scheme = _own_scheme(environ)
     if scheme != own_scheme and (scheme, own_scheme) != ("https", "http"):
         return False
     # An origin never names its scheme's default port; a Host header may.
     host = (environ.get("HTTP_HOST") or "").lower()
     is_own = authority == host.removesuffix(f":{DEFAULT_PORTS.get(scheme)}")
     return is_own and parse_origin(origin) is not None
+
+
+def _own_scheme(environ: dict[str, Any]) -> str | None:
+    """The scheme of the app's pages. For a WebSocket, some proxies announce that of the socket."""
+    scheme: str | None = environ.get("wsgi.url_scheme")
+    return _PAGE_SCHEMES.get(scheme, scheme)
 
 
 def _enforce(decision: Decision, policy: Policy, request: Request) -> Decision:
@@ -108,6 +115,6 @@ def _evidence(environ: dict[str, Any]) -> str:
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return f"Sec-Fetch-Site is {shown(site, 40)}"
-    host = environ.get("HTTP_HOST", "")[:MAX_ORIGIN_LENGTH]
-    own = shown(f"{environ.get('wsgi.url_scheme')}://{host}")
+    host = (environ.get("HTTP_HOST") or "")[:MAX_ORIGIN_LENGTH]
+    own = shown(f"{_own_scheme(environ)}://{host}")
     return f"the app takes {own} for its own origin (if it is not: ProxyFix, or self_origins)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -129,7 +130,9 @@ class _Starter:
         """Put the hooks before and after whatever else was registered by now."""
         self._move_to_the_edge()
         # From every sender: from one alone, the receiver would stay known and cost every request.
-        request_started.disconnect(self._first_request)
+        # Blinker fails where another thread connects meanwhile; then the next request comes here.
+        with contextlib.suppress(RuntimeError):
+            request_started.disconnect(self._first_request)
 
     def _exception(self, _sender: Flask, **_: object) -> None:
         """Should an ``after_request`` function raise, those that follow it do not run, and so the

@@ -3,6 +3,7 @@ a person can read."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
@@ -110,7 +111,8 @@ class GuardLog:
         if not (self._log_rejections or failed):
             return
         verdict = (decision.reason, decision.blocked, decision.report_only)
-        left_out = self.rate_limit.admit((decision.endpoint, decision.origin, verdict))
+        key = (decision.endpoint, decision.origin, decision.policy_source, verdict)
+        left_out = self.rate_limit.admit(key)
         if left_out is None:
             return
         line = f"{explanation.summary(decision)} by {explanation.policy_place(decision)}"
@@ -121,13 +123,13 @@ class GuardLog:
         line += str(left_out)
         if self._app.debug:
             line += f". If it should be allowed: {explanation.remedy(decision)}"
-        logger.warning("%s.", line)
+        self._write(logging.WARNING, "%s.", line)
 
     def failure(self, what: str, error: BaseException) -> None:
         """Write that code of the app's failed while the guard called it."""
         left_out = self.rate_limit.admit(("failure", what))
         if left_out is not None:
-            logger.error("%s failed: %s%s.", what, described(error), left_out)
+            self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
 
     def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
         """Write, once for each endpoint, that a view sets headers that the guard answers for."""
@@ -135,9 +137,16 @@ class GuardLog:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
             place = f"endpoint {endpoint}" if endpoint else "a URL without a route"
-            logger.warning(
+            self._write(
+                logging.WARNING,
                 "%s: the app sets %s itself; the guard has replaced or removed it. Take it out, or"
                 " mark the view with cors_exempt.",
                 place,
                 listed,
             )
+
+    @staticmethod
+    def _write(level: int, text: str, *values: object) -> None:
+        # A handler of the app's that fails is no reason for a request to fail.
+        with contextlib.suppress(Exception):
+            logger.log(level, text, *values)

@@ -188,7 +188,8 @@ _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_NOT_ALLOWED: _origin_not_allowed,
     Reason.ORIGIN_DENIED: "the origin is listed in deny_origins",
     Reason.ORIGIN_NULL: (
-        "the page has an opaque origin: it is sandboxed, a local file, or reached by a redirect"
+        "the page has an opaque origin, being sandboxed, a local file or reached by a redirect; or"
+        " it sends a form and keeps its origin back with Referrer-Policy: no-referrer"
     ),
     Reason.ORIGIN_MALFORMED: (
         "no browser writes an origin like this: it is not scheme://host[:port] in lower case"
@@ -210,7 +211,8 @@ _REMEDY: dict[Reason, _Words] = {
     Reason.ORIGIN_NOT_ALLOWED: lambda d, _: f"add {shown(d.origin or '')} to origins",
     Reason.ORIGIN_DENIED: "take the origin out of deny_origins",
     Reason.ORIGIN_NULL: (
-        "serve the page from an origin of its own; allowing 'null' allows every site"
+        "serve the page from an origin of its own, with another Referrer-Policy; allowing 'null'"
+        " allows every site"
     ),
     Reason.ORIGIN_MALFORMED: "nothing: whatever sent this is not a browser's page",
     Reason.ORIGIN_CHECK_FAILED: "mend the callable so that it returns True or False",

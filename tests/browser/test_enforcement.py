@@ -1,7 +1,8 @@
 """What pages in real browsers cause to run in an app that refuses, and what they cannot.
 
-The tables in enforcement.txt are facts about two browsers as well: which headers they send, from which page, for
-which kind of request. Where they differ, a cell has two parts: Chromium's, then Firefox's.
+The tables in enforcement.txt are facts about two browsers as well: which headers they send, from
+which page, for which kind of request. Where they differ, a cell has two parts: Chromium's, then
+Firefox's.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -173,6 +174,23 @@ def log_lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
         return found
 
     return lines
+
+
+@pytest.fixture
+def failing_log() -> Iterable[list[str]]:
+    """A handler that raises on every line, and the levels of those that it was given."""
+    levels: list[str] = []
+
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            levels.append(record.levelname)
+            raise OSError("the disk is full")
+
+    handler = Failing()
+    logger = logging.getLogger("flask_corsguard")
+    logger.addHandler(handler)
+    yield levels
+    logger.removeHandler(handler)
 
 
 @pytest.fixture

@@ -385,10 +385,11 @@ def test_everybody_is_allowed(app, http, heard, origin, method):
     ("origin", "reason"),
     [(SHOP, None), (EVIL, "ORIGIN_DENIED"), ("null", "ORIGIN_NULL"), (None, "CROSS_SITE_REQUEST")],
 )
-def test_everybody_but_some(app, http, heard, origin, reason):
-    CorsGuard(app, origins="*", deny_origins=EVIL, enforce="unsafe")
-    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
-    response = http.open(app, "/x", origin, "POST", CROSS)
+@pytest.mark.parametrize(("enforce", "method"), [("unsafe", "POST"), ("all", "GET")])
+def test_everybody_but_some(app, http, heard, origin, reason, enforce, method):
+    CorsGuard(app, origins="*", deny_origins=EVIL, enforce=enforce)
+    app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    response = http.open(app, "/x", origin, method, CROSS)
     assert response.status_code == (403 if reason else 200)
     assert [s.decision.reason.name for s in heard if s.decision.blocked] == [reason] * bool(reason)
 
@@ -488,6 +489,22 @@ def test_odd_headers(app, http, log_lines, name, value):
     assert response.status_code == 403
     assert ran(app) == []
     assert all(len(line) < 500 and line.isascii() for line in log_lines())
+
+
+def test_a_failing_log_lets_nobody_pass(app, http, failing_log):
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    assert summary(http.open(app, "/x", EVIL, "POST", CROSS)) == REFUSED
+    assert failing_log == ["WARNING"]
+
+
+@pytest.mark.parametrize("enforce", ["off", "all"])
+def test_each_path_of_a_rule_is_told(app, http, heard, enforce):
+    CorsGuard(app, enforce=enforce)
+    app.add_url_rule("/<name>", "x", view("x"))
+    for path in ("/a", "/b", "/a"):
+        http.send(app, path, EVIL)
+    assert [signal.decision.path for signal in heard] == ["/a", "/b", "/a"]
 
 
 def test_every_request_is_looked_at_anew(app, http):

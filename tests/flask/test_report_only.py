@@ -215,6 +215,40 @@ def test_receivers_see_the_real_verdict_too(app, http):
     assert seen == [(True, False)]
 
 
+def test_a_trial_beside_a_report(app, http, heard, log_lines):
+    CorsGuard(app, enforce="report", report_only=Policy(enforce="all"))
+    app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])
+    http.send(app, "/", EVIL, method="POST", environ=CROSS)
+    assert [s.decision.policy_source for s in heard] == ["default", "report_only"]
+    assert [line.split(" by ")[1].split(",")[0] for line in log_lines()] == [
+        "default",
+        "report_only",
+    ]
+
+
+def nested(inner):
+    """A blueprint whose policy is replaced, with a mark inside it."""
+    app = Flask("nested")
+    blueprint = Blueprint("api", __name__)
+    cors(Policy(origins=PARTNER))(blueprint)
+    if inner == "exempt":
+        child = cors_exempt(Blueprint("child", __name__))
+    else:
+        child = Blueprint("child", __name__)
+    child.add_url_rule("/", "index", cors(max_age=5)(lambda: "ok"))
+    blueprint.register_blueprint(child)
+    app.register_blueprint(blueprint)
+    CorsGuard(app, origins="*", report_only=TRIAL)
+    return app
+
+
+@pytest.mark.parametrize("inner", ["fields", "exempt"])
+def test_fields_inside_a_policy_that_replaces(http, heard, inner):
+    """The default policy has no say there, so neither has the one on trial."""
+    assert http.send(nested(inner), "/", EVIL) == http.refused()
+    assert [signal.decision.report_only for signal in heard] == [False]
+
+
 # Turning it on and off
 
 
@@ -313,3 +347,10 @@ def test_a_failing_trial(app, http, log_lines, monkeypatch):
     assert http.send(app, "/", KNOWN) == http.allowed(KNOWN)
     [line] = log_lines()
     assert line.startswith("the policy in report_only failed: AttributeError")
+
+
+def test_a_failing_log_on_trial(app, http, failing_log):
+    CorsGuard(app, origins="*", report_only=TRIAL)
+    app.add_url_rule("/", "index", lambda: "ok")
+    assert http.send(app, "/", EVIL) == (200, {"Access-Control-Allow-Origin": "*"})
+    assert failing_log == ["WARNING"]

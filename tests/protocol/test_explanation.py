@@ -32,8 +32,10 @@ def test_the_whole_text() -> None:
 TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
     ({}, CorsRequest(A, "GET"), "the policy allows no other origin", f"add '{A}' to origins"),
     ({"origins": [re.compile("x+"), check]}, CorsRequest("null", "GET"),
-     "the page has an opaque origin: it is sandboxed, a local file, or reached by a redirect",
-     "serve the page from an origin of its own; allowing 'null' allows every site"),
+     "the page has an opaque origin, being sandboxed, a local file or reached by a redirect; or it"
+     " sends a form and keeps its origin back with Referrer-Policy: no-referrer",
+     "serve the page from an origin of its own, with another Referrer-Policy; allowing 'null'"
+     " allows every site"),
     ({"origins": re.compile("x+")}, CorsRequest(A, "GET"),
      "the origin matches none of the pattern 'x+'", f"add '{A}' to origins"),
     ({"origins": lambda origin: False}, CorsRequest(A, "GET"),

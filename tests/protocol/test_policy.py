@@ -265,6 +265,8 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"expose_headers": "*"}),
     ({}, {"allow_credentials": True}),
     ({}, {"max_age": None}),
+    ({}, {"enforce": "unsafe"}),
+    ({"enforce": "unsafe"}, {"enforce": "all"}),
     ({}, {"answer_preflight": False}),
     ({}, {"allow_private_network": True}),
     ({"origins": "*", "deny_origins": A},
