@@ -13,7 +13,6 @@ from flask.views import MethodView
 from flask_corsguard import (
     CorsGuard,
     Outcome,
-    Policy,
     PolicyError,
     Reason,
     cors,
@@ -520,31 +519,6 @@ def test_every_request_is_looked_at_anew(app, http):
 
 
 # Mistakes
-
-
-@pytest.mark.parametrize(
-    ("value", "suggestion"),
-    [
-        ("Unsafe", "'unsafe'"),
-        ("unsafe ", "'unsafe'"),
-        ("repot", "'report'"),
-        ("every", None),
-        (True, None),
-        (False, None),
-        (None, None),
-        (["all"], None),
-    ],
-)
-def test_what_enforce_is_not(value, suggestion):
-    with pytest.raises(PolicyError) as caught:
-        Policy(enforce=value)
-    [problem] = caught.value.problems
-    assert (problem.code, problem.field, problem.suggestion) == (
-        "enforce_unknown",
-        "enforce",
-        suggestion,
-    )
-    assert (suggestion or "Known: all, off, report, unsafe.") in problem.message
 
 
 @pytest.mark.parametrize(

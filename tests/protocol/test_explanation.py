@@ -127,6 +127,31 @@ def test_a_check_that_failed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "first", "found", "change"),
+    [
+        ({"blocked": True, "detail": "Sec-Fetch-Site is 'same-site'"},
+         f"POST from '{A}': refused (ORIGIN_NOT_ALLOWED).",
+         "the policy allows no other origin; Sec-Fetch-Site is 'same-site'",
+         f"add '{A}' to origins"),
+        ({"report_only": True},
+         f"POST from '{A}': would be rejected (ORIGIN_NOT_ALLOWED).",
+         "the policy allows no other origin", f"add '{A}' to origins"),
+        ({"blocked": True, "origin": None, "reason": Reason.CROSS_SITE_REQUEST},
+         "POST: refused (CROSS_SITE_REQUEST).",
+         "another site caused the request, and no Origin says which",
+         "say enforce='off' where other sites may cause such requests"),
+    ],
+)  # fmt: skip
+def test_what_the_server_refuses(
+    changes: dict[str, Any], first: str, found: str, change: str
+) -> None:
+    rejected = decide(Policy(enforce="unsafe"), CorsRequest(A, "POST"))
+    assert rejected._replace(**changes).explain() == (
+        f"{first}\n  Policy: default.\n  Found: {found}.\n  Change: {change} (policy: default)."
+    )
+
+
+@pytest.mark.parametrize(
     ("decision", "first", "found"),
     [
         (decide(Policy(), CorsRequest(None, "GET")), "GET: not a CORS request.",
