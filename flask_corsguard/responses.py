@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
 
 from flask import Request, Response
-from markupsafe import Markup
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
@@ -33,8 +33,8 @@ _REFUSED_DETAIL = (
     "Another site caused this request, so it was not carried out. To do it, go to the site that it"
     " belongs to. The server's log says more."
 )
-_PAGE = Markup(
-    """<!doctype html>
+_PAGE = """\
+<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -44,7 +44,6 @@ _PAGE = Markup(
 <p>Code: {code}</p>
 </html>
 """
-)
 
 
 def _problem(title: str, reason: Reason, detail: str) -> bytes:
@@ -87,7 +86,7 @@ def refusal(decision: Decision, request: Request, *, debug: bool) -> Response:
     assert decision.reason is not None
     detail = decision.explain() if debug else _REFUSED_DETAIL
     if _prefers_html(request):
-        lines = Markup("<br>").join(detail.splitlines())
+        lines = html.escape(detail).replace("\n", "<br>")
         page = _PAGE.format(title=_REFUSED, detail=lines, code=decision.reason.name)
         return Response(page, 403, mimetype="text/html")
     body = _problem(_REFUSED, decision.reason, detail)
