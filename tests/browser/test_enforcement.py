@@ -218,6 +218,10 @@ class Bank:
             request.environ["bank.ran"] = True
             return "ran"
 
+        @self.app.post("/transfer")
+        def transfer() -> str:
+            return f"sent by {request.cookies.get('user', 'nobody')}"
+
         @Sock(self.app).route("/run/WebSocket")
         def socket(ws: Any) -> None:
             request.environ["bank.ran"] = True
@@ -516,3 +520,23 @@ def test_a_form_that_leaves_the_page(
     assert browser.run("return document.contentType") == "text/html"
     lines = browser.run("return document.body.innerText").splitlines()
     assert lines[:1] + lines[1:][-1:] == shown
+
+
+@pytest.mark.parametrize(
+    ("setting", "page", "shown"),
+    [
+        (off, "own", "sent by ada"),
+        (off, "stranger", "sent by ada"),
+        (unsafe, "own", "sent by ada"),
+        (unsafe, "stranger", "Cross-origin request refused"),
+    ],
+)
+def test_the_cookie_goes_along(
+    browser: Browser, town: Town, setting: Setting, page: str, shown: str
+) -> None:
+    """What makes a form of another site dangerous: it acts as the user who is signed in."""
+    visit = town.visit(browser, setting, "localhost", "own")
+    browser.run("document.cookie = 'user=ada; SameSite=None; Secure'")
+    town.visit(browser, setting, "localhost", page)
+    browser.follow(SUBMIT, f"{visit.url}/transfer")
+    assert browser.run("return document.body.innerText").splitlines()[0] == shown

@@ -7,8 +7,8 @@ import html
 import json
 
 import pytest
-from flask import Blueprint, current_app
-from flask.views import MethodView
+from flask import Blueprint, current_app, send_from_directory
+from flask.views import MethodView, View
 
 from flask_corsguard import (
     CorsGuard,
@@ -165,6 +165,65 @@ def test_nothing_of_the_app_runs(app, http):
         "decorator",
         "view",
     ]
+
+
+@pytest.mark.parametrize("kind", ["async", "View", "MethodView", "file", "streamed", "nested"])
+def test_views_of_every_kind(app, http, tmp_path, kind):
+    happened = app.config["RAN"] = []
+
+    def decorate(function):
+        def wrapper(*args, **kwargs):
+            happened.append("decorator")
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    async def asynchronous():
+        happened.append("decorator")
+        return "done"
+
+    class Plain(View):
+        methods = ("GET", "POST")
+        decorators = (decorate,)
+
+        def dispatch_request(self):
+            return "done"
+
+    class ByMethod(MethodView):
+        decorators = (decorate,)
+
+        def get(self):
+            return "done"
+
+        post = get
+
+    def streamed():
+        yield "done"
+
+    views = {
+        "async": asynchronous,
+        "View": Plain.as_view("x"),
+        "MethodView": ByMethod.as_view("x"),
+        "file": decorate(lambda: send_from_directory(tmp_path, "x.txt")),
+        "streamed": decorate(streamed),
+        "nested": decorate(lambda: "done"),
+    }
+    tmp_path.joinpath("x.txt").write_text("done")
+    target = Blueprint("inner", __name__) if kind == "nested" else app
+    target.add_url_rule("/x", "x", views[kind], methods=["GET", "POST"])
+    if kind == "nested":
+        outer = Blueprint("outer", __name__, url_prefix="/")
+        outer.register_blueprint(target, url_prefix="/")
+        app.register_blueprint(outer)
+    CorsGuard(app, enforce="all")
+
+    for method in ("GET", "POST"):
+        assert summary(http.open(app, "/x", EVIL, method, CROSS)) == REFUSED
+        assert summary(http.open(app, "/x", None, method, CROSS)) == REFUSED
+    assert happened == []
+    with http.open(app, "/x", method="POST") as response:
+        assert response.text == "done"
+    assert happened == ["decorator"]
 
 
 def test_after_request_functions_cannot_open_a_refusal(app, http):
