@@ -44,8 +44,6 @@ def install_hooks(state: AppState) -> None:
 
 
 # Functions, not methods: Flask examines each hook on every request, and these are quickest.
-
-
 def _before_request(state: AppState) -> _Before:
     app, key = state.app, state.environ_key
 

@@ -33,8 +33,6 @@ _MOST_STEPS = 5
 # up origins only makes the others be worked out anew.
 _MOST_REMEMBERED = 4096
 _LONGEST_PATH_REMEMBERED = 100
-
-
 _Known = dict[tuple[int, str, str | None], Decision]
 
 
