@@ -20,6 +20,13 @@ def is_public_suffix(host: str) -> bool:
     return host not in _PRIVATE_SUFFIXES and _list().is_public(host)
 
 
+def registrable_domain(host: str) -> str | None:
+    """The part of *host* that somebody registered: one label more than its public suffix, or
+    None where it is such a suffix itself
+    (https://url.spec.whatwg.org/#host-registrable-domain)."""
+    return _list().privatesuffix(host)
+
+
 @cache
 def _list() -> PublicSuffixList:
     # Imported where it is needed: reading the list takes longer than everything else here.

@@ -1,0 +1,256 @@
+"""A browser for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from flask_corsguard.errors import shown, text_of, unknown_name
+from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
+from flask_corsguard.protocol.repair import repair
+from flask_corsguard.testing.answers import Answer, blocked
+from flask_corsguard.testing.blocks import Block, NetworkError, finding
+from flask_corsguard.testing.checks import REDIRECT_STATUSES
+from flask_corsguard.testing.engines import ENGINES, EngineName
+from flask_corsguard.testing.errors import BrowserError, FetchTypeError
+from flask_corsguard.testing.exposure import missed, visible_headers
+from flask_corsguard.testing.fetching import Fetch, Network
+from flask_corsguard.testing.requests import (
+    Body,
+    Credentials,
+    EncType,
+    FetchRequest,
+    Mode,
+    Pairs,
+    Redirect,
+    append_header,
+    check_no_cors_method,
+    encode_form,
+    pairs_of,
+    read_body,
+    read_choice,
+    read_headers,
+    read_json,
+    read_method,
+)
+from flask_corsguard.testing.safelist import FORM_TYPES
+from flask_corsguard.testing.urls import Url, parse_url
+from flask_corsguard.testing.wire import Exchange, WsgiApp
+
+
+class Browser:
+    """A browser with one page open, in front of WSGI apps instead of a network.
+
+    It follows the Fetch standard (https://fetch.spec.whatwg.org/) from the page's call of
+    ``fetch()`` to what the page's script sees. Cookies and remembered preflights are kept from one
+    call to the next. There is no HTTP cache and no service worker.
+
+    :param servers: one WSGI app, which then answers at every address, or several by the origin
+        that each has: ``{"https://api.test": app}``.
+    :param page: the origin of the open page; ``"null"`` for a sandboxed one. Can be set anew, to go
+        to another page.
+    :param engine: ``"standard"``, or the browser whose departures from it are wanted:
+        ``"chromium"``, ``"firefox"``, ``"webkit"``.
+    :raises BrowserError: for a page or a server's address that is no origin, and for an unknown
+        engine.
+    """
+
+    def __init__(
+        self,
+        servers: WsgiApp | Mapping[str, WsgiApp],
+        page: str = "https://app.example.com",
+        engine: EngineName = "standard",
+    ) -> None:
+        if engine not in ENGINES:
+            raise BrowserError(unknown_name("", "engine", engine, "engine", ENGINES).message)
+        self.page = page
+        if isinstance(servers, Mapping):
+            servers = {str(_read_origin("server", key)): app for key, app in servers.items()}
+        self._network = Network(servers, ENGINES[engine])
+
+    @property
+    def page(self) -> str:
+        """The origin of the open page."""
+        return str(self._page or "null")
+
+    @page.setter
+    def page(self, page: str) -> None:
+        self._page = None if page == "null" else _read_origin("page", page)
+
+    def advance(self, seconds: float | timedelta) -> None:
+        """Move the browser's clock ahead, so that cookies and remembered preflights grow old."""
+        if isinstance(seconds, timedelta):
+            seconds = seconds.total_seconds()
+        self._network.skew += seconds
+
+    def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Pairs = (),
+        body: Body | None = None,
+        json: object = None,
+        credentials: Credentials = "same-origin",
+        mode: Mode = "cors",
+        redirect: Redirect = "follow",
+    ) -> Answer:
+        """Call ``fetch()`` in the page.
+
+        :param url: absolute, or relative to the page.
+        :param headers: a mapping, or pairs. What script may not set is dropped, as by a browser.
+        :param body: a str, bytes, a mapping or pairs (``URLSearchParams``), a :class:`Blob` or a
+            :class:`FormData`.
+        :param json: a value to send as JSON, instead of *body*.
+        :param credentials: as in ``fetch()``, like *mode* and *redirect*.
+        :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
+        :raises BrowserError: if there is no server at the URL.
+        """
+        engine = self._network.engine
+        read_choice("mode", mode, Mode)
+        read_choice("credentials", credentials, Credentials)
+        read_choice("redirect", redirect, Redirect)
+        target = self._read_url(url)
+        if target.userinfo:
+            raise FetchTypeError(
+                f"Failed to execute 'fetch': {shown(url)} includes a user name or a password."
+            )
+        method = read_method(method)
+        if mode == "no-cors":
+            check_no_cors_method(method)
+        given = read_headers(headers, mode, engine)
+        data: bytes | None = None
+        if body is not None or json is not None:
+            if method in ("GET", "HEAD"):
+                raise FetchTypeError(f"Failed to execute 'fetch': {method} cannot have a body.")
+            data, content_type = read_json(json) if body is None else read_body(body)
+            if content_type and not any(name == "content-type" for name, _ in given):
+                append_header(given, "content-type", content_type, mode, engine)
+        request = FetchRequest(self._page, target, method, given, data, mode, credentials, redirect)
+        return self._answer(request, f"fetch() of {method} {target}")
+
+    def submit(
+        self,
+        url: str,
+        data: Pairs = (),
+        enctype: EncType = "application/x-www-form-urlencoded",
+        method: str = "post",
+    ) -> Answer:
+        """Submit a form of the page, so that the browser goes to its answer.
+
+        :param data: the form's fields.
+        :returns: an answer that is not readable; its ``exchanges`` tell what happened.
+        :raises BrowserError: if there is no server at the URL, or no such type or method.
+        """
+        if enctype not in FORM_TYPES or method.lower() not in ("get", "post"):
+            raise BrowserError(f"no form has the enctype {enctype!r} and the method {method!r}")
+        target = self._read_url(url)
+        pairs = [(_with_crlf(name), _with_crlf(value)) for name, value in pairs_of(data)]
+        if method.lower() == "get":
+            query, _ = encode_form(pairs, "application/x-www-form-urlencoded")
+            return self._navigate(
+                FetchRequest(self._page, target._replace(query=f"?{query.decode()}"))
+            )
+        body, content_type = encode_form(pairs, enctype)
+        headers = [("content-type", content_type)]
+        return self._navigate(FetchRequest(self._page, target, "POST", headers, body))
+
+    def navigate(self, url: str) -> Answer:
+        """Follow a link of the page.
+
+        :returns: an answer that is not readable; its ``exchanges`` tell what happened. The open page
+            stays the same: set :attr:`page` to go on elsewhere.
+        :raises BrowserError: if there is no server at the URL.
+        """
+        return self._navigate(FetchRequest(self._page, self._read_url(url)))
+
+    def send_beacon(self, url: str, data: Body = "") -> Answer:
+        """Call ``navigator.sendBeacon()`` (https://w3c.github.io/beacon/).
+
+        :returns: an answer that is not readable; its ``exchanges`` tell what happened.
+        :raises BrowserError: if there is no server at the URL.
+        """
+        body, content_type = read_body(data)
+        headers: list[tuple[str, str]] = []
+        mode: Mode = "no-cors"
+        if content_type is not None:
+            append_header(headers, "content-type", content_type, mode, self._network.engine)
+            if not headers:
+                mode, headers = "cors", [("content-type", content_type)]
+        request = FetchRequest(
+            self._page, self._read_url(url), "POST", headers, body, mode, "include"
+        )
+        return self._answer(request, f"sendBeacon() to {request.url}", Block.BEACON)
+
+    def _navigate(self, request: FetchRequest) -> Answer:
+        request.mode, request.credentials = "navigate", "include"
+        question = f"navigation: {request.method} {request.url}"
+        return self._answer(request, question, Block.NAVIGATION)
+
+    def _answer(self, request: FetchRequest, question: str, untold: Block | None = None) -> Answer:
+        """Fetch, and show what script sees.
+
+        :param untold: why script sees nothing in any case.
+        """
+        question = f"{self.page}: {question}"
+        fetch = Fetch(self._network, request)
+        try:
+            last = fetch.run()
+        except NetworkError as error:
+            return blocked(question, fetch.exchanges, error.finding)
+        if untold is not None:
+            return blocked(question, fetch.exchanges, finding(untold))
+        if request.redirect == "manual" and last.status in REDIRECT_STATUSES:
+            why = finding(Block.REDIRECT_MANUAL, status=last.status)
+            return blocked(question, fetch.exchanges, why, "opaqueredirect")
+        if fetch.tainting == "opaque":
+            return blocked(question, fetch.exchanges, finding(Block.MODE_NO_CORS), "opaque")
+        return self._readable(question, fetch, last, credentials=request.credentials == "include")
+
+    def _readable(
+        self, question: str, fetch: Fetch, last: Exchange, *, credentials: bool
+    ) -> Answer:
+        headers = visible_headers(last, cors=fetch.tainting == "cors", credentials=credentials)
+        return Answer(
+            question,
+            tuple(fetch.exchanges),
+            readable=True,
+            why=missed(headers),
+            type=fetch.tainting,
+            status=last.status,
+            url=last.url,
+            redirected=fetch.redirected,
+            headers=headers,
+            # https://encoding.spec.whatwg.org/#utf-8-decode
+            text=last.response_body.decode("utf-8-sig", "replace"),
+        )
+
+    def _read_url(self, text: str) -> Url:
+        base = Url(self._page.scheme, self._page, "/") if self._page else None
+        url = parse_url(text, base)
+        if url is None:
+            raise FetchTypeError(f"{shown(text)} is no URL, or relative to a page that has none.")
+        if url.scheme in OPAQUE_SCHEMES or (
+            url.origin is not None and self._network.server_at(url.origin) is None
+        ):
+            raise BrowserError(
+                f"there is no server at {shown(str(url.origin or text))}; pass one:"
+                f" Browser({{'{url.origin or 'https://...'}': app}})"
+            )
+        return url
+
+
+def _read_origin(what: str, text: str) -> Origin:
+    origin = parse_origin(text) if isinstance(text, str) else None
+    if origin is None:
+        fixed = repair(text) if isinstance(text, str) else None
+        hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
+        raise BrowserError(
+            f"a {what} is named by its origin, scheme://host[:port]; {text_of(text)} is none.{hint}"
+        )
+    return origin
+
+
+def _with_crlf(text: str) -> str:
+    """https://html.spec.whatwg.org/#constructing-the-form-data-set, in what is sent"""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")

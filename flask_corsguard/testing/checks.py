@@ -1,0 +1,182 @@
+"""The checks that a response has to pass before script, or the request after a preflight, may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask_corsguard.errors import shown
+from flask_corsguard.protocol.headers import (
+    ALLOW_CREDENTIALS,
+    ALLOW_HEADERS,
+    ALLOW_METHODS,
+    ALLOW_ORIGIN,
+    SAFELISTED_METHODS,
+)
+from flask_corsguard.protocol.origins import Origin, parse_origin
+from flask_corsguard.testing.blocks import Block, NetworkError, finding
+from flask_corsguard.testing.engines import Engine
+from flask_corsguard.testing.urls import is_same_site
+from flask_corsguard.testing.wire import Exchange
+
+# https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+AUTHORIZATION = "authorization"
+
+
+# https://fetch.spec.whatwg.org/#redirect-status
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_STATUS_REMEDY = (
+    "let the guard answer OPTIONS: allow what the page asks for in the policy, and keep proxies, login"
+    " checks and views of your own from answering first"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who wants to read.
+
+    :ivar origin: serialized, as it was sent.
+    :ivar credentials: whether the request was made with ``credentials: "include"``.
+    :ivar tainted: whether redirects have made the origin ``null``.
+    """
+
+    origin: str
+    credentials: bool
+    tainted: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """What makes a server allow the origin."""
+        if self.tainted:
+            return (
+                "have the page ask for the address where the redirects lead, or redirect within one"
+                " origin: after the second change of origin, a page's own becomes null"
+            )
+        if self.origin == "null":
+            return (
+                "serve the page from an origin of its own (null is a sandboxed frame, a file or a"
+                " data: URL; allowing it allows every site)"
+            )
+        return f"add '{self.origin}' to origins"
+
+
+def check_cors(exchange: Exchange, asker: Asker) -> None:
+    """https://fetch.spec.whatwg.org/#concept-cors-check
+
+    :raises NetworkError: if the response does not let the asker read it.
+    """
+    response = "The preflight's response" if exchange.preflight else "The response"
+    allowed = exchange.value_of(ALLOW_ORIGIN)
+    facts = {
+        "response": response,
+        "origin": asker.origin,
+        "value": shown(allowed or ""),
+        "remedy": asker.remedy,
+    }
+    if allowed is None:
+        raise NetworkError(finding(Block.ALLOW_ORIGIN_MISSING, **facts))
+    if allowed == "*":
+        if asker.credentials:
+            raise NetworkError(finding(Block.ALLOW_ORIGIN_WILDCARD, **facts))
+        return
+    if allowed != asker.origin:
+        raise NetworkError(finding(_mismatch(exchange, allowed), **facts))
+    if not asker.credentials:
+        return
+    credentials = exchange.value_of(ALLOW_CREDENTIALS)
+    if credentials != "true":
+        value = f"no {ALLOW_CREDENTIALS}"
+        if credentials is not None:
+            value = f"{ALLOW_CREDENTIALS}: {shown(credentials)}; only 'true' in lower case counts"
+        facts |= {"response_inside": response[0].lower() + response[1:], "value": value}
+        raise NetworkError(finding(Block.ALLOW_CREDENTIALS_MISSING, **facts))
+
+
+def _mismatch(exchange: Exchange, allowed: str) -> Block:
+    if len(exchange.response_headers.getlist(ALLOW_ORIGIN)) > 1 or "," in allowed:
+        return Block.ALLOW_ORIGIN_MULTIPLE
+    if allowed == "null" or parse_origin(allowed):
+        return Block.ALLOW_ORIGIN_MISMATCH
+    return Block.ALLOW_ORIGIN_INVALID
+
+
+def check_preflight(
+    exchange: Exchange,
+    asker: Asker,
+    method: str,
+    unsafe: Mapping[str, str],
+    engine: Engine,
+) -> tuple[list[str], list[str]]:
+    """https://fetch.spec.whatwg.org/#cors-preflight-fetch, from step 7.
+
+    :param method: of the request that waits.
+    :param unsafe: its headers that need permission, in lower case, each with why.
+    :returns: the methods and the headers that the response allows.
+    :raises NetworkError: if the request may not be sent.
+    """
+    status = exchange.status
+    facts: dict[str, object] = {
+        "status": status,
+        "url": exchange.url,
+        "method": method,
+        "asked": ",".join(unsafe),
+    }
+    if status in REDIRECT_STATUSES:
+        target = exchange.value_of("Location")
+        facts["location"] = f", to {shown(target)}" if target else ""
+        raise NetworkError(finding(Block.PREFLIGHT_REDIRECTED, **facts))
+    if not 200 <= status <= 299:
+        facts["remedy"] = _STATUS_REMEDY
+        raise NetworkError(finding(Block.PREFLIGHT_STATUS, **facts))
+    check_cors(exchange, asker)
+    methods, headers = exchange.list_of(ALLOW_METHODS), exchange.list_of(ALLOW_HEADERS)
+    if methods is None:
+        facts["value"] = shown(exchange.value_of(ALLOW_METHODS) or "")
+        raise NetworkError(finding(Block.ALLOW_METHODS_INVALID, **facts))
+    if headers is None:
+        facts["value"] = shown(exchange.value_of(ALLOW_HEADERS) or "")
+        facts["asked_list"] = ", ".join(f"'{name}'" for name in unsafe)
+        raise NetworkError(finding(Block.ALLOW_HEADERS_INVALID, **facts))
+    wild = "*" in methods and not asker.credentials
+    if method not in SAFELISTED_METHODS and method not in methods and not wild:
+        facts |= _method_facts(method, methods)
+        raise NetworkError(finding(Block.METHOD_NOT_ALLOWED, **facts))
+    allowed = {name.lower() for name in headers}
+    wild = "*" in allowed and not asker.credentials
+    for name, why in unsafe.items():
+        covered = wild and (name != AUTHORIZATION or engine.wildcard_covers_authorization)
+        if name not in allowed and not covered:
+            facts |= {"header": name, "unsafe": why, "value": _header_words(name, headers)}
+            raise NetworkError(finding(Block.HEADER_NOT_ALLOWED, **facts))
+    return methods, headers
+
+
+def _method_facts(method: str, methods: list[str]) -> dict[str, str]:
+    remedy = f"add '{method}' to methods, or have a route at this URL accept it"
+    if "*" in methods:
+        return {
+            "value": "its '*' does not count for a request with credentials: 'include'",
+            "remedy": f"name the methods instead of '*': methods=['{method}']",
+        }
+    if method.upper() in methods:
+        remedy = f"have the page say method: '{method.upper()}'; names are case-sensitive"
+    return {"value": f"it allows {', '.join(methods) or 'none'}", "remedy": remedy}
+
+
+def _header_words(name: str, headers: list[str]) -> str:
+    if "*" not in headers:
+        return f"it allows {', '.join(headers) or 'none'}"
+    if name == AUTHORIZATION:
+        return "its '*' does not cover Authorization, which has to be named"
+    return "its '*' does not count for a request with credentials: 'include'"
+
+
+def check_resource_policy(exchange: Exchange, page: Origin | None, target: Origin) -> None:
+    """https://fetch.spec.whatwg.org/#cross-origin-resource-policy-check
+
+    :raises NetworkError: if the response is not meant for pages elsewhere.
+    """
+    policy = exchange.value_of("Cross-Origin-Resource-Policy")
+    if policy == "same-origin" or (policy == "same-site" and not is_same_site(page, target)):
+        facts = {"value": policy, "origin": str(page or "null"), "response": "The response"}
+        raise NetworkError(finding(Block.RESOURCE_POLICY, **facts))

@@ -1,0 +1,234 @@
+"""A browser's cookies: https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from werkzeug.http import parse_date
+
+from flask_corsguard.protocol.headers import SAFE_METHODS
+from flask_corsguard.protocol.origins import Origin
+from flask_corsguard.protocol.publicsuffix import registrable_domain
+from flask_corsguard.testing.engines import Engine
+from flask_corsguard.testing.urls import Url, is_trustworthy
+
+_MAX_PAIR, _MAX_ATTRIBUTE, _MAX_AGE = 4096, 1024, 400 * 86400
+_CONTROLS = frozenset(map(chr, [*range(9), *range(10, 32), 127]))
+_SAME_SITE = frozenset({"strict", "lax", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """One cookie.
+
+    :ivar domain: the host that set it or, if not *host_only*, the domain that it named.
+    :ivar same_site: ``strict``, ``lax``, ``none``, or "" where it did not say.
+    :ivar expires: seconds since the epoch, or None for the end of the session.
+    :ivar created: the same.
+    :ivar partition: the site whose pages alone it is for, or None.
+    """
+
+    name: str
+    value: str
+    domain: str
+    host_only: bool
+    path: str
+    secure: bool
+    same_site: str
+    expires: float | None
+    created: float
+    partition: str | None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What a later cookie has to share to replace this one."""
+        return self.name, self.domain, self.host_only, self.path, self.partition
+
+
+@dataclass(frozen=True, slots=True)
+class CookieContext:
+    """What decides which cookies go along with a request.
+
+    :ivar same_site: whether the page and the server belong to one site.
+    :ivar navigation: whether the address bar follows.
+    :ivar method: the request's.
+    :ivar top_site: the site in the address bar.
+    """
+
+    same_site: bool
+    navigation: bool
+    method: str
+    top_site: str
+
+
+class CookieJar:
+    """The cookies of one browser. Times are in seconds, and come from whoever calls."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._cookies: list[Cookie] = []
+
+    def header_for(self, url: Url, context: CookieContext, now: float) -> str:
+        """The ``Cookie`` header of a request, "" for none."""
+        if self._is_blocked(context):
+            return ""
+        found = [c for c in self._cookies if self._goes_along(c, url, context, now)]
+        found.sort(key=lambda cookie: -len(cookie.path))
+        return "; ".join(f"{c.name}={c.value}" if c.name else c.value for c in found)
+
+    def store(self, line: str, url: Url, context: CookieContext, now: float) -> None:
+        """Read one ``Set-Cookie`` line, and keep what it sets where the rules allow it."""
+        cookie = None if self._is_blocked(context) else self._read(line, url, context, now)
+        if cookie is None:
+            return
+        for index, old in enumerate(self._cookies):
+            if old.key == cookie.key:
+                self._cookies[index] = replace(cookie, created=old.created)
+                break
+        else:
+            self._cookies.append(cookie)
+        self._cookies = [c for c in self._cookies if c.expires is None or c.expires > now]
+
+    def _is_blocked(self, context: CookieContext) -> bool:
+        third_party = not context.same_site and not context.navigation
+        return third_party and self._engine.third_party_cookies == "blocked"
+
+    def _partition(self, context: CookieContext, *, asked: bool) -> str | None:
+        """The partition that a cookie goes to."""
+        third_party = not context.same_site and not context.navigation
+        if third_party and self._engine.third_party_cookies == "partitioned":
+            return context.top_site
+        return context.top_site if asked else None
+
+    def _goes_along(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
+        origin = _origin(url)
+        partition = self._partition(context, asked=False)
+        return (
+            (
+                origin.host == cookie.domain
+                or (not cookie.host_only and _is_below(origin.host, cookie.domain))
+            )
+            and _path_covers(cookie.path, url.path)
+            and (not cookie.secure or is_trustworthy(origin))
+            and (cookie.expires is None or cookie.expires > now)
+            and (cookie.partition in (partition, context.top_site))
+            and self._may_cross(cookie, context, now)
+        )
+
+    def _may_cross(self, cookie: Cookie, context: CookieContext, now: float) -> bool:
+        engine = self._engine
+        same_site = cookie.same_site or engine.default_same_site
+        if context.same_site or same_site == "none":
+            return True
+        if same_site == "strict" or not context.navigation:
+            return False
+        fresh = not cookie.same_site and now - cookie.created < engine.lax_post_window
+        return context.method in SAFE_METHODS or fresh
+
+    def _read(self, line: str, url: Url, context: CookieContext, now: float) -> Cookie | None:
+        pair, _, rest = line.partition(";")
+        name, equals, value = (part.strip(" \t") for part in pair.partition("="))
+        if not equals:
+            name, value = "", name
+        too_long = len(name) + len(value) > _MAX_PAIR
+        if too_long or not (name or value) or not _CONTROLS.isdisjoint(line):
+            return None
+        attributes = _attributes(rest)
+        origin = _origin(url)
+        domain = _domain(attributes.get("domain", ""), origin.host)
+        if domain is None:
+            return None
+        path = attributes.get("path", "")
+        same_site = attributes.get("samesite", "").lower()
+        asked = "partitioned" in attributes
+        cookie = Cookie(
+            name,
+            value,
+            domain or origin.host,
+            not domain,
+            path if path.startswith("/") else _default_path(url.path),
+            "secure" in attributes,
+            same_site if same_site in _SAME_SITE else "",
+            _expires(attributes, now),
+            now,
+            self._partition(context, asked=asked),
+        )
+        return cookie if self._may_store(cookie, attributes, url, context) else None
+
+    def _may_store(
+        self, cookie: Cookie, attributes: Mapping[str, str], url: Url, context: CookieContext
+    ) -> bool:
+        engine, origin = self._engine, _origin(url)
+        if cookie.secure and not is_trustworthy(origin):
+            return False
+        if origin.scheme == "http" and not cookie.secure and self._hides_secure(cookie):
+            return False
+        same_site = cookie.same_site or engine.default_same_site
+        if same_site != "none" and not context.same_site and not context.navigation:
+            return False
+        needs_secure = "partitioned" in attributes or (
+            cookie.same_site == "none" and engine.none_needs_secure
+        )
+        prefix = (cookie.name or cookie.value).lower()
+        if prefix.startswith("__host-"):
+            rooted = attributes.get("path") == "/" and cookie.host_only
+            return bool(cookie.name) and cookie.secure and rooted
+        if prefix.startswith("__secure-"):
+            return bool(cookie.name) and cookie.secure
+        return cookie.secure or not needs_secure
+
+    def _hides_secure(self, new: Cookie) -> bool:
+        """Whether a cookie from plain http would get in the way of one from https."""
+        return any(
+            old.secure
+            and old.name == new.name
+            and (_is_below(old.domain, new.domain) or _is_below(new.domain, old.domain))
+            and _path_covers(old.path, new.path)
+            for old in self._cookies
+        )
+
+
+def _origin(url: Url) -> Origin:
+    assert url.origin is not None
+    return url.origin
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Names in lower case; of several with one name, the last counts."""
+    found: dict[str, str] = {}
+    for part in text.split(";"):
+        name, _, value = (piece.strip(" \t") for piece in part.partition("="))
+        if len(value) <= _MAX_ATTRIBUTE:
+            found[name.lower()] = value
+    return found
+
+
+def _domain(given: str, host: str) -> str | None:
+    """The domain that a cookie is for: "" for the host alone, None if it may not name this one."""
+    domain = given.removeprefix(".").lower()
+    if not domain:
+        return ""
+    if registrable_domain(domain) is None:
+        return "" if domain == host else None
+    return domain if _is_below(host, domain) else None
+
+
+def _is_below(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
+
+
+def _default_path(path: str) -> str:
+    return path[: path.rindex("/")] or "/"
+
+
+def _path_covers(cookie_path: str, path: str) -> bool:
+    return path == cookie_path or path.startswith(cookie_path.rstrip("/") + "/")
+
+
+def _expires(attributes: Mapping[str, str], now: float) -> float | None:
+    age = attributes.get("max-age", "")
+    if age.removeprefix("-").isdecimal():
+        return now + min(int(age), _MAX_AGE) if int(age) > 0 else 0.0
+    date = parse_date(attributes.get("expires"))
+    return min(date.timestamp(), now + _MAX_AGE) if date else None

@@ -1,0 +1,309 @@
+"""The browser's side of the Fetch standard: https://fetch.spec.whatwg.org/#fetching"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+from werkzeug.datastructures import Headers
+
+from flask_corsguard.errors import shown
+from flask_corsguard.protocol.headers import MAX_AGE, SAFELISTED_METHODS
+from flask_corsguard.protocol.origins import Origin
+from flask_corsguard.testing.blocks import Block, NetworkError, finding
+from flask_corsguard.testing.checks import (
+    AUTHORIZATION,
+    REDIRECT_STATUSES,
+    Asker,
+    check_cors,
+    check_preflight,
+    check_resource_policy,
+)
+from flask_corsguard.testing.cookies import CookieContext, CookieJar
+from flask_corsguard.testing.engines import Engine
+from flask_corsguard.testing.preflights import PreflightCache
+from flask_corsguard.testing.requests import FetchRequest, joined
+from flask_corsguard.testing.safelist import unsafe_headers
+from flask_corsguard.testing.urls import is_same_site, is_trustworthy, parse_url, site_of
+from flask_corsguard.testing.wire import Exchange, WsgiApp, send
+
+MAX_REDIRECTS = 20
+# https://fetch.spec.whatwg.org/#cors-preflight-fetch, step 7.8
+DEFAULT_MAX_AGE = 5
+# https://fetch.spec.whatwg.org/#request-body-header-name
+_BODY_HEADERS = frozenset(
+    {"content-encoding", "content-language", "content-location", "content-type"}
+)
+_ACCEPT = {"navigate": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+# https://fetch.spec.whatwg.org/#concept-request-response-tainting
+Tainting = Literal["basic", "cors", "opaque"]
+
+
+class Network:
+    """What outlives a single fetch: the servers, the cookies, the remembered preflights, the time.
+
+    :ivar skew: seconds that a test has moved the clock ahead.
+    """
+
+    def __init__(self, servers: Mapping[str, WsgiApp] | WsgiApp, engine: Engine) -> None:
+        self.servers = servers
+        self.engine = engine
+        self.cookies = CookieJar(engine)
+        self.preflights = PreflightCache()
+        self.skew = 0.0
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time() + self.skew
+
+    def server_at(self, origin: Origin | None) -> WsgiApp | None:
+        """The app that answers there, or None. A single app answers everywhere."""
+        return self.servers.get(str(origin)) if isinstance(self.servers, Mapping) else self.servers
+
+
+class Fetch:
+    """One fetch, from the request that script makes to the response that is left at the end.
+
+    :ivar exchanges: what went over the wire so far.
+    :ivar url: where the next request goes, or the last one went.
+    :ivar tainting: how much of the response script will see.
+    """
+
+    def __init__(self, network: Network, request: FetchRequest) -> None:
+        self.exchanges: list[Exchange] = []
+        self.url = request.url
+        self.tainting: Tainting = "basic"
+        self._network = network
+        self._request = request
+        self._urls = [request.url]
+        self._is_redirect_tainted = False
+
+    @property
+    def redirected(self) -> bool:
+        """Whether a redirect was followed."""
+        return len(self._urls) > 1
+
+    def run(self) -> Exchange:
+        """The last exchange, or the redirect that ``redirect: "manual"`` stops at.
+
+        :raises NetworkError: where a browser's ``fetch()`` would fail.
+        """
+        while True:
+            self._choose_tainting()
+            exchange = self._http_fetch()
+            if exchange.status not in REDIRECT_STATUSES or self._request.redirect == "manual":
+                return exchange
+            facts = {"status": exchange.status, "url": self.url}
+            if self._request.redirect == "error":
+                raise NetworkError(finding(Block.REDIRECT_UNWANTED, **facts))
+            location = exchange.value_of("Location")
+            if location is None:
+                return exchange
+            self._follow(exchange.status, location)
+
+    def _choose_tainting(self) -> None:
+        """https://fetch.spec.whatwg.org/#main-fetch, as far as it decides what may be asked."""
+        request, url = self._request, self.url
+        facts = {"url": shown(str(url))}
+        is_navigation = request.mode == "navigate"
+        if self._is_mixed_content():
+            raise NetworkError(finding(Block.MIXED_CONTENT, **facts))
+        if is_navigation or (self.tainting == "basic" and _same(request.page, url.origin)):
+            if url.origin is None:
+                raise NetworkError(finding(Block.NOT_HTTP, **facts))
+        elif request.mode == "same-origin":
+            raise NetworkError(finding(Block.MODE_SAME_ORIGIN, **facts))
+        elif url.origin is None:
+            raise NetworkError(finding(Block.NOT_HTTP, **facts))
+        else:
+            self.tainting = "opaque" if request.mode == "no-cors" else "cors"
+
+    def _is_mixed_content(self) -> bool:
+        page = self._request.page
+        return (
+            self._request.mode != "navigate"
+            and page is not None
+            and page.scheme == "https"
+            and self.url.scheme in ("http", "ws", "ftp")
+            and not is_trustworthy(self.url.origin)
+        )
+
+    @property
+    def _asker(self) -> Asker:
+        request = self._request
+        origin = "null" if self._is_redirect_tainted else str(request.page or "null")
+        return Asker(origin, request.credentials == "include", self._is_redirect_tainted)
+
+    def _http_fetch(self) -> Exchange:
+        """https://fetch.spec.whatwg.org/#http-fetch"""
+        asker = self._asker
+        if self.tainting == "cors":
+            self._preflight_if_needed(asker)
+        exchange = self._send(self._request.method, self._headers(asker), self._request.body)
+        if self.tainting == "cors":
+            try:
+                check_cors(exchange, asker)
+            except NetworkError:
+                self._network.preflights.forget(self._cache_key(asker))
+                raise
+        elif self.tainting == "opaque":
+            assert self.url.origin is not None
+            check_resource_policy(exchange, self._request.page, self.url.origin)
+        return exchange
+
+    def _cache_key(self, asker: Asker) -> tuple[str, str]:
+        return asker.origin, str(self.url)
+
+    def _preflight_if_needed(self, asker: Asker) -> None:
+        network, method = self._network, self._request.method
+        unsafe = unsafe_headers(self._request.headers, network.engine)
+        key, now = self._cache_key(asker), network.now()
+
+        def is_remembered(name: str, *, is_method: bool) -> bool:
+            return network.preflights.allows(
+                key, is_method=is_method, name=name, credentials=asker.credentials, now=now
+            )
+
+        if (method in SAFELISTED_METHODS or is_remembered(method, is_method=True)) and all(
+            is_remembered(name, is_method=False) for name in unsafe
+        ):
+            return
+        headers = Headers([("Accept", "*/*"), ("Access-Control-Request-Method", method)])
+        if unsafe:
+            headers.add("Access-Control-Request-Headers", ",".join(unsafe))
+        self._add_context(headers, asker)
+        exchange = self._send("OPTIONS", headers, None, preflight=True)
+        try:
+            methods, names = check_preflight(exchange, asker, method, unsafe, network.engine)
+        except NetworkError:
+            network.preflights.forget(key)
+            raise
+        network.preflights.remember(
+            key,
+            methods,
+            names,
+            credentials=asker.credentials,
+            expires=network.now() + self._max_age(exchange),
+        )
+
+    def _max_age(self, exchange: Exchange) -> int:
+        value = exchange.value_of(MAX_AGE) or ""
+        age = int(value) if value.isascii() and value.isdigit() else DEFAULT_MAX_AGE
+        limit = self._network.engine.max_age_limit
+        return age if limit is None else min(age, limit)
+
+    def _headers(self, asker: Asker) -> Headers:
+        """What the request itself carries, but for cookies
+        (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch)."""
+        request = self._request
+        headers = Headers(list(joined(request.headers).items()))
+        headers.setdefault("Accept", _ACCEPT.get(request.mode, "*/*"))
+        if request.body is None and request.method in ("POST", "PUT"):
+            headers.set("Content-Length", "0")
+        self._add_context(headers, asker)
+        return headers
+
+    def _add_context(self, headers: Headers, asker: Asker) -> None:
+        """Who asks, and for what: ``Origin``, ``Referer``, ``Sec-Fetch-*``."""
+        request = self._request
+        page, is_cors = request.page, self.tainting == "cors"
+        downgrade = page is not None and page.scheme == "https" and not self._is_secure()
+        # https://fetch.spec.whatwg.org/#append-a-request-origin-header
+        if is_cors:
+            headers.set("Origin", asker.origin)
+        elif request.method not in ("GET", "HEAD"):
+            hidden = downgrade and request.mode != "cors"
+            headers.set("Origin", "null" if hidden else asker.origin)
+        # https://w3c.github.io/webappsec-referrer-policy/: strict-origin-when-cross-origin, of
+        # a page about which nothing is known but its origin
+        if page is not None and not downgrade:
+            headers.set("Referer", f"{page}/")
+        if is_trustworthy(self.url.origin):
+            is_navigation = request.mode == "navigate"
+            headers.set("Sec-Fetch-Site", self._fetch_site())
+            headers.set("Sec-Fetch-Mode", "cors" if is_cors else request.mode)
+            headers.set("Sec-Fetch-Dest", "document" if is_navigation else "empty")
+
+    def _is_secure(self) -> bool:
+        return self.url.scheme == "https" or is_trustworthy(self.url.origin)
+
+    def _fetch_site(self) -> str:
+        """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header"""
+        page, site = self._request.page, "same-origin"
+        for url in self._urls:
+            if not is_same_site(page, url.origin):
+                return "cross-site"
+            if url.origin != page:
+                site = "same-site"
+        return site
+
+    def _send(
+        self, method: str, headers: Headers, body: bytes | None, *, preflight: bool = False
+    ) -> Exchange:
+        """https://fetch.spec.whatwg.org/#http-network-fetch"""
+        network, request, url = self._network, self._request, self.url
+        app = network.server_at(url.origin)
+        if app is None:
+            target = shown(str(url))
+            raise NetworkError(finding(Block.UNREACHABLE, url=target, target=url.origin))
+        with_cookies = not preflight and (
+            request.credentials == "include"
+            or (request.credentials == "same-origin" and self.tainting == "basic")
+        )
+        context = self._cookie_context()
+        cookies = network.cookies.header_for(url, context, network.now()) if with_cookies else ""
+        if cookies:
+            headers.set("Cookie", cookies)
+        exchange = send(app, method, url, headers, body, preflight=preflight)
+        self.exchanges.append(exchange)
+        if with_cookies:
+            for line in exchange.response_headers.getlist("Set-Cookie"):
+                network.cookies.store(line, url, context, network.now())
+        return exchange
+
+    def _cookie_context(self) -> CookieContext:
+        request, url = self._request, self.url
+        is_navigation = request.mode == "navigate"
+        top = url.origin if is_navigation else request.page
+        return CookieContext(
+            is_same_site(request.page, url.origin),
+            is_navigation,
+            request.method,
+            "://".join(site_of(top)) if top else "null",
+        )
+
+    def _follow(self, status: int, location: str) -> None:
+        """https://fetch.spec.whatwg.org/#http-redirect-fetch"""
+        request, url = self._request, self.url
+        target = parse_url(location, url)
+        facts = {"value": shown(location), "url": shown(str(url))}
+        if target is None:
+            raise NetworkError(finding(Block.REDIRECT_INVALID, **facts))
+        if target.origin is None:
+            raise NetworkError(
+                finding(Block.NOT_HTTP, url=f"The redirect's Location, {facts['value']},")
+            )
+        if len(self._urls) > MAX_REDIRECTS:
+            raise NetworkError(finding(Block.REDIRECT_LIMIT, **facts))
+        crosses = request.mode == "cors" and not _same(request.page, target.origin)
+        if target.userinfo and (crosses or self.tainting == "cors"):
+            raise NetworkError(finding(Block.REDIRECT_USERINFO, **facts))
+        if (status in (301, 302) and request.method == "POST") or (
+            status == 303 and request.method not in ("GET", "HEAD")
+        ):
+            request.method, request.body = "GET", None
+            request.headers = [(n, v) for n, v in request.headers if n not in _BODY_HEADERS]
+        if target.origin != url.origin:
+            request.headers = [(n, v) for n, v in request.headers if n != AUTHORIZATION]
+            # https://fetch.spec.whatwg.org/#concept-request-tainted-origin
+            if not _same(request.page, url.origin):
+                self._is_redirect_tainted = True
+        self._urls.append(target)
+        self.url = target
+
+
+def _same(page: Origin | None, other: Origin | None) -> bool:
+    """Whether two origins are the same; an opaque one, None, is the same as no other."""
+    return page is not None and page == other

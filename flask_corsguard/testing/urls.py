@@ -1,0 +1,166 @@
+"""URLs as a browser reads them, and what it concludes from them.
+
+The parser follows https://url.spec.whatwg.org/ for what a server can be asked: ``http:`` and
+``https:``. Of any other URL only the scheme is read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, is_host, serialize_ipv6
+from flask_corsguard.protocol.publicsuffix import registrable_domain
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
+# https://url.spec.whatwg.org/#special-scheme, without file:, which has no host to speak of
+_SPECIAL = frozenset(DEFAULT_PORTS)
+_HTTP = frozenset({"http", "https"})
+_C0_AND_SPACE = "".join(map(chr, range(0x21)))
+_PATH_SAFE = "/%!$&'()*+,;=:@-._~[]|^\\`{}"
+_QUERY_SAFE = _PATH_SAFE + "?'"
+
+
+class Url(NamedTuple):
+    """An absolute URL, without its fragment.
+
+    :ivar origin: where it leads, or None where the scheme is not ``http:`` or ``https:``.
+    :ivar path: what is asked for, percent-encoded; for another scheme, all that follows it.
+    :ivar query: with its ``?``, or "".
+    :ivar userinfo: whether a user name or a password stands in it.
+    """
+
+    scheme: str
+    origin: Origin | None
+    path: str
+    query: str = ""
+    userinfo: bool = False
+
+    def __str__(self) -> str:
+        if self.origin is None:
+            return f"{self.scheme}:{self.path}"
+        return f"{self.origin}{self.path}{self.query}"
+
+
+def parse_url(text: str, base: Url | None = None) -> Url | None:
+    """Read a URL, relative to *base* where it is relative.
+
+    :returns: None where a browser would find no URL in *text*.
+    """
+    text = text.strip(_C0_AND_SPACE).translate({9: None, 10: None, 13: None})
+    text = text.partition("#")[0]
+    match = _SCHEME.match(text)
+    scheme = match[1].lower() if match else base.scheme if base else ""
+    rest = text[match.end() :] if match else text
+    if not scheme:
+        return None
+    if scheme not in _SPECIAL:
+        return Url(scheme, None, rest) if match else None
+    rest, mark, query = rest.partition("?")
+    rest = rest.replace("\\", "/")
+    query = mark + quote(query, safe=_QUERY_SAFE)
+    if base is not None and base.scheme == scheme and not rest.startswith("//"):
+        return _relative(rest, query, base)
+    authority, slash, path = rest.lstrip("/").partition("/")
+    userinfo, at, host_and_port = authority.rpartition("@")
+    origin = _read_origin(scheme, host_and_port)
+    if origin is None:
+        return None
+    path = _without_dots(slash + quote(path, safe=_PATH_SAFE)) or "/"
+    known = origin if scheme in _HTTP else None
+    return Url(scheme, known, path if known else rest, query, bool(at and userinfo.strip(":")))
+
+
+def _relative(path: str, query: str, base: Url) -> Url:
+    encoded = quote(path, safe=_PATH_SAFE)
+    if not path:
+        return base._replace(query=query or base.query)
+    if not path.startswith("/"):
+        encoded = base.path[: base.path.rindex("/") + 1] + encoded
+    return base._replace(path=_without_dots(encoded), query=query)
+
+
+def _without_dots(path: str) -> str:
+    """Resolve the segments ``.`` and ``..``."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for index, segment in enumerate(segments):
+        plain = segment.lower().replace("%2e", ".")
+        if plain == "..":
+            del kept[-1:]
+        elif plain != ".":
+            kept.append(segment)
+            continue
+        if index == len(segments) - 1:
+            kept.append("")
+    return "/" + "/".join(kept)
+
+
+def _read_origin(scheme: str, authority: str) -> Origin | None:
+    bracket = authority.startswith("[")
+    host, colon, port_text = (
+        authority.rpartition(":") if not authority.endswith("]") else (authority, "", "")
+    )
+    if not colon:
+        host = authority
+    port = int(port_text) if port_text.isascii() and port_text.isdigit() else None
+    if (port_text and port is None) or (port is not None and port > 65535):
+        return None
+    parsed = _read_ipv6(host) if bracket else _read_host(host)
+    if not parsed:
+        return None
+    return Origin(scheme, parsed, None if port == DEFAULT_PORTS[scheme] else port)
+
+
+def _read_ipv6(host: str) -> str | None:
+    try:
+        return serialize_ipv6(ipaddress.IPv6Address(host[1:-1]))
+    except ValueError:
+        return None
+
+
+def _read_host(host: str) -> str | None:
+    name = unquote(host)
+    try:
+        name = (name if name.isascii() else name.encode("idna").decode("ascii")).lower()
+    except UnicodeError:
+        return None
+    return _read_ipv4(name) or (name if is_host(name.removesuffix(".")) else None)
+
+
+def _read_ipv4(name: str) -> str | None:
+    """An IPv4 address in any of the forms that browsers accept, as they write it
+    (https://url.spec.whatwg.org/#concept-ipv4-parser)."""
+    numbers: list[int] = []
+    for part in name.removesuffix(".").split("."):
+        base = 16 if part.startswith("0x") else 8 if part.startswith("0") and part != "0" else 10
+        try:
+            numbers.append(int(part[2:] or "0" if base == 16 else part, base))
+        except ValueError:
+            return None
+    last = numbers.pop()
+    if len(numbers) > 3 or max(numbers, default=0) > 255 or last >= 256 ** (4 - len(numbers)):
+        return None
+    value = last + sum(number << 8 * (3 - index) for index, number in enumerate(numbers))
+    return str(ipaddress.IPv4Address(value))
+
+
+def site_of(origin: Origin) -> tuple[str, str]:
+    """The site that an origin belongs to (https://html.spec.whatwg.org/#obtain-a-site)."""
+    host = origin.host
+    return origin.scheme, host if origin.is_address else registrable_domain(host) or host
+
+
+def is_same_site(a: Origin | None, b: Origin | None) -> bool:
+    """Whether both belong to one site (https://html.spec.whatwg.org/#same-site).
+
+    An opaque origin, None here, is of no other's site.
+    """
+    return a is not None and b is not None and site_of(a) == site_of(b)
+
+
+def is_trustworthy(origin: Origin | None) -> bool:
+    """https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
+    return origin is not None and (origin.scheme in ("https", "wss") or origin.is_loopback)

@@ -1,0 +1,123 @@
+"""Requests and responses as they go over the wire, and the WSGI apps at its other end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+
+from werkzeug.datastructures import Headers
+from werkzeug.test import create_environ, run_wsgi_app
+
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import is_token
+from flask_corsguard.testing.mime import HTTP_WHITESPACE
+from flask_corsguard.testing.urls import Url
+
+WsgiApp = Callable[..., Iterable[bytes]]
+
+# https://fetch.spec.whatwg.org/#null-body-status
+_NULL_BODY = frozenset({101, 103, 204, 205, 304})
+_DECISION_KEY = "flask_corsguard.decision."
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that went over the wire, and what came back.
+
+    :ivar preflight: whether the browser sent it on its own, to ask for leave.
+    :ivar method: the request's method.
+    :ivar url: where it went.
+    :ivar request_headers: what was sent, ``Origin`` and ``Cookie`` included.
+    :ivar request_body: the bytes sent.
+    :ivar status: the response's status.
+    :ivar response_headers: the response's headers, whether script sees them or not.
+    :ivar response_body: its bytes, whether script sees them or not.
+    :ivar decision: what a guard in the app decided, or None.
+    """
+
+    preflight: bool
+    method: str
+    url: str
+    request_headers: Headers
+    request_body: bytes
+    status: int
+    response_headers: Headers
+    response_body: bytes
+    decision: Decision | None
+
+    def value_of(self, name: str) -> str | None:
+        """A response header as a browser reads it: its lines joined by commas
+        (https://fetch.spec.whatwg.org/#concept-header-list-get)."""
+        values = self.response_headers.getlist(name)
+        return ", ".join(value.strip(HTTP_WHITESPACE) for value in values) if values else None
+
+    def list_of(self, name: str) -> list[str] | None:
+        """The names in a response header, none where it is missing.
+
+        :returns: None where it is not a list of names
+            (https://fetch.spec.whatwg.org/#extract-header-list-values).
+        """
+        elements = ",".join(self.response_headers.getlist(name)).split(",")
+        names = [name for element in elements if (name := element.strip(HTTP_WHITESPACE))]
+        return names if all(map(is_token, names)) else None
+
+    def __str__(self) -> str:
+        sent = [f"    > {name}: {value}" for name, value in self.request_headers]
+        received = [f"    < {name}: {value}" for name, value in self.response_headers]
+        kind = "preflight " if self.preflight else ""
+        return "\n".join(
+            [f"{kind}{self.method} {self.url}", *sent, f"    < {self.status}", *received]
+        )
+
+
+def send(
+    app: WsgiApp,
+    method: str,
+    url: Url,
+    headers: Headers,
+    body: bytes | None,
+    *,
+    preflight: bool = False,
+) -> Exchange:
+    """Have *app* answer one request. What it raises, if it raises, reaches the test."""
+    environ = create_environ(
+        base_url=str(url.origin),
+        method=method,
+        headers=headers,
+        input_stream=BytesIO(body) if body is not None else None,
+        environ_base={"REMOTE_ADDR": "127.0.0.1"},
+    )
+    # Byte for byte: the builder would read and write them anew.
+    environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
+    environ["QUERY_STRING"] = url.query[1:]
+    environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query
+    seen: list[Mapping[str, Any]] = []
+
+    def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        seen.append(environ)
+        return app(environ, start_response)
+
+    chunks, status_line, response_headers = run_wsgi_app(watched, environ, buffered=True)
+    status = int(status_line[:3])
+    has_body = method != "HEAD" and status not in _NULL_BODY
+    return Exchange(
+        preflight,
+        method,
+        str(url),
+        headers,
+        body or b"",
+        status,
+        response_headers,
+        b"".join(chunks) if has_body else b"",
+        _decision_in(seen[0]),
+    )
+
+
+def _decision_in(environ: Mapping[str, Any]) -> Decision | None:
+    for key, value in environ.items():
+        if key.startswith(_DECISION_KEY):
+            return cast("Decision", value)
+    return None
