@@ -15,6 +15,7 @@ from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, is_host, ser
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
+_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{0,6}))?")
 # https://url.spec.whatwg.org/#special-scheme, without file:, which has no host to speak of
 _SPECIAL = frozenset(DEFAULT_PORTS)
 _HTTP = frozenset({"http", "https"})
@@ -99,16 +100,13 @@ def _without_dots(path: str) -> str:
 
 
 def _read_origin(scheme: str, authority: str) -> Origin | None:
-    bracket = authority.startswith("[")
-    host, colon, port_text = (
-        authority.rpartition(":") if not authority.endswith("]") else (authority, "", "")
-    )
-    if not colon:
-        host = authority
-    port = int(port_text) if port_text.isascii() and port_text.isdigit() else None
-    if (port_text and port is None) or (port is not None and port > 65535):
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
         return None
-    parsed = _read_ipv6(host) if bracket else _read_host(host)
+    host, port = match[1], int(match[2]) if match[2] else None
+    if port is not None and port > 65535:
+        return None
+    parsed = _read_ipv6(host) if host.startswith("[") else _read_host(host)
     if not parsed:
         return None
     return Origin(scheme, parsed, None if port == DEFAULT_PORTS[scheme] else port)
@@ -136,6 +134,8 @@ def _read_ipv4(name: str) -> str | None:
     numbers: list[int] = []
     for part in name.removesuffix(".").split("."):
         base = 16 if part.startswith("0x") else 8 if part.startswith("0") and part != "0" else 10
+        if not part.isalnum():
+            return None
         try:
             numbers.append(int(part[2:] or "0" if base == 16 else part, base))
         except ValueError:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.browser.raw_server import Plan, Request, Servers
+
 from flask_corsguard.testing import Answer, Blob, Browser, Exchange, FetchTypeError
 
 DATA = json.loads((Path(__file__).parents[1] / "data" / "verdicts.json").read_text("utf-8"))
@@ -31,75 +33,61 @@ _SENT = {
     "access-control-request-method",
     "access-control-request-headers",
 }
-_OTHER: dict[str, list[tuple[str, str]]] = {
-    "/other": [("Access-Control-Allow-Origin", "*")],
-    "/otherput": [
-        ("Access-Control-Allow-Origin", "*"),
-        ("Access-Control-Allow-Methods", "*"),
-        ("Access-Control-Allow-Headers", "*"),
-    ],
-}
 
 
-class Server:
-    """Answers one step of a case, at all servers, as the data says."""
+class Wire:
+    """The servers of the data, as one WSGI app."""
 
-    def __init__(self, case: Case) -> None:
-        self.prefix = f"/{case['id']}"
-        self.step: dict[str, Any] = {}
+    def __init__(self) -> None:
+        self.servers = Servers(SERVERS)
 
-    def url(self, step: dict[str, Any], hop: int = 0) -> str:
-        server = step["hops"][hop]["server"] if "hops" in step else step["server"]
-        path = step.get("path", "/x")
-        path = path if path.startswith("/other") else f"{self.prefix}{path}"
-        return SERVERS[server] + (f"{path}/{hop}" if hop else path)
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, headers = self._response(environ)
-        body = b"" if status in (204, 205, 304) else b"body"
-        lines = [(name, value.replace("{path}", self.prefix)) for name, value in headers]
-        if body and not any(name.lower() == "content-length" for name, _ in lines):
-            lines.append(("Content-Length", "4"))
-        start_response(f"{status} Status", lines)
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        query = environ["QUERY_STRING"]
+        headers = [
+            (name[5:].replace("_", "-"), value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        ]
+        server = _LETTERS[f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"]
+        target = environ["PATH_INFO"] + (f"?{query}" if query else "")
+        answer = self.servers.answer(
+            Request(server, environ["REQUEST_METHOD"], target, headers, b"")
+        )
+        lines = [(name, value) for name, value in answer.headers]
+        body = b"" if answer.status in (204, 304) else answer.body
+        if answer.status not in (204, 304) and "content-length" not in {
+            n.lower() for n, _ in lines
+        }:
+            lines.append(("Content-Length", str(len(body))))
+        start_response(f"{answer.status} Status", lines)
         return [body]
 
-    def _response(self, environ: dict[str, Any]) -> tuple[int, list[Any]]:
-        path, step = environ["PATH_INFO"], self.step
-        for other, headers in _OTHER.items():
-            if path == other:
-                return 200, [*headers, ("Content-Type", "text/plain")]
-        is_preflight = (
-            environ["REQUEST_METHOD"] == "OPTIONS"
-            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-        )
-        if "hops" in step:
-            tail = path.rpartition("/")[2]
-            hop = int(tail) if tail.isdigit() and path.count("/") > 2 else 0
-            entry = step["hops"][hop]
-            if is_preflight and entry.get("preflight_response"):
-                return entry["preflight_response"]["status"], entry["preflight_response"]["headers"]
-            if hop + 1 == len(step["hops"]):
-                return 200, entry["headers"]
-            location = ("Location", self.url(step, hop + 1))
-            return entry["redirect_status"], [*entry["headers"], location]
-        if is_preflight and step.get("preflight_response"):
-            return step["preflight_response"]["status"], step["preflight_response"]["headers"]
-        return step["response"]["status"], step["response"]["headers"]
+
+def plan_of(prefix: str, step: dict[str, Any]) -> Plan:
+    path = step.get("path", "x")
+    path = path if path.startswith("/other") else f"{prefix}/{path.lstrip('/')}"
+    hops = step.get("hops") or [{"server": step["server"], **step["response"]}]
+    preflight = {"preflight_response": step.get("preflight_response")}
+    return Plan(prefix, path, [preflight | hop for hop in hops])
 
 
 def play(case: Case, engine: Any) -> list[Observation]:
     """What the simulation makes of each step of a case."""
-    steps: list[dict[str, Any]] = case.get("steps") or [case]
-    server = Server(case)
-    browser = Browser(dict.fromkeys(SERVERS.values(), server), engine=engine)
+    prefix = f"/{case['id']}"
+    case = json.loads(json.dumps(case).replace("{path}", prefix))
+    wire = Wire()
+    browser = Browser(dict.fromkeys(SERVERS.values(), wire), engine=engine)
     found = []
-    for step in steps:
+    for step in case.get("steps") or [case]:
         browser.advance(step.get("wait", 0))
         sandboxed = step.get("sandbox", case.get("sandbox", False))
         page = SERVERS[step.get("page", case.get("page", "A"))]
         browser.page = "null" if sandboxed else page
-        server.step = step
-        found.append(_observe(_act(browser, step, server.url(step)), step, server))
+        plan = plan_of(prefix, step)
+        wire.servers.begin(plan)
+        found.append(_observe(_act(browser, step, SERVERS[step["server"]] + plan.path), step))
     return found
 
 
@@ -114,13 +102,15 @@ def _act(browser: Browser, step: dict[str, Any], url: str) -> Answer | None:
         if "beacon" in step:
             beacon = step["beacon"]
             data = beacon["data"]
-            return browser.send_beacon(url, Blob(data, beacon["type"]) if beacon.get("type") is not None else data)
+            return browser.send_beacon(
+                url, Blob(data, beacon["type"]) if beacon.get("type") is not None else data
+            )
         return browser.navigate(url)
     except FetchTypeError:
         return None
 
 
-def _observe(answer: Answer | None, step: dict[str, Any], server: Server) -> Observation:
+def _observe(answer: Answer | None, step: dict[str, Any]) -> Observation:
     exchanges = [e for e in answer.exchanges if not _is_other(e)] if answer else []
     told = answer is not None and answer.type is not None
     preflights = [e for e in exchanges if e.preflight]
@@ -130,9 +120,7 @@ def _observe(answer: Answer | None, step: dict[str, Any], server: Server) -> Obs
         "status": answer.status if told else None,
         "visible_headers": list(answer.headers) if told else None,
         "preflight": preflights[0] and _preflight(preflights[0]) if preflights else None,
-        "requests": [
-            [_letter(e), e.method, e.request_headers.get("Origin")] for e in exchanges
-        ],
+        "requests": [[_letter(e), e.method, e.request_headers.get("Origin")] for e in exchanges],
         "sent": [_sent(e, step) for e in exchanges],
     }
     if exchanges and exchanges[-1].request_body:

@@ -1,0 +1,52 @@
+"""The pytest plugin: the fixture ``cors_browser``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+# What the fixture needs is imported when it is asked for: pytest loads this module in every run.
+if TYPE_CHECKING:
+    from flask_corsguard.testing.browser import Browser
+    from flask_corsguard.testing.engines import EngineName
+    from flask_corsguard.testing.wire import WsgiApp
+
+
+class BrowserFactory(Protocol):
+    """What the fixture ``cors_browser`` is: call it to open a browser."""
+
+    def __call__(
+        self,
+        page: str = "https://app.example.com",
+        engine: EngineName = "standard",
+        *,
+        servers: WsgiApp | Mapping[str, WsgiApp] | None = None,
+    ) -> Browser:
+        """Open a browser.
+
+        :param page: the origin of the open page.
+        :param engine: ``"standard"``, ``"chromium"``, ``"firefox"`` or ``"webkit"``.
+        :param servers: WSGI apps by origin, or one for all; by default the fixture ``app``.
+        """
+        ...
+
+
+@pytest.fixture
+def cors_browser(request: pytest.FixtureRequest) -> BrowserFactory:
+    """Opens browsers in front of the fixture ``app``, pytest-flask's:
+    ``cors_browser(page="https://app.example.com").fetch("https://api.test/users")``."""
+    from flask_corsguard.testing.browser import Browser
+
+    def open_browser(
+        page: str = "https://app.example.com",
+        engine: EngineName = "standard",
+        *,
+        servers: WsgiApp | Mapping[str, WsgiApp] | None = None,
+    ) -> Browser:
+        if servers is None:
+            servers = request.getfixturevalue("app")
+        return Browser(servers, page, engine)
+
+    return open_browser
