@@ -51,9 +51,7 @@ class Finding(NamedTuple):
     change: str = ""
 
     def __str__(self) -> str:
-        lines = [self.found]
-        if self.send:
-            lines.append(f"Send: {' | '.join(self.send)}")
+        lines = [self.found, *(f"Send: {line}" for line in self.send)]
         if self.change:
             lines.append(f"Change: {self.change}.")
         return "\n".join(lines)
@@ -84,17 +82,18 @@ def finding(block: Block, **facts: object) -> Finding:
 
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin: {origin}"
 _ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials: true"
-_ADD_ORIGIN = "{remedy}"
+# Depends on what was asked: whoever finds the block names it.
+_REMEDY = "{remedy}"
 
 # What was found, what to send instead, and what to change.
 _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
     Block.ALLOW_ORIGIN_MISSING: (
         "{response} has no Access-Control-Allow-Origin, so pages of {origin} may not read it.",
         (_ALLOW_ORIGIN,),
-        _ADD_ORIGIN,
+        _REMEDY,
     ),
     Block.ALLOW_ORIGIN_MULTIPLE: (
-        "{response} has several values in Access-Control-Allow-Origin, {value}; exactly one counts.",
+        "{response} has several values in Access-Control-Allow-Origin, {value}; just one counts.",
         (_ALLOW_ORIGIN,),
         "have one place write CORS headers: take out those that a proxy, the view or another"
         " extension adds",
@@ -104,12 +103,12 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         " browsers write it (scheme://host[:port] in lower case, no path, no trailing slash, no"
         " default port).",
         (_ALLOW_ORIGIN,),
-        _ADD_ORIGIN,
+        _REMEDY,
     ),
     Block.ALLOW_ORIGIN_MISMATCH: (
         "{response} lets pages of {value} read it, and this one is of {origin}.",
         (_ALLOW_ORIGIN,),
-        _ADD_ORIGIN,
+        _REMEDY,
     ),
     Block.ALLOW_ORIGIN_WILDCARD: (
         "{response} has Access-Control-Allow-Origin: *, which does not count for a request with"
@@ -125,16 +124,16 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         " no cookies there",
     ),
     Block.PREFLIGHT_REDIRECTED: (
-        "The preflight was answered with a redirect (status {status}{location}), and browsers follow"
-        " none there.",
+        "The preflight was answered with a redirect (status {status}{location}), and browsers"
+        " follow none there.",
         ("a 2xx status at {url} itself",),
-        "have the page ask for the address that needs no redirect: mind a trailing slash, https, and"
-        " logins that redirect OPTIONS as well",
+        "have the page ask for the address that needs no redirect: mind a trailing slash, https,"
+        " and logins that redirect OPTIONS as well",
     ),
     Block.PREFLIGHT_STATUS: (
         "The preflight was answered with status {status}; only 2xx lets the request be sent.",
         ("204 No Content to OPTIONS {url}",),
-        "{remedy}",
+        _REMEDY,
     ),
     Block.ALLOW_METHODS_INVALID: (
         "The preflight's response has Access-Control-Allow-Methods: {value}, which is not a list of"
@@ -151,7 +150,7 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
     Block.METHOD_NOT_ALLOWED: (
         "The preflight's response does not allow {method}: {value}.",
         ("Access-Control-Allow-Methods: {method}",),
-        "{remedy}",
+        _REMEDY,
     ),
     Block.HEADER_NOT_ALLOWED: (
         "The preflight's response does not allow the request header {header}: {value}. The browser"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from flask_corsguard.errors import shown, text_of, unknown_name
@@ -64,9 +64,7 @@ class Browser:
         if engine not in ENGINES:
             raise BrowserError(unknown_name("", "engine", engine, "engine", ENGINES).message)
         self.page = page
-        if isinstance(servers, Mapping):
-            servers = {str(_read_origin("server", key)): app for key, app in servers.items()}
-        self._network = Network(servers, ENGINES[engine])
+        self._network = Network(_finder(servers), ENGINES[engine])
 
     @property
     def page(self) -> str:
@@ -158,8 +156,8 @@ class Browser:
     def navigate(self, url: str) -> Answer:
         """Follow a link of the page.
 
-        :returns: an answer that is not readable; its ``exchanges`` tell what happened. The open page
-            stays the same: set :attr:`page` to go on elsewhere.
+        :returns: an answer that is not readable; its ``exchanges`` tell what happened. The open
+            page stays the same: set :attr:`page` to go on elsewhere.
         :raises BrowserError: if there is no server at the URL.
         """
         return self._navigate(FetchRequest(self._page, self._read_url(url)))
@@ -231,7 +229,7 @@ class Browser:
         if url is None:
             raise FetchTypeError(f"{shown(text)} is no URL, or relative to a page that has none.")
         if url.scheme in OPAQUE_SCHEMES or (
-            url.origin is not None and self._network.server_at(url.origin) is None
+            url.origin is not None and self._network.find_server(str(url.origin)) is None
         ):
             raise BrowserError(
                 f"there is no server at {shown(str(url.origin or text))}; pass one:"
@@ -240,7 +238,14 @@ class Browser:
         return url
 
 
-def _read_origin(what: str, text: str) -> Origin:
+def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp | None]:
+    """What finds the app that answers at an origin. A single one answers everywhere."""
+    if callable(servers):
+        return lambda _: servers
+    return {str(_read_origin("server", origin)): app for origin, app in servers.items()}.get
+
+
+def _read_origin(what: str, text: object) -> Origin:
     origin = parse_origin(text) if isinstance(text, str) else None
     if origin is None:
         fixed = repair(text) if isinstance(text, str) else None

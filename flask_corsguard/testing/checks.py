@@ -1,4 +1,4 @@
-"""The checks that a response has to pass before script, or the request after a preflight, may go on."""
+"""What a response has to pass: to be read by script, or to let the request go out that waits."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ AUTHORIZATION = "authorization"
 # https://fetch.spec.whatwg.org/#redirect-status
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _STATUS_REMEDY = (
-    "let the guard answer OPTIONS: allow what the page asks for in the policy, and keep proxies, login"
-    " checks and views of your own from answering first"
+    "let the guard answer OPTIONS: allow what the page asks for in the policy, and keep proxies,"
+    " login checks and views of your own from answering first"
 )
 
 

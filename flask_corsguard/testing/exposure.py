@@ -34,14 +34,14 @@ def visible_headers(exchange: Exchange, *, cors: bool, credentials: bool) -> Vis
     every = not cors or ("*" in exposed and not credentials)
     visible: dict[str, str] = {}
     hidden: dict[str, str] = {}
-    for name in sorted({name.lower() for name, _ in exchange.response_headers}):
-        shows = every or name in exposed or name in _SAFELISTED
+    names = {name.lower(): name for name, _ in exchange.response_headers}
+    for name, given in sorted(names.items()):
         if name in FORBIDDEN_RESPONSE_HEADERS:
-            hidden[name] = f"Script never sees {name}, whatever the server sends."
-        elif shows:
+            hidden[name] = f"Script never sees {given}, whatever the server sends."
+        elif every or name in exposed or name in _SAFELISTED:
             visible[name] = exchange.value_of(name) or ""
         else:
-            hidden[name] = _why_hidden(exchange, name, listed)
+            hidden[name] = _why_hidden(exchange, given, listed)
     return VisibleHeaders(visible, hidden)
 
 

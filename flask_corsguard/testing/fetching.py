@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Literal
 
 from werkzeug.datastructures import Headers
@@ -44,11 +44,12 @@ Tainting = Literal["basic", "cors", "opaque"]
 class Network:
     """What outlives a single fetch: the servers, the cookies, the remembered preflights, the time.
 
+    :ivar find_server: finds the app that answers at an origin, or None.
     :ivar skew: seconds that a test has moved the clock ahead.
     """
 
-    def __init__(self, servers: Mapping[str, WsgiApp] | WsgiApp, engine: Engine) -> None:
-        self.servers = servers
+    def __init__(self, find_server: Callable[[str], WsgiApp | None], engine: Engine) -> None:
+        self.find_server = find_server
         self.engine = engine
         self.cookies = CookieJar(engine)
         self.preflights = PreflightCache()
@@ -57,10 +58,6 @@ class Network:
     def now(self) -> float:
         """Seconds since the epoch."""
         return time.time() + self.skew
-
-    def server_at(self, origin: Origin | None) -> WsgiApp | None:
-        """The app that answers there, or None. A single app answers everywhere."""
-        return self.servers.get(str(origin)) if isinstance(self.servers, Mapping) else self.servers
 
 
 class Fetch:
@@ -244,7 +241,7 @@ class Fetch:
     ) -> Exchange:
         """https://fetch.spec.whatwg.org/#http-network-fetch"""
         network, request, url = self._network, self._request, self.url
-        app = network.server_at(url.origin)
+        app = network.find_server(str(url.origin))
         if app is None:
             target = shown(str(url))
             raise NetworkError(finding(Block.UNREACHABLE, url=target, target=url.origin))

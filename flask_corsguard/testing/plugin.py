@@ -45,8 +45,8 @@ def cors_browser(request: pytest.FixtureRequest) -> BrowserFactory:
         *,
         servers: WsgiApp | Mapping[str, WsgiApp] | None = None,
     ) -> Browser:
-        if servers is None:
-            servers = request.getfixturevalue("app")
-        return Browser(servers, page, engine)
+        chosen: WsgiApp | Mapping[str, WsgiApp]
+        chosen = request.getfixturevalue("app") if servers is None else servers
+        return Browser(chosen, page, engine)
 
     return open_browser

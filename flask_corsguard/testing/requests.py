@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 from urllib.parse import quote_plus
@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import stream_encode_multipart
 
-from flask_corsguard.errors import shown
+from flask_corsguard.errors import shown, text_of
 from flask_corsguard.protocol.headers import (
     FORBIDDEN_METHODS,
     NORMALIZED_METHODS,
@@ -183,11 +183,16 @@ def pairs_of(pairs: Pairs) -> list[tuple[str, str]]:
 
     :raises FetchTypeError: where it is neither.
     """
-    items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    found = [tuple(item) for item in items]
-    if not all(len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in found):
-        raise FetchTypeError("Failed to execute 'fetch': pairs of a name and a value are needed.")
-    return cast("list[tuple[str, str]]", found)
+    items = cast("Mapping[str, str]", pairs).items() if isinstance(pairs, Mapping) else pairs
+    found: list[tuple[str, str]] = []
+    for item in cast("Iterable[Sequence[object]]", items):
+        if len(item) != 2 or not all(isinstance(part, str) for part in item):
+            raise FetchTypeError(
+                "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of them;"
+                f" {text_of(item)} is none."
+            )
+        found.append(cast("tuple[str, str]", tuple(item)))
+    return found
 
 
 def _form_quote(text: str) -> str:
