@@ -24,6 +24,7 @@ class Block(enum.StrEnum):
     HEADER_NOT_ALLOWED = enum.auto()
     MODE_SAME_ORIGIN = enum.auto()
     MODE_NO_CORS = enum.auto()
+    NO_CORS_REDIRECT = enum.auto()
     RESOURCE_POLICY = enum.auto()
     MIXED_CONTENT = enum.auto()
     NOT_HTTP = enum.auto()
@@ -168,6 +169,11 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         " no headers and no body, whatever the server sends.",
         (),
         "have the page leave mode out, and allow its origin in the policy",
+    ),
+    Block.NO_CORS_REDIRECT: (
+        "The page asked with mode: 'no-cors' and redirect: '{redirect}', which do not go together.",
+        (),
+        "have the page leave both out, and allow its origin in the policy",
     ),
     Block.RESOURCE_POLICY: (
         "{response} has Cross-Origin-Resource-Policy: {value}, which keeps pages of {origin} from"

@@ -177,6 +177,8 @@ def check_resource_policy(exchange: Exchange, page: Origin | None, target: Origi
     :raises NetworkError: if the response is not meant for pages elsewhere.
     """
     policy = exchange.value_of("Cross-Origin-Resource-Policy")
-    if policy == "same-origin" or (policy == "same-site" and not is_same_site(page, target)):
+    if (policy == "same-origin" and page != target) or (
+        policy == "same-site" and not is_same_site(page, target)
+    ):
         facts = {"value": policy, "origin": str(page or "null"), "response": "The response"}
         raise NetworkError(finding(Block.RESOURCE_POLICY, **facts))

@@ -95,10 +95,10 @@ class Fetch:
             facts = {"status": exchange.status, "url": self.url}
             if self._request.redirect == "error":
                 raise NetworkError(finding(Block.REDIRECT_UNWANTED, **facts))
-            location = exchange.value_of("Location")
-            if location is None:
+            locations = exchange.response_headers.getlist("Location")
+            if not locations:
                 return exchange
-            self._follow(exchange.status, location)
+            self._follow(exchange.status, locations)
 
     def _choose_tainting(self) -> None:
         """https://fetch.spec.whatwg.org/#main-fetch, as far as it decides what may be asked."""
@@ -114,6 +114,8 @@ class Fetch:
             raise NetworkError(finding(Block.MODE_SAME_ORIGIN, **facts))
         elif url.origin is None:
             raise NetworkError(finding(Block.NOT_HTTP, **facts))
+        elif request.mode == "no-cors" and request.redirect != "follow":
+            raise NetworkError(finding(Block.NO_CORS_REDIRECT, redirect=request.redirect))
         else:
             self.tainting = "opaque" if request.mode == "no-cors" else "cors"
 
@@ -206,15 +208,16 @@ class Fetch:
         """Who asks, and for what: ``Origin``, ``Referer``, ``Sec-Fetch-*``."""
         request = self._request
         page, is_cors = request.page, self.tainting == "cors"
-        downgrade = page is not None and page.scheme == "https" and not self._is_secure()
+        secure_page = page is not None and page.scheme == "https"
         # https://fetch.spec.whatwg.org/#append-a-request-origin-header
         if is_cors:
             headers.set("Origin", asker.origin)
         elif request.method not in ("GET", "HEAD"):
-            hidden = downgrade and request.mode != "cors"
+            hidden = secure_page and self.url.scheme != "https" and request.mode != "cors"
             headers.set("Origin", "null" if hidden else asker.origin)
         # https://w3c.github.io/webappsec-referrer-policy/: strict-origin-when-cross-origin, of
         # a page about which nothing is known but its origin
+        downgrade = is_trustworthy(page) and not is_trustworthy(self.url.origin)
         if page is not None and not downgrade:
             headers.set("Referer", f"{page}/")
         if is_trustworthy(self.url.origin):
@@ -222,9 +225,6 @@ class Fetch:
             headers.set("Sec-Fetch-Site", self._fetch_site())
             headers.set("Sec-Fetch-Mode", "cors" if is_cors else request.mode)
             headers.set("Sec-Fetch-Dest", "document" if is_navigation else "empty")
-
-    def _is_secure(self) -> bool:
-        return self.url.scheme == "https" or is_trustworthy(self.url.origin)
 
     def _fetch_site(self) -> str:
         """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header"""
@@ -271,11 +271,11 @@ class Fetch:
             "://".join(site_of(top)) if top else "null",
         )
 
-    def _follow(self, status: int, location: str) -> None:
+    def _follow(self, status: int, locations: list[str]) -> None:
         """https://fetch.spec.whatwg.org/#http-redirect-fetch"""
         request, url = self._request, self.url
-        target = parse_url(location, url)
-        facts = {"value": shown(location), "url": shown(str(url))}
+        target = parse_url(locations[0], url) if len(locations) == 1 else None
+        facts = {"value": shown(", ".join(locations)), "url": shown(str(url))}
         if target is None:
             raise NetworkError(finding(Block.REDIRECT_INVALID, **facts))
         if target.origin is None:

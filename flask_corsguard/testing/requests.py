@@ -171,7 +171,8 @@ def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[byt
     (https://html.spec.whatwg.org/#form-submission-algorithm), and the type of that."""
     if enctype == "multipart/form-data":
         stream, _, boundary = stream_encode_multipart(MultiDict(pairs))
-        return stream.read(), f"multipart/form-data; boundary={boundary}"
+        # The encoder begins with an empty preamble, which no browser sends.
+        return stream.read().removeprefix(b"\r\n"), f"multipart/form-data; boundary={boundary}"
     if enctype == "text/plain":
         return "".join(f"{name}={value}\r\n" for name, value in pairs).encode(), enctype
     encoded = (f"{_form_quote(name)}={_form_quote(value)}" for name, value in pairs)

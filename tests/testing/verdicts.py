@@ -87,8 +87,9 @@ def play(case: Case, engine: Any) -> list[Observation]:
         browser.page = "null" if sandboxed else page
         plan = plan_of(prefix, step)
         wire.servers.begin(plan)
-        found.append(_observe(_act(browser, step, SERVERS[step["server"]] + plan.path), step))
-    return found
+        answer = _act(browser, step, SERVERS[step["server"]] + plan.path)
+        found.append(_observe(answer, step, plan))
+    return comparable(case, found)
 
 
 def _act(browser: Browser, step: dict[str, Any], url: str) -> Answer | None:
@@ -110,8 +111,8 @@ def _act(browser: Browser, step: dict[str, Any], url: str) -> Answer | None:
         return None
 
 
-def _observe(answer: Answer | None, step: dict[str, Any]) -> Observation:
-    exchanges = [e for e in answer.exchanges if not _is_other(e)] if answer else []
+def _observe(answer: Answer | None, step: dict[str, Any], plan: Plan) -> Observation:
+    exchanges = [e for e in answer.exchanges if _is_planned(e, plan)] if answer else []
     told = answer is not None and answer.type is not None
     preflights = [e for e in exchanges if e.preflight]
     seen: Observation = {
@@ -128,8 +129,9 @@ def _observe(answer: Answer | None, step: dict[str, Any]) -> Observation:
     return seen
 
 
-def _is_other(exchange: Exchange) -> bool:
-    return re.fullmatch(r"https?://[^/]+/other(put)?([?].*)?", exchange.url) is not None
+def _is_planned(exchange: Exchange, plan: Plan) -> bool:
+    path = "/" + exchange.url.split("/", 3)[3]
+    return path.startswith((f"{plan.prefix}/", plan.path))
 
 
 def _letter(exchange: Exchange) -> str:
@@ -142,6 +144,27 @@ def _preflight(exchange: Exchange) -> dict[str, str | None]:
         "method": headers.get("Access-Control-Request-Method"),
         "headers": headers.get("Access-Control-Request-Headers"),
     }
+
+
+def comparable(case: Case, observations: list[Observation]) -> list[Observation]:
+    """Without what the simulation cannot know, on the requests that real browsers sent.
+
+    It has no user agent's name or language. Where a page is sandboxed it knows no address of it,
+    so none to refer to.
+    """
+    found = []
+    for step, observation in zip(case.get("steps") or [case], observations, strict=True):
+        leave_out = {"accept-encoding", "connection", "host", "user-agent"}
+        if step.get("sandbox", case.get("sandbox", False)):
+            leave_out.add("referer")
+        own = {name.lower() for name, _ in step.get("fetch", {}).get("headers", ())} - _SENT
+        sent = []
+        for headers in observation["sent"]:
+            is_preflight = "access-control-request-method" in headers
+            dropped = leave_out | own if is_preflight else leave_out
+            sent.append({name: value for name, value in headers.items() if name not in dropped})
+        found.append(observation | {"sent": sent})
+    return found
 
 
 def _sent(exchange: Exchange, step: dict[str, Any]) -> dict[str, str]:
