@@ -27,6 +27,7 @@ class Block(enum.StrEnum):
     NO_CORS_REDIRECT = enum.auto()
     RESOURCE_POLICY = enum.auto()
     MIXED_CONTENT = enum.auto()
+    MIXED_FORM = enum.auto()
     NOT_HTTP = enum.auto()
     UNREACHABLE = enum.auto()
     REDIRECT_UNWANTED = enum.auto()
@@ -34,6 +35,7 @@ class Block(enum.StrEnum):
     REDIRECT_LIMIT = enum.auto()
     REDIRECT_INVALID = enum.auto()
     REDIRECT_USERINFO = enum.auto()
+    REDIRECT_EXTERNAL = enum.auto()
     NAVIGATION = enum.auto()
     BEACON = enum.auto()
 
@@ -186,6 +188,11 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         (),
         "serve the API over https",
     ),
+    Block.MIXED_FORM: (
+        "The page is https and {url} is http: browsers warn before they send a form there.",
+        (),
+        "serve what the form goes to over https",
+    ),
     Block.NOT_HTTP: (
         "{url} is not http or https, and CORS knows no other schemes.",
         (),
@@ -222,6 +229,13 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         " requests across origins.",
         (),
         "redirect to the address without them",
+    ),
+    Block.REDIRECT_EXTERNAL: (
+        "{url} answered with a redirect, to {value}; a redirect had led there from the page's own"
+        " origin, and WebKit follows no other after that.",
+        (),
+        "redirect from the page's own origin to the last address at once, or have the page ask for"
+        " it",
     ),
     Block.NAVIGATION: (
         "This was a navigation: the browser shows the answer as a new page, and script of the old"

@@ -146,12 +146,13 @@ class Browser:
         pairs = [(_with_crlf(name), _with_crlf(value)) for name, value in pairs_of(data)]
         if method.lower() == "get":
             query, _ = encode_form(pairs, "application/x-www-form-urlencoded")
-            return self._navigate(
-                FetchRequest(self._page, target._replace(query=f"?{query.decode()}"))
-            )
-        body, content_type = encode_form(pairs, enctype)
-        headers = [("content-type", content_type)]
-        return self._navigate(FetchRequest(self._page, target, "POST", headers, body))
+            request = FetchRequest(self._page, target._replace(query=f"?{query.decode()}"))
+        else:
+            body, content_type = encode_form(pairs, enctype)
+            headers = [("content-type", content_type)]
+            request = FetchRequest(self._page, target, "POST", headers, body)
+        request.is_form = True
+        return self._navigate(request)
 
     def navigate(self, url: str) -> Answer:
         """Follow a link of the page.

@@ -11,9 +11,9 @@ from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origins import Origin
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 from flask_corsguard.testing.engines import Engine
-from flask_corsguard.testing.urls import Url, is_trustworthy
+from flask_corsguard.testing.urls import Url
 
-_MAX_PAIR, _MAX_ATTRIBUTE, _MAX_AGE = 4096, 1024, 400 * 86400
+_MAX_ATTRIBUTE, _MAX_AGE = 1024, 400 * 86400
 _CONTROLS = frozenset(map(chr, [*range(9), *range(10, 32), 127]))
 _SAME_SITE = frozenset({"strict", "lax", "none"})
 
@@ -61,6 +61,11 @@ class CookieContext:
     method: str
     top_site: str
 
+    @property
+    def is_third_party(self) -> bool:
+        """Whether the server is of another site than the address bar shows."""
+        return not self.same_site and not self.navigation
+
 
 class CookieJar:
     """The cookies of one browser. Times are in seconds, and come from whoever calls."""
@@ -71,15 +76,13 @@ class CookieJar:
 
     def header_for(self, url: Url, context: CookieContext, now: float) -> str:
         """The ``Cookie`` header of a request, "" for none."""
-        if self._is_blocked(context):
-            return ""
         found = [c for c in self._cookies if self._goes_along(c, url, context, now)]
         found.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{c.name}={c.value}" if c.name else c.value for c in found)
 
     def store(self, line: str, url: Url, context: CookieContext, now: float) -> None:
         """Read one ``Set-Cookie`` line, and keep what it sets where the rules allow it."""
-        cookie = None if self._is_blocked(context) else self._read(line, url, context, now)
+        cookie = self._read(line, url, context, now)
         if cookie is None:
             return
         for index, old in enumerate(self._cookies):
@@ -90,31 +93,26 @@ class CookieJar:
             self._cookies.append(cookie)
         self._cookies = [c for c in self._cookies if c.expires is None or c.expires > now]
 
-    def _is_blocked(self, context: CookieContext) -> bool:
-        third_party = not context.same_site and not context.navigation
-        return third_party and self._engine.third_party_cookies == "blocked"
-
-    def _partition(self, context: CookieContext, *, asked: bool) -> str | None:
-        """The partition that a cookie goes to."""
-        third_party = not context.same_site and not context.navigation
-        if third_party and self._engine.third_party_cookies == "partitioned":
-            return context.top_site
-        return context.top_site if asked else None
-
     def _goes_along(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
         origin = _origin(url)
-        partition = self._partition(context, asked=False)
         return (
             (
                 origin.host == cookie.domain
                 or (not cookie.host_only and _is_below(origin.host, cookie.domain))
             )
             and _path_covers(cookie.path, url.path)
-            and (not cookie.secure or is_trustworthy(origin))
+            and (not cookie.secure or self._may_be_secure(origin))
             and (cookie.expires is None or cookie.expires > now)
-            and (cookie.partition in (partition, context.top_site))
+            and self._is_at_hand(cookie, context)
             and self._may_cross(cookie, context, now)
         )
+
+    def _is_at_hand(self, cookie: Cookie, context: CookieContext) -> bool:
+        """Whether pages of the top site share this cookie."""
+        rule = self._engine.third_party_cookies
+        if context.is_third_party and rule in ("partitioned", "blocked"):
+            return cookie.partition == context.top_site
+        return cookie.partition in (None, context.top_site)
 
     def _may_cross(self, cookie: Cookie, context: CookieContext, now: float) -> bool:
         engine = self._engine
@@ -131,7 +129,8 @@ class CookieJar:
         name, equals, value = (part.strip(" \t") for part in pair.partition("="))
         if not equals:
             name, value = "", name
-        too_long = len(name) + len(value) > _MAX_PAIR
+        limit = self._engine.max_cookie
+        too_long = limit is not None and len(name) + len(value) > limit
         if too_long or not (name or value) or not _CONTROLS.isdisjoint(line):
             return None
         attributes = _attributes(rest)
@@ -141,7 +140,6 @@ class CookieJar:
             return None
         path = attributes.get("path", "")
         same_site = attributes.get("samesite", "").lower()
-        asked = "partitioned" in attributes
         cookie = Cookie(
             name,
             value,
@@ -152,31 +150,39 @@ class CookieJar:
             same_site if same_site in _SAME_SITE else "",
             _expires(attributes, now),
             now,
-            self._partition(context, asked=asked),
+            self._partition(attributes, context),
         )
         return cookie if self._may_store(cookie, attributes, url, context) else None
+
+    def _partition(self, attributes: Mapping[str, str], context: CookieContext) -> str | None:
+        engine = self._engine
+        apart = context.is_third_party and engine.third_party_cookies == "partitioned"
+        asked = engine.cookie_prefixes and "partitioned" in attributes
+        return context.top_site if apart or asked else None
 
     def _may_store(
         self, cookie: Cookie, attributes: Mapping[str, str], url: Url, context: CookieContext
     ) -> bool:
         engine, origin = self._engine, _origin(url)
-        if cookie.secure and not is_trustworthy(origin):
+        if cookie.secure and not self._may_be_secure(origin):
             return False
         if origin.scheme == "http" and not cookie.secure and self._hides_secure(cookie):
             return False
         same_site = cookie.same_site or engine.default_same_site
         if same_site != "none" and not context.same_site and not context.navigation:
             return False
-        needs_secure = "partitioned" in attributes or (
-            cookie.same_site == "none" and engine.none_needs_secure
-        )
-        prefix = (cookie.name or cookie.value).lower()
-        if prefix.startswith("__host-"):
-            rooted = attributes.get("path") == "/" and cookie.host_only
-            return bool(cookie.name) and cookie.secure and rooted
-        if prefix.startswith("__secure-"):
-            return bool(cookie.name) and cookie.secure
-        return cookie.secure or not needs_secure
+        if context.is_third_party and (
+            engine.third_party_cookies == "unset"
+            or (engine.third_party_cookies == "blocked" and cookie.partition is None)
+        ):
+            return False
+        if cookie.same_site == "none" and not cookie.secure and engine.none_needs_secure:
+            return False
+        return not engine.cookie_prefixes or _keeps_promise(cookie, attributes)
+
+    def _may_be_secure(self, origin: Origin) -> bool:
+        on_loopback = self._engine.secure_on_loopback and origin.is_loopback
+        return origin.scheme == "https" or on_loopback
 
     def _hides_secure(self, new: Cookie) -> bool:
         """Whether a cookie from plain http would get in the way of one from https."""
@@ -187,6 +193,17 @@ class CookieJar:
             and _path_covers(old.path, new.path)
             for old in self._cookies
         )
+
+
+def _keeps_promise(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
+    """Whether a cookie is what its name says, and ``Partitioned`` one that may be."""
+    prefix = (cookie.name or cookie.value).lower()
+    if prefix.startswith("__host-"):
+        rooted = attributes.get("path") == "/" and cookie.host_only
+        return bool(cookie.name) and cookie.secure and rooted
+    if prefix.startswith("__secure-"):
+        return bool(cookie.name) and cookie.secure
+    return cookie.secure or "partitioned" not in attributes
 
 
 def _origin(url: Url) -> Origin:

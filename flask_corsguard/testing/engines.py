@@ -5,7 +5,9 @@ Measured, not remembered: ``tests/data/verdicts.json`` holds what the real ones 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 EngineName = Literal["standard", "chromium", "firefox", "webkit"]
@@ -15,62 +17,195 @@ EngineName = Literal["standard", "chromium", "firefox", "webkit"]
 class Engine:
     """One engine. The defaults are the standard.
 
-    :ivar safelisted_names: request headers that are safelisted beyond the standard's.
+    Of request headers:
+
+    :ivar forbidden_names: those that script cannot set, beyond the standard's.
+    :ivar safelisted_values: headers that are safelisted beyond the standard's, with their values.
     :ivar joins_repeated_headers: whether a header that script set twice is judged as one value.
+    :ivar repeats_names: whether a preflight names such a header twice.
     :ivar safelist_total: the bytes that all safelisted values may have together, or None.
     :ivar non_ascii_is_unsafe: whether bytes from 0x80 up are unsafe in Accept and Content-Type.
-    :ivar range_in_any_case: whether ``Bytes=0-1`` is a safelisted ``Range`` too.
+    :ivar range_pattern: a safelisted ``Range``.
+    :ivar range_limit: what its numbers have to stay below, or None.
+    :ivar utf8_values: whether values are sent as UTF-8.
+
+    Of preflights:
+
+    :ivar preflight_mode_everywhere: whether ``Sec-Fetch-Mode`` is sent to untrustworthy servers.
     :ivar wildcard_covers_authorization: whether ``Access-Control-Allow-Headers: *`` does.
-    :ivar default_same_site: how a cookie without ``SameSite`` is treated: ``lax`` or ``none``.
+    :ivar sticky_preflight: whether a request that needed one at first needs one after every
+        redirect: for the headers that are left (``current``), or for those of the beginning.
+    :ivar preflight_keeps_origin: whether that one still has the page's origin.
+
+    Of the cache of preflights:
+
+    :ivar cache: what is remembered of a URL: every ``grant``; the ``latest`` preflight; or each grant
+        by its ``literal`` name, for requests that are alike in credentials.
+    :ivar caches_for_opaque: whether anything is, for pages without an origin.
+    :ivar max_age_limit: for how many seconds at most, or None.
+    :ivar max_age_pattern: a ``Access-Control-Max-Age`` that counts.
+    :ivar max_age_if_invalid: the seconds that any other stands for.
+    :ivar failure_clears_cache: whether a response that script may not read ends that.
+
+    Of redirects:
+
+    :ivar redirect_after_leaving: whether a request that has left the page's own origin may be
+        redirected once more.
+    :ivar origin_lost: in which modes besides ``cors`` the origin becomes ``null`` with the first
+        redirect across origins already.
+    :ivar refuses_userinfo: whether a user name in ``Location`` is refused on the page's own origin.
+    :ivar fetch_metadata_lost: whether ``Sec-Fetch-*`` are not sent after a redirect across origins.
+
+    Of https pages:
+
+    :ivar referrer_by_scheme: whether ``Referer`` is kept back from plain http, loopback or not.
+    :ivar hides_origin: from which servers ``Origin`` is kept back: those of plain ``http``, those that
+        are not ``trustworthy``, or ``none``.
+    :ivar loopback_is_mixed: whether http on loopback is mixed content.
+    :ivar mixed_forms: whether a form is sent to plain http: ``sent``, ``warned`` of, or warned of even
+        where a redirect leads there.
+
+    Of cookies:
+
+    :ivar schemeful: whether https and http of one host are two sites.
+    :ivar cookies_see_redirects: the requests that a redirect by another site makes cross-site.
+    :ivar default_same_site: how a cookie without ``SameSite`` is treated.
     :ivar lax_post_window: the seconds for which such a cookie goes along with a form all the same.
     :ivar none_needs_secure: whether ``SameSite=None`` is refused without ``Secure``.
-    :ivar third_party_cookies: what becomes of cookies on requests to other sites, where
-        ``SameSite`` lets them pass: ``allowed``, ``partitioned`` by the page's site, ``blocked``.
-    :ivar max_age_limit: the seconds that a preflight is remembered for at most, or None.
+    :ivar third_party_cookies: what becomes of cookies on requests to other sites, where ``SameSite``
+        lets them pass: ``allowed``; ``partitioned`` by the page's site; ``blocked`` unless they
+        were set as ``Partitioned``; or ``unset``: sent, but not stored.
+    :ivar cookie_prefixes: whether ``__Host-``, ``__Secure-`` and ``Partitioned`` mean anything.
+    :ivar secure_on_loopback: whether plain http may set ``Secure`` cookies there.
+    :ivar max_cookie: the bytes that name and value may have together, or None.
     """
 
     name: EngineName
-    safelisted_names: frozenset[str] = frozenset()
-    joins_repeated_headers: bool = True
+    forbidden_names: frozenset[str] = frozenset()
+    safelisted_values: Mapping[str, re.Pattern[str]] = field(
+        default_factory=dict[str, re.Pattern[str]]
+    )
+    joins_repeated_headers: bool = False
+    repeats_names: bool = False
     safelist_total: int | None = None
     non_ascii_is_unsafe: bool = False
-    range_in_any_case: bool = False
+    range_pattern: re.Pattern[str] = re.compile(r"bytes=([0-9]+)-([0-9]*)")
+    range_limit: int | None = None
+    utf8_values: bool = False
+
+    preflight_mode_everywhere: bool = False
     wildcard_covers_authorization: bool = True
+    sticky_preflight: Literal["", "current", "first"] = ""
+    preflight_keeps_origin: bool = False
+
+    cache: Literal["grant", "latest", "literal"] = "grant"
+    caches_for_opaque: bool = True
+    max_age_limit: int | None = None
+    max_age_pattern: re.Pattern[str] = re.compile(r"[0-9]+")
+    max_age_if_invalid: int = 5
+    failure_clears_cache: bool = True
+
+    redirect_after_leaving: bool = True
+    origin_lost: frozenset[str] = frozenset()
+    refuses_userinfo: bool = False
+    fetch_metadata_lost: bool = False
+
+    referrer_by_scheme: bool = True
+    hides_origin: Literal["http", "untrustworthy", "none"] = "http"
+    loopback_is_mixed: bool = False
+    mixed_forms: Literal["sent", "warned", "warned of redirects"] = "sent"
+
+    schemeful: bool = True
+    cookies_see_redirects: Literal["none", "navigations", "all"] = "none"
     default_same_site: Literal["lax", "none"] = "lax"
     lax_post_window: float = 0
     none_needs_secure: bool = True
-    third_party_cookies: Literal["allowed", "partitioned", "blocked"] = "allowed"
-    max_age_limit: int | None = None
+    third_party_cookies: Literal["allowed", "partitioned", "blocked", "unset"] = "allowed"
+    cookie_prefixes: bool = True
+    secure_on_loopback: bool = True
+    max_cookie: int | None = 4096
 
+
+_INTEGER = re.compile(r"0|[1-9][0-9]*")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_SIGNED = re.compile(r"-?[0-9]+")
 
 ENGINES: dict[EngineName, Engine] = {
     "standard": Engine(
         name="standard",
-        joins_repeated_headers=False,
         safelist_total=1024,
         wildcard_covers_authorization=False,
+        referrer_by_scheme=False,
     ),
     "chromium": Engine(
         name="chromium",
-        safelisted_names=frozenset(
-            {
-                "device-memory",
-                "downlink",
-                "dpr",
-                "ect",
-                "rtt",
-                "save-data",
-                "viewport-width",
-                "width",
-            }
-        ),
+        forbidden_names=frozenset({"user-agent"}),
+        safelisted_values={
+            "device-memory": _NUMBER,
+            "downlink": _NUMBER,
+            "dpr": _NUMBER,
+            "ect": re.compile("slow-2g|2g|3g|4g"),
+            "intervention": re.compile(".*"),
+            "rtt": _INTEGER,
+            "save-data": re.compile("on", re.IGNORECASE),
+            "viewport-width": _INTEGER,
+            "width": _INTEGER,
+        },
+        joins_repeated_headers=True,
+        range_limit=2**63 - 1,
+        preflight_mode_everywhere=True,
+        cache="latest",
+        caches_for_opaque=False,
         max_age_limit=7200,
+        max_age_pattern=_SIGNED,
+        failure_clears_cache=False,
+        origin_lost=frozenset({"navigate", "no-cors"}),
+        refuses_userinfo=True,
+        hides_origin="untrustworthy",
+        mixed_forms="warned of redirects",
+        lax_post_window=120,
+        third_party_cookies="blocked",
     ),
     "firefox": Engine(
         name="firefox",
-        joins_repeated_headers=False,
+        repeats_names=True,
         non_ascii_is_unsafe=True,
+        range_limit=2**64,
+        sticky_preflight="current",
+        preflight_keeps_origin=True,
+        cache="literal",
+        caches_for_opaque=False,
         max_age_limit=86400,
+        max_age_if_invalid=0,
+        mixed_forms="warned",
+        schemeful=False,
+        cookies_see_redirects="all",
+        default_same_site="none",
+        third_party_cookies="partitioned",
     ),
-    "webkit": Engine(name="webkit", range_in_any_case=True, max_age_limit=600),
+    "webkit": Engine(
+        name="webkit",
+        joins_repeated_headers=True,
+        range_pattern=re.compile(r"bytes=\+?([0-9]+)-([0-9]*)", re.IGNORECASE),
+        range_limit=2**64,
+        utf8_values=True,
+        sticky_preflight="first",
+        cache="latest",
+        max_age_limit=600,
+        max_age_pattern=_SIGNED,
+        failure_clears_cache=False,
+        redirect_after_leaving=False,
+        origin_lost=frozenset({"navigate"}),
+        fetch_metadata_lost=True,
+        hides_origin="none",
+        loopback_is_mixed=True,
+        schemeful=False,
+        cookies_see_redirects="navigations",
+        default_same_site="none",
+        none_needs_secure=False,
+        third_party_cookies="unset",
+        cookie_prefixes=False,
+        secure_on_loopback=False,
+        max_cookie=None,
+    ),
 }

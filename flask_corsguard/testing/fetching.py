@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from werkzeug.datastructures import Headers
@@ -22,14 +23,14 @@ from flask_corsguard.testing.checks import (
 )
 from flask_corsguard.testing.cookies import CookieContext, CookieJar
 from flask_corsguard.testing.engines import Engine
-from flask_corsguard.testing.preflights import PreflightCache
+from flask_corsguard.testing.preflights import CacheKey, PreflightCache
 from flask_corsguard.testing.requests import FetchRequest, joined
 from flask_corsguard.testing.safelist import unsafe_headers
-from flask_corsguard.testing.urls import is_same_site, is_trustworthy, parse_url, site_of
+from flask_corsguard.testing.urls import Url, is_same_site, is_trustworthy, parse_url, site_of
 from flask_corsguard.testing.wire import Exchange, WsgiApp, send
 
 MAX_REDIRECTS = 20
-# https://fetch.spec.whatwg.org/#cors-preflight-fetch, step 7.8
+# https://fetch.spec.whatwg.org/#cors-preflight-fetch
 DEFAULT_MAX_AGE = 5
 # https://fetch.spec.whatwg.org/#request-body-header-name
 _BODY_HEADERS = frozenset(
@@ -52,7 +53,7 @@ class Network:
         self.find_server = find_server
         self.engine = engine
         self.cookies = CookieJar(engine)
-        self.preflights = PreflightCache()
+        self.preflights = PreflightCache(engine)
         self.skew = 0.0
 
     def now(self) -> float:
@@ -76,6 +77,8 @@ class Fetch:
         self._request = request
         self._urls = [request.url]
         self._is_redirect_tainted = False
+        #: whether every request across origins is to be asked for, and for which headers
+        self._sticky: dict[str, str] | None = None
 
     @property
     def redirected(self) -> bool:
@@ -104,10 +107,12 @@ class Fetch:
         """https://fetch.spec.whatwg.org/#main-fetch, as far as it decides what may be asked."""
         request, url = self._request, self.url
         facts = {"url": shown(str(url))}
-        is_navigation = request.mode == "navigate"
         if self._is_mixed_content():
-            raise NetworkError(finding(Block.MIXED_CONTENT, **facts))
-        if is_navigation or (self.tainting == "basic" and _same(request.page, url.origin)):
+            block = Block.MIXED_FORM if request.mode == "navigate" else Block.MIXED_CONTENT
+            raise NetworkError(finding(block, **facts))
+        if request.mode == "navigate" or (
+            self.tainting == "basic" and _same(request.page, url.origin)
+        ):
             if url.origin is None:
                 raise NetworkError(finding(Block.NOT_HTTP, **facts))
         elif request.mode == "same-origin":
@@ -120,84 +125,102 @@ class Fetch:
             self.tainting = "opaque" if request.mode == "no-cors" else "cors"
 
     def _is_mixed_content(self) -> bool:
-        page = self._request.page
-        return (
-            self._request.mode != "navigate"
-            and page is not None
-            and page.scheme == "https"
-            and self.url.scheme in ("http", "ws", "ftp")
-            and not is_trustworthy(self.url.origin)
-        )
+        """https://w3c.github.io/webappsec-mixed-content/#should-block-fetch"""
+        engine, request, url = self._network.engine, self._request, self.url
+        if not _is_https(request.page) or url.scheme not in ("http", "ftp"):
+            return False
+        if request.mode != "navigate":
+            return engine.loopback_is_mixed or not is_trustworthy(url.origin)
+        warned = engine.mixed_forms
+        hushed = warned == "sent" or (warned == "warned" and self.redirected)
+        return request.is_form and not hushed and not is_trustworthy(url.origin)
 
     @property
     def _asker(self) -> Asker:
-        request = self._request
-        origin = "null" if self._is_redirect_tainted else str(request.page or "null")
-        return Asker(origin, request.credentials == "include", self._is_redirect_tainted)
+        request, engine = self._request, self._network.engine
+        tainted = self._is_redirect_tainted or (
+            request.mode in engine.origin_lost and self._has_left(self._urls)
+        )
+        origin = "null" if tainted else str(request.page or "null")
+        return Asker(origin, request.credentials == "include", tainted)
+
+    def _has_left(self, urls: list[Url]) -> bool:
+        """Whether a redirect has led from one origin to another."""
+        return any(url.origin != urls[0].origin for url in urls)
 
     def _http_fetch(self) -> Exchange:
         """https://fetch.spec.whatwg.org/#http-fetch"""
         asker = self._asker
-        if self.tainting == "cors":
-            self._preflight_if_needed(asker)
+        unsafe = unsafe_headers(self._request.headers, self._network.engine)
+        needs_preflight = bool(unsafe) or self._request.method not in SAFELISTED_METHODS
+        if self._network.engine.sticky_preflight and needs_preflight and self._sticky is None:
+            self._sticky = unsafe
+        if self.tainting == "cors" and (needs_preflight or self._sticky is not None):
+            first = self._network.engine.sticky_preflight == "first" and self._sticky
+            self._ask(asker, first or unsafe)
         exchange = self._send(self._request.method, self._headers(asker), self._request.body)
         if self.tainting == "cors":
             try:
                 check_cors(exchange, asker)
             except NetworkError:
-                self._network.preflights.forget(self._cache_key(asker))
+                if self._network.engine.failure_clears_cache:
+                    self._network.preflights.forget(self._cache_key(asker))
                 raise
         elif self.tainting == "opaque":
             assert self.url.origin is not None
             check_resource_policy(exchange, self._request.page, self.url.origin)
         return exchange
 
-    def _cache_key(self, asker: Asker) -> tuple[str, str]:
-        return asker.origin, str(self.url)
+    def _cache_key(self, asker: Asker) -> CacheKey:
+        return CacheKey(asker.origin, str(self.url), asker.credentials)
 
-    def _preflight_if_needed(self, asker: Asker) -> None:
-        network, method = self._network, self._request.method
-        unsafe = unsafe_headers(self._request.headers, network.engine)
-        key, now = self._cache_key(asker), network.now()
+    def _ask(self, asker: Asker, unsafe: Mapping[str, str]) -> None:
+        """https://fetch.spec.whatwg.org/#cors-preflight-fetch, unless it is remembered
 
-        def is_remembered(name: str, *, is_method: bool) -> bool:
-            return network.preflights.allows(
-                key, is_method=is_method, name=name, credentials=asker.credentials, now=now
-            )
-
-        if (method in SAFELISTED_METHODS or is_remembered(method, is_method=True)) and all(
-            is_remembered(name, is_method=False) for name in unsafe
-        ):
+        :param unsafe: the headers that need permission, each with why.
+        """
+        network, request = self._network, self._request
+        if network.engine.preflight_keeps_origin:
+            asker = replace(asker, origin=str(request.page or "null"))
+        key = self._cache_key(asker)
+        if network.preflights.covers(key, request.method, unsafe, network.now()):
             return
-        headers = Headers([("Accept", "*/*"), ("Access-Control-Request-Method", method)])
+        headers = Headers([("Accept", "*/*"), ("Access-Control-Request-Method", request.method)])
         if unsafe:
-            headers.add("Access-Control-Request-Headers", ",".join(unsafe))
+            names: Iterable[str] = unsafe
+            if network.engine.repeats_names:
+                names = sorted(name for name, _ in request.headers if name in unsafe)
+            headers.add("Access-Control-Request-Headers", ",".join(names))
         self._add_context(headers, asker)
+        if network.engine.preflight_mode_everywhere:
+            headers.set("Sec-Fetch-Mode", "cors")
         exchange = self._send("OPTIONS", headers, None, preflight=True)
         try:
-            methods, names = check_preflight(exchange, asker, method, unsafe, network.engine)
+            methods, allowed = check_preflight(
+                exchange, asker, request.method, unsafe, network.engine
+            )
         except NetworkError:
             network.preflights.forget(key)
             raise
-        network.preflights.remember(
-            key,
-            methods,
-            names,
-            credentials=asker.credentials,
-            expires=network.now() + self._max_age(exchange),
-        )
+        network.preflights.remember(key, methods, allowed, network.now() + self._max_age(exchange))
 
     def _max_age(self, exchange: Exchange) -> int:
-        value = exchange.value_of(MAX_AGE) or ""
-        age = int(value) if value.isascii() and value.isdigit() else DEFAULT_MAX_AGE
-        limit = self._network.engine.max_age_limit
-        return age if limit is None else min(age, limit)
+        engine, value = self._network.engine, exchange.value_of(MAX_AGE)
+        if value is None:
+            return DEFAULT_MAX_AGE
+        if not engine.max_age_pattern.fullmatch(value):
+            return engine.max_age_if_invalid
+        age = int(value)
+        return age if engine.max_age_limit is None else min(age, engine.max_age_limit)
 
     def _headers(self, asker: Asker) -> Headers:
         """What the request itself carries, but for cookies
         (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch)."""
         request = self._request
-        headers = Headers(list(joined(request.headers).items()))
+        own = joined(request.headers)
+        if self._network.engine.utf8_values:
+            own = {name: value.encode().decode("latin-1") for name, value in own.items()}
+        headers = Headers(list(own.items()))
         headers.setdefault("Accept", _ACCEPT.get(request.mode, "*/*"))
         if request.body is None and request.method in ("POST", "PUT"):
             headers.set("Content-Length", "0")
@@ -207,24 +230,33 @@ class Fetch:
     def _add_context(self, headers: Headers, asker: Asker) -> None:
         """Who asks, and for what: ``Origin``, ``Referer``, ``Sec-Fetch-*``."""
         request = self._request
-        page, is_cors = request.page, self.tainting == "cors"
-        secure_page = page is not None and page.scheme == "https"
+        engine, page, server = self._network.engine, request.page, self.url.origin
+        is_cors, is_navigation = self.tainting == "cors", request.mode == "navigate"
         # https://fetch.spec.whatwg.org/#append-a-request-origin-header
         if is_cors:
             headers.set("Origin", asker.origin)
         elif request.method not in ("GET", "HEAD"):
-            hidden = secure_page and self.url.scheme != "https" and request.mode != "cors"
+            hidden = request.mode != "cors" and _is_https(page) and self._is_origin_hidden()
             headers.set("Origin", "null" if hidden else asker.origin)
         # https://w3c.github.io/webappsec-referrer-policy/: strict-origin-when-cross-origin, of
         # a page about which nothing is known but its origin
-        downgrade = is_trustworthy(page) and not is_trustworthy(self.url.origin)
+        downgrade = is_trustworthy(page) and not is_trustworthy(server)
+        if engine.referrer_by_scheme:
+            downgrade = _is_https(page) and not _is_https(server)
         if page is not None and not downgrade:
             headers.set("Referer", f"{page}/")
-        if is_trustworthy(self.url.origin):
-            is_navigation = request.mode == "navigate"
+        if is_trustworthy(server) and not (
+            engine.fetch_metadata_lost and self._has_left(self._urls)
+        ):
             headers.set("Sec-Fetch-Site", self._fetch_site())
             headers.set("Sec-Fetch-Mode", "cors" if is_cors else request.mode)
             headers.set("Sec-Fetch-Dest", "document" if is_navigation else "empty")
+
+    def _is_origin_hidden(self) -> bool:
+        kept_from = self._network.engine.hides_origin
+        if kept_from == "http":
+            return not _is_https(self.url.origin)
+        return kept_from == "untrustworthy" and not is_trustworthy(self.url.origin)
 
     def _fetch_site(self) -> str:
         """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header"""
@@ -261,11 +293,16 @@ class Fetch:
         return exchange
 
     def _cookie_context(self) -> CookieContext:
-        request, url = self._request, self.url
+        request, url, engine = self._request, self.url, self._network.engine
         is_navigation = request.mode == "navigate"
         top = url.origin if is_navigation else request.page
+        seen = engine.cookies_see_redirects
+        see_all = seen == "all" or (seen == "navigations" and is_navigation)
         return CookieContext(
-            is_same_site(request.page, url.origin),
+            all(
+                is_same_site(request.page, hop.origin, schemeful=engine.schemeful)
+                for hop in (self._urls if see_all else [url])
+            ),
             is_navigation,
             request.method,
             "://".join(site_of(top)) if top else "null",
@@ -284,9 +321,13 @@ class Fetch:
             )
         if len(self._urls) > MAX_REDIRECTS:
             raise NetworkError(finding(Block.REDIRECT_LIMIT, **facts))
+        engine = self._network.engine
         crosses = request.mode == "cors" and not _same(request.page, target.origin)
-        if target.userinfo and (crosses or self.tainting == "cors"):
+        if target.userinfo and (crosses or self.tainting == "cors" or engine.refuses_userinfo):
             raise NetworkError(finding(Block.REDIRECT_USERINFO, **facts))
+        left = self.tainting == "cors" and _same(request.page, self._urls[0].origin)
+        if left and self._sticky is None and not engine.redirect_after_leaving:
+            raise NetworkError(finding(Block.REDIRECT_EXTERNAL, **facts))
         if (status in (301, 302) and request.method == "POST") or (
             status == 303 and request.method not in ("GET", "HEAD")
         ):
@@ -299,6 +340,10 @@ class Fetch:
                 self._is_redirect_tainted = True
         self._urls.append(target)
         self.url = target
+
+
+def _is_https(origin: Origin | None) -> bool:
+    return origin is not None and origin.scheme == "https"
 
 
 def _same(page: Origin | None, other: Origin | None) -> bool:

@@ -5,61 +5,81 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Who asks, and what for: the origin as it is serialized, and the URL.
-CacheKey = tuple[str, str]
+from flask_corsguard.protocol.headers import SAFELISTED_METHODS
+from flask_corsguard.testing.checks import AUTHORIZATION
+from flask_corsguard.testing.engines import Engine
 
 
-class _Grant(NamedTuple):
-    """One method or one header, allowed for a while.
+class CacheKey(NamedTuple):
+    """What a preflight was about: who asked, for which URL, with credentials or without."""
 
-    :ivar name: the method, or the header in lower case; ``*`` is any.
-    """
+    origin: str
+    url: str
+    credentials: bool
 
-    is_method: bool
-    name: str
+
+class _Grants(NamedTuple):
+    """What one preflight allowed, until *expires*, in seconds since the epoch."""
+
+    methods: frozenset[str]
+    headers: frozenset[str]
     credentials: bool
     expires: float
 
 
 class PreflightCache:
-    """What servers have allowed in advance.
+    """What servers have allowed in advance. Times come from whoever calls."""
 
-    Times are in seconds, and come from whoever calls.
-    """
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._grants: dict[tuple[str, str], list[_Grants]] = {}
 
-    def __init__(self) -> None:
-        self._grants: dict[CacheKey, list[_Grant]] = {}
+    def covers(self, key: CacheKey, method: str, headers: Iterable[str], now: float) -> bool:
+        """Whether a request needs no further preflight.
 
-    def allows(
-        self, key: CacheKey, *, is_method: bool, name: str, credentials: bool, now: float
-    ) -> bool:
-        """Whether a method, or a header, needs no further preflight."""
-        return any(
-            grant.is_method == is_method
-            and (grant.name == name or (grant.name == "*" and not grant.credentials))
-            and (grant.credentials or not credentials)
-            and grant.expires > now
-            for grant in self._grants.get(key, ())
-        )
+        :param headers: those that need permission, in lower case.
+        """
+        literal = self._engine.cache == "literal"
+        grants = [
+            grants
+            for grants in self._grants.get((key.origin, key.url), ())
+            if grants.expires > now
+            and (
+                grants.credentials == key.credentials
+                if literal
+                else grants.credentials >= key.credentials
+            )
+        ]
+        if not grants:
+            return False
+        methods = frozenset[str]().union(*(g.methods for g in grants))
+        names = frozenset[str]().union(*(g.headers for g in grants))
+        if literal:
+            # Firefox: only GET and POST need no permission, and "*" is the name of nothing else.
+            return (method in ("GET", "POST") or method in methods) and names.issuperset(headers)
+        any_name = "*" in names and not key.credentials
+        return (
+            method in SAFELISTED_METHODS
+            or method in methods
+            or ("*" in methods and not key.credentials)
+        ) and all(name in names or (any_name and name != AUTHORIZATION) for name in headers)
 
     def remember(
         self,
         key: CacheKey,
         methods: Iterable[str],
         headers: Iterable[str],
-        *,
-        credentials: bool,
         expires: float,
     ) -> None:
-        """Note what a preflight allowed. Later grants of the same replace earlier ones."""
-        new = [_Grant(True, name, credentials, expires) for name in methods]
-        new += [_Grant(False, name.lower(), credentials, expires) for name in headers]
-        same = {(grant.is_method, grant.name, grant.credentials) for grant in new}
-        kept = [
-            g for g in self._grants.get(key, ()) if (g.is_method, g.name, g.credentials) not in same
-        ]
-        self._grants[key] = kept + new
+        """Note what a preflight allowed."""
+        if key.origin == "null" and not self._engine.caches_for_opaque:
+            return
+        names = frozenset(name.lower() for name in headers)
+        new = _Grants(frozenset(methods), names, key.credentials, expires)
+        place = (key.origin, key.url)
+        before = [] if self._engine.cache == "latest" else self._grants.get(place, [])
+        self._grants[place] = [*before, new]
 
     def forget(self, key: CacheKey) -> None:
-        """Forget all grants of a URL: a request that they had let through has failed."""
-        self._grants.pop(key, None)
+        """Forget what is known of a URL: a request that it had let through has failed."""
+        self._grants.pop((key.origin, key.url), None)

@@ -61,6 +61,7 @@ class FetchRequest:
 
     :ivar page: the origin that asks, None for an opaque one.
     :ivar headers: what script set, names in lower case.
+    :ivar is_form: whether a form is submitted.
     """
 
     page: Origin | None
@@ -71,6 +72,7 @@ class FetchRequest:
     mode: Mode | Literal["navigate"] = "cors"
     credentials: Credentials = "same-origin"
     redirect: Redirect = "follow"
+    is_form: bool = False
 
 
 def read_method(method: str) -> str:
@@ -110,7 +112,7 @@ def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> list[tuple[str, 
                 f"Failed to construct 'Headers': {given}: {shown(value)} is not a value: headers"
                 " are single lines of bytes (Latin-1)."
             )
-        if not _is_forbidden(name, value):
+        if not _is_forbidden(name, value) and name not in engine.forbidden_names:
             append_header(kept, name, value, mode, engine)
     if engine.joins_repeated_headers:
         return list(joined(kept).items())

@@ -14,7 +14,6 @@ FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-dat
 # https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte
 _UNSAFE = re.compile(r'[\x00-\x08\x0a-\x1f"():<>?@\[\\\]{}\x7f]')
 _NOT_A_LANGUAGE = re.compile(r"[^0-9A-Za-z *,\-.;=]")
-_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 
 
 def why_unsafe(name: str, value: str, engine: Engine) -> str | None:
@@ -23,11 +22,13 @@ def why_unsafe(name: str, value: str, engine: Engine) -> str | None:
     :param name: in lower case.
     :param value: what script gave, latin-1.
     """
-    judge = _JUDGES.get(name)
-    if judge is None and name not in engine.safelisted_names:
+    judge, pattern = _JUDGES.get(name), engine.safelisted_values.get(name)
+    if judge is None and pattern is None:
         return "it is not one of the safelisted request headers"
     if len(value) > MAX_VALUE_LENGTH:
         return f"its value has {len(value)} bytes, and only up to {MAX_VALUE_LENGTH} are safelisted"
+    if pattern is not None and not pattern.fullmatch(value):
+        return "its value is none of those that are safelisted"
     return judge(value, engine) if judge else None
 
 
@@ -73,8 +74,9 @@ def _content_type(value: str, engine: Engine) -> str | None:
 
 
 def _range(value: str, engine: Engine) -> str | None:
-    match = _RANGE.fullmatch(value.lower() if engine.range_in_any_case else value)
-    if match is None or (match[2] and int(match[1]) > int(match[2])):
+    match = engine.range_pattern.fullmatch(value)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    if first > last or (engine.range_limit is not None and last >= engine.range_limit):
         return "its value is not a single range such as bytes=0-99"
     return None
 

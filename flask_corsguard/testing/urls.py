@@ -153,12 +153,16 @@ def site_of(origin: Origin) -> tuple[str, str]:
     return origin.scheme, host if origin.is_address else registrable_domain(host) or host
 
 
-def is_same_site(a: Origin | None, b: Origin | None) -> bool:
+def is_same_site(a: Origin | None, b: Origin | None, *, schemeful: bool = True) -> bool:
     """Whether both belong to one site (https://html.spec.whatwg.org/#same-site).
 
     An opaque origin, None here, is of no other's site.
+
+    :param schemeful: whether that takes the same scheme, as the standard has it.
     """
-    return a is not None and b is not None and site_of(a) == site_of(b)
+    if a is None or b is None:
+        return False
+    return site_of(a) == site_of(b if schemeful else b._replace(scheme=a.scheme))
 
 
 def is_trustworthy(origin: Origin | None) -> bool:
