@@ -35,7 +35,6 @@ class Block(enum.StrEnum):
     REDIRECT_LIMIT = enum.auto()
     REDIRECT_INVALID = enum.auto()
     REDIRECT_USERINFO = enum.auto()
-    REDIRECT_EXTERNAL = enum.auto()
     NAVIGATION = enum.auto()
     BEACON = enum.auto()
 
@@ -115,13 +114,13 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
     ),
     Block.ALLOW_ORIGIN_WILDCARD: (
         "{response} has Access-Control-Allow-Origin: *, which does not count for a request with"
-        " credentials: 'include'.",
+        " {credentials}.",
         (_ALLOW_ORIGIN, _ALLOW_CREDENTIALS),
         "list the origins instead of '*' and set allow_credentials=True; or have the page leave"
         " credentials: 'include' out, if it needs no cookies there",
     ),
     Block.ALLOW_CREDENTIALS_MISSING: (
-        "The request was made with credentials: 'include', and {response_inside} has {value}.",
+        "The request was made with {credentials}, and {response_inside} has {value}.",
         (_ALLOW_CREDENTIALS,),
         "set allow_credentials=True; or have the page leave credentials: 'include' out, if it needs"
         " no cookies there",
@@ -229,13 +228,6 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         " requests across origins.",
         (),
         "redirect to the address without them",
-    ),
-    Block.REDIRECT_EXTERNAL: (
-        "{url} answered with a redirect, to {value}; a redirect had led there from the page's own"
-        " origin, and WebKit follows no other after that.",
-        (),
-        "redirect from the page's own origin to the last address at once, or have the page ask for"
-        " it",
     ),
     Block.NAVIGATION: (
         "This was a navigation: the browser shows the answer as a new page, and script of the old"

@@ -37,12 +37,14 @@ class Asker:
 
     :ivar origin: serialized, as it was sent.
     :ivar credentials: whether the request was made with ``credentials: "include"``.
+    :ivar credentials_words: what it was made with.
     :ivar tainted: whether redirects have made the origin ``null``.
     """
 
     origin: str
     credentials: bool
     tainted: bool = False
+    credentials_words: str = "credentials: 'include'"
 
     @property
     def remedy(self) -> str:
@@ -71,6 +73,7 @@ def check_cors(exchange: Exchange, asker: Asker) -> None:
         "response": response,
         "origin": asker.origin,
         "value": shown(allowed or ""),
+        "credentials": asker.credentials_words,
         "remedy": asker.remedy,
     }
     if allowed is None:

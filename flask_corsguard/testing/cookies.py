@@ -50,21 +50,18 @@ class Cookie:
 class CookieContext:
     """What decides which cookies go along with a request.
 
-    :ivar same_site: whether the page and the server belong to one site.
+    :ivar same_site: whether the page and the server belong to one site, and those between them.
     :ivar navigation: whether the address bar follows.
+    :ivar third_party: whether the server is of another site than the address bar shows.
     :ivar method: the request's.
     :ivar top_site: the site in the address bar.
     """
 
     same_site: bool
     navigation: bool
+    third_party: bool
     method: str
     top_site: str
-
-    @property
-    def is_third_party(self) -> bool:
-        """Whether the server is of another site than the address bar shows."""
-        return not self.same_site and not self.navigation
 
 
 class CookieJar:
@@ -110,7 +107,7 @@ class CookieJar:
     def _is_at_hand(self, cookie: Cookie, context: CookieContext) -> bool:
         """Whether pages of the top site share this cookie."""
         rule = self._engine.third_party_cookies
-        if context.is_third_party and rule in ("partitioned", "blocked"):
+        if context.third_party and rule in ("partitioned", "blocked"):
             return cookie.partition == context.top_site
         return cookie.partition in (None, context.top_site)
 
@@ -156,7 +153,7 @@ class CookieJar:
 
     def _partition(self, attributes: Mapping[str, str], context: CookieContext) -> str | None:
         engine = self._engine
-        apart = context.is_third_party and engine.third_party_cookies == "partitioned"
+        apart = context.third_party and engine.third_party_cookies == "partitioned"
         asked = engine.cookie_prefixes and "partitioned" in attributes
         return context.top_site if apart or asked else None
 
@@ -171,7 +168,7 @@ class CookieJar:
         same_site = cookie.same_site or engine.default_same_site
         if same_site != "none" and not context.same_site and not context.navigation:
             return False
-        if context.is_third_party and (
+        if context.third_party and (
             engine.third_party_cookies == "unset"
             or (engine.third_party_cookies == "blocked" and cookie.partition is None)
         ):

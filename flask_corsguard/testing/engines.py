@@ -39,8 +39,9 @@ class Engine:
 
     Of the cache of preflights:
 
-    :ivar cache: what is remembered of a URL: every ``grant``; the ``latest`` preflight; or each grant
-        by its ``literal`` name, for requests that are alike in credentials.
+    :ivar cache: what is remembered of a URL: every ``grant``; the ``latest`` preflight; or each
+        grant by its ``literal`` name, for requests that are alike in credentials.
+    :ivar cached_wildcard_covers_authorization: whether a remembered ``*`` does.
     :ivar caches_for_opaque: whether anything is, for pages without an origin.
     :ivar max_age_limit: for how many seconds at most, or None.
     :ivar max_age_pattern: a ``Access-Control-Max-Age`` that counts.
@@ -49,8 +50,8 @@ class Engine:
 
     Of redirects:
 
-    :ivar redirect_after_leaving: whether a request that has left the page's own origin may be
-        redirected once more.
+    :ivar redirects_need_credentials: whether other origins that redirect a request have to allow
+        credentials if it began at the page's own.
     :ivar origin_lost: in which modes besides ``cors`` the origin becomes ``null`` with the first
         redirect across origins already.
     :ivar refuses_userinfo: whether a user name in ``Location`` is refused on the page's own origin.
@@ -59,11 +60,11 @@ class Engine:
     Of https pages:
 
     :ivar referrer_by_scheme: whether ``Referer`` is kept back from plain http, loopback or not.
-    :ivar hides_origin: from which servers ``Origin`` is kept back: those of plain ``http``, those that
-        are not ``trustworthy``, or ``none``.
+    :ivar hides_origin: from which servers ``Origin`` is kept back: those of plain ``http``, those
+        that are ``untrustworthy``, or ``none``.
     :ivar loopback_is_mixed: whether http on loopback is mixed content.
-    :ivar mixed_forms: whether a form is sent to plain http: ``sent``, ``warned`` of, or warned of even
-        where a redirect leads there.
+    :ivar mixed_forms: whether a form is sent to plain http: ``sent``, ``warned`` of, or warned of
+        even where a redirect leads there.
 
     Of cookies:
 
@@ -72,9 +73,9 @@ class Engine:
     :ivar default_same_site: how a cookie without ``SameSite`` is treated.
     :ivar lax_post_window: the seconds for which such a cookie goes along with a form all the same.
     :ivar none_needs_secure: whether ``SameSite=None`` is refused without ``Secure``.
-    :ivar third_party_cookies: what becomes of cookies on requests to other sites, where ``SameSite``
-        lets them pass: ``allowed``; ``partitioned`` by the page's site; ``blocked`` unless they
-        were set as ``Partitioned``; or ``unset``: sent, but not stored.
+    :ivar third_party_cookies: what becomes of cookies on requests to other sites, where
+        ``SameSite`` lets them pass: ``allowed``; ``partitioned`` by the page's site; ``blocked``
+        unless they were set as ``Partitioned``; or ``unset``: sent, but not stored.
     :ivar cookie_prefixes: whether ``__Host-``, ``__Secure-`` and ``Partitioned`` mean anything.
     :ivar secure_on_loopback: whether plain http may set ``Secure`` cookies there.
     :ivar max_cookie: the bytes that name and value may have together, or None.
@@ -99,13 +100,14 @@ class Engine:
     preflight_keeps_origin: bool = False
 
     cache: Literal["grant", "latest", "literal"] = "grant"
+    cached_wildcard_covers_authorization: bool = False
     caches_for_opaque: bool = True
     max_age_limit: int | None = None
     max_age_pattern: re.Pattern[str] = re.compile(r"[0-9]+")
     max_age_if_invalid: int = 5
     failure_clears_cache: bool = True
 
-    redirect_after_leaving: bool = True
+    redirects_need_credentials: bool = False
     origin_lost: frozenset[str] = frozenset()
     refuses_userinfo: bool = False
     fetch_metadata_lost: bool = False
@@ -191,10 +193,11 @@ ENGINES: dict[EngineName, Engine] = {
         utf8_values=True,
         sticky_preflight="first",
         cache="latest",
+        cached_wildcard_covers_authorization=True,
         max_age_limit=600,
         max_age_pattern=_SIGNED,
         failure_clears_cache=False,
-        redirect_after_leaving=False,
+        redirects_need_credentials=True,
         origin_lost=frozenset({"navigate"}),
         fetch_metadata_lost=True,
         hides_origin="none",

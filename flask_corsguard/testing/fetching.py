@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -77,6 +77,7 @@ class Fetch:
         self._request = request
         self._urls = [request.url]
         self._is_redirect_tainted = False
+        self._has_referrer = True
         #: whether every request across origins is to be asked for, and for which headers
         self._sticky: dict[str, str] | None = None
 
@@ -101,6 +102,7 @@ class Fetch:
             locations = exchange.response_headers.getlist("Location")
             if not locations:
                 return exchange
+            self._check_redirect(exchange)
             self._follow(exchange.status, locations)
 
     def _choose_tainting(self) -> None:
@@ -187,9 +189,10 @@ class Fetch:
             return
         headers = Headers([("Accept", "*/*"), ("Access-Control-Request-Method", request.method)])
         if unsafe:
-            names: Iterable[str] = unsafe
+            names = list(unsafe)
             if network.engine.repeats_names:
-                names = sorted(name for name, _ in request.headers if name in unsafe)
+                given = [name for name, _ in request.headers if name != "content-type"]
+                names = sorted(name for name in names for _ in range(given.count(name) or 1))
             headers.add("Access-Control-Request-Headers", ",".join(names))
         self._add_context(headers, asker)
         if network.engine.preflight_mode_everywhere:
@@ -206,7 +209,7 @@ class Fetch:
 
     def _max_age(self, exchange: Exchange) -> int:
         engine, value = self._network.engine, exchange.value_of(MAX_AGE)
-        if value is None:
+        if not value:
             return DEFAULT_MAX_AGE
         if not engine.max_age_pattern.fullmatch(value):
             return engine.max_age_if_invalid
@@ -243,18 +246,18 @@ class Fetch:
         downgrade = is_trustworthy(page) and not is_trustworthy(server)
         if engine.referrer_by_scheme:
             downgrade = _is_https(page) and not _is_https(server)
-        if page is not None and not downgrade:
+        self._has_referrer = self._has_referrer and page is not None and not downgrade
+        if self._has_referrer:
             headers.set("Referer", f"{page}/")
-        if is_trustworthy(server) and not (
-            engine.fetch_metadata_lost and self._has_left(self._urls)
-        ):
+        lost = engine.fetch_metadata_lost and not is_navigation and self._has_left(self._urls)
+        if is_trustworthy(server) and not lost:
             headers.set("Sec-Fetch-Site", self._fetch_site())
             headers.set("Sec-Fetch-Mode", "cors" if is_cors else request.mode)
             headers.set("Sec-Fetch-Dest", "document" if is_navigation else "empty")
 
     def _is_origin_hidden(self) -> bool:
         kept_from = self._network.engine.hides_origin
-        if kept_from == "http":
+        if kept_from == "http" or (kept_from == "untrustworthy" and self._request.is_form):
             return not _is_https(self.url.origin)
         return kept_from == "untrustworthy" and not is_trustworthy(self.url.origin)
 
@@ -304,9 +307,27 @@ class Fetch:
                 for hop in (self._urls if see_all else [url])
             ),
             is_navigation,
+            not is_navigation
+            and not is_same_site(request.page, url.origin, schemeful=engine.schemeful),
             request.method,
             "://".join(site_of(top)) if top else "null",
         )
+
+    def _check_redirect(self, exchange: Exchange) -> None:
+        """WebKit remembers that a request began at the page's own origin, where cookies went along;
+        redirects from elsewhere then have to allow them."""
+        request = self._request
+        began_at_home = request.credentials == "same-origin" and _same(
+            request.page, self._urls[0].origin
+        )
+        if (
+            self._network.engine.redirects_need_credentials
+            and began_at_home
+            and self.tainting == "cors"
+            and self._sticky is None
+        ):
+            words = "cookies, as WebKit sees one that began at the page's own origin"
+            check_cors(exchange, replace(self._asker, credentials=True, credentials_words=words))
 
     def _follow(self, status: int, locations: list[str]) -> None:
         """https://fetch.spec.whatwg.org/#http-redirect-fetch"""
@@ -325,9 +346,6 @@ class Fetch:
         crosses = request.mode == "cors" and not _same(request.page, target.origin)
         if target.userinfo and (crosses or self.tainting == "cors" or engine.refuses_userinfo):
             raise NetworkError(finding(Block.REDIRECT_USERINFO, **facts))
-        left = self.tainting == "cors" and _same(request.page, self._urls[0].origin)
-        if left and self._sticky is None and not engine.redirect_after_leaving:
-            raise NetworkError(finding(Block.REDIRECT_EXTERNAL, **facts))
         if (status in (301, 302) and request.method == "POST") or (
             status == 303 and request.method not in ("GET", "HEAD")
         ):

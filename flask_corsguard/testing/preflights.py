@@ -57,12 +57,15 @@ class PreflightCache:
         if literal:
             # Firefox: only GET and POST need no permission, and "*" is the name of nothing else.
             return (method in ("GET", "POST") or method in methods) and names.issuperset(headers)
-        any_name = "*" in names and not key.credentials
+        if "*" in names and not key.credentials:
+            covered = names.union(headers)
+            if not self._engine.cached_wildcard_covers_authorization:
+                covered -= {AUTHORIZATION} - names
+            names = covered
+        any_method = "*" in methods and not key.credentials
         return (
-            method in SAFELISTED_METHODS
-            or method in methods
-            or ("*" in methods and not key.credentials)
-        ) and all(name in names or (any_name and name != AUTHORIZATION) for name in headers)
+            any_method or method in SAFELISTED_METHODS or method in methods
+        ) and names.issuperset(headers)
 
     def remember(
         self,

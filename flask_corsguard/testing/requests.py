@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json as json_module
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 from urllib.parse import quote_plus
 
-from werkzeug.datastructures import MultiDict
-from werkzeug.test import stream_encode_multipart
+from werkzeug.datastructures import Headers
+from werkzeug.sansio.multipart import Data, Epilogue, Field, MultipartEncoder, Preamble
 
 from flask_corsguard.errors import shown, text_of
 from flask_corsguard.protocol.headers import (
@@ -32,6 +33,8 @@ Redirect = Literal["follow", "error", "manual"]
 EncType = Literal["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
 Pairs = Mapping[str, str] | Iterable[tuple[str, str] | list[str]]
 
+# https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 _OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
 # https://fetch.spec.whatwg.org/#no-cors-safelisted-request-header-name
 _NO_CORS_NAMES = frozenset({"accept", "accept-language", "content-language", "content-type"})
@@ -172,13 +175,23 @@ def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[byt
     """A form's entries as they are sent
     (https://html.spec.whatwg.org/#form-submission-algorithm), and the type of that."""
     if enctype == "multipart/form-data":
-        stream, _, boundary = stream_encode_multipart(MultiDict(pairs))
-        # The encoder begins with an empty preamble, which no browser sends.
-        return stream.read().removeprefix(b"\r\n"), f"multipart/form-data; boundary={boundary}"
+        boundary = f"----boundary{secrets.token_hex(16)}"
+        return _encode_multipart(pairs, boundary), f"{enctype}; boundary={boundary}"
     if enctype == "text/plain":
         return "".join(f"{name}={value}\r\n" for name, value in pairs).encode(), enctype
     encoded = (f"{_form_quote(name)}={_form_quote(value)}" for name, value in pairs)
     return "&".join(encoded).encode(), enctype
+
+
+def _encode_multipart(pairs: Iterable[tuple[str, str]], boundary: str) -> bytes:
+    encoder = MultipartEncoder(boundary.encode())
+    parts = [encoder.send_event(Preamble(data=b""))]
+    for name, value in pairs:
+        parts.append(encoder.send_event(Field(name=name.translate(_QUOTED), headers=Headers())))
+        parts.append(encoder.send_event(Data(data=value.encode(), more_data=False)))
+    parts.append(encoder.send_event(Epilogue(data=b"")))
+    # The encoder begins with a line end, which no browser sends.
+    return b"".join(parts).removeprefix(b"\r\n")
 
 
 def pairs_of(pairs: Pairs) -> list[tuple[str, str]]:
