@@ -202,23 +202,25 @@ class Browser:
         if request.redirect == "manual" and last.status in REDIRECT_STATUSES:
             why = finding(Block.REDIRECT_MANUAL, status=last.status)
             return blocked(question, fetch.exchanges, why, "opaqueredirect")
-        if fetch.tainting == "opaque":
+        if fetch.journey.tainting == "opaque":
             return blocked(question, fetch.exchanges, finding(Block.MODE_NO_CORS), "opaque")
         return self._readable(question, fetch, last, credentials=request.credentials == "include")
 
     def _readable(
         self, question: str, fetch: Fetch, last: Exchange, *, credentials: bool
     ) -> Answer:
-        headers = visible_headers(last, cors=fetch.tainting == "cors", credentials=credentials)
+        headers = visible_headers(
+            last, cors=fetch.journey.tainting == "cors", credentials=credentials
+        )
         return Answer(
             question,
             tuple(fetch.exchanges),
             readable=True,
             why=missed(headers),
-            type=fetch.tainting,
+            type=fetch.journey.tainting,
             status=last.status,
             url=last.url,
-            redirected=fetch.redirected,
+            redirected=len(fetch.journey.urls) > 1,
             headers=headers,
             # https://encoding.spec.whatwg.org/#utf-8-decode
             text=last.response_body.decode("utf-8-sig", "replace"),

@@ -174,7 +174,7 @@ def _header_words(name: str, headers: list[str]) -> str:
     return "its '*' does not count for a request with credentials: 'include'"
 
 
-def check_resource_policy(exchange: Exchange, page: Origin | None, target: Origin) -> None:
+def check_resource_policy(exchange: Exchange, page: Origin | None, target: Origin | None) -> None:
     """https://fetch.spec.whatwg.org/#cross-origin-resource-policy-check
 
     :raises NetworkError: if the response is not meant for pages elsewhere.

@@ -168,3 +168,8 @@ def is_same_site(a: Origin | None, b: Origin | None, *, schemeful: bool = True) 
 def is_trustworthy(origin: Origin | None) -> bool:
     """https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
     return origin is not None and (origin.scheme in ("https", "wss") or origin.is_loopback)
+
+
+def is_https(origin: Origin | None) -> bool:
+    """Whether what passes between there and here cannot be read on the way."""
+    return origin is not None and origin.scheme == "https"
