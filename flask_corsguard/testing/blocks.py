@@ -34,6 +34,7 @@ class Block(enum.StrEnum):
     REDIRECT_MANUAL = enum.auto()
     REDIRECT_LIMIT = enum.auto()
     REDIRECT_INVALID = enum.auto()
+    REDIRECT_MULTIPLE = enum.auto()
     REDIRECT_USERINFO = enum.auto()
     NAVIGATION = enum.auto()
     BEACON = enum.auto()
@@ -113,17 +114,14 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         _REMEDY,
     ),
     Block.ALLOW_ORIGIN_WILDCARD: (
-        "{response} has Access-Control-Allow-Origin: *, which does not count for a request with"
-        " {credentials}.",
+        "{response} has Access-Control-Allow-Origin: *, which does not count {with_credentials}.",
         (_ALLOW_ORIGIN, _ALLOW_CREDENTIALS),
-        "list the origins instead of '*' and set allow_credentials=True; or have the page leave"
-        " credentials: 'include' out, if it needs no cookies there",
+        "list the origins instead of '*' and set allow_credentials=True; or {without_credentials}",
     ),
     Block.ALLOW_CREDENTIALS_MISSING: (
-        "The request was made with {credentials}, and {response_inside} has {value}.",
+        "{response} has {value}, which is needed {with_credentials}.",
         (_ALLOW_CREDENTIALS,),
-        "set allow_credentials=True; or have the page leave credentials: 'include' out, if it needs"
-        " no cookies there",
+        "set allow_credentials=True; or {without_credentials}",
     ),
     Block.PREFLIGHT_REDIRECTED: (
         "The preflight was answered with a redirect (status {status}{location}), and browsers"
@@ -222,6 +220,11 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         "The redirect's Location, {value}, is no URL.",
         (),
         "redirect with url_for()",
+    ),
+    Block.REDIRECT_MULTIPLE: (
+        "The redirect has several Locations, {value}; just one is understood.",
+        (),
+        "redirect in one place: take out what a proxy or an extension adds",
     ),
     Block.REDIRECT_USERINFO: (
         "The redirect's Location, {value}, holds a user name or password, which browsers refuse for"

@@ -222,8 +222,7 @@ class Browser:
             url=last.url,
             redirected=len(fetch.journey.urls) > 1,
             headers=headers,
-            # https://encoding.spec.whatwg.org/#utf-8-decode
-            text=last.response_body.decode("utf-8-sig", "replace"),
+            text=last.text,
         )
 
     def _read_url(self, text: str) -> Url:
@@ -231,12 +230,14 @@ class Browser:
         url = parse_url(text, base)
         if url is None:
             raise FetchTypeError(f"{shown(text)} is no URL, or relative to a page that has none.")
-        if url.scheme in OPAQUE_SCHEMES or (
-            url.origin is not None and self._network.find_server(str(url.origin)) is None
-        ):
+        if url.scheme in OPAQUE_SCHEMES:
             raise BrowserError(
-                f"there is no server at {shown(str(url.origin or text))}; pass one:"
-                f" Browser({{'{url.origin or 'https://...'}': app}})"
+                f"requests for {url.scheme}: are not simulated; ask for an http or https address"
+            )
+        if url.origin is not None and self._network.find_server(str(url.origin)) is None:
+            raise BrowserError(
+                f"there is no server at {shown(str(url.origin))}; pass one:"
+                f" Browser({{'{url.origin}': app}})"
             )
         return url
 

@@ -37,14 +37,18 @@ class Asker:
 
     :ivar origin: serialized, as it was sent.
     :ivar credentials: whether the request was made with ``credentials: "include"``.
-    :ivar credentials_words: what it was made with.
+    :ivar with_credentials: when credentials have to be allowed, in words.
+    :ivar without_credentials: how that can be avoided.
     :ivar tainted: whether redirects have made the origin ``null``.
     """
 
     origin: str
     credentials: bool
     tainted: bool = False
-    credentials_words: str = "credentials: 'include'"
+    with_credentials: str = "for a request with credentials: 'include'"
+    without_credentials: str = (
+        "have the page leave credentials: 'include' out, if it needs no cookies there"
+    )
 
     @property
     def remedy(self) -> str:
@@ -73,26 +77,33 @@ def check_cors(exchange: Exchange, asker: Asker) -> None:
         "response": response,
         "origin": asker.origin,
         "value": shown(allowed or ""),
-        "credentials": asker.credentials_words,
+        "with_credentials": asker.with_credentials,
+        "without_credentials": asker.without_credentials,
         "remedy": asker.remedy,
     }
-    if allowed is None:
-        raise NetworkError(finding(Block.ALLOW_ORIGIN_MISSING, **facts))
-    if allowed == "*":
-        if asker.credentials:
-            raise NetworkError(finding(Block.ALLOW_ORIGIN_WILDCARD, **facts))
+    block = _block(exchange, asker, allowed)
+    if block is None:
         return
-    if allowed != asker.origin:
-        raise NetworkError(finding(_mismatch(exchange, allowed), **facts))
-    if not asker.credentials:
-        return
-    credentials = exchange.value_of(ALLOW_CREDENTIALS)
-    if credentials != "true":
-        value = f"no {ALLOW_CREDENTIALS}"
+    if block is Block.ALLOW_CREDENTIALS_MISSING:
+        credentials = exchange.value_of(ALLOW_CREDENTIALS)
+        facts["value"] = f"no {ALLOW_CREDENTIALS}"
         if credentials is not None:
-            value = f"{ALLOW_CREDENTIALS}: {shown(credentials)}; only 'true' in lower case counts"
-        facts |= {"response_inside": response[0].lower() + response[1:], "value": value}
-        raise NetworkError(finding(Block.ALLOW_CREDENTIALS_MISSING, **facts))
+            facts["value"] = f"{ALLOW_CREDENTIALS}: {shown(credentials)} instead of 'true'"
+    found = finding(block, **facts)
+    # Whoever allows null allows every site: no advice to follow in a hurry.
+    raise NetworkError(found._replace(send=()) if asker.origin == "null" else found)
+
+
+def _block(exchange: Exchange, asker: Asker, allowed: str | None) -> Block | None:
+    if allowed is None:
+        return Block.ALLOW_ORIGIN_MISSING
+    if allowed == "*":
+        return Block.ALLOW_ORIGIN_WILDCARD if asker.credentials else None
+    if allowed != asker.origin:
+        return _mismatch(exchange, allowed)
+    if asker.credentials and exchange.value_of(ALLOW_CREDENTIALS) != "true":
+        return Block.ALLOW_CREDENTIALS_MISSING
+    return None
 
 
 def _mismatch(exchange: Exchange, allowed: str) -> Block:

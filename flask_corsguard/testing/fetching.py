@@ -192,5 +192,13 @@ class Fetch:
             and journey.began_at_home
             and not journey.asks_first
         ):
-            words = "cookies, as WebKit sees one that began at the page's own origin"
-            check_cors(exchange, replace(journey.asker, credentials=True, credentials_words=words))
+            asker = replace(
+                journey.asker,
+                credentials=True,
+                with_credentials=(
+                    "by WebKit, as the request began at the page's own origin and this response"
+                    " redirects it once more"
+                ),
+                without_credentials="redirect to the last address at once",
+            )
+            check_cors(exchange, asker)

@@ -125,8 +125,10 @@ class Journey:
         :raises NetworkError: if the redirect leads nowhere.
         """
         request, url = self.request, self.url
-        target = parse_url(locations[0], url) if len(locations) == 1 else None
-        facts = {"value": shown(", ".join(locations)), "url": shown(str(url))}
+        facts = {"value": ", ".join(map(shown, locations)), "url": shown(str(url))}
+        if len(locations) > 1:
+            raise NetworkError(finding(Block.REDIRECT_MULTIPLE, **facts))
+        target = parse_url(locations[0], url)
         if target is None:
             raise NetworkError(finding(Block.REDIRECT_INVALID, **facts))
         if target.origin is None:
@@ -171,7 +173,7 @@ class Journey:
     def _is_mixed_content(self) -> bool:
         """https://w3c.github.io/webappsec-mixed-content/#should-block-fetch"""
         engine, url = self.engine, self.url
-        if not is_https(self.page) or url.scheme not in ("http", "ftp"):
+        if not is_https(self.page) or url.scheme != "http":
             return False
         is_open = not is_trustworthy(url.origin)
         if not self.is_navigation:

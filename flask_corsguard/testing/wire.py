@@ -48,6 +48,12 @@ class Exchange:
     response_body: bytes
     decision: Decision | None
 
+    @property
+    def text(self) -> str:
+        """The response's body, decoded as a browser decodes it
+        (https://encoding.spec.whatwg.org/#utf-8-decode)."""
+        return self.response_body.decode("utf-8-sig", "replace")
+
     def value_of(self, name: str) -> str | None:
         """A response header as a browser reads it: its lines joined by commas
         (https://fetch.spec.whatwg.org/#concept-header-list-get)."""
