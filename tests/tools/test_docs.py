@@ -5,16 +5,23 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from flask import Flask
 
 import flask_corsguard
+import flask_corsguard.testing
 from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, Reason, cors
 from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.testing import Browser
+from flask_corsguard.testing.engines import ENGINES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -35,6 +42,10 @@ def table(text: str) -> list[list[str]]:
 
 def code(cell: str) -> str:
     return cell.strip("`")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def defaults() -> dict[str, object]:
@@ -77,10 +88,20 @@ def test_signals_are_listed() -> None:
         assert sorted(code(row[0]) for row in table(section(text, "Signals"))) == signals
 
 
-def test_api_page_lists_the_public_names() -> None:
-    page = (REFERENCE / "api.md").read_text()
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [("api.md", flask_corsguard), ("testing.md", flask_corsguard.testing)],
+    ids=["api", "testing"],
+)
+def test_page_lists_the_public_names(file: str, module: ModuleType) -> None:
+    page = (REFERENCE / file).read_text()
     names = re.findall(r"^\.\. (?:auto)?(?:class|function|exception|data):: (\w+)", page, re.M)
-    assert sorted(names) == flask_corsguard.__all__
+    assert sorted(names) == module.__all__
+
+
+def test_testing_page_lists_the_engines() -> None:
+    rows = table((REFERENCE / "testing.md").read_text())
+    assert [code(row[0]).strip('"') for row in rows] == list(ENGINES)
 
 
 def codes_in_source() -> Iterator[str]:
@@ -153,4 +174,36 @@ def test_every_python_block_is_run() -> None:
     """Nothing is shown as Python in a way that is not collected."""
     for page in PAGES:
         languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
-        assert languages <= {"python", "console", "sh", "{toctree}", "{eval-rst}"}, page
+        assert languages <= {"python", "console", "sh", "text", "{toctree}", "{eval-rst}"}, page
+
+
+# The two things on this page that are not run where they stand.
+BROWSER_PAGE = (ROOT / "docs" / "how-to" / "test-with-a-browser.md").read_text()
+
+
+def test_failing_output_is_what_is_printed() -> None:
+    source = blocks(BROWSER_PAGE, "python")[0]
+    scope: dict[str, Any] = {"__name__": "app"}
+    exec(compile(source, "app.py", "exec"), scope)
+    browser = Browser(scope["app"], page="https://www.example.com")
+    answer = browser.fetch("https://api.example/users/7", method="PUT", json={"name": "Grace"})
+    with pytest.raises(AssertionError) as caught:
+        answer.assert_readable()
+    printed = [text for page in PAGES for text in blocks(page.read_text(), "text")]
+    assert printed == [f"{caught.value}\n"]
+
+
+def test_pytest_examples_pass(tmp_path: Path) -> None:
+    """With nothing but what they show."""
+    for source in blocks(BROWSER_PAGE, "python"):
+        if name := re.match(r"# (\w+\.py)\n", source):
+            (tmp_path / name[1]).write_text(source)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " 5 passed in " in result.stdout
