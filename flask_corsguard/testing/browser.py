@@ -118,6 +118,8 @@ class Browser:
             check_no_cors_method(method)
         given = read_headers(headers, mode, engine)
         data: bytes | None = None
+        if body is not None and json is not None:
+            raise FetchTypeError("Failed to execute 'fetch': give it body or json, not both.")
         if body is not None or json is not None:
             if method in ("GET", "HEAD"):
                 raise FetchTypeError(f"Failed to execute 'fetch': {method} cannot have a body.")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import flask_cors
 import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
@@ -18,6 +19,7 @@ from flask_cors import CORS, cross_origin
 from werkzeug.test import TestResponse
 
 from flask_corsguard import CorsGuard, Policy, PolicyError, cors, origin_rejected
+from flask_corsguard.testing import Browser
 
 README = Path(__file__).parents[2] / "README.md"
 ALLOWED = "https://app.example.com"
@@ -311,6 +313,16 @@ def test_errors() -> None:
         for url, status in (("/unknown", 404), ("/error", 500)):
             response = client.get(url, headers={"Origin": ALLOWED})
             assert (response.status_code, cors_headers(response)) == (status, ALLOWS)
+
+
+def test_browser() -> None:
+    """A browser for tests, that says what script may read and why not"""
+    assert "testing" not in dir(flask_cors)
+    assert not importlib.metadata.distribution("flask-cors").entry_points
+    app = make_app()
+    CORS(app, origins=[ALLOWED])
+    Browser(app, page=ALLOWED).fetch("https://api.test/data").assert_readable()
+    Browser(app, page=OTHER).fetch("https://api.test/data").assert_blocked("allow_origin_missing")
 
 
 def test_readme_table_lists_these_facts() -> None:
