@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import logging
@@ -13,6 +14,7 @@ from flask import Flask, abort, request
 from werkzeug.test import TestResponse
 
 from flask_corsguard import Decision, origin_allowed, origin_rejected, preflight_rejected
+from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
 
 _LISTS = {
     "Access-Control-Allow-Headers",
@@ -41,8 +43,97 @@ def cors_headers(response: TestResponse) -> dict[str, str]:
     return found
 
 
+ENGINES = ("standard", "chromium", "firefox", "webkit")
+Lines = tuple[tuple[str, str], ...]
+
+
+@functools.cache
+def readers(origin: str, method: str, status: int, lines: Lines) -> set[tuple[str, bool]]:
+    """The browsers in which a page of *origin* reads this response: engine, and whether with
+    ``credentials: "include"``."""
+
+    def server(environ: Any, start_response: Any) -> list[bytes]:
+        if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+            start_response("204 No Content", _leave(origin, method))
+        else:
+            start_response(f"{status} -", list(lines))
+        return []
+
+    found = set()
+    for engine in ENGINES:
+        for credentials in ("omit", "include"):
+            browser = Browser(server, origin, engine)
+            answer = browser.fetch("https://api.test/", method=method, credentials=credentials)
+            if answer.readable:
+                found.add((engine, credentials == "include"))
+    return found
+
+
+@functools.cache
+def goes_on(origin: str, method: str, names: str, status: int, lines: Lines) -> set[str | None]:
+    """What browsers make of this answer to a preflight: ``sent`` if the request follows,
+    ``blocked`` if not. None stands for one that would not have asked."""
+
+    def server(environ: Any, start_response: Any) -> list[bytes]:
+        if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+            start_response(f"{status} -", list(lines))
+        else:
+            start_response("200 OK", _leave(origin, method))
+        return []
+
+    found = set()
+    for engine in ENGINES:
+        browser = Browser(server, origin, engine)
+        headers = {name: '"' for name in names.split(",") if name}  # safelisted nowhere
+        answer = browser.fetch("https://api.test/", method=method, headers=headers)
+        first = answer.exchanges[0]
+        asked = first.request_headers.get("Access-Control-Request-Headers", "")
+        if not first.preflight or asked != names:
+            found.add(None)
+        else:
+            found.add("sent" if answer.readable else "blocked")
+    return found
+
+
+def _leave(origin: str, method: str) -> list[tuple[str, str]]:
+    names = ("Origin", "Methods", "Credentials")
+    values = (origin, method, "true")
+    return [(f"Access-Control-Allow-{n}", v) for n, v in zip(names, values, strict=True)]
+
+
+def check_in_browsers(origin: str, method: str, response: TestResponse) -> None:
+    """An answer has ``Access-Control-Allow-Origin`` where script of *origin* gets to read it, and
+    nowhere else; and the same for credentials.
+
+    The answer is played back, so that the app is not asked again. A redirect is judged by itself.
+    """
+    lines = tuple((n, v) for n, v in response.headers if n.lower().startswith("access-control-"))
+    names = {name.lower() for name, _ in lines}
+    readable = "access-control-allow-origin" in names
+    with_credentials = readable and "access-control-allow-credentials" in names
+    with contextlib.suppress(BrowserError, FetchTypeError):  # what no browser sends
+        assert readers(origin, method, response.status_code, lines) == {
+            (engine, credentials)
+            for engine in ENGINES
+            for credentials in (False, True)
+            if (with_credentials if credentials else readable)
+        }
+
+
+def check_preflight_in_browsers(origin: str, method: str, names: str, answer: TestResponse) -> None:
+    """Browsers send the request after a preflight that the guard has allowed, and no other."""
+    lines = tuple((n, v) for n, v in answer.headers if n.lower().startswith("access-control-"))
+    expected = "sent" if any(n == "Access-Control-Allow-Origin" for n, _ in lines) else "blocked"
+    with contextlib.suppress(BrowserError, FetchTypeError):
+        found = goes_on(origin, method, names, answer.status_code, lines)
+        assert found <= {expected, None}
+
+
 class Http:
-    """Sends requests to an app, and knows the answers that design.md section 6 describes."""
+    """Sends requests to an app, and knows the answers that design.md section 6 describes.
+
+    What it gets back is also shown to simulated browsers of every engine, which have to agree.
+    """
 
     preflight_vary: str = "Access-Control-Request-Headers, Access-Control-Request-Method, Origin"
 
@@ -64,6 +155,8 @@ class Http:
     def send(self, app: Flask, path: str, origin: str | None = None, **options: Any) -> Answer:
         """Send one request and read what CORS looks at."""
         with self.open(app, path, origin, **options) as response:
+            if origin is not None:
+                check_in_browsers(origin, options.get("method", "GET"), response)
             return Answer(response.status_code, cors_headers(response))
 
     def preflight(
@@ -79,7 +172,9 @@ class Http:
         environ = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
         if headers is not None:
             environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = headers
-        return self.send(app, path, origin, method="OPTIONS", environ=environ, **options)
+        with self.open(app, path, origin, method="OPTIONS", environ=environ, **options) as response:
+            check_preflight_in_browsers(origin, method, headers or "", response)
+            return Answer(response.status_code, cors_headers(response))
 
     def allowed(self, origin: str, status: int = 200) -> Answer:
         """An ordinary response that *origin* may read."""

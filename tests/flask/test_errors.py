@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flask import abort, jsonify, redirect, request
+from flask import abort, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
@@ -105,16 +105,6 @@ def test_an_error_handler_that_raises(app, http):
 
     assert http.send(app, "/", SHOP) == http.allowed(SHOP, 500)
     assert http.send(app, "/", PARTNER) == http.refused(500)
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_view_that_redirects(app, http, status):
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: redirect("/elsewhere", status))
-
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP, status)
-    assert http.send(app, "/", PARTNER) == http.refused(status)
-    assert http.send(app, "/") == http.refused(status)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,21 @@ another policy governs a method that needs no preflight of its own.
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt, current_decision
+from flask_corsguard.testing import Browser
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SAFELISTED = {"GET", "HEAD", "POST"}
+ENGINES = ("standard", "chromium", "firefox", "webkit")
 
 
 def view(**_):
@@ -189,6 +193,33 @@ def test_no_answer_speaks_for_another_policy(http, build, methods, credentials):
             if others & SAFELISTED:
                 assert headers["Access-Control-Max-Age"] == "0", f"preflight for {method} {url}"
     assert asked > 10
+
+
+@pytest.mark.parametrize("methods", [None, METHODS, "*"], ids=["route", "listed", "any"])
+@pytest.mark.parametrize("build", APPS)
+def test_what_a_browser_remembers_lets_nothing_through(build, methods):
+    """After any fetch, the next one comes out as it does in a browser that remembers nothing."""
+    app = Flask("shop", static_folder=None, subdomain_matching=True)
+    app.config["SERVER_NAME"] = "shop.test"
+    guard = CorsGuard(app, Policy(origins=[SHOP, PARTNER], methods=methods))
+    build(app, allow_headers="X-Special", origins=SHOP)
+    sent = {"headers": {"X-Special": "1"}}
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+    compared = 0
+    for path in ("/x", "/y", "/xy", "/a/b", "/x/", "a/x"):
+        url = f"https://shop.test{path}" if path[0] == "/" else "https://a.shop.test/x"
+        governing = {m: guard.explain(url, origin=SHOP, method=m, app=app).policy for m in methods}
+        if len(set(governing.values())) == 1:
+            continue
+        fresh = {m: Browser(app, SHOP).fetch(url, method=m, **sent).readable for m in methods}
+        for engine, (first, then) in itertools.product(ENGINES, itertools.permutations(methods, 2)):
+            browser = Browser(app, SHOP, engine)
+            browser.fetch(url, method=first, **sent)
+            answer = browser.fetch(url, method=then, **sent)
+            assert answer.readable == fresh[then], f"{engine}: {then} {url} after {first}"
+            compared += 1
+    assert compared >= 20
 
 
 @pytest.mark.parametrize("announced", ["GET", "PUT"])

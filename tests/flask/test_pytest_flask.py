@@ -32,6 +32,14 @@ def test_client(client, http):
     assert not list(g)
 
 
+def test_cors_browser(cors_browser, client):
+    assert cors_browser(SHOP).fetch("https://api.test/").assert_readable().text == "allowed"
+    cors_browser("https://evil.example").fetch("https://api.test/").assert_blocked()
+    assert cors_browser().fetch("https://api.test/open").assert_readable().text == "open"
+    assert client.get("/").text == "not-cors"  # the request context that pytest-flask pushed stays
+    assert not list(g)
+
+
 def test_live_server(live_server):
     for origin, outcome in ((SHOP, "allowed"), ("https://evil.example", "rejected")):
         request = urllib.request.Request(live_server.url("/"), headers={"Origin": origin})

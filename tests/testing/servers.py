@@ -1,0 +1,71 @@
+"""Servers of a few lines, for browsers to meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from werkzeug import Request
+
+SHOP = "https://shop.example"
+API = "https://api.test"
+Lines = Mapping[str, str] | Iterable[tuple[str, str]]
+
+OPEN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "*",
+    "Access-Control-Allow-Headers": "*",
+}
+
+
+def serve(view: Callable[[Request], tuple[int, Lines, str]]) -> Callable[..., Any]:
+    """A WSGI app that answers with the status, the headers and the body that *view* returns."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        status, lines, body = view(Request(environ))
+        pairs = lines.items() if isinstance(lines, Mapping) else lines
+        start_response(f"{status} Some Reason", [*pairs])
+        return [body.encode()]
+
+    return app
+
+
+def fixed(
+    status: int = 200,
+    lines: Lines = (),
+    body: str = "ok",
+    preflight: tuple[int, Lines] = (204, OPEN),
+) -> Callable[..., Any]:
+    """A WSGI app that answers every preflight alike, and every other request alike."""
+
+    def view(request: Request) -> tuple[int, Lines, str]:
+        if "Access-Control-Request-Method" in request.headers:
+            return *preflight, ""
+        return status, lines, body
+
+    return serve(view)
+
+
+def anyone(**changes: str) -> Callable[..., Any]:
+    """A WSGI app that lets everybody read everything.
+
+    :param changes: headers in addition (``Max_Age="5"``), ``Access-Control-`` left out.
+    """
+    more = {f"Access-Control-{name.replace('_', '-')}": value for name, value in changes.items()}
+    return fixed(lines=OPEN | more, preflight=(204, OPEN | more))
+
+
+def friendly() -> Callable[..., Any]:
+    """A WSGI app that lets everybody read everything, with credentials."""
+
+    def view(request: Request) -> tuple[int, Lines, str]:
+        asked = request.headers
+        lines = {
+            "Access-Control-Allow-Origin": asked.get("Origin", "*"),
+            "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Allow-Methods": asked.get("Access-Control-Request-Method", ""),
+            "Access-Control-Allow-Headers": asked.get("Access-Control-Request-Headers", ""),
+        }
+        return 200, lines, "ok"
+
+    return serve(view)

@@ -1,0 +1,150 @@
+"""The pytest plugin, in runs of its own."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from .servers import anyone
+
+pytest_plugins = ["pytester"]
+
+APP = """
+import pytest
+from flask import Flask, jsonify
+from flask_corsguard import CorsGuard
+
+@pytest.fixture(scope="session")
+def app():
+    app = Flask("shop", static_folder=None)
+    app.config["SERVER_NAME"] = "localhost"
+    CorsGuard(app, origins="https://shop.example")
+    app.add_url_rule("/users/<int:id>", "user", lambda id: jsonify(id=id), methods=["GET", "PUT"])
+    return app
+"""
+
+
+@pytest.fixture
+def run(pytester):
+    """Runs tests in an interpreter of their own, as a project would."""
+    pytester.makeconftest(APP)
+    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+
+    def run(source, *options):
+        pytester.makepyfile(source)
+        return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *options)
+
+    return run
+
+
+@pytest.fixture
+def app():
+    app = Flask("shop", static_folder=None)
+    app.add_url_rule("/", "index", lambda: "of the fixture app")
+    return app
+
+
+def test_here(cors_browser):
+    """What a project sees, without a run of its own."""
+    answer = cors_browser("https://shop.example").fetch("https://shop.example/")
+    assert answer.assert_readable().text == "of the fixture app"
+    other = cors_browser("https://shop.example", "webkit", servers={"https://b.test": anyone()})
+    assert other.fetch("https://b.test/").assert_readable().text == "ok"
+
+
+def test_the_fixture(run):
+    result = run(
+        """
+        import pytest
+
+        URL = "https://localhost/users/7"
+
+        def test_it(cors_browser):
+            browser = cors_browser("https://shop.example")
+            assert browser.fetch(URL).assert_readable().json == {"id": 7}
+            assert cors_browser().page == "https://app.example.com"
+            cors_browser().fetch(URL).assert_blocked(reason="allow_origin_missing")
+
+        @pytest.mark.parametrize("engine", ["standard", "chromium", "firefox", "webkit"])
+        def test_engines(cors_browser, engine):
+            browser = cors_browser(page="https://shop.example", engine=engine)
+            browser.fetch(URL, method="PUT", json={}).assert_readable()
+
+        def test_other_servers(cors_browser):
+            def plain(environ, start_response):
+                start_response("200 OK", [("Access-Control-Allow-Origin", "*")])
+                return [b"plain"]
+
+            for servers in (plain, {"https://cdn.test": plain}):
+                assert cors_browser(servers=servers).fetch("https://cdn.test/").text == "plain"
+        """
+    )
+    result.assert_outcomes(passed=6)
+
+
+def test_beside_the_fixtures_of_pytest_flask(run):
+    result = run(
+        """
+        import urllib.request
+
+        def test_client(client, cors_browser):
+            assert client.get("/users/7").json == {"id": 7}
+            cors_browser("https://shop.example").fetch("http://localhost/users/7").assert_readable()
+            assert client.get("/users/8").json == {"id": 8}
+
+        def test_live_server(live_server, cors_browser):
+            url = live_server.url("/users/7")
+            with urllib.request.urlopen(url, timeout=10) as response:
+                assert response.status == 200
+            browser = cors_browser("https://shop.example")
+            assert browser.fetch(url).assert_readable().json == {"id": 7}
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("tracebacks", ["--tb=auto", "--tb=short"])
+def test_a_failure_says_what_to_change(run, tracebacks):
+    result = run(
+        """
+        def test_it(cors_browser):
+            browser = cors_browser("https://admin.example")
+            browser.fetch("https://localhost/users/7", method="PUT").assert_readable()
+        """,
+        tracebacks,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *https://admin.example: fetch() of PUT https://localhost/users/7 is not readable",
+            "E * The preflight was answered with status 403*",
+            "E * Flask-CorsGuard decided: *rejected (ORIGIN_NOT_ALLOWED)*",
+            "E * Change: add 'https://admin.example' to origins (*conftest.py:*).",
+            "E * 1. preflight OPTIONS https://localhost/users/7",
+            "E * > Access-Control-Request-Method: PUT",
+            "E * > Origin: https://admin.example",
+            "E * < 403",
+        ]
+    )
+    # The place is the test, not the library.
+    result.stdout.no_fnmatch_line("*answers.py*")
+
+
+def test_without_an_app(pytester):
+    pytester.makepyfile(
+        """
+        def test_needs_one(cors_browser):
+            cors_browser()
+
+        def test_needs_none(cors_browser):
+            cors_browser(servers=lambda environ, start_response: [])
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*fixture 'app' not found*"])
+
+
+def test_it_is_listed_among_the_fixtures(run):
+    result = run("", "--fixtures")
+    result.stdout.fnmatch_lines(["cors_browser*", "*Opens browsers in front of the fixture*"])
