@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test lint types docs bench clean
+.PHONY: demo test lint types docs bench browser-verdicts clean
 
 demo: $(VENV)/.package
 	$(BIN)/python examples/demo $(if $(ONCE),--once)
@@ -26,6 +26,10 @@ docs: $(VENV)/.docs
 bench: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/overhead.py
 
+# Needs Chromium, Firefox and WebKitGTK. ENGINE=webkit, GROUP=cookies and IDS=400-420 play a part.
+browser-verdicts: $(VENV)/.test
+	$(BIN)/python -m tests.browser.measure_verdicts
+
 clean:
 	rm -rf $(VENV) docs/_build dist .mypy_cache .pytest_cache .ruff_cache .coverage
 
@@ -41,9 +45,9 @@ $(VENV)/.package: $(VENV)/.python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.test: GROUP = browser
-$(VENV)/.lint: GROUP = lint
-$(VENV)/.docs: GROUP = docs
+$(VENV)/.test: PACKAGES = browser
+$(VENV)/.lint: PACKAGES = lint
+$(VENV)/.docs: PACKAGES = docs
 $(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.package
-	$(BIN)/python -m pip install --quiet --group $(GROUP)
+	$(BIN)/python -m pip install --quiet --group $(PACKAGES)
 	touch $@

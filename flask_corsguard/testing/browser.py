@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import cast
 
 from flask_corsguard.errors import shown, text_of, unknown_name
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
@@ -26,7 +27,7 @@ from flask_corsguard.testing.requests import (
     append_header,
     check_no_cors_method,
     encode_form,
-    pairs_of,
+    form_entries,
     read_body,
     read_choice,
     read_headers,
@@ -145,7 +146,7 @@ class Browser:
         if enctype not in FORM_TYPES or method.lower() not in ("get", "post"):
             raise BrowserError(f"no form has the enctype {enctype!r} and the method {method!r}")
         target = self._read_url(url)
-        pairs = [(_with_crlf(name), _with_crlf(value)) for name, value in pairs_of(data)]
+        pairs = form_entries(data)
         if method.lower() == "get":
             query, _ = encode_form(pairs, "application/x-www-form-urlencoded")
             request = FetchRequest(self._page, target._replace(query=f"?{query.decode()}"))
@@ -227,11 +228,11 @@ class Browser:
             text=last.text,
         )
 
-    def _read_url(self, text: str) -> Url:
+    def _read_url(self, text: object) -> Url:
         base = Url(self._page.scheme, self._page, "/") if self._page else None
-        url = parse_url(text, base)
+        url = parse_url(text, base) if isinstance(text, str) else None
         if url is None:
-            raise FetchTypeError(f"{shown(text)} is no URL, or relative to a page that has none.")
+            raise FetchTypeError(f"{text_of(text)} is no URL, or relative to a page that has none.")
         if url.scheme in OPAQUE_SCHEMES:
             raise BrowserError(
                 f"requests for {url.scheme}: are not simulated; ask for an http or https address"
@@ -248,6 +249,8 @@ def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp
     """What finds the app that answers at an origin. A single one answers everywhere."""
     if callable(servers):
         return lambda _: servers
+    if not isinstance(cast("object", servers), Mapping):
+        raise BrowserError(f"a WSGI app is needed, or several by origin, not {text_of(servers)}")
     return {str(_read_origin("server", origin)): app for origin, app in servers.items()}.get
 
 
@@ -260,8 +263,3 @@ def _read_origin(what: str, text: object) -> Origin:
             f"a {what} is named by its origin, scheme://host[:port]; {text_of(text)} is none.{hint}"
         )
     return origin
-
-
-def _with_crlf(text: str) -> str:
-    """https://html.spec.whatwg.org/#constructing-the-form-data-set, in what is sent"""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")

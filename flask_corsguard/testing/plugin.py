@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import pytest
 
-# What the fixture needs is imported when it is asked for: pytest loads this module in every run.
-if TYPE_CHECKING:
-    from flask_corsguard.testing.browser import Browser
-    from flask_corsguard.testing.engines import EngineName
-    from flask_corsguard.testing.wire import WsgiApp
+from flask_corsguard.testing.browser import Browser
+from flask_corsguard.testing.engines import EngineName
+from flask_corsguard.testing.wire import WsgiApp
 
 
 class BrowserFactory(Protocol):
@@ -37,7 +35,6 @@ class BrowserFactory(Protocol):
 def cors_browser(request: pytest.FixtureRequest) -> BrowserFactory:
     """Opens browsers in front of the fixture ``app``, pytest-flask's:
     ``cors_browser(page="https://app.example.com").fetch("https://api.test/users")``."""
-    from flask_corsguard.testing.browser import Browser
 
     def open_browser(
         page: str = "https://app.example.com",

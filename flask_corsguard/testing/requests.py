@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ Redirect = Literal["follow", "error", "manual"]
 EncType = Literal["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
 Pairs = Mapping[str, str] | Iterable[tuple[str, str] | list[str]]
 
+_LINE_END = re.compile("\r\n|\r|\n")
 _QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 _OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
 # https://fetch.spec.whatwg.org/#no-cors-safelisted-request-header-name
@@ -74,10 +76,11 @@ class FetchRequest:
     is_form: bool = False
 
 
-def read_method(method: str) -> str:
+def read_method(method: object) -> str:
     """https://fetch.spec.whatwg.org/#dom-request, step 25"""
-    if not is_token(method):
-        raise FetchTypeError(f"Failed to execute 'fetch': {shown(method)} is not a valid method.")
+    if not isinstance(method, str) or not is_token(method):
+        given = shown(method) if isinstance(method, str) else text_of(method)
+        raise FetchTypeError(f"Failed to execute 'fetch': {given} is not a valid method.")
     upper = method.upper()
     if upper in FORBIDDEN_METHODS:
         raise FetchTypeError(f"Failed to execute 'fetch': {method!r} is unsupported.")
@@ -149,22 +152,28 @@ def check_no_cors_method(method: str) -> None:
 def read_body(body: Body) -> tuple[bytes, str | None]:
     """Extract a body and its type (https://fetch.spec.whatwg.org/#concept-bodyinit-extract)."""
     if isinstance(body, str):
-        return body.encode(), "text/plain;charset=UTF-8"
+        return _utf8(body), "text/plain;charset=UTF-8"
     if isinstance(body, bytes):
         return body, None
     if isinstance(body, Blob):
-        data = body.data.encode() if isinstance(body.data, str) else body.data
+        data = _utf8(body.data) if isinstance(body.data, str) else body.data
         return data, body.type.lower() or None
     if isinstance(body, FormData):
-        return encode_form(pairs_of(body.fields), "multipart/form-data")
+        return encode_form(form_entries(body.fields), "multipart/form-data")
     data, _ = encode_form(pairs_of(body), "application/x-www-form-urlencoded")
     return data, "application/x-www-form-urlencoded;charset=UTF-8"
 
 
 def read_json(value: object) -> tuple[bytes, str]:
     """What ``JSON.stringify(value)`` makes, with the type that servers expect."""
-    text = json_module.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.encode(), "application/json"
+    text = json_module.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _utf8(text), "application/json"
+
+
+def form_entries(fields: Pairs) -> list[tuple[str, str]]:
+    """A form's fields as they are sent: with the line ends of the network
+    (https://html.spec.whatwg.org/#converting-an-entry-list-to-a-list-of-name-value-pairs)."""
+    return [(_LINE_END.sub("\r\n", name), _LINE_END.sub("\r\n", v)) for name, v in pairs_of(fields)]
 
 
 def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[bytes, str]:
@@ -174,7 +183,7 @@ def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[byt
         boundary = f"----boundary{secrets.token_hex(16)}"
         return _encode_multipart(pairs, boundary), f"{enctype}; boundary={boundary}"
     if enctype == "text/plain":
-        return "".join(f"{name}={value}\r\n" for name, value in pairs).encode(), enctype
+        return _utf8("".join(f"{name}={value}\r\n" for name, value in pairs)), enctype
     encoded = (f"{_form_quote(name)}={_form_quote(value)}" for name, value in pairs)
     return "&".join(encoded).encode(), enctype
 
@@ -186,29 +195,39 @@ def _encode_multipart(pairs: Iterable[tuple[str, str]], boundary: str) -> bytes:
         f"\r\n{value}\r\n"
         for name, value in pairs
     )
-    return f"{''.join(fields)}--{boundary}--\r\n".encode()
+    return _utf8(f"{''.join(fields)}--{boundary}--\r\n")
 
 
-def pairs_of(pairs: Pairs) -> list[tuple[str, str]]:
+def pairs_of(pairs: object) -> list[tuple[str, str]]:
     """The pairs of a mapping, or of a sequence of pairs.
 
     :raises FetchTypeError: where it is neither.
     """
-    items = cast("Mapping[str, str]", pairs).items() if isinstance(pairs, Mapping) else pairs
+    items: Iterable[object] = [pairs]
+    if isinstance(pairs, Mapping):
+        items = cast("Mapping[object, object]", pairs).items()
+    elif isinstance(pairs, Iterable):
+        items = cast("Iterable[object]", pairs)
     found: list[tuple[str, str]] = []
-    for item in cast("Iterable[Sequence[object]]", items):
-        if len(item) != 2 or not all(isinstance(part, str) for part in item):
+    for item in items:
+        parts = cast("Sequence[object]", item) if isinstance(item, (tuple, list)) else ()
+        if len(parts) != 2 or not all(isinstance(part, str) for part in parts):
             raise FetchTypeError(
                 "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of them;"
                 f" {text_of(item)} is none."
             )
-        found.append(cast("tuple[str, str]", tuple(item)))
+        found.append(cast("tuple[str, str]", tuple(parts)))
     return found
+
+
+def _utf8(text: str) -> bytes:
+    # Python has strings that no page has: with single surrogates.
+    return text.encode("utf-8", "replace")
 
 
 def _form_quote(text: str) -> str:
     # https://url.spec.whatwg.org/#application-x-www-form-urlencoded-percent-encode-set
-    return quote_plus(text, safe="*").replace("~", "%7E")
+    return quote_plus(_utf8(text), safe="*").replace("~", "%7E")
 
 
 def _is_forbidden(name: str, value: str) -> bool:

@@ -15,13 +15,15 @@ from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, is_host, ser
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
-_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{0,6}))?")
+_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
 # https://url.spec.whatwg.org/#special-scheme, without file:, which has no host to speak of
 _SPECIAL = frozenset(DEFAULT_PORTS)
 _HTTP = frozenset({"http", "https"})
 _C0_AND_SPACE = "".join(map(chr, range(0x21)))
-_PATH_SAFE = "/%!$&'()*+,;=:@-._~[]|^\\`{}"
-_QUERY_SAFE = _PATH_SAFE + "?'"
+# https://url.spec.whatwg.org/#path-percent-encode-set and the special-query one, the other way
+# round, and "%", since what is encoded stays so
+_PATH_SAFE = "%!$&'()*+,-./:;=@[\\]_|~"
+_QUERY_SAFE = "%!$&()*+,-./:;=?@[\\]^_`{|}~"
 
 
 class Url(NamedTuple):
@@ -113,6 +115,8 @@ def _read_origin(scheme: str, authority: str) -> Origin | None:
 
 
 def _read_ipv6(host: str) -> str | None:
+    if "%" in host:  # a zone, which URLs do not have
+        return None
     try:
         return serialize_ipv6(ipaddress.IPv6Address(host[1:-1]))
     except ValueError:

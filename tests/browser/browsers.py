@@ -1,4 +1,4 @@
-"""Two real browsers behind one small interface.
+"""Three real browsers behind one small interface.
 
 There is no Selenium driver for Firefox in Debian, and none is needed: Firefox itself speaks
 WebDriver BiDi, https://w3c.github.io/webdriver-bidi/.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,8 +17,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .local_proxy import LocalProxy
+
 if TYPE_CHECKING:
-    from selenium.webdriver.chrome.webdriver import WebDriver
+    from selenium.webdriver.chrome.webdriver import WebDriver as ChromeDriver
+    from selenium.webdriver.remote.webdriver import WebDriver
 
 TIMEOUT = 30
 
@@ -25,6 +29,7 @@ TIMEOUT = 30
 PARTS = {
     "chromium": (("chromium", "chromedriver"), ("selenium",)),
     "firefox": (("firefox-esr",), ("websocket",)),
+    "webkit": (("WebKitWebDriver", "Xvfb"), ("selenium",)),
 }
 
 ARGUMENTS = (
@@ -41,12 +46,18 @@ ARGUMENTS = (
     # Any host is this machine, and nothing is asked of another.
     "--no-proxy-server",
     "--host-resolver-rules=MAP * 127.0.0.1",
+    # Certificates of our own making.
+    "--ignore-certificate-errors",
+    # The same requests on every machine.
+    "--lang=en-US",
 )
 
 PREFERENCES = {
     # The same.
     "network.dns.forceResolve": "127.0.0.1",
     "network.proxy.type": 0,
+    # The same requests on every machine.
+    "intl.accept_languages": "en-US, en",
 }
 
 
@@ -61,6 +72,7 @@ class Browser(Protocol):
     """What the tests ask of a browser."""
 
     name: str
+    version: str
 
     def open(self, url: str) -> None:
         """Go to a page, and wait until it has loaded."""
@@ -77,6 +89,9 @@ class Browser(Protocol):
     def delete_cookies(self) -> None:
         """Delete the cookies that the open page sees."""
 
+    def forget_cookies(self) -> None:
+        """Delete every cookie. No page need be open afterwards."""
+
     def close(self) -> None:
         """End the browser."""
 
@@ -88,25 +103,18 @@ def missing_parts(name: str) -> list[str]:
     ]
 
 
-class Chromium:
-    name = "chromium"
+class Driven:
+    """What is the same for all that a Selenium driver drives."""
 
     driver: WebDriver
 
-    def __init__(self, profile: Path) -> None:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium") or ""
-        for argument in ARGUMENTS:
-            options.add_argument(argument)
-        options.add_argument(f"--user-data-dir={profile}")
-        # With both paths given, selenium looks for nothing and downloads nothing.
-        service = Service(shutil.which("chromedriver"))
-        self.driver = webdriver.Chrome(options=options, service=service)
+    def set_timeouts(self) -> None:
         self.driver.set_page_load_timeout(TIMEOUT)
         self.driver.set_script_timeout(TIMEOUT)
+
+    @property
+    def version(self) -> str:
+        return str(self.driver.capabilities["browserVersion"])
 
     def open(self, url: str) -> None:
         self.driver.get(url)
@@ -128,6 +136,29 @@ class Chromium:
 
     def delete_cookies(self) -> None:
         self.driver.delete_all_cookies()
+
+
+class Chromium(Driven):
+    name = "chromium"
+
+    driver: ChromeDriver
+
+    def __init__(self, profile: Path) -> None:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium") or ""
+        for argument in ARGUMENTS:
+            options.add_argument(argument)
+        options.add_argument(f"--user-data-dir={profile}")
+        # With both paths given, selenium looks for nothing and downloads nothing.
+        service = Service(shutil.which("chromedriver"))
+        self.driver = webdriver.Chrome(options=options, service=service)
+        self.set_timeouts()
+
+    def forget_cookies(self) -> None:
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
     def close(self) -> None:
         self.driver.quit()
@@ -165,7 +196,10 @@ class Firefox:
                 f"{address}/session", timeout=TIMEOUT, suppress_origin=True
             )
             stack.callback(self._socket.close)
-            self._call("session.new", capabilities={})
+            # Certificates of our own making.
+            wanted = {"alwaysMatch": {"acceptInsecureCerts": True}}
+            session = self._call("session.new", capabilities=wanted)
+            self.version = session["capabilities"]["browserVersion"]
             self._context = self._call("browsingContext.create", type="tab")["context"]
             self._stack = stack.pop_all()
 
@@ -229,7 +263,85 @@ class Firefox:
         partition = {"type": "context", "context": self._context}
         self._call("storage.deleteCookies", partition=partition)
 
+    def forget_cookies(self) -> None:
+        self._call("storage.deleteCookies")
+
     def close(self) -> None:
         with self._stack:
             self._call("browser.close")
             self._process.wait(TIMEOUT)
+
+
+class WebKit(Driven):
+    """WebKitGTK in its MiniBrowser. It keeps nothing: each session begins without cookies."""
+
+    name = "webkit"
+
+    def __init__(self) -> None:
+        from selenium.webdriver.webkitgtk.service import Service
+
+        with ExitStack() as stack:
+            display = self._start_display(stack)
+            self._proxy = stack.enter_context(LocalProxy())
+            environment = {
+                **os.environ,
+                "DISPLAY": display,
+                "LIBGL_ALWAYS_SOFTWARE": "1",
+                # The same requests on every machine.
+                "LC_ALL": "C",
+            }
+            self._service = Service(shutil.which("WebKitWebDriver"), env=environment)
+            self._service.start()
+            stack.callback(self._service.stop)
+            self._start()
+            self._stack = stack.pop_all()
+
+    def _start_display(self, stack: ExitStack) -> str:
+        """An X server on a free display; it says which."""
+        reading, writing = os.pipe()
+        with os.fdopen(reading) as answer:
+            with os.fdopen(writing, "w"):
+                process = stack.enter_context(
+                    subprocess.Popen(
+                        ["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp"],
+                        pass_fds=[writing],
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL,
+                    )
+                )
+            stack.callback(process.terminate)
+            number = answer.readline().strip()
+        if not number:
+            raise RuntimeError("Xvfb did not start")
+        return f":{number}"
+
+    def _start(self) -> None:
+        from selenium import webdriver
+        from selenium.webdriver.remote.client_config import ClientConfig
+        from selenium.webdriver.remote.remote_connection import RemoteConnection
+
+        options = webdriver.WebKitGTKOptions()
+        options.binary_location = self._find_browser()
+        options.add_argument("--automation")
+        # The driver has a capability for this, which is not heeded.
+        options.add_argument(f"--proxy=socks5://127.0.0.1:{self._proxy.server_address[1]}")
+        options.set_capability("acceptInsecureCerts", True)
+        # Given an address, or left to its own class for this browser, selenium warns about itself.
+        connection = RemoteConnection(client_config=ClientConfig(self._service.service_url))
+        self.driver = webdriver.Remote(connection, options=options)
+        self.set_timeouts()
+
+    def _find_browser(self) -> str:
+        found = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
+        if not found:
+            raise RuntimeError("WebKitGTK's MiniBrowser was not found")
+        return str(found[-1])
+
+    def forget_cookies(self) -> None:
+        # Its driver deletes only those of the open page.
+        self.driver.quit()
+        self._start()
+
+    def close(self) -> None:
+        with self._stack:
+            self.driver.quit()

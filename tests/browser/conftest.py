@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from .browsers import PARTS, Browser, Chromium, Firefox, missing_parts
+from .browsers import PARTS, Browser, Chromium, Firefox, WebKit, missing_parts
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -42,14 +42,21 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
 
 
 @pytest.fixture(scope="session")
+def webkit() -> Iterator[WebKit]:
+    require("webkit")
+    with closing(WebKit()) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
 def driver(chromium: Chromium) -> WebDriver:
     """For what only Chromium's own protocol can do."""
     return chromium.driver
 
 
-@pytest.fixture(scope="session", params=PARTS)
+@pytest.fixture(scope="session", params=["chromium", "firefox"])
 def browser(request: pytest.FixtureRequest) -> Browser:
-    """Each browser in turn."""
+    """Each of these browsers in turn."""
     found: Browser = request.getfixturevalue(request.param)
     return found
 

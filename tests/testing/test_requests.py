@@ -319,3 +319,47 @@ def test_beacons(data, kind, asks, engine):
         Browser(anyone(), SHOP, engine).send_beacon(f"{API}/", data).assert_blocked(
             "allow_origin_wildcard"
         )
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("\ud800", b"?"),
+        (Blob("\ud800"), b"?"),
+        ({"a\nb": "1\n2"}, b"a%0Ab=1%0A2"),
+    ],
+)
+def test_text_that_is_encoded(browser, given, sent):
+    answer = browser.fetch(f"{API}/", method="POST", body=given)
+    assert answer.exchanges[-1].request_body == sent
+
+
+@pytest.mark.parametrize("how", ["fetch", "submit"])
+def test_line_ends_in_multipart(browser, how):
+    fields = {"a\nb": "1\r2"}
+    if how == "fetch":
+        answer = browser.fetch(f"{API}/", method="POST", body=FormData(fields))
+    else:
+        answer = browser.submit(f"{API}/", fields, enctype="multipart/form-data")
+    assert b'; name="a%0D%0Ab"\r\n\r\n1\r\n2\r\n--' in answer.exchanges[-1].request_body
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([7], {}),
+        ([f"{API}/"], {"method": None}),
+        ([f"{API}/"], {"headers": 7}),
+        ([f"{API}/"], {"method": "POST", "body": 7}),
+        ([f"{API}/"], {"method": "POST", "body": "x", "json": {}}),
+    ],
+)
+def test_arguments_of_the_wrong_kind(browser, arguments, options):
+    with pytest.raises(FetchTypeError):
+        browser.fetch(*arguments, **options)
+
+
+@pytest.mark.parametrize("servers", [[], "x", None, 7])
+def test_what_is_no_server(servers):
+    with pytest.raises(BrowserError, match="a WSGI app is needed"):
+        Browser(servers)

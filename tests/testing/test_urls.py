@@ -43,6 +43,11 @@ BASE = parse_url("https://api.test/a/b?c")
         ("https://api.test:x/", None),
         ("https://api.test:-1/", None),
         ("https://api.test: 80/", None),
+        ("https://api.test:00000444/", "https://api.test:444/"),
+        ("https://[fe80::1%25eth0]/", None),
+        # what is percent-encoded
+        ("/{}`^", "https://api.test/%7B%7D%60%5E"),
+        ("/?'{}`^", "https://api.test/?%27{}`^"),
         # relative
         ("", "https://api.test/a/b?c"),
         ("#f", "https://api.test/a/b?c"),

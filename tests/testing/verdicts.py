@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.raw_server import Plan, Request, Servers
-
 from flask_corsguard.testing import Answer, Blob, Browser, Exchange, FetchTypeError
+from tests.browser.raw_server import Plan, Request, Servers
 
 DATA = json.loads((Path(__file__).parents[1] / "data" / "verdicts.json").read_text("utf-8"))
 SERVERS: dict[str, str] = DATA["servers"]
