@@ -210,11 +210,13 @@ def pairs_of(pairs: object) -> list[tuple[str, str]]:
         items = cast("Iterable[object]", pairs)
     found: list[tuple[str, str]] = []
     for item in items:
-        parts = cast("Sequence[object]", item) if isinstance(item, (tuple, list)) else ()
+        parts: Sequence[object] = ()
+        if isinstance(item, (tuple, list)):
+            parts = cast("Sequence[object]", item)
         if len(parts) != 2 or not all(isinstance(part, str) for part in parts):
             raise FetchTypeError(
                 "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of them;"
-                f" {text_of(item)} is none."
+                f" {text_of(cast('object', item))} is none."
             )
         found.append(cast("tuple[str, str]", tuple(parts)))
     return found

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from . import verdicts
 from .browsers import PARTS, Browser, Chromium, Firefox, WebKit
+from .player import Player
 from .raw_server import Servers
-from .verdicts import Case, Player
+from .verdicts import Case
 
 
 def start(name: str, profile: Path) -> Browser:

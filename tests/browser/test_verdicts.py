@@ -9,8 +9,9 @@ import pytest
 
 from .browsers import PARTS, Browser
 from .conftest import REQUIRED
+from .player import Player
 from .raw_server import Servers
-from .verdicts import Case, Player, load
+from .verdicts import Case, load
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .verdicts import DATA, ENGINES, comparable, play
+from .simulation import DATA, ENGINES, comparable, play
 
 CASES: list[dict[str, Any]] = DATA["cases"]
 

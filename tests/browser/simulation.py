@@ -1,0 +1,132 @@
+"""Plays the cases of tests/data/verdicts.json in the simulation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask_corsguard.testing import Blob, Browser, FetchTypeError
+
+from .raw_server import Request, Servers
+from .verdicts import (
+    NOT_FETCHED,
+    SENT,
+    Case,
+    Observation,
+    load,
+    observed_requests,
+    own_headers,
+    plan_of,
+    steps_of,
+)
+
+DATA = load()
+ORIGINS: dict[str, str] = DATA["servers"]
+LETTERS = {origin: letter for letter, origin in ORIGINS.items()}
+ENGINES = ("chromium", "firefox", "webkit")
+
+
+class WsgiServers:
+    """The servers of the data as one WSGI app."""
+
+    def __init__(self) -> None:
+        self.servers = Servers(ORIGINS)
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        answer = self.servers.answer(request_of(environ))
+        headers = list(answer.headers)
+        body = b"" if answer.status in {204, 304} else answer.body
+        framed = "content-length" in {name.lower() for name, _ in headers}
+        if answer.status not in {204, 304} and not framed:
+            headers.append(("Content-Length", str(len(body))))
+        start_response(f"{answer.status} Status", headers)
+        return [body]
+
+
+def request_of(environ: dict[str, Any]) -> Request:
+    headers = [
+        (name.removeprefix("HTTP_").replace("_", "-"), value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or name == "CONTENT_TYPE"
+    ]
+    server = LETTERS[f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"]
+    body = environ["wsgi.input"].read()
+    return Request(server, environ["REQUEST_METHOD"], environ["REQUEST_URI"], headers, body)
+
+
+def play(case: Case, engine: Any) -> list[Observation]:
+    """What the simulation makes of each step of a case."""
+    prefix = f"/{case['id']}"
+    case = json.loads(json.dumps(case).replace("{path}", prefix))
+    app = WsgiServers()
+    browser = Browser(dict.fromkeys(ORIGINS.values(), app), engine=engine)
+    observations = []
+    for step in steps_of(case):
+        browser.advance(step.get("wait", 0))
+        browser.page = "null" if is_sandboxed(case, step) else page_of(case, step)
+        plan = plan_of(step, prefix)
+        app.servers.begin(plan)
+        seen = act(browser, step, ORIGINS[step["server"]] + plan.path)
+        observations.append(seen | observed_requests(app.servers.seen, step))
+    return comparable(case, observations)
+
+
+def page_of(case: Case, step: dict[str, Any]) -> str:
+    return ORIGINS[step.get("page", case.get("page", "A"))]
+
+
+def is_sandboxed(case: Case, step: dict[str, Any]) -> bool:
+    sandboxed: bool = step.get("sandbox", case.get("sandbox", False))
+    return sandboxed
+
+
+def act(browser: Browser, step: dict[str, Any], url: str) -> Observation:
+    if "submit" in step:
+        browser.submit(url, **step["submit"])
+    elif "beacon" in step:
+        data, kind = step["beacon"]["data"], step["beacon"]["type"]
+        browser.send_beacon(url, data if kind is None else Blob(data, kind))
+    elif "navigate" in step:
+        browser.navigate(url)
+    else:
+        return fetch(browser, step, url)
+    return NOT_FETCHED
+
+
+def fetch(browser: Browser, step: dict[str, Any], url: str) -> Observation:
+    try:
+        answer = browser.fetch(url, **step["fetch"])
+    except FetchTypeError:
+        return NOT_FETCHED | {"readable": False}
+    seen: Observation = {"readable": answer.readable, "type": answer.type, "status": answer.status}
+    return seen | {"visible_headers": None if answer.type is None else list(answer.headers)}
+
+
+def comparable(case: Case, observations: list[Observation]) -> list[Observation]:
+    """Without what the simulation does not know, on the requests that real browsers sent.
+
+    It has no name of its own and no language. Where a page is sandboxed it knows no address of it
+    to refer to.
+    """
+    found = []
+    for step, observation in zip(steps_of(case), observations, strict=True):
+        unknown = {"accept-encoding", "connection", "host", "user-agent"}
+        if is_sandboxed(case, step):
+            unknown.add("referer")
+        unknown_in_preflights = unknown | own_headers(step) - SENT
+        sent = [
+            {
+                name: value
+                for name, value in headers.items()
+                if name
+                not in (
+                    unknown_in_preflights if "access-control-request-method" in headers else unknown
+                )
+            }
+            for headers in observation["sent"]
+        ]
+        found.append(observation | {"sent": sent})
+    return found
