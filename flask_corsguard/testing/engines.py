@@ -176,7 +176,6 @@ ENGINES: dict[EngineName, Engine] = {
         sticky_preflight="current",
         preflight_keeps_origin=True,
         cache="literal",
-        caches_for_opaque=False,
         max_age_limit=86400,
         max_age_if_invalid=0,
         mixed_forms="warned",
