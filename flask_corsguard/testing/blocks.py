@@ -156,7 +156,7 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         "The preflight's response does not allow the request header {header}: {value}. The browser"
         " asks for it because {unsafe}.",
         ("Access-Control-Allow-Headers: {asked}",),
-        "add '{header}' to allow_headers",
+        "add {refused} to allow_headers",
     ),
     Block.MODE_SAME_ORIGIN: (
         "The page asked with mode: 'same-origin', and {url} is of another origin.",

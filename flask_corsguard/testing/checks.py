@@ -14,7 +14,7 @@ from flask_corsguard.protocol.headers import (
     SAFELISTED_METHODS,
 )
 from flask_corsguard.protocol.origins import Origin, parse_origin
-from flask_corsguard.testing.blocks import Block, NetworkError, finding
+from flask_corsguard.testing.blocks import Block, Finding, NetworkError, finding
 from flask_corsguard.testing.engines import Engine
 from flask_corsguard.testing.urls import is_same_site
 from flask_corsguard.testing.wire import Exchange
@@ -133,15 +133,15 @@ def check_preflight(
         "status": status,
         "url": exchange.url,
         "method": method,
-        "asked": ",".join(unsafe),
+        "asked": ", ".join(unsafe),
     }
     if status in REDIRECT_STATUSES:
         target = exchange.value_of("Location")
         facts["location"] = f", to {shown(target)}" if target else ""
-        raise NetworkError(finding(Block.PREFLIGHT_REDIRECTED, **facts))
+        raise NetworkError(_lacking_all(Block.PREFLIGHT_REDIRECTED, asker, method, unsafe, facts))
     if not 200 <= status <= 299:
         facts["remedy"] = _STATUS_REMEDY
-        raise NetworkError(finding(Block.PREFLIGHT_STATUS, **facts))
+        raise NetworkError(_lacking_all(Block.PREFLIGHT_STATUS, asker, method, unsafe, facts))
     check_cors(exchange, asker)
     methods, headers = exchange.list_of(ALLOW_METHODS), exchange.list_of(ALLOW_HEADERS)
     if methods is None:
@@ -157,12 +157,39 @@ def check_preflight(
         raise NetworkError(finding(Block.METHOD_NOT_ALLOWED, **facts))
     allowed = {name.lower() for name in headers}
     wild = "*" in allowed and not asker.credentials
-    for name, why in unsafe.items():
-        covered = wild and (name != AUTHORIZATION or engine.wildcard_covers_authorization)
-        if name not in allowed and not covered:
-            facts |= {"header": name, "unsafe": why, "value": _header_words(name, headers)}
-            raise NetworkError(finding(Block.HEADER_NOT_ALLOWED, **facts))
+    refused = [
+        name
+        for name in unsafe
+        if name not in allowed
+        and not (wild and (name != AUTHORIZATION or engine.wildcard_covers_authorization))
+    ]
+    if refused:
+        first = refused[0]
+        facts |= {"header": first, "unsafe": unsafe[first], "value": _header_words(first, headers)}
+        facts["refused"] = ", ".join(f"'{name}'" for name in refused)
+        raise NetworkError(finding(Block.HEADER_NOT_ALLOWED, **facts))
     return methods, headers
+
+
+def _lacking_all(
+    block: Block,
+    asker: Asker,
+    method: str,
+    unsafe: Mapping[str, str],
+    facts: Mapping[str, object],
+) -> Finding:
+    """A finding that names every header which the request waits for, none being there to mend."""
+    found = finding(block, **facts)
+    if asker.origin == "null":
+        return found
+    lines = [f"{ALLOW_ORIGIN}: {asker.origin}"]
+    if asker.credentials:
+        lines.append(f"{ALLOW_CREDENTIALS}: true")
+    if method not in SAFELISTED_METHODS:
+        lines.append(f"{ALLOW_METHODS}: {method}")
+    if unsafe:
+        lines.append(f"{ALLOW_HEADERS}: {', '.join(unsafe)}")
+    return found._replace(send=(*found.send, *lines))
 
 
 def _method_facts(method: str, methods: list[str]) -> dict[str, str]:

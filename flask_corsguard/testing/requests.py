@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 from urllib.parse import quote_plus
@@ -210,15 +210,14 @@ def pairs_of(pairs: object) -> list[tuple[str, str]]:
         items = cast("Iterable[object]", pairs)
     found: list[tuple[str, str]] = []
     for item in items:
-        parts: Sequence[object] = ()
-        if isinstance(item, (tuple, list)):
-            parts = cast("Sequence[object]", item)
-        if len(parts) != 2 or not all(isinstance(part, str) for part in parts):
-            raise FetchTypeError(
-                "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of them;"
-                f" {text_of(cast('object', item))} is none."
-            )
-        found.append(cast("tuple[str, str]", tuple(parts)))
+        match item:
+            case [str(name), str(value)]:
+                found.append((name, value))
+            case _:
+                raise FetchTypeError(
+                    "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of"
+                    f" them; {text_of(item)} is none."
+                )
     return found
 
 

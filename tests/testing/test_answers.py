@@ -19,6 +19,7 @@ PUT = {"method": "PUT"}
 X_A = {"headers": {"X-A": "1"}}
 ALLOW_MINE = f"Access-Control-Allow-Origin: {SHOP}"
 ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials: true"
+FOR_PUT = f"{ALLOW_MINE} | {METHODS}: PUT"
 
 
 def redirecting(location, status=302):
@@ -63,14 +64,14 @@ BLOCKS = [
      "The preflight's response has no Access-Control-Allow-Credentials", ALLOW_CREDENTIALS,
      "set allow_credentials=True"),
     (preflights(301, Location="/login"), PUT, Block.PREFLIGHT_REDIRECTED,
-     "redirect (status 301, to '/login')", f"a 2xx status at {API}/ itself",
+     "redirect (status 301, to '/login')", f"a 2xx status at {API}/ itself | {FOR_PUT}",
      "mind a trailing slash"),
     (preflights(308), PUT, Block.PREFLIGHT_REDIRECTED, "redirect (status 308)",
-     f"a 2xx status at {API}/ itself", "mind a trailing slash"),
+     f"a 2xx status at {API}/ itself | {FOR_PUT}", "mind a trailing slash"),
     (preflights(401), PUT, Block.PREFLIGHT_STATUS, "answered with status 401",
-     f"204 No Content to OPTIONS {API}/", "let the guard answer OPTIONS"),
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
     (preflights(304), PUT, Block.PREFLIGHT_STATUS, "answered with status 304",
-     f"204 No Content to OPTIONS {API}/", "let the guard answer OPTIONS"),
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
     (preflights(Access_Control_Allow_Methods="PUT POST"), PUT, Block.ALLOW_METHODS_INVALID,
      "Access-Control-Allow-Methods: 'PUT POST', which is not a list", f"{METHODS}: PUT",
      "methods=['PUT']"),
@@ -88,8 +89,18 @@ BLOCKS = [
     (preflights(Access_Control_Allow_Headers="X-B"), X_A, Block.HEADER_NOT_ALLOWED,
      "request header x-a: it allows X-B", f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
     (preflights(Access_Control_Allow_Headers="X-B"), {"headers": {"X-A": "1", "X-B": "1"}},
-     Block.HEADER_NOT_ALLOWED, "request header x-a", f"{HEADERS}: x-a,x-b",
+     Block.HEADER_NOT_ALLOWED, "request header x-a", f"{HEADERS}: x-a, x-b",
      "add 'x-a' to allow_headers"),
+    (preflights(), {"headers": {"X-B": "1", "X-A": "1"}, "credentials": "include"},
+     Block.ALLOW_CREDENTIALS_MISSING, "has no Access-Control-Allow-Credentials",
+     ALLOW_CREDENTIALS, "set allow_credentials=True"),
+    (preflights(), {"headers": {"X-B": "1", "X-A": "1"}}, Block.HEADER_NOT_ALLOWED,
+     "request header x-a: it allows none", f"{HEADERS}: x-a, x-b",
+     "add 'x-a', 'x-b' to allow_headers"),
+    (preflights(500), {"method": "PUT", "headers": {"X-A": "1"}, "credentials": "include"},
+     Block.PREFLIGHT_STATUS, "answered with status 500",
+     f"204 No Content to OPTIONS {API}/ | {ALLOW_MINE} | {ALLOW_CREDENTIALS} | {METHODS}: PUT"
+     f" | {HEADERS}: x-a", "let the guard answer OPTIONS"),
     (preflights(), {"headers": {"Accept": "a" * 129}}, Block.HEADER_NOT_ALLOWED,
      "its value has 129 bytes, and only up to 128 are safelisted", f"{HEADERS}: accept",
      "add 'accept' to allow_headers"),
