@@ -14,7 +14,7 @@ import pytest
 import flask_corsguard.protocol
 from flask_corsguard import Policy, PolicyError, Problem
 from flask_corsguard.protocol.policy import FIELDS, PolicyFields
-from flask_corsguard.protocol.publicsuffix import is_public_suffix
+from flask_corsguard.protocol.publicsuffix import is_public_suffix, registrable_domain
 
 A = "https://a.example.com"
 B = "https://b.example.com"
@@ -366,6 +366,23 @@ def test_survives_pickling() -> None:
 )
 def test_public_suffix(host: str, expected: bool) -> None:
     assert is_public_suffix(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("example.com", "example.com"),
+        ("a.b.example.com", "example.com"),
+        ("shop.co.uk", "shop.co.uk"),
+        ("a.me.github.io", "me.github.io"),
+        ("api.a.test", "a.test"),
+        ("com", None),
+        ("github.io", None),
+        ("localhost", None),
+    ],
+)
+def test_registrable_domain(host: str, expected: str | None) -> None:
+    assert registrable_domain(host) == expected
 
 
 def test_the_protocol_imports_no_framework() -> None:
