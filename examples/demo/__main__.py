@@ -2,7 +2,7 @@
 money out of two accounts with a form.
 
 Run ``python examples/demo`` and open the two pages that it names, or ``python examples/demo
---once`` to do the same without a browser.
+--once`` to do the same in the simulated browser of ``flask_corsguard.testing``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--once",
         action="store_true",
-        help="play it all over HTTP, print the tables, and fail if a line is not as expected",
+        help="play it in a simulated browser, print the tables, and fail if a line is not as expected",
     )
     once: bool = parser.parse_args().once
     for ending in (signal.SIGINT, signal.SIGTERM):

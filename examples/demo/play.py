@@ -1,74 +1,95 @@
-"""Plays the calls and the forms as either page would, without a browser, and prints the tables."""
+"""Plays the calls and the forms as either page would, in the browser for tests, and prints the
+tables."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cases import CASES, TRANSFERS, Case, Expected, Moved, Transfer
-from client import Page, Seen
 from origins import Origins
-from servers import running
+from servers import create_apps
+
+from flask_corsguard.testing import Browser
 
 PAGES = {"allowed": "an origin that is allowed", "stranger": "an origin that is not"}
-_BALANCE = Case("balance", "", "GET", "/balance", Expected(200), Expected(200))
-_REASONS = Case("reasons", "", "GET", "/reasons", Expected(200), Expected(200))
+# Nothing listens there: the browser calls the apps themselves.
+ORIGINS = Origins(
+    api="http://localhost:8001",
+    allowed="http://localhost:8002",
+    stranger="http://localhost:8003",
+    unprotected="http://127.0.0.1:8004",
+    protected="http://127.0.0.1:8005",
+)
 
 
 def play(cases: Iterable[Case] = CASES, transfers: Iterable[Transfer] = TRANSFERS) -> int:
-    """Run the servers, do all of it from both pages, and print what came of it.
+    """Do all of it from both pages, and print what came of it.
 
     :returns: how many lines were not as expected.
     """
     as_expected: list[bool] = []
     cases, transfers = tuple(cases), tuple(transfers)
-    with running(lambda _signal, _decision: None) as origins:
-        for page, words in PAGES.items():
-            own = origins.of_page(page)
-            print(f"The page on {own}, {words}. The API is on {origins.api}\n")
-            print(_line("", "call", "what script reads", "the guard's reason"))
-            for case, got in outcomes(cases, page, Page(own, origins.api)):
-                expected = case.expected(page)._replace(note="")
-                as_expected.append(_compare(_call(case), _shown(got), _shown(expected)))
-            print("\n" + _line("", "form", "balance", "the guard's reason"))
-            for transfer, before, moved in moves(transfers, page, origins):
-                due = _moved(before, transfer.expected(page))
-                as_expected.append(_compare(_form(transfer), _moved(before, moved), due))
-            print()
+    apps = create_apps(ORIGINS, lambda _signal, _decision: None)
+    servers = dict(zip(ORIGINS, apps, strict=True))
+    for page, words in PAGES.items():
+        browser = Browser(servers, page=ORIGINS.of_page(page))
+        print(f"The page on {browser.page}, {words}. The API is on {ORIGINS.api}\n")
+        print(_line("", "call", "what script reads", "the guard's reason"))
+        for case, got in outcomes(cases, browser):
+            expected = case.expected(page)._replace(note="")
+            as_expected.append(_compare(_call(case), _shown(got), _shown(expected)))
+        print("\n" + _line("", "form", "balance", "the guard's reason"))
+        for transfer, before, moved in moves(transfers, browser):
+            due = _moved(before, transfer.expected(page))
+            as_expected.append(_compare(_form(transfer), _moved(before, moved), due))
+        print()
     print(f"{sum(as_expected)} of {len(as_expected)} lines are as expected.")
     return as_expected.count(False)
 
 
-def outcomes(cases: Iterable[Case], page: str, fetcher: Page) -> Iterator[tuple[Case, Expected]]:
+def outcomes(cases: Iterable[Case], browser: Browser) -> Iterator[tuple[Case, Expected]]:
     """Make the calls, then ask the API for its reasons, by the route that is open to every page."""
-    seen: list[tuple[Case, Seen]] = [(case, fetcher.fetch(case)) for case in cases]
-    reasons = _read(fetcher, _REASONS, page)
-    for case, (status, reads) in seen:
+    seen = [(case, *fetch(case, browser)) for case in cases]
+    reasons = _read(browser, f"{ORIGINS.api}/reasons")
+    for case, status, reads in seen:
         yield case, Expected(status, reads, reasons.get(case.id, {}).get("reason"))
 
 
-def moves(
-    transfers: Iterable[Transfer], page: str, origins: Origins
-) -> Iterator[tuple[Transfer, int, Moved]]:
+def fetch(case: Case, browser: Browser) -> tuple[int | None, str]:
+    """Make one call.
+
+    :returns: the status, and what the page reads; None and nothing where it may not.
+    """
+    answer = browser.fetch(
+        ORIGINS.api + case.url,
+        method=case.method,
+        headers=case.headers,
+        body=case.body,
+        credentials="include" if case.credentials else "same-origin",
+    )
+    if case.reads_header is None or not answer.readable:
+        return answer.status, (answer.text or "").strip()
+    return answer.status, f"{case.reads_header}: {answer.headers.get(case.reads_header, 'null')}"
+
+
+def moves(transfers: Iterable[Transfer], browser: Browser) -> Iterator[tuple[Transfer, int, Moved]]:
     """Send the forms, and look at each account before and after: the first balance, and what
     became of it."""
     for transfer in transfers:
-        sender = Page(origins.of_page(page), origins.of_account(transfer.account))
-        before: int = _read(sender, _BALANCE, page)["balance"]
-        status = sender.submit(transfer.url, {"amount": transfer.amount})
-        after: int = _read(sender, _BALANCE, page)["balance"]
-        said = _read(sender, _REASONS, page).get(transfer.id, {})
-        yield transfer, before, Moved(after - before, said.get("reason"), status == 403)
+        account = ORIGINS.of_account(transfer.account)
+        before: int = _read(browser, f"{account}/balance")["balance"]
+        answer = browser.submit(account + transfer.url, {"amount": str(transfer.amount)})
+        after: int = _read(browser, f"{account}/balance")["balance"]
+        said = _read(browser, f"{account}/reasons").get(transfer.id, {})
+        blocked = answer.exchanges[-1].status == 403
+        yield transfer, before, Moved(after - before, said.get("reason"), blocked)
 
 
-def _read(fetcher: Page, case: Case, page: str) -> dict[str, Any]:
+def _read(browser: Browser, url: str) -> dict[str, Any]:
     """Call a route that is open to every page."""
-    status, reads = fetcher.fetch(case)
-    if status != 200:
-        raise RuntimeError(f"the {page} page cannot read {case.path}")
-    answer: dict[str, Any] = json.loads(reads)
-    return answer
+    found: dict[str, Any] = browser.fetch(url).assert_readable().json
+    return found
 
 
 def _call(case: Case) -> str:

@@ -39,15 +39,22 @@ def running(listener: Listener) -> Iterator[Origins]:
         origins = Origins(
             *(f"http://{host}:{port}" for host, port in zip(HOSTS, ports, strict=True))
         )
-        apps = (
-            create_api(origins.allowed, listener),
-            create_page("allowed", origins),
-            create_page("stranger", origins),
-            *(create_account(origins.allowed, each.enforce, listener) for each in TRANSFERS),
-        )
-        for own, app in zip(sockets, apps, strict=True):
+        for own, app in zip(sockets, create_apps(origins, listener), strict=True):
             stack.enter_context(_serving(app, own))
         yield origins
+
+
+def create_apps(origins: Origins, listener: Listener) -> tuple[Flask, ...]:
+    """The apps, in the order of their origins.
+
+    :param listener: called for each rejection, see :func:`api.create_api`.
+    """
+    return (
+        create_api(origins.allowed, listener),
+        create_page("allowed", origins),
+        create_page("stranger", origins),
+        *(create_account(origins.allowed, each.enforce, listener) for each in TRANSFERS),
+    )
 
 
 def _listening_socket() -> socket.socket:
