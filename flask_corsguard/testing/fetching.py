@@ -128,7 +128,8 @@ class Fetch:
         except NetworkError:
             network.preflights.forget(key)
             raise
-        network.preflights.remember(key, methods, allowed, network.now() + self._max_age(exchange))
+        max_age = self._max_age(exchange)
+        network.preflights.remember(key, methods, allowed, network.now(), max_age)
 
     def _cache_key(self, asker: Asker) -> CacheKey:
         return CacheKey(asker.origin, str(self.journey.url), asker.credentials)

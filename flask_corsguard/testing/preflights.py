@@ -72,16 +72,17 @@ class PreflightCache:
         key: CacheKey,
         methods: Iterable[str],
         headers: Iterable[str],
-        expires: float,
+        now: float,
+        max_age: int,
     ) -> None:
-        """Note what a preflight allowed."""
+        """Note what a preflight allowed, for *max_age* seconds."""
         if key.origin == "null" and not self._engine.caches_for_opaque:
             return
         names = frozenset(name.lower() for name in headers)
-        new = _Grants(frozenset(methods), names, key.credentials, expires)
+        new = _Grants(frozenset(methods), names, key.credentials, now + max_age)
         place = (key.origin, key.url)
         before = [] if self._engine.cache == "latest" else self._grants.get(place, [])
-        self._grants[place] = [*before, new]
+        self._grants[place] = [grants for grants in (*before, new) if grants.expires > now]
 
     def forget(self, key: CacheKey) -> None:
         """Forget what is known of a URL: a request that it had let through has failed."""
