@@ -23,6 +23,7 @@ from flask_corsguard.testing.wire import Exchange
 AUTHORIZATION = "authorization"
 
 
+_MOST_LISTED = 20
 # https://fetch.spec.whatwg.org/#redirect-status
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _STATUS_REMEDY = (
@@ -114,19 +115,16 @@ def _mismatch(exchange: Exchange, allowed: str) -> Block:
     return Block.ALLOW_ORIGIN_INVALID
 
 
-def check_preflight(
-    exchange: Exchange,
-    asker: Asker,
-    method: str,
-    unsafe: Mapping[str, str],
-    engine: Engine,
+def read_preflight(
+    exchange: Exchange, asker: Asker, method: str, unsafe: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
-    """https://fetch.spec.whatwg.org/#cors-preflight-fetch, from step 7.
+    """What the response to a preflight allows
+    (https://fetch.spec.whatwg.org/#cors-preflight-fetch, from step 7).
 
     :param method: of the request that waits.
     :param unsafe: its headers that need permission, in lower case, each with why.
-    :returns: the methods and the headers that the response allows.
-    :raises NetworkError: if the request may not be sent.
+    :returns: the methods and the headers.
+    :raises NetworkError: if it allows nothing, being no answer to a preflight.
     """
     status = exchange.status
     facts: dict[str, object] = {
@@ -151,6 +149,22 @@ def check_preflight(
         facts["value"] = shown(exchange.value_of(ALLOW_HEADERS) or "")
         facts["asked_list"] = ", ".join(f"'{name}'" for name in unsafe)
         raise NetworkError(finding(Block.ALLOW_HEADERS_INVALID, **facts))
+    return methods, headers
+
+
+def check_preflight(
+    methods: list[str],
+    headers: list[str],
+    asker: Asker,
+    method: str,
+    unsafe: Mapping[str, str],
+    engine: Engine,
+) -> None:
+    """The same, from where the request that waits is held against what is allowed.
+
+    :raises NetworkError: if it may not be sent.
+    """
+    facts: dict[str, object] = {"method": method, "asked": ", ".join(unsafe)}
     wild = "*" in methods and not asker.credentials
     if method not in SAFELISTED_METHODS and method not in methods and not wild:
         facts |= _method_facts(method, methods)
@@ -168,7 +182,6 @@ def check_preflight(
         facts |= {"header": first, "unsafe": unsafe[first], "value": _header_words(first, headers)}
         facts["refused"] = ", ".join(f"'{name}'" for name in refused)
         raise NetworkError(finding(Block.HEADER_NOT_ALLOWED, **facts))
-    return methods, headers
 
 
 def _lacking_all(
@@ -201,15 +214,20 @@ def _method_facts(method: str, methods: list[str]) -> dict[str, str]:
         }
     if method.upper() in methods:
         remedy = f"have the page say method: '{method.upper()}'; names are case-sensitive"
-    return {"value": f"it allows {', '.join(methods) or 'none'}", "remedy": remedy}
+    return {"value": f"it allows {_listed(methods)}", "remedy": remedy}
 
 
 def _header_words(name: str, headers: list[str]) -> str:
     if "*" not in headers:
-        return f"it allows {', '.join(headers) or 'none'}"
+        return f"it allows {_listed(headers)}"
     if name == AUTHORIZATION:
         return "its '*' does not cover Authorization, which has to be named"
     return "its '*' does not count for a request with credentials: 'include'"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return (", ".join(name[:100] for name in names[:_MOST_LISTED]) or "none") + more
 
 
 def check_resource_policy(exchange: Exchange, page: Origin | None, target: Origin | None) -> None:

@@ -10,21 +10,32 @@ from flask_corsguard.testing.journeys import Journey
 from flask_corsguard.testing.urls import is_https, is_same_site, is_trustworthy
 
 
-def add_context(headers: Headers, journey: Journey, asker: Asker) -> None:
+def add_context(
+    headers: Headers, journey: Journey, asker: Asker, *, preflight: bool = False
+) -> None:
     """Add ``Origin``, ``Referer`` and ``Sec-Fetch-*``, when and only when a browser sends them."""
-    request, server = journey.request, journey.url.origin
+    request, engine, server = journey.request, journey.engine, journey.url.origin
     # https://fetch.spec.whatwg.org/#append-a-request-origin-header
     if journey.tainting == "cors":
         headers.set("Origin", asker.origin)
-    elif request.method not in ("GET", "HEAD"):
+    elif request.method not in ("GET", "HEAD") or _stays(journey):
         headers.set("Origin", "null" if _is_origin_kept_back(journey) else asker.origin)
     if _has_referrer(journey):
         headers.set("Referer", f"{journey.page}/")
-    lost = journey.engine.fetch_metadata_lost and journey.has_left and not journey.is_navigation
+    is_cors = journey.tainting == "cors" and not preflight
+    lost = engine.fetch_metadata_lost and journey.has_left and is_cors
     if is_trustworthy(server) and not lost:
-        headers.set(SEC_FETCH_SITE, _fetch_site(journey))
+        headers.set(SEC_FETCH_SITE, _fetch_site(journey, preflight=preflight))
         headers.set("Sec-Fetch-Mode", request.mode)
         headers.set("Sec-Fetch-Dest", "document" if journey.is_navigation else "empty")
+    elif preflight and engine.preflight_mode_everywhere:
+        headers.set("Sec-Fetch-Mode", "cors")
+
+
+def _stays(journey: Journey) -> bool:
+    """Whether ``Origin`` stays on a request that a redirect has made a GET."""
+    was_sent = journey.first_method not in ("GET", "HEAD") and not journey.is_navigation
+    return journey.engine.origin_stays and was_sent and not journey.has_left
 
 
 def _is_origin_kept_back(journey: Journey) -> bool:
@@ -48,10 +59,13 @@ def _has_referrer(journey: Journey) -> bool:
     )
 
 
-def _fetch_site(journey: Journey) -> str:
-    """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header"""
+def _fetch_site(journey: Journey, *, preflight: bool) -> str:
+    """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header
+
+    A preflight is a request of its own, without the other's way behind it.
+    """
     site = "same-origin"
-    for url in journey.urls:
+    for url in journey.urls[-1:] if preflight else journey.urls:
         if not is_same_site(journey.page, url.origin):
             return "cross-site"
         if url.origin != journey.page:

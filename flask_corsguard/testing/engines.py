@@ -28,6 +28,9 @@ class Engine:
     :ivar range_pattern: a safelisted ``Range``.
     :ivar range_limit: what its numbers have to stay below, or None.
     :ivar utf8_values: whether values are sent as UTF-8.
+    :ivar single_headers: those of which the last value is sent alone.
+    :ivar origin_stays: whether ``Origin`` stays on a request that a redirect within the page's own
+        origin has made a GET.
 
     Of preflights:
 
@@ -46,6 +49,8 @@ class Engine:
     :ivar max_age_limit: for how many seconds at most, or None.
     :ivar max_age_pattern: a ``Access-Control-Max-Age`` that counts.
     :ivar max_age_if_invalid: the seconds that any other stands for.
+    :ivar remembers_what_did_not_suffice: whether grants are remembered that were not all which
+        the request needed.
     :ivar failure_clears_cache: whether a response that script may not read ends that.
 
     Of redirects:
@@ -55,7 +60,14 @@ class Engine:
     :ivar origin_lost: in which modes besides ``cors`` the origin becomes ``null`` with the first
         redirect across origins already.
     :ivar refuses_userinfo: whether a user name in ``Location`` is refused on the page's own origin.
-    :ivar fetch_metadata_lost: whether ``Sec-Fetch-*`` are not sent after a redirect across origins.
+    :ivar fetch_metadata_lost: whether ``Sec-Fetch-*`` are not sent after a redirect across origins,
+        with what CORS is for.
+    :ivar redirects_have_locations: whether a redirect without ``Location`` is none under
+        ``redirect: "error"`` either.
+    :ivar equal_locations_are_one: whether one ``Location`` may be sent twice.
+    :ivar delete_stays_home: whether a redirect across origins makes DELETE a GET.
+    :ivar body_headers_come_back: whether the headers that go with the body are back after the
+        next redirect.
 
     Of https pages:
 
@@ -93,6 +105,8 @@ class Engine:
     range_pattern: re.Pattern[str] = re.compile(r"bytes=([0-9]+)-([0-9]*)")
     range_limit: int | None = None
     utf8_values: bool = False
+    single_headers: frozenset[str] = frozenset()
+    origin_stays: bool = False
 
     preflight_mode_everywhere: bool = False
     wildcard_covers_authorization: bool = True
@@ -105,12 +119,17 @@ class Engine:
     max_age_limit: int | None = None
     max_age_pattern: re.Pattern[str] = re.compile(r"[0-9]+")
     max_age_if_invalid: int = 5
+    remembers_what_did_not_suffice: bool = False
     failure_clears_cache: bool = True
 
     redirects_need_credentials: bool = False
     origin_lost: frozenset[str] = frozenset()
     refuses_userinfo: bool = False
     fetch_metadata_lost: bool = False
+    redirects_have_locations: bool = False
+    equal_locations_are_one: bool = False
+    delete_stays_home: bool = False
+    body_headers_come_back: bool = False
 
     referrer_by_scheme: bool = True
     hides_origin: Literal["http", "untrustworthy", "none"] = "http"
@@ -163,6 +182,8 @@ ENGINES: dict[EngineName, Engine] = {
         failure_clears_cache=False,
         origin_lost=frozenset({"navigate", "no-cors"}),
         refuses_userinfo=True,
+        redirects_have_locations=True,
+        equal_locations_are_one=True,
         hides_origin="untrustworthy",
         mixed_forms="warned of redirects",
         lax_post_window=120,
@@ -171,6 +192,7 @@ ENGINES: dict[EngineName, Engine] = {
     "firefox": Engine(
         name="firefox",
         repeats_names=True,
+        single_headers=frozenset({"authorization", "content-type"}),
         non_ascii_is_unsafe=True,
         range_limit=2**64,
         sticky_preflight="current",
@@ -178,6 +200,8 @@ ENGINES: dict[EngineName, Engine] = {
         cache="literal",
         max_age_limit=86400,
         max_age_if_invalid=0,
+        equal_locations_are_one=True,
+        body_headers_come_back=True,
         mixed_forms="warned",
         schemeful=False,
         cookies_see_redirects="all",
@@ -190,15 +214,20 @@ ENGINES: dict[EngineName, Engine] = {
         range_pattern=re.compile(r"bytes=\+?([0-9]+)-([0-9]*)", re.IGNORECASE),
         range_limit=2**64,
         utf8_values=True,
+        origin_stays=True,
         sticky_preflight="first",
         cache="latest",
         cached_wildcard_covers_authorization=True,
         max_age_limit=600,
         max_age_pattern=_SIGNED,
+        remembers_what_did_not_suffice=True,
         failure_clears_cache=False,
         redirects_need_credentials=True,
         origin_lost=frozenset({"navigate"}),
         fetch_metadata_lost=True,
+        redirects_have_locations=True,
+        delete_stays_home=True,
+        body_headers_come_back=True,
         hides_origin="none",
         loopback_is_mixed=True,
         schemeful=False,

@@ -17,6 +17,7 @@ from flask_corsguard.testing.checks import (
     check_cors,
     check_preflight,
     check_resource_policy,
+    read_preflight,
 )
 from flask_corsguard.testing.context import add_context
 from flask_corsguard.testing.cookies import CookieJar
@@ -24,10 +25,13 @@ from flask_corsguard.testing.engines import Engine
 from flask_corsguard.testing.journeys import Journey
 from flask_corsguard.testing.preflights import CacheKey, PreflightCache
 from flask_corsguard.testing.requests import FetchRequest, joined
+from flask_corsguard.testing.safelist import why_unsafe
 from flask_corsguard.testing.wire import Exchange, WsgiApp, send
 
 # In seconds: https://fetch.spec.whatwg.org/#cors-preflight-fetch
 _DEFAULT_MAX_AGE = 5
+# More are more than any limit. Python reads no number of thousands of digits.
+_MOST_DIGITS = 12
 _ACCEPT = {"navigate": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
@@ -68,17 +72,17 @@ class Fetch:
 
         :raises NetworkError: where a browser's ``fetch()`` would fail.
         """
-        journey, redirect = self.journey, self._request.redirect
+        journey, engine, redirect = self.journey, self._network.engine, self._request.redirect
         while True:
             journey.choose_tainting()
             exchange = self._http_fetch()
             if exchange.status not in REDIRECT_STATUSES or redirect == "manual":
                 return exchange
+            locations = exchange.response_headers.getlist("Location")
+            if not locations and (redirect == "follow" or engine.redirects_have_locations):
+                return exchange
             if redirect == "error":
                 raise NetworkError(finding(Block.REDIRECT_UNWANTED, status=exchange.status))
-            locations = exchange.response_headers.getlist("Location")
-            if not locations:
-                return exchange
             self._check_redirect(exchange)
             journey.follow(exchange.status, locations)
 
@@ -116,20 +120,21 @@ class Fetch:
         if unsafe:
             names = list(unsafe)
             if engine.repeats_names:
-                given = [name for name, _ in request.headers if name != "content-type"]
-                names = sorted(name for name in names for _ in range(given.count(name) or 1))
+                names = sorted(n for n, v in request.headers if why_unsafe(n, v, engine))
             headers.add("Access-Control-Request-Headers", ",".join(names))
-        add_context(headers, self.journey, asker)
-        if engine.preflight_mode_everywhere:
-            headers.set("Sec-Fetch-Mode", "cors")
+        add_context(headers, self.journey, asker, preflight=True)
         exchange = self._send("OPTIONS", headers, None, preflight=True)
+        waiting = (asker, request.method, unsafe)
         try:
-            methods, allowed = check_preflight(exchange, asker, request.method, unsafe, engine)
+            methods, allowed = read_preflight(exchange, *waiting)
+            if not engine.remembers_what_did_not_suffice:
+                check_preflight(methods, allowed, *waiting, engine)
         except NetworkError:
             network.preflights.forget(key)
             raise
         max_age = self._max_age(exchange)
         network.preflights.remember(key, methods, allowed, network.now(), max_age)
+        check_preflight(methods, allowed, *waiting, engine)
 
     def _cache_key(self, asker: Asker) -> CacheKey:
         return CacheKey(asker.origin, str(self.journey.url), asker.credentials)
@@ -140,7 +145,7 @@ class Fetch:
             return _DEFAULT_MAX_AGE
         if not engine.max_age_pattern.fullmatch(value):
             return engine.max_age_if_invalid
-        age = int(value)
+        age = int(value[:_MOST_DIGITS])
         return age if engine.max_age_limit is None else min(age, engine.max_age_limit)
 
     def _headers(self, asker: Asker) -> Headers:
@@ -148,6 +153,7 @@ class Fetch:
         (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch)."""
         request = self._request
         own = joined(request.headers)
+        own |= {n: v for n, v in request.headers if n in self._network.engine.single_headers}
         if self._network.engine.utf8_values:
             own = {name: value.encode().decode("latin-1") for name, value in own.items()}
         headers = Headers(list(own.items()))

@@ -38,6 +38,7 @@ class Journey:
     :ivar request: what is sent next; redirects change it.
     :ivar urls: all addresses so far, the current one last.
     :ivar tainting: how much of the response script will see.
+    :ivar first_method: the method that script asked for.
     """
 
     def __init__(self, request: FetchRequest, engine: Engine) -> None:
@@ -45,7 +46,9 @@ class Journey:
         self.engine = engine
         self.urls = [request.url]
         self.tainting: Tainting = "basic"
+        self.first_method = request.method
         self._origin_is_null = False
+        self._held_back: list[tuple[str, str]] = []
         self._first_unsafe: dict[str, str] | None = None
 
     @property
@@ -113,9 +116,10 @@ class Journey:
         request, sticky = self.request, self.engine.sticky_preflight
         unsafe = unsafe_headers(request.headers, self.engine)
         needed = bool(unsafe) or request.method not in SAFELISTED_METHODS
-        if sticky and needed and self._first_unsafe is None:
+        is_cors = self.tainting == "cors"
+        if sticky and (unsafe or (needed and is_cors)) and self._first_unsafe is None:
             self._first_unsafe = unsafe
-        if self.tainting != "cors" or not (needed or self.asks_first):
+        if not is_cors or not (needed or self.asks_first):
             return None
         return self._first_unsafe or unsafe if sticky == "first" else unsafe
 
@@ -125,6 +129,8 @@ class Journey:
         :raises NetworkError: if the redirect leads nowhere.
         """
         request, url = self.request, self.url
+        if self.engine.equal_locations_are_one:
+            locations = list(dict.fromkeys(locations))
         facts = {"value": ", ".join(map(shown, locations)), "url": shown(str(url))}
         if len(locations) > 1:
             raise NetworkError(finding(Block.REDIRECT_MULTIPLE, **facts))
@@ -141,13 +147,20 @@ class Journey:
         )
         if target.userinfo and (crosses or self.engine.refuses_userinfo):
             raise NetworkError(finding(Block.REDIRECT_USERINFO, **facts))
-        if (status in (301, 302) and request.method == "POST") or (
-            status == 303 and request.method not in ("GET", "HEAD")
+        leaves = target.origin != url.origin
+        request.headers += self._held_back
+        self._held_back = []
+        if (
+            (status in (301, 302) and request.method == "POST")
+            or (status == 303 and request.method not in ("GET", "HEAD"))
+            or (self.engine.delete_stays_home and request.method == "DELETE" and leaves)
         ):
             request.method, request.body = "GET", None
-            request.headers = [(n, v) for n, v in request.headers if n not in _BODY_HEADERS]
-        if target.origin != url.origin:
-            request.headers = [(n, v) for n, v in request.headers if n != AUTHORIZATION]
+            if self.engine.body_headers_come_back:
+                self._held_back = [h for h in request.headers if h[0] in _BODY_HEADERS]
+            request.headers = [h for h in request.headers if h[0] not in _BODY_HEADERS]
+        if leaves:
+            request.headers = [h for h in request.headers if h[0] != AUTHORIZATION]
             # https://fetch.spec.whatwg.org/#concept-request-tainted-origin
             self._origin_is_null |= not self._is_home(url.origin)
         self.urls.append(target)

@@ -18,21 +18,21 @@ class CacheKey(NamedTuple):
     credentials: bool
 
 
-class _Grants(NamedTuple):
-    """What one preflight allowed, until *expires*, in seconds since the epoch."""
+class _Grant(NamedTuple):
+    """One method, or one header in lower case, that a server has allowed; ``*`` is any."""
 
-    methods: frozenset[str]
-    headers: frozenset[str]
+    is_method: bool
+    name: str
     credentials: bool
-    expires: float
 
 
 class PreflightCache:
-    """What servers have allowed in advance. Times come from whoever calls."""
+    """What servers have allowed in advance. Times are in seconds, and come from whoever calls."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._grants: dict[tuple[str, str], list[_Grants]] = {}
+        # For each origin and URL: until when.
+        self._expiry: dict[tuple[str, str], dict[_Grant, float]] = {}
 
     def covers(self, key: CacheKey, method: str, headers: Iterable[str], now: float) -> bool:
         """Whether a request needs no further preflight.
@@ -41,31 +41,23 @@ class PreflightCache:
         """
         literal = self._engine.cache == "literal"
         grants = [
-            grants
-            for grants in self._grants.get((key.origin, key.url), ())
-            if grants.expires > now
-            and (
-                grants.credentials == key.credentials
-                if literal
-                else grants.credentials >= key.credentials
-            )
+            grant
+            for grant, expires in self._expiry.get((key.origin, key.url), {}).items()
+            if expires > now
+            and (grant.credentials == key.credentials or (grant.credentials and not literal))
         ]
-        if not grants:
-            return False
-        methods = frozenset[str]().union(*(g.methods for g in grants))
-        names = frozenset[str]().union(*(g.headers for g in grants))
+        methods = {grant.name for grant in grants if grant.is_method}
+        names = {grant.name for grant in grants if not grant.is_method}
         if literal:
             # Firefox: only GET and POST need no permission, and "*" is the name of nothing else.
-            return (method in ("GET", "POST") or method in methods) and names.issuperset(headers)
+            may_send = method in {"GET", "POST"} | methods
+            return bool(grants) and may_send and names.issuperset(headers)
         if "*" in names and not key.credentials:
-            covered = names.union(headers)
-            if not self._engine.cached_wildcard_covers_authorization:
-                covered -= {AUTHORIZATION} - names
-            names = covered
+            covers_all = self._engine.cached_wildcard_covers_authorization
+            names |= set(headers) - (set() if covers_all else {AUTHORIZATION})
         any_method = "*" in methods and not key.credentials
-        return (
-            any_method or method in SAFELISTED_METHODS or method in methods
-        ) and names.issuperset(headers)
+        may_send = any_method or method in SAFELISTED_METHODS | methods
+        return bool(grants) and may_send and names.issuperset(headers)
 
     def remember(
         self,
@@ -75,15 +67,18 @@ class PreflightCache:
         now: float,
         max_age: int,
     ) -> None:
-        """Note what a preflight allowed, for *max_age* seconds."""
+        """Note what a preflight allowed, for *max_age* seconds. That replaces what an earlier one
+        said of the same method or header."""
         if key.origin == "null" and not self._engine.caches_for_opaque:
             return
-        names = frozenset(name.lower() for name in headers)
-        new = _Grants(frozenset(methods), names, key.credentials, now + max_age)
         place = (key.origin, key.url)
-        before = [] if self._engine.cache == "latest" else self._grants.get(place, [])
-        self._grants[place] = [grants for grants in (*before, new) if grants.expires > now]
+        known = {} if self._engine.cache == "latest" else self._expiry.get(place, {})
+        for name in methods:
+            known[_Grant(True, name, key.credentials)] = now + max_age
+        for name in headers:
+            known[_Grant(False, name.lower(), key.credentials)] = now + max_age
+        self._expiry[place] = {grant: expires for grant, expires in known.items() if expires > now}
 
     def forget(self, key: CacheKey) -> None:
         """Forget what is known of a URL: a request that it had let through has failed."""
-        self._grants.pop((key.origin, key.url), None)
+        self._expiry.pop((key.origin, key.url), None)
