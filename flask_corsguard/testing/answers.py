@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_corsguard.errors import unknown_name
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.testing.blocks import Block, Finding
+from flask_corsguard.testing.blocks import POLICY_BLOCKS, Block, Finding
 from flask_corsguard.testing.errors import BrowserError
 from flask_corsguard.testing.wire import Exchange
 
@@ -29,7 +29,7 @@ class VisibleHeaders(Mapping[str, str]):
         lower = name.lower()
         if lower in self._visible:
             return self._visible[lower]
-        raise KeyError(self.why_not(name))
+        raise KeyError(self.why_not(name).replace("\n", " "))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._visible)
@@ -45,6 +45,7 @@ class VisibleHeaders(Mapping[str, str]):
         return self.hidden.get(name.lower(), f"The response has no header {name}.")
 
 
+_MATTERS_OF_COURSE = frozenset({Block.BEACON, Block.NAVIGATION, Block.UNREACHABLE})
 _NO_HEADERS = VisibleHeaders({}, {})
 
 
@@ -120,18 +121,22 @@ class Answer:
     def assert_blocked(self, reason: Block | str | None = None) -> Answer:
         """Fail unless script is kept from the response.
 
-        :param reason: the rule that is to stop it, such as ``"allow_origin_missing"``; any if None.
+        :param reason: the rule that is to stop it, such as ``"allow_origin_missing"``. If None, any
+            but those that stop everything of the kind: a navigation, a beacon, a missing server.
         :returns: the answer itself.
         :raises AssertionError: where script may read it, or another rule stopped it.
         :raises BrowserError: where there is no such rule.
         """
         __tracebackhide__ = True
-        if reason is not None and reason not in set(Block):
+        if reason is not None and reason not in list(Block):
             names = [block.value for block in Block]
             raise BrowserError(unknown_name("", "reason", reason, "rule", names).message)
         if self.readable:
             found = f"Script reads it: status {self.status}, {self.text!r:.200}"
             raise AssertionError(self._report("is not blocked", found))
+        if reason is None and self.reason in _MATTERS_OF_COURSE:
+            verdict = f"is blocked, but by {self.reason}, which says nothing about the server"
+            raise AssertionError(self._report(verdict, self.why))
         if reason not in (None, self.reason):
             verdict = f"is blocked by {self.reason}, not by {reason}"
             raise AssertionError(self._report(verdict, self.why))
@@ -153,15 +158,21 @@ class Answer:
 
 
 def blocked(
-    question: str, exchanges: Iterable[Exchange], finding: Finding, opaque: str | None = None
+    question: str,
+    exchanges: Iterable[Exchange],
+    finding: Finding,
+    opaque: str | None = None,
+    url: str = "",
 ) -> Answer:
     """An answer that script cannot read.
 
     :param opaque: the type of a response of which script sees that it is there; None for none.
+    :param url: what script sees of where that came from.
     """
     exchanges = tuple(exchanges)
     decision = exchanges[-1].decision if exchanges else None
-    if decision is not None and decision.outcome is Outcome.REJECTED:
+    is_rejected = decision is not None and decision.outcome is Outcome.REJECTED
+    if decision is not None and is_rejected and finding.block in POLICY_BLOCKS:
         # It knows better what to change, and where.
         verdict = f"Flask-CorsGuard decided: {decision.explain()}"
         why = f"{finding._replace(change='')}\n{verdict}"
@@ -169,4 +180,4 @@ def blocked(
         why = str(finding)
     if opaque is None:
         return Answer(question, exchanges, False, finding.block, why)
-    return Answer(question, exchanges, False, finding.block, why, opaque, 0, text="")
+    return Answer(question, exchanges, False, finding.block, why, opaque, 0, url, text="")

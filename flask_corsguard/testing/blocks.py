@@ -38,6 +38,15 @@ class Block(enum.StrEnum):
     REDIRECT_USERINFO = enum.auto()
     NAVIGATION = enum.auto()
     BEACON = enum.auto()
+    BEACON_LIMIT = enum.auto()
+
+
+#: what a CORS policy decides about
+POLICY_BLOCKS = frozenset(
+    block
+    for block in Block
+    if block.startswith(("allow_", "preflight_")) or block.endswith("_not_allowed")
+)
 
 
 class Finding(NamedTuple):
@@ -183,7 +192,7 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
     Block.MIXED_CONTENT: (
         "The page is https and {url} is http: browsers block that as mixed content.",
         (),
-        "serve the API over https",
+        "serve the API over https; in a test, ask for an https address, or from an http page",
     ),
     Block.MIXED_FORM: (
         "The page is https and {url} is http: browsers warn before they send a form there.",
@@ -242,5 +251,10 @@ _WORDS: dict[Block, tuple[str, tuple[str, ...], str]] = {
         "This was a beacon: script is not told what came of it.",
         (),
         "to read answers, use fetch()",
+    ),
+    Block.BEACON_LIMIT: (
+        "The beacon has {size} bytes, and browsers send up to {limit}: sendBeacon() returns false.",
+        (),
+        "have the page send less at a time, or use fetch()",
     ),
 }

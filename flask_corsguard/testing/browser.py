@@ -44,7 +44,7 @@ class Browser:
 
     It follows the Fetch standard (https://fetch.spec.whatwg.org/) from the page's call of
     ``fetch()`` to what the page's script sees. Cookies and remembered preflights are kept from one
-    call to the next. There is no HTTP cache and no service worker.
+    call to the next. There is no HTTP cache and no service worker. A browser is for one thread.
 
     :param servers: one WSGI app, which then answers at every address, or several by the origin
         that each has: ``{"https://api.test": app}``.
@@ -62,7 +62,7 @@ class Browser:
         page: str = "https://app.example.com",
         engine: EngineName = "standard",
     ) -> None:
-        if engine not in ENGINES:
+        if engine not in list(ENGINES):
             raise BrowserError(unknown_name("", "engine", engine, "engine", ENGINES).message)
         self.page = page
         self._network = Network(_finder(servers), ENGINES[engine])
@@ -143,11 +143,12 @@ class Browser:
         :returns: an answer that is not readable; its ``exchanges`` tell what happened.
         :raises BrowserError: if there is no server at the URL, or no such type or method.
         """
-        if enctype not in FORM_TYPES or method.lower() not in ("get", "post"):
+        form_method = str(method).lower()
+        if enctype not in list(FORM_TYPES) or form_method not in ("get", "post"):
             raise BrowserError(f"no form has the enctype {enctype!r} and the method {method!r}")
         target = self._read_url(url)
         pairs = form_entries(data)
-        if method.lower() == "get":
+        if form_method == "get":
             query, _ = encode_form(pairs, "application/x-www-form-urlencoded")
             request = FetchRequest(self._page, target._replace(query=f"?{query.decode()}"))
         else:
@@ -158,7 +159,7 @@ class Browser:
         return self._navigate(request)
 
     def navigate(self, url: str) -> Answer:
-        """Follow a link of the page.
+        """Go to an address, as ``location.assign()`` does.
 
         :returns: an answer that is not readable; its ``exchanges`` tell what happened. The open
             page stays the same: set :attr:`page` to go on elsewhere.
@@ -166,13 +167,13 @@ class Browser:
         """
         return self._navigate(FetchRequest(self._page, self._read_url(url)))
 
-    def send_beacon(self, url: str, data: Body = "") -> Answer:
+    def send_beacon(self, url: str, data: Body | None = None) -> Answer:
         """Call ``navigator.sendBeacon()`` (https://w3c.github.io/beacon/).
 
         :returns: an answer that is not readable; its ``exchanges`` tell what happened.
         :raises BrowserError: if there is no server at the URL.
         """
-        body, content_type = read_body(data)
+        body, content_type = (None, None) if data is None else read_body(data)
         headers: list[tuple[str, str]] = []
         mode: Mode = "no-cors"
         if content_type is not None:
@@ -182,7 +183,11 @@ class Browser:
         request = FetchRequest(
             self._page, self._read_url(url), "POST", headers, body, mode, "include"
         )
-        return self._answer(request, f"sendBeacon() to {request.url}", Block.BEACON)
+        question, limit = f"sendBeacon() to {request.url}", self._network.engine.beacon_limit
+        if body is not None and limit is not None and len(body) > limit:
+            why = finding(Block.BEACON_LIMIT, size=len(body), limit=limit)
+            return blocked(f"{self.page}: {question}", (), why)
+        return self._answer(request, question, Block.BEACON)
 
     def _navigate(self, request: FetchRequest) -> Answer:
         request.mode, request.credentials = "navigate", "include"
@@ -204,7 +209,7 @@ class Browser:
             return blocked(question, fetch.exchanges, finding(untold))
         if request.redirect == "manual" and last.status in REDIRECT_STATUSES:
             why = finding(Block.REDIRECT_MANUAL, status=last.status)
-            return blocked(question, fetch.exchanges, why, "opaqueredirect")
+            return blocked(question, fetch.exchanges, why, "opaqueredirect", last.url)
         if fetch.journey.tainting == "opaque":
             return blocked(question, fetch.exchanges, finding(Block.MODE_NO_CORS), "opaque")
         return self._readable(question, fetch, last, credentials=request.credentials == "include")
@@ -251,6 +256,9 @@ def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp
         return lambda _: servers
     if not isinstance(cast("object", servers), Mapping):
         raise BrowserError(f"a WSGI app is needed, or several by origin, not {text_of(servers)}")
+    for origin, app in servers.items():
+        if not callable(cast("object", app)):
+            raise BrowserError(f"the server at {origin} is no WSGI app: {text_of(app)}")
     return {str(_read_origin("server", origin)): app for origin, app in servers.items()}.get
 
 

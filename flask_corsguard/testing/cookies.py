@@ -13,7 +13,7 @@ from flask_corsguard.protocol.publicsuffix import registrable_domain
 from flask_corsguard.testing.engines import Engine
 from flask_corsguard.testing.urls import Url
 
-_MAX_ATTRIBUTE, _MAX_AGE = 1024, 400 * 86400
+_MAX_ATTRIBUTE, _MAX_AGE, _MOST_DIGITS = 1024, 400 * 86400, 12
 _CONTROLS = frozenset(map(chr, [*range(9), *range(10, 32), 127]))
 _SAME_SITE = frozenset({"strict", "lax", "none"})
 
@@ -200,6 +200,8 @@ def _keeps_promise(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
         return bool(cookie.name) and cookie.secure and rooted
     if prefix.startswith("__secure-"):
         return bool(cookie.name) and cookie.secure
+    if prefix.startswith("__http-"):
+        return bool(cookie.name) and cookie.secure and "httponly" in attributes
     return cookie.secure or "partitioned" not in attributes
 
 
@@ -243,6 +245,11 @@ def _path_covers(cookie_path: str, path: str) -> bool:
 def _expires(attributes: Mapping[str, str], now: float) -> float | None:
     age = attributes.get("max-age", "")
     if age.removeprefix("-").isdecimal():
-        return now + min(int(age), _MAX_AGE) if int(age) > 0 else 0.0
-    date = parse_date(attributes.get("expires"))
+        # Python reads no number of thousands of digits.
+        seconds = min(int(age[:_MOST_DIGITS]), _MAX_AGE)
+        return now + seconds if seconds > 0 else 0.0
+    try:
+        date = parse_date(attributes.get("expires"))
+    except OverflowError:
+        date = None
     return min(date.timestamp(), now + _MAX_AGE) if date else None

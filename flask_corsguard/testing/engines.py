@@ -53,6 +53,10 @@ class Engine:
         the request needed.
     :ivar failure_clears_cache: whether a response that script may not read ends that.
 
+    Of beacons:
+
+    :ivar beacon_limit: the bytes that one may have, or None.
+
     Of redirects:
 
     :ivar redirects_need_credentials: whether other origins that redirect a request have to allow
@@ -121,6 +125,8 @@ class Engine:
     max_age_if_invalid: int = 5
     remembers_what_did_not_suffice: bool = False
     failure_clears_cache: bool = True
+
+    beacon_limit: int | None = 65536
 
     redirects_need_credentials: bool = False
     origin_lost: frozenset[str] = frozenset()
@@ -191,6 +197,7 @@ ENGINES: dict[EngineName, Engine] = {
     ),
     "firefox": Engine(
         name="firefox",
+        beacon_limit=None,
         repeats_names=True,
         single_headers=frozenset({"authorization", "content-type"}),
         non_ascii_is_unsafe=True,

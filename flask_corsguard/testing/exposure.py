@@ -20,7 +20,31 @@ _SAFELISTED = frozenset(
     }
 )
 # Not for script, so that nobody misses them: they speak to browsers and caches.
-_QUIET = ("access-control-", "connection", "date", "keep-alive", "server", "set-cookie", "vary")
+_QUIET = (
+    "accept-ranges",
+    "access-control-",
+    "age",
+    "allow",
+    "alt-svc",
+    "connection",
+    "content-security-policy",
+    "cross-origin-",
+    "date",
+    "etag",
+    "keep-alive",
+    "permissions-policy",
+    "referrer-policy",
+    "report",
+    "server",
+    "set-cookie",
+    "strict-transport-security",
+    "transfer-encoding",
+    "vary",
+    "via",
+    "x-content-type-options",
+    "x-frame-options",
+    "x-xss-protection",
+)
 
 
 def visible_headers(exchange: Exchange, *, cors: bool, credentials: bool) -> VisibleHeaders:

@@ -42,8 +42,14 @@ def cors_browser(request: pytest.FixtureRequest) -> BrowserFactory:
         *,
         servers: WsgiApp | Mapping[str, WsgiApp] | None = None,
     ) -> Browser:
-        chosen: WsgiApp | Mapping[str, WsgiApp]
-        chosen = request.getfixturevalue("app") if servers is None else servers
-        return Browser(chosen, page, engine)
+        if servers is not None:
+            return Browser(servers, page, engine)
+        try:
+            app: WsgiApp = request.getfixturevalue("app")
+        except pytest.FixtureLookupError as error:
+            if error.argname != "app":
+                raise
+            pytest.fail("define a fixture named app, or call cors_browser(servers=...)")
+        return Browser(app, page, engine)
 
     return open_browser

@@ -23,7 +23,7 @@ from flask_corsguard.testing.engines import Engine
 from flask_corsguard.testing.errors import FetchTypeError
 from flask_corsguard.testing.mime import HTTP_WHITESPACE
 from flask_corsguard.testing.safelist import why_unsafe
-from flask_corsguard.testing.urls import Url
+from flask_corsguard.testing.urls import Url, scalar_values
 
 Mode = Literal["cors", "no-cors", "same-origin"]
 Credentials = Literal["omit", "same-origin", "include"]
@@ -156,8 +156,9 @@ def read_body(body: Body) -> tuple[bytes, str | None]:
     if isinstance(body, bytes):
         return body, None
     if isinstance(body, Blob):
-        data = _utf8(body.data) if isinstance(body.data, str) else body.data
-        return data, body.type.lower() or None
+        # https://w3c.github.io/FileAPI/#constructorBlob
+        kind = body.type.lower() if body.type.isascii() and body.type.isprintable() else ""
+        return read_body(body.data)[0], kind or None
     if isinstance(body, FormData):
         return encode_form(form_entries(body.fields), "multipart/form-data")
     data, _ = encode_form(pairs_of(body), "application/x-www-form-urlencoded")
@@ -222,8 +223,7 @@ def pairs_of(pairs: object) -> list[tuple[str, str]]:
 
 
 def _utf8(text: str) -> bytes:
-    # Python has strings that no page has: with single surrogates.
-    return text.encode("utf-8", "replace")
+    return scalar_values(text).encode()
 
 
 def _form_quote(text: str) -> str:

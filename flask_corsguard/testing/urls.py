@@ -52,7 +52,7 @@ def parse_url(text: str, base: Url | None = None) -> Url | None:
 
     :returns: None where a browser would find no URL in *text*.
     """
-    text = text.strip(_C0_AND_SPACE).translate({9: None, 10: None, 13: None})
+    text = scalar_values(text).strip(_C0_AND_SPACE).translate({9: None, 10: None, 13: None})
     text = text.partition("#")[0]
     match = _SCHEME.match(text)
     scheme = match[1].lower() if match else base.scheme if base else ""
@@ -74,6 +74,12 @@ def parse_url(text: str, base: Url | None = None) -> Url | None:
     path = _without_dots(slash + quote(path, safe=_PATH_SAFE)) or "/"
     known = origin if scheme in _HTTP else None
     return Url(scheme, known, path if known else rest, query, bool(at and userinfo.strip(":")))
+
+
+def scalar_values(text: str) -> str:
+    """A string as pages have it, without single surrogates
+    (https://infra.spec.whatwg.org/#javascript-string-convert)."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _relative(path: str, query: str, base: Url) -> Url:
@@ -105,9 +111,10 @@ def _read_origin(scheme: str, authority: str) -> Origin | None:
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
         return None
-    host, port = match[1], int(match[2]) if match[2] else None
-    if port is not None and port > 65535:
+    digits = (match[2] or "").lstrip("0")
+    if len(digits) > 5 or int(digits or 0) > 65535:
         return None
+    host, port = match[1], int(digits or 0) if match[2] else None
     parsed = _read_ipv6(host) if host.startswith("[") else _read_host(host)
     if not parsed:
         return None

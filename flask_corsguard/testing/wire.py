@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,8 +12,10 @@ from urllib.parse import unquote_to_bytes
 from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
 
+from flask_corsguard.errors import shown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_token
+from flask_corsguard.testing.errors import BrowserError
 from flask_corsguard.testing.mime import HTTP_WHITESPACE
 from flask_corsguard.testing.urls import Url
 
@@ -20,6 +23,8 @@ WsgiApp = Callable[..., Iterable[bytes]]
 
 # https://fetch.spec.whatwg.org/#null-body-status
 _NULL_BODY = frozenset({101, 103, 204, 205, 304})
+_STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
+_MOST_SHOWN = 300
 _DECISION_KEY = "flask_corsguard.decision."
 
 
@@ -71,12 +76,18 @@ class Exchange:
         return names if all(map(is_token, names)) else None
 
     def __str__(self) -> str:
-        sent = [f"    > {name}: {value}" for name, value in self.request_headers]
-        received = [f"    < {name}: {value}" for name, value in self.response_headers]
+        sent = [f"    > {_line(*header)}" for header in self.request_headers]
+        received = [f"    < {_line(*header)}" for header in self.response_headers]
         kind = "preflight " if self.preflight else ""
         return "\n".join(
             [f"{kind}{self.method} {self.url}", *sent, f"    < {self.status}", *received]
         )
+
+
+def _line(name: str, value: str) -> str:
+    """A header for a person: escaped and cut where it needs to be."""
+    is_plain = len(value) <= _MOST_SHOWN and value.isprintable()
+    return f"{name}: {value if is_plain else shown(value, _MOST_SHOWN)}"
 
 
 def send(
@@ -92,10 +103,14 @@ def send(
     environ = create_environ(
         base_url=str(url.origin),
         method=method,
-        headers=headers,
-        input_stream=BytesIO(body) if body is not None else None,
+        # A copy: the builder changes them.
+        headers=headers.copy(),
+        # Always one, or the builder would make up a body for a form's type.
+        input_stream=BytesIO(body or b""),
         environ_base={"REMOTE_ADDR": "127.0.0.1"},
     )
+    if body is None and "Content-Length" not in headers:
+        del environ["CONTENT_LENGTH"]
     # Byte for byte: the builder would read and write them anew.
     environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
     environ["QUERY_STRING"] = url.query[1:]
@@ -106,7 +121,15 @@ def send(
         seen.append(environ)
         return app(environ, start_response)
 
-    chunks, status_line, response_headers = run_wsgi_app(watched, environ, buffered=True)
+    chunks, status_line, response_headers = run_wsgi_app(watched, environ)
+    try:
+        content = b"".join(chunks)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+    if not _STATUS_LINE.fullmatch(status_line):
+        raise BrowserError(f"the app answered {method} {url} with the status {status_line!r:.100}")
     status = int(status_line[:3])
     has_body = method != "HEAD" and status not in _NULL_BODY
     return Exchange(
@@ -117,7 +140,7 @@ def send(
         body or b"",
         status,
         response_headers,
-        b"".join(chunks) if has_body else b"",
+        content if has_body else b"",
         _decision_in(seen[0]),
     )
 

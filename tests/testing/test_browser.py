@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, request
 
 from flask_corsguard import CorsGuard
-from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
+from flask_corsguard.testing import Blob, Browser, BrowserError, FetchTypeError
 
 from .servers import API, OPEN, SHOP, anyone, fixed, friendly, serve
 
@@ -526,3 +526,190 @@ def test_browsers_share_nothing():
     for _ in range(2):
         answer = Browser(app, SHOP).fetch(f"{API}/", method="PUT")
         assert len(answer.exchanges) == 2
+
+
+# What the engines do on the way
+
+
+def hops(*answers):
+    """A server whose first address redirects to the next, and so on."""
+
+    def view(request):
+        number = int(request.path.strip("/") or 0)
+        if "Access-Control-Request-Method" in request.headers:
+            return 204, OPEN, ""
+        if number < len(answers):
+            status, location = answers[number]
+            return status, [*OPEN.items(), ("Location", location)], ""
+        return 200, OPEN, "ok"
+
+    return serve(view)
+
+
+def methods_of(answer):
+    return [exchange.method for exchange in answer.exchanges]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_delete_across_origins(engine, status):
+    """In WebKit it becomes a GET, for which it asks all the same."""
+    app = hops((status, "https://b.test/1"))
+    answer = Browser(app, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
+    last = "GET" if engine == "webkit" else "DELETE"
+    assert methods_of(answer) == ["OPTIONS", "DELETE", "OPTIONS", last]
+    within = hops((status, "/1"))
+    answer = Browser(within, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
+    assert methods_of(answer)[-1] == "DELETE"
+
+
+def test_a_method_that_needs_leave_from_the_own_origin(engine):
+    """Headers are remembered to have needed leave, a method is not, where it did not."""
+    app = hops((303, f"{API}/1"))
+    answer = Browser(app, SHOP, engine).fetch("/", method="PUT").assert_readable()
+    assert methods_of(answer) == ["PUT", "GET"]
+    answer = Browser(app, SHOP, engine).fetch("/", headers={"Authorization": "x"}).assert_readable()
+    asks = ["OPTIONS"] if engine in ("firefox", "webkit") else []
+    assert methods_of(answer) == ["GET", *asks, "GET"]
+
+
+def test_origin_of_what_a_redirect_made_a_get(engine):
+    app = hops((303, "/1"))
+    answer = Browser(app, SHOP, engine).fetch("/", method="POST").assert_readable()
+    sent = [exchange.request_headers.get("Origin") for exchange in answer.exchanges]
+    assert sent == [SHOP, SHOP if engine == "webkit" else None]
+
+
+def test_headers_that_go_with_a_body(engine):
+    """They go with it; in Firefox and WebKit the next redirect brings them back."""
+    app = hops((303, "/1"), (302, "/2"), (302, "/3"))
+    answer = Browser(app, SHOP, engine).fetch("/", method="POST", body="x").assert_readable()
+    kinds = ["Content-Type" in exchange.request_headers for exchange in answer.exchanges]
+    back = engine in ("firefox", "webkit")
+    assert kinds == [True, False, back, back]
+    assert [exchange.request_body for exchange in answer.exchanges] == [b"x", b"", b"", b""]
+
+
+def test_fetch_metadata_after_leaving(engine):
+    """A preflight is a request of its own. In WebKit the one after it says nothing."""
+    app = hops((307, "https://b.test/1"), (307, f"{SHOP}/2"))
+    answer = Browser(app, SHOP, engine).fetch("/", method="PUT", credentials="omit")
+    answer.assert_readable()
+    found = [
+        (exchange.method, exchange.request_headers.get("Sec-Fetch-Site"))
+        for exchange in answer.exchanges
+    ]
+    after = None if engine == "webkit" else "cross-site"
+    assert found == [
+        ("PUT", "same-origin"),
+        ("OPTIONS", "cross-site"),
+        ("PUT", after),
+        ("OPTIONS", "same-origin"),
+        ("PUT", after),
+    ]
+
+
+def test_one_location_twice(engine):
+    def view(request):
+        if request.path == "/1":
+            return 200, OPEN, "ok"
+        return 302, [*OPEN.items(), ("Location", "/1"), ("Location", "/1")], ""
+
+    answer = Browser(serve(view), SHOP, engine).fetch(f"{API}/")
+    assert answer.readable == (engine in ("chromium", "firefox"))
+
+
+def test_a_redirect_without_a_location(engine):
+    browser = Browser(fixed(302, OPEN), SHOP, engine)
+    assert browser.fetch(f"{API}/").assert_readable().status == 302
+    answer = browser.fetch(f"{API}/", redirect="error")
+    assert answer.readable == (engine in ("chromium", "webkit"))
+
+
+def test_headers_that_are_given_twice(engine):
+    """Firefox names each that needs leave, and sends the last value of some."""
+    browser = Browser(friendly(), SHOP, engine)
+    given = [("X-A", "1"), ("x-a", "2"), ("Accept", "*/*"), ("Accept", '"')]
+    answer = browser.fetch(f"{API}/", headers=given).assert_readable()
+    asked = answer.exchanges[0].request_headers["Access-Control-Request-Headers"]
+    assert asked == ("accept,x-a,x-a" if engine == "firefox" else "accept,x-a")
+    given = [("Authorization", "1"), ("Authorization", "2")]
+    sent = browser.fetch("https://shop.example/", headers=given).exchanges[-1].request_headers
+    assert sent["Authorization"] == ("2" if engine == "firefox" else "1, 2")
+
+
+# What is sent along
+
+
+def test_length_of_no_body():
+    app = anyone()
+    for method, length in (("POST", "0"), ("PUT", "0"), ("GET", None), ("DELETE", None)):
+        answer = Browser(app, API).fetch("/", method=method)
+        assert answer.exchanges[0].request_headers.get("Content-Length") == length
+
+
+def test_no_body_is_made_up():
+    """The type of a form alone does not make one."""
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    seen = []
+
+    def view(request):
+        seen.append((request.get_data(), request.environ.get("CONTENT_LENGTH")))
+        return 200, OPEN, "ok"
+
+    Browser(serve(view), SHOP).fetch(f"{API}/", headers=headers).assert_readable()
+    assert seen == [(b"", None)]
+
+
+def test_mode_of_a_beacon():
+    browser = Browser(friendly(), SHOP)
+    for data, mode in (
+        ("x", "no-cors"),
+        (Blob("{}", "application/json"), "cors"),
+        (None, "no-cors"),
+    ):
+        answer = browser.send_beacon(f"{API}/", data)
+        assert answer.exchanges[-1].request_headers["Sec-Fetch-Mode"] == mode
+    assert "Content-Type" not in answer.exchanges[-1].request_headers
+
+
+def test_what_is_written_the_old_way():
+    def app(environ, start_response):
+        write = start_response("200 OK", list(OPEN.items()))
+        write(b"hello ")
+        return [b"world"]
+
+    assert Browser(app, SHOP).fetch(f"{API}/").assert_readable().text == "hello world"
+
+
+# Hostile answers
+
+
+@pytest.mark.parametrize("status", ["OK", "", "2xx ok", "0 x", "99 x", "1000 x"])
+def test_a_status_line_that_is_none(status):
+    def app(environ, start_response):
+        start_response(status, [])
+        return []
+
+    with pytest.raises(BrowserError, match=r"the app answered GET https://api.* with the status"):
+        Browser(app, SHOP).fetch(f"{API}/")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Access-Control-Max-Age", "9" * 5000),
+        ("Access-Control-Max-Age", "-" + "9" * 5000),
+        ("Set-Cookie", f"a=1; Max-Age={'9' * 5000}"),
+        ("Set-Cookie", "a=1; Expires=Thu, 01 Jan 99999999999999999999 00:00:00 GMT"),
+        ("Set-Cookie", "; ; =; Domain=..; Path"),
+        ("Location", f"https://api.test:{'9' * 5000}/"),
+        ("Access-Control-Allow-Headers", "," * 100_000),
+    ],
+)
+def test_odd_headers(engine, name, value):
+    lines = [*OPEN.items(), ("Access-Control-Allow-Methods", "PUT"), (name, value)]
+    browser = Browser(fixed(200, lines, preflight=(204, lines)), SHOP, engine)
+    browser.fetch(f"{API}/", method="PUT")
+    browser.navigate(f"{API}/")
+    moved = Browser(fixed(302, lines), SHOP, engine)
+    moved.fetch(f"{API}/")

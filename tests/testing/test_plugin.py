@@ -142,7 +142,7 @@ def test_without_an_app(pytester):
     )
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*fixture 'app' not found*"])
+    result.stdout.fnmatch_lines(["*define a fixture named app, or call cors_browser(servers=...)*"])
 
 
 def test_it_is_listed_among_the_fixtures(run):
