@@ -65,7 +65,8 @@ def _fetch_site(journey: Journey, *, preflight: bool) -> str:
     A preflight is a request of its own, without the other's way behind it.
     """
     site = "same-origin"
-    for url in journey.urls[-1:] if preflight else journey.urls:
+    forgets = preflight and journey.engine.preflight_forgets_way
+    for url in journey.urls[-1:] if forgets else journey.urls:
         if not is_same_site(journey.page, url.origin):
             return "cross-site"
         if url.origin != journey.page:

@@ -39,6 +39,7 @@ class Engine:
     :ivar sticky_preflight: whether a request that needed one at first needs one after every
         redirect: for the headers that are left (``current``), or for those of the beginning.
     :ivar preflight_keeps_origin: whether that one still has the page's origin.
+    :ivar preflight_forgets_way: whether its ``Sec-Fetch-Site`` knows nothing of the redirects.
 
     Of the cache of preflights:
 
@@ -116,6 +117,7 @@ class Engine:
     wildcard_covers_authorization: bool = True
     sticky_preflight: Literal["", "current", "first"] = ""
     preflight_keeps_origin: bool = False
+    preflight_forgets_way: bool = True
 
     cache: Literal["grant", "latest", "literal"] = "grant"
     cached_wildcard_covers_authorization: bool = False
@@ -223,6 +225,7 @@ ENGINES: dict[EngineName, Engine] = {
         utf8_values=True,
         origin_stays=True,
         sticky_preflight="first",
+        preflight_forgets_way=False,
         cache="latest",
         cached_wildcard_covers_authorization=True,
         max_age_limit=600,

@@ -113,6 +113,8 @@ class Fetch:
         network, request, engine = self._network, self._request, self._network.engine
         if engine.preflight_keeps_origin:
             asker = replace(asker, origin=str(request.page or "null"))
+        if self.journey.needs_credentials and self._was_redirected_elsewhere():
+            asker = _with_credentials(asker)
         key = self._cache_key(asker)
         if network.preflights.covers(key, request.method, unsafe, network.now()):
             return
@@ -135,6 +137,10 @@ class Fetch:
         max_age = self._max_age(exchange)
         network.preflights.remember(key, methods, allowed, network.now(), max_age)
         check_preflight(methods, allowed, *waiting, engine)
+
+    def _was_redirected_elsewhere(self) -> bool:
+        urls = self.journey.urls
+        return any(url.origin != urls[0].origin for url in urls[:-1])
 
     def _cache_key(self, asker: Asker) -> CacheKey:
         return CacheKey(asker.origin, str(self.journey.url), asker.credentials)
@@ -189,23 +195,20 @@ class Fetch:
         return exchange
 
     def _check_redirect(self, exchange: Exchange) -> None:
-        """WebKit remembers that a request began at the page's own origin, where cookies go along;
-        redirects from elsewhere have to allow them."""
+        """What WebKit asks of a response from elsewhere that redirects. Where it asks for leave
+        first, it asks the next server that."""
         journey = self.journey
-        if (
-            self._network.engine.redirects_need_credentials
-            and self._request.credentials == "same-origin"
-            and journey.tainting == "cors"
-            and journey.began_at_home
-            and not journey.asks_first
-        ):
-            asker = replace(
-                journey.asker,
-                credentials=True,
-                with_credentials=(
-                    "by WebKit, as the request began at the page's own origin and this response"
-                    " redirects it once more"
-                ),
-                without_credentials="redirect to the last address at once",
-            )
-            check_cors(exchange, asker)
+        if journey.tainting == "cors" and journey.needs_credentials and not journey.asks_first:
+            check_cors(exchange, _with_credentials(journey.asker))
+
+
+def _with_credentials(asker: Asker) -> Asker:
+    return replace(
+        asker,
+        credentials=True,
+        with_credentials=(
+            "by WebKit, as the request began at the page's own origin and was redirected from"
+            " another one"
+        ),
+        without_credentials="redirect to the last address at once",
+    )

@@ -72,9 +72,15 @@ class Journey:
         return any(url.origin != self.urls[0].origin for url in self.urls)
 
     @property
-    def began_at_home(self) -> bool:
-        """Whether the first address was of the page's own origin."""
-        return self._is_home(self.urls[0].origin)
+    def needs_credentials(self) -> bool:
+        """Whether the response that redirected last has to have allowed credentials. WebKit
+        remembers that a request began at the page's own origin, where cookies go along."""
+        return (
+            self.engine.redirects_need_credentials
+            and self.request.credentials == "same-origin"
+            and self.request.mode == "cors"
+            and self._is_home(self.urls[0].origin)
+        )
 
     @property
     def asker(self) -> Asker:
@@ -148,22 +154,28 @@ class Journey:
         if target.userinfo and (crosses or self.engine.refuses_userinfo):
             raise NetworkError(finding(Block.REDIRECT_USERINFO, **facts))
         leaves = target.origin != url.origin
-        request.headers += self._held_back
-        self._held_back = []
-        if (
+        becomes_get = (
             (status in (301, 302) and request.method == "POST")
             or (status == 303 and request.method not in ("GET", "HEAD"))
             or (self.engine.delete_stays_home and request.method == "DELETE" and leaves)
-        ):
+        )
+        if becomes_get:
             request.method, request.body = "GET", None
-            if self.engine.body_headers_come_back:
-                self._held_back = [h for h in request.headers if h[0] in _BODY_HEADERS]
-            request.headers = [h for h in request.headers if h[0] not in _BODY_HEADERS]
+        self._drop_body_headers(becomes_get, status)
         if leaves:
             request.headers = [h for h in request.headers if h[0] != AUTHORIZATION]
             # https://fetch.spec.whatwg.org/#concept-request-tainted-origin
             self._origin_is_null |= not self._is_home(url.origin)
         self.urls.append(target)
+
+    def _drop_body_headers(self, becomes_get: bool, status: int) -> None:
+        held_back, self._held_back = self._held_back, []
+        request = self.request
+        request.headers += held_back
+        if becomes_get or (held_back and status == 303):
+            if self.engine.body_headers_come_back:
+                self._held_back = [h for h in request.headers if h[0] in _BODY_HEADERS]
+            request.headers = [h for h in request.headers if h[0] not in _BODY_HEADERS]
 
     def cookie_context(self) -> CookieContext:
         """What decides which cookies go along with the next request."""
