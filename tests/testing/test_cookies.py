@@ -85,6 +85,7 @@ def cookies(browser, url):
         ("a=1; Path=", "a=1"),
         ("a=1; Path=/b; path=/", "a=1"),
         (f"a=1; Path=/{'b' * 1024}", "a=1"),
+        (f"a=1; Path=/{'b' * 1023}", ""),
         # When it ends
         ("a=1; Max-Age=60", "a=1"),
         ("a=1; Max-Age=0", ""),
@@ -139,6 +140,23 @@ def test_where_it_goes(line, sent_to, not_to):
         url: cookies(browser, url if "://" in url else f"{API}{url}") for url in sent_to + not_to
     }
     assert found == dict.fromkeys(sent_to, "a=1") | dict.fromkeys(not_to, "")
+
+
+@pytest.mark.parametrize(
+    ("at", "sent_to", "not_to"),
+    [
+        ("/", ["/", "/x/y"], []),
+        ("/x", ["/", "/y", "/x/y"], []),
+        ("/x/", ["/x", "/x/y"], ["/", "/xy"]),
+        ("/x/y?/z", ["/x", "/x/z"], ["/", "/xy"]),
+    ],
+)
+def test_where_one_without_a_path_goes(at, sent_to, not_to):
+    browser = opened("a=1", at=f"{API}{at}")
+    for path in sent_to:
+        assert cookies(browser, f"{API}{path}") == "a=1"
+    for path in not_to:
+        assert cookies(browser, f"{API}{path}") == ""
 
 
 def test_the_longest_path_comes_first_and_then_the_oldest():

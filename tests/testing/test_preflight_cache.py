@@ -232,3 +232,40 @@ def test_a_request_that_fails_the_check_forgets(engine):
     answer = browser.fetch(URL, **sent).assert_blocked("allow_origin_missing")
     assert [e.preflight for e in answer.exchanges] == [False]
     assert asks(browser, **sent) == (engine in ("standard", "firefox"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_star_that_is_remembered_with_credentials_covers_nothing_else(engine):
+    allows = {
+        "Access-Control-Allow-Origin": SHOP,
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Allow-Methods": "PUT, *",
+        "Access-Control-Allow-Headers": "X-A, *",
+        "Access-Control-Max-Age": "60",
+    }
+    browser = Browser(fixed(lines=allows, preflight=(204, allows)), SHOP, engine)
+    put = {"method": "PUT", "headers": {"X-A": "1"}, "credentials": "include"}
+    assert asks(browser, **put)
+    assert not asks(browser, **put)
+    browser.fetch(URL, **put | {"method": "DELETE"}).assert_blocked("method_not_allowed")
+    browser.fetch(URL, **put | {"headers": {"X-B": "1"}}).assert_blocked("header_not_allowed")
+
+
+@pytest.mark.parametrize("engine", ["standard", "firefox"])
+def test_a_later_preflight_shortens_what_an_earlier_one_granted(engine):
+    age = iter(["600", "5"])
+
+    def view(request):
+        names = request.headers.get("Access-Control-Request-Headers", "")
+        granted = {"Access-Control-Allow-Methods": "PUT", "Access-Control-Allow-Headers": names}
+        lines = OPEN | granted
+        if "Access-Control-Request-Method" in request.headers:
+            lines["Access-Control-Max-Age"] = next(age)
+        return 200, lines, "ok"
+
+    browser = Browser(serve(view), SHOP, engine)
+    assert asks(browser, method="PUT")
+    assert asks(browser, method="PUT", headers={"X-A": "1"})
+    browser.advance(6)
+    age = iter(["600"])
+    assert asks(browser, method="PUT")
