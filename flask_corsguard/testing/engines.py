@@ -105,7 +105,7 @@ class Engine:
     )
     joins_repeated_headers: bool = False
     repeats_names: bool = False
-    safelist_total: int | None = None
+    safelist_total: int | None = 1024
     non_ascii_is_unsafe: bool = False
     range_pattern: re.Pattern[str] = re.compile(r"bytes=([0-9]+)-([0-9]*)")
     range_limit: int | None = None
@@ -114,7 +114,7 @@ class Engine:
     origin_stays: bool = False
 
     preflight_mode_everywhere: bool = False
-    wildcard_covers_authorization: bool = True
+    wildcard_covers_authorization: bool = False
     sticky_preflight: Literal["", "current", "first"] = ""
     preflight_keeps_origin: bool = False
     preflight_forgets_way: bool = True
@@ -139,7 +139,7 @@ class Engine:
     delete_stays_home: bool = False
     body_headers_come_back: bool = False
 
-    referrer_by_scheme: bool = True
+    referrer_by_scheme: bool = False
     hides_origin: Literal["http", "untrustworthy", "none"] = "http"
     loopback_is_mixed: bool = False
     mixed_forms: Literal["sent", "warned", "warned of redirects"] = "sent"
@@ -160,14 +160,12 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SIGNED = re.compile(r"-?[0-9]+")
 
 ENGINES: dict[EngineName, Engine] = {
-    "standard": Engine(
-        name="standard",
-        safelist_total=1024,
-        wildcard_covers_authorization=False,
-        referrer_by_scheme=False,
-    ),
+    "standard": Engine(name="standard"),
     "chromium": Engine(
         name="chromium",
+        safelist_total=None,
+        wildcard_covers_authorization=True,
+        referrer_by_scheme=True,
         forbidden_names=frozenset({"user-agent"}),
         safelisted_values={
             "device-memory": _NUMBER,
@@ -199,6 +197,9 @@ ENGINES: dict[EngineName, Engine] = {
     ),
     "firefox": Engine(
         name="firefox",
+        safelist_total=None,
+        wildcard_covers_authorization=True,
+        referrer_by_scheme=True,
         beacon_limit=None,
         repeats_names=True,
         single_headers=frozenset({"authorization", "content-type"}),
@@ -219,6 +220,9 @@ ENGINES: dict[EngineName, Engine] = {
     ),
     "webkit": Engine(
         name="webkit",
+        safelist_total=None,
+        wildcard_covers_authorization=True,
+        referrer_by_scheme=True,
         joins_repeated_headers=True,
         range_pattern=re.compile(r"bytes=\+?([0-9]+)-([0-9]*)", re.IGNORECASE),
         range_limit=2**64,
