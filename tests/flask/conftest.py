@@ -13,7 +13,7 @@ import pytest
 from flask import Flask, abort, request
 from werkzeug.test import TestResponse
 
-from flask_corsguard import Decision, origin_allowed, origin_rejected, preflight_rejected
+from flask_corsguard import Decision, cors, origin_allowed, origin_rejected, preflight_rejected
 from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
 
 _LISTS = {
@@ -215,6 +215,33 @@ def http() -> Http:
 def app() -> Flask:
     """An app without a guard or a view. Exceptions become responses, as in production."""
     return Flask("shop", static_folder=None)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(("/orders", "/orders/"), id="strict_slashes"),
+        pytest.param(("/orders//", "/orders/"), id="merge_slashes"),
+        pytest.param(("/old", "/orders/"), id="redirect_to"),
+        pytest.param(("/old/7", "/orders/7"), id="redirect_to with arguments"),
+        pytest.param(("/all/page/1", "/all/"), id="defaults"),
+    ]
+)
+def moved(request: pytest.FixtureRequest, app: Flask) -> tuple[str, str]:
+    """An address that the URL map redirects, and where to. What is there allows
+    ``https://partner.example``, and takes GET and PUT."""
+
+    @app.route("/orders/", methods=["GET", "PUT"])
+    @app.route("/orders/<int:id>", methods=["GET", "PUT"])
+    @app.route("/all/", defaults={"page": 1}, methods=["GET", "PUT"])
+    @app.route("/all/page/<int:page>", methods=["GET", "PUT"])
+    @cors(origins="https://partner.example")
+    def orders(**_: int) -> str:
+        return "ok"
+
+    for rule, to in (("/old", "/orders/"), ("/old/<int:id>", "/orders/<id>")):
+        app.add_url_rule(rule, rule, redirect_to=to, methods=["GET", "PUT"])
+    pair: tuple[str, str] = request.param
+    return pair
 
 
 @pytest.fixture

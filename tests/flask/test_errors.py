@@ -107,29 +107,9 @@ def test_an_error_handler_that_raises(app, http):
     assert http.send(app, "/", PARTNER) == http.refused(500)
 
 
-@pytest.mark.parametrize(
-    ("path", "location"),
-    [
-        pytest.param("/orders", "/orders/", id="strict_slashes"),
-        pytest.param("/orders//", "/orders/", id="merge_slashes"),
-        pytest.param("/old", "/orders/", id="redirect_to"),
-        pytest.param("/old/7", "/orders/7", id="redirect_to with arguments"),
-        pytest.param("/all/page/1", "/all/", id="defaults"),
-    ],
-)
-def test_redirects_of_the_url_map(app, http, path, location):
+def test_redirects_of_the_url_map(app, http, moved):
     CorsGuard(app, origins=SHOP)
-
-    @app.route("/orders/", methods=["GET", "PUT"])
-    @app.route("/orders/<int:id>", methods=["GET", "PUT"])
-    @app.route("/all/", defaults={"page": 1}, methods=["GET", "PUT"])
-    @app.route("/all/page/<int:page>", methods=["GET", "PUT"])
-    @cors(origins=PARTNER)
-    def orders(**_):
-        return "ok"
-
-    app.add_url_rule("/old", "old", redirect_to="/orders/")
-    app.add_url_rule("/old/<int:id>", "old_one", redirect_to="/orders/<id>")
+    path, location = moved
 
     response = http.open(app, path, PARTNER)
     assert response.location == f"http://localhost{location}"

@@ -236,30 +236,10 @@ def test_own_pages_are_recognised(app, open_page, heard, own):
 # Redirects
 
 
-@pytest.mark.parametrize(
-    ("path", "target"),
-    [
-        pytest.param("/orders", "/orders/", id="strict_slashes"),
-        pytest.param("/orders//", "/orders/", id="merge_slashes"),
-        pytest.param("/old", "/orders/", id="redirect_to"),
-        pytest.param("/old/7", "/orders/7", id="redirect_to with arguments"),
-        pytest.param("/all/page/1", "/all/", id="defaults"),
-    ],
-)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_redirects_of_the_url_map(app, open_page, path, target, method):
+def test_redirects_of_the_url_map(app, open_page, moved, method):
     CorsGuard(app, origins=SHOP)
-
-    @app.route("/orders/", methods=["GET", "PUT"])
-    @app.route("/orders/<int:id>", methods=["GET", "PUT"])
-    @app.route("/all/", defaults={"page": 1}, methods=["GET", "PUT"])
-    @app.route("/all/page/<int:page>", methods=["GET", "PUT"])
-    @cors(origins=PARTNER)
-    def orders(**_):
-        return "ok"
-
-    for rule, to in (("/old", "/orders/"), ("/old/<int:id>", "/orders/<id>")):
-        app.add_url_rule(rule, rule, redirect_to=to, methods=["GET", "PUT"])
+    path, target = moved
 
     answer = open_page(PARTNER).fetch(f"{API}{path}", method=method).assert_readable()
     assert (answer.url, answer.redirected, answer.text) == (f"{API}{target}", True, "ok")
