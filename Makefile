@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test lint types docs bench browser-verdicts clean
+.PHONY: demo test lint types docs bench instructions soak fuzz mutants browser-verdicts clean
 
 demo: $(VENV)/.package
 	$(BIN)/python examples/demo $(if $(ONCE),--once)
@@ -23,8 +23,25 @@ types: $(VENV)/.lint $(VENV)/.test
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 
-bench: $(VENV)/.test
-	$(BIN)/python tests/benchmarks/overhead.py
+# Writes docs/figures/. With wrk installed, through a real server too.
+bench: $(VENV)/.bench
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Needs valgrind. ARGS=--record puts the counts down as those of a release.
+instructions: $(VENV)/.bench
+	$(BIN)/python -m tests.benchmarks.instructions $(ARGS)
+
+# 2,000,000 requests; writes docs/figures/.
+soak: $(VENV)/.bench
+	$(BIN)/python -m tests.benchmarks.soak $(ARGS)
+
+# SECONDS is for each target.
+fuzz: SECONDS = 600
+fuzz: $(VENV)/.test $(VENV)/.fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+mutants: $(VENV)/.mutation
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 # Needs Chromium, Firefox and WebKitGTK. ENGINE=webkit, GROUP=cookies and IDS=400-420 play a part.
 browser-verdicts: $(VENV)/.test
@@ -48,6 +65,9 @@ $(VENV)/.package: $(VENV)/.python pyproject.toml
 $(VENV)/.test: PACKAGES = browser
 $(VENV)/.lint: PACKAGES = lint
 $(VENV)/.docs: PACKAGES = docs
-$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.package
+$(VENV)/.bench: PACKAGES = bench
+$(VENV)/.fuzz: PACKAGES = fuzz
+$(VENV)/.mutation: PACKAGES = mutation
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench $(VENV)/.fuzz $(VENV)/.mutation: $(VENV)/.package
 	$(BIN)/python -m pip install --quiet --group $(PACKAGES)
 	touch $@
