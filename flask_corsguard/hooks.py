@@ -9,9 +9,12 @@ from typing import Any, cast
 from flask import Flask, Request, Response, after_this_request, request
 from flask.signals import got_request_exception, request_started
 
+from flask_corsguard import signals
 from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.judge import Judge
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.responses import forbid_storing, preflight_response, refusal, write_headers
 from flask_corsguard.state import AppState
@@ -21,8 +24,8 @@ _current_request = cast("Callable[[], Request]", cast("Any", request)._get_curre
 _Before = Callable[[], Response | None]
 _After = Callable[[Response], Response]
 _Functions = dict[str | None, list[Callable[..., Any]]]
-# Bound once: these are read for every request.
-_NOT_CORS, _EXEMPT = Outcome.NOT_CORS, Outcome.EXEMPT
+# Bound once: it is read for every request.
+_EXEMPT = Outcome.EXEMPT
 
 
 def install_hooks(state: AppState) -> None:
@@ -45,22 +48,46 @@ def install_hooks(state: AppState) -> None:
 
 # Functions, not methods: Flask examines each hook on every request, and these are quickest.
 def _before_request(state: AppState) -> _Before:
-    app, key = state.app, state.environ_key
+    key = state.environ_key
+    origin_allowed, origin_rejected = signals.origin_allowed, signals.origin_rejected
 
     def before_request() -> Response | None:
         request = _current_request()
+        environ = request.environ
         judge = state.judge or state.final_judge()
-        decision = request.environ[key] = judge.decide(request)
-        if decision.outcome is _NOT_CORS and judge.trial is None:
-            return None
-        state.announce(decision)
-        if judge.trial is not None:
-            state.try_out(judge.trial, request)
-        if decision.blocked:
-            return refusal(decision, request, debug=app.debug)
-        return _preflight_answer(decision, app) if decision.preflight else None
+        origin: str | None = environ.get("HTTP_ORIGIN")
+        # A long origin is not looked up: that would read all of it.
+        if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
+            sort = (id(request.url_rule), request.method, origin)
+            memory = judge.memory
+            known = memory.settled.get(sort)
+            if known is not None:
+                environ[key] = known
+                if origin is not None and origin_allowed.receivers:
+                    state.announce(known)
+                return None
+            rejection = memory.rejections.get(sort)
+            if rejection is not None and not origin_rejected.receivers:
+                repeated = rejection.repeated_by(request)
+                if repeated is not None:
+                    environ[key] = repeated
+                    return None
+        return _consider(state, judge, request)
 
     return before_request
+
+
+def _consider(state: AppState, judge: Judge, request: Request) -> Response | None:
+    """What is not settled by a look-up."""
+    decision = request.environ[state.environ_key] = judge.decide(request)
+    line = state.announce(decision)
+    if judge.trial is not None:
+        state.try_out(judge.trial, request)
+    elif line is not None:
+        judge.expect_again(request, decision, line)
+    if decision.blocked:
+        return refusal(decision, request, debug=state.app.debug)
+    return _preflight_answer(decision, state.app) if decision.preflight else None
 
 
 def _after_request(state: AppState, before_request: _Before) -> _After:

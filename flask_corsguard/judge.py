@@ -6,8 +6,9 @@ from flask import Flask, Request
 
 from flask_corsguard.config import Settings
 from flask_corsguard.enforcement import settle
+from flask_corsguard.logging import Line
+from flask_corsguard.memory import Memory, Rejection, keep
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
 from flask_corsguard.routing import PolicyTable
@@ -21,31 +22,39 @@ class Judge:
 
     :ivar table: the policy of each route.
     :ivar trial: judges by the policy that is only being tried out; None where there is none.
+    :ivar memory: decisions that a request can have at once. Nothing is in it while there is a
+        trial, which is to hear of each request.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
+    __slots__ = ("_self_origins", "memory", "table", "trial")
+
     def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
         self.table = PolicyTable(app, settings, marks)
-        # The table's own memory of decisions, at hand: most requests need nothing else.
-        self._known = self.table.known
         self._self_origins = settings.self_origins
         on_trial = settings.on_trial()
         self.trial = Judge(app, on_trial, marks) if on_trial else None
+        self.memory = Memory() if on_trial else self.table.memory
 
     def decide(self, request: Request) -> Decision:
         """The decision about a request.
 
         :raises PolicyError: if there is a problem with a rule that was added after the others.
         """
-        origin: str | None = request.environ.get("HTTP_ORIGIN")
-        decision = None
-        # A long origin is not looked up: that would read all of it.
-        if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
-            decision = self._known.get((id(request.url_rule), request.method, origin))
-        if decision is None:
-            decision = self.table.decide(request)
-            if decision.outcome is _NOT_CORS:
-                return settle(decision, request, self._self_origins)
-        if decision.outcome is _REJECTED:
+        decision = self.table.decide(request)
+        if decision.outcome is _REJECTED or decision.outcome is _NOT_CORS:
             return settle(decision, request, self._self_origins)
         return decision
+
+    def expect_again(self, request: Request, decision: Decision, line: Line) -> None:
+        """Keep a rejection that was announced, if nothing but its rule, method, origin and host
+        made it.
+
+        :param line: the log's line for it.
+        """
+        key = (id(request.url_rule), request.method, decision.origin)
+        policy = decision.policy
+        if key in self.memory.open and policy is not None and not policy.compiled.enforces:
+            rejection = Rejection(decision, request, line)
+            if rejection.is_short:
+                keep(self.memory.rejections, key, rejection)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from itertools import count
 from typing import NamedTuple
 
 from flask import Flask
@@ -39,19 +40,49 @@ class LeftOut(NamedTuple):
         return alike + others
 
 
+class Line:
+    """A line in the log that stands for all others like it, for :data:`QUIET_SECONDS`."""
+
+    __slots__ = ("_clock", "_left_out", "_quiet_until")
+
+    def __init__(self, clock: Callable[[], float], now: float) -> None:
+        self._clock = clock
+        self._quiet_until = now + QUIET_SECONDS
+        # Counts without a lock: next() is one step for every thread.
+        self._left_out = count()
+
+    def leave_out(self) -> bool:
+        """Count another like it, unless that is to have a line of its own."""
+        if self.is_quiet_at(self._clock()):
+            next(self._left_out)
+            return True
+        return False
+
+    def is_quiet_at(self, now: float) -> bool:
+        """Whether it still stands for others."""
+        return now < self._quiet_until
+
+    def end(self) -> int:
+        """Stop counting.
+
+        :returns: how many were left out.
+        """
+        return next(self._left_out)
+
+
 class RateLimit:
     """At most one line in :data:`QUIET_SECONDS` for each key, in bounded memory.
 
     While :data:`MOST_REMEMBERED` keys are being kept quiet, all new ones count as a single one.
 
+    :ivar lines: the last line for each key; the oldest first.
     :param clock: seconds on a clock that never goes back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        # key -> (time of the last line, how many were left out since); the oldest line first
-        self._entries: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+        self.lines: OrderedDict[Hashable, Line] = OrderedDict()
         self._others = 0
         self._last_of_others = -math.inf
 
@@ -61,25 +92,24 @@ class RateLimit:
         :returns: what was left out since the last one, or None if this one is left out too.
         """
         now = self._clock()
-        entries = self._entries
+        lines = self.lines
         with self._lock:
-            entry = entries.get(key)
-            if entry is None and len(entries) >= MOST_REMEMBERED:
-                self._forget_before(now - QUIET_SECONDS)
-                if len(entries) >= MOST_REMEMBERED:
-                    return self._admit_another(now)
-            if entry is not None and now - entry[0] < QUIET_SECONDS:
-                entries[key] = (entry[0], entry[1] + 1)
+            line = lines.get(key)
+            if line is not None and line.leave_out():
                 return None
-            entries[key] = (now, 0)
-            entries.move_to_end(key)
-            return self._left_out(entry[1] if entry else 0)
+            if line is None and len(lines) >= MOST_REMEMBERED:
+                self._forget_ended(now)
+                if len(lines) >= MOST_REMEMBERED:
+                    return self._admit_another(now)
+            lines[key] = Line(self._clock, now)
+            lines.move_to_end(key)
+            return self._left_out(line.end() if line else 0)
 
-    def _forget_before(self, limit: float) -> None:
-        entries = self._entries
-        while entries and next(iter(entries.values()))[0] <= limit:
-            _, (_, left_out) = entries.popitem(last=False)
-            self._others += left_out
+    def _forget_ended(self, now: float) -> None:
+        lines = self.lines
+        while lines and not next(iter(lines.values())).is_quiet_at(now):
+            _, line = lines.popitem(last=False)
+            self._others += line.end()
 
     def _admit_another(self, now: float) -> LeftOut | None:
         if now - self._last_of_others < QUIET_SECONDS:
@@ -104,19 +134,27 @@ class GuardLog:
         self._log_rejections = log_rejections
         self.rate_limit = RateLimit()
         self._warned: set[str | None] = set()
+        # Stands for every rejection where none is logged.
+        self._no_line = Line(time.monotonic, math.inf)
 
-    def rejection(self, decision: Decision) -> None:
-        """Write who was turned away, and why. In debug mode, also what to change."""
+    def rejection(self, decision: Decision) -> Line | None:
+        """Write who was turned away, and why. In debug mode, also what to change.
+
+        :returns: the line that stands for this rejection; None where there is none of its own.
+        """
         failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
         if not (self._log_rejections or failed):
-            return
+            return self._no_line
         verdict = (decision.reason, decision.blocked, decision.report_only)
         key = (decision.endpoint, decision.origin, decision.policy_source, verdict)
         left_out = self.rate_limit.admit(key)
-        if left_out is None:
-            return
+        if left_out is not None:
+            self._write_rejection(decision, left_out)
+        return self.rate_limit.lines.get(key)
+
+    def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
         line = f"{explanation.summary(decision)} by {explanation.policy_place(decision)}"
-        if failed:
+        if decision.reason is Reason.ORIGIN_CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
         elif decision.detail:
             line += f"; {decision.detail}"

@@ -15,6 +15,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect, Rule
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.marks import marked_blueprints
+from flask_corsguard.memory import LONGEST_LIST_REMEMBERED, Key, Memory, keep, short
 from flask_corsguard.overlap import Claim, methods_governed_elsewhere, shape_of
 from flask_corsguard.places import Place, Route, file_argument
 from flask_corsguard.prefixes import BlueprintPrefixes
@@ -25,15 +26,13 @@ from flask_corsguard.protocol.decision import (
 )
 from flask_corsguard.protocol.headers import KNOWN_METHODS, MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import Answer, EndpointMarks, Layer, Layers, Resolver
 
 # The URL map redirects to a merged path, from there to one with a slash, from there to an alias.
 _MOST_STEPS = 5
-# Decisions about ordinary requests. Most come from the few pages that an app has; whoever makes
-# up origins only makes the others be worked out anew.
-_MOST_REMEMBERED = 4096
-_LONGEST_PATH_REMEMBERED = 100
-_Known = dict[tuple[int, str, str | None], Decision]
+# Bound once: these are read for every request.
+_REJECTED = Outcome.REJECTED
 
 
 class _Line(NamedTuple):
@@ -47,7 +46,7 @@ class _Line(NamedTuple):
 class PolicyTable:
     """Every route's policy, worked out once.
 
-    :ivar known: decisions about ordinary requests, by the rule's identity, method and origin.
+    :ivar memory: what it decided lately.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -55,10 +54,7 @@ class PolicyTable:
         self._app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
-        self.known: _Known = {}
-        # Likewise, about requests without an origin where the server may refuse them: each calls
-        # for a look at the rest of the request.
-        self._unsettled: _Known = {}
+        self.memory = Memory()
         self._lines = [self._line(rule) for rule in app.url_map.iter_rules()]
         self._complete()
         self._default = self._unrouted_place(())
@@ -74,36 +70,52 @@ class PolicyTable:
         environ = request.environ
         method = request.method
         origin: str | None = environ.get("HTTP_ORIGIN")
-        announced: str | None = None
         if origin is not None and method == "OPTIONS":
-            announced = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
-        if origin is not None and announced is not None:
-            announced = announced[: MAX_METHOD_LENGTH + 1]
-            place = self._preflight_place(request, announced)
-            return place.decide(_preflight(origin, announced, request))
-        if origin is None:
-            decision = self._unsettled.get((id(request.url_rule), method, None))
+            announced: str | None = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+            if announced is not None:
+                return self._decide_preflight(request, origin, announced[: MAX_METHOD_LENGTH + 1])
+        rule = request.url_rule
+        key: Key | None = None
+        # A long origin is not looked up: that would read all of it.
+        if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
+            key = (id(rule), method, origin)
+            decision = self.memory.open.get(key)
             if decision is not None:
                 return decision
         place = self._place(request)
-        asked = CorsRequest(origin, method, request.path, False, None, False, request)
+        asked = CorsRequest(origin, method, request.path, context=request)
         decision = place.decide(asked)
         # Not OPTIONS: whoever looks a decision up would have to tell preflights apart.
-        if place.is_constant and request.url_rule is not None and method != "OPTIONS":
-            known = self._unsettled if origin is None and place.enforces else self.known
-            self._remember(known, request, origin, decision)
+        if (
+            key is not None
+            and rule is not None
+            and place.is_constant
+            and method != "OPTIONS"
+            and len(method) <= MAX_METHOD_LENGTH
+        ):
+            is_open = decision.outcome is _REJECTED or (origin is None and place.enforces)
+            keep(self.memory.open if is_open else self.memory.settled, key, short(decision))
         return decision
 
-    def _remember(
-        self, known: _Known, request: Request, origin: str | None, decision: Decision
-    ) -> None:
-        if len(known) >= _MOST_REMEMBERED:
-            known.clear()
-        if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
-            # What is kept is to be short; a path that is not comes with the next request anyway.
-            is_long = len(decision.path) > _LONGEST_PATH_REMEMBERED
-            kept = decision._replace(path="") if is_long else decision
-            known[id(request.url_rule), request.method, origin] = kept
+    def _decide_preflight(self, request: Request, origin: str, announced: str) -> Decision:
+        environ = request.environ
+        names: str | None = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
+        private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+        memory = self.memory
+        key: Key | None = None
+        if len(origin) <= MAX_ORIGIN_LENGTH and len(names or "") <= LONGEST_LIST_REMEMBERED:
+            key = (id(request.url_rule), announced, origin, names, private)
+            decision = memory.preflights.get(key)
+            if decision is not None:
+                return decision
+        place = self._matched_preflight_place(request, announced)
+        asked = CorsRequest(origin, announced, request.path, True, names, private, request)
+        if place is None:
+            return self._search(request, announced).decide(asked)
+        decision = place.decide(asked)
+        if key and place.is_constant:
+            keep(memory.preflights, key, short(decision))
+        return decision
 
     def _place(self, request: Request) -> Place:
         """The place of an ordinary request, by the rule that Flask matched."""
@@ -114,16 +126,14 @@ class PolicyTable:
         place = (places.get(request.method) or places[""]).for_arguments(request.view_args)
         return place or self._search(request, request.method)
 
-    def _preflight_place(self, request: Request, method: str) -> Place:
-        """The place of the request that a preflight announces."""
+    def _matched_preflight_place(self, request: Request, method: str) -> Place | None:
+        """The place of the request that a preflight announces, where the rule that Flask matched
+        for the preflight itself tells it."""
         rule = request.url_rule
-        if rule is not None and self._options_everywhere:
-            places = self._places.get(id(rule))
-            if places is not None and method in places:
-                place = places[method].for_arguments(request.view_args)
-                if place is not None:
-                    return place
-        return self._search(request, method)
+        if rule is None or not self._options_everywhere:
+            return None
+        place = self._places.get(id(rule), {}).get(method)
+        return place and place.for_arguments(request.view_args)
 
     def routes(self) -> list[Route]:
         """The table, for people and tools: in the order of the rules, one line for each policy."""
@@ -146,8 +156,7 @@ class PolicyTable:
         # Where every route answers OPTIONS, the rule that matched a preflight is the first that
         # matches its URL at all. If it accepts the announced method, it is that method's rule too.
         self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
-        self.known.clear()
-        self._unsettled.clear()
+        self.memory.clear()
 
     def _line(self, rule: Rule) -> _Line:
         resolver = self._resolver
@@ -259,19 +268,6 @@ class PolicyTable:
         """The place of a URL without a route: that of the blueprint that it lies under."""
         name = self._prefixes.find(adapter) if self._blueprint_places else None
         return self._blueprint_places[name] if name else self._default
-
-
-def _preflight(origin: str, announced: str, request: Request) -> CorsRequest:
-    environ = request.environ
-    return CorsRequest(
-        origin,
-        announced,
-        request.path,
-        True,
-        environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
-        environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true",
-        request,
-    )
 
 
 def _local_path(url: str, adapter: MapAdapter) -> str | None:

@@ -23,7 +23,7 @@ origin_allowed = _signals.signal("origin-allowed")
 
 def send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) -> None:
     """Tell every receiver. One that raises is logged, and the others are told all the same."""
-    if not signal.receivers or signal.is_muted:
+    if signal.is_muted:
         return
     for receiver in signal.receivers_for(app):
         try:

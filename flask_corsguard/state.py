@@ -13,7 +13,7 @@ from flask_corsguard import signals
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.judge import Judge
-from flask_corsguard.logging import GuardLog
+from flask_corsguard.logging import GuardLog, Line
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
@@ -80,16 +80,22 @@ class AppState:
             self.settings = settings
             self._problems = ()
 
-    def announce(self, decision: Decision) -> None:
-        """Log a rejection, and send the signal of a verdict about another origin."""
+    def announce(self, decision: Decision) -> Line | None:
+        """Log a rejection, and send the signal of a verdict about another origin.
+
+        :returns: the log's line for a rejection, if it has one.
+        """
         if decision.outcome is _ALLOWED:
             if signals.origin_allowed.receivers:
                 signals.send(signals.origin_allowed, self.app, decision, self.log)
         elif decision.outcome is _REJECTED and decision.reason is not None:
-            self.log.rejection(decision)
+            line = self.log.rejection(decision)
             about_origin = decision.reason.is_about_origin
             signal = signals.origin_rejected if about_origin else signals.preflight_rejected
-            signals.send(signal, self.app, decision, self.log)
+            if signal.receivers:
+                signals.send(signal, self.app, decision, self.log)
+            return line
+        return None
 
     def try_out(self, trial: Judge, request: Request) -> None:
         """Announce what the policy on trial would reject. Whatever comes of it, the request goes

@@ -8,6 +8,9 @@ from enum import Enum
 class Outcome(Enum):
     """What was decided about a request."""
 
+    # Members are equal only to themselves; Enum's own hash is slow, and they are keys.
+    __hash__ = object.__hash__
+
     NOT_CORS = "not-cors"
     """No ``Origin`` header: nothing to decide."""
     SAME_ORIGIN = "same-origin"
@@ -21,7 +24,14 @@ class Outcome(Enum):
 
 
 class Reason(Enum):
-    """Why a request was rejected."""
+    """Why a request was rejected.
+
+    :ivar is_about_origin: whether the origin itself was turned away, rather than what it wanted to
+        do.
+    """
+
+    is_about_origin: bool
+    __hash__ = object.__hash__
 
     ORIGIN_NOT_ALLOWED = "origin-not-allowed"
     """The origin matches nothing in ``origins``."""
@@ -44,11 +54,6 @@ class Reason(Enum):
     CROSS_SITE_REQUEST = "cross-site-request"
     """Refused on the server: another site caused the request, which names no origin."""
 
-    @property
-    def is_about_origin(self) -> bool:
-        """Whether the origin itself was turned away, rather than what it wanted to do."""
-        return self not in _PREFLIGHT_REASONS
-
 
 _PREFLIGHT_REASONS = frozenset(
     {
@@ -58,3 +63,6 @@ _PREFLIGHT_REASONS = frozenset(
         Reason.PRIVATE_NETWORK_NOT_ALLOWED,
     }
 )
+
+for _reason in Reason:
+    _reason.is_about_origin = _reason not in _PREFLIGHT_REASONS

@@ -9,7 +9,8 @@ import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
 
-from flask_corsguard import CorsGuard, cors, cors_exempt
+from flask_corsguard import CorsGuard, cors, cors_exempt, current_decision
+from flask_corsguard.state import state_of
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -29,6 +30,8 @@ PATHS = (
 ORIGINS = (None, SHOP, PARTNER, OWN, "null", "x" * 400)
 METHODS = ("GET", "HEAD", "PUT", "OPTIONS", "preflight for PUT", "preflight for GET")
 SITES = (None, "same-origin", "cross-site")
+# The second is PARTNER's own, behind a proxy that ends TLS.
+HOSTS = ("localhost", "partner.example")
 
 
 def build():
@@ -56,8 +59,10 @@ def build():
     return app
 
 
-def ask(http, app, path, origin, method, site, please):
-    environ = {"HTTP_SEC_FETCH_SITE": site} if site else {}
+def ask(http, app, path, origin, method, site, host, please):
+    environ = {"HTTP_HOST": host}
+    if site:
+        environ["HTTP_SEC_FETCH_SITE"] = site
     if please:
         environ["HTTP_X_PLEASE"] = "yes"
     if method.startswith("preflight"):
@@ -67,8 +72,8 @@ def ask(http, app, path, origin, method, site, please):
 
 
 def test_the_order_of_requests_makes_no_difference(http):
-    cases = list(itertools.product(PATHS, ORIGINS, METHODS, SITES, [False, True]))
-    expected = {case: ask(http, build(), *case) for case in random.Random(1).sample(cases, 400)}
+    cases = list(itertools.product(PATHS, ORIGINS, METHODS, SITES, HOSTS, [False, True]))
+    expected = {case: ask(http, build(), *case) for case in random.Random(1).sample(cases, 600)}
     assert len({str(answer) for answer in expected.values()}) > 10
 
     app = build()
@@ -96,3 +101,45 @@ def test_reconfigure_forgets(app, http):
         for asked in (SHOP, PARTNER, None):
             expected = http.allowed(asked) if asked == origin else http.refused()
             assert http.send(app, "/", asked) == expected
+
+
+# One after the other: a path, a host, a scheme and a Sec-Fetch-Site, and what the view is told.
+REPEATS = (
+    ("/a", "localhost", "http", None, "REJECTED /a"),
+    ("/a", "localhost", "http", None, "REJECTED /a"),
+    ("/b", "localhost", "http", None, "REJECTED /b"),
+    ("/" + "b" * 200, "localhost", "http", None, "REJECTED /" + "b" * 200),
+    ("/b", "localhost", "http", None, "REJECTED /b"),
+    ("/b", "partner.example", "http", None, "SAME_ORIGIN "),
+    ("/b", "localhost", "http", None, "REJECTED /b"),
+    ("/b", "localhost", "http", "same-origin", "SAME_ORIGIN "),
+    ("/b", "localhost", "http", "cross-site", "REJECTED /b"),
+    ("/b", "partner.example", "http", "cross-site", "REJECTED /b"),
+    ("/b", "partner.example", "https", "cross-site", "REJECTED /b"),
+    ("/b", "partner.example", "https", None, "SAME_ORIGIN "),
+    ("/b", "localhost", "https", None, "REJECTED /b"),
+    ("/b", "localhost", "https", "x" * 1000, "REJECTED /b"),
+)
+
+
+def test_rejections_that_come_again(app, http, log_lines):
+    """Those are not examined again, unless something differs that the decision depends on."""
+    CorsGuard(app, origins=SHOP)
+    told = []
+    app.add_url_rule("/<name>", "name", lambda name: told.append(str_of(current_decision)) or "")
+    for path, host, scheme, site, expected in REPEATS:
+        environ = {"HTTP_HOST": host, "wsgi.url_scheme": scheme}
+        if site:
+            environ["HTTP_SEC_FETCH_SITE"] = site
+        http.send(app, path, PARTNER, environ=environ)
+        assert told.pop() == expected, (path, host, scheme, site)
+    (line,) = log_lines()
+    assert "REJECTED" not in line
+
+    rejected = sum(expected.startswith("REJECTED") for *_, expected in REPEATS)
+    (entry,) = state_of(app).log.rate_limit.lines.values()
+    assert entry.end() == rejected - 1
+
+
+def str_of(decision):
+    return f"{decision.outcome.name} {decision.path}"

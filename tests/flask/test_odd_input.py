@@ -213,7 +213,7 @@ def test_what_is_remembered_is_short(app, http):
     app.add_url_rule("/<path:rest>", "rest", lambda rest: "ok")
     for n in range(20):
         http.send(app, "/" + "x" * 10_000, f"https://evil{n}.example")
-    known = state_of(app).final_judge().table.known
+    known = state_of(app).final_judge().memory.open
     assert len(known) == 20
     assert {decision.path for decision in known.values()} == {""}
 

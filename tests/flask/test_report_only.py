@@ -343,7 +343,7 @@ def test_a_failing_trial(app, http, log_lines, monkeypatch):
     CorsGuard(app, origins=KNOWN, report_only=TRIAL)
     app.add_url_rule("/", "index", lambda: "ok")
     trial = state_of(app).final_judge().trial
-    monkeypatch.setattr(trial, "_known", None)
+    monkeypatch.setattr(trial, "table", None)
     assert http.send(app, "/", KNOWN) == http.allowed(KNOWN)
     [line] = log_lines()
     assert line.startswith("the policy in report_only failed: AttributeError")

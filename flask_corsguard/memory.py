@@ -1,0 +1,101 @@
+"""Decisions that later requests can have unchanged, so that most of them cost one look-up."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, TypeVar
+
+from flask import Request
+
+from flask_corsguard.logging import Line
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
+
+# The few pages that an app has ask again and again. Whoever makes up origins only makes the
+# others be worked out anew.
+_MOST_REMEMBERED = 4096
+_LONGEST_PATH_REMEMBERED = 100
+#: A preflight that announces a longer list of headers, in characters, is not remembered.
+LONGEST_LIST_REMEMBERED = 200
+
+#: A request, as far as a decision depends on it. Rules by identity: they have no hash.
+Key: TypeAlias = tuple[object, ...]
+_T = TypeVar("_T")
+
+
+class Rejection:
+    """A rejection that was announced, for requests that come again just like it: there is nothing
+    to do for them but to count.
+
+    :param decision: about a policy that lets every request run.
+    :param line: the line in the log that stands for it.
+    """
+
+    __slots__ = ("_decision", "_host", "_line", "_scheme", "_site")
+
+    def __init__(self, decision: Decision, request: Request, line: Line) -> None:
+        environ = request.environ
+        self._decision = decision
+        self._line = line
+        self._host = environ.get("HTTP_HOST")
+        self._site = environ.get("HTTP_SEC_FETCH_SITE")
+        self._scheme = environ.get("wsgi.url_scheme")
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is small enough to be kept."""
+        lengths = (len(self._host or ""), len(self._site or ""), len(self._decision.path))
+        return max(lengths) <= MAX_ORIGIN_LENGTH
+
+    def repeated_by(self, request: Request) -> Decision | None:
+        """The decision about a request of the same rule, method and origin; None where it has to
+        be worked out, or announced, anew."""
+        environ = request.environ
+        # Everything that tells an app's own page from another's.
+        if (
+            environ.get("HTTP_HOST") == self._host
+            and environ.get("HTTP_SEC_FETCH_SITE") == self._site
+            and environ.get("wsgi.url_scheme") == self._scheme
+            and self._line.leave_out()
+        ):
+            decision = self._decision
+            path = request.path
+            return decision if decision.path == path else decision._replace(path=path)
+        return None
+
+
+class Memory:
+    """What was decided lately, in bounded size.
+
+    :ivar settled: decisions that stand as they are, by rule, method and origin.
+    :ivar open: likewise, those that call for a look at the rest of the request: the app's own page
+        may be asking, or the server may have to refuse.
+    :ivar rejections: likewise, how some of the open ones ended.
+    :ivar preflights: decisions by rule, announced method, origin, announced headers, and whether a
+        private network is asked for.
+    """
+
+    __slots__ = ("open", "preflights", "rejections", "settled")
+
+    def __init__(self) -> None:
+        self.settled: dict[Key, Decision] = {}
+        self.open: dict[Key, Decision] = {}
+        self.rejections: dict[Key, Rejection] = {}
+        self.preflights: dict[Key, Decision] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for known in (self.settled, self.open, self.rejections, self.preflights):
+            known.clear()
+
+
+def keep(known: dict[Key, _T], key: Key, value: _T) -> None:
+    """Remember something in one part of a memory."""
+    if len(known) >= _MOST_REMEMBERED:
+        known.clear()
+    known[key] = value
+
+
+def short(decision: Decision) -> Decision:
+    """A decision as it is kept: a path that is long comes with the next request anyway."""
+    is_long = len(decision.path) > _LONGEST_PATH_REMEMBERED
+    return decision._replace(path="") if is_long else decision
