@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from flask_corsguard.errors import shown
@@ -120,7 +121,7 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
         (origin._replace(scheme=other_scheme), "only the scheme differs"),
         (origin._replace(host=www), "only the www. differs"),
     )
-    for pattern in policy.origins.patterns[:_MOST_SHOWN]:
+    for pattern in islice(policy.origins.patterns(), _MOST_SHOWN):
         if pattern.subdomains and pattern.origin == origin:
             return f"; {str(pattern)!r} covers sub-domains but not {origin.host!r} itself"
         if pattern.origin._replace(port=origin.port) == origin:

@@ -14,7 +14,13 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from flask_corsguard.errors import Problem, text_of, unknown_name
 from flask_corsguard.protocol import headers
-from flask_corsguard.protocol.origins import OriginPattern, OriginSet, parse_pattern
+from flask_corsguard.protocol.origins import (
+    OPAQUE_SCHEMES,
+    OriginPattern,
+    OriginSet,
+    parse_origin,
+    parse_pattern,
+)
 from flask_corsguard.protocol.repair import diagnose
 
 OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
@@ -31,11 +37,17 @@ class OriginList(tuple[OriginForm, ...]):
     """The entries of ``origins`` or ``deny_origins``, in the order given, with their compiled form.
 
     :ivar compiled: the same as an :class:`~flask_corsguard.protocol.origins.OriginSet`.
-    :ivar patterns: the entries that are strings, parsed.
     """
 
     compiled: OriginSet
-    patterns: tuple[OriginPattern, ...]
+
+    def patterns(self, part: str = "") -> Iterator[OriginPattern]:
+        """Those entries that are strings and contain *part*, parsed. They are not kept that way: a
+        list can be long."""
+        for form in self:
+            pattern = parse_pattern(form) if isinstance(form, str) and part in form else None
+            if pattern is not None:
+                yield pattern
 
 
 def read_listed_origins(field: str, value: object, problems: Problems) -> OriginList:
@@ -45,14 +57,14 @@ def read_listed_origins(field: str, value: object, problems: Problems) -> Origin
         return origins
     message = "list the origins; '*' and callables are for origins only."
     problems.append(Problem("origin_type", field, value, message))
-    return _compile_origins({}, (), ())
+    return _compile_origins(field, (), (), (), problems)
 
 
 def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] | OriginList:
     """``"*"``, strings, compiled patterns and at most one callable."""
     if isinstance(value, OriginList):
         return value
-    strings: dict[str, OriginPattern | None] = {}
+    strings: dict[str, None] = {}
     regexes: dict[re.Pattern[str], None] = {}
     checks: dict[OriginCheck, None] = {}
     for entry in _entries(field, value, problems):
@@ -69,12 +81,10 @@ def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] 
         if len(strings) + len(regexes) + len(checks) > 1:
             problems.append(_not_alone(field, value, "entries"))
         return "*"
-    for text in strings:
-        strings[text] = parse_pattern(text)
-    problems += _string_problems(field, strings)
+    origins = _compile_origins(field, strings, regexes, checks, problems)
     problems += _regex_problems(field, regexes)
     problems += _check_problems(field, value, checks)
-    return _compile_origins(strings, regexes, checks)
+    return origins
 
 
 def _not_alone(field: str, value: object, others: str) -> Problem:
@@ -89,18 +99,35 @@ def _is_function(entry: object) -> bool:
 
 
 def _compile_origins(
-    strings: Mapping[str, OriginPattern | None],
+    field: str,
+    strings: Iterable[str],
     regexes: Iterable[re.Pattern[str]],
     checks: Iterable[OriginCheck],
+    problems: Problems,
 ) -> OriginList:
     result = OriginList((*strings, *regexes, *checks))
-    result.patterns = tuple(filter(None, strings.values()))
+    exact: list[str] = []
+    others: list[str] = []
+    for text in strings:
+        origin = None if "*" in text else parse_origin(text)
+        is_exact = text == "null" or (origin is not None and origin.scheme not in OPAQUE_SCHEMES)
+        (exact if is_exact else others).append(text)
     check = next(iter(checks), None)
     takes_request = check is not None and _takes_request(check)
-    result.compiled = OriginSet(
-        result.patterns, regexes, check, takes_request, null="null" in strings
-    )
+    patterns = _read_patterns(field, others, problems)
+    result.compiled = OriginSet(patterns, regexes, check, takes_request, exact)
     return result
+
+
+def _read_patterns(
+    field: str, strings: Iterable[str], problems: Problems
+) -> Iterator[OriginPattern]:
+    for text in strings:
+        pattern = parse_pattern(text)
+        if pattern is None:
+            problems += _string_problems(field, text)
+        else:
+            yield pattern
 
 
 def _entries(field: str, value: object, problems: Problems) -> Iterable[object]:
@@ -126,14 +153,11 @@ def _split(text: str) -> list[str]:
     return [part for part in (part.strip() for part in text.split(",")) if part]
 
 
-def _string_problems(field: str, strings: Mapping[str, OriginPattern | None]) -> Iterator[Problem]:
-    for text, pattern in strings.items():
-        if pattern is None and text != "null":
-            found, suggestion = diagnose(text)
-            hint = f" Write {suggestion}." if suggestion else ""
-            for code, sentence in found:
-                message = f"{text_of(text)}: {sentence}.{hint}"
-                yield Problem(code, field, text, message, suggestion)
+def _string_problems(field: str, text: str) -> Iterator[Problem]:
+    found, suggestion = diagnose(text)
+    hint = f" Write {suggestion}." if suggestion else ""
+    for code, sentence in found:
+        yield Problem(code, field, text, f"{text_of(text)}: {sentence}.{hint}", suggestion)
 
 
 def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from flask_corsguard.errors import described, shown, text_of
 
@@ -108,13 +108,10 @@ def parse_origin(text: str) -> Origin | None:
 def parse_pattern(text: str) -> OriginPattern | None:
     """Read one string of an allow-list, or None where it has none of the documented forms."""
     any_port = text.endswith(":*")
-    plain = text.removesuffix(":*")
-    scheme, separator, authority = plain.partition("://")
-    subdomains = authority.startswith("*.")
-    if subdomains:
-        plain = scheme + separator + authority[2:]
+    subdomains = "://*." in text
+    plain = text.removesuffix(":*").replace("://*.", "://", 1)
     origin = parse_origin(plain)
-    if origin is None or scheme in OPAQUE_SCHEMES:
+    if origin is None or origin.scheme in OPAQUE_SCHEMES:
         return None
     if any_port and origin.port is not None:
         return None
@@ -189,6 +186,10 @@ class CheckFailedError(Exception):
     """A callable of ``origins`` raised, or answered with something other than a bool."""
 
 
+_Ports: TypeAlias = frozenset[int | str | None]
+_NO_PORTS: _Ports = frozenset()
+
+
 class OriginSet:
     """A compiled allow-list or deny-list.
 
@@ -196,6 +197,11 @@ class OriginSet:
     wildcard sub-domain are found by hash, those with one by walking the labels of the asking
     host. Only the patterns and the callable that the user gave are tried one by one.
 
+    :param patterns: entries that are strings, parsed.
+    :param regexes: compiled patterns, which have to match all of an origin.
+    :param check: a callable that is asked about what matches nothing else.
+    :param check_takes_request: whether it takes a second parameter.
+    :param exact: further entries: serialized origins, kept as they are, and ``null``.
     :ivar exact: serialized origins, found as they stand.
     """
 
@@ -207,38 +213,45 @@ class OriginSet:
         regexes: Iterable[re.Pattern[str]] = (),
         check: Callable[..., object] | None = None,
         check_takes_request: bool = False,
-        null: bool = False,
+        exact: Iterable[str] = (),
     ) -> None:
-        exact: set[str] = {"null"} if null else set()
+        further: list[str] = []
         any_port: set[str] = set()
-        wildcards: dict[str, set[int | str | None]] = {}
+        wildcards: dict[str, _Ports] = {}
+        # Nearly all of a long list have the same ports; they share one set.
+        shared: dict[_Ports, _Ports] = {}
         for pattern in patterns:
             origin = pattern.origin
             if pattern.subdomains:
-                ports = wildcards.setdefault(f"{origin.scheme}://.{origin.host}", set())
-                ports.add("*" if pattern.any_port else origin.port)
+                key = f"{origin.scheme}://.{origin.host}"
+                ports = wildcards.get(key, _NO_PORTS) | {"*" if pattern.any_port else origin.port}
+                wildcards[key] = shared.setdefault(ports, ports)
             elif pattern.any_port:
                 any_port.add(f"{origin.scheme}://{origin.host}")
             else:
-                exact.add(str(origin))
-        self.exact = frozenset(exact)
+                further.append(str(origin))
+        self.exact = frozenset(exact).union(further) if further else frozenset(exact)
         self._any_port = frozenset(any_port)  # "scheme://host"
         # "scheme://.parent-host" -> the ports it allows, with "*" for any
-        self._wildcards = {key: frozenset(ports) for key, ports in wildcards.items()}
+        self._wildcards = wildcards
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
         self._check_takes_request = check_takes_request
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What the set means, for comparing two of them."""
-        return (
-            self.exact,
-            self._any_port,
-            frozenset(self._wildcards.items()),
-            frozenset(self._regexes),
-            self._check,
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OriginSet):
+            return NotImplemented
+        return self is other or (
+            self.exact == other.exact
+            and self._any_port == other._any_port
+            and self._wildcards == other._wildcards
+            and set(self._regexes) == set(other._regexes)
+            and self._check == other._check
         )
+
+    def __hash__(self) -> int:
+        # Not of all that is in it: a list can be long, and two that differ are rarely as long.
+        return hash((len(self.exact), len(self._any_port), len(self._wildcards), self._check))
 
     @property
     def is_constant(self) -> bool:

@@ -196,8 +196,8 @@ def _check_null(origins: _Origins, dangerously: bool) -> Iterable[Problem]:
 def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> Iterable[Problem]:
     if not credentials or dangerously or origins == "*":
         return
-    for pattern in origins.patterns:
-        if pattern.origin.scheme in ("http", "ws") and not pattern.origin.is_loopback:
+    for pattern in (*origins.patterns("http:"), *origins.patterns("ws:")):
+        if not pattern.origin.is_loopback:
             fixed = str(pattern).replace("http:", "https:", 1)
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: whoever controls the network"
@@ -236,8 +236,8 @@ def _check_enforced_public_suffix(
 def _public_suffixes(origins: _Origins) -> Iterable[OriginPattern]:
     return [
         pattern
-        for pattern in (() if origins == "*" else origins.patterns)
-        if pattern.subdomains and is_public_suffix(pattern.origin.host)
+        for pattern in (() if origins == "*" else origins.patterns("://*."))
+        if is_public_suffix(pattern.origin.host)
     ]
 
 
@@ -322,8 +322,8 @@ class CompiledPolicy:
         self.preflight = self._preflight_headers(policy, credentials)
         #: what the policy means, for comparing two of them
         self.key = (
-            self.allow and self.allow.key,
-            deny.key,
+            self.allow,
+            deny,
             self.null,
             self.method_names,
             self.any_header,

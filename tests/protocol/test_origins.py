@@ -272,7 +272,7 @@ def test_regex_must_match_in_full() -> None:
 
 
 def test_null_is_an_entry_like_others() -> None:
-    assert "null" in OriginSet(null=True).exact
+    assert "null" in OriginSet(exact=["null"]).exact
     assert "null" not in OriginSet().exact
 
 
@@ -325,11 +325,14 @@ def test_truth_and_equality_of_sets() -> None:
         OriginSet(check=lambda _: True),
     ):
         assert entries
-        assert entries.key != OriginSet().key
-    assert (
-        listed("https://a.com", "https://*.b.com:*").key
-        == listed("https://*.b.com:*", "https://a.com").key
-    )
+        assert entries != OriginSet()
+        assert hash(entries) == hash(entries)
+    one = listed("https://a.com", "https://*.b.com:*", "https://*.b.com:8443")
+    other = listed("https://*.b.com:8443", "https://*.b.com:*", "https://a.com")
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != "https://a.com"
+    assert one not in (listed("https://a.com", "https://*.b.com:*"), listed("https://a.com"))
 
 
 def test_origin_is_a_tuple() -> None:

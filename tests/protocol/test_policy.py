@@ -396,6 +396,7 @@ def test_the_protocol_imports_no_framework() -> None:
 
 
 STANDARD: set[str] = {
-    "__future__", "collections", "datetime", "enum", "functools", "inspect", "ipaddress", "re",
+    "__future__", "collections", "datetime", "enum", "functools", "inspect", "ipaddress",
+    "itertools", "re",
     "types", "typing", "unicodedata",
 }  # fmt: skip
