@@ -1,0 +1,241 @@
+"""The advisories of Flask-CORS, and what its changelog lists as mended without one; and one of
+rack-cors, which had the same.
+
+The first line of each docstring is what happened there; SECURITY.md lists them. Each attack is
+shown twice: the guard withstands it, and Flask-CORS 6.0.5, or a stand-in for the version that was
+vulnerable, does not. So it is known that the test would notice.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+from flask import Flask, send_from_directory
+from flask_cors import CORS
+
+from flask_corsguard import CorsGuard
+from tests.advisories.attacks import (
+    CLOSED,
+    EVIL,
+    OPEN,
+    PREFLIGHT_VARY,
+    REFUSED_PREFLIGHT,
+    SHOP,
+    Answer,
+    ask,
+    check_origins,
+    guarded,
+    pages,
+    preflight,
+    refusal,
+)
+from tests.advisories.flawed import by_origin, by_path
+
+Resources = dict[str | re.Pattern[str], dict[str, Any]]
+
+
+@pytest.fixture
+def file_server(tmp_path: Path) -> Callable[[], Flask]:
+    """Makes apps that serve two files. Each contains its own path."""
+    for name in ("open/logo.svg", "private/salaries.txt"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text(name)
+
+    def make() -> Flask:
+        app = Flask("files", static_folder=None)
+        send = functools.partial(send_from_directory, tmp_path)
+        app.add_url_rule("/files/<path:filename>", "files", lambda filename: send(filename))
+        return app
+
+    return make
+
+
+# Browsers resolve "..", and "%2e%2e" too, but not next to "%2f". Other programs send all of them.
+TRAVERSALS = [
+    "/files/open/..%2fprivate/salaries.txt",
+    "/files/open/..%2Fprivate%2Fsalaries.txt",
+    "/files/open/../private/salaries.txt",
+    "/files/open/%2e%2e/private/salaries.txt",
+    "/files/open/.%2f../private/salaries.txt",
+    "/files/open/x/..%2f..%2fprivate/salaries.txt",
+    "/files/open/%2f..%2fprivate/salaries.txt",
+]
+
+
+@pytest.mark.parametrize("url", TRAVERSALS)
+def test_cve_2020_25032(file_server: Callable[[], Flask], url: str) -> None:
+    """`..` in the path: a private file got the policy of the folder that it was asked through"""
+    flawed = file_server()
+    resources: Resources = {r"/files/open/.*": {"origins": "*"}}
+    CORS(flawed, resources=resources, send_wildcard=True)  # 6.0.5 does not resolve ".." either
+    assert ask(flawed, url) == Answer(200, "private/salaries.txt", OPEN)
+
+    app = file_server()
+    CorsGuard(app).for_files("files", "open/*", origins="*")
+    for _ in range(2):
+        assert ask(app, url) == Answer(200, "private/salaries.txt", CLOSED)
+        assert ask(app, "/files/open/logo.svg") == Answer(200, "open/logo.svg", OPEN)
+
+
+@pytest.mark.parametrize("url", TRAVERSALS)
+def test_cve_2019_18978(file_server: Callable[[], Flask], url: str) -> None:
+    """`..` in the path: a private file got the policy of all other files"""
+    flawed = by_path(file_server(), {"/files/private/": SHOP, "/files/": "*"})
+    assert ask(flawed, url) == Answer(200, "private/salaries.txt", OPEN)
+
+    app = file_server()
+    CorsGuard(app, origins="*").for_files("files", "private/*", origins=SHOP)
+    for _ in range(2):
+        assert ask(app, url) == Answer(200, "private/salaries.txt", CLOSED)
+        assert ask(app, "/files/open/logo.svg") == Answer(200, "open/logo.svg", OPEN)
+
+
+FORGED = "CRITICAL root: all is lost"
+LINE_ENDS = ["\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x85", "\u2028"]
+
+
+def has_forged_line(text: str) -> bool:
+    return any(line.startswith(FORGED) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("line_end", LINE_ENDS, ids=ascii)
+@pytest.mark.parametrize("debug", [False, True], ids=["production", "debug"])
+def test_cve_2024_1681(caplog: pytest.LogCaptureFixture, debug: bool, line_end: str) -> None:
+    """A line end in the path began a new line in the log, which an attacker could write"""
+    for logger in ("flask_cors", "flask_corsguard"):
+        caplog.set_level(logging.DEBUG, logger)
+    text = f"https://a.example{line_end}{FORGED}"
+
+    flawed = Flask("site", static_folder=None)
+    CORS(flawed, origins=SHOP)  # 6.0.5 escapes the path, but not the origin
+    ask(flawed, "/", origin=text)
+    assert has_forged_line(caplog.text)
+    caplog.clear()
+
+    app = guarded(pages({"/<path:rest>": ()}, method="PUT"), enforce="unsafe")
+    app.debug = debug
+    asked = {"ACCESS_CONTROL_REQUEST_HEADERS": text, "SEC_FETCH_SITE": text, "HOST": text}
+    path = f"/{text}".encode().decode("latin-1")  # as in PATH_INFO
+    for method in ("GET", "PUT", "OPTIONS", text):
+        for headers in ({}, asked, asked | {"ACCESS_CONTROL_REQUEST_METHOD": text}):
+            ask(app, path, EVIL, method, **headers)
+            ask(app, path, text, method, **headers)
+    messages = [r.getMessage() for r in caplog.records if r.name == "flask_corsguard"]
+    assert any(FORGED in message for message in messages)
+    for message in messages:
+        assert not has_forged_line(message)
+        assert message.isascii()
+        assert message.replace("\n", "").isprintable()  # in debug mode there are several lines
+
+
+def test_cve_2024_6221() -> None:
+    """Every preflight for a private network was allowed, and no option turned that off"""
+    asked = {"ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK": "true"}
+    granted = [
+        ("Access-Control-Allow-Methods", "PUT"),
+        ("Access-Control-Allow-Origin", SHOP),
+    ]
+    flawed = pages({"/": SHOP}, method="PUT")
+    CORS(flawed, origins=SHOP, methods="PUT", allow_private_network=True)
+    private = ("Access-Control-Allow-Private-Network", "true")
+    assert preflight(flawed, "/", SHOP, **asked).headers == sorted([*granted, private])
+
+    granted += [("Access-Control-Allow-Headers", "Content-Type"), ("Access-Control-Max-Age", "600")]
+    granted += [("Vary", PREFLIGHT_VARY)]
+    refused = Answer(403, "PRIVATE_NETWORK_NOT_ALLOWED", REFUSED_PREFLIGHT)
+    for allow, answer in ((False, refused), (True, Answer(204, "", sorted([*granted, private])))):
+        app = guarded(
+            pages({"/": SHOP}, method="PUT"), methods=["PUT"], allow_private_network=allow
+        )
+        for _ in range(2):
+            assert preflight(app, "/", SHOP, **asked) == answer
+            assert preflight(app, "/", SHOP) == Answer(204, "", sorted(granted))
+        denied = Answer(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
+        assert preflight(app, "/", EVIL, **asked) == denied
+    app = guarded(pages({"/": "*"}, method="PUT"))
+    assert preflight(app, "/", EVIL, **asked) == refused
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["specific first", "specific last"])
+def test_cve_2024_6839(reverse: bool) -> None:
+    """Of two patterns that match a path the longer counted, though the shorter was more specific"""
+    origins = dict(
+        sorted({"/api/<path:rest>": "*", "/api/admin/users": SHOP}.items(), reverse=reverse)
+    )
+    secret = "/api/admin/users"
+
+    flawed = pages(origins)
+    patterns: Resources = {
+        r"/api/admin/.*": {"origins": SHOP},
+        r"/(?:v1/)?api/.*": {"origins": "*"},
+    }
+    CORS(flawed, resources=patterns, send_wildcard=True)  # 6.0.5 goes by slashes, then by length
+    assert ask(flawed, secret) == Answer(200, secret, OPEN)
+
+    app = guarded(pages(origins))
+    assert ask(app, secret) == Answer(200, secret, CLOSED)
+    assert ask(app, "/api/admin/other") == Answer(200, "/api/<path:rest>", OPEN)
+
+
+def test_cve_2024_6844() -> None:
+    """`+` in the path was read as a space, so that a page got the policy of another"""
+    origins = {"/a+b": SHOP, "/a b": "*", "/<name>": SHOP}
+
+    flawed = by_path(pages(origins), {"/a b$": "*", "/.+": SHOP}, read=unquote_plus)
+    assert ask(flawed, "/a+b") == Answer(200, "/a+b", OPEN)
+    twice = pages(origins)  # 6.0.5 still decodes a second time
+    CORS(twice, resources={"/a b": {"origins": "*"}}, send_wildcard=True)
+    assert ask(twice, "/a%2520b") == Answer(200, "/<name>", OPEN)
+
+    app = guarded(pages(origins))
+    assert ask(app, "/a b") == ask(app, "/a%20b") == Answer(200, "/a b", OPEN)
+    assert ask(app, "/a+b") == ask(app, "/a%2Bb") == Answer(200, "/a+b", CLOSED)
+    for url in ("/a%2520b", "/a%252Bb", "/a++b", "/a%20%20b", "/a%C2%A0b"):
+        assert ask(app, url) == Answer(200, "/<name>", CLOSED)
+
+
+def test_cve_2024_6866() -> None:
+    """Paths were matched without regard to case, so that a page got the policy of another"""
+    origins = {"/reports": "*", "/Reports": SHOP, "/<name>": SHOP}
+    flawed = by_path(pages(origins), {"/reports": "*", "/.+": SHOP}, flags=re.IGNORECASE)
+    assert ask(flawed, "/Reports") == Answer(200, "/Reports", OPEN)
+
+    app = guarded(pages(origins))
+    assert ask(app, "/reports") == Answer(200, "/reports", OPEN)
+    assert ask(app, "/Reports") == Answer(200, "/Reports", CLOSED)
+    for url in ("/REPORTS", "/report%C5%BF", "/reportS"):  # the long s is an s without its case
+        assert ask(app, url) == Answer(200, "/<name>", CLOSED)
+
+
+def test_flask_cors_165() -> None:
+    """A part of an allowed origin or header name was allowed too"""
+    parts = ["https://shop", "https://shop.exampl", "shop.example", "https://", "h", "s"]
+    check_origins({"origins": SHOP}, [SHOP], parts, lambda origin: origin in SHOP)
+
+    app = guarded(pages({"/": SHOP}, method="PUT"), allow_headers="X-Customer-Id")
+    assert preflight(app, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS="x-customer-id").status == 204
+    for part in ("x", "x-customer", "customer-id", "x-customer-i"):
+        answer = preflight(app, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS=part)
+        assert answer == Answer(403, "HEADERS_NOT_ALLOWED", REFUSED_PREFLIGHT)
+
+
+def test_flask_cors_202() -> None:
+    """`*` was sent together with `Access-Control-Allow-Credentials`"""
+    flawed = by_origin(pages({"/": "*"}), bool, allow_credentials="true", allow_origin="*")
+    both = [("Access-Control-Allow-Credentials", "true"), *OPEN, ("Vary", "Origin")]
+    assert ask(flawed, "/") == Answer(200, "/", both)
+
+    assert refusal(origins="*", allow_credentials=True) == ["credentials_any_origin"]
+    app = guarded(pages({"/": "*"}), allow_credentials=True)
+    assert ask(app, "/") == Answer(500, "", CLOSED)
+    app = guarded(pages({"/": "*"}))
+    for origin in (None, EVIL, "null"):
+        assert ask(app, "/", origin) == Answer(200, "/", OPEN)
