@@ -7,7 +7,7 @@ from flask import Flask, Request
 from flask_corsguard.config import Settings
 from flask_corsguard.enforcement import settle
 from flask_corsguard.logging import Line
-from flask_corsguard.memory import Memory, Rejection, keep
+from flask_corsguard.memory import Memory, Rejection
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
@@ -57,4 +57,4 @@ class Judge:
         if key in self.memory.open and policy is not None and not policy.compiled.enforces:
             rejection = Rejection(decision, request, line)
             if rejection.is_short:
-                keep(self.memory.rejections, key, rejection)
+                self.memory.rejections.keep(key, rejection)

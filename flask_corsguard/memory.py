@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from flask import Request
 
@@ -10,9 +10,9 @@ from flask_corsguard.logging import Line
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 
-# The few pages that an app has ask again and again. Whoever makes up origins only makes the
-# others be worked out anew.
 _MOST_REMEMBERED = 4096
+# How many newcomers a full memory turns away before it starts anew.
+_MOST_TURNED_AWAY = 10 * _MOST_REMEMBERED
 _LONGEST_PATH_REMEMBERED = 100
 #: A preflight that announces a longer list of headers, in characters, is not remembered.
 LONGEST_LIST_REMEMBERED = 200
@@ -63,6 +63,28 @@ class Rejection:
         return None
 
 
+class Known(dict[Key, _T], Generic[_T]):
+    """Part of a memory: a dict of bounded size."""
+
+    __slots__ = ("_turned_away",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turned_away = 0
+
+    def keep(self, key: Key, value: _T) -> None:
+        """Remember something, if there is room."""
+        if len(self) < _MOST_REMEMBERED:
+            self[key] = value
+            return
+        # The few pages that an app has ask again and again; whoever makes up origins is not to
+        # drive them out. But who asks changes over the days.
+        self._turned_away += 1
+        if self._turned_away >= _MOST_TURNED_AWAY:
+            self._turned_away = 0
+            self.clear()
+
+
 class Memory:
     """What was decided lately, in bounded size.
 
@@ -77,22 +99,15 @@ class Memory:
     __slots__ = ("open", "preflights", "rejections", "settled")
 
     def __init__(self) -> None:
-        self.settled: dict[Key, Decision] = {}
-        self.open: dict[Key, Decision] = {}
-        self.rejections: dict[Key, Rejection] = {}
-        self.preflights: dict[Key, Decision] = {}
+        self.settled: Known[Decision] = Known()
+        self.open: Known[Decision] = Known()
+        self.rejections: Known[Rejection] = Known()
+        self.preflights: Known[Decision] = Known()
 
     def clear(self) -> None:
         """Forget everything."""
         for known in (self.settled, self.open, self.rejections, self.preflights):
             known.clear()
-
-
-def keep(known: dict[Key, _T], key: Key, value: _T) -> None:
-    """Remember something in one part of a memory."""
-    if len(known) >= _MOST_REMEMBERED:
-        known.clear()
-    known[key] = value
 
 
 def short(decision: Decision) -> Decision:

@@ -26,11 +26,14 @@ class Place:
 
     :ivar policy: the policy, or None where the guard leaves the route alone.
     :ivar is_constant: whether the rule, the method and the origin alone make the decision.
+    :ivar has_files: whether some files have a place of their own.
     :ivar enforces: whether the server refuses anything here; then a request without an origin
         calls for a look at the rest of it.
     """
 
-    __slots__ = ("_file_argument", "_files", "_scope", "enforces", "is_constant", "policy")
+    __slots__ = (
+        "_file_argument", "_files", "_scope", "enforces", "has_files", "is_constant", "policy",
+    )  # fmt: skip
 
     @classmethod
     def of(
@@ -55,6 +58,7 @@ class Place:
         allow = policy.compiled.allow if policy else None
         self.is_constant = allow is None or allow.is_constant
         self.enforces = policy is not None and policy.compiled.enforces
+        self.has_files = False
         self._files: Sequence[tuple[re.Pattern[str], Place]] = ()
         self._file_argument = ""
 
@@ -66,6 +70,7 @@ class Place:
 
     def add_files(self, argument: str, files: Iterable[tuple[re.Pattern[str], Place]]) -> None:
         """Give files a place of their own: those whose name, in *argument*, fits a pattern."""
+        self.has_files = True
         self._file_argument = argument
         self._files = tuple(files)
         for place in (self, *(place for _, place in self._files)):

@@ -85,7 +85,7 @@ def parse_origin(text: str) -> Origin | None:
     if len(text) > MAX_ORIGIN_LENGTH or not text.isascii():
         return None
     scheme, separator, authority = text.partition("://")
-    if not separator or not is_scheme(scheme):
+    if not separator or not (scheme in DEFAULT_PORTS or is_scheme(scheme)):
         return None
     if authority.startswith("["):
         host, bracket, port_part = authority.partition("]")
@@ -129,14 +129,16 @@ def is_host(host: str) -> bool:
     """Whether *host* is a lower-case host name or a canonical IPv4 address."""
     if not host or len(host) > 253 or host.strip(_HOST_CHARACTERS):
         return False
-    labels = host.split(".")
-    for label in labels:
-        if not label or len(label) > 63 or label[0] == "-" or label[-1] == "-":
-            return False
-    last = labels[-1]
+    # No label is empty, or begins or ends with a hyphen.
+    between_dots = f".{host}."
+    if ".." in between_dots or ".-" in between_dots or "-." in between_dots:
+        return False
+    if len(host) > 63 and max(map(len, host.split("."))) > 63:
+        return False
+    last = host.rpartition(".")[2]
     # https://url.spec.whatwg.org/#ends-in-a-number-checker: such a host is an IPv4 address
     if last[0] in _DIGITS and (last.isdigit() or _is_hexadecimal_number(last)):
-        return _is_ipv4(labels)
+        return _is_ipv4(host.split("."))
     return True
 
 

@@ -338,18 +338,18 @@ class CompiledPolicy:
 
     def _actual_headers(
         self, policy: Policy, credentials: bool
-    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """What goes on a response beside Allow-Origin: where allowed, and where refused."""
+    ) -> tuple[dict[str, str], Mapping[str, str]]:
+        """What goes on a response: where allowed, but for the origin, and where refused."""
         common: dict[str, str] = {} if self.constant else {headers.VARY: "Origin"}
         if self.enforces_safe:
             # A cache must not hand to another site what it would have been refused.
             common[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
-        allowed = {headers.ALLOW_ORIGIN: "*"} if self.constant else {}
+        allowed = {headers.ALLOW_ORIGIN: "*" if self.constant else ""}
         if credentials:
             allowed[headers.ALLOW_CREDENTIALS] = "true"
         if policy.expose_headers:
             allowed[headers.EXPOSE_HEADERS] = ", ".join(policy.expose_headers)
-        return MappingProxyType({**allowed, **common}), MappingProxyType(common)
+        return {**allowed, **common}, MappingProxyType(common)
 
     def _preflight_headers(self, policy: Policy, credentials: bool) -> dict[str, str]:
         """What goes on every allowed preflight beside Allow-Origin and Allow-Methods."""

@@ -10,6 +10,7 @@ from flask import Blueprint, Flask
 from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, cors, cors_exempt, current_decision
+from flask_corsguard.memory import Known
 from flask_corsguard.state import state_of
 
 SHOP = "https://shop.example"
@@ -143,3 +144,16 @@ def test_rejections_that_come_again(app, http, log_lines):
 
 def str_of(decision):
     return f"{decision.outcome.name} {decision.path}"
+
+
+def test_a_full_memory_keeps_what_it_has_and_starts_anew_at_times():
+    known = Known()
+    for number in range(4096):
+        known.keep((number,), number)
+    for number in range(40_959):
+        known.keep(("made up", number), number)
+    assert list(known.values()) == list(range(4096))
+    known.keep(("made up",), 0)
+    assert not known
+    known.keep(("another",), 1)
+    assert known == {("another",): 1}
