@@ -14,6 +14,7 @@ from flask_corsguard.protocol.headers import (
     is_forbidden_request_header,
 )
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing import LateRuleError
 from flask_corsguard.state import AppState
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-request-header, as far as names go
@@ -86,5 +87,9 @@ def _decide(
             request.view_args = dict(arguments)
     except HTTPException as error:
         request.routing_exception = error
+    judge = state.current_judge()
     with app.app_context():
-        return state.current_judge().decide(request)
+        try:
+            return judge.decide(request)
+        except LateRuleError as error:
+            return state.renewed_judge(judge, error.rule).decide(request)

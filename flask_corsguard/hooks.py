@@ -17,6 +17,7 @@ from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.responses import forbid_storing, preflight_response, refusal, write_headers
+from flask_corsguard.routing import LateRuleError
 from flask_corsguard.state import AppState
 
 # The request itself, so that what follows does not go through the proxy each time.
@@ -79,7 +80,11 @@ def _before_request(state: AppState) -> _Before:
 
 def _consider(state: AppState, judge: Judge, request: Request) -> Response | None:
     """What is not settled by a look-up."""
-    decision = request.environ[state.environ_key] = judge.decide(request)
+    try:
+        decision = judge.decide(request)
+    except LateRuleError as error:
+        return _consider(state, state.renewed_judge(judge, error.rule), request)
+    request.environ[state.environ_key] = decision
     line = state.announce(decision)
     if judge.trial is not None:
         state.try_out(judge.trial, request)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import Flask, Request
+from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
 from flask_corsguard.enforcement import settle
@@ -18,8 +21,9 @@ _NOT_CORS, _REJECTED = Outcome.NOT_CORS, Outcome.REJECTED
 
 
 class Judge:
-    """Decides about requests. Replaced as a whole when the settings change.
+    """Decides about requests. Replaced as a whole when the settings or the routes change.
 
+    :param rules: the rules of the routes.
     :ivar table: the policy of each route.
     :ivar trial: judges by the policy that is only being tried out; None where there is none.
     :ivar memory: decisions that a request can have at once. Nothing is in it while there is a
@@ -29,17 +33,19 @@ class Judge:
 
     __slots__ = ("_self_origins", "memory", "table", "trial")
 
-    def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
-        self.table = PolicyTable(app, settings, marks)
+    def __init__(
+        self, app: Flask, settings: Settings, marks: EndpointMarks, rules: Iterable[Rule]
+    ) -> None:
+        self.table = PolicyTable(app, settings, marks, rules)
         self._self_origins = settings.self_origins
         on_trial = settings.on_trial()
-        self.trial = Judge(app, on_trial, marks) if on_trial else None
+        self.trial = Judge(app, on_trial, marks, self.table.rules) if on_trial else None
         self.memory = Memory() if on_trial else self.table.memory
 
     def decide(self, request: Request) -> Decision:
         """The decision about a request.
 
-        :raises PolicyError: if there is a problem with a rule that was added after the others.
+        :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         decision = self.table.decide(request)
         if decision.outcome is _REJECTED or decision.outcome is _NOT_CORS:

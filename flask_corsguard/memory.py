@@ -104,11 +104,6 @@ class Memory:
         self.rejections: Known[Rejection] = Known()
         self.preflights: Known[Decision] = Known()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        for known in (self.settled, self.open, self.rejections, self.preflights):
-            known.clear()
-
 
 def short(decision: Decision) -> Decision:
     """A decision as it is kept: a path that is long comes with the next request anyway."""

@@ -43,20 +43,39 @@ class _Line(NamedTuple):
     files: Sequence[tuple[re.Pattern[str], Answer]]
 
 
+class LateRuleError(Exception):
+    """A rule was added to the URL map after the table was built. Flask has no way to add one
+    then, but Werkzeug's map has. Such a rule is known from its first request on.
+
+    :ivar rule: the rule.
+    """
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
 class PolicyTable:
     """Every route's policy, worked out once.
 
+    :ivar rules: the rules of the routes.
     :ivar memory: what it decided lately.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
-    def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
+    def __init__(
+        self, app: Flask, settings: Settings, marks: EndpointMarks, rules: Iterable[Rule]
+    ) -> None:
         self._app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
         self.memory = Memory()
-        self._lines = [self._line(rule) for rule in app.url_map.iter_rules()]
-        self._complete()
+        self.rules = tuple(rules)
+        self._lines = [self._line(rule) for rule in self.rules]
+        self._places = self._prepare(self._lines)
+        # Where every route answers OPTIONS, the rule that matched a preflight is the first that
+        # matches its URL at all. If it accepts the announced method, it is that method's rule too.
+        self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
         self._default = self._unrouted_place(())
         self._prefixes = BlueprintPrefixes(app)
         self._blueprint_places = {
@@ -66,7 +85,10 @@ class PolicyTable:
         self._raise_problems()
 
     def decide(self, request: Request) -> Decision:
-        """The decision about a request, but for what only the app's own URL can tell."""
+        """The decision about a request, but for what only the app's own URL can tell.
+
+        :raises LateRuleError: if the rule that the request reaches is not in the table.
+        """
         environ = request.environ
         method = request.method
         origin: str | None = environ.get("HTTP_ORIGIN")
@@ -125,11 +147,17 @@ class PolicyTable:
         rule = request.url_rule
         if rule is None:
             return self._search(request, request.method)
-        places = self._places.get(id(rule)) or self._late(rule)
+        places = self._places_of(rule)
         place = places.get(request.method) or places[""]
         if not place.has_files:
             return place
         return place.for_arguments(request.view_args) or self._search(request, request.method)
+
+    def _places_of(self, rule: Rule) -> dict[str, Place]:
+        places = self._places.get(id(rule))
+        if places is None:
+            raise LateRuleError(rule)
+        return places
 
     def _matched_preflight_place(self, request: Request, method: str) -> Place | None:
         """The place of the request that a preflight announces, where the rule that Flask matched
@@ -154,14 +182,6 @@ class PolicyTable:
         return routes
 
     # Building
-
-    def _complete(self) -> None:
-        """Work out what the lines mean together."""
-        self._places = self._prepare(self._lines)
-        # Where every route answers OPTIONS, the rule that matched a preflight is the first that
-        # matches its URL at all. If it accepts the announced method, it is that method's rule too.
-        self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
-        self.memory.clear()
 
     def _line(self, rule: Rule) -> _Line:
         resolver = self._resolver
@@ -221,18 +241,6 @@ class PolicyTable:
         policy, source, location = self._resolver.answer(layers)
         return Place(policy, Scope(None, source, location))
 
-    def _late(self, rule: Rule) -> dict[str, Place]:
-        """The places of a rule that was added to the URL map after the table was built.
-
-        Flask has no way to add one then, but Werkzeug's map has. Such a rule is known from its
-        first request on.
-        """
-        line = self._line(rule)
-        self._raise_problems()
-        self._lines = [*self._lines, line]
-        self._complete()
-        return self._places[id(rule)]
-
     def _raise_problems(self) -> None:
         problems, self._resolver.problems = self._resolver.problems, []
         if problems:
@@ -264,7 +272,7 @@ class PolicyTable:
             except Exception:
                 break  # no route, or a converter of the app's that fails
             else:
-                places = self._places.get(id(rule)) or self._late(rule)
+                places = self._places_of(rule)
                 place = places.get(method.upper()) or places[""]
                 return place.for_arguments(arguments) or place
         return self._claimed_place(adapter)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+
 from blinker import NamedSignal, Namespace
 from flask import Flask
 
@@ -9,6 +12,7 @@ from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
 
 _signals = Namespace()
+_TRIES = 100
 
 #: Sent with the app as sender and ``decision=`` when an origin may not read the response.
 origin_rejected = _signals.signal("origin-rejected")
@@ -25,9 +29,22 @@ def send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) -> 
     """Tell every receiver. One that raises is logged, and the others are told all the same."""
     if signal.is_muted:
         return
-    for receiver in signal.receivers_for(app):
+    try:
+        receivers = _receivers(signal, app)
+    except RuntimeError as error:
+        log.failure(f"looking for receivers of the signal {signal.name}", error)
+        return
+    for receiver in receivers:
         try:
             app.ensure_sync(receiver)(app, decision=decision)
         except Exception as error:
             name = getattr(receiver, "__qualname__", type(receiver).__name__)
             log.failure(f"receiver {name} of the signal {signal.name}", error)
+
+
+def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:
+    # Blinker fails where another thread connects or disconnects a receiver meanwhile.
+    for _ in range(_TRIES):
+        with contextlib.suppress(RuntimeError):
+            return list(signal.receivers_for(app))
+    return list(signal.receivers_for(app))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from flask import Flask, Request, current_app, request
 from werkzeug.local import LocalProxy
+from werkzeug.routing import Rule
 
 from flask_corsguard import signals
 from flask_corsguard.config import Settings
@@ -48,7 +49,7 @@ class AppState:
 
     def current_judge(self) -> Judge:
         """The judge that is in office or, before the first request, the one that would be."""
-        return self.judge or Judge(self.app, self.settings, self.marks)
+        return self.judge or self._judge(self.settings)
 
     def final_judge(self) -> Judge:
         """The judge that is in office; made now if there is none.
@@ -60,12 +61,26 @@ class AppState:
             if self.judge is None and not self._problems:
                 self.marks.frozen = True
                 try:
-                    self.judge = Judge(self.app, self.settings, self.marks)
+                    self.judge = self._judge(self.settings)
                 except PolicyError as error:
                     self._problems = error.problems
             if self.judge is None:
                 raise PolicyError(self._problems)
             return self.judge
+
+    def renewed_judge(self, outdated: Judge, rule: Rule) -> Judge:
+        """A judge that also knows a rule that *outdated* does not know.
+
+        :raises PolicyError: if there is a problem with that rule.
+        """
+        with self._lock:
+            if self.judge not in (None, outdated):
+                return self.judge
+            # Not all that the map has by now: a problem with another rule is that one's own.
+            renewed = self._judge(self.settings, (*outdated.table.rules, rule))
+            if self.judge is outdated:
+                self.judge = renewed
+            return renewed
 
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         """Put other settings in force, for all requests that begin from now on.
@@ -76,9 +91,15 @@ class AppState:
         with self._lock:
             settings = change(self.settings)
             if self.judge is not None or self._problems:
-                self.judge = Judge(self.app, settings, self.marks)
+                self.judge = self._judge(settings)
             self.settings = settings
             self._problems = ()
+
+    def _judge(self, settings: Settings, rules: Iterable[Rule] | None = None) -> Judge:
+        """Make a judge, for the rules that the app's URL map has or for those given."""
+        if rules is None:
+            rules = self.app.url_map.iter_rules()
+        return Judge(self.app, settings, self.marks, rules)
 
     def announce(self, decision: Decision) -> Line | None:
         """Log a rejection, and send the signal of a verdict about another origin.

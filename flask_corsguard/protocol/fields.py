@@ -41,13 +41,16 @@ class OriginList(tuple[OriginForm, ...]):
 
     compiled: OriginSet
 
-    def patterns(self, part: str = "") -> Iterator[OriginPattern]:
-        """Those entries that are strings and contain *part*, parsed. They are not kept that way: a
-        list can be long."""
+    def patterns(
+        self, is_of_interest: Callable[[str], bool] = lambda _: True
+    ) -> Iterator[OriginPattern]:
+        """Some of the entries that are strings, parsed. They are not kept that way: a list can be
+        long."""
         for form in self:
-            pattern = parse_pattern(form) if isinstance(form, str) and part in form else None
-            if pattern is not None:
-                yield pattern
+            if isinstance(form, str) and is_of_interest(form):
+                pattern = parse_pattern(form)
+                if pattern is not None:
+                    yield pattern
 
 
 def read_listed_origins(field: str, value: object, problems: Problems) -> OriginList:

@@ -196,7 +196,7 @@ def _check_null(origins: _Origins, dangerously: bool) -> Iterable[Problem]:
 def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> Iterable[Problem]:
     if not credentials or dangerously or origins == "*":
         return
-    for pattern in (*origins.patterns("http:"), *origins.patterns("ws:")):
+    for pattern in origins.patterns(lambda text: text.startswith(("http:", "ws:"))):
         if not pattern.origin.is_loopback:
             fixed = str(pattern).replace("http:", "https:", 1)
             message = (
@@ -236,7 +236,7 @@ def _check_enforced_public_suffix(
 def _public_suffixes(origins: _Origins) -> Iterable[OriginPattern]:
     return [
         pattern
-        for pattern in (() if origins == "*" else origins.patterns("://*."))
+        for pattern in (() if origins == "*" else origins.patterns(lambda text: "://*." in text))
         if is_public_suffix(pattern.origin.host)
     ]
 
