@@ -7,6 +7,7 @@ from typing import cast
 
 from werkzeug.exceptions import HTTPException
 
+from flask_corsguard.judge import Judge
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import (
     NORMALIZED_METHODS,
@@ -41,6 +42,7 @@ def explain(
     else:
         given = dict.fromkeys(headers, "")
     names = {name.lower() for name in given}
+    judge = state.current_judge()
     announced = sorted(name.lower() for name, value in given.items() if _is_announced(name, value))
     needs_preflight = method not in SAFELISTED_METHODS or bool(announced)
     is_preflight = method == "OPTIONS" and "access-control-request-method" in names
@@ -51,10 +53,10 @@ def explain(
         browser_set = {
             name: value for name, value in given.items() if name.lower() not in announced
         }
-        decision = _decide(state, url, origin, "OPTIONS", {**browser_set, **asked})
+        decision = _decide(state, judge, url, origin, "OPTIONS", {**browser_set, **asked})
         if decision.outcome is Outcome.REJECTED:
             return decision
-    return _decide(state, url, origin, method, given)
+    return _decide(state, judge, url, origin, method, given)
 
 
 def _is_announced(name: str, value: str) -> bool:
@@ -65,7 +67,12 @@ def _is_announced(name: str, value: str) -> bool:
 
 
 def _decide(
-    state: AppState, url: str, origin: str | None, method: str, headers: Mapping[str, str]
+    state: AppState,
+    judge: Judge,
+    url: str,
+    origin: str | None,
+    method: str,
+    headers: Mapping[str, str],
 ) -> Decision:
     app = state.app
     # Flask's own builder knows the app's server name and root. Imported where it is needed: it
@@ -87,7 +94,6 @@ def _decide(
             request.view_args = dict(arguments)
     except HTTPException as error:
         request.routing_exception = error
-    judge = state.current_judge()
     with app.app_context():
         try:
             return judge.decide(request)

@@ -1,0 +1,231 @@
+"""WSGI servers, each in a process of its own, and a client that sends them any bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+REQUIRED = os.environ.get("CORSGUARD_REQUIRE_SERVERS") == "1"
+ROOT = Path(__file__).parents[2]
+APP = "tests.strength.served"
+SECONDS_TO_START = 30.0
+SECONDS_TO_ANSWER = 5.0
+
+
+class Answer(NamedTuple):
+    """A response as it came: its status and its header lines."""
+
+    status: int
+    lines: tuple[tuple[str, str], ...]
+
+    @property
+    def cors(self) -> list[tuple[str, str]]:
+        """Every line that CORS or a cache looks at, repeated ones as often as they came."""
+        names = ("access-control-", "vary")
+        found = ((n.title(), v) for n, v in self.lines if n.lower().startswith(names))
+        return sorted(found)
+
+    def get(self, name: str) -> str | None:
+        """The value of one line, None where there is none."""
+        return next((value for n, value in self.lines if n.lower() == name.lower()), None)
+
+
+def send(port: int, request: bytes) -> list[Answer]:
+    """Send bytes over a connection of their own; every response that comes before it is closed."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), SECONDS_TO_ANSWER) as connection:
+        # A server that has read enough may answer and close at once.
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
+        with contextlib.suppress(ConnectionError):
+            while chunk := connection.recv(65536):
+                received += chunk
+    return list(_read(received.decode("latin-1")))
+
+
+def _read(received: str) -> Iterator[Answer]:
+    for response in received.split("HTTP/1.")[1:]:
+        head, _, _ = response.partition("\r\n\r\n")
+        status_line, *lines = head.split("\r\n")
+        pairs = (line.partition(":") for line in lines)
+        fields = tuple((name, value.strip(" \t")) for name, _, value in pairs)
+        # Not the second word: uWSGI repeats what it took for the version of HTTP.
+        status = re.search(r" (\d{3}) ", status_line)
+        yield Answer(int(status[1]) if status else 0, fields)
+
+
+class Server(NamedTuple):
+    """How one is started.
+
+    :ivar needs: the programs and modules that it takes.
+    :ivar command: the command line, given a free port and a directory.
+    :ivar behind: the server that this one passes requests on to.
+    """
+
+    needs: tuple[str, ...]
+    command: Callable[[int, Path], list[str]]
+    behind: str = ""
+
+    def require(self) -> None:
+        """Skip the test where something is not installed; fail it where everything has to be."""
+        needs = self.needs + (SERVERS[self.behind].needs if self.behind else ())
+        missing = [name for name in needs if not shutil.which(name) and not _has_module(name)]
+        if missing:
+            reason = f"not installed: {', '.join(missing)}; CORSGUARD_REQUIRE_SERVERS=1 forbids it"
+            (pytest.fail if REQUIRED else pytest.skip)(reason)
+
+    @contextmanager
+    def running(
+        self, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> Iterator[int]:
+        """Serve the app until the block is left; the port."""
+        with ExitStack() as stack:
+            if self.behind:
+                inner = SERVERS[self.behind].running(directory, environment)
+                (directory / "inner").write_text(str(stack.enter_context(inner)))
+            port = _free_port()
+            log = stack.enter_context((directory / f"{port}.log").open("wb"))
+            # The second is where gunicorn leaves a socket for its tools.
+            places = {"PYTHONPATH": _python_path(), "XDG_RUNTIME_DIR": str(directory)}
+            process = subprocess.Popen(
+                self.command(port, directory),
+                cwd=ROOT,
+                env={**os.environ, **places, **(environment or {})},
+                stdout=log,
+                stderr=log,
+            )
+            try:
+                _wait_until_it_listens(port, process, Path(log.name))
+                yield port
+            finally:
+                process.terminate()
+                process.wait(10)
+
+
+def _has_module(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def _python_path() -> str:
+    """What is installed here, for a server that brings an interpreter of its own."""
+    places = [ROOT]
+    for name in ("flask_corsguard", "flask"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        places.append(Path(spec.origin).parents[1])
+    return os.pathsep.join(map(str, dict.fromkeys(places)))
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end and process.poll() is None:
+        with (
+            contextlib.suppress(ConnectionError),
+            socket.create_connection(("127.0.0.1", port), SECONDS_TO_ANSWER),
+        ):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the server does not listen: {log.read_text()[-2000:]}")
+
+
+def _gunicorn(*arguments: str) -> Callable[[int, Path], list[str]]:
+    def command(port: int, _: Path) -> list[str]:
+        bind = f"--bind=127.0.0.1:{port}"
+        return [sys.executable, "-m", "gunicorn", bind, *arguments, f"{APP}:app"]
+
+    return command
+
+
+def _werkzeug(port: int, _: Path) -> list[str]:
+    return [sys.executable, "-m", "flask", "--app", f"{APP}:app", "run", f"--port={port}"]
+
+
+def _waitress(port: int, _: Path) -> list[str]:
+    return [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", f"{APP}:app"]
+
+
+def _uwsgi(option: str) -> Callable[[int, Path], list[str]]:
+    def command(port: int, _: Path) -> list[str]:
+        places = (option, f"127.0.0.1:{port}", "--module", f"{APP}:app")
+        return ["uwsgi_python3", *places, "--need-app", "--die-on-term", "--enable-threads"]
+
+    return command
+
+
+_NGINX = """\
+daemon off;
+master_process off;
+pid {directory}/nginx.pid;
+error_log {directory}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ {pass_on} }}
+    }}
+}}
+"""
+_TO_GUNICORN = "proxy_set_header Host $http_host; proxy_pass http://127.0.0.1:{inner};"
+_TO_UWSGI = """
+    uwsgi_pass 127.0.0.1:{inner};
+    uwsgi_param REQUEST_METHOD $request_method;
+    uwsgi_param REQUEST_URI $request_uri;
+    uwsgi_param PATH_INFO $document_uri;
+    uwsgi_param QUERY_STRING $query_string;
+    uwsgi_param CONTENT_TYPE $content_type;
+    uwsgi_param CONTENT_LENGTH $content_length;
+    uwsgi_param SERVER_NAME $server_name;
+    uwsgi_param SERVER_PORT $server_port;
+    uwsgi_param SERVER_PROTOCOL $server_protocol;
+    uwsgi_param REQUEST_SCHEME $scheme;
+"""
+
+
+def _nginx(pass_on: str) -> Callable[[int, Path], list[str]]:
+    def command(port: int, directory: Path) -> list[str]:
+        inner = (directory / "inner").read_text()
+        text = _NGINX.format(directory=directory, port=port, pass_on=pass_on.format(inner=inner))
+        (directory / "nginx.conf").write_text(text)
+        return ["nginx", "-c", str(directory / "nginx.conf"), "-e", str(directory / "nginx.log")]
+
+    return command
+
+
+SERVERS = {
+    "Werkzeug": Server((), _werkzeug),
+    "gunicorn sync": Server(("gunicorn",), _gunicorn()),
+    "gunicorn gthread": Server(("gunicorn",), _gunicorn("--threads=16")),
+    "gunicorn gevent": Server(("gunicorn", "gevent"), _gunicorn("--worker-class=gevent")),
+    "waitress": Server(("waitress",), _waitress),
+    "uWSGI": Server(("uwsgi_python3",), _uwsgi("--http-socket")),
+    "nginx, gunicorn": Server(("nginx",), _nginx(_TO_GUNICORN), "gunicorn sync"),
+    "nginx, uWSGI": Server(("nginx",), _nginx(_TO_UWSGI), "uWSGI protocol"),
+}
+# Served by another only.
+SERVERS["uWSGI protocol"] = Server(("uwsgi_python3",), _uwsgi("--uwsgi-socket"))

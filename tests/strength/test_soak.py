@@ -1,0 +1,48 @@
+"""Nothing that the guard keeps grows without end. ``make soak`` asks longer, with the real limits,
+and looks at the memory of the process as well."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from .soaking import Soak
+from .traffic import PATHS, PATHS_REMEMBERED
+
+LIMIT = 256
+LIMITS = ("flask_corsguard.memory._MOST_REMEMBERED", "flask_corsguard.logging.MOST_REMEMBERED")
+# Far more made-up origins, paths, methods and lists of headers than may be kept.
+REQUESTS = 12_000
+LOOKS = 40
+MOST_OBJECTS = 40_000
+
+
+@pytest.mark.parametrize("is_watched", [False, True], ids=["unwatched", "watched"])
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, is_watched: bool) -> None:
+    for name in LIMITS:
+        monkeypatch.setattr(name, LIMIT)
+    soak = Soak(PATHS_REMEMBERED, has_trial=is_watched)
+    first: dict[str, int] = {}
+    largest: dict[str, int] = {}
+    with soak.watched() if is_watched else nullcontext():
+        for _ in range(LOOKS):
+            soak.go_on(REQUESTS // LOOKS)
+            found = soak.kept()
+            assert found.objects < MOST_OBJECTS
+            first = first or found.entries
+            for place, entries in found.entries.items():
+                largest[place] = max(entries, largest.get(place, 0))
+    assert {place: n for place, n in largest.items() if n > LIMIT} == {}
+    # The requests were of a kind to fill the memory of decisions, whatever it consists of.
+    filled = {place for place, n in largest.items() if n > LIMIT // 2 and n > first[place]}
+    assert len(filled) >= 3
+
+
+def test_requests_of_every_kind() -> None:
+    soak = Soak(PATHS, has_trial=True)
+    with soak.watched():
+        soak.go_on(2000)
+    assert set(soak.statuses) == {"200", "204", "403", "404", "405"}
+    assert set(soak.heard) == {"origin-allowed", "origin-rejected", "preflight-rejected"}
+    assert soak.lines > 500

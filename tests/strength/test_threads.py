@@ -1,0 +1,342 @@
+"""Many threads: whatever changes meanwhile, each request is decided by one state of affairs."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+from flask import Blueprint, Flask, Response, request
+from flask.views import MethodView
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from flask_corsguard import (
+    CorsGuard,
+    Decision,
+    Policy,
+    cors,
+    current_decision,
+    origin_allowed,
+    origin_rejected,
+    preflight_rejected,
+)
+from flask_corsguard.state import state_of
+
+from .threads import frequent_switches, run_together
+
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+EVIL = "https://evil.example"
+SIGNALS = (origin_allowed, origin_rejected, preflight_rejected)
+THREADS = 16
+CHANGES = {"recorded": 1000, "unwatched": 300}
+FRESH_APPS = 40
+REPETITIONS = 20
+
+# Two settings of which everything differs that shows anywhere. Each is put in force on a line of
+# its own, which the log names.
+ONE = Policy(
+    origins=SHOP,
+    allow_credentials=True,
+    allow_headers="X-One",
+    expose_headers="X-One",
+    max_age=1,
+    enforce="unsafe",
+)
+TWO = Policy(
+    origins=[SHOP, PARTNER],
+    methods=["PUT", "DELETE"],
+    allow_headers=["X-One", "X-Two"],
+    expose_headers="X-Two",
+    max_age=2,
+)
+THREE = {"named": Policy(origins=SHOP, max_age=3, enforce="all")}
+FOUR = {"named": Policy(origins="*", max_age=4)}
+
+
+def put_one_in_force(guard: CorsGuard, app: Flask) -> None:
+    guard.reconfigure(ONE, policies=THREE, report_only=False, app=app)
+
+
+def put_two_in_force(guard: CorsGuard, app: Flask) -> None:
+    guard.reconfigure(TWO, policies=FOUR, report_only={"origins": PARTNER}, app=app)
+
+
+SETTINGS = (put_one_in_force, put_two_in_force)
+
+
+class Heard(NamedTuple):
+    """A signal, and what the log says."""
+
+    name: str
+    verdict: tuple[object, ...]
+
+
+class Account(NamedTuple):
+    """All that anybody learns of one request."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    decided: tuple[object, ...]
+    heard: tuple[Heard, ...]
+    logged: tuple[str, ...]
+
+
+def verdict(decision: Decision) -> tuple[object, ...]:
+    """All of a decision but for what two of the same have of their own."""
+    return (*decision[:-2], tuple(decision.headers.items()), decision.detail)
+
+
+def listen(sender: Flask, decision: Decision, name: str) -> None:
+    request.environ["test.heard"].append(Heard(name, verdict(decision)))
+
+
+LISTENERS = {
+    signal: lambda sender, decision, name=signal.name: listen(sender, decision, name)
+    for signal in SIGNALS
+}
+
+
+def put_down_line(record: logging.LogRecord) -> bool:
+    """Put a line to the request that it is about, and nowhere else."""
+    request.environ["test.logged"].append(record.getMessage())
+    return False
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every signal and every line of the log is put down, none left out."""
+    monkeypatch.setattr("flask_corsguard.logging.QUIET_SECONDS", -1.0)
+    logger = logging.getLogger("flask_corsguard")
+    logger.addFilter(put_down_line)
+    for signal, listener in LISTENERS.items():
+        signal.connect(listener)
+    yield
+    for signal, listener in LISTENERS.items():
+        signal.disconnect(listener)
+    logger.removeFilter(put_down_line)
+
+
+@pytest.fixture
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens and nothing is logged: most is remembered then, and least is done anew."""
+    monkeypatch.setattr(logging.getLogger("flask_corsguard"), "disabled", True)
+
+
+class Item(MethodView):
+    def get(self) -> str:
+        return "item"
+
+    @cors(max_age=5)
+    def delete(self) -> str:
+        return "gone"
+
+
+def build() -> tuple[Flask, CorsGuard]:
+    """An app with a policy from each kind of place."""
+    app = Flask("shop", static_folder=None)
+    guard = CorsGuard(app, policies=THREE)
+    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "POST", "PUT"])
+    app.add_url_rule("/item", view_func=Item.as_view("item"))
+    app.add_url_rule("/named", "named", cors("named")(lambda: "ok"), methods=["GET", "PUT"])
+    app.add_url_rule("/files/<path:filename>", "files", lambda filename: filename)
+    guard.for_files("files", "*.css", max_age=6)
+    blueprint = cors(expose_headers="X-Blue")(Blueprint("blue", __name__, url_prefix="/blue"))
+    blueprint.add_url_rule("/", "index", lambda: "ok", methods=["GET", "POST"])
+    app.register_blueprint(blueprint)
+
+    @app.after_request
+    def put_down(response: Response) -> Response:
+        request.environ["test.decided"].append(verdict(current_decision))
+        return response
+
+    return app, guard
+
+
+def environ(path: str, method: str, origin: str | None, **headers: str) -> dict[str, Any]:
+    found = EnvironBuilder(path, method=method).get_environ()
+    given = {"ORIGIN": origin} if origin else {}
+    return found | {f"HTTP_{name}": value for name, value in (given | headers).items()}
+
+
+def preflight(path: str, method: str, origin: str, names: str = "x-one") -> dict[str, Any]:
+    asked = {"REQUEST_METHOD": method, "REQUEST_HEADERS": names}
+    named = {f"ACCESS_CONTROL_{name}": value for name, value in asked.items()}
+    return environ(path, "OPTIONS", origin, **named)
+
+
+REQUESTS = [
+    environ("/", "GET", None),
+    environ("/", "GET", SHOP),
+    environ("/", "HEAD", PARTNER),
+    environ("/", "GET", EVIL),
+    environ("/", "POST", SHOP),
+    environ("/", "POST", PARTNER),
+    environ("/", "POST", "http://localhost"),
+    environ("/", "POST", None, SEC_FETCH_SITE="cross-site"),
+    preflight("/", "PUT", SHOP),
+    preflight("/", "PUT", SHOP, "x-two"),
+    preflight("/", "PUT", PARTNER),
+    preflight("/", "DELETE", SHOP),
+    preflight("/", "PUT", "null"),
+    environ("/item", "DELETE", SHOP),
+    preflight("/item", "DELETE", SHOP),
+    environ("/named", "GET", PARTNER),
+    preflight("/named", "PUT", PARTNER, "content-type"),
+    environ("/files/a.css", "GET", SHOP),
+    environ("/files/a.js", "GET", PARTNER),
+    environ("/blue/", "POST", PARTNER),
+    environ("/none", "GET", PARTNER),
+    preflight("/none", "PUT", PARTNER),
+]
+
+
+def ask(app: Callable[..., Any], asked: dict[str, Any]) -> Account:
+    """Put a request to an app."""
+    kept: dict[str, list[Any]] = {"test.decided": [], "test.heard": [], "test.logged": []}
+    _, status, headers = run_wsgi_app(app, asked | kept)
+    return Account(int(status[:3]), tuple(sorted(headers.items())), *map(tuple, kept.values()))
+
+
+def accounts_of(put_in_force: Callable[[CorsGuard, Flask], None]) -> list[Account]:
+    """What each request should come to under these settings alone."""
+    app, guard = build()
+    put_in_force(guard, app)
+    return [ask(app, asked) for asked in REQUESTS]
+
+
+def ask_while_settings_change(app: Flask, guard: CorsGuard, changes: int) -> None:
+    """Every answer is wholly one setting's or the other's, with all that is said about it."""
+    expected = list(zip(*map(accounts_of, SETTINGS), strict=True))
+    seen: set[tuple[int, int]] = set()
+    put_one_in_force(guard, app)
+    done = threading.Event()
+
+    def change() -> None:
+        try:
+            for n in range(1, changes + 1):
+                SETTINGS[n % 2](guard, app)
+                if done.is_set():
+                    break
+        finally:
+            done.set()
+
+    def ask_all() -> None:
+        try:
+            for number in itertools.cycle(range(len(REQUESTS))):
+                if done.is_set():
+                    break
+                account = ask(app, REQUESTS[number])
+                assert account in expected[number]
+                seen.add((number, expected[number].index(account)))
+        finally:
+            done.set()
+
+    with frequent_switches():
+        run_together([change, *[ask_all] * THREADS])
+    assert seen == set(itertools.product(range(len(REQUESTS)), range(len(SETTINGS))))
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_settings_that_change(request: pytest.FixtureRequest, how: str) -> None:
+    request.getfixturevalue(how)
+    ask_while_settings_change(*build(), CHANGES[how])
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_mixture_would_be_noticed() -> None:
+    """A seeded fault: what decides is looked up again for the answer."""
+    app, guard = build()
+
+    @app.after_request
+    def decide_again(response: Response) -> Response:
+        state = state_of(app)
+        request.environ[state.environ_key] = state.final_judge().decide(request)
+        return response
+
+    with pytest.raises(AssertionError, match=r"^assert Account"):
+        ask_while_settings_change(app, guard, CHANGES["recorded"])
+
+
+@pytest.mark.usefixtures("recorded")
+def test_first_requests_at_once() -> None:
+    """They find one table, while another thread puts other settings in force."""
+    expected = list(zip(*map(accounts_of, SETTINGS), strict=True))
+    numbers = itertools.cycle(range(len(REQUESTS)))
+    with frequent_switches():
+        for _ in range(FRESH_APPS):
+            app, guard = build()
+            put_one_in_force(guard, app)
+            asked = list(itertools.islice(numbers, THREADS))
+            accounts: dict[int, Account] = {}
+
+            def change(app: Flask = app, guard: CorsGuard = guard) -> None:
+                put_two_in_force(guard, app)
+
+            def ask_one(
+                number: int, app: Flask = app, accounts: dict[int, Account] = accounts
+            ) -> None:
+                accounts[number] = ask(app, REQUESTS[number])
+
+            run_together([change, *(partial(ask_one, number) for number in asked)])
+            assert {n for n in asked if accounts[n] not in expected[n]} == set()
+            assert [ask(app, r) for r in REQUESTS] == [two for _, two in expected]
+
+
+@pytest.mark.usefixtures("recorded")
+def test_receivers_that_come_and_go() -> None:
+    """Whoever listens all the time hears of each request once, and no answer is another."""
+    expected = accounts_of(put_one_in_force)
+    app, guard = build()
+    put_one_in_force(guard, app)
+    done = threading.Event()
+    # Blinker has no lock, and fails where a sender comes or goes at the same moment as a receiver.
+    gc.collect()
+    for signal in SIGNALS:
+        signal.connect(put_one_in_force, app)
+        signal.disconnect(put_one_in_force, app)
+
+    def come_and_go() -> None:
+        for signal in itertools.cycle(SIGNALS):
+            if done.is_set():
+                break
+
+            def receive(sender: Flask, decision: Decision) -> None:
+                pass
+
+            signal.connect(receive)
+            signal.connect(receive, app)
+            signal.disconnect(receive)
+            signal.connect(receive, app)  # weakly, so it goes with the next one
+
+    def ask_all() -> None:
+        try:
+            for _ in range(REPETITIONS):
+                assert [ask(app, asked) for asked in REQUESTS] == expected
+        finally:
+            done.set()
+
+    with frequent_switches():
+        run_together([come_and_go, come_and_go, *[ask_all] * THREADS])
+
+
+def test_a_table_with_a_problem() -> None:
+    """First requests at once all hear of it, and once it is put right none does."""
+    for _ in range(FRESH_APPS):
+        app, guard = build()
+        app.add_url_rule("/broken", "broken", cors("nobody")(lambda: "ok"))
+        statuses: list[int] = []
+
+        def ask_one(app: Flask = app, statuses: list[int] = statuses) -> None:
+            statuses.append(ask(app, REQUESTS[0]).status)
+
+        with frequent_switches():
+            run_together([ask_one] * THREADS)
+        assert statuses == [500] * THREADS
+        guard.reconfigure(policies={"nobody": Policy()}, app=app)
+        assert ask(app, REQUESTS[0]).status == 200
