@@ -58,9 +58,11 @@ class Judge:
 
         :param line: the log's line for it.
         """
-        key = (id(request.url_rule), request.method, decision.origin)
         policy = decision.policy
-        if key in self.memory.open and policy is not None and not policy.compiled.enforces:
+        if policy is None or policy.compiled.enforces:
+            return
+        key = (id(request.url_rule), request.method, decision.origin)
+        if key in self.memory.open:
             rejection = Rejection(decision, request, line)
             if rejection.is_short:
                 self.memory.rejections.keep(key, rejection)

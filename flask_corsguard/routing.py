@@ -101,7 +101,8 @@ class PolicyTable:
         # A long origin is not looked up: that would read all of it.
         if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
             key = (id(rule), method, origin)
-            decision = self.memory.open.get(key)
+            memory = self.memory
+            decision = memory.open.get(key) or memory.settled.get(key)
             if decision is not None:
                 return decision
         place = self._place(request)

@@ -1,167 +1,73 @@
-"""What the guard costs on a request, beside bare Flask and Flask-CORS, in one process.
-
-Run it with ``make bench``. The figures are ratios: the same request through the bare app, turn by
-turn, so that what else the machine does hits all of them alike.
-"""
+"""What a request costs in each app, as a multiple of bare Flask."""
 
 from __future__ import annotations
 
-import json
-import logging
-import statistics
-import sys
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable
+from typing import TypeAlias
 
-import flask_cors
-from flask import Flask
-from werkzeug.test import EnvironBuilder
+from . import apps, asgi
+from .requests import ORIGIN, REQUESTS, Request
+from .tables import Table, times
+from .timing import Contender, Spread, ratio, spread, turns
 
-from flask_corsguard import CorsGuard, Policy, cors
+BASE = "bare Flask"
+OURS, THEIRS = "CorsGuard", "Flask-CORS"
+#: What the guard adds to a request, as a share of what Flask-CORS adds.
+SHARE = "CorsGuard's addition, as a share of Flask-CORS's"
+_WITHOUT_CORS = {BASE, "two empty hooks", "bare Starlette"}
 
-ORIGIN = "https://app.example.com"
-ROUNDS = 40
-CALLS = 250
-
-Environ = dict[str, Any]
+Overhead: TypeAlias = dict[str, dict[str, Spread]]
 
 
-def bare() -> Flask:
-    app = Flask("bare")
-
-    @app.get("/items/<int:number>")
-    def item(number: int) -> str:
-        return str(number)
-
-    return app
+def measure(rounds: int) -> Overhead:
+    return {name: measure_request(request, rounds) for name, request in REQUESTS.items()}
 
 
-def with_flask_cors() -> Flask:
-    app = bare()
-    flask_cors.CORS(app, origins=[ORIGIN])
-    return app
-
-
-def guarded() -> Flask:
-    """Measured on a route that does not enforce, in an app where another does."""
-    app = bare()
-    app.add_url_rule("/other", "other", cors(enforce="all")(lambda: ""))
-    CorsGuard(app, origins=[ORIGIN])
-    return app
-
-
-def enforcing() -> Flask:
-    app = bare()
-    CorsGuard(app, origins=[ORIGIN], enforce="unsafe")
-    return app
-
-
-def trying_out() -> Flask:
-    app = bare()
-    CorsGuard(app, origins=[ORIGIN], report_only=Policy(origins=[ORIGIN], enforce="unsafe"))
-    return app
-
-
-APPS: dict[str, Callable[[], Flask]] = {
-    "bare Flask": bare,
-    "Flask-CORS": with_flask_cors,
-    "Flask-CorsGuard": guarded,
-    '... with enforce="unsafe"': enforcing,
-    "... with a policy on trial": trying_out,
-}
-
-
-def request(method: str = "GET", **headers: str) -> Environ:
-    environ = EnvironBuilder("/items/3", method=method).get_environ()
-    return environ | {f"HTTP_{name.upper()}": value for name, value in headers.items()}
-
-
-def preflight(origin: str = ORIGIN, names: str = "content-type") -> Environ:
-    return request(
-        "OPTIONS",
-        origin=origin,
-        access_control_request_method="GET",
-        access_control_request_headers=names,
+def measure_request(request: Request, rounds: int) -> dict[str, Spread]:
+    taken = turns(contenders(request), rounds)
+    found = {name: ratio(seconds, taken[BASE]) for name, seconds in taken.items()}
+    found["Starlette's middleware, to bare Starlette"] = ratio(
+        taken["Starlette's middleware"], taken["bare Starlette"]
     )
+    of_each_round = zip(taken[OURS], taken[THEIRS], taken[BASE], strict=True)
+    found[SHARE] = spread([(ours - bare) / (theirs - bare) for ours, theirs, bare in of_each_round])
+    return found
 
 
-REQUESTS: dict[str, Environ] = {
-    "without Origin": request(),
-    "allowed": request(origin=ORIGIN),
-    "rejected": request(origin="https://evil.example"),
-    "preflight": preflight(),
-    "without Origin, from an own page": request(sec_fetch_site="same-origin"),
-    "without Origin, from another site": request(sec_fetch_site="cross-site"),
-}
+def contenders(request: Request) -> dict[str, Contender]:
+    made = {name: make() for name, make in apps.APPS.items()}
+    made["two hooks that write the same"] = apps.writing_hooks(request)
+    environ = request.environ()
+    found = {}
+    for name, app in made.items():
+        check(name, request, *apps.answer(app, environ.copy()))
+        found[name] = apps.contender(app, environ)
+    for name, make in asgi.STARLETTE_APPS.items():
+        check(name, request, *asgi.answer(make(), request))
+        found[name] = asgi.contender(make(), request)
+    return found
 
 
-def seconds(app: Flask, environ: Environ, calls: int = CALLS) -> float:
-    """How long *calls* requests take."""
-
-    def start_response(*_: object) -> None:
-        """Take the status and the headers."""
-
-    begin = time.perf_counter()
-    for _ in range(calls):
-        for _chunk in app.wsgi_app(environ.copy(), start_response):  # type: ignore[arg-type]
-            pass
-    return time.perf_counter() - begin
+def check(name: str, request: Request, status: int, headers: Iterable[tuple[str, str]]) -> None:
+    """An app that does not do its work is not worth timing."""
+    allowed = [value for key, value in headers if key.lower() == "access-control-allow-origin"]
+    origin = request.headers.get("origin")
+    wanted = [ORIGIN] if origin == ORIGIN and name not in _WITHOUT_CORS else []
+    # Flask-CORS names an only origin to whoever asks, a page or not.
+    if status not in (200, 204) or (origin and allowed != wanted):
+        raise RuntimeError(f"{name} answers {request.method} with {status} and {allowed}")
 
 
-def ratios(environ: Environ, rounds: int = ROUNDS) -> dict[str, float]:
-    """The median cost of a request in each app, as a multiple of bare Flask's."""
-    apps = {name: make() for name, make in APPS.items()}
-    for app in apps.values():
-        seconds(app, environ, 20)
-    times: dict[str, list[float]] = {name: [] for name in apps}
-    for _ in range(rounds):
-        for name, app in apps.items():
-            times[name].append(seconds(app, environ))
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    return {name: median / medians["bare Flask"] for name, median in medians.items()}
-
-
-def against(environ: Environ, other: Environ, rounds: int = ROUNDS) -> float:
-    """The median cost of one request to the guarded app, as a multiple of another's."""
-    app = guarded()
-    seconds(app, environ, 20)
-    seconds(app, other, 20)
-    pairs = [(seconds(app, environ, 50), seconds(app, other, 50)) for _ in range(rounds)]
-    return statistics.median(one / another for one, another in pairs)
-
-
-def quiet() -> None:
-    """Rejections are logged, but nowhere to be seen."""
-    logging.getLogger("flask_corsguard").addHandler(logging.NullHandler())
-    logging.getLogger("flask_corsguard").propagate = False
-
-
-def measure(rounds: int) -> dict[str, dict[str, float]]:
-    """All figures: for each request the cost in each app; for hostile ones, beside a preflight."""
-    hostile = {
-        "60,000 bytes of Access-Control-Request-Headers": preflight(names="x," * 30_000),
-        "60,000 bytes of Origin": preflight(origin="https://" + "a." * 30_000),
-    }
+def tables(found: Overhead) -> dict[str, Table]:
+    names = list(REQUESTS)
+    everything = [name for name in found[names[0]] if name not in (BASE, SHARE)]
+    extras = [name for name in everything if name.startswith((OURS, THEIRS))]
     return {
-        **{name: ratios(environ, rounds) for name, environ in REQUESTS.items()},
-        **{
-            name: {"an ordinary preflight": against(environ, preflight(), rounds)}
-            for name, environ in hostile.items()
-        },
+        "requests": table(found, names[:4], everything),
+        "own-pages": table(found, names[4:], extras),
     }
 
 
-def main() -> None:
-    quiet()
-    if "--json" in sys.argv:
-        print(json.dumps(measure(rounds=15)))
-        return
-    for name, row in measure(ROUNDS).items():
-        print(name)
-        for other, ratio in row.items():
-            print(f"  {ratio:5.2f}  {other if len(row) > 1 else f'x {other}'}")
-
-
-if __name__ == "__main__":
-    main()
+def table(found: Overhead, requests: list[str], names: list[str]) -> Table:
+    rows = [(name, *(times(found[request][name]) for request in requests)) for name in names]
+    return Table("A request, as a multiple of bare Flask's", ("", *requests), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from flask_corsguard import Outcome, Policy, Reason
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide, exempt
+from flask_corsguard.protocol.explanation import remedy
+from flask_corsguard.protocol.fields import Enforce
 
 A = "https://a.example.com"
 HERE = Scope("users.list", "view users.list", "app.py:12", frozenset({"GET", "PUT"}), frozenset())
@@ -44,6 +47,20 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      CorsRequest(A, "GET"),
      "the origin matches none of 'https://9.com', 'https://10.com', 'https://11.com',"
      " 'https://13.com', 'https://14.com' and 1 more", f"add '{A}' to origins"),
+    ({"origins": ",".join(f"https://{n}.com" for n in "abcde")}, CorsRequest(A, "GET"),
+     "the origin matches none of 'https://a.com', 'https://b.com', 'https://c.com',"
+     " 'https://d.com', 'https://e.com'", f"add '{A}' to origins"),
+    ({"origins": functools.partial(str.__eq__, "")}, CorsRequest(A, "GET"),
+     "the origin matches none of the callable partial", f"add '{A}' to origins"),
+    ({"origins": "http://a.com"}, CorsRequest("https://a.com", "GET"),
+     "the origin matches none of 'http://a.com'; 'http://a.com' would match: only the scheme"
+     " differs", "add 'https://a.com' to origins"),
+    ({"origins": "http://www.a.com"}, CorsRequest("https://a.com", "GET"),
+     "the origin matches none of 'http://www.a.com'", "add 'https://a.com' to origins"),
+    ({"origins": "app://a.com"}, CorsRequest("web://a.com", "GET"),
+     "the origin matches none of 'app://a.com'", "add 'web://a.com' to origins"),
+    ({"origins": "https://*.b.com"}, CorsRequest("https://c.com", "GET"),
+     "the origin matches none of 'https://*.b.com'", "add 'https://c.com' to origins"),
     ({"origins": A}, CorsRequest("http://a.example.com", "GET"),
      f"the origin matches none of '{A}'; '{A}' would match: only the scheme differs",
      "add 'http://a.example.com' to origins"),
@@ -85,6 +102,13 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      CorsRequest(A, "GET", "", True, ",".join(f"x-{n}" for n in range(7))),
      "the page wants to send x-0, x-1, x-2, x-3, x-4 and 2 more; the policy allows none",
      "add x-0, x-1, x-2, x-3, x-4 and 2 more to allow_headers"),
+    ({"origins": A}, CorsRequest(A, "GET", "", True, ",".join(f"x-{n}" for n in range(5))),
+     "the page wants to send x-0, x-1, x-2, x-3, x-4; the policy allows Content-Type",
+     "add x-0, x-1, x-2, x-3, x-4 to allow_headers"),
+    ({"origins": A, "allow_headers": [f"X-{n}" for n in range(10)]},
+     CorsRequest(A, "GET", "", True, "authorization"),
+     "the page wants to send authorization; the policy allows X-0, X-1, X-2, X-3, X-4, X-5, X-6,"
+     " X-7, X-8, X-9", "add authorization to allow_headers"),
     ({"origins": A, "allow_headers": "*"}, CorsRequest(A, "GET", "", True, "authorization"),
      "the page wants to send authorization; the policy allows * ('*' never covers Authorization)",
      "add authorization to allow_headers"),
@@ -203,6 +227,32 @@ def test_a_path_cannot_pretend_to_be_the_rest_of_the_line() -> None:
 
 
 def test_a_decision_without_a_policy_has_nothing_to_change() -> None:
-    from flask_corsguard.protocol.explanation import remedy
-
     assert remedy(exempt(CorsRequest(A, "GET"), HERE)) == "nothing"
+    assert remedy(decide(Policy(origins=A), CorsRequest(A, "GET"))) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("enforce", "method", "weaker"),
+    [
+        ("all", "GET", "unsafe"),
+        ("all", "HEAD", "unsafe"),
+        ("all", "POST", "off"),
+        ("unsafe", "GET", "off"),  # a WebSocket
+        ("unsafe", "POST", "off"),
+    ],
+)
+def test_the_weakest_change_that_lets_a_request_of_another_site_pass(
+    enforce: Enforce, method: str, weaker: str
+) -> None:
+    decision = decide(Policy(enforce=enforce), CorsRequest(A, method))
+    blocked = decision._replace(reason=Reason.CROSS_SITE_REQUEST, origin=None, blocked=True)
+    assert blocked.explain().splitlines()[3] == (
+        f"  Change: say enforce='{weaker}' where other sites may cause such requests"
+        " (policy: default)."
+    )
+
+
+def test_a_long_path_is_cut() -> None:
+    for length, shown in ((199, 199), (200, 200), (201, 200), (5000, 200)):
+        decision = decide(Policy(), CorsRequest(A, "GET", "/".ljust(length, "-")))
+        assert decision.explain().split()[1].count("-") == shown - 1
