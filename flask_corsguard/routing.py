@@ -76,6 +76,10 @@ class PolicyTable:
         # Where every route answers OPTIONS, the rule that matched a preflight is the first that
         # matches its URL at all. If it accepts the announced method, it is that method's rule too.
         self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
+        # The methods that some route accepts, or None for any.
+        self._methods: frozenset[str] | None = None
+        if all(rule.methods is not None for rule in self.rules):
+            self._methods = frozenset(m for line in self._lines for m in line.answers)
         self._default = self._unrouted_place(())
         self._prefixes = BlueprintPrefixes(app)
         self._blueprint_places = {
@@ -166,7 +170,9 @@ class PolicyTable:
         rule = request.url_rule
         if rule is None or not self._options_everywhere:
             return None
-        place = self._places.get(id(rule), {}).get(method)
+        # A method that no route accepts has the policy of GET, as in _search().
+        known = self._methods is None or method in self._methods
+        place = self._places.get(id(rule), {}).get(method if known else "GET")
         return place and place.for_arguments(request.view_args)
 
     def routes(self) -> list[Route]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask_corsguard.errors import shown
 from flask_corsguard.protocol.headers import (
     KNOWN_METHODS,
+    MAX_LIST_ELEMENTS,
     MAX_LIST_LENGTH,
     MAX_LIST_NAMES,
     SAFE_METHODS,
@@ -200,7 +201,8 @@ _FOUND: dict[Reason, _Words] = {
     Reason.HEADERS_NOT_ALLOWED: _headers,
     Reason.HEADERS_MALFORMED: (
         "the list of announced headers is no list of header names, or longer than"
-        f" {MAX_LIST_LENGTH} characters or {MAX_LIST_NAMES} names"
+        f" {MAX_LIST_LENGTH} characters, {MAX_LIST_NAMES} names or, with empty ones,"
+        f" {MAX_LIST_ELEMENTS}"
     ),
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
         "the browser asks whether a public page may reach this private network"

@@ -305,9 +305,9 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
 
 def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     """One of the four words."""
-    words = get_args(Enforce)
+    words: tuple[Enforce, ...] = get_args(Enforce)
     if isinstance(value, str) and value in words:
-        return cast("Enforce", value)
+        return words[words.index(value)]  # not a member of an Enum, say
     problem = unknown_name("enforce_unknown", field, value, "way to enforce", words)
     guess = problem.suggestion
     problems.append(problem._replace(suggestion=repr(guess) if guess else None))

@@ -45,7 +45,7 @@ ROUTES = {"one policy": 1.6, "a policy each": 2.5}
 HEADERS = {
     ("preflight", "Origin"): 1.8,
     ("preflight", "Access-Control-Request-Headers"): 2.1,
-    ("preflight", "Access-Control-Request-Method"): 2.1,
+    ("preflight", "Access-Control-Request-Method"): 2.4,
     ("refused POST", "Accept"): 1.8,
     ("refused POST", "Sec-Fetch-Site"): 1.8,
 }

@@ -9,6 +9,7 @@ from flask_corsguard.protocol.fields import read_allow_headers, read_expose_head
 from flask_corsguard.protocol.headers import (
     FORBIDDEN_METHODS,
     KNOWN_METHODS,
+    MAX_LIST_ELEMENTS,
     MAX_LIST_LENGTH,
     MAX_LIST_NAMES,
     MAX_METHOD_LENGTH,
@@ -69,6 +70,8 @@ def test_forbidden_request_header(name: str, expected: bool) -> None:
         (",".join(["x"] * MAX_LIST_NAMES), ("x",) * MAX_LIST_NAMES),
         ("x" * MAX_LIST_LENGTH, ("x" * MAX_LIST_LENGTH,)),
         (",".join(["x"] * (MAX_LIST_NAMES + 1)), None),
+        ("x" + "," * (MAX_LIST_ELEMENTS - 1), ("x",)),
+        ("x" + "," * MAX_LIST_ELEMENTS, None),
         ("x" * (MAX_LIST_LENGTH + 1), None),
         ("," * (MAX_LIST_LENGTH + 1), None),
         ("x a", None),
@@ -128,7 +131,8 @@ def test_which_list_a_name_belongs_in(name: str, allow: str, expose: str) -> Non
 
 
 def test_the_limits_on_what_is_read() -> None:
-    assert (MAX_METHOD_LENGTH, MAX_LIST_LENGTH, MAX_LIST_NAMES) == (40, 4096, 128)
+    assert (MAX_METHOD_LENGTH, MAX_LIST_LENGTH) == (40, 4096)
+    assert (MAX_LIST_NAMES, MAX_LIST_ELEMENTS) == (128, 256)
 
 
 def test_a_token_is_of_these_characters_alone() -> None:

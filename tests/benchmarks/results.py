@@ -1,0 +1,94 @@
+"""Everything that is measured, part by part."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import NamedTuple, TypedDict
+
+from . import hostile, origins, overhead, policies, routes, server
+from .processes import alone
+from .tables import Table
+
+_PACKAGES = ("Flask-CorsGuard", "Flask", "Werkzeug", "Flask-CORS", "Starlette")
+
+
+class Effort(NamedTuple):
+    """How much is done for a figure.
+
+    :ivar rounds: turns that each contender has.
+    :ivar repeats: how often what takes long is done.
+    :ivar most_origins: policies of more than that are left out.
+    :ivar server_seconds: for how long a server is asked in each turn.
+    """
+
+    rounds: int
+    repeats: int
+    most_origins: int
+    server_seconds: int
+
+
+FULL = Effort(rounds=40, repeats=5, most_origins=1_000_000, server_seconds=2)
+QUICK = Effort(rounds=5, repeats=2, most_origins=10_000, server_seconds=1)
+
+
+class Results(TypedDict):
+    """What ``bench.json`` holds. Times are multiples, sizes bytes, unless a name says seconds."""
+
+    versions: dict[str, str]
+    requests: overhead.Overhead
+    origins: list[origins.Row]
+    policies: list[policies.Row]
+    routes: list[routes.RequestRow]
+    policy_table: list[routes.TableRow]
+    hostile: list[hostile.Row]
+    server: list[server.Row] | None
+
+
+def measure(effort: Effort) -> Results:
+    def counts(of: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(count for count in of if count <= effort.most_origins)
+
+    return {
+        "versions": versions(),
+        "requests": alone(overhead.measure, effort.rounds),
+        "origins": [
+            row
+            for kind in origins.KINDS
+            for row in alone(origins.measure, kind, counts(origins.COUNTS), effort.rounds)
+        ],
+        "policies": [
+            policies.measure(kind, count, effort.repeats)
+            for kind in origins.KINDS
+            for count in counts(policies.COUNTS)
+        ],
+        "routes": alone(routes.measure_requests, effort.rounds),
+        "policy_table": [
+            alone(routes.measure_table, count, layout, effort.repeats)
+            for layout in routes.POLICIES
+            for count in routes.COUNTS
+        ],
+        "hostile": [
+            row
+            for request in hostile.REQUESTS
+            for row in alone(hostile.measure, request, effort.repeats)
+        ],
+        "server": server.measure(effort.repeats, effort.server_seconds),
+    }
+
+
+def versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"Python": platform.python_version(), **found}
+
+
+def tables(results: Results) -> dict[str, Table]:
+    return {
+        **overhead.tables(results["requests"]),
+        **origins.tables(results["origins"]),
+        **policies.tables(results["policies"]),
+        **routes.request_tables(results["routes"]),
+        **routes.table_tables(results["policy_table"]),
+        **hostile.tables(results["hostile"]),
+        **server.tables(results["server"]),
+    }

@@ -1,0 +1,88 @@
+"""Running the tests on one mutant, in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import os
+import resource
+import sys
+from collections.abc import Sequence
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import flask.testing
+import hypothesis.strategies
+import publicsuffixlist
+import pytest
+
+# Imported before the forks, so that it is done once.
+_PRELOADED = (flask.testing, hypothesis.strategies, publicsuffixlist)
+
+_MOST_MEMORY = 4 * 2**30
+# No more of pytest and of its plugins than the tests need: it starts some thousands of times.
+_ARGUMENTS = (
+    *("-x", "-q", "-c", os.devnull, "--rootdir=.", "--confcutdir=tests", "--import-mode=importlib"),
+    *("-W", "error", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:unraisableexception"),
+)
+
+
+class _Mutated(importlib.machinery.SourceFileLoader):
+    """Loads the source of a mutant in place of a file. No file is ever changed."""
+
+    def __init__(self, fullname: str, path: str, source: str) -> None:
+        super().__init__(fullname, path)
+        self._mutated = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._mutated, self.path, "exec")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, name: str, path: Path, source: str) -> None:
+        self._name = name
+        self._loader = _Mutated(name, str(path), source)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        return spec_from_file_location(fullname, self._loader.path, loader=self._loader)
+
+
+def is_killed(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int) -> bool:
+    """Whether a test fails once *source* stands for the file at *path*.
+
+    :param suites: arguments for pytest; one after the other, until a test fails.
+    :param seconds: of processor time. A mutant that needs more does not come to an end.
+    """
+    assert "flask_corsguard" not in sys.modules, "each mutant is to be imported anew"
+    pid = os.fork()
+    if pid == 0:
+        os._exit(_run(path, source, suites, seconds))
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    # Not "anything but 0": of a wrong argument, pytest says 4, and no test has run then.
+    assert code in (0, 1, 2, 3) or code < 0, f"pytest ended with {code}"
+    return code != 0
+
+
+def _run(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int) -> int:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    name = ".".join(path.with_suffix("").parts)
+    sys.meta_path.insert(0, _Finder(name, path, source))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        for suite in suites:
+            code = pytest.main([*_ARGUMENTS, *suite])
+            if code:
+                return int(code)
+    except BaseException:
+        return 1  # not even the package can be imported
+    return 0

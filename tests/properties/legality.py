@@ -1,0 +1,153 @@
+"""Which fields make a policy, written out slowly from the reference, for the values of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from publicsuffixlist import PublicSuffixList
+
+from flask_corsguard.protocol.headers import REQUEST_ONLY_HEADERS, RESPONSE_ONLY_HEADERS
+from tests.properties import standard
+from tests.properties.meaning import LONGEST_METHOD, entries, names, read_origin
+
+_UPPER_CASE_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_OPAQUE_SCHEMES = ("about", "blob", "data", "file", "javascript")
+# RFC 6761, RFC 6762, RFC 8375 and ICANN: never for sale
+_PRIVATE_NAMES = ("example", "home.arpa", "internal", "invalid", "local", "localhost", "test")
+_LIST = PublicSuffixList()
+
+
+def is_legal(fields: Mapping[str, object]) -> bool:
+    """Whether the fields make a policy."""
+    return (
+        all(name in FIELDS and FIELDS[name](value) for name, value in fields.items())
+        and not any(_dangers(fields))
+    )  # fmt: skip
+
+
+def is_entry(text: str) -> bool:
+    """Whether a string is one of the forms of an origin in a policy."""
+    plain = text.removesuffix(":*")
+    scheme, _, rest = plain.partition("://")
+    has_wildcard = rest.startswith("*.")
+    parts = read_origin(f"{scheme}://{rest[2:]}" if has_wildcard else plain)
+    if parts is None or parts.scheme in _OPAQUE_SCHEMES:
+        return False
+    if text.endswith(":*") and parts.port is not None:
+        return False
+    return isinstance(parts.host, str) or not has_wildcard
+
+
+def _is_strings(value: object) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(isinstance(item, str) for item in items)
+
+
+def _is_origins(value: object) -> bool:
+    return _is_strings(value) and (set(entries(value)) == {"*"} or _is_listed_origins(value))
+
+
+def _is_listed_origins(value: object) -> bool:
+    return _is_strings(value) and all(text == "null" or is_entry(text) for text in entries(value))
+
+
+def _is_methods(value: object) -> bool:
+    if value is None:
+        return True
+    if not _is_strings(value):
+        return False
+    return set(names(value)) == {"*"} or all(map(_is_method, names(value)))
+
+
+def _is_method(name: str) -> bool:
+    upper = name.upper()
+    return (
+        standard.is_token(name)
+        and name != "*"
+        and len(name) <= LONGEST_METHOD
+        and upper not in standard.FORBIDDEN_METHODS
+        and (upper not in _UPPER_CASE_METHODS or name == upper)
+    )
+
+
+def _is_allow_headers(value: object) -> bool:
+    return _is_strings(value) and all(
+        standard.is_token(name)
+        and not standard.is_forbidden_header(name)
+        and name.lower() not in RESPONSE_ONLY_HEADERS
+        and not name.lower().startswith("access-control-")
+        for name in names(value)
+    )
+
+
+def _is_expose_headers(value: object) -> bool:
+    if not _is_strings(value):
+        return False
+    return set(names(value)) == {"*"} or all(
+        standard.is_token(name)
+        and name != "*"
+        and name.lower() not in ("set-cookie", "set-cookie2")
+        and name.lower() not in REQUEST_ONLY_HEADERS
+        and not name.lower().startswith("access-control-")
+        for name in names(value)
+    )
+
+
+def _is_bool(value: object) -> bool:
+    return value is True or value is False
+
+
+def _is_max_age(value: object) -> bool:
+    return value is None or (type(value) is int and 0 <= value <= 86400)
+
+
+def _is_enforce(value: object) -> bool:
+    return isinstance(value, str) and value in ("off", "report", "unsafe", "all")
+
+
+FIELDS: Mapping[str, Callable[[object], bool]] = {
+    "origins": _is_origins,
+    "deny_origins": _is_listed_origins,
+    "methods": _is_methods,
+    "allow_headers": _is_allow_headers,
+    "expose_headers": _is_expose_headers,
+    "allow_credentials": _is_bool,
+    "max_age": _is_max_age,
+    "enforce": _is_enforce,
+    "answer_preflight": _is_bool,
+    "allow_private_network": _is_bool,
+    "dangerously_allow_null_origin": _is_bool,
+    "dangerously_allow_insecure_origins": _is_bool,
+    "dangerously_allow_public_suffixes": _is_bool,
+}
+
+
+def _dangers(fields: Mapping[str, object]) -> Iterator[bool]:
+    """docs/reference/policy-fields.md, "What is checked together"."""
+    origins = entries(fields.get("origins", ()))
+    credentials = fields.get("allow_credentials", False)
+    is_enforced = fields.get("enforce", "off") != "off"
+    yield bool(credentials and "*" in origins)
+    yield bool(credentials and "*" in names(fields.get("expose_headers", ())))
+    yield "null" in origins and not fields.get("dangerously_allow_null_origin", False)
+    if credentials and not fields.get("dangerously_allow_insecure_origins", False):
+        yield from map(_is_insecure, origins)
+    if not fields.get("dangerously_allow_public_suffixes", False) and (credentials or is_enforced):
+        yield from map(_spans_sites, origins)
+
+
+def _is_insecure(entry: str) -> bool:
+    parts = standard.read_origin(entry.replace("://*.", "://").removesuffix(":*"))
+    if parts is None or parts.scheme not in ("http", "ws"):
+        return False
+    host = parts.host
+    if isinstance(host, str):
+        return host != "localhost" and not host.endswith(".localhost")
+    # https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy
+    return host >> 24 != 127 if isinstance(host, int) else host != (0, 0, 0, 0, 0, 0, 0, 1)
+
+
+def _spans_sites(entry: str) -> bool:
+    _, wildcard, rest = entry.partition("://*.")
+    host = rest.removesuffix(":*").partition(":")[0]
+    return bool(wildcard) and host not in _PRIVATE_NAMES and _LIST.is_public(host)

@@ -1,0 +1,101 @@
+"""Whole requests with hostile values, through apps with marks of every kind."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties import strategies
+from tests.properties.examples import examples
+from tests.properties.site import ENFORCE, site
+from tests.properties.wire import HOSTS, Environ, check_request, environ_of
+
+_PATHS = sorted(site("off").table)
+_ORIGINS = [*strategies.SERIALIZED, "https://admin.shop.example", "https://a.front.test"] + [
+    f"{scheme}://{host}" for scheme in ("http", "https") for host in ("api.test", "localhost:8000")
+]
+_OTHERS = {
+    "SEC_FETCH_SITE": st.sampled_from(("same-origin", "none", "same-site", "cross-site", "")),
+    "UPGRADE": st.sampled_from(("websocket", "WebSocket", "h2c, websocket", "h2c")),
+    "ACCEPT": st.sampled_from(("text/html", "*/*", "text/html;q=x", "a" * 2000)),
+    "HOST": st.sampled_from(HOSTS),
+    "ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK": st.sampled_from(("true", "TRUE", "")),
+}
+_likely_methods = st.sampled_from(("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"))
+_exact, _near = st.sampled_from(_ORIGINS), strategies.near_misses(_ORIGINS)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, Environ]:
+    """A value of ``enforce``, and a request: an ordinary one or a preflight, that may be odd."""
+    path = draw(st.sampled_from(_PATHS))
+    headers: dict[str, str] = {}
+    if draw(st.booleans()):
+        method = draw(_likely_methods)
+    else:
+        method = "OPTIONS"
+        headers["ACCESS_CONTROL_REQUEST_METHOD"] = draw(
+            strategies.mostly(_likely_methods, strategies.methods())
+        )
+    if draw(st.sampled_from((True, False, False))):
+        headers["ACCESS_CONTROL_REQUEST_HEADERS"] = draw(strategies.header_lists())
+    if draw(st.sampled_from((True, True, True, False))):
+        headers["ORIGIN"] = draw(strategies.mostly(_exact, _near | strategies.origins()))
+    for name, likely in _OTHERS.items():
+        if draw(st.sampled_from((True, False, False, False))):
+            headers[name] = draw(likely)
+    if draw(st.sampled_from((True, False, False, False))):
+        odd = draw(st.sampled_from(("REQUEST_METHOD", "PATH_INFO", *_OTHERS)))
+        value = draw(st.text(max_size=20) | st.sampled_from(strategies.PIECES))
+        if odd == "REQUEST_METHOD":
+            method = value
+        elif odd == "PATH_INFO":
+            path += value
+        else:
+            headers[odd] = value
+    scheme = draw(st.sampled_from(("https", "https", "https", "http", "wss")))
+    return draw(st.sampled_from(ENFORCE)), environ_of(method, path, headers, scheme)
+
+
+@pytest.mark.parametrize("path", _PATHS)
+@pytest.mark.parametrize("enforce", ENFORCE)
+def test_ordinary_requests(enforce: str, path: str) -> None:
+    for origin in ("https://shop.example", "https://admin.shop.example", "https://evil.test", ""):
+        headers = {"ORIGIN": origin} if origin else {"SEC_FETCH_SITE": "cross-site"}
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
+            check_request(site(enforce), environ_of(method, path, headers))
+            preflight = {**headers, "ACCESS_CONTROL_REQUEST_METHOD": method}
+            check_request(site(enforce), environ_of("OPTIONS", path, preflight))
+
+
+_LOOKED_AT: dict[str, tuple[str | None, ...]] = {
+    "ORIGIN": (
+        None,
+        "https://api.test",
+        "http://api.test",
+        "https://evil.test",
+        "http://api.test:1",
+    ),
+    "SEC_FETCH_SITE": (None, "same-origin", "none", "same-site", "cross-site"),
+    "UPGRADE": (None, "websocket"),
+    "HOST": ("api.test", "API.test:443"),
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("enforce", ENFORCE)
+def test_whose_page_caused_a_request(enforce: str, scheme: str, method: str) -> None:
+    for values in itertools.product(*_LOOKED_AT.values()):
+        headers = {k: v for k, v in zip(_LOOKED_AT, values, strict=True) if v is not None}
+        check_request(site(enforce), environ_of(method, "/plain", headers, scheme))
+
+
+@examples(1500)
+@given(requests())
+def test_requests_are_answered_as_the_reference_says(request: tuple[str, Environ]) -> None:
+    enforce, environ = request
+    check_request(site(enforce), environ)

@@ -1,0 +1,237 @@
+"""What has to hold for any request: nothing that is sent gets through, or gets in the way."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from flask import Flask
+
+from flask_corsguard import Reason
+from tests.properties import meaning, standard
+from tests.properties.checks import PREFLIGHT_VARY
+from tests.properties.meaning import Fields
+from tests.properties.site import LOG, SELF_ORIGINS, Applied, Site
+
+Environ = Mapping[str, str]
+HOSTS = ("api.test", "API.test:443", "api.test:80", "localhost:8000", "[::1]:5000")
+
+
+class Answer(NamedTuple):
+    """A response, as it goes out."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def cors(self) -> dict[str, str]:
+        """The headers that say who may read."""
+        return {name: value for name, value in self.headers if _is_cors(name)}
+
+    @property
+    def vary(self) -> set[str]:
+        value = standard.get(self.headers, "Vary") or ""
+        return {name.strip().lower() for name in value.split(",") if name.strip()}
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        return [(n, v) for n, v in self.headers if not _is_cors(n) and n.lower() != "vary"]
+
+
+def _is_cors(name: str) -> bool:
+    return name.lower().startswith("access-control-")
+
+
+def environ_of(
+    method: str, path: str, headers: Mapping[str, str], scheme: str = "https"
+) -> Environ:
+    """A WSGI environment. The headers are named as they are in it, without ``HTTP_``."""
+    environ = {f"HTTP_{name}": value for name, value in headers.items()}
+    return {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "api.test",
+        "SERVER_PORT": "443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": scheme,
+        **environ,
+    }
+
+
+def ask(app: Flask, environ: Environ) -> Answer:
+    """Send one request, as a server does."""
+    started: list[Any] = []
+    own: dict[str, Any] = {**environ, "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO()}
+    body = app.wsgi_app(own, lambda *arguments: started.append(arguments))
+    try:
+        content = b"".join(body)
+    finally:
+        getattr(body, "close", lambda: None)()
+    (status, headers, *_), *more = started
+    assert not more
+    return Answer(int(status[:3]), list(headers), content)
+
+
+def check_request(site: Site, environ: Environ) -> None:
+    """One request, sent twice: whatever is remembered of it, the answer is the same."""
+    try:
+        bare = ask(site.bare, environ)
+    except Exception:
+        return  # nothing that a guard could put right
+    answer = ask(site.guarded, environ)
+    assert ask(site.guarded, environ) == answer
+    assert not LOG.broken, LOG.broken
+    _check_headers(answer)
+    path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"].upper()
+    is_preflight = (
+        method == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+    asked = environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"] if is_preflight else method
+    # Where something else is odd as well, the answer still has to be that of one of the policies.
+    is_plain = environ.get("HTTP_HOST") in (None, *HOSTS) and environ["wsgi.url_scheme"][0] == "h"
+    objections: list[AssertionError] = []
+    for applied in site.candidates(path, asked.upper(), is_plain):
+        try:
+            if applied.fields is None:
+                assert answer == bare
+            elif is_preflight:
+                _check_preflight(applied, applied.fields, environ, answer, bare)
+            else:
+                _check_actual(applied.fields, environ, answer, bare)
+        except AssertionError as objection:
+            objections.append(objection)
+        else:
+            return
+    raise AssertionError(environ, answer, bare) from objections[0]
+
+
+def _check_headers(answer: Answer) -> None:
+    names = [name.lower() for name, _ in answer.headers if _is_cors(name)]
+    assert len(names) == len(set(names))
+    for name, value in answer.headers:
+        assert type(value) is str
+        assert standard.is_token(name)
+        assert not set("\r\n\0") & set(value)
+        value.encode("latin-1")
+
+
+def _check_actual(fields: Fields, environ: Environ, answer: Answer, bare: Answer) -> None:
+    origin = environ.get("HTTP_ORIGIN")
+    if meaning.is_constant(fields):
+        _check_untouched(answer, bare, _granted(fields, "*"), set())
+        return
+    vary = {"origin", "sec-fetch-site"} if fields["enforce"] == "all" else {"origin"}
+    if origin is not None and meaning.against_origin(fields, origin) is None:
+        _check_untouched(answer, bare, _granted(fields, origin), vary)
+    elif not meaning.is_own(environ, SELF_ORIGINS) and meaning.is_enforced(fields, environ):
+        _check_refused(environ, answer)
+    else:
+        _check_untouched(answer, bare, {}, {"origin"})
+
+
+def _granted(fields: Fields, origin: str) -> dict[str, str]:
+    granted = {"Access-Control-Allow-Origin": origin}
+    if fields.get("allow_credentials"):
+        granted["Access-Control-Allow-Credentials"] = "true"
+    if fields.get("expose_headers"):
+        granted["Access-Control-Expose-Headers"] = ", ".join(fields["expose_headers"])
+    return granted
+
+
+def _check_untouched(
+    answer: Answer, bare: Answer, granted: Mapping[str, str], vary: set[str]
+) -> None:
+    assert (answer.status, answer.body) == (bare.status, bare.body)
+    assert answer.others == bare.others
+    assert answer.cors == granted
+    assert answer.vary == bare.vary | vary if granted else answer.vary >= bare.vary | vary
+
+
+def _check_refused(environ: Environ, answer: Answer) -> None:
+    assert answer.status == 403
+    assert answer.cors == {}
+    assert answer.vary >= {"origin", "sec-fetch-site"}
+    assert standard.get(answer.headers, "Cache-Control") == "no-store"
+    assert (b"refused" in answer.body) is (environ["REQUEST_METHOD"].upper() != "HEAD")
+
+
+def _check_preflight(
+    applied: Applied, fields: Fields, environ: Environ, answer: Answer, bare: Answer
+) -> None:
+    origin = environ["HTTP_ORIGIN"]
+    method = environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+    announced = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+    about_origin = meaning.against_origin(fields, origin)
+    reason = about_origin or meaning.against_preflight(
+        fields, method, applied.accepted, announced, private
+    )
+    answers = fields.get("answer_preflight", True)
+    if reason is not None and meaning.is_own(environ, SELF_ORIGINS):
+        _check_untouched(answer, bare, {}, set() if meaning.is_constant(fields) else {"origin"})
+    elif reason is None:
+        _check_allowed_preflight(applied, fields, environ, answer, bare if not answers else None)
+    elif answers:
+        _check_refused_preflight(answer, reason)
+    elif about_origin is not None and meaning.is_enforced(fields, environ):
+        _check_refused(environ, answer)
+    else:
+        _check_untouched(answer, bare, {}, set(PREFLIGHT_VARY.lower().split(", ")))
+
+
+def _check_refused_preflight(answer: Answer, reason: Reason) -> None:
+    assert answer.status == 403
+    assert answer.cors == {}
+    assert standard.get(answer.headers, "Vary") == PREFLIGHT_VARY
+    assert standard.get(answer.headers, "Content-Type") == "application/problem+json"
+    assert f'"{reason.name}"'.encode() in answer.body
+
+
+def _check_allowed_preflight(
+    applied: Applied, fields: Fields, environ: Environ, answer: Answer, bare: Answer | None
+) -> None:
+    origin = environ["HTTP_ORIGIN"]
+    method = environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+    asked = meaning.read_announced(environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")) or []
+    if bare is None:
+        assert (answer.status, answer.body) == (204, b"")
+        assert standard.get(answer.headers, "Vary") == PREFLIGHT_VARY
+    else:
+        assert (answer.status, answer.body, answer.others) == (bare.status, bare.body, bare.others)
+        assert answer.vary == bare.vary | set(PREFLIGHT_VARY.lower().split(", "))
+    # What a browser makes of it
+    for credentials in (False, True):
+        goes_on = standard.preflight_check(
+            origin, method, asked, credentials, answer.status, answer.headers
+        )
+        assert goes_on is (not credentials or fields.get("allow_credentials", False))
+    sent = answer.cors
+    everyone = meaning.is_constant(fields)
+    assert sent.pop("Access-Control-Allow-Origin") == ("*" if everyone else origin)
+    assert sent.pop("Access-Control-Allow-Credentials", None) == (
+        "true" if fields.get("allow_credentials") else None
+    )
+    is_private = "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK" in environ
+    assert is_private or "Access-Control-Allow-Private-Network" not in sent
+    _check_remembered(applied, environ, sent)
+
+
+def _check_remembered(applied: Applied, environ: Environ, sent: Mapping[str, str]) -> None:
+    """A browser keeps the answer for the whole URL: it must not speak for another policy there."""
+    method = environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+    listed = standard.read_tokens(sent.get("Access-Control-Allow-Methods", "")) or []
+    fields, _, at_url = applied
+    others = {name for name, other in at_url.items() if other != fields}
+    assert not others & set(listed) - {method}
+    max_age = sent.get("Access-Control-Max-Age")
+    wanted = (fields or {}).get("max_age", 600)
+    if others & set(standard.SAFELISTED_METHODS):
+        assert max_age == "0"
+    elif at_url:
+        assert max_age == (None if wanted is None else str(wanted))

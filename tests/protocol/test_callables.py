@@ -1,0 +1,123 @@
+"""Callables in ``origins``: which are taken, and what each is called with."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flask_corsguard import Policy, PolicyError, Reason
+from flask_corsguard.protocol.decision import CorsRequest, decide
+
+A = "https://a.example.com"
+REQUEST = object()
+
+
+def is_alone(*arguments: object) -> bool:
+    return arguments == (A,)
+
+
+def comes_with_the_request(*arguments: object) -> bool:
+    return arguments == (A, REQUEST)
+
+
+class Instance:
+    def __call__(self, origin: str, request: object) -> bool:
+        return comes_with_the_request(origin, request)
+
+    def method(self, origin: str) -> bool:
+        return is_alone(origin)
+
+
+TAKEN: dict[str, Callable[..., Any]] = {
+    "origin": lambda origin: is_alone(origin),
+    "any name": lambda o: is_alone(o),
+    "called request, but first": lambda request: is_alone(request),
+    "positional only": lambda origin, /: is_alone(origin),
+    "any number": is_alone,
+    "an optional one beside": lambda origin, cache=None: is_alone(origin) and cache is None,
+    "optional ones beside": lambda origin, a=None, request=None: is_alone(origin) and not request,
+    "by name only": lambda origin, *, request=None: is_alone(origin) and request is None,
+    "origin and request": lambda origin, request: comes_with_the_request(origin, request),
+    "two of any name": lambda a, b: comes_with_the_request(a, b),
+    "an optional request": lambda origin, request=None: comes_with_the_request(origin, request),
+    "all optional": lambda origin="", request=None: comes_with_the_request(origin, request),
+    "two and an optional one": lambda a, b, c=None: comes_with_the_request(a, b) and c is None,
+    "an instance": Instance(),
+    "a bound method": Instance().method,
+    "a partial function": functools.partial(lambda c, origin: is_alone(origin), 1),
+    "a partial function with a request": functools.partial(
+        lambda c, origin, request: comes_with_the_request(origin, request), 1
+    ),
+    "without a signature": operator.methodcaller("startswith", "https://a."),
+    "of a set": {A}.__contains__,
+    "of a dict": {A: True}.get,
+}
+
+
+@pytest.mark.parametrize("check", TAKEN.values(), ids=TAKEN)
+def test_what_a_callable_is_called_with(check: Callable[..., Any]) -> None:
+    policy = Policy(origins=check)
+    assert decide(policy, CorsRequest(A, "GET", context=REQUEST)).reason is None
+
+
+@pytest.mark.parametrize("check", TAKEN.values(), ids=TAKEN)
+def test_what_a_callable_does_not_let_in(check: Callable[..., Any]) -> None:
+    policy = Policy(origins=check)
+    other = decide(policy, CorsRequest("https://b.example.com", "GET", context=REQUEST))
+    assert other.reason in (Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_CHECK_FAILED)
+
+
+class Unhashable:
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, origin: str) -> bool:
+        return origin == A
+
+
+REFUSED: dict[str, tuple[object, str]] = {
+    "nothing taken": (lambda: True, "origin_callable"),
+    "too many": (lambda a, b, c: True, "origin_callable"),
+    "one by name only": (lambda a, *, b: True, "origin_callable"),
+    "a request and one by name only": (lambda a, request, *, b: True, "origin_callable"),
+    "a class": (Instance, "origin_type"),
+    "a type": (bool, "origin_type"),
+    "no hash": (Unhashable(), "origin_type"),
+    "no callable": (object(), "wrong_type"),
+}
+
+
+@pytest.mark.parametrize(("check", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_callable_for_origins(check: Any, code: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Policy(origins=check)
+    assert [problem.code for problem in caught.value.problems] == [code]
+
+
+def test_one_callable_beside_other_entries() -> None:
+    policy = Policy(origins=["https://b.example.com", is_alone])
+    assert decide(policy, CorsRequest(A, "GET")).reason is None
+    assert decide(policy, CorsRequest("https://b.example.com", "GET")).reason is None
+    assert Policy(origins=[is_alone, is_alone]) == Policy(origins=is_alone)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (1, "'1'"),
+        (None, "'None'"),
+        ("yes", r"'\x27yes\x27'"),
+        ("y" * 58, rf"'\x27{'y' * 58}\x27'"),
+        ("y" * 59, rf"'\x27{'y' * 59}'... (61 characters)"),
+    ],
+)
+def test_what_is_said_of_an_answer_that_is_no_bool(answer: object, shown: str) -> None:
+    decision = decide(Policy(origins=lambda origin: answer), CorsRequest(A, "GET"))
+    assert decision.reason is Reason.ORIGIN_CHECK_FAILED
+    assert decision.detail == f"it returned {shown} where True or False was expected"
