@@ -139,7 +139,7 @@ def parse_announced_headers(value: str) -> tuple[str, ...] | None:
     if len(elements) > MAX_LIST_ELEMENTS:
         return None
     names = tuple(name for element in elements if (name := element.strip(" \t")))
-    # All of them at once: a name is valid where each of its characters is.
-    if len(names) > MAX_LIST_NAMES or "".join(names).strip(_TCHAR_LOWER):
+    if len(names) > MAX_LIST_NAMES:
         return None
-    return names
+    # All of them at once: a name is valid where each of its characters is.
+    return None if "".join(names).encode().translate(None, _TCHAR_LOWER.encode()) else names

@@ -44,8 +44,8 @@ ROUTES = {"one policy": 1.6, "a policy each": 2.5}
 # Up to 60 kB of a header, as a multiple of the same request without it.
 HEADERS = {
     ("preflight", "Origin"): 1.8,
-    ("preflight", "Access-Control-Request-Headers"): 2.1,
-    ("preflight", "Access-Control-Request-Method"): 2.4,
+    ("preflight", "Access-Control-Request-Headers"): 1.8,
+    ("preflight", "Access-Control-Request-Method"): 1.8,
     ("refused POST", "Accept"): 1.8,
     ("refused POST", "Sec-Fetch-Site"): 1.8,
 }

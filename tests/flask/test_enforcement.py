@@ -282,7 +282,11 @@ PROBLEM = "application/problem+json"
         ("text/html;q=0", PROBLEM),
         ("text/html;q=banana", PROBLEM),
         ("\xff/;=,,q", PROBLEM),
+        ("text/html," + "x" * 290, HTML),
+        ("text/html," + "x" * 291, PROBLEM),
         ("text/html," + "x" * 60_000, PROBLEM),
+        ("text/html" + ",a/b" * 11, HTML),
+        ("text/html" + ",a/b" * 12, PROBLEM),
     ],
 )
 @pytest.mark.parametrize("debug", [False, True])

@@ -114,7 +114,8 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      "add authorization to allow_headers"),
     ({"origins": A}, CorsRequest(A, "GET", "", True, "x y"),
      "the list of announced headers is no list of header names, or longer than 4096"
-     " characters, 128 names or, with empty ones, 256", "have the page send fewer or shorter header names"),
+     " characters, 128 names or, with empty ones, 256",
+     "have the page send fewer or shorter header names"),
     ({"origins": A}, CorsRequest(A, "GET", "", True, None, True),
      "the browser asks whether a public page may reach this private network",
      "set allow_private_network=True"),
