@@ -15,7 +15,6 @@ from flask_corsguard.protocol.headers import (
     is_forbidden_request_header,
 )
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.routing import LateRuleError
 from flask_corsguard.state import AppState
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-request-header, as far as names go
@@ -95,7 +94,5 @@ def _decide(
     except HTTPException as error:
         request.routing_exception = error
     with app.app_context():
-        try:
-            return judge.decide(request)
-        except LateRuleError as error:
-            return state.renewed_judge(judge, error.rule).decide(request)
+        decision, _ = state.decide(request, judge)
+    return decision

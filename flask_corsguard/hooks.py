@@ -17,7 +17,6 @@ from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.responses import forbid_storing, preflight_response, refusal, write_headers
-from flask_corsguard.routing import LateRuleError
 from flask_corsguard.state import AppState
 
 # The request itself, so that what follows does not go through the proxy each time.
@@ -59,15 +58,15 @@ def _before_request(state: AppState) -> _Before:
         origin: str | None = environ.get("HTTP_ORIGIN")
         # A long origin is not looked up: that would read all of it.
         if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
-            sort = (id(request.url_rule), request.method, origin)
+            asked = (id(request.url_rule), request.method, origin)
             memory = judge.memory
-            known = memory.settled.get(sort)
+            known = memory.settled.get(asked)
             if known is not None:
                 environ[key] = known
                 if origin is not None and origin_allowed.receivers:
                     state.announce(known)
                 return None
-            rejection = memory.rejections.get(sort)
+            rejection = memory.rejections.get(asked)
             if rejection is not None and not origin_rejected.receivers:
                 repeated = rejection.repeated_by(request)
                 if repeated is not None:
@@ -80,10 +79,7 @@ def _before_request(state: AppState) -> _Before:
 
 def _consider(state: AppState, judge: Judge, request: Request) -> Response | None:
     """What is not settled by a look-up."""
-    try:
-        decision = judge.decide(request)
-    except LateRuleError as error:
-        return _consider(state, state.renewed_judge(judge, error.rule), request)
+    decision, judge = state.decide(request, judge)
     request.environ[state.environ_key] = decision
     line = state.announce(decision)
     if judge.trial is not None:

@@ -12,6 +12,7 @@ from flask_corsguard.enforcement import settle
 from flask_corsguard.logging import Line
 from flask_corsguard.memory import Memory, Rejection
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
 from flask_corsguard.routing import PolicyTable
@@ -53,15 +54,18 @@ class Judge:
         return decision
 
     def expect_again(self, request: Request, decision: Decision, line: Line) -> None:
-        """Keep a rejection that was announced, if nothing but its rule, method, origin and host
-        made it.
+        """Keep a rejection that was announced, if the rest of the request had no say in it but for
+        what :class:`~flask_corsguard.memory.Rejection` compares.
 
         :param line: the log's line for it.
         """
         policy = decision.policy
         if policy is None or policy.compiled.enforces:
             return
-        key = (id(request.url_rule), request.method, decision.origin)
+        origin: str = request.environ["HTTP_ORIGIN"]
+        if len(origin) > MAX_ORIGIN_LENGTH:
+            return
+        key = (id(request.url_rule), request.method, origin)
         if key in self.memory.open:
             rejection = Rejection(decision, request, line)
             if rejection.is_short:

@@ -8,12 +8,12 @@ from flask import Request
 
 from flask_corsguard.logging import Line
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 
 _MOST_REMEMBERED = 4096
 # How many newcomers a full memory turns away before it starts anew.
 _MOST_TURNED_AWAY = 10 * _MOST_REMEMBERED
 _LONGEST_PATH_REMEMBERED = 100
+_LONGEST_CONTEXT_REMEMBERED = 500
 #: A preflight that announces a longer list of headers, in characters, is not remembered.
 LONGEST_LIST_REMEMBERED = 200
 
@@ -43,8 +43,8 @@ class Rejection:
     @property
     def is_short(self) -> bool:
         """Whether it is small enough to be kept."""
-        lengths = (len(self._host or ""), len(self._site or ""), len(self._decision.path))
-        return max(lengths) <= MAX_ORIGIN_LENGTH
+        kept = (self._host, self._site, self._scheme, self._decision.path)
+        return sum(len(text or "") for text in kept) <= _LONGEST_CONTEXT_REMEMBERED
 
     def repeated_by(self, request: Request) -> Decision | None:
         """The decision about a request of the same rule, method and origin; None where it has to
@@ -74,7 +74,7 @@ class Known(dict[Key, _T], Generic[_T]):
 
     def keep(self, key: Key, value: _T) -> None:
         """Remember something, if there is room."""
-        if len(self) < _MOST_REMEMBERED:
+        if len(self) < _MOST_REMEMBERED or key in self:
             self[key] = value
             return
         # The few pages that an app has ask again and again; whoever makes up origins is not to

@@ -115,11 +115,11 @@ def write_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
     :param wanted: the decision's headers, ``Vary`` among them.
     :returns: the ``Access-Control-*`` headers that something else had set to another value.
     """
-    try:
-        # Werkzeug's own list. Its public methods would be a fifth of what the guard costs: they
-        # check each value for line breaks, and none of these can have one.
-        fields: list[tuple[str, str]] = target._list  # pyright: ignore[reportPrivateUsage]
-    except AttributeError:
+    # Werkzeug's own list. Its public methods would be a fifth of what the guard costs: they check
+    # each value for line breaks, and none of these can have one.
+    is_plain = type(target) is Headers
+    fields: list[tuple[str, str]] | None = getattr(target, "_list", None) if is_plain else None
+    if fields is None:
         return _replace_headers(target, wanted)
     for name, _ in fields:
         if name not in _COMMON and name.lower().startswith(_OWN_PREFIXES):

@@ -76,10 +76,6 @@ class PolicyTable:
         # Where every route answers OPTIONS, the rule that matched a preflight is the first that
         # matches its URL at all. If it accepts the announced method, it is that method's rule too.
         self._options_everywhere = all("OPTIONS" in line.answers for line in self._lines)
-        # The methods that some route accepts, or None for any.
-        self._methods: frozenset[str] | None = None
-        if all(rule.methods is not None for rule in self.rules):
-            self._methods = frozenset(m for line in self._lines for m in line.answers)
         self._default = self._unrouted_place(())
         self._prefixes = BlueprintPrefixes(app)
         self._blueprint_places = {
@@ -170,9 +166,9 @@ class PolicyTable:
         rule = request.url_rule
         if rule is None or not self._options_everywhere:
             return None
-        # A method that no route accepts has the policy of GET, as in _search().
-        known = self._methods is None or method in self._methods
-        place = self._places.get(id(rule), {}).get(method if known else "GET")
+        # What is too long for a method is refused by every policy, so that of GET will do.
+        name = method if len(method) <= MAX_METHOD_LENGTH else "GET"
+        place = self._places.get(id(rule), {}).get(name)
         return place and place.for_arguments(request.view_args)
 
     def routes(self) -> list[Route]:

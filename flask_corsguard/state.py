@@ -18,6 +18,7 @@ from flask_corsguard.logging import GuardLog, Line
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.resolution import EndpointMarks
+from flask_corsguard.routing import LateRuleError
 
 EXTENSION_KEY = "corsguard"
 # Bound once: these are read for every request.
@@ -68,11 +69,20 @@ class AppState:
                 raise PolicyError(self._problems)
             return self.judge
 
-    def renewed_judge(self, outdated: Judge, rule: Rule) -> Judge:
-        """A judge that also knows a rule that *outdated* does not know.
+    def decide(self, request: Request, judge: Judge) -> tuple[Decision, Judge]:
+        """The decision about a request, and who made it: another judge, where the request reaches
+        a rule that was added since *judge* was made.
 
         :raises PolicyError: if there is a problem with that rule.
         """
+        while True:
+            try:
+                return judge.decide(request), judge
+            except LateRuleError as error:
+                judge = self._renewed_judge(judge, error.rule)
+
+    def _renewed_judge(self, outdated: Judge, rule: Rule) -> Judge:
+        """A judge that also knows a rule that *outdated* does not know."""
         with self._lock:
             if self.judge not in (None, outdated):
                 return self.judge

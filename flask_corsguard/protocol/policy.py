@@ -318,6 +318,8 @@ class CompiledPolicy:
         names = policy.allow_headers
         self.any_header = "*" in names
         self.header_names = frozenset(name.lower() for name in names) - {"*"}
+        #: headers of a response: where allowed, with an origin to be filled in unless the policy
+        #: is constant; and where refused
         self.actual, self.refused = self._actual_headers(policy, credentials)
         self.preflight = self._preflight_headers(policy, credentials)
         #: what the policy means, for comparing two of them

@@ -142,6 +142,26 @@ def test_rejections_that_come_again(app, http, log_lines):
     assert entry.end() == rejected - 1
 
 
+def test_origins_around_the_longest(app, http, log_lines):
+    longest = f"{'s' * 305}://shop.example"
+    assert len(longest) == 320
+    CorsGuard(app, origins=SHOP)
+    told = []
+    app.add_url_rule("/", "index", lambda: told.append(current_decision.reason.name) or "")
+    for origin in (longest, longest + "c", longest, longest + "c", longest):
+        http.send(app, "/", origin)
+    assert told == ["ORIGIN_NOT_ALLOWED", "ORIGIN_MALFORMED"] * 2 + ["ORIGIN_NOT_ALLOWED"]
+
+
+def test_a_rejection_of_a_large_request_is_not_kept(app, http):
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok")
+    for name in ("HTTP_SEC_FETCH_SITE", "wsgi.url_scheme"):
+        for _ in range(2):
+            assert http.send(app, "/", PARTNER, environ={name: "x" * 501}) == http.refused()
+    assert state_of(app).final_judge().memory.rejections == {}
+
+
 def str_of(decision):
     return f"{decision.outcome.name} {decision.path}"
 
@@ -153,6 +173,8 @@ def test_a_full_memory_keeps_what_it_has_and_starts_anew_at_times():
     for number in range(40_959):
         known.keep(("made up", number), number)
     assert list(known.values()) == list(range(4096))
+    known.keep((0,), -1)
+    assert known[0,] == -1
     known.keep(("made up",), 0)
     assert not known
     known.keep(("another",), 1)

@@ -246,3 +246,21 @@ def test_items_and_special_items(app, http):
     assert answer.status == 204
     assert "PUT" not in answer.cors["Access-Control-Allow-Methods"].split(", ")
     assert http.preflight(app, "/items/special", PARTNER, "DELETE") == http.denied()
+
+
+@pytest.mark.parametrize("method", ["PATCH", "patch", "Patch", "NONE", "x" * 41])
+def test_a_method_is_announced_in_any_case(app, http, method):
+    """Flask runs the view of PATCH for patch, so PATCH's policy answers, not that of GET."""
+
+    class Item(MethodView):
+        @cors(origins="*", methods="*")
+        def get(self):
+            return "ok"
+
+        def patch(self):
+            return "ok"
+
+    app.add_url_rule("/x", view_func=Item.as_view("x"))
+    CorsGuard(app)
+    is_granted = method == "NONE"
+    assert (http.preflight(app, "/x", SHOP, method).status == 204) == is_granted

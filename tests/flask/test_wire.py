@@ -6,6 +6,7 @@ import io
 
 import pytest
 from flask import Response, jsonify, make_response, request, send_file, session
+from werkzeug.datastructures import Headers, MultiDict
 
 from flask_corsguard import CorsGuard, cors
 
@@ -485,3 +486,35 @@ def test_a_mark_decides_about_one_view_only(app, http):
 
     assert http.send(app, "/open") == (200, STAR)
     assert http.send(app, "/", SHOP) == http.refused()
+
+
+class _Elsewhere(Headers):
+    """Headers that keep their fields somewhere else."""
+
+    def __init__(self, defaults=None):
+        self.fields = []
+        super().__init__(defaults)
+
+    def extend(self, *args, **kwargs):
+        for name, value in MultiDict(*args, **kwargs).items(multi=True):
+            self.add(name, value)
+
+    def add(self, key, value, /, **kwargs):
+        self.fields.append((key, value))
+
+    def __iter__(self):
+        return iter(self.fields)
+
+
+def test_headers_of_another_kind(app):
+    CorsGuard(app, origins=SHOP)
+
+    @app.get("/")
+    def index():
+        response = Response("ok")
+        response.headers = _Elsewhere()
+        return response
+
+    with app.test_request_context("/", headers={"Origin": SHOP}):
+        fields = app.full_dispatch_request().headers.fields
+    assert fields == [("Access-Control-Allow-Origin", SHOP), ("Vary", "Origin")]

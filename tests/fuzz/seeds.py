@@ -61,6 +61,8 @@ _ANNOUNCED = [
     ["ACCESS_CONTROL_REQUEST_METHOD: GET", "ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK: true"],
     ["ACCESS_CONTROL_REQUEST_METHOD: GET"],
     ["ACCESS_CONTROL_REQUEST_METHOD: PUT", "ACCESS_CONTROL_REQUEST_HEADERS: content-type"],
+    ["ACCESS_CONTROL_REQUEST_METHOD: PUT", "ACCESS_CONTROL_REQUEST_HEADERS: content-none"],
+    ["ACCESS_CONTROL_REQUEST_METHOD: put", "ACCESS_CONTROL_REQUEST_HEADERS: x-a, x-b"],
 ]
 _LOOKED_AT = [
     *(f"SEC_FETCH_SITE: {site}" for site in ("same-origin", "none", "same-site", "cross-site")),
@@ -76,7 +78,7 @@ def _requests() -> list[bytes]:
     starts = itertools.product(ENFORCE, ("http", "https"), ("GET", "PUT"), ["/plain"])
     for start, asking in itertools.product(map(" ".join, starts), _ASKING):
         found += [_written(start, asking, line) for line in _LOOKED_AT]
-    return found
+    return [*found, *(b"\n\n".join(found[start : start + 3]) for start in range(0, len(found), 9))]
 
 
 SEEDS: dict[str, list[bytes]] = {

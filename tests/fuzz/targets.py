@@ -61,13 +61,15 @@ def policies(data: bytes) -> None:
 
 
 def requests(data: bytes) -> None:
-    """The value of ``enforce``, a scheme, a method and a path; then a line for each header."""
-    start, *lines = _lines(data)
-    enforce, scheme, method, path, *_ = [*start.split(" ", 3), "", "", "", ""]
-    headers = dict(line.partition(": ")[::2] for line in lines if line)
-    is_known = scheme in ("http", "https", "ws", "wss")
-    environ = environ_of(method, path, headers, scheme if is_known else "https")
-    check_request(site(enforce if enforce in ENFORCE else "off"), environ)
+    """The value of ``enforce``, a scheme, a method and a path; then a line for each header. More
+    requests may follow, each after an empty line: what is remembered of one is for no other."""
+    for request in data.split(b"\n\n"):
+        start, *lines = _lines(request)
+        enforce, scheme, method, path, *_ = [*start.split(" ", 3), "", "", "", ""]
+        headers = dict(line.partition(": ")[::2] for line in lines)
+        is_known = scheme in ("http", "https", "ws", "wss")
+        environ = environ_of(method, path, headers, scheme if is_known else "https")
+        check_request(site(enforce if enforce in ENFORCE else "off"), environ)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

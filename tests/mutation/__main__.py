@@ -22,8 +22,8 @@ TARGETS = [
     PACKAGE / "routing.py",
     PACKAGE / "enforcement.py",
 ]
-# The tests that know a module best: a mutant that they kill is done with. The second list, for
-# those that they let live; for the protocol it is all the tests without an app.
+# Tests for each module, in steps: a mutant that one step kills is done with. For the protocol all
+# the other tests without an app are one step more.
 TESTS: dict[str, list[str]] = {
     "decision": ["decision order_of_checks"],
     "explanation": ["explanation"],
@@ -34,8 +34,17 @@ TESTS: dict[str, list[str]] = {
     "publicsuffix": ["stable_names policy"],
     "reasons": ["stable_names decision"],
     "repair": ["repair messages"],
-    "routing": ["routing marks errors odd_input", "startup preflight_methods websockets origins"],
-    "enforcement": ["enforcement_table same_origin websockets", "enforcement report_only wire"],
+    "routing": [
+        "routing marks",
+        "startup errors odd_input",
+        "origins websockets",
+        "preflight_methods",
+    ],
+    "enforcement": [
+        "enforcement_table same_origin",
+        "websockets enforcement",
+        "report_only wire",
+    ],
 }
 FLASK_PLUGINS = ["-p", "pytest_flask.plugin", "-p", "flask_corsguard.testing.plugin"]
 LEAST_KILLED = 0.95
@@ -43,7 +52,7 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 
 def suites_of(target: Path) -> list[list[str]]:
-    """What pytest is to run for a module, in two steps."""
+    """What pytest is to run for a module, in some steps."""
     folder = "tests/flask" if target.parent == PACKAGE else "tests/protocol"
     steps = [[f"{folder}/test_{name}.py" for name in names.split()] for names in TESTS[target.stem]]
     if target.parent == PACKAGE:

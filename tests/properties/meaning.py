@@ -1,7 +1,7 @@
 """What a policy means, written out slowly from the reference, over its fields as they were given.
 
-The guard's own form of a policy is not used: only :class:`~flask_corsguard.protocol.reasons.Reason`
-names the answers.
+The guard's own form of a policy is not used: only ``Outcome`` and ``Reason`` name
+the answers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_corsguard import Reason
+from flask_corsguard import Outcome, Reason
 from tests.properties import standard
 
 Fields = Mapping[str, Any]
@@ -178,11 +178,30 @@ def is_own(environ: Mapping[str, str], self_origins: object) -> bool:
     return origin == f"{parts.scheme}://{host}"
 
 
-def is_enforced(fields: Fields, environ: Mapping[str, str]) -> bool:
-    """Whether the server refuses such a request from a page that may not: step 5."""
+def is_refusable(fields: Fields, environ: Mapping[str, str]) -> bool:
+    """Whether such a request from a page that may not is refused, or reported: step 5."""
     enforce = fields.get("enforce", "off")
-    if is_constant(fields) or enforce not in ("unsafe", "all"):
+    if is_constant(fields) or enforce == "off":
         return False
     is_handshake = "websocket" in environ.get("HTTP_UPGRADE", "").lower()
     is_safe = environ["REQUEST_METHOD"].upper() in _SAFE_METHODS and not is_handshake
     return enforce == "all" or not is_safe
+
+
+def verdict(
+    fields: Fields, environ: Mapping[str, str], self_origins: object, reason: Reason | None
+) -> tuple[Outcome, Reason | None]:
+    """What is decided about a request.
+
+    :param reason: what the policy has against its origin, or against what a preflight announces.
+    """
+    has_origin = "HTTP_ORIGIN" in environ
+    if has_origin and reason is None:
+        return Outcome.ALLOWED, None
+    if is_own(environ, self_origins):
+        return (Outcome.SAME_ORIGIN if has_origin else Outcome.NOT_CORS), None
+    if has_origin:
+        return Outcome.REJECTED, reason
+    if is_refusable(fields, environ):
+        return Outcome.REJECTED, Reason.CROSS_SITE_REQUEST
+    return Outcome.NOT_CORS, None

@@ -6,19 +6,21 @@ what applies further out.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response, request
 from flask.views import MethodView
 
-from flask_corsguard import CorsGuard, cors, cors_exempt
+from flask_corsguard import CorsGuard, CorsGuardError, cors, cors_exempt, current_decision
 from tests.properties.lists import DENIED, LISTED, PATTERNS, is_customer
 from tests.properties.meaning import Fields
 
 SELF_ORIGINS = ["https://front.test", "https://*.front.test"]
+VERDICT = "tests.verdict"
 ENFORCE = ("off", "report", "unsafe", "all")
 
 _ADMIN = "https://admin.shop.example"
@@ -114,7 +116,14 @@ def site(enforce: str) -> Site:
     guarded, bare = _app(), _app()
     guard = CorsGuard(guarded, self_origins=SELF_ORIGINS, **default)
     guard.for_files("files", "*.json", **_JSON)
+    guarded.after_request(_keep_verdict)
     return Site(guarded, bare, dict(_table(default)))
+
+
+def _keep_verdict(response: Response) -> Response:
+    with contextlib.suppress(CorsGuardError):
+        request.environ[VERDICT] = current_decision.outcome, current_decision.reason
+    return response
 
 
 def _table(default: Fields) -> Iterable[tuple[str, Policies]]:

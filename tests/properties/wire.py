@@ -8,22 +8,23 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 
-from flask_corsguard import Reason
+from flask_corsguard import Outcome, Reason
 from tests.properties import meaning, standard
 from tests.properties.checks import PREFLIGHT_VARY
 from tests.properties.meaning import Fields
-from tests.properties.site import LOG, SELF_ORIGINS, Applied, Site
+from tests.properties.site import LOG, SELF_ORIGINS, VERDICT, Applied, Site
 
 Environ = Mapping[str, str]
 HOSTS = ("api.test", "API.test:443", "api.test:80", "localhost:8000", "[::1]:5000")
 
 
 class Answer(NamedTuple):
-    """A response, as it goes out."""
+    """A response, as it goes out, and what the guard had decided, if there is one."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    verdict: tuple[Outcome, Reason | None] | None
 
     @property
     def cors(self) -> dict[str, str]:
@@ -73,7 +74,7 @@ def ask(app: Flask, environ: Environ) -> Answer:
         getattr(body, "close", lambda: None)()
     (status, headers, *_), *more = started
     assert not more
-    return Answer(int(status[:3]), list(headers), content)
+    return Answer(int(status[:3]), list(headers), content, own.get(VERDICT))
 
 
 def check_request(site: Site, environ: Environ) -> None:
@@ -99,7 +100,7 @@ def check_request(site: Site, environ: Environ) -> None:
     for applied in site.candidates(path, asked.upper(), is_plain):
         try:
             if applied.fields is None:
-                assert answer == bare
+                assert answer == bare._replace(verdict=(Outcome.EXEMPT, None))
             elif is_preflight:
                 _check_preflight(applied, applied.fields, environ, answer, bare)
             else:
@@ -123,16 +124,23 @@ def _check_headers(answer: Answer) -> None:
 
 def _check_actual(fields: Fields, environ: Environ, answer: Answer, bare: Answer) -> None:
     origin = environ.get("HTTP_ORIGIN")
+    reason = None if origin is None else meaning.against_origin(fields, origin)
+    verdict = meaning.verdict(fields, environ, SELF_ORIGINS, reason)
+    assert answer.verdict == verdict
     if meaning.is_constant(fields):
         _check_untouched(answer, bare, _granted(fields, "*"), set())
-        return
-    vary = {"origin", "sec-fetch-site"} if fields["enforce"] == "all" else {"origin"}
-    if origin is not None and meaning.against_origin(fields, origin) is None:
+    elif origin is not None and verdict[0] is Outcome.ALLOWED:
+        is_all = fields["enforce"] == "all"
+        vary = {"origin", "sec-fetch-site"} if is_all else {"origin"}
         _check_untouched(answer, bare, _granted(fields, origin), vary)
-    elif not meaning.is_own(environ, SELF_ORIGINS) and meaning.is_enforced(fields, environ):
+    elif verdict[0] is Outcome.REJECTED and _is_refused(fields, environ):
         _check_refused(environ, answer)
     else:
         _check_untouched(answer, bare, {}, {"origin"})
+
+
+def _is_refused(fields: Fields, environ: Environ) -> bool:
+    return fields["enforce"] != "report" and meaning.is_refusable(fields, environ)
 
 
 def _granted(fields: Fields, origin: str) -> dict[str, str]:
@@ -173,13 +181,14 @@ def _check_preflight(
         fields, method, applied.accepted, announced, private
     )
     answers = fields.get("answer_preflight", True)
+    assert answer.verdict == meaning.verdict(fields, environ, SELF_ORIGINS, reason)
     if reason is not None and meaning.is_own(environ, SELF_ORIGINS):
         _check_untouched(answer, bare, {}, set() if meaning.is_constant(fields) else {"origin"})
     elif reason is None:
         _check_allowed_preflight(applied, fields, environ, answer, bare if not answers else None)
     elif answers:
         _check_refused_preflight(answer, reason)
-    elif about_origin is not None and meaning.is_enforced(fields, environ):
+    elif about_origin is not None and _is_refused(fields, environ):
         _check_refused(environ, answer)
     else:
         _check_untouched(answer, bare, {}, set(PREFLIGHT_VARY.lower().split(", ")))
