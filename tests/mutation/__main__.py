@@ -37,13 +37,14 @@ TESTS: dict[str, list[str]] = {
     "routing": [
         "routing marks",
         "startup errors odd_input",
-        "origins websockets",
+        "origins wire",
         "preflight_methods",
     ],
     "enforcement": [
         "enforcement_table same_origin",
-        "websockets enforcement",
+        "enforcement",
         "report_only wire",
+        "websockets",
     ],
 }
 FLASK_PLUGINS = ["-p", "pytest_flask.plugin", "-p", "flask_corsguard.testing.plugin"]

@@ -6,6 +6,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import resource
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.util import spec_from_file_location
@@ -56,7 +57,8 @@ def is_killed(path: Path, source: str, suites: Sequence[Sequence[str]], seconds:
     """Whether a test fails once *source* stands for the file at *path*.
 
     :param suites: arguments for pytest; one after the other, until a test fails.
-    :param seconds: of processor time. A mutant that needs more does not come to an end.
+    :param seconds: of processor time. A mutant that needs more does not come to an end, and is
+        noticed so.
     """
     assert "flask_corsguard" not in sys.modules, "each mutant is to be imported anew"
     pid = os.fork()
@@ -71,6 +73,7 @@ def is_killed(path: Path, source: str, suites: Sequence[Sequence[str]], seconds:
 
 def _run(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int) -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    signal.alarm(5 * seconds)  # for those that wait
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)

@@ -21,6 +21,8 @@ LONGEST_ORIGIN = 320
 LONGEST_METHOD = 40
 LONGEST_LIST = 4096
 MOST_NAMES = 128
+# A longer one may be anything, so it is taken for the worst.
+LONGEST_UPGRADE = 100
 MOST_ELEMENTS = 256
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -183,7 +185,8 @@ def is_refusable(fields: Fields, environ: Mapping[str, str]) -> bool:
     enforce = fields.get("enforce", "off")
     if is_constant(fields) or enforce == "off":
         return False
-    is_handshake = "websocket" in environ.get("HTTP_UPGRADE", "").lower()
+    upgrade = environ.get("HTTP_UPGRADE", "")
+    is_handshake = "websocket" in upgrade.lower() or len(upgrade) > LONGEST_UPGRADE
     is_safe = environ["REQUEST_METHOD"].upper() in _SAFE_METHODS and not is_handshake
     return enforce == "all" or not is_safe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import re
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from flask_corsguard import Policy, PolicyError
 from flask_corsguard.protocol.decision import CorsRequest, decide
+from flask_corsguard.protocol.origins import OriginSet, parse_pattern
 from flask_corsguard.protocol.policy import check_combination
 
 A = "https://a.example.com"
@@ -135,3 +137,37 @@ def test_what_is_said_to_who_changes_a_policy() -> None:
         AttributeError, match=r"^a Policy cannot be changed; use derive\(x=\.\.\.\)$"
     ):
         Policy().x = 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"allow_headers": "*"}, {"allow_headers": ()}),
+        ({"allow_headers": "*, Authorization"}, {"allow_headers": "Authorization"}),
+        ({"methods": "*"}, {"methods": None}),
+        ({"methods": ()}, {"methods": None}),
+        ({"expose_headers": "*"}, {"expose_headers": "X-A"}),
+        ({"origins": "*"}, {"origins": "*", "deny_origins": A}),
+        ({"origins": "*", "deny_origins": B}, {"origins": "*", "deny_origins": A}),
+        ({"origins": [A, re.compile("x")]}, {"origins": [A, re.compile("y")]}),
+        ({"origins": "https://*.a.com:1"}, {"origins": "https://*.a.com:2"}),
+    ],
+)
+def test_policies_that_differ_in_one_thing(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert Policy(**one) != Policy(**other)
+
+
+def test_exact_entries_stand_beside_parsed_ones() -> None:
+    pattern = parse_pattern(A)
+    assert pattern
+    assert OriginSet([pattern], exact=[B, "null"]).exact == {A, B, "null"}
+
+
+class Level(enum.StrEnum):
+    ALL = "all"
+
+
+def test_a_member_of_an_enum_is_the_word_that_it_stands_for() -> None:
+    policy = Policy(enforce=Level.ALL)  # type: ignore[arg-type]
+    assert type(policy.enforce) is str
+    assert repr(policy) == "Policy(enforce='all')"

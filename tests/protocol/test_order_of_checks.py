@@ -100,14 +100,24 @@ def test_no_decision_can_be_written_to(headers: Mapping[str, str]) -> None:
         headers["Vary"] = "*"  # type: ignore[index]
 
 
-def test_one_request_changes_nothing_for_the_next() -> None:
+def test_one_request_changes_nothing_for_another() -> None:
     policy = Policy(origins=[A, B], allow_headers="*", allow_credentials=True)
-    plain = CorsRequest(A, "GET", preflight=True)
-    first = decide(policy, plain)
-    decide(policy, CorsRequest(B, "PUT", "/", True, "x-a", False))
-    decide(policy, plain, Scope(governed_elsewhere=frozenset({"GET"}), allow_methods="PUT"))
-    decide(Policy(origins="*"), CorsRequest(B, "GET", preflight=True))
-    assert decide(policy, plain) == first
+    elsewhere = Scope(governed_elsewhere=frozenset({"GET"}), allow_methods="PUT")
+    made: list[tuple[Decision, dict[str, str]]] = []
+    for _ in range(2):
+        for scope in (Scope(), elsewhere):
+            for request in (
+                CorsRequest(A, "GET", preflight=True),
+                CorsRequest(B, "PUT", "/", True, "x-a"),
+                CorsRequest(A, "GET"),
+                CorsRequest(B, "GET"),
+                CorsRequest(f"{B}:1", "GET"),
+                CorsRequest(None, "GET"),
+            ):
+                decision = decide(policy, request, scope)
+                made.append((decision, dict(decision.headers)))
+    assert [dict(decision.headers) for decision, _ in made] == [headers for _, headers in made]
+    assert made[: len(made) // 2] == made[len(made) // 2 :]
 
 
 @pytest.mark.parametrize(("length", "kept"), [(319, 319), (320, 320), (321, 320), (60_000, 320)])
@@ -144,3 +154,21 @@ def test_what_is_known_of_a_request_without_an_origin() -> None:
         policy_location="app.py:1",
         headers={"Vary": "Origin"},
     )
+
+
+@pytest.mark.parametrize("methods", [None, (), "PUT"])
+@pytest.mark.parametrize("method", ["get", "Get", "head", "post", "put", "gET"])
+def test_a_method_in_other_case_is_another_method(
+    method: str, methods: str | tuple[str, ...] | None
+) -> None:
+    scope = Scope(methods=frozenset({"GET", "HEAD", "POST", "PUT"}))
+    request = CorsRequest(A, method, "/", True)
+    decision = decide(Policy(origins=A, methods=methods), request, scope)
+    assert decision.reason is Reason.METHOD_NOT_ALLOWED
+
+
+def test_names_are_repeated_only_where_some_were_announced() -> None:
+    policy = Policy(origins=A, allow_headers="*", allow_credentials=True)
+    for announced, repeated in ((None, None), ("", None), (" , ", None), ("X-A,x-b", "x-a, x-b")):
+        headers = decide(policy, CorsRequest(A, "GET", "/", True, announced)).headers
+        assert headers.get("Access-Control-Allow-Headers") == repeated

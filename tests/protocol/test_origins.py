@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from flask_corsguard import Policy
 from flask_corsguard.protocol.origins import (
     MAX_ORIGIN_LENGTH,
     CheckFailedError,
@@ -337,3 +338,10 @@ def test_truth_and_equality_of_sets() -> None:
 
 def test_origin_is_a_tuple() -> None:
     assert Origin("https", "a.com", 1) == ("https", "a.com", 1)
+
+
+def test_entries_of_a_list_are_parsed_when_asked_for() -> None:
+    entries = ["null", "https://a.com", re.compile("x"), "https://*.b.com:*"]
+    origins = Policy(origins=entries, dangerously_allow_null_origin=True).origins
+    assert not isinstance(origins, str)
+    assert list(map(str, origins.patterns())) == ["https://a.com", "https://*.b.com:*"]
