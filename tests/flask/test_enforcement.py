@@ -481,7 +481,9 @@ def test_caches_keep_safe_answers_apart(app, http):
         ("h2c, websocket", True),
         ("websocket/13", True),
         (" websocket ", True),
-        ("x" * 60_000, True),  # not read
+        ("x" * 100, False),
+        ("x" * 101, True),  # not read
+        ("x" * 60_000, True),
         ("h2c", False),
         ("", False),
         (None, False),

@@ -41,7 +41,7 @@ TESTS: dict[str, list[str]] = {
         "preflight_methods",
     ],
     "enforcement": [
-        "enforcement_table same_origin",
+        "enforcement_table same_origin settling",
         "enforcement",
         "report_only wire",
         "websockets",
