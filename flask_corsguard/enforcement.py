@@ -68,9 +68,11 @@ def _has_passage(environ: dict[str, Any], self_origins: OriginList) -> bool:
     own_scheme = _own_scheme(environ)
     if scheme != own_scheme and (scheme, own_scheme) != ("https", "http"):
         return False
-    # An origin never names its scheme's default port; a Host header may.
     host = (environ.get("HTTP_HOST") or "").lower()
-    is_own = authority == host.removesuffix(f":{DEFAULT_PORTS.get(scheme)}")
+    # An origin never names its scheme's default port; a Host header may.
+    is_own = host.startswith(authority) and (
+        host == authority or host == f"{authority}:{DEFAULT_PORTS.get(scheme)}"
+    )
     return is_own and parse_origin(origin) is not None
 
 

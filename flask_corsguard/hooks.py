@@ -16,7 +16,16 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.responses import forbid_storing, preflight_response, refusal, write_headers
+from flask_corsguard.responses import (
+    COMMON_HEADERS,
+    LISTED_HEADERS,
+    OWN_PREFIXES,
+    forbid_storing,
+    preflight_response,
+    refusal,
+    write_headers,
+)
+from flask_corsguard.routing import LateRuleError
 from flask_corsguard.state import AppState
 
 # The request itself, so that what follows does not go through the proxy each time.
@@ -25,7 +34,7 @@ _Before = Callable[[], Response | None]
 _After = Callable[[Response], Response]
 _Functions = dict[str | None, list[Callable[..., Any]]]
 # Bound once: it is read for every request.
-_EXEMPT = Outcome.EXEMPT
+_EXEMPT, _REJECTED = Outcome.EXEMPT, Outcome.REJECTED
 
 
 def install_hooks(state: AppState) -> None:
@@ -79,9 +88,14 @@ def _before_request(state: AppState) -> _Before:
 
 def _consider(state: AppState, judge: Judge, request: Request) -> Response | None:
     """What is not settled by a look-up."""
-    decision, judge = state.decide(request, judge)
+    try:
+        decision = judge.decide(request)
+    except LateRuleError:
+        decision, judge = state.decide(request, judge)
     request.environ[state.environ_key] = decision
-    line = state.announce(decision)
+    line = None
+    if decision.outcome is _REJECTED or signals.origin_allowed.receivers:
+        line = state.announce(decision)
     if judge.trial is not None:
         state.try_out(judge.trial, request)
     elif line is not None:
@@ -98,12 +112,20 @@ def _after_request(state: AppState, before_request: _Before) -> _After:
         decision: Decision | None = _current_request().environ.get(key)
         if decision is None:
             return undecided(response)
-        if decision.outcome is not _EXEMPT:
-            replaced = write_headers(response.headers, decision.headers)
-            if replaced:
-                state.log.own_headers(decision.endpoint, replaced)
-            if decision.blocked:
-                forbid_storing(response.headers)
+        if decision.outcome is _EXEMPT:
+            return response
+        target = response.headers
+        if type(target) is LISTED_HEADERS and not decision.blocked:
+            # Werkzeug's own list. Its public methods would be a fifth of what the guard costs:
+            # they check each value for line breaks, and none of these can have one.
+            fields = target._list  # pyright: ignore[reportPrivateUsage]
+            for name, _ in fields:
+                if name not in COMMON_HEADERS and name.lower().startswith(OWN_PREFIXES):
+                    break
+            else:
+                fields.extend(decision.headers.items())
+                return response
+        _write(state, decision, response)
         return response
 
     def undecided(response: Response) -> Response:
@@ -116,6 +138,15 @@ def _after_request(state: AppState, before_request: _Before) -> _After:
         return after_request(own_answer or response)
 
     return after_request
+
+
+def _write(state: AppState, decision: Decision, response: Response) -> None:
+    """Put a decision's headers on any response."""
+    replaced = write_headers(response.headers, decision.headers)
+    if replaced:
+        state.log.own_headers(decision.endpoint, replaced)
+    if decision.blocked:
+        forbid_storing(response.headers)
 
 
 class _Starter:

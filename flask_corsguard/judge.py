@@ -69,4 +69,5 @@ class Judge:
         if key in self.memory.open:
             rejection = Rejection(decision, request, line)
             if rejection.is_short:
-                self.memory.rejections.keep(key, rejection)
+                # Known already: from another host, or before the line's time was over.
+                self.memory.rejections.renew(key, rejection)

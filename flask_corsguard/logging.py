@@ -41,26 +41,25 @@ class LeftOut(NamedTuple):
 
 
 class Line:
-    """A line in the log that stands for all others like it, for :data:`QUIET_SECONDS`."""
+    """A line in the log that stands for all others like it, for :data:`QUIET_SECONDS`.
 
-    __slots__ = ("_clock", "_left_out", "_quiet_until")
+    :ivar quiet_until: when it no longer does, on its clock.
+    """
+
+    __slots__ = ("_clock", "_left_out", "quiet_until")
 
     def __init__(self, clock: Callable[[], float], now: float) -> None:
         self._clock = clock
-        self._quiet_until = now + QUIET_SECONDS
+        self.quiet_until = now + QUIET_SECONDS
         # Counts without a lock: next() is one step for every thread.
         self._left_out = count()
 
     def leave_out(self) -> bool:
         """Count another like it, unless that is to have a line of its own."""
-        if self.is_quiet_at(self._clock()):
+        if self._clock() < self.quiet_until:
             next(self._left_out)
             return True
         return False
-
-    def is_quiet_at(self, now: float) -> bool:
-        """Whether it still stands for others."""
-        return now < self._quiet_until
 
     def end(self) -> int:
         """Stop counting.
@@ -98,18 +97,14 @@ class RateLimit:
             if line is not None and line.leave_out():
                 return None
             if line is None and len(lines) >= MOST_REMEMBERED:
-                self._forget_ended(now)
+                while lines and next(iter(lines.values())).quiet_until <= now:
+                    _, ended = lines.popitem(last=False)
+                    self._others += ended.end()
                 if len(lines) >= MOST_REMEMBERED:
                     return self._admit_another(now)
             lines[key] = Line(self._clock, now)
             lines.move_to_end(key)
             return self._left_out(line.end() if line else 0)
-
-    def _forget_ended(self, now: float) -> None:
-        lines = self.lines
-        while lines and not next(iter(lines.values())).is_quiet_at(now):
-            _, line = lines.popitem(last=False)
-            self._others += line.end()
 
     def _admit_another(self, now: float) -> LeftOut | None:
         if now - self._last_of_others < QUIET_SECONDS:
@@ -145,8 +140,9 @@ class GuardLog:
         failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
         if not (self._log_rejections or failed):
             return self._no_line
-        verdict = (decision.reason, decision.blocked, decision.report_only)
-        key = (decision.endpoint, decision.origin, decision.policy_source, verdict)
+        # The reason by identity: an Enum's member takes long to hash.
+        verdict = (id(decision.reason), decision.blocked, decision.report_only)
+        key = (decision.endpoint, decision.origin, decision.policy_source, *verdict)
         left_out = self.rate_limit.admit(key)
         if left_out is not None:
             self._write_rejection(decision, left_out)

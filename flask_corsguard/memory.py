@@ -72,9 +72,16 @@ class Known(dict[Key, _T], Generic[_T]):
         super().__init__()
         self._turned_away = 0
 
+    def renew(self, key: Key, value: _T) -> None:
+        """Remember something instead of what is known, or as :meth:`keep` does."""
+        if key in self:
+            self[key] = value
+        else:
+            self.keep(key, value)
+
     def keep(self, key: Key, value: _T) -> None:
-        """Remember something, if there is room."""
-        if len(self) < _MOST_REMEMBERED or key in self:
+        """Remember something that is not known yet, if there is room."""
+        if len(self) < _MOST_REMEMBERED:
             self[key] = value
             return
         # The few pages that an app has ask again and again; whoever makes up origins is not to
@@ -88,6 +95,8 @@ class Known(dict[Key, _T], Generic[_T]):
 class Memory:
     """What was decided lately, in bounded size.
 
+    :param has_trial: whether every request is to be looked at, because a policy is on trial. Then
+        nothing is told apart as settled: it would only have to be looked up twice.
     :ivar settled: decisions that stand as they are, by rule, method and origin.
     :ivar open: likewise, those that call for a look at the rest of the request: the app's own page
         may be asking, or the server may have to refuse.
@@ -98,9 +107,9 @@ class Memory:
 
     __slots__ = ("open", "preflights", "rejections", "settled")
 
-    def __init__(self) -> None:
-        self.settled: Known[Decision] = Known()
+    def __init__(self, *, has_trial: bool = False) -> None:
         self.open: Known[Decision] = Known()
+        self.settled: Known[Decision] = self.open if has_trial else Known()
         self.rejections: Known[Rejection] = Known()
         self.preflights: Known[Decision] = Known()
 

@@ -7,7 +7,7 @@ policies share a URL, the answer of one must not name the methods of the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from werkzeug.routing import (
@@ -74,62 +74,119 @@ class Claim(NamedTuple):
     policy: Hashable
 
 
-class _Node:
-    """A place in the tree of all claims, reached by the segments that lead to it."""
+class _Governors:
+    """Which policies answer for which methods.
 
-    __slots__ = ("children", "ending", "open_ended")
+    Of each method, two policies are kept: with two, whoever asks meets another one than its own.
+    """
+
+    __slots__ = ("_by_domain",)
+
+    def __init__(self) -> None:
+        self._by_domain: dict[str | None, dict[str, frozenset[int]]] = {}
+
+    def add(self, domain: str | None, method: str, policies: Iterable[int]) -> None:
+        """Note that *policies*, by their numbers, answer for *method*."""
+        known = self._by_domain.setdefault(domain, {})
+        before = known.get(method, frozenset())
+        if len(before) < 2:
+            known[method] = before.union(policies)
+
+    def update(self, other: _Governors) -> None:
+        """Add all of another one's."""
+        for domain, by_method in other._by_domain.items():
+            for method, policies in by_method.items():
+                self.add(domain, method, policies)
+
+    def others(self, domain: str | None, policy: int) -> Iterator[str]:
+        """The methods that, at a domain, another policy than this one answers for."""
+        domains = self._by_domain if domain is None else {domain, None} & self._by_domain.keys()
+        for each in domains:
+            for method, policies in self._by_domain[each].items():
+                if policies - {policy}:
+                    yield method
+
+
+class _Node:
+    """A place in the tree of all claims, reached by the segments that lead to it.
+
+    :ivar ending: who answers at the URLs that end here.
+    :ivar open_ended: who answers at these, and at all that go on from here.
+    """
+
+    __slots__ = ("_any_child", "_below", "children", "ending", "open_ended")
 
     def __init__(self) -> None:
         self.children: dict[str | None, _Node] = {}
-        self.ending: list[Claim] = []
-        self.open_ended: list[Claim] = []
+        self.ending = _Governors()
+        self.open_ended = _Governors()
+        self._any_child: _Node | None = None
+        self._below: _Governors | None = None
 
-    def below(self) -> Iterator[Claim]:
-        """Every claim from here on."""
-        yield from self.ending
-        yield from self.open_ended
-        for child in self.children.values():
-            yield from child.below()
+    @classmethod
+    def merged(cls, nodes: Sequence[_Node]) -> _Node:
+        """A node that stands for several."""
+        if len(nodes) == 1:
+            return nodes[0]
+        merged = cls()
+        children: dict[str | None, list[_Node]] = {}
+        for node in nodes:
+            merged.ending.update(node.ending)
+            merged.open_ended.update(node.open_ended)
+            for segment, child in node.children.items():
+                children.setdefault(segment, []).append(child)
+        merged.children = {segment: cls.merged(alike) for segment, alike in children.items()}
+        return merged
 
-    def meeting(self, shape: Shape, depth: int = 0) -> Iterator[Claim]:
-        """Every claim from here on that some URL of *shape* might have too."""
-        yield from self.open_ended
-        if depth == len(shape.segments):
-            yield from self.ending
-            if shape.open_ended:
-                for child in self.children.values():
-                    yield from child.below()
-            return
-        segment = shape.segments[depth]
-        if segment is None:
-            follow = list(self.children.values())
-        else:
-            follow = [self.children[key] for key in (segment, None) if key in self.children]
-        for child in follow:
-            yield from child.meeting(shape, depth + 1)
+    def following(self, segment: str | None) -> list[_Node]:
+        """The nodes that stand for what *segment* leads to."""
+        if segment is not None:
+            return [self.children[key] for key in (segment, None) if key in self.children]
+        # Not each child: then rules that begin with a variable would take time by their square.
+        if self._any_child is None:
+            self._any_child = _Node.merged(list(self.children.values()) or [_Node()])
+        return [self._any_child]
+
+    def below(self) -> _Governors:
+        """Who answers here, or anywhere from here on."""
+        if self._below is None:
+            self._below = _Governors()
+            self._below.update(self.ending)
+            self._below.update(self.open_ended)
+            for child in self.children.values():
+                self._below.update(child.below())
+        return self._below
+
+    def meeting(self, shape: Shape) -> Iterator[_Governors]:
+        """Who answers at any URL that might be of *shape* too, in parts."""
+        nodes = [self]
+        for segment in shape.segments:
+            yield from (node.open_ended for node in nodes)
+            nodes = [child for node in nodes for child in node.following(segment)]
+        for node in nodes:
+            yield node.open_ended
+            yield node.below() if shape.open_ended else node.ending
 
 
 def methods_governed_elsewhere(claims: Iterable[Claim]) -> Mapping[Claim, frozenset[str]]:
     """For each claim, the methods for which another policy answers at a URL they may share."""
-    claims = list(dict.fromkeys(claims))
-    if len({claim.policy for claim in claims}) < 2:
+    numbers: dict[Hashable, int] = {}
+    numbered = {claim: numbers.setdefault(claim.policy, len(numbers)) for claim in claims}
+    if len(numbers) < 2:
         return {}
     root = _Node()
-    for claim in claims:
+    for claim, policy in numbered.items():
         node = root
         for segment in claim.shape.segments:
             node = node.children.setdefault(segment, _Node())
-        (node.open_ended if claim.shape.open_ended else node.ending).append(claim)
-    elsewhere: dict[Claim, frozenset[str]] = {}
-    for claim in claims:
-        found: set[str] = set()
-        for other in root.meeting(claim.shape):
-            if other.policy != claim.policy and _domains_meet(claim.shape, other.shape):
-                found |= other.methods
-        if found:
-            elsewhere[claim] = frozenset(found)
-    return elsewhere
-
-
-def _domains_meet(one: Shape, other: Shape) -> bool:
-    return one.domain is None or other.domain is None or one.domain == other.domain
+        governors = node.open_ended if claim.shape.open_ended else node.ending
+        for method in claim.methods:
+            governors.add(claim.shape.domain, method, (policy,))
+    return {
+        claim: frozenset(
+            method
+            for part in root.meeting(claim.shape)
+            for method in part.others(claim.shape.domain, policy)
+        )
+        for claim, policy in numbered.items()
+    }

@@ -13,10 +13,12 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Reason
 
-_NONE: frozenset[str] = frozenset()
-# What nearly every response has, and often nothing else.
-_COMMON = frozenset({"Content-Type", "Content-Length"})
-_OWN_PREFIXES = ("access-control-", "vary")
+#: How the names begin, in lower case, of the headers that the guard writes.
+OWN_PREFIXES = ("access-control-", "vary")
+#: What nearly every response has, and often nothing else.
+COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
+#: The class of a response's headers, if it keeps them in a list of its own, ``_list``.
+LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
 
 
 class _NoContent(Response):
@@ -115,21 +117,7 @@ def write_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
     :param wanted: the decision's headers, ``Vary`` among them.
     :returns: the ``Access-Control-*`` headers that something else had set to another value.
     """
-    # Werkzeug's own list. Its public methods would be a fifth of what the guard costs: they check
-    # each value for line breaks, and none of these can have one.
-    is_plain = type(target) is Headers
-    fields: list[tuple[str, str]] | None = getattr(target, "_list", None) if is_plain else None
-    if fields is None:
-        return _replace_headers(target, wanted)
-    for name, _ in fields:
-        if name not in _COMMON and name.lower().startswith(_OWN_PREFIXES):
-            return _replace_headers(target, wanted)
-    fields.extend(wanted.items())
-    return _NONE
-
-
-def _replace_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
-    present = [(name, value) for name, value in target if name.lower().startswith(_OWN_PREFIXES)]
+    present = [(name, value) for name, value in target if name.lower().startswith(OWN_PREFIXES)]
     foreign = [(name, value) for name, value in present if name.lower() != "vary"]
     for name, _ in foreign:
         target.remove(name)

@@ -27,10 +27,12 @@ from flask_corsguard.protocol.decision import (
 from flask_corsguard.protocol.headers import KNOWN_METHODS, MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.protocol.tuples import named
 from flask_corsguard.resolution import Answer, EndpointMarks, Layer, Layers, Resolver
 
 # The URL map redirects to a merged path, from there to one with a slash, from there to an alias.
 _MOST_STEPS = 5
+_NO_PLACES: Mapping[str, Place] = {}
 # Bound once: these are read for every request.
 _REJECTED = Outcome.REJECTED
 
@@ -69,7 +71,7 @@ class PolicyTable:
         self._app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
-        self.memory = Memory()
+        self.memory = Memory(has_trial=settings.is_trial or settings.report_only is not None)
         self.rules = tuple(rules)
         self._lines = [self._line(rule) for rule in self.rules]
         self._places = self._prepare(self._lines)
@@ -102,12 +104,14 @@ class PolicyTable:
         if origin is None or len(origin) <= MAX_ORIGIN_LENGTH:
             key = (id(rule), method, origin)
             memory = self.memory
-            decision = memory.open.get(key) or memory.settled.get(key)
+            decision = memory.open.get(key)
             if decision is not None:
                 return decision
-        place = self._place(request)
-        # Not CorsRequest(): that takes twice as long.
-        asked = CorsRequest._make((origin, method, request.path, False, None, False, request))
+        places = self._places.get(id(rule), _NO_PLACES)
+        place = places.get(method) or places.get("")
+        if place is None or place.has_files:
+            place = self._careful_place(request)
+        asked = named(CorsRequest, (origin, method, request.path, False, None, False, request))
         decision = place.decide(asked)
         # Not OPTIONS: whoever looks a decision up would have to tell preflights apart.
         if (
@@ -143,15 +147,13 @@ class PolicyTable:
             memory.preflights.keep(key, short(decision))
         return decision
 
-    def _place(self, request: Request) -> Place:
-        """The place of an ordinary request, by the rule that Flask matched."""
+    def _careful_place(self, request: Request) -> Place:
+        """The place of a request that the rule alone does not tell."""
         rule = request.url_rule
         if rule is None:
             return self._search(request, request.method)
         places = self._places_of(rule)
         place = places.get(request.method) or places[""]
-        if not place.has_files:
-            return place
         return place.for_arguments(request.view_args) or self._search(request, request.method)
 
     def _places_of(self, rule: Rule) -> dict[str, Place]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from flask_corsguard.errors import described, shown, text_of
+from flask_corsguard.protocol.tuples import named
 
 # The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
 MAX_ORIGIN_LENGTH = 320
@@ -24,6 +25,7 @@ OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
+_LAST_OF_ADDRESSES = _DIGITS + "]"
 _SCHEME_CHARACTERS = _LETTERS + _DIGITS + "+-."
 # The underscore is no host name character, but browsers send it and such names exist.
 _HOST_CHARACTERS = _LETTERS + _DIGITS + "-_."
@@ -48,7 +50,10 @@ class Origin(NamedTuple):
     @property
     def is_address(self) -> bool:
         """Whether the host is an IP address rather than a name."""
-        return self.host.startswith("[") or self.host.rpartition(".")[2].isdigit()
+        # Before anything is taken apart: how nearly all names end tells them from addresses.
+        return self.host[-1] in _LAST_OF_ADDRESSES and (
+            self.host[0] == "[" or self.host.rpartition(".")[2].isdigit()
+        )
 
     @property
     def is_loopback(self) -> bool:
@@ -97,27 +102,27 @@ def parse_origin(text: str) -> Origin | None:
         host, colon, port_text = authority.partition(":")
         if not is_host(host):
             return None
-    if not colon:
-        return Origin(scheme, host, None)
-    port = parse_port(port_text)
-    if port is None or port == DEFAULT_PORTS.get(scheme):
-        return None
-    return Origin(scheme, host, port)
+    port: int | None = None
+    if colon:
+        port = parse_port(port_text)
+        if port is None or port == DEFAULT_PORTS.get(scheme):
+            return None
+    return named(Origin, (scheme, host, port))
 
 
 def parse_pattern(text: str) -> OriginPattern | None:
     """Read one string of an allow-list, or None where it has none of the documented forms."""
     any_port = text.endswith(":*")
     subdomains = "://*." in text
-    plain = text.removesuffix(":*").replace("://*.", "://", 1)
-    origin = parse_origin(plain)
+    plain = text.removesuffix(":*") if any_port else text
+    origin = parse_origin(plain.replace("://*.", "://", 1) if subdomains else plain)
     if origin is None or origin.scheme in OPAQUE_SCHEMES:
         return None
     if any_port and origin.port is not None:
         return None
     if subdomains and origin.is_address:
         return None
-    return OriginPattern(origin, subdomains, any_port)
+    return named(OriginPattern, (origin, subdomains, any_port))
 
 
 def is_scheme(text: str) -> bool:
@@ -189,7 +194,6 @@ class CheckFailedError(Exception):
 
 
 _Ports: TypeAlias = frozenset[int | str | None]
-_NO_PORTS: _Ports = frozenset()
 
 
 class OriginSet:
@@ -207,7 +211,9 @@ class OriginSet:
     :ivar exact: serialized origins, found as they stand.
     """
 
-    __slots__ = ("_any_port", "_check", "_check_takes_request", "_regexes", "_wildcards", "exact")
+    __slots__ = (
+        "_any_port", "_check", "_check_takes_request", "_hash", "_regexes", "_wildcards", "exact",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -221,13 +227,15 @@ class OriginSet:
         any_port: set[str] = set()
         wildcards: dict[str, _Ports] = {}
         # Nearly all of a long list have the same ports; they share one set.
-        shared: dict[_Ports, _Ports] = {}
+        shared: dict[int | str | None, _Ports] = {}
         for pattern in patterns:
             origin = pattern.origin
             if pattern.subdomains:
                 key = f"{origin.scheme}://.{origin.host}"
-                ports = wildcards.get(key, _NO_PORTS) | {"*" if pattern.any_port else origin.port}
-                wildcards[key] = shared.setdefault(ports, ports)
+                port = "*" if pattern.any_port else origin.port
+                if port not in shared:
+                    shared[port] = frozenset({port})
+                wildcards[key] = wildcards[key] | {port} if key in wildcards else shared[port]
             elif pattern.any_port:
                 any_port.add(f"{origin.scheme}://{origin.host}")
             else:
@@ -239,6 +247,7 @@ class OriginSet:
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
         self._check_takes_request = check_takes_request
+        self._hash: int | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OriginSet):
@@ -252,8 +261,11 @@ class OriginSet:
         )
 
     def __hash__(self) -> int:
-        # Not of all that is in it: a list can be long, and two that differ are rarely as long.
-        return hash((len(self.exact), len(self._any_port), len(self._wildcards), self._check))
+        # Once: a list can be long. (A frozenset keeps its own.)
+        if self._hash is None:
+            names = frozenset(self._wildcards)
+            self._hash = hash((self.exact, self._any_port, names, self._check))
+        return self._hash
 
     @property
     def is_constant(self) -> bool:

@@ -289,6 +289,7 @@ class CompiledPolicy:
         "enforces_safe",
         "header_names",
         "key",
+        "listed",
         "method_names",
         "null",
         "preflight",
@@ -306,6 +307,8 @@ class CompiledPolicy:
         self.allow: OriginSet | None = None if origins == "*" else origins.compiled
         #: origins that may not, or None for nobody
         self.deny: OriginSet | None = deny if deny else None
+        #: origins that may as they stand, since a serialized origin needs no parsing
+        self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
         #: whether the opaque origin may; only by name where there is something to get past
         self.null = policy.dangerously_allow_null_origin and (everyone or "null" in origins)
         #: whether there is anybody whom the server refuses, or would

@@ -173,7 +173,7 @@ def test_a_full_memory_keeps_what_it_has_and_starts_anew_at_times():
     for number in range(40_959):
         known.keep(("made up", number), number)
     assert list(known.values()) == list(range(4096))
-    known.keep((0,), -1)
+    known.renew((0,), -1)
     assert known[0,] == -1
     known.keep(("made up",), 0)
     assert not known
