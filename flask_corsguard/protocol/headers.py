@@ -135,10 +135,12 @@ def parse_announced_headers(value: str) -> tuple[str, ...] | None:
     """
     if len(value) > MAX_LIST_LENGTH or not value.isascii():
         return None
-    elements = value.lower().split(",")
-    if len(elements) > MAX_LIST_ELEMENTS:
+    line = value.lower().replace("\t", " ")
+    elements = line.split(",")
+    if len(elements) > MAX_LIST_ELEMENTS or not line.isprintable():
         return None
-    names = tuple(name for element in elements if (name := element.strip(" \t")))
+    # All that is printable, ASCII and white is the space: strip() takes nothing else away.
+    names = tuple(filter(None, map(str.strip, elements)))
     if len(names) > MAX_LIST_NAMES:
         return None
     # All of them at once: a name is valid where each of its characters is.
