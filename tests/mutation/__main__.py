@@ -34,11 +34,13 @@ TESTS: dict[str, list[str]] = {
     "publicsuffix": ["stable_names policy"],
     "reasons": ["stable_names decision"],
     "repair": ["repair messages"],
+    "tuples": ["decision origins"],
     "routing": [
-        "routing marks",
+        "policy_table routing",
+        "tools_on_guard memory marks",
         "startup errors odd_input",
-        "origins wire",
-        "preflight_methods",
+        "origins wire preflight_methods",
+        "signals log report_only settling",
     ],
     "enforcement": [
         "enforcement_table same_origin settling",
