@@ -126,8 +126,14 @@ def test_a_callable_without_a_name() -> None:
 
 def test_policies_that_differ_have_hashes_that_differ() -> None:
     assert len({hash(Policy(max_age=seconds)) for seconds in range(100)}) > 90
-    lists = [[f"https://{n}.com" for n in range(length)] for length in range(100)]
-    assert len({hash(Policy(origins=origins).origins.compiled) for origins in lists}) > 90
+    for form in ("https://a{}.com", "https://*.a{}.com", "https://a{}.com:*"):
+        entries = [form.format(number) for number in range(100)]
+        # As long as each other, and longer each time.
+        for lists in (entries, [entries[:length] for length in range(100)]):
+            assert len({hash(Policy(origins=origins).origins.compiled) for origins in lists}) > 90
+            assert len({hash(Policy(origins=origins)) for origins in lists}) > 90
+    checks = [functools.partial(str.startswith, A) for _ in range(100)]
+    assert len({hash(Policy(origins=check)) for check in checks}) > 90
 
 
 def test_what_is_said_to_who_changes_a_policy() -> None:

@@ -336,6 +336,20 @@ def test_truth_and_equality_of_sets() -> None:
     assert one not in (listed("https://a.com", "https://*.b.com:*"), listed("https://a.com"))
 
 
+def test_wildcards_of_several_ports() -> None:
+    forms = ("https://*.a.com", "https://*.b.com", "https://*.a.com:1", "https://*.b.com:*")
+    entries = listed(*forms)
+    found = {
+        (host, port): matches(entries, f"https://x.{host}.com{port}")
+        for host in ("a", "b")
+        for port in ("", ":1", ":2")
+    }
+    assert found == {
+        ("a", ""): True, ("a", ":1"): True, ("a", ":2"): False,
+        ("b", ""): True, ("b", ":1"): True, ("b", ":2"): True,
+    }  # fmt: skip
+
+
 def test_origin_is_a_tuple() -> None:
     assert Origin("https", "a.com", 1) == ("https", "a.com", 1)
 
