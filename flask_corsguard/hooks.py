@@ -88,9 +88,12 @@ def _before_request(state: AppState) -> _Before:
 
 def _consider(state: AppState, judge: Judge, request: Request) -> Response | None:
     """What is not settled by a look-up."""
+    decision: Decision | None
     try:
         decision = judge.decide(request)
     except LateRuleError:
+        decision = None
+    if decision is None:
         decision, judge = state.decide(request, judge)
     request.environ[state.environ_key] = decision
     line = None

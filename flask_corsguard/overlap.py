@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from werkzeug.routing import (
@@ -31,6 +32,8 @@ _ONE_SEGMENT_CONVERTERS = (
 )
 # Stand-ins for a variable part, of characters that no rule has
 _ONE_SEGMENT, _ANY_SEGMENTS = "\0", "\1"
+# Of so many nodes, each is looked at by itself.
+_FEW = 4
 
 
 class Shape(NamedTuple):
@@ -92,11 +95,15 @@ class _Governors:
         if len(before) < 2:
             known[method] = before.union(policies)
 
-    def update(self, other: _Governors) -> None:
-        """Add all of another one's."""
-        for domain, by_method in other._by_domain.items():
-            for method, policies in by_method.items():
-                self.add(domain, method, policies)
+    @classmethod
+    def union(cls, parts: Iterable[_Governors]) -> _Governors:
+        """All of several ones."""
+        union = cls()
+        for part in parts:
+            for domain, by_method in part._by_domain.items():
+                for method, policies in by_method.items():
+                    union.add(domain, method, policies)
+        return union
 
     def others(self, domain: str | None, policy: int) -> Iterator[str]:
         """The methods that, at a domain, another policy than this one answers for."""
@@ -110,62 +117,65 @@ class _Governors:
 class _Node:
     """A place in the tree of all claims, reached by the segments that lead to it.
 
-    :ivar ending: who answers at the URLs that end here.
-    :ivar open_ended: who answers at these, and at all that go on from here.
+    :param sources: the nodes that it stands for. What they have is put together when it is first
+        asked for, one level at a time: hardly any of it ever is.
     """
 
-    __slots__ = ("_any_child", "_below", "children", "ending", "open_ended")
+    def __init__(self, sources: Sequence[_Node] = ()) -> None:
+        self._sources = sources
 
-    def __init__(self) -> None:
-        self.children: dict[str | None, _Node] = {}
-        self.ending = _Governors()
-        self.open_ended = _Governors()
-        self._any_child: _Node | None = None
-        self._below: _Governors | None = None
+    @cached_property
+    def children(self) -> dict[str | None, _Node]:
+        """The nodes below, by the segment that leads there."""
+        alike: dict[str | None, list[_Node]] = {}
+        for source in self._sources:
+            for segment, child in source.children.items():
+                alike.setdefault(segment, []).append(child)
+        return {
+            segment: nodes[0] if len(nodes) == 1 else _Node(nodes)
+            for segment, nodes in alike.items()
+        }
 
-    @classmethod
-    def merged(cls, nodes: Sequence[_Node]) -> _Node:
-        """A node that stands for several."""
-        if len(nodes) == 1:
-            return nodes[0]
-        merged = cls()
-        children: dict[str | None, list[_Node]] = {}
-        for node in nodes:
-            merged.ending.update(node.ending)
-            merged.open_ended.update(node.open_ended)
-            for segment, child in node.children.items():
-                children.setdefault(segment, []).append(child)
-        merged.children = {segment: cls.merged(alike) for segment, alike in children.items()}
-        return merged
+    @cached_property
+    def ending(self) -> _Governors:
+        """Who answers at the URLs that end here."""
+        return _Governors.union(source.ending for source in self._sources)
 
-    def following(self, segment: str | None) -> list[_Node]:
+    @cached_property
+    def open_ended(self) -> _Governors:
+        """Who answers at these, and at all that go on from here."""
+        return _Governors.union(source.open_ended for source in self._sources)
+
+    @cached_property
+    def _below(self) -> _Governors:
+        """Who answers here, or anywhere from here on."""
+        if self._sources:
+            return _Governors.union(source._below for source in self._sources)
+        below = [child._below for child in self.children.values()]
+        return _Governors.union([self.ending, self.open_ended, *below])
+
+    @cached_property
+    def _any_child(self) -> _Node:
+        return _Node(list(self.children.values()))
+
+    def _following(self, segment: str | None) -> Iterable[_Node]:
         """The nodes that stand for what *segment* leads to."""
         if segment is not None:
             return [self.children[key] for key in (segment, None) if key in self.children]
-        # Not each child: then rules that begin with a variable would take time by their square.
-        if self._any_child is None:
-            self._any_child = _Node.merged(list(self.children.values()) or [_Node()])
-        return [self._any_child]
-
-    def below(self) -> _Governors:
-        """Who answers here, or anywhere from here on."""
-        if self._below is None:
-            self._below = _Governors()
-            self._below.update(self.ending)
-            self._below.update(self.open_ended)
-            for child in self.children.values():
-                self._below.update(child.below())
-        return self._below
+        # Not each of many: rules that begin with a variable would take time by their square. But
+        # of few, one that stands for all would save less than it takes.
+        is_few = len(self.children) <= _FEW
+        return self.children.values() if is_few else (self._any_child,)
 
     def meeting(self, shape: Shape) -> Iterator[_Governors]:
         """Who answers at any URL that might be of *shape* too, in parts."""
         nodes = [self]
         for segment in shape.segments:
             yield from (node.open_ended for node in nodes)
-            nodes = [child for node in nodes for child in node.following(segment)]
+            nodes = [child for node in nodes for child in node._following(segment)]
         for node in nodes:
             yield node.open_ended
-            yield node.below() if shape.open_ended else node.ending
+            yield node._below if shape.open_ended else node.ending
 
 
 def methods_governed_elsewhere(claims: Iterable[Claim]) -> Mapping[Claim, frozenset[str]]:

@@ -140,7 +140,7 @@ def parse_announced_headers(value: str) -> tuple[str, ...] | None:
     if len(elements) > MAX_LIST_ELEMENTS or not line.isprintable():
         return None
     # All that is printable, ASCII and white is the space: strip() takes nothing else away.
-    names = tuple(filter(None, map(str.strip, elements)))
+    names = tuple(name for element in elements if (name := element.strip()))
     if len(names) > MAX_LIST_NAMES:
         return None
     # All of them at once: a name is valid where each of its characters is.

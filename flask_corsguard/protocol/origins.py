@@ -212,7 +212,8 @@ class OriginSet:
     """
 
     __slots__ = (
-        "_any_port", "_check", "_check_takes_request", "_hash", "_regexes", "_wildcards", "exact",
+        "_any_port", "_check", "_check_takes_request", "_first_wildcard", "_regexes", "_wildcards",
+        "exact",
     )  # fmt: skip
 
     def __init__(
@@ -227,15 +228,19 @@ class OriginSet:
         any_port: set[str] = set()
         wildcards: dict[str, _Ports] = {}
         # Nearly all of a long list have the same ports; they share one set.
-        shared: dict[int | str | None, _Ports] = {}
+        shared: dict[_Ports | int | str | None, _Ports] = {}
         for pattern in patterns:
             origin = pattern.origin
             if pattern.subdomains:
                 key = f"{origin.scheme}://.{origin.host}"
                 port = "*" if pattern.any_port else origin.port
-                if port not in shared:
-                    shared[port] = frozenset({port})
-                wildcards[key] = wildcards[key] | {port} if key in wildcards else shared[port]
+                ports = shared.get(port)
+                if ports is None:
+                    ports = shared[port] = frozenset({port})
+                known = wildcards.get(key)
+                if known is not None:
+                    ports = shared.setdefault(known | ports, known | ports)
+                wildcards[key] = ports
             elif pattern.any_port:
                 any_port.add(f"{origin.scheme}://{origin.host}")
             else:
@@ -247,7 +252,7 @@ class OriginSet:
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
         self._check_takes_request = check_takes_request
-        self._hash: int | None = None
+        self._first_wildcard = min(wildcards, default="")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OriginSet):
@@ -261,11 +266,9 @@ class OriginSet:
         )
 
     def __hash__(self) -> int:
-        # Once: a list can be long. (A frozenset keeps its own.)
-        if self._hash is None:
-            names = frozenset(self._wildcards)
-            self._hash = hash((self.exact, self._any_port, names, self._check))
-        return self._hash
+        # Not of all wildcards, which can be many. A frozenset keeps its hash.
+        wildcards = (len(self._wildcards), self._first_wildcard)
+        return hash((self.exact, self._any_port, wildcards, self._check))
 
     @property
     def is_constant(self) -> bool:

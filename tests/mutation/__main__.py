@@ -37,8 +37,9 @@ TESTS: dict[str, list[str]] = {
     "tuples": ["decision origins"],
     "routing": [
         "policy_table routing",
-        "tools_on_guard memory marks",
         "startup errors odd_input",
+        "tools_on_guard marks",
+        "memory",
         "origins wire preflight_methods",
         "signals log report_only settling",
     ],
