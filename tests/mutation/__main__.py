@@ -36,7 +36,7 @@ TESTS: dict[str, list[str]] = {
     "repair": ["repair messages"],
     "tuples": ["decision origins"],
     "routing": [
-        "policy_table routing",
+        "policy_table routing work_done",
         "startup errors odd_input",
         "tools_on_guard marks",
         "memory",
