@@ -110,7 +110,7 @@ class PolicyTable:
         places = self._places.get(id(rule), _NO_PLACES)
         place = places.get(method) or places.get("")
         if place is None or place.has_files:
-            place = self._careful_place(request)
+            place = self._careful_place(request, place)
         asked = named(CorsRequest, (origin, method, request.path, False, None, False, request))
         decision = place.decide(asked)
         # Not OPTIONS: whoever looks a decision up would have to tell preflights apart.
@@ -147,20 +147,15 @@ class PolicyTable:
             memory.preflights.keep(key, short(decision))
         return decision
 
-    def _careful_place(self, request: Request) -> Place:
-        """The place of a request that the rule alone does not tell."""
-        rule = request.url_rule
-        if rule is None:
-            return self._search(request, request.method)
-        places = self._places_of(rule)
-        place = places.get(request.method) or places[""]
-        return place.for_arguments(request.view_args) or self._search(request, request.method)
+    def _careful_place(self, request: Request, place: Place | None) -> Place:
+        """The place of a request where its rule and method alone do not tell.
 
-    def _places_of(self, rule: Rule) -> dict[str, Place]:
-        places = self._places.get(id(rule))
-        if places is None:
-            raise LateRuleError(rule)
-        return places
+        :param place: what they do tell.
+        """
+        if place is None and request.url_rule is not None:
+            raise LateRuleError(request.url_rule)
+        of_file = place and place.for_arguments(request.view_args)
+        return of_file or self._search(request, request.method)
 
     def _matched_preflight_place(self, request: Request, method: str) -> Place | None:
         """The place of the request that a preflight announces, where the rule that Flask matched
@@ -277,7 +272,9 @@ class PolicyTable:
             except Exception:
                 break  # no route, or a converter of the app's that fails
             else:
-                places = self._places_of(rule)
+                places = self._places.get(id(rule))
+                if places is None:
+                    raise LateRuleError(rule)
                 place = places.get(method.upper()) or places[""]
                 return place.for_arguments(arguments) or place
         return self._claimed_place(adapter)
