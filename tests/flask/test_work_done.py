@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt, places
 from flask_corsguard.routing import PolicyTable
+from flask_corsguard.state import state_of
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -117,3 +118,27 @@ def test_where_a_route_answers_no_options(http, work):
     for _ in range(3):
         http.preflight(app, "/", SHOP, "GET")
     assert work == {"decided": 3, "searched": 3}
+
+
+# By path and origin: how much is then known that is settled, that is open, and how it ended.
+KNOWN = [
+    ("/", None, (1, 0, 0)),
+    ("/", SHOP, (1, 0, 0)),
+    ("/", PARTNER, (0, 1, 1)),
+    ("/exempt", PARTNER, (1, 0, 0)),
+    ("/enforced", None, (0, 1, 0)),
+    ("/enforced", SHOP, (1, 0, 0)),
+    ("/enforced", PARTNER, (0, 1, 0)),
+    ("/asked", SHOP, (0, 0, 0)),
+    ("/files/a.css", PARTNER, (0, 0, 0)),
+    ("/none", SHOP, (0, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("path", "origin", "known"), KNOWN)
+def test_what_is_remembered_of_a_request(http, path, origin, known):
+    app = build()
+    for _ in range(3):
+        http.send(app, path, origin)
+    memory = state_of(app).final_judge().memory
+    assert (len(memory.settled), len(memory.open), len(memory.rejections)) == known
