@@ -165,7 +165,7 @@ class PolicyTable:
             return None
         # What is too long for a method is refused by every policy, so that of GET will do.
         name = method if len(method) <= MAX_METHOD_LENGTH else "GET"
-        place = self._places.get(id(rule), {}).get(name)
+        place = self._places.get(id(rule), _NO_PLACES).get(name)
         return place and place.for_arguments(request.view_args)
 
     def routes(self) -> list[Route]:

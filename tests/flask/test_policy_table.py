@@ -145,3 +145,20 @@ def test_an_app_that_cannot_tell_its_urls(http):
     for origin, answer in ((SHOP, http.allowed(SHOP, 404)), (PARTNER, http.refused(404))):
         app.is_asked_again = False
         assert http.send(app, "/none", origin) == answer
+
+
+@pytest.mark.parametrize("first", ["GET", "preflight"])
+def test_a_rule_that_comes_late(app, http, first):
+    app.add_url_rule("/", "index", view())
+    CorsGuard(app, origins=SHOP)
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+    app.url_map.add(Rule("/late", endpoint="late", methods=["GET", "OPTIONS"]))
+    app.view_functions["late"] = cors(origins=PARTNER)(view())
+
+    ask = {
+        "GET": lambda origin: http.send(app, "/late", origin).cors,
+        "preflight": lambda origin: http.preflight(app, "/late", origin, "GET").cors,
+    }
+    for how in (first, *ask):
+        assert ask[how](PARTNER)["Access-Control-Allow-Origin"] == PARTNER
+        assert "Access-Control-Allow-Origin" not in ask[how](SHOP)
