@@ -350,6 +350,15 @@ def test_wildcards_of_several_ports() -> None:
     }  # fmt: skip
 
 
+def test_wildcards_share_their_ports() -> None:
+    """There can be very many of them."""
+    hosts = range(100)
+    entries = listed(*(f"https://*.a{n}.com{port}" for port in (":1", ":2") for n in hosts))
+    one = listed(*(f"https://*.a{n}.com" for n in hosts))
+    for entry in (entries, one):
+        assert len({id(ports) for ports in entry._wildcards.values()}) == 1
+
+
 def test_origin_is_a_tuple() -> None:
     assert Origin("https", "a.com", 1) == ("https", "a.com", 1)
 
