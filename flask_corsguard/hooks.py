@@ -92,7 +92,7 @@ def _consider(state: AppState, judge: Judge, request: Request) -> Response | Non
     try:
         decision = judge.decide(request)
     except LateRuleError:
-        decision = None
+        decision = None  # not decided here: what the app's code raises would be chained to this
     if decision is None:
         decision, judge = state.decide(request, judge)
     request.environ[state.environ_key] = decision
