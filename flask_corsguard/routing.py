@@ -110,13 +110,12 @@ class PolicyTable:
         places = self._places.get(id(rule), _NO_PLACES)
         place = places.get(method) or places.get("")
         if place is None or place.has_files:
-            place = self._careful_place(request, place)
+            place, key = self._careful_place(request, place), None
         asked = named(CorsRequest, (origin, method, request.path, False, None, False, request))
         decision = place.decide(asked)
         # Not OPTIONS: whoever looks a decision up would have to tell preflights apart.
         if (
             key is not None
-            and rule is not None
             and place.is_constant
             and method != "OPTIONS"
             and len(method) <= MAX_METHOD_LENGTH
@@ -152,10 +151,24 @@ class PolicyTable:
 
         :param place: what they do tell.
         """
-        if place is None and request.url_rule is not None:
-            raise LateRuleError(request.url_rule)
+        rule = request.url_rule
+        if place is None and rule is not None:
+            places = self._late_places(rule)
+            place = places.get(request.method) or places[""]
         of_file = place and place.for_arguments(request.view_args)
         return of_file or self._search(request, request.method)
+
+    def _late_places(self, rule: Rule) -> dict[str, Place]:
+        """The places of a rule that is not in the table.
+
+        :raises LateRuleError: if it is to be.
+        """
+        if rule.map is self._app.url_map:
+            raise LateRuleError(rule)
+        # The app has made a map of its own, perhaps for this request alone. Nothing of it is kept.
+        places = self._prepare([self._line(each) for each in rule.map.iter_rules()])
+        self._raise_problems()
+        return places[id(rule)]
 
     def _matched_preflight_place(self, request: Request, method: str) -> Place | None:
         """The place of the request that a preflight announces, where the rule that Flask matched
@@ -272,9 +285,7 @@ class PolicyTable:
             except Exception:
                 break  # no route, or a converter of the app's that fails
             else:
-                places = self._places.get(id(rule))
-                if places is None:
-                    raise LateRuleError(rule)
+                places = self._places.get(id(rule)) or self._late_places(rule)
                 place = places.get(method.upper()) or places[""]
                 return place.for_arguments(arguments) or place
         return self._claimed_place(adapter)

@@ -6,9 +6,10 @@ import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.routing import Rule
+from werkzeug.routing import Map, Rule
 
 from flask_corsguard import CorsGuard, PolicyError, cors
+from flask_corsguard.state import state_of
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -162,3 +163,50 @@ def test_a_rule_that_comes_late(app, http, first):
     for how in (first, *ask):
         assert ask[how](PARTNER)["Access-Control-Allow-Origin"] == PARTNER
         assert "Access-Control-Allow-Origin" not in ask[how](SHOP)
+
+
+def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
+    """Its rules are other objects each time: nothing of them can be kept, or waited for."""
+
+    class App(Flask):
+        def create_url_adapter(self, request):
+            if request is None:
+                return super().create_url_adapter(request)
+            rules = [
+                Rule("/x", endpoint="read", methods=["GET", "OPTIONS"]),
+                Rule("/x", endpoint="write", methods=["PUT", "OPTIONS"]),
+                Rule("/y/", endpoint="read"),
+            ]
+            return Map(rules).bind_to_environ(request.environ)
+
+    app = App("shop", static_folder=None)
+    app.view_functions = {"read": cors(origins=PARTNER)(view()), "write": view()}
+    app.add_url_rule("/fixed", "fixed", view())
+    CorsGuard(app, origins=SHOP)
+    for _ in range(3):
+        assert http.send(app, "/x", PARTNER) == http.allowed(PARTNER)
+        assert http.send(app, "/x", SHOP) == http.refused()
+        assert http.send(app, "/x", SHOP, method="PUT") == http.allowed(SHOP)
+        assert http.send(app, "/x", PARTNER, method="PATCH") == http.allowed(PARTNER, 405)
+        assert http.send(app, "/y", PARTNER) == http.allowed(PARTNER, 308)
+        assert http.send(app, "/none", SHOP) == http.allowed(SHOP, 404)
+        assert http.preflight(app, "/x", PARTNER, "GET") == http.granted(PARTNER, "GET, HEAD")
+        assert http.preflight(app, "/x", SHOP, "GET") == http.denied()
+        # GET is another policy's here.
+        granted = http.granted(SHOP, "PUT", max_age="0")
+        assert http.preflight(app, "/x", SHOP, "PUT") == granted
+
+    judge = state_of(app).final_judge()
+    assert [rule.rule for rule in judge.table.rules] == ["/fixed"]
+    assert {len(judge.memory.settled), len(judge.memory.open), len(judge.memory.preflights)} == {0}
+
+
+def test_a_mark_that_cannot_be_used_in_such_a_map(app, http):
+    """Found when the URL is asked for: the app then answers nothing at that URL."""
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", view())
+    app.view_functions["bad"] = cors("nobody")(view())
+    own = Map([Rule("/bad", endpoint="bad"), Rule("/", endpoint="index")])
+    app.create_url_adapter = lambda request: own.bind_to_environ(request.environ)
+    for _ in range(2):
+        assert http.send(app, "/bad", SHOP) == http.refused(500)
