@@ -176,11 +176,18 @@ def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
                 Rule("/x", endpoint="read", methods=["GET", "OPTIONS"]),
                 Rule("/x", endpoint="write", methods=["PUT", "OPTIONS"]),
                 Rule("/y/", endpoint="read"),
+                Rule("/item", endpoint="item", methods=["GET", "PUT"]),
             ]
             return Map(rules).bind_to_environ(request.environ)
 
     app = App("shop", static_folder=None)
+
+    class Item(MethodView):
+        get = view()
+        put = cors(origins=PARTNER)(view())
+
     app.view_functions = {"read": cors(origins=PARTNER)(view()), "write": view()}
+    app.view_functions["item"] = Item.as_view("item")
     app.add_url_rule("/fixed", "fixed", view())
     CorsGuard(app, origins=SHOP)
     for _ in range(3):
@@ -189,6 +196,9 @@ def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
         assert http.send(app, "/x", SHOP, method="PUT") == http.allowed(SHOP)
         assert http.send(app, "/x", PARTNER, method="PATCH") == http.allowed(PARTNER, 405)
         assert http.send(app, "/y", PARTNER) == http.allowed(PARTNER, 308)
+        assert http.send(app, "/y/", PARTNER, method="ODD") == http.allowed(PARTNER)
+        assert http.send(app, "/item", SHOP) == http.allowed(SHOP)
+        assert http.send(app, "/item", PARTNER, method="PUT") == http.allowed(PARTNER)
         assert http.send(app, "/none", SHOP) == http.allowed(SHOP, 404)
         assert http.preflight(app, "/x", PARTNER, "GET") == http.granted(PARTNER, "GET, HEAD")
         assert http.preflight(app, "/x", SHOP, "GET") == http.denied()
