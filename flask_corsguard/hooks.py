@@ -25,7 +25,6 @@ from flask_corsguard.responses import (
     refusal,
     write_headers,
 )
-from flask_corsguard.routing import LateRuleError
 from flask_corsguard.state import AppState
 
 # The request itself, so that what follows does not go through the proxy each time.
@@ -33,7 +32,7 @@ _current_request = cast("Callable[[], Request]", cast("Any", request)._get_curre
 _Before = Callable[[], Response | None]
 _After = Callable[[Response], Response]
 _Functions = dict[str | None, list[Callable[..., Any]]]
-# Bound once: it is read for every request.
+# Bound once: these are read for every request.
 _EXEMPT, _REJECTED = Outcome.EXEMPT, Outcome.REJECTED
 
 
@@ -88,13 +87,7 @@ def _before_request(state: AppState) -> _Before:
 
 def _consider(state: AppState, judge: Judge, request: Request) -> Response | None:
     """What is not settled by a look-up."""
-    decision: Decision | None
-    try:
-        decision = judge.decide(request)
-    except LateRuleError:
-        decision = None  # not decided here: what the app's code raises would be chained to this
-    if decision is None:
-        decision, judge = state.decide(request, judge)
+    decision, judge = state.decide(request, judge)
     request.environ[state.environ_key] = decision
     line = None
     if decision.outcome is _REJECTED or signals.origin_allowed.receivers:

@@ -117,8 +117,7 @@ class AppState:
         :returns: the log's line for a rejection, if it has one.
         """
         if decision.outcome is _ALLOWED:
-            if signals.origin_allowed.receivers:
-                signals.send(signals.origin_allowed, self.app, decision, self.log)
+            signals.send(signals.origin_allowed, self.app, decision, self.log)
         elif decision.outcome is _REJECTED and decision.reason is not None:
             line = self.log.rejection(decision)
             about_origin = decision.reason.is_about_origin

@@ -55,8 +55,8 @@ def hostile_targets(rows: list[hostile.Row]) -> list[Target]:
     dearest: dict[str, Target] = {}
     for row in rows:
         which = row["header"] if row["header"] == "Host" else "any other header"
-        subject = f"{row['request']} with 60 kB of {which}, to one without"
-        figure = row["to_ordinary"][str(hostile.SIZES[-1])]["median"]
+        subject = f"{row['request']} with up to 60 kB of {which}, to one without"
+        figure = max(size["median"] for size in row["to_ordinary"].values())
         if subject not in dearest or figure > dearest[subject].figure:
             dearest[subject] = Target(subject, figure, 1.5)
     return list(dearest.values())
