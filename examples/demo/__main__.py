@@ -43,7 +43,7 @@ def serve() -> int:
     """Serve the pages and show each rejection as its signal arrives, until Ctrl-C."""
     with running(show) as origins:
         print("Flask-CorsGuard demo\n")
-        print(f"  The API, guarded:              {origins.api}/")
+        print(f"  The API, guarded:              {origins.api}/status")
         print(f"  A page that may read it:       {origins.allowed}/")
         print(f"  The same page, not allowed:    {origins.stranger}/")
         print(f"  An account, unprotected:       {origins.unprotected}/balance")
