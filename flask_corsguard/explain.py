@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from flask import Flask, Request
 from werkzeug.exceptions import HTTPException
 
 from flask_corsguard.judge import Judge
@@ -16,6 +17,9 @@ from flask_corsguard.protocol.headers import (
 )
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.state import AppState
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-request-header, as far as names go
 _SAFELISTED_HEADERS = frozenset({"accept", "accept-language", "content-language"})
@@ -73,18 +77,25 @@ def _decide(
     method: str,
     headers: Mapping[str, str],
 ) -> Decision:
-    app = state.app
     # Flask's own builder knows the app's server name and root. Imported where it is needed: it
     # brings the test client along.
     from flask.testing import EnvironBuilder
 
-    builder = EnvironBuilder(app, url, method=method, headers=list(headers.items()))
+    builder = EnvironBuilder(state.app, url, method=method, headers=list(headers.items()))
     if origin is not None:
         builder.headers["Origin"] = origin
     try:
         environ = builder.get_environ()
     finally:
         builder.close()
+    request = matched_request(state.app, environ)
+    with state.app.app_context():
+        decision, _ = state.decide(request, judge)
+    return decision
+
+
+def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
+    """The request that Flask would make of *environ*, with its route looked up."""
     request = app.request_class(environ)
     try:
         adapter = app.create_url_adapter(request)
@@ -93,6 +104,4 @@ def _decide(
             request.view_args = dict(arguments)
     except HTTPException as error:
         request.routing_exception = error
-    with app.app_context():
-        decision, _ = state.decide(request, judge)
-    return decision
+    return request

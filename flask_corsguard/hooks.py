@@ -98,7 +98,7 @@ def _consider(state: AppState, judge: Judge, request: Request) -> Response | Non
         judge.expect_again(request, decision, line)
     if decision.blocked:
         return refusal(decision, request, debug=state.app.debug)
-    return _preflight_answer(decision, state.app) if decision.preflight else None
+    return preflight_answer(decision, state.app) if decision.preflight else None
 
 
 def _after_request(state: AppState, before_request: _Before) -> _After:
@@ -193,7 +193,7 @@ class _Starter:
         after_this_request(self._after_request)
 
 
-def _preflight_answer(decision: Decision, app: Flask) -> Response | None:
+def preflight_answer(decision: Decision, app: Flask) -> Response | None:
     """The guard's own response to a preflight, where it is the guard that answers."""
     policy = decision.policy
     if (

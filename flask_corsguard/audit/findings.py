@@ -1,0 +1,251 @@
+"""What an audit can find: the rules by their stable codes, and what is said of each finding."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Level(enum.IntEnum):
+    """How much a finding matters. Named as in SARIF."""
+
+    NOTE = 1
+    """Works as it is meant to, though perhaps not as its author expects."""
+    WARNING = 2
+    """Lets somebody in, or keeps nobody out, where that can hurt."""
+    ERROR = 3
+    """Another site acts as the signed-in user, or a policy does not hold at all."""
+
+
+class Rule(NamedTuple):
+    """One kind of finding.
+
+    :ivar code: its stable name.
+    :ivar level: how much it matters at most.
+    :ivar title: what is wrong, in a few words.
+    :ivar attack: what an attacker does with it.
+    :ivar change: what ends it.
+    """
+
+    code: str
+    level: Level
+    title: str
+    attack: str
+    change: str
+
+
+class AuditedRoute(NamedTuple):
+    """A route that a finding is about.
+
+    :ivar rule: the URL rule.
+    :ivar methods: the methods concerned.
+    :ivar endpoint: the endpoint.
+    """
+
+    rule: str
+    methods: tuple[str, ...]
+    endpoint: str
+
+    def __str__(self) -> str:
+        return f"{','.join(self.methods)} {self.rule}"
+
+
+class Finding(NamedTuple):
+    """One thing found.
+
+    :ivar rule: what kind of finding it is.
+    :ivar level: how much it matters here.
+    :ivar message: what was found, with its values; safe to print.
+    :ivar routes: the routes concerned; none where it is about the app.
+    :ivar source: in words, what set the policy: ``view users.list``, ``default``.
+    :ivar location: file and line of that, or the configuration key, or "".
+    :ivar evidence: an origin that was let in and should not have been, or "".
+    :ivar accepted: the reason for which it is accepted, or "".
+    """
+
+    rule: Rule
+    level: Level
+    message: str
+    routes: tuple[AuditedRoute, ...] = ()
+    source: str = ""
+    location: str = ""
+    evidence: str = ""
+    accepted: str = ""
+
+    @property
+    def code(self) -> str:
+        """The rule's stable name."""
+        return self.rule.code
+
+
+class Report(NamedTuple):
+    """What an audit found.
+
+    :ivar findings: what is to be looked at, the most serious first.
+    :ivar accepted: what ``CORSGUARD_AUDIT_ACCEPT`` accepts.
+    :ivar unused: the keys in there that accept nothing (any more).
+    :ivar routes: how many routes were attacked.
+    :ivar attempts: how many requests were tried on them.
+    """
+
+    findings: tuple[Finding, ...]
+    accepted: tuple[Finding, ...]
+    unused: tuple[str, ...]
+    routes: int
+    attempts: int
+
+    def at_least(self, level: Level) -> list[Finding]:
+        """The findings of a level, and of those above it."""
+        return [finding for finding in self.findings if finding.level >= level]
+
+
+def _rules(*rules: Rule) -> dict[str, Rule]:
+    return {rule.code: rule for rule in rules}
+
+
+_ACT = "reads every answer of these routes as the user who is signed in, and acts for them"
+
+RULES = _rules(
+    Rule(
+        "anybody_allowed",
+        Level.ERROR,
+        "A pattern or callable allows every site",
+        f"Any page that a user visits {_ACT} where credentials are allowed.",
+        "Name the origins; or, for what is public, write origins='*' without credentials.",
+    ),
+    Rule(
+        "neighbour_allowed",
+        Level.ERROR,
+        "A pattern or callable allows a neighbour of the site that it means",
+        f"They register the name, and their page there {_ACT} where credentials are allowed.",
+        "List the origins as strings: 'https://*.example.com' is every sub-domain, and never"
+        " another site. In a pattern, write '.' as '\\.' and name the whole host.",
+    ),
+    Rule(
+        "public_suffix_wildcard",
+        Level.ERROR,
+        "A wildcard spans sites of other people",
+        "They register a name, or rent a site, under that suffix, and are allowed.",
+        "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'.",
+    ),
+    Rule(
+        "insecure_origin",
+        Level.ERROR,
+        "A page loaded over plain http may act as the user",
+        "Whoever controls the network between (a hotspot, a router) writes into that page, which"
+        " then acts as the user.",
+        "Serve those pages over https, and write the origin with 'https://'.",
+    ),
+    Rule(
+        "null_allowed",
+        Level.ERROR,
+        "The opaque origin 'null' is allowed",
+        "Any site sends it from a sandboxed frame, and is let in.",
+        "Serve the page that needs it from an origin of its own, and take"
+        " dangerously_allow_null_origin out.",
+    ),
+    Rule(
+        "subdomains_with_credentials",
+        Level.WARNING,
+        "Every sub-domain may act as the user",
+        "They take over one forgotten sub-domain (a DNS entry to a service that is no longer"
+        " rented), or find one that shows its users' content, and act as the user from there.",
+        "List the sub-domains that need it.",
+    ),
+    Rule(
+        "credentials_without_enforce",
+        Level.WARNING,
+        "Routes with credentials change state, and other sites can cause that",
+        "A form or fetch() on any page sends a POST with the user's cookies. CORS keeps the page"
+        " from reading the answer, but the view has run by then.",
+        "Say enforce='unsafe' in the policy (after a while of enforce='report'), or protect the"
+        " routes from cross-site request forgery in another way, and accept this finding.",
+    ),
+    Rule(
+        "enforce_without_effect",
+        Level.WARNING,
+        "enforce refuses nobody, because everybody is allowed",
+        "Any page causes the requests that enforce was meant to refuse.",
+        "List the origins instead of '*', or take enforce out.",
+    ),
+    Rule(
+        "any_origin_next_to_login",
+        Level.WARNING,
+        "'*' covers a login, or is the default of an app that has one",
+        "Any page reads what the login answers, and tries passwords from its visitors' addresses;"
+        " and each route that somebody adds without a mark is open to every site.",
+        "Make the default policy list origins, and mark the public routes with @cors(origins='*').",
+    ),
+    Rule(
+        "max_age_ignored",
+        Level.NOTE,
+        "Preflights are remembered for less time than max_age says",
+        "Nobody. But whoever counts on it is wrong: Chromium remembers a preflight for 7200"
+        " seconds at most, WebKit for 600; only Firefox does for 86400.",
+        "Say max_age=7200 or less.",
+    ),
+    Rule(
+        "exempt_sends_own_headers",
+        Level.WARNING,
+        "An exempt route sends CORS headers of its own",
+        "What they allow is checked by nobody: one '*' or repeated Origin, and any page reads"
+        " the answers.",
+        "Take the headers out of the code, and cors_exempt off the route: a mark says the same.",
+    ),
+    Rule(
+        "lost_mark",
+        Level.ERROR,
+        "A mark does not reach the view that it was meant for",
+        "The route has the policy that applies further out, which may be wider.",
+        "Have the decorator in between use functools.wraps, or put @cors directly above or below"
+        " the route.",
+    ),
+    Rule(
+        "runs_before_guard",
+        Level.WARNING,
+        "Something runs ahead of the guard",
+        "What runs first can answer before the guard does: preflights fail, its answers lack"
+        " CORS headers, and it acts on requests that enforce would refuse.",
+        "Let it run as an ordinary before_request function: those run after the guard, whatever"
+        " was registered first.",
+    ),
+    Rule(
+        "proxy_hides_origin",
+        Level.WARNING,
+        "The app seems to be behind a proxy that hides its own origin",
+        "Nobody. But requests of the app's own pages can be taken for another site's, and be"
+        " refused where enforce is on: by browsers that send no Sec-Fetch-Site.",
+        "Wrap the app in werkzeug.middleware.proxy_fix.ProxyFix, or name the public origin in"
+        " CORSGUARD_SELF_ORIGINS.",
+    ),
+    Rule(
+        "check_failed",
+        Level.WARNING,
+        "A callable in origins fails",
+        "Nobody: whom it fails for is not allowed. But each such request costs an error, and"
+        " allowed origins may be turned away.",
+        "Have it return True or False for any string.",
+    ),
+    Rule(
+        "answer_changed",
+        Level.ERROR,
+        "Something outside of the guard changes its answers",
+        "What goes out is not what the policy says: headers that were added allow more, headers"
+        " that were taken out break caches and pages.",
+        "Take CORS headers out of the middleware around the app.",
+    ),
+    Rule(
+        "unusable_policy",
+        Level.ERROR,
+        "A policy cannot be used, and the app answers nothing",
+        "Nobody: until it is put right, every request fails.",
+        "As the message says.",
+    ),
+)
+
+
+def most_serious_first(findings: Iterable[Finding]) -> list[Finding]:
+    """In the order of the levels, then of the rules, then of the places."""
+    order = {code: number for number, code in enumerate(RULES)}
+    return sorted(findings, key=lambda f: (-f.level, order[f.code], f.location, f.message))

@@ -1,0 +1,217 @@
+"""One request played through a guard, for people: what a page's browser would send, what the guard
+would answer, what script would read, and what to change. No view, hook or signal of the app runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from flask import Response
+
+from flask_corsguard.explain import matched_request
+from flask_corsguard.hooks import preflight_answer
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import SAFELISTED_METHODS
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.responses import forbid_storing, refusal, write_headers
+from flask_corsguard.state import AppState
+from flask_corsguard.testing.answers import Answer
+from flask_corsguard.testing.browser import Browser
+from flask_corsguard.testing.engines import ENGINES, EngineName
+from flask_corsguard.testing.requests import read_headers
+from flask_corsguard.testing.safelist import unsafe_headers
+from flask_corsguard.testing.wire import Exchange, WsgiApp
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+# What a header without a value is given: something that a page would send.
+_VALUES = {"authorization": "Bearer token", "content-type": "application/json"}
+_MATTERS_OF_COURSE = frozenset({"accept", "content-length", "referer"})
+# Where `flask run` answers.
+_LOCAL = "http://localhost:5000"
+
+
+class Step(NamedTuple):
+    """One part of the story.
+
+    :ivar title: what happened, in a few words.
+    :ivar lines: what there is to say about it.
+    :ivar exchange: what went over the wire, where something did.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    exchange: Exchange | None = None
+
+
+class Rehearsal(NamedTuple):
+    """What came of it.
+
+    :ivar url: the whole URL asked for.
+    :ivar answer: what script would see, and what would go over the wire.
+    :ivar decision: the guard's last decision, or None where nothing went over the wire.
+    :ivar steps: the story.
+    :ivar curl: a command for each request, which repeats it.
+    """
+
+    url: str
+    answer: Answer
+    decision: Decision | None
+    steps: tuple[Step, ...]
+    curl: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether script may read the response."""
+        return self.answer.readable
+
+
+def rehearse(
+    state: AppState,
+    url: str,
+    *,
+    origin: str,
+    method: str = "GET",
+    headers: Iterable[str] = (),
+    credentials: bool = False,
+    engine: EngineName = "standard",
+) -> Rehearsal:
+    """Play one ``fetch()``.
+
+    :param url: a path, or a whole URL where the host matters.
+    :param origin: the page's origin.
+    :param headers: the request headers that script sets: ``Name`` or ``Name: value``.
+    :param credentials: whether the page says ``credentials: "include"``.
+    :raises BrowserError: for an origin that no page has, and for an unknown engine.
+    :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
+    :raises PolicyError: if the policy of any route cannot be used.
+    """
+    url = absolute_url(state, url)
+    pairs = [_pair(header) for header in headers]
+    browser = Browser(stand_in(state), page=origin, engine=engine)
+    answer = browser.fetch(
+        url,
+        method=method,
+        headers=pairs,
+        credentials="include" if credentials else "same-origin",
+    )
+    decisions = [exchange.decision for exchange in answer.exchanges if exchange.decision]
+    decision = decisions[-1] if decisions else None
+    unsafe = unsafe_headers(read_headers(pairs, "cors", ENGINES[engine]), ENGINES[engine])
+    steps = (*_tell(answer, unsafe), _outcome(answer, decision))
+    return Rehearsal(url, answer, decision, steps, tuple(map(_curl, answer.exchanges)))
+
+
+def absolute_url(state: AppState, url: str) -> str:
+    """The whole URL of a path: at the app's ``SERVER_NAME``, or where ``flask run`` answers."""
+    if "://" in url:
+        return url
+    config = cast("dict[str, str | None]", state.app.config)
+    name = config.get("SERVER_NAME")
+    base = f"{config['PREFERRED_URL_SCHEME']}://{name}" if name else _LOCAL
+    return f"{base}/{url.lstrip('/')}"
+
+
+def stand_in(state: AppState) -> WsgiApp:
+    """The app's routes and guard as they are, with an empty answer in the place of every view."""
+    app = state.app
+    judge = state.current_judge()
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = matched_request(app, environ)
+        with app.app_context():
+            decision, _ = state.decide(request, judge)
+        environ[state.environ_key] = decision
+        response = None
+        if decision.blocked:
+            response = refusal(decision, request, debug=False)
+            forbid_storing(response.headers)
+        elif decision.preflight:
+            response = preflight_answer(decision, app)
+        if response is None and request.routing_exception is not None:
+            error = request.routing_exception.get_response(environ)
+            response = Response(status=error.status_code, headers=error.headers)
+        response = response or Response()
+        if decision.outcome is not Outcome.EXEMPT:
+            write_headers(response.headers, decision.headers)
+        return response(environ, start_response)
+
+    return answer
+
+
+def _pair(header: str) -> tuple[str, str]:
+    name, colon, value = header.partition(":")
+    return name.strip(), value.strip() if colon else _VALUES.get(name.strip().lower(), "1")
+
+
+def _tell(answer: Answer, unsafe: dict[str, str]) -> Iterator[Step]:
+    if not any(exchange.preflight for exchange in answer.exchanges):
+        yield Step("No preflight", (_why_no_preflight(answer, unsafe),))
+    for exchange in answer.exchanges:
+        if exchange.preflight:
+            yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
+        else:
+            yield Step("Request", tuple(_about_request(exchange)), exchange)
+
+
+def _why_no_preflight(answer: Answer, unsafe: dict[str, str]) -> str:
+    if not answer.exchanges:
+        return "Not sent: the browser stops before that."
+    if answer.type == "basic":
+        return "Not sent: the page is of the same origin."
+    method = answer.exchanges[0].method
+    also = "" if unsafe else ", and so is every header"
+    return f"Not sent: {method} is safelisted{also}."
+
+
+def _why_preflight(exchange: Exchange, unsafe: dict[str, str]) -> Iterator[str]:
+    method = exchange.request_headers.get("Access-Control-Request-Method", "")
+    if method not in SAFELISTED_METHODS:
+        yield f"Sent, because {method} is not GET, HEAD or POST."
+    for name, why in unsafe.items():
+        yield f"Sent, because of the header {name}: {why}."
+    yield f"Answered with status {exchange.status}."
+
+
+def _about_request(exchange: Exchange) -> Iterator[str]:
+    decision = exchange.decision
+    if decision is None or exchange.status != 200:
+        yield f"Answered with status {exchange.status}."
+    if decision is None or decision.blocked:
+        return
+    if decision.outcome is Outcome.EXEMPT:
+        yield (
+            "The route is marked cors_exempt: what it answers is up to the app, and is not played."
+        )
+    elif exchange.status == 200:
+        yield f"The view {decision.endpoint} would run here; it is not run for this."
+
+
+def _outcome(answer: Answer, decision: Decision | None) -> Step:
+    if not answer.readable:
+        return Step("Script cannot read the response", tuple(answer.why.splitlines()))
+    lines = decision.explain().splitlines() if decision else []
+    if answer.type == "cors":
+        lines.append(f"Headers that script sees besides the safelisted ones: {_exposed(answer)}.")
+    return Step("Script reads the response", tuple(lines))
+
+
+def _exposed(answer: Answer) -> str:
+    listed = answer.exchanges[-1].value_of("Access-Control-Expose-Headers")
+    return listed or "none"
+
+
+def _curl(exchange: Exchange) -> str:
+    """A command that sends the same request."""
+    words = ["curl", "--include"]
+    if exchange.method == "HEAD":
+        words = ["curl", "--head"]
+    elif exchange.method != "GET":
+        words += ["--request", exchange.method]
+    for name, value in exchange.request_headers:
+        if name.lower() not in _MATTERS_OF_COURSE:
+            words += ["--header", f"{name}: {value}" if value else f"{name};"]
+    return shlex.join([*words, exchange.url])
