@@ -17,7 +17,7 @@ from flask_corsguard.protocol.policy import (
 
 PREFIX = "CORSGUARD_"
 #: The keys that are no policy fields, in lower case and without the prefix.
-OTHER_KEYS = ("policies", "report_only", "self_origins", "log_rejections")
+OTHER_KEYS = ("policies", "report_only", "self_origins", "log_rejections", "audit_accept")
 
 
 class Trial(NamedTuple):
@@ -37,6 +37,8 @@ class Settings(NamedTuple):
         was set; or None.
     :ivar self_origins: origins that count as the app's own.
     :ivar log_rejections: whether rejections are logged.
+    :ivar configured: field of the default policy -> the configuration key that sets it.
+    :ivar audit_accept: findings of an audit that are accepted -> the reason.
     :ivar is_trial: whether these are the settings for trying :attr:`report_only` out.
     """
 
@@ -46,6 +48,8 @@ class Settings(NamedTuple):
     report_only: Trial | None
     self_origins: OriginList
     log_rejections: bool
+    configured: Mapping[str, str]
+    audit_accept: Mapping[str, str]
     is_trial: bool = False
 
     def on_trial(self) -> Settings | None:
@@ -146,13 +150,15 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     configured_own = _read_self_origins(others.get("self_origins", ()), found)
     own = self_origins or configured_own
     log_rejections = read_bool("log_rejections", others.get("log_rejections", True), found)
+    accepted = _read_reasons("audit_accept", others.get("audit_accept", {}), found)
     problems += [problem._replace(where=PREFIX + problem.field.upper()) for problem in found]
     problems += _check_self_origins(own, default, location)
     if problems:
         raise PolicyError(problems)
     used = ", ".join(PREFIX + name.upper() for name in given)
     source = f"app.config ({used})" if used and policy is None and not fields else location
-    return Settings(default, source, named, trial, own, log_rejections)
+    configured = {name: PREFIX + name.upper() for name in overridden if name not in fields}
+    return Settings(default, source, named, trial, own, log_rejections, configured, accepted)
 
 
 def changed_settings(old: Settings, new: Arguments) -> Settings:
@@ -170,7 +176,9 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
     problems += _check_self_origins(old.self_origins, default, new.location)
     if problems:
         raise PolicyError(problems)
-    return settings._replace(default=default, source=new.location)
+    kept = {} if new.policy else old.configured
+    configured = {name: key for name, key in kept.items() if name not in new.fields}
+    return settings._replace(default=default, source=new.location, configured=configured)
 
 
 def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
@@ -199,6 +207,20 @@ def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Pr
     values = {**default.values, "origins": own, "dangerously_allow_null_origin": True}
     problems = check_combination(values)
     return [problem._replace(field="self_origins", where=where) for problem in problems]
+
+
+def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
+    """Read a mapping from what is accepted to why."""
+    if isinstance(value, Mapping):
+        reasons = cast("Mapping[object, object]", value)
+        if all(isinstance(text, str) and text.strip() for pair in reasons.items() for text in pair):
+            return cast("dict[str, str]", dict(reasons))
+    message = (
+        f"{text_of(value)} does not map the codes of findings to the reasons for accepting them,"
+        " such as {'subdomains_with_credentials': 'all of them are ours'}."
+    )
+    problems.append(Problem("wrong_type", field, value, message))
+    return {}
 
 
 def _read_report_only(

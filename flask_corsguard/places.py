@@ -18,7 +18,7 @@ from flask_corsguard.protocol.decision import (
     exempt,
 )
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.resolution import Answer
+from flask_corsguard.resolution import Answer, Layers
 
 
 class Place:
@@ -48,7 +48,7 @@ class Place:
         :param methods: the methods that the URL's routes accept, or None for any.
         :param elsewhere: methods for which another policy may answer at the same URL.
         """
-        policy, source, location = answer
+        policy, source, location, _ = answer
         listed = allow_methods(policy, methods, elsewhere) if policy else None
         return cls(policy, Scope(rule.endpoint, source, location, methods, elsewhere, listed))
 
@@ -102,7 +102,7 @@ class _Row(NamedTuple):
 
 
 class Route(_Row):
-    """One line of :meth:`flask_corsguard.CorsGuard.routes`: a tuple of four, and two attributes.
+    """One line of :meth:`flask_corsguard.CorsGuard.routes`: a tuple of four, and attributes.
 
     :ivar rule: the URL rule.
     :ivar methods: the methods that this line is about, sorted.
@@ -110,10 +110,12 @@ class Route(_Row):
     :ivar source: in words, what set the policy.
     :ivar endpoint: the rule's endpoint (an attribute only).
     :ivar location: file and line of what set the policy (an attribute only).
+    :ivar layers: the marks that add up to the policy, the outermost first (an attribute only).
     """
 
     endpoint: str
     location: str
+    layers: Layers
 
     @classmethod
     def of(cls, rule: Rule, methods: Iterable[str], answer: Answer) -> Route:
@@ -121,6 +123,7 @@ class Route(_Row):
         route = cls(rule.rule, tuple(sorted(methods)), answer.policy, answer.source)
         route.endpoint = rule.endpoint
         route.location = answer.location
+        route.layers = answer.layers
         return route
 
 

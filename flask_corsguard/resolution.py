@@ -90,11 +90,17 @@ Layers = tuple[Layer, ...]
 
 
 class Answer(NamedTuple):
-    """The policy that a route's marks add up to, or None where the guard leaves it alone."""
+    """The policy that a route's marks add up to, or None where the guard leaves it alone.
+
+    :ivar source: in words, what the innermost mark is on.
+    :ivar location: file and line of that mark.
+    :ivar layers: all of the marks, the outermost first.
+    """
 
     policy: Policy | None
     source: str
     location: str
+    layers: Layers = ()
 
 
 class _Sum(NamedTuple):
@@ -136,7 +142,7 @@ class Resolver:
         left_alone = total.exempt or (is_trial and total.replaced)
         last = layers[-1] if layers else None
         location = last.mark.location if last else self._settings.source
-        return Answer(None if left_alone else total.policy, self._source(last), location)
+        return Answer(None if left_alone else total.policy, self._source(last), location, layers)
 
     def _source(self, layer: Layer | None) -> str:
         """In words, what sets a policy. On trial, what is tried out is always named."""

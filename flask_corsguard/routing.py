@@ -251,7 +251,7 @@ class PolicyTable:
 
     def _unrouted_place(self, layers: Layers) -> Place:
         """The place of URLs without a route. Any method may ask, so script can read the 404."""
-        policy, source, location = self._resolver.answer(layers)
+        policy, source, location, _ = self._resolver.answer(layers)
         return Place(policy, Scope(None, source, location))
 
     def _raise_problems(self) -> None:
