@@ -1,0 +1,22 @@
+"""``flask cors``: who may read what, played through and attacked.
+
+Every ``flask`` command imports this, so what a command needs is imported when it runs.
+"""
+
+import click
+
+from flask_corsguard.cli.audit import audit
+from flask_corsguard.cli.check import check
+from flask_corsguard.cli.routes import routes
+
+__all__ = ["cors"]
+
+
+@click.group("cors")
+def cors() -> None:
+    """Show, try out and audit which other sites may read this app's answers."""
+
+
+cors.add_command(routes)
+cors.add_command(check)
+cors.add_command(audit)

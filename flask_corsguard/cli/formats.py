@@ -1,0 +1,150 @@
+"""What an audit found: for people, for programs, for GitHub's annotations."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from flask_corsguard.audit.findings import Finding, Level, Report
+from flask_corsguard.cli.terminal import Line, printable
+
+_MOST_ROUTES = 5
+_STYLES = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.NOTE: "bold cyan"}
+# https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+_COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
+# What runs from no file is "<stdin>" or the like.
+_PLACE = re.compile(r"(?P<file>[^<\n][^\n]*):(?P<line>[1-9][0-9]{0,8})")
+
+
+class FilePlace(NamedTuple):
+    """A line of a file."""
+
+    file: Path
+    line: int
+
+
+def file_place(location: str) -> FilePlace | None:
+    """Read ``app.py:12``; None for a configuration key and for what is in no file."""
+    match = _PLACE.fullmatch(location)
+    return FilePlace(Path(match["file"]), int(match["line"])) if match else None
+
+
+def level_name(level: Level) -> str:
+    """As on the command line, and in SARIF."""
+    return level.name.lower()
+
+
+def counts(report: Report) -> str:
+    """``12 routes, 3,400 requests tried: 2 errors, 1 warning``."""
+    numbers = [
+        _number(sum(finding.level == level for finding in report.findings), level_name(level))
+        for level in sorted(Level, reverse=True)
+        if any(finding.level == level for finding in report.findings)
+    ]
+    found = ", ".join(numbers) or "nothing found"
+    also = f", {len(report.accepted):,} accepted" if report.accepted else ""
+    tried = f"{_number(report.routes, 'route')}, {_number(report.attempts, 'request')} tried"
+    return f"{tried}: {found}{also}"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def text_lines(report: Report) -> Iterator[Line]:
+    """For people."""
+    for finding in sorted(report.findings, key=lambda finding: -finding.level):
+        yield Line(f"{level_name(finding.level)} {finding.code}", _STYLES[finding.level])
+        for text in _said(finding):
+            yield Line(text, indent=2)
+        yield Line("")
+    for finding in report.accepted:
+        yield Line(f"accepted {finding.code}, {_place(finding)}: {finding.accepted}", "dim")
+    for key in report.unused:
+        yield Line(_unused(key), "yellow")
+    if report.accepted or report.unused:
+        yield Line("")
+    yield Line(f"{counts(report)}.", "bold" if report.findings else "bold green")
+
+
+def _said(finding: Finding) -> Iterator[str]:
+    yield f"{finding.rule.title}."
+    if finding.message:
+        yield finding.message
+    yield f"Where: {_place(finding)}"
+    if finding.routes:
+        more = len(finding.routes) - _MOST_ROUTES
+        named = "; ".join(map(str, finding.routes[:_MOST_ROUTES]))
+        yield f"Routes: {named}" + (f"; and {more:,} more" if more > 0 else "")
+    if finding.evidence:
+        yield f"Let in: {finding.evidence}"
+    yield f"An attacker: {finding.rule.attack}"
+    yield f"Change: {finding.rule.change}"
+
+
+def _place(finding: Finding) -> str:
+    return ", ".join(filter(None, (finding.source, finding.location))) or "the app"
+
+
+def _unused(key: str) -> str:
+    return f"CORSGUARD_AUDIT_ACCEPT: {key!r} accepts nothing that is found; take it out"
+
+
+def as_json(report: Report) -> str:
+    """For programs. The keys are documented."""
+    return json.dumps(
+        {
+            "findings": list(map(_object, report.findings)),
+            "accepted": list(map(_object, report.accepted)),
+            "unused": report.unused,
+            "routes": report.routes,
+            "attempts": report.attempts,
+        },
+        indent=2,
+    )
+
+
+def _object(finding: Finding) -> dict[str, object]:
+    return {
+        "code": finding.code,
+        "level": level_name(finding.level),
+        "title": finding.rule.title,
+        "message": finding.message,
+        "routes": [route._asdict() for route in finding.routes],
+        "source": finding.source,
+        "location": finding.location,
+        "evidence": finding.evidence,
+        "attack": finding.rule.attack,
+        "change": finding.rule.change,
+        "accepted": finding.accepted,
+    }
+
+
+def github_lines(report: Report) -> Iterator[str]:
+    """Workflow commands, which GitHub Actions shows beside the code."""
+    for finding in report.findings:
+        properties = {"title": f"{finding.rule.title} ({finding.code})"}
+        place = file_place(finding.location)
+        if place is not None:
+            properties = {"file": place.file.as_posix(), "line": str(place.line), **properties}
+        yield _command(
+            _COMMANDS[finding.level], properties, "\n".join(map(printable, _said(finding)))
+        )
+    for key in report.unused:
+        yield _command("notice", {"title": "Unused acceptance"}, printable(_unused(key)))
+    yield printable(f"{counts(report)}.")
+
+
+def _command(name: str, properties: dict[str, str], message: str) -> str:
+    listed = ",".join(
+        f"{key}={_escaped(printable(value)).replace(':', '%3A').replace(',', '%2C')}"
+        for key, value in properties.items()
+    )
+    return f"::{name} {listed}::{_escaped(message)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

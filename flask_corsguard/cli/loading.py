@@ -1,0 +1,55 @@
+"""The app that a command is about, and what is said where there is none to speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import click
+from flask import Flask
+from flask.cli import NoAppException, ScriptInfo
+
+from flask_corsguard.cli.terminal import printable
+from flask_corsguard.errors import CorsGuardError, described
+from flask_corsguard.state import AppState, state_of
+
+
+class UnusableError(click.ClickException):
+    """Something that was asked for, or the app, cannot be used."""
+
+    exit_code = 2
+
+    def format_message(self) -> str:
+        """The message, safe to print."""
+        return "\n".join(map(printable, self.message.splitlines()))
+
+
+@contextmanager
+def guarded_app(info: ScriptInfo) -> Generator[AppState]:
+    """The guard of the app that ``flask --app`` names, in that app's context.
+
+    :raises UnusableError: where the app cannot be loaded or has no guard, and for every
+        CorsGuardError in the body.
+    """
+    app = _load(info)
+    with app.app_context():
+        try:
+            yield state_of(app)
+        except CorsGuardError as error:
+            raise UnusableError(str(error)) from error
+
+
+def _load(info: ScriptInfo) -> Flask:
+    try:
+        return info.load_app()
+    except NoAppException as error:
+        # Flask's message about a failed import holds all of the traceback.
+        words, _, trace = error.message.partition("\n\nTraceback")
+        last = trace.strip().rpartition("\n")[2]
+        raise UnusableError(f"{words}\n{last}".strip()) from error
+    except CorsGuardError as error:
+        raise UnusableError(str(error)) from error
+    except click.ClickException:
+        raise
+    except Exception as error:
+        raise UnusableError(f"the app cannot be loaded: {described(error)}") from error

@@ -1,0 +1,186 @@
+"""``flask cors routes``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo, pass_script_info
+from werkzeug.routing import Map, Rule
+
+from flask_corsguard.cli.loading import UnusableError, guarded_app
+from flask_corsguard.cli.terminal import Line, console, printable, write
+from flask_corsguard.errors import shown
+from flask_corsguard.places import Route
+from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
+from flask_corsguard.protocol.headers import SAFELISTED_METHODS
+from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.protocol.repair import repair
+from flask_corsguard.summary import fields_of, summary
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDTH_OF_A_TABLE = 90
+
+
+@click.command("routes")
+@click.option("--endpoint", metavar="GLOB", help="Only endpoints like this: 'api.*'.")
+@click.option(
+    "--path",
+    metavar="PATH",
+    help="Only rules that this path matches, such as /users/7; or, with a *, rules that"
+    " look like this: '/api/*'.",
+)
+@click.option("--method", metavar="METHOD", help="Only rules that accept this method.")
+@click.option("--origin", metavar="ORIGIN", help="Only what pages of this origin may read.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@pass_script_info
+def routes(
+    info: ScriptInfo,
+    endpoint: str | None,
+    path: str | None,
+    method: str | None,
+    origin: str | None,
+    as_json: bool,
+) -> None:
+    """List every rule and method with its policy, and where that was set."""
+    with guarded_app(info) as state:
+        filters: list[Callable[[Route], bool]] = []
+        if endpoint is not None:
+            filters.append(lambda route: fnmatchcase(route.endpoint, endpoint))
+        if path is not None:
+            filters.append(_path_filter(state.app, path))
+        if method is not None:
+            wanted = method.upper()
+            filters.append(lambda route: wanted in map(str.upper, route.methods))
+        if origin is not None:
+            filters.append(_origin_filter(state.app, origin, method))
+        found = [
+            route
+            for route in state.current_judge().table.routes()
+            if all(accepts(route) for accepts in filters)
+        ]
+    if as_json:
+        click.echo(json.dumps([_object(route) for route in found], indent=2))
+        return
+    terminal = console(sys.stdout)
+    if terminal is None:
+        _write_plain(found)
+    elif not found:
+        write([Line("No route is like that.")], terminal)
+    elif terminal.width < _WIDTH_OF_A_TABLE:
+        write(_stacked(found), terminal)
+    else:
+        _write_table(found, terminal)
+
+
+def _path_filter(app: Flask, path: str) -> Callable[[Route], bool]:
+    if "*" in path:
+        return lambda route: fnmatchcase(route.rule, path)
+
+    def accepts(route: Route) -> bool:
+        if route.rule == path:
+            return True
+        # A map of its own for each rule: in the app's, of several rules for one path only the
+        # first is found, and none on another host.
+        rule = Rule(route.rule, endpoint=route.endpoint)
+        alone = Map([rule], converters=app.url_map.converters)
+        return alone.bind("localhost").test(path.partition("?")[0])
+
+    return accepts
+
+
+def _origin_filter(app: Flask, origin: str, method: str | None) -> Callable[[Route], bool]:
+    if origin != "null" and parse_origin(origin) is None:
+        fixed = repair(origin)
+        hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
+        raise UnusableError(
+            f"--origin takes what browsers send, scheme://host[:port]; {shown(origin)} is none."
+            f"{hint}"
+        )
+
+    def may_read(route: Route, asked: str) -> bool:
+        # For callables that look at the request. Which one it would be, nobody knows yet.
+        request = app.test_request_context("/", method=asked, headers={"Origin": origin}).request
+        preflight = asked not in SAFELISTED_METHODS
+        question = CorsRequest(origin, asked, preflight=preflight, context=request)
+        scope = Scope(methods=frozenset(route.methods))
+        return route.policy is not None and (
+            decide(route.policy, question, scope).outcome is Outcome.ALLOWED
+        )
+
+    return lambda route: any(
+        may_read(route, name)
+        for name in route.methods
+        if method is None or name.upper() == method.upper()
+    )
+
+
+def _object(route: Route) -> dict[str, object]:
+    return {
+        "rule": route.rule,
+        "methods": list(route.methods),
+        "endpoint": route.endpoint,
+        "policy": None if route.policy is None else fields_of(route.policy),
+        "summary": summary(route.policy),
+        "source": route.source,
+        "location": route.location,
+    }
+
+
+def _write_plain(found: Iterable[Route]) -> None:
+    """A line for each, in columns, for grep and awk."""
+    rows = [
+        [
+            printable(cell) or "-"
+            for cell in (
+                route.rule,
+                ",".join(route.methods),
+                summary(route.policy),
+                route.source,
+                route.location,
+            )
+        ]
+        for route in found
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _stacked(found: Iterable[Route]) -> Iterator[Line]:
+    """For a narrow terminal, on which columns would be a few letters wide."""
+    for route in found:
+        yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
+        yield Line(summary(route.policy), indent=2)
+        yield Line(_place(route), "dim", 2)
+
+
+def _place(route: Route) -> str:
+    return f"{route.source}, {route.location}" if route.location else route.source
+
+
+def _write_table(found: Iterable[Route], terminal: Console) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("Rule", "Methods", "Policy", "Set by"):
+        table.add_column(title, overflow="fold")
+    for route in found:
+        table.add_row(
+            Text(printable(route.rule), "bold"),
+            Text(printable(" ".join(route.methods))),
+            Text(summary(route.policy)),
+            Text(printable(_place(route)), "dim"),
+        )
+    terminal.print(table)

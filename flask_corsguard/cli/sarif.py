@@ -1,0 +1,102 @@
+"""What an audit found, as SARIF 2.1.0
+(https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from urllib.parse import quote
+
+import flask_corsguard
+from flask_corsguard.audit.findings import RULES, Finding, Report, Rule
+from flask_corsguard.cli.formats import FilePlace, file_place, level_name
+
+_INDEX = {code: number for number, code in enumerate(RULES)}
+
+
+def as_sarif(report: Report, app_file: Path | None) -> str:
+    """A log of one run.
+
+    :param app_file: the app's own file, for what has no other place: GitHub refuses the whole log
+        where one result has none.
+    """
+    seen = Counter[str]()
+    results = [_result(finding, app_file, seen) for finding in (*report.findings, *report.accepted)]
+    driver = {
+        "name": "Flask-CorsGuard",
+        "version": flask_corsguard.__version__,
+        "rules": list(map(_rule, RULES.values())),
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [{"executionSuccessful": True}],
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [run],
+    }
+    return json.dumps(log, indent=2)
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    return {
+        "id": rule.code,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.attack},
+        "help": {"text": rule.change},
+        "defaultConfiguration": {"level": level_name(rule.level)},
+    }
+
+
+def _result(finding: Finding, app_file: Path | None, seen: Counter[str]) -> dict[str, object]:
+    accepted = {"kind": "external", "justification": finding.accepted}
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": _INDEX[finding.code],
+        "level": level_name(finding.level),
+        "message": {"text": finding.message or finding.rule.title},
+        "locations": [_location(finding, app_file)],
+        "partialFingerprints": {"flaskCorsGuard/v1": _fingerprint(finding, seen)},
+        # With none in a list: once one result has this, all have to (section 3.27.23).
+        "suppressions": [accepted] if finding.accepted else [],
+    }
+
+
+def _location(finding: Finding, app_file: Path | None) -> dict[str, object]:
+    names = [
+        {"name": route.endpoint, "fullyQualifiedName": str(route), "kind": "function"}
+        for route in finding.routes
+    ]
+    place = file_place(finding.location)
+    if place is None and finding.location:
+        names.append({"name": finding.location, "kind": "member"})
+    if place is None and app_file is not None:
+        place = FilePlace(app_file, 1)
+    location: dict[str, object] = {}
+    if place is not None:
+        location["physicalLocation"] = {
+            "artifactLocation": _artifact(place.file),
+            "region": {"startLine": place.line},
+        }
+    if names:
+        location["logicalLocations"] = names
+    return location
+
+
+def _artifact(file: Path) -> dict[str, str]:
+    if file.is_absolute():
+        return {"uri": file.as_uri()}
+    return {"uri": quote(file.as_posix()), "uriBaseId": "%SRCROOT%"}
+
+
+def _fingerprint(finding: Finding, seen: Counter[str]) -> str:
+    """The same for the same finding after other lines of the file have changed."""
+    about = [finding.code, finding.source, *map(str, finding.routes)]
+    digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+    seen[digest] += 1
+    return f"{digest}:{seen[digest]}"

@@ -1,0 +1,109 @@
+"""Writing for people: with rich where it is installed and somebody is watching, else plain."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Progress = Callable[[int, int], None]
+
+# A bar that is gone before it is read only flickers.
+_SECONDS_WITHOUT_BAR = 1.0
+
+
+class Line(NamedTuple):
+    """One line, or where it is too long for a terminal several.
+
+    :ivar text: what it says; escaped when it is written.
+    :ivar style: in rich's words.
+    :ivar indent: by how many columns.
+    :ivar for_copying: whether it is never broken, being a command.
+    """
+
+    text: str
+    style: str = ""
+    indent: int = 0
+    for_copying: bool = False
+
+
+def printable(text: str) -> str:
+    """Text from wherever, with all escaped that could move a cursor, hide something or end a
+    line, and what the terminal has no character for."""
+    safe = "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
+    encoding = sys.stdout.encoding or "utf-8"
+    return safe.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def console(stream: TextIO) -> Console | None:
+    """Where to write with rich, or None where that is no terminal or rich is not installed."""
+    if not stream.isatty():
+        return None
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def write(lines: Iterable[Line], to: Console | None) -> None:
+    """Write lines.
+
+    :param to: a console, or None for plain text.
+    """
+    if to is None:
+        for line in lines:
+            click.echo(" " * line.indent + printable(line.text))
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for line in lines:
+        text = Text(printable(line.text), line.style, overflow="fold")
+        if line.for_copying:
+            to.print(text, soft_wrap=True)
+        else:
+            to.print(Padding(text, (0, 0, 0, line.indent), expand=False))
+
+
+@contextmanager
+def progress(words: str) -> Generator[Progress | None]:
+    """A bar on the standard error, while something takes long and somebody is watching."""
+    terminal = console(sys.stderr)
+    if terminal is None:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=terminal,
+        transient=True,
+    )
+    task = bar.add_task(words, total=None)
+    begin = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        if time.monotonic() - begin >= _SECONDS_WITHOUT_BAR:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
