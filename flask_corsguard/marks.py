@@ -246,10 +246,14 @@ def call_site() -> str:
         frame = frame.f_back if frame else None
     if frame is None:
         return ""
-    filename = frame.f_code.co_filename
+    return from_here(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+
+
+def from_here(location: str) -> str:
+    """A file's name and line, as seen from the working directory if it lies below that."""
     with contextlib.suppress(OSError):  # the working directory may be gone
-        filename = filename.removeprefix(os.getcwd() + os.sep)
-    return f"{filename}:{frame.f_lineno}"
+        return location.removeprefix(os.getcwd() + os.sep)
+    return location
 
 
 def _name(target: object) -> str:

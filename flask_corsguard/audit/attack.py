@@ -1,0 +1,228 @@
+"""The attack: every route, with hostile origins; as a request and as its preflight."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from flask import Request
+
+from flask_corsguard.audit.code import name_of
+from flask_corsguard.audit.faults import Fault, hurts, insecure_fault, level_of, subdomain_fault
+from flask_corsguard.audit.findings import RULES, Level
+from flask_corsguard.audit.hostile import ATTACKER, LABELS, UNRELATED, fitted
+from flask_corsguard.audit.hosts import Meant, meant_by, meant_by_strings, site_of
+from flask_corsguard.audit.requests import RouteRequests
+from flask_corsguard.errors import shown
+from flask_corsguard.judge import Judge
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.fields import OriginForm
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.publicsuffix import is_public_suffix
+from flask_corsguard.protocol.reasons import Outcome, Reason
+
+_OUTSIDE = "outside of request context"
+# How many of the attempts, which begin with one of each kind, every route gets.
+_AGAIN = 120
+
+
+class Outcomes(NamedTuple):
+    """What came of the attempts on one route.
+
+    :ivar allowed: the origins that were let in.
+    :ivar failure: how a callable failed, in words, or "".
+    :ivar attempts: how many requests were tried.
+    """
+
+    allowed: tuple[str, ...]
+    failure: str
+    attempts: int
+
+
+class Attacker:
+    """Attacks routes, and finds fault with what lets it in.
+
+    :param config: the app's configuration, which callables may read.
+    """
+
+    def __init__(self, judge: Judge, config: Mapping[str, Any]) -> None:
+        self._judge = judge
+        self._config = config
+        self._meant: dict[int, Meant] = {}
+        # What is tried on each route of a policy: on the first one everything, on the others what
+        # was let in there and one variant of each kind. A callable can decide by the request.
+        self._attempts: dict[Policy, tuple[str, ...]] = {}
+        self._faults: dict[tuple[Policy, tuple[str, ...]], list[Fault]] = {}
+
+    def attack(self, policy: Policy, requests: RouteRequests) -> Outcomes:
+        """Try every hostile origin on a route."""
+        attempts = self._attempts.get(policy)
+        if attempts is None:
+            attempts = tuple(self._fitted(policy))
+        failure = ""
+        allowed: dict[str, None] = {}
+        for preflight in (False, True):
+            request = requests.request(preflight=preflight)
+            for text in attempts:
+                decision = self._try(request, text)
+                if decision.outcome is Outcome.ALLOWED:
+                    allowed[text] = None
+                elif decision.reason is Reason.ORIGIN_CHECK_FAILED:
+                    failure = failure or decision.detail
+        if policy not in self._attempts:
+            again = attempts
+            if not any(map(callable, _opaque_entries(policy))):
+                again = tuple(dict.fromkeys((*allowed, *attempts[:_AGAIN])))
+            self._attempts[policy] = again
+        return Outcomes(tuple(allowed), failure, 2 * len(attempts))
+
+    def faults(self, policy: Policy, allowed: tuple[str, ...]) -> list[Fault]:
+        """What lets in whoever was let in, if that should not be."""
+        key = (policy, allowed)
+        if key not in self._faults:
+            self._faults[key] = list(self._find(policy, allowed))
+        return self._faults[key]
+
+    def _try(self, request: Request, text: str) -> Decision:
+        # As a server hands it on: bytes, read as Latin-1.
+        request.environ["HTTP_ORIGIN"] = text.encode("utf-8").decode("latin-1")
+        return self._judge.decide(request)
+
+    def _fitted(self, policy: Policy) -> Iterator[str]:
+        if policy.origins == "*":
+            return
+        meant = list(meant_by_strings(policy).origins)
+        for entry in _opaque_entries(policy):
+            meant += self._meant_by(entry).origins
+        # The plainest first: what they let in is the best example.
+        plainest_first = sorted(dict.fromkeys(meant), key=lambda origin: len(origin.host))
+        found = dict.fromkeys((*UNRELATED, *map(str, meant), *fitted(plainest_first)))
+        for entry in _opaque_entries(policy):
+            found |= dict.fromkeys(_beside(self._meant_by(entry)))
+        # One longer than any that is read is among them; the others of its kind say no more.
+        too_long = [text for text in found if len(text) > MAX_ORIGIN_LENGTH]
+        yield from (text for text in found if text not in too_long[1:])
+
+    def _meant_by(self, entry: OriginForm) -> Meant:
+        if id(entry) not in self._meant:
+            self._meant[id(entry)] = meant_by(entry, self._config)
+        return self._meant[id(entry)]
+
+    def _find(self, policy: Policy, allowed: Iterable[str]) -> Iterator[Fault]:
+        if policy.origins == "*":
+            return
+        lists = policy.origins.compiled.lists
+        by_entry: dict[str, dict[str, str]] = {}
+        named = meant_by_strings(policy).sites
+        for text in allowed:
+            origin = parse_origin(text)
+            if text == "null":
+                yield _fault_of_null(policy)
+            elif origin is not None and not lists(text, origin):
+                entry = _entry_that_lets_in(policy, text)
+                meant = self._meant_by(entry)
+                code = _kind(text, origin, meant, named)
+                if code:
+                    by_entry.setdefault(_described(entry, meant), {}).setdefault(code, text)
+        for words, kinds in by_entry.items():
+            yield from _faults_of(policy, words, kinds)
+
+
+def callable_fault(policy: Policy, failure: str) -> Fault:
+    """What is wrong with a callable that failed.
+
+    :param failure: how, in words.
+    """
+    name = ", ".join(name_of(entry) for entry in _opaque_entries(policy) if callable(entry))
+    message = f"The callable {shown(name)[1:-1]} in origins failed for a hostile origin: {failure}."
+    level = RULES["check_failed"].level
+    if _OUTSIDE in failure:
+        level = Level.NOTE
+        message = (
+            f"The callable {shown(name)[1:-1]} in origins could not be tried, because it looks at"
+            " flask.request. Have it take the request as its second argument instead."
+        )
+    return Fault("check_failed", level, message, ("origins",))
+
+
+def _opaque_entries(policy: Policy) -> list[OriginForm]:
+    """The entries that nobody can read an origin off: patterns and callables."""
+    return [entry for entry in policy.origins if not isinstance(entry, str)]
+
+
+def _beside(meant: Meant) -> Iterator[str]:
+    """Other names under the public suffixes of what is meant."""
+    for site in meant.sites:
+        suffix = site.partition(".")[2]
+        for scheme in dict.fromkeys(origin.scheme for origin in meant.origins):
+            for label in LABELS:
+                yield f"{scheme}://{label}.{suffix}"
+                yield f"{scheme}://www.{label}.{suffix}"
+
+
+def _entry_that_lets_in(policy: Policy, text: str) -> OriginForm:
+    entries = _opaque_entries(policy)
+    for entry in entries:
+        if isinstance(entry, re.Pattern) and entry.fullmatch(text):
+            return entry
+    return next(entry for entry in entries if callable(entry))
+
+
+def _kind(text: str, origin: Origin, meant: Meant, named: frozenset[str]) -> str:
+    """The code of what it means that an origin was let in; "" where it may be."""
+    site = site_of(origin)
+    if text in UNRELATED:
+        return "anybody_allowed"
+    if site not in meant.sites and site not in named:
+        label, _, suffix = site.partition(".")
+        is_beside = any(known.partition(".")[2] == suffix for known in meant.sites)
+        if label in LABELS and is_beside and is_public_suffix(suffix):
+            return "public_suffix_wildcard"
+        return "neighbour_allowed"
+    if origin.scheme in ("http", "ws") and not origin.is_loopback:
+        return "insecure_origin"
+    labels = origin.host.removesuffix(site).split(".")
+    if "attacker" in labels and not origin.is_loopback:
+        return "subdomains_with_credentials"
+    return ""
+
+
+def _faults_of(policy: Policy, words: str, kinds: Mapping[str, str]) -> Iterator[Fault]:
+    """The faults of one entry, by what they let in. Who has to write an entry anew is told the
+    worst of it only."""
+    worst = next(
+        (
+            code
+            for code in ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
+            if code in kinds
+        ),
+        None,
+    )
+    if worst is not None:
+        evidence = kinds[worst]
+        yield Fault(
+            worst, level_of(policy), f"{words} lets in {shown(evidence)}.", ("origins",), evidence
+        )
+    if worst == "anybody_allowed":
+        return
+    if "insecure_origin" in kinds and hurts(policy):
+        yield insecure_fault(policy, words, kinds["insecure_origin"])
+    if "subdomains_with_credentials" in kinds and worst is None and policy.allow_credentials:
+        yield subdomain_fault(words, kinds["subdomains_with_credentials"])
+
+
+def _fault_of_null(policy: Policy) -> Fault:
+    message = "'null' is among the origins."
+    if policy.allow_credentials:
+        message = "'null' is among the origins, with credentials."
+    return Fault("null_allowed", level_of(policy), message, ("origins",), "null")
+
+
+def _described(entry: OriginForm, meant: Meant) -> str:
+    hosts = sorted({origin.host for origin in meant.origins}, key=lambda host: (len(host), host))
+    means = f", which means {shown(hosts[0])}," if hosts and ATTACKER not in hosts[0] else ""
+    if isinstance(entry, re.Pattern):
+        return f"The pattern {shown(entry.pattern, 200)}{means}"
+    return f"The callable {shown(name_of(entry))[1:-1]}{means}"

@@ -1,0 +1,163 @@
+"""What a function's code holds, read without running it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import sysconfig
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType, FunctionType, MethodType
+from typing import Any, cast
+
+from flask_corsguard.marks import from_here
+
+_DEEPEST = 4
+_MOST = 2000
+_LIBRARIES = tuple(
+    path for name in ("stdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))
+)
+
+
+def reachable(start: object) -> Iterator[object]:
+    """Everything in the code of a callable, in that of the functions that it calls by name, and in
+    the variables that it was made with: functions, strings, compiled patterns.
+
+    Library code is not entered, but for the library that the callable itself is of.
+    """
+    own = _file_of(start)
+    seen: set[int] = set()
+    waiting = deque([(start, 0)])
+    while waiting and len(seen) < _MOST:
+        value, depth = waiting.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (str, re.Pattern)):
+            yield cast("object", value)
+        elif isinstance(value, CodeType):
+            waiting += [(constant, depth) for constant in value.co_consts]
+        elif depth < _DEEPEST:
+            if isinstance(value, FunctionType):
+                if not _is_foreign(value, own):
+                    yield value
+                    waiting += [(part, depth + 1) for part in _parts(value)]
+            else:
+                waiting += [(part, depth + 1) for part in _contents(value)]
+
+
+def mentions(start: object, header: str) -> bool:
+    """Whether a callable's code names a header: as a text, as a WSGI key, or as an attribute of a
+    response.
+
+    :param header: its name in lower case.
+    """
+    variable = header.replace("-", "_")
+    for value in reachable(start):
+        if isinstance(value, str) and value.lower().replace("-", "_").find(variable) != -1:
+            return True
+        if isinstance(value, FunctionType) and variable in _names(value.__code__):
+            return True
+    return False
+
+
+def made_with(start: object) -> Iterator[FunctionType]:
+    """The functions that a callable holds in its closure, or in its attributes; and those that
+    these hold. It is the first itself if it is a function."""
+    seen: set[int] = set()
+    waiting = deque([(start, 0)])
+    while waiting and len(seen) < _MOST:
+        value, depth = waiting.popleft()
+        if id(value) in seen or depth > _DEEPEST:
+            continue
+        seen.add(id(value))
+        if isinstance(value, FunctionType):
+            yield value
+            waiting += [(part, depth + 1) for part in (*_cells(value), *vars(value).values())]
+        elif not isinstance(value, type):
+            waiting += [(part, depth + 1) for part in _contents(value)]
+
+
+def location_of(target: object) -> str:
+    """File and line of a function, or of an object's class; or ""."""
+    code = getattr(getattr(target, "__func__", target), "__code__", None)
+    if isinstance(code, CodeType):
+        return from_here(f"{code.co_filename}:{code.co_firstlineno}")
+    try:
+        kind = target if isinstance(target, type) else type(target)
+        return from_here(f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}")
+    except (OSError, TypeError):
+        return ""
+
+
+def name_of(target: object) -> str:
+    """What a callable is called in its code."""
+    return str(getattr(target, "__qualname__", type(target).__qualname__))
+
+
+def _parts(function: FunctionType) -> Iterator[object]:
+    yield function.__code__
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
+    yield from vars(function).values()
+    yield from _cells(function)
+    for name in _names(function.__code__):
+        if name in function.__globals__:
+            yield function.__globals__[name]
+
+
+def _cells(function: FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # empty as yet
+            continue
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _contents(value: object) -> Iterable[object]:
+    if isinstance(value, MethodType):
+        return (value.__func__, value.__self__)
+    if isinstance(value, functools.partial):
+        partial = cast("functools.partial[Any]", value)
+        return (partial.func, *partial.args, *partial.keywords.values())
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[object, object]", value)
+        return (*mapping.keys(), *mapping.values())
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return [*cast("Iterable[object]", value)]
+    if isinstance(value, type):
+        return [
+            part for base in value.__mro__[:-1] for part in vars(base).values() if callable(part)
+        ]
+    call = getattr(type(value), "__call__", None)  # noqa: B004
+    if isinstance(call, FunctionType):
+        return (call, *getattr(value, "__dict__", {}).values())
+    return ()
+
+
+def _file_of(value: object) -> str:
+    function = value.func if isinstance(value, functools.partial) else value
+    code = getattr(function, "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else ""
+
+
+def _is_foreign(function: FunctionType, own: str) -> bool:
+    file = function.__code__.co_filename
+    if not file.startswith(_LIBRARIES):
+        return False
+    return _top_folder(file) != _top_folder(own)
+
+
+def _top_folder(file: str) -> str:
+    for library in sorted(_LIBRARIES, key=len, reverse=True):
+        if file.startswith(library):
+            return file[len(library) :].strip("/\\").replace("\\", "/").partition("/")[0]
+    return ""

@@ -1,0 +1,120 @@
+"""The origins that a policy means, so that hostile ones can be fitted to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple, cast
+
+from flask_corsguard.audit.code import reachable
+from flask_corsguard.audit.samples import samples
+from flask_corsguard.protocol.origins import Origin, is_host, parse_origin, parse_pattern
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.publicsuffix import registrable_domain
+
+# Of each entry of a policy. Further ones would be attacked in the same way.
+_MOST_STRINGS = 3
+_MOST_SAMPLES = 8
+_MOST_CONSTANTS = 40
+_SHORTEST_HOST = 3
+
+
+class Meant(NamedTuple):
+    """What one entry of ``origins`` means.
+
+    :ivar origins: origins that it names, or that it was probably made for.
+    :ivar sites: the sites that these belong to.
+    """
+
+    origins: tuple[Origin, ...]
+    sites: frozenset[str]
+
+    @classmethod
+    def of(cls, origins: Iterable[Origin]) -> Meant:
+        """With the sites that *origins* belong to."""
+        distinct = tuple(dict.fromkeys(origins))
+        return cls(distinct, frozenset(site_of(origin) for origin in distinct))
+
+
+def site_of(origin: Origin) -> str:
+    """The domain that somebody registered, or the host itself where nobody did."""
+    return origin.host if origin.is_address else registrable_domain(origin.host) or origin.host
+
+
+def meant_by(entry: object, config: Mapping[str, Any]) -> Meant:
+    """What one entry of ``origins`` means.
+
+    :param config: the app's configuration, which a callable may read.
+    """
+    if isinstance(entry, str):
+        pattern = parse_pattern(entry)
+        return Meant.of([pattern.origin] if pattern else [])
+    if isinstance(entry, re.Pattern):
+        return Meant.of(of_pattern(cast("re.Pattern[str]", entry)))
+    return Meant.of(islice(_of_callable(entry, config), _MOST_CONSTANTS))
+
+
+def meant_by_strings(policy: Policy) -> Meant:
+    """What the entries mean that are strings; of a long list, the first few."""
+    if policy.origins == "*":
+        return Meant((), frozenset())
+    return Meant.of(pattern.origin for pattern in islice(policy.origins.patterns(), _MOST_STRINGS))
+
+
+def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
+    """Origins that a pattern matches, the plainest first."""
+    for any_character in ".x":
+        texts = samples(pattern, any_character=any_character)
+        found = [origin for text in texts if (origin := parse_origin(text.lower()))]
+        if found:
+            return found[:_MOST_SAMPLES]
+    return []
+
+
+def _of_callable(
+    check: Callable[..., object] | object, config: Mapping[str, Any]
+) -> Iterator[Origin]:
+    """The hosts in a callable's code, and in what it can read."""
+    for value in (*reachable(check), *_texts(config)):
+        if isinstance(value, re.Pattern):
+            yield from of_pattern(cast("re.Pattern[str]", value))
+        elif isinstance(value, str) and len(value) <= 300:
+            yield from _in_text(value)
+
+
+def _texts(config: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in config.items():
+        texts: Iterable[object] = (value,)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            texts = cast("Iterable[object]", value)
+        for text in texts:
+            # The guard's own settings are what the other entries are.
+            if isinstance(text, str) and "://" in text and not key.startswith("CORSGUARD_"):
+                yield text
+
+
+def _in_text(text: str) -> Iterator[Origin]:
+    plain = text.strip().strip("./*").lower()
+    origin = parse_origin(plain)
+    host = plain.partition("://")[2] or plain
+    if origin is not None:
+        yield origin
+    elif is_host(host) and len(host) >= _SHORTEST_HOST:
+        # Perhaps no host at all. Then the attacks on it come to nothing.
+        yield Origin("https", host, None)
+    elif "\\" in text or "://" in text or text.endswith("$"):
+        try:
+            pattern = re.compile(text)
+        except re.error:
+            return
+        found = of_pattern(pattern)
+        # Made for re.match or re.search: of a host without a scheme.
+        yield from (
+            found
+            or [
+                Origin("https", sample.strip("."), None)
+                for sample in samples(pattern)
+                if "." in sample and is_host(sample.strip("."))
+            ][:_MOST_SAMPLES]
+        )
