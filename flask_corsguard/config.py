@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError, Problem, text_of, unknown_name
@@ -17,7 +18,10 @@ from flask_corsguard.protocol.policy import (
 
 PREFIX = "CORSGUARD_"
 #: The keys that are no policy fields, in lower case and without the prefix.
-OTHER_KEYS = ("policies", "report_only", "self_origins", "log_rejections", "audit_accept")
+OTHER_KEYS = (
+    "policies", "report_only", "self_origins", "log_rejections", "audit_accept", "inspector",
+    "inspector_check",
+)  # fmt: skip
 
 
 class Trial(NamedTuple):
@@ -25,6 +29,15 @@ class Trial(NamedTuple):
 
     policy: Policy
     source: str
+
+
+class InspectorSettings(NamedTuple):
+    """How the inspector is served.
+
+    :ivar check: asked about every request for it; None where debug mode is what lets it be seen.
+    """
+
+    check: Callable[[Any], object] | None
 
 
 class Settings(NamedTuple):
@@ -39,6 +52,7 @@ class Settings(NamedTuple):
     :ivar log_rejections: whether rejections are logged.
     :ivar configured: field of the default policy -> the configuration key that sets it.
     :ivar audit_accept: findings of an audit that are accepted -> the reason.
+    :ivar inspector: how the inspector is served, or None.
     :ivar is_trial: whether these are the settings for trying :attr:`report_only` out.
     """
 
@@ -50,6 +64,7 @@ class Settings(NamedTuple):
     log_rejections: bool
     configured: Mapping[str, str]
     audit_accept: Mapping[str, str]
+    inspector: InspectorSettings | None
     is_trial: bool = False
 
     def on_trial(self) -> Settings | None:
@@ -68,6 +83,7 @@ class Arguments(NamedTuple):
     :ivar policies: named policies; they are added to those from the configuration.
     :ivar report_only: the policy to try out; False for none, None where nothing was said.
     :ivar self_origins: origins that count as the app's own.
+    :ivar inspector: whether there is an inspector; None where nothing was said.
     :ivar location: file and line of the call.
     """
 
@@ -76,6 +92,7 @@ class Arguments(NamedTuple):
     policies: Mapping[str, Policy]
     report_only: Policy | Literal[False] | None
     self_origins: OriginList
+    inspector: bool | None
     location: str
 
 
@@ -85,6 +102,7 @@ def read_arguments(
     policies: object,
     report_only: object,
     self_origins: object,
+    inspector: object,
     location: str,
 ) -> Arguments:
     """Read what the constructor was given, and refuse what no configuration could put right.
@@ -101,12 +119,13 @@ def read_arguments(
     values, found = read_fields(fields)
     problems += found + check_combination(values)
     own = _read_self_origins(self_origins, problems)
+    shown = None if inspector is None else read_bool("inspector", inspector, problems)
     problems = [problem._replace(where=location) for problem in problems]
     named = read_policies({} if policies is None else policies, location, problems)
     trial = _read_report_only(report_only, location, problems)
     if problems:
         raise PolicyError(problems)
-    return Arguments(cast("Policy | None", policy), values, named, trial, own, location)
+    return Arguments(cast("Policy | None", policy), values, named, trial, own, shown, location)
 
 
 def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
@@ -116,7 +135,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     :param arguments: the constructor's arguments, which win.
     :raises PolicyError: with every problem found anywhere in the settings.
     """
-    policy, fields, policies, report_only, self_origins, location = arguments
+    policy, fields, policies, report_only, self_origins, inspector, location = arguments
     known = {PREFIX + name.upper(): name for name in (*FIELDS, *OTHER_KEYS)}
     problems: list[Problem] = []
     given: dict[str, Any] = {}
@@ -151,14 +170,19 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     own = self_origins or configured_own
     log_rejections = read_bool("log_rejections", others.get("log_rejections", True), found)
     accepted = _read_reasons("audit_accept", others.get("audit_accept", {}), found)
-    problems += [problem._replace(where=PREFIX + problem.field.upper()) for problem in found]
+    is_debug = bool(config.get("DEBUG"))
+    served = _read_inspector(inspector, others, is_debug, location, found)
+    for problem in found:
+        problems.append(problem._replace(where=problem.where or PREFIX + problem.field.upper()))
     problems += _check_self_origins(own, default, location)
     if problems:
         raise PolicyError(problems)
     used = ", ".join(PREFIX + name.upper() for name in given)
     source = f"app.config ({used})" if used and policy is None and not fields else location
     configured = {name: PREFIX + name.upper() for name in overridden if name not in fields}
-    return Settings(default, source, named, trial, own, log_rejections, configured, accepted)
+    return Settings(
+        default, source, named, trial, own, log_rejections, configured, accepted, served
+    )  # fmt: skip
 
 
 def changed_settings(old: Settings, new: Arguments) -> Settings:
@@ -184,6 +208,44 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
 def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
     """Change *fields* of *base*; add what is wrong with them, and where, to *problems*."""
     values, found = read_fields(fields)
+def _read_inspector(
+    argument: bool | None,
+    keys: Mapping[str, Any],
+    is_debug: bool,
+    location: str,
+    problems: list[Problem],
+) -> InspectorSettings | None:
+    """Read whether there is an inspector, and who may see it.
+
+    :param argument: what the constructor was told; it wins.
+    :param location: file and line of the constructor's call.
+    """
+    configured = read_bool("inspector", keys.get("inspector", False), problems)
+    check = keys.get("inspector_check")
+    # What is no plain function would answer with an object, and that is no consent.
+    if check is not None and (
+        not callable(check)
+        or isinstance(check, type)
+        or inspect.iscoroutinefunction(check)
+        or inspect.iscoroutinefunction(getattr(check, "__call__", None))  # noqa: B004
+    ):
+        message = f"{text_of(check)} is no plain function that takes the request."
+        problems.append(Problem("wrong_type", "inspector_check", check, message))
+        check = None
+    if not (configured if argument is None else argument):
+        return None
+    if not is_debug and (check is None or not configured):
+        message = (
+            "the inspector shows every route and who may read it, and the app is not in debug mode."
+            " Start it with 'flask run --debug' or FLASK_DEBUG=1 (app.run(debug=True) comes too"
+            " late); or set both CORSGUARD_INSPECTOR = True and CORSGUARD_INSPECTOR_CHECK = a"
+            " function that takes the request and answers True for those who may see it."
+        )
+        where = location if argument else ""
+        problems.append(Problem("inspector_outside_debug", "inspector", True, message, where=where))
+    return InspectorSettings(check)
+
+
     if found:
         problems += [problem._replace(where=where) for problem in found]
         return base

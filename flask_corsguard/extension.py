@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Unpack, cast
 
 from flask import Flask, current_app
+from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments, read_settings
 from flask_corsguard.errors import CorsGuardError, text_of
@@ -34,6 +35,8 @@ class CorsGuard:
         changes no response; what it would reject is signalled and logged. False turns off
         ``CORSGUARD_REPORT_ONLY``.
     :param self_origins: further origins that count as the app's own, where a proxy hides them.
+    :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. None leaves
+        it to ``CORSGUARD_INSPECTOR``, without which there is none.
     :param fields: fields of the default policy.
     :raises PolicyError: with everything that is wrong with any policy.
     :raises CorsGuardError: if the app cannot be guarded.
@@ -47,10 +50,11 @@ class CorsGuard:
         policies: NamedPolicies | None = None,
         report_only: ReportOnly = None,
         self_origins: str | Iterable[str] = (),
+        inspector: bool | None = None,
         **fields: Unpack[PolicyFields],
     ) -> None:
         self._arguments = read_arguments(
-            policy, fields, policies, report_only, self_origins, call_site()
+            policy, fields, policies, report_only, self_origins, inspector, call_site()
         )
         self._marks = EndpointMarks()
         if app is not None:
@@ -73,6 +77,9 @@ class CorsGuard:
         state = AppState(app, settings, self._marks)
         install_hooks(state)
         app.extensions[EXTENSION_KEY] = state
+        if settings.inspector is not None:
+            # By name: it is a tool on top of the guard, and an app without it loads none of it.
+            import_string("flask_corsguard.inspector.site.install")(state, settings.inspector)
 
     def for_endpoint(
         self, endpoint: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
@@ -163,7 +170,7 @@ class CorsGuard:
         :raises PolicyError: if anything cannot be used; then nothing has changed.
         """
         state = self._state(app)
-        new = read_arguments(policy, fields, policies, report_only, (), call_site())
+        new = read_arguments(policy, fields, policies, report_only, (), None, call_site())
         state.change_settings(lambda old: changed_settings(old, new))
 
     def _state(self, app: Flask | None) -> AppState:

@@ -1,0 +1,79 @@
+"""Who may see the inspector. That no other site can is the business of its policy."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Request
+
+from flask_corsguard.config import InspectorSettings
+from flask_corsguard.errors import shown, text_of
+from flask_corsguard.protocol.origins import DEFAULT_PORTS, parse_origin
+from flask_corsguard.state import AppState
+
+_CHECK = "CORSGUARD_INSPECTOR_CHECK"
+_CHECK_SAYS_NO = f"{_CHECK} does not let this request see the inspector."
+
+
+class NotHereError(Exception):
+    """There is no inspector to be seen: debug mode has ended since it was set up."""
+
+
+class Gate:
+    """Lets requests see the inspector, or not."""
+
+    def __init__(self, state: AppState, settings: InspectorSettings) -> None:
+        self._state = state
+        self._check = settings.check
+
+    def objection(self, request: Request) -> str | None:
+        """Why a request may not see it, in a sentence; None if it may.
+
+        :raises NotHereError: where it is to look as if there were none.
+        """
+        if self._check is not None:
+            return None if self._passes_check(request) else _CHECK_SAYS_NO
+        if not self._state.app.debug:
+            raise NotHereError
+        # A site of others can give its own name this machine's address (DNS rebinding), and is then
+        # of one origin with the app. It cannot choose the name that the browser sends.
+        host: str = request.environ.get("HTTP_HOST") or ""
+        if self._is_own(host):
+            return None
+        return (
+            f"The inspector does not answer as {shown(host)}: only as localhost, as an IP address,"
+            " as SERVER_NAME, or as one of CORSGUARD_SELF_ORIGINS. Otherwise any site could read it"
+            f" that gives its name this machine's address. Use one of these, or set {_CHECK}."
+        )
+
+    def _passes_check(self, request: Request) -> bool:
+        assert self._check is not None
+        try:
+            answer = self._check(request)
+            if not isinstance(answer, bool):
+                # A truthy object is no consent, as in origins.
+                raise TypeError(f"it returned {text_of(answer, 60)}, not True or False")
+        except Exception as error:
+            self._state.log.failure(_CHECK, error)
+            return False
+        return answer
+
+    def _is_own(self, host: str) -> bool:
+        host = host.lower()
+        # Of a scheme without a default port, which would not be part of an origin.
+        parsed = parse_origin(f"host://{host}")
+        if parsed is None:
+            return False
+        if parsed.is_loopback or parsed.is_address:
+            return True
+        config = cast("dict[str, str | None]", self._state.app.config)
+        server_name = config["SERVER_NAME"]
+        if server_name and parsed.host == server_name.lower().partition(":")[0]:
+            return True
+        own = self._state.settings.self_origins.compiled
+        for scheme in ("http", "https"):
+            text = f"{scheme}://{host.removesuffix(f':{DEFAULT_PORTS[scheme]}')}"
+            origin = parse_origin(text)
+            if origin is not None and own.matches(text, origin, None):
+                return True
+        return False

@@ -1,0 +1,86 @@
+"""The addresses under ``/_corsguard/``: who is answered, and with which headers."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from importlib.resources import files
+
+from flask import Response, abort, request
+
+from flask_corsguard.config import InspectorSettings
+from flask_corsguard.inspector.gate import Gate, NotHereError
+from flask_corsguard.inspector.pages import Pages
+from flask_corsguard.inspector.recorder import Recorder
+from flask_corsguard.inspector.tables import PREFIX
+from flask_corsguard.marks import Mark, attach
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.state import AppState
+
+#: Where the inspector is.
+ROOT = "/_corsguard/"
+EXTENSION_KEY = "corsguard.inspector"
+
+_HTML = "text/html; charset=utf-8"
+_JSON = "application/json"
+_ASSETS = {
+    "style": ("inspector.css", "text/css; charset=utf-8"),
+    "script": ("inspector.js", "text/javascript; charset=utf-8"),
+    "icon": ("icon.svg", "image/svg+xml"),
+}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
+        " 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none';"
+        " require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+# A policy, not fields, so that nothing of any default or blueprint remains; on the views, where no
+# other mark is nearer. No other origin may read, and what another site causes is refused.
+_MARK = Mark(Policy(enforce="all"), {}, "flask_corsguard.inspector")
+
+
+def install(state: AppState, settings: InspectorSettings) -> None:
+    """Serve the inspector of one app."""
+    app = state.app
+    gate = Gate(state, settings)
+    recorder = Recorder(app)
+    pages = Pages(state, recorder)
+    app.extensions[EXTENSION_KEY] = recorder
+
+    def add(rule: str, name: str, view: Callable[..., Response]) -> None:
+        def answer(**captured: str) -> Response:
+            # That of a map whose rules each have a host; it is of no interest here.
+            captured.pop("corsguard_host", None)
+            try:
+                objection = gate.objection(request)
+            except NotHereError:
+                abort(404)
+            if objection is not None:
+                return _response(f"{objection}\n", "text/plain; charset=utf-8", 403)
+            return view(**captured)
+
+        attach(answer, _MARK)
+        # Without one, a rule would be for no host at all.
+        host = "<corsguard_host>" if app.url_map.host_matching else None
+        app.add_url_rule(ROOT + rule, PREFIX + name, answer, methods=["GET"], host=host)
+
+    add("", "routes", lambda: _response(pages.routes(request.args), _HTML))
+    add("rejections", "rejections", lambda: _response(pages.rejections(), _HTML))
+    add("rejections.json", "poll", lambda: _response(json.dumps(pages.entries()), _JSON))
+    add("check", "check", lambda: _response(pages.check(request.args), _HTML))
+    # One rule each, so that no file is ever looked up by a name from the network.
+    for name, (file, mimetype) in _ASSETS.items():
+        content = files("flask_corsguard.inspector").joinpath("static", file).read_text("utf-8")
+        add(file, name, functools.partial(_response, content, mimetype))
+
+
+def _response(content: str, mimetype: str, status: int = 200) -> Response:
+    return Response(content, status, _HEADERS, content_type=mimetype)

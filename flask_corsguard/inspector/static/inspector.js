@@ -1,0 +1,67 @@
+// The list of rejections, kept up to date. Everything from the server is put in as text.
+"use strict";
+
+const PERIOD = 2000;
+const list = document.getElementById("rejections");
+
+if (list) {
+    const live = document.getElementById("live");
+    const none = document.getElementById("none");
+    const blank = document.getElementById("entry").content.querySelector("li");
+    let last = null;
+
+    const fill = (item, entry) => {
+        for (const part of item.querySelectorAll("[data-field]")) {
+            const text = entry[part.dataset.field];
+            if (part.textContent !== text) part.textContent = text;
+        }
+        item.querySelector("[data-link]").setAttribute("href", entry.again);
+    };
+
+    const show = (entries) => {
+        const known = new Map([...list.children].map((item) => [item.dataset.number, item]));
+        let place = list.firstElementChild;
+        for (const entry of entries) {
+            const old = known.get(entry.number);
+            const item = old ?? document.importNode(blank, true);
+            known.delete(entry.number);
+            item.dataset.number = entry.number;
+            fill(item, entry);
+            if (item === place) {
+                place = place.nextElementSibling;
+            } else if (!item.contains(document.activeElement)) {
+                // What is moved loses the focus, so what has it stays where it is.
+                list.insertBefore(item, place);
+            }
+            if (!old) item.classList.add("new");
+        }
+        for (const item of known.values()) item.remove();
+        none.hidden = entries.length > 0;
+    };
+
+    const say = (text) => {
+        if (live.textContent !== text) live.textContent = text;
+    };
+
+    const poll = async () => {
+        if (document.hidden) return;
+        try {
+            const response = await fetch("rejections.json", {signal: AbortSignal.timeout(10 * PERIOD)});
+            if (!response.ok) throw new Error(String(response.status));
+            const text = await response.text();
+            if (text !== last) show(JSON.parse(text));
+            last = text;
+            say("Live.");
+        } catch {
+            say("Not live: the app does not answer.");
+        }
+    };
+
+    // One at a time, however long an answer takes.
+    const keepPolling = async () => {
+        await poll();
+        setTimeout(keepPolling, PERIOD);
+    };
+    document.addEventListener("visibilitychange", poll);
+    keepPolling();
+}
