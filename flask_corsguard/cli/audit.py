@@ -37,8 +37,8 @@ def audit(info: ScriptInfo, context: click.Context, form: str, fail_on: str) -> 
 
     Findings that CORSGUARD_AUDIT_ACCEPT accepts do not count.
     """
-    from flask_corsguard.audit import audit as attack
     from flask_corsguard.audit.findings import Level
+    from flask_corsguard.audit.run import audit as attack
     from flask_corsguard.cli import formats
     from flask_corsguard.cli.sarif import as_sarif
 

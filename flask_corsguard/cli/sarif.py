@@ -23,7 +23,18 @@ def as_sarif(report: Report, app_file: Path | None) -> str:
         where one result has none.
     """
     seen = Counter[str]()
-    results = [_result(finding, app_file, seen) for finding in (*report.findings, *report.accepted)]
+    # Where there are none, in an empty list: once one result has this, all have to (3.27.23).
+    suppressed = [
+        *((finding, []) for finding in report.findings),
+        *(
+            (finding, [{"kind": "external", "justification": finding.accepted}])
+            for finding in report.accepted
+        ),
+    ]
+    results = [
+        {**_result(finding, app_file, seen), "suppressions": suppressions}
+        for finding, suppressions in suppressed
+    ]
     driver = {
         "name": "Flask-CorsGuard",
         "version": flask_corsguard.__version__,
@@ -54,7 +65,6 @@ def _rule(rule: Rule) -> dict[str, object]:
 
 
 def _result(finding: Finding, app_file: Path | None, seen: Counter[str]) -> dict[str, object]:
-    accepted = {"kind": "external", "justification": finding.accepted}
     return {
         "ruleId": finding.code,
         "ruleIndex": _INDEX[finding.code],
@@ -62,15 +72,15 @@ def _result(finding: Finding, app_file: Path | None, seen: Counter[str]) -> dict
         "message": {"text": finding.message or finding.rule.title},
         "locations": [_location(finding, app_file)],
         "partialFingerprints": {"flaskCorsGuard/v1": _fingerprint(finding, seen)},
-        # With none in a list: once one result has this, all have to (section 3.27.23).
-        "suppressions": [accepted] if finding.accepted else [],
     }
 
 
 def _location(finding: Finding, app_file: Path | None) -> dict[str, object]:
+    # Each once, as the schema wants it: on several hosts, several rules can read alike.
+    about = dict.fromkeys((route.endpoint, str(route)) for route in finding.routes)
     names = [
-        {"name": route.endpoint, "fullyQualifiedName": str(route), "kind": "function"}
-        for route in finding.routes
+        {"name": endpoint, "fullyQualifiedName": route, "kind": "function"}
+        for endpoint, route in about
     ]
     place = file_place(finding.location)
     if place is None and finding.location:
