@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 from flask import Request
 
 from flask_corsguard.audit.code import name_of
-from flask_corsguard.audit.faults import Fault, hurts, insecure_fault, level_of, subdomain_fault
+from flask_corsguard.audit.faults import (
+    Fault,
+    faults_on_sight,
+    hurts,
+    insecure_fault,
+    level_of,
+    subdomain_fault,
+)
 from flask_corsguard.audit.findings import RULES, Level
 from flask_corsguard.audit.hostile import ATTACKER, LABELS, UNRELATED, fitted
 from flask_corsguard.audit.hosts import Meant, meant_by, meant_by_strings, site_of
@@ -79,7 +86,7 @@ class Attacker:
         return Outcomes(tuple(allowed), failure, 2 * len(attempts))
 
     def faults(self, policy: Policy, allowed: tuple[str, ...]) -> list[Fault]:
-        """What lets in whoever was let in, if that should not be."""
+        """What is wrong with a policy: on sight, and because of whom it let in."""
         key = (policy, allowed)
         if key not in self._faults:
             self._faults[key] = list(self._find(policy, allowed))
@@ -111,6 +118,7 @@ class Attacker:
         return self._meant[id(entry)]
 
     def _find(self, policy: Policy, allowed: Iterable[str]) -> Iterator[Fault]:
+        yield from faults_on_sight(policy)
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists

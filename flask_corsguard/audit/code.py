@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast
 
+from flask import Blueprint, Flask
+
 from flask_corsguard.marks import from_here
 
 _DEEPEST = 4
@@ -138,7 +140,8 @@ def _contents(value: object) -> Iterable[object]:
             part for base in value.__mro__[:-1] for part in vars(base).values() if callable(part)
         ]
     call = getattr(type(value), "__call__", None)  # noqa: B004
-    if isinstance(call, FunctionType):
+    # Everything can be reached from an app.
+    if isinstance(call, FunctionType) and not isinstance(value, (Flask, Blueprint)):
         return (call, *getattr(value, "__dict__", {}).values())
     return ()
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from flask_corsguard.audit.acceptance import Acceptance
 from flask_corsguard.audit.attack import Attacker, callable_fault
-from flask_corsguard.audit.faults import Fault, faults_on_sight
+from flask_corsguard.audit.faults import Fault
 from flask_corsguard.audit.findings import (
     RULES,
     AuditedRoute,
@@ -71,7 +71,7 @@ def _attack(
         requests = RouteRequests(state.app, route, state.marks)
         outcomes = attacker.attack(policy, requests)
         attempts += outcomes.attempts + _REAL_PREFLIGHTS
-        for fault in (*faults_on_sight(policy), *attacker.faults(policy, outcomes.allowed)):
+        for fault in attacker.faults(policy, outcomes.allowed):
             collected.add(fault, route)
         if outcomes.failure:
             collected.add(callable_fault(policy, outcomes.failure), route)

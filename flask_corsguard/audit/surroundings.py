@@ -101,7 +101,7 @@ def _unprotected(app: Flask, routes: list[Route]) -> Iterator[Remark]:
                 " SESSION_COOKIE_SAMESITE keeps the session's cookie from other sites; sub-domains,"
                 " and other cookies, it does not cover."
             )
-        message = f"{', '.join(changing)} with allow_credentials=True and without enforce.{also}"
+        message = f"allow_credentials=True without enforce.{also}"
         yield Remark(code, level, message, (route,), fields=("allow_credentials", "enforce"))
 
 
