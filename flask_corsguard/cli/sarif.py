@@ -23,17 +23,9 @@ def as_sarif(report: Report, app_file: Path | None) -> str:
         where one result has none.
     """
     seen = Counter[str]()
-    # Where there are none, in an empty list: once one result has this, all have to (3.27.23).
-    suppressed = [
-        *((finding, []) for finding in report.findings),
-        *(
-            (finding, [{"kind": "external", "justification": finding.accepted}])
-            for finding in report.accepted
-        ),
-    ]
     results = [
-        {**_result(finding, app_file, seen), "suppressions": suppressions}
-        for finding, suppressions in suppressed
+        *(_result(finding, app_file, seen, accepted=False) for finding in report.findings),
+        *(_result(finding, app_file, seen, accepted=True) for finding in report.accepted),
     ]
     driver = {
         "name": "Flask-CorsGuard",
@@ -64,7 +56,10 @@ def _rule(rule: Rule) -> dict[str, object]:
     }
 
 
-def _result(finding: Finding, app_file: Path | None, seen: Counter[str]) -> dict[str, object]:
+def _result(
+    finding: Finding, app_file: Path | None, seen: Counter[str], *, accepted: bool
+) -> dict[str, object]:
+    suppression = {"kind": "external", "justification": finding.accepted}
     return {
         "ruleId": finding.code,
         "ruleIndex": _INDEX[finding.code],
@@ -72,6 +67,8 @@ def _result(finding: Finding, app_file: Path | None, seen: Counter[str]) -> dict
         "message": {"text": finding.message or finding.rule.title},
         "locations": [_location(finding, app_file)],
         "partialFingerprints": {"flaskCorsGuard/v1": _fingerprint(finding, seen)},
+        # With none in a list: once one result has this, all have to (section 3.27.23).
+        "suppressions": [suppression] if accepted else [],
     }
 
 
