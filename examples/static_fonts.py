@@ -10,4 +10,4 @@ from flask_corsguard import CorsGuard
 
 app = Flask(__name__)
 guard = CorsGuard(app)
-guard.for_files("static", "*.woff2", "*.woff", "*.ttf", origins="*", max_age=86400)
+guard.for_files("static", "*.woff2", "*.woff", "*.ttf", origins="*")

@@ -200,14 +200,14 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
     problems += _check_self_origins(old.self_origins, default, new.location)
     if problems:
         raise PolicyError(problems)
-    kept = {} if new.policy else old.configured
-    configured = {name: key for name, key in kept.items() if name not in new.fields}
+    configured = {
+        name: key
+        for name, key in old.configured.items()
+        if new.policy is None and name not in new.fields
+    }
     return settings._replace(default=default, source=new.location, configured=configured)
 
 
-def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
-    """Change *fields* of *base*; add what is wrong with them, and where, to *problems*."""
-    values, found = read_fields(fields)
 def _read_inspector(
     argument: bool | None,
     keys: Mapping[str, Any],
@@ -246,6 +246,9 @@ def _read_inspector(
     return InspectorSettings(check)
 
 
+def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
+    """Change *fields* of *base*; add what is wrong with them, and where, to *problems*."""
+    values, found = read_fields(fields)
     if found:
         problems += [problem._replace(where=where) for problem in found]
         return base
@@ -274,11 +277,11 @@ def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Pr
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
     """Read a mapping from what is accepted to why."""
     if isinstance(value, Mapping):
-        reasons = cast("Mapping[object, object]", value)
-        if all(isinstance(text, str) and text.strip() for pair in reasons.items() for text in pair):
-            return cast("dict[str, str]", dict(reasons))
+        pairs = [*cast("Mapping[object, object]", value).items()]
+        if all(isinstance(text, str) and text.strip() for pair in pairs for text in pair):
+            return cast("dict[str, str]", dict(pairs))
     message = (
-        f"{text_of(value)} does not map the codes of findings to the reasons for accepting them,"
+        f"{text_of(cast('object', value))} does not map the codes of findings to the reasons for accepting them,"
         " such as {'subdomains_with_credentials': 'all of them are ours'}."
     )
     problems.append(Problem("wrong_type", field, value, message))

@@ -111,16 +111,19 @@ class Route(_Row):
     :ivar endpoint: the rule's endpoint (an attribute only).
     :ivar location: file and line of what set the policy (an attribute only).
     :ivar layers: the marks that add up to the policy, the outermost first (an attribute only).
+    :ivar url_rule: the rule itself (an attribute only).
     """
 
     endpoint: str
     location: str
     layers: Layers
+    url_rule: Rule
 
     @classmethod
     def of(cls, rule: Rule, methods: Iterable[str], answer: Answer) -> Route:
         """The line for those *methods* of *rule* that have the same *answer*."""
         route = cls(rule.rule, tuple(sorted(methods)), answer.policy, answer.source)
+        route.url_rule = rule
         route.endpoint = rule.endpoint
         route.location = answer.location
         route.layers = answer.layers

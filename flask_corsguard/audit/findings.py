@@ -104,21 +104,21 @@ def _rules(*rules: Rule) -> dict[str, Rule]:
     return {rule.code: rule for rule in rules}
 
 
-_ACT = "reads every answer of these routes as the user who is signed in, and acts for them"
+_ACT = "with credentials as the user who is signed in, without them as anybody"
 
 RULES = _rules(
     Rule(
         "anybody_allowed",
         Level.ERROR,
         "A pattern or callable allows every site",
-        f"Any page that a user visits {_ACT} where credentials are allowed.",
+        f"Any page that a user visits reads the answers: {_ACT}.",
         "Name the origins; or, for what is public, write origins='*' without credentials.",
     ),
     Rule(
         "neighbour_allowed",
         Level.ERROR,
         "A pattern or callable allows a neighbour of the site that it means",
-        f"They register the name, and their page there {_ACT} where credentials are allowed.",
+        f"They register the name, and their page there reads the answers: {_ACT}.",
         "List the origins as strings: 'https://*.example.com' is every sub-domain, and never"
         " another site. In a pattern, write '.' as '\\.' and name the whole host.",
     ),
@@ -126,7 +126,7 @@ RULES = _rules(
         "public_suffix_wildcard",
         Level.ERROR,
         "A wildcard spans sites of other people",
-        "They register a name, or rent a site, under that suffix, and are allowed.",
+        f"They register a name, or rent a site, under that suffix, and read the answers: {_ACT}.",
         "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'.",
     ),
     Rule(

@@ -18,12 +18,14 @@ from flask import Flask
 import flask_corsguard
 import flask_corsguard.testing
 from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, Reason, cors
+from flask_corsguard.audit import RULES
 from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.testing import Browser
 from flask_corsguard.testing.engines import ENGINES
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "flask_corsguard"
 REFERENCE = ROOT / "docs" / "reference"
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -74,6 +76,17 @@ def test_configuration_keys(text: str) -> None:
     assert keys == {"CORSGUARD_<FIELD>", *(f"CORSGUARD_{name.upper()}" for name in OTHER_KEYS)}
 
 
+def test_audit_page() -> None:
+    def escaped(text: str) -> str:
+        return text.replace("\\", "\\\\").replace("*", "\\*")
+
+    page = (REFERENCE / "audit.md").read_text()
+    assert table(section(page, "Findings")) == [
+        [f"`{rule.code}`", rule.level.name.lower(), *map(escaped, (rule.title, *rule[3:]))]
+        for rule in RULES.values()
+    ]
+
+
 def test_decision_page() -> None:
     page = (REFERENCE / "decision.md").read_text()
     attributes = [code(row[0]) for row in table(section(page, "What a decision says"))]
@@ -106,8 +119,8 @@ def test_testing_page_lists_the_engines() -> None:
 
 def codes_in_source() -> Iterator[str]:
     """Every code of a Problem: the first argument, a local called ``code``, or, where origins
-    are diagnosed, the first of a pair."""
-    for path in (ROOT / "flask_corsguard").rglob("*.py"):
+    are diagnosed, the first of a pair. What an audit finds is no Problem."""
+    for path in {*PACKAGE.rglob("*.py")} - {*(PACKAGE / "audit").iterdir()}:
         for node in ast.walk(ast.parse(path.read_text())):
             found: ast.expr | None = None
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -174,7 +187,8 @@ def test_every_python_block_is_run() -> None:
     """Nothing is shown as Python in a way that is not collected."""
     for page in PAGES:
         languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
-        assert languages <= {"python", "console", "sh", "text", "{toctree}", "{eval-rst}"}, page
+        others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}"}
+        assert languages <= {"python", *others}, page
 
 
 # The two things on this page that are not run where they stand.
