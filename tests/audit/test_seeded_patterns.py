@@ -74,7 +74,7 @@ NEIGHBOUR_PATTERNS: list[Row] = [
     (r"https://(.*[.-])?example\.com", "https://evil-example.com"),
     (r"https://.{1,20}example\.com", "https://evilexample.com"),
     (r"https://(www|.*)example\.com", "https://evilexample.com"),
-    (r"https://(?:[a-z-]+\.?)*example\.com", "https://evilexample.com"),
+    (r"https://([a-z-]+\.?)?example\.com", "https://evilexample.com"),
     (r"https://.*(example\.com|example\.org)", "https://evilexample.org"),
     (r"https://\S*example\.com", "https://evilexample.com"),
     (r"https://\D+example\.com", "https://evilexample.com"),
@@ -183,10 +183,7 @@ def test_neighbours_on_the_same_site(pattern: str, evil: str) -> None:
     say so is fine, and so is to say nothing."""
     origins = re.compile(pattern)
     check_let_in(guarded(origins, {}), "/", evil)
-    codes = one_of(NEIGHBOUR, "")
-    if pattern.endswith("com|.*b\\.example\\.com"):
-        codes = one_of(NEIGHBOUR, "")
-    check_found(Case(lambda: guarded(origins, {}), codes), guarded)
+    check_found(Case(lambda: guarded(origins, {}), one_of(NEIGHBOUR, "")), guarded)
 
 
 MIXED: list[Row] = [

@@ -1,0 +1,355 @@
+"""What is accepted in the configuration; and what a report is like: safe to print, the same each
+time, and nothing about the app has changed for it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, got_request_exception
+
+from flask_corsguard import (
+    CorsGuard,
+    CorsGuardError,
+    cors,
+    origin_allowed,
+    origin_rejected,
+    preflight_rejected,
+)
+from flask_corsguard.audit.findings import Level
+from tests.audit.judging import codes_of, found_in, is_let_in
+
+APP = "https://app.example.com"
+KEY = "CORSGUARD_AUDIT_ACCEPT"
+NULL = "null_allowed"
+SUBDOMAINS = "subdomains_with_credentials"
+
+
+def shop(accept: Any = None, **config: Any) -> Flask:
+    """An app with every sub-domain let in by default, and null at two routes."""
+    app = Flask("shop", static_folder=None)
+    if accept is not None:
+        app.config[KEY] = accept
+    app.config.update(config)
+    guard = CorsGuard(app, origins="https://*.example.com", allow_credentials=True)
+    app.add_url_rule("/", "index", lambda: "shop")
+    for name in ("embed", "frame"):
+        app.add_url_rule(f"/{name}", name, lambda: "")
+        guard.for_endpoint(
+            name, origins="null", allow_credentials=False, dangerously_allow_null_origin=True
+        )
+    return app
+
+
+def test_without_it_everything_is_found() -> None:
+    report = found_in(shop())
+    assert codes_of(report) == {NULL, SUBDOMAINS}
+    assert report.accepted == ()
+    assert report.unused == ()
+
+
+def test_a_code() -> None:
+    report = found_in(shop({SUBDOMAINS: "all sub-domains are ours"}))
+    assert codes_of(report) == {NULL}
+    assert [(f.code, f.accepted) for f in report.accepted] == [
+        (SUBDOMAINS, "all sub-domains are ours")
+    ]
+    assert report.unused == ()
+    assert not [f for f in report.findings if f.accepted]
+
+
+def test_several_codes() -> None:
+    report = found_in(shop({SUBDOMAINS: "ours", NULL: "an old page"}))
+    assert report.findings == ()
+    assert {f.code: f.accepted for f in report.accepted} == {SUBDOMAINS: "ours", NULL: "an old page"}
+
+
+def test_a_code_of_an_endpoint() -> None:
+    report = found_in(shop({f"{NULL}:embed": "an old page"}))
+    left = [f for f in report.findings if f.code == NULL]
+    assert {route.endpoint for f in left for route in f.routes} == {"frame"}
+    accepted = [f for f in report.accepted if f.code == NULL]
+    assert {route.endpoint for f in accepted for route in f.routes} == {"embed"}
+    assert {f.accepted for f in accepted} == {"an old page"}
+
+
+def test_an_endpoint_of_a_finding_about_several() -> None:
+    """One policy, two routes: accepted for one, it stands for the other."""
+
+    def build(accept: Any) -> Flask:
+        app = Flask("shop", static_folder=None)
+        app.config[KEY] = accept
+        CorsGuard(app, origins=[APP, "null"], dangerously_allow_null_origin=True)
+        app.add_url_rule("/a", "a", lambda: "")
+        app.add_url_rule("/b", "b", lambda: "")
+        return app
+
+    report = found_in(build({f"{NULL}:a": "an old page"}))
+    assert {route.endpoint for f in report.findings for route in f.routes} == {"b"}
+    report = found_in(build({f"{NULL}:a": "an old page", f"{NULL}:b": "another"}))
+    assert report.findings == ()
+    assert {route.endpoint for f in report.accepted for route in f.routes} == {"a", "b"}
+
+
+def test_a_code_with_a_route_of_a_blueprint() -> None:
+    from flask import Blueprint
+
+    app = Flask("shop", static_folder=None)
+    app.config[KEY] = {f"{NULL}:legacy.embed": "reason"}
+    CorsGuard(app)
+    legacy = Blueprint("legacy", __name__)
+    cors(origins="null", dangerously_allow_null_origin=True)(legacy)
+    legacy.add_url_rule("/embed", "embed", lambda: "")
+    app.register_blueprint(legacy)
+    report = found_in(app)
+    assert report.findings == ()
+    assert [f.accepted for f in report.accepted] == ["reason"]
+
+
+@pytest.mark.parametrize(
+    "key", ["max_age_ignored", f"{NULL}:index", f"{NULL}:nowhere", f"{NULL}:", "lost_mark:embed"]
+)
+def test_what_accepts_nothing_is_named(key: str) -> None:
+    report = found_in(shop({key: "no longer", SUBDOMAINS: "ours"}))
+    assert report.unused == (key,)
+    assert codes_of(report) == {NULL}
+
+
+@pytest.mark.parametrize(
+    ("accept", "words"),
+    [
+        ({"null_alowed": "reason"}, ["null_alowed", "null_allowed"]),
+        ({"null-allowed": "reason"}, ["null-allowed", "null_allowed"]),
+        ({"NULL_ALLOWED": "reason"}, ["null_allowed"]),
+        ({"null_alowed:embed": "reason"}, ["null_allowed"]),
+        ({"subdomain_with_credentials": "reason"}, [SUBDOMAINS]),
+        ({NULL: ""}, [NULL]),
+        ({NULL: "   "}, [NULL]),
+        ({NULL: None}, [NULL]),
+        ({NULL: True}, [NULL]),
+        ({f"{NULL}:embed": ""}, [NULL]),
+        ({7: "reason"}, ["7"]),
+        ([NULL], [KEY]),
+        (NULL, [KEY]),
+    ],
+)
+def test_what_cannot_be_used(accept: Any, words: list[str]) -> None:
+    with pytest.raises(CorsGuardError) as caught:
+        found_in(shop(accept))
+    for word in (KEY, *words):
+        assert word in str(caught.value)
+
+
+def test_a_hostile_key_is_escaped() -> None:
+    with pytest.raises(CorsGuardError) as caught:
+        found_in(shop({"null\x1b[31m\nallowed": "reason"}))
+    assert "\x1b" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"FLASK_{KEY}", json.dumps({SUBDOMAINS: "ours", NULL: "an old page"}))
+    app = Flask("shop", static_folder=None)
+    app.config.from_prefixed_env()
+    report = found_in(shop(app.config[KEY]))
+    assert report.findings == ()
+
+
+def test_accepting_changes_no_answer() -> None:
+    for accept in (None, {NULL: "reason"}):
+        app = shop(accept)
+        assert is_let_in(app, "/embed", "null")
+        assert not is_let_in(app, "/", "null")
+
+
+def test_levels() -> None:
+    report = found_in(shop())
+    assert [f.level for f in report.findings] == sorted(
+        (f.level for f in report.findings), reverse=True
+    )
+    assert report.at_least(Level.NOTE) == list(report.findings)
+    assert {f.code for f in report.at_least(Level.ERROR)} <= {NULL}
+
+
+# Safe to print.
+
+HOSTILE = "\x1b[31mred\x1b[0m\r\n\u202egnorw\x07"
+
+
+def hostile_apps() -> Iterator[Flask]:
+    app = Flask("shop", static_folder=None)
+    app.config[KEY] = {NULL: f"because {HOSTILE}"}
+    CorsGuard(app, origins=re.compile(f"(https://.*example\\.com|{re.escape(HOSTILE)})"))
+    view = cors(origins="null", dangerously_allow_null_origin=True)(lambda: "")
+    app.add_url_rule(f"/{HOSTILE}", f"view {HOSTILE}", view)
+    app.add_url_rule("/", "index", lambda: "")
+    yield app
+
+    app = Flask("shop", static_folder=None)
+
+    def check(origin: str) -> Any:
+        raise ValueError(HOSTILE)
+
+    check.__name__ = check.__qualname__ = HOSTILE
+    CorsGuard(app, origins=check)
+    app.add_url_rule("/", "index", lambda: "")
+    yield app
+
+    app = Flask("shop", static_folder=None)
+
+    def answer(origin: str) -> Any:
+        return HOSTILE
+
+    CorsGuard(app, origins=answer)
+    app.add_url_rule("/", "index", lambda: "")
+    yield app
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_what_is_found_is_safe_to_print(number: int) -> None:
+    report = found_in(list(hostile_apps())[number])
+    assert report.findings
+    for finding in (*report.findings, *report.accepted):
+        assert finding.message.isprintable(), finding.message
+        assert "\u202e" not in finding.message
+        assert finding.evidence.isprintable()
+
+
+# The same each time.
+
+
+def test_the_order_is_the_same_each_time() -> None:
+    first, second = found_in(shop()), found_in(shop())
+    assert first == second
+    app = shop()
+    assert found_in(app) == found_in(app) == first
+
+
+# The app is as it was.
+
+
+def names_of(app: Flask) -> Any:
+    """What makes an app what it is."""
+    return (
+        {k: set(v) for k, v in app.before_request_funcs.items()},
+        {k: set(v) for k, v in app.after_request_funcs.items()},
+        dict(app.view_functions),
+        list(app.url_map.iter_rules()),
+        dict(app.config),
+        app.wsgi_app,
+        set(app.extensions),
+        app.debug,
+        app.testing,
+    )
+
+
+def test_the_app_is_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    app = shop()
+    ran: list[str] = []
+    app.before_request(lambda: ran.append("before"))
+    app.after_request(lambda response: ran.append("after") or response)
+    app.teardown_request(lambda error: ran.append("teardown"))
+    app.teardown_appcontext(lambda error: ran.append("context"))
+    sent: list[str] = []
+    receivers = []
+    for signal in (origin_allowed, origin_rejected, preflight_rejected, got_request_exception):
+
+        def receive(sender: Any, name: str = signal.name, **_: Any) -> None:
+            sent.append(name)
+
+        signal.connect(receive)
+        receivers.append(receive)
+    before = names_of(app)
+    found_in(app)
+    assert names_of(app) == before
+    assert sent == []
+    assert [r for r in caplog.records if r.name != "asyncio"] == []
+    assert "before" not in ran  # the others run for preflights, which are really sent
+
+
+def test_another_policy_is_audited_anew() -> None:
+    app = Flask("shop", static_folder=None)
+    guard = CorsGuard(app, origins=re.compile(r"https://.*example\.com"))
+    app.add_url_rule("/", "index", lambda: "")
+    assert codes_of(found_in(app)) == {"neighbour_allowed"}
+    guard.reconfigure(origins=APP, app=app)
+    assert codes_of(found_in(app)) == set()
+    assert is_let_in(app, "/", APP)
+    assert not is_let_in(app, "/", "https://evilexample.com")
+
+
+def test_requests_are_decided_as_before() -> None:
+    asked = [
+        ("/", APP), ("/", "https://a.b.example.com"), ("/", "https://evil.net"), ("/", "null"),
+        ("/embed", "null"), ("/embed", APP), ("/nowhere", APP),
+    ]  # fmt: skip
+
+    def answers(app: Flask) -> Any:
+        client = app.test_client()
+        return [
+            (r.status_code, sorted(r.headers.items()))
+            for path, origin in asked
+            for method in ("GET", "OPTIONS")
+            for r in [
+                client.open(
+                    path,
+                    method=method,
+                    headers={"Origin": origin, "Access-Control-Request-Method": "GET"},
+                )
+            ]
+        ]
+
+    audited = shop()
+    found_in(audited)
+    expected = answers(shop())
+    assert answers(audited) == expected
+    # in the middle of its life, too
+    found_in(audited)
+    assert answers(audited) == expected
+
+
+def test_rejections_are_logged_after_it_too(caplog: pytest.LogCaptureFixture) -> None:
+    """The log leaves repeated lines out for a minute: the audit's requests do not count."""
+    caplog.set_level(logging.INFO, "flask_corsguard")
+    app = shop()
+    found_in(app)
+    assert not is_let_in(app, "/", "https://evil.net")
+    assert len([r for r in caplog.records if r.name == "flask_corsguard"]) == 1
+
+
+def test_an_app_without_a_guard() -> None:
+    with pytest.raises(CorsGuardError):
+        found_in(Flask("shop"))
+
+
+def test_no_view_runs() -> None:
+    ran: list[str] = []
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=APP, allow_credentials=True, enforce="unsafe")
+
+    @app.route("/<path:name>", methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False)
+    def view(name: str) -> str:
+        ran.append(name)
+        return ""
+
+    found_in(app)
+    assert ran == []
+
+
+def test_an_app_that_answers_options_itself_runs_no_view() -> None:
+    ran: list[str] = []
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=APP, answer_preflight=False)
+
+    @app.route("/", methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False)
+    def view() -> str:
+        ran.append("")
+        return ""
+
+    found_in(app)
+    assert ran == []

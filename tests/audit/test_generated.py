@@ -1,0 +1,193 @@
+"""A generated app of 500 routes and 40 policies, some of them with a mistake at a known line."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import pytest
+
+from tests.audit.judging import found_in, told
+
+ROUTES = 500
+BLUEPRINTS = 40
+SECONDS = 10.0
+
+# Policy fields as source, by what is wrong with them. Every route of a blueprint has its policy.
+GOOD = (
+    'origins="https://team-{n}.example.com"',
+    'origins=["https://team-{n}.example.com", "http://localhost:*"], max_age=7200',
+    'origins="https://*.team-{n}.example.com"',
+    'origins=re.compile(r"https://pr-\\d+\\.team-{n}\\.example\\.com")',
+    'origins=lambda origin: origin == "https://team-{n}.example.com"',
+    'origins="https://team-{n}.example.com", allow_credentials=True, enforce="unsafe"',
+    'origins="https://team-{n}.example.com", enforce="all"',
+    'origins="*"',
+)
+BAD = {
+    7: ("neighbour_allowed", 'origins=re.compile(r"https://.*team-{n}\\.example")'),
+    9: ("neighbour_allowed", 'origins=re.compile(r"https://app.team-{n}\\.example")'),
+    11: ("neighbour_allowed", 'origins=lambda origin: origin.endswith("team-{n}.example")'),
+    13: ("neighbour_allowed", 'origins=lambda origin: "team-{n}.example" in origin'),
+    14: ("neighbour_allowed", 'origins=re.compile(r"https://team-{n}\\.example.*")'),
+    16: ("anybody_allowed", 'origins=re.compile(r"https?://.*")'),
+    18: ("anybody_allowed", "origins=lambda origin: bool(origin)"),
+    20: ("public_suffix_wildcard", 'origins="https://*.github.io"'),
+    22: (
+        "insecure_origin",
+        'origins="http://team-{n}.example", allow_credentials=True, enforce="unsafe",'
+        " dangerously_allow_insecure_origins=True",
+    ),
+    24: ("null_allowed", 'origins="null", dangerously_allow_null_origin=True'),
+    26: (
+        "subdomains_with_credentials",
+        'origins="https://*.team-{n}.example", allow_credentials=True, enforce="unsafe"',
+    ),
+    28: (
+        "credentials_without_enforce",
+        'origins="https://team-{n}.example", allow_credentials=True',
+    ),
+    30: ("enforce_without_effect", 'origins="*", enforce="unsafe"'),
+    32: ("max_age_ignored", 'origins="https://team-{n}.example", max_age=86400'),
+    34: ("check_failed", 'origins=lambda origin: re.match("https://team-{n}.example$", origin)'),
+}
+# Marks on single views of blueprints that are otherwise good.
+BAD_VIEWS = {
+    101: ("neighbour_allowed", 'origins=re.compile(r"https://app.shop\\.example")'),
+    202: ("neighbour_allowed", 'origins=lambda origin: origin.startswith("https://shop.example")'),
+    303: ("max_age_ignored", "max_age=86400"),
+    404: ("public_suffix_wildcard", 'origins=re.compile(r"https://[a-z]+\\.vercel\\.app")'),
+}
+LOST_VIEW = 452
+EXEMPT_VIEW = 461
+RULES = (
+    "/list-{i}",
+    "/list-{i}/<int:number>",
+    "/files-{i}/<path:name>",
+    "/tags-{i}/<any(red, blue):colour>/",
+    "/by-{i}/<uuid:key>/detail",
+)
+METHODS = ('["GET"]', '["GET", "POST"]', '["PUT", "DELETE"]', '["GET", "PATCH"]', '["POST"]')
+
+
+class Written(NamedTuple):
+    """The source of an app, and what is wrong with it: (code, line)."""
+
+    source: str
+    wrong: set[tuple[str, int]]
+
+
+def write(with_mistakes: bool) -> Written:
+    lines = [
+        "import re",
+        "from flask import Blueprint, Flask, request",
+        "from flask_corsguard import CorsGuard, cors, cors_exempt",
+        "calls = []",
+        'app = Flask("generated", static_folder=None)',
+        'guard = CorsGuard(app, origins="https://www.example.com")',
+        "@app.before_request",
+        "def before(): calls.append('before')",
+        "@app.after_request",
+        "def after(response): calls.append('after'); return response",
+        "@app.teardown_request",
+        "def teardown(error): calls.append('teardown')",
+        "def logged(view):",
+        "    def wrapper(*args, **kwargs): return view(*args, **kwargs)",
+        "    return wrapper",
+    ]
+    wrong: set[tuple[str, int]] = set()
+
+    def add(line: str, code: str = "") -> None:
+        lines.append(line)
+        if code:
+            wrong.add((code, len(lines)))
+
+    for n in range(BLUEPRINTS):
+        code, fields = BAD[n] if with_mistakes and n in BAD else ("", GOOD[n % len(GOOD)])
+        add(f'blueprint_{n} = Blueprint("blueprint_{n}", __name__, url_prefix="/team-{n}")')
+        add(f"cors({fields.replace('{n}', str(n))})(blueprint_{n})", code)
+    for i in range(ROUTES):
+        rule = RULES[i % len(RULES)].replace("{i}", str(i))
+        # Not in step with the rules and the blueprints, so that all of them meet.
+        methods = METHODS[i * 7 // 3 % len(METHODS)]
+        owner = i * 11 % BLUEPRINTS if i not in BAD_VIEWS else 1
+        add(f'@blueprint_{owner}.route("{rule}", endpoint="view_{i}", methods={methods})')
+        if with_mistakes and i in BAD_VIEWS:
+            code, fields = BAD_VIEWS[i]
+            add(f"@cors({fields})", code)
+        if with_mistakes and i == LOST_VIEW:
+            add("@logged")
+            add('@cors(origins="https://one.example")', "lost_mark")
+        if with_mistakes and i == EXEMPT_VIEW:
+            add("@cors_exempt", "exempt_sends_own_headers")
+        add(f"def view_{i}(**_):")
+        add(f"    calls.append({i})")
+        if with_mistakes and i == EXEMPT_VIEW:
+            add("    return '', {'Access-Control-Allow-Origin': '*'}")
+        else:
+            add("    return ''")
+    lines += [f"app.register_blueprint(blueprint_{n})" for n in range(BLUEPRINTS)]
+    return Written("\n".join([*lines, ""]), wrong)
+
+
+@pytest.fixture(params=[True, False], ids=["with mistakes", "without"])
+def generated(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[ModuleType, set[tuple[str, int]]]]:
+    source, wrong = write(request.param)
+    path = tmp_path / "generated_app.py"
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location("generated_app", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "generated_app", module)
+    spec.loader.exec_module(module)
+    return module, wrong
+
+
+def ran_for_requests(module: ModuleType) -> list[object]:
+    """What would run for actual requests. Preflights are really sent, and answered by the guard;
+    what runs after that runs for them too."""
+    return [name for name in module.calls if name not in ("after", "teardown")]
+
+
+def test_what_is_wrong_is_found_in_time(
+    generated: tuple[ModuleType, set[tuple[str, int]]],
+) -> None:
+    module, wrong = generated
+    started = time.process_time()
+    report = found_in(module.app)
+    seconds = time.process_time() - started
+    found = {(f.code, int(f.location.rpartition(":")[2])) for f in report.findings}
+    assert found == wrong, told(report)
+    assert all("generated_app.py:" in f.location for f in report.findings)
+    assert report.routes >= ROUTES
+    assert report.attempts > ROUTES
+    assert ran_for_requests(module) == []
+    assert seconds < SECONDS, seconds
+
+
+def test_findings_name_their_routes(generated: tuple[ModuleType, set[tuple[str, int]]]) -> None:
+    module, _ = generated
+    report = found_in(module.app)
+    for finding in report.findings:
+        number = finding.source.rpartition("blueprint_")[2].partition(" ")[0]
+        assert finding.routes, finding.code
+        if finding.source.startswith("blueprint "):
+            assert {r.endpoint.partition(".")[0] for r in finding.routes} == {f"blueprint_{number}"}
+
+
+def test_progress_is_told(generated: tuple[ModuleType, set[tuple[str, int]]]) -> None:
+    from flask_corsguard.audit import audit
+
+    module, _ = generated
+    told_of: list[tuple[object, ...]] = []
+    audit(module.app, progress=lambda *arguments: told_of.append(arguments))
+    assert told_of
+    assert ran_for_requests(module) == []
