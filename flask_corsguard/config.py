@@ -179,9 +179,9 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
         raise PolicyError(problems)
     used = ", ".join(PREFIX + name.upper() for name in given)
     source = f"app.config ({used})" if used and policy is None and not fields else location
-    configured = {name: PREFIX + name.upper() for name in overridden if name not in fields}
+    keys = {name: PREFIX + name.upper() for name in overridden if name not in fields}
     return Settings(
-        default, source, named, trial, own, log_rejections, configured, accepted, served
+        default, source, named, trial, own, log_rejections, keys, accepted, served
     )  # fmt: skip
 
 
@@ -281,8 +281,8 @@ def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[st
         if all(isinstance(text, str) and text.strip() for pair in pairs for text in pair):
             return cast("dict[str, str]", dict(pairs))
     message = (
-        f"{text_of(cast('object', value))} does not map the codes of findings to the reasons for accepting them,"
-        " such as {'subdomains_with_credentials': 'all of them are ours'}."
+        "it is to map the codes of findings to the reasons for accepting them, such as"
+        " {'subdomains_with_credentials': 'all of them are ours'}."
     )
     problems.append(Problem("wrong_type", field, value, message))
     return {}

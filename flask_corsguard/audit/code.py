@@ -128,7 +128,7 @@ def _contents(value: object) -> Iterable[object]:
     if isinstance(value, MethodType):
         return (value.__func__, value.__self__)
     if isinstance(value, functools.partial):
-        partial = cast("functools.partial[Any]", value)
+        partial: Any = value  # pyright: ignore[reportUnknownVariableType]
         return (partial.func, *partial.args, *partial.keywords.values())
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, object]", value)
