@@ -1,0 +1,414 @@
+"""The inspector in a real browser: hostile text stays text, and nobody else is asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import pytest
+from flask import Flask, Response, request
+
+from flask_corsguard import CorsGuard, cors, cors_exempt
+
+from .browsers import ARGUMENTS, missing_parts
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("", "rejections", "check")
+# Each would set window.hit, open a dialog, or ask for something, if it were more than text.
+CORPUS = (
+    "<script>window.hit=1;alert(1)</script>",
+    "<img src=x onerror=window.hit=1>",
+    "<img src=//evil.example/x.png>",
+    '"><svg onload=window.hit=1>',
+    "'><svg/onload=window.hit=1>",
+    "</title><script>window.hit=1</script>",
+    "</textarea><script>window.hit=1</script>",
+    "</pre></details><iframe src=javascript:parent.hit=1>",
+    "</script><script>window.hit=1</script>",
+    "<template><img src=x onerror=window.hit=1></template>",
+    '" onfocus=window.hit=1 autofocus tabindex=1 x="',
+    "' onmouseover='window.hit=1",
+    "javascript:window.hit=1//",
+    "data:text/html,<script>window.hit=1</script>",
+    "<a href=javascript:window.hit=1 autofocus>x</a>",
+    "<base href=//evil.example/>",
+    "<meta http-equiv=refresh content=0;url=//evil.example/>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<style>@import '//evil.example/x.css';*{background:url(//evil.example/y)}</style>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=window.hit=1>",
+    '<noscript><p title="</noscript><img src=x onerror=window.hit=1>">',
+    "<object data=//evil.example/x></object><embed src=//evil.example/y>",
+    "<form action=//evil.example/><button autofocus>x",
+    "{{constructor.constructor('window.hit=1')()}}",
+    "${window.hit=1}`+window.hit=1+`",
+    "&lt;script&gt;window.hit=1&lt;/script&gt;",
+    "&#60;img src=x onerror=window.hit=1&#62;",
+    "<!--><img src=x onerror=window.hit=1>-->",
+    "]]><img src=x onerror=window.hit=1>",
+    "\\u003cimg src=x onerror=window.hit=1\\u003e",
+    "<x" + " a" * 40 + " onclick=window.hit=1>",
+)
+
+
+# Those of them, and more, that are names of headers.
+NAMES = ("x-'`${window.hit}`'", "x-&lt", "x-'-window.hit-'", "__proto__", "constructor")
+
+CONTRAST = """
+const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+const light = (text) => {
+    const linear = (n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb(text).map((n) => linear(n / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = (element) => {
+    for (; element; element = element.parentElement) {
+        const color = getComputedStyle(element).backgroundColor;
+        if (rgb(color)[3] !== 0) return color;
+    }
+};
+const poor = [];
+for (const element of document.querySelectorAll("body *")) {
+    if (!element.checkVisibility()) continue;
+    if (![...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+    const [a, b] = [light(getComputedStyle(element).color), light(ground(element))].sort();
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push([element.outerHTML.slice(0, 80), ratio]);
+}
+return poor;
+"""
+
+
+class Visit(NamedTuple):
+    """The browser, and an app to look at."""
+
+    driver: WebDriver
+    origin: str
+
+    def open(self, path: str, origin: str = "") -> None:
+        self.driver.get(f"{origin or self.origin}/_corsguard/{path}")
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def wait_for(self, script: str) -> None:
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.driver, 10).until(lambda driver: driver.execute_script(script))
+
+    def texts(self, selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)"
+        found: list[str] = self.run(script, selector)
+        return found
+
+    def press(self, *keys: str) -> Any:
+        """Press keys; what has the focus afterwards: the tag's name, and its name or text."""
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+        return self.run(
+            "const e = document.activeElement;"
+            "return [e.localName, e.name || e.getAttribute('role') || e.textContent.trim()]"
+        )
+
+    def check_quiet(self) -> None:
+        """Nothing ran, nothing was complained about, and nobody else was asked for anything."""
+        assert self.run("return window.hit") is None
+        assert [entry["message"] for entry in self.driver.get_log("browser")] == []
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                url = message["params"]["request"]["url"]
+                assert url.startswith((f"{self.origin}/_corsguard/", "data:,")), url
+
+    def send(self, request: str, *lines: str) -> None:
+        """Send what no client would."""
+        parts = urlsplit(self.origin)
+        head = "\r\n".join([f"{request} HTTP/1.0", "Host: localhost", *lines, "", ""])
+        with socket.create_connection((parts.hostname, parts.port)) as connection:
+            connection.sendall(head.encode("latin-1"))
+            assert connection.recv(12).startswith(b"HTTP/1.")
+            while connection.recv(4096):
+                pass
+
+    def attack(self) -> None:
+        """Have the guard reject everything hostile that there is."""
+        for payload in CORPUS:
+            self.send(f"GET /{quote(payload)}", f"Origin: {payload}")
+            self.send(
+                "OPTIONS /plain",
+                f"Origin: {payload}",
+                f"Access-Control-Request-Method: {payload}",
+                f"Access-Control-Request-Headers: {payload}",
+            )
+        for name in NAMES:
+            self.send(
+                "OPTIONS /plain",
+                "Origin: https://app.example.com",
+                f"Access-Control-Request-Method: {name}",
+                f"Access-Control-Request-Headers: {name}",
+            )
+            self.send(
+                "OPTIONS /plain",
+                "Origin: https://app.example.com",
+                "Access-Control-Request-Method: GET",
+                f"Access-Control-Request-Headers: {name}",
+            )
+
+
+def make_app(number_of_routes: int, name: str = "shop") -> Flask:
+    app = Flask(name, static_folder=None)
+    app.debug = True
+    app.config["CORSGUARD_LOG_REJECTIONS"] = False
+    CorsGuard(app, inspector=True, origins=["https://app.example.com", "http://localhost:*"])
+    marks = (None, cors(origins="*"), cors(allow_credentials=True, origins=["https://b.example"]))
+    marks += (cors(methods=["GET"]), cors(origins=[lambda origin: True]), cors_exempt)
+    for number in range(number_of_routes):
+        mark = marks[number % len(marks)]
+        view = (lambda: lambda **_: "")()
+        app.add_url_rule(
+            f"/a/rather/long/path/{number}/<int:id>",
+            f"view{number}",
+            mark(view) if mark else view,
+            methods=["GET", "DELETE"],
+        )
+    return app
+
+
+@pytest.fixture(scope="module")
+def logged(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebDriver]:
+    """Chromium, with a log of its console and of its requests."""
+    if missing_parts("chromium"):
+        request.getfixturevalue("chromium")  # skips or fails, as is wanted
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in ARGUMENTS:
+        options.add_argument(argument)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('logged')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def visit(logged: WebDriver, serve: Callable[[Flask], str]) -> Iterator[Callable[..., Visit]]:
+    """Go and see an app."""
+
+    def begin(app: Flask) -> Visit:
+        logged.get("data:,")
+        for log in ("browser", "performance"):
+            logged.get_log(log)
+        return Visit(logged, serve(app))
+
+    yield begin
+    logged.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    logged.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_rejections_of_hostile_requests_are_text(visit: Callable[..., Visit]) -> None:
+    shop = visit(make_app(3))
+    shop.attack()
+    for _ in range(2):
+        shop.open("rejections")
+        shop.wait_for("return document.getElementById('live').textContent === 'Live.'")
+        shop.run("for (const each of document.querySelectorAll('details')) each.open = true")
+        origins = shop.texts("[data-field=origin]")
+        requests = shop.texts("[data-field=request]")
+        explanations = " ".join(shop.texts("[data-field=explanation]"))
+        for payload in CORPUS:
+            assert origins.count(payload) == 2
+            assert f"GET /{payload}" in requests
+        for name in NAMES:
+            assert name.replace("'", r"\x27") in explanations or name in explanations
+        shop.check_quiet()
+
+
+def test_the_live_list(visit: Callable[..., Visit]) -> None:
+    shop = visit(make_app(3))
+    shop.open("rejections")
+    assert shop.texts("#rejections li") == []
+    shop.send("GET /first", "Origin: https://first.example")
+    shop.wait_for("return document.querySelectorAll('#rejections li').length === 1")
+    shop.run("document.querySelector('details').open = true")
+    shop.attack()
+    shop.wait_for("return document.querySelectorAll('#rejections li').length > 60")
+    shop.send("GET /first", "Origin: https://first.example")
+    shop.wait_for("return document.querySelector('[data-field=count]').textContent.endsWith('2')")
+    # It has come to the front, and is open still.
+    assert shop.run("return document.querySelector('details').open") is True
+    assert set(CORPUS) < set(shop.texts("[data-field=origin]"))
+    shop.check_quiet()
+
+
+def test_hostile_queries_are_text(visit: Callable[..., Visit]) -> None:
+    shop = visit(make_app(3))
+    for payload in CORPUS:
+        text = quote(payload)
+        fields = "&".join(f"{name}={text}" for name in ("path", "endpoint", "method", "origin"))
+        shop.open(f"?{fields}")
+        assert shop.run("return document.forms[0].elements.origin.value") == payload
+        shop.open(f"?origin={text}")
+        shop.open(f"check?url=/{text}&origin=https://app.example.com&method=GET&headers=X-A:{text}")
+        assert shop.run("return document.forms[0].elements.url.value") == f"/{payload}"
+        assert payload in shop.run("return document.forms[0].elements.headers.value")
+        shop.open(f"check?url=/plain&origin={text}&method={text}&headers={text}&engine={text}")
+        assert shop.texts("[role=alert]")
+        shop.check_quiet()
+
+
+def test_hostile_names_in_the_app_are_text(visit: Callable[..., Visit]) -> None:
+    app = make_app(0, name=CORPUS[0])
+    for payload in CORPUS:
+        rule = payload.replace("<", "").replace(">", "")
+        app.add_url_rule(f"/{rule}", payload.replace(".", ""), lambda: "", methods=["GET"])
+    shop = visit(app)
+    for query in ("?by=route", "?by=policy"):
+        shop.open(query)
+        shop.run("for (const each of document.querySelectorAll('[type=checkbox]')) each.click()")
+        found = {text.strip() for text in shop.texts(".endpoint")}
+        assert {payload.replace(".", "") for payload in CORPUS} <= found
+        assert CORPUS[0] in shop.run("return document.title")
+        shop.check_quiet()
+
+
+@pytest.mark.parametrize("number", [0, 10, 300])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_readable(visit: Callable[..., Visit], number: int, scheme: str) -> None:
+    shop = visit(make_app(number))
+    shop.attack()
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    shop.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": False}
+    shop.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    played = "check?url=/a/rather/long/path/1/1&origin=https://app.example.com&method=DELETE"
+    for path in (*PAGES, "?by=route", "?origin=https://app.example.com", played):
+        shop.open(path)
+        assert shop.run("return document.scrollingElement.scrollWidth") <= 360
+        shop.run("for (const each of document.querySelectorAll('details')) each.open = true")
+        assert shop.run("return document.scrollingElement.scrollWidth") <= 360
+        assert shop.run(CONTRAST) == []
+        shop.check_quiet()
+
+
+def test_keyboard(visit: Callable[..., Visit]) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    shop = visit(make_app(300))
+    shop.open("")
+    reached = [tuple(shop.press(Keys.TAB)) for _ in range(14)]
+    assert reached[:13] == [
+        ("a", "Skip to the content"),
+        ("a", "Routes"),
+        ("a", "Rejections"),
+        ("a", "Check"),
+        *(("input", name) for name in ("path", "endpoint")),
+        ("select", "method"),
+        ("input", "origin"),
+        ("select", "by"),
+        ("button", "Show"),
+        ("div", "region"),
+        ("input", ""),
+        ("input", ""),
+    ]
+    # Each group unfolds.
+    shown = (
+        "return [...document.querySelectorAll('.member')].filter((e) => e.checkVisibility()).length"
+    )
+    assert shop.run(shown) == 0
+    shop.press(Keys.SPACE)
+    assert shop.run(shown) == 50
+    shop.press(Keys.SPACE)
+    assert shop.run(shown) == 0
+
+    shop.open("?path=/a/")
+    for _ in range(5):
+        shop.press(Keys.TAB)
+    shop.press("/7/", Keys.ENTER)
+    shop.wait_for("return location.search.includes('7')")
+
+    shop.send("GET /plain", "Origin: https://stranger.example")
+    shop.open("rejections")
+    while shop.press(Keys.TAB)[0] != "summary":
+        pass
+    shop.press(Keys.ENTER)
+    assert shop.run("return document.querySelector('details').open") is True
+    assert shop.press(Keys.TAB) == ["a", "Play this request"]
+    shop.press(Keys.ENTER)
+    shop.wait_for("return location.pathname.endsWith('check')")
+    assert shop.texts("h2") == ["✕ Script cannot read the response"]
+
+    shop.open("check")
+    while shop.press(Keys.TAB)[1] != "url":
+        pass
+    shop.press("/a/rather/long/path/1/1", Keys.TAB, "https://app.example.com", Keys.ENTER)
+    shop.wait_for("return document.querySelector('h2')")
+    assert shop.texts("h2") == ["● Script reads the response"]
+    shop.check_quiet()
+
+
+def test_other_sites_see_nothing(
+    visit: Callable[..., Visit], serve: Callable[[Flask], str]
+) -> None:
+    app = make_app(3)
+    answers: set[tuple[str, int]] = set()
+
+    @app.after_request
+    def note(response: Response) -> Response:
+        answers.add((request.full_path, response.status_code))
+        return response
+
+    shop = visit(app)
+    elsewhere = Flask("elsewhere")
+
+    @elsewhere.get("/")
+    def page() -> str:
+        root = f"{shop.origin}/_corsguard/"
+        return f'''<!doctype html><title>x</title><link rel=icon href=data:,>
+            <iframe src="{root}"></iframe><img src="{root}icon.svg">
+            <script src="{root}inspector.js"></script><a id=link href="{root}">x</a>
+            <form action="{root}"><button>x</button></form>'''
+
+    port = serve(elsewhere).rpartition(":")[2]
+    stranger = f"http://stranger.example:{port}/"
+    for leave in ("", "document.getElementById('link').click()", "document.forms[0].submit()"):
+        shop.driver.get(stranger)
+        shop.run(leave)
+        if leave:
+            shop.wait_for("return location.pathname.startsWith('/_corsguard')")
+    seen = {answer for answer in answers if answer[0].startswith("/_corsguard/")}
+    paths = ("", "icon.svg", "inspector.js")
+    assert seen == {(f"/_corsguard/{path}?", 403) for path in paths}
+    # A name of others that leads here is of one origin with what answers, but not let in.
+    rebound = shop.origin.replace("localhost", "rebound.example")
+    for path in PAGES:
+        shop.open(path, rebound)
+        assert "does not answer as 'rebound.example" in shop.run("return document.body.innerText")
+    shop.driver.get_log("browser")
+
+
+def test_without_script(visit: Callable[..., Visit]) -> None:
+    shop = visit(make_app(300))
+    shop.attack()
+    shop.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        shop.open("rejections")
+        source = shop.driver.page_source
+        assert source.count("data-number") > 60
+        shop.open("?path=/7/")
+        assert "1 of 300 routes" in shop.driver.page_source
+    finally:
+        shop.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -1,0 +1,656 @@
+"""The inspector: who may see it, what it shows, and that it keeps no more than it says."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import sys
+import threading
+
+import pytest
+from flask import Blueprint, Flask, abort
+
+from flask_corsguard import CorsGuard, Policy, PolicyError, cors, cors_exempt
+from flask_corsguard.inspector.recorder import MOST_ENTRIES
+from flask_corsguard.inspector.site import EXTENSION_KEY
+from flask_corsguard.testing import Browser
+
+ROOT = "/_corsguard/"
+PAGES = ("", "rejections", "rejections.json", "check")
+ASSETS = ("inspector.css", "inspector.js", "icon.svg")
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+STRANGER = "https://stranger.example"
+
+
+def yes(request):
+    return True
+
+
+@pytest.fixture
+def app():
+    app = Flask("shop", static_folder=None)
+    app.debug = True
+    return app
+
+
+@pytest.fixture
+def shop(app):
+    """An app with a route of each kind, and an inspector."""
+    guard = CorsGuard(app, inspector=True, origins=SHOP)
+
+    def view(**_):
+        return "ok"
+
+    for rule, endpoint, methods, mark in (
+        ("/default", "default", ["GET"], None),
+        ("/open", "open.one", ["GET"], cors(origins="*")),
+        ("/account", "account", ["GET", "PUT"], cors(allow_credentials=True, enforce="unsafe")),
+        ("/partners", "partners", ["POST"], cors(origins=["https://*.partner.example"])),
+        ("/pattern", "pattern", ["GET"], cors(origins=[re.compile(r"https://pr-\d\.example")])),
+        ("/asks", "asks", ["GET"], cors(origins=[SHOP, lambda origin: 1 / 0])),
+        ("/some", "some", ["GET", "DELETE"], cors(methods=["GET"])),
+        ("/hook", "hook", ["POST"], cors_exempt),
+    ):
+        function = (lambda: lambda **_: view())()
+        app.add_url_rule(rule, endpoint, mark(function) if mark else function, methods=methods)
+    app.extensions["guard"] = guard
+    return app
+
+
+def get(app, path="", query=None, **headers):
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return app.test_client().get(ROOT + path, query_string=query, headers=names)
+
+
+def reject(app, origin=STRANGER, path="/default", method="GET", **environ):
+    environ = {f"HTTP_{name}": value for name, value in environ.items()}
+    overrides = {"HTTP_ORIGIN": origin, **environ}
+    return app.test_client().open(path, method=method, environ_overrides=overrides)
+
+
+def cells(page):
+    """Path -> the signs in its row."""
+    rows = re.findall(r"<tr[^>]*>\s*<th scope=\"row\".*?</tr>", page, re.DOTALL)
+    return {
+        re.search(r"<code>(.*?)</code>", row)[1]: re.findall(r'class="sign (\w+)"', row)
+        for row in rows
+    }
+
+
+def rows(page):
+    return sorted(cells(page))
+
+
+def columns(page):
+    return re.findall(r'class="origin[^>]*><span>(.*?)</span>', page)
+
+
+# Switching it on
+
+
+@pytest.mark.parametrize(
+    ("argument", "key", "check", "debug", "expected"),
+    [
+        (None, None, None, False, "off"),
+        (None, None, None, True, "off"),
+        (None, False, None, True, "off"),
+        (None, True, None, True, "on"),
+        (True, None, None, True, "on"),
+        (True, False, None, True, "on"),
+        (False, True, None, True, "off"),
+        (False, True, yes, False, "off"),
+        (None, None, yes, False, "off"),
+        (None, None, yes, True, "off"),
+        (None, True, yes, False, "on"),
+        (None, True, yes, True, "on"),
+        (True, True, yes, False, "on"),
+        (True, None, None, False, "inspector_outside_debug"),
+        (None, True, None, False, "inspector_outside_debug"),
+        (True, True, None, False, "inspector_outside_debug"),
+        # The configuration has to say so.
+        (True, None, yes, False, "inspector_outside_debug"),
+        (True, False, yes, False, "inspector_outside_debug"),
+        ("yes", None, None, True, "bool_expected"),
+        (None, 1, None, True, "bool_expected"),
+        (None, "true", yes, False, "bool_expected"),
+        (None, True, "app.check", False, "wrong_type inspector_outside_debug"),
+        (None, True, "app.check", True, "wrong_type"),
+        (None, True, bool, True, "wrong_type"),
+        (None, None, 1, True, "wrong_type"),
+    ],
+)
+def test_whether_there_is_one(app, argument, key, check, debug, expected):
+    app.debug = debug
+    if key is not None:
+        app.config["CORSGUARD_INSPECTOR"] = key
+    app.config["CORSGUARD_INSPECTOR_CHECK"] = check
+    if expected in ("on", "off"):
+        CorsGuard(app, inspector=argument)
+        assert get(app).status_code == (200 if expected == "on" else 404)
+        assert (EXTENSION_KEY in app.extensions) == (expected == "on")
+    else:
+        with pytest.raises(PolicyError) as caught:
+            CorsGuard(app, inspector=argument)
+        assert [problem.code for problem in caught.value.problems] == expected.split()
+        assert "corsguard" not in app.extensions
+
+
+def test_an_asynchronous_check_is_refused(app):
+    async def check(request):
+        return True
+
+    app.config["CORSGUARD_INSPECTOR_CHECK"] = check
+    with pytest.raises(PolicyError, match="no plain function"):
+        CorsGuard(app)
+
+
+def test_the_refusal_names_the_place_and_the_remedy():
+    app = Flask("shop")
+    with pytest.raises(PolicyError, match=r"test_inspector.py:\d+: inspector: .*flask run --debug"):
+        CorsGuard(app, inspector=True)
+    app.config["CORSGUARD_INSPECTOR"] = True
+    with pytest.raises(PolicyError, match=r"^CORSGUARD_INSPECTOR: inspector: .*INSPECTOR_CHECK"):
+        CorsGuard(app)
+
+
+def test_an_app_without_one_loads_none_of_it():
+    code = (
+        "import sys; from flask import Flask; from flask_corsguard import CorsGuard;"
+        "app = Flask('x'); CorsGuard(app); app.test_client().get('/');"
+        "print([name for name in sys.modules if 'inspector' in name or 'rehearsal' in name])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+# Who may see it
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ASSETS])
+def test_headers(shop, path):
+    response = get(shop, path)
+    assert response.status_code == 200
+    headers = response.headers
+    assert headers["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
+        " 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none';"
+        " require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Vary"] == "Origin, Sec-Fetch-Site"
+    assert not [name for name, _ in headers if name.startswith("Access-Control-")]
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "status"),
+    [
+        ("localhost", {}, 200),
+        ("localhost:5000", {}, 200),
+        ("localhost:80", {}, 200),
+        ("LOCALHOST", {}, 200),
+        ("shop.localhost:5000", {}, 200),
+        ("127.0.0.1:5000", {}, 200),
+        ("127.8.8.8", {}, 200),
+        ("[::1]:5000", {}, 200),
+        ("192.168.1.20:5000", {}, 200),
+        ("[fe80::1]", {}, 200),
+        ("shop.example", {}, 403),
+        ("rebound.example:5000", {}, 403),
+        ("localhost.rebound.example", {}, 403),
+        ("127.0.0.1.rebound.example", {}, 403),
+        ("rebound.example#localhost", {}, 403),
+        ("", {}, 403),
+        ("shop.example:5000", {"SERVER_NAME": "shop.example:5000"}, 200),
+        ("shop.example", {"CORSGUARD_SELF_ORIGINS": "https://shop.example"}, 200),
+        ("shop.example:443", {"CORSGUARD_SELF_ORIGINS": "https://shop.example"}, 200),
+        ("shop.example:8000", {"CORSGUARD_SELF_ORIGINS": "http://shop.example:8000"}, 200),
+        ("shop.example:8001", {"CORSGUARD_SELF_ORIGINS": "http://shop.example:8000"}, 403),
+        ("a.shop.example", {"CORSGUARD_SELF_ORIGINS": "https://*.shop.example"}, 200),
+        ("rebound.example", {"CORSGUARD_SELF_ORIGINS": "https://*.shop.example"}, 403),
+        ("rebound.example", {"CORSGUARD_INSPECTOR_CHECK": yes}, 200),
+    ],
+)
+def test_names_of_others_are_not_answered(app, host, settings, status):
+    app.config.update(settings)
+    CorsGuard(app, inspector=True)
+    for path in (*PAGES, *ASSETS):
+        response = app.test_client().get(ROOT + path, environ_overrides={"HTTP_HOST": host})
+        assert response.status_code == status
+        if status == 403:
+            assert "CORSGUARD_SELF_ORIGINS" in response.text
+            assert response.headers["Cache-Control"] == "no-store"
+
+
+def fails(request):
+    raise RuntimeError("no database")
+
+
+def aborts(request):
+    abort(401)
+
+
+@pytest.mark.parametrize(
+    ("check", "status", "logged"),
+    [
+        (yes, 200, ""),
+        (lambda request: False, 403, ""),
+        (lambda request: request.args.get("key") == "secret", 403, ""),
+        (lambda request: "yes", 403, "TypeError"),
+        (lambda request: None, 403, "TypeError"),
+        (lambda request: 1, 403, "TypeError"),
+        (lambda: True, 403, "TypeError"),
+        (fails, 403, "no database"),
+        (aborts, 403, "Unauthorized"),
+    ],
+)
+@pytest.mark.parametrize("debug", [False, True])
+def test_check(app, check, status, logged, debug, log_lines):
+    app.debug = debug
+    app.config.update(CORSGUARD_INSPECTOR=True, CORSGUARD_INSPECTOR_CHECK=check)
+    CorsGuard(app)
+    for path in (*PAGES, *ASSETS):
+        assert get(app, path).status_code == status
+    lines = log_lines()
+    assert len(lines) == (1 if logged else 0)
+    assert all("CORSGUARD_INSPECTOR_CHECK failed" in line and logged in line for line in lines)
+
+
+def test_the_check_is_asked_about_every_request(app):
+    app.config.update(
+        CORSGUARD_INSPECTOR=True,
+        CORSGUARD_INSPECTOR_CHECK=lambda request: request.args.get("key") == "secret",
+    )
+    CorsGuard(app)
+    assert get(app, query={"key": "secret"}).status_code == 200
+    assert get(app).status_code == 403
+
+
+def test_debug_mode_that_has_ended(shop):
+    assert get(shop).status_code == 200
+    shop.debug = False
+    for path in (*PAGES, *ASSETS):
+        response = get(shop, path)
+        assert response.status_code == 404
+        assert response.text == shop.test_client().get("/nowhere").text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": STRANGER},
+        {"Origin": "null"},
+        {"Origin": SHOP},
+        {"Origin": STRANGER, "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("widen", ["default", "blueprint", "endpoint"])
+def test_no_other_origin_reaches_it(app, headers, widen):
+    blueprint = Blueprint("corsguard_inspector", "x")
+    guard = CorsGuard(inspector=True, origins="*" if widen == "default" else ())
+    guard.init_app(app)
+    if widen == "blueprint":
+        app.register_blueprint(cors(origins="*")(blueprint))
+    if widen == "endpoint":
+        guard.for_endpoint("corsguard_inspector.routes", Policy(origins="*"))
+    for path in (*PAGES, *ASSETS):
+        response = app.test_client().get(ROOT + path, headers=headers)
+        assert response.status_code == 403
+        assert not [name for name, _ in response.headers if name.startswith("Access-Control-")]
+        assert "Who may read" not in response.text
+
+
+@pytest.mark.parametrize("engine", ["standard", "chromium", "firefox", "webkit"])
+def test_pages_of_others_get_nothing(shop, engine):
+    browser = Browser(shop, page=STRANGER, engine=engine)
+    url = f"http://localhost:5000{ROOT}"
+    for answer in (
+        browser.fetch(url),
+        browser.fetch(url, credentials="include"),
+        browser.fetch(url, mode="no-cors"),
+        browser.fetch(url, method="PUT"),
+        browser.submit(url, {"a": "b"}),
+        browser.submit(url, {"a": "b"}, method="GET"),
+    ):
+        assert not answer.readable
+        assert {exchange.status for exchange in answer.exchanges} <= {403, 405}
+        assert all(b"Who may read" not in e.response_body for e in answer.exchanges)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_it_only_answers_get(shop, method):
+    assert shop.test_client().open(ROOT, method=method).status_code == 405
+
+
+def test_host_matching():
+    app = Flask("shop", host_matching=True, static_host="localhost")
+    app.debug = True
+    CorsGuard(app, inspector=True)
+    for path in (*PAGES, *ASSETS):
+        assert get(app, path).status_code == 200
+
+
+def test_under_a_prefix(shop):
+    response = shop.test_client().get(ROOT, environ_overrides={"SCRIPT_NAME": "/shop"})
+    # Every address is relative, so there is nothing that could point elsewhere.
+    addresses = re.findall(r'(?:href|src|action)="([^"]*)"', response.text)
+    assert {"./", "rejections", "check", "inspector.css"} <= set(addresses)
+    assert not [address for address in addresses if "//" in address or address.startswith("/")]
+
+
+# The routes
+
+
+def test_every_sign(shop):
+    page = get(shop).text
+    assert columns(page) == [SHOP, "https://*.partner.example", "null", "any other site"]
+    assert cells(page) == {
+        "/account": ["credentials", "no", "no", "no"],
+        "/asks": ["read", "asked", "no", "asked"],
+        "/default": ["read", "no", "no", "no"],
+        "/hook": ["exempt"] * 4,
+        "/open": ["everyone"] * 4,
+        "/partners": ["no", "read", "no", "no"],
+        "/pattern": ["no"] * 4,
+        "/some": ["some", "no", "no", "no"],
+    }
+    text = html.unescape(page)
+    assert "https://shop.example: some methods only, GET, but not DELETE" in text
+    assert "https://*.partner.example (such as https://any-name.partner.example): may read" in text
+    assert r"pattern https://pr-\d\.example" in text
+    assert "1 origin + callable shop.<locals>.<lambda>" in text
+    assert "with credentials, enforce unsafe" in text
+    assert "<b>1</b> open to everyone" in text
+    assert "view open.one" in text
+    assert re.search(r"tests/flask/test_inspector.py:\d+", text)
+
+
+def test_the_inspector_does_not_show_itself(shop):
+    assert "corsguard_inspector" not in get(shop).text
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["account", "asks", "default", "hook", "open", "partners", "pattern", "some"]),
+        ({"path": "/P"}, ["partners", "pattern"]),
+        ({"endpoint": "ONE"}, ["open"]),
+        ({"method": "put"}, ["account"]),
+        ({"method": "POST"}, ["hook", "partners"]),
+        ({"method": "<b>"}, []),
+        ({"origin": SHOP}, ["account", "asks", "default", "open", "some"]),
+        ({"origin": "https://a.partner.example"}, ["asks", "open", "partners"]),
+        ({"origin": "https://pr-1.example"}, ["asks", "open", "pattern"]),
+        ({"origin": "null"}, ["open"]),
+        ({"origin": SHOP, "path": "/o", "method": "GET", "endpoint": "one"}, ["open"]),
+        ({"path": "x" * 10_000}, []),
+    ],
+)
+def test_filters(shop, query, expected):
+    page = get(shop, query=query)
+    assert page.status_code == 200
+    assert rows(page.text) == [f"/{name}" for name in expected]
+
+
+def test_an_origin_that_is_none(shop):
+    page = get(shop, query={"origin": "HTTPS://Shop.example/<script>"}).text
+    assert "No browser sends the origin" in page
+    assert "<script>" not in page.replace('<script src="inspector.js" defer>', "")
+
+
+def test_many_routes_are_put_together(app):
+    CorsGuard(app, inspector=True, origins=SHOP)
+    for name, fields in (("open", {"origins": "*"}), ("closed", {"origins": ()}), ("plain", None)):
+        blueprint = Blueprint(name, "x", url_prefix=f"/{name}")
+        if fields:
+            cors(**fields)(blueprint)
+        for number in range(100):
+            blueprint.add_url_rule(f"/{number}/<int:id>", f"view{number}", lambda **_: "")
+        app.register_blueprint(blueprint)
+    page = get(app).text
+    labels = re.findall(r'<input type="checkbox"> (.*?)</label>', page)
+    # Those that are open to the most first.
+    assert labels == [f"100 routes <code>/{name}/…</code>" for name in ("open", "plain", "closed")]
+    assert len(rows(page)) == 300
+    assert "checkbox" not in get(app, query={"by": "route"}).text
+    assert "checkbox" not in get(app, query={"path": "/open/1/"}).text
+    assert "checkbox" in get(app, query={"path": "/open/1/", "by": "policy"}).text
+
+
+def test_the_most_used_origins_have_columns(app):
+    CorsGuard(app, inspector=True, origins=[f"https://o{n}.example" for n in range(2000)])
+    app.add_url_rule("/", "index", cors(origins=["https://o500.example", SHOP])(lambda: ""))
+    app.add_url_rule("/b", "other", lambda: "")
+    page = get(app).text
+    assert len(columns(page)) == 14
+    assert columns(page)[:2] == ["https://o500.example", SHOP]
+    assert "1,989 more origins" in page
+
+
+def test_a_policy_on_trial_is_named(app):
+    CorsGuard(app, inspector=True, origins="*", report_only={"origins": SHOP})
+    app.add_url_rule("/", "index", lambda: "")
+    assert "On trial" in get(app).text
+
+
+def test_an_app_without_routes(app):
+    CorsGuard(app, inspector=True)
+    assert "no routes yet" in get(app).text
+    assert "Nothing was rejected yet" in get(app, "rejections").text
+
+
+# The rejections
+
+
+def entries(app):
+    return json.loads(get(app, "rejections.json").text)
+
+
+def test_a_rejection_is_shown_with_what_to_change(shop):
+    reject(shop)
+    (entry,) = entries(shop)
+    assert entry["reason"] == "ORIGIN_NOT_ALLOWED"
+    assert entry["request"] == "GET /default"
+    assert entry["origin"] == STRANGER
+    assert f"Change: add '{STRANGER}' to origins" in entry["explanation"]
+    page = html.unescape(get(shop, "rejections").text)
+    assert entry["explanation"] in page
+    assert f'href="{entry["again"]}"' in page
+    played = get(shop, entry["again"])
+    assert "Script cannot read the response" in played.text
+
+
+def test_all_kinds_are_told_apart(shop):
+    reject(shop)
+    reject(shop, path="/account", method="POST")
+    reject(shop, path="/account", method="PUT")
+    environ = {"ACCESS_CONTROL_REQUEST_METHOD": "GET", "ACCESS_CONTROL_REQUEST_HEADERS": "x-a"}
+    reject(shop, origin=SHOP, method="OPTIONS", **environ)
+    get(shop, Sec_Fetch_Site="cross-site")
+    found = [(e["reason"], e["verdict"], e["what"], e["origin"]) for e in entries(shop)]
+    assert found == [
+        ("CROSS_SITE_REQUEST", "refused", "", "no Origin"),
+        ("HEADERS_NOT_ALLOWED", "", "preflight for ", SHOP),
+        ("ORIGIN_NOT_ALLOWED", "refused", "", STRANGER),
+        ("ORIGIN_NOT_ALLOWED", "refused", "", STRANGER),
+        ("ORIGIN_NOT_ALLOWED", "", "", STRANGER),
+    ]
+
+
+def test_those_alike_share_a_line(shop):
+    for _ in range(3):
+        reject(shop)
+        reject(shop, origin=PARTNER)
+    reject(shop)
+    found = [(entry["origin"], entry["count"]) for entry in entries(shop)]
+    assert found == [
+        (STRANGER, "\N{MULTIPLICATION SIGN} 4"),
+        (PARTNER, "\N{MULTIPLICATION SIGN} 3"),
+    ]
+
+
+def test_memory_is_bounded(shop):
+    for number in range(MOST_ENTRIES + 50):
+        reject(
+            shop,
+            origin=f"https://{number}.example",
+            path="/default" + "x" * 50_000,
+            method="M" * 3000,
+        )
+    names = ",".join(f"x-{'y' * 60}-{number}" for number in range(60))
+    environ = {"ACCESS_CONTROL_REQUEST_METHOD": "GET", "ACCESS_CONTROL_REQUEST_HEADERS": names}
+    reject(shop, origin=SHOP, method="OPTIONS", **environ)
+    kept = shop.extensions[EXTENSION_KEY].entries()
+    assert len(kept) == MOST_ENTRIES
+    assert kept[1].decision.origin == f"https://{MOST_ENTRIES + 49}.example"
+    for entry in kept:
+        decision = entry.decision
+        assert len(decision.path) <= 300
+        assert len(decision.method) <= 40
+        assert sum(map(len, decision.request_headers)) <= 30 * 80
+        assert not decision.headers
+    assert len(get(shop, "rejections.json").text) < 300_000
+
+
+def test_threads(shop):
+    def work(number):
+        for index in range(50):
+            reject(shop, origin=f"https://o{(number * 50 + index) % 130}.example")
+            get(shop, "rejections.json")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(entries(shop)) == MOST_ENTRIES
+
+
+def test_two_apps_with_one_guard():
+    guard = CorsGuard(inspector=True, origins=SHOP)
+    first, second = Flask("first", static_folder=None), Flask("second", static_folder=None)
+    for app in (first, second):
+        app.debug = True
+        guard.init_app(app)
+        app.add_url_rule(f"/{app.name}", "index", lambda: "")
+    reject(first, path="/first")
+    assert (rows(get(first).text), rows(get(second).text)) == (["/first"], ["/second"])
+    assert (len(entries(first)), len(entries(second))) == (1, 0)
+
+
+# The form
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"url": "/default", "origin": SHOP}, "Script reads the response"),
+        ({"url": "default", "origin": SHOP}, "Script reads the response"),
+        ({"url": "/default", "origin": STRANGER}, "Script cannot read the response"),
+        ({"url": "/account", "origin": SHOP, "method": "PUT"}, "Script reads the response"),
+        ({"url": "/some", "origin": SHOP, "method": "DELETE"}, "METHOD_NOT_ALLOWED"),
+        ({"url": "/default", "origin": SHOP, "headers": "X-A: 1\r\nX-B"}, "HEADERS_NOT_ALLOWED"),
+        ({"url": "/default", "origin": SHOP, "credentials": "on"}, "cannot read"),
+        ({"url": "/account", "origin": SHOP, "credentials": "on"}, "Script reads"),
+        ({"url": "/default", "origin": SHOP, "engine": "webkit"}, "mixed content"),
+        (
+            {"url": "https://api.example/default", "origin": SHOP, "engine": "webkit"},
+            "Script reads",
+        ),
+        ({"url": "/default", "origin": SHOP, "engine": "lynx"}, "Script reads the response"),
+        ({"url": "", "origin": SHOP}, "are needed"),
+        ({"url": "/default", "origin": ""}, "are needed"),
+        ({"url": "/default", "origin": "shop"}, 'role="alert"'),
+        ({"url": "/default", "origin": SHOP, "method": "TRACE"}, 'role="alert"'),
+        ({"url": "/default", "origin": SHOP, "method": "A B"}, 'role="alert"'),
+        ({"url": "/default", "origin": SHOP, "headers": "ä b: c"}, 'role="alert"'),
+        ({"url": "/default", "origin": SHOP, "headers": "X-A: \x00"}, 'role="alert"'),
+        ({"url": "http://[", "origin": SHOP}, 'role="alert"'),
+        ({"url": "ftp://a/b", "origin": SHOP}, "an http or https address"),
+        ({"url": "/%ff\ud7ff?\x00", "origin": SHOP}, "Script"),
+        ({"url": "/" + "x" * 100_000, "origin": SHOP}, "Script"),
+        ({"url": "/default", "origin": SHOP, "headers": "X\n" * 100_000}, "Script"),
+    ],
+)
+def test_check_form(shop, query, expected):
+    response = get(shop, "check", query=query)
+    assert response.status_code == 200
+    assert expected in response.text
+    assert len(response.text) < 100_000
+
+
+def test_playing_runs_nothing(shop):
+    ran = []
+    shop.before_request(lambda: ran.append("before"))
+    get(shop, "check", query={"url": "/default", "origin": STRANGER})
+    assert ran == ["before"]  # for the page itself
+    assert entries(shop) == []
+
+
+def test_a_converter_that_fails(app):
+    from werkzeug.routing import BaseConverter
+
+    class Broken(BaseConverter):
+        def to_python(self, value):
+            raise RuntimeError("<b>no</b>")
+
+    app.url_map.converters["broken"] = Broken
+    CorsGuard(app, inspector=True)
+    app.add_url_rule("/<broken:x>", "x", lambda x: "")
+    response = get(app, "check", query={"url": "/7", "origin": SHOP})
+    assert response.status_code == 200
+    assert "cannot be played" in response.text
+    assert "<b>no</b>" not in response.text
+
+
+# Escaping
+
+
+MARKUP = ("<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "</textarea></pre><b>")
+
+
+@pytest.mark.parametrize("payload", MARKUP)
+@pytest.mark.parametrize("autoescape", [False, True])
+def test_everything_is_escaped(payload, autoescape):
+    app = Flask(f"shop {payload}", static_folder=None)
+    app.debug = True
+    app.jinja_options = {"autoescape": autoescape}
+    app.select_jinja_autoescape = lambda filename: autoescape
+    app.config["CORSGUARD_POLICIES"] = {payload: {"origins": SHOP}}
+    CorsGuard(app, inspector=True, origins=[re.compile(re.escape(payload))])
+    app.jinja_env.autoescape = autoescape
+    app.add_url_rule(f"/{payload.replace('<', '').replace('>', '')}", payload, lambda: "")
+    app.add_url_rule("/named", "named", cors(payload)(lambda: ""))
+    reject(app, origin=payload, path=f"/{payload}", method=payload)
+    environ = {"ACCESS_CONTROL_REQUEST_METHOD": payload, "ACCESS_CONTROL_REQUEST_HEADERS": payload}
+    reject(app, origin=SHOP, path="/named", method="OPTIONS", **environ)
+    query = dict.fromkeys(("path", "endpoint", "method", "origin", "by", "url", "headers"), payload)
+    for path in ("", "rejections", "check"):
+        for given in (None, query, {**query, "origin": SHOP, "method": "GET"}):
+            page = get(app, path, query=given).text
+            assert payload not in page
+            assert len(re.findall(r"<script", page)) == 1
+            assert "<img src=x" not in page
+            assert "</textarea></pre>" not in page
+            assert "<b>" not in re.sub("<b>[0-9]+</b>|<b data-field", "", page)
+    assert get(app, "rejections.json").mimetype == "application/json"
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x1b", "\x7f", "\u202e", "\u2066", "\u200b", "\ufeff"]
+)
+def test_what_does_not_print_is_spelt_out(shop, character):
+    reject(shop, path=f"/a{character}b")
+    (entry,) = entries(shop)
+    assert character not in entry["request"]
+    assert "\\" in entry["request"]
