@@ -21,6 +21,7 @@ from flask_corsguard.audit.findings import RULES, Level
 from flask_corsguard.audit.hostile import ATTACKER, LABELS, UNRELATED, fitted
 from flask_corsguard.audit.hosts import Meant, meant_by, meant_by_strings, site_of
 from flask_corsguard.audit.requests import RouteRequests
+from flask_corsguard.audit.slowness import slow_pattern
 from flask_corsguard.errors import shown
 from flask_corsguard.judge import Judge
 from flask_corsguard.protocol.decision import Decision
@@ -61,10 +62,13 @@ class Attacker:
         # What is tried on each route of a policy: on the first one everything, on the others what
         # was let in there and one variant of each kind. A callable can decide by the request.
         self._attempts: dict[Policy, tuple[str, ...]] = {}
+        self._slow: dict[Policy, re.Pattern[str] | None] = {}
         self._faults: dict[tuple[Policy, tuple[str, ...]], list[Fault]] = {}
 
     def attack(self, policy: Policy, requests: RouteRequests) -> Outcomes:
         """Try every hostile origin on a route."""
+        if self._slow_pattern(policy):
+            return Outcomes((), "", 0)  # it would not come to an end
         attempts = self._attempts.get(policy)
         if attempts is None:
             attempts = tuple(self._fitted(policy))
@@ -91,6 +95,11 @@ class Attacker:
         if key not in self._faults:
             self._faults[key] = list(self._find(policy, allowed))
         return self._faults[key]
+
+    def _slow_pattern(self, policy: Policy) -> re.Pattern[str] | None:
+        if policy not in self._slow:
+            self._slow[policy] = slow_pattern(policy)
+        return self._slow[policy]
 
     def _try(self, request: Request, text: str) -> Decision:
         # As a server hands it on: bytes, read as Latin-1.
@@ -119,6 +128,10 @@ class Attacker:
 
     def _find(self, policy: Policy, allowed: Iterable[str]) -> Iterator[Fault]:
         yield from faults_on_sight(policy)
+        slow = self._slow_pattern(policy)
+        if slow:
+            code, message = "slow_pattern", f"The pattern {shown(slow.pattern, 200)} is slow."
+            yield Fault(code, RULES[code].level, message, ("origins", "deny_origins"))
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists

@@ -228,6 +228,15 @@ RULES = _rules(
         "Have it return True or False for any string.",
     ),
     Rule(
+        "slow_pattern",
+        Level.WARNING,
+        "A pattern takes long to say no",
+        "They send requests with an Origin made for it. Each keeps a worker busy for seconds, or"
+        " for years.",
+        "Leave out repetitions of repetitions, such as '([a-z]+-?)+': write '[a-z-]+'. Or list"
+        " the origins as strings.",
+    ),
+    Rule(
         "answer_changed",
         Level.ERROR,
         "Something outside of the guard changes its answers",

@@ -62,6 +62,15 @@ _FITTED = (
 _ODD_CHARACTERS = "`}'$(+;~!&*,=_{|\"<^%"
 
 
+def long_ones() -> Iterator[list[str]]:
+    """Origins that take long to tell from one that a pattern might match: each list holds some of
+    a kind, every one a little longer than the one before, up to the longest that there are."""
+    for unit in ("a", "a-", "a.", "1", "a1", "ab."):
+        longest = (240 if "." in unit else 60) // len(unit)
+        for end in ("_:1", "0.invalid:1"):
+            yield [f"https://{unit * length}{end}" for length in range(8, longest)]
+
+
 def fitted(origins: Iterable[Origin]) -> Iterator[str]:
     """The hostile variants of some origins."""
     for origin in origins:

@@ -11,6 +11,7 @@ from typing import Any
 _parser: Any = importlib.import_module("re._parser")
 _MOST = 40
 _DEEPEST = 20
+_MOST_REPEATED = 64
 # What a class is stood for by, if it has it: what a name is most likely to be made of.
 _PREFERRED = "xz19-.:/_"
 
@@ -79,7 +80,8 @@ class _Sampler:
         counts: list[int] = [min(max(least, 1), most), least, most]
         for count in dict.fromkeys(counts):
             for text in texts if count else [""]:
-                yield text * count
+                # One that asks for more than any origin has, matches none.
+                yield text * min(count, _MOST_REPEATED)
 
 
 def _of_class(items: Iterable[Any]) -> list[str]:
