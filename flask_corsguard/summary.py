@@ -18,8 +18,8 @@ _MOST_CHARACTERS = 60
 def summary(policy: Policy | None) -> str:
     """Who may read, with credentials or not, by which methods, and what the server refuses.
 
-    At most a few hundred characters, printable ASCII all of them, and the same for policies that
-    list the same in the same order. What is left out is as it mostly is: header names, ages.
+    At most 600 characters, printable ASCII all of them, and the same for policies that list the
+    same in the same order. It leaves out what says little about whom to fear: header names, ages.
 
     :param policy: None for a route that the guard leaves alone.
     """
@@ -37,7 +37,7 @@ def _parts(policy: Policy) -> Iterator[str]:
     if policy.methods == "*":
         yield "any method"
     elif policy.methods is not None:
-        names = [_cut(name) for name in policy.methods[:_MOST_METHODS]]
+        names = policy.methods[:_MOST_METHODS]
         more = len(policy.methods) - len(names)
         yield (", ".join(names) or "no preflighted method") + (f" +{more}" if more else "")
     if policy.enforce != "off":
@@ -59,9 +59,10 @@ def _entry(form: object) -> str:
 
 
 def _cut(text: str) -> str:
-    """Escaped, as what stands in a policy can be anything that a pattern or a name can hold."""
-    dots = "..." if len(text) > _MOST_CHARACTERS else ""
-    return shown(text[:_MOST_CHARACTERS])[1:-1] + dots
+    """Escaped where needed, as a pattern and a name can hold anything, and cut."""
+    if not (text.isascii() and text.isprintable()):
+        text = shown(text)[1:-1]
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."
 
 
 def _name(function: object) -> str:

@@ -53,6 +53,8 @@ def _rule(rule: Rule) -> dict[str, object]:
         "fullDescription": {"text": rule.attack},
         "help": {"text": rule.change},
         "defaultConfiguration": {"level": level_name(rule.level)},
+        # Without, GitHub lists it under code quality.
+        "properties": {"tags": ["security"]},
     }
 
 

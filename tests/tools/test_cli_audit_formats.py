@@ -26,7 +26,7 @@ from flask_corsguard.cli.formats import as_json, file_place, github_lines, text_
 from flask_corsguard.cli.sarif import as_sarif
 from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import CorsGuardError
-from tests.tools.command_line import APP, environment, made
+from tests.tools.command_line import APP, environment, flask, made
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "sarif-2.1.0.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -240,6 +240,7 @@ def test_sarif() -> None:
             "fullDescription": {"text": known.attack},
             "help": {"text": known.change},
             "defaultConfiguration": {"level": known.level.name.lower()},
+            "properties": {"tags": ["security"]},
         }
     results = run["results"]
     assert [result["ruleId"] for result in results] == [f.code for f in (*FULL[0], *FULL[1])]
@@ -298,6 +299,21 @@ def test_every_result_has_a_file_for_github(audited: Audited) -> None:
     VALIDATOR.validate(log)
     # This app is made of a string; its name is that of no module with a file.
     assert log["runs"][0]["results"][0]["locations"] == [{}]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_a_real_audit(tmp_path: Path, form: str) -> None:
+    tmp_path.joinpath("app.py").write_text(APP)
+    ran = flask(tmp_path, "--app", "app", "cors", "audit", "--format", form)
+    assert (ran.code, ran.err) == (1, "")
+    assert "neighbour_allowed" in ran.out
+    if form in ("json", "sarif"):
+        told = json.loads(ran.out)
+    if form == "sarif":
+        VALIDATOR.validate(told)
+        for result in told["runs"][0]["results"]:
+            place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+            assert place == {"uri": "app.py", "uriBaseId": "%SRCROOT%"}
 
 
 words = st.text(max_size=20)

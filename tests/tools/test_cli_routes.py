@@ -92,7 +92,7 @@ def test_a_json_row() -> None:
             **fields_of(Policy(allow_credentials=True, enforce="unsafe")),
             "origins": ["https://admin.example.com", {"pattern": r"https://a[0-9]\.example"}],
         },
-        "summary": "https://admin.example.com, /https://a[0-9]\\\\.example/; credentials;"
+        "summary": "https://admin.example.com, /https://a[0-9]\\.example/; credentials;"
         " enforce=unsafe",
         "source": "view api.change_user",
         "location": "app.py:18",
@@ -127,7 +127,7 @@ def test_plain_lines(folder: Path) -> None:
         [
             USER,
             "OPTIONS,PUT",
-            r"https://admin.example.com, /https://a[0-9]\\.example/; credentials; enforce=unsafe",
+            r"https://admin.example.com, /https://a[0-9]\.example/; credentials; enforce=unsafe",
             "view api.change_user",
             "app.py:18",
         ],
