@@ -65,7 +65,10 @@ def test_a_code() -> None:
 def test_several_codes() -> None:
     report = found_in(shop({SUBDOMAINS: "ours", NULL: "an old page"}))
     assert report.findings == ()
-    assert {f.code: f.accepted for f in report.accepted} == {SUBDOMAINS: "ours", NULL: "an old page"}
+    assert {f.code: f.accepted for f in report.accepted} == {
+        SUBDOMAINS: "ours",
+        NULL: "an old page",
+    }
 
 
 def test_a_code_of_an_endpoint() -> None:

@@ -213,7 +213,12 @@ def in_a_decorator_below_another() -> Flask:
     return app
 
 
-@seeded("neighbour_allowed", let_in=LOOSE_EVIL, path="/api/", routes={"/api/", "/api/items/<int:number>"})  # fmt: skip
+@seeded(
+    "neighbour_allowed",
+    let_in=LOOSE_EVIL,
+    path="/api/",
+    routes={"/api/", "/api/items/<int:number>"},
+)
 def in_a_blueprint_mark() -> Flask:
     app = shop()
     CorsGuard(app)
@@ -225,7 +230,12 @@ def in_a_blueprint_mark() -> Flask:
     return app
 
 
-@seeded("neighbour_allowed", let_in=LOOSE_EVIL, path="/api/v1/", routes={"/api/v1/", "/api/v1/items/<int:number>"})  # fmt: skip
+@seeded(
+    "neighbour_allowed",
+    let_in=LOOSE_EVIL,
+    path="/api/v1/",
+    routes={"/api/v1/", "/api/v1/items/<int:number>"},
+)
 def in_an_outer_blueprint() -> Flask:
     app = shop()
     CorsGuard(app, origins=APP)
@@ -239,7 +249,12 @@ def in_an_outer_blueprint() -> Flask:
     return app
 
 
-@seeded("neighbour_allowed", let_in=LOOSE_EVIL, path="/api/v1/", routes={"/api/v1/", "/api/v1/items/<int:number>"})  # fmt: skip
+@seeded(
+    "neighbour_allowed",
+    let_in=LOOSE_EVIL,
+    path="/api/v1/",
+    routes={"/api/v1/", "/api/v1/items/<int:number>"},
+)
 def in_an_inner_blueprint() -> Flask:
     app = shop()
     CorsGuard(app, origins=APP)
@@ -254,7 +269,12 @@ def in_an_inner_blueprint() -> Flask:
     return app
 
 
-@seeded("neighbour_allowed", let_in=LOOSE_EVIL, path="/new/", routes={"/old/", "/new/", "/old/items/<int:number>", "/new/items/<int:number>"})  # fmt: skip
+@seeded(
+    "neighbour_allowed",
+    let_in=LOOSE_EVIL,
+    path="/new/",
+    routes={"/old/", "/new/", "/old/items/<int:number>", "/new/items/<int:number>"},
+)
 def in_a_blueprint_registered_twice() -> Flask:
     app = shop()
     CorsGuard(app)
@@ -361,7 +381,9 @@ def for_an_endpoint() -> Flask:
     return app
 
 
-@seeded("neighbour_allowed", let_in=LOOSE_EVIL, path="/files/a.woff2", routes={"/files/<path:filename>"})  # fmt: skip
+@seeded(
+    "neighbour_allowed", let_in=LOOSE_EVIL, path="/files/a.woff2", routes={"/files/<path:filename>"}
+)
 def for_files() -> Flask:
     app = shop()
     guard = CorsGuard(app)
@@ -442,7 +464,11 @@ def a_suffix_and_any_port() -> Flask:
     return app
 
 
-@seeded("public_suffix_wildcard", "public_suffix_wildcard subdomains_with_credentials", let_in="https://evil.github.io")  # fmt: skip
+@seeded(
+    "public_suffix_wildcard",
+    "public_suffix_wildcard subdomains_with_credentials",
+    let_in="https://evil.github.io",
+)
 def a_suffix_with_credentials() -> Flask:
     app = shop()
     CorsGuard(  # seeded
@@ -577,7 +603,8 @@ def subdomains_at_one_route() -> Flask:
     app = shop()
     guard = CorsGuard(app, origins="https://*.example.com")
     pages(app)
-    guard.for_endpoint("index", Policy(origins="https://*.example.com", allow_credentials=True))  # seeded
+    policy = Policy(origins="https://*.example.com", allow_credentials=True)
+    guard.for_endpoint("index", policy)  # seeded
     return app
 
 
@@ -698,7 +725,8 @@ def enforce_and_a_public_route_that_changes_state() -> Flask:
     app = shop()
     CorsGuard(app, origins=APP)
     pages(app)
-    app.add_url_rule("/open", "open", cors(origins="*", enforce="all")(lambda: ""), methods=["POST"])  # seeded
+    view = cors(origins="*", enforce="all")(lambda: "")  # seeded
+    app.add_url_rule("/open", "open", view, methods=["POST"])
     return app
 
 
