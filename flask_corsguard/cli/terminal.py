@@ -72,7 +72,7 @@ def write(lines: Iterable[Line], to: Console | None) -> None:
 
     for line in lines:
         text = Text(printable(line.text), line.style, overflow="fold")
-        if line.for_copying:
+        if line.for_copying or not line.text:  # of an empty text, padding leaves no line
             to.print(text, soft_wrap=True)
         else:
             to.print(Padding(text, (0, 0, 0, line.indent), expand=False))

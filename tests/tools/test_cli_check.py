@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import get_args
@@ -205,6 +206,13 @@ def test_a_terminal_folds_all_but_the_command(folder: Path) -> None:
     assert shlex.split(command)[-1] == "http://localhost:5000/api/users/7"
     assert max(len(line.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", ""))
                for line in story) <= 40  # fmt: skip
+
+
+def test_a_wide_terminal_says_what_a_pipe_gets(folder: Path) -> None:
+    arguments = ("--app", "app", "cors", "check", "/api/users/7", "--origin", OTHER)
+    seen = in_terminal(folder, *arguments, COLUMNS="500")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen)
+    assert plain == flask(folder, *arguments).out
 
 
 def test_without_rich(folder: Path) -> None:
