@@ -1224,9 +1224,9 @@ def put_in_front_when_a_request_starts() -> Flask:
             abort(401)
 
     def move(sender: Flask, **_: Any) -> None:
-        functions = sender.before_request_funcs.setdefault(None, [])
-        if login_first not in functions:
-            functions.insert(0, login_first)
+        functions = sender.before_request_funcs[None]
+        # Each time: on the first request, the guard may move after this.
+        functions[:] = [login_first, *(f for f in functions if f is not login_first)]
 
     request_started.connect(move, app, weak=False)
     return app

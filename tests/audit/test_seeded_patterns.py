@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse, urlsplit
@@ -338,6 +339,33 @@ MIXED: list[Row] = [
 def test_patterns_beside_others(origins: Any, evil: str) -> None:
     check_let_in(guarded(origins, {}), "/", evil)
     check_found(Case(lambda: guarded(origins, {}), one_of(NEIGHBOUR)), guarded)
+
+
+SLOW = (
+    r"https://(?:[a-z-]+\.?)*example\.com",
+    r"https://([a-z0-9]+)*\.example\.com",
+    r"https://(\w+\.?)+\.example\.com",
+    r"https://([a-z]+-?)+\.example\.com",
+    r"https://((a|[a-z])*)*\.example\.com",
+    r"https://(([\w-]+)+\.)+example\.com",
+)
+
+
+@pytest.mark.parametrize("pattern", SLOW)
+def test_patterns_that_take_long_to_say_no(pattern: str) -> None:
+    """Twice as long for each further letter: one long origin keeps the server busy for ever."""
+    compiled = re.compile(pattern)
+
+    def seconds(length: int) -> float:
+        started = time.process_time()
+        assert not compiled.fullmatch(f"https://{'a' * length}:1")
+        return time.process_time() - started
+
+    assert seconds(21) > 20 * seconds(12)
+    codes = one_of("slow_pattern", "slow_pattern neighbour_allowed")
+    started = time.process_time()
+    check_found(Case(lambda: guarded(compiled, {}), codes), guarded)
+    assert time.process_time() - started < 5
 
 
 ALLOWED = ["https://app.example.com", "https://shop.example"]
