@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from itertools import islice
 from posixpath import commonpath
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from flask_corsguard.inspector.words import how, visible, who
 from flask_corsguard.places import Route
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
-from flask_corsguard.protocol.fields import OriginForm
+from flask_corsguard.protocol.fields import OriginForm, OriginList
 from flask_corsguard.protocol.origins import parse_pattern
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
@@ -55,6 +55,8 @@ class Column(NamedTuple):
     label: str
     sample: str
 
+
+_Verdict: TypeAlias = tuple[tuple[Cell, ...], str, str]
 
 #: Origins that are of interest whatever the policies name.
 STRANGERS = (
@@ -119,8 +121,9 @@ class Grid:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = columns
-        self._listed: dict[Policy, Policy] = {}
-        self._known: dict[tuple[Policy, tuple[str, ...]], tuple[Cell, ...]] = {}
+        # By identity: policies that are derived from one another have the same list.
+        self._listed: dict[int, Literal["*"] | OriginList] = {}
+        self._known: dict[tuple[Policy, tuple[str, ...]], _Verdict] = {}
 
     def row(self, route: Route) -> Row:
         """The row of one route."""
@@ -131,14 +134,13 @@ class Grid:
         key = (policy, _methods_to_judge(route))
         known = self._known.get(key)
         if known is None:
-            known = tuple(self._judge(*key, column) for column in self.columns)
-            self._known[key] = known
-        return Row(route, known, who(policy), how(policy))
+            cells = tuple(self._judge(*key, column) for column in self.columns)
+            # In words, too: the list of a policy can be long, and many routes have the same.
+            known = self._known[key] = (cells, who(policy), how(policy))
+        return Row(route, *known)
 
     def _judge(self, policy: Policy, methods: tuple[str, ...], column: Column) -> Cell:
-        listed = self._listed.get(policy)
-        if listed is None:
-            listed = self._listed[policy] = _without_callables(policy)
+        listed = self._without_callables(policy)
         scope = Scope(methods=frozenset(methods))
         decisions = {
             method: decide(listed, CorsRequest(column.sample, method, preflight=True), scope)
@@ -156,6 +158,18 @@ class Grid:
             return _cell(State.EVERYONE, column)
         return _cell(State.CREDENTIALS if policy.allow_credentials else State.READ, column)
 
+    def _without_callables(self, policy: Policy) -> Policy:
+        """What a policy says by itself. A callable of the app is not for a picture to run: it may
+        take its time, or a request that there is none of."""
+        origins = policy.origins
+        if origins == "*" or origins.compiled.is_constant:
+            return policy
+        listed = self._listed.get(id(origins))
+        if listed is None:
+            listed = policy.derive(origins=[f for f in origins if not callable(f)]).origins
+            self._listed[id(origins)] = listed
+        return policy.derive(origins=listed)
+
 
 def _cell(state: State, column: Column, more: str = "") -> Cell:
     judged_by = "" if column.sample == column.label else f" (such as {column.sample})"
@@ -166,15 +180,6 @@ def _methods_to_judge(route: Route) -> tuple[str, ...]:
     """Those that say something: HEAD goes with GET, and OPTIONS answers everybody."""
     own = tuple(name for name in route.methods if name not in ("HEAD", "OPTIONS"))
     return own or route.methods
-
-
-def _without_callables(policy: Policy) -> Policy:
-    """What a policy says by itself. A callable of the app is not for a picture to run: it may take
-    its time, or a request that there is none of."""
-    allow = policy.compiled.allow
-    if policy.origins == "*" or allow is None or allow.is_constant:
-        return policy
-    return policy.derive(origins=[form for form in policy.origins if not callable(form)])
 
 
 def grouped(rows: Iterable[Row]) -> list[Group]:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from flask import Blueprint, Flask, abort
@@ -437,6 +438,31 @@ def test_the_most_used_origins_have_columns(app):
     assert "1,989 more origins" in page
 
 
+def test_a_callable_beside_null(app):
+    origins = ["null", SHOP, yes]
+    CorsGuard(app, inspector=True, origins=origins, dangerously_allow_null_origin=True)
+    app.add_url_rule("/", "index", lambda: "")
+    assert columns(get(app).text) == [SHOP, "null", "any other site"]
+    assert cells(get(app).text) == {"/": ["read", "read", "asked"]}
+
+
+def test_large_apps_take_no_long_time(app):
+    def ask(origin):
+        raise AssertionError("a picture runs nothing of the app")
+
+    listed = [f"https://o{number}.example" for number in range(20_000)]
+    CorsGuard(app, inspector=True, origins=[*listed, ask])
+    for number in range(1000):
+        view = (lambda: lambda: "")()
+        if number % 3 == 0:
+            cors(max_age=number)(view)
+        app.add_url_rule(f"/{number}", f"view{number}", view)
+    app.test_client().get("/0")
+    began = time.perf_counter()
+    assert "1000 of 1000 routes" in get(app).text
+    assert time.perf_counter() - began < 10
+
+
 def test_a_policy_on_trial_is_named(app):
     CorsGuard(app, inspector=True, origins="*", report_only={"origins": SHOP})
     app.add_url_rule("/", "index", lambda: "")
@@ -485,6 +511,13 @@ def test_all_kinds_are_told_apart(shop):
         ("ORIGIN_NOT_ALLOWED", "refused", "", STRANGER),
         ("ORIGIN_NOT_ALLOWED", "", "", STRANGER),
     ]
+
+
+def test_what_is_only_reported_says_so(app):
+    CorsGuard(app, inspector=True, origins="*", report_only={"origins": SHOP})
+    app.add_url_rule("/default", "default", lambda: "")
+    assert reject(app).headers["Access-Control-Allow-Origin"] == "*"
+    assert [entry["verdict"] for entry in entries(app)] == ["only reported"]
 
 
 def test_those_alike_share_a_line(shop):
