@@ -87,8 +87,9 @@ def test_seeded_mistakes(name: str) -> None:
     assert codes(told) - {code for code, _ in found} == ALWAYS.get(name, set())
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", [name for name in NEEDS if name != "flask_admin"])
 def test_an_exempt_route(name: str) -> None:
+    """Flask-Admin has bound methods for views: none that a mark could be left on."""
     told = audited(name, "exempted")
     own = {"exempt_sends_own_headers"} if name in SENDS_HEADERS else set()
     assert codes(told) == ALWAYS.get(name, set()) | own, told["found"]
