@@ -276,16 +276,19 @@ def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Pr
 
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
     """Read a mapping from what is accepted to why."""
-    if isinstance(value, Mapping):
-        pairs = [*cast("Mapping[object, object]", value).items()]
-        if all(isinstance(text, str) and text.strip() for pair in pairs for text in pair):
-            return cast("dict[str, str]", dict(pairs))
-    message = (
-        "it is to map the codes of findings to the reasons for accepting them, such as"
-        " {'subdomains_with_credentials': 'all of them are ours'}."
-    )
-    problems.append(Problem("wrong_type", field, value, message))
-    return {}
+    example = "such as {'subdomains_with_credentials': 'all of them are ours'}"
+    if not isinstance(value, Mapping):
+        message = f"a mapping is needed, from what is accepted to the reason, {example}."
+        problems.append(Problem("wrong_type", field, value, message))
+        return {}
+    reasons: dict[str, str] = {}
+    for key, reason in cast("Mapping[object, object]", value).items():
+        if isinstance(key, str) and isinstance(reason, str) and reason.strip():
+            reasons[key] = reason
+        else:
+            message = f"{text_of(key)} needs a reason in words, {example}; not {text_of(reason)}."
+            problems.append(Problem("wrong_type", field, reason, message))
+    return reasons
 
 
 def _read_report_only(

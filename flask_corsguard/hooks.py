@@ -27,6 +27,9 @@ from flask_corsguard.responses import (
 )
 from flask_corsguard.state import AppState
 
+#: Added to a state's ``environ_key``: where the status is kept of what ended a request before the
+#: guard saw it.
+ENDED_EARLY = ".ended_early"
 # The request itself, so that what follows does not go through the proxy each time.
 _current_request = cast("Callable[[], Request]", cast("Any", request)._get_current_object)
 _Before = Callable[[], Response | None]
@@ -126,6 +129,7 @@ def _after_request(state: AppState, before_request: _Before) -> _After:
 
     def undecided(response: Response) -> Response:
         """Something ended the request before the hook above: a url_value_preprocessor, say."""
+        _current_request().environ[f"{key}{ENDED_EARLY}"] = response.status_code
         try:
             own_answer = before_request()
         except PolicyError:

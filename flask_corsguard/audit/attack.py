@@ -28,10 +28,12 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.publicsuffix import is_public_suffix
+from flask_corsguard.protocol.publicsuffix import is_listed_suffix, is_reserved_suffix
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
 _OUTSIDE = "outside of request context"
+# A suffix such as .internal, where names are not sold.
+_OWN_SUFFIX = "own_suffix"
 # How many of the attempts, which begin with one of each kind, every route gets.
 _AGAIN = 120
 
@@ -135,7 +137,7 @@ class Attacker:
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists
-        by_entry: dict[str, dict[str, str]] = {}
+        by_entry: dict[str, dict[str, list[str]]] = {}
         named = meant_by_strings(policy).sites
         for text in allowed:
             origin = parse_origin(text)
@@ -146,7 +148,8 @@ class Attacker:
                 meant = self._meant_by(entry)
                 code = _kind(text, origin, meant, named)
                 if code:
-                    by_entry.setdefault(_described(entry, meant), {}).setdefault(code, text)
+                    kinds = by_entry.setdefault(_described(entry, meant), {})
+                    kinds.setdefault(code, []).append(text)
         for words, kinds in by_entry.items():
             yield from _faults_of(policy, words, kinds)
 
@@ -198,8 +201,10 @@ def _kind(text: str, origin: Origin, meant: Meant, named: frozenset[str]) -> str
         return "anybody_allowed"
     if site not in meant.sites and site not in named:
         label, _, suffix = site.partition(".")
-        is_beside = any(known.partition(".")[2] == suffix for known in meant.sites)
-        if label in LABELS and is_beside and is_public_suffix(suffix):
+        known = {suffix for known in meant.sites for suffix in (known, known.partition(".")[2])}
+        if label in LABELS and suffix in known and is_reserved_suffix(suffix):
+            return _OWN_SUFFIX
+        if label in LABELS and suffix in known and is_listed_suffix(suffix):
             return "public_suffix_wildcard"
         return "neighbour_allowed"
     if origin.scheme in ("http", "ws") and not origin.is_loopback:
@@ -210,9 +215,18 @@ def _kind(text: str, origin: Origin, meant: Meant, named: frozenset[str]) -> str
     return ""
 
 
-def _faults_of(policy: Policy, words: str, kinds: Mapping[str, str]) -> Iterator[Fault]:
+def _faults_of(policy: Policy, words: str, let_in: Mapping[str, list[str]]) -> Iterator[Fault]:
     """The faults of one entry, by what they let in. Who has to write an entry anew is told the
     worst of it only."""
+    own = let_in.get(_OWN_SUFFIX, [])
+    if len(own) > 1:
+        # All of that suffix is meant, and nobody else can have a name there.
+        suffix = own[0].partition(".")[2]
+        others = [t for t in let_in.get("neighbour_allowed", ()) if not t.endswith(f".{suffix}")]
+        let_in = {**let_in, "neighbour_allowed": others}
+    elif own:
+        let_in = {"neighbour_allowed": own, **let_in}
+    kinds = {code: texts[0] for code, texts in let_in.items() if texts}
     worst = next(
         (
             code

@@ -17,6 +17,7 @@ from flask_corsguard.marks import from_here
 
 _DEEPEST = 4
 _MOST = 2000
+_LONGEST_NAME = 60
 _LIBRARIES = tuple(
     path for name in ("stdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))
 )
@@ -49,17 +50,20 @@ def reachable(start: object) -> Iterator[object]:
                 waiting += [(part, depth + 1) for part in _contents(value)]
 
 
-def mentions(start: object, header: str) -> bool:
+def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
     """Whether a callable's code names a header: as a text, as a WSGI key, or as an attribute of a
-    response.
+    response. A text that only has it somewhere in it is for people.
 
     :param header: its name in lower case.
+    :param prefix: whether it is only how the name begins.
     """
     variable = header.replace("-", "_")
     for value in reachable(start):
-        if isinstance(value, str) and value.lower().replace("-", "_").find(variable) != -1:
-            return True
-        if isinstance(value, FunctionType) and variable in _names(value.__code__):
+        if isinstance(value, str) and len(value) <= _LONGEST_NAME:
+            name = value.lower().replace("-", "_").removeprefix("http_")
+            if name == variable or (prefix and name.startswith(variable) and name.isidentifier()):
+                return True
+        elif isinstance(value, FunctionType) and variable in _names(value.__code__):
             return True
     return False
 

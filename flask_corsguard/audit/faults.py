@@ -59,12 +59,7 @@ def subdomain_fault(words: str, evidence: str) -> Fault:
 
 def faults_on_sight(policy: Policy) -> Iterator[Fault]:
     """What can be told without trying."""
-    if policy.origins == "*":
-        if policy.compiled.constant and policy.enforce != "off":
-            message = f"origins='*' with enforce={policy.enforce!r}."
-            code = "enforce_without_effect"
-            yield Fault(code, RULES[code].level, message, ("origins", "enforce"))
-    else:
+    if policy.origins != "*":
         yield from _of_wildcards(
             list(policy.origins.patterns(lambda text: "://*." in text)), policy
         )

@@ -35,7 +35,6 @@ _FITTED = (
     # no end, or no beginning
     "{o}." + ATTACKER, "{o}" + ATTACKER, "{s}://{n}." + ATTACKER, "{s}://{n}-" + ATTACKER,
     "{s}://{n}" + ATTACKER, "{s}://evil{h}", "{s}://evil-{h}", "{s}://evil_{h}",
-    "{s}://{n}.com", "{s}://{n}.co",
     # anywhere in it
     "https://" + ATTACKER + "/{o}", "https://" + ATTACKER + "#{o}", "https://" + ATTACKER + "?{o}",
     "https://" + ATTACKER + "\\.{n}", "https://{n}." + ATTACKER + ":8443",
@@ -84,6 +83,11 @@ def fitted(origins: Iterable[Origin]) -> Iterator[str]:
             yield template.format_map(names)
         for character in _ODD_CHARACTERS:
             yield f"{origin}{character}.{ATTACKER}"
+        # A single label stands in the code of many callables that look at one of several.
+        endings = (".com", ".co") if "." in host else (".invalid",)
+        for ending in endings:
+            yield f"{scheme}://{host}{ending}"
+            yield f"{scheme}://evil.{host}{ending}"
         if not origin.is_address:
             rest = "" if port is None else f":{port}"
             for name in _altered(host):

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.audit.code import reachable
-from flask_corsguard.audit.samples import samples
+from flask_corsguard.audit.samples import literals, samples
 from flask_corsguard.protocol.origins import Origin, is_host, parse_origin, parse_pattern
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import registrable_domain
@@ -16,7 +16,7 @@ from flask_corsguard.protocol.publicsuffix import registrable_domain
 # Of each entry of a policy. Further ones would be attacked in the same way.
 _MOST_STRINGS = 3
 _MOST_SAMPLES = 8
-_MOST_CONSTANTS = 40
+_MOST_CONSTANTS = 60
 _SHORTEST_HOST = 3
 
 
@@ -64,9 +64,15 @@ def meant_by_strings(policy: Policy) -> Meant:
 
 def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
     """Origins that a pattern matches, the plainest first."""
-    for any_character in ".x":
-        texts = samples(pattern, any_character=any_character)
-        found = [origin for text in texts if (origin := parse_origin(text.lower()))]
+    plain = samples(pattern)
+    for texts in (
+        # Where what comes first can be anything, the scheme may be missing.
+        [text if "://" in text else f"https://{text}" for text in plain],
+        samples(pattern, any_character="x"),
+        [start + text for text in literals(pattern) for start in ("", "https://", "http://")],
+    ):
+        matching = (text.lower() for text in texts if pattern.fullmatch(text.lower()))
+        found = [origin for text in matching if (origin := parse_origin(text))]
         if found:
             return found[:_MOST_SAMPLES]
     return []
@@ -90,7 +96,7 @@ def _texts(config: Mapping[str, Any]) -> Iterator[str]:
             texts = cast("Iterable[object]", value)
         for text in texts:
             # The guard's own settings are what the other entries are.
-            if isinstance(text, str) and "://" in text and not key.startswith("CORSGUARD_"):
+            if isinstance(text, str) and "." in text and not key.startswith("CORSGUARD_"):
                 yield text
 
 

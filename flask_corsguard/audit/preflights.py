@@ -17,6 +17,7 @@ from flask_corsguard.audit.hostile import UNRELATED
 from flask_corsguard.audit.requests import RouteRequests
 from flask_corsguard.audit.surroundings import Remark, is_ours
 from flask_corsguard.errors import described, shown
+from flask_corsguard.hooks import ENDED_EARLY
 from flask_corsguard.logging import logger
 from flask_corsguard.places import Route
 from flask_corsguard.protocol.decision import Decision
@@ -32,6 +33,7 @@ class _Seen(NamedTuple):
     status: int
     headers: Headers
     decision: Decision | None
+    ended_early: int | None
 
 
 def preflight(
@@ -54,8 +56,10 @@ def preflight(
             words = f"A preflight raises {described(error)}."
             found.append(_ahead(words, route))
             break
-        if seen.decision is None and seen.status != _NOT_FOUND:
-            words = f"A preflight is answered with status {seen.status} before the guard sees it."
+        early = seen.status if seen.decision is None else seen.ended_early
+        # Not found: a URL that was made up, or that the app around this one does not know.
+        if early not in (None, _NOT_FOUND):
+            words = f"A preflight is answered with status {early} before the guard sees it."
             found.append(_ahead(words, route))
             break
         changed = seen.decision and list(_changed(seen.headers, seen.decision.headers))
@@ -106,7 +110,8 @@ def _send(state: AppState, environ: dict[str, Any]) -> _Seen:
     close = getattr(chunks, "close", None)
     if close is not None:
         close()
-    return _Seen(int(status[:3]), headers, seen[0].get(state.environ_key))
+    key, own = state.environ_key, seen[0]
+    return _Seen(int(status[:3]), headers, own.get(key), own.get(f"{key}{ENDED_EARLY}"))
 
 
 def _changed(sent: Headers, wanted: Mapping[str, str]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from flask_corsguard.audit.findings import (
 )
 from flask_corsguard.audit.preflights import preflight, runs_ahead, unheard
 from flask_corsguard.audit.requests import RouteRequests
-from flask_corsguard.audit.surroundings import Remark, remarks
+from flask_corsguard.audit.surroundings import Remark, remarks, setter
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.places import Route
@@ -119,10 +119,8 @@ class _Findings:
 
     def _place(self, route: Route, fields: tuple[str, ...]) -> tuple[str, str]:
         """What sets the fields of a route's policy: the innermost mark that sets one of them."""
-        for mark, source in reversed(route.layers):
-            if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):
-                return source, mark.location
-        return self._default_place(fields)
+        layer = setter(route, fields)
+        return (layer.source, layer.mark.location) if layer else self._default_place(fields)
 
     def _default_place(self, fields: tuple[str, ...]) -> tuple[str, str]:
         configured = self._settings.configured

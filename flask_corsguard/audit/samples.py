@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 # Python's own parser. There is no public way to it, and every other would be a second one.
 _parser: Any = importlib.import_module("re._parser")
@@ -29,6 +30,32 @@ def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
         return []
     found = _Sampler(any_character).sequence(tree, 0)
     return [text for text in found if pattern.fullmatch(text)]
+
+
+def literals(pattern: re.Pattern[str]) -> list[str]:
+    """The texts that stand in a pattern as they are, look-arounds included."""
+    found = [""]
+
+    def collect(nodes: Any) -> None:
+        for kind, value in nodes:
+            if str(kind) == "LITERAL":
+                found[-1] += chr(value)
+            else:
+                found.append("")
+                _each_part(value, collect)
+                found.append("")
+
+    with contextlib.suppress(re.error, RecursionError):
+        collect(_parser.parse(pattern.pattern, pattern.flags & re.VERBOSE))
+    return [text for text in found if text]
+
+
+def _each_part(value: Any, visit: Callable[[Any], None]) -> None:
+    if isinstance(value, _parser.SubPattern):
+        visit(value)
+    elif isinstance(value, (tuple, list)):
+        for part in cast("Iterable[Any]", value):
+            _each_part(part, visit)
 
 
 class _Sampler:
@@ -59,7 +86,7 @@ class _Sampler:
             case "ANY":
                 return ["x" if self._repeated else self._any]
             case "IN":
-                return _of_class(value)
+                return self._of_class(value)
             case "BRANCH":
                 return [text for branch in value[1] for text in self.sequence(branch, depth + 1)]
             case "SUBPATTERN":
@@ -72,6 +99,13 @@ class _Sampler:
             case _:
                 return [""]  # anchors and look-arounds take no room; what does not fit, falls out
 
+    def _of_class(self, items: Iterable[Any]) -> list[str]:
+        # Compiled, not interpreted: a class can hold ranges, other classes, and their opposites.
+        belongs = re.compile(_source(items)).fullmatch
+        if not self._repeated and belongs("."):
+            return ["."]  # as for a lone "."
+        return [c for c in (*_PREFERRED, *map(chr, range(33, 127))) if belongs(c)][:2]
+
     def _repeat(self, least: int, most: Any, nodes: Any, depth: int) -> Iterator[str]:
         most = min(int(most), least + 2)
         outside, self._repeated = self._repeated, most > 1
@@ -82,12 +116,6 @@ class _Sampler:
             for text in texts if count else [""]:
                 # One that asks for more than any origin has, matches none.
                 yield text * min(count, _MOST_REPEATED)
-
-
-def _of_class(items: Iterable[Any]) -> list[str]:
-    # Compiled rather than interpreted: a class can hold ranges, other classes, and their opposites.
-    belongs = re.compile(_source(items)).fullmatch
-    return [c for c in (*_PREFERRED, *map(chr, range(33, 127))) if belongs(c)][:2]
 
 
 def _source(items: Iterable[Any]) -> str:

@@ -16,6 +16,7 @@ from flask_corsguard.marks import Mark, mark_of, wrapped_chain
 from flask_corsguard.places import Route
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.resolution import Layer
 
 _LOGIN = re.compile(r"(log|sign)[-_]?(in|on|out)|authenticate")
 _FORM_METHOD = "POST"
@@ -42,6 +43,7 @@ def remarks(app: Flask, settings: Settings, routes: list[Route]) -> Iterator[Rem
     """Everything that is noticed about an app and its routes."""
     yield from _lost_marks(app, routes)
     yield from _unprotected(app, routes)
+    yield from _enforced_for_nobody(routes)
     yield from _any_origin_next_to_login(app, settings, routes)
     yield from _own_headers(app, routes)
     yield from _proxy(app, settings, routes)
@@ -56,7 +58,7 @@ def _lost_marks(app: Flask, routes: list[Route]) -> Iterator[Remark]:
         by_endpoint.setdefault(route.endpoint, []).append(route)
     for endpoint, reached in by_endpoint.items():
         counted = [layer.mark for route in reached for layer in route.layers]
-        for inner in made_with(views.get(endpoint)):
+        for inner in _inside(views.get(endpoint)):
             if id(inner) in registered:
                 continue
             for mark in _marks_on(inner):
@@ -68,6 +70,15 @@ def _lost_marks(app: Flask, routes: list[Route]) -> Iterator[Remark]:
                     )
                     level = RULES["lost_mark"].level
                     yield Remark("lost_mark", level, message, tuple(reached), mark.location)
+
+
+def _inside(view: object) -> Iterator[object]:
+    """The functions that a view, or a handler method of its class, is made with."""
+    for function in made_with(view):
+        yield function
+        view_class = getattr(function, "view_class", None)
+        for value in vars(view_class).values() if isinstance(view_class, type) else ():
+            yield from made_with(value)
 
 
 def _marks_on(function: object) -> list[Mark]:
@@ -103,6 +114,31 @@ def _unprotected(app: Flask, routes: list[Route]) -> Iterator[Remark]:
             )
         message = f"allow_credentials=True without enforce.{also}"
         yield Remark(code, level, message, (route,), fields=("allow_credentials", "enforce"))
+
+
+def _enforced_for_nobody(routes: list[Route]) -> Iterator[Remark]:
+    """Routes that ``enforce`` was meant for, with ``origins="*"``. A public route to read from,
+    below a default policy that enforces, is fine."""
+    code = "enforce_without_effect"
+    for route in routes:
+        policy = route.policy
+        if policy is None or policy.enforce == "off" or not policy.compiled.constant:
+            continue
+        changes_state = any(method not in SAFE_METHODS for method in route.methods)
+        if changes_state or setter(route, ("enforce",)) == setter(route, ("origins",)):
+            message = f"origins='*' with enforce={policy.enforce!r}."
+            fields = ("origins", "enforce")
+            yield Remark(code, RULES[code].level, message, (route,), fields=fields)
+
+
+def setter(route: Route, fields: tuple[str, ...]) -> Layer | None:
+    """The innermost mark that sets one of some fields of a route's policy; None for the default
+    policy."""
+    for layer in reversed(route.layers):
+        mark = layer.mark
+        if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):
+            return layer
+    return None
 
 
 def _is_protected(app: Flask, endpoint: str) -> bool:
@@ -163,14 +199,11 @@ def _own_headers(app: Flask, routes: list[Route]) -> Iterator[Remark]:
             continue
         for function in _answering(app, route.endpoint):
             if mentions(function, "access-control-allow-origin"):
-                worse = mentions(function, "access-control-allow-credentials")
                 message = (
                     f"{name_of(function)} ({location_of(function)}) sends"
-                    " Access-Control-Allow-Origin itself"
-                    f"{', with credentials' if worse else ''}."
+                    " Access-Control-Allow-Origin itself."
                 )
-                level = Level.ERROR if worse else RULES[code].level
-                yield Remark(code, level, message, (route,), route.location)
+                yield Remark(code, RULES[code].level, message, (route,), route.location)
                 break
 
 
@@ -201,7 +234,7 @@ def _proxy(app: Flask, settings: Settings, routes: list[Route]) -> Iterator[Rema
     level = RULES[code].level if enforced else Level.NOTE
     hooks = cast("Iterable[list[Callable[..., Any]]]", app.before_request_funcs.values())
     for function in (*chain.from_iterable(hooks), *app.view_functions.values()):
-        if not is_ours(function) and mentions(function, "x-forwarded-"):
+        if not is_ours(function) and mentions(function, "x-forwarded-", prefix=True):
             location = location_of(function)
             message = f"{name_of(function)} reads X-Forwarded-* by itself."
             yield Remark(code, level, message, (), location)
@@ -221,7 +254,7 @@ def _knows_of_proxy(app: Flask) -> bool:
     for _ in range(20):
         if getattr(around, "__self__", None) is app or around is None:
             return False
-        if type(around).__name__ == "ProxyFix" or mentions(around, "x-forwarded-"):
+        if type(around).__name__ == "ProxyFix" or mentions(around, "x-forwarded-", prefix=True):
             return True
         inner = (*getattr(around, "__dict__", {}).values(), *made_with(around))
         around = next((value for value in inner if callable(value) and value is not around), None)

@@ -20,6 +20,16 @@ def is_public_suffix(host: str) -> bool:
     return host not in _PRIVATE_SUFFIXES and _list().is_public(host)
 
 
+def is_listed_suffix(host: str) -> bool:
+    """Whether the list names *host*; any other last label is one by its default rule."""
+    return _list().publicsuffix(host, accept_unknown=False) == host
+
+
+def is_reserved_suffix(host: str) -> bool:
+    """Whether names below *host* are never sold to the public."""
+    return host in _PRIVATE_SUFFIXES
+
+
 def registrable_domain(host: str) -> str | None:
     """The part of *host* that somebody registered: one label more than its public suffix, or
     None where it is such a suffix itself

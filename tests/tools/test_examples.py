@@ -228,7 +228,7 @@ def test_static_fonts(load: Load, tmp_path: Path) -> None:
             with ask(client, "GET", f"/static/{name}", origin) as response:
                 assert cors_headers(response) == expected
     answer = preflight(client, "GET", "/static/text.woff2", OTHER, "content-type")
-    assert cors_headers(answer) == allows_preflight("*", "GET, HEAD, OPTIONS", max_age="86400")
+    assert cors_headers(answer) == allows_preflight("*", "GET, HEAD, OPTIONS", max_age="600")
 
 
 def test_signals_to_logs(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
