@@ -14,7 +14,12 @@ import pytest
 import flask_corsguard.protocol
 from flask_corsguard import Policy, PolicyError, Problem
 from flask_corsguard.protocol.policy import FIELDS, PolicyFields
-from flask_corsguard.protocol.publicsuffix import is_public_suffix, registrable_domain
+from flask_corsguard.protocol.publicsuffix import (
+    is_listed_suffix,
+    is_public_suffix,
+    is_reserved_suffix,
+    registrable_domain,
+)
 
 A = "https://a.example.com"
 B = "https://b.example.com"
@@ -352,20 +357,22 @@ def test_survives_pickling() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "expected"),
+    ("host", "is_public", "is_listed", "is_reserved"),
     [
-        ("com", True),
-        ("co.uk", True),
-        ("github.io", True),
-        ("no-such-tld", True),
-        ("example.com", False),
-        ("localhost", False),
-        ("internal", False),
-        ("home.arpa", False),
+        ("com", True, True, False),
+        ("co.uk", True, True, False),
+        ("github.io", True, True, False),
+        ("no-such-tld", True, False, False),
+        ("example.com", False, False, False),
+        ("localhost", False, False, True),
+        ("internal", False, False, True),
+        ("home.arpa", False, True, True),
     ],
 )
-def test_public_suffix(host: str, expected: bool) -> None:
-    assert is_public_suffix(host) is expected
+def test_suffixes(host: str, is_public: bool, is_listed: bool, is_reserved: bool) -> None:
+    assert is_public_suffix(host) is is_public
+    assert is_listed_suffix(host) is is_listed
+    assert is_reserved_suffix(host) is is_reserved
 
 
 @pytest.mark.parametrize(
