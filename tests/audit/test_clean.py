@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import importlib.util
 import re
@@ -89,6 +90,10 @@ PATTERNS: list[tuple[str, tuple[str, ...]]] = [
     (r"https://shop\.github\.io", ("https://shop.github.io",)),
     (r"https://[a-z]+\.s3\.example\.com", ("https://a.s3.example.com",)),
     (r"https://.*\.internal", ("https://a.internal",)),
+    (r"https://staging.*\.example\.com", ("https://staging-2.example.com",)),
+    (r"https://[\w-]+\.example\.com|https://[\w-]+\.example\.org", ("https://a.example.org",)),
+    (r"https://(eu|us)-(east|west)-[1-9]\.example\.com", ("https://eu-west-1.example.com",)),
+    (r"https://(?!www\.)([a-z]+)\.(shop|store)\.example", ("https://a.store.example",)),
     (r"", ()),
     (r"https://", ()),
     (r"app\.example\.com", ()),
@@ -198,6 +203,18 @@ def a_port_that_is_a_number(origin: str) -> bool:
         return False
 
 
+def glob(origin: str) -> bool:
+    return fnmatch.fnmatch(origin, "https://*.example.com")
+
+
+def in_bytes(origin: str) -> bool:
+    return origin.encode() in (b"https://app.example.com", b"https://partner.example")
+
+
+def by_path(origin: str, request: Any) -> bool:
+    return request.path == "/nowhere" or origin == APP
+
+
 class Directory:
     def __init__(self, *origins: str) -> None:
         self.origins = set(origins)
@@ -226,7 +243,7 @@ def counting() -> Callable[[str], bool]:
 
 CHECKS: list[Any] = [
     listed, equal, below, at_or_below, last_labels, in_full, to_the_end, of_the_tenant,
-    of_the_own_host, by_the_query, configured, nobody, a_port_that_is_a_number, remembered,
+    of_the_own_host, by_the_query, glob, in_bytes, by_path, configured, nobody, a_port_that_is_a_number, remembered,
     counting(), Directory(APP), Directory(APP).has, ALLOWED.__contains__,
     functools.partial(lambda allowed, origin: origin in allowed, ALLOWED), lambda o: o == APP,
 ]  # fmt: skip
@@ -670,6 +687,20 @@ def marks_above_and_below_decorators() -> Flask:
     app.add_url_rule("/c", "c", cors(origins=APP)(bare(lambda: "")))
     app.add_url_rule("/d", "d", bare(lambda: ""))
     app.add_url_rule("/e", "e", functools.partial(cors(origins=APP)(lambda number: ""), 5))
+    return app
+
+
+@clean
+def decorators_from_the_standard_library() -> Flask:
+    app = shop()
+    CorsGuard(app)
+    view = cors(origins=APP)(lambda: "")
+    app.add_url_rule("/a", "a", functools.lru_cache(view))
+
+    def wrapper() -> Any:
+        return view()
+
+    app.add_url_rule("/b", "b", functools.update_wrapper(wrapper, view, assigned=()))
     return app
 
 

@@ -9,10 +9,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, Response, abort, g, make_response, redirect, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    g,
+    make_response,
+    redirect,
+    request,
+)
 from flask.signals import request_started
 from flask.views import MethodView, View
-from flask_cors import cross_origin
+from flask_cors import CORS, cross_origin
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
 from flask_corsguard.audit.findings import Level
@@ -1030,6 +1040,47 @@ def a_header_in_a_view_class() -> Flask:
     return app
 
 
+@seeded("exempt_sends_own_headers", routes={"/legacy"})
+def a_header_from_flask_cors_for_the_whole_app() -> Flask:
+    app = shop()
+    CORS(app)
+    CorsGuard(app, origins=APP)
+    pages(app)
+    app.add_url_rule("/legacy", "legacy", cors_exempt(unmarked()))  # seeded
+    return app
+
+
+@seeded("exempt_sends_own_headers", routes={"/legacy"})
+def a_header_given_to_the_response() -> Flask:
+    app = shop()
+    CorsGuard(app, origins=APP)
+
+    @app.get("/legacy")
+    @cors_exempt  # seeded
+    def legacy() -> Any:
+        return Response("legacy", headers=[("Access-Control-Allow-Origin", "*")])
+
+    return app
+
+
+@seeded("exempt_sends_own_headers", routes={"/legacy"})
+def a_header_added_after_this_request() -> Flask:
+    app = shop()
+    CorsGuard(app, origins=APP)
+
+    @app.get("/legacy")
+    @cors_exempt  # seeded
+    def legacy() -> str:
+        @after_this_request
+        def add(response: Response) -> Response:
+            response.headers.set("Access-Control-Allow-Origin", "*")
+            return response
+
+        return "legacy"
+
+    return app
+
+
 # Marks that are lost.
 
 
@@ -1185,6 +1236,19 @@ def an_object_as_a_decorator() -> Flask:
         return ""
 
     app.add_url_rule("/open", "open", Cached(opened))
+    return app
+
+
+@seeded("lost_mark", routes={"/open"})
+def a_decorator_in_a_partial() -> Flask:
+    app = shop()
+    CorsGuard(app, origins="*")
+
+    @cors(origins=APP)  # seeded
+    def opened(number: int) -> str:
+        return ""
+
+    app.add_url_rule("/open", "open", functools.partial(unnamed(opened), 5))
     return app
 
 
@@ -1494,6 +1558,41 @@ def a_subclass_that_processes_responses() -> Flask:
     app = Processing("shop", static_folder=None)
     CorsGuard(app, origins=APP)
     pages(app)
+    return app
+
+
+class ForEverybody(Response):
+    def get_wsgi_headers(self, environ: Any) -> Any:
+        headers = super().get_wsgi_headers(environ)
+        headers["Access-Control-Allow-Origin"] = "*"
+        return headers
+
+
+@seeded("answer_changed")
+def a_response_that_changes_itself() -> Flask:
+    app = shop()
+    app.response_class = ForEverybody
+    CorsGuard(app, origins=APP)
+    pages(app)
+    return app
+
+
+@seeded("answer_changed")
+def middleware_that_spares_preflights() -> Flask:
+    app = shop()
+    CorsGuard(app, origins=APP)
+    pages(app)
+    inner = app.wsgi_app
+
+    def add(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            if environ["REQUEST_METHOD"] != "OPTIONS":
+                headers = [*headers, ("Access-Control-Allow-Origin", "*")]
+            return start_response(status, headers, *rest)
+
+        return inner(environ, start)
+
+    app.wsgi_app = add  # type: ignore[method-assign]
     return app
 
 

@@ -3,6 +3,8 @@ should not be, which is shown, and the audit finds that and nothing else."""
 
 from __future__ import annotations
 
+import dataclasses
+import fnmatch
 import functools
 import re
 import time
@@ -103,6 +105,18 @@ NEIGHBOUR_PATTERNS: list[Row] = [
     (r"http://127\.0\.0\.1.*", "http://127.0.0.1.evil.net"),
     (r"http://192\.168\..*", "http://192.168.evil.net"),
     (r"http://10\..*", "http://10.evil.net"),
+    # more of each
+    (r"https://app\.example\.com[^/]*", "https://app.example.com.evil.net"),
+    (r"https://(.*\.)?example\.com(\..*)?", "https://example.com.evil.net"),
+    (r"https://[a-z]+example\.com", "https://evilexample.com"),
+    (r"https://(\w+)?example\.com", "https://evilexample.com"),
+    (r"https://(?:(?!admin).)*example\.com", "https://evilexample.com"),
+    (r"https://[^.]+\.example\.[^.]+", "https://a.example.net"),
+    (r"https://staging-.*example\.com", "https://staging-evilexample.com"),
+    (r"https://.*-shop\.com", "https://evil-shop.com"),
+    (r"https://app-.*\.com", "https://app-evil.com"),
+    (r"https://shop.*\.example", "https://shop-evil.example"),
+    (r"https://\w+\.shop-\w+\.example", "https://dev.shop-evil.example"),
     # one half of an alternation
     (r"https://a\.example\.com|.*b\.example\.com", "https://evilb.example.com", "shared"),
     (r"https://www\.example\.com|.*shop\.example", "https://evilshop.example"),
@@ -156,6 +170,18 @@ PATTERNS: list[Row] = [
         one_of(NEIGHBOUR, SUFFIX),
         "https://evilshop.netlify.app",
     ),
+    (r"https://.*\.(example\.com|github\.io)", {}, one_of(SUFFIX), "https://evil.github.io"),
+    (r"https://[a-z0-9-]+\.ngrok-free\.app", {}, one_of(SUFFIX), "https://evil.ngrok-free.app"),
+    (
+        r"https://.+-team\.vercel\.app",
+        {},
+        one_of(NEIGHBOUR, SUFFIX),
+        "https://evil-team.vercel.app",
+    ),
+    # everybody, at some port or address
+    (r"https?://.*:3000", {}, one_of(ANYBODY, NEIGHBOUR), "https://evil.net:3000"),
+    (r"https?://[^/:]+(:8080)", {}, one_of(ANYBODY, NEIGHBOUR), "https://evil.net:8080"),
+    (r"https?://\d+\.\d+\.\d+\.\d+", {}, one_of(ANYBODY, NEIGHBOUR), "https://6.6.6.6"),
     # plain http, with credentials
     (
         r"https?://app\.example\.com",
@@ -480,6 +506,52 @@ def configured_ends(origin: str, request: Any) -> bool:
     return origin.endswith(tuple(current_app.config["ALLOWED_SITES"]))
 
 
+def glob(origin: str) -> bool:
+    return fnmatch.fnmatch(origin, "https://*example.com")
+
+
+def within_a_string(origin: str) -> bool:
+    return origin in "https://app.example.com,https://admin.example.com"
+
+
+def any_beginning(origin: str) -> bool:
+    return any(map(origin.startswith, ALLOWED))
+
+
+CONFIG = {"sites": {"main": "example.com"}, "debug": False}
+
+
+def from_a_mapping(origin: str) -> bool:
+    return origin.endswith(CONFIG["sites"]["main"])
+
+
+def in_bytes(origin: str) -> bool:
+    return origin.encode().endswith(b"example.com")
+
+
+NAME, TOP = "example", "com"
+
+
+def put_together(origin: str) -> bool:
+    return origin.endswith(f"{NAME}.{TOP}")
+
+
+def by_default(origin: str, site: str = "example.com") -> bool:
+    return origin.endswith(site)
+
+
+def without_the_port(origin: str) -> bool:
+    return urlsplit(origin).netloc.split(":")[0].endswith("example.com")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tenants:
+    patterns: tuple[re.Pattern[str], ...]
+
+    def __call__(self, origin: str) -> bool:
+        return any(pattern.match(origin) for pattern in self.patterns)
+
+
 class Sites:
     """An object that is asked."""
 
@@ -577,6 +649,18 @@ CALLABLES: list[Row] = [
             (Sites("example.com").allows, "https://example.com.evil.net"),
             (Sites.ours, "https://example.com.evil.net"),
             (functools.partial(ends_with_site, "example.com"), "https://evilexample.com"),
+            (glob, "https://evilexample.com"),
+            (within_a_string, "https://app.example.co"),
+            (any_beginning, "https://shop.example.evil.net"),
+            (from_a_mapping, "https://evilexample.com"),
+            (in_bytes, "https://evilexample.com"),
+            (put_together, "https://evilexample.com"),
+            (by_default, "https://evilexample.com"),
+            (without_the_port, "https://evilexample.com"),
+            (
+                Tenants((re.compile(r"https://a\.shop\.example"),)),
+                "https://a.shop.example.evil.net",
+            ),
             (lambda origin: origin.endswith("example.com"), "https://evilexample.com"),
             (lambda origin, request: origin.endswith("example.com"), "https://evilexample.com"),
             (lambda o: o.split("//")[1].startswith("example.com"), "https://example.com.evil.net"),
@@ -731,3 +815,17 @@ def test_callables_that_fail_and_let_in() -> None:
     codes = one_of(f"{FAILED} {NEIGHBOUR}")
     check_let_in(guarded(check, {}), "/", "https://evil.example.net")
     check_found(Case(lambda: guarded(check, {}), codes), guarded)
+
+
+def test_a_callable_that_lets_everybody_in_at_one_route() -> None:
+    def check(origin: str, request: Any) -> bool:
+        return request.path.startswith("/public") or origin == "https://app.example.com"
+
+    def build() -> Flask:
+        app = guarded(check, {})
+        app.add_url_rule("/public/<name>", "public", lambda name: name)
+        return app
+
+    check_let_in(build(), "/public/a", "https://evil.net")
+    found = Case(build, one_of(ANYBODY), path="/public/1", routes=frozenset({"/public/<name>"}))
+    check_found(found, guarded)
