@@ -243,9 +243,10 @@ def counting() -> Callable[[str], bool]:
 
 CHECKS: list[Any] = [
     listed, equal, below, at_or_below, last_labels, in_full, to_the_end, of_the_tenant,
-    of_the_own_host, by_the_query, glob, in_bytes, by_path, configured, nobody, a_port_that_is_a_number, remembered,
-    counting(), Directory(APP), Directory(APP).has, ALLOWED.__contains__,
-    functools.partial(lambda allowed, origin: origin in allowed, ALLOWED), lambda o: o == APP,
+    of_the_own_host, by_the_query, glob, in_bytes, by_path, configured, nobody,
+    a_port_that_is_a_number, remembered, counting(), Directory(APP), Directory(APP).has,
+    ALLOWED.__contains__, functools.partial(lambda allowed, origin: origin in allowed, ALLOWED),
+    lambda o: o == APP,
 ]  # fmt: skip
 
 
