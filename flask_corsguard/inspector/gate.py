@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from flask import Request
+from werkzeug.exceptions import NotFound
 
 from flask_corsguard.config import InspectorSettings
 from flask_corsguard.errors import shown, text_of
@@ -13,10 +14,6 @@ from flask_corsguard.state import AppState
 
 _CHECK = "CORSGUARD_INSPECTOR_CHECK"
 _CHECK_SAYS_NO = f"{_CHECK} does not let this request see the inspector."
-
-
-class NotHereError(Exception):
-    """There is no inspector to be seen: debug mode has ended since it was set up."""
 
 
 class Gate:
@@ -29,12 +26,12 @@ class Gate:
     def objection(self, request: Request) -> str | None:
         """Why a request may not see it, in a sentence; None if it may.
 
-        :raises NotHereError: where it is to look as if there were none.
+        :raises NotFound: where debug mode has ended since the inspector was set up.
         """
         if self._check is not None:
             return None if self._passes_check(request) else _CHECK_SAYS_NO
         if not self._state.app.debug:
-            raise NotHereError
+            raise NotFound
         # A site of others can give its own name this machine's address (DNS rebinding), and is then
         # of one origin with the app. It cannot choose the name that the browser sends.
         host: str = request.environ.get("HTTP_HOST") or ""

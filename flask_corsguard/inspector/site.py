@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 from importlib.resources import files
 
-from flask import Response, abort, request
+from flask import Response, request
 
 from flask_corsguard.config import InspectorSettings
-from flask_corsguard.inspector.gate import Gate, NotHereError
+from flask_corsguard.inspector.gate import Gate
 from flask_corsguard.inspector.pages import Pages
 from flask_corsguard.inspector.recorder import Recorder
 from flask_corsguard.inspector.tables import PREFIX
@@ -56,19 +56,14 @@ def install(state: AppState, settings: InspectorSettings) -> None:
     app.extensions[EXTENSION_KEY] = recorder
 
     def add(rule: str, name: str, view: Callable[..., Response]) -> None:
-        def answer(**captured: str) -> Response:
-            # That of a map whose rules each have a host; it is of no interest here.
-            captured.pop("corsguard_host", None)
-            try:
-                objection = gate.objection(request)
-            except NotHereError:
-                abort(404)
+        def answer(**_: str) -> Response:
+            objection = gate.objection(request)
             if objection is not None:
                 return _response(f"{objection}\n", "text/plain; charset=utf-8", 403)
-            return view(**captured)
+            return view()
 
         attach(answer, _MARK)
-        # Without one, a rule would be for no host at all.
+        # Where rules are told apart by host, one without is for none.
         host = "<corsguard_host>" if app.url_map.host_matching else None
         app.add_url_rule(ROOT + rule, PREFIX + name, answer, methods=["GET"], host=host)
 

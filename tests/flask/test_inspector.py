@@ -333,6 +333,15 @@ def test_it_only_answers_get(shop, method):
     assert shop.test_client().open(ROOT, method=method).status_code == 405
 
 
+def test_beside_a_route_for_everything():
+    app = Flask("shop", static_url_path="")
+    app.debug = True
+    app.add_url_rule("/<path:path>", "all", lambda path: "everything")
+    CorsGuard(app, inspector=True)
+    for path in (*PAGES, *ASSETS):
+        assert get(app, path).headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
 def test_host_matching():
     app = Flask("shop", host_matching=True, static_host="localhost")
     app.debug = True
