@@ -630,6 +630,24 @@ def preprocessors_that_only_take_apart() -> Flask:
     return app
 
 
+@clean
+def a_preprocessor_that_knows_its_tenants() -> Flask:
+    """It has run before the guard, which then decides all the same. The address is made up."""
+    app = shop()
+    CorsGuard(app, origins=APP)
+    tenants = Blueprint("tenants", __name__, url_prefix="/<tenant>")
+
+    @tenants.url_value_preprocessor
+    def find(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        g.tenant = (values or {}).pop("tenant", None)
+        if g.tenant not in ("a", "b"):
+            abort(404)
+
+    tenants.add_url_rule("/", "index", lambda: "")
+    app.register_blueprint(tenants)
+    return app
+
+
 class Harmless(Flask):
     def make_response(self, rv: Any) -> Response:
         return super().make_response(rv)

@@ -15,7 +15,6 @@ from flask import (
     Response,
     abort,
     after_this_request,
-    g,
     make_response,
     redirect,
     request,
@@ -1388,26 +1387,8 @@ def a_preprocessor_that_aborts() -> Flask:
     @app.url_value_preprocessor
     def tenant(endpoint: str | None, values: dict[str, Any] | None) -> None:
         if request.headers.get("X-Tenant") is None:
-            abort(404)
+            abort(403)
 
-    return app
-
-
-@seeded("runs_before_guard", routes=None)
-def a_preprocessor_of_a_blueprint_that_aborts() -> Flask:
-    app = shop()
-    CorsGuard(app, origins=APP)
-    pages(app)
-    tenants = Blueprint("tenants", __name__, url_prefix="/<tenant>")
-
-    @tenants.url_value_preprocessor
-    def find(endpoint: str | None, values: dict[str, Any] | None) -> None:
-        g.tenant = (values or {}).pop("tenant", None)
-        if g.tenant not in ("a", "b"):
-            abort(404)
-
-    tenants.add_url_rule("/", "index", index)
-    app.register_blueprint(tenants)
     return app
 
 
