@@ -385,6 +385,30 @@ def test_every_sign(shop):
     assert re.search(r"tests/flask/test_inspector.py:\d+", text)
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "no other origin"),
+        ({"origins": "*", "deny_origins": STRANGER}, "everyone + 1 origin denied"),
+        (
+            {"origins": "*", "methods": "*", "allow_headers": "*"},
+            "everyone, methods all, headers all",
+        ),
+        ({"origins": SHOP, "methods": ()}, "1 origin, methods none"),
+        ({"origins": [SHOP, PARTNER], "expose_headers": "ETag"}, "2 origins, exposes ETag"),
+        ({"methods": list("ABCDEFG")}, "no other origin, methods A B C D and 3 more"),
+        ({"answer_preflight": False}, "no other origin, the app answers preflights"),
+        ({"origins": re.compile("x" * 99)}, f"pattern {'x' * 60}…"),
+        ({"origins": "http://localhost:*", "enforce": "all"}, "1 origin, enforce all"),
+    ],
+)
+def test_policies_in_words(app, fields, expected):
+    CorsGuard(app, inspector=True, **fields)
+    app.add_url_rule("/", "index", lambda: "")
+    (cell,) = re.findall(r'<td class="policy">(.*?)</td>', get(app).text)
+    assert html.unescape(re.sub("<.*?>", "", cell)) == expected
+
+
 def test_the_inspector_does_not_show_itself(shop):
     assert "corsguard_inspector" not in get(shop).text
 
