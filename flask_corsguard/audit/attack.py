@@ -197,7 +197,7 @@ def _entry_that_lets_in(policy: Policy, text: str) -> OriginForm:
 def _kind(text: str, origin: Origin, meant: Meant, named: frozenset[str]) -> str:
     """The code of what it means that an origin was let in; "" where it may be."""
     site = site_of(origin)
-    if text in UNRELATED:
+    if text in UNRELATED or origin.host == ATTACKER:
         return "anybody_allowed"
     if site not in meant.sites and site not in named:
         label, _, suffix = site.partition(".")

@@ -39,6 +39,8 @@ def reachable(start: object) -> Iterator[object]:
         seen.add(id(value))
         if isinstance(value, (str, re.Pattern)):
             yield cast("object", value)
+        elif isinstance(value, bytes):
+            yield value.decode("latin-1")
         elif isinstance(value, CodeType):
             waiting += [(constant, depth) for constant in value.co_consts]
         elif depth < _DEEPEST:

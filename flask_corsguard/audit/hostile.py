@@ -38,6 +38,8 @@ _FITTED = (
     # anywhere in it
     "https://" + ATTACKER + "/{o}", "https://" + ATTACKER + "#{o}", "https://" + ATTACKER + "?{o}",
     "https://" + ATTACKER + "\\.{n}", "https://{n}." + ATTACKER + ":8443",
+    # nothing but the scheme and the port
+    "{s}://" + ATTACKER + "{p}",
     # user names and passwords
     "{o}@" + ATTACKER, "{s}://{n}:443@" + ATTACKER, "{s}://@{h}", "{s}://" + ATTACKER + "@{h}",
     # the scheme
@@ -77,7 +79,7 @@ def fitted(origins: Iterable[Origin]) -> Iterator[str]:
         with_port = host if port is None else f"{host}:{port}"
         names = {
             "o": str(origin), "s": scheme, "n": host, "h": with_port,
-            "S": scheme.upper(), "H": with_port.upper(),
+            "p": with_port.removeprefix(host), "S": scheme.upper(), "H": with_port.upper(),
         }  # fmt: skip
         for template in _FITTED:
             yield template.format_map(names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, permutations
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.audit.code import reachable
@@ -17,7 +17,10 @@ from flask_corsguard.protocol.publicsuffix import registrable_domain
 _MOST_STRINGS = 3
 _MOST_SAMPLES = 8
 _MOST_CONSTANTS = 60
+_MOST_LABELS = 5
 _SHORTEST_HOST = 3
+_LONGEST_TEXT = 2000
+_SEPARATORS = re.compile(r"[\s,;|]+")
 
 
 class Meant(NamedTuple):
@@ -34,7 +37,18 @@ class Meant(NamedTuple):
     def of(cls, origins: Iterable[Origin]) -> Meant:
         """With the sites that *origins* belong to."""
         distinct = tuple(dict.fromkeys(origins))
+        hosts = {origin.host for origin in distinct}
+        # What goes on after the name of another, or before it without a dot, is nobody's intention.
+        distinct = tuple(o for o in distinct if not any(_extends(o.host, host) for host in hosts))
         return cls(distinct, frozenset(site_of(origin) for origin in distinct))
+
+
+def _extends(longer: str, host: str) -> bool:
+    if longer == host or "." not in host:
+        return False
+    return longer.startswith(f"{host}.") or (
+        longer.endswith(host) and not longer.endswith(f".{host}")
+    )
 
 
 def site_of(origin: Origin) -> str:
@@ -82,11 +96,18 @@ def _of_callable(
     check: Callable[..., object] | object, config: Mapping[str, Any]
 ) -> Iterator[Origin]:
     """The hosts in a callable's code, and in what it can read."""
+    labels: list[str] = []
     for value in (*reachable(check), *_texts(config)):
         if isinstance(value, re.Pattern):
             yield from of_pattern(cast("re.Pattern[str]", value))
-        elif isinstance(value, str) and len(value) <= 300:
-            yield from _in_text(value)
+        elif isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+            for text in _SEPARATORS.split(value):
+                yield from _in_text(text)
+            if "." not in value and is_host(value) and value not in labels:
+                labels.append(value)
+    # Perhaps it puts the name together.
+    for name in permutations(labels[:_MOST_LABELS], 2):
+        yield Origin("https", ".".join(name), None)
 
 
 def _texts(config: Mapping[str, Any]) -> Iterator[str]:

@@ -64,14 +64,16 @@ class _Sampler:
         self._repeated = False
 
     def sequence(self, nodes: Iterable[Any], depth: int) -> list[str]:
-        """All first choices, then each other choice with the first ones around it."""
+        """All first choices, all shortest ones, then each other choice with the first ones around
+        it."""
         if depth > _DEEPEST:
             return [""]
         choices = [self._node(str(kind), value, depth) for kind, value in nodes]
         if not all(choices):
             return []  # something in it matches nothing
         first = [texts[0] for texts in choices]
-        found = dict.fromkeys(["".join(first)])
+        shortest = "".join(min(texts, key=len) for texts in choices)
+        found = dict.fromkeys(["".join(first), shortest])
         for place, texts in enumerate(choices):
             before, after = "".join(first[:place]), "".join(first[place + 1 :])
             found |= dict.fromkeys(before + text + after for text in texts[1:])

@@ -20,6 +20,7 @@ from flask_corsguard.resolution import Layer
 
 _LOGIN = re.compile(r"(log|sign)[-_]?(in|on|out)|authenticate")
 _FORM_METHOD = "POST"
+_MOST_MIDDLEWARE = 20
 
 
 class Remark(NamedTuple):
@@ -46,6 +47,7 @@ def remarks(app: Flask, settings: Settings, routes: list[Route]) -> Iterator[Rem
     yield from _enforced_for_nobody(routes)
     yield from _any_origin_next_to_login(app, settings, routes)
     yield from _own_headers(app, routes)
+    yield from _changing_middleware(app)
     yield from _proxy(app, settings, routes)
 
 
@@ -250,15 +252,30 @@ def _proxy(app: Flask, settings: Settings, routes: list[Route]) -> Iterator[Rema
 
 def _knows_of_proxy(app: Flask) -> bool:
     """Whether some middleware around the app reads what a proxy says."""
+    return any(
+        type(layer).__name__ == "ProxyFix" or mentions(layer, "x-forwarded-", prefix=True)
+        for layer in _middleware(app)
+    )
+
+
+def _changing_middleware(app: Flask) -> Iterator[Remark]:
+    """Middleware that names a CORS header. Only what it does to preflights is tried."""
+    for layer in _middleware(app):
+        if mentions(layer, "access-control-allow-origin"):
+            message = f"{name_of(layer)}, around the app, sends Access-Control-Allow-Origin itself."
+            code = "answer_changed"
+            yield Remark(code, RULES[code].level, message, (), location_of(layer))
+
+
+def _middleware(app: Flask) -> Iterator[Callable[..., Any]]:
+    """What is around the app, from the outermost to the app itself."""
     around: object = app.wsgi_app
-    for _ in range(20):
-        if getattr(around, "__self__", None) is app or around is None:
-            return False
-        if type(around).__name__ == "ProxyFix" or mentions(around, "x-forwarded-", prefix=True):
-            return True
+    for _ in range(_MOST_MIDDLEWARE):
+        if not callable(around) or getattr(around, "__self__", None) is app:
+            return
+        yield around
         inner = (*getattr(around, "__dict__", {}).values(), *made_with(around))
         around = next((value for value in inner if callable(value) and value is not around), None)
-    return False
 
 
 def _config(app: Flask) -> Mapping[str, Any]:
