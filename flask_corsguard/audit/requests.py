@@ -64,11 +64,18 @@ class RouteRequests:
 
     def request(self, *, preflight: bool) -> Request:
         """A request that has reached the route."""
-        request = matched_request(self._app, self.environ(preflight=preflight))
-        if request.url_rule is not self._rule:
+        environ = self.environ(preflight=preflight)
+        request = self._matched(environ)
+        if request is None or request.url_rule is not self._rule:
+            request = self._app.request_class(environ)
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
-            request.routing_exception = None
         return request
+
+    def _matched(self, environ: WSGIEnvironment) -> Request | None:
+        try:
+            return matched_request(self._app, environ)
+        except Exception:  # of a converter of the app's
+            return None
 
     def _host(self, config: Mapping[str, Any]) -> str:
         """A host that the rule is for, and that the app trusts."""
@@ -84,8 +91,8 @@ class RouteRequests:
     def _reachable_path(self) -> str | None:
         for path in dict.fromkeys(self._paths()):
             self._path = path
-            matched = matched_request(self._app, self.environ(preflight=False))
-            if matched.url_rule is self._rule:
+            matched = self._matched(self.environ(preflight=False))
+            if matched is not None and matched.url_rule is self._rule:
                 return path
         return None
 

@@ -28,8 +28,8 @@ class UnusableError(click.ClickException):
 def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     """The guard of the app that ``flask --app`` names, in that app's context.
 
-    :raises UnusableError: where the app cannot be loaded or has no guard, and for every
-        CorsGuardError in the body.
+    :raises UnusableError: where the app cannot be loaded or has no guard, and for whatever fails
+        in the body.
     """
     app = _load(info)
     with app.app_context():
@@ -37,6 +37,11 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
             yield state_of(app)
         except CorsGuardError as error:
             raise UnusableError(str(error)) from error
+        except click.ClickException:
+            raise
+        except Exception as error:
+            # Code of the app's: a converter, say. An exit with 1 would mean a verdict.
+            raise UnusableError(f"the app failed: {described(error)}") from error
 
 
 def _load(info: ScriptInfo) -> Flask:

@@ -13,6 +13,7 @@ from click.testing import Result
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, cors_exempt
 from flask_corsguard.cli import cors
@@ -239,3 +240,18 @@ def test_whatever_is_asked_for(url: str, header: str, method: str) -> None:
     result = invoke(CHECKED, *(argument.replace("\0", "") for argument in arguments))
     assert result.exit_code in (0, 1, 2)
     assert result.output.replace("\n", "").isprintable()
+
+
+def test_a_converter_of_the_apps_that_fails() -> None:
+    class Failing(BaseConverter):
+        def to_python(self, value: str) -> str:
+            raise ConnectionError("no database")
+
+    app = Flask("shop")
+    app.url_map.converters["own"] = Failing
+    app.add_url_rule("/orders/<own:order>", "order", lambda order: order)
+    CorsGuard(app)
+    arguments = ["check", "/orders/7", "--origin", "https://app.example.com"]
+    result = app.test_cli_runner().invoke(cors, arguments)
+    assert result.exit_code == 2
+    assert "the app failed: ConnectionError 'no database' at " in result.output
