@@ -251,7 +251,6 @@ def test_a_converter_of_the_apps_that_fails() -> None:
     app.url_map.converters["own"] = Failing
     app.add_url_rule("/orders/<own:order>", "order", lambda order: order)
     CorsGuard(app)
-    arguments = ["check", "/orders/7", "--origin", "https://app.example.com"]
-    result = app.test_cli_runner().invoke(cors, arguments)
+    result = invoke(app, "/orders/7", "--origin", A)
     assert result.exit_code == 2
     assert "the app failed: ConnectionError 'no database' at " in result.output
