@@ -38,6 +38,8 @@ guard = CorsGuard(app, origins=["https://a.com", re.compile("x"), one], max_age=
 CorsGuard(policies={"partners": {"origins": "*"}, "others": Policy(origins=two)})
 CorsGuard(app, Policy(), self_origins="https://a.com", report_only=Policy(enforce="all"))
 CorsGuard(app, enforce="unsafe", report_only={"origins": "https://a.com", "enforce": "report"})
+CorsGuard(app, inspector=True)
+CorsGuard(app, inspector="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 CorsGuard(app, enforce="every")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 guard.init_app(app)
 
