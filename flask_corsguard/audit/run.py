@@ -133,7 +133,8 @@ def _of_problem(problem: Problem) -> Finding:
     code = problem.code if problem.code in RULES else "unusable_policy"
     places = _PLACE.findall(problem.message if code == "lost_mark" else problem.where)
     location = places[-1] if places else problem.where
-    return Finding(RULES[code], Level.ERROR, problem.message, (), problem.where, location)
+    source = problem.where.removesuffix(f"({location})").strip()
+    return Finding(RULES[code], Level.ERROR, problem.message, (), source, location)
 
 
 def _nobody(_done: int, _total: int) -> None:
