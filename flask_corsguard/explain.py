@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, cast
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask, Request
+from flask import Flask, Request, current_app, has_app_context
 from werkzeug.exceptions import HTTPException
 
 from flask_corsguard.judge import Judge
@@ -88,8 +89,15 @@ def _decide(
         environ = builder.get_environ()
     finally:
         builder.close()
-    request = matched_request(state.app, environ)
-    with state.app.app_context():
+    return decide_aside(state, matched_request(state.app, environ), judge)
+
+
+def decide_aside(state: AppState, request: Request, judge: Judge) -> Decision:
+    """What is decided about a request that nobody sent. A callable in the policy may need the app's
+    context. If there is one already, it stays: the end of another would run the functions that the
+    app has for it, and close what the request that is under way has opened."""
+    is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
+    with nullcontext() if is_current else state.app.app_context():
         decision, _ = state.decide(request, judge)
     return decision
 

@@ -4,13 +4,14 @@ would answer, what script would read, and what to change. No view, hook or signa
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import Response
 
-from flask_corsguard.explain import matched_request
+from flask_corsguard.explain import decide_aside, matched_request
 from flask_corsguard.hooks import preflight_answer
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import SAFELISTED_METHODS
@@ -32,6 +33,7 @@ _VALUES = {"authorization": "Bearer token", "content-type": "application/json"}
 _MATTERS_OF_COURSE = frozenset({"accept", "content-length", "referer"})
 # Where `flask run` answers.
 _LOCAL = "http://localhost:5000"
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
 
 
 class Step(NamedTuple):
@@ -78,6 +80,7 @@ def rehearse(
     headers: Iterable[str] = (),
     credentials: bool = False,
     engine: EngineName = "standard",
+    base: str | None = None,
 ) -> Rehearsal:
     """Play one ``fetch()``.
 
@@ -85,11 +88,13 @@ def rehearse(
     :param origin: the page's origin.
     :param headers: the request headers that script sets: ``Name`` or ``Name: value``.
     :param credentials: whether the page says ``credentials: "include"``.
+    :param base: scheme and host of a path; if left out, the app's ``SERVER_NAME``, or where ``flask
+        run`` answers.
     :raises BrowserError: for an origin that no page has, and for an unknown engine.
     :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
     :raises PolicyError: if the policy of any route cannot be used.
     """
-    url = absolute_url(state, url)
+    url = absolute_url(state, url, base)
     pairs = [_pair(header) for header in headers]
     browser = Browser(stand_in(state), page=origin, engine=engine)
     answer = browser.fetch(
@@ -105,14 +110,17 @@ def rehearse(
     return Rehearsal(url, answer, decision, steps, tuple(map(_curl, answer.exchanges)))
 
 
-def absolute_url(state: AppState, url: str) -> str:
-    """The whole URL of a path: at the app's ``SERVER_NAME``, or where ``flask run`` answers."""
-    if "://" in url:
+def absolute_url(state: AppState, url: str, base: str | None = None) -> str:
+    """The whole URL of a path: at *base*, at the app's ``SERVER_NAME``, or where ``flask run``
+    answers."""
+    # Not any "://": a path or its query can have a whole URL in it.
+    if _ABSOLUTE.match(url):
         return url
-    config = cast("dict[str, str | None]", state.app.config)
-    name = config.get("SERVER_NAME")
-    base = f"{config['PREFERRED_URL_SCHEME']}://{name}" if name else _LOCAL
-    return f"{base}/{url.lstrip('/')}"
+    if base is None:
+        config = cast("dict[str, str | None]", state.app.config)
+        name = config.get("SERVER_NAME")
+        base = f"{config['PREFERRED_URL_SCHEME']}://{name}" if name else _LOCAL
+    return f"{base.rstrip('/')}/{url.lstrip('/')}"
 
 
 def stand_in(state: AppState) -> WsgiApp:
@@ -122,8 +130,7 @@ def stand_in(state: AppState) -> WsgiApp:
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = matched_request(app, environ)
-        with app.app_context():
-            decision, _ = state.decide(request, judge)
+        decision = decide_aside(state, request, judge)
         environ[state.environ_key] = decision
         response = None
         if decision.blocked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -18,6 +18,8 @@ from flask_corsguard.state import AppState
 from flask_corsguard.testing.engines import ENGINES
 
 _LONGEST_LINE = 120
+# What stays as it is in the path of a URL.
+_PLAIN = "/:@!$&'()*+,;="
 
 
 def _environment() -> Environment:
@@ -56,10 +58,13 @@ class Pages:
         """The last rejections, as they are shown."""
         return [_as_shown(entry) for entry in self._recorder.entries()]
 
-    def check(self, query: Mapping[str, str]) -> str:
-        """The form that plays a request, and what came of it."""
+    def check(self, query: Mapping[str, str], base: str) -> str:
+        """The form that plays a request, and what came of it.
+
+        :param base: scheme and host of the app.
+        """
         question = Question.of(query)
-        played = play(self._state, question) if "url" in query else None
+        played = play(self._state, question, base) if "url" in query else None
         return self._render("check", question=question, played=played, engines=list(ENGINES))
 
     def _render(self, page: str, **values: Any) -> str:
@@ -79,7 +84,12 @@ def _as_shown(entry: Entry) -> dict[str, str]:
     reason = decision.reason.name if decision.reason else ""
     verdict = "refused" if decision.blocked else ""
     what = "preflight for " if decision.preflight else ""
-    again = {"url": decision.path, "origin": decision.origin or "", "method": decision.method}
+    # What was matched is the decoded path.
+    again = {
+        "url": quote(decision.path, safe=_PLAIN),
+        "origin": decision.origin or "",
+        "method": decision.method,
+    }
     if decision.request_headers:
         again["headers"] = "\n".join(decision.request_headers)
     return {

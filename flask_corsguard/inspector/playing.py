@@ -54,8 +54,11 @@ class Played(NamedTuple):
     objection: str = ""
 
 
-def play(state: AppState, question: Question) -> Played:
-    """Play it. Whatever was typed in, this does not raise."""
+def play(state: AppState, question: Question, base: str) -> Played:
+    """Play it. Whatever was typed in, this does not raise.
+
+    :param base: scheme and host of a path: where the form itself was asked for.
+    """
     if not question.url or not question.origin:
         return Played(objection="A URL and the page's origin are needed.")
     try:
@@ -68,6 +71,7 @@ def play(state: AppState, question: Question) -> Played:
                 headers=question.header_lines,
                 credentials=question.credentials,
                 engine=question.engine,
+                base=base,
             )
         )
     except (CorsGuardError, ValueError) as error:
