@@ -35,9 +35,11 @@ class InspectorSettings(NamedTuple):
     """How the inspector is served.
 
     :ivar check: asked about every request for it; None where debug mode is what lets it be seen.
+    :ivar outside_debug: whether it goes on where debug mode has ended.
     """
 
     check: Callable[[Any], object] | None
+    outside_debug: bool
 
 
 class Settings(NamedTuple):
@@ -234,7 +236,8 @@ def _read_inspector(
         check = None
     if not (configured if argument is None else argument):
         return None
-    if not is_debug and (check is None or not configured):
+    outside_debug = configured and check is not None
+    if not is_debug and not outside_debug:
         message = (
             "the inspector shows every route and who may read it, and the app is not in debug mode."
             " Start it with 'flask run --debug' or FLASK_DEBUG=1 (app.run(debug=True) comes too"
@@ -243,7 +246,7 @@ def _read_inspector(
         )
         where = location if argument else ""
         problems.append(Problem("inspector_outside_debug", "inspector", True, message, where=where))
-    return InspectorSettings(check)
+    return InspectorSettings(check, outside_debug)
 
 
 def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:

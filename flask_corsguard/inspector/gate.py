@@ -1,17 +1,24 @@
-"""Who may see the inspector. That no other site can is the business of its policy."""
+"""Who may see the inspector. That no other site can is the business of its policy; here it is only
+made sure that the policy was asked.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator
+from typing import Any, cast
 
 from flask import Request
 from werkzeug.exceptions import NotFound
 
 from flask_corsguard.config import InspectorSettings
 from flask_corsguard.errors import shown, text_of
+from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, parse_origin
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.state import AppState
 
+#: No other origin may read, and what another site causes is refused.
+POLICY = Policy(enforce="all")
 _CHECK = "CORSGUARD_INSPECTOR_CHECK"
 _CHECK_SAYS_NO = f"{_CHECK} does not let this request see the inspector."
 
@@ -22,19 +29,29 @@ class Gate:
     def __init__(self, state: AppState, settings: InspectorSettings) -> None:
         self._state = state
         self._check = settings.check
+        self._outside_debug = settings.outside_debug
 
     def objection(self, request: Request) -> str | None:
         """Why a request may not see it, in a sentence; None if it may.
 
         :raises NotFound: where debug mode has ended since the inspector was set up.
         """
+        if not (self._state.app.debug or self._outside_debug):
+            raise NotFound
+        decision: Decision | None = request.environ.get(self._state.environ_key)
+        if decision is None or decision.policy != POLICY:
+            return (
+                f"The inspector answers under its own policy only, and that was lost: something has"
+                f" replaced or wrapped the view {shown(request.endpoint or '')} without"
+                f" functools.wraps()."
+            )
         if self._check is not None:
             return None if self._passes_check(request) else _CHECK_SAYS_NO
-        if not self._state.app.debug:
-            raise NotFound
+        return next(filter(None, map(self._objection_to, _hosts(request.environ))), None)
+
+    def _objection_to(self, host: str) -> str | None:
         # A site of others can give its own name this machine's address (DNS rebinding), and is then
         # of one origin with the app. It cannot choose the name that the browser sends.
-        host: str = request.environ.get("HTTP_HOST") or ""
         if self._is_own(host):
             return None
         return (
@@ -74,3 +91,12 @@ class Gate:
             if origin is not None and own.matches(text, origin, None):
                 return True
         return False
+
+
+def _hosts(environ: dict[str, Any]) -> Iterator[str]:
+    """The name that a request was sent to, and the one that ProxyFix has put in its place: where no
+    proxy is in front, whoever sends the request chooses that one."""
+    yield environ.get("HTTP_HOST") or ""
+    original: dict[str, str | None] | None = environ.get("werkzeug.proxy_fix.orig")
+    if original is not None:
+        yield original.get("HTTP_HOST") or ""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from flask import Response, request
 
 from flask_corsguard.config import InspectorSettings
-from flask_corsguard.inspector.gate import Gate
+from flask_corsguard.inspector.gate import POLICY, Gate
 from flask_corsguard.inspector.pages import Pages
 from flask_corsguard.inspector.recorder import Recorder
 from flask_corsguard.inspector.tables import PREFIX
 from flask_corsguard.marks import Mark, attach
-from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.state import AppState
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    _WsgiResponse = tuple[Iterable[bytes], str, list[tuple[str, str]]]
 
 #: Where the inspector is.
 ROOT = "/_corsguard/"
@@ -43,8 +48,10 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 # A policy, not fields, so that nothing of any default or blueprint remains; on the views, where no
-# other mark is nearer. No other origin may read, and what another site causes is refused.
-_MARK = Mark(Policy(enforce="all"), {}, "flask_corsguard.inspector")
+# other mark is nearer.
+_MARK = Mark(POLICY, {}, "flask_corsguard.inspector")
+# What the app may add to an answer: the guard's own header, and its session.
+_ADDED = ("Vary", "Set-Cookie")
 
 
 def install(state: AppState, settings: InspectorSettings) -> None:
@@ -65,12 +72,15 @@ def install(state: AppState, settings: InspectorSettings) -> None:
         attach(answer, _MARK)
         # Where rules are told apart by host, one without is for none.
         host = "<corsguard_host>" if app.url_map.host_matching else None
-        app.add_url_rule(ROOT + rule, PREFIX + name, answer, methods=["GET"], host=host)
+        # Its addresses are relative: a slash more or less, and they would point elsewhere.
+        app.add_url_rule(
+            ROOT + rule, PREFIX + name, answer, methods=["GET"], host=host, strict_slashes=True
+        )
 
     add("", "routes", lambda: _response(pages.routes(request.args), _HTML))
     add("rejections", "rejections", lambda: _response(pages.rejections(), _HTML))
     add("rejections.json", "poll", lambda: _response(json.dumps(pages.entries()), _JSON))
-    add("check", "check", lambda: _response(pages.check(request.args), _HTML))
+    add("check", "check", lambda: _response(pages.check(request.args, request.host_url), _HTML))
     # One rule each, so that no file is ever looked up by a name from the network.
     for name, (file, mimetype) in _ASSETS.items():
         content = files("flask_corsguard.inspector").joinpath("static", file).read_text("utf-8")
@@ -78,4 +88,16 @@ def install(state: AppState, settings: InspectorSettings) -> None:
 
 
 def _response(content: str, mimetype: str, status: int = 200) -> Response:
-    return Response(content, status, _HEADERS, content_type=mimetype)
+    response = Response(content, status, _HEADERS, content_type=mimetype)
+
+    # Asked for when every function of the app has run: what those make of the pages of an app, such
+    # as another Content-Security-Policy, or a toolbar within, is not for these.
+    def get_wsgi_response(environ: WSGIEnvironment) -> _WsgiResponse:
+        kept = Response(content, status, _HEADERS, content_type=mimetype)
+        for name in _ADDED:
+            kept.headers.setlist(name, response.headers.getlist(name))
+        kept.call_on_close(response.close)
+        return kept.get_wsgi_response(environ)
+
+    response.get_wsgi_response = get_wsgi_response  # type: ignore[method-assign]
+    return response

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
-from flask import Blueprint, Flask, abort
+from flask import Blueprint, Flask, Response, abort
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_corsguard import CorsGuard, Policy, PolicyError, cors, cors_exempt
 from flask_corsguard.inspector.recorder import MOST_ENTRIES
@@ -230,6 +232,23 @@ def test_names_of_others_are_not_answered(app, host, settings, status):
             assert response.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("host", "forwarded", "status"),
+    [
+        ("rebound.example:5000", "localhost", 403),
+        ("rebound.example:5000", None, 403),
+        ("localhost:5000", "rebound.example", 403),
+        ("127.0.0.1:5000", "localhost:8080", 200),
+        ("localhost:5000", None, 200),
+    ],
+)
+def test_names_of_others_are_not_forwarded(shop, host, forwarded, status):
+    # Script of a page that has become of one origin with the app can set this header.
+    shop.wsgi_app = ProxyFix(shop.wsgi_app, x_host=1)
+    headers = {"Host": host} | ({"X-Forwarded-Host": forwarded} if forwarded else {})
+    assert shop.test_client().get(ROOT, headers=headers).status_code == status
+
+
 def fails(request):
     raise RuntimeError("no database")
 
@@ -283,6 +302,15 @@ def test_debug_mode_that_has_ended(shop):
         assert response.text == shop.test_client().get("/nowhere").text
 
 
+def test_debug_mode_that_has_ended_with_a_check(app):
+    app.config["CORSGUARD_INSPECTOR_CHECK"] = yes
+    CorsGuard(app, inspector=True)
+    assert get(app).status_code == 200
+    # The configuration does not say that it may go on.
+    app.debug = False
+    assert get(app).status_code == 404
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -311,6 +339,21 @@ def test_no_other_origin_reaches_it(app, headers, widen):
         assert "Who may read" not in response.text
 
 
+@pytest.mark.parametrize("mark", [None, cors_exempt])
+def test_a_wrapped_view_shows_nothing(app, mark):
+    CorsGuard(app, inspector=True, origins="*")
+
+    def wrapped(view):
+        return lambda **arguments: view(**arguments)
+
+    for endpoint, view in app.view_functions.items():
+        app.view_functions[endpoint] = mark(wrapped(view)) if mark else wrapped(view)
+    for path in (*PAGES, *ASSETS):
+        response = get(app, path)
+        assert response.status_code == 403
+        assert "functools.wraps" in response.text
+
+
 @pytest.mark.parametrize("engine", ["standard", "chromium", "firefox", "webkit"])
 def test_pages_of_others_get_nothing(shop, engine):
     browser = Browser(shop, page=STRANGER, engine=engine)
@@ -331,6 +374,51 @@ def test_pages_of_others_get_nothing(shop, engine):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_it_only_answers_get(shop, method):
     assert shop.test_client().open(ROOT, method=method).status_code == 405
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ASSETS])
+def test_functions_of_the_app_change_nothing(shop, path):
+    """A toolbar, say, or a policy for the app's own pages."""
+    closed, off = [], [True]
+
+    @shop.after_request
+    def change(response):
+        if off:
+            return response
+        for name in ("Content-Security-Policy", "X-Frame-Options", "Cache-Control"):
+            response.headers[name] = "changed"
+        response.headers["Link"] = "<https://evil.example/x.css>; rel=preload; as=style"
+        response.headers["Content-Security-Policy-Report-Only"] = "report-uri //evil.example"
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.set_cookie("session", "1")
+        response.set_data(b"<script>toolbar()</script>")
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    class Custom(Response):
+        default_mimetype = "application/json"
+
+    expected = get(shop, path)
+    off.clear()
+    for shop.response_class in (Response, Custom):
+        response = get(shop, path)
+        assert response.data == expected.data
+        response.close()
+        assert response.headers.pop("Set-Cookie").startswith("session=1")
+        assert sorted(response.headers) == sorted(expected.headers)
+        assert closed.pop()
+        head = shop.test_client().head(ROOT + path)
+        head.close()
+        assert (head.data, head.content_length) == (b"", len(expected.data))
+        assert closed.pop()
+
+
+def test_where_slashes_do_not_matter(app):
+    app.url_map.strict_slashes = False
+    CorsGuard(app, inspector=True)
+    # Its addresses are relative.
+    assert app.test_client().get("/_corsguard").location.endswith(ROOT)
+    assert get(app, "check/").status_code == 404
 
 
 def test_beside_a_route_for_everything():
@@ -658,9 +746,49 @@ def test_check_form(shop, query, expected):
 def test_playing_runs_nothing(shop):
     ran = []
     shop.before_request(lambda: ran.append("before"))
+    shop.teardown_request(lambda _: ran.append("teardown"))
+    shop.teardown_appcontext(lambda _: ran.append("end"))
+    get(shop, "check")
+    for_the_page = ran[:]
+    assert "before" in for_the_page
+    ran.clear()
     get(shop, "check", query={"url": "/default", "origin": STRANGER})
-    assert ran == ["before"]  # for the page itself
+    assert ran == for_the_page
     assert entries(shop) == []
+
+
+def test_what_is_played_is_of_the_same_app(shop):
+    def play(**query):
+        return html.unescape(get(shop, "check", query=query, Host="localhost:8000").text)
+
+    # A path is one where the form is.
+    page = play(url="/default", origin="http://localhost:8000")
+    assert "same origin" in page
+    assert "http://localhost:8000/default" in page
+    page = play(url="/default", origin="http://localhost:5000")
+    assert "Script cannot read" in page
+    # Whatever is in it.
+    for url in ("/default?next=https://shop.example/", "/far/https://shop.example/x"):
+        page = play(url=url, origin=STRANGER)
+        assert "Script cannot read" in page
+        assert f"http://localhost:8000{url}" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/a?b", "/a#b", "/a%2Fb", "/a b ", "/a\\b", "/é", "/a\tb", "/a+b"]
+)
+def test_a_rejection_is_played_as_it_was(shop, path):
+    seen = []
+
+    def says_no(origin, request):
+        seen.append(request.path)
+        return False
+
+    shop.add_url_rule("/<name>", "seen", cors(origins=[says_no])(lambda name: ""))
+    reject(shop, path=quote(path))
+    (entry,) = entries(shop)
+    shop.test_client().get(ROOT + entry["again"])
+    assert seen == [path, path]
 
 
 def test_a_converter_that_fails(app):
