@@ -9,7 +9,7 @@ from itertools import islice
 from posixpath import commonpath
 from typing import Literal, NamedTuple, TypeAlias
 
-from flask_corsguard.inspector.words import how, visible, who
+from flask_corsguard.inspector.words import how, readers, visible, who
 from flask_corsguard.places import Route
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
 from flask_corsguard.protocol.fields import OriginForm, OriginList
@@ -123,6 +123,7 @@ class Grid:
         self.columns = columns
         # By identity: policies that are derived from one another have the same list.
         self._listed: dict[int, Literal["*"] | OriginList] = {}
+        self._readers: dict[int, tuple[str, ...]] = {}
         self._known: dict[tuple[Policy, tuple[str, ...]], _Verdict] = {}
 
     def row(self, route: Route) -> Row:
@@ -135,9 +136,15 @@ class Grid:
         known = self._known.get(key)
         if known is None:
             cells = tuple(self._judge(*key, column) for column in self.columns)
-            # In words, too: the list of a policy can be long, and many routes have the same.
-            known = self._known[key] = (cells, who(policy), how(policy))
+            known = self._known[key] = (cells, who(policy, self._readers_of(policy)), how(policy))
         return Row(route, *known)
+
+    def _readers_of(self, policy: Policy) -> tuple[str, ...]:
+        origins = policy.origins
+        named = self._readers.get(id(origins))
+        if named is None:
+            named = self._readers[id(origins)] = readers(origins)
+        return named
 
     def _judge(self, policy: Policy, methods: tuple[str, ...], column: Column) -> Cell:
         listed = self._without_callables(policy)

@@ -16,6 +16,7 @@ from flask_corsguard.inspector.pages import Pages
 from flask_corsguard.inspector.recorder import Recorder
 from flask_corsguard.inspector.tables import PREFIX
 from flask_corsguard.marks import Mark, attach
+from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.state import AppState
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_OPENER_POLICY = {"Cross-Origin-Opener-Policy": "same-origin"}
 # A policy, not fields, so that nothing of any default or blueprint remains; on the views, where no
 # other mark is nearer.
 _MARK = Mark(POLICY, {}, "flask_corsguard.inspector")
@@ -88,12 +89,13 @@ def install(state: AppState, settings: InspectorSettings) -> None:
 
 
 def _response(content: str, mimetype: str, status: int = 200) -> Response:
-    response = Response(content, status, _HEADERS, content_type=mimetype)
+    headers = {**_HEADERS, **_OPENER_POLICY} if _heeds_opener_policy() else _HEADERS
+    response = Response(content, status, headers, content_type=mimetype)
 
     # Asked for when every function of the app has run: what those make of the pages of an app, such
     # as another Content-Security-Policy, or a toolbar within, is not for these.
     def get_wsgi_response(environ: WSGIEnvironment) -> _WsgiResponse:
-        kept = Response(content, status, _HEADERS, content_type=mimetype)
+        kept = Response(content, status, headers, content_type=mimetype)
         for name in _ADDED:
             kept.headers.setlist(name, response.headers.getlist(name))
         kept.call_on_close(response.close)
@@ -101,3 +103,14 @@ def _response(content: str, mimetype: str, status: int = 200) -> Response:
 
     response.get_wsgi_response = get_wsgi_response  # type: ignore[method-assign]
     return response
+
+
+def _heeds_opener_policy() -> bool:
+    """Whether the browser takes the app's origin for trustworthy. Otherwise it would not heed the
+    header, and complain about it."""
+    # Only then does it say which site has caused a request.
+    if request.is_secure or "Sec-Fetch-Site" in request.headers:
+        return True
+    host: str = request.environ.get("HTTP_HOST") or ""
+    parsed = parse_origin(f"host://{host.lower()}")
+    return parsed is not None and parsed.is_loopback

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
+from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.policy import Policy
 
 _MOST_NAMES = 4
@@ -21,20 +23,28 @@ def visible(text: str, limit: int = 200) -> str:
     return f"{shown}…" if len(text) > limit else shown
 
 
-def who(policy: Policy) -> str:
-    """Whom a policy lets read, as far as that is no matter of single origins."""
+def readers(origins: Literal["*"] | OriginList) -> tuple[str, ...]:
+    """Who is in a list of origins, as far as that is no matter of single ones."""
+    if origins == "*":
+        return ("everyone",)
     parts: list[str] = []
-    if policy.origins == "*":
-        parts.append("everyone")
-    else:
-        listed = sum(isinstance(form, str) for form in policy.origins)
-        if listed:
-            parts.append(_counted(listed, "origin"))
-        for form in policy.origins:
-            if isinstance(form, re.Pattern):
-                parts.append(f"pattern {visible(form.pattern, _LONGEST_PATTERN)}")
-            elif callable(form):
-                parts.append(f"callable {visible(name_of(form))}")
+    listed = sum(isinstance(form, str) for form in origins)
+    if listed:
+        parts.append(_counted(listed, "origin"))
+    for form in origins:
+        if isinstance(form, re.Pattern):
+            parts.append(f"pattern {visible(form.pattern, _LONGEST_PATTERN)}")
+        elif callable(form):
+            parts.append(f"callable {visible(name_of(form))}")
+    return tuple(parts)
+
+
+def who(policy: Policy, named: Sequence[str]) -> str:
+    """Whom a policy lets read.
+
+    :param named: the :func:`readers` in its list. That can be long, and that of many policies.
+    """
+    parts = [*named]
     if policy.deny_origins:
         parts.append(f"{_counted(len(policy.deny_origins), 'origin')} denied")
     return " + ".join(parts) or "no other origin"

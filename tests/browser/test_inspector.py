@@ -304,6 +304,20 @@ def test_pages_are_readable(visit: Callable[..., Visit], number: int, scheme: st
         shop.check_quiet()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.7", "shop.example"])
+def test_under_other_names(visit: Callable[..., Visit], host: str) -> None:
+    app = make_app(3)
+    app.config["SERVER_NAME"] = "shop.example"
+    local = visit(app)
+    shop = Visit(local.driver, local.origin.replace("localhost", host))
+    for path in PAGES:
+        shop.open(path)
+        assert "CorsGuard" in shop.run("return document.title")
+        if path == "rejections":
+            shop.wait_for("return document.getElementById('live').textContent === 'Live.'")
+        shop.check_quiet()
+
+
 def test_keyboard(visit: Callable[..., Visit]) -> None:
     from selenium.webdriver.common.keys import Keys
 

@@ -193,6 +193,23 @@ def test_headers(shop, path):
 
 
 @pytest.mark.parametrize(
+    ("url", "headers", "expected"),
+    [
+        ("http://localhost:5000", {}, "same-origin"),
+        ("http://127.0.0.1", {}, "same-origin"),
+        ("https://192.168.1.20", {}, "same-origin"),
+        ("http://192.168.1.20", {"Sec-Fetch-Site": "none"}, "same-origin"),
+        # Chromium would say in its console that it does not heed it.
+        ("http://192.168.1.20:5000", {}, None),
+    ],
+)
+def test_opener_policy_where_it_is_heeded(shop, url, headers, expected):
+    response = shop.test_client().get(ROOT, base_url=url, headers=headers)
+    assert response.status_code == 200
+    assert response.headers.get("Cross-Origin-Opener-Policy") == expected
+
+
+@pytest.mark.parametrize(
     ("host", "settings", "status"),
     [
         ("localhost", {}, 200),
@@ -582,6 +599,18 @@ def test_large_apps_take_no_long_time(app):
     began = time.perf_counter()
     assert "1000 of 1000 routes" in get(app).text
     assert time.perf_counter() - began < 10
+
+
+def test_a_long_list_is_read_once(app, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        "flask_corsguard.inspector.grid.readers", lambda origins: read.append(origins) or ()
+    )
+    CorsGuard(app, inspector=True, origins=[f"https://o{number}.example" for number in range(100)])
+    for number in range(20):
+        app.add_url_rule(f"/{number}", f"view{number}", cors(max_age=number)(lambda: ""))
+    get(app)
+    assert len(read) == 1
 
 
 def test_a_policy_on_trial_is_named(app):
