@@ -318,6 +318,25 @@ def test_under_other_names(visit: Callable[..., Visit], host: str) -> None:
         shop.check_quiet()
 
 
+def test_low_windows(visit: Callable[..., Visit]) -> None:
+    """Such as one of 1280 x 800, zoomed in to 400 %."""
+    shop = visit(make_app(10))
+    metrics = {"width": 320, "height": 200, "deviceScaleFactor": 4, "mobile": False}
+    shop.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    for path in ("rejections", "check", "?by=policy", ""):
+        shop.open(path)
+        assert shop.run("return document.scrollingElement.scrollWidth") <= 320
+    # A row can be seen whole: its place in the window, and what is on top there.
+    assert shop.run(
+        "const cell = document.querySelector('tbody tr:last-child th');"
+        "cell.scrollIntoView({block: 'center'});"
+        "const {left, top, height} = cell.getBoundingClientRect();"
+        "const seen = (y) => cell.contains(document.elementFromPoint(left + 20, y));"
+        "return seen(top + 2) && seen(top + height - 2)"
+    )
+    shop.check_quiet()
+
+
 def test_keyboard(visit: Callable[..., Visit]) -> None:
     from selenium.webdriver.common.keys import Keys
 

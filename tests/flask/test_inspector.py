@@ -601,6 +601,24 @@ def test_large_apps_take_no_long_time(app):
     assert time.perf_counter() - began < 10
 
 
+def test_routes_of_other_hosts_say_so():
+    app = Flask("shop", static_folder=None, subdomain_matching=True)
+    app.debug = True
+    app.config["SERVER_NAME"] = "shop.example"
+    CorsGuard(app, inspector=True)
+    for number, subdomain in enumerate((None, "api", "<i>")):
+        app.add_url_rule("/users", f"users{number}", lambda **_: "", subdomain=subdomain)
+    page = app.test_client().get(ROOT, base_url="http://shop.example").text
+    found = re.findall(r'(?:<span class="quiet">([^<]*)</span>)?<code>/users</code>', page)
+    assert sorted(found) == ["", "&lt;i&gt;.…", "api.…"]
+
+    app = Flask("shop", static_folder=None, host_matching=True)
+    app.debug = True
+    CorsGuard(app, inspector=True)
+    app.add_url_rule("/users", "users", lambda: "", host="api.shop.example")
+    assert '<span class="quiet">api.shop.example</span><code>/users</code>' in get(app).text
+
+
 def test_a_long_list_is_read_once(app, monkeypatch):
     read = []
     monkeypatch.setattr(
