@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
+from urllib.parse import unquote, urlsplit
 
 from flask import Response
 
@@ -88,15 +89,16 @@ def rehearse(
     :param origin: the page's origin.
     :param headers: the request headers that script sets: ``Name`` or ``Name: value``.
     :param credentials: whether the page says ``credentials: "include"``.
-    :param base: scheme and host of a path; if left out, the app's ``SERVER_NAME``, or where ``flask
-        run`` answers.
+    :param base: the URL that the app is mounted at; if left out, its ``SERVER_NAME``, or where
+        ``flask run`` answers.
     :raises BrowserError: for an origin that no page has, and for an unknown engine.
     :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
     :raises PolicyError: if the policy of any route cannot be used.
     """
     url = absolute_url(state, url, base)
     pairs = [_pair(header) for header in headers]
-    browser = Browser(stand_in(state), page=origin, engine=engine)
+    root = urlsplit(base).path.rstrip("/") if base else ""
+    browser = Browser(stand_in(state, unquote(root)), page=origin, engine=engine)
     answer = browser.fetch(
         url,
         method=method,
@@ -123,12 +125,20 @@ def absolute_url(state: AppState, url: str, base: str | None = None) -> str:
     return f"{base.rstrip('/')}/{url.lstrip('/')}"
 
 
-def stand_in(state: AppState) -> WsgiApp:
-    """The app's routes and guard as they are, with an empty answer in the place of every view."""
+def stand_in(state: AppState, root: str = "") -> WsgiApp:
+    """The app's routes and guard as they are, with an empty answer in the place of every view.
+
+    :param root: the path that the app is mounted at.
+    """
     app = state.app
     judge = state.current_judge()
+    # As WSGI has it: each character is a byte.
+    script_name = root.encode().decode("latin-1")
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(f"{script_name}/"):
+            environ["SCRIPT_NAME"] = script_name
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
         request = matched_request(app, environ)
         decision = decide_aside(state, request, judge)
         environ[state.environ_key] = decision

@@ -61,7 +61,7 @@ class Pages:
     def check(self, query: Mapping[str, str], base: str) -> str:
         """The form that plays a request, and what came of it.
 
-        :param base: scheme and host of the app.
+        :param base: the URL that the app is mounted at.
         """
         question = Question.of(query)
         played = play(self._state, question, base) if "url" in query else None

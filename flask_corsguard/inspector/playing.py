@@ -57,7 +57,7 @@ class Played(NamedTuple):
 def play(state: AppState, question: Question, base: str) -> Played:
     """Play it. Whatever was typed in, this does not raise.
 
-    :param base: scheme and host of a path: where the form itself was asked for.
+    :param base: the URL that the app is mounted at, as the form was asked for.
     """
     if not question.url or not question.origin:
         return Played(objection="A URL and the page's origin are needed.")

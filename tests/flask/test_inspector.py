@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from flask import Blueprint, Flask, Response, abort
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import Client
 
 from flask_corsguard import CorsGuard, Policy, PolicyError, cors, cors_exempt
 from flask_corsguard.inspector.recorder import MOST_ENTRIES
@@ -819,6 +821,20 @@ def test_what_is_played_is_of_the_same_app(shop):
         page = play(url=url, origin=STRANGER)
         assert "Script cannot read" in page
         assert f"http://localhost:8000{url}" in page
+
+
+@pytest.mark.parametrize("mount", ["/api", "/a/b", "/é b"])
+def test_what_is_played_is_where_the_app_is_mounted(shop, mount):
+    client = Client(DispatcherMiddleware(Flask("main"), {mount.encode().decode("latin-1"): shop}))
+    root = quote(mount)
+    client.get(f"{root}/default", headers={"Origin": STRANGER})
+    (entry,) = client.get(f"{root}{ROOT}rejections.json").json
+    mounted = f"http://localhost{root}/default"
+    urls = ({"url": "/default", "origin": STRANGER}, {"url": mounted, "origin": STRANGER})
+    for again in (entry["again"], *(f"check?{urlencode(query)}" for query in urls)):
+        page = html.unescape(client.get(f"{root}{ROOT}{again}").text)
+        assert f"GET {mounted}" in page
+        assert f"GET /default from '{STRANGER}': rejected" in page
 
 
 @pytest.mark.parametrize(
