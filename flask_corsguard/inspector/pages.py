@@ -14,6 +14,7 @@ from flask_corsguard.inspector.playing import Question, play
 from flask_corsguard.inspector.recorder import MOST_ENTRIES, Entry, Recorder
 from flask_corsguard.inspector.tables import Filters, table_of
 from flask_corsguard.inspector.words import visible
+from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.state import AppState
 from flask_corsguard.testing.engines import ENGINES
 
@@ -84,14 +85,6 @@ def _as_shown(entry: Entry) -> dict[str, str]:
     reason = decision.reason.name if decision.reason else ""
     verdict = "refused" if decision.blocked else ""
     what = "preflight for " if decision.preflight else ""
-    # What was matched is the decoded path.
-    again = {
-        "url": quote(decision.path, safe=_PLAIN),
-        "origin": decision.origin or "",
-        "method": decision.method,
-    }
-    if decision.request_headers:
-        again["headers"] = "\n".join(decision.request_headers)
     return {
         "number": str(entry.number),
         "time": time.strftime("%H:%M:%S", time.localtime(entry.last)),
@@ -102,5 +95,20 @@ def _as_shown(entry: Entry) -> dict[str, str]:
         "request": visible(f"{decision.method} {decision.path}", _LONGEST_LINE),
         "origin": visible(decision.origin or "no Origin", _LONGEST_LINE),
         "explanation": decision.explain(),
-        "again": f"check?{urlencode(again)}",
+        "again": _again(decision),
     }
+
+
+def _again(decision: Decision) -> str:
+    """The address that plays a request; empty where no ``fetch()`` has sent it, but a link, say."""
+    if not decision.origin:
+        return ""
+    query = {
+        # What was matched is the decoded path.
+        "url": quote(decision.path, safe=_PLAIN),
+        "origin": decision.origin,
+        "method": decision.method,
+    }
+    if decision.request_headers:
+        query["headers"] = "\n".join(decision.request_headers)
+    return f"check?{urlencode(query)}"

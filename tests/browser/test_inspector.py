@@ -250,6 +250,11 @@ def test_the_live_list(visit: Callable[..., Visit]) -> None:
     shop.wait_for("return document.querySelector('[data-field=count]').textContent.endsWith('2')")
     # It has come to the front, and is open still.
     assert shop.run("return document.querySelector('details').open") is True
+    assert shop.run("return document.querySelector('[data-link]').checkVisibility()") is True
+    shop.send("GET /_corsguard/", "Sec-Fetch-Site: cross-site")
+    shop.wait_for("return document.querySelector('[data-field=origin]').innerText === 'no Origin'")
+    # No script has sent it, so there is nothing to play.
+    assert shop.run("return document.querySelector('[data-link]').parentElement.hidden") is True
     assert set(CORPUS) < set(shop.texts("[data-field=origin]"))
     shop.check_quiet()
 

@@ -666,6 +666,13 @@ def test_a_rejection_is_shown_with_what_to_change(shop):
     assert "Script cannot read the response" in played.text
 
 
+def test_what_no_script_has_sent_is_not_played(app):
+    CorsGuard(app, inspector=True, enforce="all")
+    app.test_client().get("/", headers={"Sec-Fetch-Site": "cross-site"})
+    assert [entry["again"] for entry in entries(app)] == [""]
+    assert '<p hidden><a href=""' in get(app, "rejections").text
+
+
 def test_all_kinds_are_told_apart(shop):
     reject(shop)
     reject(shop, path="/account", method="POST")

@@ -15,7 +15,9 @@ if (list) {
             const text = entry[part.dataset.field];
             if (part.textContent !== text) part.textContent = text;
         }
-        item.querySelector("[data-link]").setAttribute("href", entry.again);
+        const link = item.querySelector("[data-link]");
+        link.setAttribute("href", entry.again);
+        link.parentElement.hidden = !entry.again;
     };
 
     const show = (entries) => {
