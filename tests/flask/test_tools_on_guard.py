@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, current_app
 from flask.views import MethodView
 
 from flask_corsguard import (
@@ -152,6 +152,20 @@ def test_explain_runs_nothing(app, heard, log_lines):
     # and the app can still be set up
     app.add_url_rule("/late", "late", cors(origins=PARTNER)(lambda: "ok"))
     assert guard.explain("/late", origin=PARTNER).outcome is Outcome.ALLOWED
+
+
+def test_explain_ends_no_context_of_the_app():
+    app, guard, _ = _explained_app()
+    other, other_guard, _ = _explained_app()
+    ended = []
+    for each in (app, other):
+        each.teardown_appcontext(lambda _: ended.append(current_app.name))
+    with app.app_context():
+        # It would close what the request that is under way has opened.
+        guard.explain("/", origin=SHOP)
+        assert ended == []
+        other_guard.explain("/", origin=SHOP, app=other)
+        assert len(ended) == 1
 
 
 def test_explain_in_words(app):
