@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import cast
 
 from flask import Flask, Request, current_app, request
@@ -148,6 +149,19 @@ def state_of(app: Flask) -> AppState:
     if not isinstance(state, AppState):
         raise CorsGuardError(f"{app!r} has no guard; call CorsGuard(app) or guard.init_app(app)")
     return state
+
+
+@contextlib.contextmanager
+def app_context(app: Flask) -> Generator[None]:
+    """The app's context, for what its code is asked without a request. Teardown functions, which
+    may count on one, cannot make that fail."""
+    context = app.app_context()
+    context.push()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):
+            context.pop()
 
 
 def _current_decision() -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -15,9 +16,10 @@ from flask_corsguard.audit.faults import (
     hurts,
     insecure_fault,
     level_of,
+    opaque_entries,
     subdomain_fault,
 )
-from flask_corsguard.audit.findings import RULES, Level
+from flask_corsguard.audit.findings import RULES
 from flask_corsguard.audit.hostile import ATTACKER, LABELS, UNRELATED, fitted
 from flask_corsguard.audit.hosts import Meant, meant_by, meant_by_strings, site_of
 from flask_corsguard.audit.requests import RouteRequests
@@ -31,11 +33,12 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import is_listed_suffix, is_reserved_suffix
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-_OUTSIDE = "outside of request context"
 # A suffix such as .internal, where names are not sold.
 _OWN_SUFFIX = "own_suffix"
-# How many of the attempts, which begin with one of each kind, every route gets.
+# How many of the attempts, which begin with one of each kind, every route gets; where a callable
+# decides, as many as it answers in some seconds.
 _AGAIN = 120
+_LEAST_AGAIN, _MOST_AGAIN, _SECONDS_AGAIN = 5, 500, 0.01
 
 
 class Outcomes(NamedTuple):
@@ -44,11 +47,13 @@ class Outcomes(NamedTuple):
     :ivar allowed: the origins that were let in.
     :ivar failure: how a callable failed, in words, or "".
     :ivar attempts: how many requests were tried.
+    :ivar too_slow: whether they would not have come to an end.
     """
 
-    allowed: tuple[str, ...]
-    failure: str
-    attempts: int
+    allowed: tuple[str, ...] = ()
+    failure: str = ""
+    attempts: int = 0
+    too_slow: bool = False
 
 
 class Attacker:
@@ -62,33 +67,39 @@ class Attacker:
         self._config = config
         self._meant: dict[int, Meant] = {}
         # What is tried on each route of a policy: on the first one everything, on the others what
-        # was let in there and one variant of each kind. A callable can decide by the request.
+        # was let in there and one variant of each kind; more where a callable can decide by the
+        # request.
         self._attempts: dict[Policy, tuple[str, ...]] = {}
-        self._slow: dict[Policy, re.Pattern[str] | None] = {}
+        self._slow: dict[Policy, str] = {}
         self._faults: dict[tuple[Policy, tuple[str, ...]], list[Fault]] = {}
 
     def attack(self, policy: Policy, requests: RouteRequests) -> Outcomes:
         """Try every hostile origin on a route."""
         if self._slow_pattern(policy):
-            return Outcomes((), "", 0)  # it would not come to an end
+            return Outcomes(too_slow=True)
         attempts = self._attempts.get(policy)
         if attempts is None:
             attempts = tuple(self._fitted(policy))
-        failure = ""
+        failure, failed = "", ""
         allowed: dict[str, None] = {}
+        started = time.perf_counter()
         for preflight in (False, True):
             request = requests.request(preflight=preflight)
             for text in attempts:
                 decision = self._try(request, text)
+                if decision.policy != policy:
+                    return Outcomes()  # no request comes to it: another mark has its files
                 if decision.outcome is Outcome.ALLOWED:
                     allowed[text] = None
-                elif decision.reason is Reason.ORIGIN_CHECK_FAILED:
-                    failure = failure or decision.detail
+                elif decision.reason is Reason.ORIGIN_CHECK_FAILED and not failure:
+                    failure, failed = decision.detail, text
         if policy not in self._attempts:
-            again = attempts
-            if not any(map(callable, _opaque_entries(policy))):
-                again = tuple(dict.fromkeys((*allowed, *attempts[:_AGAIN])))
-            self._attempts[policy] = again
+            most = _AGAIN
+            if any(map(callable, opaque_entries(policy))):
+                each = (time.perf_counter() - started) / (2 * len(attempts))
+                most = max(_LEAST_AGAIN, min(_MOST_AGAIN, int(_SECONDS_AGAIN / each)))
+            again = filter(None, (*allowed, failed, *attempts[:most]))
+            self._attempts[policy] = tuple(dict.fromkeys(again))
         return Outcomes(tuple(allowed), failure, 2 * len(attempts))
 
     def faults(self, policy: Policy, allowed: tuple[str, ...]) -> list[Fault]:
@@ -98,7 +109,7 @@ class Attacker:
             self._faults[key] = list(self._find(policy, allowed))
         return self._faults[key]
 
-    def _slow_pattern(self, policy: Policy) -> re.Pattern[str] | None:
+    def _slow_pattern(self, policy: Policy) -> str:
         if policy not in self._slow:
             self._slow[policy] = slow_pattern(policy)
         return self._slow[policy]
@@ -112,12 +123,12 @@ class Attacker:
         if policy.origins == "*":
             return
         meant = list(meant_by_strings(policy).origins)
-        for entry in _opaque_entries(policy):
+        for entry in opaque_entries(policy):
             meant += self._meant_by(entry).origins
         # The plainest first: what they let in is the best example.
         plainest_first = sorted(dict.fromkeys(meant), key=lambda origin: len(origin.host))
         found = dict.fromkeys((*UNRELATED, *map(str, meant), *fitted(plainest_first)))
-        for entry in _opaque_entries(policy):
+        for entry in opaque_entries(policy):
             found |= dict.fromkeys(_beside(self._meant_by(entry)))
         # One longer than any that is read is among them; the others of its kind say no more.
         too_long = [text for text in found if len(text) > MAX_ORIGIN_LENGTH]
@@ -132,8 +143,8 @@ class Attacker:
         yield from faults_on_sight(policy)
         slow = self._slow_pattern(policy)
         if slow:
-            code, message = "slow_pattern", f"The pattern {shown(slow.pattern, 200)} is slow."
-            yield Fault(code, RULES[code].level, message, ("origins", "deny_origins"))
+            code = "slow_pattern"
+            yield Fault(code, RULES[code].level, f"{slow} is slow.", ("origins", "deny_origins"))
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists
@@ -154,28 +165,6 @@ class Attacker:
             yield from _faults_of(policy, words, kinds)
 
 
-def callable_fault(policy: Policy, failure: str) -> Fault:
-    """What is wrong with a callable that failed.
-
-    :param failure: how, in words.
-    """
-    name = ", ".join(name_of(entry) for entry in _opaque_entries(policy) if callable(entry))
-    message = f"The callable {shown(name)[1:-1]} in origins failed for a hostile origin: {failure}."
-    level = RULES["check_failed"].level
-    if _OUTSIDE in failure:
-        level = Level.NOTE
-        message = (
-            f"The callable {shown(name)[1:-1]} in origins could not be tried, because it looks at"
-            " flask.request. Have it take the request as its second argument instead."
-        )
-    return Fault("check_failed", level, message, ("origins",))
-
-
-def _opaque_entries(policy: Policy) -> list[OriginForm]:
-    """The entries that nobody can read an origin off: patterns and callables."""
-    return [entry for entry in policy.origins if not isinstance(entry, str)]
-
-
 def _beside(meant: Meant) -> Iterator[str]:
     """Other names under the public suffixes of what is meant."""
     for site in meant.sites:
@@ -187,7 +176,7 @@ def _beside(meant: Meant) -> Iterator[str]:
 
 
 def _entry_that_lets_in(policy: Policy, text: str) -> OriginForm:
-    entries = _opaque_entries(policy)
+    entries = opaque_entries(policy)
     for entry in entries:
         if isinstance(entry, re.Pattern) and entry.fullmatch(text):
             return entry

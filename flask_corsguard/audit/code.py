@@ -8,10 +8,12 @@ import re
 import sysconfig
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast
 
 from flask import Blueprint, Flask
+from werkzeug.local import LocalProxy
 
 from flask_corsguard.marks import from_here
 
@@ -34,7 +36,8 @@ def reachable(start: object) -> Iterator[object]:
     waiting = deque([(start, 0)])
     while waiting and len(seen) < _MOST:
         value, depth = waiting.popleft()
-        if id(value) in seen:
+        # What a proxy stands for now and here, its function would have to tell.
+        if id(value) in seen or type(value) is LocalProxy:
             continue
         seen.add(id(value))
         if isinstance(value, (str, re.Pattern)):
@@ -77,7 +80,7 @@ def made_with(start: object) -> Iterator[FunctionType]:
     waiting = deque([(start, 0)])
     while waiting and len(seen) < _MOST:
         value, depth = waiting.popleft()
-        if id(value) in seen or depth > _DEEPEST:
+        if id(value) in seen or depth > _DEEPEST or type(value) is LocalProxy:
             continue
         seen.add(id(value))
         if isinstance(value, FunctionType):
@@ -130,7 +133,15 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _contents(value: object) -> Iterable[object]:
+def _contents(value: object) -> list[object]:
+    """What an object holds, as far as that is not too much. One can be of any kind, and fail."""
+    try:
+        return list(islice(_held_by(value), _MOST))
+    except Exception:
+        return []
+
+
+def _held_by(value: object) -> Iterable[object]:
     if isinstance(value, MethodType):
         return (value.__func__, value.__self__)
     if isinstance(value, functools.partial):
@@ -138,9 +149,9 @@ def _contents(value: object) -> Iterable[object]:
         return (partial.func, *partial.args, *partial.keywords.values())
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, object]", value)
-        return (*mapping.keys(), *mapping.values())
+        return chain.from_iterable(mapping.items())
     if isinstance(value, (tuple, list, set, frozenset)):
-        return [*cast("Iterable[object]", value)]
+        return cast("Iterable[object]", value)
     if isinstance(value, type):
         return [
             part for base in value.__mro__[:-1] for part in vars(base).values() if callable(part)
@@ -148,7 +159,7 @@ def _contents(value: object) -> Iterable[object]:
     call = getattr(type(value), "__call__", None)  # noqa: B004
     # Everything can be reached from an app.
     if isinstance(call, FunctionType) and not isinstance(value, (Flask, Blueprint)):
-        return (call, *getattr(value, "__dict__", {}).values())
+        return chain((call,), getattr(value, "__dict__", {}).values())
     return ()
 
 

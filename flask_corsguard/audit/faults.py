@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from flask_corsguard.audit.code import name_of
 from flask_corsguard.audit.findings import RULES, Level
 from flask_corsguard.audit.hostile import LABELS
 from flask_corsguard.errors import shown
+from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import OriginPattern
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import is_public_suffix
@@ -15,6 +17,7 @@ from flask_corsguard.protocol.publicsuffix import is_public_suffix
 #: For how long Chromium remembers a preflight at most, in seconds.
 LONGEST_REMEMBERED = 7200
 _MOST_SHOWN = 3
+_OUTSIDE = "outside of request context"
 
 
 class Fault(NamedTuple):
@@ -55,6 +58,28 @@ def subdomain_fault(words: str, evidence: str) -> Fault:
     message = f"{words} lets in {shown(evidence)}, with credentials."
     code = "subdomains_with_credentials"
     return Fault(code, RULES[code].level, message, ("origins", "allow_credentials"), evidence)
+
+
+def callable_fault(policy: Policy, failure: str) -> Fault:
+    """What is wrong with a callable that failed.
+
+    :param failure: how, in words.
+    """
+    name = ", ".join(name_of(entry) for entry in opaque_entries(policy) if callable(entry))
+    message = f"The callable {shown(name)[1:-1]} in origins failed for a hostile origin: {failure}."
+    level = RULES["check_failed"].level
+    if _OUTSIDE in failure:
+        level = Level.NOTE
+        message = (
+            f"The callable {shown(name)[1:-1]} in origins could not be tried, because it looks at"
+            " flask.request. Have it take the request as its second argument instead."
+        )
+    return Fault("check_failed", level, message, ("origins",))
+
+
+def opaque_entries(policy: Policy) -> list[OriginForm]:
+    """The entries that nobody can read an origin off: patterns and callables."""
+    return [entry for entry in policy.origins if not isinstance(entry, str)]
 
 
 def faults_on_sight(policy: Policy) -> Iterator[Fault]:

@@ -63,13 +63,16 @@ _FITTED = (
 _ODD_CHARACTERS = "`}'$(+;~!&*,=_{|\"<^%"
 
 
-def long_ones() -> Iterator[list[str]]:
+def long_ones(start: str) -> Iterator[list[str]]:
     """Origins that take long to tell from one that a pattern might match: each list holds some of
-    a kind, every one a little longer than the one before, up to the longest that there are."""
+    a kind, every one a little longer than the one before, up to the longest that there are.
+
+    :param start: how all of them begin.
+    """
     for unit in ("a", "a-", "a.", "1", "a1", "ab."):
         longest = (240 if "." in unit else 60) // len(unit)
         for end in ("_:1", "0.invalid:1"):
-            yield [f"https://{unit * length}{end}" for length in range(8, longest)]
+            yield [f"{start}{unit * length}{end}" for length in range(1, longest)]
 
 
 def fitted(origins: Iterable[Origin]) -> Iterator[str]:

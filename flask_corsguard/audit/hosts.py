@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice, permutations
@@ -17,6 +18,7 @@ from flask_corsguard.protocol.publicsuffix import registrable_domain
 _MOST_STRINGS = 3
 _MOST_SAMPLES = 8
 _MOST_CONSTANTS = 60
+_MOST_PATTERNS = 60
 _MOST_LABELS = 5
 _SHORTEST_HOST = 3
 _LONGEST_TEXT = 2000
@@ -85,11 +87,24 @@ def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
         samples(pattern, any_character="x"),
         [start + text for text in literals(pattern) for start in ("", "https://", "http://")],
     ):
-        matching = (text.lower() for text in texts if pattern.fullmatch(text.lower()))
-        found = [origin for text in matching if (origin := parse_origin(text))]
+        parsed = ((text, parse_origin(text)) for text in map(str.lower, texts))
+        found = [origin for text, origin in parsed if origin and pattern.fullmatch(text)]
         if found:
             return found[:_MOST_SAMPLES]
     return []
+
+
+def patterns_of(entry: object) -> Iterator[re.Pattern[str]]:
+    """A pattern among the origins, and those in a callable's code."""
+    values = reachable(entry) if callable(entry) else (entry,)
+    patterns = (pattern for value in values for pattern in _patterns_in(value))
+    return islice(patterns, _MOST_PATTERNS)
+
+
+def _of_bare_pattern(pattern: re.Pattern[str]) -> list[Origin]:
+    names = (text.strip(".") for text in samples(pattern) if "." in text)
+    found = (name for name in names if is_host(name) and pattern.search(name))
+    return [Origin("https", name, None) for name in islice(found, _MOST_SAMPLES)]
 
 
 def _of_callable(
@@ -98,9 +113,10 @@ def _of_callable(
     """The hosts in a callable's code, and in what it can read."""
     labels: list[str] = []
     for value in (*reachable(check), *_texts(config)):
-        if isinstance(value, re.Pattern):
-            yield from of_pattern(cast("re.Pattern[str]", value))
-        elif isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        for pattern in _patterns_in(value):
+            # One that is made for the name alone has no scheme.
+            yield from of_pattern(pattern) or _of_bare_pattern(pattern)
+        if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
             for text in _SEPARATORS.split(value):
                 yield from _in_text(text)
             if "." not in value and is_host(value) and value not in labels:
@@ -117,7 +133,7 @@ def _texts(config: Mapping[str, Any]) -> Iterator[str]:
             texts = cast("Iterable[object]", value)
         for text in texts:
             # The guard's own settings are what the other entries are.
-            if isinstance(text, str) and "." in text and not key.startswith("CORSGUARD_"):
+            if isinstance(text, str) and "." in text and not str(key).startswith("CORSGUARD_"):
                 yield text
 
 
@@ -130,18 +146,22 @@ def _in_text(text: str) -> Iterator[Origin]:
     elif is_host(host) and len(host) >= _SHORTEST_HOST:
         # Perhaps no host at all. Then the attacks on it come to nothing.
         yield Origin("https", host, None)
-    elif "\\" in text or "://" in text or text.endswith("$"):
-        try:
-            pattern = re.compile(text)
-        except re.error:
-            return
-        found = of_pattern(pattern)
-        # Made for re.match or re.search: of a host without a scheme.
-        yield from (
-            found
-            or [
-                Origin("https", sample.strip("."), None)
-                for sample in samples(pattern)
-                if "." in sample and is_host(sample.strip("."))
-            ][:_MOST_SAMPLES]
-        )
+
+
+def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:
+    """A pattern, and what in a text can be one: all of it, or what it lists."""
+    if isinstance(value, re.Pattern):
+        pattern: re.Pattern[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(pattern.pattern, str):
+            yield pattern
+        return
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        return
+    for text in dict.fromkeys((value, *_SEPARATORS.split(value))):
+        if (
+            not is_host(text)
+            and not parse_origin(text)
+            and ("\\" in text or "://" in text or text.endswith("$"))
+        ):
+            with contextlib.suppress(re.error, RecursionError, OverflowError):
+                yield re.compile(text)

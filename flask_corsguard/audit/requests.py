@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Request
@@ -67,9 +70,15 @@ class RouteRequests:
         environ = self.environ(preflight=preflight)
         request = self._matched(environ)
         if request is None or request.url_rule is not self._rule:
-            request = self._app.request_class(environ)
+            request = self._unmatched(environ)
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
         return request
+
+    def _unmatched(self, environ: WSGIEnvironment) -> Request:
+        try:
+            return self._app.request_class(environ)
+        except Exception:  # of a class of the app's
+            return Request(environ)
 
     def _matched(self, environ: WSGIEnvironment) -> Request | None:
         try:
@@ -80,8 +89,10 @@ class RouteRequests:
     def _host(self, config: Mapping[str, Any]) -> str:
         """A host that the rule is for, and that the app trusts."""
         rule = self._rule
-        trusted = [host.lstrip(".") for host in config.get("TRUSTED_HOSTS") or ()]
-        name: str = config.get("SERVER_NAME") or (trusted[0] if trusted else "localhost")
+        # As werkzeug.sansio.utils.host_is_trusted takes it.
+        trusted: str | Iterable[str] = config.get("TRUSTED_HOSTS") or "localhost"
+        first = trusted if isinstance(trusted, str) else next(iter(trusted))
+        name: str = config.get("SERVER_NAME") or first.lstrip(".")
         if rule.host:
             return _VARIABLE.sub("x", rule.host)
         if rule.subdomain:
@@ -119,17 +130,28 @@ def _converters(rule: Rule) -> Iterator[tuple[str, BaseConverter]]:
 
 def _sample(converter: BaseConverter) -> str:
     try:
-        return samples(re.compile(converter.regex))[0]
-    except (IndexError, re.error):
+        regex = re.compile(converter.regex)
+        return next(text for text in samples(regex) if regex.fullmatch(text))
+    except (StopIteration, re.error):
         return "x"
 
 
 def _file_arguments(route: Route, marks: EndpointMarks) -> dict[str, str]:
     """What a route that serves files is to capture so that its line in the table counts."""
     name = file_argument(route.url_rule)
+    taken: list[str] = []
     for globs, mark in marks.files.get(route.endpoint, ()):
         if name is not None and route.layers and route.layers[-1].mark is mark:
-            return {
-                name: re.sub(r"\[(.)[^\]]*\]", r"\1", globs[0]).replace("*", "x").replace("?", "x")
-            }
+            for text in chain.from_iterable(map(_names_like, globs)):
+                # The first mark that fits a file is the one that counts.
+                if text == posixpath.normpath(text) and not any(
+                    fnmatch.fnmatchcase(text, glob) for glob in taken
+                ):
+                    return {name: text}
+        taken += globs
     return {}
+
+
+def _names_like(glob: str) -> list[str]:
+    regex = re.compile(fnmatch.translate(glob))
+    return [text for text in samples(regex) if regex.match(text)]

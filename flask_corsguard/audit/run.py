@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from flask import Flask
 
 from flask_corsguard.audit.acceptance import Acceptance
-from flask_corsguard.audit.attack import Attacker, callable_fault
-from flask_corsguard.audit.faults import Fault
+from flask_corsguard.audit.attack import Attacker
+from flask_corsguard.audit.faults import Fault, callable_fault
 from flask_corsguard.audit.findings import (
     RULES,
     AuditedRoute,
@@ -25,7 +25,7 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.places import Route
 from flask_corsguard.resolution import DEFAULT_SOURCE
-from flask_corsguard.state import AppState, state_of
+from flask_corsguard.state import AppState, app_context, state_of
 
 _PLACE = re.compile(r"[^\s(),]+:\d+")
 _REAL_PREFLIGHTS = 2
@@ -48,7 +48,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
         findings = [_of_problem(problem) for problem in error.problems]
         return acceptance.report(most_serious_first(findings), 0, 0)
     collected = _Findings(state.settings)
-    with unheard(), app.app_context():
+    with unheard(), app_context(app):
         attempts = _attack(state, routes, collected, progress or _nobody)
         collected.add_remarks(remarks(app, state.settings, routes))
         collected.add_remarks(runs_ahead(app))
@@ -70,12 +70,14 @@ def _attack(
             continue
         requests = RouteRequests(state.app, route, state.marks)
         outcomes = attacker.attack(policy, requests)
-        attempts += outcomes.attempts + _REAL_PREFLIGHTS
         for fault in attacker.faults(policy, outcomes.allowed):
             collected.add(fault, route)
         if outcomes.failure:
             collected.add(callable_fault(policy, outcomes.failure), route)
-        collected.add_remarks(preflight(state, route, policy, requests))
+        attempts += outcomes.attempts
+        if not outcomes.too_slow:
+            attempts += _REAL_PREFLIGHTS
+            collected.add_remarks(preflight(state, route, policy, requests))
     progress(len(routes), len(routes))
     return attempts
 

@@ -18,9 +18,10 @@ _PREFERRED = "xz19-.:/_"
 
 
 def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
-    """Some texts that *pattern* matches as a whole, the plainest first.
+    """Some texts made after *pattern*, the plainest first: it matches most of them as a whole.
 
     Each choice in it (an alternative, an optional part, a repetition) is taken in one of them.
+    None is matched here, because that can take for ever.
 
     :param any_character: what a lone ``.`` stands for. Mostly, a dot is meant.
     """
@@ -28,8 +29,7 @@ def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
         tree = _parser.parse(pattern.pattern, pattern.flags & re.VERBOSE)
     except (re.error, RecursionError):
         return []
-    found = _Sampler(any_character).sequence(tree, 0)
-    return [text for text in found if pattern.fullmatch(text)]
+    return _Sampler(any_character).sequence(tree, 0)
 
 
 def literals(pattern: re.Pattern[str]) -> list[str]:
@@ -75,6 +75,8 @@ class _Sampler:
         shortest = "".join(min(texts, key=len) for texts in choices)
         found = dict.fromkeys(["".join(first), shortest])
         for place, texts in enumerate(choices):
+            if len(texts) == 1:
+                continue
             before, after = "".join(first[:place]), "".join(first[place + 1 :])
             found |= dict.fromkeys(before + text + after for text in texts[1:])
         return list(found)[:_MOST]

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 
+from flask_corsguard.audit.code import name_of
 from flask_corsguard.audit.hostile import long_ones
+from flask_corsguard.audit.hosts import patterns_of
+from flask_corsguard.audit.samples import samples
+from flask_corsguard.errors import shown
 from flask_corsguard.protocol.policy import Policy
 
 # In seconds. Any reasonable pattern takes a thousandth of that.
 _SLOW = 0.01
+_MOST_STARTS = 20
+_LONGEST_START = 60
 
 
-def slow_pattern(policy: Policy) -> re.Pattern[str] | None:
-    """A pattern of a policy that takes long to refuse some origins."""
-    entries = (*policy.origins, *policy.deny_origins)
-    return next((e for e in entries if isinstance(e, re.Pattern) and _is_slow(e)), None)
+def slow_pattern(policy: Policy) -> str:
+    """A pattern of a policy, or of a callable's, that takes long to refuse some origins, in words;
+    or ""."""
+    for entry in (*policy.origins, *policy.deny_origins):
+        for pattern in () if isinstance(entry, str) else patterns_of(entry):
+            if _is_slow(pattern):
+                user = f", which the callable {name_of(entry)} uses," if callable(entry) else ""
+                return f"The pattern {shown(pattern.pattern, 200)}{user}"
+    return ""
 
 
 def _is_slow(pattern: re.Pattern[str]) -> bool:
-    for texts in long_ones():
-        for text in texts:
-            # Twice, because the machine may have been busy. Time grows with the length, so that
-            # the first slow one is not very slow.
-            if min(_seconds(pattern, text), _seconds(pattern, text)) > _SLOW:
-                return True
+    for start in _starts(pattern):
+        for texts in long_ones(start):
+            for text in texts:
+                # Twice, because the machine may have been busy. Time grows with the length, so
+                # that the first slow one is not very slow.
+                if min(_seconds(pattern, text), _seconds(pattern, text)) > _SLOW:
+                    return True
     return False
+
+
+def _starts(pattern: re.Pattern[str]) -> list[str]:
+    """What comes before each choice in a pattern, such as a repetition; the shortest first."""
+    starts = {"https://", "http://", ""}
+    for one, other in itertools.pairwise(samples(pattern)):
+        both = zip(one, other, strict=False)
+        same = itertools.takewhile(lambda characters: characters[0] == characters[1], both)
+        starts.add("".join(character for character, _ in same))
+    short = (start for start in starts if len(start) <= _LONGEST_START)
+    return sorted(short, key=lambda start: (len(start), start))[:_MOST_STARTS]
 
 
 def _seconds(pattern: re.Pattern[str], text: str) -> float:

@@ -11,7 +11,7 @@ from flask.cli import NoAppException, ScriptInfo
 
 from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import CorsGuardError, described
-from flask_corsguard.state import AppState, state_of
+from flask_corsguard.state import AppState, app_context, state_of
 
 
 class UnusableError(click.ClickException):
@@ -32,16 +32,16 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
         in the body.
     """
     app = _load(info)
-    with app.app_context():
-        try:
+    try:
+        with app_context(app):
             yield state_of(app)
-        except CorsGuardError as error:
-            raise UnusableError(str(error)) from error
-        except click.ClickException:
-            raise
-        except Exception as error:
-            # Code of the app's: a converter, say. An exit with 1 would mean a verdict.
-            raise UnusableError(f"the app failed: {described(error)}") from error
+    except CorsGuardError as error:
+        raise UnusableError(str(error)) from error
+    except click.ClickException:
+        raise
+    except Exception as error:
+        # Code of the app's: a converter, say. An exit with 1 would mean a verdict.
+        raise UnusableError(f"the app failed: {described(error)}") from error
 
 
 def _load(info: ScriptInfo) -> Flask:
