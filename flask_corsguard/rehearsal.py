@@ -107,8 +107,10 @@ def rehearse(
     )
     decisions = [exchange.decision for exchange in answer.exchanges if exchange.decision]
     decision = decisions[-1] if decisions else None
-    unsafe = unsafe_headers(read_headers(pairs, "cors", ENGINES[engine]), ENGINES[engine])
-    steps = (*_tell(answer, unsafe), _outcome(answer, decision))
+    kept = read_headers(pairs, "cors", ENGINES[engine])
+    left_out = {name.lower() for name, _ in pairs} - {name.lower() for name, _ in kept}
+    unsafe = unsafe_headers(kept, ENGINES[engine])
+    steps = (*_tell_left_out(left_out), *_tell(answer, unsafe), _outcome(answer, decision))
     return Rehearsal(url, answer, decision, steps, tuple(map(_curl, answer.exchanges)))
 
 
@@ -162,6 +164,14 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
 def _pair(header: str) -> tuple[str, str]:
     name, colon, value = header.partition(":")
     return name.strip(), value.strip() if colon else _VALUES.get(name.strip().lower(), "1")
+
+
+def _tell_left_out(names: Iterable[str]) -> Iterator[Step]:
+    if names:
+        listed = ", ".join(sorted(names))
+        yield Step(
+            "Headers", (f"Left out, because browsers do not let script set them: {listed}.",)
+        )
 
 
 def _tell(answer: Answer, unsafe: dict[str, str]) -> Iterator[Step]:

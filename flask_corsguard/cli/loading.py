@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import click
 from flask import Flask
@@ -28,13 +29,16 @@ class UnusableError(click.ClickException):
 def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     """The guard of the app that ``flask --app`` names, in that app's context.
 
+    What the app prints meanwhile goes to the standard error: the output is perhaps for a program.
+
     :raises UnusableError: where the app cannot be loaded or has no guard, and for whatever fails
         in the body.
     """
-    app = _load(info)
     try:
-        with app_context(app):
-            yield state_of(app)
+        with redirect_stdout(sys.stderr):
+            app = _load(info)
+            with app_context(app):
+                yield state_of(app)
     except CorsGuardError as error:
         raise UnusableError(str(error)) from error
     except click.ClickException:

@@ -378,13 +378,14 @@ def test_any_report_in_the_other_formats(report: Report) -> None:
 
 # Flask's command line with another audit in the place of the real one.
 MAIN = """\
+import sys
 import time
 import flask_corsguard.audit.run
 from flask.cli import main
 from flask_corsguard.audit.findings import RULES, Finding, Level, Report
 
 def audit(app, progress=None):
-    print("progress" if progress else "no progress")
+    print("progress" if progress else "no progress", file=sys.__stdout__)
     for done in range(12):
         if progress is not None:
             progress(done, 12)

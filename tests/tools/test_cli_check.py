@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 from click.testing import Result
-from flask import Flask
+from flask import Flask, g
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.routing import BaseConverter
@@ -254,3 +254,39 @@ def test_a_converter_of_the_apps_that_fails() -> None:
     result = invoke(app, "/orders/7", "--origin", A)
     assert result.exit_code == 2
     assert "the app failed: ConnectionError 'no database' at " in result.output
+
+
+def test_headers_that_browsers_leave_out() -> None:
+    arguments = ("/api/users/7", "--origin", A, "--header", "Cookie: a=b", "--header", "Host: x")
+    result = invoke(made(), *arguments)
+    assert result.exit_code == 0
+    assert (
+        "1. Headers\n   Left out, because browsers do not let script set them: cookie, host.\n"
+        in (result.output)
+    )
+    assert "> Cookie" not in result.output
+    assert "Left out" not in invoke(made(), *arguments[:3], "--header", "X-Own: 1").output
+
+
+@pytest.mark.parametrize("command", ["check /api/users/7 --json", "routes --json"])
+def test_an_app_that_prints_while_it_is_loaded(folder: Path, command: str) -> None:
+    source = APP.replace("app = Flask(__name__)", "app = Flask(__name__); print('connected')")
+    folder.joinpath("app.py").write_text(f"print('loading')\n{source}")
+    ran = flask(folder, "--app", "app", "cors", *command.split(), "--origin", A)
+    assert json.loads(ran.out)
+    assert ran.err.splitlines() == ["loading", "connected"]
+
+
+def test_a_teardown_function_that_counts_on_a_request() -> None:
+    app = made()
+    app.teardown_appcontext(lambda error: g.db.close())
+    result = invoke(app, "/api/users/7", "--origin", A)
+    assert result.exit_code == 0, result.output
+
+
+def test_an_app_whose_server_name_is_none() -> None:
+    app = made()
+    app.config["SERVER_NAME"] = 5000
+    result = invoke(app, "/api/users/7", "--origin", A)
+    assert result.exit_code == 2
+    assert "the app failed: " in result.output
