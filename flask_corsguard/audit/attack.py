@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from flask import Request
@@ -148,7 +149,7 @@ class Attacker:
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists
-        by_entry: dict[str, dict[str, list[str]]] = {}
+        by_entry: dict[OriginForm, dict[str, list[str]]] = {}
         named = meant_by_strings(policy).sites
         for text in allowed:
             origin = parse_origin(text)
@@ -156,12 +157,12 @@ class Attacker:
                 yield _fault_of_null(policy)
             elif origin is not None and not lists(text, origin):
                 entry = _entry_that_lets_in(policy, text)
-                meant = self._meant_by(entry)
-                code = _kind(text, origin, meant, named)
+                code = _kind(text, origin, self._meant_by(entry), named)
                 if code:
-                    kinds = by_entry.setdefault(_described(entry, meant), {})
+                    kinds = by_entry.setdefault(entry, {})
                     kinds.setdefault(code, []).append(text)
-        for words, kinds in by_entry.items():
+        for entry, kinds in by_entry.items():
+            words = _described(entry, self._meant_by(entry), "".join(chain(*kinds.values())))
             yield from _faults_of(policy, words, kinds)
 
 
@@ -188,6 +189,8 @@ def _kind(text: str, origin: Origin, meant: Meant, named: frozenset[str]) -> str
     site = site_of(origin)
     if text in UNRELATED or origin.host == ATTACKER:
         return "anybody_allowed"
+    if origin.is_loopback:
+        return ""
     if site not in meant.sites and site not in named:
         label, _, suffix = site.partition(".")
         known = {suffix for known in meant.sites for suffix in (known, known.partition(".")[2])}
@@ -196,10 +199,10 @@ def _kind(text: str, origin: Origin, meant: Meant, named: frozenset[str]) -> str
         if label in LABELS and suffix in known and is_listed_suffix(suffix):
             return "public_suffix_wildcard"
         return "neighbour_allowed"
-    if origin.scheme in ("http", "ws") and not origin.is_loopback:
+    if origin.scheme in ("http", "ws"):
         return "insecure_origin"
     labels = origin.host.removesuffix(site).split(".")
-    if "attacker" in labels and not origin.is_loopback:
+    if "attacker" in labels:
         return "subdomains_with_credentials"
     return ""
 
@@ -244,8 +247,12 @@ def _fault_of_null(policy: Policy) -> Fault:
     return Fault("null_allowed", level_of(policy), message, ("origins",), "null")
 
 
-def _described(entry: OriginForm, meant: Meant) -> str:
+def _described(entry: OriginForm, meant: Meant, let_in: str) -> str:
+    """An entry, and the plainest host that it means: of those in a callable's code and in the
+    configuration, one that has to do with what it let in."""
     hosts = sorted({origin.host for origin in meant.origins}, key=lambda host: (len(host), host))
+    if callable(entry):
+        hosts = [host for host in hosts if "." in host and host in let_in]
     means = f", which means {shown(hosts[0])}," if hosts and ATTACKER not in hosts[0] else ""
     if isinstance(entry, re.Pattern):
         return f"The pattern {shown(entry.pattern, 200)}{means}"

@@ -11,12 +11,15 @@ ATTACKER = "corsguard-audit.invalid"
 #: Labels that somebody could choose for a host below, or beside, another's.
 LABELS = ("attacker", "evil", "corsguard-audit", "x", "1")
 
+# An address on the internet: those that are reserved for documents count as private in Python.
+_ADDRESS = "8.8.8.8"
+
 #: Origins that have to do with no policy.
 UNRELATED = (
     f"https://{ATTACKER}",
     f"http://{ATTACKER}",
     f"https://www.{ATTACKER}:8443",
-    "https://203.0.113.7",
+    f"https://{_ADDRESS}",
     "null",
     "",
     "Null",

@@ -22,6 +22,10 @@ _MOST_PATTERNS = 60
 _MOST_LABELS = 5
 _SHORTEST_HOST = 3
 _LONGEST_TEXT = 2000
+# Where a preview of somebody's site has a name beside it, and which part of that is the site's:
+# https://docs.netlify.com/manage/domains/manage-domains/manage-domains-for-deploy-previews,
+# https://firebase.google.com/docs/hosting/test-preview-deploy
+_PREVIEWS = {"netlify.app": -1, "web.app": 0}
 _SEPARATORS = re.compile(r"[\s,;|]+")
 
 
@@ -55,6 +59,9 @@ def _extends(longer: str, host: str) -> bool:
 
 def site_of(origin: Origin) -> str:
     """The domain that somebody registered, or the host itself where nobody did."""
+    label, _, suffix = origin.host.partition(".")
+    if "--" in label and suffix in _PREVIEWS:
+        return f"{label.split('--')[_PREVIEWS[suffix]]}.{suffix}"
     return origin.host if origin.is_address else registrable_domain(origin.host) or origin.host
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 import importlib.util
+import ipaddress
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -78,6 +79,14 @@ PATTERNS: list[tuple[str, tuple[str, ...]]] = [
     (r"https?://(\[::1\]|localhost):[0-9]+", ("http://[::1]:3000",)),
     (r"http://192\.168\.\d{1,3}\.\d{1,3}(:\d+)?", ("http://192.168.0.7:8080",)),
     (r"http://10\.\d+\.\d+\.\d+", ("http://10.0.0.7",)),
+    (r"http://(\w+\.)?localhost:\d+", ("http://shop.localhost:3000", "http://localhost:3000")),
+    # a name before the site's own, which nobody else can have
+    (
+        r"https://deploy-preview-\d+--shop\.netlify\.app",
+        ("https://deploy-preview-7--shop.netlify.app",),
+    ),
+    (r"https://[a-z0-9-]+--shop\.netlify\.app", ("https://main--shop.netlify.app",)),
+    (r"https://shop--pr\d+-\w+\.web\.app", ("https://shop--pr7-abc123.web.app",)),
     (r"(?i)HTTPS://APP\.EXAMPLE\.COM", (APP,)),
     (r"https://(?!admin\.)[a-z]+\.example\.com", ("https://shop.example.com",)),
     (r"(?=https://)https://app\.example\.com", (APP,)),
@@ -191,6 +200,14 @@ def configured(origin: str, request: Any) -> bool:
     return origin in current_app.config.get("ALLOWED_ORIGINS", ())
 
 
+def in_the_own_network(origin: str) -> bool:
+    host = urlsplit(origin).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
 def nobody(origin: str) -> bool:
     return False
 
@@ -244,6 +261,7 @@ def counting() -> Callable[[str], bool]:
 CHECKS: list[Any] = [
     listed, equal, below, at_or_below, last_labels, in_full, to_the_end, of_the_tenant,
     of_the_own_host, by_the_query, glob, in_bytes, by_path, configured, nobody,
+    in_the_own_network,
     a_port_that_is_a_number, remembered, counting(), Directory(APP), Directory(APP).has,
     ALLOWED.__contains__, functools.partial(lambda allowed, origin: origin in allowed, ALLOWED),
     lambda o: o == APP,
