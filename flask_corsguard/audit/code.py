@@ -8,8 +8,9 @@ import re
 import sysconfig
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
 from itertools import chain, islice
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 from flask import Blueprint, Flask
@@ -20,6 +21,9 @@ from flask_corsguard.marks import from_here
 _DEEPEST = 4
 _MOST = 2000
 _LONGEST_NAME = 60
+# Of attributes: settings.cors.site.
+_LONGEST_PATH = 2
+_PLAIN = (str, bytes, int, float, bool, type(None), tuple, list, set, frozenset, dict, LocalProxy)
 _LIBRARIES = tuple(
     path for name in ("stdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))
 )
@@ -113,9 +117,28 @@ def _parts(function: FunctionType) -> Iterator[object]:
     yield from (function.__kwdefaults__ or {}).values()
     yield from vars(function).values()
     yield from _cells(function)
-    for name in _names(function.__code__):
-        if name in function.__globals__:
-            yield function.__globals__[name]
+    names = frozenset(_names(function.__code__))
+    read = [function.__globals__[name] for name in names if name in function.__globals__]
+    yield from read
+    for _ in range(_LONGEST_PATH):
+        held = (_named(value, names) for value in (*read, *_cells(function)))
+        read = list(islice(chain.from_iterable(held), _MOST))
+        yield from read
+
+
+def _named(value: object, names: frozenset[str]) -> list[object]:
+    """What code that has these names in it can read off a module, a class or an object."""
+    if isinstance(value, ModuleType):
+        if str(getattr(value, "__file__", None) or _LIBRARIES[0]).startswith(_LIBRARIES):
+            return []
+    elif type(value) in _PLAIN or isinstance(value, (FunctionType, Flask, Blueprint)):
+        return []
+    kind = cast("type[object]", value) if isinstance(value, type) else type(value)
+    try:
+        parts = chain(*(vars(base).items() for base in kind.__mro__[-2::-1]), vars(value).items())
+        return [part for name, part in parts if name in names]
+    except Exception:
+        return []
 
 
 def _cells(function: FunctionType) -> Iterator[object]:
@@ -152,6 +175,8 @@ def _held_by(value: object) -> Iterable[object]:
         return chain.from_iterable(mapping.items())
     if isinstance(value, (tuple, list, set, frozenset)):
         return cast("Iterable[object]", value)
+    if isinstance(value, Enum):
+        return (value.value,)
     if isinstance(value, type):
         return [
             part for base in value.__mro__[:-1] for part in vars(base).values() if callable(part)

@@ -26,6 +26,8 @@ _LONGEST_TEXT = 2000
 # https://docs.netlify.com/manage/domains/manage-domains/manage-domains-for-deploy-previews,
 # https://firebase.google.com/docs/hosting/test-preview-deploy
 _PREVIEWS = {"netlify.app": -1, "web.app": 0}
+# The beginning of an address.
+_NETWORK = re.compile(r"(?:10|127|172|192)(?:\.[0-9]{1,3}){1,2}")
 _SEPARATORS = re.compile(r"[\s,;|]+")
 
 
@@ -126,8 +128,9 @@ def _of_callable(
         if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
             for text in _SEPARATORS.split(value):
                 yield from _in_text(text)
-            if "." not in value and is_host(value) and value not in labels:
-                labels.append(value)
+            label = value.strip(".")
+            if "." not in label and is_host(label) and label not in labels:
+                labels.append(label)
     # Perhaps it puts the name together.
     for name in permutations(labels[:_MOST_LABELS], 2):
         yield Origin("https", ".".join(name), None)
@@ -153,6 +156,9 @@ def _in_text(text: str) -> Iterator[Origin]:
     elif is_host(host) and len(host) >= _SHORTEST_HOST:
         # Perhaps no host at all. Then the attacks on it come to nothing.
         yield Origin("https", host, None)
+    elif _NETWORK.fullmatch(host):
+        rest = ".1" * (3 - host.count("."))
+        yield Origin(plain.partition("://")[0] if "://" in plain else "http", host + rest, None)
 
 
 def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:

@@ -4,10 +4,12 @@ should not be, which is shown, and the audit finds that and nothing else."""
 from __future__ import annotations
 
 import dataclasses
+import enum
 import fnmatch
 import functools
 import re
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse, urlsplit
@@ -618,7 +620,66 @@ def everybody_in_debug(origin: str) -> bool:
 
 DEBUG = True
 
+
+class Settings:
+    SITES = ("example.com",)
+
+
+class Names(enum.Enum):
+    SITE = "example.com"
+
+
+@dataclasses.dataclass
+class Nested:
+    cors: Any
+
+
+NAMESPACE = types.SimpleNamespace(site="example.com")
+NESTED = Nested(NAMESPACE)
+MODULE = types.ModuleType("settings")
+MODULE.__file__ = __file__
+MODULE.__dict__.update(site="example.com", is_ours=_is_ours)
+
+
+def by_a_class(origin: str) -> bool:
+    return any(origin.endswith(site) for site in Settings.SITES)
+
+
+def by_an_enumeration(origin: str) -> bool:
+    return origin.endswith(Names.SITE.value)
+
+
+def by_an_object(origin: str) -> bool:
+    return origin.endswith(NAMESPACE.site)
+
+
+def by_an_object_in_another(origin: str) -> bool:
+    return origin.endswith(NESTED.cors.site)
+
+
+def by_a_module(origin: str) -> bool:
+    return origin.endswith(MODULE.site)
+
+
+def by_a_function_in_a_module(origin: str) -> bool:
+    return bool(MODULE.is_ours(origin))
+
+
+def in_a_template(origin: str) -> bool:
+    name = "example"
+    return origin.endswith(f"{name}.com")
+
+
+def in_the_network(origin: str) -> bool:
+    return origin.startswith(("http://10.", "http://192.168."))
+
+
+def by_the_port(origin: str) -> bool:
+    return urlparse(origin).port in (3000, 8080)
+
+
 CALLABLES: list[Row] = [
+    (by_the_port, {}, one_of(ANYBODY), "https://evil.net:3000"),
     *(
         (each, {}, one_of(NEIGHBOUR), evil)
         for each, evil in (
@@ -642,6 +703,14 @@ CALLABLES: list[Row] = [
             (strips, "https://example.com.evil.net"),
             (through_a_helper, "https://evilexample.com"),
             (case_folded, "https://evilexample.com"),
+            (by_a_class, "https://evilexample.com"),
+            (by_an_enumeration, "https://evilexample.com"),
+            (by_an_object, "https://evilexample.com"),
+            (by_an_object_in_another, "https://evilexample.com"),
+            (by_a_module, "https://evilexample.com"),
+            (by_a_function_in_a_module, "https://evilexample.com"),
+            (in_a_template, "https://evilexample.com"),
+            (in_the_network, "http://10.evil.net"),
             (compares_ends, "https://evilexample.com"),
             (decorated(ends_with), "https://evilexample.com"),
             (closure("example.com"), "https://evilexample.com"),
