@@ -162,7 +162,7 @@ class Attacker:
                     kinds = by_entry.setdefault(entry, {})
                     kinds.setdefault(code, []).append(text)
         for entry, kinds in by_entry.items():
-            words = _described(entry, self._meant_by(entry), "".join(chain(*kinds.values())))
+            words = _described(entry, self._meant_by(entry), kinds)
             yield from _faults_of(policy, words, kinds)
 
 
@@ -247,12 +247,15 @@ def _fault_of_null(policy: Policy) -> Fault:
     return Fault("null_allowed", level_of(policy), message, ("origins",), "null")
 
 
-def _described(entry: OriginForm, meant: Meant, let_in: str) -> str:
+def _described(entry: OriginForm, meant: Meant, let_in: Mapping[str, list[str]]) -> str:
     """An entry, and the plainest host that it means: of those in a callable's code and in the
     configuration, one that has to do with what it let in."""
     hosts = sorted({origin.host for origin in meant.origins}, key=lambda host: (len(host), host))
+    # A single letter stands for any name.
+    hosts = [host for host in hosts if "." in host or host in ("localhost", "[::1]")]
     if callable(entry):
-        hosts = [host for host in hosts if "." in host and host in let_in]
+        texts = "".join(chain(*let_in.values()))
+        hosts = [host for host in hosts if host in texts and "anybody_allowed" not in let_in]
     means = f", which means {shown(hosts[0])}," if hosts and ATTACKER not in hosts[0] else ""
     if isinstance(entry, re.Pattern):
         return f"The pattern {shown(entry.pattern, 200)}{means}"

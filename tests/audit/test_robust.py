@@ -163,3 +163,24 @@ def test_files_of_every_kind(globs: tuple[str, ...]) -> None:
         guard.for_files("static", glob, origins=re.compile(r"https://.*"))
     report = found_in(app)
     assert codes_of(report) == {"anybody_allowed"}, told(report)
+
+
+MESSAGES: tuple[tuple[Any, str], ...] = (
+    (re.compile(r"https://.*"), "The pattern 'https://.*' lets in "),
+    (
+        re.compile(r"https?://localhost.*"),
+        "The pattern 'https?://localhost.*', which means 'localhost', lets in ",
+    ),
+    (
+        lambda origin: origin.endswith("shop.example"),
+        "The callable <lambda>, which means 'shop.example', lets in ",
+    ),
+    (lambda origin: bool(origin), "The callable <lambda> lets in "),
+)
+
+
+@pytest.mark.parametrize(("entry", "words"), MESSAGES)
+def test_what_an_entry_means_has_to_do_with_it(entry: Any, words: str) -> None:
+    report = found_in(guarded(entry, MAIL_SERVER="a.b.c", PROXIES=["10.0.0.1"]))
+    (finding,) = report.findings
+    assert finding.message.startswith(words)
