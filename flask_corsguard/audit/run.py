@@ -19,8 +19,10 @@ from flask_corsguard.audit.findings import (
     most_serious_first,
 )
 from flask_corsguard.audit.preflights import preflight, runs_ahead, unheard
+from flask_corsguard.audit.remarks import Remark, setter
 from flask_corsguard.audit.requests import RouteRequests
-from flask_corsguard.audit.surroundings import Remark, remarks, setter
+from flask_corsguard.audit.routes import about_routes
+from flask_corsguard.audit.surroundings import about_surroundings
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.places import Route
@@ -50,7 +52,8 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
     collected = _Findings(state.settings)
     with unheard(), app_context(app):
         attempts = _attack(state, routes, collected, progress or _nobody)
-        collected.add_remarks(remarks(app, state.settings, routes))
+        collected.add_remarks(about_routes(app, state.settings, routes))
+        collected.add_remarks(about_surroundings(app, state.settings, routes))
         collected.add_remarks(runs_ahead(app))
     return acceptance.report(most_serious_first(collected.merged()), len(routes), attempts)
 
