@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flask_corsguard.audit.findings import RULES, Finding, Report
+from flask_corsguard.audit.findings import RULES, Finding, Report, source_of
 from flask_corsguard.errors import CorsGuardError, unknown_name
 
 
@@ -34,8 +34,8 @@ class Acceptance:
             by_key: dict[str, Finding] = {}
             for route, own_key in keys.items():
                 key = next((k for k in (own_key, finding.code) if k in self._reasons), "")
-                part = by_key.get(key, finding._replace(routes=()))
-                by_key[key] = part._replace(routes=(*part.routes, route))
+                concerned = (*by_key[key].routes, route) if key in by_key else (route,)
+                by_key[key] = finding._replace(routes=concerned, source=source_of(concerned))
             if not finding.routes:
                 by_key[finding.code if finding.code in self._reasons else ""] = finding
             for key, part in by_key.items():

@@ -41,14 +41,22 @@ class AuditedRoute(NamedTuple):
     :ivar rule: the URL rule.
     :ivar methods: the methods concerned.
     :ivar endpoint: the endpoint.
+    :ivar source: in words, what sets what is wrong: ``view users.list``, ``default``; or "".
     """
 
     rule: str
     methods: tuple[str, ...]
     endpoint: str
+    source: str = ""
 
     def __str__(self) -> str:
         return f"{','.join(self.methods)} {self.rule}"
+
+
+def source_of(routes: Iterable[AuditedRoute]) -> str:
+    """What sets what is wrong with some routes, in short."""
+    first, *others = dict.fromkeys(route.source for route in routes)
+    return f"{first} and {len(others)} more" if others else first
 
 
 class Finding(NamedTuple):
@@ -58,7 +66,7 @@ class Finding(NamedTuple):
     :ivar level: how much it matters here.
     :ivar message: what was found, with its values; safe to print.
     :ivar routes: the routes concerned; none where it is about the app.
-    :ivar source: in words, what set the policy: ``view users.list``, ``default``.
+    :ivar source: that of the routes, in short; of a finding without routes, its own.
     :ivar location: file and line of that, or the configuration key, or "".
     :ivar evidence: an origin that was let in and should not have been, or "".
     :ivar accepted: the reason for which it is accepted, or "".

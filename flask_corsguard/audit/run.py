@@ -17,6 +17,7 @@ from flask_corsguard.audit.findings import (
     Level,
     Report,
     most_serious_first,
+    source_of,
 )
 from flask_corsguard.audit.preflights import preflight, runs_ahead, unheard
 from flask_corsguard.audit.remarks import Remark, setter
@@ -91,7 +92,6 @@ class _Findings:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._routes: dict[Finding, dict[AuditedRoute, None]] = {}
-        self._sources: dict[Finding, dict[str, None]] = {}
 
     def add(self, fault: Fault, route: Route) -> None:
         source, location = self._place(route, fault.fields)
@@ -107,20 +107,19 @@ class _Findings:
             elif remark.location == self._settings.source and remark.fields:
                 source, location = self._default_place(remark.fields)
             rule = RULES[remark.code]
-            finding = Finding(rule, remark.level, remark.message, (), "", location)
+            own = "" if remark.routes else source
+            finding = Finding(rule, remark.level, remark.message, (), own, location)
             self._add(finding, source, remark.routes)
 
     def merged(self) -> Iterator[Finding]:
         for finding, routes in self._routes.items():
-            first, *others = self._sources[finding]
-            more = f" and {len(others)} more" if others else ""
-            yield finding._replace(routes=tuple(routes), source=f"{first}{more}")
+            source = source_of(routes) if routes else finding.source
+            yield finding._replace(routes=tuple(routes), source=source)
 
     def _add(self, finding: Finding, source: str, routes: Iterable[Route]) -> None:
-        self._sources.setdefault(finding, {})[source] = None
         known = self._routes.setdefault(finding, {})
         for route in routes:
-            known[AuditedRoute(route.rule, route.methods, route.endpoint)] = None
+            known[AuditedRoute(route.rule, route.methods, route.endpoint, source)] = None
 
     def _place(self, route: Route, fields: tuple[str, ...]) -> tuple[str, str]:
         """What sets the fields of a route's policy: the innermost mark that sets one of them."""

@@ -325,6 +325,18 @@ def test_rejections_are_logged_after_it_too(caplog: pytest.LogCaptureFixture) ->
     assert len([r for r in caplog.records if r.name == "flask_corsguard"]) == 1
 
 
+def test_a_part_names_its_own_sources() -> None:
+    app = Flask("shop", static_folder=None)
+    accepted = {"max_age_ignored:b": "old clients", "max_age_ignored:c": "old clients"}
+    app.config["CORSGUARD_AUDIT_ACCEPT"] = accepted
+    CorsGuard(app, origins=APP)
+    for name in "abc":
+        app.add_url_rule(f"/{name}", name, cors(max_age=86400)(lambda: ""))
+    report = found_in(app)
+    assert [finding.source for finding in report.findings] == ["view a"]
+    assert [finding.source for finding in report.accepted] == ["view b", "view c"]
+
+
 def test_an_app_without_a_guard() -> None:
     with pytest.raises(CorsGuardError):
         found_in(Flask("shop"))

@@ -160,7 +160,7 @@ def test_json(audited: Audited) -> None:
         "title": WARNING.rule.title,
         "message": WARNING.message,
         "routes": [
-            {"rule": USERS.rule, "methods": ["GET", "HEAD"], "endpoint": "api.user"},
+            {"rule": USERS.rule, "methods": ["GET", "HEAD"], "endpoint": "api.user", "source": ""},
         ],
         "source": "default",
         "location": "app.config (CORSGUARD_ORIGINS)",
