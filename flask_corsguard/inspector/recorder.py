@@ -50,9 +50,16 @@ class Recorder:
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
         self._numbers = count(1)
         self._lock = threading.Lock()
-        # Known weakly to the signals: it hears of things for as long as somebody keeps it.
+
+        def receiver(sender: Flask, decision: Decision) -> None:
+            self.record(sender, decision)
+
+        # Known weakly to the signals: it hears of things for as long as somebody keeps this. Not a
+        # method: blinker before 1.8 forgets to disconnect one that two signals know, and takes the
+        # next one at the same address for that.
+        self._receiver = receiver
         for signal in (origin_rejected, preflight_rejected):
-            signal.connect(self.record, sender=app)
+            signal.connect(receiver, sender=app)
 
     def record(self, _sender: Flask, decision: Decision) -> None:
         """Keep one rejection, with those that are like it."""
