@@ -69,6 +69,11 @@ def text_of(value: object, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
+def name_of(target: object) -> str:
+    """What a callable is called in its code; an object that can be called, by its class."""
+    return str(getattr(target, "__qualname__", type(target).__qualname__))
+
+
 def shown(value: str, limit: int = 100) -> str:
     """Text from the network, safe for a log line: quoted printable ASCII, cut after *limit*
     characters, so that it can neither end the line nor close its own quotes."""

@@ -17,7 +17,7 @@ from flask_corsguard.protocol.headers import (
     is_forbidden_request_header,
 )
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.state import AppState
+from flask_corsguard.state import AppState, app_context
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -97,7 +97,7 @@ def decide_aside(state: AppState, request: Request, judge: Judge) -> Decision:
     context. If there is one already, it stays: the end of another would run the functions that the
     app has for it, and close what the request that is under way has opened."""
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
-    with nullcontext() if is_current else state.app.app_context():
+    with nullcontext() if is_current else app_context(state.app):
         decision, _ = state.decide(request, judge)
     return decision
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from blinker import NamedSignal, Namespace
 from flask import Flask
 
+from flask_corsguard.errors import name_of
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
 
@@ -38,8 +39,7 @@ def send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) -> 
         try:
             app.ensure_sync(receiver)(app, decision=decision)
         except Exception as error:
-            name = getattr(receiver, "__qualname__", type(receiver).__name__)
-            log.failure(f"receiver {name} of the signal {signal.name}", error)
+            log.failure(f"receiver {name_of(receiver)} of the signal {signal.name}", error)
 
 
 def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import cast
 
-from flask_corsguard.errors import shown
+from flask_corsguard.errors import name_of, shown
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.policy import Policy
 
@@ -55,7 +55,7 @@ def _entry(form: object) -> str:
         return _cut(form)
     if isinstance(form, re.Pattern):
         return f"/{_cut(cast('re.Pattern[str]', form).pattern)}/"
-    return f"{_cut(_name(form))}()"
+    return f"{_cut(name_of(form))}()"
 
 
 def _cut(text: str) -> str:
@@ -63,10 +63,6 @@ def _cut(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = shown(text)[1:-1]
     return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."
-
-
-def _name(function: object) -> str:
-    return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
 def fields_of(policy: Policy) -> dict[str, object]:
@@ -83,5 +79,5 @@ def _jsonable(value: object) -> object:
     if isinstance(value, re.Pattern):
         return {"pattern": cast("re.Pattern[str]", value).pattern}
     if callable(value):
-        return {"callable": _name(value)}
+        return {"callable": name_of(value)}
     return value

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from flask import Request
 
-from flask_corsguard.audit.code import name_of
 from flask_corsguard.audit.faults import (
     Fault,
     faults_on_sight,
@@ -25,7 +24,7 @@ from flask_corsguard.audit.hostile import ATTACKER, LABELS, UNRELATED, fitted
 from flask_corsguard.audit.hosts import Meant, meant_by, meant_by_strings, site_of
 from flask_corsguard.audit.requests import RouteRequests
 from flask_corsguard.audit.slowness import slow_pattern
-from flask_corsguard.errors import shown
+from flask_corsguard.errors import name_of, shown
 from flask_corsguard.judge import Judge
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import OriginForm

@@ -106,11 +106,6 @@ def location_of(target: object) -> str:
         return ""
 
 
-def name_of(target: object) -> str:
-    """What a callable is called in its code."""
-    return str(getattr(target, "__qualname__", type(target).__qualname__))
-
-
 def _parts(function: FunctionType) -> Iterator[object]:
     yield function.__code__
     yield from function.__defaults__ or ()

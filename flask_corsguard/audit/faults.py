@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from flask_corsguard.audit.code import name_of
 from flask_corsguard.audit.findings import RULES, Level
 from flask_corsguard.audit.hostile import LABELS
-from flask_corsguard.errors import shown
+from flask_corsguard.errors import name_of, shown
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import OriginPattern
 from flask_corsguard.protocol.policy import Policy

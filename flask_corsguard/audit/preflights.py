@@ -11,13 +11,13 @@ from flask import Flask
 from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
-from flask_corsguard.audit.code import location_of, name_of
+from flask_corsguard.audit.code import location_of
 from flask_corsguard.audit.findings import RULES
 from flask_corsguard.audit.hostile import UNRELATED
 from flask_corsguard.audit.remarks import Remark
 from flask_corsguard.audit.requests import RouteRequests
 from flask_corsguard.audit.surroundings import is_ours
-from flask_corsguard.errors import described, shown
+from flask_corsguard.errors import described, name_of, shown
 from flask_corsguard.hooks import ENDED_EARLY
 from flask_corsguard.logging import logger
 from flask_corsguard.places import Route

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from flask import Flask
 
-from flask_corsguard.audit.code import location_of, made_with, name_of
+from flask_corsguard.audit.code import location_of, made_with
 from flask_corsguard.audit.findings import RULES, Level
 from flask_corsguard.audit.remarks import Remark, setter
 from flask_corsguard.config import Settings
+from flask_corsguard.errors import name_of
 from flask_corsguard.marks import Mark, mark_of, wrapped_chain
 from flask_corsguard.places import Route
 from flask_corsguard.protocol.headers import SAFE_METHODS

@@ -6,11 +6,10 @@ import itertools
 import re
 import time
 
-from flask_corsguard.audit.code import name_of
 from flask_corsguard.audit.hostile import long_ones
 from flask_corsguard.audit.hosts import patterns_of
 from flask_corsguard.audit.samples import samples
-from flask_corsguard.errors import shown
+from flask_corsguard.errors import name_of, shown
 from flask_corsguard.protocol.policy import Policy
 
 # In seconds. Any reasonable pattern takes a thousandth of that.

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from flask import Flask
 
-from flask_corsguard.audit.code import location_of, made_with, mentions, name_of
+from flask_corsguard.audit.code import location_of, made_with, mentions
 from flask_corsguard.audit.findings import RULES, Level
 from flask_corsguard.audit.remarks import Remark
 from flask_corsguard.config import Settings
+from flask_corsguard.errors import name_of
 from flask_corsguard.places import Route
 
 _MOST_MIDDLEWARE = 20

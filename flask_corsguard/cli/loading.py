@@ -56,9 +56,7 @@ def _load(info: ScriptInfo) -> Flask:
         words, _, trace = error.message.partition("\n\nTraceback")
         last = trace.strip().rpartition("\n")[2]
         raise UnusableError(f"{words}\n{last}".strip()) from error
-    except CorsGuardError as error:
-        raise UnusableError(str(error)) from error
-    except click.ClickException:
+    except (CorsGuardError, click.ClickException):
         raise
     except Exception as error:
         raise UnusableError(f"the app cannot be loaded: {described(error)}") from error

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from flask_corsguard.errors import name_of
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.policy import Policy
 
@@ -66,11 +67,6 @@ def how(policy: Policy) -> str:
     if not policy.answer_preflight:
         parts.append("the app answers preflights")
     return ", ".join(parts)
-
-
-def name_of(function: object) -> str:
-    """What a callable is called."""
-    return str(getattr(function, "__qualname__", type(function).__name__))
 
 
 def _counted(number: int, noun: str) -> str:

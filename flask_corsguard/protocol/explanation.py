@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from flask_corsguard.errors import shown
+from flask_corsguard.errors import name_of, shown
 from flask_corsguard.protocol.headers import (
     KNOWN_METHODS,
     MAX_LIST_ELEMENTS,
@@ -104,8 +104,7 @@ def _entry(entry: object) -> str:
     if isinstance(entry, str):
         return repr(entry)
     pattern = getattr(entry, "pattern", None)
-    name = getattr(entry, "__qualname__", type(entry).__name__)
-    return f"the pattern {pattern!r}" if pattern is not None else f"the callable {name}"
+    return f"the pattern {pattern!r}" if pattern is not None else f"the callable {name_of(entry)}"
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:
