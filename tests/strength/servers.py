@@ -6,23 +6,16 @@ import contextlib
 import importlib.util
 import os
 import re
-import shutil
 import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+from ..listening import ROOT, SECONDS_TO_ANSWER, free_port, listening, require
 
-REQUIRED = os.environ.get("CORSGUARD_REQUIRE_SERVERS") == "1"
-ROOT = Path(__file__).parents[2]
 APP = "tests.strength.served"
-SECONDS_TO_START = 30.0
-SECONDS_TO_ANSWER = 5.0
 
 
 class Answer(NamedTuple):
@@ -81,11 +74,7 @@ class Server(NamedTuple):
 
     def require(self) -> None:
         """Skip the test where something is not installed; fail it where everything has to be."""
-        needs = self.needs + (SERVERS[self.behind].needs if self.behind else ())
-        missing = [name for name in needs if not shutil.which(name) and not _has_module(name)]
-        if missing:
-            reason = f"not installed: {', '.join(missing)}; CORSGUARD_REQUIRE_SERVERS=1 forbids it"
-            (pytest.fail if REQUIRED else pytest.skip)(reason)
+        require(self.needs + (SERVERS[self.behind].needs if self.behind else ()))
 
     @contextmanager
     def running(
@@ -96,27 +85,13 @@ class Server(NamedTuple):
             if self.behind:
                 inner = SERVERS[self.behind].running(directory, environment)
                 (directory / "inner").write_text(str(stack.enter_context(inner)))
-            port = _free_port()
-            log = stack.enter_context((directory / f"{port}.log").open("wb"))
+            port = free_port()
             # The second is where gunicorn leaves a socket for its tools.
             places = {"PYTHONPATH": _python_path(), "XDG_RUNTIME_DIR": str(directory)}
-            process = subprocess.Popen(
-                self.command(port, directory),
-                cwd=ROOT,
-                env={**os.environ, **places, **(environment or {})},
-                stdout=log,
-                stderr=log,
-            )
-            try:
-                _wait_until_it_listens(port, process, Path(log.name))
-                yield port
-            finally:
-                process.terminate()
-                process.wait(10)
-
-
-def _has_module(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
+            log = directory / f"{port}.log"
+            command = self.command(port, directory)
+            stack.enter_context(listening(command, port, log, {**places, **(environment or {})}))
+            yield port
 
 
 def _python_path() -> str:
@@ -128,24 +103,6 @@ def _python_path() -> str:
         assert spec.origin is not None
         places.append(Path(spec.origin).parents[1])
     return os.pathsep.join(map(str, dict.fromkeys(places)))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < end and process.poll() is None:
-        with (
-            contextlib.suppress(ConnectionError),
-            socket.create_connection(("127.0.0.1", port), SECONDS_TO_ANSWER),
-        ):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"the server does not listen: {log.read_text()[-2000:]}")
 
 
 def _gunicorn(*arguments: str) -> Callable[[int, Path], list[str]]:

@@ -1,0 +1,69 @@
+"""Programs that listen on a port of their own until a test is over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+REQUIRED = os.environ.get("CORSGUARD_REQUIRE_SERVERS") == "1"
+ROOT = Path(__file__).parents[1]
+SECONDS_TO_START = 30.0
+SECONDS_TO_ANSWER = 5.0
+
+
+def require(needs: Iterable[str]) -> None:
+    """Skip the test where a program or module is missing; fail it where everything has to be."""
+    missing = [name for name in needs if not shutil.which(name) and find_spec(name) is None]
+    if missing:
+        reason = f"not installed: {', '.join(missing)}; CORSGUARD_REQUIRE_SERVERS=1 forbids it"
+        (pytest.fail if REQUIRED else pytest.skip)(reason)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@contextmanager
+def listening(
+    command: list[str], port: int, log: Path, environment: Mapping[str, str], directory: Path = ROOT
+) -> Iterator[None]:
+    """Run a program until the block is left; the block begins when it listens."""
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env={**os.environ, **environment},
+            stdout=written,
+            stderr=written,
+        )
+        try:
+            _wait_until_it_listens(port, process, log)
+            yield
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end and process.poll() is None:
+        with (
+            contextlib.suppress(ConnectionError),
+            socket.create_connection(("127.0.0.1", port), SECONDS_TO_ANSWER),
+        ):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the server does not listen: {log.read_text()[-2000:]}")

@@ -1,0 +1,58 @@
+"""The servers that the original configurations were written for, by the language of those."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ..listening import free_port, listening, require
+
+# Where the pages say that files lie.
+CONTENT = "/srv/www"
+
+
+class Original(NamedTuple):
+    """How one is started.
+
+    :ivar needs: the programs and modules that it takes.
+    :ivar command: the command line, given the configuration, a free port and a directory in which
+        ``www`` holds the files.
+    """
+
+    needs: tuple[str, ...]
+    command: Callable[[str, int, Path], list[str]]
+
+    @contextmanager
+    def running(self, configuration: str, directory: Path) -> Iterator[int]:
+        """Serve until the block is left; the port."""
+        require(self.needs)
+        port = free_port()
+        text = configuration.replace(CONTENT, str(directory / "www"))
+        command = self.command(text, port, directory)
+        log = directory / "original.log"
+        with listening(command, port, log, {}, directory):
+            yield port
+
+
+def _python(text: str, port: int, directory: Path) -> list[str]:
+    """An ASGI or WSGI app called ``app``."""
+    (directory / "original.py").write_text(text)
+    return [sys.executable, "-m", "hypercorn", f"--bind=127.0.0.1:{port}", "original:app"]
+
+
+ORIGINALS = {
+    "py": Original(("hypercorn",), _python),
+}
+
+
+@contextmanager
+def guarded(app: str, directory: Path) -> Iterator[int]:
+    """Serve the app that stands for an original; the port."""
+    (directory / "app.py").write_text(app)
+    port = free_port()
+    command = [sys.executable, "-m", "flask", "--app", "app", "run", f"--port={port}"]
+    with listening(command, port, directory / "guard.log", {}, directory):
+        yield port

@@ -1,0 +1,33 @@
+"""Both sides of a recipe, started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .comparing import compare
+from .originals import ORIGINALS, guarded
+from .recipes import Recipe
+
+FILES = {
+    "index.html": "<!doctype html><title>A page</title>",
+    "fonts/body.woff2": "a font",
+    "fonts/body.ttf": "a font",
+    "style.css": "body {}",
+    "data.json": "{}",
+    "private/report.json": "{}",
+}
+
+
+def measured(recipe: Recipe, directory: Path) -> str:
+    """Start both, send both the same requests; the block as it should stand in the page."""
+    for name, text in FILES.items():
+        for folder in ("www", "static"):
+            path = directory / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    original = ORIGINALS[recipe.language]
+    with (
+        original.running(recipe.original, directory) as theirs,
+        guarded(recipe.app, directory) as ours,
+    ):
+        return compare(recipe, theirs, ours)
