@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..listening import free_port, listening, require
+from .apache import HTTPD, httpd
 
 # Where the pages say that files lie.
 CONTENT = "/srv/www"
@@ -43,7 +44,21 @@ def _python(text: str, port: int, directory: Path) -> list[str]:
     return [sys.executable, "-m", "hypercorn", f"--bind=127.0.0.1:{port}", "original:app"]
 
 
+def _apache(text: str, port: int, directory: Path) -> list[str]:
+    """A ``.htaccess``, where people paste it."""
+    (directory / "www" / ".htaccess").write_text(text)
+    return httpd(port, directory)
+
+
+def _php(text: str, port: int, directory: Path) -> list[str]:
+    """One script that answers everything, without the settings of this machine."""
+    (directory / "original.php").write_text(text)
+    return ["php", "-n", "-S", f"127.0.0.1:{port}", "-t", "www", "original.php"]
+
+
 ORIGINALS = {
+    "apache": Original((HTTPD,), _apache),
+    "php": Original(("php",), _php),
     "py": Original(("hypercorn",), _python),
 }
 
