@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -25,8 +26,14 @@ def require(needs: Iterable[str]) -> None:
     """Skip the test where a program or module is missing; fail it where everything has to be."""
     missing = [name for name in needs if not shutil.which(name) and find_spec(name) is None]
     if missing:
-        reason = f"not installed: {', '.join(missing)}; CORSGUARD_REQUIRE_SERVERS=1 forbids it"
-        (pytest.fail if REQUIRED else pytest.skip)(reason)
+        do_without(f"not installed: {', '.join(missing)}")
+
+
+def do_without(reason: str) -> NoReturn:
+    """Skip the test; fail it where everything has to be there."""
+    if REQUIRED:
+        pytest.fail(f"{reason}; CORSGUARD_REQUIRE_SERVERS=1 forbids it")
+    pytest.skip(reason)
 
 
 def free_port() -> int:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..listening import free_port, listening, require
+from ..nginx import nginx
 from .apache import HTTPD, httpd
+from .packages import node_modules
 
 # Where the pages say that files lie.
 CONTENT = "/srv/www"
@@ -56,7 +58,21 @@ def _php(text: str, port: int, directory: Path) -> list[str]:
     return ["php", "-n", "-S", f"127.0.0.1:{port}", "-t", "www", "original.php"]
 
 
+def _nginx(text: str, port: int, directory: Path) -> list[str]:
+    """What a file in ``conf.d`` holds: the inside of ``http``."""
+    return nginx(text.replace("listen 80;", f"listen 127.0.0.1:{port};"), directory)
+
+
+def _node(text: str, port: int, directory: Path) -> list[str]:
+    """A program that listens on port 3000."""
+    (directory / "node_modules").symlink_to(node_modules())
+    (directory / "original.js").write_text(text.replace("listen(3000)", f"listen({port})"))
+    return ["node", "original.js"]
+
+
 ORIGINALS = {
+    "js": Original(("node", "npm"), _node),
+    "nginx": Original(("nginx",), _nginx),
     "apache": Original((HTTPD,), _apache),
     "php": Original(("php",), _php),
     "py": Original(("hypercorn",), _python),

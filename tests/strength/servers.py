@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..listening import ROOT, SECONDS_TO_ANSWER, free_port, listening, require
+from ..nginx import nginx
 
 APP = "tests.strength.served"
 
@@ -129,24 +130,11 @@ def _uwsgi(option: str) -> Callable[[int, Path], list[str]]:
     return command
 
 
-_NGINX = """\
-daemon off;
-master_process off;
-pid {directory}/nginx.pid;
-error_log {directory}/nginx.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
+_SERVER = """\
     server {{
         listen 127.0.0.1:{port};
         location / {{ {pass_on} }}
     }}
-}}
 """
 _TO_GUNICORN = "proxy_set_header Host $http_host; proxy_pass http://127.0.0.1:{inner};"
 _TO_UWSGI = """
@@ -167,9 +155,7 @@ _TO_UWSGI = """
 def _nginx(pass_on: str) -> Callable[[int, Path], list[str]]:
     def command(port: int, directory: Path) -> list[str]:
         inner = (directory / "inner").read_text()
-        text = _NGINX.format(directory=directory, port=port, pass_on=pass_on.format(inner=inner))
-        (directory / "nginx.conf").write_text(text)
-        return ["nginx", "-c", str(directory / "nginx.conf"), "-e", str(directory / "nginx.log")]
+        return nginx(_SERVER.format(port=port, pass_on=pass_on.format(inner=inner)), directory)
 
     return command
 
