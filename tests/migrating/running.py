@@ -15,6 +15,8 @@ FILES = {
     "style.css": "body {}",
     "data.json": "{}",
     "private/report.json": "{}",
+    "private/data.json": "{}",
+    "private/geotags.json": "{}",
 }
 
 
