@@ -8,6 +8,8 @@ from .comparing import compare
 from .originals import ORIGINALS, guarded
 from .recipes import Recipe
 
+# Where the pages say that the app listens, behind the original.
+BEHIND = "127.0.0.1:8000"
 FILES = {
     "index.html": "<!doctype html><title>A page</title>",
     "fonts/body.woff2": "a font",
@@ -28,8 +30,7 @@ def measured(recipe: Recipe, directory: Path) -> str:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     original = ORIGINALS[recipe.language]
-    with (
-        original.running(recipe.original, directory) as theirs,
-        guarded(recipe.app, directory) as ours,
-    ):
-        return compare(recipe, theirs, ours)
+    with guarded(recipe.app, directory) as ours:
+        configuration = recipe.original.replace(BEHIND, f"127.0.0.1:{ours}")
+        with original.running(configuration, directory) as theirs:
+            return compare(recipe, theirs, ours)
