@@ -1,0 +1,23 @@
+from flask import Flask
+
+from .extensions import cors
+from .settings import FRONTENDS
+
+
+def create_app(settings=None):
+    app = Flask(__name__)
+    app.config.from_mapping(settings or {})
+
+    cors.init_app(
+        app,
+        origins=FRONTENDS,
+        allow_headers=["Content-Type", "Authorization"],
+        expose_headers=["X-Total"],
+        supports_credentials=True,
+        max_age=3600,
+    )
+
+    from .catalogue import catalogue
+
+    app.register_blueprint(catalogue, url_prefix="/catalogue")
+    return app

@@ -1,0 +1,3 @@
+import sys
+
+print "importing", sys.argv[1]

@@ -1,0 +1,4 @@
+from flask.ext.cors import CORS
+from flask_cors import cross_origin
+
+print "old", CORS
