@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -70,20 +70,28 @@ def _node(text: str, port: int, directory: Path) -> list[str]:
     return ["node", "original.js"]
 
 
+def _iis(text: str, port: int, directory: Path) -> list[str]:
+    """A ``web.config``, answered by the rules that its module documents."""
+    (directory / "web.config").write_text(text)
+    rules = Path(__file__).with_name("iis.py")
+    return [sys.executable, str(rules), "web.config", str(port)]
+
+
 ORIGINALS = {
     "js": Original(("node", "npm"), _node),
     "nginx": Original(("nginx",), _nginx),
     "apache": Original((HTTPD,), _apache),
     "php": Original(("php",), _php),
     "py": Original(("hypercorn",), _python),
+    "xml": Original((), _iis),
 }
 
 
 @contextmanager
-def guarded(app: str, directory: Path) -> Iterator[int]:
+def guarded(app: str, environment: Mapping[str, str], directory: Path) -> Iterator[int]:
     """Serve the app that stands for an original; the port."""
     (directory / "app.py").write_text(app)
     port = free_port()
     command = [sys.executable, "-m", "flask", "--app", "app", "run", f"--port={port}"]
-    with listening(command, port, directory / "guard.log", {}, directory):
+    with listening(command, port, directory / "guard.log", environment, directory):
         yield port
