@@ -88,10 +88,12 @@ ORIGINALS = {
 
 
 @contextmanager
-def guarded(app: str, environment: Mapping[str, str], directory: Path) -> Iterator[int]:
+def guarded(
+    app: str, directory: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """Serve the app that stands for an original; the port."""
     (directory / "app.py").write_text(app)
     port = free_port()
     command = [sys.executable, "-m", "flask", "--app", "app", "run", f"--port={port}"]
-    with listening(command, port, directory / "guard.log", environment, directory):
+    with listening(command, port, directory / "guard.log", environment or {}, directory):
         yield port

@@ -13,6 +13,8 @@ stands for it (``# app.py``), and what both answer to the same requests. The las
       Guard: 403
         Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers
       Because: a refused preflight says so, and a cache has to keep it apart.
+
+What a block ``sh`` before the comparison exports is the environment of the app.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ ORIGINALS = ("apache", "nginx", "php", "js", "py", "xml")
 
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 _REQUEST = re.compile(
     r"(?:(?P<method>[A-Z]+)|preflight for (?P<announced>\S+)) (?P<path>/\S*)"
     r"(?: with (?P<headers>[\w,-]+))?(?: from (?P<origin>\S+))?(?: to (?P<host>\S+))?"
@@ -66,6 +69,7 @@ class Recipe(NamedTuple):
     language: str
     original: str
     app: str
+    environment: dict[str, str]
     name: str
     rows: list[Row]
     compared: str
@@ -113,7 +117,8 @@ def recipes_of(page: Path) -> Iterator[Recipe]:
         assert (len(originals), len(apps), len(compared)) == (1, 1, 1), (page.name, title)
         name = compared[0].splitlines()[1].strip().partition(":")[0]
         rows = list(_read_rows(compared[0]))
-        yield Recipe(page, title, *originals[0], apps[0], name, rows, compared[0])
+        exported = dict(_EXPORT.findall(body.partition(compared[0])[0]))
+        yield Recipe(page, title, *originals[0], apps[0], exported, name, rows, compared[0])
 
 
 def all_recipes() -> list[Recipe]:

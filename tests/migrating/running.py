@@ -30,7 +30,7 @@ def measured(recipe: Recipe, directory: Path) -> str:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     original = ORIGINALS[recipe.language]
-    with guarded(recipe.app, directory) as ours:
+    with guarded(recipe.app, directory, recipe.environment) as ours:
         configuration = recipe.original.replace(BEHIND, f"127.0.0.1:{ours}")
         with original.running(configuration, directory) as theirs:
             return compare(recipe, theirs, ours)
