@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from flask_corsguard import __version__
+
+sys.path.insert(0, str(Path(__file__).with_name("_ext")))
 
 project = "Flask-CorsGuard"
 author = "The Flask-CorsGuard developers"
 copyright = f"2025, {author}"  # noqa: A001
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "exchanges"]
+exclude_patterns = ["_build", "_ext"]
 nitpicky = True
 # Builds without the network, so names of other projects are not looked up.
 nitpick_ignore_regex = [("py:.*", r"(flask|blinker|werkzeug|collections|re|typing)(\..*)?")]
@@ -18,6 +23,9 @@ nitpick_ignore_regex = [("py:.*", r"(flask|blinker|werkzeug|collections|re|typin
 myst_heading_anchors = 3
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+
+# What was sent and received is shown as it was, and so is what the guard says of it.
+smartquotes = False
 
 html_theme = "furo"
 html_static_path = ["_static"]
