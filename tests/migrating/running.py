@@ -14,6 +14,7 @@ FILES = {
     "index.html": "<!doctype html><title>A page</title>",
     "fonts/body.woff2": "a font",
     "fonts/body.ttf": "a font",
+    "fonts/LOGO.TTF": "a font",
     "style.css": "body {}",
     "data.json": "{}",
     "private/report.json": "{}",

@@ -1,0 +1,114 @@
+"""What ``docs/migrating/apache.md`` says of a real Apache beyond its recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+from ..listening import SECONDS_TO_ANSWER, free_port, listening, require
+from .apache import HTTPD, httpd
+from .originals import guarded
+from .recipes import PAGES
+
+PAGE = (PAGES / "apache.md").read_text("utf-8")
+ECHO = """\
+SetEnvIf Origin "PATTERN" ALLOWED=$0
+Header set Access-Control-Allow-Origin "%{ALLOWED}e" env=ALLOWED
+"""
+PREFLIGHT = {"Access-Control-Request-Method": "GET"}
+APP = """\
+from flask import Flask
+from flask_corsguard import CorsGuard
+
+app = Flask(__name__)
+guard = CorsGuard(app, origins="https://shop.example")
+
+@app.get("/")
+def index(): return {}
+"""
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the table below a heading, without the marks around code."""
+    below = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    _, *lines = (line for line in below.splitlines() if line.startswith("| "))
+    return [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+@contextmanager
+def apache(directory: Path, files: dict[str, str], more: str = "") -> Iterator[int]:
+    """Serve these ``.htaccess`` files, by folder; the port."""
+    require([HTTPD])
+    for folder, text in files.items():
+        path = directory / "www" / folder
+        path.mkdir(parents=True)
+        (path / "x.json").write_text("{}")
+        (path / ".htaccess").write_text(text)
+    port = free_port()
+    with listening(httpd(port, directory, more), port, directory / "log", {}, directory):
+        yield port
+
+
+def ask(port: int, method: str, path: str, fields: dict[str, str]) -> tuple[HTTPResponse, str]:
+    """The response, and its body."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_ANSWER)
+    try:
+        connection.request(method, path, headers=fields)
+        response = connection.getresponse()
+        return response, response.read().decode()
+    finally:
+        connection.close()
+
+
+def allowed(response: HTTPResponse) -> str:
+    """Every ``Access-Control-Allow-Origin`` line, as the tables write them."""
+    return " and ".join(response.headers.get_all("Access-Control-Allow-Origin", ["nothing"]))
+
+
+def test_what_each_pattern_lets_in(tmp_path: Path) -> None:
+    rows = table("What one character in the pattern does")
+    assert ECHO in PAGE
+    files = {str(n): ECHO.replace("PATTERN", row[0]) for n, row in enumerate(rows)}
+    with apache(tmp_path, files) as port:
+        found = []
+        for n, (pattern, origin, *_) in enumerate(rows):
+            answer = allowed(ask(port, "GET", f"/{n}/x.json", {"Origin": origin})[0])
+            found.append([pattern, origin, answer, "yes" if answer == origin else "no"])
+    assert found == rows
+
+
+def test_what_apache_makes_of_what_the_app_decides(tmp_path: Path) -> None:
+    rows = table("Apache stays in front of the app")
+    # What is said for files that Apache serves; the first row would show it.
+    files = {"": 'Header always set Access-Control-Allow-Origin "*"'}
+    with guarded(APP, tmp_path) as behind:
+        proxied = "".join(
+            f'<Location "/{n}/">\nProxyPass "http://127.0.0.1:{behind}/"\n{row[0]}\n</Location>\n'
+            for n, row in enumerate(rows)
+        ).replace("no directive", "")
+        with apache(tmp_path, files, proxied) as port:
+            found = []
+            for n, (directive, *_) in enumerate(rows):
+                shop, _ = ask(port, "GET", f"/{n}/", {"Origin": "https://shop.example"})
+                fields = {"Origin": "https://attacker.example"}
+                attacker, _ = ask(port, "GET", f"/{n}/", fields)
+                preflight, _ = ask(port, "OPTIONS", f"/{n}/", fields | PREFLIGHT)
+                assert (shop.status, attacker.status, preflight.status) == (200, 200, 403)
+                found.append([directive, *map(allowed, (shop, attacker, preflight))])
+            assert allowed(ask(port, "GET", "/x.json", {})[0]) == "*"
+    assert found == rows
+
+
+def test_the_rule_for_options_sends_an_error_page(tmp_path: Path) -> None:
+    rule = "RewriteEngine On\nRewriteCond %{REQUEST_METHOD} =OPTIONS\nRewriteRule ^ - [R=200,L]\n"
+    said = 'in the body "The server encountered an internal error"'
+    assert rule in PAGE
+    assert said in " ".join(PAGE.split())
+    files = {"with-200": rule, "with-204": rule.replace("200", "204")}
+    with apache(tmp_path, files) as port:
+        first, page = ask(port, "OPTIONS", "/with-200/x.json", {})
+        second, nothing = ask(port, "OPTIONS", "/with-204/x.json", {})
+    assert (first.status, second.status, nothing) == (200, 204, "")
+    assert said.split('"')[1] in page
