@@ -31,7 +31,7 @@ ORIGINALS = ("apache", "nginx", "php", "js", "py", "xml")
 
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
+_EXPORT = re.compile(r'^export (\w+)="(.*)"$', re.MULTILINE)
 _REQUEST = re.compile(
     r"(?:(?P<method>[A-Z]+)|preflight for (?P<announced>\S+)) (?P<path>/\S*)"
     r"(?: with (?P<headers>[\w,-]+))?(?: from (?P<origin>\S+))?(?: to (?P<host>\S+))?"
