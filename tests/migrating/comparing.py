@@ -26,11 +26,13 @@ class Answer(NamedTuple):
 
 def answer_of(status: int, headers: Iterable[tuple[str, str]]) -> Answer:
     """Keep ``Access-Control-*`` and ``Vary``; a line that comes twice stays two lines."""
-    named = ((name.title(), value) for name, value in headers)
-    return Answer(
-        status,
-        tuple(sorted(n for n in named if n[0].startswith("Access-Control-") or n[0] == "Vary")),
-    )
+    lines: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name.title() == "Vary":  # names of fields, so upper and lower case are the same
+            lines.append(("Vary", value.title()))
+        elif name.title().startswith("Access-Control-"):
+            lines.append((name.title(), value))
+    return Answer(status, tuple(sorted(lines)))
 
 
 def ask(port: int, request: Request) -> Answer:
