@@ -11,6 +11,7 @@ from ..listening import SECONDS_TO_ANSWER, free_port, listening, require
 from .apache import HTTPD, httpd
 from .originals import guarded
 from .recipes import PAGES
+from .tables import table
 
 PAGE = (PAGES / "apache.md").read_text("utf-8")
 ECHO = """\
@@ -28,13 +29,6 @@ guard = CorsGuard(app, origins="https://shop.example")
 @app.get("/")
 def index(): return {}
 """
-
-
-def table(heading: str) -> list[list[str]]:
-    """The rows of the table below a heading, without the marks around code."""
-    below = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    _, *lines = (line for line in below.splitlines() if line.startswith("| "))
-    return [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in lines]
 
 
 @contextmanager
@@ -68,7 +62,7 @@ def allowed(response: HTTPResponse) -> str:
 
 
 def test_what_each_pattern_lets_in(tmp_path: Path) -> None:
-    rows = table("What one character in the pattern does")
+    rows = table(PAGE, "What one character in the pattern does")
     assert ECHO in PAGE
     files = {str(n): ECHO.replace("PATTERN", row[0]) for n, row in enumerate(rows)}
     with apache(tmp_path, files) as port:
@@ -80,7 +74,7 @@ def test_what_each_pattern_lets_in(tmp_path: Path) -> None:
 
 
 def test_what_apache_makes_of_what_the_app_decides(tmp_path: Path) -> None:
-    rows = table("Apache stays in front of the app")
+    rows = table(PAGE, "Apache stays in front of the app")
     # What is said for files that Apache serves; the first row would show it.
     files = {"": 'Header always set Access-Control-Allow-Origin "*"'}
     with guarded(APP, tmp_path) as behind:
