@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from . import caching, running
 from .recipes import recipes_of
-from .running import measured
+
+
+def write(page: Path, place: str, old: str, measure: Callable[[Path], str]) -> None:
+    """Put what is measured in the place of a block."""
+    with tempfile.TemporaryDirectory() as directory:
+        new = measure(Path(directory))
+    page.write_text(page.read_text("utf-8").replace(old, new), "utf-8")
+    print(place, "unchanged" if new == old else "written anew")
+
 
 for page in map(Path, sys.argv[1:]):
     for recipe in list(recipes_of(page)):
-        with tempfile.TemporaryDirectory() as directory:
-            found = measured(recipe, Path(directory))
-        page.write_text(page.read_text("utf-8").replace(recipe.compared, found), "utf-8")
-        print(recipe.place, "unchanged" if found == recipe.compared else "written anew")
+        write(page, recipe.place, recipe.compared, partial(running.measured, recipe))
+    for sequence in list(caching.sequences_of(page)):
+        write(page, sequence.place, sequence.told, partial(caching.measured, sequence))

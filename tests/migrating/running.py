@@ -23,13 +23,18 @@ FILES = {
 }
 
 
-def measured(recipe: Recipe, directory: Path) -> str:
-    """Start both, send both the same requests; the block as it should stand in the page."""
+def lay_out(directory: Path) -> None:
+    """Put the files there, for both sides."""
     for name, text in FILES.items():
         for folder in ("www", "static"):
             path = directory / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+
+
+def measured(recipe: Recipe, directory: Path) -> str:
+    """Start both, send both the same requests; the block as it should stand in the page."""
+    lay_out(directory)
     original = ORIGINALS[recipe.language]
     with guarded(recipe.app, directory, recipe.environment) as ours:
         configuration = recipe.original.replace(BEHIND, f"127.0.0.1:{ours}")
