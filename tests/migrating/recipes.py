@@ -15,6 +15,7 @@ stands for it (``# app.py``), and what both answer to the same requests. The las
       Because: a refused preflight says so, and a cache has to keep it apart.
 
 What a block ``sh`` before the comparison exports is the environment of the app.
+The method ``WEBSOCKET`` is a GET that opens a WebSocket.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "migrating"
 # By the language of the block; ``py`` is Python that is no part of the guide itself.
 ORIGINALS = ("apache", "nginx", "php", "js", "py", "xml")
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
 
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -93,7 +101,10 @@ def read_request(line: str) -> Request:
             fields["Access-Control-Request-Headers"] = found["headers"]
     else:
         assert not found["headers"], "only a preflight announces headers"
-    return Request(line, found["method"] or "OPTIONS", found["path"], fields)
+    method = found["method"] or "OPTIONS"
+    if method == "WEBSOCKET":
+        method, fields = "GET", fields | HANDSHAKE
+    return Request(line, method, found["path"], fields)
 
 
 def _read_rows(text: str) -> Iterator[Row]:
