@@ -1,0 +1,271 @@
+"""What a name stands for, as far as that shows without running the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import libcst as cst
+from libcst.helpers import get_full_name_for_node
+
+from flask_corsguard.migrate.sources import Module
+
+_DEEPEST = 8
+_ALIASES = {
+    "flask.ext.cors": "flask_cors",
+    "flask_cors.extension": "flask_cors",
+    "flask_cors.decorator": "flask_cors",
+    "flask_cors.core": "flask_cors",
+}
+Scope = cst.FunctionDef | cst.Lambda | cst.ClassDef | cst.Module
+
+
+class Import(NamedTuple):
+    """A name that comes from a module: *attribute* of it, or the module itself."""
+
+    level: int
+    module: str
+    attribute: str
+
+
+class Bound(NamedTuple):
+    """What a name stands for.
+
+    :ivar module: where that was found.
+    :ivar node: a value, a function, a class, a parameter; None for what is not in the code base.
+    :ivar external: the full name of what is not in the code base, or "".
+    """
+
+    module: Module
+    node: cst.CSTNode | None
+    external: str = ""
+
+
+Binding = Import | cst.CSTNode
+
+
+class Names:
+    """All names of a code base."""
+
+    def __init__(self, modules: Sequence[Module]) -> None:
+        self.modules = modules
+        self._by_path = {module.path.with_suffix("").parts: module for module in modules}
+        self._bindings: dict[Module, dict[tuple[Scope, str], list[Binding]]] = {}
+        for module in modules:
+            self._bindings[module] = bindings = {}
+            for scope, name, binding in _bindings(module):
+                bindings.setdefault((scope, name), []).append(binding)
+
+    def scope(self, module: Module, node: cst.CSTNode) -> Scope:
+        """The function, class or module around *node*."""
+        return _scope(module, node)
+
+    def is_taken(self, module: Module, name: str) -> bool:
+        """Whether a name means anything in *module*, but for what comes from Flask-CORS."""
+        return any(
+            known == name and not (isinstance(binding, Import) and is_flask_cors(binding.module))
+            for (_, known), bindings in self._bindings[module].items()
+            for binding in bindings
+        )
+
+    def imports(self, module: Module) -> Iterator[Module]:
+        """The modules of the code base that *module* imports from."""
+        for bindings in self._bindings[module].values():
+            for binding in bindings:
+                if isinstance(binding, Import):
+                    inner = f"{binding.module}.{binding.attribute}".strip(".")
+                    for name in (binding.module, inner):
+                        found = self._find(module, binding.level, name)
+                        if found is not None and found is not module:
+                            yield found
+
+    def passed_on(self, module: Module) -> Iterator[str]:
+        """The names of Flask-CORS that *module* imports from another module of the code base."""
+        for bindings in self._bindings[module].values():
+            for binding in bindings:
+                if isinstance(binding, Import) and not is_flask_cors(binding.module):
+                    bound = self._imported(module, binding, 0)
+                    if bound is not None and is_flask_cors(bound.external):
+                        yield bound.external
+
+    def resolve(self, module: Module, node: cst.CSTNode, depth: int = 0) -> Bound | None:
+        """What *node* stands for; None where that cannot be told."""
+        if depth > _DEEPEST:
+            return None
+        if isinstance(node, cst.Name):
+            return self._resolve_name(module, node, depth)
+        if isinstance(node, cst.Attribute):
+            base = self.resolve(module, node.value, depth + 1)
+            return self._member(base, node.attr.value, depth) if base else None
+        return Bound(module, node)
+
+    def external(self, module: Module, node: cst.CSTNode) -> str:
+        """The full name of what *node* stands for, where that is not in the code base."""
+        bound = self.resolve(module, node)
+        return bound.external if bound else ""
+
+    def _resolve_name(self, module: Module, node: cst.Name, depth: int) -> Bound | None:
+        scope: Scope = _scope(module, node)
+        inner = True
+        while True:
+            if inner or not isinstance(scope, cst.ClassDef):
+                bindings = self._bindings[module].get((scope, node.value))
+                if bindings:
+                    return self._bound(module, bindings, depth)
+            if isinstance(scope, cst.Module):
+                return None
+            scope, inner = _scope(module, scope), False
+
+    def _bound(self, module: Module, bindings: list[Binding], depth: int) -> Bound | None:
+        if len(bindings) > 1:
+            # try: from x import y, except ImportError: ... says the same twice
+            externals = {b for b in bindings if isinstance(b, Import)}
+            if len(externals) != 1 or len(externals) != len(set(bindings)):
+                return None
+        binding = bindings[0]
+        if isinstance(binding, Import):
+            return self._imported(module, binding, depth)
+        if isinstance(binding, (cst.Name, cst.Attribute)):
+            return self.resolve(module, binding, depth + 1)
+        return Bound(module, binding)
+
+    def _imported(self, module: Module, binding: Import, depth: int) -> Bound | None:
+        found = self._find(module, binding.level, binding.module)
+        if not binding.attribute:
+            full = binding.module
+            return Bound(found, found.tree) if found else Bound(module, None, _canonical(full))
+        inner = self._find(
+            module, binding.level, f"{binding.module}.{binding.attribute}".strip(".")
+        )
+        if inner is not None:
+            return Bound(inner, inner.tree)
+        if found is not None:
+            return self._member(Bound(found, found.tree), binding.attribute, depth)
+        if binding.level:
+            return None
+        return Bound(module, None, _canonical(f"{binding.module}.{binding.attribute}"))
+
+    def _member(self, base: Bound, name: str, depth: int) -> Bound | None:
+        if base.external:
+            return Bound(base.module, None, _canonical(f"{base.external}.{name}"))
+        if isinstance(base.node, (cst.Module, cst.ClassDef)):
+            bindings = self._bindings[base.module].get((base.node, name))
+            if bindings and depth <= _DEEPEST:
+                return self._bound(base.module, bindings, depth + 1)
+        if isinstance(base.node, cst.Module) and base.module.path.stem == "__init__":
+            inner = self._at((*base.module.path.parent.parts, name))
+            return Bound(inner, inner.tree) if inner else None
+        return None
+
+    def _find(self, importer: Module, level: int, name: str) -> Module | None:
+        parts = tuple(name.split(".")) if name else ()
+        if level:
+            folder = importer.path.parent
+            for _ in range(level - 1):
+                folder = folder.parent
+            return self._at((*folder.parts, *parts))
+        if not parts:
+            return None
+        # An absolute import begins at some folder above the importer; the nearest one first.
+        for folder in importer.path.parents:
+            found = self._at((*folder.parts, *parts))
+            if found is not None:
+                return found
+        ends = [m for p, m in self._by_path.items() if _module_parts(p)[-len(parts) :] == parts]
+        return ends[0] if len(ends) == 1 else None
+
+    def _at(self, parts: tuple[str, ...]) -> Module | None:
+        return self._by_path.get(parts) or self._by_path.get((*parts, "__init__"))
+
+
+def is_flask_cors(name: str) -> bool:
+    """Whether a module is Flask-CORS, or a part of it."""
+    return f"{_canonical(name)}.".startswith("flask_cors.")
+
+
+def _module_parts(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return parts[:-1] if parts and parts[-1] == "__init__" else parts
+
+
+def _canonical(name: str) -> str:
+    for alias, plain in _ALIASES.items():
+        if f"{name}.".startswith(f"{alias}."):
+            return plain + name[len(alias) :]
+    return name
+
+
+def _scope(module: Module, node: cst.CSTNode) -> Scope:
+    inner = node
+    for above in module.parents(node):
+        if isinstance(above, (cst.Module, cst.ClassDef, cst.Lambda, cst.FunctionDef)):
+            if isinstance(above, cst.Module) or not _is_outside(module, above, inner):
+                return above
+        inner = above
+    return module.tree
+
+
+def _is_outside(module: Module, scope: cst.CSTNode, child: cst.CSTNode) -> bool:
+    """Whether *child* of a definition is evaluated around it: a decorator, a base class."""
+    if isinstance(scope, cst.FunctionDef):
+        return child is not scope.body and not isinstance(child, cst.Parameters)
+    return isinstance(scope, cst.ClassDef) and child is not scope.body
+
+
+def _bindings(module: Module) -> Iterator[tuple[Scope, str, Binding]]:
+    for node in module.nodes:
+        if isinstance(node, (cst.Import, cst.ImportFrom)):
+            scope = _scope(module, node)
+            for name, binding in _imported_names(node):
+                yield scope, name, binding
+        elif isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            yield _scope(module, node), node.name.value, node
+        elif isinstance(node, cst.Param):
+            yield _scope(module, node), node.name.value, node
+        else:
+            for target, value in _assigned(node):
+                for name in _target_names(target):
+                    yield (
+                        _scope(module, node),
+                        name,
+                        value if isinstance(target, cst.Name) else node,
+                    )
+
+
+def _assigned(node: cst.CSTNode) -> Iterable[tuple[cst.CSTNode, cst.CSTNode]]:
+    if isinstance(node, cst.Assign):
+        return [(target.target, node.value) for target in node.targets]
+    if isinstance(node, cst.AnnAssign):
+        return [(node.target, node.value)] if node.value else []
+    if isinstance(node, cst.NamedExpr):
+        return [(node.target, node.value)]
+    if isinstance(node, (cst.AugAssign, cst.For, cst.CompFor)):
+        return [(node.target, node)]
+    if isinstance(node, cst.AsName):
+        return [(node.name, node)]
+    return []
+
+
+def _target_names(target: cst.CSTNode) -> Iterator[str]:
+    if isinstance(target, cst.Name):
+        yield target.value
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            yield from _target_names(element.value)
+
+
+def _imported_names(node: cst.Import | cst.ImportFrom) -> Iterator[tuple[str, Import]]:
+    if isinstance(node.names, cst.ImportStar):
+        return
+    if isinstance(node, cst.Import):
+        for alias in node.names:
+            full = get_full_name_for_node(alias.name) or ""
+            if alias.asname is not None:
+                yield str(alias.evaluated_alias), Import(0, full, "")
+            else:
+                yield full.partition(".")[0], Import(0, full.partition(".")[0], "")
+        return
+    module = (get_full_name_for_node(node.module) or "") if node.module else ""
+    for alias in node.names:
+        name = str(alias.evaluated_name)
+        yield alias.evaluated_alias or name, Import(len(node.relative), module, name)

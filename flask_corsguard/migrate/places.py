@@ -1,0 +1,417 @@
+"""Where a code base uses Flask-CORS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import libcst as cst
+
+from flask_corsguard.migrate.names import Names, is_flask_cors
+from flask_corsguard.migrate.options import FIELD_OF, Trouble, meant_by_option, unreadable
+from flask_corsguard.migrate.sources import Module
+from flask_corsguard.migrate.values import UNREAD, Reader, Value
+
+#: Configuration key -> the option.
+OPTION_OF_KEY = {f"CORS_{name.upper()}": name for name in FIELD_OF}
+_CONFIG_MODULE = re.compile(
+    r"(.*_)?(config|configs|configuration|settings|defaults)", re.IGNORECASE
+)
+_CONFIG_CLASS = re.compile(r"config|settings", re.IGNORECASE)
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
+_HEADER = re.compile(r"access-control-(allow|expose|max)-[a-z-]+", re.IGNORECASE)
+_BLUEPRINTS = ("flask.Blueprint", "flask.blueprints.Blueprint")
+_APPS = ("flask.Flask", "flask.app.Flask")
+
+
+class Call(NamedTuple):
+    """A call of ``CORS``, of ``init_app`` on one, or of ``cross_origin``.
+
+    :ivar target: what is given CORS, or None.
+    :ivar options: what was given by name.
+    :ivar troubles: what of the arguments cannot be read.
+    """
+
+    module: Module
+    node: cst.Call
+    target: cst.BaseExpression | None
+    options: Mapping[str, Value]
+    troubles: tuple[Trouble, ...]
+
+    @property
+    def line(self) -> int:
+        """The line that it begins in."""
+        return self.module.line(self.node)
+
+
+class Mark(NamedTuple):
+    """A decorator on a function."""
+
+    call: Call
+    decorator: cst.Decorator
+    function: cst.FunctionDef
+
+
+class Setting(NamedTuple):
+    """One place that sets a configuration key.
+
+    :ivar key: the key.
+    :ivar name: the node that names it.
+    :ivar holder: ``app.config``, or None where it is set in a class or module.
+    :ivar owner: the class or module, or None.
+    """
+
+    module: Module
+    key: str
+    name: cst.CSTNode
+    value: Value
+    holder: cst.BaseExpression | None
+    owner: cst.ClassDef | cst.Module | None
+
+    @property
+    def line(self) -> int:
+        """The line that it stands in."""
+        return self.module.line(self.name)
+
+
+class Other(NamedTuple):
+    """A use of Flask-CORS that is none of the known ones."""
+
+    module: Module
+    node: cst.CSTNode
+
+
+class Places:
+    """All uses of Flask-CORS in some modules that belong together.
+
+    :ivar calls: ``CORS(app, ...)``.
+    :ivar bare: ``CORS(...)`` without an app.
+    :ivar inits: ``cors.init_app(app, ...)``, with the bare call that it belongs to.
+    :ivar marks: ``@cross_origin(...)``.
+    :ivar settings: ``CORS_*`` configuration.
+    :ivar every_setting: other configuration as well.
+    :ivar others: what else there is.
+    :ivar headers: where CORS headers are written by hand.
+    :ivar loggers: strings that name Flask-CORS' log.
+    :ivar apps: where an app is created.
+    """
+
+    def __init__(self, modules: list[Module], names: Names, reader: Reader) -> None:
+        self.modules = modules
+        self.names = names
+        self.reader = reader
+        self.calls: list[Call] = []
+        self.bare: list[Call] = []
+        self.inits: list[tuple[Call, Call]] = []
+        self.marks: list[Mark] = []
+        self.settings: list[Setting] = []
+        self.every_setting: list[Setting] = []
+        self.others: list[Other] = []
+        self.headers: list[Other] = []
+        self.loggers: list[tuple[Module, cst.SimpleString]] = []
+        self.apps: list[tuple[Module, cst.Call]] = []
+        self._accounted: set[cst.CSTNode] = set()
+        for module in modules:
+            for node in module.nodes:
+                self._visit(module, node)
+        for module in modules:
+            for node in module.nodes:
+                self._visit_rest(module, node)
+
+    def _visit(self, module: Module, node: cst.CSTNode) -> None:
+        if isinstance(node, cst.Decorator):
+            self._visit_decorator(module, node)
+        elif isinstance(node, cst.Call):
+            self._visit_call(module, node)
+        elif isinstance(node, cst.SimpleString):
+            self._visit_string(module, node)
+        for setting in _settings(self.reader, module, node):
+            self.every_setting.append(setting)
+            if setting.key.startswith("CORS_"):
+                self.settings.append(setting)
+
+    def _visit_decorator(self, module: Module, node: cst.Decorator) -> None:
+        call = node.decorator
+        if not isinstance(call, cst.Call):
+            return
+        function = module.parent(node)
+        is_mark = self.names.external(module, call.func) == "flask_cors.cross_origin"
+        if is_mark and isinstance(function, cst.FunctionDef):
+            self._accounted.add(call.func)
+            self.marks.append(Mark(self._call(module, call, None, call.args), node, function))
+
+    def _visit_call(self, module: Module, node: cst.Call) -> None:
+        called = self.names.external(module, node.func)
+        if called == "flask_cors.CORS":
+            self._accounted.add(node.func)
+            target, rest = _target(node)
+            call = self._call(module, node, target, rest)
+            (self.bare if target is None else self.calls).append(call)
+        elif self.is_app(module, node):
+            self.apps.append((module, node))
+        elif isinstance(node.func, cst.Attribute) and node.func.attr.value == "init_app":
+            self._visit_init(module, node, node.func.value)
+
+    def _visit_init(self, module: Module, node: cst.Call, instance: cst.BaseExpression) -> None:
+        bound = self.names.resolve(module, instance)
+        if bound is None or not isinstance(bound.node, cst.Call):
+            return
+        if self.names.external(bound.module, bound.node.func) == "flask_cors.CORS":
+            target, rest = _target(node)
+            outer_target, outer_rest = _target(bound.node)
+            outer = self._call(bound.module, bound.node, outer_target, outer_rest)
+            self.inits.append((self._call(module, node, target, rest), outer))
+
+    def _call(
+        self,
+        module: Module,
+        node: cst.Call,
+        target: cst.BaseExpression | None,
+        arguments: list[cst.Arg] | tuple[cst.Arg, ...],
+    ) -> Call:
+        options: dict[str, Value] = {}
+        troubles: list[Trouble] = []
+        for argument in arguments:
+            if argument.keyword is not None and argument.keyword.value == "resources":
+                options["resources"] = self._resources(module, argument.value)
+            elif argument.keyword is not None:
+                options[argument.keyword.value] = self.reader.value(module, argument.value)
+            elif argument.star == "**":
+                spread = self._options(module, argument.value)
+                if spread is None:
+                    code = module.code(argument)
+                    troubles.append(unreadable("the options", code, module.line(node)))
+                options.update(spread or {})
+            else:
+                code = module.code(argument)
+                troubles.append(unreadable("an argument without a name", code, module.line(node)))
+        return Call(module, node, target, options, tuple(troubles))
+
+    def _resources(self, module: Module, node: cst.BaseExpression) -> Value:
+        """``resources``, with each option of a resource as a value of its own."""
+        value = self.reader.value(module, node)
+        bound = self.names.resolve(module, node)
+        if bound is None or not isinstance(bound.node, cst.Dict):
+            return value
+        found: dict[Any, dict[str, Value]] = {}
+        for element in bound.node.elements:
+            if not isinstance(element, cst.DictElement):
+                return value._replace(value=UNREAD)
+            key = self.reader.evaluate(bound.module, element.key)
+            options = self._options(bound.module, element.value)
+            if key is UNREAD or options is None or bound.module is not module:
+                return value._replace(value=UNREAD)
+            found[key] = options
+        return value._replace(value=found)
+
+    def _options(self, module: Module, node: cst.BaseExpression) -> dict[str, Value] | None:
+        """The options in a dictionary, or None where they cannot be read."""
+        bound = self.names.resolve(module, node)
+        if bound is None or bound.module is not module:
+            return None
+        pairs: list[tuple[object, cst.BaseExpression]] = []
+        if isinstance(bound.node, cst.Dict):
+            for element in bound.node.elements:
+                if not isinstance(element, cst.DictElement):
+                    return None
+                pairs.append((self.reader.evaluate(module, element.key), element.value))
+        elif isinstance(bound.node, cst.Call) and module.code(bound.node.func) == "dict":
+            for argument in bound.node.args:
+                pairs.append((argument.keyword and argument.keyword.value, argument.value))
+        else:
+            return None
+        if not all(isinstance(name, str) for name, _ in pairs):
+            return None
+        return {
+            str(name): self._resources(module, value)
+            if name == "resources"
+            else self.reader.value(module, value)
+            for name, value in pairs
+        }
+
+    def is_app(self, module: Module, node: cst.CSTNode) -> bool:
+        """Whether a call creates an app."""
+        return isinstance(node, cst.Call) and self._is_class(module, node.func, _APPS, 0)
+
+    def is_blueprint(self, module: Module, node: cst.CSTNode) -> bool:
+        """Whether a call creates a blueprint, or a name stands for one."""
+        bound = self.names.resolve(module, node)
+        if bound is None:
+            return False
+        if isinstance(bound.node, cst.Param):
+            annotation = bound.node.annotation
+            return annotation is not None and self._is_class(
+                bound.module, annotation.annotation, _BLUEPRINTS, 0
+            )
+        return isinstance(bound.node, cst.Call) and self._is_class(
+            bound.module, bound.node.func, _BLUEPRINTS, 0
+        )
+
+    def _is_class(
+        self, module: Module, node: cst.CSTNode, classes: tuple[str, ...], depth: int
+    ) -> bool:
+        bound = self.names.resolve(module, node)
+        if bound is None or depth > 5:
+            return False
+        if isinstance(bound.node, cst.ClassDef):
+            bases = bound.node.bases
+            return any(self._is_class(bound.module, b.value, classes, depth + 1) for b in bases)
+        return bound.external in classes or (
+            # a sub-class in another package, such as APIFlask or APIBlueprint
+            bound.external.rpartition(".")[2].endswith(classes[0].rpartition(".")[2])
+        )
+
+    def _visit_string(self, module: Module, node: cst.SimpleString) -> None:
+        text = node.evaluated_value
+        if not isinstance(text, str):
+            return
+        if text == "flask_cors" or text.startswith("flask_cors."):
+            call = next(
+                iter(above for above in module.parents(node) if isinstance(above, cst.Call)), None
+            )
+            if call is not None and module.code(call.func).endswith("getLogger"):
+                self.loggers.append((module, node))
+        elif _HEADER.fullmatch(text) and _is_written(module, node):
+            self.headers.append(Other(module, node))
+
+    def _visit_rest(self, module: Module, node: cst.CSTNode) -> None:
+        """Find what is left: names that stand for a part of Flask-CORS."""
+        if not isinstance(node, (cst.Name, cst.Attribute)) or node in self._accounted:
+            return
+        above = module.parent(node)
+        if any(isinstance(a, (cst.Import, cst.ImportFrom)) for a in module.parents(node)):
+            return
+        if isinstance(above, cst.Attribute) and (above.attr is node or above in self._accounted):
+            return
+        if isinstance(above, (cst.Arg, cst.Param)) and getattr(above, "keyword", above) is node:
+            return
+        known = self.names.external(module, node)
+        if known in ("flask_cors.CORS", "flask_cors.cross_origin"):
+            self.others.append(Other(module, node))
+        elif is_flask_cors(known) and not isinstance(above, cst.Attribute):
+            self.others.append(Other(module, node))
+
+
+def _target(node: cst.Call) -> tuple[cst.BaseExpression | None, list[cst.Arg]]:
+    """What is given CORS, and the other arguments."""
+    rest = list(node.args)
+    for argument in rest:
+        is_first = argument is rest[0] and argument.keyword is None and not argument.star
+        if is_first or (argument.keyword is not None and argument.keyword.value == "app"):
+            rest.remove(argument)
+            is_none = isinstance(argument.value, cst.Name) and argument.value.value == "None"
+            return (None if is_none else argument.value), rest
+    return None, rest
+
+
+def _is_written(module: Module, node: cst.SimpleString) -> bool:
+    """Whether a header's name stands where a header is set: not in a test that reads it."""
+    if module.path.name.startswith("test_") or module.path.name == "conftest.py":
+        return False
+    above = module.parent(node)
+    if isinstance(above, cst.DictElement):
+        return above.key is node
+    if isinstance(above, cst.Index):
+        return any(isinstance(a, cst.AssignTarget) for a in list(module.parents(node))[:4])
+    if isinstance(above, cst.Arg):
+        call = module.parent(above)
+        return (
+            isinstance(call, cst.Call)
+            and isinstance(call.func, cst.Attribute)
+            and call.func.attr.value
+            in ("add", "set", "setdefault", "add_header", "extend", "append")
+        )
+    return isinstance(above, cst.Element) and isinstance(module.parent(above), cst.Tuple)
+
+
+def _settings(reader: Reader, module: Module, node: cst.CSTNode) -> Iterator[Setting]:
+    if isinstance(node, cst.Call):
+        yield from _updates(reader, module, node)
+    elif isinstance(node, cst.Assign):
+        for target in node.targets:
+            yield from _assigned(reader, module, target.target, node.value)
+    elif isinstance(node, cst.AnnAssign) and node.value is not None:
+        yield from _assigned(reader, module, node.target, node.value)
+
+
+def _assigned(
+    reader: Reader, module: Module, target: cst.CSTNode, value: cst.BaseExpression
+) -> Iterator[Setting]:
+    if isinstance(target, cst.Subscript) and _is_config(target.value):
+        index = target.slice[0].slice
+        if isinstance(index, cst.Index) and isinstance(index.value, cst.SimpleString):
+            key = str(index.value.evaluated_value)
+            if _KEY.fullmatch(key):
+                read = reader.value(module, value)
+                yield Setting(module, key, index.value, read, target.value, None)
+    elif isinstance(target, cst.Name) and _KEY.fullmatch(target.value):
+        owner = next(
+            a
+            for a in module.parents(target)
+            if isinstance(a, (cst.ClassDef, cst.Module, cst.FunctionDef))
+        )
+        is_config = (
+            isinstance(owner, cst.ClassDef) and _CONFIG_CLASS.search(owner.name.value)
+        ) or (isinstance(owner, cst.Module) and _CONFIG_MODULE.fullmatch(module.path.stem))
+        if is_config and isinstance(owner, (cst.ClassDef, cst.Module)):
+            read = reader.value(module, value)
+            yield Setting(module, target.value, target, read, None, owner)
+
+
+def _updates(reader: Reader, module: Module, node: cst.Call) -> Iterator[Setting]:
+    func = node.func
+    if not (
+        isinstance(func, cst.Attribute)
+        and func.attr.value in ("update", "from_mapping")
+        and _is_config(func.value)
+    ):
+        return
+    for argument in node.args:
+        if argument.keyword is not None and _KEY.fullmatch(argument.keyword.value):
+            value = reader.value(module, argument.value)
+            name = argument.keyword
+            yield Setting(module, name.value, name, value, func.value, None)
+        elif isinstance(argument.value, cst.Dict):
+            for element in argument.value.elements:
+                if isinstance(element, cst.DictElement) and isinstance(
+                    element.key, cst.SimpleString
+                ):
+                    key = str(element.key.evaluated_value)
+                    if _KEY.fullmatch(key):
+                        value = reader.value(module, element.value)
+                        yield Setting(module, key, element.key, value, func.value, None)
+
+
+def _is_config(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Attribute) and node.attr.value == "config"
+
+
+def reads_of(places: Places, key: str) -> list[cst.CSTNode]:
+    """Where the code itself reads a configuration key, or has a constant of that name."""
+    written = {setting.name for setting in places.settings if setting.key == key}
+    found: list[cst.CSTNode] = []
+    for module in places.modules:
+        for node in module.nodes:
+            is_name = isinstance(node, cst.Name) and node.value == key
+            is_text = isinstance(node, cst.SimpleString) and node.evaluated_value == key
+            if (is_name or is_text) and node not in written and not _is_variable(module, node):
+                found.append(node)
+    return found
+
+
+def _is_variable(module: Module, node: cst.CSTNode) -> bool:
+    """Whether a name is that of an environment variable."""
+    if not isinstance(node, cst.SimpleString):
+        return False
+    for above in list(module.parents(node))[:4]:
+        if isinstance(above, (cst.Call, cst.Subscript)):
+            base = above.func if isinstance(above, cst.Call) else above.value
+            code = module.code(base)
+            return "env" in code.lower() or code == "config"
+    return False
+
+
+def misspelt_key(key: str) -> str:
+    """The option that an unknown configuration key was probably meant for, or ""."""
+    return "" if key in OPTION_OF_KEY else meant_by_option(key.removeprefix("CORS_").lower())

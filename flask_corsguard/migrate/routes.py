@@ -1,0 +1,274 @@
+"""The routes that a code base shows, and what patterns of paths match among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import libcst as cst
+
+from flask_corsguard.migrate.options import Trouble
+from flask_corsguard.migrate.patterns import is_regex
+from flask_corsguard.migrate.places import Places
+from flask_corsguard.migrate.sources import Module
+from flask_corsguard.migrate.values import UNREAD
+
+ROUTERS = ("route", "get", "post", "put", "delete", "patch")
+# What adds routes in a way that is not followed.
+_OPAQUE = (
+    "add_url_rule", "add_resource", "add_namespace", "add_route", "register_api", "add_view",
+    "add_api", "register",
+)  # fmt: skip
+_EVERYTHING = ("*", "/*", ".*", "/.*", "^/*", "^/.*", "^.*", "^/.*$", "^.*$", "/(.*)", "/.*$")
+_CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>")
+_SAMPLES: Mapping[str, tuple[str, str]] = {
+    "int": ("1", "22"), "float": ("1.5", "2.0"), "path": ("x", "1/y-z"),
+    "uuid": ("0" * 8 + "-0000-4000-8000-" + "0" * 12,) * 2,
+}  # fmt: skip
+_MOST_LISTED = 5
+
+
+class Route(NamedTuple):
+    """One route.
+
+    :ivar rule: with all prefixes.
+    :ivar function: the view, or None for files.
+    :ivar blueprint: the call that made its blueprint, or None.
+    """
+
+    module: Module
+    rule: str
+    methods: frozenset[str]
+    function: cst.FunctionDef | None
+    blueprint: cst.CSTNode | None
+
+    def paths(self) -> list[str]:
+        """Paths that the rule matches."""
+        return [
+            _CONVERTER.sub(lambda m, n=number: _SAMPLES.get(m[1] or "", ("x", "1-y"))[n], self.rule)
+            for number in (0, 1)
+        ]
+
+
+class Routes:
+    """All routes of some modules.
+
+    :ivar routes: those that can be read.
+    :ivar opaque: code that adds routes which cannot be, or "".
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self.routes: list[Route] = []
+        self.opaque = ""
+        self._prefixes: dict[cst.CSTNode, str] = {}
+        for module in places.modules:
+            for node in module.nodes:
+                if isinstance(node, cst.Call):
+                    self._visit_call(module, node)
+        for module in places.modules:
+            for node in module.nodes:
+                if isinstance(node, cst.FunctionDef):
+                    self.routes += self._of_function(module, node)
+        for module, app in places.apps:
+            if not any(a.keyword and a.keyword.value == "static_folder" for a in app.args):
+                methods = frozenset({"GET", "HEAD", "OPTIONS"})
+                self.routes.append(Route(module, "/static/<path:filename>", methods, None, None))
+
+    def _visit_call(self, module: Module, node: cst.Call) -> None:
+        if not isinstance(node.func, cst.Attribute):
+            return
+        called = node.func.attr.value
+        if called == "register_blueprint" and node.args:
+            self._register(module, node)
+        elif called in _OPAQUE or (called.startswith("static_") and called == "static_url_path"):
+            self.opaque = self.opaque or f"{module.path}:{module.line(node)}"
+
+    def _register(self, module: Module, node: cst.Call) -> None:
+        bound = self._places.names.resolve(module, node.args[0].value)
+        on_blueprint = isinstance(node.func, cst.Attribute) and self._places.is_blueprint(
+            module, node.func.value
+        )
+        if (
+            bound is None
+            or not isinstance(bound.node, cst.Call)
+            or not self._places.is_blueprint(module, node.args[0].value)
+            or on_blueprint
+            or bound.node in self._prefixes
+        ):
+            self.opaque = self.opaque or f"{module.path}:{module.line(node)}"
+            return
+        prefix = self._prefix(module, node)
+        own = self._prefix(bound.module, bound.node)
+        found = own if prefix is None else prefix
+        if found is UNREAD:
+            self.opaque = self.opaque or f"{module.path}:{module.line(node)}"
+        else:
+            self._prefixes[bound.node] = str(found or "")
+
+    def _prefix(self, module: Module, node: cst.Call) -> Any:
+        for argument in node.args:
+            if argument.keyword is not None and argument.keyword.value == "url_prefix":
+                return self._places.reader.evaluate(module, argument.value)
+        return None
+
+    def _of_function(self, module: Module, function: cst.FunctionDef) -> Iterator[Route]:
+        for decorator in function.decorators:
+            call = decorator.decorator
+            if not isinstance(call, cst.Call) or not is_router(call):
+                continue
+            base = call.func.value if isinstance(call.func, cst.Attribute) else call.func
+            rule = self._places.reader.evaluate(module, call.args[0].value) if call.args else UNREAD
+            bound = self._places.names.resolve(module, base)
+            on_blueprint = self._places.is_blueprint(module, base)
+            blueprint = bound.node if bound is not None and on_blueprint else None
+            if not isinstance(rule, str):
+                self.opaque = self.opaque or f"{module.path}:{module.line(decorator)}"
+                continue
+            prefix = self._prefixes.get(blueprint, "") if blueprint is not None else ""
+            full = f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if prefix else rule
+            yield Route(module, full, self._methods(module, call), function, blueprint)
+
+    def _methods(self, module: Module, call: cst.Call) -> frozenset[str]:
+        named = call.func.attr.value if isinstance(call.func, cst.Attribute) else "route"
+        if named != "route":
+            return frozenset({named.upper(), *(("HEAD",) if named == "get" else ()), "OPTIONS"})
+        for argument in call.args:
+            if argument.keyword is not None and argument.keyword.value == "methods":
+                methods = self._places.reader.evaluate(module, argument.value)
+                if isinstance(methods, (list, tuple)):
+                    return frozenset(str(m).upper() for m in methods) | {"OPTIONS"}  # pyright: ignore
+                return frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+        return frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_router(call: cst.CSTNode) -> bool:
+    """Whether a decorator registers a route."""
+    return (
+        isinstance(call, cst.Call)
+        and isinstance(call.func, cst.Attribute)
+        and call.func.attr.value in ROUTERS
+    )
+
+
+class Pattern(NamedTuple):
+    """One entry of ``resources``."""
+
+    text: str
+    options: Mapping[str, Any]
+    compiled: re.Pattern[str] | None
+
+    def matches(self, path: str) -> bool:
+        """Whether Flask-CORS takes *path* for this entry's."""
+        if self.compiled is not None:
+            return self.compiled.match(path) is not None
+        return path == self.text
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every path matches."""
+        return self.compiled is not None and self.text in _EVERYTHING
+
+    @property
+    def stem(self) -> str:
+        """What the pattern seems to say that a path begins with."""
+        return re.sub(r"(/?\(?\.?\*\)?|/)?\$?$", "", self.text.removeprefix("^")) or "/"
+
+    def goes_beyond(self, rule: str) -> bool:
+        """Whether a rule matches that one would not expect to."""
+        return rule != self.stem and not rule.startswith(self.stem.rstrip("/") + "/")
+
+
+def patterns_of(resources: Any) -> list[Pattern] | None:
+    """The entries of ``resources``, in the order that Flask-CORS tries them in; None if they
+    cannot be read."""
+    given: dict[Any, Any]
+    if isinstance(resources, dict):
+        given = resources  # pyright: ignore[reportUnknownVariableType]
+    else:
+        entries = resources if isinstance(resources, (list, tuple)) else [resources]  # pyright: ignore
+        given = {entry: {} for entry in entries}  # pyright: ignore[reportUnknownVariableType]
+    patterns: list[Pattern] = []
+    for key, options in given.items():
+        text = key.pattern if isinstance(key, re.Pattern) else key
+        if not isinstance(text, str) or not isinstance(options, dict):
+            return None
+        text = ".*" if text == "*" else text
+        try:
+            is_pattern = isinstance(key, re.Pattern) or is_regex(text)
+            compiled = re.compile(text) if is_pattern else None
+        except re.error:
+            return None
+        patterns.append(Pattern(text, options, compiled))  # pyright: ignore
+    if isinstance(resources, dict):
+        patterns.sort(key=lambda p: (p.compiled is not None, -p.text.count("/"), -len(p.text)))
+    return patterns
+
+
+Assigned = dict[int, list[Route]]
+
+
+def assign(patterns: list[Pattern], routes: Routes, line: int) -> Assigned | Trouble:
+    """Which routes each pattern decides about, or why that cannot be told for sure."""
+    if routes.opaque:
+        return _trouble(
+            patterns, routes, line, f"routes are added at {routes.opaque} that cannot be read"
+        )
+    assigned: Assigned = {}
+    for route in routes.routes:
+        found = {_first(patterns, path) for path in route.paths()}
+        if len(found) > 1:
+            return _trouble(patterns, routes, line, f"it matches a part of {route.rule} only")
+        index = found.pop()
+        if index is not None:
+            assigned.setdefault(index, []).append(route)
+    for index, pattern in enumerate(patterns):
+        if pattern.is_everything:
+            continue
+        matched = assigned.get(index, [])
+        if not matched:
+            return _trouble(
+                patterns, routes, line, f"{pattern.text!r} matches no route that can be seen"
+            )
+        beyond = [route.rule for route in matched if pattern.goes_beyond(route.rule)]
+        if beyond:
+            return _trouble(
+                patterns,
+                routes,
+                line,
+                f"{pattern.text!r} also matches {', '.join(beyond[:_MOST_LISTED])}",
+            )
+        if any(route.function is None for route in matched):
+            return _trouble(patterns, routes, line, f"{pattern.text!r} matches the static files")
+    return assigned
+
+
+def _first(patterns: list[Pattern], path: str) -> int | None:
+    return next((n for n, pattern in enumerate(patterns) if pattern.matches(path)), None)
+
+
+def _trouble(patterns: list[Pattern], routes: Routes, line: int, reason: str) -> Trouble:
+    matched, rest = [], []
+    for route in routes.routes:
+        index = _first(patterns, route.paths()[0])
+        (rest if index is None else matched).append(route.rule)
+    has_rest = any(pattern.is_everything for pattern in patterns)
+    today = f"what the options allow holds for {_listed(matched)}"
+    if not has_rest:
+        today += f"; {_listed(rest)} are closed: no site can read them"
+    return Trouble(
+        "resources", line, f"resources: {reason}", f"{today}.",
+        (
+            "put the routes into a blueprint with a url_prefix, and mark that: cors(...)(blueprint).",
+            "mark each view: @cors(...), with a closed CorsGuard(app).",
+            "write the policy as the default one, CorsGuard(app, ...), if every route may have it.",
+        ),
+    )  # fmt: skip
+
+
+def _listed(rules: list[str]) -> str:
+    if not rules:
+        return "no route that can be seen"
+    more = f" and {len(rules) - _MOST_LISTED} more" if len(rules) > _MOST_LISTED else ""
+    return ", ".join(sorted(rules)[:_MOST_LISTED]) + more

@@ -1,0 +1,109 @@
+"""Which files there are, and reading them."""
+
+from __future__ import annotations
+
+import io
+import os
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import libcst as cst
+from libcst.metadata import (
+    ByteSpanPositionProvider,
+    MetadataWrapper,
+    ParentNodeProvider,
+    PositionProvider,
+)
+
+_SKIPPED = {"__pycache__", "env", "node_modules", "site-packages", "venv"}
+
+
+class Module:
+    """One file of Python, parsed.
+
+    :ivar path: the file.
+    :ivar original: its bytes.
+    :ivar encoding: how they are read.
+    :ivar data: its text as UTF-8, which the spans count in.
+    :ivar tree: its syntax.
+    """
+
+    def __init__(self, path: Path, original: bytes) -> None:
+        """:raises ValueError: if it is no Python, or would not come back byte by byte."""
+        self.path = path
+        self.original = original
+        try:
+            self.encoding, _ = tokenize.detect_encoding(io.BytesIO(original).readline)
+            text = original.decode(self.encoding)
+            wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+        except (SyntaxError, LookupError, RecursionError, cst.ParserSyntaxError) as error:
+            raise ValueError(str(error).partition("\n")[0]) from error
+        self.tree = wrapper.module
+        self.data = text.encode()
+        if self.tree.code != text or text.encode(self.encoding) != original:
+            raise ValueError("it would not come back byte by byte")
+        self._spans = wrapper.resolve(ByteSpanPositionProvider)
+        self._positions = wrapper.resolve(PositionProvider)
+        self._parents = wrapper.resolve(ParentNodeProvider)
+        self.nodes = tuple(self._walk(self.tree))
+
+    def _walk(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        yield node
+        for child in node.children:
+            yield from self._walk(child)
+
+    def line(self, node: cst.CSTNode) -> int:
+        """The line that *node* begins in."""
+        return self._positions[node].start.line
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Where *node* stands in :attr:`data`."""
+        span = self._spans[node]
+        return span.start, span.start + span.length
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """What *node* is a part of."""
+        return cast("cst.CSTNode | None", self._parents.get(node))
+
+    def parents(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """What *node* is a part of, the innermost first."""
+        above = self.parent(node)
+        while above is not None:
+            yield above
+            above = self.parent(above)
+
+    def statement(self, node: cst.CSTNode) -> cst.CSTNode:
+        """The statement that *node* belongs to."""
+        for above in (node, *self.parents(node)):
+            if isinstance(above, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
+                return above
+        return node
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The text of *node*."""
+        return self.tree.code_for_node(node).strip()
+
+
+def python_files(path: Path) -> Iterator[Path]:
+    """The files to read, in a stable order.
+
+    :raises FileNotFoundError: if there is no such path.
+    """
+    if path.is_file():
+        yield path
+        return
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path}: no such file or directory")
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(
+            name
+            for name in names
+            if name not in _SKIPPED
+            and not name.startswith(".")
+            and not Path(folder, name, "pyvenv.cfg").exists()
+        )
+        for name in sorted(files):
+            if name.endswith(".py") and Path(folder, name).is_file():
+                yield Path(folder, name)

@@ -1,0 +1,186 @@
+"""The values of expressions, as far as they can be told without running the code."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, cast
+
+import libcst as cst
+
+from flask_corsguard.migrate.names import Names
+from flask_corsguard.migrate.sources import Module
+
+_DEEPEST = 6
+_FLAGS = {f"re.{flag.name}": flag for flag in re.RegexFlag} | {
+    "re.I": re.IGNORECASE, "re.X": re.VERBOSE, "re.S": re.DOTALL, "re.M": re.MULTILINE,
+    "re.A": re.ASCII,
+}  # fmt: skip
+_MUTATORS = "append|add|extend|insert|update|remove|discard|clear|pop|setdefault"
+
+
+class Unread:
+    """The value of an expression that only shows when the code runs."""
+
+
+UNREAD: Final = Unread()
+
+
+class Value(NamedTuple):
+    """An expression.
+
+    :ivar code: its text, or the text that is to stand in its place.
+    :ivar value: what it comes to, or :data:`UNREAD`.
+    :ivar texts: the strings in it that look like origins, where it cannot be read.
+    :ivar is_function: whether it is, or may be, a function rather than data.
+    :ivar line: where it stands.
+    """
+
+    code: str
+    value: Any
+    texts: tuple[str, ...] = ()
+    is_function: bool = False
+    line: int = 0
+
+
+class Reader:
+    """Reads expressions."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def value(self, module: Module, node: cst.BaseExpression) -> Value:
+        """Read one expression."""
+        value = self.evaluate(module, node)
+        unread = value is UNREAD
+        texts = tuple(dict.fromkeys(self._origin_texts(module, node, 0))) if unread else ()
+        is_function = unread and self._is_function(module, node)
+        return Value(module.code(node), value, texts, is_function, module.line(node))
+
+    def evaluate(self, module: Module, node: cst.CSTNode, depth: int = 0) -> Any:
+        """What an expression comes to, or :data:`UNREAD`."""
+        if depth > _DEEPEST:
+            return UNREAD
+        if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
+            text = node.evaluated_value
+            return text if isinstance(text, str) else UNREAD
+        if isinstance(node, (cst.Integer, cst.Float)):
+            return node.evaluated_value
+        if isinstance(node, (cst.List, cst.Tuple, cst.Set, cst.Dict)):
+            return self._collection(module, node, depth)
+        if isinstance(node, (cst.Name, cst.Attribute)):
+            return self._named(module, node, depth)
+        if isinstance(node, cst.Call):
+            return self._call(module, node, depth)
+        if isinstance(node, (cst.BinaryOperation, cst.UnaryOperation)):
+            return self._operation(module, node, depth)
+        return UNREAD
+
+    def _operation(
+        self, module: Module, node: cst.BinaryOperation | cst.UnaryOperation, depth: int
+    ) -> Any:
+        try:
+            if isinstance(node, cst.UnaryOperation):
+                value = self.evaluate(module, node.expression, depth + 1)
+                return -value if isinstance(node.operator, cst.Minus) else UNREAD
+            left = self.evaluate(module, node.left, depth + 1)
+            right = self.evaluate(module, node.right, depth + 1)
+            if isinstance(node.operator, cst.Add):
+                return left + right
+            if isinstance(node.operator, cst.BitOr) and isinstance(left, re.RegexFlag):
+                return left | right
+            is_product = isinstance(node.operator, cst.Multiply)
+            return left * right if is_product and isinstance(left, int) else UNREAD
+        except TypeError:
+            return UNREAD
+
+    def _collection(
+        self, module: Module, node: cst.List | cst.Tuple | cst.Set | cst.Dict, depth: int
+    ) -> Any:
+        if isinstance(node, cst.Dict):
+            pairs: dict[Any, Any] = {}
+            for element in node.elements:
+                if not isinstance(element, cst.DictElement):
+                    return UNREAD
+                key = self.evaluate(module, element.key, depth + 1)
+                pairs[key] = self.evaluate(module, element.value, depth + 1)
+            return UNREAD if UNREAD in pairs or UNREAD in pairs.values() else pairs
+        values: list[Any] = []
+        for element in node.elements:
+            if not isinstance(element, cst.Element):
+                return UNREAD
+            values.append(self.evaluate(module, element.value, depth + 1))
+        if any(value is UNREAD for value in values):
+            return UNREAD
+        return tuple(values) if isinstance(node, cst.Tuple) else values
+
+    def _named(self, module: Module, node: cst.Name | cst.Attribute, depth: int) -> Any:
+        if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
+            return {"True": True, "False": False, "None": None}[node.value]
+        bound = self._names.resolve(module, node)
+        if bound is None:
+            return UNREAD
+        if bound.node is None:
+            return _FLAGS.get(bound.external, UNREAD)
+        if not isinstance(bound.node, cst.BaseExpression) or bound.node is node:
+            return UNREAD
+        name = node.value if isinstance(node, cst.Name) else node.attr.value
+        changed = re.compile(rf"\b{re.escape(name)}(\.({_MUTATORS})\(|\[[^\]]*\]\s*=[^=])")
+        if any(changed.search(other.tree.code) for other in self._names.modules):
+            return UNREAD
+        return self.evaluate(bound.module, bound.node, depth + 1)
+
+    def _call(self, module: Module, node: cst.Call, depth: int) -> Any:
+        given = [self.evaluate(module, argument.value, depth + 1) for argument in node.args]
+        if any(value is UNREAD for value in given):
+            return UNREAD
+        called = self._names.external(module, node.func)
+        keywords = [argument.keyword.value if argument.keyword else "" for argument in node.args]
+        try:
+            if called == "re.compile" and keywords in ([""], ["", ""], ["", "flags"]):
+                return re.compile(*given)
+            if called == "datetime.timedelta" and all(keywords):
+                return datetime.timedelta(**dict(zip(keywords, given, strict=True)))
+        except (re.error, TypeError, OverflowError, RecursionError):
+            return UNREAD
+        if isinstance(node.func, cst.Attribute) and node.func.attr.value == "split":
+            text = self.evaluate(module, node.func.value, depth + 1)
+            if isinstance(text, str) and len(given) <= 1 and not any(keywords):
+                return text.split(*given) if all(given) else UNREAD
+        return UNREAD
+
+    def _origin_texts(self, module: Module, node: cst.CSTNode, depth: int) -> Iterator[str]:
+        """The strings that an expression can come to: those that are an origin, or a star."""
+        if depth > _DEEPEST:
+            return
+        if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
+            text = node.evaluated_value
+            if isinstance(text, str):
+                parts = (part.strip() for part in text.split(","))
+                yield from (part for part in parts if part == "*" or "://" in part)
+        elif isinstance(node, (cst.Name, cst.Attribute)):
+            bound = self._names.resolve(module, node)
+            if bound is not None and isinstance(bound.node, cst.BaseExpression):
+                yield from self._origin_texts(bound.module, bound.node, depth + 1)
+        else:
+            for child in node.children:
+                yield from self._origin_texts(module, child, depth + 1)
+
+    def _is_function(self, module: Module, node: cst.CSTNode) -> bool:
+        bound = self._names.resolve(module, node)
+        functions = (cst.Lambda, cst.FunctionDef, cst.ClassDef)
+        return bound is not None and isinstance(bound.node, functions)
+
+
+def texts_of(value: object) -> list[Any]:
+    """The entries of a list, or the one that stands for it."""
+    if isinstance(value, (list, tuple)):
+        return list(cast("list[Any]", value))
+    return [value]
+
+
+def quoted(text: str) -> str:
+    """A string as Python source."""
+    plain = text.isprintable() and '"' not in text and "\\" not in text
+    return f'"{text}"' if plain else repr(text)
