@@ -12,6 +12,7 @@ and the nearest ``# app.py`` above it::
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -46,18 +47,16 @@ def counted(environ, start_response):
 
 
 class Sequence(NamedTuple):
-    """Requests that a page sends, one after the other."""
+    """Requests that a page sends, one after the other.
 
-    page: Path
+    :ivar place: for the names of tests.
+    """
+
+    place: str
     cache: str
     app: str
     requests: list[Request]
     told: str
-
-    @property
-    def place(self) -> str:
-        """For the names of tests."""
-        return f"{self.page.stem}: {self.told.splitlines()[0]}"
 
 
 class Got(NamedTuple):
@@ -65,6 +64,7 @@ class Got(NamedTuple):
 
     answer: Answer
     body: bytes
+    etag: str | None
     number: int
 
 
@@ -78,14 +78,17 @@ class Ports(NamedTuple):
 def sequences_of(page: Path) -> Iterator[Sequence]:
     """Every sequence of one page."""
     cache = app = ""
-    for language, text in _BLOCK.findall(page.read_text("utf-8")):
+    whole = page.read_text("utf-8")
+    for block in _BLOCK.finditer(whole):
+        language, text = block.groups()
         if language == "nginx":
             cache = text
         elif text.startswith("# app.py"):
             app = text
         elif language == "text" and "\n  Cache:" in text:
             lines = [line for line in text.splitlines() if not line.startswith(" ")]
-            yield Sequence(page, cache, app, [read_request(line) for line in lines], text)
+            place = f"{page.stem}, line {whole.count(chr(10), 0, block.start()) + 1}"
+            yield Sequence(place, cache, app, [read_request(line) for line in lines], text)
 
 
 @contextmanager
@@ -97,7 +100,7 @@ def cached(cache: str, app: str, directory: Path) -> Iterator[Ports]:
     (directory / "counted.py").write_text(_COUNTED)
     port = free_port()
     bind = f"--bind=127.0.0.1:{port}"
-    command = ["gunicorn", bind, "counted:counted"]
+    command = [sys.executable, "-m", "gunicorn", bind, "counted:counted"]
     # gunicorn leaves a socket for its tools there.
     environment = {"XDG_RUNTIME_DIR": str(directory)}
     configuration = cache.replace(BEHIND, f"127.0.0.1:{port}")
@@ -117,7 +120,8 @@ def get(port: int, path: str, fields: Mapping[str, str], method: str = "GET") ->
         response = connection.getresponse()
         body = response.read()
         answer = answer_of(response.status, response.getheaders())
-        return Got(answer, body, int(response.headers["X-Answer"]))
+        etag = response.headers["ETag"]
+        return Got(answer, body, etag, int(response.headers["X-Answer"]))
     finally:
         connection.close()
 

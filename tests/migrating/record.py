@@ -16,7 +16,8 @@ def write(page: Path, place: str, old: str, measure: Callable[[Path], str]) -> N
     """Put what is measured in the place of a block."""
     with tempfile.TemporaryDirectory() as directory:
         new = measure(Path(directory))
-    page.write_text(page.read_text("utf-8").replace(old, new), "utf-8")
+    text = page.read_text("utf-8").replace(f"```text\n{old}```", f"```text\n{new}```", 1)
+    page.write_text(text, "utf-8")
     print(place, "unchanged" if new == old else "written anew")
 
 

@@ -1,0 +1,89 @@
+"""The app behind the cache of test_caches.py: each kind of answer that depends on who asks.
+
+Bodies say whom they were made for.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, Response, abort, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from flask_corsguard import CorsGuard, cors
+
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+
+app = Flask(__name__)
+app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 600
+guard = CorsGuard(app, origins=[SHOP, PARTNER], expose_headers=["X-Total"])
+guard.for_files("static", "*.woff2", "*.css", origins="*")
+
+
+def _made_for_whom() -> str:
+    return f"for {request.headers.get('Origin')}"
+
+
+app.add_url_rule("/list", "list", _made_for_whom)
+app.add_url_rule("/list", "put", _made_for_whom, methods=["PUT"])
+app.add_url_rule("/pattern", "pattern", _made_for_whom)
+app.add_url_rule("/callable", "callable", _made_for_whom)
+app.add_url_rule("/denied", "denied", _made_for_whom)
+app.add_url_rule("/credentials", "credentials", _made_for_whom)
+app.add_url_rule("/strict", "strict", _made_for_whom)
+guard.for_endpoint("pattern", origins=[re.compile(r"https://(shop|partner)\.example")])
+guard.for_endpoint("callable", origins=lambda origin: origin in (SHOP, PARTNER))
+guard.for_endpoint("denied", origins="*", deny_origins="https://attacker.example")
+guard.for_endpoint("credentials", allow_credentials=True)
+guard.for_endpoint("strict", enforce="all")
+
+
+@app.get("/all")
+@cors(origins="*")
+def everybody() -> str:
+    return "for everybody"
+
+
+@app.get("/all/broken")
+@cors(origins="*")
+def broken_for_everybody() -> str:
+    raise RuntimeError("broken")
+
+
+@app.get("/refused")
+def refused() -> str:
+    abort(403, _made_for_whom())
+
+
+@app.get("/broken")
+def broken() -> str:
+    raise RuntimeError("broken")
+
+
+@app.get("/moved")
+def moved() -> AnyResponse:
+    return redirect("/list")
+
+
+@app.get("/streamed")
+def streamed() -> Response:
+    whom = _made_for_whom()
+    return Response(part for part in (whom, "."))
+
+
+@app.get("/vary/twice")
+def vary_twice() -> Response:
+    """Two lines, of which some caches read only one."""
+    response = Response(_made_for_whom())
+    response.headers.add("Vary", "Accept-Language")
+    response.headers.add("Vary", "Accept")
+    return response
+
+
+@app.get("/soon")
+def soon() -> AnyResponse:
+    """An answer that is to be asked for again after a second."""
+    response = Response(_made_for_whom(), headers={"Cache-Control": "max-age=1"})
+    response.set_etag("one")
+    return response.make_conditional(request)
