@@ -35,7 +35,7 @@ def _install(place: Path) -> None:
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         done = subprocess.run(command, cwd=aside, capture_output=True, text=True, check=False)
         if done.returncode:
-            do_without(f"npm has not installed the packages: {done.stderr[-500:]}")
+            do_without(f"npm has not installed the packages: {done.stderr[:500]}")
         try:
             aside.rename(place)
         except OSError:
