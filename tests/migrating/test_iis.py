@@ -35,6 +35,7 @@ def to(origin: str) -> str:
 RULES = {
     "listed": (True, LISTED, False, APP, [200, to(APP), VARY]),
     "unlisted, failing": (True, LISTED, False, ANYBODY, [403, VARY]),
+    "a look-alike": (True, LISTED, False, f"{APP}.attacker.example", [403, VARY]),
     "unlisted": (False, LISTED, False, ANYBODY, [200, VARY]),
     "unlisted, preflight": (True, LISTED, True, ANYBODY, [403, VARY]),
     "no origin": (True, LISTED, False, None, [200]),
