@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30
 
-# What each browser needs: programs on the PATH, and modules.
+# What each browser needs, and the documentation to be looked at: programs on the PATH, and modules.
 PARTS = {
     "chromium": (("chromium", "chromedriver"), ("selenium",)),
     "firefox": (("firefox-esr",), ("websocket",)),
     "webkit": (("WebKitWebDriver", "Xvfb"), ("selenium",)),
+    "documentation": ((), ("sphinx", "myst_parser", "furo")),
 }
 
 ARGUMENTS = (

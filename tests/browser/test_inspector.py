@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,8 +12,6 @@ import pytest
 from flask import Flask, Response, request
 
 from flask_corsguard import CorsGuard, cors, cors_exempt
-
-from .browsers import ARGUMENTS, missing_parts
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -181,27 +178,6 @@ def make_app(number_of_routes: int, name: str = "shop") -> Flask:
             methods=["GET", "DELETE"],
         )
     return app
-
-
-@pytest.fixture(scope="module")
-def logged(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WebDriver]:
-    """Chromium, with a log of its console and of its requests."""
-    if missing_parts("chromium"):
-        request.getfixturevalue("chromium")  # skips or fails, as is wanted
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('logged')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

@@ -1,0 +1,177 @@
+"""The documentation as somebody has it who opens the built files, without a network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from .conftest import require
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md"))
+
+# What somebody looks for, and a page that has to be found.
+SEARCHES = [
+    ("preflight", "reference/wire"),
+    ("how cors works", "explanation/how-cors-works"),
+    ("wildcard cookies", "explanation/what-articles-get-wrong"),
+    ("Access-Control-Max-Age", "explanation/max-age"),
+    ("dangerously_allow_null_origin", "reference/policy-fields"),
+    ("allow_origin_multiple", "reference/cors-errors"),
+    ("csrf", "how-to/refuse-on-the-server"),
+    ("FilesMatch", "migrating/apache"),
+    ("max_age_ignored", "reference/audit"),
+]
+
+
+def build(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    """As ``make docs`` does."""
+    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q", "-b", "html"]
+    return subprocess.run(
+        [*command, source, target], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require("documentation")
+    target = tmp_path_factory.mktemp("documentation")
+    result = build(DOCS, target)
+    assert result.returncode == 0, result.stderr
+    return target
+
+
+@pytest.fixture
+def reader(logged: WebDriver) -> Iterator[WebDriver]:
+    """A browser without a network."""
+    logged.execute_cdp_cmd("Network.enable", {})
+    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    logged.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    forget_log(logged)
+    yield logged
+    online = {**offline, "offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    logged.execute_cdp_cmd("Network.emulateNetworkConditions", online)
+    logged.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    logged.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def forget_log(driver: WebDriver) -> None:
+    driver.get("data:,")
+    for log in ("browser", "performance"):
+        driver.get_log(log)
+
+
+def asked_for(driver: WebDriver) -> set[str]:
+    """All that was loaded since this was last called: what needs no network, by its scheme."""
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    urls = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    return {url.partition(":")[0] if url.startswith(("file:", "data:")) else url for url in urls}
+
+
+def check_quiet(driver: WebDriver) -> None:
+    """Nobody else was asked for anything, and nothing was complained about."""
+    assert asked_for(driver) - {"data"} == {"file"}
+    assert [entry["message"] for entry in driver.get_log("browser")] == []
+
+
+def set_width(driver: WebDriver, width: int) -> None:
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+# What sticks out to the right. Tables may: they scroll in a frame of their own. Spaces at the end of
+# a line of code may, too.
+SIDEWAYS = """
+const width = document.documentElement.clientWidth;
+return [...document.querySelectorAll("body, article *")]
+    .filter((e) => e.checkVisibility() && !e.closest(".table-wrapper, pre *"))
+    .filter((e) => e.getBoundingClientRect().right > width + 1
+        || (e.localName === "pre" && e.scrollWidth > e.clientWidth + 1))
+    .map((e) => e.outerHTML.slice(0, 100));
+"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_pages_fit_and_ask_nobody(built: Path, reader: WebDriver, width: int) -> None:
+    set_width(reader, width)
+    found: dict[str, Any] = {}
+    for page in [*PAGES, "search", "genindex", "py-modindex"]:
+        reader.get(f"{(built / page).as_uri()}.html")
+        found[page] = reader.execute_script(SIDEWAYS)
+    assert {page: found[page] for page in found if found[page]} == {}
+    check_quiet(reader)
+
+
+def test_search(built: Path, reader: WebDriver) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    set_width(reader, 1280)
+    reader.get(f"{(built / 'index').as_uri()}.html")
+    box = reader.find_element(By.CSS_SELECTOR, "input[name=q]")
+    box.send_keys(SEARCHES[0][0])
+    box.submit()
+    missing: dict[str, list[str]] = {}
+    for words, page in SEARCHES:
+        if words != SEARCHES[0][0]:
+            reader.get(f"{(built / 'search').as_uri()}.html?q={quote(words)}")
+        links = WebDriverWait(reader, 10).until(
+            lambda driver: (
+                "finished" in driver.find_element(By.ID, "search-results").text
+                and driver.find_elements(By.CSS_SELECTOR, "ul.search li > a")
+            )
+        )
+        targets = [link.get_attribute("href") for link in links]
+        first = [target.partition("?")[0].partition("#")[0] for target in targets[:12]]
+        if f"{(built / page).as_uri()}.html" not in first:
+            missing[words] = first
+    assert missing == {}
+    check_quiet(reader)
+
+
+def test_what_is_planted_is_found(built: Path, reader: WebDriver, tmp_path: Path) -> None:
+    """The checks above can fail."""
+    set_width(reader, 360)
+    shutil.copytree(built / "_static", tmp_path / "_static")
+    text = (built / "tutorial.html").read_text()
+    wide = "<p style='width: 400px'>wide</p></article>"
+    asks = "<img src='https://example.com/x.png'></body>"
+    planted = text.replace("</article>", wide).replace("</body>", asks)
+    (tmp_path / "tutorial.html").write_text(planted)
+    reader.get((tmp_path / "tutorial.html").as_uri())
+    assert reader.execute_script(SIDEWAYS) != []
+    assert asked_for(reader) - {"data", "file"} == {"https://example.com/x.png"}
+    assert reader.get_log("browser") != []
+
+
+def test_a_run_that_fails_fails_the_build(built: Path, tmp_path: Path) -> None:
+    """The directive of the pages in docs/explanation."""
+    (tmp_path / "conf.py").write_text((DOCS / "conf.py").read_text())
+    shutil.copytree(DOCS / "_ext", tmp_path / "_ext")
+    (tmp_path / "_static").mkdir()
+    page = "# Page\n\n```{exchanges}\nassert 1 == 1\n```\n"
+    (tmp_path / "index.md").write_text(page)
+    result = build(tmp_path, tmp_path / "html")
+    (tmp_path / "index.md").write_text(page.replace("1 == 1", "1 == 2"))
+    failing = build(tmp_path, tmp_path / "html")
+    assert (result.returncode, failing.returncode) == (0, 1), result.stderr
+    assert "index.md:3: WARNING: an {exchanges} block failed" in failing.stderr
+    assert "AssertionError" in failing.stderr
