@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from flask_corsguard.cli.terminal import printable
-from flask_corsguard.migrate import migrate
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write the files, not only the diff")
     options = parser.parse_args(arguments)
     try:
+        # Imported late: libcst may be missing, and that is to be said in words.
+        from flask_corsguard.migrate.run import migrate
+
         migration = migrate(options.path)
         if options.write:
             migration.write()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import libcst as cst
@@ -18,6 +17,7 @@ _ALIASES = {
     "flask_cors.decorator": "flask_cors",
     "flask_cors.core": "flask_cors",
 }
+_SCOPES = (cst.FunctionDef, cst.Lambda, cst.ClassDef, cst.Module)
 Scope = cst.FunctionDef | cst.Lambda | cst.ClassDef | cst.Module
 
 
@@ -53,7 +53,8 @@ class Names:
         self._by_path = {module.path.with_suffix("").parts: module for module in modules}
         self._bindings: dict[Module, dict[tuple[Scope, str], list[Binding]]] = {}
         for module in modules:
-            self._bindings[module] = bindings = {}
+            bindings: dict[tuple[Scope, str], list[Binding]] = {}
+            self._bindings[module] = bindings
             for scope, name, binding in _bindings(module):
                 bindings.setdefault((scope, name), []).append(binding)
 
@@ -79,6 +80,17 @@ class Names:
                         found = self._find(module, binding.level, name)
                         if found is not None and found is not module:
                             yield found
+
+    def is_ambiguous(self, module: Module, node: cst.Name) -> bool:
+        """Whether a name may stand for a part of Flask-CORS, and may not."""
+        bindings = [
+            binding
+            for (_, name), found in self._bindings[module].items()
+            if name == node.value
+            for binding in found
+        ]
+        is_theirs = any(isinstance(b, Import) and is_flask_cors(b.module) for b in bindings)
+        return is_theirs and self.resolve(module, node) is None
 
     def passed_on(self, module: Module) -> Iterator[str]:
         """The names of Flask-CORS that *module* imports from another module of the code base."""
@@ -198,14 +210,13 @@ def _canonical(name: str) -> str:
 def _scope(module: Module, node: cst.CSTNode) -> Scope:
     inner = node
     for above in module.parents(node):
-        if isinstance(above, (cst.Module, cst.ClassDef, cst.Lambda, cst.FunctionDef)):
-            if isinstance(above, cst.Module) or not _is_outside(module, above, inner):
-                return above
+        if isinstance(above, _SCOPES) and not _is_outside(above, inner):
+            return above
         inner = above
     return module.tree
 
 
-def _is_outside(module: Module, scope: cst.CSTNode, child: cst.CSTNode) -> bool:
+def _is_outside(scope: cst.CSTNode, child: cst.CSTNode) -> bool:
     """Whether *child* of a definition is evaluated around it: a decorator, a base class."""
     if isinstance(scope, cst.FunctionDef):
         return child is not scope.body and not isinstance(child, cst.Parameters)
@@ -216,20 +227,16 @@ def _bindings(module: Module) -> Iterator[tuple[Scope, str, Binding]]:
     for node in module.nodes:
         if isinstance(node, (cst.Import, cst.ImportFrom)):
             scope = _scope(module, node)
-            for name, binding in _imported_names(node):
-                yield scope, name, binding
-        elif isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-            yield _scope(module, node), node.name.value, node
-        elif isinstance(node, cst.Param):
+            for name, imported in _imported_names(node):
+                yield scope, name, imported
+        elif isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Param)):
             yield _scope(module, node), node.name.value, node
         else:
             for target, value in _assigned(node):
+                # What is unpacked into several names, none of them stands for as a whole.
+                binding = value if isinstance(target, cst.Name) else node
                 for name in _target_names(target):
-                    yield (
-                        _scope(module, node),
-                        name,
-                        value if isinstance(target, cst.Name) else node,
-                    )
+                    yield _scope(module, node), name, binding
 
 
 def _assigned(node: cst.CSTNode) -> Iterable[tuple[cst.CSTNode, cst.CSTNode]]:

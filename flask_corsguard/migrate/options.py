@@ -12,7 +12,7 @@ from flask_corsguard.errors import PolicyError
 from flask_corsguard.migrate.patterns import is_regex, judge
 from flask_corsguard.migrate.values import UNREAD, Value, quoted, texts_of
 from flask_corsguard.protocol.fields import MAX_AGE_LIMIT
-from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.policy import FIELDS, Policy
 
 #: The names that Flask-CORS knows -> the field, or "" where the guard needs none.
 FIELD_OF: Mapping[str, str] = {
@@ -249,17 +249,17 @@ _NO_PREFLIGHT = "no preflight that asks for more than the safelisted methods get
 _METHOD_CHOICES = ("list the methods.", "leave methods out: then it is what the routes accept.")
 
 
-def _expose_headers(value: Value, line: int) -> Converted:
+def _expose_headers(value: Value, _line: int) -> Converted:
     if value.value is None:
         return None
     return value.code, value.value
 
 
-def _flag(value: Value, line: int) -> Converted:
+def _flag(value: Value, _line: int) -> Converted:
     return ("True", True) if value.value else None
 
 
-def _max_age(value: Value, line: int) -> Converted:
+def _max_age(value: Value, _line: int) -> Converted:
     age = value.value
     if age is None:
         return None
@@ -317,8 +317,8 @@ def _check_policy(result: Fields, line: int) -> Iterable[Trouble]:
 
 
 def source_of(fields: Mapping[str, str]) -> str:
-    """Fields as the arguments of a call."""
-    return ", ".join(f"{name}={code}" for name, code in fields.items())
+    """Fields as the arguments of a call, in the order of the reference."""
+    return ", ".join(f"{name}={fields[name]}" for name in FIELDS if name in fields)
 
 
 def needs_re(code: str) -> bool:

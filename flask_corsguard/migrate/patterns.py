@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from flask_corsguard.audit.hostile import fitted
 from flask_corsguard.audit.hosts import of_pattern, site_of
@@ -53,8 +53,8 @@ def is_regex(text: str) -> bool:
 
 def judge(entry: object) -> Entry:
     """What becomes of one entry of ``origins``."""
-    if isinstance(entry, re.Pattern) and isinstance(entry.pattern, str):
-        return _judge_regex(entry, written=None)
+    if isinstance(entry, re.Pattern):
+        return _judge_regex(cast("re.Pattern[str]", entry), written=None)
     if not isinstance(entry, str):
         return _problem("refused", f"{entry!r} is no string or pattern", "it matches no origin.")
     if entry in ("*", ".*"):
@@ -97,7 +97,7 @@ def _judge_regex(regex: re.Pattern[str], written: str | None) -> Entry:
     :param written: the string that it was given as, or None where it was compiled by hand.
     """
     text = regex.pattern
-    choice = "write the origins; 'https://*.example.com' is every sub-domain, 'http://localhost:*' every port."
+    choice = "write the origins; 'https://*.example.com' is every sub-domain."
     if regex.match(f"https://{ATTACKER}") or regex.match(f"http://{ATTACKER}"):
         let_in = f"{'https' if regex.match(f'https://{ATTACKER}') else 'http'}://{ATTACKER}"
         code = "glob" if written and _is_glob(written) else "regex_too_wide"

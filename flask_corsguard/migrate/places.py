@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import libcst as cst
@@ -156,8 +156,11 @@ class Places:
     def _visit_init(self, module: Module, node: cst.Call, instance: cst.BaseExpression) -> None:
         bound = self.names.resolve(module, instance)
         if bound is None or not isinstance(bound.node, cst.Call):
-            return
-        if self.names.external(bound.module, bound.node.func) == "flask_cors.CORS":
+            given = {argument.keyword.value for argument in node.args if argument.keyword}
+            if given & FIELD_OF.keys():
+                # Probably that of a CORS(): nothing else takes such options.
+                self.others.append(Other(module, node))
+        elif self.names.external(bound.module, bound.node.func) == "flask_cors.CORS":
             target, rest = _target(node)
             outer_target, outer_rest = _target(bound.node)
             outer = self._call(bound.module, bound.node, outer_target, outer_rest)
@@ -168,7 +171,7 @@ class Places:
         module: Module,
         node: cst.Call,
         target: cst.BaseExpression | None,
-        arguments: list[cst.Arg] | tuple[cst.Arg, ...],
+        arguments: Sequence[cst.Arg],
     ) -> Call:
         options: dict[str, Value] = {}
         troubles: list[Trouble] = []
@@ -217,8 +220,7 @@ class Places:
                     return None
                 pairs.append((self.reader.evaluate(module, element.key), element.value))
         elif isinstance(bound.node, cst.Call) and module.code(bound.node.func) == "dict":
-            for argument in bound.node.args:
-                pairs.append((argument.keyword and argument.keyword.value, argument.value))
+            pairs = [(a.keyword and a.keyword.value, a.value) for a in bound.node.args]
         else:
             return None
         if not all(isinstance(name, str) for name, _ in pairs):
@@ -287,9 +289,9 @@ class Places:
         if isinstance(above, (cst.Arg, cst.Param)) and getattr(above, "keyword", above) is node:
             return
         known = self.names.external(module, node)
-        if known in ("flask_cors.CORS", "flask_cors.cross_origin"):
-            self.others.append(Other(module, node))
-        elif is_flask_cors(known) and not isinstance(above, cst.Attribute):
+        is_part = known in ("flask_cors.CORS", "flask_cors.cross_origin")
+        is_lost = isinstance(node, cst.Name) and self.names.is_ambiguous(module, node)
+        if is_part or is_lost or (is_flask_cors(known) and not isinstance(above, cst.Attribute)):
             self.others.append(Other(module, node))
 
 

@@ -64,9 +64,7 @@ class Draft:
     def remove_argument(self, node: cst.Arg | cst.DictElement) -> None:
         """Take an argument, or an entry of a dictionary, out of what it stands in."""
         above = self.module.parent(node)
-        siblings: list[cst.CSTNode] = list(
-            getattr(above, "args", None) or getattr(above, "elements", ())
-        )
+        siblings = _entries(above)
         place = siblings.index(node)
         start, end = self.module.span(node)
         if place + 1 < len(siblings):
@@ -101,7 +99,7 @@ class Draft:
 
     def wrapped(self, node: cst.CSTNode, code: str, width: int) -> str:
         """A call in the place of *node*, an argument a line where one line is too short."""
-        start, end = self.module.span(node)
+        start, _ = self.module.span(node)
         column = len(self.module.data[self.module.data.rfind(b"\n", 0, start) + 1 : start])
         if column + len(code) <= width and "\n" not in code:
             return code
@@ -120,6 +118,10 @@ class Draft:
         tail = rest.code_for_node(call)[len(rest.code_for_node(call.func)) :]
         tail = tail if inner is not call else ""
         return self._newline.join([f"{head}(", *lines, f"{indent}){tail}"])
+
+    def imports_flask_cors(self) -> bool:
+        """Whether there is an import of Flask-CORS."""
+        return bool(self._old_imports())
 
     def drop_unused(self) -> None:
         """See that an import is taken out, though nothing else may change."""
@@ -149,12 +151,14 @@ class Draft:
         lines = self._import_lines()
         old = [] if self.keeps_flask_cors else self._old_imports()
         for statement, part in old:
-            if lines and statement is old[0][0]:
-                if len(statement.body) == 1:
-                    self.replace(part, f"{self._newline}{self._indent(statement)}".join(lines))
-                    lines = []
-                    continue
-            if len(statement.body) == 1:
+            at_top = self.module.parent(statement) is self.module.tree
+            if len(statement.body) > 1:
+                self.replace(part, "; ".join(lines) or "pass")
+                lines = []
+            elif lines and at_top:
+                self.replace(part, self._newline.join(lines))
+                lines = []
+            else:
                 self.remove(statement)
         if lines:
             self._insert_imports(lines)
@@ -208,3 +212,9 @@ class Draft:
             first = self.module.tree.body[0]
             for line in lines:
                 self.insert_before(first, line)
+
+
+def _entries(node: cst.CSTNode | None) -> list[cst.CSTNode]:
+    if isinstance(node, cst.Call):
+        return list(node.args)
+    return list(node.elements) if isinstance(node, cst.Dict) else []

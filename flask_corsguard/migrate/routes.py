@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import libcst as cst
 
@@ -24,7 +24,7 @@ _EVERYTHING = ("*", "/*", ".*", "/.*", "^/*", "^/.*", "^.*", "^/.*$", "^.*$", "/
 _CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>")
 _SAMPLES: Mapping[str, tuple[str, str]] = {
     "int": ("1", "22"), "float": ("1.5", "2.0"), "path": ("x", "1/y-z"),
-    "uuid": ("0" * 8 + "-0000-4000-8000-" + "0" * 12,) * 2,
+    "uuid": ("00000000-0000-4000-8000-000000000000", "11111111-0000-4000-8000-000000000000"),
 }  # fmt: skip
 _MOST_LISTED = 5
 
@@ -46,9 +46,13 @@ class Route(NamedTuple):
     def paths(self) -> list[str]:
         """Paths that the rule matches."""
         return [
-            _CONVERTER.sub(lambda m, n=number: _SAMPLES.get(m[1] or "", ("x", "1-y"))[n], self.rule)
-            for number in (0, 1)
+            _CONVERTER.sub(lambda found: _sample(found[1], 0), self.rule),
+            _CONVERTER.sub(lambda found: _sample(found[1], 1), self.rule),
         ]
+
+
+def _sample(converter: str | None, number: int) -> str:
+    return _SAMPLES.get(converter or "", ("x", "1-y"))[number]
 
 
 class Routes:
@@ -191,7 +195,7 @@ def patterns_of(resources: Any) -> list[Pattern] | None:
         given = {entry: {} for entry in entries}  # pyright: ignore[reportUnknownVariableType]
     patterns: list[Pattern] = []
     for key, options in given.items():
-        text = key.pattern if isinstance(key, re.Pattern) else key
+        text: Any = cast("Any", key).pattern if isinstance(key, re.Pattern) else key
         if not isinstance(text, str) or not isinstance(options, dict):
             return None
         text = ".*" if text == "*" else text
@@ -249,7 +253,8 @@ def _first(patterns: list[Pattern], path: str) -> int | None:
 
 
 def _trouble(patterns: list[Pattern], routes: Routes, line: int, reason: str) -> Trouble:
-    matched, rest = [], []
+    matched: list[str] = []
+    rest: list[str] = []
     for route in routes.routes:
         index = _first(patterns, route.paths()[0])
         (rest if index is None else matched).append(route.rule)
@@ -260,9 +265,9 @@ def _trouble(patterns: list[Pattern], routes: Routes, line: int, reason: str) ->
     return Trouble(
         "resources", line, f"resources: {reason}", f"{today}.",
         (
-            "put the routes into a blueprint with a url_prefix, and mark that: cors(...)(blueprint).",
-            "mark each view: @cors(...), with a closed CorsGuard(app).",
-            "write the policy as the default one, CorsGuard(app, ...), if every route may have it.",
+            "give a blueprint with these routes to CORS(blueprint, ...), and run this again.",
+            "write @cross_origin(...) on each view that is meant, and run this again.",
+            "leave resources out, if every route may have these options.",
         ),
     )  # fmt: skip
 

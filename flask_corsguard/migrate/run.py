@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from flask_corsguard.migrate.findings import Finding, Migration
+from flask_corsguard.migrate.findings import File, Finding, Migration
 from flask_corsguard.migrate.names import Names
 from flask_corsguard.migrate.sources import Module, python_files
 from flask_corsguard.migrate.translation import Translation
@@ -36,17 +36,19 @@ def migrate(path: Path) -> Migration:
             if b"flask_cors" in data or b"flask.ext.cors" in data:
                 findings.append(_unreadable(file, error))
     names = Names(modules)
-    files, notes, places = [], [], 0
+    files: list[File] = []
+    notes: list[str] = []
+    places = 0
     for group in _groups(modules, names):
         translation = Translation(group, names)
         findings += translation.findings
         drafts = translation.drafts()
         files += [draft.finish() for draft in drafts]
         if drafts:
-            places += translation.count
+            places += translation.count()
             notes += translation.notes
-        elif translation.count:
-            notes.append(_left(group, translation))
+        elif translation.count():
+            notes.append(_left(translation))
     notes += _dependencies(path)
     findings.sort(key=lambda finding: (finding.path, finding.line, finding.code))
     return Migration(tuple(files), tuple(findings), tuple(notes), places)
@@ -59,12 +61,11 @@ def _unreadable(file: Path, error: ValueError) -> Finding:
     )  # fmt: skip
 
 
-def _left(group: list[Module], translation: Translation) -> str:
+def _left(translation: Translation) -> str:
     where = ", ".join(sorted({str(f.path) for f in translation.findings if not f.local}))
     return (
-        f"{translation.count} places that could be migrated belong to the same app as the findings"
-        f" in {where}, and are left alone with them: the guard beside Flask-CORS on one app would"
-        " change what is allowed."
+        f"places left alone with the findings in {where}: {translation.count()}, because they"
+        " belong to the same app. Beside the guard, Flask-CORS would count for nothing."
     )
 
 
@@ -91,4 +92,4 @@ def _dependencies(path: Path) -> Iterator[str]:
     for pattern in _DEPENDENCY_FILES:
         for file in sorted(folder.glob(pattern)):
             if _NAMED.search(file.read_text("utf-8", "replace")):
-                yield f"{file} names flask-cors: change it to flask-corsguard when nothing needs it."
+                yield f"{file} names flask-cors: write flask-corsguard when nothing needs it."

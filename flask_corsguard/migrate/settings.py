@@ -129,9 +129,10 @@ class Settings:
             return True
         for base in owner.bases if depth < 5 else ():
             bound = self._places.names.resolve(module, base.value)
-            if bound is not None and isinstance(bound.node, cst.ClassDef):
-                if self._inherits(bound.module, bound.node, holders, depth + 1):
-                    return True
+            if bound is None or not isinstance(bound.node, cst.ClassDef):
+                continue
+            if self._inherits(bound.module, bound.node, holders, depth + 1):
+                return True
         return False
 
     def remove(self, setting: Setting, draft: Draft) -> None:

@@ -7,7 +7,6 @@ import os
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import libcst as cst
 from libcst.metadata import (
@@ -58,6 +57,11 @@ class Module:
         """The line that *node* begins in."""
         return self._positions[node].start.line
 
+    def lines(self, node: cst.CSTNode) -> range:
+        """The lines that *node* stands in."""
+        position = self._positions[node]
+        return range(position.start.line, position.end.line + 1)
+
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Where *node* stands in :attr:`data`."""
         span = self._spans[node]
@@ -65,7 +69,7 @@ class Module:
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
         """What *node* is a part of."""
-        return cast("cst.CSTNode | None", self._parents.get(node))
+        return self._parents.get(node)
 
     def parents(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         """What *node* is a part of, the innermost first."""

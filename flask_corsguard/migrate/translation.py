@@ -25,12 +25,12 @@ from flask_corsguard.migrate.options import (
     translate,
     unreadable,
 )
-from flask_corsguard.migrate.places import OPTION_OF_KEY, Call, Mark, Places
+from flask_corsguard.migrate.places import OPTION_OF_KEY, Call, Mark, Places, Setting
 from flask_corsguard.migrate.rewriting import Draft
 from flask_corsguard.migrate.routes import Pattern, Route, Routes, assign, is_router, patterns_of
 from flask_corsguard.migrate.settings import Settings
 from flask_corsguard.migrate.sources import Module
-from flask_corsguard.migrate.values import UNREAD, Reader, Value, quoted
+from flask_corsguard.migrate.values import UNREAD, Reader, Value, is_literal, quoted
 
 _WIDTH = 96
 _MOST_COMBINATIONS = 64
@@ -43,16 +43,15 @@ class Translation:
 
     :ivar findings: what is left alone.
     :ivar notes: what is worth knowing.
-    :ivar count: how many places are migrated.
     """
 
     def __init__(self, modules: list[Module], names: Names) -> None:
         self.findings: list[Finding] = []
         self.notes: list[str] = []
-        self.count = 0
         self._names = names
         self._places = Places(modules, names, Reader(names))
         self._drafts = {module: Draft(module, names) for module in modules}
+        self._done: set[tuple[Module, range]] = set()
         places = self._places
         inits = [init for init, _ in places.inits]
         every = [*places.calls, *inits]
@@ -60,7 +59,8 @@ class Translation:
         self._apps = [call for call in every if call not in self._blueprints]
         self._bare_of = {id(init): bare for init, bare in places.inits}
         self._outer_fields: set[str] = set()
-        if every or places.bare or places.marks or places.others:
+        uses = any(draft.imports_flask_cors() for draft in self._drafts.values())
+        if uses or every or places.bare or places.marks or places.others:
             self._routes = Routes(places)
             self._settings = Settings(places, self._apps or places.bare)
             self._translate()
@@ -77,7 +77,8 @@ class Translation:
         marks = [mark for mark in self._places.marks if not self._is_lost(mark)]
         self._check_conditions(has_marks=bool(marks or self._blueprints))
         self._do_settings()
-        for call in self._apps or self._places.bare:
+        used = {bare.node for _, bare in self._places.inits}
+        for call in (*self._apps, *(b for b in self._places.bare if b.node not in used)):
             self._do_app(call)
         for call in self._blueprints:
             self._do_blueprint(call)
@@ -85,8 +86,17 @@ class Translation:
             self._do_mark(mark)
         if marks or self._blueprints:
             self._add_guards()
-        if self.count:
-            self._finish_imports()
+        self._finish_imports()
+
+    def count(self) -> int:
+        """How many places are migrated, or could be."""
+        found = {(finding.path, finding.line) for finding in self.findings}
+        return sum(
+            not any((module.path, line) in found for line in lines) for module, lines in self._done
+        )
+
+    def _did(self, module: Module, node: cst.CSTNode) -> None:
+        self._done.add((module, module.lines(node)))
 
     # what stands in the way
 
@@ -246,12 +256,13 @@ class Translation:
                     continue
             fields = translate({option: setting.value}, setting.line)
             self._add(module, fields.troubles)
-            self._note(module, setting.line, fields)
-            self.count += 1
             field = FIELD_OF[option]
             if setting.key in self._settings.kept:
-                self.count -= 1
-            elif not field or setting.value.value is None:
+                self._check_kept(setting, fields)
+                continue
+            self._note(module, setting.line, fields)
+            self._did(module, setting.name)
+            if not field or setting.value.value is None:
                 self._settings.remove(setting, self._drafts[module])
             else:
                 code = fields.code.get(field, RESETS.get(field, setting.value.code))
@@ -269,6 +280,14 @@ class Translation:
         if needs_re(code):
             self._drafts[module].need_re()
 
+    def _check_kept(self, setting: Setting, fields: Fields) -> None:
+        """A key that keeps its name keeps its value: see that both mean the same to the guard."""
+        field = FIELD_OF[OPTION_OF_KEY[setting.key]]
+        code = fields.code.get(field, setting.value.code)
+        if not fields.troubles and (not field or code != setting.value.code):
+            trouble = unreadable(setting.key, "the code reads it too", setting.line)
+            self._add(setting.module, [trouble])
+
     # apps
 
     def _options_of(self, call: Call) -> dict[str, Value]:
@@ -278,9 +297,15 @@ class Translation:
         if bare is None:
             return dict(call.options)
         self._add(bare.module, bare.troubles)
-        if call.options:
+        if bare.target is not None:
+            message = f"the instance is given an app already, at {bare.module.path}:{bare.line}"
+            today = "both apps have its options."
+            choices = ("write CORS() without an app, and init_app for each.",)
+            self._add(call.module, [Trouble("several_calls", call.line, message, today, choices)])
+        if (call.options or "resources" in bare.options) and bare.module is not call.module:
+            # They move to the other module, where names mean other things.
             for name, value in bare.options.items():
-                if value.value is UNREAD and bare.module is not call.module:
+                if not is_literal(value.code):
                     self._add(bare.module, [unreadable(name, value.code, value.line)])
         return {**bare.options, **call.options}
 
@@ -342,9 +367,9 @@ class Translation:
             self._add(
                 module,
                 [Trouble(
-                    "methods_safelisted", line, f"methods leaves out {method}, which {where} accepts",
-                    f"script may send a plain {method} nevertheless, but none that needs a preflight;"
-                    f" the guard, as the standard says, lets {method} pass any preflight.",
+                    "methods_safelisted", line, f"methods lacks {method}, which {where} accepts",
+                    f"script may send a plain {method} nevertheless, but none that needs a"
+                    f" preflight; the guard, as the standard says, lets {method} pass any.",
                     (f"add {method!r} to methods.", f"do not accept {method} in the route."),
                 )],
             )  # fmt: skip
@@ -353,12 +378,11 @@ class Translation:
         bare = self._bare_of.get(id(call))
         arguments = ", ".join(part for part in (source_of(code), extra) if part)
         guard = self._drafts[call.module].name
-        if bare is not None and not call.options:
+        if bare is not None and not call.options and not extra:
             # cors = CORS(...) and cors.init_app(app): the fields stand in the first
-            if call.target is not None and extra == "" and bare.target is None:
-                name = self._drafts[bare.module].name("CorsGuard")
-                self._write(bare, f"{name}({arguments})")
-                return
+            name = self._drafts[bare.module].name("CorsGuard")
+            self._write(bare, f"{name}({arguments})")
+            return
         if bare is not None:
             name = self._drafts[bare.module].name("CorsGuard")
             self._write(bare, f"{name}()")
@@ -367,7 +391,7 @@ class Translation:
         self._write(call, f"{guard('CorsGuard')}({inside})")
 
     def _write(self, call: Call, code: str) -> None:
-        self.count += 1
+        self._did(call.module, call.node)
         self._need_re(call.module, code)
         draft = self._drafts[call.module]
         draft.replace(call.node, draft.wrapped(call.node, code, _WIDTH))
@@ -418,7 +442,7 @@ class Translation:
             draft.insert_after(
                 module.statement(blueprint), f'{draft.name("cors")}("{name}")({assignment})'
             )
-            self.count += 1
+            self._did(module, blueprint)
             ours -= {id(route.function) for route in whole}
         for route in routes:
             function = route.function
@@ -434,7 +458,7 @@ class Translation:
                 self._add(route.module, [trouble._replace(code="resources", line=line)])
             draft = self._drafts[route.module]
             draft.insert_before(function.decorators[0], f'@{draft.name("cors")}("{name}")')
-            self.count += 1
+            self._did(route.module, function.decorators[0])
 
     # blueprints and views
 
@@ -463,16 +487,16 @@ class Translation:
             )
             self._add(call.module, [Trouble("overlap", call.line, message, today, choices)])
         if id(call) in self._bare_of or call.target is None:
-            code = call.module.code(call.node)
-            self._add(call.module, [unreadable("init_app with a blueprint", code, call.line)])
+            text = call.module.code(call.node)
+            self._add(call.module, [unreadable("init_app with a blueprint", text, call.line)])
             return
         bound = self._names.resolve(call.module, call.target)
         own = [r for r in self._routes.routes if bound and r.blueprint is bound.node]
         self._check_methods(call.module, call.line, fields, own)
-        code = source_of({**fields.code, **self._resets(fields.code)})
+        arguments = source_of({**fields.code, **self._resets(fields.code)})
         self._outer_fields |= set(fields.code)
         name = self._drafts[call.module].name("cors")
-        self._write(call, f"{name}({code})({call.module.code(call.target)})")
+        self._write(call, f"{name}({arguments})({call.module.code(call.target)})")
 
     def _resets(self, code: Mapping[str, str], *, but: Iterable[str] = ()) -> dict[str, str]:
         """The fields that apply further out, and that Flask-CORS would not take over."""
@@ -490,9 +514,9 @@ class Translation:
             if option in options or not field:
                 continue
             if field in self._app_given:
-                if len(values) > 1 or values[0].value is UNREAD:
-                    code = f"@cross_origin with CORS_{option.upper()}"
-                    self._add(call.module, [unreadable(option, code, call.line)])
+                if len(values) > 1 or not is_literal(values[0].code):
+                    where = f"@cross_origin with CORS_{option.upper()}"
+                    self._add(call.module, [unreadable(option, where, call.line)])
                 options[option] = values[0]._replace(line=call.line)
             else:
                 inherited.add(field)
@@ -510,7 +534,7 @@ class Translation:
         if code:
             self._write(call, f"{name}({source_of(code)})")
         else:
-            self.count += 1
+            self._did(call.module, call.node)
             self._drafts[call.module].remove_line(mark.decorator)
 
     @property
@@ -533,10 +557,7 @@ class Translation:
             first = self._places.marks[0].call if self._places.marks else self._blueprints[0]
             message = "no app is created in what was read, and marks need a guard on it"
             today = "the decorators work; with marks in their place, nothing would be allowed."
-            choices = (
-                "give the directory of the whole app.",
-                "add CorsGuard(app) where it is made.",
-            )
+            choices: tuple[str, ...] = ("give the directory of the whole app, not a part of it.",)
             self._add(first.module, [Trouble("no_app", first.line, message, today, choices)])
         for module, app in self._places.apps:
             target = _assigned_name(module, app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import re
 from collections.abc import Iterator
@@ -100,11 +101,11 @@ class Reader:
     ) -> Any:
         if isinstance(node, cst.Dict):
             pairs: dict[Any, Any] = {}
-            for element in node.elements:
-                if not isinstance(element, cst.DictElement):
+            for entry in node.elements:
+                if not isinstance(entry, cst.DictElement):
                     return UNREAD
-                key = self.evaluate(module, element.key, depth + 1)
-                pairs[key] = self.evaluate(module, element.value, depth + 1)
+                key = self.evaluate(module, entry.key, depth + 1)
+                pairs[key] = self.evaluate(module, entry.value, depth + 1)
             return UNREAD if UNREAD in pairs or UNREAD in pairs.values() else pairs
         values: list[Any] = []
         for element in node.elements:
@@ -184,3 +185,12 @@ def quoted(text: str) -> str:
     """A string as Python source."""
     plain = text.isprintable() and '"' not in text and "\\" not in text
     return f'"{text}"' if plain else repr(text)
+
+
+def is_literal(code: str) -> bool:
+    """Whether an expression means the same wherever it stands."""
+    try:
+        ast.literal_eval(code)
+    except (ValueError, SyntaxError):
+        return False
+    return True
