@@ -30,6 +30,7 @@ smartquotes = False
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["wrap.css"]
+html_js_files = ["search.js"]
 html_title = f"Flask-CorsGuard {release}"
 html_copy_source = False
 html_show_sourcelink = False
