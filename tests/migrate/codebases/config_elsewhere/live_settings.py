@@ -1,0 +1,1 @@
+CORS_ORIGINS = ["https://app.example.com"]

@@ -1,0 +1,10 @@
+from flask import Flask
+from flask_cors import CORS
+
+app = Flask("text")
+CORS(app, origins=["https://app.example.com"], max_age="3600")
+
+
+@app.route("/", methods=["GET", "PUT"])
+def root():
+    return "root", 200, {"X-Total": "0"}
