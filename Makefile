@@ -48,7 +48,7 @@ browser-verdicts: $(VENV)/.test
 	$(BIN)/python -m tests.browser.measure_verdicts
 
 clean:
-	rm -rf $(VENV) docs/_build dist .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) build docs/_build dist .mypy_cache .pytest_cache .ruff_cache .coverage
 
 # Each file stands for a set of packages; it is out of date when pyproject.toml is newer.
 $(VENV)/.python:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -86,7 +86,7 @@ def sequences_of(page: Path) -> Iterator[Sequence]:
         elif text.startswith("# app.py"):
             app = text
         elif language == "text" and "\n  Cache:" in text:
-            lines = [line for line in text.splitlines() if not line.startswith(" ")]
+            lines = [line for line in text.splitlines() if line and not line.startswith(" ")]
             place = f"{page.stem}, line {whole.count(chr(10), 0, block.start()) + 1}"
             yield Sequence(place, cache, app, [read_request(line) for line in lines], text)
 
@@ -126,16 +126,14 @@ def get(port: int, path: str, fields: Mapping[str, str], method: str = "GET") ->
         connection.close()
 
 
-def _tell(requests: Iterable[Request], port: int) -> Iterator[str]:
-    for request in requests:
-        got = get(port, request.path, request.fields, request.method)
-        status, *lines = got.answer.told()
-        yield request.line
-        yield f"  Cache: {status}, answer {got.number} of the app"
-        yield from lines
+def _tell(request: Request, port: int) -> str:
+    got = get(port, request.path, request.fields, request.method)
+    status, *lines = got.answer.told()
+    first = f"  Cache: {status}, answer {got.number} of the app"
+    return "\n".join([request.line, first, *lines, ""])
 
 
 def measured(sequence: Sequence, directory: Path) -> str:
     """Send the requests to the cache; the block as it should stand in the page."""
     with cached(sequence.cache, sequence.app, directory) as ports:
-        return "".join(f"{line}\n" for line in _tell(sequence.requests, ports.cache))
+        return "\n".join(_tell(request, ports.cache) for request in sequence.requests)

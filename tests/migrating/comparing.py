@@ -10,7 +10,8 @@ from typing import NamedTuple
 from ..listening import SECONDS_TO_ANSWER
 from .recipes import Recipe, Request, Row
 
-WIDTH = 100
+# What a page has room for.
+WIDTH = 88
 
 
 class Answer(NamedTuple):
@@ -63,7 +64,7 @@ def tell(row: Row, name: str, original: Answer, guard: Answer) -> str:
 
 def compare(recipe: Recipe, original: int, guard: int) -> str:
     """Send all requests of a recipe to both ports; the whole block, as it should stand."""
-    return "".join(
+    return "\n".join(
         tell(row, recipe.name, ask(original, row.request), ask(guard, row.request))
         for row in recipe.rows
     )

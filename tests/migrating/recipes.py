@@ -8,6 +8,7 @@ stands for it (``# app.py``), and what both answer to the same requests. The las
       Apache: 200
         Access-Control-Allow-Origin: *
       Guard: the same
+
     preflight for PUT /orders with x-trace from https://shop.example
       Apache: 200
       Guard: 403
