@@ -144,13 +144,13 @@ class Chromium(Driven):
 
     driver: ChromeDriver
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *arguments: str) -> None:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
 
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or ""
-        for argument in ARGUMENTS:
+        for argument in (*ARGUMENTS, *arguments):
             options.add_argument(argument)
         options.add_argument(f"--user-data-dir={profile}")
         # With both paths given, selenium looks for nothing and downloads nothing.

@@ -97,8 +97,8 @@ def set_width(driver: WebDriver, width: int) -> None:
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
-# What sticks out to the right. Tables may: they scroll in a frame of their own. Spaces at the end of
-# a line of code may, too.
+# What sticks out to the right. Tables may: they scroll in a frame of their own. So may spaces that
+# end a line of code.
 SIDEWAYS = """
 const width = document.documentElement.clientWidth;
 return [...document.querySelectorAll("body, article *")]
