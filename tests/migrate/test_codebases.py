@@ -318,7 +318,9 @@ def test_verdicts(name: str, target: str, environ: dict[str, Any]) -> None:
         elif not difference.wider and not excused(name, runs.written, difference):
             narrower.append(difference)
         if difference.wider and environ.get("may_widen"):
-            assert re.search(r"\.py:\d+: .*(environ|start-up)", runs.written.output), "nothing is said of it"
+            assert re.search(r"\.py:\d+: .*(environ|start-up)", runs.written.output), (
+                "nothing is said of it"
+            )
     assert not wider, report("wider", wider)
     assert not narrower, report("narrower", narrower)
 
