@@ -22,6 +22,8 @@ CODES: Mapping[str, str] = {
     "refused": "The guard refuses the policy",
     "resources": "Some routes are open and the rest is closed, by a pattern of paths",
     "above_route": "A decorator stands above the route, where it does nothing",
+    "between": "A decorator stands between the route and @cross_origin",
+    "same_url": "Two views share a URL, and with it their preflights",
     "method_decorator": "A decorator stands on or in a class",
     "methods_safelisted": "A list of methods leaves out one that the standard always lets pass",
     "methods_wildcard": "'*' is given for the methods, which Flask-CORS does not know",
@@ -107,6 +109,16 @@ class Migration(NamedTuple):
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     places: int
+
+    def joined(self, other: Migration) -> Migration:
+        """Both, with each finding and each note once."""
+        findings = {*self.findings, *other.findings}
+        return Migration(
+            self.files + other.files,
+            tuple(sorted(findings, key=lambda one: (str(one.path), one.line, one.code))),
+            tuple(dict.fromkeys((*self.notes, *other.notes))),
+            self.places + other.places,
+        )
 
     def write(self) -> None:
         """Write the files that change."""

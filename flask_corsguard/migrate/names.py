@@ -80,6 +80,14 @@ class Names:
                         found = self._find(module, binding.level, name)
                         if found is not None and found is not module:
                             yield found
+        for node in module.nodes:
+            # app.config.from_object("package.settings")
+            if isinstance(node, cst.Call) and module.code(node.func).endswith(".from_object"):
+                text = str(getattr(node.args[0].value, "evaluated_value", "")) if node.args else ""
+                for name in (text, text.rpartition(".")[0]):
+                    found = self._find(module, 0, name) if name else None
+                    if found is not None and found is not module:
+                        yield found
 
     def is_ambiguous(self, module: Module, node: cst.Name) -> bool:
         """Whether a name may stand for a part of Flask-CORS, and may not."""
@@ -91,6 +99,10 @@ class Names:
         ]
         is_theirs = any(isinstance(b, Import) and is_flask_cors(b.module) for b in bindings)
         return is_theirs and self.resolve(module, node) is None
+
+    def knows(self, importer: Module, name: str) -> bool:
+        """Whether a module, or a class in one, is in the code base."""
+        return any(self._find(importer, 0, n) for n in (name, name.rpartition(".")[0]) if n)
 
     def passed_on(self, module: Module) -> Iterator[str]:
         """The names of Flask-CORS that *module* imports from another module of the code base."""
@@ -248,8 +260,9 @@ def _assigned(node: cst.CSTNode) -> Iterable[tuple[cst.CSTNode, cst.CSTNode]]:
         return [(node.target, node.value)]
     if isinstance(node, (cst.AugAssign, cst.For, cst.CompFor)):
         return [(node.target, node)]
-    if isinstance(node, cst.AsName):
-        return [(node.name, node)]
+    if isinstance(node, (cst.WithItem, cst.ExceptHandler)):
+        name = node.asname if isinstance(node, cst.WithItem) else node.name
+        return [(name.name, node)] if name else []
     return []
 
 
@@ -263,6 +276,9 @@ def _target_names(target: cst.CSTNode) -> Iterator[str]:
 
 def _imported_names(node: cst.Import | cst.ImportFrom) -> Iterator[tuple[str, Import]]:
     if isinstance(node.names, cst.ImportStar):
+        if node.module is not None and is_flask_cors(get_full_name_for_node(node.module) or ""):
+            for name in ("CORS", "cross_origin"):
+                yield name, Import(0, "flask_cors", name)
         return
     if isinstance(node, cst.Import):
         for alias in node.names:

@@ -60,7 +60,7 @@ _WITHOUT = {
     "allow_headers": "script may send any request header, Authorization included.",
     "expose_headers": "script sees none of these response headers.",
     "supports_credentials": "no site may use the user's cookies, so that what needs them fails.",
-    "resources": "the other options hold for every route.",
+    "resources": "the sites that the other options allow may read every route.",
     "max_age": "browsers remember a preflight for five seconds.",
 }
 
@@ -106,7 +106,7 @@ def misspelt(name: str, line: int) -> Trouble | None:
     choices = ((f"if {meant} was meant, write that, and run this again.",) if meant else ()) + (
         "take it out, if what is in force today is right, and run this again.",
     )
-    today = _WITHOUT.get(meant, "the app is as if it were not there.")
+    today = _WITHOUT.get(meant, "sites may do what they could without it.")
     message = f"Flask-CORS has no option {name!r}, and ignores it"
     return Trouble("misspelt_option", line, message, today, choices)
 
@@ -151,7 +151,8 @@ def unreadable(name: str, code: str, line: int) -> Trouble:
     """An option that only shows when the code runs."""
     return Trouble(
         "unreadable", line, f"{name} cannot be read without running the code: {code}",
-        "that depends on its value.", (f"write the value of {name} down where it is used.",),
+        "which sites may read or send what depends on its value.",
+        (f"write the value of {name} down where it is used, and run this again.",),
     )  # fmt: skip
 
 
@@ -174,7 +175,9 @@ def _carry_unread(field: str, value: Value, line: int, result: Fields) -> None:
         if entry.problem or entry.value != text:
             trouble = _entry_trouble(entry, text, line)
             result.troubles.append(trouble)
-    result.code[field] = value.code
+    # Unset, it is None: an origin that Flask-CORS finds in no request.
+    unset = re.fullmatch(r"[\w.]*(environ\.get|getenv)\([^(),]*\)", value.code)
+    result.code[field] = f"{value.code} or ()" if unset else value.code
     result.notes.append(
         f"{field}={value.code} is carried over unread: the guard checks its value at start-up,"
         " takes no string for a pattern, and splits strings at commas."
@@ -312,7 +315,8 @@ def _check_policy(result: Fields, line: int) -> Iterable[Trouble]:
         for problem in error.problems:
             yield Trouble(
                 "refused", line, f"the guard refuses it: {problem.field}: {problem.message}",
-                "it is in force as it stands.", ("change it as the message says, and run again.",),
+                "the origins that are given may read the answers, as far as browsers let them.",
+                ("change it as the message says, and run again.",),
             )  # fmt: skip
 
 

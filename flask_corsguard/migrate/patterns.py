@@ -119,10 +119,10 @@ def _judge_regex(regex: re.Pattern[str], written: str | None) -> Entry:
         today = f"{hostile} may read the answers, and anybody can have that name."
         return _problem(code, f"{text!r} also matches {hostile}", today, _better(text, choice))
     if not _ends(_parsed(regex)) and not text.endswith(_OPEN_PORT):
-        today = "whatever follows the part that matches is let in too."
+        today = "an origin that goes on after the part that matches may read the answers too."
         return _problem("regex_without_end", f"{text!r} has no end", today, _better(text, choice))
     if not meant:
-        today = "it may match nothing that browsers send, or more than it seems to."
+        today = "it may match no origin that browsers send, or more than it seems to."
         message = f"it cannot be told which origins {text!r} means"
         return _problem("regex_unclear", message, today, choice)
     return Entry(_compiled_code(text) if written else "", regex)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import libcst as cst
 
@@ -80,6 +81,7 @@ class Other(NamedTuple):
 
     module: Module
     node: cst.CSTNode
+    at: cst.CSTNode | None = None
 
 
 class Places:
@@ -95,6 +97,7 @@ class Places:
     :ivar headers: where CORS headers are written by hand.
     :ivar loggers: strings that name Flask-CORS' log.
     :ivar apps: where an app is created.
+    :ivar loaders: apps whose configuration is filled from what is not in the code.
     """
 
     def __init__(self, modules: list[Module], names: Names, reader: Reader) -> None:
@@ -111,6 +114,7 @@ class Places:
         self.headers: list[Other] = []
         self.loggers: list[tuple[Module, cst.SimpleString]] = []
         self.apps: list[tuple[Module, cst.Call]] = []
+        self.loaders: list[Other] = []
         self._accounted: set[cst.CSTNode] = set()
         for module in modules:
             for node in module.nodes:
@@ -118,6 +122,12 @@ class Places:
         for module in modules:
             for node in module.nodes:
                 self._visit_rest(module, node)
+
+    def part(self, **lists: object) -> Places:
+        """The same with other lists."""
+        other = copy.copy(self)
+        vars(other).update(lists)
+        return other
 
     def _visit(self, module: Module, node: cst.CSTNode) -> None:
         if isinstance(node, cst.Decorator):
@@ -143,6 +153,8 @@ class Places:
 
     def _visit_call(self, module: Module, node: cst.Call) -> None:
         called = self.names.external(module, node.func)
+        if isinstance(node.func, cst.Attribute) and _is_config(node.func.value):
+            self._visit_loader(module, node, node.func)
         if called == "flask_cors.CORS":
             self._accounted.add(node.func)
             target, rest = _target(node)
@@ -152,6 +164,55 @@ class Places:
             self.apps.append((module, node))
         elif isinstance(node.func, cst.Attribute) and node.func.attr.value == "init_app":
             self._visit_init(module, node, node.func.value)
+
+    def _visit_loader(self, module: Module, node: cst.Call, func: cst.Attribute) -> None:
+        """Find configuration that comes from elsewhere, and may hold ``CORS_*`` keys."""
+        called = func.attr.value
+        is_loader = called.startswith("from_") or called == "update"
+        is_seen = {
+            "from_object": self._is_seen_object,
+            "from_mapping": self._is_seen_mapping,
+            "update": self._is_seen_mapping,
+            "from_pyfile": self._is_seen_file,
+        }.get(called)
+        if is_loader and not (is_seen and is_seen(module, node)):
+            self.loaders.append(Other(module, cast("cst.Attribute", func.value).value, node))
+
+    def _is_seen_object(self, module: Module, node: cst.Call) -> bool:
+        if not node.args:
+            return False
+        given = node.args[0].value
+        if isinstance(given, cst.SimpleString):
+            return self.names.knows(module, str(given.evaluated_value))
+        bound = self.names.resolve(module, given)
+        found = bound.node if bound is not None else None
+        if isinstance(found, cst.Param) and found.default is not None and bound is not None:
+            # Its default stands for what else it is given.
+            inner = self.names.resolve(bound.module, found.default)
+            found = inner.node if inner is not None else None
+        if isinstance(found, cst.Call):
+            found = found.func
+            inner = self.names.resolve(module, found)
+            found = inner.node if inner is not None else None
+        if isinstance(found, cst.Subscript):
+            inner = self.names.resolve(bound.module if bound else module, found.value)
+            found = inner.node if inner is not None else None
+        return isinstance(found, (cst.ClassDef, cst.Module, cst.Dict))
+
+    def _is_seen_mapping(self, module: Module, node: cst.Call) -> bool:
+        for argument in node.args:
+            bound = self.names.resolve(module, argument.value)
+            is_dict = bound is not None and isinstance(bound.node, cst.Dict)
+            if argument.keyword is None and not is_dict:
+                return False
+        return True
+
+    def _is_seen_file(self, _module: Module, node: cst.Call) -> bool:
+        given = node.args[0].value if node.args else None
+        if not isinstance(given, cst.SimpleString):
+            return False
+        name = str(given.evaluated_value)
+        return any(other.path.name == name.rpartition("/")[2] for other in self.modules)
 
     def _visit_init(self, module: Module, node: cst.Call, instance: cst.BaseExpression) -> None:
         bound = self.names.resolve(module, instance)

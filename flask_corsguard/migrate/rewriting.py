@@ -110,8 +110,9 @@ class Draft:
         indent = self._indent(node)
         # cors(...)(blueprint): the arguments are those of the inner call
         inner = call.func if isinstance(call.func, cst.Call) else call
+        step = "\t" if indent.startswith("\t") else "    "
         lines = [
-            f"{indent}    {rest.code_for_node(a.with_changes(comma=cst.MaybeSentinel.DEFAULT))},"
+            f"{indent}{step}{rest.code_for_node(a.with_changes(comma=cst.MaybeSentinel.DEFAULT))},"
             for a in inner.args
         ]
         head = rest.code_for_node(inner.func)
@@ -122,6 +123,15 @@ class Draft:
     def imports_flask_cors(self) -> bool:
         """Whether there is an import of Flask-CORS."""
         return bool(self._old_imports())
+
+    def take(self, other: Draft) -> None:
+        """Take over the changes of another draft of the same file."""
+        for place, text in other._edits.items():
+            is_insertion = place[0] == place[1] and place in self._edits
+            self._edits[place] = self._edits[place] + text if is_insertion else text
+        self._imported |= other._imported
+        self._needs_re |= other._needs_re
+        self.keeps_flask_cors |= other.keeps_flask_cors
 
     def drop_unused(self) -> None:
         """See that an import is taken out, though nothing else may change."""

@@ -43,6 +43,11 @@ class Route(NamedTuple):
     function: cst.FunctionDef | None
     blueprint: cst.CSTNode | None
 
+    @property
+    def shape(self) -> str:
+        """The rule without the names of its variables."""
+        return _CONVERTER.sub(lambda found: f"<{found[1] or ''}>", self.rule)
+
     def paths(self) -> list[str]:
         """Paths that the rule matches."""
         return [
@@ -147,13 +152,20 @@ class Routes:
         return frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def is_router(call: cst.CSTNode) -> bool:
+def router_of(node: cst.CSTNode) -> cst.BaseExpression | None:
+    """The app or blueprint that a decorator registers a route on; None if it does not."""
+    if (
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Attribute)
+        and node.func.attr.value in ROUTERS
+    ):
+        return node.func.value
+    return None
+
+
+def is_router(node: cst.CSTNode) -> bool:
     """Whether a decorator registers a route."""
-    return (
-        isinstance(call, cst.Call)
-        and isinstance(call.func, cst.Attribute)
-        and call.func.attr.value in ROUTERS
-    )
+    return router_of(node) is not None
 
 
 class Pattern(NamedTuple):

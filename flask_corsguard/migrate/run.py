@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from flask_corsguard.migrate.findings import File, Finding, Migration
+from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.names import Names
+from flask_corsguard.migrate.places import Places
+from flask_corsguard.migrate.rewriting import Draft
 from flask_corsguard.migrate.sources import Module, python_files
 from flask_corsguard.migrate.translation import Translation
+from flask_corsguard.migrate.units import units
+from flask_corsguard.migrate.values import Reader
 
 _DEPENDENCY_FILES = (
     "requirements*.txt",
@@ -36,37 +40,53 @@ def migrate(path: Path) -> Migration:
             if b"flask_cors" in data or b"flask.ext.cors" in data:
                 findings.append(_unreadable(file, error))
     names = Names(modules)
-    files: list[File] = []
-    notes: list[str] = []
-    places = 0
+    result = Migration((), tuple(findings), tuple(_dependencies(path)), 0)
     for group in _groups(modules, names):
-        translation = Translation(group, names)
+        result = result.joined(_migrate(group, names))
+    return result
+
+
+def _migrate(group: list[Module], names: Names) -> Migration:
+    """Migrate modules that have to do with each other."""
+    translations = [Translation(unit) for unit in units(Places(group, names, Reader(names)))]
+    drafts = {module: Draft(module, names) for module in group}
+    findings: list[Finding] = []
+    notes: list[str] = []
+    done: set[tuple[Path, int]] = set()
+    for translation in translations:
         findings += translation.findings
-        drafts = translation.drafts()
-        files += [draft.finish() for draft in drafts]
-        if drafts:
-            places += translation.count()
+        if translation.is_blocked:
+            notes += _left(translation)
+            for module in translation.modules():
+                drafts[module].keeps_flask_cors = True
+        else:
+            done.update(translation.done())
             notes += translation.notes
-        elif translation.count():
-            notes.append(_left(translation))
-    notes += _dependencies(path)
-    findings.sort(key=lambda finding: (finding.path, finding.line, finding.code))
-    return Migration(tuple(files), tuple(findings), tuple(notes), places)
+            for draft in translation.drafts():
+                drafts[draft.module].take(draft)
+    if not any(translation.is_blocked for translation in translations):
+        for draft in drafts.values():
+            draft.drop_unused()
+    files = tuple(draft.finish() for draft in drafts.values() if draft.is_changed())
+    return Migration(files, tuple(findings), tuple(notes), len(done))
 
 
 def _unreadable(file: Path, error: ValueError) -> Finding:
     return Finding(
         file, 1, "unreadable_file", f"the file cannot be read: {error}",
-        "what it says.", ("put it right, and run this again.",),
+        "whatever Flask-CORS lets other sites do there, it goes on doing.",
+        ("put it right, and run this again.", "take it away, if nothing needs it."),
     )  # fmt: skip
 
 
-def _left(translation: Translation) -> str:
-    where = ", ".join(sorted({str(f.path) for f in translation.findings if not f.local}))
-    return (
-        f"places left alone with the findings in {where}: {translation.count()}, because they"
-        " belong to the same app. Beside the guard, Flask-CORS would count for nothing."
-    )
+def _left(translation: Translation) -> Iterator[str]:
+    places = translation.done()
+    if places:
+        listed = ", ".join(f"{file}:{line}" for file, line in places)
+        yield (
+            f"left alone with the findings, because they belong to the same app: {listed}. On one"
+            " app, Flask-CORS beside the guard would count for nothing."
+        )
 
 
 def _groups(modules: list[Module], names: Names) -> Iterator[list[Module]]:

@@ -21,6 +21,9 @@ from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.values import UNREAD, Value, quoted, texts_of
 
 _KEY_READ = re.compile(r"""\.config(?:\[|\.get\()\s*["'](\w+)["']""")
+_UNSET = re.compile(r"(environ\.get|getenv)\([^(),]*\)$")
+# Without these, Flask-CORS allows all; without the others, it does nothing.
+_OPEN_WITHOUT = ("CORS_ORIGINS", "CORS_ALLOW_HEADERS")
 _LOADERS = re.compile(r"\.from_(object|pyfile|envvar)\(")
 
 
@@ -53,6 +56,10 @@ class Settings:
                 value = setting.value._replace(line=0)
                 found.setdefault(OPTION_OF_KEY[setting.key], []).append(value)
         return found
+
+    def lacks_origins(self) -> bool:
+        """Whether no setting that can be seen says who may read."""
+        return not any(setting.key == "CORS_ORIGINS" for setting in self._known)
 
     def value_of(self, key: str, code: str) -> Value:
         """The value of a key, read by *code*."""
@@ -105,11 +112,14 @@ class Settings:
 
     def _unclear(self, setting: Setting) -> str:
         """Why it cannot be told whether a setting is in force, or ""."""
+        if _UNSET.search(setting.value.code):
+            return "it is None where the variable is not set, and then not in force"
         if not self._calls:
             return "no CORS(app) reads it, only the decorators do"
         if setting.holder is not None:
             return next(filter(None, (_unclear_for(setting, c) for c in self._calls)), "")
-        if isinstance(setting.owner, cst.ClassDef) and self._is_partial(setting.key):
+        is_open = isinstance(setting.owner, cst.ClassDef) and setting.key in _OPEN_WITHOUT
+        if is_open and self._is_partial(setting.key):
             return "some configuration classes have it and some do not"
         return ""
 
@@ -120,7 +130,17 @@ class Settings:
             if isinstance(s.owner, cst.ClassDef)
         ]
         holders = [s.owner for s in self._known if s.key == key]
-        return not all(self._inherits(module, owner, holders, 0) for module, owner in owners)
+        bases = {base for module, owner in owners for base in self._bases(module, owner)}
+        return not all(
+            owner in bases or self._inherits(module, owner, holders, 0) for module, owner in owners
+        )
+
+    def _bases(self, module: Module, owner: cst.ClassDef) -> Iterator[object]:
+        """The classes that another one is made from: those are not used themselves."""
+        for base in owner.bases:
+            bound = self._places.names.resolve(module, base.value)
+            if bound is not None and isinstance(bound.node, cst.ClassDef):
+                yield bound.node
 
     def _inherits(
         self, module: Module, owner: cst.ClassDef, holders: Sequence[object], depth: int

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, product
+from pathlib import Path
 from typing import cast
 
 import libcst as cst
 
 from flask_corsguard.migrate.findings import Finding
-from flask_corsguard.migrate.names import Names
 from flask_corsguard.migrate.options import (
     DEFAULTS,
     FIELD_OF,
@@ -30,11 +30,17 @@ from flask_corsguard.migrate.rewriting import Draft
 from flask_corsguard.migrate.routes import Pattern, Route, Routes, assign, is_router, patterns_of
 from flask_corsguard.migrate.settings import Settings
 from flask_corsguard.migrate.sources import Module
-from flask_corsguard.migrate.values import UNREAD, Reader, Value, is_literal, quoted
+from flask_corsguard.migrate.values import UNREAD, Value, is_literal, quoted
 
 _WIDTH = 96
 _MOST_COMBINATIONS = 64
 _SAFELISTED = ("GET", "POST")
+# They leave OPTIONS alone.
+_LETS_PREFLIGHTS_PASS = (
+    "flask_login.login_required",
+    "flask_login.fresh_login_required",
+    "flask_jwt_extended.jwt_required",
+)
 _NOT_VIEWS = ("errorhandler", "before_request", "after_request", "teardown_request", "cli")
 
 
@@ -45,40 +51,61 @@ class Translation:
     :ivar notes: what is worth knowing.
     """
 
-    def __init__(self, modules: list[Module], names: Names) -> None:
+    def __init__(self, places: Places) -> None:
         self.findings: list[Finding] = []
         self.notes: list[str] = []
+        modules, names = places.modules, places.names
         self._names = names
-        self._places = Places(modules, names, Reader(names))
+        self._places = places
         self._drafts = {module: Draft(module, names) for module in modules}
         self._done: set[tuple[Module, range]] = set()
-        places = self._places
         inits = [init for init, _ in places.inits]
         every = [*places.calls, *inits]
         self._blueprints = [call for call in every if self._is_blueprint(call)]
-        self._apps = [call for call in every if call not in self._blueprints]
+        self._loops = [call for call in every if self._is_loop(call)]
+        self._apps = [c for c in every if c not in self._blueprints and c not in self._loops]
         self._bare_of = {id(init): bare for init, bare in places.inits}
         self._outer_fields: set[str] = set()
-        uses = any(draft.imports_flask_cors() for draft in self._drafts.values())
-        if uses or every or places.bare or places.marks or places.others:
+        if every or places.bare or places.marks or places.others or self._is_guarded():
             self._routes = Routes(places)
             self._settings = Settings(places, self._apps or places.bare)
             self._translate()
 
+    def _is_guarded(self) -> bool:
+        """Whether the migration was done already: settings that it left alone are still there."""
+        return any("flask_corsguard" in module.tree.code for module in self._places.modules)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a finding stands in the way."""
+        return not all(finding.local for finding in self.findings)
+
     def drafts(self) -> list[Draft]:
-        """The files that change; none where a finding stands in the way."""
-        if not all(finding.local for finding in self.findings):
-            return []
-        return [draft for draft in self._drafts.values() if draft.is_changed()]
+        """The changes to each file, and which files keep their import of Flask-CORS."""
+        return list(self._drafts.values())
+
+    def modules(self) -> set[Module]:
+        """The files that have a place."""
+        places = self._places
+        calls = [*places.calls, *places.bare, *(init for init, _ in places.inits)]
+        calls += [mark.call for mark in places.marks]
+        return {call.module for call in calls} | {other.module for other in places.others}
 
     def _translate(self) -> None:
         self._check_others()
+        for call in self._loops:
+            message = "several are given to Flask-CORS, in a loop"
+            today = "the origins that it is given may read the answers of each of them."
+            choices = ("call CORS for each by its name, and run this again.",)
+            self._add(call.module, [Trouble("unusual_use", call.line, message, today, choices)])
         self._check_several()
         marks = [mark for mark in self._places.marks if not self._is_lost(mark)]
         self._check_conditions(has_marks=bool(marks or self._blueprints))
-        self._do_settings()
         used = {bare.node for _, bare in self._places.inits}
-        for call in (*self._apps, *(b for b in self._places.bare if b.node not in used)):
+        apps = [*self._apps, *(bare for bare in self._places.bare if bare.node not in used)]
+        self._check_loaders([*apps, *(mark.call for mark in marks)])
+        self._do_settings()
+        for call in apps:
             self._do_app(call)
         for call in self._blueprints:
             self._do_blueprint(call)
@@ -88,11 +115,13 @@ class Translation:
             self._add_guards()
         self._finish_imports()
 
-    def count(self) -> int:
-        """How many places are migrated, or could be."""
+    def done(self) -> list[tuple[Path, int]]:
+        """The places that are migrated, or could be."""
         found = {(finding.path, finding.line) for finding in self.findings}
-        return sum(
-            not any((module.path, line) in found for line in lines) for module, lines in self._done
+        return sorted(
+            (module.path, lines.start)
+            for module, lines in self._done
+            if not any((module.path, line) in found for line in lines)
         )
 
     def _did(self, module: Module, node: cst.CSTNode) -> None:
@@ -107,14 +136,14 @@ class Translation:
                 self.findings.append(finding)
 
     def _check_others(self) -> None:
-        for module, node in self._places.others:
+        for module, node, _ in self._places.others:
             above = module.parent(node)
             if isinstance(above, cst.Annotation):
                 self._drafts[module].replace(node, self._drafts[module].name("CorsGuard"))
                 continue
-            today = "that depends on what becomes of it."
+            today = "it depends on what becomes of it, which sites may read the answers."
             if isinstance(above, cst.Decorator):
-                today = "the view fails: a decorator without its parentheses takes its place."
+                today = "every request to it fails: it needs parentheses to be a decorator."
             code = module.code(node)
             self._add(
                 module,
@@ -123,7 +152,7 @@ class Translation:
                     ("call it where it is used: CORS(app), or @cross_origin() on a view.",),
                 )],
             )  # fmt: skip
-        for module, node in self._places.headers:
+        for module, node, _ in self._places.headers:
             today = "the header goes out whatever Flask-CORS decides, or twice; the guard would"
             self._add(
                 module,
@@ -141,9 +170,15 @@ class Translation:
                     module,
                     [Trouble(
                         "unusual_use", 1, f"{name} of Flask-CORS is imported from another module",
-                        "what it says there.", ("import it from flask_cors itself.",),
+                        "the sites that it is given there may read the answers.",
+                        ("import it from flask_cors itself, and run this again.",),
                     )],
                 )  # fmt: skip
+
+    def _is_loop(self, call: Call) -> bool:
+        """Whether what is given CORS is the variable of a loop."""
+        bound = self._names.resolve(call.module, call.target) if call.target else None
+        return bound is not None and isinstance(bound.node, (cst.For, cst.CompFor))
 
     def _check_several(self) -> None:
         seen: list[Call] = []
@@ -157,7 +192,7 @@ class Translation:
                 message = (
                     f"the app is given to Flask-CORS already, at {first.module.path}:{first.line}"
                 )
-                today = "what the later call rejects, the earlier one allows."
+                today = "an origin that one call rejects may read, if the other allows it."
                 choices = ("put both into one call, with one list of origins.",)
                 self._add(
                     call.module, [Trouble("several_calls", call.line, message, today, choices)]
@@ -190,7 +225,9 @@ class Translation:
         for call in self._apps if has_marks else ():
             if _is_conditional(call):
                 message = "whether the app is given CORS depends on a condition"
-                today = "without it, the decorators and blueprints have CORS nevertheless."
+                today = (
+                    "other sites may read what has a decorator of its own, whatever the condition."
+                )
                 choices = (
                     "call CORS(app) in any case, and make its origins depend on the condition.",
                 )
@@ -223,6 +260,7 @@ class Translation:
             choices = ("take the decorator off: the guard's policy covers these answers too.",)
             self._add(module, [Trouble("unusual_use", mark.call.line, message, today, choices)])
             return True
+        self._check_between(mark, routes, own)
         below = [n for n in routes if n > own]
         if not below:
             return False
@@ -232,7 +270,7 @@ class Translation:
             [Trouble(
                 "above_route", mark.call.line,
                 f"@cross_origin stands above the route of {name}, and does nothing",
-                "the route has what CORS(app) says, or without that no CORS at all.",
+                "the sites that CORS(app) allows may read it; without that, no site may.",
                 ("move it below the route, and run this again, if it is meant to count.",
                  "take it out, if it works as it should."),
             )],
@@ -241,7 +279,76 @@ class Translation:
         self._drafts[module].keeps_flask_cors = True
         return True
 
+    def _check_between(self, mark: Mark, routes: list[int], own: int) -> None:
+        """Decorators above run before Flask-CORS does, and see preflights."""
+        module = mark.call.module
+        decorators = mark.function.decorators[
+            max([n for n in routes if n < own], default=own) : own
+        ]
+        for decorator in decorators:
+            node = decorator.decorator
+            node = node.func if isinstance(node, cst.Call) else node
+            known = self._names.external(module, node)
+            if is_router(decorator.decorator) or known in _LETS_PREFLIGHTS_PASS:
+                continue
+            name = module.code(node)
+            message = f"@{name} stands between the route and @cross_origin"
+            today = (
+                f"if {name} refuses or answers a preflight, no site can send what needs one; the"
+                " guard answers preflights before it."
+            )
+            choices = (
+                f"move @cross_origin above @{name}, directly below the route, and run this again.",
+            )
+            self._add(module, [Trouble("between", mark.call.line, message, today, choices)])
+
+    def _check_same_url(self, mark: Mark) -> None:
+        """Flask-CORS answers every preflight of a URL with the view that comes first."""
+        module = mark.call.module
+        own = [route for route in self._routes.routes if route.function is mark.function]
+        for route in own:
+            for other in self._routes.routes:
+                if other.function is not mark.function and other.shape == route.shape:
+                    name = other.function.name.value if other.function else "another view"
+                    message = f"{route.rule} has another view too, {name}"
+                    today = (
+                        "one of the two answers the preflights for both: what sites may send to"
+                        " the one depends on the other; the guard keeps them apart."
+                    )
+                    choices = ("write one view for all methods of the URL, and run this again.",)
+                    trouble = Trouble("same_url", mark.call.line, message, today, choices)
+                    self._add(module, [trouble])
+                    return
+
     # configuration
+
+    def _check_loaders(self, calls: list[Call]) -> None:
+        """Configuration from elsewhere can narrow what Flask-CORS allows."""
+        is_open = any("origins" not in self._all_options(call) for call in calls)
+        for module, app, node in self._places.loaders:
+            line = module.line(node or app)
+            what = module.code(node or app)
+            if is_open and self._settings.lacks_origins():
+                message = f"CORS_* keys may come from what cannot be seen: {what}"
+                today = (
+                    "where no CORS_ORIGINS is in there, any site may read the answers; where one"
+                    " is, the sites in it."
+                )
+                choices = ("give the origins to CORS(app) itself, and run this again.",)
+                self._add(module, [Trouble("config_unclear", line, message, today, choices)])
+            elif calls:
+                self.notes.append(
+                    f"{module.path}:{line}: {what} is not read: write CORSGUARD_... for CORS_..."
+                    " keys in there, if there are any."
+                )
+
+    def _all_options(self, call: Call) -> Mapping[str, Value]:
+        bare = self._bare_of.get(id(call))
+        options = {**(bare.options if bare else {}), **call.options}
+        patterns = patterns_of(options["resources"].value) if "resources" in options else None
+        if patterns and all("origins" in pattern.options for pattern in patterns):
+            return {**options, "origins": options["resources"]}
+        return options
 
     def _do_settings(self) -> None:
         for setting, trouble, is_local in self._settings.troubles():
@@ -406,7 +513,7 @@ class Translation:
             assigned = assign(patterns, self._routes, call.line)
             reason = "patterns of paths beside configuration, blueprints or a second app"
             choices = ("put the options that belong to some routes on these, as marks.",)
-            today = "the first pattern that matches a path decides."
+            today = "which sites may read a path is decided by the first pattern that matches it."
             assigned = Trouble("resources", call.line, reason, today, choices)
         if isinstance(assigned, Trouble):
             self._add(call.module, [assigned])
@@ -421,16 +528,20 @@ class Translation:
             routes = assigned.get(index, [])
             self._check_methods(call.module, call.line, fields, routes)
             self._outer_fields |= set(fields.code)
+            name = _policy_name(pattern, index)
             if pattern.is_everything:
                 default = fields.code
-                continue
-            name = _policy_name(pattern, index)
-            policy = self._drafts[call.module].name("Policy")
-            policies.append(f"{quoted(name)}: {policy}({source_of(fields.code)})")
-            self._mark_routes(name, routes)
-        self._write_app(call, default, f"policies={{{', '.join(policies)}}}")
+            elif self._mark_routes(name, routes):
+                policy = self._drafts[call.module].name("Policy")
+                policies.append(f"{quoted(name)}: {policy}({source_of(fields.code)})")
+        self._write_app(call, default, f"policies={{{', '.join(policies)}}}" if policies else "")
 
-    def _mark_routes(self, name: str, routes: list[Route]) -> None:
+    def _mark_routes(self, name: str, routes: list[Route]) -> int:
+        """Mark routes with a named policy.
+
+        :returns: how many marks there are.
+        """
+        before = len(self._done)
         ours = {id(route.function) for route in routes}
         for blueprint in {id(r.blueprint): r.blueprint for r in routes if r.blueprint}.values():
             whole = [r for r in self._routes.routes if r.blueprint is blueprint]
@@ -459,6 +570,7 @@ class Translation:
             draft = self._drafts[route.module]
             draft.insert_before(function.decorators[0], f'@{draft.name("cors")}("{name}")')
             self._did(route.module, function.decorators[0])
+        return len(self._done) - before
 
     # blueprints and views
 
@@ -480,7 +592,9 @@ class Translation:
         if self._apps:
             first = self._apps[0]
             message = f"the app is given to Flask-CORS too, at {first.module.path}:{first.line}"
-            today = "what the blueprint rejects, the app's options allow: both lists hold for it."
+            today = (
+                "an origin that the blueprint rejects may read it, if the app allows that origin."
+            )
             choices = (
                 "take this call out, if the app's options are right for the blueprint.",
                 "take the app's call out, or make it narrower, and mark what is to be open.",
@@ -527,6 +641,7 @@ class Translation:
         if not fields.troubles:
             for merged in self._combinations({**defaults, **options}):
                 self._add(call.module, translate(merged, call.line).troubles)
+        self._check_same_url(mark)
         own = [r for r in self._routes.routes if r.function is mark.function]
         self._check_methods(call.module, call.line, fields, own)
         code = {**fields.code, **self._resets(fields.code, but=inherited)}
@@ -577,8 +692,6 @@ class Translation:
             self._drafts[module].replace(
                 node, quoted(text[0].replace("flask_cors", "flask_corsguard"))
             )
-        for draft in self._drafts.values():
-            draft.drop_unused()
 
 
 def _branch(call: Call, statement: cst.If) -> str:

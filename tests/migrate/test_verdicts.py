@@ -1,0 +1,171 @@
+"""What a browser sees before and after the migration is the same, or a finding says why not.
+
+Each case is the text of one module. Where it is migrated, both versions run, and the simulated
+browser asks both the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import types
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_corsguard.migrate import migrate
+from flask_corsguard.testing import Browser
+
+HEAD = "from flask import Flask, Blueprint, abort\nfrom flask_cors import CORS, cross_origin\n"
+APP = HEAD + "app = Flask(__name__)\n"
+VIEWS = """
+@app.route("/x", methods=["GET", "POST", "PUT"])
+def x(): return "x", {"X-Total": "1"}
+@app.get("/missing")
+def missing(): abort(404)
+"""
+API = """
+@app.route("/api/users", methods=["GET", "POST", "PUT"])
+def users(): return "x"
+@app.get("/admin")
+def admin(): return "x"
+"""
+BLUEPRINT = """
+@api.route("/users", methods=["GET", "PUT"])
+def users(): return "x"
+@app.get("/admin")
+def admin(): return "x"
+app.register_blueprint(api, url_prefix="/api")
+"""
+LIST = '["https://app.example.com", "http://localhost:3000"]'
+
+# name -> the module
+MIGRATED = {
+    "all": f"{APP}CORS(app){VIEWS}",
+    "list": f"{APP}CORS(app, origins={LIST}){VIEWS}",
+    "credentials": f"{APP}CORS(app, origins=['https://app.example.com'], supports_credentials=True){VIEWS}",
+    "subdomains": f"{APP}CORS(app, origins=r'^https://.*\\.example\\.com$'){VIEWS}",
+    "any port": f"{APP}CORS(app, origins=[r'http://localhost:\\d+$']){VIEWS}",
+    "upper case": f"{APP}CORS(app, origins='https://App.Example.com'){VIEWS}",
+    "headers": f"{APP}CORS(app, origins={LIST}, allow_headers=['X-Token'], expose_headers='X-Total'){VIEWS}",
+    "methods": f"{APP}CORS(app, origins={LIST}, methods=['get', 'post']){VIEWS}",
+    "star in a list": f"{APP}CORS(app, origins=['https://app.example.com', '*']){VIEWS}",
+    "no-ops": f"{APP}CORS(app, send_wildcard=True, vary_header=False, always_send=False){VIEWS}",
+    "spread": f"{APP}options = dict(origins={LIST}, max_age=60)\nCORS(app, **options){VIEWS}",
+    "all resources": f"{APP}CORS(app, resources={{r'/*': {{'origins': {LIST}}}}}){VIEWS}",
+    "views of a path": f"{APP}CORS(app, resources={{r'/api/*': {{'origins': {LIST}}}}}){API}",
+    "list of paths": f"{APP}CORS(app, resources=[r'/api/.*'], origins={LIST}){API}",
+    "path over all": (
+        f"{APP}CORS(app, resources={{r'/api/*': {{'origins': {LIST}}}, r'/*': {{'origins': '*'}}}})"
+        f"{API}"
+    ),
+    "blueprint of a path": (
+        f"{APP}api = Blueprint('api', __name__)\n"
+        f"CORS(app, resources={{r'/api/*': {{'origins': {LIST}}}}}){BLUEPRINT}"
+    ),
+    "blueprint": f"{APP}api = Blueprint('api', __name__)\nCORS(api, origins={LIST}){BLUEPRINT}",
+    "view": f"{APP}@app.route('/x', methods=['GET', 'PUT'])\n@cross_origin()\ndef x(): return 'x'\n",
+    "view over app": (
+        f"{APP}CORS(app, origins=['https://app.example.com'], supports_credentials=True, max_age=5)\n"
+        f"@app.route('/x', methods=['GET', 'PUT'])\n@cross_origin(origins='https://b.example')\n"
+        f"def x(): return 'x'\n@app.get('/admin')\ndef admin(): return 'x'\n"
+    ),
+    "configuration": (
+        f"{APP}app.config['CORS_ORIGINS'] = {LIST}\napp.config['CORS_EXPOSE_HEADERS'] = 'X-Total'\n"
+        f"CORS(app){VIEWS}"
+    ),
+    "configuration and view": (
+        f"{APP}app.config.update(CORS_ORIGINS={LIST}, CORS_MAX_AGE=5)\nCORS(app)\n"
+        f"@app.get('/x')\n@cross_origin(allow_headers=['X-Token'])\ndef x(): return 'x'\n"
+        f"@app.get('/admin')\n@cross_origin()\ndef admin(): return 'x'\n"
+    ),
+    "configuration, given and view": (
+        f"{APP}app.config.update(CORS_ORIGINS={LIST})\nCORS(app, origins='https://b.example')\n"
+        f"@app.get('/x')\n@cross_origin(allow_headers=['X-Token'])\ndef x(): return 'x'\n"
+        f"@app.get('/admin')\ndef admin(): return 'x'\n"
+    ),
+    "configuration class": (
+        f"{HEAD}class Base:\n    pass\nclass Config(Base):\n    CORS_ORIGINS = {LIST}\n"
+        "    CORS_SUPPORTS_CREDENTIALS = False\n    CORS_SEND_WILDCARD = False\n"
+        f"app = Flask(__name__)\napp.config.from_object(Config)\ncors = CORS(app){VIEWS}"
+    ),
+    "configuration that is read": (
+        f"{APP}app.config['CORS_ORIGINS'] = {LIST}\ncors = CORS()\n"
+        f"cors.init_app(app, origins=app.config['CORS_ORIGINS']){VIEWS}"
+    ),
+    "condition": f"{APP}if app.debug:\n    CORS(app)\nelse:\n    CORS(app, origins={LIST}){VIEWS}",
+    "above the route": (
+        f"{APP}CORS(app, origins={LIST})\n@cross_origin()\n@app.route('/x')\ndef x(): return 'x'\n"
+    ),
+    "old import": f"import flask_cors\n{APP}flask_cors.CORS(app, origins={LIST}){VIEWS}",
+    "names that are taken": (
+        f"{APP}cors = CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin(origins='*')\n"
+        "def x(): return 'x'\n"
+    ),
+}  # fmt: skip
+
+ORIGINS = (
+    "https://app.example.com",
+    "http://localhost:3000",
+    "http://localhost:4000",
+    "https://b.example",
+    "https://a.b.example.com",
+    "https://example.com",
+    "https://app.example.com.attacker.example",
+    "https://xexample.com",
+)
+REQUESTS: tuple[dict[str, object], ...] = (
+    {},
+    {"headers": {"X-Token": "1"}},
+    {"headers": {"Authorization": "Bearer 1"}},
+    {"credentials": "include"},
+    {"method": "PUT"},
+    {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": "{}"},
+)
+PATHS = ("/x", "/missing", "/api/users", "/api/none", "/admin", "/static/none")
+
+
+def load(text: str) -> Flask:
+    module = types.ModuleType(f"case_{uuid.uuid4().hex}")
+    exec(compile(text, "app.py", "exec"), module.__dict__)
+    app = module.app
+    assert isinstance(app, Flask)
+    return app
+
+
+def verdicts(app: Flask) -> Iterator[tuple[object, ...]]:
+    known: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        known.setdefault(rule.rule, set()).update(rule.methods or ())
+    for origin in ORIGINS:
+        for path in PATHS:
+            # below a pattern of paths that no route has, only the policy of a blueprint reaches
+            if path not in known and path != "/static/none" and path != "/api/none":
+                continue
+            if path == "/api/none" and "api" not in app.blueprints:
+                continue
+            for request in REQUESTS:
+                if request.get("method", "GET") not in known.get(path, "GET"):
+                    continue  # the guard refuses the preflight, instead of showing the 405
+                answer = Browser(app, page=origin).fetch(f"https://api.test{path}", **request)  # type: ignore[arg-type]
+                readable = answer.type == "cors"
+                seen = sorted(answer.headers) if readable else None
+                yield origin, path, str(request), readable, seen
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "flask_corsguard")
+
+
+@pytest.mark.parametrize("name", MIGRATED)
+def test_a_browser_sees_the_same(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "app.py"
+    path.write_text(MIGRATED[name])
+    migration = migrate(path)
+    assert all(finding.local for finding in migration.findings), migration.findings
+    migration.write()
+    assert migrate(path).files == ()
+    assert list(verdicts(load(path.read_text()))) == list(verdicts(load(MIGRATED[name])))
