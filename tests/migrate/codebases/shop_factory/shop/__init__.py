@@ -10,12 +10,13 @@ def create_app(settings=None):
 
     cors.init_app(
         app,
+        # Only what we host ourselves.
         origins=FRONTENDS,
-        allow_headers=["Content-Type", "Authorization"],
+        allow_headers=["Content-Type", "Authorization"],  # the token
         expose_headers=["X-Total"],
-        supports_credentials=True,
+        supports_credentials=True,  # the basket is a cookie
         max_age=3600,
-    )
+    )  # nothing else
 
     from .catalogue import catalogue
 
