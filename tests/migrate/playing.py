@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import sys
 import warnings
@@ -150,6 +151,7 @@ def load(directory: Path, target: str, environ: Mapping[str, str]) -> Flask:
     """
     module, _, name = target.partition(":")
     kept = dict(sys.modules)
+    level = logging.getLogger("flask_cors").level
     own = {path.stem for path in directory.iterdir()}
     for known in [known for known in sys.modules if known.partition(".")[0] in own]:
         del sys.modules[known]
@@ -164,6 +166,7 @@ def load(directory: Path, target: str, environ: Mapping[str, str]) -> Flask:
             found = getattr(importlib.import_module(module), name.removesuffix("()"))
             return found() if name.endswith("()") else found
     finally:
+        logging.getLogger("flask_cors").setLevel(level)
         sys.path.remove(str(directory))
         sys.dont_write_bytecode = unwritten
         for key, value in changed.items():

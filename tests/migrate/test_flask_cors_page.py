@@ -421,6 +421,19 @@ def test_misspelt_option(caplog: pytest.LogCaptureFixture) -> None:
         ours(orgins=APP)
 
 
+def test_origin_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The `Origin` header in the log"""
+    odd = f"https://{'a' * 500}.example\x1b[2J"
+    with caplog.at_level(logging.DEBUG, "flask_cors"):
+        get(theirs(origins=APP), odd)
+    assert odd in caplog.text
+    caplog.clear()
+    get(ours(origins=APP), odd)
+    assert len(caplog.messages) == 1
+    assert "\x1b" not in caplog.text
+    assert len(caplog.messages[0]) < 400
+
+
 def test_two_apps() -> None:
     """The extension on two apps"""
     for extension in (CORS(origins=APP), CorsGuard(origins=APP)):
