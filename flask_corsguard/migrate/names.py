@@ -80,14 +80,24 @@ class Names:
                         found = self._find(module, binding.level, name)
                         if found is not None and found is not module:
                             yield found
+        yield from self.loaded_from_object(module)
+
+    def loaded_from_object(self, module: Module) -> Iterator[Module]:
+        """The modules whose names *module* makes configuration of."""
         for node in module.nodes:
-            # app.config.from_object("package.settings")
-            if isinstance(node, cst.Call) and module.code(node.func).endswith(".from_object"):
-                text = str(getattr(node.args[0].value, "evaluated_value", "")) if node.args else ""
-                for name in (text, text.rpartition(".")[0]):
-                    found = self._find(module, 0, name) if name else None
-                    if found is not None and found is not module:
-                        yield found
+            if not isinstance(node, cst.Call) or not node.args:
+                continue
+            if not module.code(node.func).endswith(".from_object"):
+                continue
+            given = node.args[0].value
+            if isinstance(given, cst.SimpleString):
+                text = str(given.evaluated_value)
+                named = [self._find(module, 0, n) for n in (text, text.rpartition(".")[0]) if n]
+                yield from (found for found in named if found is not None)
+            else:
+                bound = self.resolve(module, given)
+                if bound is not None and isinstance(bound.node, cst.Module):
+                    yield bound.module
 
     def is_ambiguous(self, module: Module, node: cst.Name) -> bool:
         """Whether a name may stand for a part of Flask-CORS, and may not."""
@@ -275,11 +285,6 @@ def _target_names(target: cst.CSTNode) -> Iterator[str]:
 
 
 def _imported_names(node: cst.Import | cst.ImportFrom) -> Iterator[tuple[str, Import]]:
-    if isinstance(node.names, cst.ImportStar):
-        if node.module is not None and is_flask_cors(get_full_name_for_node(node.module) or ""):
-            for name in ("CORS", "cross_origin"):
-                yield name, Import(0, "flask_cors", name)
-        return
     if isinstance(node, cst.Import):
         for alias in node.names:
             full = get_full_name_for_node(alias.name) or ""
@@ -289,6 +294,10 @@ def _imported_names(node: cst.Import | cst.ImportFrom) -> Iterator[tuple[str, Im
                 yield full.partition(".")[0], Import(0, full.partition(".")[0], "")
         return
     module = (get_full_name_for_node(node.module) or "") if node.module else ""
+    if isinstance(node.names, cst.ImportStar):
+        for name in ("CORS", "cross_origin") if is_flask_cors(module) else ():
+            yield name, Import(0, module, name)
+        return
     for alias in node.names:
         name = str(alias.evaluated_name)
         yield alias.evaluated_alias or name, Import(len(node.relative), module, name)

@@ -116,6 +116,9 @@ class Places:
         self.apps: list[tuple[Module, cst.Call]] = []
         self.loaders: list[Other] = []
         self._accounted: set[cst.CSTNode] = set()
+        self._config_modules = {
+            found for module in modules for found in names.loaded_from_object(module)
+        }
         for module in modules:
             for node in module.nodes:
                 self._visit(module, node)
@@ -136,7 +139,9 @@ class Places:
             self._visit_call(module, node)
         elif isinstance(node, cst.SimpleString):
             self._visit_string(module, node)
-        for setting in _settings(self.reader, module, node):
+        elif isinstance(node, cst.Attribute) and _is_config(node) and _is_obscure(module, node):
+            self.loaders.append(Other(module, node.value, module.statement(node)))
+        for setting in _settings(self.reader, module, node, module in self._config_modules):
             self.every_setting.append(setting)
             if setting.key.startswith("CORS_"):
                 self.settings.append(setting)
@@ -168,12 +173,13 @@ class Places:
     def _visit_loader(self, module: Module, node: cst.Call, func: cst.Attribute) -> None:
         """Find configuration that comes from elsewhere, and may hold ``CORS_*`` keys."""
         called = func.attr.value
-        is_loader = called.startswith("from_") or called == "update"
+        is_loader = called.startswith("from_") or called in ("update", "setdefault")
         is_seen = {
             "from_object": self._is_seen_object,
             "from_mapping": self._is_seen_mapping,
             "update": self._is_seen_mapping,
             "from_pyfile": self._is_seen_file,
+            "setdefault": _is_other_key,
         }.get(called)
         if is_loader and not (is_seen and is_seen(module, node)):
             self.loaders.append(Other(module, cast("cst.Attribute", func.value).value, node))
@@ -351,7 +357,11 @@ class Places:
             return
         known = self.names.external(module, node)
         is_part = known in ("flask_cors.CORS", "flask_cors.cross_origin")
-        is_lost = isinstance(node, cst.Name) and self.names.is_ambiguous(module, node)
+        is_lost = (
+            isinstance(node, cst.Name)
+            and not isinstance(above, cst.AssignTarget)
+            and self.names.is_ambiguous(module, node)
+        )
         if is_part or is_lost or (is_flask_cors(known) and not isinstance(above, cst.Attribute)):
             self.others.append(Other(module, node))
 
@@ -388,18 +398,42 @@ def _is_written(module: Module, node: cst.SimpleString) -> bool:
     return isinstance(above, cst.Element) and isinstance(module.parent(above), cst.Tuple)
 
 
-def _settings(reader: Reader, module: Module, node: cst.CSTNode) -> Iterator[Setting]:
+def _is_other_key(module: Module, node: cst.Call) -> bool:
+    """Whether a call is about a key of something else."""
+    return bool(node.args) and "CORS" not in module.code(node.args[0]).upper()
+
+
+def _is_obscure(module: Module, node: cst.Attribute) -> bool:
+    """Whether ``app.config`` is used in a way that may set any key."""
+    above = module.parent(node)
+    if isinstance(above, cst.AugAssign):
+        return True
+    if isinstance(above, cst.Subscript):
+        index = above.slice[0].slice
+        is_named = isinstance(index, cst.Index) and isinstance(index.value, cst.SimpleString)
+        return not is_named and isinstance(module.parent(above), cst.AssignTarget)
+    # What it is handed to may set keys; what only looks at it, may not.
+    return isinstance(above, cst.Arg) and not module.code(node).startswith("current_app")
+
+
+def _settings(
+    reader: Reader, module: Module, node: cst.CSTNode, is_loaded: bool
+) -> Iterator[Setting]:
     if isinstance(node, cst.Call):
         yield from _updates(reader, module, node)
     elif isinstance(node, cst.Assign):
         for target in node.targets:
-            yield from _assigned(reader, module, target.target, node.value)
+            yield from _assigned(reader, module, target.target, node.value, is_loaded)
     elif isinstance(node, cst.AnnAssign) and node.value is not None:
-        yield from _assigned(reader, module, node.target, node.value)
+        yield from _assigned(reader, module, node.target, node.value, is_loaded)
 
 
 def _assigned(
-    reader: Reader, module: Module, target: cst.CSTNode, value: cst.BaseExpression
+    reader: Reader,
+    module: Module,
+    target: cst.CSTNode,
+    value: cst.BaseExpression,
+    is_loaded: bool,
 ) -> Iterator[Setting]:
     if isinstance(target, cst.Subscript) and _is_config(target.value):
         index = target.slice[0].slice
@@ -416,7 +450,10 @@ def _assigned(
         )
         is_config = (
             isinstance(owner, cst.ClassDef) and _CONFIG_CLASS.search(owner.name.value)
-        ) or (isinstance(owner, cst.Module) and _CONFIG_MODULE.fullmatch(module.path.stem))
+        ) or (
+            isinstance(owner, cst.Module)
+            and (is_loaded or _CONFIG_MODULE.fullmatch(module.path.stem))
+        )
         if is_config and isinstance(owner, (cst.ClassDef, cst.Module)):
             read = reader.value(module, value)
             yield Setting(module, target.value, target, read, None, owner)

@@ -97,11 +97,13 @@ class Draft:
         """Take the lines out that *node* stands in."""
         self._edits[self._line(node)] = ""
 
-    def wrapped(self, node: cst.CSTNode, code: str, width: int) -> str:
-        """A call in the place of *node*, an argument a line where one line is too short."""
+    def wrapped(self, node: cst.Call, code: str, width: int) -> str:
+        """A call in the place of *node*, an argument a line where one line is too short, or where
+        there are comments to keep."""
+        comments = self._comments(node, code)
         start, _ = self.module.span(node)
         column = len(self.module.data[self.module.data.rfind(b"\n", 0, start) + 1 : start])
-        if column + len(code) <= width and "\n" not in code:
+        if column + len(code) <= width and "\n" not in code and not comments:
             return code
         call = cst.parse_expression(code)
         if not isinstance(call, cst.Call):
@@ -111,7 +113,8 @@ class Draft:
         # cors(...)(blueprint): the arguments are those of the inner call
         inner = call.func if isinstance(call.func, cst.Call) else call
         step = "\t" if indent.startswith("\t") else "    "
-        lines = [
+        lines = [f"{indent}{step}{comment}" for comment in comments]
+        lines += [
             f"{indent}{step}{rest.code_for_node(a.with_changes(comma=cst.MaybeSentinel.DEFAULT))},"
             for a in inner.args
         ]
@@ -123,6 +126,12 @@ class Draft:
     def imports_flask_cors(self) -> bool:
         """Whether there is an import of Flask-CORS."""
         return bool(self._old_imports())
+
+    def _comments(self, node: cst.Call, code: str) -> list[str]:
+        """The comments in a call that would be lost."""
+        inside = (n for n in self.module.nodes if isinstance(n, cst.Comment))
+        found = [n.value for n in inside if node in self.module.parents(n)]
+        return [comment for comment in found if comment not in code]
 
     def take(self, other: Draft) -> None:
         """Take over the changes of another draft of the same file."""

@@ -48,6 +48,15 @@ class Route(NamedTuple):
         """The rule without the names of its variables."""
         return _CONVERTER.sub(lambda found: f"<{found[1] or ''}>", self.rule)
 
+    def paths_like(self, stem: str) -> Iterator[str]:
+        """Paths that the rule matches and that begin like *stem*, as far as there can be some."""
+        whole = stem.strip("/")
+        first = whole.partition("/")[0] or "x"
+        yield _CONVERTER.sub(
+            lambda m: f"{whole}/x" if m[1] == "path" else _sample(m[1], 0), self.rule
+        )
+        yield _CONVERTER.sub(lambda m: _sample(m[1], 0) if m[1] else first, self.rule)
+
     def paths(self) -> list[str]:
         """Paths that the rule matches."""
         return [
@@ -64,6 +73,7 @@ class Routes:
     """All routes of some modules.
 
     :ivar routes: those that can be read.
+    :ivar parents: blueprint -> the blueprint that it is registered on.
     :ivar opaque: code that adds routes which cannot be, or "".
     """
 
@@ -71,6 +81,7 @@ class Routes:
         self._places = places
         self.routes: list[Route] = []
         self.opaque = ""
+        self.parents: dict[cst.CSTNode, cst.CSTNode] = {}
         self._prefixes: dict[cst.CSTNode, str] = {}
         for module in places.modules:
             for node in module.nodes:
@@ -99,6 +110,10 @@ class Routes:
         on_blueprint = isinstance(node.func, cst.Attribute) and self._places.is_blueprint(
             module, node.func.value
         )
+        if on_blueprint and bound is not None and bound.node is not None:
+            outer = self._places.names.resolve(module, cast("cst.Attribute", node.func).value)
+            if outer is not None and outer.node is not None:
+                self.parents[bound.node] = outer.node
         if (
             bound is None
             or not isinstance(bound.node, cst.Call)
@@ -233,7 +248,8 @@ def assign(patterns: list[Pattern], routes: Routes, line: int) -> Assigned | Tro
         )
     assigned: Assigned = {}
     for route in routes.routes:
-        found = {_first(patterns, path) for path in route.paths()}
+        paths = [p for pattern in patterns for p in route.paths_like(pattern.stem)]
+        found = {_first(patterns, path) for path in (*paths, *route.paths())}
         if len(found) > 1:
             return _trouble(patterns, routes, line, f"it matches a part of {route.rule} only")
         index = found.pop()

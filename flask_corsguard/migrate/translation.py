@@ -93,6 +93,13 @@ class Translation:
 
     def _translate(self) -> None:
         self._check_others()
+        for call in self._apps:
+            if self._is_unknown(call):
+                code = call.module.code(call.target or call.node)
+                message = f"it cannot be told what {code} is, an app or a blueprint"
+                today = "the origins that it is given may read the answers of whatever it is."
+                choices = ("give CORS an app or a blueprint by its name, and run this again.",)
+                self._add(call.module, [Trouble("unusual_use", call.line, message, today, choices)])
         for call in self._loops:
             message = "several are given to Flask-CORS, in a loop"
             today = "the origins that it is given may read the answers of each of them."
@@ -145,6 +152,9 @@ class Translation:
             if isinstance(above, cst.Decorator):
                 today = "every request to it fails: it needs parentheses to be a decorator."
             code = module.code(node)
+            if any(isinstance(a, cst.Assign) and _is_decorators(a) for a in module.parents(node)):
+                self._add(module, [_class_decorator(module.line(node))])
+                continue
             self._add(
                 module,
                 [Trouble(
@@ -174,6 +184,16 @@ class Translation:
                         ("import it from flask_cors itself, and run this again.",),
                     )],
                 )  # fmt: skip
+
+    def _is_unknown(self, call: Call) -> bool:
+        """Whether what is given CORS is a parameter that does not say it is an app."""
+        bound = self._names.resolve(call.module, call.target) if call.target else None
+        if bound is None or not isinstance(bound.node, cst.Param):
+            return False
+        annotation = bound.node.annotation
+        return "app" not in bound.node.name.value.lower() and not (
+            annotation is not None and "Flask" in bound.module.code(annotation)
+        )
 
     def _is_loop(self, call: Call) -> bool:
         """Whether what is given CORS is the variable of a loop."""
@@ -242,9 +262,7 @@ class Translation:
         name = mark.function.name.value
         scope = self._names.scope(module, mark.function)
         if isinstance(scope, cst.ClassDef):
-            today = (
-                "simple requests have CORS headers; a preflight has none, so that the rest fails."
-            )
+            today = "its origins may read the answers to plain requests; no preflight gets through."
             choices = (
                 "mark the method with @cors(...), after the migration: that counts for both.",
             )
@@ -259,6 +277,13 @@ class Translation:
             today = "what it answers may be read by the origins given."
             choices = ("take the decorator off: the guard's policy covers these answers too.",)
             self._add(module, [Trouble("unusual_use", mark.call.line, message, today, choices)])
+            return True
+        marks = [m for m in self._places.marks if m.function is mark.function]
+        if mark is not marks[0]:
+            message = f"{name} has another @cross_origin already, at line {marks[0].call.line}"
+            today = "an origin that one rejects may read, if the other allows it."
+            choices = ("put both into one, with one list of origins, and run this again.",)
+            self._add(module, [Trouble("several_calls", mark.call.line, message, today, choices)])
             return True
         self._check_between(mark, routes, own)
         below = [n for n in routes if n > own]
@@ -589,6 +614,7 @@ class Translation:
         fields = translate({**DEFAULTS, **self._settings.with_texts(options)}, call.line)
         self._add(call.module, fields.troubles)
         self._note(call.module, call.line, fields)
+        self._check_outer_blueprint(call)
         if self._apps:
             first = self._apps[0]
             message = f"the app is given to Flask-CORS too, at {first.module.path}:{first.line}"
@@ -611,6 +637,27 @@ class Translation:
         self._outer_fields |= set(fields.code)
         name = self._drafts[call.module].name("cors")
         self._write(call, f"{name}({arguments})({call.module.code(call.target)})")
+
+    def _check_outer_blueprint(self, call: Call) -> None:
+        """Where the blueprint around has CORS too, both lists hold for the inner one."""
+        bound = self._names.resolve(call.module, call.target) if call.target else None
+        outer = bound.node if bound is not None else None
+        others = {
+            found.node: other
+            for other in self._blueprints
+            if other.target is not None
+            and (found := self._names.resolve(other.module, other.target)) is not None
+        }
+        while outer is not None:
+            outer = self._routes.parents.get(outer)
+            if outer in others:
+                first = others[outer]
+                where = f"{first.module.path}:{first.line}"
+                message = f"the blueprint around it is given to Flask-CORS too, at {where}"
+                today = "an origin that this one rejects may read it, if that one allows it."
+                choices = ("give both the same options, or only one of them any.",)
+                self._add(call.module, [Trouble("overlap", call.line, message, today, choices)])
+                return
 
     def _resets(self, code: Mapping[str, str], *, but: Iterable[str] = ()) -> dict[str, str]:
         """The fields that apply further out, and that Flask-CORS would not take over."""
@@ -723,6 +770,21 @@ def _assigned_name(module: Module, node: cst.CSTNode) -> str | None:
     if isinstance(above, cst.Assign) and len(above.targets) == 1:
         return module.code(above.targets[0].target)
     return module.code(above.target) if isinstance(above, cst.AnnAssign) else None
+
+
+def _is_decorators(node: cst.Assign) -> bool:
+    target = node.targets[0].target
+    return isinstance(target, cst.Name) and target.value == "decorators"
+
+
+def _class_decorator(line: int) -> Trouble:
+    return Trouble(
+        "method_decorator", line, "decorators = [...] of a view class: preflights do not reach it",
+        "the origins that it is given may read the answers to plain requests; a preflight is"
+        " answered without CORS headers, so that no site can send what needs one.",
+        ("take it out, and mark the class with @cors(...), after the migration: that counts for"
+         " preflights too, and for sub-classes.",),
+    )  # fmt: skip
 
 
 def _policy_name(pattern: Pattern, index: int) -> str:
