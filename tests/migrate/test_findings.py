@@ -1,0 +1,194 @@
+"""Every kind of finding, from the smallest module that gives it; and what a run exits with."""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_corsguard.migrate import CODES, migrate
+from flask_corsguard.migrate.__main__ import main
+from flask_corsguard.migrate.patterns import judge
+
+HEAD = "from flask import Flask, Blueprint\nfrom flask_cors import CORS, cross_origin\n"
+APP = f"{HEAD}app = Flask(__name__)\n"
+VIEW = "@app.route('/x', methods=['GET', 'POST'])\ndef x(): return 'x'\n"
+LIST = "origins=['https://app.example.com']"
+
+# code -> modules, with "#!" at the line of each finding
+FOUND: dict[str, list[str]] = {
+    "unreadable_file": ["from flask_cors import CORS #!\nprint 'x'\n"],
+    "misspelt_option": [
+        f"{APP}CORS(app, orgins=['https://app.example.com']) #!\n",
+        f"{APP}CORS(app, {LIST}, support_credentials=True) #!\n",
+        f"{APP}app.config['CORS_ORIGIN'] = 'https://app.example.com' #!\nCORS(app)\n",
+        f"{APP}app.config['CORS_HEADERS'] = 'Content-Type' #!\nCORS(app)\n",
+    ],
+    "credentials_any_origin": [
+        f"{APP}CORS(app, supports_credentials=True) #!\n",
+        f"{APP}CORS(app, origins=['https://app.example.com', '*'], supports_credentials=True) #!\n",
+        f"{APP}app.config['CORS_SUPPORTS_CREDENTIALS'] = True\nCORS(app) #!\n",
+        f"import os\n{APP}CORS(app, origins=os.environ.get('O', '*'), supports_credentials=True) #!\n",
+    ],
+    "regex_without_end": [
+        f"{APP}CORS(app, origins=r'https://app\\.example\\.com') #!\n",
+        f"import re\n{APP}CORS(app, origins=re.compile(r'https://app\\.example\\.com')) #!\n",
+    ],
+    "regex_unescaped_dot": [f"{APP}CORS(app, origins='https://app.example.com$') #!\n"],
+    "regex_too_wide": [
+        f"{APP}CORS(app, origins=r'https?://.*') #!\n",
+        f"{APP}CORS(app, origins=r'https://.*example\\.com$') #!\n",
+    ],
+    "regex_unclear": [f"{APP}CORS(app, origins=r'^(?!x)$') #!\n"],
+    "glob": [
+        f"{APP}CORS(app, origins='https://*.example.com') #!\n",
+        f"{APP}CORS(app, origins=['http://localhost:*']) #!\n",
+    ],
+    "never_matches": [
+        f"{APP}CORS(app, origins='https://app.example.com/') #!\n",
+        f"{APP}CORS(app, origins='https://a.example, https://b.example') #!\n",
+        f"{APP}CORS(app, allow_headers='Content-Type, X-Token') #!\n",
+    ],
+    "null_origin": [f"{APP}CORS(app, origins=['https://app.example.com', 'null']) #!\n"],
+    "refused": [
+        f"{APP}CORS(app, origins='http://app.example.com', supports_credentials=True) #!\n",
+        f"{APP}CORS(app, allow_headers=['Access-Control-Allow-Origin']) #!\n",
+    ],
+    "resources": [
+        f"{APP}CORS(app, resources={{r'/api/*': {{'origins': '*'}}}}) #!\n@app.get('/apikeys')\n"
+        "def keys(): return 'x'\n@app.get('/api/x')\ndef x(): return 'x'\n",
+        f"{APP}CORS(app, resources=r'/api') #!\n@app.get('/api/x')\ndef x(): return 'x'\n",
+        f"{APP}CORS(app, resources=r'/static/*') #!\n{VIEW}",
+    ],
+    "above_route": [f"{APP}CORS(app, {LIST})\n@cross_origin() #!\n{VIEW}"],
+    "between": [
+        f"{APP}@app.get('/x')\n@checked\n@cross_origin() #!\ndef x(): return 'x'\n",
+    ],
+    "same_url": [
+        f"{APP}@app.get('/x')\ndef one(): return 'x'\n@app.put('/x')\n@cross_origin() #!\n"
+        "def two(): return 'x'\n",
+    ],
+    "method_decorator": [
+        f"{APP}class View:\n    @cross_origin() #!\n    def get(self): return 'x'\n",
+        f"{APP}class View:\n    decorators = [cross_origin()] #!\n",
+    ],
+    "methods_safelisted": [f"{APP}CORS(app, methods=['GET', 'PUT']) #!\n{VIEW}"],
+    "methods_wildcard": [f"{APP}CORS(app, methods='*') #!\n"],
+    "own_preflight": [f"{APP}@app.get('/x')\n@cross_origin(automatic_options=False) #!\ndef x(): pass\n"],
+    "header_regex": [f"{APP}CORS(app, allow_headers=['X-.*']) #!\n"],
+    "header_by_hand": [
+        f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
+        "    r.headers['Access-Control-Allow-Origin'] = '*' #!\n    return r\n",
+    ],
+    "several_calls": [
+        f"{APP}CORS(app)\nCORS(app, {LIST}) #!\n",
+        f"{APP}@app.get('/x')\n@cross_origin()\n@cross_origin({LIST}) #!\ndef x(): pass\n",
+    ],
+    "overlap": [
+        f"{APP}bp = Blueprint('b', __name__)\nCORS(app)\nCORS(bp, {LIST}) #!\n",
+    ],
+    "conditional": [
+        f"{APP}if app.debug:\n    CORS(app, {LIST}) #!\n@app.get('/x')\n@cross_origin()\ndef x(): pass\n",
+    ],
+    "config_unclear": [
+        f"{APP}CORS(app)\napp.config['CORS_ORIGINS'] = 'https://app.example.com' #!\n",
+        f"{APP}app.config.from_prefixed_env() #!\nCORS(app)\n",
+        f"{APP}app.config['CORS_ORIGINS'] = 'https://a.example' #!\n@app.get('/x')\n@cross_origin()\n"
+        "def x(): pass\n",
+    ],
+    "no_app": [
+        f"{HEAD}bp = Blueprint('b', __name__)\n@bp.get('/x')\n@cross_origin() #!\ndef x(): pass\n",
+    ],
+    "unreadable": [
+        f"{APP}CORS(app, {LIST}, supports_credentials=flag()) #!\n",
+        f"{APP}CORS(app, **options()) #!\n",
+    ],
+    "unusual_use": [
+        f"{APP}make = [CORS] #!\n",
+        f"{APP}@app.get('/x')\n@cross_origin #!\ndef x(): pass\n",
+        f"{APP}for one in ():\n    CORS(one) #!\n",
+    ],
+}  # fmt: skip
+CASES = [(code, text) for code, texts in FOUND.items() for text in texts]
+
+
+def test_every_code_is_tried() -> None:
+    assert list(FOUND) == list(CODES)
+
+
+@pytest.mark.parametrize(("code", "text"), CASES)
+def test_the_place_is_left_alone(code: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "app.py"
+    path.write_text(text)
+    migration = migrate(tmp_path)
+    lines = text.splitlines()
+    wanted = [(code, number) for number, line in enumerate(lines, 1) if line.endswith("#!")]
+    assert [(finding.code, finding.line) for finding in migration.findings] == wanted
+    after = migration.files[0].after.decode().splitlines() if migration.files else lines
+    assert [line for line in lines if line.endswith("#!")] == [
+        line for line in after if line.endswith("#!")
+    ]
+    assert bool(migration.files) == all(finding.local for finding in migration.findings)
+
+
+# What a finding says of an origin is true: entry -> the origin that it names
+NAMED = {
+    r"https://app\.example\.com": "https://app.example.com.attacker.example",
+    r"http://localhost:*": "http://localhost.attacker.example",
+    "https://app.example.com$": "https://appxexample.com",
+    r"^https://a\.com$|https://b\.com": "https://b.com.attacker.example",
+}
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_the_origin_that_a_finding_names_is_let_in(text: str) -> None:
+    assert NAMED[text] in judge(text).today
+    assert re.match(text, NAMED[text], re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("https://App.Example.com", '"https://app.example.com"'),
+        (r"^https://.*\.example\.com$", '"https://*.example.com"'),
+        (r"https://app\.example\.com:8443\Z", '"https://app.example.com:8443"'),
+        (r"http://localhost:\d+", r're.compile(r"http://localhost:\d+")'),
+        (r"https://[A-Z]+\.example\.com$", r're.compile(r"https://[A-Z]+\.example\.com$", re.IGNORECASE)'),
+        (".*", '"*"'),
+    ],
+)  # fmt: skip
+def test_what_means_the_same(text: str, code: str) -> None:
+    assert judge(text).code == code
+
+
+class TestCommand:
+    def test_no_such_path(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["no-such-place"]) == 2
+        assert "no-such-place" in capsys.readouterr().err
+
+    def test_without_libcst(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        original = builtins.__import__
+
+        def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
+            if name.partition(".")[0] == "libcst":
+                raise ModuleNotFoundError("No module named 'libcst'", name="libcst")
+            return original(name, *args, **kwargs)
+
+        for name in list(sys.modules):
+            if name.startswith(("libcst", "flask_corsguard.migrate.")) and not name.endswith(
+                "main__"
+            ):
+                monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setattr(builtins, "__import__", refuse)
+        assert main(["."]) == 2
+        assert "pip install flask-corsguard[migrate]" in capsys.readouterr().err
+
+    def test_nothing_to_do(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([str(tmp_path), "--write"]) == 0
+        assert capsys.readouterr().out == "0 places migrated in 0 files, 0 findings.\n"
