@@ -9,11 +9,13 @@ import importlib.metadata
 import logging
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import flask_cors.core
 import pytest
 from flask import Blueprint, Flask, abort
 from flask.testing import FlaskClient
+from flask.views import MethodView
 from flask_cors import CORS, cross_origin
 from werkzeug.test import TestResponse
 
@@ -316,6 +318,30 @@ def test_without_origin() -> None:
     named = [("Allow-Origin", ADMIN), ("Vary", "Origin")]
     assert get(theirs(origins=[APP, ADMIN]), None) == named
     assert get(ours(origins=[APP, ADMIN]), None) == REJECTED
+
+
+def test_decorators_of_a_class() -> None:
+    """`decorators = [cross_origin()]` on a view class, and a preflight"""
+
+    class Theirs(MethodView):
+        decorators: ClassVar = [cross_origin(origins=APP)]
+
+        def put(self) -> str:
+            return ""
+
+    app = Flask("compared")
+    app.add_url_rule("/", view_func=Theirs.as_view("root"))
+    assert headers(preflight(app.test_client(), "PUT")) == []
+
+    @cors(origins=APP)
+    class Ours(MethodView):
+        def put(self) -> str:
+            return ""
+
+    app = Flask("compared")
+    app.add_url_rule("/", view_func=Ours.as_view("root"))
+    CorsGuard(app)
+    assert preflight(app.test_client(), "PUT").status_code == 204
 
 
 def test_abort() -> None:

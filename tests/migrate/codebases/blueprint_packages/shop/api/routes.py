@@ -1,0 +1,6 @@
+from . import bp
+
+
+@bp.route("/orders", methods=["GET", "PUT"])
+def orders():
+    return []
