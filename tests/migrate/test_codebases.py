@@ -459,6 +459,27 @@ class TestCommandLine:
         assert after["two.py"] == before["two.py"]
         assert after["one.py"] != before["one.py"]
 
+    @pytest.mark.parametrize("part", ["app.py", "views.py"])
+    def test_part_of_an_app(self, tmp_path: Path, part: str) -> None:
+        """A guard would replace what the decorators in another file send, so it takes both."""
+        (tmp_path / "app.py").write_text(
+            "from flask import Flask\nfrom flask_cors import CORS\n\napp = Flask('parts')\n"
+            f"CORS(app, origins=['{APP}'])\n\nimport views  # noqa: E402, F401\n"
+        )
+        (tmp_path / "views.py").write_text(
+            "from flask_cors import cross_origin\n\nfrom app import app\n\n\n@app.get('/')\n"
+            "@cross_origin(origins=['https://admin.example.com'])\ndef root():\n    return 'root'\n"
+        )
+        before = load(tmp_path, "app:app", {})
+        run = migrate(tmp_path, part, "--write")
+        found = differences(before, load(tmp_path, "app:app", {}))
+        assert not [difference for difference in found if difference.wider]
+        assert not found or run.findings
+        run = migrate(tmp_path, ".", "--write")
+        after = load(tmp_path, "app:app", {})
+        assert not [change for change in differences(before, after) if change.question.accepted]
+        assert (run.status, run.findings) == (0, [])
+
     def test_no_such_path(self, tmp_path: Path) -> None:
         run = migrate(tmp_path, "nothing")
         assert run.status == 2
