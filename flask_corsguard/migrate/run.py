@@ -11,9 +11,10 @@ from flask_corsguard.migrate.names import Names
 from flask_corsguard.migrate.places import Places
 from flask_corsguard.migrate.rewriting import Draft
 from flask_corsguard.migrate.sources import Module, python_files
-from flask_corsguard.migrate.translation import Translation
+from flask_corsguard.migrate.translation import translate_places
 from flask_corsguard.migrate.units import units
 from flask_corsguard.migrate.values import Reader
+from flask_corsguard.migrate.work import Work
 
 _DEPENDENCY_FILES = (
     "requirements*.txt",
@@ -48,23 +49,23 @@ def migrate(path: Path) -> Migration:
 
 def _migrate(group: list[Module], names: Names) -> Migration:
     """Migrate modules that have to do with each other."""
-    translations = [Translation(unit) for unit in units(Places(group, names, Reader(names)))]
+    works = [translate_places(unit) for unit in units(Places(group, names, Reader(names)))]
     drafts = {module: Draft(module, names) for module in group}
     findings: list[Finding] = []
     notes: list[str] = []
     done: set[tuple[Path, int]] = set()
-    for translation in translations:
-        findings += translation.findings
-        if translation.is_blocked:
-            notes += _left(translation)
-            for module in translation.modules():
+    for work in works:
+        findings += work.findings
+        if work.is_blocked:
+            notes += _left(work)
+            for module in work.modules():
                 drafts[module].keeps_flask_cors = True
         else:
-            done.update(translation.done())
-            notes += translation.notes
-            for draft in translation.drafts():
+            done.update(work.done_places())
+            notes += work.notes
+            for draft in work.drafts.values():
                 drafts[draft.module].take(draft)
-    if not any(translation.is_blocked for translation in translations):
+    if not any(work.is_blocked for work in works):
         for draft in drafts.values():
             draft.drop_unused()
     files = tuple(draft.finish() for draft in drafts.values() if draft.is_changed())
@@ -79,8 +80,8 @@ def _unreadable(file: Path, error: ValueError) -> Finding:
     )  # fmt: skip
 
 
-def _left(translation: Translation) -> Iterator[str]:
-    places = translation.done()
+def _left(work: Work) -> Iterator[str]:
+    places = work.done_places()
     if places:
         listed = ", ".join(f"{file}:{line}" for file, line in places)
         yield (

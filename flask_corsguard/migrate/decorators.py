@@ -1,0 +1,113 @@
+"""Which decorators are marks, and which do something else than they say."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from flask_corsguard.migrate.options import Trouble
+from flask_corsguard.migrate.places import Mark
+from flask_corsguard.migrate.routes import is_router
+from flask_corsguard.migrate.work import Work
+
+_NOT_VIEWS = ("errorhandler", "before_request", "after_request", "teardown_request", "cli")
+# They leave OPTIONS alone.
+_LETS_PREFLIGHTS_PASS = (
+    "flask_login.login_required",
+    "flask_login.fresh_login_required",
+    "flask_jwt_extended.jwt_required",
+)
+
+
+def is_lost(work: Work, mark: Mark) -> bool:
+    """Whether a decorator does nothing, because it stands above the route."""
+    decorators = list(mark.function.decorators)
+    own = decorators.index(mark.decorator)
+    routes = [n for n, d in enumerate(decorators) if is_router(d.decorator)]
+    module = mark.call.module
+    name = mark.function.name.value
+    scope = work.names.scope(module, mark.function)
+    if isinstance(scope, cst.ClassDef):
+        today = "its origins may read the answers to plain requests; no preflight gets through."
+        choices = ("mark the method with @cors(...), after the migration: that counts for both.",)
+        message = f"{name} is a method, and preflights do not reach it"
+        work.add(module, [Trouble("method_decorator", mark.call.line, message, today, choices)])
+        return True
+    above = [d for d in decorators[:own] if _is_no_view(d)]
+    if above:
+        message = f"{name} is no view, but what Flask calls beside one"
+        today = "what it answers may be read by the origins given."
+        choices = ("take the decorator off: the guard's policy covers these answers too.",)
+        work.add(module, [Trouble("unusual_use", mark.call.line, message, today, choices)])
+        return True
+    marks = [m for m in work.places.marks if m.function is mark.function]
+    if mark is not marks[0]:
+        message = f"{name} has another @cross_origin already, at line {marks[0].call.line}"
+        today = "an origin that one rejects may read, if the other allows it."
+        choices = ("put both into one, with one list of origins, and run this again.",)
+        work.add(module, [Trouble("several_calls", mark.call.line, message, today, choices)])
+        return True
+    _check_between(work, mark, routes, own)
+    below = [n for n in routes if n > own]
+    if not below:
+        return False
+    is_local = len(below) == len(routes)
+    work.add(
+        module,
+        [Trouble(
+            "above_route", mark.call.line,
+            f"@cross_origin stands above the route of {name}, and does nothing",
+            "the sites that CORS(app) allows may read it; without that, no site may.",
+            ("move it below the route, and run this again, if it is meant to count.",
+             "take it out, if it works as it should."),
+        )],
+        local=is_local,
+    )  # fmt: skip
+    work.drafts[module].keeps_flask_cors = True
+    return True
+
+
+def _is_no_view(decorator: cst.Decorator) -> bool:
+    node = decorator.decorator
+    node = node.func if isinstance(node, cst.Call) else node
+    return isinstance(node, cst.Attribute) and node.attr.value in _NOT_VIEWS
+
+
+def _check_between(work: Work, mark: Mark, routes: list[int], own: int) -> None:
+    """Decorators above run before Flask-CORS does, and see preflights."""
+    module = mark.call.module
+    decorators = mark.function.decorators[max([n for n in routes if n < own], default=own) : own]
+    for decorator in decorators:
+        node = decorator.decorator
+        node = node.func if isinstance(node, cst.Call) else node
+        known = work.names.external(module, node)
+        if is_router(decorator.decorator) or known in _LETS_PREFLIGHTS_PASS:
+            continue
+        name = module.code(node)
+        message = f"@{name} stands between the route and @cross_origin"
+        today = (
+            f"if {name} refuses or answers a preflight, no site can send what needs one; the"
+            " guard answers preflights before it."
+        )
+        choices = (
+            f"move @cross_origin above @{name}, directly below the route, and run this again.",
+        )
+        work.add(module, [Trouble("between", mark.call.line, message, today, choices)])
+
+
+def check_same_url(work: Work, mark: Mark) -> None:
+    """Flask-CORS answers every preflight of a URL with the view that comes first."""
+    module = mark.call.module
+    own = [route for route in work.routes.routes if route.function is mark.function]
+    for route in own:
+        for other in work.routes.routes:
+            if other.function is not mark.function and other.shape == route.shape:
+                name = other.function.name.value if other.function else "another view"
+                message = f"{route.rule} has another view too, {name}"
+                today = (
+                    "one of the two answers the preflights for both: what sites may send to"
+                    " the one depends on the other; the guard keeps them apart."
+                )
+                choices = ("write one view for all methods of the URL, and run this again.",)
+                trouble = Trouble("same_url", mark.call.line, message, today, choices)
+                work.add(module, [trouble])
+                return

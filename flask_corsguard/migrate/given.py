@@ -1,0 +1,100 @@
+"""What a call was given, as fields; and writing the call that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
+
+import libcst as cst
+
+from flask_corsguard.migrate.options import Fields, Trouble, source_of, unreadable
+from flask_corsguard.migrate.places import Call
+from flask_corsguard.migrate.routes import Route
+from flask_corsguard.migrate.sources import Module
+from flask_corsguard.migrate.values import Value, is_literal
+from flask_corsguard.migrate.work import Work
+
+_SAFELISTED = ("GET", "POST")
+_MOST_COMBINATIONS = 64
+
+
+def options_of(work: Work, call: Call) -> dict[str, Value]:
+    """What a call was given, its constructor's options included."""
+    bare = work.bare_of.get(id(call))
+    work.add(call.module, call.troubles)
+    if bare is None:
+        return dict(call.options)
+    work.add(bare.module, bare.troubles)
+    if bare.target is not None:
+        message = f"the instance is given an app already, at {bare.module.path}:{bare.line}"
+        today = "the origins that it is given may read both apps."
+        choices = ("write CORS() without an app, and init_app for each.",)
+        work.add(call.module, [Trouble("several_calls", call.line, message, today, choices)])
+    if (call.options or "resources" in bare.options) and bare.module is not call.module:
+        # They move to the other module, where names mean other things.
+        for name, value in bare.options.items():
+            if not is_literal(value.code):
+                work.add(bare.module, [unreadable(name, value.code, value.line)])
+    return {**bare.options, **call.options}
+
+
+def combinations(work: Work, options: Mapping[str, Value]) -> Iterator[Mapping[str, Value]]:
+    """The options, with each set of values that the configuration can add."""
+    configured = {
+        name: values for name, values in work.settings.options().items() if name not in options
+    }
+    for values in islice(product(*configured.values()), _MOST_COMBINATIONS):
+        yield {**dict(zip(configured, values, strict=True)), **options}
+
+
+def check_methods(
+    work: Work, module: Module, line: int, fields: Fields, routes: Iterable[Route]
+) -> None:
+    """See that no preflight gets through that Flask-CORS refuses.
+
+    The guard lets GET and POST pass any.
+    """
+    listed = fields.values.get("methods")
+    if listed is None:
+        return
+    routes = list(routes)
+    for method in _SAFELISTED:
+        rules = [route.rule for route in routes if method in route.methods]
+        if method in listed or not (rules or work.routes.opaque):
+            continue
+        where = rules[0] if rules else "a route that cannot be seen"
+        work.add(
+            module,
+            [Trouble(
+                "methods_safelisted", line, f"methods lacks {method}, which {where} accepts",
+                f"script may send a plain {method} nevertheless, but none that needs a"
+                f" preflight; the guard, as the standard says, lets {method} pass any.",
+                (f"add {method!r} to methods.", f"do not accept {method} in the route."),
+            )],
+        )  # fmt: skip
+
+
+def write_app(work: Work, call: Call, code: Mapping[str, str], extra: str = "") -> None:
+    """Write a guard in the place of a call for an app."""
+    bare = work.bare_of.get(id(call))
+    arguments = ", ".join(part for part in (source_of(code), extra) if part)
+    guard = work.drafts[call.module].name
+    if bare is not None and not call.options and not extra:
+        # cors = CORS(...) and cors.init_app(app): the fields stand in the first
+        name = work.drafts[bare.module].name("CorsGuard")
+        work.write(bare, f"{name}({arguments})")
+        return
+    if bare is not None:
+        name = work.drafts[bare.module].name("CorsGuard")
+        work.write(bare, f"{name}()")
+    target = call.module.code(call.target) if call.target is not None else ""
+    inside = ", ".join(part for part in (target, arguments) if part)
+    work.write(call, f"{guard('CorsGuard')}({inside})")
+
+
+def assigned_name(module: Module, node: cst.CSTNode) -> str | None:
+    """The name that a value is given where it is made."""
+    above = module.parent(node)
+    if isinstance(above, cst.Assign) and len(above.targets) == 1:
+        return module.code(above.targets[0].target)
+    return module.code(above.target) if isinstance(above, cst.AnnAssign) else None

@@ -1,0 +1,194 @@
+"""What stands in the way of a migration, before any option is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import libcst as cst
+
+from flask_corsguard.migrate.options import Trouble
+from flask_corsguard.migrate.places import Call
+from flask_corsguard.migrate.routes import patterns_of
+from flask_corsguard.migrate.values import Value
+from flask_corsguard.migrate.work import Work
+
+
+def check_others(work: Work) -> None:
+    """Find what has no translation: other uses, and headers written by hand."""
+    for module, node, _ in work.places.others:
+        above = module.parent(node)
+        if isinstance(above, cst.Annotation):
+            work.drafts[module].replace(node, work.drafts[module].name("CorsGuard"))
+            continue
+        today = "it depends on what becomes of it, which sites may read the answers."
+        if isinstance(above, cst.Decorator):
+            today = "every request to it fails: it needs parentheses to be a decorator."
+        code = module.code(node)
+        if any(isinstance(a, cst.Assign) and _is_decorators(a) for a in module.parents(node)):
+            work.add(module, [_class_decorator(module.line(node))])
+            continue
+        work.add(
+            module,
+            [Trouble(
+                "unusual_use", module.line(node), f"{code} is used in an unusual way", today,
+                ("call it where it is used: CORS(app), or @cross_origin() on a view.",),
+            )],
+        )  # fmt: skip
+    for module, node, _ in work.places.headers:
+        today = "the header goes out whatever Flask-CORS decides, or twice; the guard would"
+        work.add(
+            module,
+            [Trouble(
+                "header_by_hand", module.line(node),
+                f"{module.code(node)} is written by hand beside Flask-CORS",
+                f"{today} replace it.",
+                ("take it out, and say what it allows in a policy.",
+                 "mark what it is for with @cors_exempt, after the migration."),
+            )],
+        )  # fmt: skip
+    for module in work.places.modules:
+        for name in work.names.passed_on(module):
+            work.add(
+                module,
+                [Trouble(
+                    "unusual_use", 1, f"{name} of Flask-CORS is imported from another module",
+                    "the sites that it is given there may read the answers.",
+                    ("import it from flask_cors itself, and run this again.",),
+                )],
+            )  # fmt: skip
+
+
+def _is_decorators(node: cst.Assign) -> bool:
+    target = node.targets[0].target
+    return isinstance(target, cst.Name) and target.value == "decorators"
+
+
+def _class_decorator(line: int) -> Trouble:
+    return Trouble(
+        "method_decorator", line, "decorators = [...] of a view class: preflights do not reach it",
+        "the origins that it is given may read the answers to plain requests; a preflight is"
+        " answered without CORS headers, so that no site can send what needs one.",
+        ("take it out, and mark the class with @cors(...), after the migration: that counts for"
+         " preflights too, and for sub-classes.",),
+    )  # fmt: skip
+
+
+def check_targets(work: Work) -> None:
+    """Find calls for something that may be an app and may be a blueprint."""
+    for call in work.apps:
+        if _is_unknown(work, call):
+            code = call.module.code(call.target or call.node)
+            message = f"it cannot be told what {code} is, an app or a blueprint"
+            today = "the origins that it is given may read the answers of whatever it is."
+            choices = ("give CORS an app or a blueprint by its name, and run this again.",)
+            work.add(call.module, [Trouble("unusual_use", call.line, message, today, choices)])
+    for call in work.loops:
+        message = "several are given to Flask-CORS, in a loop"
+        today = "the origins that it is given may read the answers of each of them."
+        choices = ("call CORS for each by its name, and run this again.",)
+        work.add(call.module, [Trouble("unusual_use", call.line, message, today, choices)])
+
+
+def _is_unknown(work: Work, call: Call) -> bool:
+    """Whether what is given CORS is a parameter that does not say it is an app."""
+    bound = work.names.resolve(call.module, call.target) if call.target else None
+    if bound is None or not isinstance(bound.node, cst.Param):
+        return False
+    annotation = bound.node.annotation
+    return "app" not in bound.node.name.value.lower() and not (
+        annotation is not None and "Flask" in bound.module.code(annotation)
+    )
+
+
+def check_several(work: Work) -> None:
+    """Find what is given CORS more than once, or cannot be told from another."""
+    seen: list[Call] = []
+    for call in work.apps:
+        same = [other for other in seen if _is_same(work, call, other)]
+        too_many = len(seen) >= max(1, len(work.places.apps)) and not _is_exclusive(call, seen)
+        if same or too_many:
+            first = (same or seen)[0]
+            message = f"the app is given to Flask-CORS already, at {first.module.path}:{first.line}"
+            today = "an origin that one call rejects may read, if the other allows it."
+            choices = ("put both into one call, with one list of origins.",)
+            work.add(call.module, [Trouble("several_calls", call.line, message, today, choices)])
+        seen.append(call)
+
+
+def _is_same(work: Work, call: Call, other: Call) -> bool:
+    return (
+        call.module is other.module
+        and call.target is not None
+        and other.target is not None
+        and call.module.code(call.target) == other.module.code(other.target)
+        and work.names.scope(call.module, call.node) is work.names.scope(other.module, other.node)
+        and not _is_exclusive(call, [other])
+    )
+
+
+def _is_exclusive(call: Call, others: list[Call]) -> bool:
+    """Whether a call runs only where none of *others* does."""
+    return all(
+        any(
+            isinstance(above, cst.If) and _branch(call, above) != _branch(other, above) != "outside"
+            for above in call.module.parents(call.node)
+        )
+        for other in others
+    )
+
+
+def _branch(call: Call, statement: cst.If) -> str:
+    """Which branch of a statement a call stands in."""
+    inside = [call.node, *call.module.parents(call.node)]
+    if statement.body in inside:
+        return "body"
+    return "else" if statement.orelse in inside else "outside"
+
+
+def check_conditions(work: Work, *, has_marks: bool) -> None:
+    """Find apps that have a guard only sometimes, though marks need one."""
+    for call in work.apps if has_marks else ():
+        if _is_conditional(call):
+            message = "whether the app is given CORS depends on a condition"
+            today = "other sites may read what has a decorator of its own, whatever the condition."
+            choices = ("call CORS(app) in any case, and make its origins depend on the condition.",)
+            work.add(call.module, [Trouble("conditional", call.line, message, today, choices)])
+
+
+def _is_conditional(call: Call) -> bool:
+    for above in call.module.parents(call.node):
+        if isinstance(above, (cst.FunctionDef, cst.ClassDef)):
+            return False
+        if isinstance(above, (cst.If, cst.For, cst.While, cst.IfExp, cst.Match)):
+            return True
+    return False
+
+
+def check_loaders(work: Work, calls: list[Call]) -> None:
+    """Configuration from elsewhere can narrow what Flask-CORS allows."""
+    is_open = any("origins" not in _all_options(work, call) for call in calls)
+    for module, app, node in work.places.loaders:
+        line = module.line(node or app)
+        what = module.code(node or app)
+        if is_open and work.settings.lacks_origins():
+            message = f"CORS_* keys may come from what cannot be seen: {what}"
+            today = (
+                "where no CORS_ORIGINS is in there, any site may read the answers; where one"
+                " is, the sites in it."
+            )
+            choices = ("give the origins to CORS(app) itself, and run this again.",)
+            work.add(module, [Trouble("config_unclear", line, message, today, choices)])
+        elif calls:
+            work.notes.append(
+                f"{module.path}:{line}: {what} is not read: write CORSGUARD_... for CORS_..."
+                " keys in there, if there are any."
+            )
+
+
+def _all_options(work: Work, call: Call) -> Mapping[str, Value]:
+    bare = work.bare_of.get(id(call))
+    options = {**(bare.options if bare else {}), **call.options}
+    patterns = patterns_of(options["resources"].value) if "resources" in options else None
+    if patterns and all("origins" in pattern.options for pattern in patterns):
+        return {**options, "origins": options["resources"]}
+    return options
