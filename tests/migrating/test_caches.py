@@ -154,12 +154,14 @@ def test_everybody_gets_the_same_answer(ports: Ports, path: str) -> None:
 
 def test_head_and_get_share_what_is_stored(ports: Ports) -> None:
     clients = [client._replace(method=m) for client in (SHOP, PARTNER) for m in ("GET", "HEAD")]
+    once = len(clients)
     for order in in_every_order(clients):
-        answers = asked(ports, "/list", order)
+        # nginx answers HEAD before it has stored what it fetched. So it may ask the app more often
+        # than there are origins; in the third round no more.
+        answers = asked(ports, "/list", [*order, *order[:once]])
         assert astray(answers) == []
         numbers = [got.number for _, got, _ in answers]
-        # Not fewer than the origins: nginx answers HEAD before it has stored what it fetched.
-        assert set(numbers[len(clients) :]) <= set(numbers[: len(clients)])
+        assert set(numbers[-once:]) <= set(numbers[:-once])
 
 
 def test_not_modified_is_told_to_each_in_their_own_words(ports: Ports) -> None:

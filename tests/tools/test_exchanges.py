@@ -12,7 +12,8 @@ import pytest
 from flask_corsguard.testing import Browser, FetchTypeError
 
 ROOT = Path(__file__).parents[2]
-PAGES = [page for page in (ROOT / "docs").rglob("*.md") if "```{exchanges}" in page.read_text()]
+BLOCK = "\n```{exchanges}\n"
+PAGES = [page for page in (ROOT / "docs").rglob("*.md") if BLOCK in page.read_text()]
 EXPLANATION = sorted((ROOT / "docs" / "explanation").glob("*.md"))
 # Those of the Fetch standard that there are: a misspelt one leads to its first page.
 SECTIONS = {
@@ -56,7 +57,7 @@ def play(playing: ModuleType, page: str) -> list[object]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_blocks_run_and_come_out_the_same_each_time(playing: ModuleType, page: Path) -> None:
     text = page.read_text()
-    assert len(playing.blocks(text)) == text.count("\n```{exchanges}\n")
+    assert len(playing.blocks(text)) == text.count(BLOCK)
     events = play(playing, text)
     assert any(isinstance(event, playing.Played) for event in events)
     assert events == play(playing, text)
