@@ -47,6 +47,12 @@ def is_lost(work: Work, mark: Mark) -> bool:
         work.add(module, [Trouble("several_calls", mark.call.line, message, today, choices)])
         return True
     _check_between(work, mark, routes, own)
+    if not routes and not _is_handed_on(work, name):
+        message = f"{name} is no view that can be seen: it has no route"
+        today = "its origins may read the answers that it makes, wherever it is called."
+        choices = ("put @cross_origin on the views that call it, and run this again.",)
+        work.add(module, [Trouble("unusual_use", mark.call.line, message, today, choices)])
+        return True
     below = [n for n in routes if n > own]
     if not below:
         return False
@@ -64,6 +70,17 @@ def is_lost(work: Work, mark: Mark) -> bool:
     )  # fmt: skip
     work.drafts[module].keeps_flask_cors = True
     return True
+
+
+def _is_handed_on(work: Work, name: str) -> bool:
+    """Whether a function is given to something, such as ``add_url_rule``."""
+    return any(
+        isinstance(node, cst.Arg)
+        and isinstance(node.value, (cst.Name, cst.Attribute))
+        and module.code(node.value).rpartition(".")[2] == name
+        for module in work.places.modules
+        for node in module.nodes
+    )
 
 
 def _is_no_view(decorator: cst.Decorator) -> bool:
@@ -100,7 +117,7 @@ def check_same_url(work: Work, mark: Mark) -> None:
     own = [route for route in work.routes.routes if route.function is mark.function]
     for route in own:
         for other in work.routes.routes:
-            if other.function is not mark.function and other.shape == route.shape:
+            if other.function is not mark.function and other.shares_url(route):
                 name = other.function.name.value if other.function else "another view"
                 message = f"{route.rule} has another view too, {name}"
                 today = (

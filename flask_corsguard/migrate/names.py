@@ -90,6 +90,9 @@ class Names:
             if not module.code(node.func).endswith(".from_object"):
                 continue
             given = node.args[0].value
+            default = self.resolve(module, given)
+            if default is not None and isinstance(default.node, cst.Param):
+                given = default.node.default or given
             if isinstance(given, cst.SimpleString):
                 text = str(given.evaluated_value)
                 named = [self._find(module, 0, n) for n in (text, text.rpartition(".")[0]) if n]

@@ -157,7 +157,12 @@ def check_conditions(work: Work, *, has_marks: bool) -> None:
 
 def _is_conditional(call: Call) -> bool:
     for above in call.module.parents(call.node):
-        if isinstance(above, (cst.FunctionDef, cst.ClassDef)):
+        if isinstance(above, cst.FunctionDef):
+            returns = (n for n in call.module.nodes if isinstance(n, cst.Return))
+            return any(
+                call.module.line(n) < call.line and above in call.module.parents(n) for n in returns
+            )
+        if isinstance(above, cst.ClassDef):
             return False
         if isinstance(above, (cst.If, cst.For, cst.While, cst.IfExp, cst.Match)):
             return True
@@ -166,7 +171,10 @@ def _is_conditional(call: Call) -> bool:
 
 def check_loaders(work: Work, calls: list[Call]) -> None:
     """Configuration from elsewhere can narrow what Flask-CORS allows."""
-    is_open = any("origins" not in _all_options(work, call) for call in calls)
+    # The two that Flask-CORS leaves open, and that are therefore written down.
+    is_open = any(
+        not {"origins", "allow_headers"} <= _all_options(work, call).keys() for call in calls
+    )
     for module, app, node in work.places.loaders:
         line = module.line(node or app)
         what = module.code(node or app)

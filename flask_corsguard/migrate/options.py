@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError
-from flask_corsguard.migrate.patterns import is_regex, judge
+from flask_corsguard.migrate.patterns import insecure_example, is_regex, judge
 from flask_corsguard.migrate.values import UNREAD, Value, quoted, texts_of
 from flask_corsguard.protocol.fields import MAX_AGE_LIMIT
 from flask_corsguard.protocol.policy import FIELDS, Policy
@@ -145,6 +145,8 @@ def _convert(name: str, field: str, value: Value, line: int, result: Fields) -> 
         result.troubles.extend(converted)
     elif converted is not None:
         result.code[field], result.values[field] = converted
+        if converted[0] != value.code and re.fullmatch(r"[\w.]+", value.code):
+            result.notes.append(f"{value.code} is written out where it was used, as it changes.")
 
 
 def unreadable(name: str, code: str, line: int) -> Trouble:
@@ -288,10 +290,36 @@ _CONVERTERS: Mapping[str, Callable[[Value, int], Converted]] = {
 
 def _check_credentials(options: Mapping[str, Value], result: Fields, line: int) -> None:
     origins = options.get("origins")
+    credentials = result.values.get("allow_credentials")
+    unread = origins.code if origins is not None and origins.value is UNREAD else "env"
+    if credentials and not re.search("env|config|settings", unread, re.IGNORECASE):
+        result.troubles.append(_unknown_credentials(unread, line))
+    for entry in texts_of(result.values.get("origins")) if credentials else ():
+        example = insecure_example(entry) if isinstance(entry, re.Pattern) else ""
+        if example:
+            result.troubles.append(_insecure(example, line))
     is_any = result.values.get("origins") == "*" or (origins is not None and "*" in origins.texts)
-    if is_any and result.values.get("allow_credentials"):
+    if is_any and credentials:
         at = options["supports_credentials"].line or line
         result.troubles.append(credentials_any_origin(at))
+
+
+def _unknown_credentials(code: str, line: int) -> Trouble:
+    return Trouble(
+        "credentials_any_origin", line,
+        f"supports_credentials=True, and it cannot be told whom {code} allows",
+        "if it is '*', any site on the web acts as whoever is signed in, with the user's cookies.",
+        ("write the origins down where they are used, and run this again.",),
+    )  # fmt: skip
+
+
+def _insecure(example: str, line: int) -> Trouble:
+    return Trouble(
+        "refused", line, f"credentials, and a pattern that lets in {example}",
+        "whoever controls the network between a user and that site can write into its pages, and"
+        " act as the user.",
+        ("write https:// in the pattern, and run this again.",),
+    )  # fmt: skip
 
 
 def credentials_any_origin(line: int) -> Trouble:

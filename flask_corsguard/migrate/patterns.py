@@ -60,12 +60,7 @@ def judge(entry: object) -> Entry:
     if entry in ("*", ".*"):
         return Entry('"*"', "*")
     if entry == "null":
-        return _problem(
-            "null_origin",
-            "the origin 'null' is allowed",
-            "any site can send it, from a sandboxed frame, and read the answers.",
-            "take it out, and serve the page that needs it from an origin of its own.",
-        )
+        return _null("the origin 'null' is allowed")
     if is_regex(entry):
         try:
             return _judge_regex(re.compile(entry, re.IGNORECASE), written=entry)
@@ -76,6 +71,24 @@ def judge(entry: object) -> Entry:
     if parse_pattern(lower) is None:
         return _never(entry, "browsers never send that as an origin, so it lets nobody in.")
     return Entry(quoted(lower), lower)
+
+
+def _null(message: str) -> Entry:
+    return _problem(
+        "null_origin",
+        message,
+        "any site can send it, from a sandboxed frame, and read the answers.",
+        "take it out, and serve the page that needs it from an origin of its own.",
+    )
+
+
+def insecure_example(regex: re.Pattern[str]) -> str:
+    """An origin over plain http, off the own machine, that a pattern lets in; or ""."""
+    for origin in of_pattern(regex):
+        plain = origin._replace(scheme="http")
+        if not origin.is_loopback and regex.fullmatch(str(plain)):
+            return str(plain)
+    return ""
 
 
 def _never(entry: str, today: str) -> Entry:
@@ -97,6 +110,8 @@ def _judge_regex(regex: re.Pattern[str], written: str | None) -> Entry:
     :param written: the string that it was given as, or None where it was compiled by hand.
     """
     text = regex.pattern
+    if regex.match("null") and not regex.match(f"https://{ATTACKER}"):
+        return _null(f"the pattern {text!r} matches the origin 'null'")
     choice = "write the origins; 'https://*.example.com' is every sub-domain."
     if regex.match(f"https://{ATTACKER}") or regex.match(f"http://{ATTACKER}"):
         let_in = f"{'https' if regex.match(f'https://{ATTACKER}') else 'http'}://{ATTACKER}"

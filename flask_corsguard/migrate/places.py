@@ -194,6 +194,8 @@ class Places:
         found = bound.node if bound is not None else None
         if isinstance(found, cst.Param) and found.default is not None and bound is not None:
             # Its default stands for what else it is given.
+            if isinstance(found.default, cst.SimpleString):
+                return self.names.knows(module, str(found.default.evaluated_value))
             inner = self.names.resolve(bound.module, found.default)
             found = inner.node if inner is not None else None
         if isinstance(found, cst.Call):
@@ -406,7 +408,7 @@ def _is_other_key(module: Module, node: cst.Call) -> bool:
 def _is_obscure(module: Module, node: cst.Attribute) -> bool:
     """Whether ``app.config`` is used in a way that may set any key."""
     above = module.parent(node)
-    if isinstance(above, cst.AugAssign):
+    if isinstance(above, cst.AugAssign) or (isinstance(above, cst.Assign) and above.value is node):
         return True
     if isinstance(above, cst.Subscript):
         index = above.slice[0].slice
@@ -448,8 +450,10 @@ def _assigned(
             for a in module.parents(target)
             if isinstance(a, (cst.ClassDef, cst.Module, cst.FunctionDef))
         )
+        is_theirs = target.value in OPTION_OF_KEY
         is_config = (
-            isinstance(owner, cst.ClassDef) and _CONFIG_CLASS.search(owner.name.value)
+            isinstance(owner, cst.ClassDef)
+            and (is_theirs or _CONFIG_CLASS.search(owner.name.value))
         ) or (
             isinstance(owner, cst.Module)
             and (is_loaded or _CONFIG_MODULE.fullmatch(module.path.stem))

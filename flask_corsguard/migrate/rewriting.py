@@ -123,10 +123,6 @@ class Draft:
         tail = tail if inner is not call else ""
         return self._newline.join([f"{head}(", *lines, f"{indent}){tail}"])
 
-    def imports_flask_cors(self) -> bool:
-        """Whether there is an import of Flask-CORS."""
-        return bool(self._old_imports())
-
     def _comments(self, node: cst.Call, code: str) -> list[str]:
         """The comments in a call that would be lost."""
         inside = (n for n in self.module.nodes if isinstance(n, cst.Comment))
@@ -217,23 +213,44 @@ class Draft:
         )
 
     def _insert_imports(self, lines: list[str]) -> None:
-        """After the last import of the ones at the top."""
+        """After the imports at the top: further ones may come after the first use."""
         last: cst.CSTNode | None = None
         for statement in self.module.tree.body:
-            if isinstance(statement, cst.SimpleStatementLine) and any(
-                isinstance(part, (cst.Import, cst.ImportFrom)) for part in statement.body
-            ):
-                last = statement
+            if isinstance(statement, cst.SimpleStatementLine):
+                if any(isinstance(part, (cst.Import, cst.ImportFrom)) for part in statement.body):
+                    last = statement
+                elif last is not None:
+                    break
         if last is not None:
             for line in lines:
                 self.insert_after(last, line)
         else:
-            first = self.module.tree.body[0]
+            body = self.module.tree.body
+            has_docstring = self.module.tree.get_docstring() is not None
             for line in lines:
-                self.insert_before(first, line)
+                if has_docstring:
+                    self.insert_after(body[0], line)
+                else:
+                    self.insert_before(body[0], line)
 
 
 def _entries(node: cst.CSTNode | None) -> list[cst.CSTNode]:
     if isinstance(node, cst.Call):
         return list(node.args)
     return list(node.elements) if isinstance(node, cst.Dict) else []
+
+
+def imports_flask_cors(module: Module) -> bool:
+    """Whether a file imports Flask-CORS."""
+    return any(
+        (
+            isinstance(node, cst.ImportFrom)
+            and node.module is not None
+            and is_flask_cors(module.code(node.module))
+        )
+        or (
+            isinstance(node, cst.Import)
+            and any(is_flask_cors(module.code(alias.name)) for alias in node.names)
+        )
+        for node in module.nodes
+    )

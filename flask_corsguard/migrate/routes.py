@@ -35,6 +35,7 @@ class Route(NamedTuple):
     :ivar rule: with all prefixes.
     :ivar function: the view, or None for files.
     :ivar blueprint: the call that made its blueprint, or None.
+    :ivar router: what it is registered on, or None where that cannot be told.
     """
 
     module: Module
@@ -42,6 +43,16 @@ class Route(NamedTuple):
     methods: frozenset[str]
     function: cst.FunctionDef | None
     blueprint: cst.CSTNode | None
+    router: cst.CSTNode | None = None
+
+    def shares_url(self, other: Route) -> bool:
+        """Whether both are at the same URL of the same app, as far as that can be told."""
+        is_elsewhere = (
+            self.router is not other.router
+            and None not in (self.router, other.router)
+            and self.blueprint is other.blueprint is None
+        )
+        return self.shape == other.shape and not is_elsewhere
 
     @property
     def shape(self) -> str:
@@ -152,7 +163,9 @@ class Routes:
                 continue
             prefix = self._prefixes.get(blueprint, "") if blueprint is not None else ""
             full = f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if prefix else rule
-            yield Route(module, full, self._methods(module, call), function, blueprint)
+            router = bound.node if bound is not None else None
+            methods = self._methods(module, call)
+            yield Route(module, full, methods, function, blueprint, router)
 
     def _methods(self, module: Module, call: cst.Call) -> frozenset[str]:
         named = call.func.attr.value if isinstance(call.func, cst.Attribute) else "route"

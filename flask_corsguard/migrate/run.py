@@ -9,7 +9,7 @@ from pathlib import Path
 from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.names import Names
 from flask_corsguard.migrate.places import Places
-from flask_corsguard.migrate.rewriting import Draft
+from flask_corsguard.migrate.rewriting import Draft, imports_flask_cors
 from flask_corsguard.migrate.sources import Module, python_files
 from flask_corsguard.migrate.translation import translate_places
 from flask_corsguard.migrate.units import units
@@ -31,20 +31,52 @@ def migrate(path: Path) -> Migration:
 
     :raises FileNotFoundError: if there is no such path.
     """
+    files = list(python_files(path))
+    beside = _beside(path)
+    modules, findings = _read([*files, *beside])
+    names = Names(modules)
+    result = Migration((), tuple(findings), tuple(_dependencies(path)), 0)
+    for group in _groups(modules, names):
+        if not beside:
+            result = result.joined(_migrate(group, names))
+        elif any(module.path == path for module in group):
+            if any(imports_flask_cors(module) for module in group if module.path != path):
+                result = result.joined(_part(path))
+            else:
+                found = _migrate(group, names)
+                is_own = all(file.path == path for file in found.files)
+                result = result.joined(found if is_own else _part(path))
+    return result
+
+
+def _beside(path: Path) -> list[Path]:
+    """The files that may belong to the same app as a single one."""
+    if not path.is_file():
+        return []
+    others = [file for file in python_files(path.parent) if file != path]
+    return others if any(b"flask_cors" in file.read_bytes() for file in others) else []
+
+
+def _part(path: Path) -> Migration:
+    finding = Finding(
+        path, 1, "no_app", "the file is a part of an app that uses Flask-CORS in other files too",
+        "the sites that either file names may read what it is for; a guard would replace both.",
+        ("run this on the directory of the whole app.",),
+    )  # fmt: skip
+    return Migration((), (finding,), (), 0)
+
+
+def _read(files: list[Path]) -> tuple[list[Module], list[Finding]]:
     modules: list[Module] = []
     findings: list[Finding] = []
-    for file in python_files(path):
+    for file in files:
         data = file.read_bytes()
         try:
             modules.append(Module(file, data))
         except ValueError as error:
             if b"flask_cors" in data or b"flask.ext.cors" in data:
                 findings.append(_unreadable(file, error))
-    names = Names(modules)
-    result = Migration((), tuple(findings), tuple(_dependencies(path)), 0)
-    for group in _groups(modules, names):
-        result = result.joined(_migrate(group, names))
-    return result
+    return modules, findings
 
 
 def _migrate(group: list[Module], names: Names) -> Migration:

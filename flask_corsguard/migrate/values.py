@@ -34,7 +34,8 @@ class Value(NamedTuple):
     :ivar code: its text, or the text that is to stand in its place.
     :ivar value: what it comes to, or :data:`UNREAD`.
     :ivar texts: the strings in it that look like origins, where it cannot be read.
-    :ivar is_function: whether it is, or may be, a function rather than data.
+    :ivar is_function: whether it is, or may be, a function rather than data, or put together of
+        parts.
     :ivar line: where it stands.
     """
 
@@ -66,6 +67,8 @@ class Reader:
         if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
             text = node.evaluated_value
             return text if isinstance(text, str) else UNREAD
+        if isinstance(node, cst.FormattedString):
+            return self._formatted(module, node, depth)
         if isinstance(node, (cst.Integer, cst.Float)):
             return node.evaluated_value
         if isinstance(node, (cst.List, cst.Tuple, cst.Set, cst.Dict)):
@@ -77,6 +80,21 @@ class Reader:
         if isinstance(node, (cst.BinaryOperation, cst.UnaryOperation)):
             return self._operation(module, node, depth)
         return UNREAD
+
+    def _formatted(self, module: Module, node: cst.FormattedString, depth: int) -> Any:
+        parts: list[str] = []
+        for part in node.parts:
+            if isinstance(part, cst.FormattedStringText):
+                parts.append(part.value)
+                continue
+            if not isinstance(part, cst.FormattedStringExpression) or part.format_spec:
+                return UNREAD
+            value = self.evaluate(module, part.expression, depth + 1)
+            if part.conversion or not isinstance(value, str):
+                return UNREAD
+            parts.append(value)
+        text = "".join(parts)
+        return UNREAD if "\\" in text or "{" in text else text
 
     def _operation(
         self, module: Module, node: cst.BinaryOperation | cst.UnaryOperation, depth: int
@@ -158,7 +176,8 @@ class Reader:
         if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
             text = node.evaluated_value
             if isinstance(text, str):
-                parts = (part.strip() for part in text.split(","))
+                # A list may be written as JSON.
+                parts = (part.strip(" \"'[]") for part in text.split(","))
                 yield from (part for part in parts if part == "*" or "://" in part)
         elif isinstance(node, (cst.Name, cst.Attribute)):
             bound = self._names.resolve(module, node)
@@ -171,7 +190,14 @@ class Reader:
     def _is_function(self, module: Module, node: cst.CSTNode) -> bool:
         bound = self._names.resolve(module, node)
         functions = (cst.Lambda, cst.FunctionDef, cst.ClassDef)
-        return bound is not None and isinstance(bound.node, functions)
+        if bound is not None and isinstance(bound.node, functions):
+            return True
+        # Or whether it is put together, so that none of the parts says what comes of them.
+        code = module.code(node)
+        found = bound.node if bound is not None else None
+        if isinstance(found, cst.BaseExpression) and bound is not None:
+            code += bound.module.code(found)
+        return re.search(r"\.format\(|\.join\(|\bf[\"']|[\"'] *%", code) is not None
 
 
 def texts_of(value: object) -> list[Any]:
