@@ -10,6 +10,8 @@ import pytest
 
 from ..listening import require
 from .iis import ATTRIBUTES
+from .originals import ORIGINALS
+from .packages import node_modules
 from .recipes import PAGES
 
 _ROW = re.compile(r"^\| (.+?) \|", re.MULTILINE)
@@ -45,6 +47,12 @@ def quart() -> set[str]:
     return (options - {"app_or_blueprint"}) | set(quart_cors.DEFAULTS) | set(quart_cors.__all__)
 
 
+def express() -> set[str]:
+    require(ORIGINALS["js"].needs)
+    source = (node_modules() / "cors" / "lib" / "index.js").read_text("utf-8")
+    return set(re.findall(r"\boptions\.(\w+)", source))
+
+
 PACKAGES = {
     "starlette.md": (starlette, "starlette", "Starlette with version"),
     "django-cors-headers.md": (django, "corsheaders", "Django with django-cors-headers"),
@@ -67,6 +75,10 @@ def test_a_page_names_the_version_that_was_measured(page: str) -> None:
     number = ".".join(version(package).split(".")[:2])
     text = " ".join((PAGES / page).read_text("utf-8").split())
     assert f"those of {words} {number};" in text or f"those of {words} {number}." in text
+
+
+def test_the_page_on_express_names_every_option() -> None:
+    assert set(_NAME.findall(first_column("express.md"))) == express()
 
 
 def test_the_page_on_iis_names_every_attribute() -> None:
