@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from flask_corsguard.migrate.configuration import OPTION_OF_KEY, Setting
 from flask_corsguard.migrate.given import check_methods, combinations, options_of, write_app
 from flask_corsguard.migrate.options import (
     DEFAULTS,
@@ -14,7 +15,7 @@ from flask_corsguard.migrate.options import (
     translate,
     unreadable,
 )
-from flask_corsguard.migrate.places import OPTION_OF_KEY, Call, Setting
+from flask_corsguard.migrate.places import Call
 from flask_corsguard.migrate.resources import do_resources
 from flask_corsguard.migrate.routes import patterns_of
 from flask_corsguard.migrate.values import UNREAD, Value

@@ -40,6 +40,7 @@ RESETS: Mapping[str, str] = {
     "max_age": "600",
     "allow_private_network": "False",
 }
+_SETTABLE = re.compile("env|config|settings", re.IGNORECASE)
 _ALL_HEADERS = '["*", "Authorization"]'
 # Names that people take for options, and what they stand for.
 _MEANT = {
@@ -291,11 +292,13 @@ _CONVERTERS: Mapping[str, Callable[[Value, int], Converted]] = {
 def _check_credentials(options: Mapping[str, Value], result: Fields, line: int) -> None:
     origins = options.get("origins")
     credentials = result.values.get("allow_credentials")
-    unread = origins.code if origins is not None and origins.value is UNREAD else "env"
-    if credentials and not re.search("env|config|settings", unread, re.IGNORECASE):
-        result.troubles.append(_unknown_credentials(unread, line))
+    # An environment variable is for whoever runs the app to set, and checked at start-up.
+    unread = origins if origins is not None and origins.value is UNREAD else None
+    if credentials and unread and not _SETTABLE.search(unread.spelled_out):
+        result.troubles.append(_unknown_credentials(unread.code, line))
     for entry in texts_of(result.values.get("origins")) if credentials else ():
-        example = insecure_example(entry) if isinstance(entry, re.Pattern) else ""
+        is_pattern = isinstance(entry, re.Pattern)
+        example = insecure_example(cast("re.Pattern[str]", entry)) if is_pattern else ""
         if example:
             result.troubles.append(_insecure(example, line))
     is_any = result.values.get("origins") == "*" or (origins is not None and "*" in origins.texts)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import libcst as cst
 
+from flask_corsguard.migrate.configuration import (
+    Setting,
+    is_config,
+    is_obscure,
+    is_other_key,
+    settings_in,
+)
 from flask_corsguard.migrate.names import Names, is_flask_cors
-from flask_corsguard.migrate.options import FIELD_OF, Trouble, meant_by_option, unreadable
+from flask_corsguard.migrate.options import FIELD_OF, Trouble, unreadable
 from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.values import UNREAD, Reader, Value
 
-#: Configuration key -> the option.
-OPTION_OF_KEY = {f"CORS_{name.upper()}": name for name in FIELD_OF}
-_CONFIG_MODULE = re.compile(
-    r"(.*_)?(config|configs|configuration|settings|defaults)", re.IGNORECASE
-)
-_CONFIG_CLASS = re.compile(r"config|settings", re.IGNORECASE)
-_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 _HEADER = re.compile(r"access-control-(allow|expose|max)-[a-z-]+", re.IGNORECASE)
 _BLUEPRINTS = ("flask.Blueprint", "flask.blueprints.Blueprint")
 _APPS = ("flask.Flask", "flask.app.Flask")
@@ -52,28 +52,6 @@ class Mark(NamedTuple):
     call: Call
     decorator: cst.Decorator
     function: cst.FunctionDef
-
-
-class Setting(NamedTuple):
-    """One place that sets a configuration key.
-
-    :ivar key: the key.
-    :ivar name: the node that names it.
-    :ivar holder: ``app.config``, or None where it is set in a class or module.
-    :ivar owner: the class or module, or None.
-    """
-
-    module: Module
-    key: str
-    name: cst.CSTNode
-    value: Value
-    holder: cst.BaseExpression | None
-    owner: cst.ClassDef | cst.Module | None
-
-    @property
-    def line(self) -> int:
-        """The line that it stands in."""
-        return self.module.line(self.name)
 
 
 class Other(NamedTuple):
@@ -139,9 +117,9 @@ class Places:
             self._visit_call(module, node)
         elif isinstance(node, cst.SimpleString):
             self._visit_string(module, node)
-        elif isinstance(node, cst.Attribute) and _is_config(node) and _is_obscure(module, node):
+        elif isinstance(node, cst.Attribute) and is_config(node) and is_obscure(module, node):
             self.loaders.append(Other(module, node.value, module.statement(node)))
-        for setting in _settings(self.reader, module, node, module in self._config_modules):
+        for setting in settings_in(self.reader, module, node, module in self._config_modules):
             self.every_setting.append(setting)
             if setting.key.startswith("CORS_"):
                 self.settings.append(setting)
@@ -158,7 +136,7 @@ class Places:
 
     def _visit_call(self, module: Module, node: cst.Call) -> None:
         called = self.names.external(module, node.func)
-        if isinstance(node.func, cst.Attribute) and _is_config(node.func.value):
+        if isinstance(node.func, cst.Attribute) and is_config(node.func.value):
             self._visit_loader(module, node, node.func)
         if called == "flask_cors.CORS":
             self._accounted.add(node.func)
@@ -179,7 +157,7 @@ class Places:
             "from_mapping": self._is_seen_mapping,
             "update": self._is_seen_mapping,
             "from_pyfile": self._is_seen_file,
-            "setdefault": _is_other_key,
+            "setdefault": is_other_key,
         }.get(called)
         if is_loader and not (is_seen and is_seen(module, node)):
             self.loaders.append(Other(module, cast("cst.Attribute", func.value).value, node))
@@ -398,124 +376,3 @@ def _is_written(module: Module, node: cst.SimpleString) -> bool:
             in ("add", "set", "setdefault", "add_header", "extend", "append")
         )
     return isinstance(above, cst.Element) and isinstance(module.parent(above), cst.Tuple)
-
-
-def _is_other_key(module: Module, node: cst.Call) -> bool:
-    """Whether a call is about a key of something else."""
-    return bool(node.args) and "CORS" not in module.code(node.args[0]).upper()
-
-
-def _is_obscure(module: Module, node: cst.Attribute) -> bool:
-    """Whether ``app.config`` is used in a way that may set any key."""
-    above = module.parent(node)
-    if isinstance(above, cst.AugAssign) or (isinstance(above, cst.Assign) and above.value is node):
-        return True
-    if isinstance(above, cst.Subscript):
-        index = above.slice[0].slice
-        is_named = isinstance(index, cst.Index) and isinstance(index.value, cst.SimpleString)
-        return not is_named and isinstance(module.parent(above), cst.AssignTarget)
-    # What it is handed to may set keys; what only looks at it, may not.
-    return isinstance(above, cst.Arg) and not module.code(node).startswith("current_app")
-
-
-def _settings(
-    reader: Reader, module: Module, node: cst.CSTNode, is_loaded: bool
-) -> Iterator[Setting]:
-    if isinstance(node, cst.Call):
-        yield from _updates(reader, module, node)
-    elif isinstance(node, cst.Assign):
-        for target in node.targets:
-            yield from _assigned(reader, module, target.target, node.value, is_loaded)
-    elif isinstance(node, cst.AnnAssign) and node.value is not None:
-        yield from _assigned(reader, module, node.target, node.value, is_loaded)
-
-
-def _assigned(
-    reader: Reader,
-    module: Module,
-    target: cst.CSTNode,
-    value: cst.BaseExpression,
-    is_loaded: bool,
-) -> Iterator[Setting]:
-    if isinstance(target, cst.Subscript) and _is_config(target.value):
-        index = target.slice[0].slice
-        if isinstance(index, cst.Index) and isinstance(index.value, cst.SimpleString):
-            key = str(index.value.evaluated_value)
-            if _KEY.fullmatch(key):
-                read = reader.value(module, value)
-                yield Setting(module, key, index.value, read, target.value, None)
-    elif isinstance(target, cst.Name) and _KEY.fullmatch(target.value):
-        owner = next(
-            a
-            for a in module.parents(target)
-            if isinstance(a, (cst.ClassDef, cst.Module, cst.FunctionDef))
-        )
-        is_theirs = target.value in OPTION_OF_KEY
-        is_config = (
-            isinstance(owner, cst.ClassDef)
-            and (is_theirs or _CONFIG_CLASS.search(owner.name.value))
-        ) or (
-            isinstance(owner, cst.Module)
-            and (is_loaded or _CONFIG_MODULE.fullmatch(module.path.stem))
-        )
-        if is_config and isinstance(owner, (cst.ClassDef, cst.Module)):
-            read = reader.value(module, value)
-            yield Setting(module, target.value, target, read, None, owner)
-
-
-def _updates(reader: Reader, module: Module, node: cst.Call) -> Iterator[Setting]:
-    func = node.func
-    if not (
-        isinstance(func, cst.Attribute)
-        and func.attr.value in ("update", "from_mapping")
-        and _is_config(func.value)
-    ):
-        return
-    for argument in node.args:
-        if argument.keyword is not None and _KEY.fullmatch(argument.keyword.value):
-            value = reader.value(module, argument.value)
-            name = argument.keyword
-            yield Setting(module, name.value, name, value, func.value, None)
-        elif isinstance(argument.value, cst.Dict):
-            for element in argument.value.elements:
-                if isinstance(element, cst.DictElement) and isinstance(
-                    element.key, cst.SimpleString
-                ):
-                    key = str(element.key.evaluated_value)
-                    if _KEY.fullmatch(key):
-                        value = reader.value(module, element.value)
-                        yield Setting(module, key, element.key, value, func.value, None)
-
-
-def _is_config(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Attribute) and node.attr.value == "config"
-
-
-def reads_of(places: Places, key: str) -> list[cst.CSTNode]:
-    """Where the code itself reads a configuration key, or has a constant of that name."""
-    written = {setting.name for setting in places.settings if setting.key == key}
-    found: list[cst.CSTNode] = []
-    for module in places.modules:
-        for node in module.nodes:
-            is_name = isinstance(node, cst.Name) and node.value == key
-            is_text = isinstance(node, cst.SimpleString) and node.evaluated_value == key
-            if (is_name or is_text) and node not in written and not _is_variable(module, node):
-                found.append(node)
-    return found
-
-
-def _is_variable(module: Module, node: cst.CSTNode) -> bool:
-    """Whether a name is that of an environment variable."""
-    if not isinstance(node, cst.SimpleString):
-        return False
-    for above in list(module.parents(node))[:4]:
-        if isinstance(above, (cst.Call, cst.Subscript)):
-            base = above.func if isinstance(above, cst.Call) else above.value
-            code = module.code(base)
-            return "env" in code.lower() or code == "config"
-    return False
-
-
-def misspelt_key(key: str) -> str:
-    """The option that an unknown configuration key was probably meant for, or ""."""
-    return "" if key in OPTION_OF_KEY else meant_by_option(key.removeprefix("CORS_").lower())

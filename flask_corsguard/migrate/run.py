@@ -33,6 +33,8 @@ def migrate(path: Path) -> Migration:
     """
     files = list(python_files(path))
     beside = _beside(path)
+    if not any(map(_is_of_interest, files)):
+        files = []
     modules, findings = _read([*files, *beside])
     names = Names(modules)
     result = Migration((), tuple(findings), tuple(_dependencies(path)), 0)
@@ -47,6 +49,12 @@ def migrate(path: Path) -> Migration:
                 is_own = all(file.path == path for file in found.files)
                 result = result.joined(found if is_own else _part(path))
     return result
+
+
+def _is_of_interest(file: Path) -> bool:
+    """Whether a file names Flask-CORS, or what a migration has left of it."""
+    data = file.read_bytes()
+    return any(name in data for name in (b"flask_cors", b"flask.ext.cors", b"CORS_"))
 
 
 def _beside(path: Path) -> list[Path]:

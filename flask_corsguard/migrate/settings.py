@@ -7,15 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import libcst as cst
 
-from flask_corsguard.migrate.options import Trouble, misspelt
-from flask_corsguard.migrate.places import (
-    OPTION_OF_KEY,
-    Call,
-    Places,
-    Setting,
-    misspelt_key,
-    reads_of,
-)
+from flask_corsguard.migrate.configuration import OPTION_OF_KEY, Setting
+from flask_corsguard.migrate.options import Trouble, meant_by_option, misspelt
+from flask_corsguard.migrate.places import Call, Places
 from flask_corsguard.migrate.rewriting import Draft
 from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.values import UNREAD, Value, quoted, texts_of
@@ -39,7 +33,7 @@ class Settings:
         loads = any(_LOADERS.search(module.tree.code) for module in places.modules)
         every = [s for s in places.settings if s.holder is not None or loads]
         keys = {setting.key for setting in every}
-        self._read = {key for key in keys if reads_of(places, key)}
+        self._read = {key for key in keys if _reads_of(places, key)}
         self._known = [s for s in every if s.key in OPTION_OF_KEY]
         self._unknown = [s for s in every if s.key not in OPTION_OF_KEY and s.key not in self._read]
         self.kept = sorted({setting.key for setting in self._known} & self._read)
@@ -87,7 +81,7 @@ class Settings:
     def troubles(self) -> Iterator[tuple[Setting, Trouble, bool]]:
         """What is wrong with single settings, and whether the rest can do without them."""
         for setting in self._unknown:
-            meant = misspelt_key(setting.key)
+            meant = _misspelt_key(setting.key)
             trouble = misspelt(setting.key, setting.line) if meant else None
             if trouble is not None:
                 # Which headers may be sent does not say who may read.
@@ -204,3 +198,33 @@ def _unclear(setting: Setting, reason: str) -> Trouble:
         ("set it where every app has it, before CORS(app), and run this again.",
          "give it to CORS(app) itself."),
     )  # fmt: skip
+
+
+def _reads_of(places: Places, key: str) -> list[cst.CSTNode]:
+    """Where the code itself reads a configuration key, or has a constant of that name."""
+    written = {setting.name for setting in places.settings if setting.key == key}
+    found: list[cst.CSTNode] = []
+    for module in places.modules:
+        for node in module.nodes:
+            is_name = isinstance(node, cst.Name) and node.value == key
+            is_text = isinstance(node, cst.SimpleString) and node.evaluated_value == key
+            if (is_name or is_text) and node not in written and not _is_variable(module, node):
+                found.append(node)
+    return found
+
+
+def _is_variable(module: Module, node: cst.CSTNode) -> bool:
+    """Whether a name is that of an environment variable."""
+    if not isinstance(node, cst.SimpleString):
+        return False
+    for above in list(module.parents(node))[:4]:
+        if isinstance(above, (cst.Call, cst.Subscript)):
+            base = above.func if isinstance(above, cst.Call) else above.value
+            code = module.code(base)
+            return "env" in code.lower() or code == "config"
+    return False
+
+
+def _misspelt_key(key: str) -> str:
+    """The option that an unknown configuration key was probably meant for, or ""."""
+    return "" if key in OPTION_OF_KEY else meant_by_option(key.removeprefix("CORS_").lower())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import libcst as cst
 from libcst.metadata import (
     ByteSpanPositionProvider,
+    CodeRange,
+    CodeSpan,
     MetadataWrapper,
     ParentNodeProvider,
     PositionProvider,
@@ -43,10 +46,18 @@ class Module:
         self.data = text.encode()
         if self.tree.code != text or text.encode(self.encoding) != original:
             raise ValueError("it would not come back byte by byte")
-        self._spans = wrapper.resolve(ByteSpanPositionProvider)
-        self._positions = wrapper.resolve(PositionProvider)
+        self._wrapper = wrapper
         self._parents = wrapper.resolve(ParentNodeProvider)
         self.nodes = tuple(self._walk(self.tree))
+
+    # Asked for of few files, and dear.
+    @functools.cached_property
+    def _spans(self) -> Mapping[cst.CSTNode, CodeSpan]:
+        return self._wrapper.resolve(ByteSpanPositionProvider)
+
+    @functools.cached_property
+    def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
+        return self._wrapper.resolve(PositionProvider)
 
     def _walk(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield node

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
-from flask_corsguard.migrate.places import Call, Mark, Places, Setting
+from flask_corsguard.migrate.configuration import Setting
+from flask_corsguard.migrate.places import Call, Mark, Places
 from flask_corsguard.migrate.routes import router_of
 from flask_corsguard.migrate.sources import Module
 

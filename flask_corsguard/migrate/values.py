@@ -37,6 +37,7 @@ class Value(NamedTuple):
     :ivar is_function: whether it is, or may be, a function rather than data, or put together of
         parts.
     :ivar line: where it stands.
+    :ivar spelled_out: its text and, where that is a name, what the name stands for.
     """
 
     code: str
@@ -44,6 +45,7 @@ class Value(NamedTuple):
     texts: tuple[str, ...] = ()
     is_function: bool = False
     line: int = 0
+    spelled_out: str = ""
 
 
 class Reader:
@@ -57,8 +59,10 @@ class Reader:
         value = self.evaluate(module, node)
         unread = value is UNREAD
         texts = tuple(dict.fromkeys(self._origin_texts(module, node, 0))) if unread else ()
-        is_function = unread and self._is_function(module, node)
-        return Value(module.code(node), value, texts, is_function, module.line(node))
+        code = module.code(node)
+        spelled_out = self._spelled_out(module, node) if unread else code
+        is_function = unread and self._is_function(module, node, spelled_out)
+        return Value(code, value, texts, is_function, module.line(node), spelled_out)
 
     def evaluate(self, module: Module, node: cst.CSTNode, depth: int = 0) -> Any:
         """What an expression comes to, or :data:`UNREAD`."""
@@ -187,16 +191,21 @@ class Reader:
             for child in node.children:
                 yield from self._origin_texts(module, child, depth + 1)
 
-    def _is_function(self, module: Module, node: cst.CSTNode) -> bool:
+    def _spelled_out(self, module: Module, node: cst.CSTNode, depth: int = 0) -> str:
+        code = module.code(node)
+        for inner in (node, *node.children) if depth < _DEEPEST else ():
+            bound = self._names.resolve(module, inner)
+            is_named = bound is not None and bound.node is not inner
+            if bound is not None and is_named and isinstance(bound.node, cst.BaseExpression):
+                code += f" {self._spelled_out(bound.module, bound.node, depth + 1)}"
+        return code
+
+    def _is_function(self, module: Module, node: cst.CSTNode, code: str) -> bool:
         bound = self._names.resolve(module, node)
         functions = (cst.Lambda, cst.FunctionDef, cst.ClassDef)
         if bound is not None and isinstance(bound.node, functions):
             return True
         # Or whether it is put together, so that none of the parts says what comes of them.
-        code = module.code(node)
-        found = bound.node if bound is not None else None
-        if isinstance(found, cst.BaseExpression) and bound is not None:
-            code += bound.module.code(found)
         return re.search(r"\.format\(|\.join\(|\bf[\"']|[\"'] *%", code) is not None
 
 

@@ -32,7 +32,8 @@ FOUND: dict[str, list[str]] = {
         f"{APP}CORS(app, supports_credentials=True) #!\n",
         f"{APP}CORS(app, origins=['https://app.example.com', '*'], supports_credentials=True) #!\n",
         f"{APP}app.config['CORS_SUPPORTS_CREDENTIALS'] = True\nCORS(app) #!\n",
-        f"import os\n{APP}CORS(app, origins=os.environ.get('O', '*'), supports_credentials=True) #!\n",
+        f"import os\n{APP}o = os.environ.get('O', '*')\n"
+        "CORS(app, origins=o, supports_credentials=True) #!\n",
     ],
     "regex_without_end": [
         f"{APP}CORS(app, origins=r'https://app\\.example\\.com') #!\n",
@@ -78,7 +79,8 @@ FOUND: dict[str, list[str]] = {
     ],
     "methods_safelisted": [f"{APP}CORS(app, methods=['GET', 'PUT']) #!\n{VIEW}"],
     "methods_wildcard": [f"{APP}CORS(app, methods='*') #!\n"],
-    "own_preflight": [f"{APP}@app.get('/x')\n@cross_origin(automatic_options=False) #!\ndef x(): pass\n"],
+    "own_preflight": [f"{APP}@app.get('/x')\n@cross_origin(automatic_options=False) #!\n"
+        "def x(): pass\n"],
     "header_regex": [f"{APP}CORS(app, allow_headers=['X-.*']) #!\n"],
     "header_by_hand": [
         f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
@@ -92,13 +94,14 @@ FOUND: dict[str, list[str]] = {
         f"{APP}bp = Blueprint('b', __name__)\nCORS(app)\nCORS(bp, {LIST}) #!\n",
     ],
     "conditional": [
-        f"{APP}if app.debug:\n    CORS(app, {LIST}) #!\n@app.get('/x')\n@cross_origin()\ndef x(): pass\n",
+        f"{APP}if app.debug:\n    CORS(app, {LIST}) #!\n"
+        "@app.get('/x')\n@cross_origin()\ndef x(): pass\n",
     ],
     "config_unclear": [
         f"{APP}CORS(app)\napp.config['CORS_ORIGINS'] = 'https://app.example.com' #!\n",
         f"{APP}app.config.from_prefixed_env() #!\nCORS(app)\n",
-        f"{APP}app.config['CORS_ORIGINS'] = 'https://a.example' #!\n@app.get('/x')\n@cross_origin()\n"
-        "def x(): pass\n",
+        f"{APP}app.config['CORS_ORIGINS'] = 'https://a.example' #!\n"
+        "@app.get('/x')\n@cross_origin()\ndef x(): pass\n",
     ],
     "no_app": [
         f"{HEAD}bp = Blueprint('b', __name__)\n@bp.get('/x')\n@cross_origin() #!\ndef x(): pass\n",
@@ -157,7 +160,10 @@ def test_the_origin_that_a_finding_names_is_let_in(text: str) -> None:
         (r"^https://.*\.example\.com$", '"https://*.example.com"'),
         (r"https://app\.example\.com:8443\Z", '"https://app.example.com:8443"'),
         (r"http://localhost:\d+", r're.compile(r"http://localhost:\d+")'),
-        (r"https://[A-Z]+\.example\.com$", r're.compile(r"https://[A-Z]+\.example\.com$", re.IGNORECASE)'),
+        (
+            r"https://[A-Z]+\.example\.com$",
+            r're.compile(r"https://[A-Z]+\.example\.com$", re.IGNORECASE)',
+        ),
         (".*", '"*"'),
     ],
 )  # fmt: skip
