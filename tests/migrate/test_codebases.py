@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import difflib
 import functools
 import io
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tokenize
 import tomllib
 from collections.abc import Iterator
@@ -508,6 +511,36 @@ class TestCommandLine:
         assert run.status == 1
         assert [str(finding.path) for finding in run.findings] == ["app.py"]
         assert tree(tmp_path) == before
+
+    def test_odd_files(self, tmp_path: Path) -> None:
+        """One that cannot be read is named, or left out, and the app is migrated all the same."""
+        named = b"from flask_cors import CORS\n"
+        (tmp_path / "app.py").write_bytes((CODEBASES / "todo_one_file" / "app.py").read_bytes())
+        (tmp_path / "nul.py").write_bytes(named + b"\x00\n")
+        (tmp_path / "coding.py").write_bytes(b"# -*- coding: nonsense -*-\n" + named)
+        (tmp_path / "latin.py").write_bytes(named + b"name = '\xff'\n")
+        (tmp_path / "long.py").write_bytes(named + b"x = " + b"+".join([b"1"] * 3000) + b"\n")
+        (tmp_path / "deep.py").write_bytes(named + b"x = " + b"(" * 150 + b"1" + b")" * 150 + b"\n")
+        (tmp_path / "empty.py").touch()
+        (tmp_path / "directory.py").mkdir()
+        (tmp_path / "gone.py").symlink_to("nowhere.py")
+        (tmp_path / "loop").symlink_to(".")
+        os.mkfifo(tmp_path / "pipe.py")
+        run = migrate(tmp_path, ".", "--write")
+        assert run.status == 1
+        unreadable = {"nul.py", "coding.py", "latin.py"}
+        assert unreadable <= {str(finding.path) for finding in run.findings}
+        assert {finding.code for finding in run.findings} == {"unreadable_file"}
+        assert "CorsGuard(app" in (tmp_path / "app.py").read_text()
+
+    def test_many_other_files(self, tmp_path: Path) -> None:
+        """Files that have nothing to do with Flask take no time."""
+        shutil.copy(CODEBASES / "todo_one_file" / "app.py", tmp_path)
+        for number in range(60):
+            shutil.copy(argparse.__file__, tmp_path / f"module{number}.py")
+        began = time.process_time()
+        assert migrate(tmp_path, ".").summary.startswith("1 place")
+        assert time.process_time() - began < 4
 
     @pytest.mark.parametrize(
         "folder",
