@@ -84,7 +84,8 @@ def write_app(work: Work, call: Call, code: Mapping[str, str], extra: str = "") 
         name = work.drafts[bare.module].name("CorsGuard")
         work.write(bare, f"{name}({arguments})")
         return
-    if bare is not None:
+    # CORS(...).init_app(app, ...) is one place
+    if bare is not None and call.node not in bare.module.parents(bare.node):
         name = work.drafts[bare.module].name("CorsGuard")
         work.write(bare, f"{name}()")
     target = call.module.code(call.target) if call.target is not None else ""

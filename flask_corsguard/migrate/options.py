@@ -261,7 +261,13 @@ def _expose_headers(value: Value, _line: int) -> Converted:
     return value.code, value.value
 
 
-def _flag(value: Value, _line: int) -> Converted:
+def _flag(value: Value, line: int) -> Converted:
+    if not isinstance(value.value, (bool, int, type(None))):
+        message = f"{value.code} is no bool, and Flask-CORS takes all but what is empty for True"
+        today = "the option is on: the origins that are given may do what it stands for."
+        if not value.value:
+            today = "the option is off: no site may do what it stands for."
+        return [Trouble("refused", line, message, today, ("write True or False.",))]
     return ("True", True) if value.value else None
 
 

@@ -44,7 +44,8 @@ def do_resources(
         elif _mark_routes(work, name, routes):
             policy = work.drafts[call.module].name("Policy")
             policies.append(f"{quoted(name)}: {policy}({source_of(fields.code)})")
-    write_app(work, call, default, f"policies={{{', '.join(policies)}}}" if policies else "")
+    block = work.drafts[call.module].block(call.node, policies)
+    write_app(work, call, default, f"policies={block}" if policies else "")
 
 
 def _mark_routes(work: Work, name: str, routes: list[Route]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
 from flask_corsguard.migrate.findings import File
@@ -122,6 +124,13 @@ class Draft:
         tail = rest.code_for_node(call)[len(rest.code_for_node(call.func)) :]
         tail = tail if inner is not call else ""
         return self._newline.join([f"{head}(", *lines, f"{indent}){tail}"])
+
+    def block(self, node: cst.Call, entries: Sequence[str]) -> str:
+        """A dictionary as an argument of a call in the place of *node*, an entry a line."""
+        indent = self._indent(node)
+        step = "\t" if indent.startswith("\t") else "    "
+        lines = [f"{indent}{step * 2}{entry}," for entry in entries]
+        return self._newline.join(["{", *lines, f"{indent}{step}}}"])
 
     def _comments(self, node: cst.Call, code: str) -> list[str]:
         """The comments in a call that would be lost."""

@@ -58,6 +58,7 @@ FOUND: dict[str, list[str]] = {
     "refused": [
         f"{APP}CORS(app, origins='http://app.example.com', supports_credentials=True) #!\n",
         f"{APP}CORS(app, allow_headers=['Access-Control-Allow-Origin']) #!\n",
+        f"{APP}CORS(app, {LIST}, supports_credentials='false') #!\n",
     ],
     "resources": [
         f"{APP}CORS(app, resources={{r'/api/*': {{'origins': '*'}}}}) #!\n@app.get('/apikeys')\n"

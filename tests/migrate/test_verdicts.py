@@ -107,6 +107,9 @@ MIGRATED = {
     "above the route": (
         f"{APP}CORS(app, origins={LIST})\n@cross_origin()\n@app.route('/x')\ndef x(): return 'x'\n"
     ),
+    "constructed and given in one": (
+        f"{APP}CORS(origins={LIST}).init_app(app, expose_headers='X-Total'){VIEWS}"
+    ),
     "old import": f"import flask_cors\n{APP}flask_cors.CORS(app, origins={LIST}){VIEWS}",
     "names that are taken": (
         f"{APP}cors = CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin(origins='*')\n"
