@@ -536,11 +536,11 @@ class TestCommandLine:
     def test_many_other_files(self, tmp_path: Path) -> None:
         """Files that have nothing to do with Flask take no time."""
         shutil.copy(CODEBASES / "todo_one_file" / "app.py", tmp_path)
-        for number in range(60):
+        for number in range(20):
             shutil.copy(argparse.__file__, tmp_path / f"module{number}.py")
         began = time.process_time()
         assert migrate(tmp_path, ".").summary.startswith("1 place")
-        assert time.process_time() - began < 4
+        assert time.process_time() - began < 3
 
     @pytest.mark.parametrize(
         "folder",
