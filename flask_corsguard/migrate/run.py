@@ -23,6 +23,9 @@ _DEPENDENCY_FILES = (
     "setup.cfg",
     "Pipfile",
 )
+_OURS = re.compile(rb"flask_cors|flask\.ext\.cors|CORS_")
+_NAMES = re.compile(rb"flask|blueprint|cors", re.IGNORECASE)
+_WORDS = re.compile(rb"\w+")
 _NAMED = re.compile(r"^[\s\"']*flask[-_.]cors\b", re.IGNORECASE | re.MULTILINE)
 
 
@@ -33,9 +36,7 @@ def migrate(path: Path) -> Migration:
     """
     files = list(python_files(path))
     beside = _beside(path)
-    if not any(map(_is_of_interest, files)):
-        files = []
-    modules, findings = _read([*files, *beside])
+    modules, findings = _read(_needed([*files, *beside]))
     names = Names(modules)
     result = Migration((), tuple(findings), tuple(_dependencies(path)), 0)
     for group in _groups(modules, names):
@@ -51,10 +52,23 @@ def migrate(path: Path) -> Migration:
     return result
 
 
-def _is_of_interest(file: Path) -> bool:
-    """Whether a file names Flask-CORS, or what a migration has left of it."""
-    data = file.read_bytes()
-    return any(name in data for name in (b"flask_cors", b"flask.ext.cors", b"CORS_"))
+def _needed(files: list[Path]) -> list[Path]:
+    """The files that have to be parsed, which is dear: those that name Flask or CORS, and those
+    that they import."""
+    texts = {file: file.read_bytes() for file in files}
+    if not any(_OURS.search(text) for text in texts.values()):
+        return []
+    needed: set[Path] = set()
+    new = {file for file, text in texts.items() if _NAMES.search(text)}
+    while new:
+        needed |= new
+        words = {word for file in new for word in _WORDS.findall(texts[file])}
+        new = {file for file in texts if _module_name(file).encode() in words} - needed
+    return [file for file in files if file in needed]
+
+
+def _module_name(file: Path) -> str:
+    return file.parent.name if file.stem == "__init__" else file.stem
 
 
 def _beside(path: Path) -> list[Path]:

@@ -39,16 +39,16 @@ class Module:
         try:
             self.encoding, _ = tokenize.detect_encoding(io.BytesIO(original).readline)
             text = original.decode(self.encoding)
-            wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+            self._wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+            self.tree = self._wrapper.module
+            is_whole = self.tree.code == text and text.encode(self.encoding) == original
+            self._parents = self._wrapper.resolve(ParentNodeProvider)
+            self.nodes = tuple(self._walk(self.tree))
         except (SyntaxError, LookupError, RecursionError, cst.ParserSyntaxError) as error:
             raise ValueError(str(error).partition("\n")[0]) from error
-        self.tree = wrapper.module
-        self.data = text.encode()
-        if self.tree.code != text or text.encode(self.encoding) != original:
+        if not is_whole:
             raise ValueError("it would not come back byte by byte")
-        self._wrapper = wrapper
-        self._parents = wrapper.resolve(ParentNodeProvider)
-        self.nodes = tuple(self._walk(self.tree))
+        self.data = text.encode()
 
     # Asked for of few files, and dear.
     @functools.cached_property
