@@ -127,6 +127,8 @@ def translate(options: Mapping[str, Value], line: int) -> Fields:
             _convert(name, cast("str", field), value, line, result)
         elif name == "automatic_options" and value.value is not True:
             result.troubles.append(_own_preflight(value.line or line))
+    if result.values.get("allow_credentials"):
+        result.troubles[:] = map(_with_credentials, result.troubles)
     _check_credentials(options, result, line)
     if not result.troubles:
         result.troubles.extend(_check_policy(result, line))
@@ -196,6 +198,17 @@ def _entry_trouble(entry: Any, text: str, line: int) -> Trouble:
 
 
 Converted = tuple[str, Any] | list[Trouble] | None
+
+
+_WIDE = ("regex_too_wide", "regex_without_end", "regex_unescaped_dot", "glob")
+
+
+def _with_credentials(trouble: Trouble) -> Trouble:
+    """What a trouble comes to where the origins may use the user's cookies."""
+    if trouble.code not in _WIDE:
+        return trouble
+    today = f"{trouble.today} With supports_credentials, it acts as whoever is signed in."
+    return trouble._replace(today=today, choices=("list the origins that may.",))
 
 
 def _origins(value: Value, line: int) -> Converted:

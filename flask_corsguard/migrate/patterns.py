@@ -92,6 +92,10 @@ def insecure_example(regex: re.Pattern[str]) -> str:
 
 
 def _never(entry: str, today: str) -> Entry:
+    if "," in entry:
+        listed = ", ".join(repr(part.strip()) for part in entry.split(",") if part.strip())
+        message = f"{entry!r} can never match: it is one string, and no origin has a comma"
+        return _problem("never_matches", message, today, f"write a list: [{listed}].")
     found, suggestion = diagnose(entry)
     why = f": {found[0][1]}" if found else ""
     choice = (

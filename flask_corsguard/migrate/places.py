@@ -138,6 +138,8 @@ class Places:
         called = self.names.external(module, node.func)
         if isinstance(node.func, cst.Attribute) and is_config(node.func.value):
             self._visit_loader(module, node, node.func)
+        elif module.code(node.func) == "getattr" and '"config"' in module.code(node):
+            self.loaders.append(Other(module, node.args[0].value, node))
         if called == "flask_cors.CORS":
             self._accounted.add(node.func)
             target, rest = _target(node)
