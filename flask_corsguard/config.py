@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
-from flask_corsguard.errors import PolicyError, Problem, text_of, unknown_name
+from flask_corsguard.errors import PolicyError, Problem, text_of
+from flask_corsguard.protocol.elsewhere import unknown_field
 from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
 from flask_corsguard.protocol.policy import (
     FIELDS,
@@ -148,7 +149,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
         if key in known:
             given[known[key]] = value
         else:
-            problems.append(unknown_name("unknown_key", key, key, "setting", known))
+            problems.append(unknown_field("unknown_key", key, "setting", known, PREFIX))
     others = {name: given.pop(name) for name in OTHER_KEYS if name in given}
 
     usable: dict[str, Any] = {}

@@ -51,11 +51,13 @@ class PolicyError(CorsGuardError, ValueError):
         return "\n".join([f"{len(lines)} problems:", *(f"  - {line}" for line in lines)])
 
 
-def unknown_name(code: str, field: str, name: object, kind: str, known: Iterable[str]) -> Problem:
-    """The problem of a name that nothing goes by, with the nearest one that something does."""
+def unknown_name(
+    code: str, field: str, name: object, kind: str, known: Iterable[str], meant: str | None = None
+) -> Problem:
+    """The problem of a name that nothing goes by, with the one that is *meant*, or the nearest."""
     choices = sorted(known)
     close = difflib.get_close_matches(name, choices, n=1) if isinstance(name, str) else []
-    guess = close[0] if close else None
+    guess = meant or (close[0] if close else None)
     hint = f"Did you mean {guess!r}?" if guess else f"Known: {', '.join(choices) or 'none'}."
     return Problem(code, field, name, f"there is no {kind} {text_of(name)}. {hint}", guess)
 

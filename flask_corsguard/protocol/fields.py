@@ -246,7 +246,10 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         elif headers.is_forbidden_request_header(lower):
             message = f"browsers never let script set {name}; leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
-        elif lower in headers.RESPONSE_ONLY_HEADERS or lower.startswith("access-control-"):
+        elif lower.startswith("access-control-"):
+            message = f"{name} is a response header, which the guard writes; leave it out."
+            problems.append(Problem("header_is_response", field, name, message))
+        elif lower in headers.RESPONSE_ONLY_HEADERS:
             message = f"{name} is a response header; did you mean it for expose_headers?"
             problems.append(Problem("header_is_response", field, name, message))
     return names

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
 
-from flask_corsguard.errors import PolicyError, Problem, unknown_name
+from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
 from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.elsewhere import unknown_field
 from flask_corsguard.protocol.origins import OriginPattern, OriginSet
 from flask_corsguard.protocol.publicsuffix import is_public_suffix
 
@@ -151,8 +152,7 @@ def read_fields(
     for name, value in fields.items():
         field = FIELDS.get(name)
         if field is None:
-            known = unknown_name("unknown_field", str(name), name, "policy field", FIELDS)
-            problems.append(known)
+            problems.append(unknown_field("unknown_field", name, "policy field", FIELDS))
         else:
             given[name] = field.reader(name, value, problems)
     return given, problems

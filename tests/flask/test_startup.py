@@ -58,6 +58,13 @@ def test_init_app_of_something_else(thing):
         ("CORSGUARD_MAXAGE", 5, "unknown_key", "CORSGUARD_MAX_AGE"),
         ("CORSGUARD_SELF_ORIGIN", SHOP, "unknown_key", "CORSGUARD_SELF_ORIGINS"),
         ("CORSGUARD_LOG_REJECTION", True, "unknown_key", "CORSGUARD_LOG_REJECTIONS"),
+        (
+            "CORSGUARD_SUPPORTS_CREDENTIALS",
+            True,
+            "unknown_key",
+            "CORSGUARD_ALLOW_CREDENTIALS",
+        ),
+        ("CORSGUARD_RESOURCES", {}, "unknown_key", "Mark blueprints and views"),
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_ALLOW_CREDENTIALS", "true", "bool_expected", "True"),
         ("CORSGUARD_LOG_REJECTIONS", "false", "bool_expected", "False"),

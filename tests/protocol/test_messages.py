@@ -76,6 +76,15 @@ SENTENCES: list[tuple[str, str]] = [
 MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"orgins": A},
      ["orgins: there is no policy field 'orgins'. Did you mean 'origins'? [unknown_field]"]),
+    ({"allowed_origins": A},
+     ["allowed_origins: there is no policy field 'allowed_origins'. Did you mean 'origins'?"
+      " [unknown_field]"]),
+    ({"resources": {}},
+     ["resources: there is no policy field 'resources'. Mark blueprints and views with @cors(...),"
+      " or endpoints with for_endpoint(). [unknown_field]"]),
+    ({"vary_header": True},
+     ["vary_header: there is no policy field 'vary_header'. It is not needed here: leave it out."
+      " [unknown_field]"]),
     ({"zzz": A},
      ["zzz: there is no policy field 'zzz'. Known: allow_credentials, allow_headers,"
       " allow_private_network, answer_preflight, dangerously_allow_insecure_origins,"
@@ -143,6 +152,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"allow_headers": "ETag"},
      ["allow_headers: ETag is a response header; did you mean it for expose_headers?"
       " [header_is_response]"]),
+    ({"allow_headers": "Access-Control-Allow-Origin"},
+     ["allow_headers: Access-Control-Allow-Origin is a response header, which the guard writes;"
+      " leave it out. [header_is_response]"]),
     ({"expose_headers": "X:Y"},
      ["expose_headers: 'X:Y' is not a header name. [header_malformed]"]),
     ({"expose_headers": "Set-Cookie"},

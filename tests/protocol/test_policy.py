@@ -45,6 +45,8 @@ class AsynchronousInstance:
 # fields, then (code, field, suggestion) of each problem
 REFUSED: list[tuple[dict[str, Any], list[tuple[str, str, str | None]]]] = [
     ({"orgins": A}, [("unknown_field", "orgins", "origins")]),
+    ({"supports_credentials": True},
+     [("unknown_field", "supports_credentials", "allow_credentials")]),
     ({"zzz": A}, [("unknown_field", "zzz", None)]),
     ({"origins": "https://A.com/"}, [("origin_trailing_slash", "origins", "'https://a.com'"),
                                      ("origin_case", "origins", "'https://a.com'")]),
