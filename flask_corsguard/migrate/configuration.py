@@ -113,6 +113,51 @@ def _updates(reader: Reader, module: Module, node: cst.Call) -> Iterator[Setting
                         yield Setting(module, key, element.key, value, func.value, None)
 
 
+def stray_key(module: Module, node: cst.CSTNode, is_loaded: bool) -> str:
+    """The key of Flask-CORS' that *node* names, where that may set it in a way that is not
+    followed; or ""."""
+    above = module.parent(node)
+    if isinstance(node, cst.SimpleString):
+        key, is_set = str(node.evaluated_value), not _is_looked_up(module, node)
+    elif isinstance(node, cst.Name):
+        key = node.value
+        is_set = (
+            (isinstance(above, cst.Arg) and above.keyword is node)
+            or (isinstance(above, cst.FunctionDef) and above.name is node)
+            or (isinstance(above, cst.AnnAssign) and above.target is node and not above.value)
+            or (isinstance(above, cst.ImportAlias) and is_loaded)
+            or (
+                isinstance(above, cst.Attribute)
+                and above.attr is node
+                and isinstance(module.parent(above), (cst.AssignTarget, cst.AugAssign))
+            )
+        )
+    else:
+        return ""
+    return key if is_set and key in OPTION_OF_KEY else ""
+
+
+def _is_looked_up(module: Module, node: cst.SimpleString) -> bool:
+    """Whether a key is only read."""
+    above, *outer = list(module.parents(node))[:7]
+    if isinstance(above, (cst.Index, cst.ComparisonTarget, cst.Comparison)):
+        return not any(isinstance(a, (cst.AssignTarget, cst.AugAssign)) for a in outer)
+    is_get = isinstance(outer[0], cst.Call) and module.code(outer[0].func).endswith(".get")
+    return is_get or is_variable(module, node)
+
+
+def is_variable(module: Module, node: cst.CSTNode) -> bool:
+    """Whether a name is that of an environment variable."""
+    if not isinstance(node, cst.SimpleString):
+        return False
+    for above in list(module.parents(node))[:4]:
+        if isinstance(above, (cst.Call, cst.Subscript)):
+            base = above.func if isinstance(above, cst.Call) else above.value
+            code = module.code(base)
+            return "env" in code.lower() or code == "config"
+    return False
+
+
 def is_config(node: cst.BaseExpression) -> bool:
     """Whether an expression is the configuration of an app."""
     return isinstance(node, cst.Attribute) and node.attr.value == "config"

@@ -27,7 +27,7 @@ CODES: Mapping[str, str] = {
     "method_decorator": "A decorator stands on or in a class",
     "methods_safelisted": "A list of methods leaves out one that the standard always lets pass",
     "methods_wildcard": "'*' is given for the methods, which Flask-CORS does not know",
-    "own_preflight": "The app answers preflights itself",
+    "own_preflight": "The app answers or refuses preflights itself",
     "header_regex": "A pattern stands among the allowed headers",
     "header_by_hand": "CORS headers are written by hand beside Flask-CORS",
     "several_calls": "One app is given to Flask-CORS more than once",

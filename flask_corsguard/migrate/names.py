@@ -52,7 +52,13 @@ class Names:
         self.modules = modules
         self._by_path = {module.path.with_suffix("").parts: module for module in modules}
         self._bindings: dict[Module, dict[tuple[Scope, str], list[Binding]]] = {}
+        self._stars: dict[Module, list[cst.ImportFrom]] = {}
         for module in modules:
+            self._stars[module] = [
+                node
+                for node in module.nodes
+                if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar)
+            ]
             bindings: dict[tuple[Scope, str], list[Binding]] = {}
             self._bindings[module] = bindings
             for scope, name, binding in _bindings(module):
@@ -80,7 +86,25 @@ class Names:
                         found = self._find(module, binding.level, name)
                         if found is not None and found is not module:
                             yield found
+        yield from self.star_imports(module)
         yield from self.loaded_from_object(module)
+
+    def star_imports(self, module: Module) -> list[Module]:
+        """The modules of the code base all of whose names *module* has too."""
+        found = [
+            self._find(module, len(node.relative), (node.module and module.code(node.module)) or "")
+            for node in self._stars[module]
+        ]
+        return [other for other in found if other is not None and other is not module]
+
+    def configured_by(self, module: Module) -> set[Module]:
+        """The modules whose names *module* makes configuration of, by way of others too."""
+        found: set[Module] = set()
+        new = set(self.loaded_from_object(module))
+        while new:
+            found |= new
+            new = {other for one in new for other in self.star_imports(one)} - found
+        return found
 
     def loaded_from_object(self, module: Module) -> Iterator[Module]:
         """The modules whose names *module* makes configuration of."""
@@ -151,8 +175,18 @@ class Names:
                 if bindings:
                     return self._bound(module, bindings, depth)
             if isinstance(scope, cst.Module):
-                return None
+                return self._from_star(module, node.value, depth)
             scope, inner = _scope(module, scope), False
+
+    def _from_star(self, module: Module, name: str, depth: int) -> Bound | None:
+        found = [
+            other
+            for other in self.star_imports(module)
+            if (other.tree, name) in self._bindings[other]
+        ]
+        if len(found) != 1 or depth > _DEEPEST:
+            return None
+        return self._bound(found[0], self._bindings[found[0]][found[0].tree, name], depth + 1)
 
     def _bound(self, module: Module, bindings: list[Binding], depth: int) -> Bound | None:
         if len(bindings) > 1:

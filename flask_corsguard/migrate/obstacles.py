@@ -6,11 +6,15 @@ from collections.abc import Mapping
 
 import libcst as cst
 
+from flask_corsguard.migrate.configuration import OPTION_OF_KEY
 from flask_corsguard.migrate.options import Trouble
 from flask_corsguard.migrate.places import Call
 from flask_corsguard.migrate.routes import patterns_of
+from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.values import Value
 from flask_corsguard.migrate.work import Work
+
+_DEEPEST = 4
 
 
 def check_others(work: Work) -> None:
@@ -148,25 +152,40 @@ def _branch(call: Call, statement: cst.If) -> str:
 def check_conditions(work: Work, *, has_marks: bool) -> None:
     """Find apps that have a guard only sometimes, though marks need one."""
     for call in work.apps if has_marks else ():
-        if _is_conditional(call):
+        if _is_conditional(work, call.module, call.node):
             message = "whether the app is given CORS depends on a condition"
             today = "other sites may read what has a decorator of its own, whatever the condition."
             choices = ("call CORS(app) in any case, and make its origins depend on the condition.",)
             work.add(call.module, [Trouble("conditional", call.line, message, today, choices)])
 
 
-def _is_conditional(call: Call) -> bool:
-    for above in call.module.parents(call.node):
+def _is_conditional(work: Work, module: Module, node: cst.CSTNode, depth: int = 0) -> bool:
+    for above in module.parents(node):
         if isinstance(above, cst.FunctionDef):
-            returns = (n for n in call.module.nodes if isinstance(n, cst.Return))
-            return any(
-                call.module.line(n) < call.line and above in call.module.parents(n) for n in returns
+            returns = (n for n in module.nodes if isinstance(n, cst.Return))
+            is_late = any(
+                module.line(n) < module.line(node) and above in module.parents(n) for n in returns
             )
+            return is_late or (depth < _DEEPEST and _is_sometimes_called(work, above, depth))
         if isinstance(above, cst.ClassDef):
             return False
         if isinstance(above, (cst.If, cst.For, cst.While, cst.IfExp, cst.Match)):
             return True
     return False
+
+
+def _is_sometimes_called(work: Work, function: cst.FunctionDef, depth: int) -> bool:
+    """Whether a function that does not make the app itself is called on conditions, or never."""
+    if any(function in module.parents(app) for module, app in work.places.apps):
+        return False
+    calls = [
+        (module, node)
+        for module in work.places.modules
+        for node in module.nodes
+        if isinstance(node, cst.Call)
+        and module.code(node.func).rpartition(".")[2] == function.name.value
+    ]
+    return all(_is_conditional(work, module, node, depth + 1) for module, node in calls)
 
 
 def check_loaders(work: Work, calls: list[Call]) -> None:
@@ -175,6 +194,7 @@ def check_loaders(work: Work, calls: list[Call]) -> None:
     is_open = any(
         not {"origins", "allow_headers"} <= _all_options(work, call).keys() for call in calls
     )
+    _check_strays(work, calls)
     for module, app, node in work.places.loaders:
         line = module.line(node or app)
         what = module.code(node or app)
@@ -190,6 +210,23 @@ def check_loaders(work: Work, calls: list[Call]) -> None:
             work.notes.append(
                 f"{module.path}:{line}: {what} is not read: write CORSGUARD_... for CORS_..."
                 " keys in there, if there are any."
+            )
+
+
+def _check_strays(work: Work, calls: list[Call]) -> None:
+    """A key that is set in a way that is not followed may be in force."""
+    for module, node, key in work.places.strays:
+        if any(OPTION_OF_KEY[key] not in _all_options(work, call) for call in calls):
+            message = f"it cannot be told whether this sets {key} of the app, and to what"
+            today = "where it is in force, it says who may read, or what they may send."
+            if key == "CORS_ORIGINS":
+                today = "where it is in force, the sites in it may read; elsewhere, any site may."
+            choices: tuple[str, ...] = (
+                f"write app.config[{key!r}] = ..., before CORS(app), and run this again.",
+                "give the option to CORS(app) itself, and run this again.",
+            )
+            work.add(
+                module, [Trouble("config_unclear", module.line(node), message, today, choices)]
             )
 
 

@@ -15,6 +15,7 @@ from flask_corsguard.migrate.configuration import (
     is_obscure,
     is_other_key,
     settings_in,
+    stray_key,
 )
 from flask_corsguard.migrate.names import Names, is_flask_cors
 from flask_corsguard.migrate.options import FIELD_OF, Trouble, unreadable
@@ -22,6 +23,8 @@ from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.values import UNREAD, Reader, Value
 
 _HEADER = re.compile(r"access-control-(allow|expose|max)-[a-z-]+", re.IGNORECASE)
+# Werkzeug's name for such a header.
+_ATTRIBUTE = re.compile(r"\.access_control_(allow|expose|max)_\w+$")
 _BLUEPRINTS = ("flask.Blueprint", "flask.blueprints.Blueprint")
 _APPS = ("flask.Flask", "flask.app.Flask")
 
@@ -75,6 +78,7 @@ class Places:
     :ivar headers: where CORS headers are written by hand.
     :ivar loggers: strings that name Flask-CORS' log.
     :ivar apps: where an app is created.
+    :ivar strays: ``CORS_*`` keys that are set in a way that is not followed.
     :ivar loaders: apps whose configuration is filled from what is not in the code.
     """
 
@@ -93,16 +97,21 @@ class Places:
         self.loggers: list[tuple[Module, cst.SimpleString]] = []
         self.apps: list[tuple[Module, cst.Call]] = []
         self.loaders: list[Other] = []
+        self.strays: list[tuple[Module, cst.CSTNode, str]] = []
         self._accounted: set[cst.CSTNode] = set()
         self._config_modules = {
-            found for module in modules for found in names.loaded_from_object(module)
+            found for module in modules for found in names.configured_by(module)
         }
         for module in modules:
             for node in module.nodes:
                 self._visit(module, node)
+        followed = {setting.name for setting in self.settings}
         for module in modules:
             for node in module.nodes:
                 self._visit_rest(module, node)
+                key = stray_key(module, node, module in self._config_modules)
+                if key and node not in followed:
+                    self.strays.append((module, node, key))
 
     def part(self, **lists: object) -> Places:
         """The same with other lists."""
@@ -119,6 +128,8 @@ class Places:
             self._visit_string(module, node)
         elif isinstance(node, cst.Attribute) and is_config(node) and is_obscure(module, node):
             self.loaders.append(Other(module, node.value, module.statement(node)))
+        elif isinstance(node, cst.AssignTarget) and _ATTRIBUTE.search(module.code(node.target)):
+            self.headers.append(Other(module, node.target))
         for setting in settings_in(self.reader, module, node, module in self._config_modules):
             self.every_setting.append(setting)
             if setting.key.startswith("CORS_"):
@@ -138,7 +149,9 @@ class Places:
         called = self.names.external(module, node.func)
         if isinstance(node.func, cst.Attribute) and is_config(node.func.value):
             self._visit_loader(module, node, node.func)
-        elif module.code(node.func) == "getattr" and '"config"' in module.code(node):
+        elif module.code(node.func) == "getattr" and re.search(
+            "[\"']config[\"']", module.code(node)
+        ):
             self.loaders.append(Other(module, node.args[0].value, node))
         if called == "flask_cors.CORS":
             self._accounted.add(node.func)
@@ -377,4 +390,8 @@ def _is_written(module: Module, node: cst.SimpleString) -> bool:
             and call.func.attr.value
             in ("add", "set", "setdefault", "add_header", "extend", "append")
         )
-    return isinstance(above, cst.Element) and isinstance(module.parent(above), cst.Tuple)
+    # A constant is written somewhere.
+    is_constant = isinstance(above, (cst.Assign, cst.AnnAssign))
+    return is_constant or (
+        isinstance(above, cst.Element) and isinstance(module.parent(above), cst.Tuple)
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import libcst as cst
 
-from flask_corsguard.migrate.configuration import OPTION_OF_KEY, Setting
+from flask_corsguard.migrate.configuration import OPTION_OF_KEY, Setting, is_variable
 from flask_corsguard.migrate.options import Trouble, meant_by_option, misspelt
 from flask_corsguard.migrate.places import Call, Places
 from flask_corsguard.migrate.rewriting import Draft
@@ -208,21 +208,9 @@ def _reads_of(places: Places, key: str) -> list[cst.CSTNode]:
         for node in module.nodes:
             is_name = isinstance(node, cst.Name) and node.value == key
             is_text = isinstance(node, cst.SimpleString) and node.evaluated_value == key
-            if (is_name or is_text) and node not in written and not _is_variable(module, node):
+            if (is_name or is_text) and node not in written and not is_variable(module, node):
                 found.append(node)
     return found
-
-
-def _is_variable(module: Module, node: cst.CSTNode) -> bool:
-    """Whether a name is that of an environment variable."""
-    if not isinstance(node, cst.SimpleString):
-        return False
-    for above in list(module.parents(node))[:4]:
-        if isinstance(above, (cst.Call, cst.Subscript)):
-            base = above.func if isinstance(above, cst.Call) else above.value
-            code = module.code(base)
-            return "env" in code.lower() or code == "config"
-    return False
 
 
 def _misspelt_key(key: str) -> str:

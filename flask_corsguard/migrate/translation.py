@@ -17,6 +17,7 @@ from flask_corsguard.migrate.obstacles import (
     check_targets,
 )
 from flask_corsguard.migrate.places import Places
+from flask_corsguard.migrate.preflights import check_preflights
 from flask_corsguard.migrate.values import quoted
 from flask_corsguard.migrate.work import Work
 
@@ -33,6 +34,7 @@ def translate_places(places: Places) -> Work:
 
 def _translate(work: Work) -> None:
     check_others(work)
+    check_preflights(work)
     check_targets(work)
     check_several(work)
     marks = [mark for mark in work.places.marks if not is_lost(work, mark)]

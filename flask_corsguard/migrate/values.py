@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import libcst as cst
 
-from flask_corsguard.migrate.names import Names
+from flask_corsguard.migrate.names import Bound, Names
 from flask_corsguard.migrate.sources import Module
 
 _DEEPEST = 6
@@ -187,9 +187,24 @@ class Reader:
             bound = self._names.resolve(module, node)
             if bound is not None and isinstance(bound.node, cst.BaseExpression):
                 yield from self._origin_texts(bound.module, bound.node, depth + 1)
+            if bound is None or bound.node is not node:
+                yield from self._added_texts(bound, node, depth)
         else:
             for child in node.children:
                 yield from self._origin_texts(module, child, depth + 1)
+
+    def _added_texts(self, bound: Bound | None, node: cst.CSTNode, depth: int) -> Iterator[str]:
+        """What else a name is given: by further assignments, by changes of a list, by callers."""
+        name = _last_name(node)
+        function = ""
+        if bound is not None and isinstance(bound.node, cst.Param):
+            above = self._names.scope(bound.module, bound.node)
+            function = above.name.value if isinstance(above, cst.FunctionDef) else ""
+        for module in self._names.modules:
+            for other in module.nodes if name in module.tree.code else ():
+                given = _given_to(other, name, function)
+                for value in given:
+                    yield from self._origin_texts(module, value, depth + 1)
 
     def _spelled_out(self, module: Module, node: cst.CSTNode, depth: int = 0) -> str:
         code = module.code(node)
@@ -203,10 +218,32 @@ class Reader:
     def _is_function(self, module: Module, node: cst.CSTNode, code: str) -> bool:
         bound = self._names.resolve(module, node)
         functions = (cst.Lambda, cst.FunctionDef, cst.ClassDef)
-        if bound is not None and isinstance(bound.node, functions):
+        if bound is not None and isinstance(bound.node, (*functions, cst.GeneratorExp)):
             return True
         # Or whether it is put together, so that none of the parts says what comes of them.
         return re.search(r"\.format\(|\.join\(|\bf[\"']|[\"'] *%", code) is not None
+
+
+def _given_to(node: cst.CSTNode, name: str, function: str) -> list[cst.CSTNode]:
+    """What a statement or a call gives to a name, or to a function's parameters."""
+    if isinstance(node, cst.Assign):
+        return [node.value] if any(_last_name(t.target) == name for t in node.targets) else []
+    if isinstance(node, (cst.AugAssign, cst.AnnAssign)):
+        return [node.value] if node.value and _last_name(node.target) == name else []
+    if not isinstance(node, cst.Call):
+        return []
+    is_change = (
+        isinstance(node.func, cst.Attribute)
+        and _last_name(node.func.value) == name
+        and node.func.attr.value in _MUTATORS.split("|")
+    )
+    is_caller = function and _last_name(node.func) == function
+    return [argument.value for argument in node.args] if is_change or is_caller else []
+
+
+def _last_name(node: cst.CSTNode) -> str:
+    named = node.attr if isinstance(node, cst.Attribute) else node
+    return named.value if isinstance(named, cst.Name) else ""
 
 
 def texts_of(value: object) -> list[Any]:

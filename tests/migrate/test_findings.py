@@ -48,6 +48,8 @@ FOUND: dict[str, list[str]] = {
     "glob": [
         f"{APP}CORS(app, origins='https://*.example.com') #!\n",
         f"{APP}CORS(app, origins=['http://localhost:*']) #!\n",
+        f"{APP}x = ['https://a.example']\nx = x + ['https://*.a.example']\n"
+        "CORS(app, origins=x) #!\n",
     ],
     "never_matches": [
         f"{APP}CORS(app, origins='https://app.example.com/') #!\n",
@@ -81,11 +83,20 @@ FOUND: dict[str, list[str]] = {
     "methods_safelisted": [f"{APP}CORS(app, methods=['GET', 'PUT']) #!\n{VIEW}"],
     "methods_wildcard": [f"{APP}CORS(app, methods='*') #!\n"],
     "own_preflight": [f"{APP}@app.get('/x')\n@cross_origin(automatic_options=False) #!\n"
-        "def x(): pass\n"],
+        "def x(): pass\n",
+        f"{APP}CORS(app, {LIST})\n@app.before_request #!\ndef f():\n    return 'x', 401\n",
+        f"{APP}CORS(app, {LIST})\ndef f():\n    raise OSError\napp.before_request(f) #!\n",
+        f"{HEAD}from flask import abort\napp = Flask(__name__)\nCORS(app, {LIST})\n"
+        "@app.route('/x', methods=['PUT', 'OPTIONS'])\ndef x(): #!\n"
+        "    if request.method == 'OPTIONS':\n        abort(403)\n    return 'x'\n",
+        f"{APP}CORS(app, {LIST})\napp.add_url_rule('/x', provide_automatic_options=False) #!\n",
+        f"{APP}app.config['PROVIDE_AUTOMATIC_OPTIONS'] = False #!\nCORS(app, {LIST})\n"],
     "header_regex": [f"{APP}CORS(app, allow_headers=['X-.*']) #!\n"],
     "header_by_hand": [
         f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
         "    r.headers['Access-Control-Allow-Origin'] = '*' #!\n    return r\n",
+        f"{APP}CORS(app)\ndef f(r):\n    r.access_control_allow_origin = '*' #!\n",
+        f"{APP}CORS(app)\nNAME = 'Access-Control-Allow-Origin' #!\n",
     ],
     "several_calls": [
         f"{APP}CORS(app)\nCORS(app, {LIST}) #!\n",
@@ -97,8 +108,19 @@ FOUND: dict[str, list[str]] = {
     "conditional": [
         f"{APP}if app.debug:\n    CORS(app, {LIST}) #!\n"
         "@app.get('/x')\n@cross_origin()\ndef x(): pass\n",
+        f"{APP}def f():\n    CORS(app, {LIST}) #!\nif app.debug:\n    f()\n"
+        "@app.get('/x')\n@cross_origin()\ndef x(): pass\n",
     ],
     "config_unclear": [
+        f"{APP}app.config.__setitem__('CORS_ORIGINS', 'https://a.example') #!\nCORS(app)\n",
+        f"{APP}getattr(app, 'config').update(x()) #!\nCORS(app)\n",
+        f"{APP}x = {{'CORS_ORIGINS': 'https://a.example'}} #!\napp.config.update(x)\nCORS(app)\n",
+        f"{APP}app.config['CORS_ORIGINS'], x = 'https://a.example', 1 #!\nCORS(app)\n",
+        f"{HEAD}class Config:\n    def __init__(self):\n"
+        "        self.CORS_ORIGINS = 'https://a.example' #!\n"
+        "app = Flask(__name__)\napp.config.from_object(Config())\nCORS(app)\n",
+        f"{HEAD}class Config:\n    @property\n    def CORS_ORIGINS(self): return 'x' #!\n"
+        "app = Flask(__name__)\napp.config.from_object(Config())\nCORS(app)\n",
         f"{APP}CORS(app)\napp.config['CORS_ORIGINS'] = 'https://app.example.com' #!\n",
         f"{APP}app.config.from_prefixed_env() #!\nCORS(app)\n",
         f"{APP}app.config['CORS_ORIGINS'] = 'https://a.example' #!\n"
@@ -110,6 +132,10 @@ FOUND: dict[str, list[str]] = {
     "unreadable": [
         f"{APP}CORS(app, {LIST}, supports_credentials=flag()) #!\n",
         f"{APP}CORS(app, **options()) #!\n",
+        f"{APP}x = ['https://a.example']\nx.append(r'^https://b\\.example$')\n"
+        "CORS(app, origins=x) #!\n",
+        f"{APP}def f(x):\n    CORS(app, origins=x) #!\nf([r'^https://b\\.example$'])\n",
+        f"{APP}CORS(app, origins=(x for x in ['https://a.example'])) #!\n",
     ],
     "unusual_use": [
         f"{APP}make = [CORS] #!\n",
