@@ -12,6 +12,7 @@ from flask_corsguard.migrate.options import (
     FIELD_OF,
     RESETS,
     Fields,
+    Trouble,
     translate,
     unreadable,
 )
@@ -68,6 +69,9 @@ def do_app(work: Work, call: Call) -> None:
     if resources and (patterns is None or resources.value is UNREAD):
         work.add(call.module, [unreadable("resources", resources.code, call.line)])
         return
+    if resources and not patterns:
+        work.add(call.module, [_no_paths(call.line, resources.code)])
+        return
     if patterns and not (len(patterns) == 1 and patterns[0].is_everything):
         do_resources(work, call, options, patterns)
         return
@@ -77,6 +81,15 @@ def do_app(work: Work, call: Call) -> None:
     check_methods(work, call.module, call.line, fields, work.routes.routes)
     work.outer_fields |= set(fields.code)
     write_app(work, call, fields.code)
+
+
+def _no_paths(line: int, code: str) -> Trouble:
+    return Trouble(
+        "resources", line, f"resources={code} matches no path",
+        "no site may read anything.",
+        ("leave resources out, if every route may have these options.",
+         "take the call out, if it works as it should."),
+    )  # fmt: skip
 
 
 def _app_fields(work: Work, call: Call, options: dict[str, Value]) -> Fields:

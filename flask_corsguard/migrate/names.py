@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import libcst as cst
@@ -11,6 +12,21 @@ from libcst.helpers import get_full_name_for_node
 from flask_corsguard.migrate.sources import Module
 
 _DEEPEST = 8
+#: The methods that change a list, a set or a dictionary.
+MUTATORS = frozenset(
+    (
+        "append",
+        "add",
+        "extend",
+        "insert",
+        "update",
+        "remove",
+        "discard",
+        "clear",
+        "pop",
+        "setdefault",
+    )
+)
 _ALIASES = {
     "flask.ext.cors": "flask_cors",
     "flask_cors.extension": "flask_cors",
@@ -149,6 +165,36 @@ class Names:
                     bound = self._imported(module, binding, 0)
                     if bound is not None and is_flask_cors(bound.external):
                         yield bound.external
+
+    @functools.cached_property
+    def _uses(self) -> Mapping[str, list[tuple[Module, cst.Name]]]:
+        found: dict[str, list[tuple[Module, cst.Name]]] = {}
+        for module in self.modules:
+            for node in module.nodes:
+                if isinstance(node, cst.Name):
+                    found.setdefault(node.value, []).append((module, node))
+        return found
+
+    def is_changed(self, name: str) -> bool:
+        """Whether what is in a list or dictionary of that name may change."""
+        return any(self._changes(module, node) for module, node in self._uses.get(name, ()))
+
+    def _changes(self, module: Module, node: cst.Name) -> bool:
+        inner: cst.CSTNode = node
+        above = module.parent(node)
+        if isinstance(above, cst.Attribute) and above.attr is node:
+            inner, above = above, module.parent(above)
+        if isinstance(above, cst.Arg):
+            call = module.parent(above)
+            bound = self.resolve(module, call.func) if isinstance(call, cst.Call) else None
+            return bound is not None and isinstance(bound.node, cst.FunctionDef)
+        is_part = False
+        while isinstance(above, (cst.Attribute, cst.Subscript)) and above.value is inner:
+            if isinstance(above, cst.Attribute) and above.attr.value in MUTATORS:
+                return isinstance(module.parent(above), cst.Call)
+            is_part = is_part or isinstance(above, cst.Subscript)
+            inner, above = above, module.parent(above)
+        return is_part and isinstance(above, (cst.AssignTarget, cst.AugAssign, cst.Del))
 
     def resolve(self, module: Module, node: cst.CSTNode, depth: int = 0) -> Bound | None:
         """What *node* stands for; None where that cannot be told."""

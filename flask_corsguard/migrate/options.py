@@ -112,6 +112,14 @@ def misspelt(name: str, line: int) -> Trouble | None:
     return Trouble("misspelt_option", line, message, today, choices)
 
 
+def ignored(code: str, line: int) -> Trouble:
+    """An argument that has no name."""
+    return Trouble(
+        "misspelt_option", line, f"{code} has no name, and Flask-CORS ignores it",
+        _WITHOUT["origins"], (f"write origins={code}, or what else is meant; and run this again.",),
+    )  # fmt: skip
+
+
 def translate(options: Mapping[str, Value], line: int) -> Fields:
     """The fields that mean what *options* mean to Flask-CORS.
 

@@ -18,13 +18,17 @@ from flask_corsguard.migrate.configuration import (
     stray_key,
 )
 from flask_corsguard.migrate.names import Names, is_flask_cors
-from flask_corsguard.migrate.options import FIELD_OF, Trouble, unreadable
+from flask_corsguard.migrate.options import FIELD_OF, Trouble, ignored, unreadable
 from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.values import UNREAD, Reader, Value
 
-_HEADER = re.compile(r"access-control-(allow|expose|max)-[a-z-]+", re.IGNORECASE)
+_HEADER = re.compile(r"access-control-?((allow|expose|max)-[a-z-]+)?", re.IGNORECASE)
 # Werkzeug's name for such a header.
 _ATTRIBUTE = re.compile(r"\.access_control_(allow|expose|max)_\w+$")
+# What writes a header, takes it out, or looks for all that begin like it.
+_HEADER_METHODS = (
+    "add", "set", "setdefault", "add_header", "extend", "append", "pop", "remove", "startswith",
+)  # fmt: skip
 _BLUEPRINTS = ("flask.Blueprint", "flask.blueprints.Blueprint")
 _APPS = ("flask.Flask", "flask.app.Flask")
 
@@ -250,7 +254,7 @@ class Places:
                 options.update(spread or {})
             else:
                 code = module.code(argument)
-                troubles.append(unreadable("an argument without a name", code, module.line(node)))
+                troubles.append(ignored(code, module.line(node)))
         return Call(module, node, target, options, tuple(troubles))
 
     def _resources(self, module: Module, node: cst.BaseExpression) -> Value:
@@ -259,6 +263,8 @@ class Places:
         bound = self.names.resolve(module, node)
         if bound is None or not isinstance(bound.node, cst.Dict):
             return value
+        if self._is_changed(node):
+            return value._replace(value=UNREAD)
         found: dict[Any, dict[str, Value]] = {}
         for element in bound.node.elements:
             if not isinstance(element, cst.DictElement):
@@ -273,7 +279,7 @@ class Places:
     def _options(self, module: Module, node: cst.BaseExpression) -> dict[str, Value] | None:
         """The options in a dictionary, or None where they cannot be read."""
         bound = self.names.resolve(module, node)
-        if bound is None or bound.module is not module:
+        if bound is None or bound.module is not module or self._is_changed(node):
             return None
         pairs: list[tuple[object, cst.BaseExpression]] = []
         if isinstance(bound.node, cst.Dict):
@@ -293,6 +299,10 @@ class Places:
             else self.reader.value(module, value)
             for name, value in pairs
         }
+
+    def _is_changed(self, node: cst.BaseExpression) -> bool:
+        named = node.attr if isinstance(node, cst.Attribute) else node
+        return isinstance(named, cst.Name) and self.names.is_changed(named.value)
 
     def is_app(self, module: Module, node: cst.CSTNode) -> bool:
         """Whether a call creates an app."""
@@ -381,14 +391,14 @@ def _is_written(module: Module, node: cst.SimpleString) -> bool:
     if isinstance(above, cst.DictElement):
         return above.key is node
     if isinstance(above, cst.Index):
-        return any(isinstance(a, cst.AssignTarget) for a in list(module.parents(node))[:4])
+        changes = (cst.AssignTarget, cst.Del)
+        return any(isinstance(a, changes) for a in list(module.parents(node))[:4])
     if isinstance(above, cst.Arg):
         call = module.parent(above)
         return (
             isinstance(call, cst.Call)
             and isinstance(call.func, cst.Attribute)
-            and call.func.attr.value
-            in ("add", "set", "setdefault", "add_header", "extend", "append")
+            and call.func.attr.value in _HEADER_METHODS
         )
     # A constant is written somewhere.
     is_constant = isinstance(above, (cst.Assign, cst.AnnAssign))

@@ -103,9 +103,13 @@ class Routes:
                 if isinstance(node, cst.FunctionDef):
                     self.routes += self._of_function(module, node)
         for module, app in places.apps:
-            if not any(a.keyword and a.keyword.value == "static_folder" for a in app.args):
+            prefix = self._keyword(module, app, "static_url_path")
+            if isinstance(prefix, str) or not self._has(app, "static_folder", "static_url_path"):
+                rule = f"{'/static' if prefix is None else prefix}/<path:filename>"
                 methods = frozenset({"GET", "HEAD", "OPTIONS"})
-                self.routes.append(Route(module, "/static/<path:filename>", methods, None, None))
+                self.routes.append(Route(module, rule, methods, None, None))
+            elif self._has(app, "static_url_path"):
+                self.opaque = self.opaque or f"{module.path}:{module.line(app)}"
 
     def _visit_call(self, module: Module, node: cst.Call) -> None:
         if not isinstance(node.func, cst.Attribute):
@@ -113,7 +117,7 @@ class Routes:
         called = node.func.attr.value
         if called == "register_blueprint" and node.args:
             self._register(module, node)
-        elif called in _OPAQUE or (called.startswith("static_") and called == "static_url_path"):
+        elif called in _OPAQUE:
             self.opaque = self.opaque or f"{module.path}:{module.line(node)}"
 
     def _register(self, module: Module, node: cst.Call) -> None:
@@ -134,19 +138,22 @@ class Routes:
         ):
             self.opaque = self.opaque or f"{module.path}:{module.line(node)}"
             return
-        prefix = self._prefix(module, node)
-        own = self._prefix(bound.module, bound.node)
+        prefix = self._keyword(module, node, "url_prefix")
+        own = self._keyword(bound.module, bound.node, "url_prefix")
         found = own if prefix is None else prefix
-        if found is UNREAD:
+        if found is UNREAD or self._has(bound.node, "static_folder"):
             self.opaque = self.opaque or f"{module.path}:{module.line(node)}"
         else:
             self._prefixes[bound.node] = str(found or "")
 
-    def _prefix(self, module: Module, node: cst.Call) -> Any:
+    def _keyword(self, module: Module, node: cst.Call, name: str) -> Any:
         for argument in node.args:
-            if argument.keyword is not None and argument.keyword.value == "url_prefix":
+            if argument.keyword is not None and argument.keyword.value == name:
                 return self._places.reader.evaluate(module, argument.value)
         return None
+
+    def _has(self, node: cst.Call, *names: str) -> bool:
+        return any(a.keyword is not None and a.keyword.value in names for a in node.args)
 
     def _of_function(self, module: Module, function: cst.FunctionDef) -> Iterator[Route]:
         for decorator in function.decorators:

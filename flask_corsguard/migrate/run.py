@@ -26,6 +26,8 @@ _DEPENDENCY_FILES = (
 _OURS = re.compile(rb"flask_cors|flask\.ext\.cors|CORS_")
 _NAMES = re.compile(rb"flask|blueprint|cors", re.IGNORECASE)
 _WORDS = re.compile(rb"\w+")
+_IMPORT = re.compile(rb"^[ \t]*(?:from|import)\b(?:[^\n(\\]|\\\r?\n|\([^)]*\))*", re.MULTILINE)
+_TEXT = re.compile(rb"[\"'][\w.]+[\"']")
 _NAMED = re.compile(r"^[\s\"']*flask[-_.]cors\b", re.IGNORECASE | re.MULTILINE)
 
 
@@ -62,9 +64,17 @@ def _needed(files: list[Path]) -> list[Path]:
     new = {file for file, text in texts.items() if _NAMES.search(text)}
     while new:
         needed |= new
-        words = {word for file in new for word in _WORDS.findall(texts[file])}
+        words = {word for file in new for word in _named_in(texts[file])}
         new = {file for file in texts if _module_name(file).encode() in words} - needed
     return [file for file in files if file in needed]
+
+
+def _named_in(text: bytes) -> list[bytes]:
+    """The words in a file that may name another one."""
+    parts = _IMPORT.findall(text)
+    if b"from_object" in text:
+        parts += _TEXT.findall(text)
+    return [word for part in parts for word in _WORDS.findall(part)]
 
 
 def _module_name(file: Path) -> str:

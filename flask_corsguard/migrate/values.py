@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import libcst as cst
 
-from flask_corsguard.migrate.names import Bound, Names
+from flask_corsguard.migrate.names import MUTATORS, Bound, Names
 from flask_corsguard.migrate.sources import Module
 
 _DEEPEST = 6
@@ -18,7 +18,6 @@ _FLAGS = {f"re.{flag.name}": flag for flag in re.RegexFlag} | {
     "re.I": re.IGNORECASE, "re.X": re.VERBOSE, "re.S": re.DOTALL, "re.M": re.MULTILINE,
     "re.A": re.ASCII,
 }  # fmt: skip
-_MUTATORS = "append|add|extend|insert|update|remove|discard|clear|pop|setdefault"
 
 
 class Unread:
@@ -149,8 +148,7 @@ class Reader:
         if not isinstance(bound.node, cst.BaseExpression) or bound.node is node:
             return UNREAD
         name = node.value if isinstance(node, cst.Name) else node.attr.value
-        changed = re.compile(rf"\b{re.escape(name)}(\.({_MUTATORS})\(|\[[^\]]*\]\s*=[^=])")
-        if any(changed.search(other.tree.code) for other in self._names.modules):
+        if self._names.is_changed(name):
             return UNREAD
         return self.evaluate(bound.module, bound.node, depth + 1)
 
@@ -182,11 +180,13 @@ class Reader:
             if isinstance(text, str):
                 # A list may be written as JSON.
                 parts = (part.strip(" \"'[]") for part in text.split(","))
-                yield from (part for part in parts if part == "*" or "://" in part)
+                yield from (part for part in parts if part in ("*", "null") or "://" in part)
         elif isinstance(node, (cst.Name, cst.Attribute)):
             bound = self._names.resolve(module, node)
             if bound is not None and isinstance(bound.node, cst.BaseExpression):
                 yield from self._origin_texts(bound.module, bound.node, depth + 1)
+            elif bound is None and isinstance(node, cst.Attribute):
+                yield from self._origin_texts(module, node.value, depth + 1)
             if bound is None or bound.node is not node:
                 yield from self._added_texts(bound, node, depth)
         else:
@@ -235,7 +235,7 @@ def _given_to(node: cst.CSTNode, name: str, function: str) -> list[cst.CSTNode]:
     is_change = (
         isinstance(node.func, cst.Attribute)
         and _last_name(node.func.value) == name
-        and node.func.attr.value in _MUTATORS.split("|")
+        and node.func.attr.value in MUTATORS
     )
     is_caller = function and _last_name(node.func) == function
     return [argument.value for argument in node.args] if is_change or is_caller else []

@@ -26,6 +26,7 @@ FOUND: dict[str, list[str]] = {
         f"{APP}CORS(app, orgins=['https://app.example.com']) #!\n",
         f"{APP}CORS(app, {LIST}, support_credentials=True) #!\n",
         f"{APP}app.config['CORS_ORIGIN'] = 'https://app.example.com' #!\nCORS(app)\n",
+        f"{APP}@app.get('/x')\n@cross_origin('https://a.example') #!\ndef x(): return 'x'\n",
         f"{APP}app.config['CORS_HEADERS'] = 'Content-Type' #!\nCORS(app)\n",
     ],
     "credentials_any_origin": [
@@ -67,6 +68,9 @@ FOUND: dict[str, list[str]] = {
         "def keys(): return 'x'\n@app.get('/api/x')\ndef x(): return 'x'\n",
         f"{APP}CORS(app, resources=r'/api') #!\n@app.get('/api/x')\ndef x(): return 'x'\n",
         f"{APP}CORS(app, resources=r'/static/*') #!\n{VIEW}",
+        f"{APP}CORS(app, resources={{}}) #!\n{VIEW}",
+        f"{HEAD}app = Flask(__name__, static_url_path='/x/files')\n"
+        f"CORS(app, resources=r'/x*') #!\n{VIEW}",
     ],
     "above_route": [f"{APP}CORS(app, {LIST})\n@cross_origin() #!\n{VIEW}"],
     "between": [
@@ -96,6 +100,8 @@ FOUND: dict[str, list[str]] = {
         f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
         "    r.headers['Access-Control-Allow-Origin'] = '*' #!\n    return r\n",
         f"{APP}CORS(app)\ndef f(r):\n    r.access_control_allow_origin = '*' #!\n",
+        f"{APP}CORS(app)\ndef f(r):\n    del r.headers['Access-Control-Allow-Origin'] #!\n",
+        f"{APP}CORS(app)\ndef f(h):\n    h.startswith('access-control-') #!\n",
         f"{APP}CORS(app)\nNAME = 'Access-Control-Allow-Origin' #!\n",
     ],
     "several_calls": [
@@ -132,6 +138,12 @@ FOUND: dict[str, list[str]] = {
     "unreadable": [
         f"{APP}CORS(app, {LIST}, supports_credentials=flag()) #!\n",
         f"{APP}CORS(app, **options()) #!\n",
+        f"{APP}x = {{'origins': '*'}}\nx['origins'] = 'https://a.example'\nCORS(app, **x) #!\n",
+        f"{APP}x = {{}}\nx.update(origins='https://a.example')\nCORS(app, **x) #!\n",
+        f"{APP}x = {{'/*': {{'origins': '*'}}}}\nx['/*']['origins'] = 'https://a.example'\n"
+        "CORS(app, resources=x) #!\n",
+        f"{APP}x = {{'origins': '^https://a\\\\.example$'}}\n"
+        "CORS(app, origins=x.get('origins')) #!\n",
         f"{APP}x = ['https://a.example']\nx.append(r'^https://b\\.example$')\n"
         "CORS(app, origins=x) #!\n",
         f"{APP}def f(x):\n    CORS(app, origins=x) #!\nf([r'^https://b\\.example$'])\n",
