@@ -13,6 +13,7 @@ from flask_corsguard.migrate.routes import Route
 from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.values import Value, is_literal
 from flask_corsguard.migrate.work import Work
+from flask_corsguard.protocol.policy import FIELDS
 
 _SAFELISTED = ("GET", "POST")
 _MOST_COMBINATIONS = 64
@@ -74,12 +75,16 @@ def check_methods(
         )  # fmt: skip
 
 
-def write_app(work: Work, call: Call, code: Mapping[str, str], extra: str = "") -> None:
-    """Write a guard in the place of a call for an app."""
+def write_app(work: Work, call: Call, code: Mapping[str, str], policies: str = "") -> None:
+    """Write a guard in the place of a call for an app.
+
+    :param policies: Python source of the named policies, or "".
+    """
     bare = work.bare_of.get(id(call))
-    arguments = ", ".join(part for part in (source_of(code), extra) if part)
+    named = f"policies={policies}" if policies else ""
+    arguments = ", ".join(part for part in (source_of(code), named) if part)
     guard = work.drafts[call.module].name
-    if bare is not None and not call.options and not extra:
+    if bare is not None and not call.options and not policies:
         # cors = CORS(...) and cors.init_app(app): the fields stand in the first
         name = work.drafts[bare.module].name("CorsGuard")
         work.write(bare, f"{name}({arguments})")
@@ -88,9 +93,39 @@ def write_app(work: Work, call: Call, code: Mapping[str, str], extra: str = "") 
     if bare is not None and call.node not in bare.module.parents(bare.node):
         name = work.drafts[bare.module].name("CorsGuard")
         work.write(bare, f"{name}()")
+        if _write_init(work, call, code, policies):
+            return
     target = call.module.code(call.target) if call.target is not None else ""
     inside = ", ".join(part for part in (target, arguments) if part)
     work.write(call, f"{guard('CorsGuard')}({inside})")
+
+
+def _write_init(work: Work, call: Call, code: Mapping[str, str], policies: str) -> bool:
+    """Keep ``cors.init_app(app)``, and give the app its policy as configuration before it.
+
+    :returns: whether that can be done where the call stands.
+    """
+    module, func, target = call.module, call.node.func, call.target
+    statement = module.statement(call.node)
+    is_alone = (
+        isinstance(statement, cst.SimpleStatementLine)
+        and len(statement.body) == 1
+        and module.parent(call.node) is statement.body[0]
+        and isinstance(statement.body[0], cst.Expr)
+    )
+    if not (is_alone and isinstance(func, cst.Attribute) and isinstance(target, cst.Name)):
+        return False
+    keys = [
+        f"CORSGUARD_{part}" for part in (*_keys(code), policies and f"POLICIES={policies}") if part
+    ]
+    work.write(call, f"{target.value}.config.from_mapping({', '.join(keys)})")
+    init = f"{module.code(func)}({target.value})"
+    work.drafts[module].insert_after(statement, init)
+    return True
+
+
+def _keys(code: Mapping[str, str]) -> Iterator[str]:
+    return (f"{name.upper()}={code[name]}" for name in FIELDS if name in code)
 
 
 def assigned_name(module: Module, node: cst.CSTNode) -> str | None:

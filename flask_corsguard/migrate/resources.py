@@ -45,7 +45,7 @@ def do_resources(
             policy = work.drafts[call.module].name("Policy")
             policies.append(f"{quoted(name)}: {policy}({source_of(fields.code)})")
     block = work.drafts[call.module].block(call.node, policies)
-    write_app(work, call, default, f"policies={block}" if policies else "")
+    write_app(work, call, default, block if policies else "")
 
 
 def _mark_routes(work: Work, name: str, routes: list[Route]) -> int:

@@ -24,6 +24,9 @@ class Draft:
         self.keeps_flask_cors = False
         self._names = names
         self._edits: dict[tuple[int, int], str] = {}
+        # At one place, what comes after a statement stands above what comes before the next.
+        self._after: dict[int, str] = {}
+        self._before: dict[int, str] = {}
         self._imported: dict[str, str] = {}
         self._needs_re = False
         self._drops = False
@@ -47,12 +50,15 @@ class Draft:
     def insert_after(self, statement: cst.CSTNode, text: str) -> None:
         """Add a line after a statement, as far indented as it."""
         _, end = self._line(statement)
-        self._add(end, f"{self._indent(statement)}{text}{self._newline}")
+        self._after[end] = (
+            self._after.get(end, "") + f"{self._indent(statement)}{text}{self._newline}"
+        )
 
     def insert_before(self, node: cst.CSTNode, text: str) -> None:
         """Add a line before a statement or a decorator, as far indented as it."""
         start, _ = self._line(node)
-        self._add(start, f"{self._indent(node)}{text}{self._newline}")
+        line = f"{self._indent(node)}{text}{self._newline}"
+        self._before[start] = self._before.get(start, "") + line
 
     def remove(self, statement: cst.CSTNode) -> None:
         """Take a statement out."""
@@ -74,9 +80,6 @@ class Draft:
         elif place:
             start = self.module.span(siblings[place - 1])[1]
         self._edits[start, end] = ""
-
-    def _add(self, at: int, text: str) -> None:
-        self._edits[at, at] = self._edits.get((at, at), "") + text
 
     @property
     def _newline(self) -> str:
@@ -140,9 +143,10 @@ class Draft:
 
     def take(self, other: Draft) -> None:
         """Take over the changes of another draft of the same file."""
-        for place, text in other._edits.items():
-            is_insertion = place[0] == place[1] and place in self._edits
-            self._edits[place] = self._edits[place] + text if is_insertion else text
+        self._edits |= other._edits
+        for own, theirs in ((self._after, other._after), (self._before, other._before)):
+            for at, text in theirs.items():
+                own[at] = own.get(at, "") + text
         self._imported |= other._imported
         self._needs_re |= other._needs_re
         self.keeps_flask_cors |= other.keeps_flask_cors
@@ -154,18 +158,19 @@ class Draft:
 
     def is_changed(self) -> bool:
         """Whether there is anything to change."""
-        return bool(self._edits) or self._drops
+        return bool(self._edits or self._after or self._before) or self._drops
 
     def finish(self) -> File:
         """The file with its changes."""
         self._change_imports()
         data = self.module.data
-        for (start, end), text in sorted(self._edits.items(), reverse=True):
-            lead = (
-                ""
-                if start == 0 or data[start - 1 : start] == b"\n" or start != end
-                else self._newline
-            )
+        inserted = {
+            (at, at): self._after.get(at, "") + self._before.get(at, "")
+            for at in self._after.keys() | self._before.keys()
+        }
+        for (start, end), text in sorted((self._edits | inserted).items(), reverse=True):
+            is_at_end = start == end and start > 0 and data[start - 1 : start] != b"\n"
+            lead = self._newline if is_at_end else ""
             data = data[:start] + (lead + text).encode() + data[end:]
         encoding = self.module.encoding
         after = data.decode().encode(encoding)

@@ -26,7 +26,9 @@ _DEPENDENCY_FILES = (
 _OURS = re.compile(rb"flask_cors|flask\.ext\.cors|CORS_")
 _NAMES = re.compile(rb"flask|blueprint|cors", re.IGNORECASE)
 _WORDS = re.compile(rb"\w+")
-_IMPORT = re.compile(rb"^[ \t]*(?:from|import)\b(?:[^\n(\\]|\\\r?\n|\([^)]*\))*", re.MULTILINE)
+_IMPORT = re.compile(
+    rb"(?:^|[;:])[ \t]*(?:from|import)\b(?:[^\n(\\]|\\\r?\n|\([^)]*\))*", re.MULTILINE
+)
 _TEXT = re.compile(rb"[\"'][\w.]+[\"']")
 _NAMED = re.compile(r"^[\s\"']*flask[-_.]cors\b", re.IGNORECASE | re.MULTILINE)
 

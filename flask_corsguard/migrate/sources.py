@@ -19,6 +19,7 @@ from libcst.metadata import (
     PositionProvider,
 )
 
+_DEEPEST = 250
 _SKIPPED = {"__pycache__", "env", "node_modules", "site-packages", "venv"}
 
 
@@ -59,10 +60,13 @@ class Module:
     def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
         return self._wrapper.resolve(PositionProvider)
 
-    def _walk(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    def _walk(self, node: cst.CSTNode, depth: int = 0) -> Iterator[cst.CSTNode]:
+        if depth > _DEEPEST:
+            # What is done with it later goes deeper than this.
+            raise RecursionError("it is nested too deeply")
         yield node
         for child in node.children:
-            yield from self._walk(child)
+            yield from self._walk(child, depth + 1)
 
     def line(self, node: cst.CSTNode) -> int:
         """The line that *node* begins in."""

@@ -110,6 +110,10 @@ MIGRATED = {
     "constructed and given in one": (
         f"{APP}CORS(origins={LIST}).init_app(app, expose_headers='X-Total'){VIEWS}"
     ),
+    "paths given to init_app": (
+        f"{HEAD}cors = CORS()\napp = Flask(__name__)\n"
+        f"cors.init_app(app, resources={{r'/api/*': {{'origins': {LIST}}}}}){API}"
+    ),
     "old import": f"import flask_cors\n{APP}flask_cors.CORS(app, origins={LIST}){VIEWS}",
     "names that are taken": (
         f"{APP}cors = CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin(origins='*')\n"
