@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 TIMEOUT = 30
 
 # What each browser needs, and the documentation to be looked at: programs on the PATH, and modules.
-PARTS = {
+ENGINES = {
     "chromium": (("chromium", "chromedriver"), ("selenium",)),
     "firefox": (("firefox-esr",), ("websocket",)),
     "webkit": (("WebKitWebDriver", "Xvfb"), ("selenium",)),
-    "documentation": ((), ("sphinx", "myst_parser", "furo")),
 }
+PARTS = {**ENGINES, "documentation": ((), ("sphinx", "myst_parser", "furo"))}
 
 ARGUMENTS = (
     "--headless=new",

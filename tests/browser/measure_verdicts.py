@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from . import verdicts
-from .browsers import PARTS, Browser, Chromium, Firefox, WebKit
+from .browsers import ENGINES, Browser, Chromium, Firefox, WebKit
 from .player import Player
 from .raw_server import Servers
 from .verdicts import Case
@@ -36,7 +36,7 @@ def main(path: Path = verdicts.FILE) -> int:
     data = verdicts.load(path)
     cases = [case for case in data["cases"] if chosen(case)]
     unsteady = changed = 0
-    for engine in os.environ.get("ENGINE", " ".join(PARTS)).split():
+    for engine in os.environ.get("ENGINE", " ".join(ENGINES)).split():
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
             Servers(data["servers"]) as servers,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .browsers import PARTS, Browser
+from .browsers import ENGINES, Browser
 from .conftest import REQUIRED
 from .player import Player
 from .raw_server import Servers
@@ -34,7 +34,7 @@ def servers() -> Iterator[Servers]:
         yield servers
 
 
-@pytest.mark.parametrize("engine", PARTS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_sample(request: pytest.FixtureRequest, servers: Servers, engine: str) -> None:
     browser: Browser = request.getfixturevalue(engine)
     player = Player(browser, servers)
