@@ -111,13 +111,24 @@ def _check_between(work: Work, mark: Mark, routes: list[int], own: int) -> None:
         work.add(module, [Trouble("between", mark.call.line, message, today, choices)])
 
 
+def _arguments(work: Work, function: cst.FunctionDef | None) -> list[str]:
+    """What Flask-CORS is given for a view: where two are given the same, either can answer."""
+    return [
+        mark.call.module.code(mark.call.node)
+        for mark in work.places.marks
+        if mark.function is function
+    ]
+
+
 def check_same_url(work: Work, mark: Mark) -> None:
     """Flask-CORS answers every preflight of a URL with the view that comes first."""
     module = mark.call.module
     own = [route for route in work.routes.routes if route.function is mark.function]
     for route in own:
         for other in work.routes.routes:
-            if other.function is not mark.function and other.shares_url(route):
+            if other.function is mark.function or not other.shares_url(route):
+                continue
+            if _arguments(work, other.function) != _arguments(work, mark.function):
                 name = other.function.name.value if other.function else "another view"
                 message = f"{route.rule} has another view too, {name}"
                 today = (

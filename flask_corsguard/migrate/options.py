@@ -192,8 +192,9 @@ def _carry_unread(field: str, value: Value, line: int, result: Fields) -> None:
     unset = re.fullmatch(r"[\w.]*(environ\.get|getenv)\([^(),]*\)", value.code)
     result.code[field] = f"{value.code} or ()" if unset else value.code
     result.notes.append(
-        f"{field}={value.code} is carried over unread: the guard checks its value at start-up,"
-        " takes no string for a pattern, and splits strings at commas."
+        f"{field}={' '.join(value.code.split())} is carried over unread: the guard checks its value"
+        " at start-up, takes no string for a regular expression, reads https://*.example.com as"
+        " every sub-domain, and splits strings at commas."
     )
 
 

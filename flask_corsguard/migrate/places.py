@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeGuard, cast
 
 import libcst as cst
 
@@ -130,7 +130,7 @@ class Places:
             self._visit_call(module, node)
         elif isinstance(node, cst.SimpleString):
             self._visit_string(module, node)
-        elif isinstance(node, cst.Attribute) and is_config(node) and is_obscure(module, node):
+        elif self._is_app_config(node, module) and is_obscure(module, node):
             self.loaders.append(Other(module, node.value, module.statement(node)))
         elif isinstance(node, cst.AssignTarget) and _ATTRIBUTE.search(module.code(node.target)):
             self.headers.append(Other(module, node.target))
@@ -138,6 +138,14 @@ class Places:
             self.every_setting.append(setting)
             if setting.key.startswith("CORS_"):
                 self.settings.append(setting)
+
+    def _is_app_config(self, node: cst.CSTNode, module: Module) -> TypeGuard[cst.Attribute]:
+        if not (isinstance(node, cst.Attribute) and is_config(node)):
+            return False
+        if not (isinstance(node.value, cst.Name) and node.value.value == "self"):
+            return True
+        owner = next((a for a in module.parents(node) if isinstance(a, cst.ClassDef)), None)
+        return owner is not None and self._is_class(module, owner.name, _APPS, 0)
 
     def _visit_decorator(self, module: Module, node: cst.Decorator) -> None:
         call = node.decorator

@@ -8,7 +8,7 @@ from typing import cast
 from flask_corsguard.migrate.given import assigned_name, check_methods, write_app
 from flask_corsguard.migrate.options import DEFAULTS, Trouble, source_of, translate, unreadable
 from flask_corsguard.migrate.places import Call
-from flask_corsguard.migrate.routes import Pattern, Route, assign
+from flask_corsguard.migrate.routes import Pattern, Route, assign, is_router
 from flask_corsguard.migrate.values import Value, quoted
 from flask_corsguard.migrate.work import Work
 
@@ -80,7 +80,8 @@ def _mark_routes(work: Work, name: str, routes: list[Route]) -> int:
             line = route.module.line(function)
             work.add(route.module, [trouble._replace(code="resources", line=line)])
         draft = work.drafts[route.module]
-        draft.insert_before(function.decorators[0], f'@{draft.name("cors")}("{name}")')
+        routers = [one for one in function.decorators if is_router(one.decorator)]
+        draft.insert_after(routers[-1], f'@{draft.name("cors")}("{name}")')
         work.did(route.module, function.decorators[0])
     return len(work.done) - before
 

@@ -177,11 +177,16 @@ class Draft:
         return File(self.module.path, self.module.original, after, encoding)
 
     def _change_imports(self) -> None:
-        lines = self._import_lines()
+        lines = every = self._import_lines()
         old = [] if self.keeps_flask_cors else self._old_imports()
         for statement, part in old:
             at_top = self.module.parent(statement) is self.module.tree
-            if len(statement.body) > 1:
+            if any(isinstance(above, cst.Try) for above in self.module.parents(statement)):
+                # It may be missing there, and the app goes on without it.
+                here = f"{self._newline}{self._indent(statement)}".join(every)
+                self.replace(part, here or "pass")
+                lines = []
+            elif len(statement.body) > 1:
                 self.replace(part, "; ".join(lines) or "pass")
                 lines = []
             elif lines and at_top:

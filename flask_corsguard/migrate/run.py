@@ -24,7 +24,7 @@ _DEPENDENCY_FILES = (
     "Pipfile",
 )
 _OURS = re.compile(rb"flask_cors|flask\.ext\.cors|CORS_")
-_NAMES = re.compile(rb"flask|blueprint|cors", re.IGNORECASE)
+_NAMES = re.compile(rb"flask|blueprint|cors_|access.control", re.IGNORECASE)
 _WORDS = re.compile(rb"\w+")
 _IMPORT = re.compile(
     rb"(?:^|[;:])[ \t]*(?:from|import)\b(?:[^\n(\\]|\\\r?\n|\([^)]*\))*", re.MULTILINE

@@ -218,7 +218,7 @@ class Reader:
     def _is_function(self, module: Module, node: cst.CSTNode, code: str) -> bool:
         bound = self._names.resolve(module, node)
         functions = (cst.Lambda, cst.FunctionDef, cst.ClassDef)
-        if bound is not None and isinstance(bound.node, (*functions, cst.GeneratorExp)):
+        if bound is not None and isinstance(bound.node, (*functions, cst.GeneratorExp, cst.Dict)):
             return True
         # Or whether it is put together, so that none of the parts says what comes of them.
         return re.search(r"\.format\(|\.join\(|\bf[\"']|[\"'] *%", code) is not None

@@ -114,6 +114,19 @@ MIGRATED = {
         f"{HEAD}cors = CORS()\napp = Flask(__name__)\n"
         f"cors.init_app(app, resources={{r'/api/*': {{'origins': {LIST}}}}}){API}"
     ),
+    "an import that may fail": (
+        f"from flask import Flask, abort\napp = Flask(__name__)\ntry:\n"
+        f"    from flask_cors import CORS\n    CORS(app, origins={LIST})\nexcept ImportError:\n"
+        f"    pass\n{VIEWS}"
+    ),
+    "a function a method": (
+        f"{APP}@app.get('/x')\n@cross_origin(origins={LIST})\ndef x(): return 'x'\n"
+        f"@app.put('/x')\n@cross_origin(origins={LIST})\ndef put(): return 'x'\n"
+    ),
+    "config of something else": (
+        f"{APP}CORS(app)\nclass Other:\n    config = {{}}\n"
+        f"    def all(self): return dict(self.config){VIEWS}"
+    ),
     "old import": f"import flask_cors\n{APP}flask_cors.CORS(app, origins={LIST}){VIEWS}",
     "names that are taken": (
         f"{APP}cors = CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin(origins='*')\n"
