@@ -108,4 +108,5 @@ def _app_fields(work: Work, call: Call, options: dict[str, Value]) -> Fields:
     if not fields.troubles:
         for merged in combinations(work, {**defaults, **options}):
             work.add(call.module, translate(merged, call.line).troubles)
+    fields.code.update(work.read_through(call, options))
     return fields

@@ -190,10 +190,7 @@ def _is_sometimes_called(work: Work, function: cst.FunctionDef, depth: int) -> b
 
 def check_loaders(work: Work, calls: list[Call]) -> None:
     """Configuration from elsewhere can narrow what Flask-CORS allows."""
-    # The two that Flask-CORS leaves open, and that are therefore written down.
-    is_open = any(
-        not {"origins", "allow_headers"} <= _all_options(work, call).keys() for call in calls
-    )
+    is_open = any(_may_be_open(work, call) for call in calls)
     _check_strays(work, calls)
     for module, app, node in work.places.loaders:
         line = module.line(node or app)
@@ -201,15 +198,17 @@ def check_loaders(work: Work, calls: list[Call]) -> None:
         if is_open and work.settings.lacks_origins():
             message = f"CORS_* keys may come from what cannot be seen: {what}"
             today = (
-                "where no CORS_ORIGINS is in there, any site may read the answers; where one"
-                " is, the sites in it."
+                "where the origins are not given, any site may read, or the sites of CORS_ORIGINS"
+                " if that is in there; CORS_ALLOW_HEADERS says which headers those may send."
             )
-            choices = ("give the origins to CORS(app) itself, and run this again.",)
+            choices = (
+                "give origins and allow_headers to every call that lacks them, and run this again.",
+            )
             work.add(module, [Trouble("config_unclear", line, message, today, choices)])
         elif calls:
             work.notes.append(
                 f"{module.path}:{line}: {what} is not read: write CORSGUARD_... for CORS_..."
-                " keys in there, if there are any."
+                " keys in there, if there are any, but for those that the guard is given."
             )
 
 
@@ -228,6 +227,12 @@ def _check_strays(work: Work, calls: list[Call]) -> None:
             work.add(
                 module, [Trouble("config_unclear", module.line(node), message, today, choices)]
             )
+
+
+def _may_be_open(work: Work, call: Call) -> bool:
+    """Whether configuration says which sites, or which headers, a call allows."""
+    given = {*_all_options(work, call), *work.read_through(call, _all_options(work, call))}
+    return not {"origins", "allow_headers"} <= given
 
 
 def _all_options(work: Work, call: Call) -> Mapping[str, Value]:

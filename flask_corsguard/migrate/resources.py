@@ -34,6 +34,7 @@ def do_resources(
         given = {**options, **cast("Mapping[str, Value]", pattern.options)}
         fields = translate({**DEFAULTS, **given}, call.line)
         work.add(call.module, fields.troubles)
+        fields.code.update(work.read_through(call, given))
         work.note(call.module, call.line, fields)
         routes = assigned.get(index, [])
         check_methods(work, call.module, call.line, fields, routes)

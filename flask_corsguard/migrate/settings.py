@@ -52,8 +52,9 @@ class Settings:
         return found
 
     def lacks_origins(self) -> bool:
-        """Whether no setting that can be seen says who may read."""
-        return not any(setting.key == "CORS_ORIGINS" for setting in self._known)
+        """Whether no setting that can be seen says who may read, but that all may."""
+        found = [_texts(setting.value) for setting in self._known if setting.key == "CORS_ORIGINS"]
+        return not found or any("*" in texts for texts in found)
 
     def value_of(self, key: str, code: str) -> Value:
         """The value of a key, read by *code*."""

@@ -16,6 +16,10 @@ from flask_corsguard.migrate.settings import Settings
 from flask_corsguard.migrate.sources import Module
 
 _WIDTH = 96
+_READ = {
+    "allow_headers": '"CORS_ALLOW_HEADERS", ["*", "Authorization"]',
+    "methods": '"CORS_METHODS"',
+}
 
 
 class Work:
@@ -104,6 +108,23 @@ class Work:
         self.need_re(call.module, code)
         draft = self.drafts[call.module]
         draft.replace(call.node, draft.wrapped(call.node, code, _WIDTH))
+
+    def read_through(self, call: Call, options: Iterable[str]) -> dict[str, str]:
+        """Fields whose keys may be in configuration that cannot be seen, and that would restrict
+        what sites may send: the guard is given what Flask-CORS takes, where the call stands.
+
+        :param options: those that are given, so that no key counts.
+        """
+        # Without options of its own, the call is written where CORS() stands, and has no app there.
+        is_elsewhere = id(call) in self.bare_of and not call.options
+        if call not in self.apps or is_elsewhere or not isinstance(call.target, cst.Name):
+            return {}
+        known = {*options, *self.settings.options()}
+        return {
+            option: f"{call.target.value}.config.get({arguments})"
+            for option, arguments in _READ.items()
+            if self.places.loaders and option not in known
+        }
 
     def _is_blueprint(self, call: Call) -> bool:
         return call.target is not None and self.places.is_blueprint(call.module, call.target)

@@ -127,6 +127,10 @@ MIGRATED = {
         f"{APP}CORS(app)\nclass Other:\n    config = {{}}\n"
         f"    def all(self): return dict(self.config){VIEWS}"
     ),
+    "configuration that is not seen": (
+        f"{APP}app.config.from_prefixed_env()\napp.config['CORS_' + 'METHODS'] = ['GET', 'POST']\n"
+        f"CORS(app, origins={LIST}){VIEWS}"
+    ),
     "old import": f"import flask_cors\n{APP}flask_cors.CORS(app, origins={LIST}){VIEWS}",
     "names that are taken": (
         f"{APP}cors = CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin(origins='*')\n"
