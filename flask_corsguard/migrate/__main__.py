@@ -8,6 +8,8 @@ from pathlib import Path
 
 from flask_corsguard.cli.terminal import printable
 
+_UNWRITTEN = " Nothing is written yet: that takes --write."
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Show what a code base becomes, and write it if asked to.
@@ -17,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m flask_corsguard.migrate",
         description="Move a code base from Flask-CORS to Flask-CorsGuard.",
-        epilog="Exits with 0 if all is migrated, 1 if a place was left alone, 2 if nothing works.",
+        epilog="Exits with 0 if all is migrated, 1 if a place was left alone for you to"
+        " decide, 2 if PATH cannot be read or written.",
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="a file or a directory")
     parser.add_argument("--write", action="store_true", help="write the files, not only the diff")
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         *(file.diff() for file in migration.files),
         *(f"{finding}\n" for finding in migration.findings),
         *(f"note: {note}\n" for note in migration.notes),
-        f"{migration.summary()}\n",
+        f"{migration.summary()}{'' if options.write or not migration.files else _UNWRITTEN}\n",
     ]
     for line in "\n".join(paragraphs).split("\n")[:-1]:
         print("\t".join(map(printable, line.removesuffix("\r").split("\t"))))  # noqa: T201

@@ -127,6 +127,8 @@ class Migration(NamedTuple):
 
     def summary(self) -> str:
         """One line about all of it."""
+        if not self.files and not self.findings:
+            return "Nothing uses Flask-CORS here."
         done = f"{_count(self.places, 'place')} migrated in {_count(len(self.files), 'file')}"
         return f"{done}, {_count(len(self.findings), 'finding')}."
 

@@ -175,9 +175,13 @@ class Names:
                     found.setdefault(node.value, []).append((module, node))
         return found
 
+    def uses(self, name: str) -> Iterable[tuple[Module, cst.Name]]:
+        """Where a name stands, whatever it stands for there."""
+        return self._uses.get(name, ())
+
     def is_changed(self, name: str) -> bool:
         """Whether what is in a list or dictionary of that name may change."""
-        return any(self._changes(module, node) for module, node in self._uses.get(name, ()))
+        return any(self._changes(module, node) for module, node in self.uses(name))
 
     def _changes(self, module: Module, node: cst.Name) -> bool:
         inner: cst.CSTNode = node

@@ -190,9 +190,11 @@ def _is_sometimes_called(work: Work, function: cst.FunctionDef, depth: int) -> b
 
 def check_loaders(work: Work, calls: list[Call]) -> None:
     """Configuration from elsewhere can narrow what Flask-CORS allows."""
-    is_open = any(_may_be_open(work, call) for call in calls)
     _check_strays(work, calls)
-    for module, app, node in work.places.loaders:
+    for loader in work.places.loaders:
+        module, app, node = loader
+        in_time = [call for call in calls if not work.is_late(loader, call)]
+        is_open = any(_may_be_open(work, call) for call in in_time)
         line = module.line(node or app)
         what = module.code(node or app)
         if is_open and work.settings.lacks_origins():
@@ -205,7 +207,7 @@ def check_loaders(work: Work, calls: list[Call]) -> None:
                 "give origins and allow_headers to every call that lacks them, and run this again.",
             )
             work.add(module, [Trouble("config_unclear", line, message, today, choices)])
-        elif calls:
+        elif in_time:
             work.notes.append(
                 f"{module.path}:{line}: {what} is not read: write CORSGUARD_... for CORS_..."
                 " keys in there, if there are any, but for those that the guard is given."

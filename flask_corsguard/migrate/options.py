@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError
 from flask_corsguard.migrate.patterns import insecure_example, is_regex, judge
-from flask_corsguard.migrate.values import UNREAD, Value, quoted, texts_of
+from flask_corsguard.migrate.values import UNREAD, Value, is_dictionary, quoted, texts_of
 from flask_corsguard.protocol.fields import MAX_AGE_LIMIT
 from flask_corsguard.protocol.policy import FIELDS, Policy
 
@@ -41,6 +41,9 @@ RESETS: Mapping[str, str] = {
     "allow_private_network": "False",
 }
 _SETTABLE = re.compile("env|config|settings", re.IGNORECASE)
+# A variable that may be unset, and one of which an empty list is made then.
+_UNSET = r"[\w.]*(?:environ\.get|getenv)\([^(),]*\)"
+_EMPTY = r"(?:environ\.get|getenv)\([^(),]*, *(?:\"\"|'')\)\.split\("
 _ALL_HEADERS = '["*", "Authorization"]'
 # Names that people take for options, and what they stand for.
 _MEANT = {
@@ -145,6 +148,9 @@ def translate(options: Mapping[str, Value], line: int) -> Fields:
 
 def _convert(name: str, field: str, value: Value, line: int, result: Fields) -> None:
     at = value.line or line
+    if name == "origins" and is_dictionary(value.code):
+        result.troubles.append(_resources_meant(at))
+        return
     if value.value is UNREAD:
         if name == "origins" and not value.is_function:
             _carry_unread(field, value, at, result)
@@ -169,6 +175,14 @@ def unreadable(name: str, code: str, line: int) -> Trouble:
     )  # fmt: skip
 
 
+def _resources_meant(line: int) -> Trouble:
+    return Trouble(
+        "misspelt_option", line, "a dictionary is given as origins, and Flask-CORS reads its keys",
+        "what the keys match may read the answers: any site on the web, where one is '/*'.",
+        ("if resources was meant, write resources={...}, and run this again.",),
+    )  # fmt: skip
+
+
 def _own_preflight(line: int) -> Trouble:
     return Trouble(
         "own_preflight", line, "automatic_options=False: the app answers preflights itself",
@@ -188,14 +202,24 @@ def _carry_unread(field: str, value: Value, line: int, result: Fields) -> None:
         if entry.problem or entry.value != text:
             trouble = _entry_trouble(entry, text, line)
             result.troubles.append(trouble)
-    # Unset, it is None: an origin that Flask-CORS finds in no request.
-    unset = re.fullmatch(r"[\w.]*(environ\.get|getenv)\([^(),]*\)", value.code)
-    result.code[field] = f"{value.code} or ()" if unset else value.code
+    result.code[field] = _without_empty(value)
     result.notes.append(
         f"{field}={' '.join(value.code.split())} is carried over unread: the guard checks its value"
         " at start-up, takes no string for a regular expression, reads https://*.example.com as"
         " every sub-domain, and splits strings at commas."
     )
+
+
+def _without_empty(value: Value) -> str:
+    """The same without what an unset variable leaves: to Flask-CORS an origin that no request has,
+    to the guard an error."""
+    code = value.code
+    if re.fullmatch(_UNSET, code):
+        return f"{code} or ()"
+    meaning = value.spelled_out.removeprefix(code).strip() or code
+    has_unset = meaning.startswith("[") and re.search(_UNSET, value.spelled_out)
+    has_empty = meaning.endswith(")") and re.search(_EMPTY, value.spelled_out)
+    return f"[origin for origin in {code} if origin]" if has_unset or has_empty else code
 
 
 def _entry_trouble(entry: Any, text: str, line: int) -> Trouble:

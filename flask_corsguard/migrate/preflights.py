@@ -12,6 +12,7 @@ from flask_corsguard.migrate.sources import Module
 from flask_corsguard.migrate.work import Work
 
 _BEFORE = ("before_request", "before_app_request")
+_REFUSALS = ("redirect", "unauthorized", "forbidden")
 _SWITCH = "PROVIDE_AUTOMATIC_OPTIONS"
 
 
@@ -58,7 +59,7 @@ def _check_before(work: Work, module: Module, node: cst.Decorator | cst.Call) ->
         isinstance(function, cst.FunctionDef)
         and _has_cors(work, module, func.value)
         and "OPTIONS" not in module.code(function)
-        and _refuses(function.body, returns=True)
+        and _refuses(function.body, any_error=False)
     ):
         message = f"{function.name.value} runs before each request, and may refuse preflights"
         _refused(work, module, node, message)
@@ -86,22 +87,20 @@ def _refuses_options(module: Module, function: cst.FunctionDef) -> bool:
     return takes and any(
         isinstance(node, cst.If)
         and "OPTIONS" in module.code(node.test)
-        and _refuses(node.body, returns=False)
+        and _refuses(node.body, any_error=True)
         for node in _inside(function.body)
     )
 
 
-def _refuses(body: cst.CSTNode, *, returns: bool) -> bool:
-    """Whether code ends a request: by an error or, with *returns*, by any answer."""
+def _refuses(body: cst.CSTNode, *, any_error: bool) -> bool:
+    """Whether code refuses a request: for who sends it, or with *any_error*."""
     return any(
         isinstance(node, cst.Raise)
-        or (isinstance(node, cst.Call) and _name(node.func) == "abort")
-        or (isinstance(node, cst.Integer) and 400 <= node.evaluated_value < 600)
+        or _name(node).lower() in _REFUSALS
+        or (any_error and _name(node) == "abort")
         or (
-            returns
-            and isinstance(node, cst.Return)
-            and node.value is not None
-            and _name(node.value) != "None"
+            isinstance(node, cst.Integer)
+            and (node.evaluated_value in (401, 403) or (any_error and node.evaluated_value >= 400))
         )
         for node in _inside(body)
     )

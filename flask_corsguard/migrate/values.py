@@ -52,6 +52,7 @@ class Reader:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._added: set[str] = set()
 
     def value(self, module: Module, node: cst.BaseExpression) -> Value:
         """Read one expression."""
@@ -200,11 +201,15 @@ class Reader:
         if bound is not None and isinstance(bound.node, cst.Param):
             above = self._names.scope(bound.module, bound.node)
             function = above.name.value if isinstance(above, cst.FunctionDef) else ""
-        for module in self._names.modules:
-            for other in module.nodes if name in module.tree.code else ():
-                given = _given_to(other, name, function)
-                for value in given:
-                    yield from self._origin_texts(module, value, depth + 1)
+        if name in self._added:
+            return
+        self._added.add(name)
+        given = [(m, _given_to(m, use)) for m, use in self._names.uses(name)]
+        given += [(m, _given_by_caller(m, use)) for m, use in self._names.uses(function)]
+        for module, values in given:
+            for value in values:
+                yield from self._origin_texts(module, value, depth + 1)
+        self._added.discard(name)
 
     def _spelled_out(self, module: Module, node: cst.CSTNode, depth: int = 0) -> str:
         code = module.code(node)
@@ -224,21 +229,32 @@ class Reader:
         return re.search(r"\.format\(|\.join\(|\bf[\"']|[\"'] *%", code) is not None
 
 
-def _given_to(node: cst.CSTNode, name: str, function: str) -> list[cst.CSTNode]:
-    """What a statement or a call gives to a name, or to a function's parameters."""
-    if isinstance(node, cst.Assign):
-        return [node.value] if any(_last_name(t.target) == name for t in node.targets) else []
-    if isinstance(node, (cst.AugAssign, cst.AnnAssign)):
-        return [node.value] if node.value and _last_name(node.target) == name else []
-    if not isinstance(node, cst.Call):
-        return []
-    is_change = (
-        isinstance(node.func, cst.Attribute)
-        and _last_name(node.func.value) == name
-        and node.func.attr.value in MUTATORS
-    )
-    is_caller = function and _last_name(node.func) == function
-    return [argument.value for argument in node.args] if is_change or is_caller else []
+def _outermost(module: Module, use: cst.Name) -> tuple[cst.CSTNode, cst.CSTNode | None]:
+    """A name with what it is looked up in, and what that stands in."""
+    above = module.parent(use)
+    if isinstance(above, cst.Attribute) and above.attr is use:
+        return above, module.parent(above)
+    return use, above
+
+
+def _given_to(module: Module, use: cst.Name) -> list[cst.CSTNode]:
+    """What a statement gives to a name, or adds to what it stands for."""
+    node, above = _outermost(module, use)
+    if isinstance(above, cst.AssignTarget):
+        above = module.parent(above)
+        return [above.value] if isinstance(above, cst.Assign) else []
+    if isinstance(above, (cst.AugAssign, cst.AnnAssign)):
+        return [above.value] if above.value and above.target is node else []
+    call = module.parent(above) if isinstance(above, cst.Attribute) else None
+    is_change = isinstance(above, cst.Attribute) and above.attr.value in MUTATORS
+    return [a.value for a in call.args] if is_change and isinstance(call, cst.Call) else []
+
+
+def _given_by_caller(module: Module, use: cst.Name) -> list[cst.CSTNode]:
+    node, above = _outermost(module, use)
+    if isinstance(above, cst.Call) and above.func is node:
+        return [argument.value for argument in above.args]
+    return []
 
 
 def _last_name(node: cst.CSTNode) -> str:
@@ -266,3 +282,11 @@ def is_literal(code: str) -> bool:
     except (ValueError, SyntaxError):
         return False
     return True
+
+
+def is_dictionary(code: str) -> bool:
+    """Whether an expression is a dictionary, written out."""
+    try:
+        return isinstance(ast.parse(code.strip(), mode="eval").body, ast.Dict)
+    except SyntaxError:
+        return False

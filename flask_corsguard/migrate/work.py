@@ -9,7 +9,7 @@ import libcst as cst
 
 from flask_corsguard.migrate.findings import Finding
 from flask_corsguard.migrate.options import Fields, Trouble, needs_re
-from flask_corsguard.migrate.places import Call, Places
+from flask_corsguard.migrate.places import Call, Other, Places
 from flask_corsguard.migrate.rewriting import Draft
 from flask_corsguard.migrate.routes import Routes
 from flask_corsguard.migrate.settings import Settings
@@ -109,6 +109,16 @@ class Work:
         draft = self.drafts[call.module]
         draft.replace(call.node, draft.wrapped(call.node, code, _WIDTH))
 
+    def is_late(self, loader: Other, call: Call) -> bool:
+        """Whether configuration is filled after a call for the app has read it."""
+        node = loader.at or loader.node
+        return (
+            call in self.apps
+            and loader.module is call.module
+            and self.names.scope(loader.module, node) is self.names.scope(call.module, call.node)
+            and loader.module.line(node) > call.line
+        )
+
     def read_through(self, call: Call, options: Iterable[str]) -> dict[str, str]:
         """Fields whose keys may be in configuration that cannot be seen, and that would restrict
         what sites may send: the guard is given what Flask-CORS takes, where the call stands.
@@ -123,7 +133,8 @@ class Work:
         return {
             option: f"{call.target.value}.config.get({arguments})"
             for option, arguments in _READ.items()
-            if self.places.loaders and option not in known
+            if option not in known
+            and not all(self.is_late(loader, call) for loader in self.places.loaders)
         }
 
     def _is_blueprint(self, call: Call) -> bool:

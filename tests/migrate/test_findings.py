@@ -26,6 +26,7 @@ FOUND: dict[str, list[str]] = {
         f"{APP}CORS(app, orgins=['https://app.example.com']) #!\n",
         f"{APP}CORS(app, {LIST}, support_credentials=True) #!\n",
         f"{APP}app.config['CORS_ORIGIN'] = 'https://app.example.com' #!\nCORS(app)\n",
+        f"{APP}CORS(app, origins={{r'/*': {{'origins': 'https://a.example'}}}}) #!\n",
         f"{APP}@app.get('/x')\n@cross_origin('https://a.example') #!\ndef x(): return 'x'\n",
         f"{APP}app.config['CORS_HEADERS'] = 'Content-Type' #!\nCORS(app)\n",
     ],
@@ -236,4 +237,4 @@ class TestCommand:
 
     def test_nothing_to_do(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([str(tmp_path), "--write"]) == 0
-        assert capsys.readouterr().out == "0 places migrated in 0 files, 0 findings.\n"
+        assert capsys.readouterr().out == "Nothing uses Flask-CORS here.\n"

@@ -131,6 +131,20 @@ MIGRATED = {
         f"{APP}app.config.from_prefixed_env()\napp.config['CORS_' + 'METHODS'] = ['GET', 'POST']\n"
         f"CORS(app, origins={LIST}){VIEWS}"
     ),
+    "a variable in a list that is not set": (
+        f"import os\n{APP}CORS(app, origins=['https://app.example.com', os.getenv('NOT_SET')]){VIEWS}"
+    ),
+    "an empty list in a variable": (
+        f"import os\n{APP}names = os.getenv('NOT_SET', '').split(',')\nCORS(app, origins=names)"
+        f"{VIEWS}"
+    ),
+    "configuration that comes later": (
+        f"{APP}CORS(app, origins={LIST})\napp.config.from_prefixed_env(){VIEWS}"
+    ),
+    "a limit before each request": (
+        f"{APP}CORS(app, origins={LIST})\n@app.before_request\ndef limit():\n"
+        f"    return ('', 429) if app.testing else None\n{VIEWS}"
+    ),
     "old import": f"import flask_cors\n{APP}flask_cors.CORS(app, origins={LIST}){VIEWS}",
     "names that are taken": (
         f"{APP}cors = CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin(origins='*')\n"
