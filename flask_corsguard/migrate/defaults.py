@@ -25,8 +25,13 @@ from flask_corsguard.migrate.work import Work
 
 def do_settings(work: Work) -> None:
     """Rename the keys that Flask-CORS reads, and take those out that the guard does not need."""
+    # After the migration, a key that the code reads itself is still there.
+    is_over = not work.modules()
     for setting, trouble, is_local in work.settings.troubles():
-        work.add(setting.module, [trouble], local=is_local)
+        if not (is_over and trouble.code == "config_unclear"):
+            work.add(setting.module, [trouble], local=is_local)
+    if is_over:
+        return
     for setting in work.settings.used():
         module = setting.module
         option = OPTION_OF_KEY[setting.key]

@@ -183,6 +183,13 @@ class Names:
         """Whether what is in a list or dictionary of that name may change."""
         return any(self._changes(module, node) for module, node in self.uses(name))
 
+    def is_handed_on(self, name: str) -> bool:
+        """Whether a function of the code base is given it, and may change what is in it."""
+        return any(
+            isinstance(module.parent(node), cst.Arg) and self._changes(module, node)
+            for module, node in self.uses(name)
+        )
+
     def _changes(self, module: Module, node: cst.Name) -> bool:
         inner: cst.CSTNode = node
         above = module.parent(node)

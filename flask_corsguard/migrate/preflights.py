@@ -18,6 +18,8 @@ _SWITCH = "PROVIDE_AUTOMATIC_OPTIONS"
 
 def check_preflights(work: Work) -> None:
     """Find what keeps preflights from being answered."""
+    if not work.modules():
+        return
     # @cross_origin answers before its view does.
     marked = [mark.function for mark in work.places.marks]
     for module in work.places.modules:

@@ -225,6 +225,10 @@ class Reader:
         functions = (cst.Lambda, cst.FunctionDef, cst.ClassDef)
         if bound is not None and isinstance(bound.node, (*functions, cst.GeneratorExp, cst.Dict)):
             return True
+        if isinstance(bound.node if bound else None, cst.List) and self._names.is_handed_on(
+            _last_name(node)
+        ):
+            return True
         # Or whether it is put together, so that none of the parts says what comes of them.
         return re.search(r"\.format\(|\.join\(|\bf[\"']|[\"'] *%", code) is not None
 

@@ -132,7 +132,8 @@ MIGRATED = {
         f"CORS(app, origins={LIST}){VIEWS}"
     ),
     "a variable in a list that is not set": (
-        f"import os\n{APP}CORS(app, origins=['https://app.example.com', os.getenv('NOT_SET')]){VIEWS}"
+        f"import os\n{APP}CORS(app, origins=['https://app.example.com', os.getenv('NOT_SET')])"
+        f"{VIEWS}"
     ),
     "an empty list in a variable": (
         f"import os\n{APP}names = os.getenv('NOT_SET', '').split(',')\nCORS(app, origins=names)"
@@ -144,6 +145,10 @@ MIGRATED = {
     "a limit before each request": (
         f"{APP}CORS(app, origins={LIST})\n@app.before_request\ndef limit():\n"
         f"    return ('', 429) if app.testing else None\n{VIEWS}"
+    ),
+    "configuration that a class has and the code reads": (
+        f"{HEAD}class Config:\n    CORS_ORIGINS = {LIST}\napp = Flask(__name__)\n"
+        f"app.config.from_object(Config)\nCORS(app, origins=app.config['CORS_ORIGINS']){VIEWS}"
     ),
     "old import": f"import flask_cors\n{APP}flask_cors.CORS(app, origins={LIST}){VIEWS}",
     "names that are taken": (
@@ -210,5 +215,7 @@ def test_a_browser_sees_the_same(name: str, tmp_path: Path) -> None:
     migration = migrate(path)
     assert all(finding.local for finding in migration.findings), migration.findings
     migration.write()
-    assert migrate(path).files == ()
+    again = migrate(path)
+    assert again.files == ()
+    assert all(finding.local for finding in again.findings), again.findings
     assert list(verdicts(load(path.read_text()))) == list(verdicts(load(MIGRATED[name])))
