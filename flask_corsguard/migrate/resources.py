@@ -17,10 +17,9 @@ def do_resources(
     work: Work, call: Call, options: dict[str, Value], patterns: list[Pattern]
 ) -> None:
     """A named policy for each pattern, and marks with these names."""
-    assigned = assign(patterns, work.routes, call.line)
+    assigned = assign(patterns, work.routes, options, call.line)
     several = len(work.apps) > 1 or len(work.places.apps) > 1
     if work.settings.used() or several or work.blueprints or call.target is None:
-        assigned = assign(patterns, work.routes, call.line)
         reason = "patterns of paths beside configuration, blueprints or a second app"
         choices = ("put the options that belong to some routes on these, as marks.",)
         today = "which sites may read a path is decided by the first pattern that matches it."
@@ -36,7 +35,7 @@ def do_resources(
         work.add(call.module, fields.troubles)
         fields.code.update(work.read_through(call, given))
         work.note(call.module, call.line, fields)
-        routes = assigned.get(index, [])
+        routes = assigned.routes.get(index, [])
         check_methods(work, call.module, call.line, fields, routes)
         work.outer_fields |= set(fields.code)
         name = _policy_name(pattern, index)
@@ -45,6 +44,13 @@ def do_resources(
         elif _mark_routes(work, name, routes):
             policy = work.drafts[call.module].name("Policy")
             policies.append(f"{quoted(name)}: {policy}({source_of(fields.code)})")
+    marked = [mark.function for mark in work.places.marks]
+    work.notes += [
+        f"{call.module.path}:{call.line}: what reaches {route.rule} has no CORS, whatever its path:"
+        " before, a pattern of resources opened a part of it."
+        for route in assigned.partly
+        if route.function not in marked
+    ]
     block = work.drafts[call.module].block(call.node, policies)
     write_app(work, call, default, block if policies else "")
 

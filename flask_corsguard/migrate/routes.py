@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, cast
 
 import libcst as cst
 
-from flask_corsguard.migrate.options import Trouble
+from flask_corsguard.migrate.options import DEFAULTS, Trouble
 from flask_corsguard.migrate.patterns import is_regex
 from flask_corsguard.migrate.places import Places
 from flask_corsguard.migrate.sources import Module
-from flask_corsguard.migrate.values import UNREAD
+from flask_corsguard.migrate.values import UNREAD, Value, texts_of
 
 ROUTERS = ("route", "get", "post", "put", "delete", "patch")
 # What adds routes in a way that is not followed.
@@ -26,6 +26,8 @@ _SAMPLES: Mapping[str, tuple[str, str]] = {
     "int": ("1", "22"), "float": ("1.5", "2.0"), "path": ("x", "1/y-z"),
     "uuid": ("00000000-0000-4000-8000-000000000000", "11111111-0000-4000-8000-000000000000"),
 }  # fmt: skip
+# A view for all that no other route takes, as single-page apps have.
+_CATCH_ALL = re.compile(r"/<path:\w+>")
 _MOST_LISTED = 5
 
 
@@ -257,71 +259,101 @@ def patterns_of(resources: Any) -> list[Pattern] | None:
     return patterns
 
 
-Assigned = dict[int, list[Route]]
+class Assigned(NamedTuple):
+    """What patterns decide about.
+
+    :ivar routes: number of a pattern -> its routes.
+    :ivar partly: views for all that no other route takes, which a pattern matches a part of.
+    """
+
+    routes: dict[int, list[Route]]
+    partly: list[Route]
 
 
-def assign(patterns: list[Pattern], routes: Routes, line: int) -> Assigned | Trouble:
-    """Which routes each pattern decides about, or why that cannot be told for sure."""
+def assign(
+    patterns: list[Pattern], routes: Routes, options: Mapping[str, Value], line: int
+) -> Assigned | Trouble:
+    """Which routes each pattern decides about, or why that cannot be told for sure.
+
+    :param options: those that hold for all patterns.
+    """
+    assigned = Assigned({}, [])
+    reason, is_unseen = "", False
     if routes.opaque:
-        return _trouble(
-            patterns, routes, line, f"routes are added at {routes.opaque} that cannot be read"
-        )
-    assigned: Assigned = {}
+        reason = f"routes are added at {routes.opaque} that cannot be read"
     for route in routes.routes:
         paths = [p for pattern in patterns for p in route.paths_like(pattern.stem)]
         found = {_first(patterns, path) for path in (*paths, *route.paths())}
-        if len(found) > 1:
-            return _trouble(patterns, routes, line, f"it matches a part of {route.rule} only")
-        index = found.pop()
-        if index is not None:
-            assigned.setdefault(index, []).append(route)
+        if len(found) > 1 and None in found and _CATCH_ALL.fullmatch(route.rule):
+            assigned.partly.append(route)  # closed afterwards, as it is for most paths today
+        elif len(found) > 1:
+            reason = reason or f"a pattern matches a part of {route.rule} only"
+        elif (index := found.pop()) is not None:
+            assigned.routes.setdefault(index, []).append(route)
     for index, pattern in enumerate(patterns):
-        if pattern.is_everything:
-            continue
-        matched = assigned.get(index, [])
-        if not matched:
-            return _trouble(
-                patterns, routes, line, f"{pattern.text!r} matches no route that can be seen"
-            )
-        beyond = [route.rule for route in matched if pattern.goes_beyond(route.rule)]
-        if beyond:
-            return _trouble(
-                patterns,
-                routes,
-                line,
-                f"{pattern.text!r} also matches {', '.join(beyond[:_MOST_LISTED])}",
-            )
-        if any(route.function is None for route in matched):
-            return _trouble(patterns, routes, line, f"{pattern.text!r} matches the static files")
-    return assigned
+        matched = assigned.routes.get(index, [])
+        is_unseen = is_unseen or not (matched or pattern.is_everything)
+        reason = reason or _oddity(pattern, matched)
+    if not reason:
+        return assigned
+    today = _today(patterns, routes, options)
+    choices: tuple[str, ...] = (
+        "give a blueprint with these routes to CORS(blueprint, ...), and run this again.",
+        "write @cross_origin(...) on each view that is meant, and run this again.",
+        "leave resources out, if every route may have these options.",
+    )
+    if is_unseen:
+        whole = "give the directory of the whole app, if its routes are in other files."
+        choices = (whole, *choices)
+    return Trouble("resources", line, reason, today, choices)
+
+
+def _oddity(pattern: Pattern, matched: list[Route]) -> str:
+    """What is odd about the routes that a pattern matches, or ""."""
+    if pattern.is_everything:
+        return ""
+    if not matched:
+        return f"{pattern.text!r} matches no route that can be seen"
+    beyond = [route.rule for route in matched if pattern.goes_beyond(route.rule)]
+    if beyond:
+        return f"{pattern.text!r} also matches {', '.join(beyond[:_MOST_LISTED])}"
+    if any(route.function is None for route in matched):
+        return f"{pattern.text!r} matches the static files"
+    return ""
 
 
 def _first(patterns: list[Pattern], path: str) -> int | None:
     return next((n for n, pattern in enumerate(patterns) if pattern.matches(path)), None)
 
 
-def _trouble(patterns: list[Pattern], routes: Routes, line: int, reason: str) -> Trouble:
-    matched: list[str] = []
-    rest: list[str] = []
+def _today(patterns: list[Pattern], routes: Routes, options: Mapping[str, Value]) -> str:
+    """Who may read which routes."""
+    rules: dict[int | None, list[str]] = {}
     for route in routes.routes:
-        index = _first(patterns, route.paths()[0])
-        (rest if index is None else matched).append(route.rule)
-    has_rest = any(pattern.is_everything for pattern in patterns)
-    today = f"what the options allow holds for {_listed(matched)}"
-    if not has_rest:
-        today += f"; {_listed(rest)} are closed: no site can read them"
-    return Trouble(
-        "resources", line, f"resources: {reason}", f"{today}.",
-        (
-            "give a blueprint with these routes to CORS(blueprint, ...), and run this again.",
-            "write @cross_origin(...) on each view that is meant, and run this again.",
-            "leave resources out, if every route may have these options.",
-        ),
-    )  # fmt: skip
+        rules.setdefault(_first(patterns, route.paths()[0]), []).append(route.rule)
+    said: list[str] = []
+    for index, pattern in enumerate(patterns):
+        if index in rules:
+            given = {**DEFAULTS, **options, **cast("Mapping[str, Value]", pattern.options)}
+            said.append(f"{_who(given)} may read {_listed(rules[index])}")
+    if None in rules:
+        is_one = len(rules[None]) == 1
+        said.append(
+            f"{_listed(rules[None])} {'is' if is_one else 'are'} closed: no site can read"
+            f" {'it' if is_one else 'them'}"
+        )
+    return f"{'; '.join(said) or 'no route can be seen that a site may read'}."
+
+
+def _who(options: Mapping[str, Value]) -> str:
+    origins = options["origins"]
+    is_any = any(text in ("*", ".*") for text in texts_of(origins.value))
+    who = "any site on the web" if is_any else f"the sites of {' '.join(origins.code.split())}"
+    credentials = options.get("supports_credentials")
+    is_user = credentials is not None and credentials.value
+    return f"{who}, as whoever is signed in," if is_user else who
 
 
 def _listed(rules: list[str]) -> str:
-    if not rules:
-        return "no route that can be seen"
     more = f" and {len(rules) - _MOST_LISTED} more" if len(rules) > _MOST_LISTED else ""
     return ", ".join(sorted(rules)[:_MOST_LISTED]) + more

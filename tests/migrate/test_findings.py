@@ -69,6 +69,11 @@ FOUND: dict[str, list[str]] = {
         "def keys(): return 'x'\n@app.get('/api/x')\ndef x(): return 'x'\n",
         f"{APP}CORS(app, resources=r'/api') #!\n@app.get('/api/x')\ndef x(): return 'x'\n",
         f"{APP}CORS(app, resources=r'/static/*') #!\n{VIEW}",
+        f"{APP}CORS(app, resources=r'/api/*') #!\n@app.get('/api/x')\ndef x(): return 'x'\n"
+        "@app.get('/<part>/y')\ndef y(part): return 'y'\n",
+        f"{APP}CORS(app, resources={{'/api/*': {{'origins': 'https://a.b'}}, '/*': {{}}}}) #!\n"
+        "@app.get('/api/x')\ndef x(): return 'x'\n"
+        "@app.get('/<path:path>')\ndef page(path): return 'y'\n",
         f"{APP}CORS(app, resources={{}}) #!\n{VIEW}",
         f"{HEAD}app = Flask(__name__, static_url_path='/x/files')\n"
         f"CORS(app, resources=r'/x*') #!\n{VIEW}",

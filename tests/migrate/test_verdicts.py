@@ -61,6 +61,10 @@ MIGRATED = {
     "spread": f"{APP}options = dict(origins={LIST}, max_age=60)\nCORS(app, **options){VIEWS}",
     "all resources": f"{APP}CORS(app, resources={{r'/*': {{'origins': {LIST}}}}}){VIEWS}",
     "views of a path": f"{APP}CORS(app, resources={{r'/api/*': {{'origins': {LIST}}}}}){API}",
+    "a view for all other paths": (
+        f"{APP}CORS(app, resources={{r'/api/*': {{'origins': {LIST}}}}}){API}"
+        "@app.get('/<path:path>')\ndef page(path): return 'x'\n"
+    ),
     "list of paths": f"{APP}CORS(app, resources=[r'/api/.*'], origins={LIST}){API}",
     "path over all": (
         f"{APP}CORS(app, resources={{r'/api/*': {{'origins': {LIST}}},"
