@@ -6,7 +6,7 @@ import libcst as cst
 
 from flask_corsguard.migrate.options import Trouble
 from flask_corsguard.migrate.places import Mark
-from flask_corsguard.migrate.routes import is_router
+from flask_corsguard.migrate.routes import Route, is_router
 from flask_corsguard.migrate.work import Work
 
 _NOT_VIEWS = ("errorhandler", "before_request", "after_request", "teardown_request", "cli")
@@ -128,14 +128,39 @@ def check_same_url(work: Work, mark: Mark) -> None:
         for other in work.routes.routes:
             if other.function is mark.function or not other.shares_url(route):
                 continue
-            if _arguments(work, other.function) != _arguments(work, mark.function):
-                name = other.function.name.value if other.function else "another view"
-                message = f"{route.rule} has another view too, {name}"
-                today = (
-                    "one of the two answers the preflights for both: what sites may send to"
-                    " the one depends on the other; the guard keeps them apart."
-                )
-                choices = ("write one view for all methods of the URL, and run this again.",)
-                trouble = Trouble("same_url", mark.call.line, message, today, choices)
-                work.add(module, [trouble])
-                return
+            if _arguments(work, other.function) == _arguments(work, mark.function):
+                continue
+            if _is_told_of(work, other):
+                return  # one finding for both
+            name = other.function.name.value if other.function else "another view"
+            message = f"{route.rule} has another view too, {name}"
+            today = (
+                "the view that is registered first answers the preflights for both: a site may send"
+                f" to either what that one allows{_first_allows(work, mark, other)}. The guard"
+                " keeps them apart."
+            )
+            choices = ("write one view for all methods of the URL, and run this again.",)
+            trouble = Trouble("same_url", mark.call.line, message, today, choices)
+            work.add(module, [trouble])
+            return
+
+
+def _is_told_of(work: Work, route: Route) -> bool:
+    lines = [mark.call.line for mark in work.places.marks if mark.function is route.function]
+    return any(
+        finding.code == "same_url" and finding.path == route.module.path and finding.line in lines
+        for finding in work.findings
+    )
+
+
+def _first_allows(work: Work, mark: Mark, other: Route) -> str:
+    """Which of two views comes first, and that it allows nothing, if it does not."""
+    module = mark.call.module
+    if other.function is None or other.module is not module:
+        return ""
+    if module.line(mark.function) < module.line(other.function):
+        return f" ({mark.function.name.value})"
+    name = other.function.name.value
+    if _arguments(work, other.function) or work.apps:
+        return f" ({name})"
+    return f" ({name}, which has no CORS: no site can send what needs a preflight)"

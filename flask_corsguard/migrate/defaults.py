@@ -29,7 +29,8 @@ def do_settings(work: Work) -> None:
     is_over = not work.modules()
     for setting, trouble, is_local in work.settings.troubles():
         if not (is_over and trouble.code == "config_unclear"):
-            work.add(setting.module, [trouble], local=is_local)
+            told = _without_effect(setting) if is_local else trouble
+            work.add(setting.module, [told], local=is_local)
     if is_over:
         return
     for setting in work.settings.used():
@@ -55,6 +56,17 @@ def do_settings(work: Work) -> None:
             work.need_re(module, code)
             work.settings.rename(setting, work.drafts[module], f"CORSGUARD_{field.upper()}", code)
             work.outer_fields.add(field)
+
+
+def _without_effect(setting: Setting) -> Trouble:
+    """What is wrong with a key that only says which headers may be sent."""
+    return Trouble(
+        "misspelt_option", setting.line,
+        f"{setting.key} has no effect, and all else goes on without it",
+        "the sites that may read may send any request header, where allow_headers is not given.",
+        ("take it out, if they may.",
+         "give allow_headers, with Authorization if script sends that, if they may not."),
+    )  # fmt: skip
 
 
 def _check_kept(work: Work, setting: Setting, fields: Fields) -> None:

@@ -115,7 +115,7 @@ class Migration(NamedTuple):
         findings = {*self.findings, *other.findings}
         return Migration(
             self.files + other.files,
-            tuple(sorted(findings, key=lambda one: (str(one.path), one.line, one.code))),
+            tuple(sorted(findings, key=_order)),
             tuple(dict.fromkeys((*self.notes, *other.notes))),
             self.places + other.places,
         )
@@ -131,6 +131,11 @@ class Migration(NamedTuple):
             return "Nothing uses Flask-CORS here."
         done = f"{_count(self.places, 'place')} migrated in {_count(len(self.files), 'file')}"
         return f"{done}, {_count(len(self.findings), 'finding')}."
+
+
+def _order(finding: Finding) -> tuple[bool, str, int, str]:
+    # Without the app, all that follows may be wrong.
+    return finding.code != "no_app", str(finding.path), finding.line, finding.code
 
 
 def _count(number: int, noun: str) -> str:

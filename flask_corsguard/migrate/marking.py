@@ -150,7 +150,9 @@ def add_guards(work: Work) -> None:
         first = work.places.marks[0].call if work.places.marks else work.blueprints[0]
         message = "no app is created in what was read, and marks need a guard on it"
         today = "the decorators work; with marks in their place, nothing would be allowed."
-        choices: tuple[str, ...] = ("give the directory of the whole app, not a part of it.",)
+        choices: tuple[str, ...] = (
+            "give the directory of the whole app, not a part of it: other findings may go then.",
+        )
         work.add(first.module, [Trouble("no_app", first.line, message, today, choices)])
     for module, app in work.places.apps:
         target = assigned_name(module, app)

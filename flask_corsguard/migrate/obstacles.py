@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import libcst as cst
@@ -38,18 +39,7 @@ def check_others(work: Work) -> None:
                 ("call it where it is used: CORS(app), or @cross_origin() on a view.",),
             )],
         )  # fmt: skip
-    for module, node, _ in work.places.headers:
-        today = "the header goes out whatever Flask-CORS decides, or twice; the guard would"
-        work.add(
-            module,
-            [Trouble(
-                "header_by_hand", module.line(node),
-                f"{module.code(node)} is written by hand beside Flask-CORS",
-                f"{today} replace it.",
-                ("take it out, and say what it allows in a policy.",
-                 "mark what it is for with @cors_exempt, after the migration."),
-            )],
-        )  # fmt: skip
+    _check_headers(work)
     for module in work.places.modules:
         for name in work.names.passed_on(module):
             work.add(
@@ -60,6 +50,42 @@ def check_others(work: Work) -> None:
                     ("import it from flask_cors itself, and run this again.",),
                 )],
             )  # fmt: skip
+
+
+def _check_headers(work: Work) -> None:
+    """Find CORS headers that are written by hand, function by function."""
+    found: dict[tuple[Module, cst.CSTNode], list[cst.CSTNode]] = {}
+    for module, node, _ in work.places.headers:
+        functions = (a for a in module.parents(node) if isinstance(a, cst.FunctionDef))
+        found.setdefault((module, next(functions, node)), []).append(node)
+    for (module, around), nodes in found.items():
+        listed = ", ".join(dict.fromkeys(module.code(node) for node in nodes))
+        today = (
+            "browsers grant the sites that may read what such a header says, beside what Flask-CORS"
+            " says."
+        )
+        if "alloworigin" in re.sub(r"\W|_", "", listed).lower():
+            today = (
+                "a site that such an Access-Control-Allow-Origin names may read the answers, any"
+                " site on the web where it is '*'; no site may where Flask-CORS sends one too."
+            )
+        choices: tuple[str, ...] = (
+            "take it out, and say what it allows in a policy.",
+            "mark what it is for with @cors_exempt, after the migration.",
+        )
+        if isinstance(around, cst.FunctionDef) and any(map(_is_after, around.decorators)):
+            choices = (
+                f"take it out of {around.name.value}: the policy counts for every answer.",
+                "where it allows more than CORS(app), give that to CORS(app), and run this again.",
+            )
+        message = f"written by hand beside Flask-CORS, and the guard would replace it: {listed}"
+        line = min(map(module.line, nodes))
+        work.add(module, [Trouble("header_by_hand", line, message, today, choices)])
+
+
+def _is_after(decorator: cst.Decorator) -> bool:
+    node = decorator.decorator
+    return isinstance(node, cst.Attribute) and node.attr.value.startswith("after_")
 
 
 def _is_decorators(node: cst.Assign) -> bool:

@@ -58,6 +58,15 @@ _MEANT = {
     "supports_credential": "supports_credentials",
     "resource": "resources", "resourses": "resources", "maxage": "max_age",
 }  # fmt: skip
+# What a field comes to that the guard refuses.
+_IN_FORCE = {
+    "methods": "the sites that may read may send these methods, but for those that browsers"
+    " refuse.",
+    "allow_headers": "the sites that may read may send these request headers, but for those that"
+    " browsers refuse.",
+    "expose_headers": "the sites that may read see these response headers, but for those that"
+    " browsers keep to themselves.",
+}
 _WITHOUT = {
     "origins": "any site on the web may read the answers, as if no origins were given.",
     "methods": "script may send any method that a route accepts.",
@@ -344,27 +353,32 @@ _CONVERTERS: Mapping[str, Callable[[Value, int], Converted]] = {
 def _check_credentials(options: Mapping[str, Value], result: Fields, line: int) -> None:
     origins = options.get("origins")
     credentials = result.values.get("allow_credentials")
-    # An environment variable is for whoever runs the app to set, and checked at start-up.
-    unread = origins if origins is not None and origins.value is UNREAD else None
-    if credentials and unread and not _SETTABLE.search(unread.spelled_out):
-        result.troubles.append(_unknown_credentials(unread.code, line))
     for entry in texts_of(result.values.get("origins")) if credentials else ():
         is_pattern = isinstance(entry, re.Pattern)
         example = insecure_example(cast("re.Pattern[str]", entry)) if is_pattern else ""
         if example:
             result.troubles.append(_insecure(example, line))
-    is_any = result.values.get("origins") == "*" or (origins is not None and "*" in origins.texts)
-    if is_any and credentials:
-        at = options["supports_credentials"].line or line
+    if not credentials:
+        return
+    at = options["supports_credentials"].line or line
+    if result.values.get("origins") == "*":
         result.troubles.append(credentials_any_origin(at))
+    elif origins is not None and _may_be_any(origins):
+        result.troubles.append(_unknown_credentials(origins.code, at))
+
+
+def _may_be_any(origins: Value) -> bool:
+    # An environment variable is for whoever runs the app to set, and checked at start-up.
+    is_unknown = origins.value is UNREAD and not _SETTABLE.search(origins.spelled_out)
+    return is_unknown or "*" in origins.texts
 
 
 def _unknown_credentials(code: str, line: int) -> Trouble:
     return Trouble(
         "credentials_any_origin", line,
-        f"supports_credentials=True, and it cannot be told whom {code} allows",
+        f"supports_credentials=True, and it cannot be told whom {' '.join(code.split())} allows",
         "if it is '*', any site on the web acts as whoever is signed in, with the user's cookies.",
-        ("write the origins down where they are used, and run this again.",),
+        ("write the origins down where they are used, without '*', and run this again.",),
     )  # fmt: skip
 
 
@@ -398,8 +412,8 @@ def _check_policy(result: Fields, line: int) -> Iterable[Trouble]:
         for problem in error.problems:
             yield Trouble(
                 "refused", line, f"the guard refuses it: {problem.field}: {problem.message}",
-                "the origins that are given may read the answers, as far as browsers let them.",
-                ("change it as the message says, and run again.",),
+                _IN_FORCE.get(problem.field, "the origins that are given may read the answers."),
+                ("change it as the message says, and run this again.",),
             )  # fmt: skip
 
 

@@ -36,6 +36,8 @@ FOUND: dict[str, list[str]] = {
         f"{APP}app.config['CORS_SUPPORTS_CREDENTIALS'] = True\nCORS(app) #!\n",
         f"import os\n{APP}o = os.environ.get('O', '*')\n"
         "CORS(app, origins=o, supports_credentials=True) #!\n",
+        f"{APP}o = load()\nif app.debug:\n    o = '*'\n"
+        "CORS(app, origins=o, supports_credentials=True) #!\n",
     ],
     "regex_without_end": [
         f"{APP}CORS(app, origins=r'https://app\\.example\\.com') #!\n",
@@ -85,6 +87,8 @@ FOUND: dict[str, list[str]] = {
     "same_url": [
         f"{APP}@app.get('/x')\ndef one(): return 'x'\n@app.put('/x')\n@cross_origin() #!\n"
         "def two(): return 'x'\n",
+        f"{APP}@app.get('/x')\n@cross_origin() #!\ndef one(): return 'x'\n@app.put('/x')\n"
+        f"@cross_origin({LIST})\ndef two(): return 'x'\n",
     ],
     "method_decorator": [
         f"{APP}class View:\n    @cross_origin() #!\n    def get(self): return 'x'\n",
@@ -105,6 +109,9 @@ FOUND: dict[str, list[str]] = {
     "header_by_hand": [
         f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
         "    r.headers['Access-Control-Allow-Origin'] = '*' #!\n    return r\n",
+        f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
+        "    r.headers.add('Access-Control-Allow-Headers', 'X') #!\n"
+        "    r.headers.add('Access-Control-Allow-Methods', 'PUT')\n    return r\n",
         f"{APP}CORS(app)\ndef f(r):\n    r.access_control_allow_origin = '*' #!\n",
         f"{APP}CORS(app)\ndef f(r):\n    del r.headers['Access-Control-Allow-Origin'] #!\n",
         f"{APP}CORS(app)\ndef f(h):\n    h.startswith('access-control-') #!\n",
