@@ -15,7 +15,6 @@ from libcst.metadata import (
     CodeRange,
     CodeSpan,
     MetadataWrapper,
-    ParentNodeProvider,
     PositionProvider,
 )
 
@@ -43,8 +42,8 @@ class Module:
             self._wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
             self.tree = self._wrapper.module
             is_whole = self.tree.code == text and text.encode(self.encoding) == original
-            self._parents = self._wrapper.resolve(ParentNodeProvider)
-            self.nodes = tuple(self._walk(self.tree))
+            self._parents: dict[cst.CSTNode, cst.CSTNode] = {}
+            self.nodes = tuple(self._walk())
         except (SyntaxError, LookupError, RecursionError, cst.ParserSyntaxError) as error:
             raise ValueError(str(error).partition("\n")[0]) from error
         if not is_whole:
@@ -60,13 +59,18 @@ class Module:
     def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
         return self._wrapper.resolve(PositionProvider)
 
-    def _walk(self, node: cst.CSTNode, depth: int = 0) -> Iterator[cst.CSTNode]:
-        if depth > _DEEPEST:
-            # What is done with it later goes deeper than this.
-            raise RecursionError("it is nested too deeply")
-        yield node
-        for child in node.children:
-            yield from self._walk(child, depth + 1)
+    def _walk(self) -> Iterator[cst.CSTNode]:
+        """Every node, those that stand first before the others. Notes what each is a part of."""
+        waiting: list[tuple[cst.CSTNode, int]] = [(self.tree, 0)]
+        while waiting:
+            node, depth = waiting.pop()
+            if depth > _DEEPEST:
+                # What is done with it later goes deeper than this.
+                raise RecursionError("it is nested too deeply")
+            yield node
+            children = node.children
+            self._parents.update(dict.fromkeys(children, node))
+            waiting += [(child, depth + 1) for child in reversed(children)]
 
     def line(self, node: cst.CSTNode) -> int:
         """The line that *node* begins in."""

@@ -52,12 +52,13 @@ class Reader:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._added: set[str] = set()
+        self._followed: dict[tuple[str, str], int] = {}
 
     def value(self, module: Module, node: cst.BaseExpression) -> Value:
         """Read one expression."""
         value = self.evaluate(module, node)
         unread = value is UNREAD
+        self._followed = {}
         texts = tuple(dict.fromkeys(self._origin_texts(module, node, 0))) if unread else ()
         code = module.code(node)
         spelled_out = self._spelled_out(module, node) if unread else code
@@ -201,15 +202,16 @@ class Reader:
         if bound is not None and isinstance(bound.node, cst.Param):
             above = self._names.scope(bound.module, bound.node)
             function = above.name.value if isinstance(above, cst.FunctionDef) else ""
-        if name in self._added:
+        # Once is enough, and more would not end where names are given to each other; unless less
+        # of the depth is used up.
+        if self._followed.get((name, function), _DEEPEST + 1) <= depth:
             return
-        self._added.add(name)
+        self._followed[name, function] = depth
         given = [(m, _given_to(m, use)) for m, use in self._names.uses(name)]
         given += [(m, _given_by_caller(m, use)) for m, use in self._names.uses(function)]
         for module, values in given:
             for value in values:
                 yield from self._origin_texts(module, value, depth + 1)
-        self._added.discard(name)
 
     def _spelled_out(self, module: Module, node: cst.CSTNode, depth: int = 0) -> str:
         code = module.code(node)

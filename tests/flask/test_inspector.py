@@ -598,9 +598,9 @@ def test_large_apps_take_no_long_time(app):
             cors(max_age=number)(view)
         app.add_url_rule(f"/{number}", f"view{number}", view)
     app.test_client().get("/0")
-    began = time.perf_counter()
+    began = time.process_time()
     assert "1000 of 1000 routes" in get(app).text
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_routes_of_other_hosts_say_so():
