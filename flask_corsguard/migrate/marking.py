@@ -61,7 +61,8 @@ def do_blueprint(work: Work, call: Call) -> None:
 def _blueprint_resources(line: int, code: str) -> Trouble:
     return Trouble(
         "resources", line, f"resources of a blueprint: {code}",
-        "the pattern is held against the whole path, prefix included; views beside it are closed.",
+        "the origins given may read what it matches, held against the whole path, prefix included;"
+        " no site may read the views beside it.",
         ("mark the views that are meant: @cors(...).",
          "leave resources out, if all of the blueprint is meant."),
     )  # fmt: skip
@@ -149,7 +150,7 @@ def add_guards(work: Work) -> None:
     if not work.places.apps:
         first = work.places.marks[0].call if work.places.marks else work.blueprints[0]
         message = "no app is created in what was read, and marks need a guard on it"
-        today = "the decorators work; with marks in their place, nothing would be allowed."
+        today = "the origins of the decorators may read; with marks and no guard, no site might."
         choices: tuple[str, ...] = (
             "give the directory of the whole app, not a part of it: other findings may go then.",
         )
@@ -160,7 +161,9 @@ def add_guards(work: Work) -> None:
         if target is None:
             line = module.line(app)
             message = "the app that is created here has no name to put a guard on"
-            today = "the decorators work; with marks in their place, nothing would be allowed."
+            today = (
+                "the origins of the decorators may read; with marks and no guard, no site might."
+            )
             choices = ("write app = Flask(...), and run this again.",)
             work.add(module, [Trouble("no_app", line, message, today, choices)])
         else:

@@ -25,7 +25,7 @@ def check_others(work: Work) -> None:
         if isinstance(above, cst.Annotation):
             work.drafts[module].replace(node, work.drafts[module].name("CorsGuard"))
             continue
-        today = "it depends on what becomes of it, which sites may read the answers."
+        today = "where it is called without origins, any site on the web may read the answers."
         if isinstance(above, cst.Decorator):
             today = "every request to it fails: it needs parentheses to be a decorator."
         code = module.code(node)
@@ -78,7 +78,7 @@ def _check_headers(work: Work) -> None:
                 f"take it out of {around.name.value}: the policy counts for every answer.",
                 "where it allows more than CORS(app), give that to CORS(app), and run this again.",
             )
-        message = f"written by hand beside Flask-CORS, and the guard would replace it: {listed}"
+        message = f"written by hand beside Flask-CORS, where the guard would replace it: {listed}"
         line = min(map(module.line, nodes))
         work.add(module, [Trouble("header_by_hand", line, message, today, choices)])
 

@@ -177,9 +177,11 @@ def _convert(name: str, field: str, value: Value, line: int, result: Fields) -> 
 
 def unreadable(name: str, code: str, line: int) -> Trouble:
     """An option that only shows when the code runs."""
+    today = "which sites may read depends on its value: any site on the web, where it is '*'."
+    if name != "origins" and FIELD_OF.get(name):
+        today = "what the sites that may read can send or see depends on its value."
     return Trouble(
-        "unreadable", line, f"{name} cannot be read without running the code: {code}",
-        "which sites may read or send what depends on its value.",
+        "unreadable", line, f"{name} cannot be read without running the code: {code}", today,
         (f"write the value of {name} down where it is used, and run this again.",),
     )  # fmt: skip
 
@@ -235,8 +237,9 @@ def _entry_trouble(entry: Any, text: str, line: int) -> Trouble:
     if entry.problem:
         return Trouble(entry.problem, line, entry.message, entry.today, (entry.choice,))
     message = f"{text!r} means something else to the guard"
+    today = "Flask-CORS takes it for a pattern: the origins that it matches may read the answers."
     choice = f"write {entry.code}."
-    return Trouble("unreadable", line, message, "Flask-CORS takes it for a pattern.", (choice,))
+    return Trouble("unreadable", line, message, today, (choice,))
 
 
 Converted = tuple[str, Any] | list[Trouble] | None
@@ -409,10 +412,13 @@ def _check_policy(result: Fields, line: int) -> Iterable[Trouble]:
     try:
         Policy(**cast("Any", result.values))
     except PolicyError as error:
+        who = "the origins that are given may read the answers."
+        if result.values.get("allow_credentials"):
+            who = "the origins that are given, or who can pose as one, act as whoever is signed in."
         for problem in error.problems:
             yield Trouble(
                 "refused", line, f"the guard refuses it: {problem.field}: {problem.message}",
-                _IN_FORCE.get(problem.field, "the origins that are given may read the answers."),
+                _IN_FORCE.get(problem.field, who),
                 ("change it as the message says, and run this again.",),
             )  # fmt: skip
 

@@ -190,6 +190,62 @@ def test_the_place_is_left_alone(code: str, text: str, tmp_path: Path) -> None:
     assert bool(migration.files) == all(finding.local for finding in migration.findings)
 
 
+BOOKS = "@app.get('/api/x')\ndef x(): return 'x'\n@app.get('/apikeys')\ndef keys(): return 'x'\n"
+# Who can do what: the module, and what its findings say of today
+WORDS = [
+    (
+        f"{APP}CORS(app, resources=r'/api/*')\n{BOOKS}",
+        ["any site on the web may read /api/x, /apikeys; /static/<path:filename> is closed: no site"
+         " can read it."],
+    ),
+    (
+        f"{APP}CORS(app, resources=r'/api*', {LIST}, supports_credentials=True)\n{BOOKS}"
+        "@app.get('/y')\ndef y(): return 'y'\n",
+        [f"the sites of {LIST.partition('=')[2]}, as whoever is signed in, may read /api/x,"
+         " /apikeys; /static/<path:filename>, /y are closed: no site can read them."],
+    ),
+    (
+        f"{APP}CORS(app, resources=r'/books/*')\n",
+        ["/static/<path:filename> is closed: no site can read it."],
+    ),
+    (
+        f"{APP}@app.get('/x')\ndef one(): return 'x'\n@app.put('/x')\n@cross_origin()\n"
+        "def two(): return 'x'\n",
+        ["the view that is registered first answers the preflights for both: a site may send to"
+         " either what that one allows (one, which has no CORS: no site can send what needs a"
+         " preflight). The guard keeps them apart."],
+    ),
+    (
+        f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
+        "    r.headers['Access-Control-Allow-Origin'] = '*'\n    return r\n",
+        ["a site that such an Access-Control-Allow-Origin names may read the answers, any site on"
+         " the web where it is '*'; no site may where Flask-CORS sends one too."],
+    ),
+    (
+        f"{APP}CORS(app, origins=app.config.get('O', '*'), supports_credentials=True)\n",
+        ["if it is '*', any site on the web acts as whoever is signed in, with the user's"
+         " cookies."],
+    ),
+    (
+        f"{APP}app.config['CORS_HEADERS'] = 'Content-Type'\nCORS(app)\n",
+        ["the sites that may read may send any request header, where allow_headers is not given."],
+    ),
+    (
+        f"{HEAD}bp = Blueprint('b', __name__)\n@bp.get('/y')\n@cross_origin(orgins='x')\n"
+        "def y(): pass\n@bp.get('/x')\n@cross_origin('x')\ndef x(): pass\n",
+        ["the origins of the decorators may read; with marks and no guard, no site might.",
+         "any site on the web may read the answers, as if no origins were given.",
+         "any site on the web may read the answers, as if no origins were given."],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "today"), WORDS)
+def test_who_can_do_what(text: str, today: list[str], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(text)
+    assert [finding.today for finding in migrate(tmp_path).findings] == today
+
+
 # What a finding says of an origin is true: entry -> the origin that it names
 NAMED = {
     r"https://app\.example\.com": "https://app.example.com.attacker.example",
