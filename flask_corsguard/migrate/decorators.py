@@ -53,7 +53,7 @@ def is_lost(work: Work, mark: Mark) -> bool:
         choices = ("put @cross_origin on the views that call it, and run this again.",)
         work.add(module, [Trouble("unusual_use", mark.call.line, message, today, choices)])
         return True
-    below = [n for n in routes if n > own]
+    below = _routes_below(mark)
     if not below:
         return False
     is_local = len(below) == len(routes)
@@ -116,8 +116,14 @@ def _arguments(work: Work, function: cst.FunctionDef | None) -> list[str]:
     return [
         mark.call.module.code(mark.call.node)
         for mark in work.places.marks
-        if mark.function is function
+        if mark.function is function and not _routes_below(mark)
     ]
+
+
+def _routes_below(mark: Mark) -> list[cst.Decorator]:
+    """The routes of a function that a decorator stands above: for them, it does nothing."""
+    decorators = list(mark.function.decorators)
+    return [d for d in decorators[decorators.index(mark.decorator) :] if is_router(d.decorator)]
 
 
 def check_same_url(work: Work, mark: Mark) -> None:

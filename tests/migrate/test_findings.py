@@ -216,6 +216,14 @@ WORDS = [
          " preflight). The guard keeps them apart."],
     ),
     (
+        f"{APP}@cross_origin()\n@app.get('/x')\ndef one(): return 'x'\n@app.put('/x')\n"
+        "@cross_origin()\ndef two(): return 'x'\n",
+        ["the sites that CORS(app) allows may read it; without that, no site may.",
+         "the view that is registered first answers the preflights for both: a site may send to"
+         " either what that one allows (one, which has no CORS: no site can send what needs a"
+         " preflight). The guard keeps them apart."],
+    ),
+    (
         f"{APP}CORS(app)\n@app.after_request\ndef f(r):\n"
         "    r.headers['Access-Control-Allow-Origin'] = '*'\n    return r\n",
         ["a site that such an Access-Control-Allow-Origin names may read the answers, any site on"
