@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flask_corsguard.migrate.findings import Finding, Migration
@@ -64,11 +64,23 @@ def _needed(files: list[Path]) -> list[Path]:
         return []
     needed: set[Path] = set()
     new = {file for file, text in texts.items() if _NAMES.search(text)}
+    by_name: dict[bytes, list[Path]] = {}
+    for file in files:
+        by_name.setdefault(_module_name(file).encode(), []).append(file)
     while new:
         needed |= new
-        words = {word for file in new for word in _named_in(texts[file])}
-        new = {file for file in texts if _module_name(file).encode() in words} - needed
+        new = {named for file in new for named in _imported(file, texts[file], by_name)} - needed
     return [file for file in files if file in needed]
+
+
+def _imported(file: Path, text: bytes, by_name: Mapping[bytes, list[Path]]) -> Iterator[Path]:
+    """The files that *file* may import: in a package that it names, or in a folder around it."""
+    words = set(_named_in(text))
+    for word in words:
+        for named in by_name.get(word, ()):
+            folder = named.parent.parent if named.stem == "__init__" else named.parent
+            if folder.name.encode() in words or folder in file.parents:
+                yield named
 
 
 def _named_in(text: bytes) -> list[bytes]:
