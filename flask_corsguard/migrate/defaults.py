@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from flask_corsguard.migrate.configuration import OPTION_OF_KEY, Setting
-from flask_corsguard.migrate.given import check_methods, combinations, options_of, write_app
+from flask_corsguard.migrate.given import check_methods, options_of, translated, write_app
 from flask_corsguard.migrate.options import (
     DEFAULTS,
     FIELD_OF,
@@ -119,11 +119,6 @@ def _app_fields(work: Work, call: Call, options: dict[str, Value]) -> Fields:
             options[option] = value
     configured = work.settings.options()
     defaults = {name: value for name, value in DEFAULTS.items() if name not in configured}
-    fields = translate({**defaults, **options}, call.line)
-    work.add(call.module, fields.troubles)
-    work.note(call.module, call.line, fields)
-    if not fields.troubles:
-        for merged in combinations(work, {**defaults, **options}):
-            work.add(call.module, translate(merged, call.line).troubles)
+    fields = translated(work, call, {**defaults, **options})
     fields.code.update(work.read_through(call, options))
     return fields

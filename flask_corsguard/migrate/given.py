@@ -7,7 +7,7 @@ from itertools import islice, product
 
 import libcst as cst
 
-from flask_corsguard.migrate.options import Fields, Trouble, source_of, unreadable
+from flask_corsguard.migrate.options import Fields, Trouble, source_of, translate, unreadable
 from flask_corsguard.migrate.places import Call
 from flask_corsguard.migrate.routes import Route
 from flask_corsguard.migrate.sources import Module
@@ -39,13 +39,25 @@ def options_of(work: Work, call: Call) -> dict[str, Value]:
     return {**bare.options, **call.options}
 
 
-def combinations(work: Work, options: Mapping[str, Value]) -> Iterator[Mapping[str, Value]]:
+def _combinations(work: Work, options: Mapping[str, Value]) -> Iterator[Mapping[str, Value]]:
     """The options, with each set of values that the configuration can add."""
     configured = {
         name: values for name, values in work.settings.options().items() if name not in options
     }
     for values in islice(product(*configured.values()), _MOST_COMBINATIONS):
         yield {**dict(zip(configured, values, strict=True)), **options}
+
+
+def translated(work: Work, call: Call, options: Mapping[str, Value]) -> Fields:
+    """The fields that a call comes to, with what is wrong about them, also where the configuration
+    adds to them, noted down."""
+    fields = translate(options, call.line)
+    work.add(call.module, fields.troubles)
+    work.note(call.module, call.line, fields)
+    if not fields.troubles:
+        for merged in _combinations(work, options):
+            work.add(call.module, translate(merged, call.line).troubles)
+    return fields
 
 
 def check_methods(

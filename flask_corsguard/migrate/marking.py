@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 from flask_corsguard.migrate.decorators import check_same_url
-from flask_corsguard.migrate.given import assigned_name, check_methods, combinations, options_of
+from flask_corsguard.migrate.given import assigned_name, check_methods, options_of, translated
 from flask_corsguard.migrate.options import (
     DEFAULTS,
     FIELD_OF,
@@ -115,12 +115,7 @@ def do_mark(work: Work, mark: Mark) -> None:
         else:
             inherited.add(field)
     defaults = {n: v for n, v in DEFAULTS.items() if FIELD_OF[n] not in inherited}
-    fields = translate({**defaults, **options}, call.line)
-    work.add(call.module, fields.troubles)
-    work.note(call.module, call.line, fields)
-    if not fields.troubles:
-        for merged in combinations(work, {**defaults, **options}):
-            work.add(call.module, translate(merged, call.line).troubles)
+    fields = translated(work, call, {**defaults, **options})
     check_same_url(work, mark)
     own = [r for r in work.routes.routes if r.function is mark.function]
     check_methods(work, call.module, call.line, fields, own)
