@@ -1,13 +1,13 @@
 """CORS for Flask: policies that are checked before they can hurt, and rejections that say why."""
 
+from flask_corsguard.decorators import cors, cors_exempt
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.extension import CorsGuard
-from flask_corsguard.marks import cors, cors_exempt
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.runtime.state import current_decision
 from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
-from flask_corsguard.state import current_decision
 
 __all__ = [
     "CorsGuard",

@@ -6,9 +6,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
-from flask_corsguard.errors import PolicyError, Problem, text_of
-from flask_corsguard.protocol.elsewhere import unknown_field
-from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
+from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.protocol.fields import (
+    OriginList,
+    read_bool,
+    read_listed_origins,
+    unknown_field,
+)
 from flask_corsguard.protocol.policy import (
     FIELDS,
     Policy,
@@ -16,6 +20,7 @@ from flask_corsguard.protocol.policy import (
     check_combination,
     read_fields,
 )
+from flask_corsguard.text import text_of
 
 PREFIX = "CORSGUARD_"
 #: The keys that are no policy fields, in lower case and without the prefix.

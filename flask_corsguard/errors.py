@@ -1,10 +1,12 @@
-"""What can be wrong, and how it is put into words."""
+"""What can be wrong: the exceptions, and the problems of a policy."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from flask_corsguard.text import text_of
 
 
 class CorsGuardError(Exception):
@@ -62,36 +64,11 @@ def unknown_name(
     return Problem(code, field, name, f"there is no {kind} {text_of(name)}. {hint}", guess)
 
 
-def text_of(value: object, limit: int = 200) -> str:
-    """A value as Python source, cut after *limit* characters; for any object, however odd."""
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= limit else f"{text[:limit]}..."
+class BrowserError(CorsGuardError, ValueError):
+    """A test asks for what no browser could be asked for: a page that is no origin, a URL for
+    which there is no server."""
 
 
-def name_of(target: object) -> str:
-    """What a callable is called in its code; an object that can be called, by its class."""
-    return str(getattr(target, "__qualname__", type(target).__qualname__))
-
-
-def shown(value: str, limit: int = 100) -> str:
-    """Text from the network, safe for a log line: quoted printable ASCII, cut after *limit*
-    characters, so that it can neither end the line nor close its own quotes."""
-    escaped = value[:limit].encode("unicode_escape").decode("ascii").replace("'", r"\x27")
-    rest = f"... ({len(value)} characters)" if len(value) > limit else ""
-    return f"'{escaped}'{rest}"
-
-
-def described(error: BaseException) -> str:
-    """An exception in one safe line, with the place that raised it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    try:
-        message = str(error)
-    except Exception:
-        message = ""
-    return f"{type(error).__name__} {shown(message, 200)}{place}"
+class FetchTypeError(CorsGuardError, TypeError):
+    """What ``fetch()`` refuses with a ``TypeError`` before anything is sent: a mistake in the
+    page's own code (https://fetch.spec.whatwg.org/#dom-request)."""

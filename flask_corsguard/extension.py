@@ -9,15 +9,15 @@ from flask import Flask, current_app
 from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments, read_settings
-from flask_corsguard.errors import CorsGuardError, text_of
-from flask_corsguard.explain import explain
-from flask_corsguard.hooks import install_hooks
-from flask_corsguard.marks import call_site, make_mark
-from flask_corsguard.places import Route
+from flask_corsguard.decorators import call_site, make_mark
+from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields
-from flask_corsguard.resolution import EndpointMarks, FileMark
-from flask_corsguard.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.routing.layers import EndpointMarks, FileMark
+from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.hooks import install_hooks
+from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.text import text_of
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
 ReportOnly = Policy | PolicyFields | Literal[False] | None
@@ -139,6 +139,9 @@ class CorsGuard:
         :param app: the app; the current one if left out.
         :raises PolicyError: if the policy of any route cannot be used.
         """
+        # Imported when it is asked for: it brings the simulated browser along.
+        from flask_corsguard.simulate import explain
+
         return explain(self._state(app), url, origin, method, headers)
 
     def routes(self, app: Flask | None = None) -> list[Route]:

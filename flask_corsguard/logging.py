@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from flask import Flask
 
-from flask_corsguard.errors import described, shown
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.text import described, shown
 
 logger = logging.getLogger("flask_corsguard")
 

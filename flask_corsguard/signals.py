@@ -8,9 +8,9 @@ from collections.abc import Callable
 from blinker import NamedSignal, Namespace
 from flask import Flask
 
-from flask_corsguard.errors import name_of
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.text import name_of
 
 _signals = Namespace()
 _TRIES = 100

@@ -20,18 +20,18 @@ from flask_corsguard.audit.faults import (
     subdomain_fault,
 )
 from flask_corsguard.audit.findings import RULES
-from flask_corsguard.audit.hostile import ATTACKER, LABELS, UNRELATED, fitted
-from flask_corsguard.audit.hosts import Meant, meant_by, meant_by_strings, site_of
-from flask_corsguard.audit.requests import RouteRequests
-from flask_corsguard.audit.slowness import slow_pattern
-from flask_corsguard.errors import name_of, shown
-from flask_corsguard.judge import Judge
+from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED, fitted
+from flask_corsguard.audit.meant_origins import Meant, meant_by, meant_by_strings, site_of
+from flask_corsguard.audit.sample_requests import RouteRequests
+from flask_corsguard.audit.slow_patterns import slow_pattern
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import is_listed_suffix, is_reserved_suffix
 from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.runtime.judge import Judge
+from flask_corsguard.text import name_of, shown
 
 # A suffix such as .internal, where names are not sold.
 _OWN_SUFFIX = "own_suffix"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from flask_corsguard.audit.findings import RULES, Level
-from flask_corsguard.audit.hostile import LABELS
-from flask_corsguard.errors import name_of, shown
+from flask_corsguard.audit.hostile_origins import LABELS
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import OriginPattern
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import is_public_suffix
+from flask_corsguard.text import name_of, shown
 
 #: For how long Chromium remembers a preflight at most, in seconds.
 LONGEST_REMEMBERED = 7200

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flask_corsguard.audit.findings import Level
-from flask_corsguard.places import Route
-from flask_corsguard.resolution import Layer
+from flask_corsguard.routing.layers import Layer
+from flask_corsguard.routing.table import Route
 
 
 class Remark(NamedTuple):

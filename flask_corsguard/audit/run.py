@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from flask import Flask
 
-from flask_corsguard.audit.acceptance import Acceptance
+from flask_corsguard.audit.accepted import Acceptance
 from flask_corsguard.audit.attack import Attacker
 from flask_corsguard.audit.faults import Fault, callable_fault
 from flask_corsguard.audit.findings import (
@@ -19,16 +19,16 @@ from flask_corsguard.audit.findings import (
     most_serious_first,
     source_of,
 )
-from flask_corsguard.audit.preflights import preflight, runs_ahead, unheard
+from flask_corsguard.audit.real_preflights import preflight, runs_ahead, unheard
 from flask_corsguard.audit.remarks import Remark, setter
-from flask_corsguard.audit.requests import RouteRequests
-from flask_corsguard.audit.routes import about_routes
+from flask_corsguard.audit.route_checks import about_routes
+from flask_corsguard.audit.sample_requests import RouteRequests
 from flask_corsguard.audit.surroundings import about_surroundings
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.places import Route
-from flask_corsguard.resolution import DEFAULT_SOURCE
-from flask_corsguard.state import AppState, app_context, state_of
+from flask_corsguard.routing.layers import DEFAULT_SOURCE
+from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.state import AppState, app_context, state_of
 
 _PLACE = re.compile(r"[^\s(),]+:\d+")
 _REAL_PREFLIGHTS = 2

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from flask import Flask
 
-from flask_corsguard.audit.code import location_of, made_with, mentions
 from flask_corsguard.audit.findings import RULES, Level
 from flask_corsguard.audit.remarks import Remark
+from flask_corsguard.audit.source_code import location_of, made_with, mentions
 from flask_corsguard.config import Settings
-from flask_corsguard.errors import name_of
-from flask_corsguard.places import Route
+from flask_corsguard.routing.table import Route
+from flask_corsguard.text import name_of
 
 _MOST_MIDDLEWARE = 20
 

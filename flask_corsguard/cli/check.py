@@ -15,9 +15,9 @@ from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.decision import Decision
 
 if TYPE_CHECKING:
-    from flask_corsguard.rehearsal import Rehearsal
+    from flask_corsguard.simulate import Rehearsal
     from flask_corsguard.testing.engines import EngineName
-    from flask_corsguard.testing.wire import Exchange
+    from flask_corsguard.testing.exchange import Exchange
 
 #: The simulated engines. Written down here, because to import them is to import the browser.
 ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
@@ -60,7 +60,7 @@ def check(
 
     No view of the app runs. Exits with 0 where script may read the answer, with 1 where not.
     """
-    from flask_corsguard.rehearsal import rehearse
+    from flask_corsguard.simulate import rehearse
 
     with guarded_app(info) as state:
         rehearsal = rehearse(

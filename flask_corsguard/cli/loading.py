@@ -11,8 +11,9 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from flask_corsguard.cli.terminal import printable
-from flask_corsguard.errors import CorsGuardError, described
-from flask_corsguard.state import AppState, app_context, state_of
+from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.runtime.state import AppState, app_context, state_of
+from flask_corsguard.text import described
 
 
 class UnusableError(click.ClickException):

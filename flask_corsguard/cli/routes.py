@@ -15,14 +15,14 @@ from werkzeug.routing import Map, Rule
 
 from flask_corsguard.cli.loading import UnusableError, guarded_app
 from flask_corsguard.cli.terminal import Line, console, printable, write
-from flask_corsguard.errors import shown
-from flask_corsguard.places import Route
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
+from flask_corsguard.protocol.explanation import fields_of, policy_summary
 from flask_corsguard.protocol.headers import SAFELISTED_METHODS
+from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.protocol.repair import repair
-from flask_corsguard.summary import fields_of, summary
+from flask_corsguard.routing.table import Route
+from flask_corsguard.text import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,7 +129,7 @@ def _object(route: Route) -> dict[str, object]:
         "methods": list(route.methods),
         "endpoint": route.endpoint,
         "policy": None if route.policy is None else fields_of(route.policy),
-        "summary": summary(route.policy),
+        "summary": policy_summary(route.policy),
         "source": route.source,
         "location": route.location,
     }
@@ -143,7 +143,7 @@ def _write_plain(found: Iterable[Route]) -> None:
             for cell in (
                 route.rule,
                 ",".join(route.methods),
-                summary(route.policy),
+                policy_summary(route.policy),
                 route.source,
                 route.location,
             )
@@ -160,7 +160,7 @@ def _stacked(found: Iterable[Route]) -> Iterator[Line]:
     """For a narrow terminal, on which columns would be a few letters wide."""
     for route in found:
         yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
-        yield Line(summary(route.policy), indent=2)
+        yield Line(policy_summary(route.policy), indent=2)
         yield Line(_place(route), "dim", 2)
 
 
@@ -180,7 +180,7 @@ def _write_table(found: Iterable[Route], terminal: Console) -> None:
         table.add_row(
             Text(printable(route.rule), "bold"),
             Text(printable(" ".join(route.methods))),
-            Text(summary(route.policy)),
+            Text(policy_summary(route.policy)),
             Text(printable(_place(route)), "dim"),
         )
     terminal.print(table)

@@ -9,13 +9,13 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from flask_corsguard.inspector.grid import State
-from flask_corsguard.inspector.playing import Question, play
-from flask_corsguard.inspector.recorder import MOST_ENTRIES, Entry, Recorder
-from flask_corsguard.inspector.tables import Filters, table_of
+from flask_corsguard.inspector.check_form import Question, play
+from flask_corsguard.inspector.origin_grid import State
+from flask_corsguard.inspector.rejections import MOST_ENTRIES, Entry, Recorder
+from flask_corsguard.inspector.route_filter import Filters, table_of
 from flask_corsguard.inspector.words import visible
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.state import AppState
+from flask_corsguard.runtime.state import AppState
 from flask_corsguard.testing.engines import ENGINES
 
 _LONGEST_LINE = 120

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from flask import Response, request
 
 from flask_corsguard.config import InspectorSettings
-from flask_corsguard.inspector.gate import POLICY, Gate
+from flask_corsguard.decorators import Mark, attach
+from flask_corsguard.inspector.access import POLICY, Gate
 from flask_corsguard.inspector.pages import Pages
-from flask_corsguard.inspector.recorder import Recorder
-from flask_corsguard.inspector.tables import PREFIX
-from flask_corsguard.marks import Mark, attach
+from flask_corsguard.inspector.rejections import Recorder
+from flask_corsguard.inspector.route_filter import PREFIX
 from flask_corsguard.protocol.origins import parse_origin
-from flask_corsguard.state import AppState
+from flask_corsguard.runtime.state import AppState
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

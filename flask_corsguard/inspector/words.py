@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from flask_corsguard.errors import name_of
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.text import name_of
 
 _MOST_NAMES = 4
 _LONGEST_PATTERN = 60

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
-from flask_corsguard.audit.hostile import fitted
-from flask_corsguard.audit.hosts import of_pattern, site_of
+from flask_corsguard.audit.hostile_origins import fitted
+from flask_corsguard.audit.meant_origins import of_pattern, site_of
 from flask_corsguard.migrate.values import quoted
+from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import Origin, parse_origin, parse_pattern
-from flask_corsguard.protocol.repair import diagnose
 
 # Those by which Flask-CORS tells.
 _HINTS = frozenset("*\\]?$^[]()")

@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from flask_corsguard.protocol import explanation, headers
+from flask_corsguard.protocol.compiled import CompiledPolicy
 from flask_corsguard.protocol.origins import (
     MAX_ORIGIN_LENGTH,
     CheckFailedError,
     parse_origin,
 )
-from flask_corsguard.protocol.policy import CompiledPolicy, Policy
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.tuples import named
 

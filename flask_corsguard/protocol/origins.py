@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
-from flask_corsguard.errors import described, shown, text_of
 from flask_corsguard.protocol.tuples import named
+from flask_corsguard.text import described, shown, text_of
 
 # The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
 MAX_ORIGIN_LENGTH = 320

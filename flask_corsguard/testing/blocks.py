@@ -81,7 +81,7 @@ def finding(block: Block, **facts: object) -> Finding:
     """Put a block into words.
 
     :param facts: what the texts below name. Values from the network are given as
-        :func:`~flask_corsguard.errors.shown` writes them.
+        :func:`~flask_corsguard.text.shown` writes them.
     """
     found, send, change = _WORDS[block]
     return Finding(

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import cast
 
-from flask_corsguard.errors import shown, text_of, unknown_name
+from flask_corsguard.errors import BrowserError, FetchTypeError, unknown_name
+from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
-from flask_corsguard.protocol.repair import repair
-from flask_corsguard.testing.answers import Answer, blocked
+from flask_corsguard.protocol.safelist import FORM_TYPES
 from flask_corsguard.testing.blocks import Block, NetworkError, finding
-from flask_corsguard.testing.checks import REDIRECT_STATUSES
+from flask_corsguard.testing.cors_check import REDIRECT_STATUSES
 from flask_corsguard.testing.engines import ENGINES, EngineName
-from flask_corsguard.testing.errors import BrowserError, FetchTypeError
-from flask_corsguard.testing.exposure import missed, visible_headers
-from flask_corsguard.testing.fetching import Fetch, Network
-from flask_corsguard.testing.requests import (
+from flask_corsguard.testing.exchange import Exchange, WsgiApp
+from flask_corsguard.testing.exposed_headers import missed, visible_headers
+from flask_corsguard.testing.fetch import Fetch, Network
+from flask_corsguard.testing.fetch_arguments import (
     Body,
     Credentials,
     EncType,
@@ -34,9 +34,9 @@ from flask_corsguard.testing.requests import (
     read_json,
     read_method,
 )
-from flask_corsguard.testing.safelist import FORM_TYPES
+from flask_corsguard.testing.fetch_response import Answer, blocked
 from flask_corsguard.testing.urls import Url, parse_url
-from flask_corsguard.testing.wire import Exchange, WsgiApp
+from flask_corsguard.text import shown, text_of
 
 
 class Browser:

@@ -6,9 +6,10 @@ Measured, not remembered: ``tests/data/verdicts.json`` holds what the real ones 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from flask_corsguard.protocol.safelist import STANDARD, Safelist
 
 EngineName = Literal["standard", "chromium", "firefox", "webkit"]
 
@@ -20,13 +21,9 @@ class Engine:
     Of request headers:
 
     :ivar forbidden_names: those that script cannot set, beyond the standard's.
-    :ivar safelisted_values: headers that are safelisted beyond the standard's, with their values.
+    :ivar safelist: which headers need no permission.
     :ivar joins_repeated_headers: whether a header that script set twice is judged as one value.
     :ivar repeats_names: whether a preflight names such a header twice.
-    :ivar safelist_total: the bytes that all safelisted values may have together, or None.
-    :ivar non_ascii_is_unsafe: whether bytes from 0x80 up are unsafe in Accept and Content-Type.
-    :ivar range_pattern: a safelisted ``Range``.
-    :ivar range_limit: what its numbers have to stay below, or None.
     :ivar utf8_values: whether values are sent as UTF-8.
     :ivar single_headers: those of which the last value is sent alone.
     :ivar origin_stays: whether ``Origin`` stays on a request that a redirect within the page's own
@@ -100,15 +97,9 @@ class Engine:
 
     name: EngineName
     forbidden_names: frozenset[str] = frozenset()
-    safelisted_values: Mapping[str, re.Pattern[str]] = field(
-        default_factory=dict[str, re.Pattern[str]]
-    )
+    safelist: Safelist = STANDARD
     joins_repeated_headers: bool = False
     repeats_names: bool = False
-    safelist_total: int | None = 1024
-    non_ascii_is_unsafe: bool = False
-    range_pattern: re.Pattern[str] = re.compile(r"bytes=([0-9]+)-([0-9]*)")
-    range_limit: int | None = None
     utf8_values: bool = False
     single_headers: frozenset[str] = frozenset()
     origin_stays: bool = False
@@ -163,23 +154,25 @@ ENGINES: dict[EngineName, Engine] = {
     "standard": Engine(name="standard"),
     "chromium": Engine(
         name="chromium",
-        safelist_total=None,
         wildcard_covers_authorization=True,
         referrer_by_scheme=True,
         forbidden_names=frozenset({"user-agent"}),
-        safelisted_values={
-            "device-memory": _NUMBER,
-            "downlink": _NUMBER,
-            "dpr": _NUMBER,
-            "ect": re.compile("slow-2g|2g|3g|4g"),
-            "intervention": re.compile(".*"),
-            "rtt": _INTEGER,
-            "save-data": re.compile("on", re.IGNORECASE),
-            "viewport-width": _INTEGER,
-            "width": _INTEGER,
-        },
         joins_repeated_headers=True,
-        range_limit=2**63 - 1,
+        safelist=Safelist(
+            total=None,
+            range_limit=2**63 - 1,
+            further_values={
+                "device-memory": _NUMBER,
+                "downlink": _NUMBER,
+                "dpr": _NUMBER,
+                "ect": re.compile("slow-2g|2g|3g|4g"),
+                "intervention": re.compile(".*"),
+                "rtt": _INTEGER,
+                "save-data": re.compile("on", re.IGNORECASE),
+                "viewport-width": _INTEGER,
+                "width": _INTEGER,
+            },
+        ),
         preflight_mode_everywhere=True,
         cache="latest",
         caches_for_opaque=False,
@@ -197,14 +190,12 @@ ENGINES: dict[EngineName, Engine] = {
     ),
     "firefox": Engine(
         name="firefox",
-        safelist_total=None,
         wildcard_covers_authorization=True,
         referrer_by_scheme=True,
         beacon_limit=None,
         repeats_names=True,
         single_headers=frozenset({"authorization", "content-type"}),
-        non_ascii_is_unsafe=True,
-        range_limit=2**64,
+        safelist=Safelist(total=None, non_ascii_is_unsafe=True, range_limit=2**64),
         sticky_preflight="current",
         preflight_keeps_origin=True,
         cache="literal",
@@ -220,12 +211,14 @@ ENGINES: dict[EngineName, Engine] = {
     ),
     "webkit": Engine(
         name="webkit",
-        safelist_total=None,
         wildcard_covers_authorization=True,
         referrer_by_scheme=True,
         joins_repeated_headers=True,
-        range_pattern=re.compile(r"bytes=\+?([0-9]+)-([0-9]*)", re.IGNORECASE),
-        range_limit=2**64,
+        safelist=Safelist(
+            total=None,
+            range_pattern=re.compile(r"bytes=\+?([0-9]+)-([0-9]*)", re.IGNORECASE),
+            range_limit=2**64,
+        ),
         utf8_values=True,
         origin_stays=True,
         sticky_preflight="first",

@@ -9,7 +9,7 @@ import pytest
 
 from flask_corsguard.testing.browser import Browser
 from flask_corsguard.testing.engines import EngineName
-from flask_corsguard.testing.wire import WsgiApp
+from flask_corsguard.testing.exchange import WsgiApp
 
 
 class BrowserFactory(Protocol):

@@ -10,7 +10,7 @@ from flask import Flask
 
 from flask_corsguard import Outcome
 from flask_corsguard.audit.findings import RULES, Finding, Level, Report
-from flask_corsguard.state import state_of
+from flask_corsguard.runtime.state import state_of
 
 Codes = frozenset[str]
 Build = Callable[[], Flask]
@@ -135,7 +135,7 @@ def is_let_in(app: Flask, path: str, origin: str, method: str = "GET") -> bool:
 
 def decision_on(app: Flask, path: str, origin: str, method: str = "GET") -> Any:
     """What the guard says about a request."""
-    from flask_corsguard.explain import explain
+    from flask_corsguard.simulate import explain
 
     return explain(state_of(app), path, origin, method, ())
 

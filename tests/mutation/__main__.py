@@ -57,7 +57,7 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 def suites_of(target: Path) -> list[list[str]]:
     """What pytest is to run for a module, in some steps."""
-    folder = "tests/flask" if target.parent == PACKAGE else "tests/protocol"
+    folder = f"tests/{target.parent.name}"
     steps = [[f"{folder}/test_{name}.py" for name in names.split()] for names in TESTS[target.stem]]
     if target.parent == PACKAGE:
         return [[*FLASK_PLUGINS, *files] for files in steps]

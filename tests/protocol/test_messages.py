@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flask_corsguard import Policy, PolicyError
-from flask_corsguard.protocol.repair import diagnose
+from flask_corsguard.protocol.origin_errors import diagnose
 
 A = "https://a.example.com"
 

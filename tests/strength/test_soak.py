@@ -11,7 +11,10 @@ from .soaking import Soak
 from .traffic import PATHS, PATHS_REMEMBERED
 
 LIMIT = 256
-LIMITS = ("flask_corsguard.memory._MOST_REMEMBERED", "flask_corsguard.logging.MOST_REMEMBERED")
+LIMITS = (
+    "flask_corsguard.runtime.decision_cache._MOST_REMEMBERED",
+    "flask_corsguard.logging.MOST_REMEMBERED",
+)
 # Far more made-up origins, paths, methods and lists of headers than may be kept.
 REQUESTS = 12_000
 LOOKS = 40

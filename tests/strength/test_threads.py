@@ -25,7 +25,7 @@ from flask_corsguard import (
     origin_rejected,
     preflight_rejected,
 )
-from flask_corsguard.state import state_of
+from flask_corsguard.runtime.state import state_of
 
 from .threads import frequent_switches, run_together
 

@@ -1,0 +1,180 @@
+"""The origins that a policy means, so that hostile ones can be fitted to them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice, permutations
+from typing import Any, NamedTuple, cast
+
+from flask_corsguard.audit.pattern_samples import literals, samples
+from flask_corsguard.audit.source_code import reachable
+from flask_corsguard.protocol.origins import Origin, is_host, parse_origin, parse_pattern
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.publicsuffix import registrable_domain
+
+# Of each entry of a policy. Further ones would be attacked in the same way.
+_MOST_STRINGS = 3
+_MOST_SAMPLES = 8
+_MOST_CONSTANTS = 60
+_MOST_PATTERNS = 60
+_MOST_LABELS = 5
+_SHORTEST_HOST = 3
+_LONGEST_TEXT = 2000
+# Where a preview of somebody's site has a name beside it, and which part of that is the site's:
+# https://docs.netlify.com/manage/domains/manage-domains/manage-domains-for-deploy-previews,
+# https://firebase.google.com/docs/hosting/test-preview-deploy
+_PREVIEWS = {"netlify.app": -1, "web.app": 0}
+# The beginning of an address.
+_NETWORK = re.compile(r"(?:10|127|172|192)(?:\.[0-9]{1,3}){1,2}")
+_SEPARATORS = re.compile(r"[\s,;|]+")
+
+
+class Meant(NamedTuple):
+    """What one entry of ``origins`` means.
+
+    :ivar origins: origins that it names, or that it was probably made for.
+    :ivar sites: the sites that these belong to.
+    """
+
+    origins: tuple[Origin, ...]
+    sites: frozenset[str]
+
+    @classmethod
+    def of(cls, origins: Iterable[Origin]) -> Meant:
+        """With the sites that *origins* belong to."""
+        distinct = tuple(dict.fromkeys(origins))
+        hosts = {origin.host for origin in distinct}
+        # What goes on after the name of another, or before it without a dot, is nobody's intention.
+        distinct = tuple(o for o in distinct if not any(_extends(o.host, host) for host in hosts))
+        return cls(distinct, frozenset(site_of(origin) for origin in distinct))
+
+
+def _extends(longer: str, host: str) -> bool:
+    if longer == host or "." not in host:
+        return False
+    return longer.startswith(f"{host}.") or (
+        longer.endswith(host) and not longer.endswith(f".{host}")
+    )
+
+
+def site_of(origin: Origin) -> str:
+    """The domain that somebody registered, or the host itself where nobody did."""
+    label, _, suffix = origin.host.partition(".")
+    if "--" in label and suffix in _PREVIEWS:
+        return f"{label.split('--')[_PREVIEWS[suffix]]}.{suffix}"
+    return origin.host if origin.is_address else registrable_domain(origin.host) or origin.host
+
+
+def meant_by(entry: object, config: Mapping[str, Any]) -> Meant:
+    """What one entry of ``origins`` means.
+
+    :param config: the app's configuration, which a callable may read.
+    """
+    if isinstance(entry, str):
+        pattern = parse_pattern(entry)
+        return Meant.of([pattern.origin] if pattern else [])
+    if isinstance(entry, re.Pattern):
+        return Meant.of(of_pattern(cast("re.Pattern[str]", entry)))
+    return Meant.of(islice(_of_callable(entry, config), _MOST_CONSTANTS))
+
+
+def meant_by_strings(policy: Policy) -> Meant:
+    """What the entries mean that are strings; of a long list, the first few."""
+    if policy.origins == "*":
+        return Meant((), frozenset())
+    return Meant.of(pattern.origin for pattern in islice(policy.origins.patterns(), _MOST_STRINGS))
+
+
+def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
+    """Origins that a pattern matches, the plainest first."""
+    plain = samples(pattern)
+    for texts in (
+        # Where what comes first can be anything, the scheme may be missing.
+        [text if "://" in text else f"https://{text}" for text in plain],
+        samples(pattern, any_character="x"),
+        [start + text for text in literals(pattern) for start in ("", "https://", "http://")],
+    ):
+        parsed = ((text, parse_origin(text)) for text in map(str.lower, texts))
+        found = [origin for text, origin in parsed if origin and pattern.fullmatch(text)]
+        if found:
+            return found[:_MOST_SAMPLES]
+    return []
+
+
+def patterns_of(entry: object) -> Iterator[re.Pattern[str]]:
+    """A pattern among the origins, and those in a callable's code."""
+    values = reachable(entry) if callable(entry) else (entry,)
+    patterns = (pattern for value in values for pattern in _patterns_in(value))
+    return islice(patterns, _MOST_PATTERNS)
+
+
+def _of_bare_pattern(pattern: re.Pattern[str]) -> list[Origin]:
+    names = (text.strip(".") for text in samples(pattern) if "." in text)
+    found = (name for name in names if is_host(name) and pattern.search(name))
+    return [Origin("https", name, None) for name in islice(found, _MOST_SAMPLES)]
+
+
+def _of_callable(
+    check: Callable[..., object] | object, config: Mapping[str, Any]
+) -> Iterator[Origin]:
+    """The hosts in a callable's code, and in what it can read."""
+    labels: list[str] = []
+    for value in (*reachable(check), *_texts(config)):
+        for pattern in _patterns_in(value):
+            # One that is made for the name alone has no scheme.
+            yield from of_pattern(pattern) or _of_bare_pattern(pattern)
+        if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+            for text in _SEPARATORS.split(value):
+                yield from _in_text(text)
+            label = value.strip(".")
+            if "." not in label and is_host(label) and label not in labels:
+                labels.append(label)
+    # Perhaps it puts the name together.
+    for name in permutations(labels[:_MOST_LABELS], 2):
+        yield Origin("https", ".".join(name), None)
+
+
+def _texts(config: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in config.items():
+        texts: Iterable[object] = (value,)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            texts = cast("Iterable[object]", value)
+        for text in texts:
+            # The guard's own settings are what the other entries are.
+            if isinstance(text, str) and "." in text and not str(key).startswith("CORSGUARD_"):
+                yield text
+
+
+def _in_text(text: str) -> Iterator[Origin]:
+    plain = text.strip().strip("./*").lower()
+    origin = parse_origin(plain)
+    host = plain.partition("://")[2] or plain
+    if origin is not None:
+        yield origin
+    elif is_host(host) and len(host) >= _SHORTEST_HOST:
+        # Perhaps no host at all. Then the attacks on it come to nothing.
+        yield Origin("https", host, None)
+    elif _NETWORK.fullmatch(host):
+        rest = ".1" * (3 - host.count("."))
+        yield Origin(plain.partition("://")[0] if "://" in plain else "http", host + rest, None)
+
+
+def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:
+    """A pattern, and what in a text can be one: all of it, or what it lists."""
+    if isinstance(value, re.Pattern):
+        pattern: re.Pattern[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(pattern.pattern, str):
+            yield pattern
+        return
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        return
+    for text in dict.fromkeys((value, *_SEPARATORS.split(value))):
+        if (
+            not is_host(text)
+            and not parse_origin(text)
+            and ("\\" in text or "://" in text or text.endswith("$"))
+        ):
+            with contextlib.suppress(re.error, RecursionError, OverflowError):
+                yield re.compile(text)

@@ -1,0 +1,203 @@
+"""What a function's code holds, read without running it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import sysconfig
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from itertools import chain, islice
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, cast
+
+from flask import Blueprint, Flask
+from werkzeug.local import LocalProxy
+
+from flask_corsguard.decorators import from_here
+
+_DEEPEST = 4
+_MOST = 2000
+_LONGEST_NAME = 60
+# Of attributes: settings.cors.site.
+_LONGEST_PATH = 2
+_PLAIN = (str, bytes, int, float, bool, type(None), tuple, list, set, frozenset, dict, LocalProxy)
+_LIBRARIES = tuple(
+    path for name in ("stdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))
+)
+
+
+def reachable(start: object) -> Iterator[object]:
+    """Everything in the code of a callable, in that of the functions that it calls by name, and in
+    the variables that it was made with: functions, strings, compiled patterns.
+
+    Library code is not entered, but for the library that the callable itself is of.
+    """
+    own = _file_of(start)
+    seen: set[int] = set()
+    waiting = deque([(start, 0)])
+    while waiting and len(seen) < _MOST:
+        value, depth = waiting.popleft()
+        # What a proxy stands for now and here, its function would have to tell.
+        if id(value) in seen or type(value) is LocalProxy:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (str, re.Pattern)):
+            yield cast("object", value)
+        elif isinstance(value, bytes):
+            yield value.decode("latin-1")
+        elif isinstance(value, CodeType):
+            waiting += [(constant, depth) for constant in value.co_consts]
+        elif depth < _DEEPEST:
+            if isinstance(value, FunctionType):
+                if not _is_foreign(value, own):
+                    yield value
+                    waiting += [(part, depth + 1) for part in _parts(value)]
+            else:
+                waiting += [(part, depth + 1) for part in _contents(value)]
+
+
+def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
+    """Whether a callable's code names a header: as a text, as a WSGI key, or as an attribute of a
+    response. A text that only has it somewhere in it is for people.
+
+    :param header: its name in lower case.
+    :param prefix: whether it is only how the name begins.
+    """
+    variable = header.replace("-", "_")
+    for value in reachable(start):
+        if isinstance(value, str) and len(value) <= _LONGEST_NAME:
+            name = value.lower().replace("-", "_").removeprefix("http_")
+            if name == variable or (prefix and name.startswith(variable) and name.isidentifier()):
+                return True
+        elif isinstance(value, FunctionType) and variable in _names(value.__code__):
+            return True
+    return False
+
+
+def made_with(start: object) -> Iterator[FunctionType]:
+    """The functions that a callable holds in its closure, or in its attributes; and those that
+    these hold. It is the first itself if it is a function."""
+    seen: set[int] = set()
+    waiting = deque([(start, 0)])
+    while waiting and len(seen) < _MOST:
+        value, depth = waiting.popleft()
+        if id(value) in seen or depth > _DEEPEST or type(value) is LocalProxy:
+            continue
+        seen.add(id(value))
+        if isinstance(value, FunctionType):
+            yield value
+            waiting += [(part, depth + 1) for part in (*_cells(value), *vars(value).values())]
+        elif not isinstance(value, type):
+            waiting += [(part, depth + 1) for part in _contents(value)]
+
+
+def location_of(target: object) -> str:
+    """File and line of a function, or of an object's class; or ""."""
+    code = getattr(getattr(target, "__func__", target), "__code__", None)
+    if isinstance(code, CodeType):
+        return from_here(f"{code.co_filename}:{code.co_firstlineno}")
+    try:
+        kind = target if isinstance(target, type) else type(target)
+        return from_here(f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}")
+    except (OSError, TypeError):
+        return ""
+
+
+def _parts(function: FunctionType) -> Iterator[object]:
+    yield function.__code__
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
+    yield from vars(function).values()
+    yield from _cells(function)
+    names = frozenset(_names(function.__code__))
+    read = [function.__globals__[name] for name in names if name in function.__globals__]
+    yield from read
+    for _ in range(_LONGEST_PATH):
+        held = (_named(value, names) for value in (*read, *_cells(function)))
+        read = list(islice(chain.from_iterable(held), _MOST))
+        yield from read
+
+
+def _named(value: object, names: frozenset[str]) -> list[object]:
+    """What code that has these names in it can read off a module, a class or an object."""
+    if isinstance(value, ModuleType):
+        if str(getattr(value, "__file__", None) or _LIBRARIES[0]).startswith(_LIBRARIES):
+            return []
+    elif type(value) in _PLAIN or isinstance(value, (FunctionType, Flask, Blueprint)):
+        return []
+    kind = cast("type[object]", value) if isinstance(value, type) else type(value)
+    try:
+        parts = chain(*(vars(base).items() for base in kind.__mro__[-2::-1]), vars(value).items())
+        return [part for name, part in parts if name in names]
+    except Exception:
+        return []
+
+
+def _cells(function: FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # empty as yet
+            continue
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _contents(value: object) -> list[object]:
+    """What an object holds, as far as that is not too much. One can be of any kind, and fail."""
+    try:
+        return list(islice(_held_by(value), _MOST))
+    except Exception:
+        return []
+
+
+def _held_by(value: object) -> Iterable[object]:
+    if isinstance(value, MethodType):
+        return (value.__func__, value.__self__)
+    if isinstance(value, functools.partial):
+        partial: Any = value  # pyright: ignore[reportUnknownVariableType]
+        return (partial.func, *partial.args, *partial.keywords.values())
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[object, object]", value)
+        return chain.from_iterable(mapping.items())
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return cast("Iterable[object]", value)
+    if isinstance(value, Enum):
+        return (value.value,)
+    if isinstance(value, type):
+        return [
+            part for base in value.__mro__[:-1] for part in vars(base).values() if callable(part)
+        ]
+    call = getattr(type(value), "__call__", None)  # noqa: B004
+    # Everything can be reached from an app.
+    if isinstance(call, FunctionType) and not isinstance(value, (Flask, Blueprint)):
+        return chain((call,), getattr(value, "__dict__", {}).values())
+    return ()
+
+
+def _file_of(value: object) -> str:
+    function = value.func if isinstance(value, functools.partial) else value
+    code = getattr(function, "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else ""
+
+
+def _is_foreign(function: FunctionType, own: str) -> bool:
+    file = function.__code__.co_filename
+    if not file.startswith(_LIBRARIES):
+        return False
+    return _top_folder(file) != _top_folder(own)
+
+
+def _top_folder(file: str) -> str:
+    for library in sorted(_LIBRARIES, key=len, reverse=True):
+        if file.startswith(library):
+            return file[len(library) :].strip("/\\").replace("\\", "/").partition("/")[0]
+    return ""

@@ -1,0 +1,263 @@
+"""Marks: what the decorators leave on their targets. Nothing is wrapped."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar, Unpack, cast
+
+from flask import Blueprint, Flask
+from flask.blueprints import BlueprintSetupState
+from flask.views import View
+
+from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
+from flask_corsguard.text import text_of
+
+_ATTRIBUTE = "__corsguard_mark__"
+_OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
+_BLUEPRINTS_KEY = "corsguard.blueprints"
+# How many decorators around one function are looked through.
+_MOST_WRAPPERS = 50
+
+Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
+
+
+class Mark:
+    """What one decorator says about its target.
+
+    :ivar policy: the policy, or the name of one, that replaces what applies further out.
+    :ivar fields: the fields that change what applies further out.
+    :ivar exempt: whether the guard leaves the target alone.
+    :ivar location: file and line of the decorator.
+    """
+
+    __slots__ = ("exempt", "fields", "location", "policy")
+
+    def __init__(
+        self,
+        policy: Policy | str | None,
+        fields: Mapping[str, Any],
+        location: str,
+        *,
+        exempt: bool = False,
+    ) -> None:
+        self.policy = policy
+        self.fields = cast("PolicyFields", dict(fields))
+        self.exempt = exempt
+        self.location = location
+
+    def says_the_same(self, other: Mark) -> bool:
+        """Whether *other* is this mark made once more, as by an app factory that runs again."""
+        return (self.policy, self.fields, self.exempt, self.location) == (
+            other.policy,
+            other.fields,
+            other.exempt,
+            other.location,
+        )
+
+
+class OuterMark(NamedTuple):
+    """A mark on a function around another one, noted down at the inner one, its *owner*."""
+
+    owner: object
+    mark: Mark
+
+
+def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
+    """Check what a decorator was given, as far as that is known by itself.
+
+    :param caller: what to call the decorator in messages.
+    :raises PolicyError: for fields that no policy further out could put right.
+    :raises CorsGuardError: for anything that is no policy.
+    """
+    if policy is not None and not isinstance(policy, (Policy, str)):
+        if callable(policy) or isinstance(policy, Blueprint):
+            raise CorsGuardError(
+                f"{location}: {caller} needs parentheses and something to change, such as"
+                f" @{caller}(origins=['https://app.example.com'])"
+            )
+        raise CorsGuardError(
+            f"{location}: {caller} takes a Policy or the name of one, not {text_of(policy)};"
+            f" fields are given by name, such as {caller}(origins=...)"
+        )
+    if policy is None and not fields:
+        raise CorsGuardError(
+            f"{location}: {caller}() changes nothing; give it a policy or a field, such as"
+            f" {caller}(origins=['https://app.example.com'])"
+        )
+    values, problems = read_fields(fields)
+    problems += check_combination(values)
+    if problems:
+        raise PolicyError(problem._replace(where=location) for problem in problems)
+    return Mark(policy, values, location)
+
+
+def cors(
+    policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+) -> Callable[[Target], Target]:
+    """Mark a view function, a view class, one handler method of it, or a blueprint.
+
+    The mark overrides what applies further out: *fields* change single fields of it, a *policy*
+    replaces it whole. The target is returned unchanged, so it does not matter whether the mark
+    stands above or below ``@app.get``.
+
+    :param policy: a :class:`Policy`, or the name of one in ``policies``.
+    :param fields: any of the policy fields.
+    :raises PolicyError: if a field is unknown or its value cannot be used.
+    :raises CorsGuardError: if there is nothing to mark, or the target is marked already.
+    """
+    mark = make_mark(policy, fields, "cors", call_site())
+
+    def decorate(target: Target) -> Target:
+        attach(target, mark)
+        return target
+
+    return decorate
+
+
+def cors_exempt(target: Target) -> Target:
+    """Mark a view function, a view class, a handler method or a blueprint that the guard is to
+    leave alone: no decision, no header, no refusal. What the app sends there is what goes out.
+
+    :raises CorsGuardError: if the target is marked already.
+    """
+    attach(target, Mark(None, {}, call_site(), exempt=True))
+    return target
+
+
+def attach(target: object, mark: Mark) -> None:
+    """Leave *mark* on *target*.
+
+    :raises CorsGuardError: if *target* cannot be marked, or is marked already.
+    """
+    if isinstance(target, (staticmethod, classmethod)):
+        target = cast("object", cast("Any", target).__func__)
+    if isinstance(target, Flask):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is an app; its policy is the default one, in"
+            " CorsGuard(app, ...)"
+        )
+    if isinstance(target, type) and not issubclass(target, View):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is no flask.views.View; mark the view function, or a"
+            " class based on View or MethodView"
+        )
+    if not (callable(target) or isinstance(target, Blueprint)):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} cannot be marked; mark a view function, a view class, a"
+            " handler method or a blueprint"
+        )
+    previous = vars(target).get(_ATTRIBUTE) if hasattr(target, "__dict__") else None
+    if isinstance(previous, Mark) and not previous.says_the_same(mark):
+        raise CorsGuardError(
+            f"{mark.location}: {_name(target)} is marked already, at {previous.location}; put both"
+            " into one mark"
+        )
+    if isinstance(target, Blueprint) and previous is None:
+        _follow_registrations(target, mark)
+    try:
+        setattr(target, _ATTRIBUTE, mark)
+    except (AttributeError, TypeError):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} cannot carry a mark; use"
+            " guard.for_endpoint('its endpoint', ...) instead"
+        ) from None
+
+    if not isinstance(target, (type, Blueprint)):
+        _tell_wrapped(target, mark)
+
+
+def _tell_wrapped(target: object, mark: Mark) -> None:
+    """Leave word on the functions that *target* wraps, so that a mark that misses is noticed.
+
+    Where ``@cors`` stands above another decorator and that above ``@app.get``, the view is what
+    the other decorator wraps.
+    """
+    for inner in wrapped_chain(target):
+        if inner is not target and hasattr(inner, "__dict__"):
+            known = outer_marks_of(inner)
+            others = [OuterMark(inner, other) for other in known if not other.says_the_same(mark)]
+            vars(inner)[_OUTER_ATTRIBUTE] = [*others, OuterMark(inner, mark)]
+
+
+def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
+    def remember(state: BlueprintSetupState) -> None:
+        name = f"{state.name_prefix}.{state.name}".lstrip(".")
+        places: dict[str, tuple[str | None, str | None]]
+        places = state.app.extensions.setdefault(_BLUEPRINTS_KEY, {})
+        places[name] = (state.url_prefix, state.subdomain)
+
+    try:
+        blueprint.record(remember)
+    except AssertionError:
+        raise CorsGuardError(
+            f"{mark.location}: blueprint {blueprint.name!r} is registered already; mark it before"
+            " app.register_blueprint(...)"
+        ) from None
+
+
+def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]:
+    """Full name -> (URL prefix, subdomain) of every marked blueprint that *app* has registered."""
+    return cast(
+        "Mapping[str, tuple[str | None, str | None]]", app.extensions.get(_BLUEPRINTS_KEY, {})
+    )
+
+
+def mark_of(target: object) -> Mark | None:
+    """The mark that *target* carries itself, or that a decorator around it has hidden."""
+    if isinstance(target, type):
+        mark = vars(target).get(_ATTRIBUTE)
+        return mark if isinstance(mark, Mark) else None
+    for function in wrapped_chain(target):
+        # an instance may be the view, and its class have marked the method that answers
+        for carrier in (function, getattr(type(function), "__call__", None)):  # noqa: B004
+            mark = getattr(carrier, _ATTRIBUTE, None)
+            if isinstance(mark, Mark):
+                return mark
+    return None
+
+
+def outer_marks_of(target: object) -> list[Mark]:
+    """The marks on functions around *target*."""
+    found = cast("list[OuterMark]", getattr(target, _OUTER_ATTRIBUTE, []))
+    # functools.wraps copies the list to other functions
+    return [outer.mark for outer in found if outer.owner is target]
+
+
+def wrapped_chain(target: object) -> Iterator[object]:
+    """*target*, what it wraps (as :func:`functools.wraps` notes down), what that wraps, ..."""
+    for _ in range(_MOST_WRAPPERS):
+        if target is None:
+            return
+        yield target
+        if isinstance(target, functools.partial):
+            target = cast("object", target.func)
+        else:
+            target = getattr(target, "__wrapped__", None)
+
+
+def call_site() -> str:
+    """File and line of the code that called the caller of this function."""
+    frame = inspect.currentframe()
+    for _ in range(2):
+        frame = frame.f_back if frame else None
+    if frame is None:
+        return ""
+    return from_here(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+
+
+def from_here(location: str) -> str:
+    """A file's name and line, as seen from the working directory if it lies below that."""
+    with contextlib.suppress(OSError):  # the working directory may be gone
+        return location.removeprefix(os.getcwd() + os.sep)
+    return location
+
+
+def _name(target: object) -> str:
+    if isinstance(target, Blueprint):
+        return f"blueprint {target.name!r}"
+    return repr(getattr(target, "__qualname__", target))

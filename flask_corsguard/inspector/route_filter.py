@@ -1,0 +1,133 @@
+"""The routes that a person has asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from flask_corsguard.inspector.origin_grid import (
+    STRANGERS,
+    Column,
+    Grid,
+    Group,
+    Row,
+    State,
+    columns_of,
+    grouped,
+)
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, parse_origin
+from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.state import AppState
+
+#: How the inspector's own endpoints begin.
+PREFIX = "corsguard_inspector."
+#: From how many rows on they are put together by policy, unless a person says otherwise.
+MANY_ROWS = 60
+_READS = (State.EVERYONE, State.CREDENTIALS, State.READ, State.SOME, State.ASKED)
+_LONGEST_FILTER = 200
+
+
+class Filters(NamedTuple):
+    """What a person wants to see.
+
+    :ivar path: part of a rule.
+    :ivar endpoint: part of an endpoint.
+    :ivar method: a method, or "".
+    :ivar origin: whom the routes are to let read, or "".
+    :ivar by: ``route`` or ``policy``, or "" for whichever fits the number of rows.
+    """
+
+    path: str
+    endpoint: str
+    method: str
+    origin: str
+    by: str
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Filters:
+        """Read them from a query."""
+        return cls(
+            given.get("path", "").strip()[:_LONGEST_FILTER],
+            given.get("endpoint", "").strip()[:_LONGEST_FILTER],
+            given.get("method", "").strip().upper()[:_LONGEST_FILTER],
+            given.get("origin", "").strip()[:MAX_ORIGIN_LENGTH],
+            given.get("by", "") if given.get("by") in ("route", "policy") else "",
+        )
+
+    def fit(self, route: Route) -> bool:
+        """Whether a route is of those, leaving the origin aside."""
+        return (
+            self.path.lower() in route.rule.lower()
+            and self.endpoint.lower() in route.endpoint.lower()
+            and (not self.method or self.method in route.methods)
+        )
+
+
+class Table(NamedTuple):
+    """What there is to see.
+
+    :ivar columns: an origin each.
+    :ivar left_out: how many origins that policies name have no column.
+    :ivar rows: one for each route; empty where *groups* has them.
+    :ivar groups: the same by policy, or empty.
+    :ivar shown: how many routes are shown.
+    :ivar total: how many there are.
+    :ivar policies: how many different policies they have.
+    :ivar open_to_all: how many anybody may read.
+    :ivar with_credentials: how many let others use the user's cookies.
+    :ivar exempt: how many the guard leaves alone.
+    :ivar methods: every method that a route accepts.
+    :ivar odd_origin: whether the origin that was asked for is none that a browser sends.
+    """
+
+    columns: Sequence[Column]
+    left_out: int
+    rows: Sequence[Row]
+    groups: Sequence[Group]
+    shown: int
+    total: int
+    policies: int
+    open_to_all: int
+    with_credentials: int
+    exempt: int
+    methods: Sequence[str]
+    odd_origin: bool
+
+
+def table_of(state: AppState, filters: Filters) -> Table:
+    """The app's routes, but for those of the inspector itself.
+
+    :raises PolicyError: if the policy of any route cannot be used.
+    """
+    routes = [
+        route
+        for route in state.current_judge().table.routes()
+        if not route.endpoint.startswith(PREFIX)
+    ]
+    routes.sort(key=lambda route: (route.rule, route.methods))
+    columns, left_out = columns_of(routes)
+    columns += STRANGERS
+    origin = filters.origin
+    if origin:
+        # In front, whether or not it has a column already.
+        columns = [Column(origin, origin), *(c for c in columns if c.label != origin)]
+    grid = Grid(columns)
+    rows = [grid.row(route) for route in routes if filters.fit(route)]
+    if origin:
+        rows = [row for row in rows if row.cells[0].state in _READS]
+    policies = [route.policy for route in routes if route.policy]
+    by_policy = filters.by == "policy" or (not filters.by and len(rows) > MANY_ROWS)
+    return Table(
+        columns=columns,
+        left_out=left_out,
+        rows=() if by_policy else rows,
+        groups=grouped(rows) if by_policy else (),
+        shown=len(rows),
+        total=len(routes),
+        policies=len(set(policies)),
+        open_to_all=sum(policy.origins == "*" for policy in policies),
+        with_credentials=sum(policy.allow_credentials for policy in policies),
+        exempt=len(routes) - len(policies),
+        methods=sorted({method for route in routes for method in route.methods}),
+        odd_origin=bool(origin) and origin != "null" and parse_origin(origin) is None,
+    )

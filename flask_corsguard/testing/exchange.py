@@ -1,0 +1,152 @@
+"""Requests and responses as they go over the wire, and the WSGI apps at its other end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+
+from werkzeug.datastructures import Headers
+from werkzeug.test import create_environ, run_wsgi_app
+
+from flask_corsguard.errors import BrowserError
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import is_token
+from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
+from flask_corsguard.testing.urls import Url
+from flask_corsguard.text import shown
+
+WsgiApp = Callable[..., Iterable[bytes]]
+
+# https://fetch.spec.whatwg.org/#null-body-status
+_NULL_BODY = frozenset({101, 103, 204, 205, 304})
+_STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
+_MOST_SHOWN = 300
+_DECISION_KEY = "flask_corsguard.decision."
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that went over the wire, and what came back.
+
+    :ivar preflight: whether the browser sent it on its own, to ask for leave.
+    :ivar method: the request's method.
+    :ivar url: where it went.
+    :ivar request_headers: what was sent, ``Origin`` and ``Cookie`` included.
+    :ivar request_body: the bytes sent.
+    :ivar status: the response's status.
+    :ivar response_headers: the response's headers, whether script sees them or not.
+    :ivar response_body: its bytes, whether script sees them or not.
+    :ivar decision: what a guard in the app decided, or None.
+    """
+
+    preflight: bool
+    method: str
+    url: str
+    request_headers: Headers
+    request_body: bytes
+    status: int
+    response_headers: Headers
+    response_body: bytes
+    decision: Decision | None
+
+    @property
+    def text(self) -> str:
+        """The response's body, decoded as a browser decodes it
+        (https://encoding.spec.whatwg.org/#utf-8-decode)."""
+        return self.response_body.decode("utf-8-sig", "replace")
+
+    def value_of(self, name: str) -> str | None:
+        """A response header as a browser reads it: its lines joined by commas
+        (https://fetch.spec.whatwg.org/#concept-header-list-get)."""
+        values = self.response_headers.getlist(name)
+        return ", ".join(value.strip(HTTP_WHITESPACE) for value in values) if values else None
+
+    def list_of(self, name: str) -> list[str] | None:
+        """The names in a response header, none where it is missing.
+
+        :returns: None where it is not a list of names
+            (https://fetch.spec.whatwg.org/#extract-header-list-values).
+        """
+        elements = ",".join(self.response_headers.getlist(name)).split(",")
+        names = [name for element in elements if (name := element.strip(HTTP_WHITESPACE))]
+        return names if all(map(is_token, names)) else None
+
+    def __str__(self) -> str:
+        sent = [f"    > {_line(*header)}" for header in self.request_headers]
+        received = [f"    < {_line(*header)}" for header in self.response_headers]
+        kind = "preflight " if self.preflight else ""
+        return "\n".join(
+            [f"{kind}{self.method} {self.url}", *sent, f"    < {self.status}", *received]
+        )
+
+
+def _line(name: str, value: str) -> str:
+    """A header for a person: escaped and cut where it needs to be."""
+    is_plain = len(value) <= _MOST_SHOWN and value.isprintable()
+    return f"{name}: {value if is_plain else shown(value, _MOST_SHOWN)}"
+
+
+def send(
+    app: WsgiApp,
+    method: str,
+    url: Url,
+    headers: Headers,
+    body: bytes | None,
+    *,
+    preflight: bool = False,
+) -> Exchange:
+    """Have *app* answer one request. What it raises, if it raises, reaches the test."""
+    environ = create_environ(
+        base_url=str(url.origin),
+        method=method,
+        # A copy: the builder changes them.
+        headers=headers.copy(),
+        # Always one, or the builder would make up a body for a form's type.
+        input_stream=BytesIO(body or b""),
+        environ_base={"REMOTE_ADDR": "127.0.0.1"},
+    )
+    if body is None and "Content-Length" not in headers:
+        del environ["CONTENT_LENGTH"]
+    # Byte for byte: the builder would read and write them anew.
+    environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
+    environ["QUERY_STRING"] = url.query[1:]
+    environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query
+    seen: list[Mapping[str, Any]] = []
+
+    def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        seen.append(environ)
+        return app(environ, start_response)
+
+    chunks, status_line, response_headers = run_wsgi_app(watched, environ)
+    try:
+        content = b"".join(chunks)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+    if not _STATUS_LINE.fullmatch(status_line):
+        raise BrowserError(f"the app answered {method} {url} with the status {status_line!r:.100}")
+    status = int(status_line[:3])
+    has_body = method != "HEAD" and status not in _NULL_BODY
+    return Exchange(
+        preflight,
+        method,
+        str(url),
+        headers,
+        body or b"",
+        status,
+        response_headers,
+        content if has_body else b"",
+        _decision_in(seen[0]),
+    )
+
+
+def _decision_in(environ: Mapping[str, Any]) -> Decision | None:
+    for key, value in environ.items():
+        if key.startswith(_DECISION_KEY):
+            return cast("Decision", value)
+    return None

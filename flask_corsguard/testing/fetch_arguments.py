@@ -1,0 +1,236 @@
+"""What script asks for, read as ``fetch()`` reads its arguments."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast, get_args
+from urllib.parse import quote_plus
+
+from flask_corsguard.errors import FetchTypeError
+from flask_corsguard.protocol.headers import (
+    FORBIDDEN_METHODS,
+    NORMALIZED_METHODS,
+    SAFELISTED_METHODS,
+    is_forbidden_request_header,
+    is_token,
+)
+from flask_corsguard.protocol.origins import Origin
+from flask_corsguard.protocol.safelist import HTTP_WHITESPACE, why_unsafe
+from flask_corsguard.testing.engines import Engine
+from flask_corsguard.testing.urls import Url, scalar_values
+from flask_corsguard.text import shown, text_of
+
+Mode = Literal["cors", "no-cors", "same-origin"]
+Credentials = Literal["omit", "same-origin", "include"]
+Redirect = Literal["follow", "error", "manual"]
+EncType = Literal["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
+Pairs = Mapping[str, str] | Iterable[tuple[str, str] | list[str]]
+
+_LINE_END = re.compile("\r\n|\r|\n")
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+_OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
+# https://fetch.spec.whatwg.org/#no-cors-safelisted-request-header-name
+_NO_CORS_NAMES = frozenset({"accept", "accept-language", "content-language", "content-type"})
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A body with a media type of its own (https://w3c.github.io/FileAPI/#blob-section)."""
+
+    data: str | bytes
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormData:
+    """A body that is sent as ``multipart/form-data`` (https://xhr.spec.whatwg.org/#formdata)."""
+
+    fields: Pairs
+
+
+Body = str | bytes | Blob | FormData | Pairs
+
+
+@dataclass(slots=True)
+class FetchRequest:
+    """A request as the standard has it (https://fetch.spec.whatwg.org/#concept-request).
+
+    :ivar page: the origin that asks, None for an opaque one.
+    :ivar headers: what script set, names in lower case.
+    :ivar is_form: whether a form is submitted.
+    """
+
+    page: Origin | None
+    url: Url
+    method: str = "GET"
+    headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    body: bytes | None = None
+    mode: Mode | Literal["navigate"] = "cors"
+    credentials: Credentials = "same-origin"
+    redirect: Redirect = "follow"
+    is_form: bool = False
+
+
+def read_method(method: object) -> str:
+    """https://fetch.spec.whatwg.org/#dom-request, step 25"""
+    if not isinstance(method, str) or not is_token(method):
+        given = shown(method) if isinstance(method, str) else text_of(method)
+        raise FetchTypeError(f"Failed to execute 'fetch': {given} is not a valid method.")
+    upper = method.upper()
+    if upper in FORBIDDEN_METHODS:
+        raise FetchTypeError(f"Failed to execute 'fetch': {method!r} is unsupported.")
+    return upper if upper in NORMALIZED_METHODS else method
+
+
+def read_choice(name: str, value: str, kind: object) -> None:
+    """Refuse a value of an enumeration that has no such value."""
+    choices: tuple[str, ...] = get_args(kind)
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise FetchTypeError(
+            f"Failed to execute 'fetch': {name} cannot be {value!r}. Known: {known}."
+        )
+
+
+def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> list[tuple[str, str]]:
+    """The headers that a page may set, of those that it does
+    (https://fetch.spec.whatwg.org/#concept-headers-append). The others are dropped in silence,
+    as a browser drops them.
+
+    :raises FetchTypeError: for what is no header at all.
+    """
+    kept: list[tuple[str, str]] = []
+    for given, raw in pairs_of(headers):
+        name, value = given.lower(), raw.strip(HTTP_WHITESPACE)
+        if not is_token(given):
+            raise FetchTypeError(f"Failed to construct 'Headers': {shown(given)} is not a name.")
+        if any(character in "\0\r\n" or character > "\xff" for character in value):
+            raise FetchTypeError(
+                f"Failed to construct 'Headers': {given}: {shown(value)} is not a value: headers"
+                " are single lines of bytes (Latin-1)."
+            )
+        if not _is_forbidden(name, value) and name not in engine.forbidden_names:
+            append_header(kept, name, value, mode, engine)
+    if engine.joins_repeated_headers:
+        return list(joined(kept).items())
+    return kept
+
+
+def append_header(
+    headers: list[tuple[str, str]], name: str, value: str, mode: str, engine: Engine
+) -> None:
+    """Add one header, unless the mode is ``no-cors`` and the header not safelisted."""
+    if mode == "no-cors":
+        whole = ", ".join([*(v for n, v in headers if n == name), value])
+        if name not in _NO_CORS_NAMES or why_unsafe(name, whole, engine.safelist):
+            return
+    headers.append((name, value))
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """One value for each name: repeated ones are joined by commas."""
+    whole: dict[str, str] = {}
+    for name, value in headers:
+        whole[name] = f"{whole[name]}, {value}" if name in whole else value
+    return whole
+
+
+def check_no_cors_method(method: str) -> None:
+    """https://fetch.spec.whatwg.org/#dom-request, step 32"""
+    if method not in SAFELISTED_METHODS:
+        raise FetchTypeError(
+            f"Failed to execute 'fetch': {method!r} is unsupported in no-cors mode; only GET, HEAD"
+            " and POST are possible there."
+        )
+
+
+def read_body(body: Body) -> tuple[bytes, str | None]:
+    """Extract a body and its type (https://fetch.spec.whatwg.org/#concept-bodyinit-extract)."""
+    if isinstance(body, str):
+        return _utf8(body), "text/plain;charset=UTF-8"
+    if isinstance(body, bytes):
+        return body, None
+    if isinstance(body, Blob):
+        # https://w3c.github.io/FileAPI/#constructorBlob
+        kind = body.type.lower() if body.type.isascii() and body.type.isprintable() else ""
+        return read_body(body.data)[0], kind or None
+    if isinstance(body, FormData):
+        return encode_form(form_entries(body.fields), "multipart/form-data")
+    data, _ = encode_form(pairs_of(body), "application/x-www-form-urlencoded")
+    return data, "application/x-www-form-urlencoded;charset=UTF-8"
+
+
+def read_json(value: object) -> tuple[bytes, str]:
+    """What ``JSON.stringify(value)`` makes, with the type that servers expect."""
+    text = json_module.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _utf8(text), "application/json"
+
+
+def form_entries(fields: Pairs) -> list[tuple[str, str]]:
+    """A form's fields as they are sent: with the line ends of the network
+    (https://html.spec.whatwg.org/#converting-an-entry-list-to-a-list-of-name-value-pairs)."""
+    return [(_LINE_END.sub("\r\n", name), _LINE_END.sub("\r\n", v)) for name, v in pairs_of(fields)]
+
+
+def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[bytes, str]:
+    """A form's entries as they are sent
+    (https://html.spec.whatwg.org/#form-submission-algorithm), and the type of that."""
+    if enctype == "multipart/form-data":
+        boundary = f"----boundary{secrets.token_hex(16)}"
+        return _encode_multipart(pairs, boundary), f"{enctype}; boundary={boundary}"
+    if enctype == "text/plain":
+        return _utf8("".join(f"{name}={value}\r\n" for name, value in pairs)), enctype
+    encoded = (f"{_form_quote(name)}={_form_quote(value)}" for name, value in pairs)
+    return "&".join(encoded).encode(), enctype
+
+
+def _encode_multipart(pairs: Iterable[tuple[str, str]], boundary: str) -> bytes:
+    """https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm"""
+    fields = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_QUOTED)}"\r\n'
+        f"\r\n{value}\r\n"
+        for name, value in pairs
+    )
+    return _utf8(f"{''.join(fields)}--{boundary}--\r\n")
+
+
+def pairs_of(pairs: object) -> list[tuple[str, str]]:
+    """The pairs of a mapping, or of a sequence of pairs.
+
+    :raises FetchTypeError: where it is neither.
+    """
+    items: Iterable[object] = [pairs]
+    if isinstance(pairs, Mapping):
+        items = cast("Mapping[object, object]", pairs).items()
+    elif isinstance(pairs, Iterable):
+        items = cast("Iterable[object]", pairs)
+    found: list[tuple[str, str]] = []
+    for item in items:
+        match item:
+            case [str(name), str(value)]:
+                found.append((name, value))
+            case _:
+                raise FetchTypeError(
+                    "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of"
+                    f" them; {text_of(item)} is none."
+                )
+    return found
+
+
+def _utf8(text: str) -> bytes:
+    return scalar_values(text).encode()
+
+
+def _form_quote(text: str) -> str:
+    # https://url.spec.whatwg.org/#application-x-www-form-urlencoded-percent-encode-set
+    return quote_plus(_utf8(text), safe="*").replace("~", "%7E")
+
+
+def _is_forbidden(name: str, value: str) -> bool:
+    if name in _OVERRIDES:
+        return any(part.strip(" \t").upper() in FORBIDDEN_METHODS for part in value.split(","))
+    return is_forbidden_request_header(name)

@@ -1,0 +1,38 @@
+"""Values in words that are safe to print."""
+
+from __future__ import annotations
+
+
+def text_of(value: object, limit: int = 200) -> str:
+    """A value as Python source, cut after *limit* characters; for any object, however odd."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def name_of(target: object) -> str:
+    """What a callable is called in its code; an object that can be called, by its class."""
+    return str(getattr(target, "__qualname__", type(target).__qualname__))
+
+
+def shown(value: str, limit: int = 100) -> str:
+    """Text from the network, safe for a log line: quoted printable ASCII, cut after *limit*
+    characters, so that it can neither end the line nor close its own quotes."""
+    escaped = value[:limit].encode("unicode_escape").decode("ascii").replace("'", r"\x27")
+    rest = f"... ({len(value)} characters)" if len(value) > limit else ""
+    return f"'{escaped}'{rest}"
+
+
+def described(error: BaseException) -> str:
+    """An exception in one safe line, with the place that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    return f"{type(error).__name__} {shown(message, 200)}{place}"

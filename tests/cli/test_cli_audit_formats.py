@@ -1,0 +1,474 @@
+"""What ``flask cors audit`` prints, in each format, and what it exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import jsonschema
+import pytest
+from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import flask_corsguard
+from flask_corsguard.audit.findings import RULES, AuditedRoute, Finding, Level, Report
+from flask_corsguard.cli import cors
+from flask_corsguard.cli.formats import as_json, file_place, github_lines, text_lines
+from flask_corsguard.cli.sarif import as_sarif
+from flask_corsguard.cli.terminal import printable
+from flask_corsguard.errors import CorsGuardError
+from tests.cli.command_line import APP, environment, flask, made
+
+SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "sarif-2.1.0.json").read_text("utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def finding(code: str, **other: Any) -> Finding:
+    rule = RULES[code]
+    values = {"level": rule.level, "message": f"What {code} found.", **other}
+    return Finding(rule, **values)
+
+
+USERS = AuditedRoute("/api/users/<int:number>", ("GET", "HEAD"), "api.user")
+ERROR = finding(
+    "neighbour_allowed",
+    message="/https://.*example/ allows a neighbour, 50 % of the time",
+    routes=(USERS, *(AuditedRoute(f"/{n}", ("GET",), f"e{n}") for n in range(6))),
+    source="view api.user",
+    location="my app/größe.py:12",
+    evidence="https://attacker-example",
+)
+WARNING = finding(
+    "credentials_without_enforce", routes=(USERS,), source="default",
+    location="app.config (CORSGUARD_ORIGINS)",
+)  # fmt: skip
+NOTE = finding("max_age_ignored", location="<stdin>:4")
+ACCEPTED = finding(
+    "subdomains_with_credentials", source="blueprint api", location="/srv/app.py:3",
+    accepted="All of them are ours",
+)  # fmt: skip
+
+CLEAN = Report((), (), (), 12, 3400)
+FULL = Report((ERROR, WARNING, NOTE), (ACCEPTED,), ("check_failed",), 12, 3400)
+ONLY_ACCEPTED = Report((), (ACCEPTED,), (), 1, 1)
+ONLY_UNUSED = Report((), (), ("check_failed",), 1, 1)
+
+Audited = Callable[..., Result]
+
+
+@pytest.fixture
+def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
+    def audited(outcome: Report | Exception, *arguments: str) -> Result:
+        def audit(app: object, progress: object = None) -> Report:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        monkeypatch.setattr("flask_corsguard.audit.run.audit", audit)
+        return made().test_cli_runner().invoke(cors, ["audit", *arguments])
+
+    return audited
+
+
+CODES = [
+    (CLEAN, "", 0),
+    (FULL, "", 1),
+    (FULL, "--fail-on error", 1),
+    (Report((WARNING, NOTE), (), (), 1, 1), "--fail-on note", 1),
+    (Report((WARNING, NOTE), (), (), 1, 1), "--fail-on warning", 1),
+    (Report((WARNING, NOTE), (), (), 1, 1), "--fail-on error", 0),
+    (Report((NOTE,), (), (), 1, 1), "", 1),
+    (Report((NOTE,), (), (), 1, 1), "--fail-on warning", 0),
+    (ONLY_ACCEPTED, "", 0),
+    (ONLY_UNUSED, "", 0),
+    (CorsGuardError("CORSGUARD_AUDIT_ACCEPT: there is no finding 'x'"), "", 2),
+]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+@pytest.mark.parametrize(("outcome", "arguments", "code"), CODES)
+def test_exit_codes(
+    audited: Audited, outcome: Report | Exception, arguments: str, code: int, form: str
+) -> None:
+    result = audited(outcome, "--format", form, *arguments.split())
+    assert result.exit_code == code
+    assert isinstance(result.exception, SystemExit | None)
+
+
+def test_text(audited: Audited) -> None:
+    assert (
+        audited(FULL).output
+        == """\
+error neighbour_allowed
+  A pattern or callable allows a neighbour of the site that it means.
+  /https://.*example/ allows a neighbour, 50 % of the time
+  Where: view api.user, my app/größe.py:12
+  Routes: GET,HEAD /api/users/<int:number>; GET /0; GET /1; GET /2; GET /3; and 2 more
+  Let in: https://attacker-example
+"""
+        + f"""\
+  An attacker: {ERROR.rule.attack}
+  Change: {ERROR.rule.change}
+
+warning credentials_without_enforce
+  Routes with credentials change state, and other sites can cause that.
+  What credentials_without_enforce found.
+  Where: default, app.config (CORSGUARD_ORIGINS)
+  Routes: GET,HEAD /api/users/<int:number>
+  An attacker: {WARNING.rule.attack}
+  Change: {WARNING.rule.change}
+
+note max_age_ignored
+  Preflights are remembered for less time than max_age says.
+  What max_age_ignored found.
+  Where: <stdin>:4
+  An attacker: {NOTE.rule.attack}
+  Change: {NOTE.rule.change}
+
+accepted subdomains_with_credentials, blueprint api, /srv/app.py:3: All of them are ours
+CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts nothing that is found; take it out
+
+12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted.
+"""
+    )
+
+
+def test_text_of_a_clean_app(audited: Audited) -> None:
+    assert audited(CLEAN).output == "12 routes, 3,400 requests tried: nothing found.\n"
+    assert audited(ONLY_ACCEPTED).output.endswith(
+        "\n\n1 route, 1 request tried: nothing found, 1 accepted.\n"
+    )
+
+
+def test_json(audited: Audited) -> None:
+    told = json.loads(audited(FULL, "--format", "json").output)
+    assert list(told) == ["findings", "accepted", "unused", "routes", "attempts"]
+    assert (told["routes"], told["attempts"], told["unused"]) == (12, 3400, ["check_failed"])
+    assert [item["level"] for item in told["findings"]] == ["error", "warning", "note"]
+    assert told["findings"][1] == {
+        "code": "credentials_without_enforce",
+        "level": "warning",
+        "title": WARNING.rule.title,
+        "message": WARNING.message,
+        "routes": [
+            {"rule": USERS.rule, "methods": ["GET", "HEAD"], "endpoint": "api.user", "source": ""},
+        ],
+        "source": "default",
+        "location": "app.config (CORSGUARD_ORIGINS)",
+        "evidence": "",
+        "attack": WARNING.rule.attack,
+        "change": WARNING.rule.change,
+        "accepted": "",
+    }
+    assert told["accepted"][0]["accepted"] == "All of them are ours"
+
+
+def test_github(audited: Audited) -> None:
+    error, warning, note, unused, last = audited(FULL, "--format", "github").output.splitlines()
+    head = "::error file=my app/größe.py,line=12,title=A pattern or callable allows a neighbour"
+    assert error.startswith(f"{head} of the site that it means (neighbour_allowed)::")
+    assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
+    assert warning.startswith(
+        "::warning title=Routes with credentials change state%2C and other sites can cause that"
+        " (credentials_without_enforce)::Routes with"
+    )
+    assert note.startswith("::notice title=")
+    assert unused.startswith("::notice title=Unused acceptance::")
+    assert last == "12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted."
+
+
+def test_github_escapes_what_ends_a_property() -> None:
+    odd = finding("check_failed", location="a,b%\n:x::y.py:7", message="a\r\nb\x1b[31m::c")
+    assert file_place(odd.location) is None
+    odd = odd._replace(location="a,b%:x::y.py:7")
+    line, _ = github_lines(Report((odd,), (), (), 1, 1))
+    assert line.startswith("::warning file=a%2Cb%25%3Ax%3A%3Ay.py,line=7,title=")
+    assert r"%0Aa\r\nb\x1b[31m::c%0A" in line
+
+
+PLACES = [
+    ("app.py:12", ("app.py", 12)),
+    ("/srv/a b/app.py:1", ("/srv/a b/app.py", 1)),
+    ("C:\\srv\\app.py:12", ("C:\\srv\\app.py", 12)),
+    ("", None),
+    ("app.py", None),
+    ("app.py:0", None),
+    ("app.py:x", None),
+    ("<stdin>:4", None),
+    ("<doctest app.md[0]>:1", None),
+    ("app.config (CORSGUARD_ORIGINS)", None),
+    ("app.config (CORSGUARD_ORIGINS, CORSGUARD_MAX_AGE)", None),
+    (":12", None),
+]
+
+
+@pytest.mark.parametrize(("location", "place"), PLACES)
+def test_places(location: str, place: tuple[str, int] | None) -> None:
+    found = file_place(location)
+    assert (None if found is None else (str(found.file), found.line)) == place
+
+
+def sarif(report: Report, app_file: str | None = None) -> Any:
+    log = json.loads(as_sarif(report, None if app_file is None else Path(app_file)))
+    VALIDATOR.validate(log)
+    return log
+
+
+def test_sarif() -> None:
+    log = sarif(FULL, "app.py")
+    assert log["$schema"] == "https://json.schemastore.org/sarif-2.1.0.json"
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    assert run["invocations"] == [{"executionSuccessful": True}]
+    driver = run["tool"]["driver"]
+    assert (driver["name"], driver["version"]) == ("Flask-CorsGuard", flask_corsguard.__version__)
+    assert [rule["id"] for rule in driver["rules"]] == list(RULES)
+    for rule in driver["rules"]:
+        known = RULES[rule["id"]]
+        assert rule == {
+            "id": known.code,
+            "shortDescription": {"text": known.title},
+            "fullDescription": {"text": known.attack},
+            "help": {"text": known.change},
+            "defaultConfiguration": {"level": known.level.name.lower()},
+            "properties": {"tags": ["security"]},
+        }
+    results = run["results"]
+    assert [result["ruleId"] for result in results] == [f.code for f in (*FULL[0], *FULL[1])]
+    assert [driver["rules"][r["ruleIndex"]]["id"] for r in results] == [
+        r["ruleId"] for r in results
+    ]
+    assert [result["level"] for result in results] == ["error", "warning", "note", "warning"]
+    assert [result["suppressions"] for result in results] == [
+        [],
+        [],
+        [],
+        [{"kind": "external", "justification": "All of them are ours"}],
+    ]
+
+
+def test_places_in_sarif() -> None:
+    results = sarif(FULL, "src/app.py")["runs"][0]["results"]
+    physical = [result["locations"][0]["physicalLocation"] for result in results]
+    in_app = {"uri": "src/app.py", "uriBaseId": "%SRCROOT%"}
+    assert physical == [
+        {
+            "artifactLocation": {"uri": "my%20app/gr%C3%B6%C3%9Fe.py", "uriBaseId": "%SRCROOT%"},
+            "region": {"startLine": 12},
+        },
+        {"artifactLocation": in_app, "region": {"startLine": 1}},
+        {"artifactLocation": in_app, "region": {"startLine": 1}},
+        {"artifactLocation": {"uri": "file:///srv/app.py"}, "region": {"startLine": 3}},
+    ]
+    assert results[1]["locations"][0]["logicalLocations"] == [
+        {
+            "name": "api.user",
+            "fullyQualifiedName": "GET,HEAD /api/users/<int:number>",
+            "kind": "function",
+        },
+        {"name": "app.config (CORSGUARD_ORIGINS)", "kind": "member"},
+    ]
+
+
+def fingerprints(*findings: Finding) -> list[str]:
+    results = sarif(Report(findings, (), (), 1, 1))["runs"][0]["results"]
+    return [result["partialFingerprints"]["flaskCorsGuard/v1"] for result in results]
+
+
+def test_fingerprints() -> None:
+    moved = ERROR._replace(location="app.py:99")
+    assert fingerprints(ERROR) == fingerprints(moved) == fingerprints(WARNING, moved)[1:]
+    assert len(set(fingerprints(*FULL.findings, ACCEPTED, ERROR))) == 5
+    assert fingerprints(ERROR) != fingerprints(ERROR._replace(source="default"))
+    assert fingerprints(ERROR) != fingerprints(ERROR._replace(routes=()))
+
+
+def test_every_result_has_a_file_for_github(audited: Audited) -> None:
+    """Which refuses the whole log otherwise. Where nothing else is known, that of the app."""
+    odd = finding("runs_before_guard")
+    log = json.loads(audited(Report((odd,), (), (), 1, 1), "--format", "sarif").output)
+    VALIDATOR.validate(log)
+    # This app is made of a string; its name is that of no module with a file.
+    assert log["runs"][0]["results"][0]["locations"] == [{}]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_a_real_audit(tmp_path: Path, form: str) -> None:
+    tmp_path.joinpath("app.py").write_text(APP)
+    ran = flask(tmp_path, "--app", "app", "cors", "audit", "--format", form)
+    assert (ran.code, ran.err) == (1, "")
+    assert "neighbour_allowed" in ran.out
+    if form in ("json", "sarif"):
+        told = json.loads(ran.out)
+    if form == "sarif":
+        VALIDATOR.validate(told)
+        for result in told["runs"][0]["results"]:
+            place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+            assert place == {"uri": "app.py", "uriBaseId": "%SRCROOT%"}
+
+
+words = st.text(max_size=20)
+names = words | st.sampled_from(["app.py:12", "<stdin>:1", "a b/ü.py:3", "/x/y.py:9", "C:\\x.py:1"])
+routes = st.builds(AuditedRoute, words, st.lists(words, max_size=3).map(tuple), words)
+findings = st.builds(
+    Finding,
+    rule=st.sampled_from(list(RULES.values())),
+    level=st.sampled_from(Level),
+    message=words,
+    routes=st.lists(routes, max_size=7).map(tuple),
+    source=words,
+    location=names,
+    evidence=words,
+)
+accepted = st.builds(lambda found, reason: found._replace(accepted=reason), findings, words)
+reports = st.builds(
+    Report,
+    findings=st.lists(findings, max_size=4).map(tuple),
+    accepted=st.lists(accepted, max_size=3).map(tuple),
+    unused=st.lists(words, max_size=2).map(tuple),
+    routes=st.integers(0, 10**6),
+    attempts=st.integers(0, 10**9),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(reports)
+def test_any_report_is_valid_sarif(report: Report) -> None:
+    (run,) = sarif(report, "app.py")["runs"]
+    assert len(run["results"]) == len(report.findings) + len(report.accepted)
+    for result in run["results"]:
+        (location,) = result["locations"]
+        uri = location["physicalLocation"]["artifactLocation"]["uri"]
+        assert re.fullmatch(r"[A-Za-z0-9_.~%/:-]+", uri)
+        assert "\\" not in unquote(uri) or os.sep == "/"
+    assert [len(result["suppressions"]) for result in run["results"]] == [
+        *(0 for _ in report.findings),
+        *(1 for _ in report.accepted),
+    ]
+    # Each finding can be told from the others.
+    prints = [str(result["partialFingerprints"]) for result in run["results"]]
+    assert len(set(prints)) == len(prints)
+
+
+@settings(max_examples=300, deadline=None)
+@given(reports)
+def test_any_report_in_the_other_formats(report: Report) -> None:
+    assert len(json.loads(as_json(report))["findings"]) == len(report.findings)
+    lines = list(github_lines(report))
+    assert len(lines) == len(report.findings) + len(report.unused) + 1
+    assert "".join(lines).isprintable()
+    for line, found in zip(lines, report.findings, strict=False):
+        command, properties, _ = re.fullmatch(
+            r"::(\w+) ((?:[a-z]+=[^:,]*,?)+)::(.*)", line
+        ).groups()  # type: ignore[union-attr]
+        assert command == {1: "notice", 2: "warning", 3: "error"}[found.level]
+        assert "title=" in properties
+    for line in text_lines(report):
+        assert printable(line.text).isprintable()
+
+
+# Flask's command line with another audit in the place of the real one.
+MAIN = """\
+import sys
+import time
+import flask_corsguard.audit.run
+from flask.cli import main
+from flask_corsguard.audit.findings import RULES, Finding, Level, Report
+
+def audit(app, progress=None):
+    print("progress" if progress else "no progress", file=sys.__stdout__)
+    for done in range(12):
+        if progress is not None:
+            progress(done, 12)
+        time.sleep(SECONDS)
+    found = Finding(RULES["runs_before_guard"], Level.NOTE, "Found.")
+    return Report((found,), (), (), 12, 12)
+
+flask_corsguard.audit.run.audit = audit
+main()
+"""
+LAST = "12 routes, 12 requests tried: 1 note.\n"
+
+
+def command(folder: Path, seconds: float, *arguments: str) -> list[str]:
+    folder.joinpath("app.py").write_text(APP)
+    folder.joinpath("main.py").write_text(MAIN.replace("SECONDS", str(seconds)))
+    return [sys.executable, "main.py", "cors", "audit", "--fail-on", "error", *arguments]
+
+
+def bar(folder: Path, seconds: float, **variables: str) -> tuple[str, str]:
+    """What goes to a pipe, and to the terminal that the standard error is."""
+    ours, theirs = pty.openpty()
+    ran = subprocess.run(
+        command(folder, seconds),
+        cwd=folder,
+        env=environment(variables),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        encoding="utf-8",
+        check=True,
+    )
+    os.write(theirs, b".")  # so that there is something to read
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            seen += chunk
+    except OSError:
+        pass
+    os.close(ours)
+    return ran.stdout, seen.decode()
+
+
+def test_a_bar_where_it_takes_long(tmp_path: Path) -> None:
+    out, seen = bar(tmp_path, 0.15)
+    assert out.startswith("progress\n")
+    assert out.endswith(LAST)
+    assert "Attacking the routes" in seen
+    assert "/12" in seen
+
+
+def test_no_bar_where_it_does_not(tmp_path: Path) -> None:
+    out, seen = bar(tmp_path, 0)
+    assert out.startswith("progress\n")
+    assert seen == "."
+
+
+def test_no_bar_where_nobody_looks(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        command(tmp_path, 0.15),
+        cwd=tmp_path,
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.startswith("no progress\n")
+    assert ran.stderr == ""
+
+
+def test_the_file_of_the_app(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        command(tmp_path, 0, "--format", "sarif"),
+        cwd=tmp_path,
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    log = json.loads(ran.stdout.partition("\n")[2])
+    VALIDATOR.validate(log)
+    (result,) = log["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "app.py", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 1},
+    }

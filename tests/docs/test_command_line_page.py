@@ -1,0 +1,58 @@
+"""The page about the command line lists every option and every key."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from flask_corsguard.audit.findings import RULES, Finding, Level, Report
+from flask_corsguard.cli import cors
+from flask_corsguard.cli.formats import as_json
+from tests.cli.command_line import made
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text("utf-8")
+
+
+def first_cells(command: str) -> list[list[str]]:
+    """The first column of each table in a command's section, without the head."""
+    section = PAGE.partition(f"\n## `flask cors {command}`\n")[2].partition("\n## ")[0]
+    tables = re.findall(r"^\|.*\n\|---.*\n((?:\|.*\n)+)", section, re.MULTILINE)
+    return [re.findall(r"^\| `([^`]+)`", table, re.MULTILINE) for table in tables]
+
+
+def printed(*arguments: str) -> list[str]:
+    """The keys of the first object."""
+    told = json.loads(made().test_cli_runner().invoke(cors, [*arguments, "--json"]).output)
+    return list(told[0] if isinstance(told, list) else told)
+
+
+@pytest.mark.parametrize("name", cors.commands)
+def test_options(name: str) -> None:
+    listed = [cell.split()[0] for cell in first_cells(name)[0]]
+    there = [
+        parameter.opts[0] if isinstance(parameter, click.Option) else str(parameter.metavar or "")
+        for parameter in cors.commands[name].params
+    ]
+    assert listed == [option or "URL" for option in there]
+
+
+def test_keys_of_routes() -> None:
+    assert first_cells("routes")[1] == printed("routes")
+
+
+def test_keys_of_check() -> None:
+    assert first_cells("check")[1] == printed("check", "/", "--origin", "https://a.example")
+
+
+def test_keys_of_the_audit() -> None:
+    found = Finding(next(iter(RULES.values())), Level.NOTE, "Found.")
+    told = json.loads(as_json(Report((found,), (), (), 1, 1)))
+    assert first_cells("audit")[1:] == [list(told), list(told["findings"][0])]
+
+
+def test_commands() -> None:
+    assert re.findall(r"^\| \[`flask cors (\w+)`\]", PAGE, re.MULTILINE) == list(cors.commands)

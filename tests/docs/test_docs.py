@@ -1,0 +1,231 @@
+"""What the documentation lists is what there is. Its examples are run by the conftest above."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import flask_corsguard
+import flask_corsguard.audit
+import flask_corsguard.testing
+from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, Reason, cors
+from flask_corsguard.audit import RULES
+from flask_corsguard.config import OTHER_KEYS
+from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.testing import Browser
+from flask_corsguard.testing.engines import ENGINES
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "flask_corsguard"
+REFERENCE = ROOT / "docs" / "reference"
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def section(text: str, heading: str) -> str:
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def table(text: str) -> list[list[str]]:
+    """The rows of all Markdown tables in a text, cell by cell, without their heads."""
+    text = re.sub(r"^\|.*\n\|---.*\n", "", text, flags=re.MULTILINE)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def code(cell: str) -> str:
+    return cell.strip("`")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def defaults() -> dict[str, object]:
+    return {name: field.default for name, field in FIELDS.items()}
+
+
+def test_readme_lists_the_fields() -> None:
+    rows = table(section(README, "Policy fields").partition("**Origin forms**")[0])
+    assert {code(row[0]): ast.literal_eval(code(row[2])) for row in rows} == defaults()
+
+
+def test_policy_fields_page_lists_the_fields() -> None:
+    page = (REFERENCE / "policy-fields.md").read_text()
+    listed = re.findall(r"^## `(\w+)`\n\nType: .+\. Default: `(.+)`\.$", page, re.MULTILINE)
+    assert {name: ast.literal_eval(default) for name, default in listed} == defaults()
+    assert len(re.findall("^## `", page, re.MULTILINE)) == len(listed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [section(README, "Configuration"), (REFERENCE / "configuration.md").read_text()],
+    ids=["README", "configuration"],
+)
+def test_configuration_keys(text: str) -> None:
+    keys = {code(row[0]) for row in table(text)}
+    assert keys == {"CORSGUARD_<FIELD>", *(f"CORSGUARD_{name.upper()}" for name in OTHER_KEYS)}
+
+
+def test_audit_page() -> None:
+    def escaped(text: str) -> str:
+        return text.replace("\\", "\\\\").replace("*", "\\*")
+
+    page = (REFERENCE / "audit.md").read_text()
+    assert table(section(page, "Findings")) == [
+        [f"`{rule.code}`", rule.level.name.lower(), *map(escaped, (rule.title, *rule[3:]))]
+        for rule in RULES.values()
+    ]
+
+
+def test_decision_page() -> None:
+    page = (REFERENCE / "decision.md").read_text()
+    attributes = [code(row[0]) for row in table(section(page, "What a decision says"))]
+    assert sorted(attributes) == sorted([*Decision._fields, "explain()"])
+    assert [code(row[0]) for row in table(section(page, "Outcomes"))] == [o.name for o in Outcome]
+    assert [code(row[0]) for row in table(section(page, "Reasons"))] == [r.name for r in Reason]
+
+
+def test_signals_are_listed() -> None:
+    signals = [name for name in flask_corsguard.__all__ if name.endswith(("rejected", "allowed"))]
+    for text in (README, (REFERENCE / "signals-and-log.md").read_text()):
+        assert sorted(code(row[0]) for row in table(section(text, "Signals"))) == signals
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("api.md", flask_corsguard),
+        ("testing.md", flask_corsguard.testing),
+        ("audit.md", flask_corsguard.audit),
+    ],
+    ids=["api", "testing", "audit"],
+)
+def test_page_lists_the_public_names(file: str, module: ModuleType) -> None:
+    page = (REFERENCE / file).read_text()
+    names = re.findall(r"^\.\. (?:auto)?(?:class|function|exception|data):: (\w+)", page, re.M)
+    assert sorted(names) == sorted(module.__all__)
+
+
+def test_testing_page_lists_the_engines() -> None:
+    rows = table((REFERENCE / "testing.md").read_text())
+    assert [code(row[0]).strip('"') for row in rows] == list(ENGINES)
+
+
+def codes_in_source() -> Iterator[str]:
+    """Every code of a Problem: the first argument, a local called ``code``, or, where origins
+    are diagnosed, the first of a pair. What an audit finds is no Problem."""
+    for path in {*PACKAGE.rglob("*.py")} - {*(PACKAGE / "audit").iterdir()}:
+        for node in ast.walk(ast.parse(path.read_text())):
+            found: ast.expr | None = None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in ("Problem", "unknown_field", "unknown_name"):
+                    found = node.args[0]
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
+                found = node.value
+            elif isinstance(node, ast.Tuple) and path.name == "repair.py" and len(node.elts) == 2:
+                found = node.elts[0]
+            if isinstance(found, ast.Constant) and re.fullmatch(r"[a-z_]+", str(found.value)):
+                yield str(found.value)
+
+
+PROBLEMS = table((REFERENCE / "problems.md").read_text())
+
+
+def test_problems_page_lists_the_codes() -> None:
+    assert sorted(code(row[0]) for row in PROBLEMS) == sorted(set(codes_in_source()))
+
+
+@pytest.mark.parametrize(("cells"), PROBLEMS, ids=[code(row[0]) for row in PROBLEMS])
+def test_problem_examples(cells: list[str]) -> None:
+    name, _, example, correction = cells
+    app = Flask("example")
+    guard = CorsGuard(policies={"partners": Policy()})
+
+    @app.get("/")
+    def index() -> str:
+        return ""
+
+    example = code(example)
+    statement = f"Policy({example})" if re.match(r"\w+=", example) else example
+
+    def login_required(view: Callable[[], str]) -> Callable[[], str]:
+        return functools.wraps(view)(lambda: view())
+
+    scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
+    scope["login_required"] = login_required
+
+    def run() -> None:
+        exec(statement, scope)
+        guard.init_app(app)
+        guard.routes(app)
+
+    with pytest.raises(PolicyError) as caught:
+        run()
+    problems = [problem for problem in caught.value.problems if problem.code == code(name)]
+    assert problems
+    assert problems == list(caught.value.problems)
+    if correction.endswith(" (suggested)"):
+        assert problems[0].suggestion == code(correction.removesuffix(" (suggested)"))
+        assert problems[0].suggestion in problems[0].message
+    if problems[0].field in FIELDS:
+        assert problems[0].suggestion is None or "(suggested)" in correction
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_files_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_python_block_is_run() -> None:
+    """Nothing is shown as Python in a way that is not collected."""
+    for page in PAGES:
+        languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
+        others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}"}
+        # Of other servers and frameworks; tests/recipes runs those that it can.
+        others |= {"apache", "nginx", "php", "py", "js", "xml", "java", "csharp", "json"}
+        # Python as well, run when the docs are built and by test_exchanges.py.
+        others |= {"{exchanges}"}
+        assert languages <= {"python", *others}, page
+
+
+# The two things on this page that are not run where they stand.
+BROWSER_PAGE = (ROOT / "docs" / "how-to" / "test-with-a-browser.md").read_text()
+
+
+def test_failing_output_is_what_is_printed() -> None:
+    source = blocks(BROWSER_PAGE, "python")[0]
+    scope: dict[str, Any] = {"__name__": "app"}
+    exec(compile(source, "app.py", "exec"), scope)
+    browser = Browser(scope["app"], page="https://www.example.com")
+    answer = browser.fetch("https://api.example/users/7", method="PUT", json={"name": "Grace"})
+    with pytest.raises(AssertionError) as caught:
+        answer.assert_readable()
+    assert blocks(BROWSER_PAGE, "text") == [f"{caught.value}\n"]
+
+
+def test_pytest_examples_pass(tmp_path: Path) -> None:
+    """With nothing but what they show."""
+    for source in blocks(BROWSER_PAGE, "python"):
+        if name := re.match(r"# (\w+\.py)\n", source):
+            (tmp_path / name[1]).write_text(source)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " 5 passed in " in result.stdout

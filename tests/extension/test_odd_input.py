@@ -1,0 +1,323 @@
+"""Values that nobody should give: each is refused in words, or harmless."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import gc
+import re
+import threading
+import weakref
+
+import pytest
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter, Rule
+
+from flask_corsguard import (
+    CorsGuard,
+    CorsGuardError,
+    Policy,
+    PolicyError,
+    Reason,
+    cors,
+    cors_exempt,
+    origin_rejected,
+)
+from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.runtime.state import state_of
+
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+
+
+class _Mute:
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+    __str__ = __repr__
+
+
+class _MuteError(Exception):
+    __str__ = __repr__ = _Mute.__repr__
+
+
+@dataclasses.dataclass
+class _Unhashable:
+    number: int = 1
+
+    def __call__(self, origin):
+        return True
+
+
+class _Seconds(int, enum.Enum):
+    HOUR = 3600
+
+
+class _Origin(enum.Enum):
+    SHOP = SHOP
+
+
+ODD = {
+    "None": None,
+    "number": 1,
+    "float": float("nan"),
+    "huge number": 10**5000,
+    "bytes": b"https://shop.example",
+    "dict": {"a": 1},
+    "nested list": [["x"]],
+    "empty": "",
+    "space": " ",
+    "NUL": "https://a\0b",
+    "surrogate": "https://\ud800.example",
+    "long": "x" * 200_000,
+    "negative hexadecimal": "https://0x-5.1",
+    "long port": "https://a.example:" + "1" * 5000,
+    "bracket": "https://[",
+    "object without repr": _Mute(),
+    "unhashable callable": _Unhashable(),
+    "class": bool,
+    "enum class": _Origin,
+    "enum member": _Origin.SHOP,
+    "pattern of bytes": re.compile(b"x"),
+    "policy": Policy(),
+}
+
+
+@pytest.mark.parametrize("value", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_policy_or_its_problems_and_nothing_else(field, value):
+    with contextlib.suppress(PolicyError):
+        policy = Policy(**{field: value})
+        assert repr(policy)
+        assert hash(policy) == hash(Policy(**{field: value}))
+    with pytest.raises(PolicyError, match="unknown_field") as caught:
+        Policy(**{"no_such_field": value, field: value})
+    assert str(caught.value)
+
+
+@pytest.mark.parametrize("value", [bool, str, _Origin, _Unhashable(), _Mute()], ids=type)
+def test_what_is_no_function_is_not_asked(value):
+    with pytest.raises(PolicyError) as caught:
+        Policy(origins=value)
+    assert caught.value.problems[0].code in ("origin_type", "wrong_type")
+
+
+def test_an_int_that_prints_as_something_else(app, http):
+    CorsGuard(app, origins=SHOP, max_age=_Seconds.HOUR)
+    app.add_url_rule("/", "index", lambda: "ok")
+    answer = http.preflight(app, "/", SHOP, "GET")
+    assert answer.cors["Access-Control-Max-Age"] == "3600"
+
+
+def test_a_long_pattern_can_be_pasted_back():
+    policy = Policy(origins=re.compile("https://" + "a" * 300, re.IGNORECASE))
+    assert eval(repr(policy), {"Policy": Policy, "re": re}) == policy
+
+
+@pytest.mark.parametrize("policies", [0, "", [], False, {1: {}}, {"a": {1: 1}}, {"a": {"self": 1}}])
+def test_policies_that_are_none(policies):
+    with pytest.raises(PolicyError):
+        CorsGuard(policies=policies)
+    app = Flask("shop")
+    app.config["CORSGUARD_POLICIES"] = policies
+    with pytest.raises(PolicyError, match="CORSGUARD_POLICIES"):
+        CorsGuard(app)
+
+
+@pytest.mark.parametrize(
+    "name", [None, 1, b"static", ["static"], Policy(), re.compile("x")], ids=type
+)
+def test_names_that_are_none(app, name):
+    guard = CorsGuard(app)
+    for mark in (
+        lambda: guard.for_endpoint(name, max_age=1),
+        lambda: guard.for_files(name, "*.css", max_age=1),
+        lambda: guard.for_files("static", name, max_age=1),
+    ):
+        with pytest.raises(CorsGuardError, match="takes strings, not"):
+            mark()
+
+
+@pytest.mark.parametrize("mark", [cors(max_age=1), cors_exempt], ids=["cors", "cors_exempt"])
+def test_an_app_is_not_marked(app, mark):
+    with pytest.raises(CorsGuardError, match="its policy is the default one"):
+        mark(app)
+
+
+def test_keys_of_the_configuration(app):
+    app.config[1] = 2
+    CorsGuard(app)
+    other = Flask("other")
+    other.config["CORSGUARD"] = {"ORIGINS": SHOP}  # FLASK_CORSGUARD__ORIGINS
+    with pytest.raises(PolicyError, match="unknown_key"):
+        CorsGuard(other)
+
+
+def test_iterators_in_the_configuration_are_read_once(app, http):
+    app.config.update(CORSGUARD_ORIGINS="*", CORSGUARD_DENY_ORIGINS=map(str, [PARTNER]))
+    CorsGuard(app)
+    app.add_url_rule("/", "index", lambda: "ok")
+    assert http.send(app, "/", PARTNER) == http.refused()
+
+
+@pytest.mark.parametrize("origins", ["*", ["null", SHOP]])
+def test_a_denied_null_origin(app, http, origins, heard):
+    CorsGuard(app, origins=origins, deny_origins="null", dangerously_allow_null_origin=True)
+    app.add_url_rule("/", "index", lambda: "ok")
+    assert http.send(app, "/", "null") == http.refused()
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+    assert heard[0].decision.reason is Reason.ORIGIN_DENIED
+
+
+def _raise_mute(origin):
+    raise _MuteError
+
+
+@pytest.mark.parametrize("check", [lambda origin: _Mute(), _raise_mute], ids=["returned", "raised"])
+def test_objects_that_cannot_be_shown(app, http, check, log_lines):
+    CorsGuard(app, origins=check)
+    app.add_url_rule("/", "index", lambda: "ok")
+    with origin_rejected.connected_to(lambda *_, **__: _raise_mute(""), sender=app):
+        assert http.send(app, "/", SHOP) == http.refused()
+    assert len(log_lines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "origin"),
+    [
+        ("capacitor", "localhost", "capacitor://localhost"),
+        ("http", ":80", "http"),
+        ("http", "a b", "http://a b"),
+        ("http", "shop.test/", "http://shop.test/"),
+        ("", "", ""),
+    ],
+)
+def test_same_origin_of_odd_requests(app, http, scheme, host, origin, heard):
+    app.wsgi_app = ProxyFix(app.wsgi_app)
+    CorsGuard(app)
+    app.add_url_rule("/", "index", lambda: "ok")
+    environ = {"HTTP_X_FORWARDED_PROTO": scheme, "HTTP_HOST": host}
+    answer = http.send(app, "/", origin, environ=environ)
+    assert answer.status in (200, 400)
+    assert answer.cors == {"Vary": "Origin"}
+    # A scheme that is no page's may still be the app's own; what is no origin is not.
+    assert [s.decision.reason for s in heard] == (
+        [] if scheme == "capacitor" else [Reason.ORIGIN_MALFORMED]
+    )
+
+
+def test_what_is_remembered_is_short(app, http):
+    CorsGuard(app)
+    app.add_url_rule("/<path:rest>", "rest", lambda rest: "ok")
+    for n in range(20):
+        http.send(app, "/" + "x" * 10_000, f"https://evil{n}.example")
+    known = state_of(app).final_judge().memory.open
+    assert len(known) == 20
+    assert {decision.path for decision in known.values()} == {""}
+
+
+def test_an_app_that_is_forgotten():
+    app = Flask("short-lived")
+    CorsGuard(app)
+    app.test_client().get("/")
+    app = weakref.ref(app)
+    gc.collect()
+    assert app() is None
+
+
+class _Regex(BaseConverter):
+    part_isolating = True
+    regex = ".+"
+
+    def __init__(self, url_map, regex):
+        super().__init__(url_map)
+        self.regex = regex
+        self.part_isolating = "/" not in regex
+
+
+def test_a_converter_whose_instances_differ(app, http):
+    app.url_map.converters["regex"] = _Regex
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule('/<regex("a/b|c"):rest>', "rest", lambda rest: "ok", methods=["PUT"])
+    deep = cors(max_age=5)(lambda: "ok")
+    app.add_url_rule("/a/b", "deep", deep, methods=["DELETE"])
+    assert http.preflight(app, "/a/b", SHOP, "PUT").cors["Access-Control-Allow-Methods"] == "PUT"
+
+
+def test_rules_that_are_added_late(app, http):
+    app.add_url_rule("/<name>", "early", cors(origins=PARTNER)(lambda name: name), methods=["PUT"])
+    CorsGuard(app)
+    assert http.send(app, "/x", PARTNER, method="PUT") == http.allowed(PARTNER)
+    app.view_functions["late"] = cors(origins=SHOP)(lambda: "late")
+    app.view_functions["broken"] = cors("no such policy")(lambda: "broken")
+    app.url_map.add(Rule("/x", endpoint="late", methods=["PUT"]))
+    app.url_map.add(Rule("/broken", endpoint="broken", methods=["PUT"]))
+    for _ in range(3):
+        assert http.send(app, "/broken", SHOP, method="PUT").status == 500
+    assert http.send(app, "/x", SHOP, method="PUT") == http.allowed(SHOP)
+    assert http.preflight(app, "/x", SHOP, "PUT").status == 204
+    assert http.preflight(app, "/x", PARTNER, "PUT") == http.denied()
+
+
+def test_a_preprocessor_that_takes_the_file_name(app, http):
+    guard = CorsGuard(app, origins="*")
+    guard.for_files("files", "*.json", origins=SHOP)
+    app.add_url_rule("/files/<path:filename>", "files", lambda: "ok")
+    app.url_value_preprocessor(lambda endpoint, values: (values or {}).pop("filename", None))
+    assert http.send(app, "/files/a.json", PARTNER) == http.refused()
+    assert http.send(app, "/files/a.json", SHOP) == http.allowed(SHOP)
+
+
+def test_first_requests_at_once(http):
+    for _ in range(20):
+        app = Flask("shop")
+        CorsGuard(app, origins=SHOP)
+        app.add_url_rule("/", "index", lambda: "ok")
+        app.before_request_funcs[None].insert(0, lambda: None)
+        barrier = threading.Barrier(8)
+        answers = []
+
+        def ask(app=app, barrier=barrier, answers=answers):
+            barrier.wait()
+            answers.append(http.send(app, "/", SHOP))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers == [http.allowed(SHOP)] * 8
+
+
+def test_reconfigure_by_many_at_once(app):
+    guard = CorsGuard(app)
+
+    def add(number):
+        for n in range(20):
+            guard.reconfigure(policies={f"p{number}-{n}": Policy()}, app=app)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(state_of(app).settings.policies) == 160
+
+
+@pytest.mark.parametrize(
+    ("asked", "method"),
+    [({"method": "put"}, "PUT"), ({"method": "patch"}, "patch"), ({"headers": "X-A, X-B"}, "GET")],
+)
+def test_explain_reads_what_fetch_would(app, asked, method):
+    guard = CorsGuard(app, origins=SHOP, methods="*", allow_headers=["X-A", "X-B"])
+    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT"])
+    decision = guard.explain("/", origin=SHOP, app=app, **asked)
+    assert (decision.reason, decision.method.upper()) == (None, method.upper())
+
+
+@pytest.mark.parametrize("app_argument", [3, "shop", Flask("unguarded")], ids=type)
+def test_an_app_that_is_none(app_argument):
+    with pytest.raises(CorsGuardError, match="has no guard"):
+        CorsGuard().routes(app_argument)

@@ -1,0 +1,136 @@
+"""What is said of a string that is no origin, and the string that was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_corsguard.protocol.origin_errors import diagnose
+from flask_corsguard.protocol.origins import parse_pattern
+
+TABLE = [
+    # given, codes, suggestion
+    ("", ["origin_empty"], None),
+    ("NULL", ["origin_case"], None),
+    ("HTTPS://Example.com", ["origin_case"], "'https://example.com'"),
+    ("https://*.[::1]", ["origin_wildcard"], None),
+    ("https://*.*", ["origin_regex"], None),
+    ("https://Example.com/", ["origin_trailing_slash", "origin_case"], "'https://example.com'"),
+    ("https://ex\xe4mple.com", ["origin_not_ascii"], "'https://xn--exmple-cua.com'"),
+    ("https://stra\xdfe.de", ["origin_not_ascii"], "'https://xn--strae-oqa.de'"),
+    ("https://\uff45xample.com", ["origin_not_ascii"], "'https://example.com'"),
+    ("https://*.\xe4.com", ["origin_not_ascii"], "'https://*.xn--4ca.com'"),
+    ("https://a.com|https://b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.com;https://b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.com https://B.com/", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.com | https://*x", ["origin_separator"], "'https://a.com', 'https://*.x'"),
+    ("https://a.com | https://a.*.x", ["origin_separator"], None),
+    ("a.com;b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    (r"^https://.*\.example\.com$", ["origin_regex"], "'https://*.example.com'"),
+    (r"https://.+\.example\.com", ["origin_regex"], "'https://*.example.com'"),
+    (r"https://([a-z]+\.)example\.com", ["origin_regex"], "'https://*.example.com'"),
+    ("https?://example.com", ["origin_regex"], "'https://example.com'"),
+    (r"https://(a|b)\.com", ["origin_regex"], None),
+    ("https://(a.com", ["origin_regex"], None),
+    ("example.com", ["origin_no_scheme"], "'https://example.com'"),
+    ("//example.com", ["origin_no_scheme"], "'https://example.com'"),
+    ("*.example.com", ["origin_no_scheme"], "'https://*.example.com'"),
+    ("localhost:3000", ["origin_no_scheme"], "'http://localhost:3000'"),
+    ("127.0.0.1", ["origin_no_scheme"], "'http://127.0.0.1'"),
+    ("*.*", ["origin_regex"], None),
+    ("HTTPS://example.com", ["origin_case"], "'https://example.com'"),
+    ("ht_tps://example.com", ["origin_scheme"], None),
+    ("javascript://example.com", ["origin_scheme"], None),
+    ("file:///", ["origin_scheme", "origin_trailing_slash", "origin_no_host"], None),
+    ("https://", ["origin_no_host"], None),
+    ("https://a.com/path", ["origin_path"], "'https://a.com'"),
+    ("https://a.com?x", ["origin_query"], "'https://a.com'"),
+    ("https://a.com#x", ["origin_fragment"], "'https://a.com'"),
+    ("https://me:pw@a.com", ["origin_userinfo"], "'https://a.com'"),
+    ("https://*", ["origin_wildcard"], None),
+    ("https://*example.com", ["origin_wildcard"], "'https://*.example.com'"),
+    ("https://a.*.com", ["origin_wildcard"], None),
+    ("*://example.com", ["origin_wildcard"], None),
+    ("https://*.1.2.3.4", ["origin_wildcard"], None),
+    ("https://a.com:443", ["origin_default_port"], "'https://a.com'"),
+    ("https://a.com:0443", ["origin_default_port"], "'https://a.com'"),
+    ("https://a.com:08443", ["origin_port"], "'https://a.com:8443'"),
+    ("https://a.com:", ["origin_port"], "'https://a.com'"),
+    ("https://a.com:x", ["origin_port"], None),
+    ("https://a.com:0", ["origin_port"], None),
+    ("https://a.com:99999", ["origin_port"], None),
+    ("https://a.com:" + "9" * 5000, ["origin_port"], None),
+    ("http://2130706433", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://127.1", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://0x7f.0.0.1", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://010.0.0.1:80", ["origin_ip", "origin_default_port"], "'http://8.0.0.1'"),
+    ("http://1.2.3.256", ["origin_host"], None),
+    ("http://[0:0::1]", ["origin_ip"], "'http://[::1]'"),
+    ("http://[::ffff:127.0.0.1]:1", ["origin_ip"], "'http://[::ffff:7f00:1]:1'"),
+    ("http://[::1", ["origin_ip", "origin_port"], None),
+    ("http://[::z]", ["origin_ip"], None),
+    ("https://a..com", ["origin_host"], None),
+    ("https://a.com.", ["origin_host"], "'https://a.com'"),
+    ("https://-a.com", ["origin_host"], None),
+    ("https://*.cluster2.", ["origin_host"], "'https://*.cluster2'"),
+    ("https://a..com:*", ["origin_host"], None),
+    ("https://localhost:*:*", ["origin_port"], None),
+    ("https://a.foX", ["origin_case"], "'https://a.fox'"),
+    ("https://*Xa.com", ["origin_wildcard"], None),
+    ("https://*.*.a.com|https://b.com", ["origin_separator"], "'https://*.a.com', 'https://b.com'"),
+    ("https://a.com|https://b.com|", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.com|", ["origin_host"], None),
+    ("|https://a.com", ["origin_scheme"], None),
+    ("https://a://b", ["origin_path", "origin_port"], "'https://a'"),
+    ("https://a\u3002com", ["origin_not_ascii"], "'https://a.com'"),
+    (r"https:\/\/a\-b\.com", ["origin_regex"], "'https://a-b.com'"),
+    (r"^https://a\.com/$", ["origin_regex"], "'https://a.com'"),
+    ("https://A.*", ["origin_wildcard"], None),
+    ("Xample.com", ["origin_no_scheme"], "'https://xample.com'"),
+    ("[::1]:3000", ["origin_no_scheme"], "'http://[::1]:3000'"),
+    ("https://a.com:655350", ["origin_port"], None),
+    ("http://a.com:065535", ["origin_port"], "'http://a.com:65535'"),
+    ("http://[::A]", ["origin_case"], "'http://[::a]'"),
+    ("http://x::1]", ["origin_host"], None),
+    # https://url.spec.whatwg.org/#concept-ipv4-parser
+    ("http://0x", ["origin_ip"], "'http://0.0.0.0'"),
+    ("http://0x00007f000001", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://0177.0.0.1", ["origin_ip"], "'http://127.0.0.1'"),
+    ("http://0.0.0.00", ["origin_ip"], "'http://0.0.0.0'"),
+    ("http://08.0.0.1", ["origin_host"], None),
+    ("http://1_0.0.0.1", ["origin_host"], None),
+    ("http://1.2.3.4.5", ["origin_host"], None),
+    ("http://1.2.3.4.0", ["origin_host"], None),
+    ("http://255.1", ["origin_ip"], "'http://255.0.0.1'"),
+    ("http://256.1", ["origin_host"], None),
+    ("http://1.2.65535", ["origin_ip"], "'http://1.2.255.255'"),
+    ("http://1.2.65536", ["origin_host"], None),
+    ("http://1.16777215", ["origin_ip"], "'http://1.255.255.255'"),
+    ("http://1.16777216", ["origin_host"], None),
+    ("http://4294967295", ["origin_ip"], "'http://255.255.255.255'"),
+    ("http://4294967296", ["origin_host"], None),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "codes", "suggestion"), TABLE, ids=[row[0][:40] for row in TABLE]
+)
+def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None:
+    found, suggested = diagnose(given)
+    assert [code for code, _ in found] == codes
+    assert suggested == suggestion
+    assert all(sentence for _, sentence in found)
+
+
+@pytest.mark.parametrize("given", [row[0] for row in TABLE if row[2]])
+def test_suggestion_is_accepted(given: str) -> None:
+    _, suggested = diagnose(given)
+    assert suggested
+    for text in suggested.split(", "):
+        assert parse_pattern(text.strip("'"))
+
+
+def test_a_good_entry_that_is_asked_about_all_the_same() -> None:
+    assert diagnose("https://a.com") == (
+        [("origin_invalid", "this is not scheme://host[:port]")],
+        "'https://a.com'",
+    )

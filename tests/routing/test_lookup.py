@@ -1,0 +1,222 @@
+"""Finding a request's line in the policy table where the rule and the method alone do not tell."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Blueprint, Flask
+from flask.views import MethodView
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.routing import Map, Rule
+
+from flask_corsguard import CorsGuard, PolicyError, cors
+from flask_corsguard.runtime.state import state_of
+
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+
+
+def view():
+    """A new one each time: a mark stays on the function."""
+    return lambda *_, **__: "ok"
+
+
+def test_where_the_policy_of_a_404_was_set(app, http, heard):
+    CorsGuard(app, origins=SHOP)
+    app.register_blueprint(cors(origins=SHOP)(Blueprint("api", __name__, url_prefix="/api")))
+    for path in ("/none", "/api/none"):
+        assert http.send(app, path, PARTNER) == http.refused(404)
+
+    found = [(s.decision.endpoint, s.decision.policy_source) for s in heard]
+    assert found == [(None, "default"), (None, "blueprint api")]
+    assert all("test_lookup.py:" in s.decision.policy_location for s in heard)
+    assert len({s.decision.policy_location for s in heard}) == 2
+
+
+def test_a_method_that_a_url_lacks_is_judged_like_get(app, http, heard):
+    class Item(MethodView):
+        get = cors(origins=PARTNER)(view())
+        delete = cors(origins=SHOP)(view())
+
+    app.add_url_rule("/item", view_func=Item.as_view("item"))
+    app.add_url_rule("/write", "write", cors(origins=SHOP)(view()), methods=["PUT", "PATCH"])
+    app.add_url_rule("/write", "erase", cors(origins=PARTNER)(view()), methods=["DELETE"])
+    CorsGuard(app, origins=SHOP)
+
+    assert http.preflight(app, "/item", PARTNER, "PATCH") == http.denied()
+    assert http.send(app, "/item", PARTNER, method="PATCH") == http.allowed(PARTNER, 405)
+    # Where there is no GET, like the first of the alphabet.
+    assert http.preflight(app, "/write", SHOP, "GET").status == 403
+    assert http.send(app, "/write", PARTNER) == http.allowed(PARTNER, 405)
+    assert [(s.name, s.decision.policy_source) for s in heard] == [
+        ("preflight-rejected", "method GET of view item"),
+        ("origin-allowed", "method GET of view item"),
+        ("origin-rejected", "view erase"),
+        ("origin-allowed", "view erase"),
+    ]
+
+
+def test_a_marked_view_of_every_method(app, http):
+    app.url_map.add(Rule("/any", endpoint="any"))
+    app.view_functions["any"] = cors(origins=PARTNER)(view())
+    CorsGuard(app, origins=SHOP)
+
+    for method in ("GET", "ODD"):
+        assert http.send(app, "/any", PARTNER, method=method) == http.allowed(PARTNER)
+        assert http.send(app, "/any", SHOP, method=method) == http.refused()
+        assert http.preflight(app, "/any", PARTNER, method).status == 204
+        assert http.preflight(app, "/any", SHOP, method) == http.denied()
+
+
+def redirecting_app(**redirects):
+    app = Flask("shop", static_folder=None)
+    app.add_url_rule("/open/", "open", cors(origins=PARTNER)(view()))
+    for name, target in redirects.items():
+        app.add_url_rule(f"/{name}", name, redirect_to=target)
+    CorsGuard(app, origins=SHOP)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("path", "reader"),
+    [
+        pytest.param("/open", PARTNER, id="to a slash"),
+        pytest.param("/moved", PARTNER, id="to another route"),
+        pytest.param("/away", SHOP, id="to another site, where a path is as one here"),
+        pytest.param("/out", SHOP, id="to another app of the site, likewise"),
+    ],
+)
+@pytest.mark.parametrize("root", ["/mount", "/BOX"])
+def test_a_redirect_is_judged_by_where_it_leads(http, root, path, reader):
+    app = redirecting_app(
+        moved="open/", away=f"https://elsewhere.example{root}/open/", out="http://localhost/open/"
+    )
+    app.wsgi_app = DispatcherMiddleware(Flask("outside"), {root: app.wsgi_app})
+
+    other = SHOP if reader == PARTNER else PARTNER
+    assert http.send(app, f"http://localhost{root}{path}", reader) == http.allowed(reader, 308)
+    assert http.send(app, f"http://localhost{root}{path}", other) == http.refused(308)
+
+
+def test_for_files_without_a_name_to_look_at(app):
+    guard = CorsGuard(app)
+    app.add_url_rule("/files/<folder>/<name>", "files", view())
+    guard.for_files("files", "*.css", origins=SHOP)
+
+    with pytest.raises(PolicyError) as caught:
+        guard.routes()
+    (problem,) = caught.value.problems
+    assert "test_lookup.py:" in problem.where
+    assert problem._replace(where="") == (
+        "no_file_name",
+        "for_files",
+        "files",
+        "the rule '/files/<folder>/<name>' captures no file name; it needs one argument, or one"
+        " that is called 'filename'.",
+        None,
+        "",
+    )
+
+
+def test_what_sets_the_policy_of_files(app, http, heard):
+    guard = CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/files/<path:filename>", "files", view())
+    guard.for_files("files", "*.css", "*.js", origins=SHOP)
+
+    for name in ("a.css", "a.js", "a.html"):
+        assert http.send(app, f"/files/{name}", PARTNER) == http.refused()
+    files = "files *.css, *.js of endpoint files"
+    assert [s.decision.policy_source for s in heard] == [files, files, "default"]
+
+
+def test_an_app_that_cannot_tell_its_urls(http):
+    class App(Flask):
+        is_asked_again = False
+
+        def create_url_adapter(self, request):
+            """Flask lets this return None."""
+            return None if self.is_asked_again else super().create_url_adapter(request)
+
+    app = App("shop", static_folder=None)
+    CorsGuard(app, origins=SHOP)
+
+    @app.url_value_preprocessor
+    def preprocess(*_):
+        app.is_asked_again = True
+
+    for origin, answer in ((SHOP, http.allowed(SHOP, 404)), (PARTNER, http.refused(404))):
+        app.is_asked_again = False
+        assert http.send(app, "/none", origin) == answer
+
+
+@pytest.mark.parametrize("first", ["GET", "preflight"])
+def test_a_rule_that_comes_late(app, http, first):
+    app.add_url_rule("/", "index", view())
+    CorsGuard(app, origins=SHOP)
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+    app.url_map.add(Rule("/late", endpoint="late", methods=["GET", "OPTIONS"]))
+    app.view_functions["late"] = cors(origins=PARTNER)(view())
+
+    ask = {
+        "GET": lambda origin: http.send(app, "/late", origin).cors,
+        "preflight": lambda origin: http.preflight(app, "/late", origin, "GET").cors,
+    }
+    for how in (first, *ask):
+        assert ask[how](PARTNER)["Access-Control-Allow-Origin"] == PARTNER
+        assert "Access-Control-Allow-Origin" not in ask[how](SHOP)
+
+
+def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
+    """Its rules are other objects each time: nothing of them can be kept, or waited for."""
+
+    class App(Flask):
+        def create_url_adapter(self, request):
+            if request is None:
+                return super().create_url_adapter(request)
+            rules = [
+                Rule("/x", endpoint="read", methods=["GET", "OPTIONS"]),
+                Rule("/x", endpoint="write", methods=["PUT", "OPTIONS"]),
+                Rule("/y/", endpoint="read"),
+                Rule("/item", endpoint="item", methods=["GET", "PUT"]),
+            ]
+            return Map(rules).bind_to_environ(request.environ)
+
+    app = App("shop", static_folder=None)
+
+    class Item(MethodView):
+        get = view()
+        put = cors(origins=PARTNER)(view())
+
+    app.view_functions = {"read": cors(origins=PARTNER)(view()), "write": view()}
+    app.view_functions["item"] = Item.as_view("item")
+    app.add_url_rule("/fixed", "fixed", view())
+    CorsGuard(app, origins=SHOP)
+    for _ in range(3):
+        assert http.send(app, "/x", PARTNER) == http.allowed(PARTNER)
+        assert http.send(app, "/x", SHOP) == http.refused()
+        assert http.send(app, "/x", SHOP, method="PUT") == http.allowed(SHOP)
+        assert http.send(app, "/x", PARTNER, method="PATCH") == http.allowed(PARTNER, 405)
+        assert http.send(app, "/y", PARTNER) == http.allowed(PARTNER, 308)
+        assert http.send(app, "/y/", PARTNER, method="ODD") == http.allowed(PARTNER)
+        assert http.send(app, "/item", SHOP) == http.allowed(SHOP)
+        assert http.send(app, "/item", PARTNER, method="PUT") == http.allowed(PARTNER)
+        assert http.send(app, "/none", SHOP) == http.allowed(SHOP, 404)
+        assert http.preflight(app, "/x", PARTNER, "GET") == http.granted(PARTNER, "GET, HEAD")
+        assert http.preflight(app, "/x", SHOP, "GET") == http.denied()
+        # GET is another policy's here.
+        granted = http.granted(SHOP, "PUT", max_age="0")
+        assert http.preflight(app, "/x", SHOP, "PUT") == granted
+
+    judge = state_of(app).final_judge()
+    assert [rule.rule for rule in judge.table.rules] == ["/fixed"]
+    assert {len(judge.memory.settled), len(judge.memory.open), len(judge.memory.preflights)} == {0}
+
+
+def test_a_mark_that_cannot_be_used_in_such_a_map(app, http):
+    """Found when the URL is asked for: the app then answers nothing at that URL."""
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", view())
+    app.view_functions["bad"] = cors("nobody")(view())
+    own = Map([Rule("/bad", endpoint="bad"), Rule("/", endpoint="index")])
+    app.create_url_adapter = lambda request: own.bind_to_environ(request.environ)
+    for _ in range(2):
+        assert http.send(app, "/bad", SHOP) == http.refused(500)

@@ -1,0 +1,84 @@
+"""Which methods another policy governs at the same URL, by asking each pair of rules."""
+
+from __future__ import annotations
+
+import random
+import time
+from itertools import product
+
+import pytest
+
+from flask_corsguard.routing.overlap import Claim, Shape, methods_governed_elsewhere
+
+SEGMENTS = ("a", "b", None)
+DOMAINS = ("", "api", None)
+METHODS = ("GET", "POST", "PUT")
+# Every URL that a shape below can have, with one more segment for those that go on.
+URLS = [url for length in range(1, 5) for url in product(("a", "b", "x"), repeat=length)]
+
+
+def is_url_of(shape: Shape, url: tuple[str, ...]) -> bool:
+    fixed = shape.segments
+    # A variable part that takes any number of segments is the last of them.
+    if len(url) < len(fixed) if shape.open_ended else len(url) != len(fixed):
+        return False
+    return all(want in (None, have) for want, have in zip(fixed, url, strict=False))
+
+
+def share_a_url(one: Shape, other: Shape) -> bool:
+    if None not in (one.domain, other.domain) and one.domain != other.domain:
+        return False
+    return any(is_url_of(one, url) and is_url_of(other, url) for url in URLS)
+
+
+def by_pairs(claims: list[Claim]) -> dict[Claim, frozenset[str]]:
+    return {
+        claim: frozenset(
+            method
+            for other in claims
+            if other.policy != claim.policy and share_a_url(claim.shape, other.shape)
+            for method in other.methods
+        )
+        for claim in claims
+    }
+
+
+def made_up_claim(random: random.Random) -> Claim:
+    segments = random.choices(SEGMENTS, k=random.randint(1, 3))
+    is_open_ended = segments[-1] is None and random.random() < 0.3
+    shape = Shape(random.choice(DOMAINS), tuple(segments), is_open_ended)
+    methods = frozenset(random.sample(METHODS, random.randint(1, 2)))
+    return Claim(shape, methods, random.choice(["one", "two", "three"]))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_other_policies_govern_is_what_pairs_of_rules_say(seed: int) -> None:
+    made = random.Random(seed)
+    claims = [made_up_claim(made) for _ in range(made.randint(1, 12))]
+    found = methods_governed_elsewhere(claims)
+    assert {claim: found.get(claim, frozenset()) for claim in claims} == by_pairs(claims)
+
+
+def test_two_thousand_rules_that_all_meet_take_no_time_by_their_square() -> None:
+    def seconds(count: int) -> float:
+        shapes = [
+            Shape("", (f"r{number}", None) if number % 2 else (None, f"r{number}"), False)
+            for number in range(count)
+        ]
+        claims = [Claim(shape, frozenset({"GET"}), policy) for policy, shape in enumerate(shapes)]
+        begin = time.process_time()
+        found = methods_governed_elsewhere(claims)
+        assert set(found.values()) == {frozenset({"GET"})}
+        return time.process_time() - begin
+
+    # 8 times as many: by the square it would be 64 times as long.
+    assert min(seconds(2000) for _ in range(3)) < 30 * min(seconds(250) for _ in range(3))
+
+
+def test_rules_of_very_many_segments() -> None:
+    many = ("x",) * 900
+    shapes = [Shape("", (*many, None), False), Shape("", (None, *many), False)]
+    shapes.append(Shape("", ("y", *many), False))
+    claims = [Claim(shape, frozenset({"GET"}), shape.segments[0]) for shape in shapes]
+    found = methods_governed_elsewhere(claims)
+    assert [bool(found[claim]) for claim in claims] == [True, True, True]

@@ -1,0 +1,655 @@
+"""Refusing on the server: where it is set, what a refusal is, and what must not get round it."""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+
+import pytest
+from flask import Blueprint, current_app, send_from_directory
+from flask.views import MethodView, View
+
+from flask_corsguard import (
+    CorsGuard,
+    Outcome,
+    PolicyError,
+    Reason,
+    cors,
+    cors_exempt,
+    current_decision,
+    origin_rejected,
+)
+
+EVIL = "https://evil.example"
+SHOP = "https://shop.example"
+SITE = "HTTP_SEC_FETCH_SITE"
+CROSS = {SITE: "cross-site"}
+FORM = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+REFUSED = (403, "Origin, Sec-Fetch-Site, Accept", "no-store")
+
+
+def summary(response):
+    """What makes a refusal, apart from its body: whole, but for what every body has."""
+    headers = dict(response.headers)
+    assert len(headers) == len(response.headers)
+    vary, cache = headers.pop("Vary", ""), headers.pop("Cache-Control", "")
+    assert set(headers) == {"Content-Type", "Content-Length"}
+    return response.status_code, vary, cache
+
+
+def view(name):
+    """A view that notes down that it ran."""
+
+    def run(**_):
+        current_app.config.setdefault("RAN", []).append(name)
+        return "done"
+
+    run.__name__ = name
+    return run
+
+
+def ran(app):
+    return app.config.pop("RAN", [])
+
+
+# Where it is set
+
+
+def placed(app, where):
+    if where == "app":
+        CorsGuard(app, enforce="unsafe")
+        app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    elif where == "configuration":
+        app.config["CORSGUARD_ENFORCE"] = "unsafe"
+        CorsGuard(app)
+        app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    elif where == "blueprint":
+        CorsGuard(app)
+        blueprint = Blueprint("api", __name__)
+        cors(enforce="unsafe")(blueprint)
+        blueprint.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+        app.register_blueprint(blueprint)
+    elif where == "view":
+        CorsGuard(app)
+        marked = cors(enforce="unsafe")(view("x"))
+        app.add_url_rule("/x", "x", marked, methods=["GET", "POST"])
+    elif where == "for_endpoint":
+        CorsGuard(app).for_endpoint("x", enforce="unsafe")
+        app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    elif where == "named policy":
+        CorsGuard(app, policies={"closed": {"enforce": "unsafe"}})
+        app.add_url_rule("/x", "x", cors("closed")(view("x")), methods=["GET", "POST"])
+    elif where == "method":
+        CorsGuard(app)
+
+        class Item(MethodView):
+            def get(self):
+                return view("x")()
+
+            @cors(enforce="unsafe")
+            def post(self):
+                return view("x")()
+
+        app.add_url_rule("/x", view_func=Item.as_view("x"))
+    app.add_url_rule("/free", "free", cors(enforce="off")(view("free")), methods=["POST"])
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["app", "configuration", "blueprint", "view", "for_endpoint", "named policy", "method"],
+)
+def test_where_it_is_set(app, http, where):
+    placed(app, where)
+
+    assert summary(http.open(app, "/x", EVIL, "POST", CROSS)) == REFUSED
+    assert http.send(app, "/x", EVIL, method="GET", environ=CROSS) == http.refused()
+    assert http.send(app, "/x", method="POST") == http.refused()
+    assert http.send(app, "/free", EVIL, method="POST", environ=CROSS) == http.refused()
+    assert ran(app) == ["x", "x", "free"]
+
+
+def test_two_lines_protect_a_whole_app(app, http):
+    CorsGuard(app, enforce="unsafe")
+    methods = ["POST", "PUT", "PATCH", "DELETE"]
+    app.add_url_rule("/x", "x", view("x"), methods=methods)
+    for method in methods:
+        for origin in (EVIL, "null", "http://localhost.evil.example"):
+            assert summary(http.open(app, "/x", origin, method, CROSS)) == REFUSED
+            assert summary(http.open(app, "/x", origin, method)) == REFUSED
+        assert ran(app) == []
+        own = {SITE: "same-origin"}
+        assert http.send(app, "/x", "http://localhost", method=method) == http.refused()
+        assert http.send(app, "/x", "null", method=method, environ=own) == http.refused()
+        assert ran(app) == ["x", "x"]
+
+
+# A refused request reaches nothing of the app's
+
+
+def test_nothing_of_the_app_runs(app, http):
+    CorsGuard(app, enforce="unsafe")
+    happened = app.config["RAN"] = []
+
+    def note(name):
+        def run(*_, **__):
+            happened.append(name)
+
+        return run
+
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper():
+            happened.append("decorator")
+            return function()
+
+        return wrapper
+
+    blueprint = Blueprint("api", __name__)
+    blueprint.add_url_rule("/x", "x", decorate(view("view")), methods=["POST"])
+    blueprint.before_request(note("blueprint's before_request"))
+    blueprint.before_app_request(note("before_app_request"))
+    app.before_request(note("before_request"))
+    app.before_request_funcs[None].insert(0, note("inserted in front"))
+    app.register_blueprint(blueprint)
+
+    assert summary(http.open(app, "/x", EVIL, "POST")) == REFUSED
+    assert happened == []
+    http.send(app, "/x", method="POST")
+    assert happened == [
+        "inserted in front",
+        "before_request",
+        "before_app_request",
+        "blueprint's before_request",
+        "decorator",
+        "view",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["async", "View", "MethodView", "file", "streamed", "nested"])
+def test_views_of_every_kind(app, http, tmp_path, kind):
+    happened = app.config["RAN"] = []
+
+    def decorate(function):
+        def wrapper(*args, **kwargs):
+            happened.append("decorator")
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    async def asynchronous():
+        happened.append("decorator")
+        return "done"
+
+    class Plain(View):
+        methods = ("GET", "POST")
+        decorators = (decorate,)
+
+        def dispatch_request(self):
+            return "done"
+
+    class ByMethod(MethodView):
+        decorators = (decorate,)
+
+        def get(self):
+            return "done"
+
+        post = get
+
+    def streamed():
+        yield "done"
+
+    views = {
+        "async": asynchronous,
+        "View": Plain.as_view("x"),
+        "MethodView": ByMethod.as_view("x"),
+        "file": decorate(lambda: send_from_directory(tmp_path, "x.txt")),
+        "streamed": decorate(streamed),
+        "nested": decorate(lambda: "done"),
+    }
+    tmp_path.joinpath("x.txt").write_text("done")
+    target = Blueprint("inner", __name__) if kind == "nested" else app
+    target.add_url_rule("/x", "x", views[kind], methods=["GET", "POST"])
+    if kind == "nested":
+        outer = Blueprint("outer", __name__, url_prefix="/")
+        outer.register_blueprint(target, url_prefix="/")
+        app.register_blueprint(outer)
+    CorsGuard(app, enforce="all")
+
+    for method in ("GET", "POST"):
+        assert summary(http.open(app, "/x", EVIL, method, CROSS)) == REFUSED
+        assert summary(http.open(app, "/x", None, method, CROSS)) == REFUSED
+    assert happened == []
+    with http.open(app, "/x", method="POST") as response:
+        assert response.text == "done"
+    assert happened == ["decorator"]
+
+
+def test_after_request_functions_cannot_open_a_refusal(app, http):
+    @app.after_request
+    def meddle(response):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Cache-Control"] = "public, max-age=600"
+        response.headers["Vary"] = "Cookie"
+        return response
+
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    response = http.open(app, "/x", EVIL, "POST")
+    assert summary(response) == (403, "Cookie, Origin, Sec-Fetch-Site, Accept", "no-store")
+    assert ran(app) == []
+
+
+@pytest.mark.parametrize("failing", ["after_request", "url_value_preprocessor"])
+def test_where_something_else_fails(app, http, failing):
+    def fail(*_):
+        raise RuntimeError("in other code")
+
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    getattr(app, failing)(fail)
+    response = http.open(app, "/x", EVIL, "POST")
+    assert response.status_code == (500 if failing == "after_request" else 403)
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Vary"] == "Origin, Sec-Fetch-Site, Accept"
+    assert "Access-Control" not in str(response.headers)
+    assert ran(app) == []
+
+
+# What is said
+
+
+HTML = "text/html; charset=utf-8"
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (FORM, HTML),
+        ("text/html", HTML),
+        ("text/*", HTML),
+        ("application/json;q=0.5, text/html", HTML),
+        (None, PROBLEM),
+        ("", PROBLEM),
+        ("*/*", PROBLEM),
+        ("application/json", PROBLEM),
+        ("application/problem+json", PROBLEM),
+        ("application/json, text/html;q=0.9", PROBLEM),
+        ("application/json, text/html", PROBLEM),
+        ("image/png", PROBLEM),
+        ("text/html;q=0", PROBLEM),
+        ("text/html;q=banana", PROBLEM),
+        ("\xff/;=,,q", PROBLEM),
+        ("text/html," + "x" * 290, HTML),
+        ("text/html," + "x" * 291, PROBLEM),
+        ("text/html," + "x" * 60_000, PROBLEM),
+        ("text/html" + ",a/b" * 11, HTML),
+        ("text/html" + ",a/b" * 12, PROBLEM),
+    ],
+)
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_form_of_a_refusal(app, http, accept, expected, debug):
+    app.debug = debug
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    environ = CROSS if accept is None else {**CROSS, "HTTP_ACCEPT": accept}
+    response = http.open(app, "/x", EVIL, "POST", environ)
+
+    assert summary(response) == REFUSED
+    assert response.content_type == expected
+    text = response.get_data(as_text=True)
+    if expected == PROBLEM:
+        problem = json.loads(text)
+        assert list(problem) == ["title", "status", "code", "detail"]
+        assert (problem["status"], problem["code"]) == (403, "ORIGIN_NOT_ALLOWED")
+        said = problem["detail"]
+    else:
+        assert text.startswith("<!doctype html>")
+        assert "<p>Code: ORIGIN_NOT_ALLOWED</p>" in text
+        said = html.unescape(text)
+    assert ("Change: add 'https://evil.example' to origins" in said) == debug
+    assert (EVIL in said) == debug  # what did not match is not echoed to the world
+    assert len(text) < 1000
+
+
+def test_what_a_page_shows_is_escaped(app, http):
+    app.debug = True
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    for environ in ({SITE: "<script>"}, {"HTTP_HOST": "<script>"}, {"PATH_INFO": "/<script>"}):
+        text = http.open(app, "/x", "<script>", "POST", {**environ, "HTTP_ACCEPT": FORM}).text
+        assert "<script>" not in text
+
+
+def test_the_log_says_what_told(app, http, log_lines):
+    CorsGuard(app, enforce="unsafe", origins=SHOP)
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    place = "tests/runtime/test_enforcement.py"
+
+    http.send(app, "/x", EVIL, method="POST", environ={SITE: "same-site"})
+    http.send(app, "/x", "null", method="POST", environ={"HTTP_HOST": "backend:8000"})
+    http.send(app, "/x", None, method="POST", environ={SITE: "cross-site'\n" * 10})
+    lines = [line.replace(place, "app.py") for line in log_lines()]
+    location = lines[0].partition("set at ")[2].partition(";")[0]
+    assert lines == [
+        f"POST /x from '{EVIL}': refused (ORIGIN_NOT_ALLOWED) by default, set at {location};"
+        " Sec-Fetch-Site is 'same-site'.",
+        f"POST /x from 'null': refused (ORIGIN_NULL) by default, set at {location}; the app takes"
+        " 'http://backend:8000' for its own origin (if it is not: ProxyFix, or self_origins).",
+        f"POST /x: refused (CROSS_SITE_REQUEST) by default, set at {location};"
+        r" Sec-Fetch-Site is 'cross-site\x27\ncross-site\x27\ncross-site\x27\ncros'..."
+        " (120 characters).",
+    ]
+    # a refusal does not silence the ordinary rejection of the same origin, nor the reverse
+    http.send(app, "/x", EVIL, method="POST", environ={SITE: "same-site"})
+    assert log_lines() == []
+    http.send(app, "/x", EVIL)
+    assert [line.partition(" by ")[0] for line in log_lines()] == [
+        f"GET /x from '{EVIL}': rejected (ORIGIN_NOT_ALLOWED)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("enforce", "method", "remedy"),
+    [
+        ("all", "GET", "say enforce='unsafe' where"),
+        ("all", "POST", "say enforce='off' where"),
+        ("unsafe", "POST", "say enforce='off' where"),
+    ],
+)
+def test_the_remedy_where_there_is_no_origin(app, enforce, method, remedy):
+    guard = CorsGuard(app, enforce=enforce)
+    app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    decision = guard.explain("/x", origin=None, method=method, headers=headers, app=app)
+    assert decision.reason is Reason.CROSS_SITE_REQUEST
+    assert decision.blocked
+    assert remedy in decision.explain()
+    assert "Sec-Fetch-Site is 'cross-site'" in decision.explain()
+
+
+@pytest.mark.parametrize("origin", [EVIL, SHOP, "null", "x" * 400, "http://localhost", None])
+@pytest.mark.parametrize("site", [None, "cross-site", "same-origin", "none", "?"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("enforce", ["off", "report", "unsafe", "all"])
+def test_explain_is_what_happens(app, http, heard, enforce, method, site, origin):
+    guard = CorsGuard(app, origins=SHOP, enforce=enforce)
+    seen = []
+
+    @app.route("/x", methods=["GET", "POST"])
+    def x():
+        seen.append(current_decision._get_current_object())
+        return "done"
+
+    environ = {} if site is None else {SITE: site}
+    http.send(app, "/x", origin, method=method, environ=environ)
+    happened = seen[0] if seen else heard[0].decision
+    headers = {} if site is None else {"Sec-Fetch-Site": site}
+    asked = {"origin": origin, "method": method, "headers": headers, "app": app}
+    assert guard.explain("/x", **asked) == happened
+    assert happened.blocked == (not seen)
+
+
+# Which requests
+
+
+def test_preflights_are_answered_as_ever(app, http):
+    CorsGuard(app, origins=SHOP, enforce="all")
+    app.add_url_rule("/x", "x", view("x"), methods=["PUT"])
+    assert http.preflight(app, "/x", SHOP) == http.granted(SHOP, "OPTIONS, PUT")
+    assert http.preflight(app, "/x", EVIL) == http.denied()
+    assert http.preflight(app, "/x", SHOP, "DELETE") == http.denied()
+
+
+@pytest.mark.parametrize(
+    ("enforce", "origin", "method", "refused"),
+    [
+        ("unsafe", EVIL, "PUT", False),
+        ("all", EVIL, "PUT", True),
+        ("all", SHOP, "PUT", False),
+        ("all", SHOP, "DELETE", False),  # the origin is allowed; its method is the view's business
+        ("report", EVIL, "PUT", False),
+    ],
+)
+def test_preflights_that_the_app_answers(app, http, enforce, origin, method, refused):
+    CorsGuard(app, origins=SHOP, enforce=enforce, answer_preflight=False)
+    app.add_url_rule("/x", "x", view("own"), methods=["OPTIONS", "PUT"])
+    environ = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
+    response = http.open(app, "/x", origin, "OPTIONS", environ)
+    assert ran(app) == ([] if refused else ["own"])
+    if refused:
+        vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+        assert summary(response) == (403, f"{vary}, Sec-Fetch-Site, Accept", "no-store")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/get-only", "/slash"])
+def test_urls_without_a_route(app, http, path):
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/get-only", "get_only", view("x"))
+    app.add_url_rule("/slash/", "slash", view("x"), methods=["POST"])
+    assert summary(http.open(app, path, EVIL, "POST", CROSS)) == REFUSED
+
+
+@pytest.mark.parametrize("origin", [EVIL, "null", "garbage", None])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_everybody_is_allowed(app, http, heard, origin, method):
+    """With "*", there is nobody whom "enforce" could refuse."""
+    CorsGuard(app, origins="*", enforce="all")
+    app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    answer = http.send(app, "/x", origin, method=method, environ=CROSS)
+    assert answer == (200, {"Access-Control-Allow-Origin": "*"})
+    assert {s.name for s in heard} <= {"origin-allowed"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [(SHOP, None), (EVIL, "ORIGIN_DENIED"), ("null", "ORIGIN_NULL"), (None, "CROSS_SITE_REQUEST")],
+)
+@pytest.mark.parametrize(("enforce", "method"), [("unsafe", "POST"), ("all", "GET")])
+def test_everybody_but_some(app, http, heard, origin, reason, enforce, method):
+    CorsGuard(app, origins="*", deny_origins=EVIL, enforce=enforce)
+    app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    response = http.open(app, "/x", origin, method, CROSS)
+    assert response.status_code == (403 if reason else 200)
+    assert [s.decision.reason.name for s in heard if s.decision.blocked] == [reason] * bool(reason)
+
+
+def test_exempt_routes_are_left_alone(app, http):
+    CorsGuard(app, enforce="all")
+    app.add_url_rule("/x", "x", cors_exempt(view("x")), methods=["POST"])
+    assert http.send(app, "/x", EVIL, method="POST", environ=CROSS) == (200, {})
+
+
+def test_caches_keep_safe_answers_apart(app, http):
+    """With "all", who caused a GET decides whether it is answered; a cache must know."""
+    CorsGuard(app, origins=SHOP, enforce="all")
+    app.add_url_rule("/x", "x", view("x"))
+    vary = {"Vary": "Origin, Sec-Fetch-Site"}
+    assert http.send(app, "/x") == (200, vary)
+    assert http.send(app, "/x", "http://localhost") == (200, vary)
+    assert http.send(app, "/x", SHOP) == (200, vary | {"Access-Control-Allow-Origin": SHOP})
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "is_handshake"),
+    [
+        ("websocket", True),
+        ("WebSocket", True),
+        ("WEBSOCKET", True),
+        ("h2c, websocket", True),
+        ("websocket/13", True),
+        (" websocket ", True),
+        ("x" * 100, False),
+        ("x" * 101, True),  # not read
+        ("x" * 60_000, True),
+        ("h2c", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_upgrades(app, http, upgrade, is_handshake):
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"))
+    environ = {} if upgrade is None else {"HTTP_UPGRADE": upgrade}
+    response = http.open(app, "/x", EVIL, environ=environ)
+    assert response.status_code == (403 if is_handshake else 200)
+    if is_handshake:
+        assert summary(response) == (403, "Origin, Sec-Fetch-Site, Upgrade, Accept", "no-store")
+
+
+# What must not get round it
+
+
+def raising(origin):
+    raise LookupError("the store is away")
+
+
+@pytest.mark.parametrize("check", [raising, lambda o: "yes", lambda o: None])
+def test_a_failing_callable_lets_nobody_pass(app, http, heard, log_lines, check):
+    CorsGuard(app, origins=check, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    assert summary(http.open(app, "/x", EVIL, "POST", CROSS)) == REFUSED
+    assert ran(app) == []
+    [signal] = heard
+    assert (signal.decision.reason, signal.decision.blocked) == (Reason.ORIGIN_CHECK_FAILED, True)
+    [line] = log_lines()
+    assert "refused (ORIGIN_CHECK_FAILED)" in line
+    assert line.endswith("; Sec-Fetch-Site is 'cross-site'.")
+
+
+def test_a_failing_receiver_lets_nobody_pass(app, http, log_lines):
+    def receive(sender, decision):
+        raise RuntimeError("in a receiver")
+
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    with origin_rejected.connected_to(receive):
+        assert summary(http.open(app, "/x", EVIL, "POST", CROSS)) == REFUSED
+    assert ran(app) == []
+    assert len(log_lines()) == 2
+
+
+def test_a_callable_is_asked_each_time(app, http):
+    allowed = [True]
+    CorsGuard(app, origins=lambda origin: allowed[0], enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    assert http.send(app, "/x", SHOP, method="POST") == http.allowed(SHOP)
+    allowed[0] = False
+    assert summary(http.open(app, "/x", SHOP, "POST")) == REFUSED
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["HTTP_ORIGIN", SITE, "HTTP_HOST", "HTTP_UPGRADE", "HTTP_ACCEPT", "HTTP_X_FORWARDED_HOST"],
+)
+@pytest.mark.parametrize("value", ["x" * 60_000, "\xff\x80", "'\"<>\\", "https://" + "[" * 50])
+def test_odd_headers(app, http, log_lines, name, value):
+    CorsGuard(app, enforce="all")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    environ = {"HTTP_ORIGIN": EVIL, **CROSS, name: value}
+    response = http.open(app, "/x", None, "POST", environ)
+    assert response.status_code == 403
+    assert ran(app) == []
+    assert all(len(line) < 500 and line.isascii() for line in log_lines())
+
+
+def test_a_failing_log_lets_nobody_pass(app, http, failing_log):
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    assert summary(http.open(app, "/x", EVIL, "POST", CROSS)) == REFUSED
+    assert failing_log == ["WARNING"]
+
+
+@pytest.mark.parametrize("enforce", ["off", "all"])
+def test_each_path_of_a_rule_is_told(app, http, heard, enforce):
+    CorsGuard(app, enforce=enforce)
+    app.add_url_rule("/<name>", "x", view("x"))
+    for path in ("/a", "/b", "/a"):
+        http.send(app, path, EVIL)
+    assert [signal.decision.path for signal in heard] == ["/a", "/b", "/a"]
+
+
+def test_every_request_is_looked_at_anew(app, http):
+    """What is remembered of a route never holds for a request with another source."""
+    CorsGuard(app, enforce="all")
+    app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST"])
+    own, cross = {SITE: "same-origin"}, CROSS
+    for origin in (None, EVIL, "http://localhost", "null"):
+        for method in ("GET", "POST"):
+            for environ, status in [(own, 200), (cross, 403), (own, 200), (cross, 403)]:
+                answer = http.send(app, "/x", origin, method=method, environ=environ)
+                assert answer.status == status
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("own", "fields", "code"),
+    [
+        ("https://shop.example/", {}, "origin_trailing_slash"),
+        ("shop.example", {}, "origin_no_scheme"),
+        ("null", {}, "null_origin"),
+        ("null", {"dangerously_allow_null_origin": True}, "null_origin"),
+        ("*", {}, "origin_type"),
+        (lambda origin: True, {}, "origin_type"),
+        ("http://shop.example", {"allow_credentials": True}, "credentials_insecure_origin"),
+        ("https://*.co.uk", {"allow_credentials": True}, "credentials_public_suffix"),
+        ("https://*.co.uk", {"enforce": "unsafe"}, "enforce_public_suffix"),
+    ],
+)
+@pytest.mark.parametrize("how", ["constructor", "configuration"])
+def test_self_origins_are_checked_like_origins(app, own, fields, code, how):
+    given = {"self_origins": own} if how == "constructor" else {}
+    app.config.update({} if given else {"CORSGUARD_SELF_ORIGINS": own})
+    with pytest.raises(PolicyError) as caught:
+        CorsGuard(app, **given, **fields)
+    assert {(p.code, p.field) for p in caught.value.problems} == {(code, "self_origins")}
+
+
+def test_self_origins_where_the_danger_is_named(app, http):
+    CorsGuard(
+        app,
+        enforce="unsafe",
+        self_origins="http://intranet.example",
+        allow_credentials=True,
+        dangerously_allow_insecure_origins=True,
+    )
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    assert http.send(app, "/x", "http://intranet.example", method="POST") == http.refused()
+    assert ran(app) == ["x"]
+
+
+def test_credentials_that_come_later_are_checked_too(app):
+    guard = CorsGuard(app, self_origins="http://intranet.example")
+    with pytest.raises(PolicyError) as caught:
+        guard.reconfigure(allow_credentials=True, app=app)
+    assert [p.code for p in caught.value.problems] == ["credentials_insecure_origin"]
+
+
+def test_reconfigured(app, http):
+    guard = CorsGuard(app)
+    app.add_url_rule("/x", "x", view("x"), methods=["POST"])
+    assert http.send(app, "/x", EVIL, method="POST") == http.refused()
+    guard.reconfigure(enforce="unsafe", app=app)
+    assert summary(http.open(app, "/x", EVIL, "POST")) == REFUSED
+    guard.reconfigure(origins=EVIL, app=app)
+    assert http.send(app, "/x", EVIL, method="POST") == http.allowed(EVIL)
+
+
+def test_a_verdict_in_a_view(app, http):
+    CorsGuard(app, origins=SHOP, enforce="unsafe")
+
+    @app.route("/x", methods=["GET", "POST"])
+    def x():
+        return f"{current_decision.outcome.name} {current_decision.blocked}"
+
+    def body(origin=None, **options):
+        return http.open(app, "/x", origin, **options).text
+
+    assert body(SHOP, method="POST") == f"{Outcome.ALLOWED.name} False"
+    assert body("http://localhost", method="POST") == f"{Outcome.SAME_ORIGIN.name} False"
+    assert body(EVIL) == f"{Outcome.REJECTED.name} False"
+    assert body(method="POST") == f"{Outcome.NOT_CORS.name} False"

@@ -1,0 +1,356 @@
+"""A policy on trial: no response changes, and the signals say what would have been refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from flask import Blueprint, Flask, abort, redirect
+
+from flask_corsguard import (
+    CorsGuard,
+    Policy,
+    PolicyError,
+    cors,
+    cors_exempt,
+    current_decision,
+    origin_rejected,
+)
+from flask_corsguard.runtime.state import state_of
+
+KNOWN = "https://app.example"
+PARTNER = "https://partner.example"
+EVIL = "https://evil.example"
+TRIAL = Policy(origins=KNOWN, enforce="unsafe")
+CROSS = {"HTTP_SEC_FETCH_SITE": "cross-site"}
+
+
+def make_app(**settings) -> Flask:
+    """One route of each kind."""
+    app = Flask("open", static_folder=None)
+    app.secret_key = "only for tests"
+    api = Blueprint("api", __name__, url_prefix="/api")
+    cors(max_age=5)(api)
+    api.add_url_rule("/", "index", lambda: "api", methods=["GET", "PUT"])
+    app.register_blueprint(api)
+    app.add_url_rule("/", "index", lambda: "index", methods=["GET", "POST"])
+    app.add_url_rule("/slash/", "slash", lambda: "slash", methods=["GET", "POST"])
+    app.add_url_rule("/fails", "fails", lambda: 1 / 0)
+    app.add_url_rule("/gone", "gone", lambda: abort(410))
+    app.add_url_rule("/moved", "moved", lambda: redirect("/"))
+    app.add_url_rule("/own", "own", cors(origins=EVIL)(lambda: "own"), methods=["GET", "POST"])
+    app.add_url_rule(
+        "/replaced", "replaced", cors(Policy(origins=PARTNER))(lambda: "x"), methods=["GET", "POST"]
+    )
+    app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "x"), methods=["GET", "POST"])
+    CorsGuard(app, **settings)
+    return app
+
+
+def whole(response):
+    return response.status, list(response.headers), response.data
+
+
+PATHS = [
+    "/", "/slash", "/fails", "/gone", "/moved", "/own", "/replaced", "/exempt", "/nowhere", "/api/",
+    "/api/nowhere",
+]  # fmt: skip
+REAL = {
+    "open": {"origins": "*"},
+    "closed": {},
+    "partners": {"origins": [KNOWN, PARTNER], "allow_credentials": True},
+    "enforcing": {"origins": PARTNER, "enforce": "unsafe"},
+}
+ORIGINS = [None, KNOWN, PARTNER, EVIL, "null", "garbage", "http://localhost", "x" * 400]
+
+
+@pytest.mark.parametrize("real", REAL)
+@pytest.mark.parametrize("path", PATHS)
+def test_no_response_changes(http, real, path):
+    """Byte for byte, for every origin and method, beside every policy."""
+    without, beside = make_app(**REAL[real]), make_app(**REAL[real], report_only=TRIAL)
+    for origin, method, environ in itertools.product(ORIGINS, ("GET", "POST"), ({}, CROSS)):
+        asked = (path, origin, method, environ)
+        assert whole(http.open(beside, *asked)) == whole(http.open(without, *asked))
+        if origin is not None:
+            announced = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method, **environ}
+            asked = (path, origin, "OPTIONS", announced)
+            assert whole(http.open(beside, *asked)) == whole(http.open(without, *asked))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_enforce_report_changes_no_response(http, path):
+    without, beside = make_app(origins=PARTNER), make_app(origins=PARTNER, enforce="report")
+    for origin, method, environ in itertools.product(ORIGINS, ("GET", "POST"), ({}, CROSS)):
+        asked = (path, origin, method, environ)
+        assert whole(http.open(beside, *asked)) == whole(http.open(without, *asked))
+
+
+def reports(heard):
+    """The verdicts of the policy on trial."""
+    found = [signal for signal in heard if signal.decision.report_only]
+    heard.clear()
+    return [(s.name, s.decision.reason.name, s.decision.policy_source) for s in found]
+
+
+NOT_ALLOWED = ("origin-rejected", "ORIGIN_NOT_ALLOWED")
+SIGNALS = [
+    ("/", KNOWN, "GET", None),
+    ("/", None, "GET", None),
+    ("/", "http://localhost", "GET", None),
+    ("/", PARTNER, "GET", (*NOT_ALLOWED, "report_only")),
+    ("/", PARTNER, "POST", (*NOT_ALLOWED, "report_only")),
+    ("/", "null", "GET", ("origin-rejected", "ORIGIN_NULL", "report_only")),
+    ("/nowhere", EVIL, "GET", (*NOT_ALLOWED, "report_only")),
+    ("/fails", EVIL, "GET", (*NOT_ALLOWED, "report_only")),
+    # marks go on top of it as they go on top of the default policy
+    ("/api/", EVIL, "GET", (*NOT_ALLOWED, "blueprint api over report_only")),
+    ("/api/", KNOWN, "GET", None),
+    ("/own", EVIL, "GET", None),
+    ("/own", PARTNER, "GET", (*NOT_ALLOWED, "view own over report_only")),
+    # where a mark replaces the policy whole, or none applies, nothing is on trial
+    ("/replaced", EVIL, "GET", None),
+    ("/replaced", PARTNER, "POST", None),
+    ("/exempt", EVIL, "POST", None),
+]
+
+
+@pytest.mark.parametrize(("path", "origin", "method", "expected"), SIGNALS)
+@pytest.mark.parametrize("real", REAL)
+def test_what_is_signalled(http, heard, log_lines, real, path, origin, method, expected):
+    app = make_app(**REAL[real], report_only=TRIAL)
+    http.send(app, path, origin, method=method)
+    decisions = [signal.decision for signal in heard]
+    assert reports(heard) == ([expected] if expected else [])
+    assert sum("would be rejected" in line for line in log_lines()) == bool(expected)
+    # the real verdict is signalled first, as ever
+    assert [d.report_only for d in decisions] == sorted(d.report_only for d in decisions)
+    assert not any(d.blocked for d in decisions if d.report_only)
+
+
+@pytest.mark.parametrize("place", ["constructor", "fields", "configuration", "environment"])
+def test_where_it_is_set(app, http, heard, log_lines, monkeypatch, place):
+    fields = {"origins": [KNOWN], "enforce": "unsafe"}
+    given = {}
+    if place == "constructor":
+        given = {"report_only": Policy(**fields)}
+    elif place == "fields":
+        given = {"report_only": fields}
+    elif place == "configuration":
+        app.config["CORSGUARD_REPORT_ONLY"] = Policy(**fields)
+    else:
+        monkeypatch.setenv("FLASK_CORSGUARD_REPORT_ONLY", json.dumps(fields))
+        app.config.from_prefixed_env()
+    CorsGuard(app, origins="*", **given)
+    app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])
+
+    assert http.send(app, "/", EVIL, method="POST", environ=CROSS) == (
+        200,
+        {"Access-Control-Allow-Origin": "*"},
+    )
+    names = [(s.name, s.decision.report_only, s.decision.blocked) for s in heard]
+    assert names == [("origin-allowed", False, False), ("origin-rejected", True, False)]
+    assert heard[1].decision.policy == TRIAL
+    assert heard[1].decision.explain().splitlines()[0] == (
+        f"POST / from '{EVIL}': would be rejected (ORIGIN_NOT_ALLOWED)."
+    )
+    [line] = log_lines()
+    where = "app.config (CORSGUARD_REPORT_ONLY)"
+    assert line.startswith(
+        f"POST / from '{EVIL}': would be rejected (ORIGIN_NOT_ALLOWED) by report_only, set at"
+        f" {where if place in ('configuration', 'environment') else 'tests/'}"
+    )
+    assert line.endswith("; Sec-Fetch-Site is 'cross-site'.")
+
+
+def test_a_trial_beside_a_rejection(app, http, heard, log_lines):
+    """Both are told, and neither line silences the other."""
+    CorsGuard(app, report_only=TRIAL)
+    app.add_url_rule("/", "index", lambda: "ok")
+    http.send(app, "/", EVIL)
+    assert [signal.decision.report_only for signal in heard] == [False, True]
+    assert [line.split(": ")[1].split(" (")[0] for line in log_lines()] == [
+        "rejected",
+        "would be rejected",
+    ]
+
+
+def test_preflights_on_trial(app, http, heard):
+    CorsGuard(app, origins="*", methods="*", report_only=Policy(origins=KNOWN, methods=["PUT"]))
+    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT", "DELETE"])
+    for origin, method in ((KNOWN, "PUT"), (KNOWN, "DELETE"), (EVIL, "PUT")):
+        assert http.preflight(app, "/", origin, method).status == 204
+    assert reports(heard) == [
+        ("preflight-rejected", "METHOD_NOT_ALLOWED", "report_only"),
+        ("origin-rejected", "ORIGIN_NOT_ALLOWED", "report_only"),
+    ]
+
+
+def test_requests_without_an_origin_on_trial(app, http, heard):
+    CorsGuard(app, report_only=Policy(enforce="all"))
+    app.add_url_rule("/", "index", lambda: "ok")
+    assert http.send(app, "/", environ=CROSS) == http.refused()
+    assert http.send(app, "/") == http.refused()
+    assert reports(heard) == [("origin-rejected", "CROSS_SITE_REQUEST", "report_only")]
+
+
+def test_the_view_sees_the_real_verdict(app, http, heard):
+    CorsGuard(app, origins="*", report_only=TRIAL)
+    app.add_url_rule("/", "index", lambda: current_decision.outcome.name)
+    assert http.open(app, "/", EVIL).text == "ALLOWED"
+    assert len(reports(heard)) == 1
+
+
+def test_receivers_see_the_real_verdict_too(app, http):
+    seen = []
+    CorsGuard(app, origins="*", report_only=TRIAL)
+    app.add_url_rule("/", "index", lambda: "ok")
+
+    def receive(sender, decision):
+        seen.append((decision.report_only, current_decision.report_only))
+
+    with origin_rejected.connected_to(receive):
+        http.send(app, "/", EVIL)
+    assert seen == [(True, False)]
+
+
+def test_a_trial_beside_a_report(app, http, heard, log_lines):
+    CorsGuard(app, enforce="report", report_only=Policy(enforce="all"))
+    app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])
+    http.send(app, "/", EVIL, method="POST", environ=CROSS)
+    assert [s.decision.policy_source for s in heard] == ["default", "report_only"]
+    assert [line.split(" by ")[1].split(",")[0] for line in log_lines()] == [
+        "default",
+        "report_only",
+    ]
+
+
+def nested(inner):
+    """A blueprint whose policy is replaced, with a mark inside it."""
+    app = Flask("nested")
+    blueprint = Blueprint("api", __name__)
+    cors(Policy(origins=PARTNER))(blueprint)
+    if inner == "exempt":
+        child = cors_exempt(Blueprint("child", __name__))
+    else:
+        child = Blueprint("child", __name__)
+    child.add_url_rule("/", "index", cors(max_age=5)(lambda: "ok"))
+    blueprint.register_blueprint(child)
+    app.register_blueprint(blueprint)
+    CorsGuard(app, origins="*", report_only=TRIAL)
+    return app
+
+
+@pytest.mark.parametrize("inner", ["fields", "exempt"])
+def test_fields_inside_a_policy_that_replaces(http, heard, inner):
+    """The default policy has no say there, so neither has the one on trial."""
+    assert http.send(nested(inner), "/", EVIL) == http.refused()
+    assert [signal.decision.report_only for signal in heard] == [False]
+
+
+# Turning it on and off
+
+
+@pytest.mark.parametrize("off", [False, None])
+def test_none(app, http, heard, off):
+    app.config["CORSGUARD_REPORT_ONLY"] = off
+    CorsGuard(app)
+    assert state_of(app).final_judge().trial is None
+
+
+def test_the_constructor_wins(app):
+    app.config["CORSGUARD_REPORT_ONLY"] = {"origins": KNOWN}
+    CorsGuard(app, report_only=False)
+    assert state_of(app).final_judge().trial is None
+
+
+def test_reconfigured(app, http, heard):
+    guard = CorsGuard(app, origins="*")
+    app.add_url_rule("/", "index", lambda: "ok")
+
+    def report():
+        http.send(app, "/", EVIL)
+        return [policy for *_, policy in reports(heard)]
+
+    assert report() == []
+    guard.reconfigure(report_only=TRIAL, app=app)
+    assert report() == ["report_only"]
+    guard.reconfigure(max_age=5, app=app)
+    assert report() == ["report_only"]
+    with pytest.raises(PolicyError):
+        guard.reconfigure(report_only={"orgins": KNOWN}, app=app)
+    assert report() == ["report_only"]
+    guard.reconfigure(report_only=False, app=app)
+    assert report() == []
+    guard.reconfigure(report_only={"origins": EVIL}, app=app)
+    assert report() == []
+
+
+# Mistakes and failures
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "field"),
+    [
+        ("partners", "wrong_type", "report_only"),
+        (True, "wrong_type", "report_only"),
+        ("", "wrong_type", "report_only"),
+        ([KNOWN], "wrong_type", "report_only"),
+        ({"orgins": KNOWN}, "unknown_field", "orgins"),
+        ({"origins": "app.example"}, "origin_no_scheme", "origins"),
+        ({"origins": "*", "allow_credentials": True}, "credentials_any_origin", "origins"),
+    ],
+)
+@pytest.mark.parametrize("how", ["constructor", "configuration"])
+def test_what_it_is_not(app, value, code, field, how):
+    given = {"report_only": value} if how == "constructor" else {}
+    app.config.update({} if given else {"CORSGUARD_REPORT_ONLY": value})
+    with pytest.raises(PolicyError) as caught:
+        CorsGuard(app, **given)
+    [problem] = caught.value.problems
+    assert (problem.code, problem.field) == (code, field)
+    assert ("CORSGUARD_REPORT_ONLY" in problem.where) == (how == "configuration")
+
+
+def test_a_trial_that_does_not_fit_the_marks(app, http):
+    """It is a mistake in the configuration like any other, and found like any other."""
+    CorsGuard(app, report_only=Policy(origins=KNOWN, allow_credentials=True))
+    app.add_url_rule("/", "index", cors(origins="*")(lambda: "ok"))
+    app.testing = True
+    with pytest.raises(PolicyError) as caught:
+        http.send(app, "/")
+    [problem] = caught.value.problems
+    assert problem.code == "credentials_any_origin"
+    assert problem.where.startswith("view index over report_only (tests/runtime/")
+
+
+def raising(origin):
+    raise LookupError("the store is away")
+
+
+def test_a_failing_callable_on_trial(app, http, heard, log_lines):
+    CorsGuard(app, origins="*", report_only=Policy(origins=raising))
+    app.add_url_rule("/", "index", lambda: "ok")
+    assert http.send(app, "/", EVIL) == (200, {"Access-Control-Allow-Origin": "*"})
+    assert reports(heard) == [("origin-rejected", "ORIGIN_CHECK_FAILED", "report_only")]
+    [line] = log_lines()
+    assert "LookupError" in line
+
+
+def test_a_failing_trial(app, http, log_lines, monkeypatch):
+    """Whatever is wrong with it, requests go on."""
+    CorsGuard(app, origins=KNOWN, report_only=TRIAL)
+    app.add_url_rule("/", "index", lambda: "ok")
+    trial = state_of(app).final_judge().trial
+    monkeypatch.setattr(trial, "table", None)
+    assert http.send(app, "/", KNOWN) == http.allowed(KNOWN)
+    [line] = log_lines()
+    assert line.startswith("the policy in report_only failed: AttributeError")
+
+
+def test_a_failing_log_on_trial(app, http, failing_log):
+    CorsGuard(app, origins="*", report_only=TRIAL)
+    app.add_url_rule("/", "index", lambda: "ok")
+    assert http.send(app, "/", EVIL) == (200, {"Access-Control-Allow-Origin": "*"})
+    assert failing_log == ["WARNING"]

@@ -1,0 +1,145 @@
+"""What is decided once is not worked out again, and no URL is matched a second time for nothing."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
+from flask_corsguard.routing import table as places
+from flask_corsguard.routing.lookup import PolicyTable
+from flask_corsguard.runtime.state import state_of
+
+SHOP = "https://shop.example"
+PARTNER = "https://partner.example"
+LONGEST = f"{'s' * 305}://shop.example"
+TOO_LONG = f"{'s' * 306}://shop.example"
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """How often something was decided, and searched for by its URL."""
+    done = Counter()
+
+    def count(target, name, what):
+        original = getattr(target, name)
+
+        @functools.wraps(original)
+        def counting(*arguments):
+            done[what] += 1
+            return original(*arguments)
+
+        monkeypatch.setattr(target, name, counting)
+
+    count(places, "decide", "decided")
+    count(places, "exempt", "decided")
+    count(PolicyTable, "_search", "searched")
+    return done
+
+
+def build(**fields):
+    app = Flask("shop", static_folder=None)
+    guard = CorsGuard(app, origins=SHOP, **fields)
+    app.add_url_rule("/", "index", lambda: "ok")
+    app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"))
+    app.add_url_rule("/asked", "asked", cors(origins=lambda origin: True)(lambda: "ok"))
+    app.add_url_rule("/enforced", "enforced", cors(enforce="all")(lambda: "ok"))
+    app.add_url_rule("/files/<path:filename>", "files", lambda filename: filename)
+    guard.for_files("files", "*.css", origins=PARTNER)
+    app.url_map.add(Rule("/any", endpoint="any"))
+    app.view_functions["any"] = lambda: "ok"
+    return app
+
+
+def announcing(method, headers=None):
+    asked = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
+    return asked | ({"HTTP_ACCESS_CONTROL_REQUEST_HEADERS": headers} if headers else {})
+
+
+# Of three requests alike: the path, the method, the origin, what else is in the environment; then
+# how many were decided anew, and how many URLs were searched.
+SAME = [
+    ("without Origin", "/", "GET", None, {}, 1, 0),
+    ("allowed", "/", "GET", SHOP, {}, 1, 0),
+    ("rejected", "/", "GET", PARTNER, {}, 1, 0),
+    ("the longest origin", "/", "GET", LONGEST, {}, 1, 0),
+    ("a longer origin", "/", "GET", TOO_LONG, {}, 3, 0),
+    ("plain OPTIONS", "/", "OPTIONS", SHOP, {}, 3, 0),
+    ("exempt", "/exempt", "GET", SHOP, {}, 1, 0),
+    ("a callable", "/asked", "GET", SHOP, {}, 3, 0),
+    ("enforced", "/enforced", "GET", PARTNER, {}, 1, 0),
+    ("enforced, without Origin", "/enforced", "GET", None, {}, 1, 0),
+    ("a file", "/files/a.css", "GET", PARTNER, {}, 3, 0),
+    ("a 404", "/none", "GET", SHOP, {}, 3, 3),
+    ("the longest method", "/any", "X" * 40, SHOP, {}, 1, 0),
+    ("a longer method", "/any", "X" * 41, SHOP, {}, 3, 0),
+    ("preflight", "/", "OPTIONS", SHOP, announcing("GET"), 1, 0),
+    ("preflight, refused", "/", "OPTIONS", PARTNER, announcing("GET"), 1, 0),
+    ("preflight with headers", "/", "OPTIONS", SHOP, announcing("GET", "x-a"), 1, 0),
+    ("the longest list", "/", "OPTIONS", SHOP, announcing("GET", "x" * 200), 1, 0),
+    ("a longer list", "/", "OPTIONS", SHOP, announcing("GET", "x" * 201), 3, 0),
+    ("preflight, the longest origin", "/", "OPTIONS", LONGEST, announcing("GET"), 1, 0),
+    ("preflight, a longer origin", "/", "OPTIONS", TOO_LONG, announcing("GET"), 3, 0),
+    ("preflight, a callable", "/asked", "OPTIONS", SHOP, announcing("GET"), 3, 0),
+    ("preflight for a file", "/files/a.css", "OPTIONS", PARTNER, announcing("GET"), 3, 0),
+    ("preflight, another method", "/", "OPTIONS", SHOP, announcing("PUT"), 3, 3),
+    ("preflight, the longest method", "/", "OPTIONS", SHOP, announcing("X" * 40), 3, 3),
+    ("preflight, a longer method", "/", "OPTIONS", SHOP, announcing("X" * 41), 1, 0),
+    ("preflight for a 404", "/none", "OPTIONS", SHOP, announcing("GET"), 3, 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "origin", "environ", "decided", "searched"),
+    [pytest.param(*row, id=name) for name, *row in SAME],
+)
+def test_three_requests_alike(http, work, path, method, origin, environ, decided, searched):
+    app = build()
+    answers = [http.send(app, path, origin, method=method, environ=dict(environ)) for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+    assert (work["decided"], work["searched"]) == (decided, searched)
+
+
+@pytest.mark.parametrize("origin", [None, SHOP, PARTNER])
+def test_with_a_policy_on_trial(http, work, origin):
+    app = build(report_only=Policy(origins=PARTNER))
+    for _ in range(3):
+        http.send(app, "/", origin)
+    assert work == {"decided": 2}  # by either policy
+
+
+def test_where_a_route_answers_no_options(http, work):
+    """The rule that matched a preflight then says nothing about its URL."""
+    app = build()
+    app.add_url_rule("/other", "other", lambda: "ok", provide_automatic_options=False)
+    for _ in range(3):
+        http.preflight(app, "/", SHOP, "GET")
+    assert work == {"decided": 3, "searched": 3}
+
+
+# By path and origin: how much is then known that is settled, that is open, and how it ended.
+KNOWN = [
+    ("/", None, (1, 0, 0)),
+    ("/", SHOP, (1, 0, 0)),
+    ("/", PARTNER, (0, 1, 1)),
+    ("/exempt", PARTNER, (1, 0, 0)),
+    ("/enforced", None, (0, 1, 0)),
+    ("/enforced", SHOP, (1, 0, 0)),
+    ("/enforced", PARTNER, (0, 1, 0)),
+    ("/asked", SHOP, (0, 0, 0)),
+    ("/files/a.css", PARTNER, (0, 0, 0)),
+    ("/none", SHOP, (0, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("path", "origin", "known"), KNOWN)
+def test_what_is_remembered_of_a_request(http, path, origin, known):
+    app = build()
+    for _ in range(3):
+        http.send(app, path, origin)
+    memory = state_of(app).final_judge().memory
+    assert (len(memory.settled), len(memory.open), len(memory.rejections)) == known
