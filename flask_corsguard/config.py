@@ -23,15 +23,20 @@ from flask_corsguard.protocol.policy import (
 from flask_corsguard.text import text_of
 
 PREFIX = "CORSGUARD_"
-#: The keys that are no policy fields, in lower case and without the prefix.
+#: The keys that aren't policy fields, in lower case and without the prefix.
 OTHER_KEYS = (
-    "policies", "report_only", "self_origins", "log_rejections", "audit_accept", "inspector",
+    "policies",
+    "report_only",
+    "self_origins",
+    "log_rejections",
+    "audit_accept",
+    "inspector",
     "inspector_check",
-)  # fmt: skip
+)
 
 
-class Trial(NamedTuple):
-    """A policy that is only being tried out, and the place that it was set at."""
+class ReportOnly(NamedTuple):
+    """A report-only policy, and where it was set."""
 
     policy: Policy
     source: str
@@ -54,33 +59,32 @@ class Settings(NamedTuple):
     :ivar default: the app's default policy.
     :ivar source: file and line, or configuration keys, that the default policy comes from.
     :ivar policies: the named policies.
-    :ivar report_only: the policy that is on trial in the place of the default one, and where it
-        was set; or None.
+    :ivar report_only: the policy that only reports what it would reject, or None.
     :ivar self_origins: origins that count as the app's own.
     :ivar log_rejections: whether rejections are logged.
     :ivar configured: field of the default policy -> the configuration key that sets it.
     :ivar audit_accept: findings of an audit that are accepted -> the reason.
     :ivar inspector: how the inspector is served, or None.
-    :ivar is_trial: whether these are the settings for trying :attr:`report_only` out.
+    :ivar is_report_only: whether these are the settings of :attr:`report_only`.
     """
 
     default: Policy
     source: str
     policies: Mapping[str, Policy]
-    report_only: Trial | None
+    report_only: ReportOnly | None
     self_origins: OriginList
     log_rejections: bool
     configured: Mapping[str, str]
     audit_accept: Mapping[str, str]
     inspector: InspectorSettings | None
-    is_trial: bool = False
+    is_report_only: bool = False
 
-    def on_trial(self) -> Settings | None:
-        """The same settings with the policy on trial as the default one, or None."""
+    def for_report_only(self) -> Settings | None:
+        """The same settings with the report-only policy as the default one, or None."""
         if self.report_only is None:
             return None
         policy, source = self.report_only
-        return self._replace(default=policy, source=source, report_only=None, is_trial=True)
+        return self._replace(default=policy, source=source, report_only=None, is_report_only=True)
 
 
 class Arguments(NamedTuple):
@@ -89,7 +93,7 @@ class Arguments(NamedTuple):
     :ivar policy: the default policy; it replaces the one from the configuration.
     :ivar fields: fields of it; each overrides the one from the configuration.
     :ivar policies: named policies; they are added to those from the configuration.
-    :ivar report_only: the policy to try out; False for none, None where nothing was said.
+    :ivar report_only: the report-only policy; False for none, None where nothing was said.
     :ivar self_origins: origins that count as the app's own.
     :ivar inspector: whether there is an inspector; None where nothing was said.
     :ivar location: file and line of the call.
@@ -124,16 +128,17 @@ def read_arguments(
             f" {text_of(policy)} is neither."
         )
         problems.append(Problem("wrong_type", "policy", policy, message))
+        policy = None
     values, found = read_fields(fields)
     problems += found + check_combination(values)
     own = _read_self_origins(self_origins, problems)
     shown = None if inspector is None else read_bool("inspector", inspector, problems)
     problems = [problem._replace(where=location) for problem in problems]
     named = read_policies({} if policies is None else policies, location, problems)
-    trial = _read_report_only(report_only, location, problems)
+    reported = _read_report_only(report_only, location, problems)
     if problems:
         raise PolicyError(problems)
-    return Arguments(cast("Policy | None", policy), values, named, trial, own, shown, location)
+    return Arguments(policy, values, named, reported, own, shown, location)
 
 
 def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
@@ -149,7 +154,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     given: dict[str, Any] = {}
     for key, value in config.items():
         # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
-        if not isinstance(cast("object", key), str) or not (key + "_").startswith(PREFIX):
+        if not isinstance(key, str) or not (key + "_").startswith(PREFIX):
             continue
         if key in known:
             given[known[key]] = value
@@ -170,9 +175,9 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     key = "CORSGUARD_REPORT_ONLY"
     configured = _read_report_only(others.get("report_only"), key, problems)
     if report_only is None:
-        trial = _trial(configured, f"app.config ({key})")
+        reported = _report_only(configured, f"app.config ({key})")
     else:
-        trial = _trial(report_only, location)
+        reported = _report_only(report_only, location)
     found = list[Problem]()
     configured_own = _read_self_origins(others.get("self_origins", ()), found)
     own = self_origins or configured_own
@@ -189,8 +194,16 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     source = f"app.config ({used})" if used and policy is None and not fields else location
     keys = {name: PREFIX + name.upper() for name in overridden if name not in fields}
     return Settings(
-        default, source, named, trial, own, log_rejections, keys, accepted, served
-    )  # fmt: skip
+        default=default,
+        source=source,
+        policies=named,
+        report_only=reported,
+        self_origins=own,
+        log_rejections=log_rejections,
+        configured=keys,
+        audit_accept=accepted,
+        inspector=served,
+    )
 
 
 def changed_settings(old: Settings, new: Arguments) -> Settings:
@@ -200,7 +213,7 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
     """
     settings = old._replace(policies={**old.policies, **new.policies})
     if new.report_only is not None:
-        settings = settings._replace(report_only=_trial(new.report_only, new.location))
+        settings = settings._replace(report_only=_report_only(new.report_only, new.location))
     if new.policy is None and not new.fields:
         return settings
     problems: list[Problem] = []
@@ -230,14 +243,14 @@ def _read_inspector(
     """
     configured = read_bool("inspector", keys.get("inspector", False), problems)
     check = keys.get("inspector_check")
-    # What is no plain function would answer with an object, and that is no consent.
+    # Anything but a plain function would return an object, and that is not consent.
     if check is not None and (
         not callable(check)
         or isinstance(check, type)
         or inspect.iscoroutinefunction(check)
         or inspect.iscoroutinefunction(getattr(check, "__call__", None))  # noqa: B004
     ):
-        message = f"{text_of(check)} is no plain function that takes the request."
+        message = f"{text_of(check)} is not a plain function that takes the request."
         problems.append(Problem("wrong_type", "inspector_check", check, message))
         check = None
     if not (configured if argument is None else argument):
@@ -248,7 +261,7 @@ def _read_inspector(
             "the inspector shows every route and who may read it, and the app is not in debug mode."
             " Start it with 'flask run --debug' or FLASK_DEBUG=1 (app.run(debug=True) comes too"
             " late); or set both CORSGUARD_INSPECTOR = True and CORSGUARD_INSPECTOR_CHECK = a"
-            " function that takes the request and answers True for those who may see it."
+            " function that takes the request and returns True for those who may see it."
         )
         where = location if argument else ""
         problems.append(Problem("inspector_outside_debug", "inspector", True, message, where=where))
@@ -303,7 +316,7 @@ def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[st
 def _read_report_only(
     value: object, where: str, problems: list[Problem]
 ) -> Policy | Literal[False] | None:
-    """Read the policy to try out: one, or its fields, or False for none."""
+    """Read the report-only policy: one, or its fields, or False for none."""
     if value is None or value is False:
         return value
     if isinstance(value, Policy):
@@ -316,8 +329,8 @@ def _read_report_only(
     return None
 
 
-def _trial(policy: Policy | Literal[False] | None, source: str) -> Trial | None:
-    return Trial(policy, source) if policy else None
+def _report_only(policy: Policy | Literal[False] | None, source: str) -> ReportOnly | None:
+    return ReportOnly(policy, source) if policy else None
 
 
 def read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:
@@ -328,7 +341,7 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
         problems.append(Problem("wrong_type", "policies", value, message, where=where))
         return policies
     for name, policy in cast("Mapping[str, object]", value).items():
-        if not isinstance(cast("object", name), str):
+        if not isinstance(name, str):
             message = f"the name of a policy is a string, not {text_of(name)}."
             problems.append(Problem("wrong_type", "policies", name, message, where=where))
         elif isinstance(policy, Policy):
@@ -338,6 +351,6 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
             policies[name] = derive(Policy(), fields, f"{where}, policy {name!r}", problems)
         else:
             message = f"{text_of(policy)} is neither a Policy nor a mapping of fields."
-            place = f"{where}, policy {name!r}"
-            problems.append(Problem("wrong_type", "policies", policy, message, where=place))
+            which = f"{where}, policy {name!r}"
+            problems.append(Problem("wrong_type", "policies", policy, message, where=which))
     return policies

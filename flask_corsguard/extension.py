@@ -15,7 +15,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields
 from flask_corsguard.routing.layers import EndpointMarks, FileMark
 from flask_corsguard.routing.table import Route
-from flask_corsguard.runtime.hooks import install_hooks
+from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
 from flask_corsguard.text import text_of
 
@@ -31,8 +31,8 @@ class CorsGuard:
         ``CORSGUARD_*`` configuration says; *fields* override it one by one. With neither, nothing
         is allowed cross-origin.
     :param policies: named policies, for ``@cors("name")``: name -> Policy or mapping of fields.
-    :param report_only: a policy, or its fields, to try out in the place of the default policy. It
-        changes no response; what it would reject is signalled and logged. False turns off
+    :param report_only: a policy, or its fields, that runs beside the default policy. It changes no
+        response; what it would reject is signalled and logged. False turns off
         ``CORSGUARD_REPORT_ONLY``.
     :param self_origins: further origins that count as the app's own, where a proxy hides them.
     :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. None leaves
@@ -64,9 +64,9 @@ class CorsGuard:
         """Guard *app*. Reads its configuration now; marks are read before its first request.
 
         :raises PolicyError: with everything that is wrong with the settings.
-        :raises CorsGuardError: if the app is guarded already, or has answered a request.
+        :raises CorsGuardError: if the app is guarded already, or has served a request.
         """
-        if not isinstance(cast("object", app), Flask):
+        if not isinstance(app, Flask):
             raise CorsGuardError(f"init_app() takes a Flask app, not {app!r}")
         if EXTENSION_KEY in app.extensions:
             raise CorsGuardError(
@@ -75,7 +75,7 @@ class CorsGuard:
             )
         settings = read_settings(app.config, self._arguments)
         state = AppState(app, settings, self._marks)
-        install_hooks(state)
+        Hooks(state)
         app.extensions[EXTENSION_KEY] = state
         if settings.inspector is not None:
             # By name: it is a tool on top of the guard, and an app without it loads none of it.
@@ -90,7 +90,7 @@ class CorsGuard:
         :param policy: the policy, or the name of one, that replaces what applies further out.
         :param fields: the fields that change it.
         :raises PolicyError: if a field is unknown or its value cannot be used.
-        :raises CorsGuardError: if the endpoint is marked already, or a request was answered.
+        :raises CorsGuardError: if the endpoint is marked already, or an app has served a request.
         """
         location = call_site()
         _check_strings(location, "for_endpoint", endpoint)
@@ -106,7 +106,7 @@ class CorsGuard:
         :param globs: patterns such as ``"*.woff2"``.
         :param fields: the fields that change what applies to the endpoint.
         :raises PolicyError: if a field is unknown or its value cannot be used.
-        :raises CorsGuardError: if there is no glob, or a request was answered.
+        :raises CorsGuardError: if there is no glob, or an app has served a request.
         """
         location = call_site()
         _check_strings(location, "for_files", endpoint, *globs)
@@ -133,9 +133,9 @@ class CorsGuard:
 
         :param url: a path, or a whole URL where the host matters.
         :param origin: the page's origin, as the browser would send it, or None for no page.
-        :param method: the method that script asks for. With ``"OPTIONS"`` and an
+        :param method: the method that the page asks for. With ``"OPTIONS"`` and an
             ``Access-Control-Request-Method`` among *headers*, the request is taken as it stands.
-        :param headers: the request headers that script sets: names, or names with values.
+        :param headers: the request headers that the page sets: names, or names with values.
         :param app: the app; the current one if left out.
         :raises PolicyError: if the policy of any route cannot be used.
         """
@@ -150,7 +150,7 @@ class CorsGuard:
         :param app: the app; the current one if left out.
         :raises PolicyError: if the policy of any route cannot be used.
         """
-        return self._state(app).current_judge().table.routes()
+        return self._state(app).current().table.routes()
 
     def reconfigure(
         self,
@@ -161,13 +161,13 @@ class CorsGuard:
         app: Flask | None = None,
         **fields: Unpack[PolicyFields],
     ) -> None:
-        """Change the default policy, the named ones or the one on trial, while the app runs.
+        """Change the default policy, the named ones or the report-only one, while the app runs.
 
         Atomic: each request is decided by the old settings or by the new ones. Marks stay.
 
         :param policy: the new default policy; *fields* then override it.
         :param policies: named policies that are new or changed; the others stay.
-        :param report_only: the policy to try out from now on; False ends the trial.
+        :param report_only: the report-only policy from now on; False for none.
         :param app: the app; the current one if left out.
         :param fields: fields of the default policy to change.
         :raises PolicyError: if anything cannot be used; then nothing has changed.

@@ -10,7 +10,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from itertools import count
 from typing import NamedTuple
 
 from flask import Flask
@@ -40,48 +39,19 @@ class LeftOut(NamedTuple):
         return alike + others
 
 
-class Line:
-    """A line in the log that stands for all others like it, for :data:`QUIET_SECONDS`.
-
-    :ivar quiet_until: when it no longer does, on its clock.
-    """
-
-    __slots__ = ("_clock", "_left_out", "quiet_until")
-
-    def __init__(self, clock: Callable[[], float], now: float) -> None:
-        self._clock = clock
-        self.quiet_until = now + QUIET_SECONDS
-        # Counts without a lock: next() is one step for every thread.
-        self._left_out = count()
-
-    def leave_out(self) -> bool:
-        """Count another like it, unless that is to have a line of its own."""
-        if self._clock() < self.quiet_until:
-            next(self._left_out)
-            return True
-        return False
-
-    def end(self) -> int:
-        """Stop counting.
-
-        :returns: how many were left out.
-        """
-        return next(self._left_out)
-
-
 class RateLimit:
     """At most one line in :data:`QUIET_SECONDS` for each key, in bounded memory.
 
     While :data:`MOST_REMEMBERED` keys are being kept quiet, all new ones count as a single one.
 
-    :ivar lines: the last line for each key; the oldest first.
     :param clock: seconds on a clock that never goes back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self.lines: OrderedDict[Hashable, Line] = OrderedDict()
+        # key -> until when it is kept quiet, and how many lines were left out; the oldest first
+        self._quiet: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
         self._others = 0
         self._last_of_others = -math.inf
 
@@ -91,20 +61,20 @@ class RateLimit:
         :returns: what was left out since the last one, or None if this one is left out too.
         """
         now = self._clock()
-        lines = self.lines
+        quiet = self._quiet
         with self._lock:
-            line = lines.get(key)
-            if line is not None and line.leave_out():
+            until, left_out = quiet.get(key, (-math.inf, 0))
+            if now < until:
+                quiet[key] = (until, left_out + 1)
                 return None
-            if line is None and len(lines) >= MOST_REMEMBERED:
-                while lines and next(iter(lines.values())).quiet_until <= now:
-                    _, ended = lines.popitem(last=False)
-                    self._others += ended.end()
-                if len(lines) >= MOST_REMEMBERED:
+            if key not in quiet and len(quiet) >= MOST_REMEMBERED:
+                while quiet and next(iter(quiet.values()))[0] <= now:
+                    self._others += quiet.popitem(last=False)[1][1]
+                if len(quiet) >= MOST_REMEMBERED:
                     return self._admit_another(now)
-            lines[key] = Line(self._clock, now)
-            lines.move_to_end(key)
-            return self._left_out(line.end() if line else 0)
+            quiet[key] = (now + QUIET_SECONDS, 0)
+            quiet.move_to_end(key)
+            return self._left_out(left_out)
 
     def _admit_another(self, now: float) -> LeftOut | None:
         if now - self._last_of_others < QUIET_SECONDS:
@@ -129,27 +99,27 @@ class GuardLog:
         self._log_rejections = log_rejections
         self.rate_limit = RateLimit()
         self._warned: set[str | None] = set()
-        # Stands for every rejection where none is logged.
-        self._no_line = Line(time.monotonic, math.inf)
 
-    def rejection(self, decision: Decision) -> Line | None:
-        """Write who was turned away, and why. In debug mode, also what to change.
-
-        :returns: the line that stands for this rejection; None where there is none of its own.
-        """
+    def rejection(self, decision: Decision) -> None:
+        """Write who was turned away, and why. In debug mode, also what to change."""
         failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
         if not (self._log_rejections or failed):
-            return self._no_line
-        # The reason by identity: an Enum's member takes long to hash.
-        verdict = (id(decision.reason), decision.blocked, decision.report_only)
-        key = (decision.endpoint, decision.origin, decision.policy_source, *verdict)
-        left_out = self.rate_limit.admit(key)
+            return
+        left_out = self.rate_limit.admit(
+            (
+                decision.endpoint,
+                decision.origin,
+                decision.policy_source,
+                decision.reason,
+                decision.blocked,
+                decision.report_only,
+            )
+        )
         if left_out is not None:
             self._write_rejection(decision, left_out)
-        return self.rate_limit.lines.get(key)
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
-        line = f"{explanation.summary(decision)} by {explanation.policy_place(decision)}"
+        line = f"{explanation.summary(decision)} by {explanation.set_by(decision)}"
         if decision.reason is Reason.ORIGIN_CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
         elif decision.detail:
@@ -166,21 +136,21 @@ class GuardLog:
             self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
 
     def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
-        """Write, once for each endpoint, that a view sets headers that the guard answers for."""
+        """Write, once for each endpoint, that a view sets headers that are the guard's."""
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
-            place = f"endpoint {endpoint}" if endpoint else "a URL without a route"
+            who = f"endpoint {endpoint}" if endpoint else "a URL without a route"
             self._write(
                 logging.WARNING,
                 "%s: the app sets %s itself; the guard has replaced or removed it. Take it out, or"
                 " mark the view with cors_exempt.",
-                place,
+                who,
                 listed,
             )
 
     @staticmethod
     def _write(level: int, text: str, *values: object) -> None:
-        # A handler of the app's that fails is no reason for a request to fail.
+        # A handler of the app's that fails is not a reason for a request to fail.
         with contextlib.suppress(Exception):
             logger.log(level, text, *values)

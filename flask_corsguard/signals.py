@@ -10,6 +10,7 @@ from flask import Flask
 
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.text import name_of
 
 _signals = Namespace()
@@ -18,17 +19,26 @@ _TRIES = 100
 #: Sent with the app as sender and ``decision=`` when an origin may not read the response.
 origin_rejected = _signals.signal("origin-rejected")
 
-#: Sent likewise when the origin may, but the method or a header that its preflight announces
-#: may not.
+#: Sent likewise when the origin may, but the requested method or a requested header may not.
 preflight_rejected = _signals.signal("preflight-rejected")
 
 #: Sent likewise when a request from another origin is allowed.
 origin_allowed = _signals.signal("origin-allowed")
 
 
-def send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) -> None:
+def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
+    """Log a rejection, and send the signal of a verdict about another origin."""
+    if decision.reason is not None:
+        log.rejection(decision)
+        about_origin = decision.reason.is_about_origin
+        _send(origin_rejected if about_origin else preflight_rejected, app, decision, log)
+    elif decision.outcome is Outcome.ALLOWED:
+        _send(origin_allowed, app, decision, log)
+
+
+def _send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) -> None:
     """Tell every receiver. One that raises is logged, and the others are told all the same."""
-    if signal.is_muted:
+    if signal.is_muted or not signal.receivers:
         return
     try:
         receivers = _receivers(signal, app)

@@ -22,10 +22,8 @@ from flask_corsguard.protocol.headers import (
 )
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
-from flask_corsguard.runtime.hooks import preflight_answer
-from flask_corsguard.runtime.judge import Judge
-from flask_corsguard.runtime.responses import forbid_storing, refusal, write_headers
-from flask_corsguard.runtime.state import AppState, app_context
+from flask_corsguard.runtime.responses import own_response, write_decision
+from flask_corsguard.runtime.state import AppState, InForce, app_context
 from flask_corsguard.testing.browser import Browser
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import Exchange, WsgiApp
@@ -67,7 +65,7 @@ def explain(
     else:
         given = dict.fromkeys(headers, "")
     names = {name.lower() for name in given}
-    judge = state.current_judge()
+    in_force = state.current()
     announced = sorted(name.lower() for name, value in given.items() if _is_announced(name, value))
     needs_preflight = method not in SAFELISTED_METHODS or bool(announced)
     is_preflight = method == "OPTIONS" and "access-control-request-method" in names
@@ -78,10 +76,10 @@ def explain(
         browser_set = {
             name: value for name, value in given.items() if name.lower() not in announced
         }
-        decision = _decide(state, judge, url, origin, "OPTIONS", {**browser_set, **asked})
+        decision = _decide(state, in_force, url, origin, "OPTIONS", {**browser_set, **asked})
         if decision.outcome is Outcome.REJECTED:
             return decision
-    return _decide(state, judge, url, origin, method, given)
+    return _decide(state, in_force, url, origin, method, given)
 
 
 def _is_announced(name: str, value: str) -> bool:
@@ -93,7 +91,7 @@ def _is_announced(name: str, value: str) -> bool:
 
 def _decide(
     state: AppState,
-    judge: Judge,
+    in_force: InForce,
     url: str,
     origin: str | None,
     method: str,
@@ -110,16 +108,16 @@ def _decide(
         environ = builder.get_environ()
     finally:
         builder.close()
-    return decide_aside(state, matched_request(state.app, environ), judge)
+    return decide_aside(state, matched_request(state.app, environ), in_force)
 
 
-def decide_aside(state: AppState, request: Request, judge: Judge) -> Decision:
+def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decision:
     """What is decided about a request that nobody sent. A callable in the policy may need the app's
     context. If there is one already, it stays: the end of another would run the functions that the
     app has for it, and close what the request that is under way has opened."""
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):
-        decision, _ = state.decide(request, judge)
+        decision, _ = state.late_decision(request, in_force)
     return decision
 
 
@@ -232,7 +230,7 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
     :param root: the path that the app is mounted at.
     """
     app = state.app
-    judge = state.current_judge()
+    in_force = state.current()
     # As WSGI has it: each character is a byte.
     script_name = root.encode().decode("latin-1")
 
@@ -241,20 +239,15 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
             environ["SCRIPT_NAME"] = script_name
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
         request = matched_request(app, environ)
-        decision = decide_aside(state, request, judge)
+        decision = decide_aside(state, request, in_force)
         environ[state.environ_key] = decision
-        response = None
-        if decision.blocked:
-            response = refusal(decision, request, debug=False)
-            forbid_storing(response.headers)
-        elif decision.preflight:
-            response = preflight_answer(decision, app)
+        response = own_response(decision, request, debug=False)
         if response is None and request.routing_exception is not None:
             error = request.routing_exception.get_response(environ)
             response = Response(status=error.status_code, headers=error.headers)
         response = response or Response()
         if decision.outcome is not Outcome.EXEMPT:
-            write_headers(response.headers, decision.headers)
+            write_decision(decision, response.headers)
         return response(environ, start_response)
 
     return answer

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import cast
+
 
 def text_of(value: object, limit: int = 200) -> str:
     """A value as Python source, cut after *limit* characters; for any object, however odd."""
@@ -10,6 +13,17 @@ def text_of(value: object, limit: int = 200) -> str:
     except Exception:
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def source_of(value: object) -> str:
+    """The value of a policy field, or one entry of it, as Python source that can be pasted back."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(source_of, cast('tuple[object, ...]', value)))}]"
+    if isinstance(value, re.Pattern):
+        regex = cast("re.Pattern[str]", value)
+        flags = re.RegexFlag(regex.flags & ~re.UNICODE)
+        return f"re.compile({regex.pattern!r}{f', {flags!r}' if flags else ''})"
+    return getattr(value, "__qualname__", repr(value)) if callable(value) else repr(value)
 
 
 def name_of(target: object) -> str:
@@ -26,7 +40,7 @@ def shown(value: str, limit: int = 100) -> str:
 
 
 def described(error: BaseException) -> str:
-    """An exception in one safe line, with the place that raised it."""
+    """An exception in one safe line, with the file and line that raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

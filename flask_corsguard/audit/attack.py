@@ -30,7 +30,7 @@ from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_or
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import is_listed_suffix, is_reserved_suffix
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.runtime.judge import Judge
+from flask_corsguard.runtime.state import InForce
 from flask_corsguard.text import name_of, shown
 
 # A suffix such as .internal, where names are not sold.
@@ -62,8 +62,8 @@ class Attacker:
     :param config: the app's configuration, which callables may read.
     """
 
-    def __init__(self, judge: Judge, config: Mapping[str, Any]) -> None:
-        self._judge = judge
+    def __init__(self, in_force: InForce, config: Mapping[str, Any]) -> None:
+        self._in_force = in_force
         self._config = config
         self._meant: dict[int, Meant] = {}
         # What is tried on each route of a policy: on the first one everything, on the others what
@@ -117,7 +117,7 @@ class Attacker:
     def _try(self, request: Request, text: str) -> Decision:
         # As a server hands it on: bytes, read as Latin-1.
         request.environ["HTTP_ORIGIN"] = text.encode("utf-8").decode("latin-1")
-        return self._judge.decide(request)
+        return self._in_force.decision_for(request)
 
     def _fitted(self, policy: Policy) -> Iterator[str]:
         if policy.origins == "*":

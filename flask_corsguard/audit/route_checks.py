@@ -103,7 +103,7 @@ def _enforced_for_nobody(routes: list[Route]) -> Iterator[Remark]:
     code = "enforce_without_effect"
     for route in routes:
         policy = route.policy
-        if policy is None or policy.enforce == "off" or not policy.compiled.constant:
+        if policy is None or policy.enforce == "off" or not policy.compiled.sends_star:
             continue
         changes_state = any(method not in SAFE_METHODS for method in route.methods)
         if changes_state or setter(route, ("enforce",)) == setter(route, ("origins",)):

@@ -46,7 +46,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
     state = state_of(app)
     acceptance = Acceptance(state.settings.audit_accept)
     try:
-        routes = state.current_judge().table.routes()
+        routes = state.current().table.routes()
     except PolicyError as error:
         findings = [_of_problem(problem) for problem in error.problems]
         return acceptance.report(most_serious_first(findings), 0, 0)
@@ -65,7 +65,7 @@ def _attack(
     collected: _Findings,
     progress: Callable[[int, int], None],
 ) -> int:
-    attacker = Attacker(state.current_judge(), state.app.config)
+    attacker = Attacker(state.current(), state.app.config)
     attempts = 0
     for done, route in enumerate(routes):
         progress(done, len(routes))

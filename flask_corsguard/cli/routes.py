@@ -64,7 +64,7 @@ def routes(
             filters.append(_origin_filter(state.app, origin, method))
         found = [
             route
-            for route in state.current_judge().table.routes()
+            for route in state.current().table.routes()
             if all(accepts(route) for accepts in filters)
         ]
     if as_json:

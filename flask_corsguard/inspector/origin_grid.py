@@ -161,7 +161,7 @@ class Grid:
         if len(allowed) < len(methods):
             refused = " ".join(method for method in methods if method not in allowed)
             return _cell(State.SOME, column, f", {' '.join(allowed)}, but not {refused}")
-        if policy.compiled.constant:
+        if policy.compiled.sends_star:
             return _cell(State.EVERYONE, column)
         return _cell(State.CREDENTIALS if policy.allow_credentials else State.READ, column)
 

@@ -100,9 +100,7 @@ def table_of(state: AppState, filters: Filters) -> Table:
     :raises PolicyError: if the policy of any route cannot be used.
     """
     routes = [
-        route
-        for route in state.current_judge().table.routes()
-        if not route.endpoint.startswith(PREFIX)
+        route for route in state.current().table.routes() if not route.endpoint.startswith(PREFIX)
     ]
     routes.sort(key=lambda route: (route.rule, route.methods))
     columns, left_out = columns_of(routes)

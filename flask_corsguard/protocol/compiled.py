@@ -1,4 +1,4 @@
-"""A policy as a decision looks it up: every header prepared, every list a set."""
+"""A policy as a decision looks it up: lists as sets, and every header prepared."""
 
 from __future__ import annotations
 
@@ -10,106 +10,159 @@ from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.origins import OriginSet
 
 if TYPE_CHECKING:
+    from flask_corsguard.protocol.decision import CorsRequest, Scope
     from flask_corsguard.protocol.policy import Policy
 
 
 class CompiledPolicy:
-    """Everything about a policy that a decision looks up, worked out once."""
+    """Everything about a policy that a decision looks up, worked out once.
+
+    :ivar allow: origins that may read, or None for everyone.
+    :ivar deny: origins that may not, or None for nobody.
+    :ivar listed: origins that may read, as they are sent: these need no parsing.
+    :ivar null: whether the opaque origin may read.
+    :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
+    :ivar enforces: whether the server refuses, or reports, anybody.
+    :ivar enforces_safe: whether it does for the safe methods too.
+    :ivar any_header: whether every request header but ``Authorization`` is allowed.
+    :ivar private_network: whether a page may reach a private network.
+    :ivar refused: the headers of a response that the page may not read.
+    :ivar not_cors: the headers of a response to a request without ``Origin``.
+    """
 
     __slots__ = (
-        "actual",
-        "allow",
-        "any_header",
-        "constant",
-        "deny",
-        "enforces",
-        "enforces_safe",
-        "header_names",
-        "key",
-        "listed",
-        "method_names",
-        "null",
-        "preflight",
-        "refused",
-    )
+        "_allowed", "_header_names", "_methods", "_preflight", "_repeats_headers", "allow",
+        "any_header", "deny", "enforces", "enforces_safe", "listed", "not_cors", "null",
+        "private_network", "refused", "sends_star",
+    )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
-        credentials = policy.allow_credentials
         deny = policy.deny_origins.compiled
-        origins = policy.origins
-        everyone = origins == "*"
-        #: whether the answer is ``*``, the same for every request
-        self.constant = everyone and not deny
-        #: origins that may, or None for everyone
-        self.allow: OriginSet | None = None if origins == "*" else origins.compiled
-        #: origins that may not, or None for nobody
+        everyone = policy.origins == "*"
+        self.sends_star = everyone and not deny
+        self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny if deny else None
-        #: origins that may as they stand, since a serialized origin needs no parsing
         self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
-        #: whether the opaque origin may; only by name where there is something to get past
-        self.null = policy.dangerously_allow_null_origin and (everyone or "null" in origins)
-        #: whether there is anybody whom the server refuses, or would
-        self.enforces = policy.enforce != "off" and not self.constant
-        #: whether it refuses safe methods too
+        # By name, unless everyone may read: only then is there something to get past.
+        is_named = everyone or "null" in policy.origins
+        self.null: bool = policy.dangerously_allow_null_origin and is_named
+        self.enforces = policy.enforce != "off" and not self.sends_star
         self.enforces_safe = self.enforces and policy.enforce == "all"
-        methods = policy.methods
-        #: methods beyond the safelisted ones: names, None for those of the route, or all
-        self.method_names = methods if methods is None or methods == "*" else frozenset(methods)
-        names = policy.allow_headers
-        self.any_header = "*" in names
-        self.header_names = frozenset(name.lower() for name in names) - {"*"}
-        #: headers of a response: where allowed, with an origin to be filled in unless the policy
-        #: is constant; and where refused
-        self.actual, self.refused = self._actual_headers(policy, credentials)
-        self.preflight = self._preflight_headers(policy, credentials)
-        #: what the policy means, for comparing two of them
-        self.key = (
-            self.allow,
-            deny,
-            self.null,
-            self.method_names,
-            self.any_header,
-            self.header_names,
-            frozenset(name.lower() for name in policy.expose_headers),
-            credentials,
-            policy.max_age,
-            policy.enforce,
-            policy.answer_preflight,
-            policy.allow_private_network,
-        )
+        self.private_network = policy.allow_private_network
+        self._methods = policy.methods
+        self.any_header = "*" in policy.allow_headers
+        self._header_names = frozenset(name.lower() for name in policy.allow_headers) - {"*"}
+        # With credentials a browser takes "*" for a header's name, so the requested names are
+        # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
+        self._repeats_headers = self.any_header and policy.allow_credentials
+        self._preflight = self._prepare_preflight(policy)
+        self._allowed, self.refused = self._prepare_responses(policy)
+        self.not_cors: Mapping[str, str]
+        self.not_cors = MappingProxyType(self._allowed) if self.sends_star else self.refused
 
-    def _actual_headers(
-        self, policy: Policy, credentials: bool
-    ) -> tuple[dict[str, str], Mapping[str, str]]:
-        """What goes on a response: where allowed, but for the origin, and where refused."""
-        common: dict[str, str] = {} if self.constant else {headers.VARY: "Origin"}
+    def _prepare_responses(self, policy: Policy) -> tuple[dict[str, str], Mapping[str, str]]:
+        """The headers of a response that the page may read, but for its origin; and of others."""
+        vary: dict[str, str] = {} if self.sends_star else {headers.VARY: "Origin"}
         if self.enforces_safe:
             # A cache must not hand to another site what it would have been refused.
-            common[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
-        allowed = {headers.ALLOW_ORIGIN: "*" if self.constant else ""}
-        if credentials:
+            vary[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
+        allowed = {headers.ALLOW_ORIGIN: "*"}
+        if policy.allow_credentials:
             allowed[headers.ALLOW_CREDENTIALS] = "true"
         if policy.expose_headers:
             allowed[headers.EXPOSE_HEADERS] = ", ".join(policy.expose_headers)
-        return {**allowed, **common}, MappingProxyType(common)
+        return allowed | vary, MappingProxyType(vary)
 
-    def _preflight_headers(self, policy: Policy, credentials: bool) -> dict[str, str]:
-        """What goes on every allowed preflight beside Allow-Origin and Allow-Methods."""
-        answer = {headers.ALLOW_ORIGIN: "*"} if self.constant else {}
-        if credentials:
-            answer[headers.ALLOW_CREDENTIALS] = "true"
-        # With credentials a browser takes "*" for a header's name, so the announced names are
-        # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
-        if policy.allow_headers and not (self.any_header and credentials):
-            answer[headers.ALLOW_HEADERS] = ", ".join(policy.allow_headers)
+    def _prepare_preflight(self, policy: Policy) -> dict[str, str]:
+        """The headers of an allowed preflight, but for the origin and the methods."""
+        prepared = {headers.ALLOW_ORIGIN: "*"}
+        if policy.allow_credentials:
+            prepared[headers.ALLOW_CREDENTIALS] = "true"
+        if policy.allow_headers and not self._repeats_headers:
+            prepared[headers.ALLOW_HEADERS] = ", ".join(policy.allow_headers)
         if policy.max_age is not None:
-            answer[headers.MAX_AGE] = str(policy.max_age)
-        answer[headers.VARY] = headers.PREFLIGHT_VARY
-        return answer
+            prepared[headers.MAX_AGE] = str(policy.max_age)
+        prepared[headers.VARY] = headers.PREFLIGHT_VARY
+        return prepared
+
+    def response_headers(self, origin: str) -> Mapping[str, str]:
+        """The headers of a response that a page of *origin* may read."""
+        if self.sends_star:
+            return self.not_cors
+        prepared = self._allowed.copy()
+        prepared[headers.ALLOW_ORIGIN] = origin
+        return MappingProxyType(prepared)
+
+    def preflight_headers(
+        self, request: CorsRequest, names: tuple[str, ...], scope: Scope
+    ) -> Mapping[str, str]:
+        """The headers of an allowed preflight.
+
+        :param names: the requested headers.
+        """
+        prepared = self._preflight.copy()
+        if not self.sends_star:
+            prepared[headers.ALLOW_ORIGIN] = request.origin or ""
+        methods = scope.allow_methods
+        if methods is None or request.method in scope.governed_elsewhere:
+            methods = request.method
+        if methods:
+            prepared[headers.ALLOW_METHODS] = methods
+        if not scope.governed_elsewhere.isdisjoint(headers.SAFELISTED_METHODS):
+            # A browser remembers header names for the whole URL too, whatever the method
+            # (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). A POST with one of
+            # them would then be sent without a preflight, past the policy that governs it. So the
+            # browser is to forget.
+            prepared[headers.MAX_AGE] = "0"
+        if names and self._repeats_headers:
+            prepared[headers.ALLOW_HEADERS] = ", ".join(names)
+        if request.private_network:
+            prepared[headers.ALLOW_PRIVATE_NETWORK] = "true"
+        return MappingProxyType(prepared)
+
+    def allow_methods(
+        self, accepted: frozenset[str] | None, governed_elsewhere: frozenset[str]
+    ) -> str | None:
+        """Prepare the ``Access-Control-Allow-Methods`` value of a route.
+
+        A browser remembers every method in it for the whole URL, and then sends those without
+        another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So a method
+        that another policy governs at the same URL is never in it.
+
+        :param accepted: the methods that the URL's routes accept, or None for any.
+        :param governed_elsewhere: those that another policy governs.
+        :returns: None where the requested method is to be repeated.
+        """
+        methods = self._methods
+        if methods == "*":
+            is_literal = not self._preflight.get(headers.ALLOW_CREDENTIALS)
+            return "*" if is_literal and not governed_elsewhere else None
+        if methods is None:
+            if accepted is None:
+                return None
+            methods = tuple(sorted(accepted))
+        return ", ".join(name for name in methods if name not in governed_elsewhere)
+
+    def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:
+        """Whether a method may be requested.
+
+        :param accepted: the methods that the URL's routes accept, or None for any.
+        """
+        if method in headers.SAFELISTED_METHODS:
+            return True
+        methods = accepted if self._methods is None else self._methods
+        if methods is not None and methods != "*":
+            return method in methods
+        # Any method: it is repeated in the response, so it must be one.
+        return (
+            len(method) <= headers.MAX_METHOD_LENGTH
+            and headers.is_token(method)
+            and method.upper() not in headers.FORBIDDEN_METHODS
+        )
 
     def allows_header(self, lower_name: str) -> bool:
-        """Whether a request header may be announced. ``*`` never covers ``Authorization``:
+        """Whether a header may be requested. ``*`` never covers ``Authorization``:
         https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name."""
-        return lower_name in self.header_names or (
+        return lower_name in self._header_names or (
             self.any_header and lower_name != "authorization"
         )

@@ -1,5 +1,5 @@
-"""Decisions and policies in words: the same in the log, on the command line, in a browser and in
-tests."""
+"""Decisions and policies in words: the same in the log, on the command line, in the inspector and
+in tests."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.text import name_of, shown
+from flask_corsguard.text import name_of, shown, source_of
 
 if TYPE_CHECKING:
     from flask_corsguard.protocol.decision import Decision
 
 _MOST_SHOWN = 5
+# Of a policy in a few words.
+_MOST_ORIGINS = 2
+_MOST_METHODS = 7
+_MOST_CHARACTERS = 60
 
 
 def lines(decision: Decision) -> Iterator[str]:
     """The lines of :meth:`Decision.explain`."""
     yield f"{summary(decision)}."
-    yield f"  Policy: {policy_place(decision)}."
+    yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
     if decision.outcome is Outcome.REJECTED:
         yield f"  Change: {remedy(decision)}."
@@ -53,10 +57,10 @@ def _verdict(decision: Decision) -> str:
     return "refused" if decision.blocked else _VERDICTS[decision.outcome]
 
 
-def policy_place(decision: Decision) -> str:
-    """Which policy answered, and where that was set."""
-    place = f", set at {decision.policy_location}" if decision.policy_location else ""
-    return f"{decision.policy_source}{place}"
+def set_by(decision: Decision) -> str:
+    """What set the policy that decided, and where."""
+    location = f", set at {decision.policy_location}" if decision.policy_location else ""
+    return f"{decision.policy_source}{location}"
 
 
 def found(decision: Decision) -> str:
@@ -67,7 +71,7 @@ def found(decision: Decision) -> str:
     if decision.outcome is Outcome.SAME_ORIGIN:
         return "the request comes from the app's own origin, which CORS does not restrict"
     if decision.outcome is Outcome.EXEMPT or policy is None:
-        return "the route is marked cors_exempt; its answers are as the app made them"
+        return "the route is marked cors_exempt; its responses are as the app made them"
     if decision.outcome is Outcome.ALLOWED:
         return "the origin may read the response"
     assert decision.reason is not None
@@ -81,8 +85,7 @@ def remedy(decision: Decision) -> str:
     policy = decision.policy
     if decision.reason is None or policy is None:
         return "nothing"
-    place = policy_place(decision)
-    return f"{_said(_REMEDY[decision.reason], decision, policy)} (policy: {place})"
+    return f"{_said(_REMEDY[decision.reason], decision, policy)} (policy: {set_by(decision)})"
 
 
 def _said(words: _Words, decision: Decision, policy: Policy) -> str:
@@ -98,16 +101,9 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
     entries = policy.origins
     if not entries:
         return "the policy allows no other origin"
-    listed = ", ".join(_entry(entry) for entry in entries[:_MOST_SHOWN])
+    listed = ", ".join(map(source_of, entries[:_MOST_SHOWN]))
     more = f" and {len(entries) - _MOST_SHOWN} more" if len(entries) > _MOST_SHOWN else ""
     return f"the origin matches none of {listed}{more}{_near_miss(decision, policy)}"
-
-
-def _entry(entry: object) -> str:
-    if isinstance(entry, str):
-        return repr(entry)
-    pattern = getattr(entry, "pattern", None)
-    return f"the pattern {pattern!r}" if pattern is not None else f"the callable {name_of(entry)}"
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:
@@ -202,7 +198,7 @@ _FOUND: dict[Reason, _Words] = {
     Reason.METHOD_NOT_ALLOWED: _methods,
     Reason.HEADERS_NOT_ALLOWED: _headers,
     Reason.HEADERS_MALFORMED: (
-        "the list of announced headers is no list of header names, or longer than"
+        "the list of requested headers isn't a list of header names, or is longer than"
         f" {MAX_LIST_LENGTH} characters, {MAX_LIST_NAMES} names or, with empty ones,"
         f" {MAX_LIST_ELEMENTS}"
     ),
@@ -220,18 +216,13 @@ _REMEDY: dict[Reason, _Words] = {
         " allows every site"
     ),
     Reason.ORIGIN_MALFORMED: "nothing: whatever sent this is not a browser's page",
-    Reason.ORIGIN_CHECK_FAILED: "mend the callable so that it returns True or False",
+    Reason.ORIGIN_CHECK_FAILED: "fix the callable so that it returns True or False",
     Reason.METHOD_NOT_ALLOWED: _method_remedy,
     Reason.HEADERS_NOT_ALLOWED: lambda d, p: f"add {_refused_headers(d, p)} to allow_headers",
     Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: "set allow_private_network=True",
     Reason.CROSS_SITE_REQUEST: _cross_site_remedy,
 }
-
-
-_MOST_ORIGINS = 2
-_MOST_METHODS = 7
-_MOST_CHARACTERS = 60
 
 
 def policy_summary(policy: Policy | None) -> str:
@@ -270,15 +261,8 @@ def _listed(origins: OriginList) -> str:
 
 
 def _short_entry(form: object) -> str:
-    if isinstance(form, str):
-        return _cut(form)
-    if isinstance(form, re.Pattern):
-        return f"/{_cut(cast('re.Pattern[str]', form).pattern)}/"
-    return f"{_cut(name_of(form))}()"
-
-
-def _cut(text: str) -> str:
     """Escaped where needed, as a pattern and a name can hold anything, and cut."""
+    text = form if isinstance(form, str) else source_of(form)
     if not (text.isascii() and text.isprintable()):
         text = shown(text)[1:-1]
     return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."

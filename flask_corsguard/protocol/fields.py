@@ -97,7 +97,7 @@ def _not_alone(field: str, value: object, others: str) -> Problem:
 
 
 def _is_function(entry: object) -> bool:
-    """Whether an entry can be called for an answer. A class can, but would answer with itself."""
+    """Whether an entry is a function. A class can be called too, but would return itself."""
     hashable = getattr(entry, "__hash__", None) is not None
     return callable(entry) and hashable and not isinstance(entry, type)
 
@@ -188,7 +188,7 @@ def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) ->
         call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
         if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
             message = (
-                f"{text_of(check)} is asynchronous; the answer is needed at once, so use a plain"
+                f"{text_of(check)} is asynchronous; its result is needed at once, so use a plain"
                 " function."
             )
             yield Problem("origin_callable", field, check, message)
@@ -226,7 +226,7 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
             message = f"{name!r} is not an HTTP method name."
             problems.append(Problem("method_malformed", field, name, message))
         elif name.upper() in headers.FORBIDDEN_METHODS:
-            message = f"browsers never let script send {name}; leave it out."
+            message = f"browsers never let a page send {name}; leave it out."
             problems.append(Problem("method_forbidden", field, name, message))
         elif name.upper() in headers.KNOWN_METHODS and name != name.upper():
             message = f"{name!r}: method names are case-sensitive. Write {name.upper()!r}."
@@ -245,7 +245,7 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
             message = f"{name!r} is not a header name."
             problems.append(Problem("header_malformed", field, name, message))
         elif headers.is_forbidden_request_header(lower):
-            message = f"browsers never let script set {name}; leave it out."
+            message = f"browsers never let a page set {name}; leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower.startswith("access-control-"):
             message = f"{name} is a response header, which the guard writes; leave it out."
@@ -269,7 +269,7 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
             message = f"{name!r} is not a header name."
             problems.append(Problem("header_malformed", field, name, message))
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
-            message = f"browsers never show {name} to script; leave it out."
+            message = f"browsers never show {name} to a page; leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower in headers.REQUEST_ONLY_HEADERS or lower.startswith("access-control-request-"):
             message = f"{name} is a request header; did you mean it for allow_headers?"
@@ -369,7 +369,7 @@ MEANT = {
 }
 
 _NOT_NEEDED = "It is not needed here: leave it out."
-#: Names that mean nothing here, and what takes their place.
+#: Names that mean nothing here, and what to write instead.
 INSTEAD = {
     "always_send": _NOT_NEEDED,
     "intercept_exceptions": _NOT_NEEDED,
@@ -382,7 +382,7 @@ INSTEAD = {
 def unknown_field(
     code: str, given: object, kind: str, known: Iterable[str], prefix: str = ""
 ) -> Problem:
-    """The problem of a field that there is none of.
+    """The problem of an unknown field.
 
     :param given: what was written: *prefix*, and a name in any case.
     :param known: what could have been written.

@@ -1,8 +1,8 @@
-"""Field names, the token grammar, the standard's lists, and list parsing with limits."""
+"""Header names, the token grammar, the standard's lists, and list parsing with limits."""
 
 from __future__ import annotations
 
-# Response fields that carry the answer: https://fetch.spec.whatwg.org/#http-responses
+# The response headers of CORS: https://fetch.spec.whatwg.org/#http-responses
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials"
 ALLOW_METHODS = "Access-Control-Allow-Methods"
@@ -22,7 +22,7 @@ _TCHAR_LOWER = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
 _TCHAR = _TCHAR_LOWER + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 # Bounds on what is read from the network, in characters and in names. Browsers send the names
-# that a page's script chose; real pages stay far below both.
+# that a page chose; real pages stay far below both.
 MAX_METHOD_LENGTH = 40
 MAX_LIST_LENGTH = 4096
 MAX_LIST_NAMES = 128
@@ -40,8 +40,8 @@ NORMALIZED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT
 # Not PATCH: a page that asks for "patch" is refused by the browser itself.
 KNOWN_METHODS = NORMALIZED_METHODS | {"PATCH"}
 
-# https://fetch.spec.whatwg.org/#forbidden-request-header: script cannot set these, so no
-# preflight ever announces them.
+# https://fetch.spec.whatwg.org/#forbidden-request-header: a page cannot set these, so no
+# preflight ever requests them.
 _FORBIDDEN_REQUEST_HEADERS = frozenset(
     [
         "accept-charset",
@@ -119,11 +119,11 @@ def is_token(text: str) -> bool:
 
 
 def is_forbidden_request_header(lower_name: str) -> bool:
-    """Whether script is kept from setting this request header (name in lower case)."""
+    """Whether a page is kept from setting this request header (name in lower case)."""
     return lower_name in _FORBIDDEN_REQUEST_HEADERS or lower_name.startswith(("proxy-", "sec-"))
 
 
-def parse_announced_headers(value: str) -> tuple[str, ...] | None:
+def parse_requested_headers(value: str) -> tuple[str, ...] | None:
     """Read an ``Access-Control-Request-Headers`` value.
 
     Several field lines arrive joined by commas. Any case, any order, white space around the

@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
-from flask_corsguard.protocol.tuples import named
 from flask_corsguard.text import described, shown, text_of
 
-# The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
+#: The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
 MAX_ORIGIN_LENGTH = 320
+#: As much of an ``Origin`` from the network as is ever read or looked up. A longer one is malformed
+#: all the same: one character too many is left. Only :func:`parse_origin` asks for the length.
+ORIGIN_CUT = slice(MAX_ORIGIN_LENGTH + 1)
 
 # https://url.spec.whatwg.org/#default-port: never part of a serialized origin.
 DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -27,7 +29,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _LAST_OF_ADDRESSES = _DIGITS + "]"
 _SCHEME_CHARACTERS = _LETTERS + _DIGITS + "+-."
-# The underscore is no host name character, but browsers send it and such names exist.
+# The underscore is not a host name character, but browsers send it and such names exist.
 _HOST_CHARACTERS = _LETTERS + _DIGITS + "-_."
 
 
@@ -107,7 +109,7 @@ def parse_origin(text: str) -> Origin | None:
         port = parse_port(port_text)
         if port is None or port == DEFAULT_PORTS.get(scheme):
             return None
-    return named(Origin, (scheme, host, port))
+    return Origin(scheme, host, port)
 
 
 def parse_pattern(text: str) -> OriginPattern | None:
@@ -122,7 +124,7 @@ def parse_pattern(text: str) -> OriginPattern | None:
         return None
     if subdomains and origin.is_address:
         return None
-    return named(OriginPattern, (origin, subdomains, any_port))
+    return OriginPattern(origin, subdomains, any_port)
 
 
 def is_scheme(text: str) -> bool:
@@ -190,7 +192,7 @@ def _is_ipv6(host: str) -> bool:
 
 
 class CheckFailedError(Exception):
-    """A callable of ``origins`` raised, or answered with something other than a bool."""
+    """A callable of ``origins`` raised, or returned something other than a bool."""
 
 
 _Ports: TypeAlias = frozenset[int | str | None]
@@ -272,7 +274,7 @@ class OriginSet:
 
     @property
     def is_constant(self) -> bool:
-        """Whether the answer for an origin never changes: no code of the user's has a say."""
+        """Whether an origin always gets the same verdict: no callable has a say."""
         return self._check is None
 
     def __bool__(self) -> bool:
@@ -284,7 +286,7 @@ class OriginSet:
         :param text: the serialized origin.
         :param origin: the same, as :func:`parse_origin` read it.
         :param context: handed to a callable that takes a second parameter.
-        :raises CheckFailedError: if the callable raised or did not answer with a bool.
+        :raises CheckFailedError: if the callable raised or did not return a bool.
         """
         if self.lists(text, origin):
             return True
@@ -316,12 +318,12 @@ class OriginSet:
         assert self._check is not None
         arguments = (text, context) if self._check_takes_request else (text,)
         try:
-            answer = self._check(*arguments)
+            allowed = self._check(*arguments)
         except Exception as error:
             raise CheckFailedError(described(error)) from error
-        # A truthy object is no consent: a coroutine, a mock or a match object would let
+        # A truthy object is not consent: a coroutine, a mock or a match object would let
         # everybody in.
-        if not isinstance(answer, bool):
-            message = f"it returned {shown(text_of(answer), 60)} where True or False was expected"
+        if not isinstance(allowed, bool):
+            message = f"it returned {shown(text_of(allowed), 60)} where True or False was expected"
             raise CheckFailedError(message)
-        return answer
+        return allowed

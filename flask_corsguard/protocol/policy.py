@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
 
@@ -13,6 +13,7 @@ from flask_corsguard.protocol import fields as read
 from flask_corsguard.protocol.compiled import CompiledPolicy
 from flask_corsguard.protocol.origins import OriginPattern
 from flask_corsguard.protocol.publicsuffix import is_public_suffix
+from flask_corsguard.text import source_of
 
 _T = TypeVar("_T")
 
@@ -36,11 +37,23 @@ class PolicyFields(TypedDict, total=False):
 
 
 class Field(Generic[_T]):
-    """One field of :class:`Policy`: how its value is read, and its default."""
+    """One field of :class:`Policy`.
 
-    def __init__(self, reader: Callable[[str, object, list[Problem]], _T], default: object) -> None:
+    :param reader: reads its value, and adds what is wrong with it to a list of problems.
+    :param default: its value where none is given.
+    :param meaning: what counts of it where policies are compared, if that is not the value: all
+        that can change a byte of any response.
+    """
+
+    def __init__(
+        self,
+        reader: Callable[[str, object, list[Problem]], _T],
+        default: object,
+        meaning: Callable[[Policy], Hashable] | None = None,
+    ) -> None:
         self.reader = reader
         self.default: _T = reader("", default, [])
+        self.meaning: Callable[[Policy], Hashable] = meaning or (lambda p: p.values[self.name])
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -59,17 +72,18 @@ class Field(Generic[_T]):
 class Policy:
     """Who may read the responses of a route, and how.
 
-    Immutable, hashable, and equal to another policy that means the same. Checked as a whole when
-    it is made. The fields are described in the reference, under "Policy fields".
+    Immutable, hashable, and equal to another policy that always sends the same. Checked as a whole
+    when it is made. The fields are described in the reference, under "Policy fields".
 
     :param fields: any of the fields; those left out have their defaults.
     :raises PolicyError: with every problem found.
     """
 
-    __slots__ = ("compiled", "values")
+    __slots__ = ("_meaning", "compiled", "values")
 
-    origins = Field(read.read_origins, default=())
-    deny_origins = Field(read.read_listed_origins, default=())
+    # The order of origins changes nothing; that of names does, as they are sent.
+    origins = Field(read.read_origins, default=(), meaning=lambda p: p.compiled.allow)
+    deny_origins = Field(read.read_listed_origins, default=(), meaning=lambda p: p.compiled.deny)
     methods = Field(read.read_methods, default=None)
     allow_headers = Field(read.read_allow_headers, default=("Content-Type",))
     expose_headers = Field(read.read_expose_headers, default=())
@@ -78,14 +92,20 @@ class Policy:
     enforce = Field(read.read_enforce, default="off")
     answer_preflight = Field(read.read_bool, default=True)
     allow_private_network = Field(read.read_bool, default=False)
-    dangerously_allow_null_origin = Field(read.read_bool, default=False)
-    dangerously_allow_insecure_origins = Field(read.read_bool, default=False)
-    dangerously_allow_public_suffixes = Field(read.read_bool, default=False)
+    dangerously_allow_null_origin = Field(
+        read.read_bool, default=False, meaning=lambda p: p.compiled.null
+    )
+    # These two lift a check, and change nothing else.
+    dangerously_allow_insecure_origins = Field(
+        read.read_bool, default=False, meaning=lambda _: None
+    )
+    dangerously_allow_public_suffixes = Field(read.read_bool, default=False, meaning=lambda _: None)
 
     #: the normalised value of every field
     values: Mapping[str, object]
     #: what a decision needs, prepared
     compiled: CompiledPolicy
+    _meaning: tuple[Hashable, ...]
 
     def __init__(self, **fields: Unpack[PolicyFields]) -> None:
         self._set({name: field.default for name, field in FIELDS.items()}, fields)
@@ -107,6 +127,8 @@ class Policy:
             raise PolicyError(problems)
         object.__setattr__(self, "values", MappingProxyType(values))
         object.__setattr__(self, "compiled", CompiledPolicy(self))
+        meaning = tuple(field.meaning(self) for field in FIELDS.values())
+        object.__setattr__(self, "_meaning", meaning)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Policy cannot be changed; use derive({name}=...)")
@@ -117,14 +139,14 @@ class Policy:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Policy):
             return NotImplemented
-        return self is other or self.compiled.key == other.compiled.key
+        return self is other or self._meaning == other._meaning
 
     def __hash__(self) -> int:
-        return hash(self.compiled.key)
+        return hash(self._meaning)
 
     def __repr__(self) -> str:
         changed = [
-            f"{name}={_source(value)}"
+            f"{name}={source_of(value)}"
             for name, value in self.values.items()
             if value != FIELDS[name].default
         ]
@@ -222,7 +244,7 @@ def _check_public_suffix(
 def _check_enforced_public_suffix(
     origins: _Origins, enforce: read.Enforce, dangerously: bool
 ) -> Iterable[Problem]:
-    # A form sends the user's cookies along whether or not script may use credentials.
+    # A form sends the user's cookies along whether or not the page may use credentials.
     if enforce != "off" and not dangerously:
         for pattern in _public_suffixes(origins):
             message = (
@@ -281,17 +303,3 @@ def _plain(value: object) -> object:
 
 def _rebuild(fields: PolicyFields) -> Policy:
     return Policy(**fields)
-
-
-def _source(value: object) -> str:
-    """A value as Python source that can be pasted back."""
-    if isinstance(value, tuple):
-        entries = cast("tuple[object, ...]", value)
-        return "[" + ", ".join(_source(entry) for entry in entries) + "]"
-    if callable(value):
-        return getattr(value, "__qualname__", repr(value))
-    if isinstance(value, re.Pattern):
-        regex = cast("re.Pattern[str]", value)
-        flags = re.RegexFlag(regex.flags & ~re.UNICODE)
-        return f"re.compile({regex.pattern!r}{f', {flags!r}' if flags else ''})"
-    return repr(value)

@@ -14,7 +14,7 @@ from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
-TRIAL_SOURCE = "report_only"
+_REPORT_ONLY_SOURCE = "report_only"
 
 
 class FileMark(NamedTuple):
@@ -89,7 +89,7 @@ class Layer(NamedTuple):
 Layers = tuple[Layer, ...]
 
 
-class Answer(NamedTuple):
+class RoutePolicy(NamedTuple):
     """The policy that a route's marks add up to, or None where the guard leaves it alone.
 
     :ivar source: in words, what the innermost mark is on.
@@ -117,7 +117,7 @@ class _Sum(NamedTuple):
 class Resolver:
     """Adds marks up, from the default policy inwards.
 
-    Where the default policy is on trial, a route that it has no say in is left alone.
+    Under a report-only policy, a route that the default policy has no part in is left alone.
 
     :ivar problems: everything found wrong so far.
     """
@@ -135,20 +135,20 @@ class Resolver:
                 problem = unknown_name("unknown_endpoint", "endpoint", endpoint, "endpoint", known)
                 self.problems.append(problem._replace(where=mark.location))
 
-    def answer(self, layers: Layers) -> Answer:
+    def policy_of(self, layers: Layers) -> RoutePolicy:
         """Add up *layers*, the outermost first. *Fields override, a policy replaces.*"""
         total = self._add_up(layers)
-        is_trial = self._settings.is_trial
-        left_alone = total.exempt or (is_trial and total.replaced)
+        left_alone = total.exempt or (self._settings.is_report_only and total.replaced)
         last = layers[-1] if layers else None
         location = last.mark.location if last else self._settings.source
-        return Answer(None if left_alone else total.policy, self._source(last), location, layers)
+        policy = None if left_alone else total.policy
+        return RoutePolicy(policy, self._source(last), location, layers)
 
     def _source(self, layer: Layer | None) -> str:
-        """In words, what sets a policy. On trial, what is tried out is always named."""
-        if not self._settings.is_trial:
+        """In words, what sets a policy."""
+        if not self._settings.is_report_only:
             return layer.source if layer else DEFAULT_SOURCE
-        return f"{layer.source} over {TRIAL_SOURCE}" if layer else TRIAL_SOURCE
+        return f"{layer.source} over {_REPORT_ONLY_SOURCE}" if layer else _REPORT_ONLY_SOURCE
 
     def _add_up(self, layers: Layers) -> _Sum:
         if not layers:
@@ -207,20 +207,20 @@ class Resolver:
     def _check_lost_marks(self, endpoint: str, view: object) -> None:
         """Refuse marks on functions around a view that no view of the app carries.
 
-        They were perhaps meant for this view. To apply them could open it, and so could not to.
+        They were perhaps meant for this view. Both to apply and to ignore them could open it.
         """
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
                 message = (
                     f"@cors at {mark.location} marks a function around the view {endpoint!r} that"
-                    " is no view itself. Put it directly above or below the route; or mark this"
+                    " is not a view itself. Put it directly above or below the route; or mark this"
                     " view on its own."
                 )
                 problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")
                 self._add([problem])
 
     def handler_layers(self, endpoint: str, method: str) -> Layers:
-        """The mark on the handler method of a view class that answers *method*, if any."""
+        """The mark on the handler of *method* in a view class, if any."""
         view_class = _view_class(self._app.view_functions.get(endpoint))
         if view_class is None:
             return ()

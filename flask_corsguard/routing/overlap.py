@@ -1,7 +1,7 @@
 """Which methods have another policy at the same URL.
 
-A browser remembers a preflight's answer for the URL and every method named in it. Where two
-policies share a URL, the answer of one must not name the methods of the other.
+A browser remembers a preflight's response for the URL and every method named in it. Where two
+policies share a URL, the preflights of one must not name the methods of the other.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def shape_of(rule: Rule) -> Shape:
     return Shape(None if "<" in domain else domain, tuple(segments), open_ended)
 
 
-class Claim(NamedTuple):
-    """That at URLs of one shape, *policy* (anything comparable) answers for *methods*."""
+class Governed(NamedTuple):
+    """At URLs of one shape, *policy* (anything comparable) governs *methods*."""
 
     shape: Shape
     methods: frozenset[str]
@@ -78,9 +78,9 @@ class Claim(NamedTuple):
 
 
 class _Governors:
-    """Which policies answer for which methods.
+    """Which policies govern which methods.
 
-    Of each method, two policies are kept: with two, whoever asks meets another one than its own.
+    Of each method, two policies are kept: of two, one is another than that of whoever asks.
     """
 
     __slots__ = ("_by_domain",)
@@ -89,7 +89,7 @@ class _Governors:
         self._by_domain: dict[str | None, dict[str, frozenset[int]]] = {}
 
     def add(self, domain: str | None, method: str, policies: Iterable[int]) -> None:
-        """Note that *policies*, by their numbers, answer for *method*."""
+        """Note that *policies*, by their numbers, govern *method*."""
         known = self._by_domain.setdefault(domain, {})
         before = known.get(method, frozenset())
         if len(before) < 2:
@@ -106,7 +106,7 @@ class _Governors:
         return union
 
     def others(self, domain: str | None, policy: int) -> Iterator[str]:
-        """The methods that, at a domain, another policy than this one answers for."""
+        """The methods that, at a domain, another policy than this one governs."""
         domains = self._by_domain if domain is None else {domain, None} & self._by_domain.keys()
         for each in domains:
             for method, policies in self._by_domain[each].items():
@@ -115,7 +115,7 @@ class _Governors:
 
 
 class _Node:
-    """A place in the tree of all claims, reached by the segments that lead to it.
+    """A node in the tree of all shapes, reached by the segments that lead to it.
 
     :param sources: the nodes that it stands for. What they have is put together when it is first
         asked for, one level at a time: hardly any of it ever is.
@@ -138,17 +138,17 @@ class _Node:
 
     @cached_property
     def ending(self) -> _Governors:
-        """Who answers at the URLs that end here."""
+        """Who governs the URLs that end here."""
         return _Governors.union(source.ending for source in self._sources)
 
     @cached_property
     def open_ended(self) -> _Governors:
-        """Who answers at these, and at all that go on from here."""
+        """Who governs these, and all that go on from here."""
         return _Governors.union(source.open_ended for source in self._sources)
 
     @cached_property
     def _below(self) -> _Governors:
-        """Who answers here, or anywhere from here on."""
+        """Who governs anything from here on."""
         if self._sources:
             return _Governors.union(source._below for source in self._sources)
         below = [child._below for child in self.children.values()]
@@ -168,7 +168,7 @@ class _Node:
         return self.children.values() if is_few else (self._any_child,)
 
     def meeting(self, shape: Shape) -> Iterator[_Governors]:
-        """Who answers at any URL that might be of *shape* too, in parts."""
+        """Who governs any URL that might be of *shape* too, in several sets."""
         nodes = [self]
         for segment in shape.segments:
             yield from (node.open_ended for node in nodes)
@@ -178,25 +178,25 @@ class _Node:
             yield node._below if shape.open_ended else node.ending
 
 
-def methods_governed_elsewhere(claims: Iterable[Claim]) -> Mapping[Claim, frozenset[str]]:
-    """For each claim, the methods for which another policy answers at a URL they may share."""
+def methods_governed_elsewhere(rows: Iterable[Governed]) -> Mapping[Governed, frozenset[str]]:
+    """For each row, the methods that another policy governs at a URL they may share."""
     numbers: dict[Hashable, int] = {}
-    numbered = {claim: numbers.setdefault(claim.policy, len(numbers)) for claim in claims}
+    numbered = {row: numbers.setdefault(row.policy, len(numbers)) for row in rows}
     if len(numbers) < 2:
         return {}
     root = _Node()
-    for claim, policy in numbered.items():
+    for row, policy in numbered.items():
         node = root
-        for segment in claim.shape.segments:
+        for segment in row.shape.segments:
             node = node.children.setdefault(segment, _Node())
-        governors = node.open_ended if claim.shape.open_ended else node.ending
-        for method in claim.methods:
-            governors.add(claim.shape.domain, method, (policy,))
+        governors = node.open_ended if row.shape.open_ended else node.ending
+        for method in row.methods:
+            governors.add(row.shape.domain, method, (policy,))
     return {
-        claim: frozenset(
+        row: frozenset(
             method
-            for part in root.meeting(claim.shape)
-            for method in part.others(claim.shape.domain, policy)
+            for governors in root.meeting(row.shape)
+            for method in governors.others(row.shape.domain, policy)
         )
-        for claim, policy in numbered.items()
+        for row, policy in numbered.items()
     }

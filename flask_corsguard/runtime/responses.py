@@ -1,4 +1,4 @@
-"""Writing a decision on a response."""
+"""The guard's own responses, and writing a decision on any response."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
-from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.reasons import Outcome, Reason
 
-#: How the names begin, in lower case, of the headers that the guard writes.
-OWN_PREFIXES = ("access-control-", "vary")
-#: What nearly every response has, and often nothing else.
-COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
-#: The class of a response's headers, if it keeps them in a list of its own, ``_list``.
-LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
+# How the names begin, in lower case, of the headers that the guard writes.
+_OWN_PREFIXES = ("access-control-", "vary")
+# What nearly every response has, and often nothing else.
+_COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
+# The class of a response's headers, if it keeps them in a list of its own, ``_list``.
+_LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
+
+_NONE: frozenset[str] = frozenset()
 
 
 class _NoContent(Response):
@@ -66,27 +68,30 @@ _BRIEF = {
 }
 
 
-def preflight_response(decision: Decision, *, debug: bool) -> Response:
-    """The answer to a preflight, but for the headers that every decision puts on its response.
-
-    Any 2xx status would do (https://fetch.spec.whatwg.org/#ok-status); 204 says that there is no
-    body. A refusal is a problem document.
+def own_response(decision: Decision, request: Request, *, debug: bool) -> Response | None:
+    """The guard's own response to a preflight or a refused request, but for the headers that every
+    decision puts on its response; None where the app responds.
 
     :param debug: whether a refusal may tell what the policy is.
     """
+    if decision.blocked:
+        return _refusal(decision, request, debug)
+    policy = decision.policy
+    if not decision.preflight or policy is None or not policy.answer_preflight:
+        return None
+    if decision.outcome is Outcome.ALLOWED:
+        # Any 2xx status would do (https://fetch.spec.whatwg.org/#ok-status); 204 says that there
+        # is no body.
+        return _NoContent(status=204)
     reason = decision.reason
     if reason is None:
-        return _NoContent(status=204)
+        return None  # of the app's own page
     body = _problem(_PREFLIGHT_REFUSED, reason, decision.explain()) if debug else _BRIEF[reason]
     return Response(body, 403, mimetype="application/problem+json")
 
 
-def refusal(decision: Decision, request: Request, *, debug: bool) -> Response:
-    """The answer to a request that is not carried out, but for its headers: a problem document,
-    or a page where the client would rather have one.
-
-    :param debug: whether it may tell what the policy is.
-    """
+def _refusal(decision: Decision, request: Request, debug: bool) -> Response:
+    """A problem document, or a page where the client would rather have one."""
     assert decision.reason is not None
     detail = decision.explain() if debug else _REFUSED_DETAIL
     if _prefers_html(request):
@@ -105,19 +110,31 @@ def _prefers_html(request: Request) -> bool:
     return request.accept_mimetypes.best_match(offered) == "text/html"
 
 
-def forbid_storing(target: Headers) -> None:
-    """Keep a refusal out of every cache: who asks next may be let pass."""
-    target.set("Cache-Control", "no-store")
-
-
-def write_headers(target: Headers, wanted: Mapping[str, str]) -> frozenset[str]:
-    """Put a decision's headers on a response: each once, and no others of their kind.
+def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
+    """Write a decision's headers on a response: each once, and no others of their kind.
 
     :param target: the response's headers.
-    :param wanted: the decision's headers, ``Vary`` among them.
     :returns: the ``Access-Control-*`` headers that something else had set to another value.
     """
-    present = [(name, value) for name, value in target if name.lower().startswith(OWN_PREFIXES)]
+    if decision.blocked:
+        # Kept out of every cache: whoever asks next may be allowed.
+        target.set("Cache-Control", "no-store")
+    elif type(target) is _LISTED_HEADERS:
+        # Werkzeug's own list. Its public methods would be a fifth of what the guard costs: they
+        # check each value for line breaks, and none of these can have one.
+        fields = target._list  # pyright: ignore[reportPrivateUsage]
+        for name, _ in fields:
+            if name not in _COMMON_HEADERS and name.lower().startswith(_OWN_PREFIXES):
+                break
+        else:
+            fields.extend(decision.headers.items())
+            return _NONE
+    return write_headers(decision.headers, target)
+
+
+def write_headers(wanted: Mapping[str, str], target: Headers) -> frozenset[str]:
+    """What :func:`write_decision` does for any headers, ``Vary`` among them."""
+    present = [(name, value) for name, value in target if name.lower().startswith(_OWN_PREFIXES)]
     foreign = [(name, value) for name, value in present if name.lower() != "vary"]
     for name, _ in foreign:
         target.remove(name)

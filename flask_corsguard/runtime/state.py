@@ -1,29 +1,87 @@
-"""What is known about one app: its settings, who judges by them, and who is told."""
+"""What is known about one app: its settings, what is in force of them, and its log."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterable
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, Request, current_app, request
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
-from flask_corsguard import signals
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
-from flask_corsguard.logging import GuardLog, Line
-from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.logging import GuardLog
+from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
+from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.routing.layers import EndpointMarks
-from flask_corsguard.routing.lookup import LateRuleError
-from flask_corsguard.runtime.judge import Judge
+from flask_corsguard.routing.lookup import Lookup
+from flask_corsguard.routing.table import LateRuleError, PolicyTable
+from flask_corsguard.runtime.decision_cache import DecisionCache, Key, key_of
+from flask_corsguard.runtime.enforcement import enforced
 
 EXTENSION_KEY = "corsguard"
-# Bound once: these are read for every request.
-_ALLOWED, _REJECTED = Outcome.ALLOWED, Outcome.REJECTED
+
+
+class InForce:
+    """The settings that are in force, ready for requests. Replaced as a whole when they, or the
+    app's routes, change.
+
+    :param rules: the rules of the routes.
+    :ivar table: the policy of each route.
+    :ivar report_only: the same under the report-only policy; None where there is none.
+    :raises PolicyError: with everything that is wrong with any route.
+    """
+
+    __slots__ = ("_cache", "_lookup", "_self_origins", "report_only", "table")
+
+    def __init__(
+        self, app: Flask, settings: Settings, marks: EndpointMarks, rules: Iterable[Rule]
+    ) -> None:
+        self.table = PolicyTable(app, settings, marks, rules)
+        self._lookup = Lookup(self.table)
+        self._cache = DecisionCache()
+        self._self_origins = settings.self_origins
+        other = settings.for_report_only()
+        self.report_only = InForce(app, other, marks, self.table.rules) if other else None
+
+    def decision_for(self, request: Request) -> Decision:
+        """The decision about a request.
+
+        :raises LateRuleError: if the rule that the request reaches is not in the table.
+        """
+        key = key_of(request)
+        decision = self._cache.get(key) or self._ask_policy(request, key)
+        if decision.reason is None:
+            policy = decision.policy
+            if decision.origin is not None or policy is None or not policy.compiled.enforces:
+                return decision
+        return enforced(decision, request, self._self_origins)
+
+    def _ask_policy(self, request: Request, key: Key | None) -> Decision:
+        asked = _cors_request(request)
+        entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
+        if entry is None:
+            entry, key = self._lookup.by_url(request, asked.method), None
+        decision = decide(entry.policy, asked, entry.scope)
+        if key is not None and entry.is_constant:
+            self._cache.keep(key, decision)
+        return decision
+
+
+def _cors_request(request: Request) -> CorsRequest:
+    sent = request.environ.get
+    origin: str | None = sent("HTTP_ORIGIN")
+    if origin is not None and request.method == "OPTIONS":
+        method: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+        if method is not None:
+            names: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
+            private = sent("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+            method = method[: MAX_METHOD_LENGTH + 1]
+            return CorsRequest(origin, method, request.path, True, names, private, request)
+    return CorsRequest(origin, request.method, request.path, False, None, False, request)
 
 
 class AppState:
@@ -31,6 +89,7 @@ class AppState:
 
     :ivar environ_key: where a request's decision is kept in the WSGI environment. It names the
         app: a view can hand its environment on to another app with a guard of its own.
+    :ivar in_force: what decides; None until the first request.
     """
 
     def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
@@ -39,8 +98,7 @@ class AppState:
         self.marks = marks
         self.log = GuardLog(app, settings.log_rejections)
         self.environ_key = f"flask_corsguard.decision.{id(app)}"
-        #: decides about requests; None until the first
-        self.judge: Judge | None = None
+        self.in_force: InForce | None = None
         self._problems: tuple[Problem, ...] = ()
         self._lock = threading.Lock()
         self._companion: object = None
@@ -49,48 +107,50 @@ class AppState:
         """Keep something alive for as long as the app."""
         self._companion = companion
 
-    def current_judge(self) -> Judge:
-        """The judge that is in office or, before the first request, the one that would be."""
-        return self.judge or self._judge(self.settings)
+    def current(self) -> InForce:
+        """What is in force or, before the first request, what would be.
 
-    def final_judge(self) -> Judge:
-        """The judge that is in office; made now if there is none.
+        :raises PolicyError: with everything that is wrong with any route.
+        """
+        return self.in_force or self._prepared(self.settings)
 
-        :raises PolicyError: while there is a problem with any route. The app answers nothing
-            until it is put right.
+    def put_in_force(self) -> InForce:
+        """What is in force; prepared now if nothing is.
+
+        :raises PolicyError: while there is a problem with any route. The app serves nothing until
+            it is fixed.
         """
         with self._lock:
-            if self.judge is None and not self._problems:
+            if self.in_force is None and not self._problems:
                 self.marks.frozen = True
                 try:
-                    self.judge = self._judge(self.settings)
+                    self.in_force = self._prepared(self.settings)
                 except PolicyError as error:
                     self._problems = error.problems
-            if self.judge is None:
+            if self.in_force is None:
                 raise PolicyError(self._problems)
-            return self.judge
+            return self.in_force
 
-    def decide(self, request: Request, judge: Judge) -> tuple[Decision, Judge]:
-        """The decision about a request, and who made it: another judge, where the request reaches
-        a rule that was added since *judge* was made.
+    def late_decision(self, request: Request, in_force: InForce) -> tuple[Decision, InForce]:
+        """The decision about a request, and what made it: something newer, where the request
+        reaches a rule that was added since *in_force* was prepared.
 
         :raises PolicyError: if there is a problem with that rule.
         """
         while True:
             try:
-                return judge.decide(request), judge
+                return in_force.decision_for(request), in_force
             except LateRuleError as error:
-                judge = self._renewed_judge(judge, error.rule)
+                in_force = self._with_rule(in_force, error.rule)
 
-    def _renewed_judge(self, outdated: Judge, rule: Rule) -> Judge:
-        """A judge that also knows a rule that *outdated* does not know."""
+    def _with_rule(self, outdated: InForce, rule: Rule) -> InForce:
         with self._lock:
-            if self.judge not in (None, outdated):
-                return self.judge
+            if self.in_force not in (None, outdated):
+                return self.in_force
             # Not all that the map has by now: a problem with another rule is that one's own.
-            renewed = self._judge(self.settings, (*outdated.table.rules, rule))
-            if self.judge is outdated:
-                self.judge = renewed
+            renewed = self._prepared(self.settings, (*outdated.table.rules, rule))
+            if self.in_force is outdated:
+                self.in_force = renewed
             return renewed
 
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
@@ -101,43 +161,16 @@ class AppState:
         """
         with self._lock:
             settings = change(self.settings)
-            if self.judge is not None or self._problems:
-                self.judge = self._judge(settings)
+            if self.in_force is not None or self._problems:
+                self.in_force = self._prepared(settings)
             self.settings = settings
             self._problems = ()
 
-    def _judge(self, settings: Settings, rules: Iterable[Rule] | None = None) -> Judge:
-        """Make a judge, for the rules that the app's URL map has or for those given."""
+    def _prepared(self, settings: Settings, rules: Iterable[Rule] | None = None) -> InForce:
+        """Settings with the rules that the app's URL map has, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
-        return Judge(self.app, settings, self.marks, rules)
-
-    def announce(self, decision: Decision) -> Line | None:
-        """Log a rejection, and send the signal of a verdict about another origin.
-
-        :returns: the log's line for a rejection, if it has one.
-        """
-        if decision.outcome is _ALLOWED:
-            signals.send(signals.origin_allowed, self.app, decision, self.log)
-        elif decision.outcome is _REJECTED and decision.reason is not None:
-            line = self.log.rejection(decision)
-            about_origin = decision.reason.is_about_origin
-            signal = signals.origin_rejected if about_origin else signals.preflight_rejected
-            if signal.receivers:
-                signals.send(signal, self.app, decision, self.log)
-            return line
-        return None
-
-    def try_out(self, trial: Judge, request: Request) -> None:
-        """Announce what the policy on trial would reject. Whatever comes of it, the request goes
-        on as if there were no trial."""
-        try:
-            decision = trial.decide(request)
-        except Exception as error:
-            self.log.failure("the policy in report_only", error)
-            return
-        if decision.outcome is _REJECTED:
-            self.announce(decision._replace(blocked=False, report_only=True))
+        return InForce(self.app, settings, self.marks, rules)
 
 
 def state_of(app: Flask) -> AppState:
@@ -145,7 +178,7 @@ def state_of(app: Flask) -> AppState:
 
     :raises CorsGuardError: if the app has no guard.
     """
-    state = app.extensions.get(EXTENSION_KEY) if isinstance(cast("object", app), Flask) else None
+    state = app.extensions.get(EXTENSION_KEY) if isinstance(app, Flask) else None
     if not isinstance(state, AppState):
         raise CorsGuardError(f"{app!r} has no guard; call CorsGuard(app) or guard.init_app(app)")
     return state
@@ -165,11 +198,11 @@ def app_context(app: Flask) -> Generator[None]:
 
 
 def _current_decision() -> Decision:
-    decision = request.environ.get(state_of(current_app).environ_key)
+    decision: Decision | None = request.environ.get(state_of(current_app).environ_key)
     if decision is None:
         raise CorsGuardError("nothing has been decided about this request yet")
-    return cast("Decision", decision)
+    return decision
 
 
 #: The decision about the current request, for views and everything that runs after the guard.
-current_decision: Decision = cast("Decision", LocalProxy(_current_decision))
+current_decision: Decision = cast("Any", LocalProxy(_current_decision))

@@ -213,9 +213,9 @@ def test_what_is_remembered_is_short(app, http):
     app.add_url_rule("/<path:rest>", "rest", lambda rest: "ok")
     for n in range(20):
         http.send(app, "/" + "x" * 10_000, f"https://evil{n}.example")
-    known = state_of(app).final_judge().memory.open
-    assert len(known) == 20
-    assert {decision.path for decision in known.values()} == {""}
+    kept = state_of(app).put_in_force()._cache
+    assert len(kept) == 20
+    assert {decision.path for decision in kept.values()} == {""}
 
 
 def test_an_app_that_is_forgotten():

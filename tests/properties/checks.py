@@ -81,10 +81,10 @@ def _granted(fields: Fields, text: str) -> dict[str, str]:
 def check_announced(value: str) -> None:
     """An announced header list is read as RFC 9110 has it, within the limits."""
     expected = meaning.read_announced(value)
-    found = header_lists.parse_announced_headers(value)
+    found = header_lists.parse_requested_headers(value)
     assert found == (None if expected is None else tuple(expected)), ascii(value)
     if found:
-        assert header_lists.parse_announced_headers(",".join(found)) == found
+        assert header_lists.parse_requested_headers(",".join(found)) == found
 
 
 def check_fields(fields: Mapping[str, Any]) -> None:

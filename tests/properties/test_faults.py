@@ -48,7 +48,7 @@ REQUESTS = Property(
 )
 
 _parse, _decide = parsing.parse_origin, deciding.decide
-_read_list = header_lists.parse_announced_headers
+_read_list = header_lists.parse_requested_headers
 
 
 def _asked_as(change: Callable[[str], str]) -> Callable[..., deciding.Decision]:
@@ -112,11 +112,11 @@ FAULTS: dict[str, tuple[Property, object, str, Any]] = {
     "one name more": (LISTS, header_lists, "MAX_LIST_NAMES", 129),
     "a longer list": (LISTS, header_lists, "MAX_LIST_LENGTH", 4097),
     "blanks of Unicode": (
-        LISTS, header_lists, "parse_announced_headers",
+        LISTS, header_lists, "parse_requested_headers",
         lambda value: _read_list(value.replace("\xa0", "")),
     ),
     "names keep their case": (
-        LISTS, header_lists, "parse_announced_headers",
+        LISTS, header_lists, "parse_requested_headers",
         lambda value: _read_list(value) and tuple(value.replace(" ", "").split(",")),
     ),
     "dangers are let pass": (FIELDS, policies, "check_combination", lambda values: []),

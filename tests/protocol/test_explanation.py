@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flask_corsguard import Outcome, Policy, Reason
-from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide, exempt
+from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
 from flask_corsguard.protocol.explanation import remedy
 from flask_corsguard.protocol.fields import Enforce
 
@@ -185,7 +185,7 @@ def test_what_the_server_refuses(
          f"GET users.list from '{A}': allowed.", "the origin may read the response"),
         (decide(Policy(origins=A), CorsRequest(A, "GET", preflight=True), HERE),
          f"preflight for GET users.list from '{A}': allowed.", "the origin may read the response"),
-        (exempt(CorsRequest(A, "GET"), HERE), f"GET users.list from '{A}': exempt.",
+        (decide(None, CorsRequest(A, "GET"), HERE), f"GET users.list from '{A}': exempt.",
          "the route is marked cors_exempt; its answers are as the app made them"),
         (decide(Policy(), CorsRequest(A, "GET"))._replace(outcome=Outcome.SAME_ORIGIN, reason=None),
          f"GET from '{A}': same origin.",
@@ -228,7 +228,7 @@ def test_a_path_cannot_pretend_to_be_the_rest_of_the_line() -> None:
 
 
 def test_a_decision_without_a_policy_has_nothing_to_change() -> None:
-    assert remedy(exempt(CorsRequest(A, "GET"), HERE)) == "nothing"
+    assert remedy(decide(None, CorsRequest(A, "GET"), HERE)) == "nothing"
     assert remedy(decide(Policy(origins=A), CorsRequest(A, "GET"))) == "nothing"
 
 

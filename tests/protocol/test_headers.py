@@ -18,7 +18,7 @@ from flask_corsguard.protocol.headers import (
     SAFELISTED_METHODS,
     is_forbidden_request_header,
     is_token,
-    parse_announced_headers,
+    parse_requested_headers,
 )
 
 
@@ -84,7 +84,7 @@ def test_forbidden_request_header(name: str, expected: bool) -> None:
     ],
 )
 def test_announced_headers(value: str, names: tuple[str, ...] | None) -> None:
-    assert parse_announced_headers(value) == names
+    assert parse_requested_headers(value) == names
 
 
 # Field names, and what is said of them in allow_headers and in expose_headers. The forbidden ones
@@ -143,10 +143,10 @@ def test_a_token_is_of_these_characters_alone() -> None:
     assert {c for c in characters if is_token(c)} == tokens
     assert {c for c in characters if is_token(f"a{c}b")} == tokens
     # In a list, a comma and white space around a name mean something of their own.
-    listed = {c for c in characters if parse_announced_headers(f"a,{c}") == ("a", c.lower())}
+    listed = {c for c in characters if parse_requested_headers(f"a,{c}") == ("a", c.lower())}
     assert listed == tokens
-    assert {c for c in characters if parse_announced_headers(f"a{c}b")} == tokens | {","}
-    assert {c for c in characters if parse_announced_headers(c) == ()} == {" ", "\t", ","}
+    assert {c for c in characters if parse_requested_headers(f"a{c}b")} == tokens | {","}
+    assert {c for c in characters if parse_requested_headers(c) == ()} == {" ", "\t", ","}
 
 
 # https://fetch.spec.whatwg.org/#methods, and RFC 9110 section 9.2.1 for those that are safe

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from flask_corsguard import Decision, Outcome, Policy, Reason
-from flask_corsguard.protocol.decision import CorsRequest, Scope, decide, exempt
+from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
 
 A = "https://a.example.com"
 B = "https://b.example.com"
@@ -92,7 +92,7 @@ def test_null_comes_in_by_name_alone(dangerously: bool) -> None:
         decide(Policy(origins="*"), CorsRequest(None, "GET")).headers,
         decide(Policy(origins=A), CorsRequest(A, "GET", preflight=True)).headers,
         decide(Policy(origins=A), CorsRequest(B, "GET", preflight=True)).headers,
-        exempt(CorsRequest(A, "GET"), Scope()).headers,
+        decide(None, CorsRequest(A, "GET"), Scope()).headers,
     ],
 )
 def test_no_decision_can_be_written_to(headers: Mapping[str, str]) -> None:
@@ -125,14 +125,14 @@ def test_no_more_of_an_origin_is_kept_than_a_real_one_has(length: int, kept: int
     request = CorsRequest("x" * length, "GET")
     assert decide(Policy(), request).origin == "x" * kept
     assert decide(Policy(origins="*"), request).origin == "x" * kept
-    assert exempt(request, Scope()).origin == "x" * kept
-    assert exempt(request._replace(origin=""), Scope()).origin == ""
-    assert exempt(request._replace(origin=None), Scope()).origin is None
+    assert decide(None, request, Scope()).origin == "x" * kept
+    assert decide(None, request._replace(origin=""), Scope()).origin == ""
+    assert decide(None, request._replace(origin=None), Scope()).origin is None
 
 
 def test_what_an_exempt_route_is_said_to_be() -> None:
     scope = Scope("e", "view e", "app.py:1", frozenset({"GET"}))
-    decision = exempt(CorsRequest(A, "PUT", "/x", True, "x-a"), scope)
+    decision = decide(None, CorsRequest(A, "PUT", "/x", True, "x-a"), scope)
     assert (decision.method, decision.preflight, decision.request_headers) == ("PUT", True, ())
     assert (decision.endpoint, decision.policy_source) == ("e", "view e")
     assert (decision.policy_location, decision.path) == ("app.py:1", "")

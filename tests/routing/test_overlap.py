@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from flask_corsguard.routing.overlap import Claim, Shape, methods_governed_elsewhere
+from flask_corsguard.routing.overlap import Governed, Shape, methods_governed_elsewhere
 
 SEGMENTS = ("a", "b", None)
 DOMAINS = ("", "api", None)
@@ -31,7 +31,7 @@ def share_a_url(one: Shape, other: Shape) -> bool:
     return any(is_url_of(one, url) and is_url_of(other, url) for url in URLS)
 
 
-def by_pairs(claims: list[Claim]) -> dict[Claim, frozenset[str]]:
+def by_pairs(claims: list[Governed]) -> dict[Governed, frozenset[str]]:
     return {
         claim: frozenset(
             method
@@ -43,12 +43,12 @@ def by_pairs(claims: list[Claim]) -> dict[Claim, frozenset[str]]:
     }
 
 
-def made_up_claim(random: random.Random) -> Claim:
+def made_up_claim(random: random.Random) -> Governed:
     segments = random.choices(SEGMENTS, k=random.randint(1, 3))
     is_open_ended = segments[-1] is None and random.random() < 0.3
     shape = Shape(random.choice(DOMAINS), tuple(segments), is_open_ended)
     methods = frozenset(random.sample(METHODS, random.randint(1, 2)))
-    return Claim(shape, methods, random.choice(["one", "two", "three"]))
+    return Governed(shape, methods, random.choice(["one", "two", "three"]))
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -65,7 +65,9 @@ def test_two_thousand_rules_that_all_meet_take_no_time_by_their_square() -> None
             Shape("", (f"r{number}", None) if number % 2 else (None, f"r{number}"), False)
             for number in range(count)
         ]
-        claims = [Claim(shape, frozenset({"GET"}), policy) for policy, shape in enumerate(shapes)]
+        claims = [
+            Governed(shape, frozenset({"GET"}), policy) for policy, shape in enumerate(shapes)
+        ]
         begin = time.process_time()
         found = methods_governed_elsewhere(claims)
         assert set(found.values()) == {frozenset({"GET"})}
@@ -79,6 +81,6 @@ def test_rules_of_very_many_segments() -> None:
     many = ("x",) * 900
     shapes = [Shape("", (*many, None), False), Shape("", (None, *many), False)]
     shapes.append(Shape("", ("y", *many), False))
-    claims = [Claim(shape, frozenset({"GET"}), shape.segments[0]) for shape in shapes]
+    claims = [Governed(shape, frozenset({"GET"}), shape.segments[0]) for shape in shapes]
     found = methods_governed_elsewhere(claims)
     assert [bool(found[claim]) for claim in claims] == [True, True, True]

@@ -1,4 +1,4 @@
-"""No answer depends on what was asked before it."""
+"""No decision depends on what was asked before it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
 
-from flask_corsguard import CorsGuard, cors, cors_exempt, current_decision
-from flask_corsguard.runtime.decision_cache import Known
-from flask_corsguard.runtime.state import state_of
+from flask_corsguard import CorsGuard, Policy, cors, cors_exempt, current_decision
+from flask_corsguard.protocol.decision import CorsRequest, decide
+from flask_corsguard.runtime.decision_cache import DecisionCache
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -124,7 +124,7 @@ REPEATS = (
 
 
 def test_rejections_that_come_again(app, http, log_lines):
-    """Those are not examined again, unless something differs that the decision depends on."""
+    """What a kept rejection becomes depends on the rest of each request."""
     CorsGuard(app, origins=SHOP)
     told = []
     app.add_url_rule("/<name>", "name", lambda name: told.append(str_of(current_decision)) or "")
@@ -136,10 +136,6 @@ def test_rejections_that_come_again(app, http, log_lines):
         assert told.pop() == expected, (path, host, scheme, site)
     (line,) = log_lines()
     assert "REJECTED" not in line
-
-    rejected = sum(expected.startswith("REJECTED") for *_, expected in REPEATS)
-    (entry,) = state_of(app).log.rate_limit.lines.values()
-    assert entry.end() == rejected - 1
 
 
 def test_origins_around_the_longest(app, http, log_lines):
@@ -153,29 +149,26 @@ def test_origins_around_the_longest(app, http, log_lines):
     assert told == ["ORIGIN_NOT_ALLOWED", "ORIGIN_MALFORMED"] * 2 + ["ORIGIN_NOT_ALLOWED"]
 
 
-def test_a_rejection_of_a_large_request_is_not_kept(app, http):
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: "ok")
-    for name in ("HTTP_SEC_FETCH_SITE", "wsgi.url_scheme"):
-        for _ in range(2):
-            assert http.send(app, "/", PARTNER, environ={name: "x" * 501}) == http.refused()
-    assert state_of(app).final_judge().memory.rejections == {}
-
-
 def str_of(decision):
     return f"{decision.outcome.name} {decision.path}"
 
 
-def test_a_full_memory_keeps_what_it_has_and_starts_anew_at_times():
-    known = Known()
+def test_a_full_cache_keeps_what_it_has_and_starts_anew_at_times():
+    decision = decide(None, CorsRequest(None, "GET"))
+    cache = DecisionCache()
     for number in range(4096):
-        known.keep((number,), number)
+        cache.keep((number,), decision)
     for number in range(40_959):
-        known.keep(("made up", number), number)
-    assert list(known.values()) == list(range(4096))
-    known.renew((0,), -1)
-    assert known[0,] == -1
-    known.keep(("made up",), 0)
-    assert not known
-    known.keep(("another",), 1)
-    assert known == {("another",): 1}
+        cache.keep(("made up", number), decision)
+    assert list(cache) == [(number,) for number in range(4096)]
+    cache.keep(("made up",), decision)
+    assert not cache
+    cache.keep(("another",), decision)
+    assert cache == {("another",): decision}
+
+
+def test_a_long_path_is_not_kept():
+    cache = DecisionCache()
+    for path, kept in (("/" * 100, "/" * 100), ("/" * 101, "")):
+        cache.keep((path,), decide(Policy(), CorsRequest(SHOP, "GET", path)))
+        assert cache[path,].path == kept

@@ -256,13 +256,13 @@ def test_fields_inside_a_policy_that_replaces(http, heard, inner):
 def test_none(app, http, heard, off):
     app.config["CORSGUARD_REPORT_ONLY"] = off
     CorsGuard(app)
-    assert state_of(app).final_judge().trial is None
+    assert state_of(app).put_in_force().report_only is None
 
 
 def test_the_constructor_wins(app):
     app.config["CORSGUARD_REPORT_ONLY"] = {"origins": KNOWN}
     CorsGuard(app, report_only=False)
-    assert state_of(app).final_judge().trial is None
+    assert state_of(app).put_in_force().report_only is None
 
 
 def test_reconfigured(app, http, heard):
@@ -342,8 +342,8 @@ def test_a_failing_trial(app, http, log_lines, monkeypatch):
     """Whatever is wrong with it, requests go on."""
     CorsGuard(app, origins=KNOWN, report_only=TRIAL)
     app.add_url_rule("/", "index", lambda: "ok")
-    trial = state_of(app).final_judge().trial
-    monkeypatch.setattr(trial, "table", None)
+    trial = state_of(app).put_in_force().report_only
+    monkeypatch.setattr(trial, "_lookup", None)
     assert http.send(app, "/", KNOWN) == http.allowed(KNOWN)
     [line] = log_lines()
     assert line.startswith("the policy in report_only failed: AttributeError")

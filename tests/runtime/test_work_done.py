@@ -10,8 +10,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
-from flask_corsguard.routing import table as places
-from flask_corsguard.routing.lookup import PolicyTable
+from flask_corsguard.routing.lookup import Lookup
+from flask_corsguard.runtime import state
 from flask_corsguard.runtime.state import state_of
 
 SHOP = "https://shop.example"
@@ -35,9 +35,8 @@ def work(monkeypatch):
 
         monkeypatch.setattr(target, name, counting)
 
-    count(places, "decide", "decided")
-    count(places, "exempt", "decided")
-    count(PolicyTable, "_search", "searched")
+    count(state, "decide", "decided")
+    count(Lookup, "by_url", "searched")
     return done
 
 
@@ -55,7 +54,7 @@ def build(**fields):
     return app
 
 
-def announcing(method, headers=None):
+def requesting(method, headers=None):
     asked = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
     return asked | ({"HTTP_ACCESS_CONTROL_REQUEST_HEADERS": headers} if headers else {})
 
@@ -67,8 +66,8 @@ SAME = [
     ("allowed", "/", "GET", SHOP, {}, 1, 0),
     ("rejected", "/", "GET", PARTNER, {}, 1, 0),
     ("the longest origin", "/", "GET", LONGEST, {}, 1, 0),
-    ("a longer origin", "/", "GET", TOO_LONG, {}, 3, 0),
-    ("plain OPTIONS", "/", "OPTIONS", SHOP, {}, 3, 0),
+    ("a longer origin", "/", "GET", TOO_LONG, {}, 1, 0),
+    ("plain OPTIONS", "/", "OPTIONS", SHOP, {}, 1, 0),
     ("exempt", "/exempt", "GET", SHOP, {}, 1, 0),
     ("a callable", "/asked", "GET", SHOP, {}, 3, 0),
     ("enforced", "/enforced", "GET", PARTNER, {}, 1, 0),
@@ -77,19 +76,19 @@ SAME = [
     ("a 404", "/none", "GET", SHOP, {}, 3, 3),
     ("the longest method", "/any", "X" * 40, SHOP, {}, 1, 0),
     ("a longer method", "/any", "X" * 41, SHOP, {}, 3, 0),
-    ("preflight", "/", "OPTIONS", SHOP, announcing("GET"), 1, 0),
-    ("preflight, refused", "/", "OPTIONS", PARTNER, announcing("GET"), 1, 0),
-    ("preflight with headers", "/", "OPTIONS", SHOP, announcing("GET", "x-a"), 1, 0),
-    ("the longest list", "/", "OPTIONS", SHOP, announcing("GET", "x" * 200), 1, 0),
-    ("a longer list", "/", "OPTIONS", SHOP, announcing("GET", "x" * 201), 3, 0),
-    ("preflight, the longest origin", "/", "OPTIONS", LONGEST, announcing("GET"), 1, 0),
-    ("preflight, a longer origin", "/", "OPTIONS", TOO_LONG, announcing("GET"), 3, 0),
-    ("preflight, a callable", "/asked", "OPTIONS", SHOP, announcing("GET"), 3, 0),
-    ("preflight for a file", "/files/a.css", "OPTIONS", PARTNER, announcing("GET"), 3, 0),
-    ("preflight, another method", "/", "OPTIONS", SHOP, announcing("PUT"), 3, 3),
-    ("preflight, the longest method", "/", "OPTIONS", SHOP, announcing("X" * 40), 3, 3),
-    ("preflight, a longer method", "/", "OPTIONS", SHOP, announcing("X" * 41), 1, 0),
-    ("preflight for a 404", "/none", "OPTIONS", SHOP, announcing("GET"), 3, 3),
+    ("preflight", "/", "OPTIONS", SHOP, requesting("GET"), 1, 0),
+    ("preflight, refused", "/", "OPTIONS", PARTNER, requesting("GET"), 1, 0),
+    ("preflight with headers", "/", "OPTIONS", SHOP, requesting("GET", "x-a"), 1, 0),
+    ("the longest list", "/", "OPTIONS", SHOP, requesting("GET", "x" * 200), 1, 0),
+    ("a longer list", "/", "OPTIONS", SHOP, requesting("GET", "x" * 201), 3, 0),
+    ("preflight, the longest origin", "/", "OPTIONS", LONGEST, requesting("GET"), 1, 0),
+    ("preflight, a longer origin", "/", "OPTIONS", TOO_LONG, requesting("GET"), 1, 0),
+    ("preflight, a callable", "/asked", "OPTIONS", SHOP, requesting("GET"), 3, 0),
+    ("preflight for a file", "/files/a.css", "OPTIONS", PARTNER, requesting("GET"), 3, 0),
+    ("preflight, another method", "/", "OPTIONS", SHOP, requesting("PUT"), 3, 3),
+    ("preflight, the longest method", "/", "OPTIONS", SHOP, requesting("X" * 40), 3, 3),
+    ("preflight, a longer method", "/", "OPTIONS", SHOP, requesting("X" * 41), 3, 3),
+    ("preflight for a 404", "/none", "OPTIONS", SHOP, requesting("GET"), 3, 3),
 ]  # fmt: skip
 
 
@@ -121,25 +120,25 @@ def test_where_a_route_answers_no_options(http, work):
     assert work == {"decided": 3, "searched": 3}
 
 
-# By path and origin: how much is then known that is settled, that is open, and how it ended.
-KNOWN = [
-    ("/", None, (1, 0, 0)),
-    ("/", SHOP, (1, 0, 0)),
-    ("/", PARTNER, (0, 1, 1)),
-    ("/exempt", PARTNER, (1, 0, 0)),
-    ("/enforced", None, (0, 1, 0)),
-    ("/enforced", SHOP, (1, 0, 0)),
-    ("/enforced", PARTNER, (0, 1, 0)),
-    ("/asked", SHOP, (0, 0, 0)),
-    ("/files/a.css", PARTNER, (0, 0, 0)),
-    ("/none", SHOP, (0, 0, 0)),
+# By path and origin: whether the decision is kept.
+KEPT = [
+    ("/", None, 1),
+    ("/", SHOP, 1),
+    ("/", PARTNER, 1),
+    ("/exempt", PARTNER, 1),
+    ("/enforced", None, 1),
+    ("/enforced", SHOP, 1),
+    ("/enforced", PARTNER, 1),
+    ("/asked", SHOP, 0),
+    ("/files/a.css", PARTNER, 0),
+    ("/none", SHOP, 0),
 ]
 
 
-@pytest.mark.parametrize(("path", "origin", "known"), KNOWN)
-def test_what_is_remembered_of_a_request(http, path, origin, known):
+@pytest.mark.parametrize(("path", "origin", "kept"), KEPT)
+def test_what_is_kept_of_a_request(http, path, origin, kept):
+    """One entry of the decision cache, or none, however often a request comes."""
     app = build()
     for _ in range(3):
         http.send(app, path, origin)
-    memory = state_of(app).final_judge().memory
-    assert (len(memory.settled), len(memory.open), len(memory.rejections)) == known
+    assert len(state_of(app).current()._cache) == kept

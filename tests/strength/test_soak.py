@@ -12,7 +12,7 @@ from .traffic import PATHS, PATHS_REMEMBERED
 
 LIMIT = 256
 LIMITS = (
-    "flask_corsguard.runtime.decision_cache._MOST_REMEMBERED",
+    "flask_corsguard.runtime.decision_cache.MOST_DECISIONS",
     "flask_corsguard.logging.MOST_REMEMBERED",
 )
 # Far more made-up origins, paths, methods and lists of headers than may be kept.

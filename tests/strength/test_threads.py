@@ -256,7 +256,7 @@ def test_a_mixture_would_be_noticed() -> None:
     @app.after_request
     def decide_again(response: Response) -> Response:
         state = state_of(app)
-        request.environ[state.environ_key] = state.final_judge().decide(request)
+        request.environ[state.environ_key] = state.put_in_force().decide(request)
         return response
 
     with pytest.raises(AssertionError, match=r"^assert Account"):
