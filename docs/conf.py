@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 from flask_corsguard import __version__
 
 sys.path.insert(0, str(Path(__file__).with_name("_ext")))
+pyproject = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text("utf-8"))
 
 project = "Flask-CorsGuard"
 author = "The Flask-CorsGuard developers"
@@ -28,6 +30,11 @@ autodoc_member_order = "bysource"
 smartquotes = False
 
 html_theme = "furo"
+html_theme_options = {
+    "source_repository": pyproject["project"]["urls"]["Source"],
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
 html_static_path = ["_static"]
 html_css_files = ["wrap.css"]
 html_js_files = ["search.js"]

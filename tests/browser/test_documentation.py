@@ -164,14 +164,16 @@ def test_what_is_planted_is_found(built: Path, reader: WebDriver, tmp_path: Path
 
 def test_a_run_that_fails_fails_the_build(built: Path, tmp_path: Path) -> None:
     """The directive of the pages in docs/explanation."""
-    (tmp_path / "conf.py").write_text((DOCS / "conf.py").read_text())
-    shutil.copytree(DOCS / "_ext", tmp_path / "_ext")
-    (tmp_path / "_static").mkdir()
+    source = tmp_path / "docs"
+    (source / "_static").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copy(DOCS / "conf.py", source)
+    shutil.copytree(DOCS / "_ext", source / "_ext")
     page = "# Page\n\n```{exchanges}\nassert 1 == 1\n```\n"
-    (tmp_path / "index.md").write_text(page)
-    result = build(tmp_path, tmp_path / "html")
-    (tmp_path / "index.md").write_text(page.replace("1 == 1", "1 == 2"))
-    failing = build(tmp_path, tmp_path / "html")
+    (source / "index.md").write_text(page)
+    result = build(source, tmp_path / "html")
+    (source / "index.md").write_text(page.replace("1 == 1", "1 == 2"))
+    failing = build(source, tmp_path / "html")
     assert (result.returncode, failing.returncode) == (0, 1), result.stderr
     assert "index.md:3: WARNING: an {exchanges} block failed" in failing.stderr
     assert "AssertionError" in failing.stderr

@@ -192,7 +192,7 @@ def test_every_python_block_is_run() -> None:
     """Nothing is shown as Python in a way that is not collected."""
     for page in PAGES:
         languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
-        others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}"}
+        others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}", "{include}"}
         # Of other servers and frameworks; tests/recipes runs those that it can.
         others |= {"apache", "nginx", "php", "py", "js", "xml", "java", "csharp", "json"}
         # Python as well, run when the docs are built and by test_exchanges.py.
