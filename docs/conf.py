@@ -26,7 +26,7 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 
-# What was sent and received is shown as it was, and so is what the guard says of it.
+# What was sent and received is shown unchanged, and so is what the guard says about it.
 smartquotes = False
 
 html_theme = "furo"

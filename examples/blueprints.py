@@ -2,8 +2,8 @@
 
 - ``/api/...``: the company's own front end, with the blueprint's policy.
 - ``/api/export``: partners instead; a named policy replaces the blueprint's.
-- ``/public/...``: everyone, also where a URL under the prefix has no route (a 404).
-- ``/hooks/...``: left alone; the blueprint answers CORS itself, or not at all.
+- ``/public/...``: everyone, even where a URL under the prefix has no route (a 404).
+- ``/hooks/...``: left alone; the blueprint handles CORS itself, or not at all.
 - anything else: no other origin, because the guard has no default policy.
 """
 

@@ -3,7 +3,7 @@
 ``flask --app examples/class_based_views run``
 
 Everyone may read a note. Only the front end may write one, and only the admin page may delete it.
-A preflight is judged by the policy of the method that it announces.
+For a preflight, the policy of the requested method decides.
 """
 
 from flask import Flask

@@ -23,7 +23,7 @@ log.propagate = False
 log.addHandler(logging.StreamHandler(sys.stdout))
 
 # By reason and endpoint, never by origin or path: whoever sends requests can make up any number of
-# those, but there are only so many reasons and endpoints.
+# those, but the number of reasons and endpoints is limited.
 counts = Counter()
 
 

@@ -2,10 +2,10 @@
 
 ``flask --app examples/single_page_app run``
 
-The page says ``fetch(url, {credentials: "include"})``. The browser lets it read the answer only
-where the policy allows its origin and credentials; ``"*"`` is refused here when the app starts.
+The page calls ``fetch(url, {credentials: "include"})``. The browser lets it read the response only
+if the policy allows its origin and credentials; ``"*"`` would be an error when the app starts.
 
-CORS is no protection against forms that other sites send; ``enforce="unsafe"`` is.
+CORS does not protect against forms that other sites send; ``enforce="unsafe"`` does.
 """
 
 import os
@@ -18,7 +18,7 @@ app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or os.urandom(32)
 app.config.update(
     # Lax is enough where page and API are on one site (app.example.com, api.example.com). On two
-    # sites it takes SESSION_COOKIE_SAMESITE="None", and a browser that lets such cookies through.
+    # sites it takes SESSION_COOKIE_SAMESITE="None", and a browser that accepts such cookies.
     SESSION_COOKIE_SAMESITE="Lax",
     SESSION_COOKIE_SECURE=True,
 )

@@ -1,6 +1,6 @@
 """Fonts for every site, and nothing else. ``flask --app examples/static_fonts run``
 
-Browsers load fonts from another origin only where CORS allows it. The guard marks single files of
+Browsers load fonts from another origin only if CORS allows it. ``for_files`` marks single files of
 the static endpoint by their names; all others keep the default policy, which allows nobody.
 """
 

@@ -1,8 +1,8 @@
 """The directive ``{exchanges}``: Python that is run when the page is built, with everything that
 the simulated browser did printed below it.
 
-A block that raises is a warning, and so the build fails. With ``:printed-only:``, what the block
-prints takes the place of the exchanges, for runs of hundreds.
+A block that raises is a warning, and so the build fails. With ``:printed-only:``, only what the
+block prints is shown and not the exchanges, for runs of hundreds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class Exchanges(SphinxDirective):
-    """One block. Those of a page share their names."""
+    """One block. The blocks of a page share their variables."""
 
     has_content = True
     option_spec: ClassVar = {"printed-only": directives.flag}
@@ -56,10 +56,10 @@ class Exchanges(SphinxDirective):
 
     def _verdict(self, played: Played) -> nodes.Node:
         if played.reason is None:
-            line = _line("Script sees: " if played.messages else "Throws: ", "seen")
+            line = _line("JavaScript sees: " if played.messages else "Throws: ", "seen")
             line += nodes.literal("", played.verdict)
             return line
-        line = _line("Script is kept out: ", "kept")
+        line = _line("JavaScript reads nothing: ", "kept")
         link, _ = self.parse_inline(
             f"[`{played.reason}`](/reference/cors-errors.md#{played.reason})"
         )

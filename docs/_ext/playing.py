@@ -1,6 +1,6 @@
-"""Runs the Python of a page's ``{exchanges}`` blocks, and tells what the simulated browser did.
+"""Runs the Python of a page's ``{exchanges}`` blocks, and collects what the simulated browser did.
 
-Knows nothing of Sphinx, so that the tests run the same blocks without it.
+It does not use Sphinx, so that the tests can run the same blocks without it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from werkzeug.datastructures import Headers
 
 from flask_corsguard.testing import Answer, Block, Browser, Exchange, FetchTypeError
 
-# The same every time, or of no concern to CORS.
+# The same every time, or irrelevant to CORS.
 _MATTERS_OF_COURSE = frozenset(
     {"accept", "content-length", "referer", "sec-fetch-dest", "sec-fetch-mode"}
 )
@@ -31,12 +31,12 @@ _METHODS = ("fetch", "submit", "navigate", "send_beacon")
 
 
 class Played(NamedTuple):
-    """What one call in a page came to.
+    """What came of one call in a page.
 
     :ivar question: who asked for what.
     :ivar messages: everything that went over the wire: a title and the lines of each exchange.
-    :ivar verdict: what script got, in words.
-    :ivar reason: the rule that kept the answer from script, if one did.
+    :ivar verdict: what the page got, in words.
+    :ivar reason: the rule that kept the response from the page, if one did.
     """
 
     question: str
@@ -59,10 +59,10 @@ class Stage:
         :returns: what came of it, in order. The strings are what it has printed.
         """
         self._events = []
-        # A slow machine must not make remembered preflights grow old.
+        # A slow machine must not make remembered preflights expire.
         still = patch.object(time, "time", lambda: 1_800_000_000.0)
         with redirect_stdout(self._printed), _quiet(), _overheard(self._note), still:
-            # As in the other examples, places in messages are those that a reader sees.
+            # As in the other examples, files and lines in messages are those that a reader sees.
             exec(compile(source, "app.py", "exec"), self._namespace)  # noqa: S102
         self._take_printed()
         return self._events
@@ -95,7 +95,7 @@ def blocks(page: str) -> list[str]:
 
 @contextmanager
 def _overheard(note: Callable[[Browser, Callable[[], Answer]], Answer]) -> Iterator[None]:
-    """Have *note* called in the place of each thing that a page can do, with what does it."""
+    """Have *note* called instead of each thing that a page can do, with a function that does it."""
 
     def replacement(original: Callable[..., Answer]) -> Callable[..., Answer]:
         def ask(browser: Browser, *arguments: Any, **named: Any) -> Answer:
@@ -111,7 +111,7 @@ def _overheard(note: Callable[[Browser, Callable[[], Answer]], Answer]) -> Itera
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the guard's log out of the output of the build; an answer tells why as well."""
+    """Keep the guard's log out of the output of the build; a response says why as well."""
     log = logging.getLogger("flask_corsguard")
     was = log.disabled
     log.disabled = True
@@ -123,7 +123,7 @@ def _quiet() -> Iterator[None]:
 
 def _tell(answer: Answer) -> Played:
     messages = tuple(map(_message, answer.exchanges))
-    # The first line is what was found; what to send and to change is no evidence.
+    # The first line is what was found; what to send and to change is not evidence.
     verdict = _seen(answer) if answer.readable else answer.why.partition("\n")[0]
     return Played(answer.question, messages, verdict, answer.reason)
 

@@ -1,4 +1,4 @@
-// No file may read another: a file's origin is null. So search results have excerpts over http only.
+// A file may not read another: its origin is null. So search results have excerpts only over http.
 if (location.protocol === "file:") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }

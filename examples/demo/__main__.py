@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--once",
         action="store_true",
-        help="play it in a simulated browser, print the tables, fail if a line is not as expected",
+        help="run it in a simulated browser, print the tables, fail if a line is not as expected",
     )
     once: bool = parser.parse_args().once
     for ending in (signal.SIGINT, signal.SIGTERM):

@@ -16,7 +16,7 @@ MOST = 100
 
 
 class Account:
-    """An account. It can be overdrawn, so that the demo can be played any number of times."""
+    """An account. It can be overdrawn, so that the demo can be run any number of times."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,7 +24,7 @@ class Account:
 
     @property
     def balance(self) -> int:
-        """What is left."""
+        """The money that is left."""
         with self._lock:
             return self._balance
 
@@ -39,14 +39,14 @@ def create_account(
 ) -> Flask:
     """Build the app of one account.
 
-    It asks nobody who they are, as many tools on an intranet do not: to reach it is to be let in.
+    It asks for no login, like many tools on an intranet: whoever reaches it is let in.
 
     :param page_origin: the origin that its policy allows.
-    :param enforce: the one thing in which the two accounts differ.
+    :param enforce: the only difference between the two accounts.
     :param listener: see :func:`api.create_api`.
     """
     app = Flask(f"demo_account_{enforce}", static_folder=None)
-    # The listener shows them; the log would only say the same again.
+    # The listener shows them; the log would only repeat them.
     app.config["CORSGUARD_LOG_REJECTIONS"] = False
     CorsGuard(app, origins=page_origin, enforce=enforce)
     account = Account()
@@ -62,7 +62,7 @@ def create_account(
     @app.get("/balance")
     @cors(origins="*")
     def balance() -> ResponseReturnValue:
-        # Open, so that either page of the demo can show what has become of it.
+        # Open, so that either page of the demo can show the balance.
         return {"balance": account.balance}, {"Cache-Control": "no-store"}
 
     add_reasons(app, listener)

@@ -22,7 +22,7 @@ from flask_corsguard import (
     preflight_rejected,
 )
 
-#: An origin that may do what neither page of the demo may. Nothing is ever sent there.
+#: An origin that may do what neither page of the demo may. No request is ever sent to it.
 ADMIN_ORIGIN = "https://admin.example.com"
 
 Listener = Callable[[str, Decision], object]
@@ -55,7 +55,7 @@ class Rejections:
                 self._latest.popitem(last=False)
 
     def of(self, origin: str | None) -> dict[str, dict[str, Any]]:
-        """What was remembered about *origin*, by case."""
+        """The rejections of *origin*, by case."""
         with self._lock:
             return {case: said for (asked, case), said in self._latest.items() if asked == origin}
 
@@ -71,7 +71,7 @@ def create_api(page_origin: str, listener: Listener) -> Flask:
         SECRET_KEY=secrets.token_hex(),
         SESSION_COOKIE_NAME="corsguard_demo",
         SESSION_COOKIE_SAMESITE="Lax",
-        # The listener shows them; the log would only say the same again.
+        # The listener shows them; the log would only repeat them.
         CORSGUARD_LOG_REJECTIONS=False,
     )
     CorsGuard(
@@ -147,7 +147,7 @@ def add_reasons(app: Flask, listener: Listener) -> None:
         rejections.add(request.args.get("case", ""), decision)
         listener("preflight_rejected", decision)
 
-    # A signal holds its receivers weakly, and these are known to nothing else.
+    # A signal holds its receivers weakly, and nothing else refers to these.
     origin_rejected.connect(origin_was_rejected, app, weak=False)
     preflight_rejected.connect(preflight_was_rejected, app, weak=False)
 
@@ -158,7 +158,7 @@ def add_reasons(app: Flask, listener: Listener) -> None:
 
 
 def as_json(error: HTTPException) -> Response:
-    """Say an HTTP error in JSON."""
+    """An HTTP error as JSON."""
     response = Response(error.get_response().get_data(), error.code, error.get_headers())
     response.set_data(f'{{"error":"{error.code} {error.name}"}}')
     response.mimetype = "application/json"

@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 class Expected(NamedTuple):
     """What one page should see of one call.
 
-    :ivar status: the status that script reads, or None where the browser lets it read nothing.
-    :ivar reads: what script reads: the body, or the header that the call asks about.
+    :ivar status: the status that the page reads, or None where the browser lets it read nothing.
+    :ivar reads: what the page reads: the body, or the header that the call asks about.
     :ivar reason: the name of the guard's reason for a rejection, as signalled; None for no signal.
-    :ivar note: where the browser refuses and the guard does not: why that is so.
+    :ivar note: where the browser refuses and the guard does not: why.
     """
 
     status: int | None
@@ -25,7 +25,7 @@ class Expected(NamedTuple):
 
     @property
     def readable(self) -> bool:
-        """Whether script gets to read the response."""
+        """Whether the page may read the response."""
         return self.status is not None
 
 
@@ -37,9 +37,9 @@ class Case(NamedTuple):
     :ivar allowed: what the page on the allowed origin should see.
     :ivar stranger: what the page on the other origin should see.
     :ivar credentials: whether the browser may send and store cookies.
-    :ivar headers: the request headers that script sets.
+    :ivar headers: the request headers that the page sets.
     :ivar body: the request body.
-    :ivar reads_header: a response header that script reads, instead of the body.
+    :ivar reads_header: a response header that the page reads, instead of the body.
     """
 
     id: str
@@ -70,11 +70,11 @@ class Case(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """What should come of a form that one page sends.
+    """What a form that one page sends should do.
 
     :ivar change: by how much the balance changes.
     :ivar reason: the name of the guard's reason for a rejection, as signalled; None for no signal.
-    :ivar blocked: whether the guard answers, and the view does not run.
+    :ivar blocked: whether the guard refuses the request, so that the view does not run.
     """
 
     change: int
@@ -86,9 +86,9 @@ class Transfer(NamedTuple):
     """A form that takes money out of one account.
 
     :ivar account: ``"unprotected"`` or ``"protected"``.
-    :ivar enforce: that account's ``enforce``, the one thing in which the two differ.
-    :ivar allowed: what should come of it from the page on the allowed origin.
-    :ivar stranger: what should come of it from the page on the other origin.
+    :ivar enforce: that account's ``enforce``, the only difference between the two.
+    :ivar allowed: what it should do when the page on the allowed origin sends it.
+    :ivar stranger: what it should do when the page on the other origin sends it.
     """
 
     account: str
@@ -100,7 +100,7 @@ class Transfer(NamedTuple):
 
     @property
     def id(self) -> str:
-        """A short name, for the reason to be found by."""
+        """A short name, by which the reason is found."""
         return f"transfer-{self.account}"
 
     @property
@@ -109,7 +109,7 @@ class Transfer(NamedTuple):
         return f"{self.path}?case={self.id}"
 
     def expected(self, page: str) -> Moved:
-        """What should come of it from the page called *page*."""
+        """What it should do when the page called *page* sends it."""
         return self.allowed if page == "allowed" else self.stranger
 
     def as_json(self, page: str) -> dict[str, Any]:
@@ -155,7 +155,7 @@ CASES = (
     ),
     Case(
         "sign-in",
-        "Signing in: the answer sets a cookie",
+        "Signing in: the response sets a cookie",
         "POST",
         "/session",
         Expected(200, '{"signed_in":"demo"}'),
@@ -286,7 +286,7 @@ TRANSFERS = (
         "unprotected",
         "off",
         allowed=Moved(-10),
-        # Rejected, but only as CORS goes: the view has run.
+        # Rejected, but only by CORS: the view has run.
         stranger=Moved(-10, "ORIGIN_NOT_ALLOWED"),
     ),
     Transfer(

@@ -8,8 +8,8 @@ from typing import NamedTuple
 class Origins(NamedTuple):
     """Where the servers are.
 
-    The API and the pages differ in the port alone, so they are of one site. The accounts are of
-    another: browsers count ``127.0.0.1`` and ``localhost`` as two.
+    The API and the pages differ only in the port, so they are on one site. The accounts are on
+    another: for browsers, ``127.0.0.1`` and ``localhost`` are two sites.
     """
 
     api: str

@@ -1,4 +1,4 @@
-"""Plays the calls and the forms as either page would, in the browser for tests, and prints the
+"""Sends the calls and the forms as either page would, in the simulated browser, and prints the
 tables."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ORIGINS = Origins(
 
 
 def play(cases: Iterable[Case] = CASES, transfers: Iterable[Transfer] = TRANSFERS) -> int:
-    """Do all of it from both pages, and print what came of it.
+    """Do all of it from both pages, and print the results.
 
     :returns: how many lines were not as expected.
     """
@@ -35,7 +35,7 @@ def play(cases: Iterable[Case] = CASES, transfers: Iterable[Transfer] = TRANSFER
     for page, words in PAGES.items():
         browser = Browser(servers, page=ORIGINS.of_page(page))
         print(f"The page on {browser.page}, {words}. The API is on {ORIGINS.api}\n")
-        print(_line("", "call", "what script reads", "the guard's reason"))
+        print(_line("", "call", "what the page reads", "the guard's reason"))
         for case, got in outcomes(cases, browser):
             expected = case.expected(page)._replace(note="")
             as_expected.append(_compare(_call(case), _shown(got), _shown(expected)))
@@ -49,7 +49,7 @@ def play(cases: Iterable[Case] = CASES, transfers: Iterable[Transfer] = TRANSFER
 
 
 def outcomes(cases: Iterable[Case], browser: Browser) -> Iterator[tuple[Case, Expected]]:
-    """Make the calls, then ask the API for its reasons, by the route that is open to every page."""
+    """Make the calls, then ask the API for its reasons, at the route that is open to every page."""
     seen = [(case, *fetch(case, browser)) for case in cases]
     reasons = _read(browser, f"{ORIGINS.api}/reasons")
     for case, status, reads in seen:
@@ -61,28 +61,31 @@ def fetch(case: Case, browser: Browser) -> tuple[int | None, str]:
 
     :returns: the status, and what the page reads; None and nothing where it may not.
     """
-    answer = browser.fetch(
+    response = browser.fetch(
         ORIGINS.api + case.url,
         method=case.method,
         headers=case.headers,
         body=case.body,
         credentials="include" if case.credentials else "same-origin",
     )
-    if case.reads_header is None or not answer.readable:
-        return answer.status, (answer.text or "").strip()
-    return answer.status, f"{case.reads_header}: {answer.headers.get(case.reads_header, 'null')}"
+    if case.reads_header is None or not response.readable:
+        return response.status, (response.text or "").strip()
+    value = response.headers.get(case.reads_header, "null")
+    return response.status, f"{case.reads_header}: {value}"
 
 
 def moves(transfers: Iterable[Transfer], browser: Browser) -> Iterator[tuple[Transfer, int, Moved]]:
-    """Send the forms, and look at each account before and after: the first balance, and what
-    became of it."""
+    """Send the forms, and look at each account before and after.
+
+    :returns: each form, the balance before it, and what it did.
+    """
     for transfer in transfers:
         account = ORIGINS.of_account(transfer.account)
         before: int = _read(browser, f"{account}/balance")["balance"]
-        answer = browser.submit(account + transfer.url, {"amount": str(transfer.amount)})
+        response = browser.submit(account + transfer.url, {"amount": str(transfer.amount)})
         after: int = _read(browser, f"{account}/balance")["balance"]
         said = _read(browser, f"{account}/reasons").get(transfer.id, {})
-        blocked = answer.exchanges[-1].status == 403
+        blocked = response.exchanges[-1].status == 403
         yield transfer, before, Moved(after - before, said.get("reason"), blocked)
 
 
@@ -114,7 +117,7 @@ def _moved(before: int, moved: Moved) -> tuple[str, str]:
 
 
 def _compare(what: str, got: tuple[str, str], expected: tuple[str, str]) -> bool:
-    """Print a line, and what was expected if that is something else."""
+    """Print a line, and what was expected if that differs."""
     print(_line("ok" if got == expected else "NOT OK", what, *got))
     if got != expected:
         print(_line("", "  expected:", *expected))

@@ -20,7 +20,7 @@ HOSTS = ("localhost", "localhost", "localhost", "127.0.0.1", "127.0.0.1")
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Leaves the line for each request out, so that the rejections are readable."""
+    """Logs no line for each request, so that the rejections are readable."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""

@@ -60,7 +60,7 @@ def test_cve_2015_9236() -> None:
 
 
 def test_cve_2017_7674() -> None:
-    """`Vary: Origin` was never sent, so a cache could give one origin the answer for another"""
+    """`Vary: Origin` was never sent, so a cache could give one origin the response for another"""
     flawed = pages({"/": ()})
     CORS(flawed, origins=SHOP)  # 6.0.5 leaves it out where one origin is listed
     assert ask(flawed, "/", SHOP) == Answer(200, "/", [("Access-Control-Allow-Origin", SHOP)])
@@ -270,7 +270,7 @@ def test_cve_2025_47908(flood: str) -> None:
 
 
 def test_cve_2025_71381() -> None:
-    """`Vary` of the request was copied to the answer, where it decides what a cache keeps apart"""
+    """`Vary` of the request was copied to the response, where it decides what caches keep apart"""
     flawed = pages({"/": SHOP})
 
     @flawed.after_request

@@ -96,7 +96,7 @@ def note(expected: Any) -> str:
         return "The policy allows this page’s origin."  # noqa: RUF001
     if expected.blocked:
         return "The guard answered 403, and the view never ran."
-    return "The page may not read the answer. The view had run by then."
+    return "The page may not read the response. The view had run by then."
 
 
 @pytest.mark.parametrize("page", ["allowed", "stranger"])

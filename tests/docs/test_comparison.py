@@ -180,7 +180,7 @@ def test_who_hears_of_a_rejection(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_refused_preflight() -> None:
-    """The answer to a preflight from an origin that may not"""
+    """The response to a preflight from an origin that isn't allowed"""
     response = preflight(theirs(origins=[ALLOWED]), "GET", OTHER)
     assert (response.status_code, response.data, cors_headers(response)) == (200, b"", [])
     response = preflight(ours(origins=[ALLOWED]), "GET", OTHER)
@@ -316,7 +316,7 @@ def test_errors() -> None:
 
 
 def test_browser() -> None:
-    """A browser for tests, that says what script may read and why not"""
+    """A browser for tests, that says what a page may read and why not"""
     assert "testing" not in dir(flask_cors)
     assert not importlib.metadata.distribution("flask-cors").entry_points
     app = make_app()

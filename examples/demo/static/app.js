@@ -1,7 +1,7 @@
 "use strict";
 
-// Runs the list of calls, one after the other, and shows what the browser let this script read.
-// Then sends money with forms, when it is told to, and shows what became of the balances.
+// Makes the calls of the list, one after the other, and shows what the browser let this page read.
+// Then, when the button is pressed, sends money with forms and shows the balances.
 
 const byId = (id) => document.getElementById(id);
 
@@ -13,7 +13,7 @@ async function main() {
   const seen = [];
   for (const [index, call] of plan.cases.entries()) {
     seen.push(await makeCall(plan.api, call));
-    showAnswer(rows[index], seen[index]);
+    showResponse(rows[index], seen[index]);
   }
   const reasons = await readJson(`${plan.api}/reasons`);
   const asExpected = plan.cases.map((call, index) => {
@@ -80,13 +80,13 @@ function addRow(call) {
   return row;
 }
 
-function showAnswer(row, seen) {
+function showResponse(row, seen) {
   const readable = seen.status !== null;
   row.dataset.readable = readable;
   row.dataset.status = seen.status ?? "";
   row.dataset.reads = seen.reads;
   part(row, "verdict").textContent = readable ? `✓ Readable, ${seen.status}` : "✕ Refused";
-  part(row, "answer").textContent = readable ? seen.reads : seen.error;
+  part(row, "response").textContent = readable ? seen.reads : seen.error;
 }
 
 function showReason(row, call, seen, rejection) {
@@ -94,7 +94,7 @@ function showReason(row, call, seen, rejection) {
   if (rejection) {
     part(row, "note").textContent = rejection.preflight
       ? `The preflight was refused, so the ${call.method} was never sent.`
-      : `The ${call.method} was answered without leave to read it.`;
+      : `The ${call.method} was answered, but this page may not read the response.`;
   } else if (seen.status === null) {
     part(row, "note").textContent = call.expected.note || "The guard sent no signal.";
   }
@@ -187,7 +187,7 @@ async function send(transfer, row) {
   return showTransfer(transfer, row, before, after, reasons[transfer.id] ?? null);
 }
 
-// Sends a form to a hidden frame. All that a page learns then is that something has loaded there.
+// Sends a form to a hidden frame. The page only learns that something has loaded there.
 function submit(form) {
   const frame = document.createElement("iframe");
   frame.hidden = true;
@@ -196,7 +196,7 @@ function submit(form) {
     frame.addEventListener("load", () => {
       // The empty document that the frame begins with is this page's own, and may load as well.
       if (!frame.contentDocument) {
-        // Or a reload of the page might send the form again.
+        // Otherwise a reload of the page might send the form again.
         frame.remove();
         resolve();
       }
@@ -230,7 +230,7 @@ function noteOnTransfer(rejection) {
   }
   return rejection.blocked
     ? "The guard answered 403, and the view never ran."
-    : "The page may not read the answer. The view had run by then.";
+    : "The page may not read the response. The view had run by then.";
 }
 
 const copyOf = (template) => byId(template).content.firstElementChild.cloneNode(true);
