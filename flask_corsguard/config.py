@@ -275,7 +275,7 @@ def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[P
         problems += [problem._replace(where=where) for problem in found]
         return base
     try:
-        return base.derive(**cast("PolicyFields", values))
+        return base.derive(**values)
     except PolicyError as error:
         problems += [problem._replace(where=where) for problem in error.problems]
         return base

@@ -1,4 +1,5 @@
-"""Marks: what the decorators leave on their targets. Nothing is wrapped."""
+"""The decorators ``cors`` and ``cors_exempt``, and the marks that they leave on their targets.
+Nothing is wrapped."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ class Mark:
         exempt: bool = False,
     ) -> None:
         self.policy = policy
-        self.fields = cast("PolicyFields", dict(fields))
+        self.fields = dict(fields)
         self.exempt = exempt
         self.location = location
 
@@ -72,7 +73,7 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
 
     :param caller: what to call the decorator in messages.
     :raises PolicyError: for fields that no policy further out could put right.
-    :raises CorsGuardError: for anything that is no policy.
+    :raises CorsGuardError: for anything that is not a policy.
     """
     if policy is not None and not isinstance(policy, (Policy, str)):
         if callable(policy) or isinstance(policy, Blueprint):
@@ -121,7 +122,7 @@ def cors(
 
 def cors_exempt(target: Target) -> Target:
     """Mark a view function, a view class, a handler method or a blueprint that the guard is to
-    leave alone: no decision, no header, no refusal. What the app sends there is what goes out.
+    leave alone: no decision, no header, no refusal. What the app sends is what is sent.
 
     :raises CorsGuardError: if the target is marked already.
     """
@@ -129,13 +130,12 @@ def cors_exempt(target: Target) -> Target:
     return target
 
 
-def attach(target: object, mark: Mark) -> None:
+def attach(target: Any, mark: Mark) -> None:
     """Leave *mark* on *target*.
 
     :raises CorsGuardError: if *target* cannot be marked, or is marked already.
     """
-    if isinstance(target, (staticmethod, classmethod)):
-        target = cast("object", cast("Any", target).__func__)
+    target = getattr(target, "__func__", target)  # a staticmethod, say
     if isinstance(target, Flask):
         raise CorsGuardError(
             f"{mark.location}: {target!r} is an app; its policy is the default one, in"
@@ -143,7 +143,7 @@ def attach(target: object, mark: Mark) -> None:
         )
     if isinstance(target, type) and not issubclass(target, View):
         raise CorsGuardError(
-            f"{mark.location}: {target!r} is no flask.views.View; mark the view function, or a"
+            f"{mark.location}: {target!r} is not a flask.views.View; mark the view function, or a"
             " class based on View or MethodView"
         )
     if not (callable(target) or isinstance(target, Blueprint)):
@@ -187,9 +187,8 @@ def _tell_wrapped(target: object, mark: Mark) -> None:
 def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
     def remember(state: BlueprintSetupState) -> None:
         name = f"{state.name_prefix}.{state.name}".lstrip(".")
-        places: dict[str, tuple[str | None, str | None]]
-        places = state.app.extensions.setdefault(_BLUEPRINTS_KEY, {})
-        places[name] = (state.url_prefix, state.subdomain)
+        prefixes = state.app.extensions.setdefault(_BLUEPRINTS_KEY, {})
+        prefixes[name] = (state.url_prefix, state.subdomain)
 
     try:
         blueprint.record(remember)
@@ -202,9 +201,8 @@ def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
 
 def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]:
     """Full name -> (URL prefix, subdomain) of every marked blueprint that *app* has registered."""
-    return cast(
-        "Mapping[str, tuple[str | None, str | None]]", app.extensions.get(_BLUEPRINTS_KEY, {})
-    )
+    marked: Mapping[str, tuple[str | None, str | None]] = app.extensions.get(_BLUEPRINTS_KEY, {})
+    return marked
 
 
 def mark_of(target: object) -> Mark | None:
@@ -213,7 +211,7 @@ def mark_of(target: object) -> Mark | None:
         mark = vars(target).get(_ATTRIBUTE)
         return mark if isinstance(mark, Mark) else None
     for function in wrapped_chain(target):
-        # an instance may be the view, and its class have marked the method that answers
+        # an instance may be the view, and its class have marked the method that is called
         for carrier in (function, getattr(type(function), "__call__", None)):  # noqa: B004
             mark = getattr(carrier, _ATTRIBUTE, None)
             if isinstance(mark, Mark):
@@ -223,7 +221,7 @@ def mark_of(target: object) -> Mark | None:
 
 def outer_marks_of(target: object) -> list[Mark]:
     """The marks on functions around *target*."""
-    found = cast("list[OuterMark]", getattr(target, _OUTER_ATTRIBUTE, []))
+    found: list[OuterMark] = getattr(target, _OUTER_ATTRIBUTE, [])
     # functools.wraps copies the list to other functions
     return [outer.mark for outer in found if outer.owner is target]
 

@@ -6,7 +6,7 @@ import datetime
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, overload
 
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
@@ -66,7 +66,8 @@ class Field(Generic[_T]):
     def __get__(self, instance: Policy | None, owner: type) -> Self | _T:
         if instance is None:
             return self
-        return cast("_T", instance.values[self.name])
+        value: _T = instance.values[self.name]
+        return value
 
 
 class Policy:
@@ -102,7 +103,7 @@ class Policy:
     dangerously_allow_public_suffixes = Field(read.read_bool, default=False, meaning=lambda _: None)
 
     #: the normalised value of every field
-    values: Mapping[str, object]
+    values: Mapping[str, Any]
     #: what a decision needs, prepared
     compiled: CompiledPolicy
     _meaning: tuple[Hashable, ...]
@@ -163,12 +164,12 @@ FIELDS: Mapping[str, Field[Any]] = {
 
 def read_fields(
     fields: Mapping[str, Any] | PolicyFields,
-) -> tuple[dict[str, object], list[Problem]]:
+) -> tuple[dict[str, Any], list[Problem]]:
     """Read each field by itself.
 
     :returns: the normalised values of the fields given, and every problem found.
     """
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in fields.items():
         field = FIELDS.get(name)
