@@ -15,7 +15,7 @@ from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.decision import Decision
 
 if TYPE_CHECKING:
-    from flask_corsguard.simulate import Rehearsal
+    from flask_corsguard.simulate import Simulation
     from flask_corsguard.testing.engines import EngineName
     from flask_corsguard.testing.exchange import Exchange
 
@@ -60,10 +60,10 @@ def check(
 
     No view of the app runs. Exits with 0 where script may read the answer, with 1 where not.
     """
-    from flask_corsguard.simulate import rehearse
+    from flask_corsguard.simulate import simulate
 
     with guarded_app(info) as state:
-        rehearsal = rehearse(
+        simulation = simulate(
             state,
             url,
             origin=origin,
@@ -73,16 +73,16 @@ def check(
             engine=cast("EngineName", engine),
         )
     if as_json:
-        click.echo(json.dumps(_object(rehearsal, origin, method), indent=2))
+        click.echo(json.dumps(_object(simulation, origin, method), indent=2))
     else:
-        write(_story(rehearsal), console(sys.stdout))
-    context.exit(0 if rehearsal.allowed else 1)
+        write(_story(simulation), console(sys.stdout))
+    context.exit(0 if simulation.allowed else 1)
 
 
-def _story(rehearsal: Rehearsal) -> Iterator[Line]:
-    colour = "green" if rehearsal.allowed else "red"
-    yield Line(f"{rehearsal.answer.question}: {_verdict(rehearsal)}", f"bold {colour}")
-    for number, step in enumerate(rehearsal.steps, 1):
+def _story(simulation: Simulation) -> Iterator[Line]:
+    colour = "green" if simulation.allowed else "red"
+    yield Line(f"{simulation.response.question}: {_verdict(simulation)}", f"bold {colour}")
+    for number, step in enumerate(simulation.steps, 1):
         yield Line("")
         yield Line(f"{number}. {step.title}", "bold")
         for text in step.lines:
@@ -93,30 +93,30 @@ def _story(rehearsal: Rehearsal) -> Iterator[Line]:
             for text in str(step.exchange).splitlines():
                 words = text.lstrip()
                 yield Line(words, "dim", 3 + len(text) - len(words))
-    if rehearsal.curl:
+    if simulation.curl:
         yield Line("")
         yield Line("The same with curl:", "bold")
-    for command in rehearsal.curl:
+    for command in simulation.curl:
         yield Line(command, for_copying=True)
 
 
-def _verdict(rehearsal: Rehearsal) -> str:
-    return "allowed" if rehearsal.allowed else "rejected"
+def _verdict(simulation: Simulation) -> str:
+    return "allowed" if simulation.allowed else "rejected"
 
 
-def _object(rehearsal: Rehearsal, origin: str, method: str) -> dict[str, object]:
-    answer = rehearsal.answer
+def _object(simulation: Simulation, origin: str, method: str) -> dict[str, object]:
+    answer = simulation.response
     return {
-        "allowed": rehearsal.allowed,
-        "url": rehearsal.url,
+        "allowed": simulation.allowed,
+        "url": simulation.url,
         "origin": origin,
         "method": method,
         "reason": answer.reason,
         "why": answer.why,
-        "decision": rehearsal.decision and _decided(rehearsal.decision),
-        "steps": [{"title": step.title, "lines": step.lines} for step in rehearsal.steps],
+        "decision": simulation.decision and _decided(simulation.decision),
+        "steps": [{"title": step.title, "lines": step.lines} for step in simulation.steps],
         "exchanges": [_exchanged(exchange) for exchange in answer.exchanges],
-        "curl": rehearsal.curl,
+        "curl": simulation.curl,
     }
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.runtime.state import AppState
-from flask_corsguard.simulate import Rehearsal, rehearse
+from flask_corsguard.simulate import Simulation, simulate
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.text import described
 
@@ -49,9 +49,9 @@ class Question(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What came of it: a rehearsal, or a sentence why there is none."""
+    """What came of it: a simulation, or a sentence why there is none."""
 
-    rehearsal: Rehearsal | None = None
+    simulation: Simulation | None = None
     objection: str = ""
 
 
@@ -64,7 +64,7 @@ def play(state: AppState, question: Question, base: str) -> Played:
         return Played(objection="A URL and the page's origin are needed.")
     try:
         return Played(
-            rehearse(
+            simulate(
                 state,
                 question.url,
                 origin=question.origin,

@@ -65,7 +65,10 @@ class Ran(NamedTuple):
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
-    return {**kept, "TERM": "xterm-256color", **changes}
+    paths = [
+        folder for folder in (changes.get("PYTHONPATH"), os.environ.get("PYTHONPATH")) if folder
+    ]
+    return {**kept, "TERM": "xterm-256color", **changes, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def flask(folder: Path, *arguments: str, **variables: str) -> Ran:

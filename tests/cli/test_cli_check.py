@@ -85,7 +85,7 @@ https://app.example.com: fetch() of PUT http://localhost:5000/api/users/7: rejec
 1. Preflight
    Sent, because PUT is not GET, HEAD or POST.
    Sent, because of the header x-own: it is not one of the safelisted request headers.
-   Answered with status 403.
+   The status of the response is 403.
    preflight OPTIONS http://localhost:5000/api/users/7
        > Accept: */*
        > Access-Control-Request-Method: PUT
@@ -100,7 +100,7 @@ https://app.example.com: fetch() of PUT http://localhost:5000/api/users/7: rejec
        < Content-Length: 176
        < Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers
 
-2. Script cannot read the response
+2. The page cannot read the response
    The preflight was answered with status 403; only 2xx lets the request be sent.
    Send: 204 No Content to OPTIONS http://localhost:5000/api/users/7
    Send: Access-Control-Allow-Origin: https://app.example.com
@@ -136,7 +136,7 @@ def test_the_story_of_a_rejection(folder: Path) -> None:
 def test_the_story_of_what_is_allowed() -> None:
     result = invoke(made(), "/api/users/7", "--origin", ADMIN, "--method", "PUT")
     titles = [line[3:] for line in result.output.splitlines() if line[:1].isdigit()]
-    assert titles == ["Preflight", "Request", "Script reads the response"]
+    assert titles == ["Preflight", "Request", "The page reads the response"]
     assert "The view api.change_user would run here; it is not run for this." in result.output
     commands = [line for line in result.output.splitlines() if line.startswith("curl ")]
     assert len(commands) == 2
@@ -261,7 +261,7 @@ def test_headers_that_browsers_leave_out() -> None:
     result = invoke(made(), *arguments)
     assert result.exit_code == 0
     assert (
-        "1. Headers\n   Left out, because browsers do not let script set them: cookie, host.\n"
+        "1. Headers\n   Left out, because browsers do not let JavaScript set them: cookie, host.\n"
         in (result.output)
     )
     assert "> Cookie" not in result.output

@@ -165,7 +165,7 @@ def test_an_app_without_one_loads_none_of_it():
     code = (
         "import sys; from flask import Flask; from flask_corsguard import CorsGuard;"
         "app = Flask('x'); CorsGuard(app); app.test_client().get('/');"
-        "print([name for name in sys.modules if 'inspector' in name or 'rehearsal' in name])"
+        "print([name for name in sys.modules if 'inspector' in name or 'simulate' in name])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
@@ -663,7 +663,7 @@ def test_a_rejection_is_shown_with_what_to_change(shop):
     assert entry["explanation"] in page
     assert f'href="{entry["again"]}"' in page
     played = get(shop, entry["again"])
-    assert "Script cannot read the response" in played.text
+    assert "The page cannot read the response" in played.text
 
 
 def test_what_no_script_has_sent_is_not_played(app):
@@ -764,20 +764,20 @@ def test_two_apps_with_one_guard():
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ({"url": "/default", "origin": SHOP}, "Script reads the response"),
-        ({"url": "default", "origin": SHOP}, "Script reads the response"),
-        ({"url": "/default", "origin": STRANGER}, "Script cannot read the response"),
-        ({"url": "/account", "origin": SHOP, "method": "PUT"}, "Script reads the response"),
+        ({"url": "/default", "origin": SHOP}, "The page reads the response"),
+        ({"url": "default", "origin": SHOP}, "The page reads the response"),
+        ({"url": "/default", "origin": STRANGER}, "The page cannot read the response"),
+        ({"url": "/account", "origin": SHOP, "method": "PUT"}, "The page reads the response"),
         ({"url": "/some", "origin": SHOP, "method": "DELETE"}, "METHOD_NOT_ALLOWED"),
         ({"url": "/default", "origin": SHOP, "headers": "X-A: 1\r\nX-B"}, "HEADERS_NOT_ALLOWED"),
         ({"url": "/default", "origin": SHOP, "credentials": "on"}, "cannot read"),
-        ({"url": "/account", "origin": SHOP, "credentials": "on"}, "Script reads"),
+        ({"url": "/account", "origin": SHOP, "credentials": "on"}, "The page reads"),
         ({"url": "/default", "origin": SHOP, "engine": "webkit"}, "mixed content"),
         (
             {"url": "https://api.example/default", "origin": SHOP, "engine": "webkit"},
-            "Script reads",
+            "The page reads",
         ),
-        ({"url": "/default", "origin": SHOP, "engine": "lynx"}, "Script reads the response"),
+        ({"url": "/default", "origin": SHOP, "engine": "lynx"}, "The page reads the response"),
         ({"url": "", "origin": SHOP}, "are needed"),
         ({"url": "/default", "origin": ""}, "are needed"),
         ({"url": "/default", "origin": "shop"}, 'role="alert"'),
@@ -787,9 +787,9 @@ def test_two_apps_with_one_guard():
         ({"url": "/default", "origin": SHOP, "headers": "X-A: \x00"}, 'role="alert"'),
         ({"url": "http://[", "origin": SHOP}, 'role="alert"'),
         ({"url": "ftp://a/b", "origin": SHOP}, "an http or https address"),
-        ({"url": "/%ff\ud7ff?\x00", "origin": SHOP}, "Script"),
-        ({"url": "/" + "x" * 100_000, "origin": SHOP}, "Script"),
-        ({"url": "/default", "origin": SHOP, "headers": "X\n" * 100_000}, "Script"),
+        ({"url": "/%ff\ud7ff?\x00", "origin": SHOP}, "The page "),
+        ({"url": "/" + "x" * 100_000, "origin": SHOP}, "The page "),
+        ({"url": "/default", "origin": SHOP, "headers": "X\n" * 100_000}, "The page "),
     ],
 )
 def test_check_form(shop, query, expected):
@@ -822,11 +822,11 @@ def test_what_is_played_is_of_the_same_app(shop):
     assert "same origin" in page
     assert "http://localhost:8000/default" in page
     page = play(url="/default", origin="http://localhost:5000")
-    assert "Script cannot read" in page
+    assert "The page cannot read" in page
     # Whatever is in it.
     for url in ("/default?next=https://shop.example/", "/far/https://shop.example/x"):
         page = play(url=url, origin=STRANGER)
-        assert "Script cannot read" in page
+        assert "The page cannot read" in page
         assert f"http://localhost:8000{url}" in page
 
 
