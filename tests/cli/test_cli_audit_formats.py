@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,21 +12,23 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
-from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flask_corsguard
 from flask_corsguard.audit.findings import RULES, AuditedRoute, Finding, Level, Report
-from flask_corsguard.cli import cors
-from flask_corsguard.cli.formats import as_json, file_place, github_lines, text_lines
+from flask_corsguard.cli.formats import as_json, file_and_line, github_lines, text_lines
 from flask_corsguard.cli.sarif import as_sarif
 from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import CorsGuardError
-from tests.cli.command_line import APP, environment, flask, made
+from tests.cli.command_line import APP, Ran, flask, run
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "sarif-2.1.0.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+# Of one result: the rest of a log is the same every time.
+RESULT = jsonschema.Draft202012Validator(
+    {"$ref": "#/definitions/result", "definitions": SCHEMA["definitions"]}
+)
 
 
 def finding(code: str, **other: Any) -> Finding:
@@ -62,19 +61,23 @@ FULL = Report((ERROR, WARNING, NOTE), (ACCEPTED,), ("check_failed",), 12, 3400)
 ONLY_ACCEPTED = Report((), (ACCEPTED,), (), 1, 1)
 ONLY_UNUSED = Report((), (), ("check_failed",), 1, 1)
 
-Audited = Callable[..., Result]
+Audited = Callable[..., Ran]
 
 
 @pytest.fixture
 def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
-    def audited(outcome: Report | Exception, *arguments: str) -> Result:
-        def audit(app: object, progress: object = None) -> Report:
+    """What the command makes of a report."""
+
+    def audited(outcome: Report | Exception, arguments: str = "", **options: Any) -> Ran:
+        def audit(app: object, progress: Callable[[int, int], None] | None = None) -> Report:
             if isinstance(outcome, Exception):
                 raise outcome
+            for done in range(12 if progress else 0):
+                progress(done, 12)
             return outcome
 
         monkeypatch.setattr("flask_corsguard.audit.run.audit", audit)
-        return made().test_cli_runner().invoke(cors, ["audit", *arguments])
+        return run(f"audit {arguments}", **options)
 
     return audited
 
@@ -99,14 +102,13 @@ CODES = [
 def test_exit_codes(
     audited: Audited, outcome: Report | Exception, arguments: str, code: int, form: str
 ) -> None:
-    result = audited(outcome, "--format", form, *arguments.split())
-    assert result.exit_code == code
-    assert isinstance(result.exception, SystemExit | None)
+    """1 for findings of the level of ``--fail-on`` and above, in every format."""
+    assert audited(outcome, f"--format {form} {arguments}").code == code
 
 
 def test_text(audited: Audited) -> None:
     assert (
-        audited(FULL).output
+        audited(FULL).out
         == """\
 error neighbour_allowed
   A pattern or callable allows a neighbour of the site that it means.
@@ -135,7 +137,7 @@ note max_age_ignored
   Change: {NOTE.rule.change}
 
 accepted subdomains_with_credentials, blueprint api, /srv/app.py:3: All of them are ours
-CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts nothing that is found; take it out
+CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts no finding; remove it
 
 12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted.
 """
@@ -143,14 +145,14 @@ CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts nothing that is found; take it ou
 
 
 def test_text_of_a_clean_app(audited: Audited) -> None:
-    assert audited(CLEAN).output == "12 routes, 3,400 requests tried: nothing found.\n"
-    assert audited(ONLY_ACCEPTED).output.endswith(
+    assert audited(CLEAN).out == "12 routes, 3,400 requests tried: nothing found.\n"
+    assert audited(ONLY_ACCEPTED).out.endswith(
         "\n\n1 route, 1 request tried: nothing found, 1 accepted.\n"
     )
 
 
 def test_json(audited: Audited) -> None:
-    told = json.loads(audited(FULL, "--format", "json").output)
+    told = json.loads(audited(FULL, "--format json").out)
     assert list(told) == ["findings", "accepted", "unused", "routes", "attempts"]
     assert (told["routes"], told["attempts"], told["unused"]) == (12, 3400, ["check_failed"])
     assert [item["level"] for item in told["findings"]] == ["error", "warning", "note"]
@@ -173,7 +175,7 @@ def test_json(audited: Audited) -> None:
 
 
 def test_github(audited: Audited) -> None:
-    error, warning, note, unused, last = audited(FULL, "--format", "github").output.splitlines()
+    error, warning, note, unused, last = audited(FULL, "--format github").out.splitlines()
     head = "::error file=my app/größe.py,line=12,title=A pattern or callable allows a neighbour"
     assert error.startswith(f"{head} of the site that it means (neighbour_allowed)::")
     assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
@@ -188,7 +190,7 @@ def test_github(audited: Audited) -> None:
 
 def test_github_escapes_what_ends_a_property() -> None:
     odd = finding("check_failed", location="a,b%\n:x::y.py:7", message="a\r\nb\x1b[31m::c")
-    assert file_place(odd.location) is None
+    assert file_and_line(odd.location) is None
     odd = odd._replace(location="a,b%:x::y.py:7")
     line, _ = github_lines(Report((odd,), (), (), 1, 1))
     assert line.startswith("::warning file=a%2Cb%25%3Ax%3A%3Ay.py,line=7,title=")
@@ -213,8 +215,8 @@ PLACES = [
 
 @pytest.mark.parametrize(("location", "place"), PLACES)
 def test_places(location: str, place: tuple[str, int] | None) -> None:
-    found = file_place(location)
-    assert (None if found is None else (str(found.file), found.line)) == place
+    """A location is a file and a line, or something else."""
+    assert file_and_line(location) == (place and (Path(place[0]), place[1]))
 
 
 def sarif(report: Report, app_file: str | None = None) -> Any:
@@ -292,28 +294,49 @@ def test_fingerprints() -> None:
     assert fingerprints(ERROR) != fingerprints(ERROR._replace(routes=()))
 
 
-def test_every_result_has_a_file_for_github(audited: Audited) -> None:
-    """Which refuses the whole log otherwise. Where nothing else is known, that of the app."""
-    odd = finding("runs_before_guard")
-    log = json.loads(audited(Report((odd,), (), (), 1, 1), "--format", "sarif").output)
-    VALIDATOR.validate(log)
+def test_where_no_file_is_known(audited: Audited) -> None:
     # This app is made of a string; its name is that of no module with a file.
+    odd = Report((finding("runs_before_guard"),), (), (), 1, 1)
+    log = json.loads(audited(odd, "--format sarif").out)
+    VALIDATOR.validate(log)
     assert log["runs"][0]["results"][0]["locations"] == [{}]
 
 
-@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
-def test_a_real_audit(tmp_path: Path, form: str) -> None:
+def test_every_result_has_a_file_for_github(
+    audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which refuses the whole log otherwise. Where nothing else is known, that of the app."""
     tmp_path.joinpath("app.py").write_text(APP)
-    ran = flask(tmp_path, "--app", "app", "cors", "audit", "--format", form)
+    monkeypatch.chdir(tmp_path)
+    odd = Report((finding("runs_before_guard"),), (), (), 1, 1)
+    log = json.loads(audited(odd, "--format sarif", app=str(tmp_path / "app.py")).out)
+    VALIDATOR.validate(log)
+    (result,) = log["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "app.py", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 1},
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github"])
+def test_a_real_audit(form: str) -> None:
+    """What it finds is in every format."""
+    ran = run(f"audit --format {form}")
     assert (ran.code, ran.err) == (1, "")
     assert "neighbour_allowed" in ran.out
-    if form in ("json", "sarif"):
-        told = json.loads(ran.out)
-    if form == "sarif":
-        VALIDATOR.validate(told)
-        for result in told["runs"][0]["results"]:
-            place = result["locations"][0]["physicalLocation"]["artifactLocation"]
-            assert place == {"uri": "app.py", "uriBaseId": "%SRCROOT%"}
+    assert form != "json" or json.loads(ran.out)
+
+
+def test_a_real_audit_in_a_process(tmp_path: Path) -> None:
+    tmp_path.joinpath("app.py").write_text(APP)
+    ran = flask(tmp_path, "--app", "app", "cors", "audit", "--format", "sarif")
+    assert (ran.code, ran.err) == (1, "")
+    log = json.loads(ran.out)
+    VALIDATOR.validate(log)
+    assert "neighbour_allowed" in {result["ruleId"] for result in log["runs"][0]["results"]}
+    for result in log["runs"][0]["results"]:
+        place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+        assert place == {"uri": "app.py", "uriBaseId": "%SRCROOT%"}
 
 
 words = st.text(max_size=20)
@@ -340,28 +363,28 @@ reports = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(reports)
 def test_any_report_is_valid_sarif(report: Report) -> None:
-    (run,) = sarif(report, "app.py")["runs"]
-    assert len(run["results"]) == len(report.findings) + len(report.accepted)
-    for result in run["results"]:
+    """Every result is valid, has a file, and can be told from the others."""
+    results = json.loads(as_sarif(report, Path("app.py")))["runs"][0]["results"]
+    assert len(results) == len(report.findings) + len(report.accepted)
+    for result in results:
+        RESULT.validate(result)
         (location,) = result["locations"]
         uri = location["physicalLocation"]["artifactLocation"]["uri"]
         assert re.fullmatch(r"[A-Za-z0-9_.~%/:-]+", uri)
         assert "\\" not in unquote(uri) or os.sep == "/"
-    assert [len(result["suppressions"]) for result in run["results"]] == [
-        *(0 for _ in report.findings),
-        *(1 for _ in report.accepted),
-    ]
-    # Each finding can be told from the others.
-    prints = [str(result["partialFingerprints"]) for result in run["results"]]
-    assert len(set(prints)) == len(prints)
+    suppressed = [len(result["suppressions"]) for result in results]
+    assert suppressed == [0] * len(report.findings) + [1] * len(report.accepted)
+    prints = {str(result["partialFingerprints"]) for result in results}
+    assert len(prints) == len(results)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(reports)
 def test_any_report_in_the_other_formats(report: Report) -> None:
+    """All of it is there, and nothing that a terminal or GitHub would act on."""
     assert len(json.loads(as_json(report))["findings"]) == len(report.findings)
     lines = list(github_lines(report))
     assert len(lines) == len(report.findings) + len(report.unused) + 1
@@ -376,99 +399,20 @@ def test_any_report_in_the_other_formats(report: Report) -> None:
         assert printable(line.text).isprintable()
 
 
-# Flask's command line with another audit in the place of the real one.
-MAIN = """\
-import sys
-import time
-import flask_corsguard.audit.run
-from flask.cli import main
-from flask_corsguard.audit.findings import RULES, Finding, Level, Report
-
-def audit(app, progress=None):
-    print("progress" if progress else "no progress", file=sys.__stdout__)
-    for done in range(12):
-        if progress is not None:
-            progress(done, 12)
-        time.sleep(SECONDS)
-    found = Finding(RULES["runs_before_guard"], Level.NOTE, "Found.")
-    return Report((found,), (), (), 12, 12)
-
-flask_corsguard.audit.run.audit = audit
-main()
-"""
-LAST = "12 routes, 12 requests tried: 1 note.\n"
-
-
-def command(folder: Path, seconds: float, *arguments: str) -> list[str]:
-    folder.joinpath("app.py").write_text(APP)
-    folder.joinpath("main.py").write_text(MAIN.replace("SECONDS", str(seconds)))
-    return [sys.executable, "main.py", "cors", "audit", "--fail-on", "error", *arguments]
-
-
-def bar(folder: Path, seconds: float, **variables: str) -> tuple[str, str]:
-    """What goes to a pipe, and to the terminal that the standard error is."""
-    ours, theirs = pty.openpty()
-    ran = subprocess.run(
-        command(folder, seconds),
-        cwd=folder,
-        env=environment(variables),
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        encoding="utf-8",
-        check=True,
-    )
-    os.write(theirs, b".")  # so that there is something to read
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            seen += chunk
-    except OSError:
-        pass
-    os.close(ours)
-    return ran.stdout, seen.decode()
-
-
-def test_a_bar_where_it_takes_long(tmp_path: Path) -> None:
-    out, seen = bar(tmp_path, 0.15)
-    assert out.startswith("progress\n")
-    assert out.endswith(LAST)
-    assert "Attacking the routes" in seen
-    assert "/12" in seen
-
-
-def test_no_bar_where_it_does_not(tmp_path: Path) -> None:
-    out, seen = bar(tmp_path, 0)
-    assert out.startswith("progress\n")
-    assert seen == "."
-
-
-def test_no_bar_where_nobody_looks(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        command(tmp_path, 0.15),
-        cwd=tmp_path,
-        env=environment({}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ran.stdout.startswith("no progress\n")
-    assert ran.stderr == ""
-
-
-def test_the_file_of_the_app(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        command(tmp_path, 0, "--format", "sarif"),
-        cwd=tmp_path,
-        env=environment({}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    log = json.loads(ran.stdout.partition("\n")[2])
-    VALIDATOR.validate(log)
-    (result,) = log["runs"][0]["results"]
-    assert result["locations"][0]["physicalLocation"] == {
-        "artifactLocation": {"uri": "app.py", "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": 1},
-    }
+@pytest.mark.parametrize(
+    ("seconds", "columns", "shown"), [(0.0, 80, True), (60.0, 80, False), (0.0, 0, False)]
+)
+def test_a_bar(
+    audited: Audited,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    columns: int,
+    shown: bool,
+) -> None:
+    """On the standard error, where that is a terminal and the audit takes long."""
+    monkeypatch.setattr("flask_corsguard.cli.terminal._SECONDS_WITHOUT_BAR", seconds)
+    ran = audited(CLEAN, columns=columns)
+    assert "Attacking" not in ran.out
+    assert "12 routes, 3,400 requests tried: nothing found." in ran.out
+    assert ("Attacking the routes" in ran.err, "/12" in ran.err) == (shown, shown)
+    assert shown or ran.err == ""
