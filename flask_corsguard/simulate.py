@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
@@ -130,7 +130,7 @@ def simulate(
     :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
     :raises PolicyError: if the policy of any route cannot be used.
     """
-    url = absolute_url(state, url, base)
+    url = _absolute_url(state.app, url, base)
     given = _pairs(headers)
     root = urlsplit(base).path.rstrip("/") if base else ""
     browser = Browser(stand_in(state, unquote(root)), page=origin, engine=engine)
@@ -140,22 +140,17 @@ def simulate(
     decisions = [exchange.decision for exchange in response.exchanges if exchange.decision]
     decision = decisions[-1] if decisions else None
     kept = {name for name, _ in read_headers(given, "cors", ENGINES[engine])}
-    steps = (
-        *_left_out({name.lower() for name, _ in given} - kept),
-        *_requests(response, _unsafe(given, ENGINES[engine])),
-        _outcome(response, decision),
-    )
-    return Simulation(url, response, decision, steps, tuple(map(_curl, response.exchanges)))
+    left_out = {name.lower() for name, _ in given} - kept
+    steps = _steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)
+    return Simulation(url, response, decision, tuple(steps), tuple(map(_curl, response.exchanges)))
 
 
-def absolute_url(state: AppState, url: str, base: str | None = None) -> str:
-    """The whole URL of a path: at *base*, at the app's ``SERVER_NAME``, or where ``flask run``
-    listens."""
+def _absolute_url(app: Flask, url: str, base: str | None) -> str:
     # Not any "://": a path or its query can have a whole URL in it.
     if _ABSOLUTE.match(url):
         return url
     if base is None:
-        config = cast("dict[str, str | None]", state.app.config)
+        config = cast("dict[str, str | None]", app.config)
         name = config.get("SERVER_NAME")
         base = f"{config['PREFERRED_URL_SCHEME']}://{name}" if name else _LOCAL
     return f"{base.rstrip('/')}/{url.lstrip('/')}"
@@ -168,12 +163,11 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
         # Names, or one header with a value, which can have commas in it.
         names = [headers] if ":" in headers else headers.split(",")
         headers = [name for name in names if name.strip()]
-    return list(map(_pair, headers))
-
-
-def _pair(header: str) -> tuple[str, str]:
-    name, colon, value = header.partition(":")
-    return name.strip(), value.strip() if colon else _VALUES.get(name.strip().lower(), "1")
+    split = [header.partition(":") for header in headers]
+    return [
+        (name.strip(), value.strip() if colon else _VALUES.get(name.strip().lower(), "1"))
+        for name, colon, value in split
+    ]
 
 
 def _unsafe(given: Iterable[tuple[str, str]], engine: Engine) -> dict[str, str]:
@@ -184,15 +178,13 @@ def _unsafe(given: Iterable[tuple[str, str]], engine: Engine) -> dict[str, str]:
     return unsafe_headers(read_headers(list(given), "cors", engine), engine.safelist)
 
 
-def _left_out(names: Iterable[str]) -> Iterator[Step]:
-    if names:
-        listed = ", ".join(sorted(names))
-        yield Step(
-            "Headers", (f"Left out, because browsers do not let JavaScript set them: {listed}.",)
-        )
-
-
-def _requests(response: Answer, unsafe: dict[str, str]) -> Iterator[Step]:
+def _steps(
+    response: Answer, unsafe: dict[str, str], left_out: set[str], decision: Decision | None
+) -> Iterator[Step]:
+    if left_out:
+        names = ", ".join(sorted(left_out))
+        line = f"Left out, because browsers do not let JavaScript set them: {names}."
+        yield Step("Headers", (line,))
     if not any(exchange.preflight for exchange in response.exchanges):
         yield Step("No preflight", (_why_no_preflight(response, unsafe),))
     for exchange in response.exchanges:
@@ -200,6 +192,14 @@ def _requests(response: Answer, unsafe: dict[str, str]) -> Iterator[Step]:
             yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
         else:
             yield Step("Request", tuple(_about_request(exchange)), exchange)
+    if not response.readable:
+        yield Step("The page cannot read the response", tuple(response.why.splitlines()))
+        return
+    lines = decision.explain().splitlines() if decision else []
+    if response.type == "cors":
+        exposed = response.exchanges[-1].value_of("Access-Control-Expose-Headers") or "none"
+        lines.append(f"Headers that the page sees besides the safelisted ones: {exposed}.")
+    yield Step("The page reads the response", tuple(lines))
 
 
 def _why_no_preflight(response: Answer, unsafe: dict[str, str]) -> str:
@@ -232,16 +232,6 @@ def _about_request(exchange: Exchange) -> Iterator[str]:
         yield f"The view {decision.endpoint} would run here; it is not run for this."
 
 
-def _outcome(response: Answer, decision: Decision | None) -> Step:
-    if not response.readable:
-        return Step("The page cannot read the response", tuple(response.why.splitlines()))
-    lines = decision.explain().splitlines() if decision else []
-    if response.type == "cors":
-        exposed = response.exchanges[-1].value_of("Access-Control-Expose-Headers") or "none"
-        lines.append(f"Headers that the page sees besides the safelisted ones: {exposed}.")
-    return Step("The page reads the response", tuple(lines))
-
-
 def _curl(exchange: Exchange) -> str:
     words = ["curl", "--include"]
     if exchange.method == "HEAD":
@@ -266,14 +256,11 @@ def _decide(
     # brings the test client along.
     from flask.testing import EnvironBuilder
 
-    builder = EnvironBuilder(state.app, url, method=method, headers=list(headers))
-    if origin is not None:
-        builder.headers["Origin"] = origin
-    try:
-        environ = builder.get_environ()
-    finally:
-        builder.close()
-    return decide_aside(state, matched_request(state.app, environ), judge)
+    with closing(EnvironBuilder(state.app, url, method=method, headers=list(headers))) as builder:
+        if origin is not None:
+            builder.headers["Origin"] = origin
+        request = matched_request(state.app, builder.get_environ())
+    return decide_aside(state, request, judge)
 
 
 def stand_in(state: AppState, root: str = "") -> WsgiApp:

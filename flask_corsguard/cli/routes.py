@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,8 @@ def routes(
             wanted = method.upper()
             found = [route for route in found if wanted in map(str.upper, route.methods)]
         if origin is not None:
-            found = list(filter(_origin_filter(state.app, origin, method), found))
+            _check_origin(origin)
+            found = [route for route in found if _may_read(state.app, route, origin, method)]
     if as_json:
         click.echo(json.dumps([_object(route) for route in found], indent=2))
         return
@@ -88,7 +89,7 @@ def _matches(app: Flask, route: Route, path: str) -> bool:
     return route.rule == path or alone.bind("localhost").test(path.partition("?")[0])
 
 
-def _origin_filter(app: Flask, origin: str, method: str | None) -> Callable[[Route], bool]:
+def _check_origin(origin: str) -> None:
     if origin != "null" and parse_origin(origin) is None:
         fixed = repair(origin)
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
@@ -97,21 +98,20 @@ def _origin_filter(app: Flask, origin: str, method: str | None) -> Callable[[Rou
             f" {shown(origin)}.{hint}"
         )
 
-    def may_read(route: Route, asked: str) -> bool:
-        # For callables that look at the request. Which one it would be is not known.
-        request = app.test_request_context("/", method=asked, headers={"Origin": origin}).request
-        preflight = asked not in SAFELISTED_METHODS
-        question = CorsRequest(origin, asked, preflight=preflight, context=request)
-        scope = Scope(methods=frozenset(route.methods))
-        return route.policy is not None and (
-            decide(route.policy, question, scope).outcome is Outcome.ALLOWED
-        )
 
-    return lambda route: any(
-        may_read(route, name)
-        for name in route.methods
-        if method is None or name.upper() == method.upper()
-    )
+def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool:
+    if route.policy is None:
+        return False
+    scope = Scope(methods=frozenset(route.methods))
+    for name in route.methods:
+        # For callables that look at the request. Which URL it would have is not known.
+        request = app.test_request_context("/", method=name, headers={"Origin": origin}).request
+        preflight = name not in SAFELISTED_METHODS
+        question = CorsRequest(origin, name, preflight=preflight, context=request)
+        is_wanted = method is None or name.upper() == method.upper()
+        if is_wanted and decide(route.policy, question, scope).outcome is Outcome.ALLOWED:
+            return True
+    return False
 
 
 def _object(route: Route) -> dict[str, object]:

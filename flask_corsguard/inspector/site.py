@@ -12,7 +12,7 @@ from flask import Response, request
 
 from flask_corsguard.config import InspectorSettings
 from flask_corsguard.decorators import Mark, attach
-from flask_corsguard.inspector.access import POLICY, InspectorAccess
+from flask_corsguard.inspector.access import POLICY, objection
 from flask_corsguard.inspector.pages import Pages
 from flask_corsguard.inspector.rejections import RecentRejections
 from flask_corsguard.inspector.route_filter import PREFIX
@@ -58,15 +58,14 @@ _ADDED = ("Vary", "Set-Cookie")
 def install(state: AppState, settings: InspectorSettings) -> None:
     """Serve the inspector of one app."""
     app = state.app
-    access = InspectorAccess(state, settings)
     recent = app.extensions[EXTENSION_KEY] = RecentRejections(app)
     pages = Pages(state, recent)
 
     def add(rule: str, name: str, view: Callable[..., Response]) -> None:
         def respond(**_: str) -> Response:
-            objection = access.objection(request)
-            if objection is not None:
-                return _response(f"{objection}\n", "text/plain; charset=utf-8", 403)
+            why_not = objection(state, settings, request)
+            if why_not is not None:
+                return _response(f"{why_not}\n", "text/plain; charset=utf-8", 403)
             return view()
 
         attach(respond, _MARK)

@@ -877,10 +877,9 @@ def test_everything_is_escaped(payload, autoescape):
     assert get(app, "rejections.json").mimetype == "application/json"
 
 
-@pytest.mark.parametrize("codepoint", [0x00, 0x1B, 0x7F, 0x202E, 0x2066, 0x200B, 0xFEFF], ids=hex)
-def test_what_does_not_print_is_spelt_out(shop, codepoint):
-    """As an escape sequence."""
-    reject(shop, path=f"/a{chr(codepoint)}b")
-    (entry,) = entries(shop)
-    assert chr(codepoint) not in entry["request"]
-    assert "\\" in entry["request"]
+def test_what_does_not_print_is_spelt_out(shop):
+    for character in "\x00\x1b\x7f\u202e\u2066\u200b\ufeff":
+        reject(shop, path=f"/a{character}b")
+        request = entries(shop)[0]["request"]
+        assert character not in request
+        assert "\\" in request
