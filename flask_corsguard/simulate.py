@@ -1,5 +1,5 @@
-"""One request played through a guard, for people: what a page's browser would send, what the guard
-would answer, what script would read, and what to change. No view, hook or signal of the app runs.
+"""What would happen to one request: what a page's browser would send, what the guard would decide,
+what the page would read, and what to change. No view, hook or signal of the app runs.
 """
 
 from __future__ import annotations
@@ -7,13 +7,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Request, Response, current_app, has_app_context
 from werkzeug.exceptions import HTTPException
 
+from flask_corsguard.errors import FetchTypeError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import (
     NORMALIZED_METHODS,
@@ -25,7 +26,7 @@ from flask_corsguard.protocol.safelist import unsafe_headers
 from flask_corsguard.runtime.responses import own_response, write_decision
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 from flask_corsguard.testing.browser import Browser
-from flask_corsguard.testing.engines import ENGINES, EngineName
+from flask_corsguard.testing.engines import ENGINES, Engine, EngineName
 from flask_corsguard.testing.exchange import Exchange, WsgiApp
 from flask_corsguard.testing.fetch_arguments import read_headers
 from flask_corsguard.testing.fetch_response import Answer
@@ -33,60 +34,212 @@ from flask_corsguard.testing.fetch_response import Answer
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# What a header without a value is given: something that a page would send.
+Headers = Iterable[str] | Mapping[str, str]
+
+# For a header without a value: something that a page would send.
 _VALUES = {"authorization": "Bearer token", "content-type": "application/json"}
-_MATTERS_OF_COURSE = frozenset({"accept", "content-length", "referer"})
-# Where `flask run` answers.
+_NOT_IN_CURL = frozenset({"accept", "content-length", "referer"})
+# Where `flask run` listens.
 _LOCAL = "http://localhost:5000"
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
 
 
-# https://fetch.spec.whatwg.org/#cors-safelisted-request-header, as far as names go
-_SAFELISTED_HEADERS = frozenset({"accept", "accept-language", "content-language"})
-_SIMPLE_TYPES = frozenset(
-    {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
-)
+class Step(NamedTuple):
+    """One step of a simulation.
+
+    :ivar title: what happened, in a few words.
+    :ivar lines: what there is to say about it.
+    :ivar exchange: what went over the wire, if anything did.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    exchange: Exchange | None = None
+
+
+class Simulation(NamedTuple):
+    """What came of one simulated ``fetch()``.
+
+    :ivar url: the whole URL asked for.
+    :ivar response: what the page would see, and what would go over the wire.
+    :ivar decision: the guard's last decision, or None where nothing went over the wire.
+    :ivar steps: what happened, in order.
+    :ivar curl: for each request, the command that repeats it.
+    """
+
+    url: str
+    response: Answer
+    decision: Decision | None
+    steps: tuple[Step, ...]
+    curl: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the page may read the response."""
+        return self.response.readable
 
 
 def explain(
-    state: AppState,
-    url: str,
-    origin: str | None,
-    method: str,
-    headers: Iterable[str] | Mapping[str, str],
+    state: AppState, url: str, origin: str | None, method: str, headers: Headers
 ) -> Decision:
     """See :meth:`flask_corsguard.CorsGuard.explain`."""
     if method.upper() in NORMALIZED_METHODS:
         method = method.upper()
-    if isinstance(headers, str):
-        headers = [name.strip() for name in headers.split(",") if name.strip()]
-    if isinstance(headers, Mapping):
-        given = dict(cast("Mapping[str, str]", headers))
-    else:
-        given = dict.fromkeys(headers, "")
-    names = {name.lower() for name in given}
     in_force = state.current()
-    announced = sorted(name.lower() for name, value in given.items() if _is_announced(name, value))
-    needs_preflight = method not in SAFELISTED_METHODS or bool(announced)
-    is_preflight = method == "OPTIONS" and "access-control-request-method" in names
-    if origin is not None and needs_preflight and not is_preflight:
-        asked = {"Access-Control-Request-Method": method}
-        if announced:
-            asked["Access-Control-Request-Headers"] = ",".join(announced)
-        browser_set = {
-            name: value for name, value in given.items() if name.lower() not in announced
-        }
-        decision = _decide(state, in_force, url, origin, "OPTIONS", {**browser_set, **asked})
-        if decision.outcome is Outcome.REJECTED:
-            return decision
+    given = _pairs(headers)
+    # Those that only a browser sets, which are in its preflight too.
+    preflight = {n.lower(): v for n, v in given if is_forbidden_request_header(n.lower())}
+    is_preflight = method == "OPTIONS" and "access-control-request-method" in preflight
+    if origin is not None and not is_preflight:
+        try:
+            unsafe = _unsafe(given, ENGINES["standard"])
+        except FetchTypeError:  # what no page can send is not safelisted
+            unsafe = dict.fromkeys(sorted(name.lower() for name, _ in given), "")
+        if unsafe or method not in SAFELISTED_METHODS:
+            preflight["access-control-request-method"] = method
+            if unsafe:
+                preflight["access-control-request-headers"] = ",".join(unsafe)
+            decision = _decide(state, in_force, url, origin, "OPTIONS", preflight.items())
+            if decision.outcome is Outcome.REJECTED:
+                return decision
     return _decide(state, in_force, url, origin, method, given)
 
 
-def _is_announced(name: str, value: str) -> bool:
-    lower = name.lower()
-    if is_forbidden_request_header(lower) or lower in _SAFELISTED_HEADERS:
-        return False
-    return lower != "content-type" or value.partition(";")[0].strip().lower() not in _SIMPLE_TYPES
+def simulate(
+    state: AppState,
+    url: str,
+    *,
+    origin: str,
+    method: str = "GET",
+    headers: Headers = (),
+    credentials: bool = False,
+    engine: EngineName = "standard",
+    base: str | None = None,
+) -> Simulation:
+    """Simulate one ``fetch()``, step by step.
+
+    :param url: a path, or a whole URL where the host matters.
+    :param origin: the page's origin.
+    :param headers: the request headers that the page sets: ``Name`` or ``Name: value``.
+    :param credentials: whether the page says ``credentials: "include"``.
+    :param base: the URL that the app is mounted at; if left out, its ``SERVER_NAME``, or where
+        ``flask run`` listens.
+    :raises BrowserError: for an origin that no page has, and for an unknown engine.
+    :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
+    :raises PolicyError: if the policy of any route cannot be used.
+    """
+    url = _absolute_url(state.app, url, base)
+    given = _pairs(headers)
+    root = urlsplit(base).path.rstrip("/") if base else ""
+    browser = Browser(stand_in(state, unquote(root)), page=origin, engine=engine)
+    response = browser.fetch(
+        url, method=method, headers=given, credentials="include" if credentials else "same-origin"
+    )
+    decisions = [exchange.decision for exchange in response.exchanges if exchange.decision]
+    decision = decisions[-1] if decisions else None
+    kept = {name for name, _ in read_headers(given, "cors", ENGINES[engine])}
+    left_out = {name.lower() for name, _ in given} - kept
+    steps = _steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)
+    return Simulation(url, response, decision, tuple(steps), tuple(map(_curl, response.exchanges)))
+
+
+def _absolute_url(app: Flask, url: str, base: str | None) -> str:
+    # Not any "://": a path or its query can have a whole URL in it.
+    if _ABSOLUTE.match(url):
+        return url
+    if base is None:
+        config = cast("dict[str, str | None]", app.config)
+        name = config.get("SERVER_NAME")
+        base = f"{config['PREFERRED_URL_SCHEME']}://{name}" if name else _LOCAL
+    return f"{base.rstrip('/')}/{url.lstrip('/')}"
+
+
+def _pairs(headers: Headers) -> list[tuple[str, str]]:
+    if isinstance(headers, Mapping):
+        return list(cast("Mapping[str, str]", headers).items())
+    if isinstance(headers, str):
+        # Names, or one header with a value, which can have commas in it.
+        names = [headers] if ":" in headers else headers.split(",")
+        headers = [name for name in names if name.strip()]
+    split = [header.partition(":") for header in headers]
+    return [
+        (name.strip(), value.strip() if colon else _VALUES.get(name.strip().lower(), "1"))
+        for name, colon, value in split
+    ]
+
+
+def _unsafe(given: Iterable[tuple[str, str]], engine: Engine) -> dict[str, str]:
+    """The headers that a preflight asks for, each with the reason.
+
+    :raises FetchTypeError: for what is not a header.
+    """
+    return unsafe_headers(read_headers(list(given), "cors", engine), engine.safelist)
+
+
+def _steps(
+    response: Answer, unsafe: dict[str, str], left_out: set[str], decision: Decision | None
+) -> Iterator[Step]:
+    if left_out:
+        names = ", ".join(sorted(left_out))
+        line = f"Left out, because browsers do not let JavaScript set them: {names}."
+        yield Step("Headers", (line,))
+    if not any(exchange.preflight for exchange in response.exchanges):
+        yield Step("No preflight", (_why_no_preflight(response, unsafe),))
+    for exchange in response.exchanges:
+        if exchange.preflight:
+            yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
+        else:
+            yield Step("Request", tuple(_about_request(exchange)), exchange)
+    if not response.readable:
+        yield Step("The page cannot read the response", tuple(response.why.splitlines()))
+        return
+    lines = decision.explain().splitlines() if decision else []
+    if response.type == "cors":
+        exposed = response.exchanges[-1].value_of("Access-Control-Expose-Headers") or "none"
+        lines.append(f"Headers that the page sees besides the safelisted ones: {exposed}.")
+    yield Step("The page reads the response", tuple(lines))
+
+
+def _why_no_preflight(response: Answer, unsafe: dict[str, str]) -> str:
+    if not response.exchanges:
+        return "Not sent: the browser stops before that."
+    if response.type == "basic":
+        return "Not sent: the page has the same origin."
+    also = "" if unsafe else ", and so is every header"
+    return f"Not sent: {response.exchanges[0].method} is safelisted{also}."
+
+
+def _why_preflight(exchange: Exchange, unsafe: dict[str, str]) -> Iterator[str]:
+    method = exchange.request_headers.get("Access-Control-Request-Method", "")
+    if method not in SAFELISTED_METHODS:
+        yield f"Sent, because {method} is not GET, HEAD or POST."
+    for name, why in unsafe.items():
+        yield f"Sent, because of the header {name}: {why}."
+    yield f"The status of the response is {exchange.status}."
+
+
+def _about_request(exchange: Exchange) -> Iterator[str]:
+    decision = exchange.decision
+    if decision is None or exchange.status != 200:
+        yield f"The status of the response is {exchange.status}."
+    if decision is None or decision.blocked:
+        return
+    if decision.outcome is Outcome.EXEMPT:
+        yield "The route is marked cors_exempt: its response is up to the app, and not simulated."
+    elif exchange.status == 200:
+        yield f"The view {decision.endpoint} would run here; it is not run for this."
+
+
+def _curl(exchange: Exchange) -> str:
+    words = ["curl", "--include"]
+    if exchange.method == "HEAD":
+        words = ["curl", "--head"]
+    elif exchange.method != "GET":
+        words += ["--request", exchange.method]
+    for name, value in exchange.request_headers:
+        if name.lower() not in _NOT_IN_CURL:
+            words += ["--header", f"{name}: {value}" if value else f"{name};"]
+    return shlex.join([*words, exchange.url])
 
 
 def _decide(
@@ -95,20 +248,45 @@ def _decide(
     url: str,
     origin: str | None,
     method: str,
-    headers: Mapping[str, str],
+    headers: Iterable[tuple[str, str]],
 ) -> Decision:
     # Flask's own builder knows the app's server name and root. Imported where it is needed: it
     # brings the test client along.
     from flask.testing import EnvironBuilder
 
-    builder = EnvironBuilder(state.app, url, method=method, headers=list(headers.items()))
-    if origin is not None:
-        builder.headers["Origin"] = origin
-    try:
-        environ = builder.get_environ()
-    finally:
-        builder.close()
-    return decide_aside(state, matched_request(state.app, environ), in_force)
+    with closing(EnvironBuilder(state.app, url, method=method, headers=list(headers))) as builder:
+        if origin is not None:
+            builder.headers["Origin"] = origin
+        request = matched_request(state.app, builder.get_environ())
+    return decide_aside(state, request, in_force)
+
+
+def stand_in(state: AppState, root: str = "") -> WsgiApp:
+    """The app's routes and guard as they are, with an empty response in the place of every view.
+
+    :param root: the path that the app is mounted at.
+    """
+    app = state.app
+    in_force = state.current()
+    # As WSGI has it: each character is a byte.
+    script_name = root.encode().decode("latin-1")
+
+    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(f"{script_name}/"):
+            environ["SCRIPT_NAME"] = script_name
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
+        request = matched_request(app, environ)
+        decision = environ[state.environ_key] = decide_aside(state, request, in_force)
+        response = own_response(decision, request, debug=False)
+        if response is None and request.routing_exception is not None:
+            error = request.routing_exception.get_response(environ)
+            response = Response(status=error.status_code, headers=error.headers)
+        response = response or Response()
+        if decision.outcome is not Outcome.EXEMPT:
+            write_decision(decision, response.headers)
+        return response(environ, start_response)
+
+    return respond
 
 
 def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decision:
@@ -132,205 +310,3 @@ def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
     except HTTPException as error:
         request.routing_exception = error
     return request
-
-
-class Step(NamedTuple):
-    """One part of the story.
-
-    :ivar title: what happened, in a few words.
-    :ivar lines: what there is to say about it.
-    :ivar exchange: what went over the wire, where something did.
-    """
-
-    title: str
-    lines: tuple[str, ...]
-    exchange: Exchange | None = None
-
-
-class Rehearsal(NamedTuple):
-    """What came of it.
-
-    :ivar url: the whole URL asked for.
-    :ivar answer: what script would see, and what would go over the wire.
-    :ivar decision: the guard's last decision, or None where nothing went over the wire.
-    :ivar steps: the story.
-    :ivar curl: a command for each request, which repeats it.
-    """
-
-    url: str
-    answer: Answer
-    decision: Decision | None
-    steps: tuple[Step, ...]
-    curl: tuple[str, ...]
-
-    @property
-    def allowed(self) -> bool:
-        """Whether script may read the response."""
-        return self.answer.readable
-
-
-def rehearse(
-    state: AppState,
-    url: str,
-    *,
-    origin: str,
-    method: str = "GET",
-    headers: Iterable[str] = (),
-    credentials: bool = False,
-    engine: EngineName = "standard",
-    base: str | None = None,
-) -> Rehearsal:
-    """Play one ``fetch()``.
-
-    :param url: a path, or a whole URL where the host matters.
-    :param origin: the page's origin.
-    :param headers: the request headers that script sets: ``Name`` or ``Name: value``.
-    :param credentials: whether the page says ``credentials: "include"``.
-    :param base: the URL that the app is mounted at; if left out, its ``SERVER_NAME``, or where
-        ``flask run`` answers.
-    :raises BrowserError: for an origin that no page has, and for an unknown engine.
-    :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
-    :raises PolicyError: if the policy of any route cannot be used.
-    """
-    url = absolute_url(state, url, base)
-    pairs = [_pair(header) for header in headers]
-    root = urlsplit(base).path.rstrip("/") if base else ""
-    browser = Browser(stand_in(state, unquote(root)), page=origin, engine=engine)
-    answer = browser.fetch(
-        url,
-        method=method,
-        headers=pairs,
-        credentials="include" if credentials else "same-origin",
-    )
-    decisions = [exchange.decision for exchange in answer.exchanges if exchange.decision]
-    decision = decisions[-1] if decisions else None
-    kept = read_headers(pairs, "cors", ENGINES[engine])
-    left_out = {name.lower() for name, _ in pairs} - {name.lower() for name, _ in kept}
-    unsafe = unsafe_headers(kept, ENGINES[engine].safelist)
-    steps = (*_tell_left_out(left_out), *_tell(answer, unsafe), _outcome(answer, decision))
-    return Rehearsal(url, answer, decision, steps, tuple(map(_curl, answer.exchanges)))
-
-
-def absolute_url(state: AppState, url: str, base: str | None = None) -> str:
-    """The whole URL of a path: at *base*, at the app's ``SERVER_NAME``, or where ``flask run``
-    answers."""
-    # Not any "://": a path or its query can have a whole URL in it.
-    if _ABSOLUTE.match(url):
-        return url
-    if base is None:
-        config = cast("dict[str, str | None]", state.app.config)
-        name = config.get("SERVER_NAME")
-        base = f"{config['PREFERRED_URL_SCHEME']}://{name}" if name else _LOCAL
-    return f"{base.rstrip('/')}/{url.lstrip('/')}"
-
-
-def stand_in(state: AppState, root: str = "") -> WsgiApp:
-    """The app's routes and guard as they are, with an empty answer in the place of every view.
-
-    :param root: the path that the app is mounted at.
-    """
-    app = state.app
-    in_force = state.current()
-    # As WSGI has it: each character is a byte.
-    script_name = root.encode().decode("latin-1")
-
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith(f"{script_name}/"):
-            environ["SCRIPT_NAME"] = script_name
-            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
-        request = matched_request(app, environ)
-        decision = decide_aside(state, request, in_force)
-        environ[state.environ_key] = decision
-        response = own_response(decision, request, debug=False)
-        if response is None and request.routing_exception is not None:
-            error = request.routing_exception.get_response(environ)
-            response = Response(status=error.status_code, headers=error.headers)
-        response = response or Response()
-        if decision.outcome is not Outcome.EXEMPT:
-            write_decision(decision, response.headers)
-        return response(environ, start_response)
-
-    return answer
-
-
-def _pair(header: str) -> tuple[str, str]:
-    name, colon, value = header.partition(":")
-    return name.strip(), value.strip() if colon else _VALUES.get(name.strip().lower(), "1")
-
-
-def _tell_left_out(names: Iterable[str]) -> Iterator[Step]:
-    if names:
-        listed = ", ".join(sorted(names))
-        yield Step(
-            "Headers", (f"Left out, because browsers do not let script set them: {listed}.",)
-        )
-
-
-def _tell(answer: Answer, unsafe: dict[str, str]) -> Iterator[Step]:
-    if not any(exchange.preflight for exchange in answer.exchanges):
-        yield Step("No preflight", (_why_no_preflight(answer, unsafe),))
-    for exchange in answer.exchanges:
-        if exchange.preflight:
-            yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
-        else:
-            yield Step("Request", tuple(_about_request(exchange)), exchange)
-
-
-def _why_no_preflight(answer: Answer, unsafe: dict[str, str]) -> str:
-    if not answer.exchanges:
-        return "Not sent: the browser stops before that."
-    if answer.type == "basic":
-        return "Not sent: the page is of the same origin."
-    method = answer.exchanges[0].method
-    also = "" if unsafe else ", and so is every header"
-    return f"Not sent: {method} is safelisted{also}."
-
-
-def _why_preflight(exchange: Exchange, unsafe: dict[str, str]) -> Iterator[str]:
-    method = exchange.request_headers.get("Access-Control-Request-Method", "")
-    if method not in SAFELISTED_METHODS:
-        yield f"Sent, because {method} is not GET, HEAD or POST."
-    for name, why in unsafe.items():
-        yield f"Sent, because of the header {name}: {why}."
-    yield f"Answered with status {exchange.status}."
-
-
-def _about_request(exchange: Exchange) -> Iterator[str]:
-    decision = exchange.decision
-    if decision is None or exchange.status != 200:
-        yield f"Answered with status {exchange.status}."
-    if decision is None or decision.blocked:
-        return
-    if decision.outcome is Outcome.EXEMPT:
-        yield (
-            "The route is marked cors_exempt: what it answers is up to the app, and is not played."
-        )
-    elif exchange.status == 200:
-        yield f"The view {decision.endpoint} would run here; it is not run for this."
-
-
-def _outcome(answer: Answer, decision: Decision | None) -> Step:
-    if not answer.readable:
-        return Step("Script cannot read the response", tuple(answer.why.splitlines()))
-    lines = decision.explain().splitlines() if decision else []
-    if answer.type == "cors":
-        lines.append(f"Headers that script sees besides the safelisted ones: {_exposed(answer)}.")
-    return Step("Script reads the response", tuple(lines))
-
-
-def _exposed(answer: Answer) -> str:
-    listed = answer.exchanges[-1].value_of("Access-Control-Expose-Headers")
-    return listed or "none"
-
-
-def _curl(exchange: Exchange) -> str:
-    """A command that sends the same request."""
-    words = ["curl", "--include"]
-    if exchange.method == "HEAD":
-        words = ["curl", "--head"]
-    elif exchange.method != "GET":
-        words += ["--request", exchange.method]
-    for name, value in exchange.request_headers:
-        if name.lower() not in _MATTERS_OF_COURSE:
-            words += ["--header", f"{name}: {value}" if value else f"{name};"]
-    return shlex.join([*words, exchange.url])

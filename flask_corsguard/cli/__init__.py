@@ -1,4 +1,4 @@
-"""``flask cors``: who may read what, played through and attacked.
+"""``flask cors``: list, simulate and audit who may read what.
 
 Every ``flask`` command imports this, so what a command needs is imported when it runs.
 """
@@ -14,7 +14,7 @@ __all__ = ["cors"]
 
 @click.group("cors")
 def cors() -> None:
-    """Show, try out and audit which other sites may read this app's answers."""
+    """Show, simulate and audit which other sites may read this app's responses."""
 
 
 cors.add_command(routes)

@@ -33,7 +33,7 @@ from flask_corsguard.cli.terminal import console, progress, write
 @click.pass_context
 @pass_script_info
 def audit(info: ScriptInfo, context: click.Context, form: str, fail_on: str) -> None:
-    """Attack every route, and tell who gets in that should not.
+    """Attack every route, and report who gets in that should not.
 
     Findings that CORSGUARD_AUDIT_ACCEPT accepts do not count.
     """
@@ -57,6 +57,6 @@ def audit(info: ScriptInfo, context: click.Context, form: str, fail_on: str) -> 
 
 
 def _file_of(app: Flask) -> Path | None:
-    """The file that made the app, as marks name theirs: from the working directory on."""
+    """The file that made the app, relative to the working directory, as in the marks' locations."""
     file = getattr(sys.modules.get(app.import_name), "__file__", None)
     return Path(file.removeprefix(os.getcwd() + os.sep)) if file else None

@@ -12,14 +12,12 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import guarded_app
 from flask_corsguard.cli.terminal import Line, console, write
-from flask_corsguard.protocol.decision import Decision
 
 if TYPE_CHECKING:
-    from flask_corsguard.simulate import Rehearsal
+    from flask_corsguard.simulate import Simulation
     from flask_corsguard.testing.engines import EngineName
-    from flask_corsguard.testing.exchange import Exchange
 
-#: The simulated engines. Written down here, because to import them is to import the browser.
+#: The simulated engines. Written down here, because importing them imports the browser.
 ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
 
 
@@ -32,7 +30,7 @@ ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
     "headers",
     metavar="NAME[: VALUE]",
     multiple=True,
-    help="A header that script sets. May be given more than once.",
+    help="A header that the page sets. May be given more than once.",
 )
 @click.option("--credentials", is_flag=True, help="As with credentials: 'include'.")
 @click.option(
@@ -40,7 +38,7 @@ ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
     type=click.Choice(ENGINE_NAMES),
     default="standard",
     show_default=True,
-    help="The browser to play.",
+    help="The browser to simulate.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
@@ -56,14 +54,14 @@ def check(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Play a page's request to URL through the guard, and tell what script can read and why.
+    """Simulate a page's request to URL, and tell what the page can read and why.
 
-    No view of the app runs. Exits with 0 where script may read the answer, with 1 where not.
+    No view of the app runs. Exits with 0 if the page may read the response, with 1 if not.
     """
-    from flask_corsguard.simulate import rehearse
+    from flask_corsguard.simulate import simulate
 
     with guarded_app(info) as state:
-        rehearsal = rehearse(
+        simulation = simulate(
             state,
             url,
             origin=origin,
@@ -73,68 +71,61 @@ def check(
             engine=cast("EngineName", engine),
         )
     if as_json:
-        click.echo(json.dumps(_object(rehearsal, origin, method), indent=2))
+        click.echo(json.dumps(_object(simulation, origin, method), indent=2))
     else:
-        write(_story(rehearsal), console(sys.stdout))
-    context.exit(0 if rehearsal.allowed else 1)
+        write(_lines(simulation), console(sys.stdout))
+    context.exit(0 if simulation.allowed else 1)
 
 
-def _story(rehearsal: Rehearsal) -> Iterator[Line]:
-    colour = "green" if rehearsal.allowed else "red"
-    yield Line(f"{rehearsal.answer.question}: {_verdict(rehearsal)}", f"bold {colour}")
-    for number, step in enumerate(rehearsal.steps, 1):
+def _lines(simulation: Simulation) -> Iterator[Line]:
+    verdict, colour = ("allowed", "green") if simulation.allowed else ("rejected", "red")
+    yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
+    for number, step in enumerate(simulation.steps, 1):
         yield Line("")
         yield Line(f"{number}. {step.title}", "bold")
         for text in step.lines:
-            words = text.lstrip()
-            style = "bold" if words.startswith("Change: ") else ""
-            yield Line(words, style, 3 + len(text) - len(words))
-        if step.exchange is not None:
-            for text in str(step.exchange).splitlines():
-                words = text.lstrip()
-                yield Line(words, "dim", 3 + len(text) - len(words))
-    if rehearsal.curl:
+            yield _indented(text, "bold" if text.lstrip().startswith("Change: ") else "")
+        for text in str(step.exchange or "").splitlines():
+            yield _indented(text, "dim")
+    if simulation.curl:
         yield Line("")
         yield Line("The same with curl:", "bold")
-    for command in rehearsal.curl:
+    for command in simulation.curl:
         yield Line(command, for_copying=True)
 
 
-def _verdict(rehearsal: Rehearsal) -> str:
-    return "allowed" if rehearsal.allowed else "rejected"
+def _indented(text: str, style: str) -> Line:
+    words = text.lstrip()
+    return Line(words, style, 3 + len(text) - len(words))
 
 
-def _object(rehearsal: Rehearsal, origin: str, method: str) -> dict[str, object]:
-    answer = rehearsal.answer
+def _object(simulation: Simulation, origin: str, method: str) -> dict[str, object]:
+    response, decision = simulation.response, simulation.decision
     return {
-        "allowed": rehearsal.allowed,
-        "url": rehearsal.url,
+        "allowed": simulation.allowed,
+        "url": simulation.url,
         "origin": origin,
         "method": method,
-        "reason": answer.reason,
-        "why": answer.why,
-        "decision": rehearsal.decision and _decided(rehearsal.decision),
-        "steps": [{"title": step.title, "lines": step.lines} for step in rehearsal.steps],
-        "exchanges": [_exchanged(exchange) for exchange in answer.exchanges],
-        "curl": rehearsal.curl,
-    }
-
-
-def _decided(decision: Decision) -> dict[str, object]:
-    return {
-        "outcome": decision.outcome.name,
-        "reason": decision.reason and decision.reason.name,
-        "source": decision.policy_source,
-        "location": decision.policy_location,
-    }
-
-
-def _exchanged(exchange: Exchange) -> dict[str, object]:
-    return {
-        "preflight": exchange.preflight,
-        "method": exchange.method,
-        "url": exchange.url,
-        "status": exchange.status,
-        "request_headers": list(exchange.request_headers),
-        "response_headers": list(exchange.response_headers),
+        "reason": response.reason,
+        "why": response.why,
+        "decision": decision
+        and {
+            "outcome": decision.outcome.name,
+            "reason": decision.reason and decision.reason.name,
+            "source": decision.policy_source,
+            "location": decision.policy_location,
+        },
+        "steps": [{"title": step.title, "lines": step.lines} for step in simulation.steps],
+        "exchanges": [
+            {
+                "preflight": exchange.preflight,
+                "method": exchange.method,
+                "url": exchange.url,
+                "status": exchange.status,
+                "request_headers": list(exchange.request_headers),
+                "response_headers": list(exchange.response_headers),
+            }
+            for exchange in response.exchanges
+        ],
+        "curl": simulation.curl,
     }

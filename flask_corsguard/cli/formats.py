@@ -1,4 +1,4 @@
-"""What an audit found: for people, for programs, for GitHub's annotations."""
+"""The result of an audit: for people, for programs, for GitHub's annotations."""
 
 from __future__ import annotations
 
@@ -6,30 +6,22 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from flask_corsguard.audit.findings import Finding, Level, Report
 from flask_corsguard.cli.terminal import Line, printable
 
-_MOST_ROUTES = 5
+_MAX_ROUTES = 5
 _STYLES = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.NOTE: "bold cyan"}
 # https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 _COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
-# What runs from no file is "<stdin>" or the like.
-_PLACE = re.compile(r"(?P<file>[^<\n][^\n]*):(?P<line>[1-9][0-9]{0,8})")
+# Code that comes from no file is in "<stdin>" or the like.
+_FILE_AND_LINE = re.compile(r"([^<\n][^\n]*):([1-9][0-9]{0,8})")
 
 
-class FilePlace(NamedTuple):
-    """A line of a file."""
-
-    file: Path
-    line: int
-
-
-def file_place(location: str) -> FilePlace | None:
+def file_and_line(location: str) -> tuple[Path, int] | None:
     """Read ``app.py:12``; None for a configuration key and for what is in no file."""
-    match = _PLACE.fullmatch(location)
-    return FilePlace(Path(match["file"]), int(match["line"])) if match else None
+    match = _FILE_AND_LINE.fullmatch(location)
+    return (Path(match[1]), int(match[2])) if match else None
 
 
 def level_name(level: Level) -> str:
@@ -41,8 +33,7 @@ def counts(report: Report) -> str:
     """``12 routes, 3,400 requests tried: 2 errors, 1 warning``."""
     numbers = [
         _number(sum(finding.level == level for finding in report.findings), level_name(level))
-        for level in sorted(Level, reverse=True)
-        if any(finding.level == level for finding in report.findings)
+        for level in sorted({finding.level for finding in report.findings}, reverse=True)
     ]
     found = ", ".join(numbers) or "nothing found"
     also = f", {len(report.accepted):,} accepted" if report.accepted else ""
@@ -58,11 +49,11 @@ def text_lines(report: Report) -> Iterator[Line]:
     """For people."""
     for finding in sorted(report.findings, key=lambda finding: -finding.level):
         yield Line(f"{level_name(finding.level)} {finding.code}", _STYLES[finding.level])
-        for text in _said(finding):
+        for text in _sentences(finding):
             yield Line(text, indent=2)
         yield Line("")
     for finding in report.accepted:
-        yield Line(f"accepted {finding.code}, {_place(finding)}: {finding.accepted}", "dim")
+        yield Line(f"accepted {finding.code}, {_where(finding)}: {finding.accepted}", "dim")
     for key in report.unused:
         yield Line(_unused(key), "yellow")
     if report.accepted or report.unused:
@@ -70,14 +61,14 @@ def text_lines(report: Report) -> Iterator[Line]:
     yield Line(f"{counts(report)}.", "bold" if report.findings else "bold green")
 
 
-def _said(finding: Finding) -> Iterator[str]:
+def _sentences(finding: Finding) -> Iterator[str]:
     yield f"{finding.rule.title}."
     if finding.message:
         yield finding.message
-    yield f"Where: {_place(finding)}"
+    yield f"Where: {_where(finding)}"
     if finding.routes:
-        more = len(finding.routes) - _MOST_ROUTES
-        named = "; ".join(map(str, finding.routes[:_MOST_ROUTES]))
+        more = len(finding.routes) - _MAX_ROUTES
+        named = "; ".join(map(str, finding.routes[:_MAX_ROUTES]))
         yield f"Routes: {named}" + (f"; and {more:,} more" if more > 0 else "")
     if finding.evidence:
         yield f"Let in: {finding.evidence}"
@@ -85,12 +76,12 @@ def _said(finding: Finding) -> Iterator[str]:
     yield f"Change: {finding.rule.change}"
 
 
-def _place(finding: Finding) -> str:
+def _where(finding: Finding) -> str:
     return ", ".join(filter(None, (finding.source, finding.location))) or "the app"
 
 
 def _unused(key: str) -> str:
-    return f"CORSGUARD_AUDIT_ACCEPT: {key!r} accepts nothing that is found; take it out"
+    return f"CORSGUARD_AUDIT_ACCEPT: {key!r} accepts no finding; remove it"
 
 
 def as_json(report: Report) -> str:
@@ -127,12 +118,11 @@ def github_lines(report: Report) -> Iterator[str]:
     """Workflow commands, which GitHub Actions shows beside the code."""
     for finding in report.findings:
         properties = {"title": f"{finding.rule.title} ({finding.code})"}
-        place = file_place(finding.location)
-        if place is not None:
-            properties = {"file": place.file.as_posix(), "line": str(place.line), **properties}
-        yield _command(
-            _COMMANDS[finding.level], properties, "\n".join(map(printable, _said(finding)))
-        )
+        found = file_and_line(finding.location)
+        if found is not None:
+            properties = {"file": found[0].as_posix(), "line": str(found[1]), **properties}
+        message = "\n".join(map(printable, _sentences(finding)))
+        yield _command(_COMMANDS[finding.level], properties, message)
     for key in report.unused:
         yield _command("notice", {"title": "Unused acceptance"}, printable(_unused(key)))
     yield printable(f"{counts(report)}.")

@@ -1,4 +1,4 @@
-"""The app that a command is about, and what is said where there is none to speak of."""
+"""The app that a command is about, and the messages for apps that cannot be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_corsguard.text import described
 
 
 class UnusableError(click.ClickException):
-    """Something that was asked for, or the app, cannot be used."""
+    """The app, or something that was asked for, cannot be used."""
 
     exit_code = 2
 
@@ -30,10 +30,10 @@ class UnusableError(click.ClickException):
 def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     """The guard of the app that ``flask --app`` names, in that app's context.
 
-    What the app prints meanwhile goes to the standard error: the output is perhaps for a program.
+    What the app prints meanwhile goes to the standard error, as a program may read the output.
 
-    :raises UnusableError: where the app cannot be loaded or has no guard, and for whatever fails
-        in the body.
+    :raises UnusableError: if the app cannot be loaded or has no guard, and for whatever fails in
+        the body.
     """
     try:
         with redirect_stdout(sys.stderr):
@@ -45,7 +45,7 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     except click.ClickException:
         raise
     except Exception as error:
-        # Code of the app's: a converter, say. An exit with 1 would mean a verdict.
+        # Code of the app's, a converter, say. Exit code 1 would mean a verdict.
         raise UnusableError(f"the app failed: {described(error)}") from error
 
 
@@ -53,7 +53,7 @@ def _load(info: ScriptInfo) -> Flask:
     try:
         return info.load_app()
     except NoAppException as error:
-        # Flask's message about a failed import holds all of the traceback.
+        # Flask's message about a failed import has the whole traceback.
         words, _, trace = error.message.partition("\n\nTraceback")
         last = trace.strip().rpartition("\n")[2]
         raise UnusableError(f"{words}\n{last}".strip()) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -27,16 +27,18 @@ from flask_corsguard.text import shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WIDTH_OF_A_TABLE = 90
+_MIN_TABLE_WIDTH = 90
 
 
 @click.command("routes")
-@click.option("--endpoint", metavar="GLOB", help="Only endpoints like this: 'api.*'.")
+@click.option(
+    "--endpoint", metavar="GLOB", help="Only endpoints that match this glob, such as 'api.*'."
+)
 @click.option(
     "--path",
     metavar="PATH",
-    help="Only rules that this path matches, such as /users/7; or, with a *, rules that"
-    " look like this: '/api/*'.",
+    help="Only rules that match this path, such as /users/7. With a *, only rules whose text"
+    " matches this glob, such as '/api/*'.",
 )
 @click.option("--method", metavar="METHOD", help="Only rules that accept this method.")
 @click.option("--origin", metavar="ORIGIN", help="Only what pages of this origin may read.")
@@ -52,21 +54,17 @@ def routes(
 ) -> None:
     """List every rule and method with its policy, and where that was set."""
     with guarded_app(info) as state:
-        filters: list[Callable[[Route], bool]] = []
+        found = state.current().table.routes()
         if endpoint is not None:
-            filters.append(lambda route: fnmatchcase(route.endpoint, endpoint))
+            found = [route for route in found if fnmatchcase(route.endpoint, endpoint)]
         if path is not None:
-            filters.append(_path_filter(state.app, path))
+            found = [route for route in found if _matches(state.app, route, path)]
         if method is not None:
             wanted = method.upper()
-            filters.append(lambda route: wanted in map(str.upper, route.methods))
+            found = [route for route in found if wanted in map(str.upper, route.methods)]
         if origin is not None:
-            filters.append(_origin_filter(state.app, origin, method))
-        found = [
-            route
-            for route in state.current().table.routes()
-            if all(accepts(route) for accepts in filters)
-        ]
+            _check_origin(origin)
+            found = [route for route in found if _may_read(state.app, route, origin, method)]
     if as_json:
         click.echo(json.dumps([_object(route) for route in found], indent=2))
         return
@@ -74,53 +72,46 @@ def routes(
     if terminal is None:
         _write_plain(found)
     elif not found:
-        write([Line("No route is like that.")], terminal)
-    elif terminal.width < _WIDTH_OF_A_TABLE:
+        write([Line("No route matches.")], terminal)
+    elif terminal.width < _MIN_TABLE_WIDTH:
         write(_stacked(found), terminal)
     else:
         _write_table(found, terminal)
 
 
-def _path_filter(app: Flask, path: str) -> Callable[[Route], bool]:
+def _matches(app: Flask, route: Route, path: str) -> bool:
     if "*" in path:
-        return lambda route: fnmatchcase(route.rule, path)
-
-    def accepts(route: Route) -> bool:
-        if route.rule == path:
-            return True
-        # A map of its own for each rule: in the app's, of several rules for one path only the
-        # first is found, and none on another host.
-        rule = Rule(route.rule, endpoint=route.endpoint)
-        alone = Map([rule], converters=app.url_map.converters)
-        return alone.bind("localhost").test(path.partition("?")[0])
-
-    return accepts
+        return fnmatchcase(route.rule, path)
+    # A map of its own: in the app's, only the first of several rules for one path is found, and
+    # none on another host.
+    rule = Rule(route.rule, endpoint=route.endpoint)
+    alone = Map([rule], converters=app.url_map.converters)
+    return route.rule == path or alone.bind("localhost").test(path.partition("?")[0])
 
 
-def _origin_filter(app: Flask, origin: str, method: str | None) -> Callable[[Route], bool]:
+def _check_origin(origin: str) -> None:
     if origin != "null" and parse_origin(origin) is None:
         fixed = repair(origin)
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
         raise UnusableError(
-            f"--origin takes what browsers send, scheme://host[:port]; {shown(origin)} is none."
-            f"{hint}"
+            "--origin takes an origin as browsers send it, scheme://host[:port], not"
+            f" {shown(origin)}.{hint}"
         )
 
-    def may_read(route: Route, asked: str) -> bool:
-        # For callables that look at the request. Which one it would be, nobody knows yet.
-        request = app.test_request_context("/", method=asked, headers={"Origin": origin}).request
-        preflight = asked not in SAFELISTED_METHODS
-        question = CorsRequest(origin, asked, preflight=preflight, context=request)
-        scope = Scope(methods=frozenset(route.methods))
-        return route.policy is not None and (
-            decide(route.policy, question, scope).outcome is Outcome.ALLOWED
-        )
 
-    return lambda route: any(
-        may_read(route, name)
-        for name in route.methods
-        if method is None or name.upper() == method.upper()
-    )
+def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool:
+    if route.policy is None:
+        return False
+    scope = Scope(methods=frozenset(route.methods))
+    for name in route.methods:
+        # For callables that look at the request. Which URL it would have is not known.
+        request = app.test_request_context("/", method=name, headers={"Origin": origin}).request
+        preflight = name not in SAFELISTED_METHODS
+        question = CorsRequest(origin, name, preflight=preflight, context=request)
+        is_wanted = method is None or name.upper() == method.upper()
+        if is_wanted and decide(route.policy, question, scope).outcome is Outcome.ALLOWED:
+            return True
+    return False
 
 
 def _object(route: Route) -> dict[str, object]:
@@ -136,7 +127,7 @@ def _object(route: Route) -> dict[str, object]:
 
 
 def _write_plain(found: Iterable[Route]) -> None:
-    """A line for each, in columns, for grep and awk."""
+    """One line each, in columns, for grep and awk."""
     rows = [
         [
             printable(cell) or "-"
@@ -157,14 +148,14 @@ def _write_plain(found: Iterable[Route]) -> None:
 
 
 def _stacked(found: Iterable[Route]) -> Iterator[Line]:
-    """For a narrow terminal, on which columns would be a few letters wide."""
+    """For a narrow terminal, where columns would be a few letters wide."""
     for route in found:
         yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
         yield Line(policy_summary(route.policy), indent=2)
-        yield Line(_place(route), "dim", 2)
+        yield Line(_set_by(route), "dim", 2)
 
 
-def _place(route: Route) -> str:
+def _set_by(route: Route) -> str:
     return f"{route.source}, {route.location}" if route.location else route.source
 
 
@@ -181,6 +172,6 @@ def _write_table(found: Iterable[Route], terminal: Console) -> None:
             Text(printable(route.rule), "bold"),
             Text(printable(" ".join(route.methods))),
             Text(policy_summary(route.policy)),
-            Text(printable(_place(route)), "dim"),
+            Text(printable(_set_by(route)), "dim"),
         )
     terminal.print(table)

@@ -1,4 +1,4 @@
-"""What an audit found, as SARIF 2.1.0
+"""The result of an audit as SARIF 2.1.0
 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html)."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import flask_corsguard
 from flask_corsguard.audit.findings import RULES, Finding, Report, Rule
-from flask_corsguard.cli.formats import FilePlace, file_place, level_name
+from flask_corsguard.cli.formats import file_and_line, level_name
 
 _INDEX = {code: number for number, code in enumerate(RULES)}
 
@@ -19,8 +19,8 @@ _INDEX = {code: number for number, code in enumerate(RULES)}
 def as_sarif(report: Report, app_file: Path | None) -> str:
     """A log of one run.
 
-    :param app_file: the app's own file, for what has no other place: GitHub refuses the whole log
-        where one result has none.
+    :param app_file: the app's own file, for findings in no file: GitHub refuses the whole log if
+        one result has none.
     """
     seen = Counter[str]()
     results = [
@@ -53,7 +53,7 @@ def _rule(rule: Rule) -> dict[str, object]:
         "fullDescription": {"text": rule.attack},
         "help": {"text": rule.change},
         "defaultConfiguration": {"level": level_name(rule.level)},
-        # Without, GitHub lists it under code quality.
+        # Without it GitHub lists the rule under code quality.
         "properties": {"tags": ["security"]},
     }
 
@@ -69,28 +69,28 @@ def _result(
         "message": {"text": finding.message or finding.rule.title},
         "locations": [_location(finding, app_file)],
         "partialFingerprints": {"flaskCorsGuard/v1": _fingerprint(finding, seen)},
-        # With none in a list: once one result has this, all have to (section 3.27.23).
+        # Empty if there is none: once one result has this, all have to (section 3.27.23).
         "suppressions": [suppression] if accepted else [],
     }
 
 
 def _location(finding: Finding, app_file: Path | None) -> dict[str, object]:
-    # Each once, as the schema wants it: on several hosts, several rules can read alike.
+    # Each once, as the schema requires: rules on several hosts can have the same text.
     about = dict.fromkeys((route.endpoint, str(route)) for route in finding.routes)
     names = [
         {"name": endpoint, "fullyQualifiedName": route, "kind": "function"}
         for endpoint, route in about
     ]
-    place = file_place(finding.location)
-    if place is None and finding.location:
+    found = file_and_line(finding.location)
+    if found is None and finding.location:
         names.append({"name": finding.location, "kind": "member"})
-    if place is None and app_file is not None:
-        place = FilePlace(app_file, 1)
+    if found is None and app_file is not None:
+        found = (app_file, 1)
     location: dict[str, object] = {}
-    if place is not None:
+    if found is not None:
         location["physicalLocation"] = {
-            "artifactLocation": _artifact(place.file),
-            "region": {"startLine": place.line},
+            "artifactLocation": _artifact(found[0]),
+            "region": {"startLine": found[1]},
         }
     if names:
         location["logicalLocations"] = names

@@ -1,4 +1,4 @@
-"""Writing for people: with rich where it is installed and somebody is watching, else plain."""
+"""Output for people: with rich if it is installed and the output is a terminal, else plain."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-# A bar that is gone before it is read only flickers.
+# A bar that is gone before anybody reads it only flickers.
 _SECONDS_WITHOUT_BAR = 1.0
 
 
 class Line(NamedTuple):
-    """One line, or where it is too long for a terminal several.
+    """One line, or several on a terminal where it is too long.
 
-    :ivar text: what it says; escaped when it is written.
-    :ivar style: in rich's words.
+    :ivar text: escaped when it is written.
+    :ivar style: a style of rich's.
     :ivar indent: by how many columns.
-    :ivar for_copying: whether it is never broken, being a command.
+    :ivar for_copying: whether it is a command, which is never broken.
     """
 
     text: str
@@ -35,8 +35,8 @@ class Line(NamedTuple):
 
 
 def printable(text: str) -> str:
-    """Text from wherever, with all escaped that could move a cursor, hide something or end a
-    line, and what the terminal has no character for."""
+    """Text from anywhere, with everything escaped that could move a cursor, hide something or end
+    a line, and whatever the terminal has no character for."""
     safe = "".join(
         character
         if character.isprintable()
@@ -48,7 +48,7 @@ def printable(text: str) -> str:
 
 
 def console(stream: TextIO) -> Console | None:
-    """Where to write with rich, or None where that is no terminal or rich is not installed."""
+    """A console of rich's, or None if the stream is not a terminal or rich is not installed."""
     if not stream.isatty():
         return None
     try:
@@ -80,7 +80,7 @@ def write(lines: Iterable[Line], to: Console | None) -> None:
 
 @contextmanager
 def progress(words: str) -> Generator[Progress | None]:
-    """A bar on the standard error, while something takes long and somebody is watching."""
+    """A bar on the standard error, if that is a terminal and the work takes long."""
     terminal = console(sys.stderr)
     if terminal is None:
         yield None

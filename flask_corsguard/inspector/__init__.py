@@ -1,3 +1,3 @@
-"""The inspector: what the guard would let whom do, and whom it turned away lately, as pages for the
-developer. The extension knows it by name only.
+"""The inspector: pages for the developer about who may read what, and about recent rejections. The
+extension knows it by name only.
 """

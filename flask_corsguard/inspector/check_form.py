@@ -1,4 +1,4 @@
-"""The form that plays one request."""
+"""The form that simulates one request."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.runtime.state import AppState
-from flask_corsguard.simulate import Rehearsal, rehearse
+from flask_corsguard.simulate import Simulation, simulate
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.text import described
 
-_LONGEST_URL = 2000
-_LONGEST_METHOD = 40
-_LONGEST_HEADERS = 4000
-_MOST_HEADERS = 50
+_MAX_URL_LENGTH = 2000
+_MAX_HEADERS_LENGTH = 4000
+_MAX_HEADERS = 50
 
 
-class Question(NamedTuple):
-    """What the form says, cut to what is worth playing."""
+class CheckForm(NamedTuple):
+    """What was filled in, cut."""
 
     url: str
     origin: str
@@ -29,53 +29,38 @@ class Question(NamedTuple):
     engine: EngineName
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> Question:
+    def of(cls, query: Mapping[str, str]) -> CheckForm:
         """Read it from a query."""
-        engine = given.get("engine", "")
+        engine = query.get("engine", "")
         return cls(
-            given.get("url", "").strip()[:_LONGEST_URL],
-            given.get("origin", "").strip()[:MAX_ORIGIN_LENGTH],
-            given.get("method", "").strip()[:_LONGEST_METHOD] or "GET",
-            given.get("headers", "")[:_LONGEST_HEADERS],
-            "credentials" in given,
+            query.get("url", "").strip()[:_MAX_URL_LENGTH],
+            query.get("origin", "").strip()[:MAX_ORIGIN_LENGTH],
+            query.get("method", "").strip()[:MAX_METHOD_LENGTH] or "GET",
+            query.get("headers", "")[:_MAX_HEADERS_LENGTH],
+            "credentials" in query,
             engine if engine in ENGINES else "standard",
         )
 
-    @property
-    def header_lines(self) -> list[str]:
-        """The headers, one each."""
-        lines = [line.strip() for line in self.headers.split("\n")]
-        return [line for line in lines if line][:_MOST_HEADERS]
+    def simulated(self, state: AppState, base: str) -> Simulation | str:
+        """The simulation, or a sentence that says why there is none. It never raises.
 
-
-class Played(NamedTuple):
-    """What came of it: a rehearsal, or a sentence why there is none."""
-
-    rehearsal: Rehearsal | None = None
-    objection: str = ""
-
-
-def play(state: AppState, question: Question, base: str) -> Played:
-    """Play it. Whatever was typed in, this does not raise.
-
-    :param base: the URL that the app is mounted at, as the form was asked for.
-    """
-    if not question.url or not question.origin:
-        return Played(objection="A URL and the page's origin are needed.")
-    try:
-        return Played(
-            rehearse(
+        :param base: the URL that the app is mounted at.
+        """
+        if not self.url or not self.origin:
+            return "A URL and the page's origin are needed."
+        lines = [line for line in map(str.strip, self.headers.split("\n")) if line]
+        try:
+            return simulate(
                 state,
-                question.url,
-                origin=question.origin,
-                method=question.method,
-                headers=question.header_lines,
-                credentials=question.credentials,
-                engine=question.engine,
+                self.url,
+                origin=self.origin,
+                method=self.method,
+                headers=lines[:_MAX_HEADERS],
+                credentials=self.credentials,
+                engine=self.engine,
                 base=base,
             )
-        )
-    except (CorsGuardError, ValueError) as error:
-        return Played(objection=str(error))
-    except Exception as error:  # of the app's own converters, say
-        return Played(objection=f"This cannot be played: {described(error)}.")
+        except (CorsGuardError, ValueError) as error:
+            return str(error)
+        except Exception as error:  # of the app's own converters, say
+            return f"This cannot be simulated: {described(error)}."

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import islice
 from posixpath import commonpath
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from flask_corsguard.inspector.words import how, readers, visible, who
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
+from flask_corsguard.protocol.explanation import policy_summary
 from flask_corsguard.protocol.fields import OriginForm, OriginList
 from flask_corsguard.protocol.origins import parse_pattern
 from flask_corsguard.protocol.policy import Policy
@@ -18,15 +18,16 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.routing.table import Route
 
 #: How many of the origins that policies name have a column.
-MOST_COLUMNS = 12
-# How many entries of one policy are looked at for that.
-_MOST_ENTRIES = 1000
+MAX_COLUMNS = 12
+# How many origins of one policy are looked at for that.
+_MAX_ORIGINS = 1000
+_MAX_NAMES = 4
 # What stands for any name or port that a wildcard covers: nothing that a policy would name.
 _ANY_NAME, _ANY_PORT = "any-name", 49152
 
 
-class State(Enum):
-    """What an origin may do: a name, a sign that is known without its colour, and words."""
+class Sign(Enum):
+    """What an origin may do: a name, a symbol that can be told without its colour, and words."""
 
     EVERYONE = ("everyone", "✱", "everyone may read")
     CREDENTIALS = ("credentials", "◆", "may read, with cookies")
@@ -36,29 +37,27 @@ class State(Enum):
     NO = ("no", "·", "may not read")
     EXEMPT = ("exempt", "\N{EN DASH}", "exempt")
 
-    def __init__(self, key: str, sign: str, words: str) -> None:
+    def __init__(self, key: str, symbol: str, words: str) -> None:
         self.key = key
-        self.sign = sign
+        self.symbol = symbol
         self.words = words
 
 
 class Cell(NamedTuple):
-    """What one origin may do on one route, in words for who cannot see the sign."""
+    """What one origin may do on one route, in words for those who cannot see the sign."""
 
-    state: State
+    sign: Sign
     words: str
 
 
 class Column(NamedTuple):
-    """An origin, as the policies write it, and the one that it is judged by."""
+    """An origin as the policies write it, and the one that stands for it."""
 
     label: str
     sample: str
 
 
-_Verdict: TypeAlias = tuple[tuple[Cell, ...], str, str]
-
-#: Origins that are of interest whatever the policies name.
+#: Origins that matter whatever the policies name.
 STRANGERS = (
     Column("null", "null"),
     Column("any other site", "https://any-other-site.invalid"),
@@ -66,7 +65,7 @@ STRANGERS = (
 
 
 class Row(NamedTuple):
-    """A route, or several that are alike, with a cell for each column."""
+    """A route with a cell for each column, and its policy in short."""
 
     route: Route
     cells: tuple[Cell, ...]
@@ -74,8 +73,8 @@ class Row(NamedTuple):
     how: str
 
 
-class Group(NamedTuple):
-    """Rows that have everything in common but the route.
+class RowGroup(NamedTuple):
+    """Rows that differ only in their route.
 
     :ivar sources: what set the policy of each, in words, without repetitions.
     :ivar prefix: how all of their rules begin.
@@ -97,11 +96,11 @@ def columns_of(routes: Iterable[Route]) -> tuple[list[Column], int]:
     for policy, number in uses.items():
         forms: tuple[OriginForm, ...] = () if policy.origins == "*" else policy.origins
         forms += policy.deny_origins
-        unseen += max(0, len(forms) - _MOST_ENTRIES)
-        for form in islice(forms, _MOST_ENTRIES):
+        unseen += max(0, len(forms) - _MAX_ORIGINS)
+        for form in islice(forms, _MAX_ORIGINS):
             if isinstance(form, str) and form != "null":
                 named[form] += number
-    chosen = [_column(label) for label, _ in named.most_common(MOST_COLUMNS)]
+    chosen = [_column(label) for label, _ in named.most_common(MAX_COLUMNS)]
     return chosen, len(named) - len(chosen) + unseen
 
 
@@ -117,36 +116,30 @@ def _column(label: str) -> Column:
 
 
 class Grid:
-    """Judges routes by what the guard itself would decide."""
+    """Makes rows of routes, by what the guard itself would decide."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = columns
         # By identity: policies that are derived from one another have the same list.
-        self._listed: dict[int, Literal["*"] | OriginList] = {}
-        self._readers: dict[int, tuple[str, ...]] = {}
-        self._known: dict[tuple[Policy, tuple[str, ...]], _Verdict] = {}
+        self._listed: dict[int, OriginList] = {}
+        self._known: dict[tuple[Policy, tuple[str, ...]], tuple[tuple[Cell, ...], str, str]] = {}
 
     def row(self, route: Route) -> Row:
         """The row of one route."""
         policy = route.policy
         if policy is None:
-            cells = tuple(_cell(State.EXEMPT, column) for column in self.columns)
-            return Row(route, cells, "the guard leaves it alone", "")
-        key = (policy, _methods_to_judge(route))
-        known = self._known.get(key)
-        if known is None:
-            cells = tuple(self._judge(*key, column) for column in self.columns)
-            known = self._known[key] = (cells, who(policy, self._readers_of(policy)), how(policy))
-        return Row(route, *known)
+            cells = tuple(_cell(Sign.EXEMPT, column) for column in self.columns)
+            return Row(route, cells, policy_summary(None), "")
+        # HEAD goes with GET, and OPTIONS is for everybody.
+        own = tuple(name for name in route.methods if name not in ("HEAD", "OPTIONS"))
+        key = (policy, own or route.methods)
+        if key not in self._known:
+            cells = tuple(self._cell(*key, column) for column in self.columns)
+            who, _, how = policy_summary(policy).partition("; ")
+            self._known[key] = (cells, who, "; ".join(filter(None, (how, *_further(policy)))))
+        return Row(route, *self._known[key])
 
-    def _readers_of(self, policy: Policy) -> tuple[str, ...]:
-        origins = policy.origins
-        named = self._readers.get(id(origins))
-        if named is None:
-            named = self._readers[id(origins)] = readers(origins)
-        return named
-
-    def _judge(self, policy: Policy, methods: tuple[str, ...], column: Column) -> Cell:
+    def _cell(self, policy: Policy, methods: tuple[str, ...], column: Column) -> Cell:
         listed = self._without_callables(policy)
         scope = Scope(methods=frozenset(methods))
         decisions = {
@@ -157,55 +150,65 @@ class Grid:
         if not allowed:
             reasons = {decision.reason for decision in decisions.values()}
             is_open = listed != policy and reasons == {Reason.ORIGIN_NOT_ALLOWED}
-            return _cell(State.ASKED if is_open else State.NO, column)
+            return _cell(Sign.ASKED if is_open else Sign.NO, column)
         if len(allowed) < len(methods):
             refused = " ".join(method for method in methods if method not in allowed)
-            return _cell(State.SOME, column, f", {' '.join(allowed)}, but not {refused}")
+            return _cell(Sign.SOME, column, f", {' '.join(allowed)}, but not {refused}")
         if policy.compiled.sends_star:
-            return _cell(State.EVERYONE, column)
-        return _cell(State.CREDENTIALS if policy.allow_credentials else State.READ, column)
+            return _cell(Sign.EVERYONE, column)
+        return _cell(Sign.CREDENTIALS if policy.allow_credentials else Sign.READ, column)
 
     def _without_callables(self, policy: Policy) -> Policy:
-        """What a policy says by itself. A callable of the app is not for a picture to run: it may
-        take its time, or a request that there is none of."""
+        """The policy without its callables, which are not run for a page: they may take long, or
+        need a request."""
         origins = policy.origins
         if origins == "*" or origins.compiled.is_constant:
             return policy
-        listed = self._listed.get(id(origins))
-        if listed is None:
-            listed = policy.derive(origins=[f for f in origins if not callable(f)]).origins
-            self._listed[id(origins)] = listed
-        return policy.derive(origins=listed)
+        if id(origins) not in self._listed:
+            derived = policy.derive(origins=[form for form in origins if not callable(form)])
+            assert derived.origins != "*"
+            self._listed[id(origins)] = derived.origins
+        return policy.derive(origins=self._listed[id(origins)])
 
 
-def _cell(state: State, column: Column, more: str = "") -> Cell:
-    judged_by = "" if column.sample == column.label else f" (such as {column.sample})"
-    return Cell(state, f"{visible(column.label)}{judged_by}: {state.words}{more}")
+def _cell(sign: Sign, column: Column, more: str = "") -> Cell:
+    sample = "" if column.sample == column.label else f" (such as {column.sample})"
+    return Cell(sign, f"{column.label}{sample}: {sign.words}{more}")
 
 
-def _methods_to_judge(route: Route) -> tuple[str, ...]:
-    """Those that say something: HEAD goes with GET, and OPTIONS answers everybody."""
-    own = tuple(name for name in route.methods if name not in ("HEAD", "OPTIONS"))
-    return own or route.methods
+def _further(policy: Policy) -> Iterator[str]:
+    """What a policy says that its summary leaves out."""
+    if policy.allow_headers != Policy.allow_headers.default:
+        yield f"headers {_names(policy.allow_headers)}"
+    if policy.expose_headers:
+        yield f"exposes {_names(policy.expose_headers)}"
+    if not policy.answer_preflight:
+        yield "the app answers preflights"
 
 
-def grouped(rows: Iterable[Row]) -> list[Group]:
-    """Rows that are alike put together; those that are open to the most first."""
+def _names(names: str | Sequence[str]) -> str:
+    if isinstance(names, str):
+        return "all"
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return (" ".join(names[:_MAX_NAMES]) or "none") + more
+
+
+def grouped(rows: Iterable[Row]) -> list[RowGroup]:
+    """Rows that differ only in their route put together; those open to the most first."""
     groups: dict[tuple[Policy | None, tuple[Cell, ...]], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.route.policy, row.cells), []).append(row)
-    found = [
-        Group(
+    closed = (Sign.NO, Sign.EXEMPT)
+    return [
+        RowGroup(
             alike,
             [*dict.fromkeys(row.route.source for row in alike)],
             _common_prefix([row.route.rule for row in alike]),
         )
-        for alike in groups.values()
+        for alike in sorted(
+            groups.values(), key=lambda rows: sum(cell.sign in closed for cell in rows[0].cells)
+        )
     ]
-    closed = (State.NO, State.EXEMPT)
-    return sorted(
-        found, key=lambda group: sum(cell.state in closed for cell in group.rows[0].cells)
-    )
 
 
 def _common_prefix(rules: Sequence[str]) -> str:

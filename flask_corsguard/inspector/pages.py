@@ -1,4 +1,4 @@
-"""The pages: what is known of the app, put into templates."""
+"""The pages: what is known about the app, put into templates."""
 
 from __future__ import annotations
 
@@ -9,64 +9,67 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from flask_corsguard.inspector.check_form import Question, play
-from flask_corsguard.inspector.origin_grid import State
-from flask_corsguard.inspector.rejections import MOST_ENTRIES, Entry, Recorder
-from flask_corsguard.inspector.route_filter import Filters, table_of
-from flask_corsguard.inspector.words import visible
+from flask_corsguard.inspector.check_form import CheckForm
+from flask_corsguard.inspector.origin_grid import Sign
+from flask_corsguard.inspector.rejections import MAX_REJECTIONS, RecentRejection, RecentRejections
+from flask_corsguard.inspector.route_filter import RouteFilter, filtered_routes
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.testing.engines import ENGINES
 
-_LONGEST_LINE = 120
+_MAX_LINE_LENGTH = 120
 # What stays as it is in the path of a URL.
 _PLAIN = "/:@!$&'()*+,;="
 
 
-def _environment() -> Environment:
-    """Templates of our own in an environment of our own: no setting of the app's turns the
-    escaping off."""
-    environment = Environment(
-        autoescape=True,
-        loader=PackageLoader("flask_corsguard.inspector"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def visible(text: str, limit: int = 200) -> str:
+    """Text from anywhere: cut, and with everything escaped that does not print or would turn the
+    direction of what follows. Markup stays as it is: templates escape that."""
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text[:limit]
     )
-    environment.filters["visible"] = visible
-    return environment
+    return f"{shown}…" if len(text) > limit else shown
 
 
 class Pages:
     """The pages of one app's inspector."""
 
-    def __init__(self, state: AppState, recorder: Recorder) -> None:
+    def __init__(self, state: AppState, recent: RecentRejections) -> None:
         self._state = state
-        self._recorder = recorder
-        self._environment = _environment()
+        self._recent = recent
+        # An environment of its own: no setting of the app's turns the escaping off.
+        self._environment = Environment(
+            autoescape=True,
+            loader=PackageLoader("flask_corsguard.inspector"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["visible"] = visible
 
     def routes(self, query: Mapping[str, str]) -> str:
         """What each origin may do where."""
-        filters = Filters.of(query)
-        table = table_of(self._state, filters)
-        return self._render("routes", table=table, filters=filters, states=list(State))
+        filters = RouteFilter.of(query)
+        table = filtered_routes(self._state, filters)
+        return self._render("routes", table=table, filters=filters, signs=list(Sign))
 
     def rejections(self) -> str:
         """The last rejections."""
-        return self._render("rejections", entries=self.entries(), most=MOST_ENTRIES)
+        return self._render("rejections", entries=self.entries(), most=MAX_REJECTIONS)
 
     def entries(self) -> list[dict[str, str]]:
         """The last rejections, as they are shown."""
-        return [_as_shown(entry) for entry in self._recorder.entries()]
+        return list(map(_as_shown, self._recent.latest()))
 
     def check(self, query: Mapping[str, str], base: str) -> str:
-        """The form that plays a request, and what came of it.
+        """The form that simulates a request, and what came of it.
 
         :param base: the URL that the app is mounted at.
         """
-        question = Question.of(query)
-        played = play(self._state, question, base) if "url" in query else None
-        return self._render("check", question=question, played=played, engines=list(ENGINES))
+        form = CheckForm.of(query)
+        result = form.simulated(self._state, base) if "url" in query else None
+        return self._render("check", form=form, result=result, engines=list(ENGINES))
 
     def _render(self, page: str, **values: Any) -> str:
         settings = self._state.settings
@@ -74,33 +77,31 @@ class Pages:
             page=page,
             app_name=self._state.app.name,
             default_source=settings.source,
-            trial=settings.report_only,
-            rejected=len(self._recorder.entries()),
+            report_only=settings.report_only,
+            rejected=len(self._recent.latest()),
             **values,
         )
 
 
-def _as_shown(entry: Entry) -> dict[str, str]:
+def _as_shown(entry: RecentRejection) -> dict[str, str]:
     decision = entry.decision
-    reason = decision.reason.name if decision.reason else ""
     verdict = "refused" if decision.blocked else ""
-    what = "preflight for " if decision.preflight else ""
     return {
         "number": str(entry.number),
         "time": time.strftime("%H:%M:%S", time.localtime(entry.last)),
         "count": f"\N{MULTIPLICATION SIGN} {entry.times:,}" if entry.times > 1 else "",
-        "reason": reason,
-        "verdict": "only reported" if decision.report_only else verdict,
-        "what": what,
-        "request": visible(f"{decision.method} {decision.path}", _LONGEST_LINE),
-        "origin": visible(decision.origin or "no Origin", _LONGEST_LINE),
+        "reason": decision.reason.name if decision.reason else "",
+        "verdict": "report-only" if decision.report_only else verdict,
+        "what": "preflight for " if decision.preflight else "",
+        "request": visible(f"{decision.method} {decision.path}", _MAX_LINE_LENGTH),
+        "origin": visible(decision.origin or "no Origin", _MAX_LINE_LENGTH),
         "explanation": decision.explain(),
         "again": _again(decision),
     }
 
 
 def _again(decision: Decision) -> str:
-    """The address that plays a request; empty where no ``fetch()`` has sent it, but a link, say."""
+    """The address that simulates a request; empty where no ``fetch()`` sent it, but a link, say."""
     if not decision.origin:
         return ""
     query = {

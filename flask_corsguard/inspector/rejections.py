@@ -5,29 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from itertools import count
 from typing import NamedTuple
 
 from flask import Flask
 
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.signals import origin_rejected, preflight_rejected
 
 #: How many are kept. Whoever sends requests can make up any number.
-MOST_ENTRIES = 100
-_LONGEST_METHOD = 40
-_LONGEST_PATH = 300
-_LONGEST_NAME = 80
-_MOST_NAMES = 30
-_LONGEST_DETAIL = 600
+MAX_REJECTIONS = 100
+_MAX_PATH_LENGTH = 300
+_MAX_NAME_LENGTH = 80
+_MAX_NAMES = 30
+_MAX_DETAIL_LENGTH = 600
 
 
-class Entry(NamedTuple):
+class RecentRejection(NamedTuple):
     """All rejections that are alike.
 
-    :ivar number: tells entries apart; higher is later.
+    :ivar number: tells them apart; higher is later.
     :ivar times: how many there were.
     :ivar last: when the last one was, in seconds since the epoch.
     :ivar decision: the last one, cut.
@@ -39,20 +39,16 @@ class Entry(NamedTuple):
     decision: Decision
 
 
-class Recorder:
-    """Hears of every rejection of one app, and keeps the last ones.
+class RecentRejections:
+    """Hears of every rejection of one app, and keeps the last ones."""
 
-    :param clock: the time, in seconds since the epoch.
-    """
-
-    def __init__(self, app: Flask, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
+    def __init__(self, app: Flask) -> None:
+        self._kept: OrderedDict[Hashable, RecentRejection] = OrderedDict()
         self._numbers = count(1)
         self._lock = threading.Lock()
 
-        def receiver(sender: Flask, decision: Decision) -> None:
-            self.record(sender, decision)
+        def receiver(_sender: Flask, decision: Decision) -> None:
+            self._keep(_cut(decision))
 
         # Known weakly to the signals: it hears of things for as long as somebody keeps this. Not a
         # method: blinker before 1.8 forgets to disconnect one that two signals know, and takes the
@@ -61,35 +57,31 @@ class Recorder:
         for signal in (origin_rejected, preflight_rejected):
             signal.connect(receiver, sender=app)
 
-    def record(self, _sender: Flask, decision: Decision) -> None:
-        """Keep one rejection, with those that are like it."""
-        kept = _cut(decision)
-        key = (
-            kept.origin, kept.method, kept.endpoint, kept.reason, kept.preflight, kept.report_only,
-        )  # fmt: skip
+    def _keep(self, cut: Decision) -> None:
+        key = (cut.origin, cut.method, cut.endpoint, cut.reason, cut.preflight, cut.report_only)
         with self._lock:
-            known = self._entries.pop(key, None)
+            known = self._kept.pop(key, None)
             number, before = (known.number, known.times) if known else (next(self._numbers), 0)
-            self._entries[key] = Entry(number, before + 1, self._clock(), kept)
-            if len(self._entries) > MOST_ENTRIES:
-                self._entries.popitem(last=False)
+            self._kept[key] = RecentRejection(number, before + 1, time.time(), cut)
+            if len(self._kept) > MAX_REJECTIONS:
+                self._kept.popitem(last=False)
 
-    def entries(self) -> list[Entry]:
+    def latest(self) -> list[RecentRejection]:
         """What is kept; the latest first."""
         with self._lock:
-            return [*reversed(self._entries.values())]
+            return [*reversed(self._kept.values())]
 
 
 def _cut(decision: Decision) -> Decision:
     """The same in bounded size. Of the origin, no more was kept to begin with."""
     names = decision.request_headers
     if decision.reason is Reason.HEADERS_NOT_ALLOWED and decision.policy is not None:
-        # Those that are refused are what there is to tell about.
+        # Those that are refused matter.
         names = tuple(n for n in names if not decision.policy.compiled.allows_header(n))
     return decision._replace(
-        method=decision.method[:_LONGEST_METHOD],
-        path=decision.path[:_LONGEST_PATH],
-        request_headers=tuple(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES]),
-        detail=decision.detail[:_LONGEST_DETAIL],
+        method=decision.method[:MAX_METHOD_LENGTH],
+        path=decision.path[:_MAX_PATH_LENGTH],
+        request_headers=tuple(name[:_MAX_NAME_LENGTH] for name in names[:_MAX_NAMES]),
+        detail=decision.detail[:_MAX_DETAIL_LENGTH],
         headers={},
     )

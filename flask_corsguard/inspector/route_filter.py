@@ -9,9 +9,9 @@ from flask_corsguard.inspector.origin_grid import (
     STRANGERS,
     Column,
     Grid,
-    Group,
     Row,
-    State,
+    RowGroup,
+    Sign,
     columns_of,
     grouped,
 )
@@ -21,19 +21,18 @@ from flask_corsguard.runtime.state import AppState
 
 #: How the inspector's own endpoints begin.
 PREFIX = "corsguard_inspector."
-#: From how many rows on they are put together by policy, unless a person says otherwise.
+#: From how many rows on they are grouped by policy, unless the person says otherwise.
 MANY_ROWS = 60
-_READS = (State.EVERYONE, State.CREDENTIALS, State.READ, State.SOME, State.ASKED)
-_LONGEST_FILTER = 200
+_MAX_LENGTH = 200
 
 
-class Filters(NamedTuple):
+class RouteFilter(NamedTuple):
     """What a person wants to see.
 
     :ivar path: part of a rule.
     :ivar endpoint: part of an endpoint.
     :ivar method: a method, or "".
-    :ivar origin: whom the routes are to let read, or "".
+    :ivar origin: only routes that this origin may read, or "".
     :ivar by: ``route`` or ``policy``, or "" for whichever fits the number of rows.
     """
 
@@ -44,18 +43,17 @@ class Filters(NamedTuple):
     by: str
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> Filters:
-        """Read them from a query."""
-        return cls(
-            given.get("path", "").strip()[:_LONGEST_FILTER],
-            given.get("endpoint", "").strip()[:_LONGEST_FILTER],
-            given.get("method", "").strip().upper()[:_LONGEST_FILTER],
-            given.get("origin", "").strip()[:MAX_ORIGIN_LENGTH],
-            given.get("by", "") if given.get("by") in ("route", "policy") else "",
+    def of(cls, query: Mapping[str, str]) -> RouteFilter:
+        """Read it from a query."""
+        path, endpoint, method = (
+            query.get(name, "").strip()[:_MAX_LENGTH] for name in ("path", "endpoint", "method")
         )
+        origin = query.get("origin", "").strip()[:MAX_ORIGIN_LENGTH]
+        by = query.get("by", "")
+        return cls(path, endpoint, method.upper(), origin, by if by in ("route", "policy") else "")
 
-    def fit(self, route: Route) -> bool:
-        """Whether a route is of those, leaving the origin aside."""
+    def fits(self, route: Route) -> bool:
+        """Whether a route is one of those, leaving the origin aside."""
         return (
             self.path.lower() in route.rule.lower()
             and self.endpoint.lower() in route.endpoint.lower()
@@ -63,7 +61,7 @@ class Filters(NamedTuple):
         )
 
 
-class Table(NamedTuple):
+class FilteredRoutes(NamedTuple):
     """What there is to see.
 
     :ivar columns: an origin each.
@@ -77,13 +75,13 @@ class Table(NamedTuple):
     :ivar with_credentials: how many let others use the user's cookies.
     :ivar exempt: how many the guard leaves alone.
     :ivar methods: every method that a route accepts.
-    :ivar odd_origin: whether the origin that was asked for is none that a browser sends.
+    :ivar odd_origin: whether no browser sends the origin that was asked for.
     """
 
     columns: Sequence[Column]
     left_out: int
     rows: Sequence[Row]
-    groups: Sequence[Group]
+    groups: Sequence[RowGroup]
     shown: int
     total: int
     policies: int
@@ -94,8 +92,8 @@ class Table(NamedTuple):
     odd_origin: bool
 
 
-def table_of(state: AppState, filters: Filters) -> Table:
-    """The app's routes, but for those of the inspector itself.
+def filtered_routes(state: AppState, wanted: RouteFilter) -> FilteredRoutes:
+    """The app's routes, without those of the inspector itself.
 
     :raises PolicyError: if the policy of any route cannot be used.
     """
@@ -105,17 +103,17 @@ def table_of(state: AppState, filters: Filters) -> Table:
     routes.sort(key=lambda route: (route.rule, route.methods))
     columns, left_out = columns_of(routes)
     columns += STRANGERS
-    origin = filters.origin
+    origin = wanted.origin
     if origin:
         # In front, whether or not it has a column already.
         columns = [Column(origin, origin), *(c for c in columns if c.label != origin)]
     grid = Grid(columns)
-    rows = [grid.row(route) for route in routes if filters.fit(route)]
+    rows = [grid.row(route) for route in routes if wanted.fits(route)]
     if origin:
-        rows = [row for row in rows if row.cells[0].state in _READS]
+        rows = [row for row in rows if row.cells[0].sign not in (Sign.NO, Sign.EXEMPT)]
     policies = [route.policy for route in routes if route.policy]
-    by_policy = filters.by == "policy" or (not filters.by and len(rows) > MANY_ROWS)
-    return Table(
+    by_policy = wanted.by == "policy" or (not wanted.by and len(rows) > MANY_ROWS)
+    return FilteredRoutes(
         columns=columns,
         left_out=left_out,
         rows=() if by_policy else rows,

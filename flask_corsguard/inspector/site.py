@@ -1,4 +1,4 @@
-"""The addresses under ``/_corsguard/``: who is answered, and with which headers."""
+"""The addresses under ``/_corsguard/``, and the headers of their responses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from flask import Response, request
 
 from flask_corsguard.config import InspectorSettings
 from flask_corsguard.decorators import Mark, attach
-from flask_corsguard.inspector.access import POLICY, Gate
+from flask_corsguard.inspector.access import POLICY, objection
 from flask_corsguard.inspector.pages import Pages
-from flask_corsguard.inspector.rejections import Recorder
+from flask_corsguard.inspector.rejections import RecentRejections
 from flask_corsguard.inspector.route_filter import PREFIX
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.runtime.state import AppState
@@ -51,31 +51,29 @@ _OPENER_POLICY = {"Cross-Origin-Opener-Policy": "same-origin"}
 # A policy, not fields, so that nothing of any default or blueprint remains; on the views, where no
 # other mark is nearer.
 _MARK = Mark(POLICY, {}, "flask_corsguard.inspector")
-# What the app may add to an answer: the guard's own header, and its session.
+# What the app may add to a response: the guard's own header, and its session.
 _ADDED = ("Vary", "Set-Cookie")
 
 
 def install(state: AppState, settings: InspectorSettings) -> None:
     """Serve the inspector of one app."""
     app = state.app
-    gate = Gate(state, settings)
-    recorder = Recorder(app)
-    pages = Pages(state, recorder)
-    app.extensions[EXTENSION_KEY] = recorder
+    recent = app.extensions[EXTENSION_KEY] = RecentRejections(app)
+    pages = Pages(state, recent)
 
     def add(rule: str, name: str, view: Callable[..., Response]) -> None:
-        def answer(**_: str) -> Response:
-            objection = gate.objection(request)
-            if objection is not None:
-                return _response(f"{objection}\n", "text/plain; charset=utf-8", 403)
+        def respond(**_: str) -> Response:
+            why_not = objection(state, settings, request)
+            if why_not is not None:
+                return _response(f"{why_not}\n", "text/plain; charset=utf-8", 403)
             return view()
 
-        attach(answer, _MARK)
-        # Where rules are told apart by host, one without is for none.
+        attach(respond, _MARK)
+        # With host matching, a rule without a host is for none.
         host = "<corsguard_host>" if app.url_map.host_matching else None
-        # Its addresses are relative: a slash more or less, and they would point elsewhere.
+        # With a slash more or less, the relative addresses in the pages would point elsewhere.
         app.add_url_rule(
-            ROOT + rule, PREFIX + name, answer, methods=["GET"], host=host, strict_slashes=True
+            ROOT + rule, PREFIX + name, respond, methods=["GET"], host=host, strict_slashes=True
         )
 
     add("", "routes", lambda: _response(pages.routes(request.args), _HTML))
@@ -92,8 +90,8 @@ def _response(content: str, mimetype: str, status: int = 200) -> Response:
     headers = {**_HEADERS, **_OPENER_POLICY} if _heeds_opener_policy() else _HEADERS
     response = Response(content, status, headers, content_type=mimetype)
 
-    # Asked for when every function of the app has run: what those make of the pages of an app, such
-    # as another Content-Security-Policy, or a toolbar within, is not for these.
+    # Called when every function of the app has run: what those do to the app's pages, such as
+    # another Content-Security-Policy or a toolbar, is not for these.
     def get_wsgi_response(environ: WSGIEnvironment) -> _WsgiResponse:
         kept = Response(content, status, headers, content_type=mimetype)
         for name in _ADDED:
@@ -106,9 +104,9 @@ def _response(content: str, mimetype: str, status: int = 200) -> Response:
 
 
 def _heeds_opener_policy() -> bool:
-    """Whether the browser takes the app's origin for trustworthy. Otherwise it would not heed the
+    """Whether the browser takes the app's origin for trustworthy. Otherwise it would ignore the
     header, and complain about it."""
-    # Only then does it say which site has caused a request.
+    # Only then does it send Sec-Fetch-Site.
     if request.is_secure or "Sec-Fetch-Site" in request.headers:
         return True
     host: str = request.environ.get("HTTP_HOST") or ""

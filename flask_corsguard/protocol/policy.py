@@ -6,7 +6,7 @@ import datetime
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read

@@ -363,14 +363,14 @@ def test_keyboard(visit: Callable[..., Visit]) -> None:
     assert shop.press(Keys.TAB) == ["a", "Play this request"]
     shop.press(Keys.ENTER)
     shop.wait_for("return location.pathname.endsWith('check')")
-    assert shop.texts("h2") == ["✕ Script cannot read the response"]
+    assert shop.texts("h2") == ["✕ The page cannot read the response"]
 
     shop.open("check")
     while shop.press(Keys.TAB)[1] != "url":
         pass
     shop.press("/a/rather/long/path/1/1", Keys.TAB, "https://app.example.com", Keys.ENTER)
     shop.wait_for("return document.querySelector('h2')")
-    assert shop.texts("h2") == ["● Script reads the response"]
+    assert shop.texts("h2") == ["● The page reads the response"]
     shop.check_quiet()
 
 

@@ -1,16 +1,22 @@
-"""Runs ``flask cors`` as people do: in a process of its own, in the folder of the app."""
+"""Runs ``flask cors``: in this process, or as people do in one of its own."""
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 from flask import Flask
+from flask.cli import ScriptInfo
+
+from flask_corsguard.cli import cors
 
 APP = """\
 import re
@@ -60,15 +66,58 @@ class Ran(NamedTuple):
 
     code: int
     out: str
-    err: str
+    err: str = ""
+
+
+class Terminal(io.StringIO):
+    """What a terminal gets to see."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+    names = ("HOME", "PATH", "PYTHONPATH")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "TERM": "xterm-256color", **changes}
 
 
+def run(
+    arguments: str | list[str], app: Flask | str | None = None, columns: int = 0, **variables: str
+) -> Ran:
+    """``flask cors`` in this process.
+
+    :param app: the app, or as for ``flask --app`` one in a file; if left out, the one above.
+    :param columns: the width of the terminal, or 0 for pipes.
+    """
+    out, err = (Terminal(), Terminal()) if columns else (io.StringIO(), io.StringIO())
+    if columns:
+        variables["COLUMNS"] = str(columns)
+    if isinstance(app, str):
+        info = ScriptInfo(app_import_path=app)
+    else:
+        info = ScriptInfo(create_app=lambda: app or made())
+    words = arguments.split() if isinstance(arguments, str) else arguments
+    path, modules = [*sys.path], {*sys.modules}
+    with (
+        patch.dict(os.environ, environment(variables), clear=True),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            cors.main(words, prog_name="cors", obj=info)
+        except SystemExit as end:
+            code = end.code
+        finally:
+            sys.path[:] = path
+            for name in {"app", "broken"} - modules:
+                sys.modules.pop(name, None)
+    assert isinstance(code, int)
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
 def flask(folder: Path, *arguments: str, **variables: str) -> Ran:
+    """``flask`` in a process of its own, in the folder of the app."""
     result = subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
         cwd=folder,
@@ -93,18 +142,10 @@ def in_terminal(folder: Path, *arguments: str, **variables: str) -> str:
     ):
         os.close(theirs)
         received = b""
-        while True:
-            try:
-                chunk = os.read(ours, 4096)
-            except OSError:  # the other end is closed
-                break
-            if not chunk:
-                break
-            received += chunk
+        try:
+            while chunk := os.read(ours, 4096):
+                received += chunk
+        except OSError:  # the other end is closed
+            pass
     os.close(ours)
     return received.decode().replace("\r\n", "\n")
-
-
-def without_rich(folder: Path) -> None:
-    """Have Python find no rich in processes that run with this folder on their path."""
-    folder.joinpath("sitecustomize.py").write_text("import sys\nsys.modules['rich'] = None\n")

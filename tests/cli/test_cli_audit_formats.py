@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,21 +12,23 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
-from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flask_corsguard
 from flask_corsguard.audit.findings import RULES, AuditedRoute, Finding, Level, Report
-from flask_corsguard.cli import cors
-from flask_corsguard.cli.formats import as_json, file_place, github_lines, text_lines
+from flask_corsguard.cli.formats import as_json, file_and_line, github_lines, text_lines
 from flask_corsguard.cli.sarif import as_sarif
 from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import CorsGuardError
-from tests.cli.command_line import APP, environment, flask, made
+from tests.cli.command_line import APP, Ran, flask, run
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "sarif-2.1.0.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+# Of one result: the rest of a log is the same every time.
+RESULT = jsonschema.Draft202012Validator(
+    {"$ref": "#/definitions/result", "definitions": SCHEMA["definitions"]}
+)
 
 
 def finding(code: str, **other: Any) -> Finding:
@@ -62,19 +61,23 @@ FULL = Report((ERROR, WARNING, NOTE), (ACCEPTED,), ("check_failed",), 12, 3400)
 ONLY_ACCEPTED = Report((), (ACCEPTED,), (), 1, 1)
 ONLY_UNUSED = Report((), (), ("check_failed",), 1, 1)
 
-Audited = Callable[..., Result]
+Audited = Callable[..., Ran]
 
 
 @pytest.fixture
 def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
-    def audited(outcome: Report | Exception, *arguments: str) -> Result:
-        def audit(app: object, progress: object = None) -> Report:
+    """What the command makes of a report."""
+
+    def audited(outcome: Report | Exception, arguments: str = "", **options: Any) -> Ran:
+        def audit(app: object, progress: Callable[[int, int], None] | None = None) -> Report:
             if isinstance(outcome, Exception):
                 raise outcome
+            for done in range(12 if progress else 0):
+                progress(done, 12)
             return outcome
 
         monkeypatch.setattr("flask_corsguard.audit.run.audit", audit)
-        return made().test_cli_runner().invoke(cors, ["audit", *arguments])
+        return run(f"audit {arguments}", **options)
 
     return audited
 
@@ -99,23 +102,17 @@ CODES = [
 def test_exit_codes(
     audited: Audited, outcome: Report | Exception, arguments: str, code: int, form: str
 ) -> None:
-    result = audited(outcome, "--format", form, *arguments.split())
-    assert result.exit_code == code
-    assert isinstance(result.exception, SystemExit | None)
+    """1 for findings of the level of ``--fail-on`` and above, in every format."""
+    assert audited(outcome, f"--format {form} {arguments}").code == code
 
 
-def test_text(audited: Audited) -> None:
-    assert (
-        audited(FULL).output
-        == """\
+TEXT = f"""\
 error neighbour_allowed
   A pattern or callable allows a neighbour of the site that it means.
   /https://.*example/ allows a neighbour, 50 % of the time
   Where: view api.user, my app/größe.py:12
   Routes: GET,HEAD /api/users/<int:number>; GET /0; GET /1; GET /2; GET /3; and 2 more
   Let in: https://attacker-example
-"""
-        + f"""\
   An attacker: {ERROR.rule.attack}
   Change: {ERROR.rule.change}
 
@@ -135,22 +132,25 @@ note max_age_ignored
   Change: {NOTE.rule.change}
 
 accepted subdomains_with_credentials, blueprint api, /srv/app.py:3: All of them are ours
-CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts nothing that is found; take it out
+CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts no finding; remove it
 
 12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted.
 """
-    )
+
+
+def test_text(audited: Audited) -> None:
+    assert audited(FULL).out == TEXT
 
 
 def test_text_of_a_clean_app(audited: Audited) -> None:
-    assert audited(CLEAN).output == "12 routes, 3,400 requests tried: nothing found.\n"
-    assert audited(ONLY_ACCEPTED).output.endswith(
+    assert audited(CLEAN).out == "12 routes, 3,400 requests tried: nothing found.\n"
+    assert audited(ONLY_ACCEPTED).out.endswith(
         "\n\n1 route, 1 request tried: nothing found, 1 accepted.\n"
     )
 
 
 def test_json(audited: Audited) -> None:
-    told = json.loads(audited(FULL, "--format", "json").output)
+    told = json.loads(audited(FULL, "--format json").out)
     assert list(told) == ["findings", "accepted", "unused", "routes", "attempts"]
     assert (told["routes"], told["attempts"], told["unused"]) == (12, 3400, ["check_failed"])
     assert [item["level"] for item in told["findings"]] == ["error", "warning", "note"]
@@ -173,7 +173,7 @@ def test_json(audited: Audited) -> None:
 
 
 def test_github(audited: Audited) -> None:
-    error, warning, note, unused, last = audited(FULL, "--format", "github").output.splitlines()
+    error, warning, note, unused, last = audited(FULL, "--format github").out.splitlines()
     head = "::error file=my app/größe.py,line=12,title=A pattern or callable allows a neighbour"
     assert error.startswith(f"{head} of the site that it means (neighbour_allowed)::")
     assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
@@ -188,33 +188,29 @@ def test_github(audited: Audited) -> None:
 
 def test_github_escapes_what_ends_a_property() -> None:
     odd = finding("check_failed", location="a,b%\n:x::y.py:7", message="a\r\nb\x1b[31m::c")
-    assert file_place(odd.location) is None
+    assert file_and_line(odd.location) is None
     odd = odd._replace(location="a,b%:x::y.py:7")
     line, _ = github_lines(Report((odd,), (), (), 1, 1))
     assert line.startswith("::warning file=a%2Cb%25%3Ax%3A%3Ay.py,line=7,title=")
     assert r"%0Aa\r\nb\x1b[31m::c%0A" in line
 
 
-PLACES = [
-    ("app.py:12", ("app.py", 12)),
-    ("/srv/a b/app.py:1", ("/srv/a b/app.py", 1)),
-    ("C:\\srv\\app.py:12", ("C:\\srv\\app.py", 12)),
-    ("", None),
-    ("app.py", None),
-    ("app.py:0", None),
-    ("app.py:x", None),
-    ("<stdin>:4", None),
-    ("<doctest app.md[0]>:1", None),
-    ("app.config (CORSGUARD_ORIGINS)", None),
-    ("app.config (CORSGUARD_ORIGINS, CORSGUARD_MAX_AGE)", None),
-    (":12", None),
-]
+PLACES = {
+    "app.py:12": ("app.py", 12),
+    "/srv/a b/app.py:1": ("/srv/a b/app.py", 1),
+    "C:\\srv\\app.py:12": ("C:\\srv\\app.py", 12),
+}
+NO_PLACES = (
+    "", "app.py", "app.py:0", "app.py:x", "<stdin>:4", "<doctest app.md[0]>:1", ":12",
+    "app.config (CORSGUARD_ORIGINS)", "app.config (CORSGUARD_ORIGINS, CORSGUARD_MAX_AGE)",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(("location", "place"), PLACES)
-def test_places(location: str, place: tuple[str, int] | None) -> None:
-    found = file_place(location)
-    assert (None if found is None else (str(found.file), found.line)) == place
+def test_places() -> None:
+    """A location is a file and a line, or something else."""
+    for location, (file, line) in PLACES.items():
+        assert file_and_line(location) == (Path(file), line)
+    assert not any(map(file_and_line, NO_PLACES))
 
 
 def sarif(report: Report, app_file: str | None = None) -> Any:
@@ -242,41 +238,34 @@ def test_sarif() -> None:
             "defaultConfiguration": {"level": known.level.name.lower()},
             "properties": {"tags": ["security"]},
         }
-    results = run["results"]
-    assert [result["ruleId"] for result in results] == [f.code for f in (*FULL[0], *FULL[1])]
-    assert [driver["rules"][r["ruleIndex"]]["id"] for r in results] == [
-        r["ruleId"] for r in results
+    results = [
+        (
+            driver["rules"][result["ruleIndex"]]["id"],
+            result["ruleId"],
+            result["level"],
+            [(each["kind"], each["justification"]) for each in result["suppressions"]],
+        )
+        for result in run["results"]
     ]
-    assert [result["level"] for result in results] == ["error", "warning", "note", "warning"]
-    assert [result["suppressions"] for result in results] == [
-        [],
-        [],
-        [],
-        [{"kind": "external", "justification": "All of them are ours"}],
+    assert results == [
+        (f.code, f.code, f.level.name.lower(), [("external", f.accepted)] if f.accepted else [])
+        for f in (*FULL.findings, *FULL.accepted)
     ]
 
 
 def test_places_in_sarif() -> None:
-    results = sarif(FULL, "src/app.py")["runs"][0]["results"]
-    physical = [result["locations"][0]["physicalLocation"] for result in results]
-    in_app = {"uri": "src/app.py", "uriBaseId": "%SRCROOT%"}
-    assert physical == [
-        {
-            "artifactLocation": {"uri": "my%20app/gr%C3%B6%C3%9Fe.py", "uriBaseId": "%SRCROOT%"},
-            "region": {"startLine": 12},
-        },
-        {"artifactLocation": in_app, "region": {"startLine": 1}},
-        {"artifactLocation": in_app, "region": {"startLine": 1}},
-        {"artifactLocation": {"uri": "file:///srv/app.py"}, "region": {"startLine": 3}},
+    locations = [r["locations"][0] for r in sarif(FULL, "src/app.py")["runs"][0]["results"]]
+    physical = [location["physicalLocation"] for location in locations]
+    assert [(at["artifactLocation"], at["region"]["startLine"]) for at in physical] == [
+        ({"uri": "my%20app/gr%C3%B6%C3%9Fe.py", "uriBaseId": "%SRCROOT%"}, 12),
+        ({"uri": "src/app.py", "uriBaseId": "%SRCROOT%"}, 1),
+        ({"uri": "src/app.py", "uriBaseId": "%SRCROOT%"}, 1),
+        ({"uri": "file:///srv/app.py"}, 3),
     ]
-    assert results[1]["locations"][0]["logicalLocations"] == [
-        {
-            "name": "api.user",
-            "fullyQualifiedName": "GET,HEAD /api/users/<int:number>",
-            "kind": "function",
-        },
-        {"name": "app.config (CORSGUARD_ORIGINS)", "kind": "member"},
-    ]
+    route, member = locations[1]["logicalLocations"]
+    rule = "GET,HEAD /api/users/<int:number>"
+    assert route == {"name": "api.user", "fullyQualifiedName": rule, "kind": "function"}
+    assert member == {"name": "app.config (CORSGUARD_ORIGINS)", "kind": "member"}
 
 
 def fingerprints(*findings: Finding) -> list[str]:
@@ -292,28 +281,33 @@ def test_fingerprints() -> None:
     assert fingerprints(ERROR) != fingerprints(ERROR._replace(routes=()))
 
 
-def test_every_result_has_a_file_for_github(audited: Audited) -> None:
-    """Which refuses the whole log otherwise. Where nothing else is known, that of the app."""
-    odd = finding("runs_before_guard")
-    log = json.loads(audited(Report((odd,), (), (), 1, 1), "--format", "sarif").output)
-    VALIDATOR.validate(log)
-    # This app is made of a string; its name is that of no module with a file.
-    assert log["runs"][0]["results"][0]["locations"] == [{}]
-
-
-@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
-def test_a_real_audit(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("name", ["app.py", None])
+def test_every_result_has_a_file_for_github(
+    audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    """Which refuses the whole log otherwise. Where nothing else is known, that of the app, if it
+    has one."""
     tmp_path.joinpath("app.py").write_text(APP)
-    ran = flask(tmp_path, "--app", "app", "cors", "audit", "--format", form)
+    monkeypatch.chdir(tmp_path)
+    odd = Report((finding("runs_before_guard"),), (), (), 1, 1)
+    log = json.loads(audited(odd, "--format sarif", app=name).out)
+    VALIDATOR.validate(log)
+    artifact = {"uri": "app.py", "uriBaseId": "%SRCROOT%"}
+    physical = {"artifactLocation": artifact, "region": {"startLine": 1}}
+    expected = {"physicalLocation": physical} if name else {}
+    assert log["runs"][0]["results"][0]["locations"] == [expected]
+
+
+def test_a_real_audit(tmp_path: Path) -> None:
+    tmp_path.joinpath("app.py").write_text(APP)
+    ran = flask(tmp_path, "--app", "app", "cors", "audit", "--format", "sarif")
     assert (ran.code, ran.err) == (1, "")
-    assert "neighbour_allowed" in ran.out
-    if form in ("json", "sarif"):
-        told = json.loads(ran.out)
-    if form == "sarif":
-        VALIDATOR.validate(told)
-        for result in told["runs"][0]["results"]:
-            place = result["locations"][0]["physicalLocation"]["artifactLocation"]
-            assert place == {"uri": "app.py", "uriBaseId": "%SRCROOT%"}
+    log = json.loads(ran.out)
+    VALIDATOR.validate(log)
+    assert "neighbour_allowed" in {result["ruleId"] for result in log["runs"][0]["results"]}
+    for result in log["runs"][0]["results"]:
+        place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+        assert place == {"uri": "app.py", "uriBaseId": "%SRCROOT%"}
 
 
 words = st.text(max_size=20)
@@ -340,28 +334,28 @@ reports = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(reports)
 def test_any_report_is_valid_sarif(report: Report) -> None:
-    (run,) = sarif(report, "app.py")["runs"]
-    assert len(run["results"]) == len(report.findings) + len(report.accepted)
-    for result in run["results"]:
+    """Every result is valid, has a file, and can be told from the others."""
+    results = json.loads(as_sarif(report, Path("app.py")))["runs"][0]["results"]
+    assert len(results) == len(report.findings) + len(report.accepted)
+    for result in results:
+        RESULT.validate(result)
         (location,) = result["locations"]
         uri = location["physicalLocation"]["artifactLocation"]["uri"]
         assert re.fullmatch(r"[A-Za-z0-9_.~%/:-]+", uri)
         assert "\\" not in unquote(uri) or os.sep == "/"
-    assert [len(result["suppressions"]) for result in run["results"]] == [
-        *(0 for _ in report.findings),
-        *(1 for _ in report.accepted),
-    ]
-    # Each finding can be told from the others.
-    prints = [str(result["partialFingerprints"]) for result in run["results"]]
-    assert len(set(prints)) == len(prints)
+    suppressed = [len(result["suppressions"]) for result in results]
+    assert suppressed == [0] * len(report.findings) + [1] * len(report.accepted)
+    prints = {str(result["partialFingerprints"]) for result in results}
+    assert len(prints) == len(results)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(reports)
 def test_any_report_in_the_other_formats(report: Report) -> None:
+    """All of it is there, and nothing that a terminal or GitHub would act on."""
     assert len(json.loads(as_json(report))["findings"]) == len(report.findings)
     lines = list(github_lines(report))
     assert len(lines) == len(report.findings) + len(report.unused) + 1
@@ -376,99 +370,16 @@ def test_any_report_in_the_other_formats(report: Report) -> None:
         assert printable(line.text).isprintable()
 
 
-# Flask's command line with another audit in the place of the real one.
-MAIN = """\
-import sys
-import time
-import flask_corsguard.audit.run
-from flask.cli import main
-from flask_corsguard.audit.findings import RULES, Finding, Level, Report
-
-def audit(app, progress=None):
-    print("progress" if progress else "no progress", file=sys.__stdout__)
-    for done in range(12):
-        if progress is not None:
-            progress(done, 12)
-        time.sleep(SECONDS)
-    found = Finding(RULES["runs_before_guard"], Level.NOTE, "Found.")
-    return Report((found,), (), (), 12, 12)
-
-flask_corsguard.audit.run.audit = audit
-main()
-"""
-LAST = "12 routes, 12 requests tried: 1 note.\n"
-
-
-def command(folder: Path, seconds: float, *arguments: str) -> list[str]:
-    folder.joinpath("app.py").write_text(APP)
-    folder.joinpath("main.py").write_text(MAIN.replace("SECONDS", str(seconds)))
-    return [sys.executable, "main.py", "cors", "audit", "--fail-on", "error", *arguments]
-
-
-def bar(folder: Path, seconds: float, **variables: str) -> tuple[str, str]:
-    """What goes to a pipe, and to the terminal that the standard error is."""
-    ours, theirs = pty.openpty()
-    ran = subprocess.run(
-        command(folder, seconds),
-        cwd=folder,
-        env=environment(variables),
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        encoding="utf-8",
-        check=True,
-    )
-    os.write(theirs, b".")  # so that there is something to read
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            seen += chunk
-    except OSError:
-        pass
-    os.close(ours)
-    return ran.stdout, seen.decode()
-
-
-def test_a_bar_where_it_takes_long(tmp_path: Path) -> None:
-    out, seen = bar(tmp_path, 0.15)
-    assert out.startswith("progress\n")
-    assert out.endswith(LAST)
-    assert "Attacking the routes" in seen
-    assert "/12" in seen
-
-
-def test_no_bar_where_it_does_not(tmp_path: Path) -> None:
-    out, seen = bar(tmp_path, 0)
-    assert out.startswith("progress\n")
-    assert seen == "."
-
-
-def test_no_bar_where_nobody_looks(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        command(tmp_path, 0.15),
-        cwd=tmp_path,
-        env=environment({}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ran.stdout.startswith("no progress\n")
-    assert ran.stderr == ""
-
-
-def test_the_file_of_the_app(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        command(tmp_path, 0, "--format", "sarif"),
-        cwd=tmp_path,
-        env=environment({}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    log = json.loads(ran.stdout.partition("\n")[2])
-    VALIDATOR.validate(log)
-    (result,) = log["runs"][0]["results"]
-    assert result["locations"][0]["physicalLocation"] == {
-        "artifactLocation": {"uri": "app.py", "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": 1},
-    }
+@pytest.mark.parametrize(
+    ("seconds", "columns", "shown"), [(0.0, 80, True), (60.0, 80, False), (0.0, 0, False)]
+)
+def test_a_bar(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch, seconds: float, columns: int, shown: bool
+) -> None:
+    """On the standard error, where that is a terminal and the audit takes long."""
+    monkeypatch.setattr("flask_corsguard.cli.terminal._SECONDS_WITHOUT_BAR", seconds)
+    ran = audited(CLEAN, columns=columns)
+    assert "Attacking" not in ran.out
+    assert "12 routes, 3,400 requests tried: nothing found." in ran.out
+    assert ("Attacking the routes" in ran.err, "/12" in ran.err) == (shown, shown)
+    assert shown or ran.err == ""

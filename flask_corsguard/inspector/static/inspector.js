@@ -1,4 +1,4 @@
-// The list of rejections, kept up to date. Everything from the server is put in as text.
+// Keeps the list of rejections up to date. Everything from the server is put in as text.
 "use strict";
 
 const PERIOD = 2000;
@@ -22,18 +22,18 @@ if (list) {
 
     const show = (entries) => {
         const known = new Map([...list.children].map((item) => [item.dataset.number, item]));
-        let place = list.firstElementChild;
+        let next = list.firstElementChild;
         for (const entry of entries) {
             const old = known.get(entry.number);
             const item = old ?? document.importNode(blank, true);
             known.delete(entry.number);
             item.dataset.number = entry.number;
             fill(item, entry);
-            if (item === place) {
-                place = place.nextElementSibling;
+            if (item === next) {
+                next = next.nextElementSibling;
             } else if (!item.contains(document.activeElement)) {
                 // What is moved loses the focus, so what has it stays where it is.
-                list.insertBefore(item, place);
+                list.insertBefore(item, next);
             }
             if (!old) item.classList.add("new");
         }
@@ -55,11 +55,11 @@ if (list) {
             last = text;
             say("Live.");
         } catch {
-            say("Not live: the app does not answer.");
+            say("Not live: the app does not respond.");
         }
     };
 
-    // One at a time, however long an answer takes.
+    // One at a time, however long a response takes.
     const keepPolling = async () => {
         await poll();
         setTimeout(keepPolling, PERIOD);
