@@ -1,0 +1,108 @@
+"""Two policies that could ever send a different byte are not equal, field by field."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_corsguard import CorsGuard, Policy
+from flask_corsguard.protocol.policy import FIELDS
+
+A, B = "https://a.example", "https://b.example"
+NAMES = "Access-Control-Request-Headers"
+REQUESTS = (
+    ("GET", ""),
+    ("POST", "X-A,X-B"),
+    ("PUT", "Content-Type"),
+    ("PUT", "X-A"),
+    ("DELETE", "X-A"),
+    ("PATCH", "X-C"),
+)
+EVERYONE_BUT_B = {"origins": "*", "deny_origins": B}
+
+# For every field: the other fields, and values that change what is sent. A new field needs a row.
+CHANGES: dict[str, tuple[dict[str, Any], list[Any]]] = {
+    "origins": ({}, [(), A, B, [A, B], "*", "https://*.example"]),
+    "deny_origins": ({"origins": [A, B]}, [(), A, B]),
+    "methods": ({"origins": A}, [None, "*", (), "PUT", ["PUT", "DELETE"], ["DELETE", "PUT"]]),
+    "allow_headers": ({"origins": A}, [(), "*", "X-A", "x-a", ["X-A", "X-B"], ["X-B", "X-A"]]),
+    "expose_headers": ({"origins": A}, [(), "*", "X-A", "x-a", ["X-A", "X-B"], ["X-B", "X-A"]]),
+    "allow_credentials": ({"origins": A}, [False, True]),
+    "max_age": ({"origins": A}, [None, 0, 600]),
+    "enforce": ({"origins": A}, ["off", "unsafe", "all"]),
+    "answer_preflight": ({"origins": A}, [True, False]),
+    "allow_private_network": ({"origins": A}, [True, False]),
+    "dangerously_allow_null_origin": (EVERYONE_BUT_B, [True, False]),
+}
+# These lift a check, and change nothing that is sent.
+LIFTED: dict[str, dict[str, Any]] = {
+    "dangerously_allow_insecure_origins": {"origins": A, "allow_credentials": True},
+    "dangerously_allow_public_suffixes": {"origins": "https://*.a.example", "enforce": "all"},
+}
+
+
+def sent_by(policy: Policy) -> list[Any]:
+    """Every status and header of the responses to one request of each kind."""
+    app = Flask("shop")
+    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "POST", "PUT"])
+    CorsGuard(app, policy)
+    client = app.test_client()
+    responses = []
+    for origin in (A, B, "https://c.a.example", "null", None):
+        headers = {"Sec-Fetch-Site": "cross-site"} | ({"Origin": origin} if origin else {})
+        for method, names in REQUESTS:
+            asked = {"Access-Control-Request-Method": method, NAMES: names}
+            if not names:
+                asked["Access-Control-Request-Private-Network"] = "true"
+            responses.append(client.open("/", method=method, headers=headers))
+            responses.append(client.options("/", headers=headers | asked))
+    return [(response.status_code, sorted(response.headers)) for response in responses]
+
+
+def check(field: str) -> None:
+    base, values = CHANGES[field]
+    policies = [Policy(**{**base, field: value}) for value in values]
+    sent = [sent_by(policy) for policy in policies]
+    for one, other in combinations(range(len(policies)), 2):
+        assert sent[one] != sent[other], f"{values[one]!r} and {values[other]!r} send the same"
+        assert policies[one] != policies[other], f"{values[one]!r} equals {values[other]!r}"
+        assert len({policies[one], policies[other]}) == 2
+
+
+def test_every_field_has_a_row() -> None:
+    assert {*CHANGES, *LIFTED} == set(FIELDS)
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_what_changes_a_byte_changes_equality(field: str) -> None:
+    """Of each two values, the policies send something else, and are not equal."""
+    check(field)
+
+
+@pytest.mark.parametrize("field", LIFTED)
+def test_what_lifts_a_check_changes_nothing(field: str) -> None:
+    """With the field and without, the policies send the same, and are equal."""
+    policy = Policy(**LIFTED[field])
+    lifted = policy.derive(**{field: True})  # type: ignore[misc]
+    assert sent_by(policy) == sent_by(lifted)
+    assert policy == lifted
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_a_field_that_equality_forgets_is_noticed(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test above fails where a field's value plays no part in equality."""
+    monkeypatch.setattr(FIELDS[field], "meaning", lambda _: None)
+    with pytest.raises(AssertionError, match="equals"):
+        check(field)
+
+
+def test_the_order_of_origins_changes_nothing() -> None:
+    one, other = Policy(origins=[A, B]), Policy(origins=f"{B}, {A}, {B}")
+    assert sent_by(one) == sent_by(other)
+    assert one == other
+    assert hash(one) == hash(other)
