@@ -32,8 +32,8 @@ class Problem(NamedTuple):
     where: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.field}: {self.message} [{self.code}]"
+        where = f"{self.where}: " if self.where else ""
+        return f"{where}{self.field}: {self.message} [{self.code}]"
 
 
 class PolicyError(CorsGuardError, ValueError):

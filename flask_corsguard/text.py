@@ -44,9 +44,9 @@ def described(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    location = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     try:
         message = str(error)
     except Exception:
         message = ""
-    return f"{type(error).__name__} {shown(message, 200)}{place}"
+    return f"{type(error).__name__} {shown(message, 200)}{location}"

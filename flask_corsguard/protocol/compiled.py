@@ -26,15 +26,10 @@ class CompiledPolicy:
     :ivar enforces_safe: whether it does for the safe methods too.
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
     :ivar private_network: whether a page may reach a private network.
+    :ivar answers_preflight: whether the guard responds to preflights, rather than the app.
     :ivar refused: the headers of a response that the page may not read.
     :ivar not_cors: the headers of a response to a request without ``Origin``.
     """
-
-    __slots__ = (
-        "_allowed", "_header_names", "_methods", "_preflight", "_repeats_headers", "allow",
-        "any_header", "deny", "enforces", "enforces_safe", "listed", "not_cors", "null",
-        "private_network", "refused", "sends_star",
-    )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
         deny = policy.deny_origins.compiled
@@ -49,6 +44,7 @@ class CompiledPolicy:
         self.enforces = policy.enforce != "off" and not self.sends_star
         self.enforces_safe = self.enforces and policy.enforce == "all"
         self.private_network = policy.allow_private_network
+        self.answers_preflight = policy.answer_preflight
         self._methods = policy.methods
         self.any_header = "*" in policy.allow_headers
         self._header_names = frozenset(name.lower() for name in policy.allow_headers) - {"*"}

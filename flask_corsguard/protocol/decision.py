@@ -48,7 +48,7 @@ class Scope(NamedTuple):
 
     :ivar endpoint: the endpoint, or None where no route was found.
     :ivar source: in words, what set the policy: ``view users.list``, ``default``.
-    :ivar location: file and line of that place, or "".
+    :ivar location: where that is set: file and line, or "".
     :ivar methods: the methods that the URL's routes accept, or None for any.
     :ivar governed_elsewhere: methods that another policy may govern at the same URL.
     :ivar allow_methods: the ``Access-Control-Allow-Methods`` value, or None to repeat the requested
@@ -80,7 +80,7 @@ class Decision(NamedTuple):
     :ivar policy: the policy that decided, or None for an exempt route.
     :ivar policy_source: in words, what set the policy: ``view users.list``, ``blueprint api``,
         ``default``.
-    :ivar policy_location: file and line of that place, or "".
+    :ivar policy_location: where that is set: file and line, or "".
     :ivar path: the path asked for, where it was rejected; "" otherwise.
     :ivar blocked: whether the server refuses to run the request.
     :ivar report_only: whether this only reports what would be refused: by a report-only policy, or

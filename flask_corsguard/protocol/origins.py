@@ -213,11 +213,6 @@ class OriginSet:
     :ivar exact: serialized origins, found as they stand.
     """
 
-    __slots__ = (
-        "_any_port", "_check", "_check_takes_request", "_first_wildcard", "_regexes", "_wildcards",
-        "exact",
-    )  # fmt: skip
-
     def __init__(
         self,
         patterns: Iterable[OriginPattern] = (),

@@ -74,7 +74,7 @@ class EndpointMarks:
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
-                f"{mark.location}: an app of this guard has answered a request already; mark"
+                f"{mark.location}: an app of this guard has served a request already; mark"
                 " endpoints while the apps are set up"
             )
 

@@ -27,7 +27,7 @@ _current_request: Callable[[], Request] = cast("Any", request)._get_current_obje
 class Hooks:
     """What Flask calls for one app, by :class:`~flask_corsguard.runtime.state.AppState`.
 
-    :raises CorsGuardError: if the app has answered a request; then nothing is registered.
+    :raises CorsGuardError: if the app has served a request; then nothing is registered.
     """
 
     def __init__(self, state: AppState) -> None:
@@ -37,7 +37,7 @@ class Hooks:
             app.before_request(self._before_request)
         except AssertionError:
             raise CorsGuardError(
-                f"{app!r} has answered a request already; call init_app() while the app is set up"
+                f"{app!r} has served a request already; call init_app() while the app is set up"
             ) from None
         app.after_request(self._after_request)
         self._move_to_the_edge()

@@ -77,7 +77,7 @@ def own_response(decision: Decision, request: Request, *, debug: bool) -> Respon
     if decision.blocked:
         return _refusal(decision, request, debug)
     policy = decision.policy
-    if not decision.preflight or policy is None or not policy.answer_preflight:
+    if not decision.preflight or policy is None or not policy.compiled.answers_preflight:
         return None
     if decision.outcome is Outcome.ALLOWED:
         # Any 2xx status would do (https://fetch.spec.whatwg.org/#ok-status); 204 says that there

@@ -37,7 +37,7 @@ def test_the_second_guard_changes_nothing(app, http):
 
 def test_init_app_after_the_first_request(app, http):
     http.send(app, "/")
-    with pytest.raises(CorsGuardError, match="has answered a request already"):
+    with pytest.raises(CorsGuardError, match="has served a request already"):
         CorsGuard(app, origins=SHOP)
     assert http.send(app, "/", SHOP) == (404, {})
 
