@@ -47,9 +47,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, lest one process be left with them in the end."""
     if hasattr(config, "workerinput"):
-        long = {
-            i.path for i in items if i.get_closest_marker("slow") or i.get_closest_marker("browser")
-        }
+        marks = ("slow", "browser")
+        long = {item.path for item in items if any(map(item.get_closest_marker, marks))}
         items.sort(key=lambda item: item.path not in long)
 
 
