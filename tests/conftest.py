@@ -147,7 +147,7 @@ def check_preflight_in_browsers(origin: str, method: str, names: str, answer: Te
 
 
 class Http:
-    """Sends requests to an app, and knows the answers that design.md section 6 describes.
+    """Sends requests to an app, and knows the responses that docs/reference/wire.md describes.
 
     What it gets back is also shown to simulated browsers of every engine, which have to agree.
     """
