@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A path from the top of the repository, and the name of a page. Not what a pattern is written for.
 CITED_PATH = re.compile(r"(?<![\w/.<-])(?:tests|docs|examples)/[\w./-]*\w(?![\w{*<-]|/[{*<])")
-CITED_PAGE = re.compile(r"(?<![\w/.*}-])[\w-]+\.md\b")
+CITED_PAGE = re.compile(r"(?<![\w/.*}-])[\w-]+\.md\b(?!\[)")
 
 
 def test_ids_are_the_same_in_every_process(request: pytest.FixtureRequest) -> None:
