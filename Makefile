@@ -2,21 +2,33 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# How many tests run at a time: a number, or one for each processor.
+WORKERS ?= logical
+CORE := $(wildcard tests/test_*.py) $(addprefix tests/,protocol routing runtime extension testing)
 ONCE ?=
 
-.PHONY: demo test lint types docs bench instructions soak fuzz mutants browser-verdicts clean
+.PHONY: demo quick test coverage lint types docs bench instructions soak fuzz mutants browser-verdicts clean
 
 demo: $(VENV)/.package
 	$(BIN)/python examples/demo $(if $(ONCE),--once)
 
+# The core's tests, in seconds.
+quick: $(VENV)/.quick
+	$(PYTEST) -q -n $(WORKERS) -m "not slow" $(CORE) $(ARGS)
+
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -rs $(ARGS)
+	$(PYTEST) -q -rs -n $(WORKERS) $(ARGS)
+
+coverage: $(VENV)/.coverage
+	$(BIN)/python -m coverage run -m pytest -q tests/protocol
+	$(BIN)/python -m coverage report --include='flask_corsguard/protocol/*' --fail-under=100
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.lint $(VENV)/.test
+types: $(VENV)/.types
 	$(BIN)/mypy
 	$(BIN)/pyright
 
@@ -37,7 +49,7 @@ soak: $(VENV)/.bench
 
 # SECONDS is for each target.
 fuzz: SECONDS = 600
-fuzz: $(VENV)/.test $(VENV)/.fuzz
+fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 mutants: $(VENV)/.mutation
@@ -50,7 +62,7 @@ browser-verdicts: $(VENV)/.test
 clean:
 	rm -rf $(VENV) build docs/_build dist .mypy_cache .pytest_cache .ruff_cache .coverage
 
-# Each file stands for a set of packages; it is out of date when pyproject.toml is newer.
+# Each of these files stands for a group of packages; it is out of date when pyproject.toml is newer.
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
@@ -62,12 +74,6 @@ $(VENV)/.package: $(VENV)/.python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.test: PACKAGES = browser
-$(VENV)/.lint: PACKAGES = lint
-$(VENV)/.docs: PACKAGES = docs
-$(VENV)/.bench: PACKAGES = bench
-$(VENV)/.fuzz: PACKAGES = fuzz
-$(VENV)/.mutation: PACKAGES = mutation
-$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench $(VENV)/.fuzz $(VENV)/.mutation: $(VENV)/.package
-	$(BIN)/python -m pip install --quiet --group $(PACKAGES)
+$(VENV)/.%: $(VENV)/.package
+	$(BIN)/python -m pip install --quiet --group $*
 	touch $@

@@ -6,6 +6,8 @@
 - In a session (``>>>``) the output is compared. Log lines are part of it, as in a terminal.
 - A block of the language ``console`` is run in the directory of these files: each ``$ flask``
   command, with what it writes compared. ``...`` stands for anything.
+
+With pytest-xdist (``-n 2``) the tests of a file share a process, its servers and its browsers.
 """
 
 from __future__ import annotations
@@ -18,15 +20,36 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from sybil import Example, Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.evaluators.doctest import OutputChecker
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers import myst, rest
 
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadFileScheduling
+
 OPTIONS = doctest.ELLIPSIS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Keep the tests of a file together, and their files in the order of the collection."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, lest one process be left with them in the end."""
+    if hasattr(config, "workerinput"):
+        marks = ("slow", "browser")
+        long = {item.path for item in items if any(map(item.get_closest_marker, marks))}
+        items.sort(key=lambda item: item.path not in long)
 
 
 class PrintingHandler(logging.Handler):

@@ -11,10 +11,27 @@ from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask, abort, request
+from hypothesis import HealthCheck, settings
 from werkzeug.test import TestResponse
 
 from flask_corsguard import Decision, cors, origin_allowed, origin_rejected, preflight_rejected
 from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
+
+# Properties are tried with the same few examples each time; with --hypothesis-profile=nightly, with
+# many, and new ones each time.
+settings.register_profile(
+    "few",
+    max_examples=100,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "nightly", settings.get_profile("few"), max_examples=10_000, derandomize=False
+)
+settings.load_profile("few")
 
 _LISTS = {
     "Access-Control-Allow-Headers",
@@ -130,7 +147,7 @@ def check_preflight_in_browsers(origin: str, method: str, names: str, answer: Te
 
 
 class Http:
-    """Sends requests to an app, and knows the answers that design.md section 6 describes.
+    """Sends requests to an app, and knows the responses that docs/reference/wire.md describes.
 
     What it gets back is also shown to simulated browsers of every engine, which have to agree.
     """

@@ -133,7 +133,11 @@ def codes_in_source() -> Iterator[str]:
                     found = node.args[0]
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
                 found = node.value
-            elif isinstance(node, ast.Tuple) and path.name == "repair.py" and len(node.elts) == 2:
+            elif (
+                isinstance(node, ast.Tuple)
+                and path.name == "origin_errors.py"
+                and len(node.elts) == 2
+            ):
                 found = node.elts[0]
             if isinstance(found, ast.Constant) and re.fullmatch(r"[a-z_]+", str(found.value)):
                 yield str(found.value)

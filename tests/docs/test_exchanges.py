@@ -189,12 +189,6 @@ def test_sections_of_the_standard() -> None:
     assert set(re.findall(r"https://fetch\.spec\.whatwg\.org/#([\w-]+)\)", text)) == SECTIONS
 
 
-def test_named_tests_exist() -> None:
-    for page in EXPLANATION:
-        for path in re.findall(r"`(tests/[\w/.]+)`", page.read_text()):
-            assert (ROOT / path).exists(), f"{page.name}: {path}"
-
-
 def test_what_is_missing_from_threats() -> None:
     """Each attack says what it needs and what stops it, and the table lists them all."""
     text = (ROOT / "docs" / "explanation" / "threats.md").read_text()

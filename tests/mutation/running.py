@@ -26,6 +26,7 @@ _MOST_MEMORY = 4 * 2**30
 _ARGUMENTS = (
     *("-x", "-q", "-c", os.devnull, "--rootdir=.", "--confcutdir=tests", "--import-mode=importlib"),
     *("-W", "error", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:unraisableexception"),
+    *("-o", "markers=slow", "-m", "not slow"),
 )
 
 
@@ -53,18 +54,23 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec_from_file_location(fullname, self._loader.path, loader=self._loader)
 
 
-def is_killed(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int) -> bool:
-    """Whether a test fails once *source* stands for the file at *path*.
+def start(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int) -> int:
+    """Run tests in a process of their own, in which *source* stands for the file at *path*.
 
     :param suites: arguments for pytest; one after the other, until a test fails.
     :param seconds: of processor time. A mutant that needs more does not come to an end, and is
         noticed so.
+    :returns: the process, for ``os.wait()``.
     """
     assert "flask_corsguard" not in sys.modules, "each mutant is to be imported anew"
     pid = os.fork()
     if pid == 0:
         os._exit(_run(path, source, suites, seconds))
-    _, status = os.waitpid(pid, 0)
+    return pid
+
+
+def is_killed(status: int) -> bool:
+    """Whether a test has failed, by what ``os.wait()`` says of the process."""
     code = os.waitstatus_to_exitcode(status)
     # Not "anything but 0": of a wrong argument, pytest says 4, and no test has run then.
     assert code in (0, 1, 2, 3) or code < 0, f"pytest ended with {code}"

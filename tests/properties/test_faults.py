@@ -16,7 +16,6 @@ from flask_corsguard.protocol import headers as header_lists
 from flask_corsguard.protocol import origins as parsing
 from flask_corsguard.protocol import policy as policies
 from tests.properties import checks, strategies
-from tests.properties.examples import examples
 from tests.properties.lists import POLICIES
 from tests.properties.site import site
 from tests.properties.test_requests import requests
@@ -132,7 +131,7 @@ def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def assert_found(looking_for: Property) -> None:
-    @settings(examples(10_000), phases=[Phase.generate], report_multiple_bugs=False)
+    @settings(max_examples=10_000, phases=[Phase.generate], report_multiple_bugs=False)
     @given(looking_for.inputs)
     def look(inputs: tuple[Any, ...]) -> None:
         looking_for.check(*inputs)

@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 
 from tests.properties import strategies
 from tests.properties.checks import check_announced
-from tests.properties.examples import examples
 
 
-@examples(1000)
 @given(strategies.header_lists() | st.text())
 @example(",".join(["a"] * 128))
 @example(",".join(["a"] * 129))

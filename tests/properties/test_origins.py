@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from flask_corsguard import Policy
 from tests.properties import strategies
 from tests.properties.checks import check_fields, check_origin, check_parsing, check_preflight
-from tests.properties.examples import examples
 from tests.properties.legality import is_legal
 from tests.properties.lists import POLICIES
 
@@ -28,19 +27,16 @@ def test_every_slip_from_an_origin(name: str) -> None:
             check_origin(policy, fields, slip(text))
 
 
-@examples(1000)
 @given(strategies.origins())
 def test_what_parses_is_a_serialized_origin(text: str) -> None:
     check_parsing(text)
 
 
-@examples(1000)
 @given(policies, strategies.origins())
 def test_origins_are_judged_as_the_reference_says(fields: dict[str, Any], text: str) -> None:
     check_origin(Policy(**fields), fields, text)
 
 
-@examples(600)
 @given(policies, asking, strategies.methods(), strategies.header_lists())
 def test_preflights_are_judged_as_the_reference_says(
     fields: dict[str, Any], text: str, method: str, announced: str
@@ -48,7 +44,6 @@ def test_preflights_are_judged_as_the_reference_says(
     check_preflight(Policy(**fields), fields, text, method, announced)
 
 
-@examples(600)
 @given(strategies.entry_texts(), st.data())
 def test_entries_that_nobody_wrote_before(entry: str, data: st.DataObject) -> None:
     check_fields({"origins": [entry]})
@@ -59,7 +54,6 @@ def test_entries_that_nobody_wrote_before(entry: str, data: st.DataObject) -> No
         check_origin(Policy(**fields), fields, data.draw(near))
 
 
-@examples(200)
 @given(strategies.origins())
 def test_an_origin_that_is_listed_is_allowed(text: str) -> None:
     if is_legal({"origins": text}):

@@ -20,12 +20,10 @@ from tests.properties.checks import (
     check_settings,
     policy_or_none,
 )
-from tests.properties.examples import examples
 from tests.properties.legality import FIELDS
 from tests.properties.lists import POLICIES
 
 
-@examples(1000)
 @given(strategies.fields())
 def test_json_makes_a_policy_where_the_reference_says_so(fields: dict[str, Any]) -> None:
     check_fields(fields)
@@ -44,7 +42,6 @@ def test_every_danger_is_refused_unless_it_is_named(entry: str, together: dict[s
         check_fields({"origins": [entry], **together, f"dangerously_allow_{danger}": True})
 
 
-@examples(600)
 @given(strategies.fields(strategies.PYTHON))
 @example({"enforce": strategies.Word.ALL})
 @example({"methods": strategies.Word.STAR, "origins": strategies.Word.SHOP})
@@ -55,7 +52,6 @@ def test_any_values_make_a_policy_or_are_refused_in_words(fields: dict[str, Any]
         check_policy(policy)
 
 
-@examples(200)
 @given(st.sampled_from(list(POLICIES.values())), strategies.fields())
 def test_derived_policies_are_checked_as_a_whole(
     base: dict[str, Any], fields: dict[str, Any]
@@ -86,7 +82,6 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     return {**config, f"CORSGUARD_{draw(_keys)}": other} if draw(st.booleans()) else config
 
 
-@examples(200)
 @given(configs())
 def test_settings_are_used_or_refused_in_words(config: dict[str, Any]) -> None:
     check_settings(config)
@@ -95,7 +90,6 @@ def test_settings_are_used_or_refused_in_words(config: dict[str, Any]) -> None:
 _values = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 
 
-@examples(200)
 @given(
     st.dictionaries(
         st.tuples(_keys, st.sampled_from(("", "", "", "__a", "__A__origins"))).map("".join),

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties import strategies
-from tests.properties.examples import examples
 from tests.properties.site import ENFORCE, site
 from tests.properties.wire import HOSTS, Environ, check_request, environ_of
 
@@ -112,7 +111,6 @@ def test_whose_page_caused_a_request(enforce: str, method: str) -> None:
         check_request(site(enforce), environ_of(method, "/plain", headers, scheme))
 
 
-@examples(1000)
 @given(requests())
 def test_requests_are_answered_as_the_reference_says(request: tuple[str, Environ]) -> None:
     enforce, environ = request

@@ -10,6 +10,7 @@ import pytest
 
 from flask_corsguard import Policy, PolicyError
 from flask_corsguard.protocol.origin_errors import diagnose
+from tests.ids import stable_id
 
 A = "https://a.example.com"
 
@@ -229,7 +230,7 @@ def test_each_sentence_about_an_origin(entry: str, sentence: str) -> None:
     assert [words for _, words in found] == [sentence]
 
 
-@pytest.mark.parametrize(("fields", "texts"), MESSAGES, ids=[repr(row[0]) for row in MESSAGES])
+@pytest.mark.parametrize(("fields", "texts"), MESSAGES, ids=[stable_id(row[0]) for row in MESSAGES])
 def test_each_message(fields: dict[str, Any], texts: list[str]) -> None:
     with pytest.raises(PolicyError) as caught:
         Policy(**fields)

@@ -20,6 +20,7 @@ from flask_corsguard.protocol.publicsuffix import (
     is_reserved_suffix,
     registrable_domain,
 )
+from tests.ids import stable_id
 
 A = "https://a.example.com"
 B = "https://b.example.com"
@@ -130,7 +131,7 @@ REFUSED: list[tuple[dict[str, Any], list[tuple[str, str, str | None]]]] = [
 
 
 @pytest.mark.parametrize(
-    ("fields", "problems"), REFUSED, ids=[repr(row[0])[:60] for row in REFUSED]
+    ("fields", "problems"), REFUSED, ids=[stable_id(row[0])[:60] for row in REFUSED]
 )
 def test_refused(fields: dict[str, Any], problems: list[tuple[str, str, str | None]]) -> None:
     with pytest.raises(PolicyError) as caught:
@@ -180,7 +181,7 @@ def test_refused(fields: dict[str, Any], problems: list[tuple[str, str, str | No
         {"max_age": 0}, {"max_age": 86400}, {"max_age": None},
         {"max_age": datetime.timedelta(minutes=5)},
     ],
-    ids=repr,
+    ids=stable_id,
 )  # fmt: skip
 def test_accepted(fields: dict[str, Any]) -> None:
     policy = Policy(**fields)

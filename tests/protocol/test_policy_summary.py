@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from flask_corsguard import Policy
 from flask_corsguard.protocol.explanation import fields_of, policy_summary
@@ -63,7 +63,6 @@ def test_summary(policy: Policy | None, words: str) -> None:
     assert policy_summary(policy) == words
 
 
-@settings(max_examples=200, deadline=None)
 @given(strategies.fields(strategies.PYTHON).map(policy_or_none))
 def test_any_policy(policy: Policy | None) -> None:
     if policy is None:  # refused

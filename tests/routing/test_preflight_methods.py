@@ -155,6 +155,7 @@ APPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("credentials", [False, True], ids=["", "credentials"])
 @pytest.mark.parametrize(
     "methods", [None, METHODS, "*"], ids=["methods of the route", "methods listed", "any method"]
@@ -195,6 +196,7 @@ def test_no_answer_speaks_for_another_policy(http, build, methods, credentials):
     assert asked > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("methods", [None, METHODS, "*"], ids=["route", "listed", "any"])
 @pytest.mark.parametrize("build", APPS)
 def test_what_a_browser_remembers_lets_nothing_through(build, methods):

@@ -15,6 +15,8 @@ from flask import Flask
 from flask_corsguard import CorsGuard, Outcome, Policy
 from flask_corsguard.testing import Browser
 
+pytestmark = pytest.mark.slow
+
 SHOP = "https://shop.example"
 API = "https://api.test"
 ENGINES = ("standard", "chromium", "firefox", "webkit")

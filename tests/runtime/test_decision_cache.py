@@ -72,6 +72,7 @@ def ask(http, app, path, origin, method, site, host, please):
     return http.send(app, path, origin, method=method, environ=environ)
 
 
+@pytest.mark.slow
 def test_the_order_of_requests_makes_no_difference(http):
     cases = list(itertools.product(PATHS, ORIGINS, METHODS, SITES, HOSTS, [False, True]))
     expected = {case: ask(http, build(), *case) for case in random.Random(1).sample(cases, 600)}
@@ -85,6 +86,7 @@ def test_the_order_of_requests_makes_no_difference(http):
             assert ask(http, app, *case) == expected[case], case
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin", [SHOP, PARTNER, OWN, None])
 def test_more_origins_than_are_remembered(http, origin):
     app = build()

@@ -90,7 +90,7 @@ def test_405_with_several_policies_at_the_url(app, http):
     app.add_url_rule("/", "read", cors(origins=SHOP)(lambda: "ok"), methods=["GET"])
     app.add_url_rule("/", "write", cors(origins=PARTNER)(lambda: "ok"), methods=["PUT"])
 
-    # design.md section 5: the policy of *a* route at that URL, so of one and the same each time
+    # The policy of *a* route at that URL, so of one and the same each time
     answers = [http.send(app, "/", origin, method="DELETE") for origin in (SHOP, PARTNER)]
     assert answers in (
         [http.allowed(SHOP, 405), http.refused(405)],

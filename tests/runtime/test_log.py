@@ -114,6 +114,7 @@ def test_other_rejections_have_lines_of_their_own(shop, http, log_lines, clock):
     assert len(log_lines()) == 5
 
 
+@pytest.mark.slow
 def test_memory_and_lines_are_bounded(shop, http, log_lines, clock):
     shop.config["PROPAGATE_EXCEPTIONS"] = True
     for n in range(MOST_REMEMBERED + 200):
@@ -129,6 +130,7 @@ def test_memory_and_lines_are_bounded(shop, http, log_lines, clock):
     assert len(limit._quiet) <= MOST_REMEMBERED + 1
 
 
+@pytest.mark.slow
 def test_what_a_flood_left_out_is_counted(shop, http, log_lines, clock):
     for n in range(MOST_REMEMBERED + 11):
         http.send(shop, "/x", f"https://evil{n}.example")

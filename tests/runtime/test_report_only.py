@@ -65,6 +65,7 @@ REAL = {
 ORIGINS = [None, KNOWN, PARTNER, EVIL, "null", "garbage", "http://localhost", "x" * 400]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("real", REAL)
 @pytest.mark.parametrize("path", PATHS)
 def test_no_response_changes(http, real, path):

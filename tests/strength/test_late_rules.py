@@ -17,8 +17,8 @@ from flask_corsguard import CorsGuard, cors, origin_allowed
 from .threads import frequent_switches, run_together
 
 SHOP = "https://shop.example"
-THREADS = 16
-APPS = 6
+THREADS = 8
+APPS = 3
 
 
 def ask(app: Flask, path: str, origin: str) -> tuple[str, str | None]:
@@ -31,7 +31,7 @@ def test_first_requests_for_late_rules() -> None:
     for _ in range(APPS):
         app = Flask("shop", static_folder=None)
         CorsGuard(app)
-        for n in range(300):  # so that it takes a while to work out what they mean together
+        for n in range(150):  # so that it takes a while to work out what they mean together
             app.add_url_rule(f"/{n}", str(n), lambda: "ok")
         ask(app, "/0", SHOP)
         origins = [f"https://late{n}.example" for n in range(THREADS)]

@@ -13,10 +13,10 @@ from .served import PARTNER, SETTINGS, SHOP
 from .servers import SERVERS, Answer, send
 from .threads import run_together
 
-CLIENTS = 16
-CHANGES = 100
+CLIENTS = 8
+CHANGES = 30
 # On a busy machine, until each request has met both settings.
-MOST_CHANGES = 20 * CHANGES
+MOST_CHANGES = 100 * CHANGES
 SERVED_AT_ONCE = ("gunicorn gthread", "gunicorn gevent", "waitress", "Werkzeug")
 
 VARY = ("Vary", "Origin")

@@ -8,6 +8,7 @@ from flask import Flask
 from .servers import anyone
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 APP = """
 import pytest

@@ -20,6 +20,7 @@ def _guarded():
     return app
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [_guarded, lambda: anyone(Max_Age="0")], ids=["guarded", "plain"])
 def test_a_thousand_fetches_each_with_a_preflight(build):
     app = build()

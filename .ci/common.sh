@@ -1,0 +1,79 @@
+# What .ci/run and .ci/nightly share. Sourced by bash, at the top of the repository.
+set -euo pipefail
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+export CORSGUARD_REQUIRE_BROWSERS=1 CORSGUARD_REQUIRE_SERVERS=1
+
+step() { printf '\n==== %s (%ss)\n' "$1" "$SECONDS"; }
+
+# Browsers, servers and valgrind, as far as they are missing.
+install_programs() {
+    local row missing=()
+    for row in chromium:chromium chromedriver:chromium-driver firefox-esr:firefox-esr \
+        WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb nginx:nginx apache2:apache2-bin php:php-cli \
+        node:nodejs npm:npm uwsgi:uwsgi-core uwsgi:uwsgi-plugin-python3 valgrind:valgrind; do
+        command -v "${row%%:*}" >/dev/null || missing+=("${row#*:}")
+    done
+    if ((${#missing[@]})); then
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    fi
+}
+
+# Runs a command in the background; what it writes comes out with `finish`.
+begin() {
+    local name=$1
+    shift
+    (set -e; "$@") >"$work/$name.log" 2>&1 &
+    printf -v "pid_$name" %s $!
+}
+
+finish() {
+    local pid="pid_$1" status=0
+    wait "${!pid}" || status=$?
+    cat "$work/$1.log"
+    return "$status"
+}
+
+# The interpreter of that version: one on the PATH, or one that pyenv keeps.
+python_of() {
+    local candidate
+    for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python; do
+        if "$candidate" -c '' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    echo "Python $1 is missing" >&2
+    return 1
+}
+
+build_wheel() {
+    python3 -m venv "$work/build"
+    "$work/build/bin/python" -m pip install --quiet build
+    "$work/build/bin/python" -m build --wheel --outdir "$work/dist" . >"$work/build.log" 2>&1 ||
+        { cat "$work/build.log"; return 1; }
+}
+
+lowest=(flask==3.0.0 werkzeug==3.0.0 blinker==1.6.2 publicsuffixlist==1.0.0.20240620)
+
+# An environment with the wheel, not the checkout, and the packages that pip is told.
+install_wheel() {
+    local venv="$work/$1-$2" python
+    python=$(python_of "$1")
+    "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
+    "$venv/bin/python" -m pip install --quiet "$(echo "$work"/dist/*.whl)" "${@:3}"
+}
+
+# Runs tests in it. `pytest` and not `python -m pytest`, which would import the checkout.
+test_wheel() {
+    local venv="$work/$1-$2"
+    step "Tests of the wheel on Python $1, $2 dependencies"
+    "$venv/bin/python" -P -c 'import flask_corsguard; print(flask_corsguard.__file__)' |
+        grep -F "$venv"
+    "$venv/bin/pytest" -q -rs -p no:cacheprovider "${@:3}"
+}
