@@ -30,7 +30,7 @@ from flask_corsguard.testing.browser import Browser
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import Exchange, WsgiApp
 from flask_corsguard.testing.fetch_arguments import read_headers
-from flask_corsguard.testing.fetch_response import Answer
+from flask_corsguard.testing.fetch_response import Response as Answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -61,16 +61,17 @@ def fetch(case: Case, browser: Browser) -> tuple[int | None, str]:
 
     :returns: the status, and what the page reads; None and nothing where it may not.
     """
-    answer = browser.fetch(
+    response = browser.fetch(
         ORIGINS.api + case.url,
         method=case.method,
         headers=case.headers,
         body=case.body,
         credentials="include" if case.credentials else "same-origin",
     )
-    if case.reads_header is None or not answer.readable:
-        return answer.status, (answer.text or "").strip()
-    return answer.status, f"{case.reads_header}: {answer.headers.get(case.reads_header, 'null')}"
+    if case.reads_header is None or not response.readable:
+        return response.status, (response.text or "").strip()
+    value = response.headers.get(case.reads_header, "null")
+    return response.status, f"{case.reads_header}: {value}"
 
 
 def moves(transfers: Iterable[Transfer], browser: Browser) -> Iterator[tuple[Transfer, int, Moved]]:
@@ -79,10 +80,10 @@ def moves(transfers: Iterable[Transfer], browser: Browser) -> Iterator[tuple[Tra
     for transfer in transfers:
         account = ORIGINS.of_account(transfer.account)
         before: int = _read(browser, f"{account}/balance")["balance"]
-        answer = browser.submit(account + transfer.url, {"amount": str(transfer.amount)})
+        response = browser.submit(account + transfer.url, {"amount": str(transfer.amount)})
         after: int = _read(browser, f"{account}/balance")["balance"]
         said = _read(browser, f"{account}/reasons").get(transfer.id, {})
-        blocked = answer.exchanges[-1].status == 403
+        blocked = response.exchanges[-1].status == 403
         yield transfer, before, Moved(after - before, said.get("reason"), blocked)
 
 

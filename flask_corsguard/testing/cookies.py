@@ -65,7 +65,7 @@ class CookieContext:
 
 
 class CookieJar:
-    """The cookies of one browser. Times are in seconds, and come from whoever calls."""
+    """The cookies of one browser. Times are in seconds, and come from the caller."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -73,7 +73,7 @@ class CookieJar:
 
     def header_for(self, url: Url, context: CookieContext, now: float) -> str:
         """The ``Cookie`` header of a request, "" for none."""
-        found = [c for c in self._cookies if self._goes_along(c, url, context, now)]
+        found = [c for c in self._cookies if self._is_sent(c, url, context, now)]
         found.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{c.name}={c.value}" if c.name else c.value for c in found)
 
@@ -90,36 +90,32 @@ class CookieJar:
             self._cookies.append(cookie)
         self._cookies = [c for c in self._cookies if c.expires is None or c.expires > now]
 
-    def _goes_along(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
+    def _is_sent(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
         origin = _origin(url)
+        is_below = not cookie.host_only and _is_below(origin.host, cookie.domain)
         return (
-            (
-                origin.host == cookie.domain
-                or (not cookie.host_only and _is_below(origin.host, cookie.domain))
-            )
+            (origin.host == cookie.domain or is_below)
             and _path_covers(cookie.path, url.path)
             and (not cookie.secure or self._may_be_secure(origin))
             and (cookie.expires is None or cookie.expires > now)
-            and self._is_at_hand(cookie, context)
-            and self._may_cross(cookie, context, now)
+            and self._is_in_partition(cookie, context)
+            and self._same_site_allows(cookie, context, now)
         )
 
-    def _is_at_hand(self, cookie: Cookie, context: CookieContext) -> bool:
-        """Whether pages of the top site share this cookie."""
-        rule = self._engine.third_party_cookies
-        if context.third_party and rule in ("partitioned", "blocked"):
+    def _is_in_partition(self, cookie: Cookie, context: CookieContext) -> bool:
+        is_apart = self._engine.third_party_cookies in ("partitioned", "blocked")
+        if context.third_party and is_apart:
             return cookie.partition == context.top_site
         return cookie.partition in (None, context.top_site)
 
-    def _may_cross(self, cookie: Cookie, context: CookieContext, now: float) -> bool:
-        engine = self._engine
-        same_site = cookie.same_site or engine.default_same_site
+    def _same_site_allows(self, cookie: Cookie, context: CookieContext, now: float) -> bool:
+        same_site = cookie.same_site or self._engine.default_same_site
         if context.same_site or same_site == "none":
             return True
         if same_site == "strict" or not context.navigation:
             return False
-        fresh = not cookie.same_site and now - cookie.created < engine.lax_post_window
-        return context.method in SAFE_METHODS or fresh
+        is_new = not cookie.same_site and now - cookie.created < self._engine.lax_post_window
+        return context.method in SAFE_METHODS or is_new
 
     def _read(self, line: str, url: Url, context: CookieContext, now: float) -> Cookie | None:
         pair, _, rest = line.partition(";")
@@ -130,9 +126,8 @@ class CookieJar:
         too_long = limit is not None and len(name) + len(value) > limit
         if too_long or not (name or value) or not _CONTROLS.isdisjoint(line):
             return None
-        attributes = _attributes(rest)
-        origin = _origin(url)
-        domain = _domain(attributes.get("domain", ""), origin.host)
+        attributes, host = _attributes(rest), _origin(url).host
+        domain = _domain(attributes.get("domain", ""), host)
         if domain is None:
             return None
         path = attributes.get("path", "")
@@ -140,14 +135,14 @@ class CookieJar:
         cookie = Cookie(
             name,
             value,
-            domain or origin.host,
-            not domain,
-            path if path.startswith("/") else _default_path(url.path),
-            "secure" in attributes,
-            same_site if same_site in _SAME_SITE else "",
-            _expires(attributes, now),
-            now,
-            self._partition(attributes, context),
+            domain=domain or host,
+            host_only=not domain,
+            path=path if path.startswith("/") else url.path[: url.path.rindex("/")] or "/",
+            secure="secure" in attributes,
+            same_site=same_site if same_site in _SAME_SITE else "",
+            expires=_expires(attributes, now),
+            created=now,
+            partition=self._partition(attributes, context),
         )
         return cookie if self._may_store(cookie, attributes, url, context) else None
 
@@ -161,21 +156,21 @@ class CookieJar:
         self, cookie: Cookie, attributes: Mapping[str, str], url: Url, context: CookieContext
     ) -> bool:
         engine, origin = self._engine, _origin(url)
-        if cookie.secure and not self._may_be_secure(origin):
-            return False
-        if origin.scheme == "http" and not cookie.secure and self._hides_secure(cookie):
-            return False
         same_site = cookie.same_site or engine.default_same_site
-        if same_site != "none" and not context.same_site and not context.navigation:
-            return False
-        if context.third_party and (
-            engine.third_party_cookies == "unset"
-            or (engine.third_party_cookies == "blocked" and cookie.partition is None)
-        ):
-            return False
-        if cookie.same_site == "none" and not cookie.secure and engine.none_needs_secure:
-            return False
-        return not engine.cookie_prefixes or _keeps_promise(cookie, attributes)
+        is_refused = (
+            (cookie.secure and not self._may_be_secure(origin))
+            or (origin.scheme == "http" and not cookie.secure and self._hides_secure(cookie))
+            or not (same_site == "none" or context.same_site or context.navigation)
+            or (context.third_party and engine.third_party_cookies == "unset")
+            or (
+                context.third_party
+                and engine.third_party_cookies == "blocked"
+                and cookie.partition is None
+            )
+            or (cookie.same_site == "none" and not cookie.secure and engine.none_needs_secure)
+            or (engine.cookie_prefixes and not _is_as_named(cookie, attributes))
+        )
+        return not is_refused
 
     def _may_be_secure(self, origin: Origin) -> bool:
         on_loopback = self._engine.secure_on_loopback and origin.is_loopback
@@ -192,16 +187,16 @@ class CookieJar:
         )
 
 
-def _keeps_promise(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
-    """Whether a cookie is what its name says, and ``Partitioned`` one that may be."""
+def _is_as_named(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
+    """Whether a cookie is what its prefix says, and a ``Partitioned`` one is secure."""
     prefix = (cookie.name or cookie.value).lower()
+    is_secure = bool(cookie.name) and cookie.secure
     if prefix.startswith("__host-"):
-        rooted = attributes.get("path") == "/" and cookie.host_only
-        return bool(cookie.name) and cookie.secure and rooted
+        return is_secure and attributes.get("path") == "/" and cookie.host_only
     if prefix.startswith("__secure-"):
-        return bool(cookie.name) and cookie.secure
+        return is_secure
     if prefix.startswith("__http-"):
-        return bool(cookie.name) and cookie.secure and "httponly" in attributes
+        return is_secure and "httponly" in attributes
     return cookie.secure or "partitioned" not in attributes
 
 
@@ -232,10 +227,6 @@ def _domain(given: str, host: str) -> str | None:
 
 def _is_below(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
-
-
-def _default_path(path: str) -> str:
-    return path[: path.rindex("/")] or "/"
 
 
 def _path_covers(cookie_path: str, path: str) -> bool:

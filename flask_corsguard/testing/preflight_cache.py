@@ -1,4 +1,4 @@
-"""Remembered preflights: https://fetch.spec.whatwg.org/#concept-cache"""
+"""The preflights that a browser remembers: https://fetch.spec.whatwg.org/#concept-cache"""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from flask_corsguard.protocol.headers import SAFELISTED_METHODS
-from flask_corsguard.testing.cors_check import AUTHORIZATION
 from flask_corsguard.testing.engines import Engine
+from flask_corsguard.testing.preflight_check import AUTHORIZATION
 
 
 class CacheKey(NamedTuple):
-    """What a preflight was about: who asked, for which URL, with credentials or without."""
+    """What a preflight was about: the page's origin, the URL, with credentials or without."""
 
     origin: str
     url: str
@@ -27,7 +27,7 @@ class _Grant(NamedTuple):
 
 
 class PreflightCache:
-    """What servers have allowed in advance. Times are in seconds, and come from whoever calls."""
+    """What servers have allowed in advance. Times are in seconds, and come from the caller."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -49,15 +49,16 @@ class PreflightCache:
         methods = {grant.name for grant in grants if grant.is_method}
         names = {grant.name for grant in grants if not grant.is_method}
         if literal:
-            # Firefox: only GET and POST need no permission, and "*" is the name of nothing else.
-            may_send = method in {"GET", "POST"} | methods
-            return bool(grants) and may_send and names.issuperset(headers)
-        if "*" in names and not key.credentials:
-            covers_all = self._engine.cached_wildcard_covers_authorization
-            names |= set(headers) - (set() if covers_all else {AUTHORIZATION})
-        any_method = "*" in methods and not key.credentials
-        may_send = any_method or method in SAFELISTED_METHODS | methods
-        return bool(grants) and may_send and names.issuperset(headers)
+            # Firefox: only GET and POST need no permission, and "*" is a name like any other.
+            methods |= {"GET", "POST"}
+        else:
+            methods |= SAFELISTED_METHODS
+            if "*" in methods and not key.credentials:
+                methods.add(method)
+            if "*" in names and not key.credentials:
+                covers_all = self._engine.cached_wildcard_covers_authorization
+                names |= set(headers) - (set() if covers_all else {AUTHORIZATION})
+        return bool(grants) and method in methods and names.issuperset(headers)
 
     def remember(
         self,
@@ -71,13 +72,11 @@ class PreflightCache:
         said of the same method or header."""
         if key.origin == "null" and not self._engine.caches_for_opaque:
             return
-        place = (key.origin, key.url)
-        known = {} if self._engine.cache == "latest" else self._expiry.get(place, {})
-        for name in methods:
-            known[_Grant(True, name, key.credentials)] = now + max_age
-        for name in headers:
-            known[_Grant(False, name.lower(), key.credentials)] = now + max_age
-        self._expiry[place] = {grant: expires for grant, expires in known.items() if expires > now}
+        earlier = self._expiry.get((key.origin, key.url), {})
+        known = {} if self._engine.cache == "latest" else earlier
+        known |= {_Grant(True, name, key.credentials): now + max_age for name in methods}
+        known |= {_Grant(False, name.lower(), key.credentials): now + max_age for name in headers}
+        self._expiry[key.origin, key.url] = {g: end for g, end in known.items() if end > now}
 
     def forget(self, key: CacheKey) -> None:
         """Forget what is known of a URL: a request that it had let through has failed."""

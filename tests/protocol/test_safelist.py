@@ -150,13 +150,13 @@ def test_the_names_are_sorted_and_each_has_its_reason():
     headers = [("x-b", "1"), ("range", "x"), ("accept", "("), ("content-type", "a/b"), ("x-a", "")]
     assert unsafe_headers(headers) == {
         "accept": "its value has a byte that is not safelisted",
-        "content-type": "a/b is none of the types that a form sends",
+        "content-type": "a/b is not a type that a form sends",
         "range": "its value is not a single range such as bytes=0-99",
         "x-a": "it is not one of the safelisted request headers",
         "x-b": "it is not one of the safelisted request headers",
     }
     assert unsafe_headers([("content-type", "x")]) == {
-        "content-type": "a value that is no MIME type is none of the types that a form sends"
+        "content-type": "an invalid MIME type is not a type that a form sends"
     }
     assert unsafe_headers([("accept-language", "_")]) == {
         "accept-language": "its value has a byte that no language tag has"

@@ -18,9 +18,9 @@ def engine(request):
     return request.param
 
 
-def sent(answer, *names):
+def sent(response, *names):
     """These headers of the last request."""
-    headers = answer.exchanges[-1].request_headers
+    headers = response.exchanges[-1].request_headers
     return tuple(headers.get(name) for name in names)
 
 
@@ -33,8 +33,8 @@ def test_the_page_can_be_left_for_another():
     for page in (SHOP, "null", "http://localhost:3000", "https://[::1]:444", API):
         browser.page = page
         assert browser.page == page
-        answer = browser.fetch(f"{API}/", method="POST").assert_readable()
-        assert sent(answer, "Origin") == (page,)
+        response = browser.fetch(f"{API}/", method="POST").assert_readable()
+        assert sent(response, "Origin") == (page,)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_page_can_be_left_for_another():
     ],
 )
 def test_a_page_that_is_no_origin(page, hint):
-    words = f"a page is named by its origin, scheme://host[:port]; {page!r} is none.{hint}"
+    words = f"a page is named by its origin, scheme://host[:port], not {page!r}.{hint}"
     with pytest.raises(BrowserError) as caught:
         Browser(anyone(), page)
     assert str(caught.value) == words
@@ -149,12 +149,14 @@ def test_what_the_server_is_asked_for():
 def test_what_is_no_address(url):
     browser = Browser(anyone(), SHOP)
     for act in (browser.fetch, browser.navigate, browser.submit, browser.send_beacon):
-        with pytest.raises(FetchTypeError, match="is no URL"):
+        with pytest.raises(FetchTypeError, match="is not a URL"):
             act(url)
 
 
 def test_a_sandboxed_page_has_no_address_of_its_own():
-    with pytest.raises(FetchTypeError, match="'/x' is no URL, or relative to a page that has none"):
+    with pytest.raises(
+        FetchTypeError, match="'/x' is not a URL, or relative to a page that has none"
+    ):
         Browser(anyone(), "null").fetch("/x")
 
 
@@ -179,10 +181,10 @@ def test_a_user_name_in_an_address():
 def test_mixed_content(page, url, mixed):
     browser = Browser(anyone(), page)
     for mode in ("cors", "no-cors"):
-        answer = browser.fetch(url, mode=mode)
+        response = browser.fetch(url, mode=mode)
         blocked = mixed and page == SHOP
-        assert (answer.reason == "mixed_content") == blocked
-        assert len(answer.exchanges) == (0 if blocked else 1)
+        assert (response.reason == "mixed_content") == blocked
+        assert len(response.exchanges) == (0 if blocked else 1)
     assert len(browser.navigate(url).exchanges) == 1  # the address bar may go where it likes
 
 
@@ -256,8 +258,8 @@ def test_fetch_metadata(page, url, site):
     ],
 )
 def test_origin(page, url, method, mode, origin):
-    answer = Browser(friendly(), page).fetch(f"{url}/", method=method, mode=mode)
-    assert sent(answer, "Origin") == (origin,)
+    response = Browser(friendly(), page).fetch(f"{url}/", method=method, mode=mode)
+    assert sent(response, "Origin") == (origin,)
 
 
 def test_origin_of_what_is_no_fetch():
@@ -289,8 +291,8 @@ def test_referer(page, url, referer):
 
 def test_what_a_preflight_carries(engine):
     sent = {"X-B": "1", "x-a": "1", "Content-Type": "application/json", "Accept-Language": "en"}
-    answer = Browser(anyone(), SHOP, engine).fetch(f"{API}/x?q", method="delete", headers=sent)
-    preflight = answer.assert_readable().exchanges[0]
+    response = Browser(anyone(), SHOP, engine).fetch(f"{API}/x?q", method="delete", headers=sent)
+    preflight = response.assert_readable().exchanges[0]
     assert (preflight.method, preflight.url) == ("OPTIONS", f"{API}/x?q")
     assert (preflight.preflight, preflight.request_body) == (True, b"")
     headers = preflight.request_headers
@@ -321,8 +323,8 @@ def test_what_redirects_make_of_methods(engine, status, method):
     given = {"body": "x", "headers": {"X-A": "1", "Content-Language": "en"}}
     if method in ("GET", "HEAD"):
         del given["body"]
-    answer = Browser(serve(view), SHOP, engine).fetch(f"{API}/", method=method, **given)
-    last = answer.assert_readable().exchanges[-1]
+    response = Browser(serve(view), SHOP, engine).fetch(f"{API}/", method=method, **given)
+    last = response.assert_readable().exchanges[-1]
     becomes_get = (status in (301, 302) and method == "POST") or (
         status == 303 and method in ("POST", "PUT")
     )
@@ -332,7 +334,7 @@ def test_what_redirects_make_of_methods(engine, status, method):
     assert last.request_headers.get("Content-Language") == ("en" if keeps else None)
     assert ("Content-Type" in last.request_headers) == (keeps and "body" in given)
     assert last.request_headers["X-A"] == "1"
-    assert (answer.url, answer.redirected) == (f"{API}/end", True)
+    assert (response.url, response.redirected) == (f"{API}/end", True)
 
 
 def test_where_a_redirect_leads(engine):
@@ -342,21 +344,21 @@ def test_where_a_redirect_leads(engine):
         API: hop("https://cdn.test/"),
         "https://cdn.test": hop("https://api.test/x"),
     }
-    answer = Browser(servers, SHOP, engine).fetch("/")
-    origins = [e.request_headers.get("Origin") for e in answer.exchanges]
+    response = Browser(servers, SHOP, engine).fetch("/")
+    origins = [e.request_headers.get("Origin") for e in response.exchanges]
     if engine == "webkit":
-        answer.assert_blocked("allow_origin_wildcard")
+        response.assert_blocked("allow_origin_wildcard")
         assert origins == [None, SHOP]
     else:
-        answer.assert_blocked("redirect_limit")
+        response.assert_blocked("redirect_limit")
         assert origins == [None, SHOP, *["null"] * 19]
 
 
 def test_sites_on_the_way(engine):
     """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header: all count."""
     servers = {API: hop(f"{SHOP}/x"), SHOP: anyone()}
-    answer = Browser(servers, SHOP, engine).fetch(f"{API}/").assert_readable()
-    found = [e.request_headers.get("Sec-Fetch-Site") for e in answer.exchanges]
+    response = Browser(servers, SHOP, engine).fetch(f"{API}/").assert_readable()
+    found = [e.request_headers.get("Sec-Fetch-Site") for e in response.exchanges]
     assert found == ["cross-site", None if engine == "webkit" else "cross-site"]
 
 
@@ -369,23 +371,23 @@ def test_authorization_stays_behind(engine):
         to = {"/": "/same", "/same": "https://b.test/other"}.get(request.path)
         return (302, {**lines, "Location": to}, "") if to else (200, lines, "")
 
-    answer = Browser(serve(view), SHOP, engine).fetch(f"{API}/", headers={"Authorization": "x"})
-    actual = [e for e in answer.assert_readable().exchanges if not e.preflight]
+    response = Browser(serve(view), SHOP, engine).fetch(f"{API}/", headers={"Authorization": "x"})
+    actual = [e for e in response.assert_readable().exchanges if not e.preflight]
     assert [e.request_headers.get("Authorization") for e in actual] == ["x", "x", None]
 
 
 @pytest.mark.parametrize("mode", ["cors", "no-cors", "same-origin"])
 def test_redirects_out_of_the_page(mode):
     servers = {SHOP: hop(f"{API}/"), API: fixed()}
-    answer = Browser(servers, SHOP).fetch("/", mode=mode)
+    response = Browser(servers, SHOP).fetch("/", mode=mode)
     reasons = {"cors": "allow_origin_missing", "no-cors": "mode_no_cors"}
-    answer.assert_blocked(reasons.get(mode, "mode_same_origin"))
-    assert len(answer.exchanges) == (1 if mode == "same-origin" else 2)
+    response.assert_blocked(reasons.get(mode, "mode_same_origin"))
+    assert len(response.exchanges) == (1 if mode == "same-origin" else 2)
 
 
 def test_a_redirect_without_an_address_is_an_answer():
-    answer = Browser(fixed(302, OPEN), SHOP).fetch(f"{API}/").assert_readable()
-    assert (answer.status, answer.redirected) == (302, False)
+    response = Browser(fixed(302, OPEN), SHOP).fetch(f"{API}/").assert_readable()
+    assert (response.status, response.redirected) == (302, False)
 
 
 def test_user_names_are_fine_within_one_origin():
@@ -408,23 +410,23 @@ def test_20_redirects_and_one_too_many():
 
     browser = Browser(app, SHOP)
     assert browser.fetch("/20").assert_readable().text == "end"
-    answer = browser.fetch("/21").assert_blocked("redirect_limit")
-    assert len(answer.exchanges) == 21
+    response = browser.fetch("/21").assert_blocked("redirect_limit")
+    assert len(response.exchanges) == 21
 
 
 def test_a_navigation_follows_as_well():
     browser = Browser({API: hop("https://b.test/x"), "https://b.test": anyone()}, SHOP)
-    answer = browser.navigate(f"{API}/")
-    assert [e.url for e in answer.exchanges] == [f"{API}/", "https://b.test/x"]
+    response = browser.navigate(f"{API}/")
+    assert [e.url for e in response.exchanges] == [f"{API}/", "https://b.test/x"]
     assert browser.page == SHOP
     browser.submit(f"{API}/", {"a": "1"}).assert_blocked("navigation")
 
 
 @pytest.mark.parametrize("redirect", ["manual", "error"])
 def test_redirects_that_are_not_followed(engine, redirect):
-    answer = Browser(hop("/x"), SHOP, engine).fetch(f"{API}/", redirect=redirect)
-    answer.assert_blocked({"manual": "redirect_manual", "error": "redirect_unwanted"}[redirect])
-    assert len(answer.exchanges) == 1
+    response = Browser(hop("/x"), SHOP, engine).fetch(f"{API}/", redirect=redirect)
+    response.assert_blocked({"manual": "redirect_manual", "error": "redirect_unwanted"}[redirect])
+    assert len(response.exchanges) == 1
     assert Browser(anyone(), SHOP).fetch(f"{API}/", redirect=redirect).readable
 
 
@@ -448,11 +450,11 @@ def test_redirects_that_are_not_followed(engine, redirect):
 )
 def test_resource_policy(engine, policy, page, reason):
     lines = {"Cross-Origin-Resource-Policy": policy} if policy else {}
-    answer = Browser(fixed(lines=lines), page, engine).fetch(f"{API}/", mode="no-cors")
+    response = Browser(fixed(lines=lines), page, engine).fetch(f"{API}/", mode="no-cors")
     if reason is None:
-        answer.assert_readable()
+        response.assert_readable()
     else:
-        answer.assert_blocked(reason)
+        response.assert_blocked(reason)
     assert Browser(fixed(lines=OPEN | lines), SHOP, engine).fetch(f"{API}/").readable
 
 
@@ -498,9 +500,9 @@ def test_an_app_gets_the_whole_request():
     def view(name):
         return [name, request.args["q"], request.get_json(), request.content_length]
 
-    answer = Browser(app, SHOP).fetch(f"{API}/é?q=1", method="POST", json={"a": 1})
-    assert answer.assert_readable().json == ["é", "1", {"a": 1}, 7]
-    preflight, actual = answer.exchanges
+    response = Browser(app, SHOP).fetch(f"{API}/é?q=1", method="POST", json={"a": 1})
+    assert response.assert_readable().json == ["é", "1", {"a": 1}, 7]
+    preflight, actual = response.exchanges
     assert preflight.decision.preflight
     assert actual.decision.origin == SHOP
     assert Browser(anyone(), SHOP).fetch(f"{API}/").exchanges[0].decision is None
@@ -510,22 +512,22 @@ def test_an_app_gets_the_whole_request():
     ("method", "status", "body"), [("HEAD", 200, b""), ("GET", 204, b""), ("GET", 304, b"")]
 )
 def test_answers_without_a_body(method, status, body):
-    answer = Browser(fixed(status, OPEN, body="junk"), SHOP).fetch(f"{API}/", method=method)
-    assert answer.assert_readable().text == ""
-    assert answer.exchanges[0].response_body == body
+    response = Browser(fixed(status, OPEN, body="junk"), SHOP).fetch(f"{API}/", method=method)
+    assert response.assert_readable().text == ""
+    assert response.exchanges[0].response_body == body
 
 
 def test_repeated_response_headers_are_joined():
     lines = [*OPEN.items(), ("Cache-Control", "no-cache "), ("cache-control", "max-age=0")]
-    answer = Browser(fixed(lines=lines), SHOP).fetch(f"{API}/")
-    assert answer.headers["Cache-Control"] == "no-cache, max-age=0"
+    response = Browser(fixed(lines=lines), SHOP).fetch(f"{API}/")
+    assert response.headers["Cache-Control"] == "no-cache, max-age=0"
 
 
 def test_browsers_share_nothing():
     app = anyone()
     for _ in range(2):
-        answer = Browser(app, SHOP).fetch(f"{API}/", method="PUT")
-        assert len(answer.exchanges) == 2
+        response = Browser(app, SHOP).fetch(f"{API}/", method="PUT")
+        assert len(response.exchanges) == 2
 
 
 # What the engines do on the way
@@ -546,57 +548,59 @@ def hops(*answers):
     return serve(view)
 
 
-def methods_of(answer):
-    return [exchange.method for exchange in answer.exchanges]
+def methods_of(response):
+    return [exchange.method for exchange in response.exchanges]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_delete_across_origins(engine, status):
     """In WebKit it becomes a GET, for which it asks all the same."""
     app = hops((status, "https://b.test/1"))
-    answer = Browser(app, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
+    response = Browser(app, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
     last = "GET" if engine == "webkit" else "DELETE"
-    assert methods_of(answer) == ["OPTIONS", "DELETE", "OPTIONS", last]
+    assert methods_of(response) == ["OPTIONS", "DELETE", "OPTIONS", last]
     within = hops((status, "/1"))
-    answer = Browser(within, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
-    assert methods_of(answer)[-1] == "DELETE"
+    response = Browser(within, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
+    assert methods_of(response)[-1] == "DELETE"
 
 
 def test_a_method_that_needs_leave_from_the_own_origin(engine):
     """Headers are remembered to have needed leave, a method is not, where it did not."""
     app = hops((303, f"{API}/1"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="PUT").assert_readable()
-    assert methods_of(answer) == ["PUT", "GET"]
-    answer = Browser(app, SHOP, engine).fetch("/", headers={"Authorization": "x"}).assert_readable()
+    response = Browser(app, SHOP, engine).fetch("/", method="PUT").assert_readable()
+    assert methods_of(response) == ["PUT", "GET"]
+    response = (
+        Browser(app, SHOP, engine).fetch("/", headers={"Authorization": "x"}).assert_readable()
+    )
     asks = ["OPTIONS"] if engine in ("firefox", "webkit") else []
-    assert methods_of(answer) == ["GET", *asks, "GET"]
+    assert methods_of(response) == ["GET", *asks, "GET"]
 
 
 def test_origin_of_what_a_redirect_made_a_get(engine):
     app = hops((303, "/1"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="POST").assert_readable()
-    sent = [exchange.request_headers.get("Origin") for exchange in answer.exchanges]
+    response = Browser(app, SHOP, engine).fetch("/", method="POST").assert_readable()
+    sent = [exchange.request_headers.get("Origin") for exchange in response.exchanges]
     assert sent == [SHOP, SHOP if engine == "webkit" else None]
 
 
 def test_headers_that_go_with_a_body(engine):
     """They go with it; in Firefox and WebKit the next redirect brings them back."""
     app = hops((303, "/1"), (302, "/2"), (302, "/3"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="POST", body="x").assert_readable()
-    kinds = ["Content-Type" in exchange.request_headers for exchange in answer.exchanges]
+    response = Browser(app, SHOP, engine).fetch("/", method="POST", body="x").assert_readable()
+    kinds = ["Content-Type" in exchange.request_headers for exchange in response.exchanges]
     back = engine in ("firefox", "webkit")
     assert kinds == [True, False, back, back]
-    assert [exchange.request_body for exchange in answer.exchanges] == [b"x", b"", b"", b""]
+    assert [exchange.request_body for exchange in response.exchanges] == [b"x", b"", b"", b""]
 
 
 def test_fetch_metadata_after_leaving(engine):
     """A preflight is a request of its own. In WebKit the one after it says nothing."""
     app = hops((307, "https://b.test/1"), (307, f"{SHOP}/2"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="PUT", credentials="omit")
-    answer.assert_readable()
+    response = Browser(app, SHOP, engine).fetch("/", method="PUT", credentials="omit")
+    response.assert_readable()
     found = [
         (exchange.method, exchange.request_headers.get("Sec-Fetch-Site"))
-        for exchange in answer.exchanges
+        for exchange in response.exchanges
     ]
     after = None if engine == "webkit" else "cross-site"
     assert found == [
@@ -614,23 +618,23 @@ def test_one_location_twice(engine):
             return 200, OPEN, "ok"
         return 302, [*OPEN.items(), ("Location", "/1"), ("Location", "/1")], ""
 
-    answer = Browser(serve(view), SHOP, engine).fetch(f"{API}/")
-    assert answer.readable == (engine in ("chromium", "firefox"))
+    response = Browser(serve(view), SHOP, engine).fetch(f"{API}/")
+    assert response.readable == (engine in ("chromium", "firefox"))
 
 
 def test_a_redirect_without_a_location(engine):
     browser = Browser(fixed(302, OPEN), SHOP, engine)
     assert browser.fetch(f"{API}/").assert_readable().status == 302
-    answer = browser.fetch(f"{API}/", redirect="error")
-    assert answer.readable == (engine in ("chromium", "webkit"))
+    response = browser.fetch(f"{API}/", redirect="error")
+    assert response.readable == (engine in ("chromium", "webkit"))
 
 
 def test_headers_that_are_given_twice(engine):
     """Firefox names each that needs leave, and sends the last value of some."""
     browser = Browser(friendly(), SHOP, engine)
     given = [("X-A", "1"), ("x-a", "2"), ("Accept", "*/*"), ("Accept", '"')]
-    answer = browser.fetch(f"{API}/", headers=given).assert_readable()
-    asked = answer.exchanges[0].request_headers["Access-Control-Request-Headers"]
+    response = browser.fetch(f"{API}/", headers=given).assert_readable()
+    asked = response.exchanges[0].request_headers["Access-Control-Request-Headers"]
     assert asked == ("accept,x-a,x-a" if engine == "firefox" else "accept,x-a")
     given = [("Authorization", "1"), ("Authorization", "2")]
     sent = browser.fetch("https://shop.example/", headers=given).exchanges[-1].request_headers
@@ -643,8 +647,8 @@ def test_headers_that_are_given_twice(engine):
 def test_length_of_no_body():
     app = anyone()
     for method, length in (("POST", "0"), ("PUT", "0"), ("GET", None), ("DELETE", None)):
-        answer = Browser(app, API).fetch("/", method=method)
-        assert answer.exchanges[0].request_headers.get("Content-Length") == length
+        response = Browser(app, API).fetch("/", method=method)
+        assert response.exchanges[0].request_headers.get("Content-Length") == length
 
 
 def test_no_body_is_made_up():
@@ -667,9 +671,9 @@ def test_mode_of_a_beacon():
         (Blob("{}", "application/json"), "cors"),
         (None, "no-cors"),
     ):
-        answer = browser.send_beacon(f"{API}/", data)
-        assert answer.exchanges[-1].request_headers["Sec-Fetch-Mode"] == mode
-    assert "Content-Type" not in answer.exchanges[-1].request_headers
+        response = browser.send_beacon(f"{API}/", data)
+        assert response.exchanges[-1].request_headers["Sec-Fetch-Mode"] == mode
+    assert "Content-Type" not in response.exchanges[-1].request_headers
 
 
 def test_what_is_written_the_old_way():

@@ -296,8 +296,8 @@ def test_cookies_of_other_sites(line, set_by, sent_to):
 def test_credentials(engine, page, credentials, goes):
     browser = opened("a=1; Path=/", engine=engine)
     browser.page = page
-    answer = browser.fetch(f"{API}/", credentials=credentials).assert_readable()
-    assert answer.text == ("a=1" if goes else "")
+    response = browser.fetch(f"{API}/", credentials=credentials).assert_readable()
+    assert response.text == ("a=1" if goes else "")
     # What goes decides about what stays, too.
     browser.fetch(f"{API}/", method="POST", body="b=2; Path=/", credentials=credentials)
     assert cookies(browser, f"{API}/") == ("a=1; b=2" if goes else "a=1")
@@ -307,8 +307,8 @@ def test_credentials(engine, page, credentials, goes):
 def test_a_preflight_has_no_cookies(engine):
     browser = opened("a=1; Path=/", engine=engine)
     browser.page = SAME_SITE
-    answer = browser.fetch(f"{API}/", headers={"X-A": "1"}, credentials="include")
-    preflight, request = answer.assert_readable().exchanges
+    response = browser.fetch(f"{API}/", headers={"X-A": "1"}, credentials="include")
+    preflight, request = response.assert_readable().exchanges
     assert preflight.preflight
     assert "Cookie" not in preflight.request_headers
     assert request.request_headers["Cookie"] == "a=1"
@@ -322,10 +322,10 @@ def test_a_sandboxed_page_is_of_no_site():
 
 def test_script_never_sets_or_sees_them():
     browser = opened("a=1; Path=/")
-    answer = browser.fetch("/", method="POST", body="c=3", headers={"Cookie": "x=y"})
-    assert answer.text == "a=1"
-    assert "set-cookie" not in answer.headers
-    assert answer.headers.why_not("Set-Cookie").startswith("Script never sees Set-Cookie")
+    response = browser.fetch("/", method="POST", body="c=3", headers={"Cookie": "x=y"})
+    assert response.text == "a=1"
+    assert "set-cookie" not in response.headers
+    assert response.headers.why_not("Set-Cookie").startswith("JavaScript never sees Set-Cookie")
 
 
 def test_cookies_of_a_redirect():

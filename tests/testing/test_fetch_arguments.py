@@ -10,9 +10,7 @@ from flask_corsguard.testing import Blob, Browser, BrowserError, FetchTypeError,
 
 from .servers import API, SHOP, anyone, friendly
 
-_PAIRS = (
-    "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of them; {} is none."
-)
+_PAIRS = "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of them, not {}."
 ENGINES = ("standard", "chromium", "firefox", "webkit")
 
 
@@ -21,9 +19,9 @@ def browser(request):
     return Browser(anyone(), SHOP, request.param)
 
 
-def body_of(answer):
+def body_of(response):
     """The last request's media type and body, the boundary of a multipart one replaced."""
-    last = answer.exchanges[-1]
+    last = response.exchanges[-1]
     kind, body = last.request_headers.get("Content-Type"), last.request_body.decode()
     boundary = re.search("boundary=(.*)", kind or "")
     if boundary is None:
@@ -51,9 +49,9 @@ def body_of(answer):
     ],
 )
 def test_methods(browser, given, expected):
-    answer = browser.fetch(f"{API}/", method=given).assert_readable()
-    assert answer.exchanges[-1].method == expected
-    preflights = [e for e in answer.exchanges if e.preflight]
+    response = browser.fetch(f"{API}/", method=given).assert_readable()
+    assert response.exchanges[-1].method == expected
+    preflights = [e for e in response.exchanges if e.preflight]
     if expected in ("GET", "HEAD", "POST"):
         assert preflights == []
     else:
@@ -96,8 +94,8 @@ def test_what_is_no_method(browser, given, words):
     ],
 )  # fmt: skip
 def test_what_script_may_not_set_is_dropped(browser, name):
-    answer = browser.fetch(f"{API}/", headers={name: "7"}).assert_readable()
-    (exchange,) = answer.exchanges
+    response = browser.fetch(f"{API}/", headers={name: "7"}).assert_readable()
+    (exchange,) = response.exchanges
     assert exchange.request_headers.get(name) != "7"
 
 
@@ -113,8 +111,8 @@ def test_what_script_may_not_set_is_dropped(browser, name):
     ],
 )
 def test_overriding_methods(browser, name, value, dropped):
-    answer = browser.fetch(f"{API}/", headers={name: value})
-    assert answer.exchanges[-1].request_headers.get(name) == (None if dropped else value)
+    response = browser.fetch(f"{API}/", headers={name: value})
+    assert response.exchanges[-1].request_headers.get(name) == (None if dropped else value)
 
 
 @pytest.mark.parametrize(
@@ -133,11 +131,11 @@ def test_overriding_methods(browser, name, value, dropped):
     ],
 )
 def test_headers(headers, asked, values):
-    answer = Browser(anyone(), SHOP).fetch(f"{API}/", headers=headers).assert_readable()
-    first = answer.exchanges[0]
+    response = Browser(anyone(), SHOP).fetch(f"{API}/", headers=headers).assert_readable()
+    first = response.exchanges[0]
     assert first.request_headers.get("Access-Control-Request-Headers") == asked
     assert first.preflight == (asked is not None)
-    last = answer.exchanges[-1].request_headers
+    last = response.exchanges[-1].request_headers
     assert {name: last.getlist(name) for name in values} == {n: [v] for n, v in values.items()}
 
 
@@ -178,7 +176,7 @@ def test_what_is_no_header(browser, headers, words):
         ({"redirect": "Follow"}, "Failed to execute 'fetch': redirect cannot be 'Follow'. Known:"
          " 'follow', 'error', 'manual'."),
         ({"mode": "no-cors", "method": "PUT"}, "Failed to execute 'fetch': 'PUT' is unsupported in"
-         " no-cors mode; only GET, HEAD and POST are possible there."),
+         " no-cors mode; only GET, HEAD and POST are possible."),
         ({"body": ""}, "Failed to execute 'fetch': GET cannot have a body."),
         ({"method": "head", "json": {}}, "Failed to execute 'fetch': HEAD cannot have a body."),
         ({"method": "POST", "body": [("a",)]},
@@ -207,8 +205,8 @@ def test_options_that_fetch_refuses(browser, option, words):
     ],
 )  # fmt: skip
 def test_no_cors_drops_what_is_not_safelisted(browser, headers, kept):
-    answer = browser.fetch(f"{API}/", headers=headers, mode="no-cors", method="POST")
-    (exchange,) = answer.exchanges
+    response = browser.fetch(f"{API}/", headers=headers, mode="no-cors", method="POST")
+    (exchange,) = response.exchanges
     found = {n.lower(): v for n, v in exchange.request_headers}
     known = ("x-a", "authorization", "range", "accept-language", "content-language", "content-type")
     assert {name: found[name] for name in known if name in found} == kept
@@ -242,9 +240,9 @@ FORM = "application/x-www-form-urlencoded"
     ],
 )  # fmt: skip
 def test_bodies(browser, given, kind, body, asks):
-    answer = browser.fetch(f"{API}/", method="POST", **given).assert_readable()
-    assert body_of(answer) == (kind, body)
-    assert [e.preflight for e in answer.exchanges] == ([True, False] if asks else [False])
+    response = browser.fetch(f"{API}/", method="POST", **given).assert_readable()
+    assert body_of(response) == (kind, body)
+    assert [e.preflight for e in response.exchanges] == ([True, False] if asks else [False])
 
 
 def test_a_form_of_each_type(browser):
@@ -253,11 +251,11 @@ def test_a_form_of_each_type(browser):
         (FORM, FORM, "a+b=1%0D%0A2&a+b=%C3%A9"),
         ("text/plain", "text/plain", "a b=1\r\n2\r\na b=é\r\n"),
     ):
-        answer = browser.submit(f"{API}/", data, enctype=enctype)
-        assert body_of(answer) == (kind, body)
-        assert [e.method for e in answer.exchanges] == ["POST"]
-    answer = browser.submit(f"{API}/", {"a": "1 2"}, enctype="multipart/form-data")
-    assert body_of(answer) == ("multipart/form-data; boundary=B", MULTIPART)
+        response = browser.submit(f"{API}/", data, enctype=enctype)
+        assert body_of(response) == (kind, body)
+        assert [e.method for e in response.exchanges] == ["POST"]
+    response = browser.submit(f"{API}/", {"a": "1 2"}, enctype="multipart/form-data")
+    assert body_of(response) == ("multipart/form-data; boundary=B", MULTIPART)
 
 
 @pytest.mark.parametrize("how", ["form", "script"])
@@ -265,13 +263,13 @@ def test_multipart_in_order_and_quoted(browser, how):
     """https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm"""
     data = [("a", "1"), ("b", '2"'), ("a", "3\r\n4"), ('"x\r\ny', "é")]
     if how == "form":
-        answer = browser.submit(f"{API}/", data, enctype="multipart/form-data")
+        response = browser.submit(f"{API}/", data, enctype="multipart/form-data")
     else:
-        answer = browser.fetch(f"{API}/", method="POST", body=FormData(data))
+        response = browser.fetch(f"{API}/", method="POST", body=FormData(data))
     names = ["a", "b", "a", "%22x%0D%0Ay"]
     values = ["1", '2"', "3\r\n4", "é"]
     assert (
-        body_of(answer)[1]
+        body_of(response)[1]
         == "".join(
             f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
             for name, value in zip(names, values, strict=True)
@@ -281,8 +279,8 @@ def test_multipart_in_order_and_quoted(browser, how):
 
 
 def test_a_form_that_is_got(browser):
-    answer = browser.submit(f"{API}/x?old=1", {"a": "1 2"}, method="GET")
-    (exchange,) = answer.exchanges
+    response = browser.submit(f"{API}/x?old=1", {"a": "1 2"}, method="GET")
+    (exchange,) = response.exchanges
     assert (exchange.method, exchange.url, exchange.request_body) == ("GET", f"{API}/x?a=1+2", b"")
     assert "Content-Type" not in exchange.request_headers
     assert "Origin" not in exchange.request_headers
@@ -309,12 +307,12 @@ def test_what_is_no_form(browser, options):
 )
 @pytest.mark.parametrize("engine", ENGINES)
 def test_beacons(data, kind, asks, engine):
-    answer = Browser(friendly(), SHOP, engine).send_beacon(f"{API}/", data)
-    answer.assert_blocked("beacon")
-    assert [e.preflight for e in answer.exchanges] == ([True, False] if asks else [False])
-    assert answer.exchanges[-1].method == "POST"
-    assert answer.exchanges[-1].request_headers["Origin"] == SHOP
-    assert body_of(answer)[0] == kind
+    response = Browser(friendly(), SHOP, engine).send_beacon(f"{API}/", data)
+    response.assert_blocked("beacon")
+    assert [e.preflight for e in response.exchanges] == ([True, False] if asks else [False])
+    assert response.exchanges[-1].method == "POST"
+    assert response.exchanges[-1].request_headers["Origin"] == SHOP
+    assert body_of(response)[0] == kind
     if asks:  # a beacon always has credentials
         Browser(anyone(), SHOP, engine).send_beacon(f"{API}/", data).assert_blocked(
             "allow_origin_wildcard"
@@ -330,18 +328,18 @@ def test_beacons(data, kind, asks, engine):
     ],
 )
 def test_text_that_is_encoded(browser, given, sent):
-    answer = browser.fetch(f"{API}/", method="POST", body=given)
-    assert answer.exchanges[-1].request_body == sent
+    response = browser.fetch(f"{API}/", method="POST", body=given)
+    assert response.exchanges[-1].request_body == sent
 
 
 @pytest.mark.parametrize("how", ["fetch", "submit"])
 def test_line_ends_in_multipart(browser, how):
     fields = {"a\nb": "1\r2"}
     if how == "fetch":
-        answer = browser.fetch(f"{API}/", method="POST", body=FormData(fields))
+        response = browser.fetch(f"{API}/", method="POST", body=FormData(fields))
     else:
-        answer = browser.submit(f"{API}/", fields, enctype="multipart/form-data")
-    assert b'; name="a%0D%0Ab"\r\n\r\n1\r\n2\r\n--' in answer.exchanges[-1].request_body
+        response = browser.submit(f"{API}/", fields, enctype="multipart/form-data")
+    assert b'; name="a%0D%0Ab"\r\n\r\n1\r\n2\r\n--' in response.exchanges[-1].request_body
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What an answer says: why script may not read it, and what to send and to change instead."""
+"""What an response says: why script may not read it, and what to send and to change instead."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ BLOCKS = [
      "its value has 129 bytes, and only up to 128 are safelisted", f"{HEADERS}: accept",
      "add 'accept' to allow_headers"),
     (preflights(), {"method": "POST", "json": 1}, Block.HEADER_NOT_ALLOWED,
-     "application/json is none of the types that a form sends", f"{HEADERS}: content-type",
+     "application/json is not a type that a form sends", f"{HEADERS}: content-type",
      "add 'content-type' to allow_headers"),
     (preflights(Access_Control_Allow_Headers="*"), {"headers": {"Authorization": "x"}},
      Block.HEADER_NOT_ALLOWED, "its '*' does not cover Authorization, which has to be named",
@@ -115,7 +115,7 @@ BLOCKS = [
      f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
     (anyone(), {"mode": "same-origin"}, Block.MODE_SAME_ORIGIN, "is of another origin", None,
      "have the page leave mode out"),
-    (anyone(), {"mode": "no-cors"}, Block.MODE_NO_CORS, "makes the answer opaque", None,
+    (anyone(), {"mode": "no-cors"}, Block.MODE_NO_CORS, "makes the response opaque", None,
      "have the page leave mode out"),
     (anyone(), {"mode": "no-cors", "redirect": "error"}, Block.NO_CORS_REDIRECT,
      "mode: 'no-cors' and redirect: 'error'", None, "have the page leave both out"),
@@ -136,7 +136,7 @@ BLOCKS = [
      "have the page leave redirect out"),
     (redirecting("/x"), {}, Block.REDIRECT_LIMIT, f"more than 20 redirects, the last of them from"
      f" '{API}/x'", None, "end the loop"),
-    (redirecting("https://a b/"), {}, Block.REDIRECT_INVALID, "'https://a b/', is no URL", None,
+    (redirecting("https://a b/"), {}, Block.REDIRECT_INVALID, "'https://a b/', is not a URL", None,
      "redirect with url_for()"),
     (fixed(302, [*OPEN.items(), ("Location", "/a"), ("Location", "/b")]), {},
      Block.REDIRECT_MULTIPLE, "several Locations, '/a', '/b'", None, "redirect in one place"),
@@ -154,10 +154,10 @@ BLOCKS = [
 def test_why(server, asked, block, found, send, change):
     asked = {"url": f"{API}/", **asked}
     browser = Browser({API: server, "http://api.test": server}, SHOP)
-    answer = browser.fetch(**asked).assert_blocked(block)
-    assert answer.reason is block
-    assert not answer.readable
-    first, *more = answer.why.split("\n")
+    response = browser.fetch(**asked).assert_blocked(block)
+    assert response.reason is block
+    assert not response.readable
+    first, *more = response.why.split("\n")
     assert found in first
     assert first.endswith(".")
     last = more.pop()
@@ -166,12 +166,12 @@ def test_why(server, asked, block, found, send, change):
     assert change in last
     assert more == ([f"Send: {line}" for line in send.split(" | ")] if send else [])
     # Script sees nothing of it, but that it is there where it is opaque.
-    seen = (answer.json, answer.url, answer.redirected, dict(answer.headers))
+    seen = (response.json, response.url, response.redirected, dict(response.headers))
     assert seen == (None, f"{API}/" if block is Block.REDIRECT_MANUAL else "", False, {})
     opaque = {Block.MODE_NO_CORS: "opaque", Block.REDIRECT_MANUAL: "opaqueredirect"}
-    assert answer.type == opaque.get(block)
-    assert (answer.status, answer.text) == ((0, "") if answer.type else (None, None))
-    assert not answer.ok
+    assert response.type == opaque.get(block)
+    assert (response.status, response.text) == ((0, "") if response.type else (None, None))
+    assert not response.ok
 
 
 @pytest.mark.parametrize(
@@ -187,20 +187,20 @@ def test_what_stops_everything_has_to_be_named(ask, reason):
     browser = Browser({API: elsewhere}, SHOP)
     if reason != "unreachable":
         browser = Browser(anyone(), SHOP)
-    answer = ask(browser)
-    assert f"is blocked, but by {reason}, which says nothing" in failure(answer.assert_blocked)
-    answer.assert_blocked(reason)
+    response = ask(browser)
+    assert f"is blocked, but by {reason}, which says nothing" in failure(response.assert_blocked)
+    response.assert_blocked(reason)
 
 
 @pytest.mark.parametrize("engine", ["standard", "chromium", "firefox", "webkit"])
 def test_a_beacon_that_is_too_long(engine):
     browser = Browser(anyone(), SHOP, engine)
     browser.send_beacon(f"{API}/", "x" * 65536).assert_blocked("beacon")
-    answer = browser.send_beacon(f"{API}/", "x" * 65537)
-    answer.assert_blocked("beacon" if engine == "firefox" else "beacon_limit")
-    assert bool(answer.exchanges) == (engine == "firefox")
+    response = browser.send_beacon(f"{API}/", "x" * 65537)
+    response.assert_blocked("beacon" if engine == "firefox" else "beacon_limit")
+    assert bool(response.exchanges) == (engine == "firefox")
     if engine != "firefox":
-        assert answer.why == (
+        assert response.why == (
             "The beacon has 65537 bytes, and browsers send up to 65536: sendBeacon() returns false."
             "\nChange: have the page send less at a time, or use fetch()."
         )
@@ -212,9 +212,9 @@ def test_a_rejection_that_is_not_what_stopped_script():
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])
     browser = Browser(app, "https://evil.example")
-    for answer in (browser.submit(f"{API}/"), browser.send_beacon(f"{API}/", "x")):
-        assert answer.exchanges[0].decision.outcome is Outcome.REJECTED
-        assert "origins" not in answer.why
+    for response in (browser.submit(f"{API}/"), browser.send_beacon(f"{API}/", "x")):
+        assert response.exchanges[0].decision.outcome is Outcome.REJECTED
+        assert "origins" not in response.why
 
 
 def test_a_report_is_cut_and_escaped():
@@ -224,9 +224,9 @@ def test_a_report_is_cut_and_escaped():
     assert "... (10000 characters)" in report
     assert r"< X-Odd: '\x1b[31m'" in report
     many = fixed(lines=OPEN, preflight=(204, [(ORIGIN, "*"), (METHODS, "A," * 10_000)]))
-    answer = Browser(many, SHOP).fetch(f"{API}/", method="PUT")
-    assert "A and 9980 more" in answer.assert_blocked("method_not_allowed").why
-    assert len(answer.why) < 1000
+    response = Browser(many, SHOP).fetch(f"{API}/", method="PUT")
+    assert "A and 9980 more" in response.assert_blocked("method_not_allowed").why
+    assert len(response.why) < 1000
 
 
 def test_what_says_that_nothing_is_told():
@@ -236,17 +236,17 @@ def test_what_says_that_nothing_is_told():
     assert navigation.why.startswith("This was a navigation: ")
     assert beacon.reason is Block.BEACON
     assert beacon.why.startswith("This was a beacon: ")
-    for answer in (navigation, beacon):
-        assert answer.why.endswith("Change: to read answers, use fetch().")
-        assert (answer.type, answer.status, answer.text) == (None, None, None)
+    for response in (navigation, beacon):
+        assert response.why.endswith("Change: to read responses, use fetch().")
+        assert (response.type, response.status, response.text) == (None, None, None)
 
 
 @pytest.mark.parametrize("engine", ["chromium", "firefox"])
 def test_why_a_form_is_not_sent(engine):
-    answer = Browser(anyone(), SHOP, engine).submit("http://api.test/", {"a": "1"})
-    answer.assert_blocked("mixed_form")
-    assert answer.exchanges == ()
-    assert answer.why == (
+    response = Browser(anyone(), SHOP, engine).submit("http://api.test/", {"a": "1"})
+    response.assert_blocked("mixed_form")
+    assert response.exchanges == ()
+    assert response.why == (
         "The page is https and 'http://api.test/' is http: browsers warn before they send a form"
         " there.\nChange: serve what the form goes to over https."
     )
@@ -256,10 +256,10 @@ def test_why_webkit_stops_at_a_redirect():
     """What begins at the page's own origin, with cookies, has to allow them to redirect again."""
     servers = {SHOP: redirecting(f"{API}/"), API: redirecting("https://b.test/")}
     browser = Browser(servers, SHOP, "webkit")
-    answer = browser.fetch("/").assert_blocked("allow_origin_wildcard")
-    assert "does not count by WebKit, as the request began at the page's own origin" in answer.why
-    assert f"\nSend: {ALLOW_MINE}\nSend: {ALLOW_CREDENTIALS}\n" in answer.why
-    assert "redirect to the last address at once" in answer.why
+    response = browser.fetch("/").assert_blocked("allow_origin_wildcard")
+    assert "does not count by WebKit, as the request began at the page's own origin" in response.why
+    assert f"\nSend: {ALLOW_MINE}\nSend: {ALLOW_CREDENTIALS}\n" in response.why
+    assert "redirect to the last address at once" in response.why
     browser.fetch("/", credentials="omit").assert_blocked("unreachable")
 
 
@@ -279,10 +279,10 @@ def test_the_tests_above_have_every_rule():
 def test_remedies_for_null(server, page, change):
     b = redirecting("https://c.test/")
     servers = {API: server, "https://b.test": b, "https://c.test": fixed()}
-    answer = Browser(servers, page).fetch(f"{API}/").assert_blocked("allow_origin_missing")
-    assert "pages of null may not read it" in answer.why
-    assert "Send: " not in answer.why  # it would let every site read
-    assert f"\nChange: {change}" in answer.why
+    response = Browser(servers, page).fetch(f"{API}/").assert_blocked("allow_origin_missing")
+    assert "pages of null may not read it" in response.why
+    assert "Send: " not in response.why  # it would let every site read
+    assert f"\nChange: {change}" in response.why
 
 
 def test_a_guard_that_allowed_it_has_no_more_to_say():
@@ -294,17 +294,17 @@ def test_a_guard_that_allowed_it_has_no_more_to_say():
     def proxy(environ, start_response):
         return app(environ, lambda status, headers: start_response(status, []))
 
-    answer = Browser(proxy, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing")
-    assert answer.exchanges[0].decision.outcome is Outcome.ALLOWED
-    assert answer.why.endswith(f"\nChange: add '{SHOP}' to origins.")
+    response = Browser(proxy, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing")
+    assert response.exchanges[0].decision.outcome is Outcome.ALLOWED
+    assert response.why.endswith(f"\nChange: add '{SHOP}' to origins.")
 
 
 def test_a_guard_that_refused_says_what_to_change():
     app = Flask("shop", static_folder=None)
     CorsGuard(app, origins="https://partner.example")
     app.add_url_rule("/", "index", lambda: "ok")
-    answer = Browser(app, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing")
-    lines = answer.why.splitlines()
+    response = Browser(app, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing")
+    lines = response.why.splitlines()
     assert lines[1] == f"Send: {ALLOW_MINE}"
     assert lines[2].startswith("Flask-CorsGuard decided: GET / from 'https://shop.example': rej")
     assert lines[-1].startswith(f"  Change: add '{SHOP}' to origins (policy: default, set at ")
@@ -327,15 +327,15 @@ VISIBLE = {
 
 def test_visible_headers():
     exposed = {"Access-Control-Expose-Headers": "x-total"}
-    answer = Browser(fixed(lines=VISIBLE | exposed), SHOP).fetch(f"{API}/")
-    headers = answer.headers
+    response = Browser(fixed(lines=VISIBLE | exposed), SHOP).fetch(f"{API}/")
+    headers = response.headers
     assert dict(headers) == {"content-type": "text/plain", "x-total": "7"}
     assert repr(headers) == "{'content-type': 'text/plain', 'x-total': '7'}"
     assert (len(headers), list(headers)) == (2, ["content-type", "x-total"])
     assert headers["X-TOTAL"] == headers.get("x-total") == "7"
     assert headers.get("ETag") is None
     assert "etag" in headers.hidden
-    answer.assert_visible("X-Total", "content-type")
+    response.assert_visible("X-Total", "content-type")
 
 
 @pytest.mark.parametrize(
@@ -353,28 +353,28 @@ def test_a_header_that_is_not_seen(expose, credentials, name, words):
     mine = MINE | {"Access-Control-Allow-Credentials": "true"}
     more = {} if expose is None else {"Access-Control-Expose-Headers": expose}
     browser = Browser(fixed(lines=VISIBLE | mine | more), SHOP)
-    answer = browser.fetch(f"{API}/", credentials=credentials).assert_readable()
+    response = browser.fetch(f"{API}/", credentials=credentials).assert_readable()
     with pytest.raises(KeyError) as caught:
-        answer.headers[name]
-    why = answer.headers.why_not(name)
+        response.headers[name]
+    why = response.headers.why_not(name)
     assert caught.value.args == (why.replace("\n", " "),)  # a KeyError prints its one line
     assert words in why
     assert f"Access-Control-Expose-Headers: {name}".lower() in why.lower()
     assert "to expose_headers" in why
     # Nobody misses an ETag.
-    assert (why in answer.why) == (name == "X-Total")
+    assert (why in response.why) == (name == "X-Total")
     with pytest.raises(AssertionError) as failed:
-        answer.assert_visible("content-type", name)
+        response.assert_visible("content-type", name)
     assert words in str(failed.value)
 
 
 def test_headers_that_nobody_ever_sees_or_that_are_not_there():
-    answer = Browser(fixed(lines=VISIBLE), API).fetch("/")
-    assert answer.why == ""  # a page of the server's own sees the rest
+    response = Browser(fixed(lines=VISIBLE), API).fetch("/")
+    assert response.why == ""  # a page of the server's own sees the rest
     with pytest.raises(KeyError, match="The response has no header X-None"):
-        answer.headers["X-None"]
-    with pytest.raises(KeyError, match="Script never sees Set-Cookie"):
-        answer.headers["Set-Cookie"]
+        response.headers["X-None"]
+    with pytest.raises(KeyError, match="JavaScript never sees Set-Cookie"):
+        response.headers["Set-Cookie"]
     blocked = Browser(fixed(), SHOP).fetch(f"{API}/")
     with pytest.raises(KeyError):
         blocked.headers["Content-Type"]
@@ -391,10 +391,10 @@ def test_json(body, value):
 
 
 def test_what_is_no_json():
-    answer = Browser(fixed(lines=OPEN, body="<html>"), SHOP).fetch(f"{API}/")
-    assert answer.text == "<html>"
+    response = Browser(fixed(lines=OPEN, body="<html>"), SHOP).fetch(f"{API}/")
+    assert response.text == "<html>"
     with pytest.raises(ValueError, match="Expecting value"):
-        _ = answer.json
+        _ = response.json
     assert Browser(fixed(body="{}"), SHOP).fetch(f"{API}/").json is None
 
 
@@ -402,8 +402,8 @@ def test_what_is_no_json():
     ("status", "ok"), [(200, True), (204, True), (299, True), (304, False), (404, False)]
 )
 def test_status(status, ok):
-    answer = Browser(fixed(status, OPEN, body=""), SHOP).fetch(f"{API}/").assert_readable()
-    assert (answer.status, answer.ok) == (status, ok)
+    response = Browser(fixed(status, OPEN, body=""), SHOP).fetch(f"{API}/").assert_readable()
+    assert (response.status, response.ok) == (status, ok)
 
 
 def test_bytes_that_are_no_text():
@@ -425,8 +425,8 @@ def failure(check, *args):
 
 def test_report_of_what_is_not_readable():
     app = fixed(lines=OPEN, preflight=(204, {"Access-Control-Allow-Origin": "*"}))
-    answer = Browser(app, SHOP).fetch(f"{API}/users/7", method="PUT", json={})
-    assert failure(answer.assert_readable) == (
+    response = Browser(app, SHOP).fetch(f"{API}/users/7", method="PUT", json={})
+    assert failure(response.assert_readable) == (
         f"""\
 {SHOP}: fetch() of PUT {API}/users/7 is not readable
   The preflight's response does not allow PUT: it allows none.
@@ -445,22 +445,22 @@ def test_report_of_what_is_not_readable():
     < 204
     < Access-Control-Allow-Origin: *"""
     )
-    assert failure(answer.assert_visible, "X-Total") == failure(answer.assert_readable)
+    assert failure(response.assert_visible, "X-Total") == failure(response.assert_readable)
 
 
 def test_report_of_what_is_not_blocked():
-    answer = Browser(fixed(lines=OPEN, body="x" * 300), SHOP).fetch(f"{API}/")
-    report = failure(answer.assert_blocked)
+    response = Browser(fixed(lines=OPEN, body="x" * 300), SHOP).fetch(f"{API}/")
+    report = failure(response.assert_blocked)
     assert report.startswith(
         f"{SHOP}: fetch() of GET {API}/ is not blocked\n"
-        f"  Script reads it: status 200, '{'x' * 199}\n\n  1. GET {API}/\n    > Accept: */*\n"
+        f"  The page reads it: status 200, '{'x' * 199}\n\n  1. GET {API}/\n    > Accept: */*\n"
     )
-    assert failure(answer.assert_blocked, "mixed_content") == report
+    assert failure(response.assert_blocked, "mixed_content") == report
 
 
 def test_report_of_another_rule():
-    answer = Browser(fixed(), SHOP).fetch(f"{API}/")
-    report = failure(answer.assert_blocked, Block.PREFLIGHT_STATUS)
+    response = Browser(fixed(), SHOP).fetch(f"{API}/")
+    report = failure(response.assert_blocked, Block.PREFLIGHT_STATUS)
     assert report.startswith(
         f"{SHOP}: fetch() of GET {API}/ is blocked by allow_origin_missing, not by"
         " preflight_status\n"
@@ -469,16 +469,16 @@ def test_report_of_another_rule():
 
 
 def test_report_of_what_was_never_sent():
-    answer = Browser(anyone(), SHOP).fetch("http://api.test/")
-    assert failure(answer.assert_readable).endswith("\n\n  Nothing went over the wire.")
+    response = Browser(anyone(), SHOP).fetch("http://api.test/")
+    assert failure(response.assert_readable).endswith("\n\n  Nothing went over the wire.")
 
 
 def test_report_of_a_hidden_header():
-    answer = Browser(fixed(lines=OPEN | {"X-Total": "7"}), SHOP).fetch(f"{API}/")
-    report = failure(answer.assert_visible, "x-total", "x-none")
+    response = Browser(fixed(lines=OPEN | {"X-Total": "7"}), SHOP).fetch(f"{API}/")
+    report = failure(response.assert_visible, "x-total", "x-none")
     assert report.startswith(
         f"{SHOP}: fetch() of GET {API}/ does not show every header\n"
-        "  Script does not see X-Total: no Access-Control-Expose-Headers names it.\n"
+        "  JavaScript does not see X-Total: no Access-Control-Expose-Headers names it.\n"
         "  Send: Access-Control-Expose-Headers: X-Total\n"
         "  Change: add 'X-Total' to expose_headers.\n"
         "  The response has no header x-none.\n\n  1. GET "
@@ -486,9 +486,9 @@ def test_report_of_a_hidden_header():
 
 
 def test_assertions_return_the_answer():
-    answer = Browser(anyone(), SHOP).fetch(f"{API}/")
-    assert answer.assert_readable() is answer
-    assert answer.assert_visible() is answer
+    response = Browser(anyone(), SHOP).fetch(f"{API}/")
+    assert response.assert_readable() is response
+    assert response.assert_visible() is response
     refused = Browser(fixed(), SHOP).fetch(f"{API}/")
     assert refused.assert_blocked() is refused
     assert refused.assert_blocked("allow_origin_missing") is refused
@@ -497,11 +497,11 @@ def test_assertions_return_the_answer():
 
 @pytest.mark.parametrize("reason", ["allow_origin_mising", "ALLOW_ORIGIN_MISSING", "", 7])
 def test_no_such_rule(reason):
-    answer = Browser(fixed(), SHOP).fetch(f"{API}/")
+    response = Browser(fixed(), SHOP).fetch(f"{API}/")
     with pytest.raises(BrowserError, match="there is no rule"):
-        answer.assert_blocked(reason)
+        response.assert_blocked(reason)
     with pytest.raises(BrowserError, match="Did you mean 'allow_origin_missing'"):
-        answer.assert_blocked("allow_origin_mising")
+        response.assert_blocked("allow_origin_mising")
 
 
 def test_repr():
@@ -516,8 +516,8 @@ def test_repr():
 def test_what_comes_from_the_network_is_escaped():
     """No value can end its line in a report, or look like another."""
     view = serve(lambda _: (200, {ORIGIN: "é'\x85"}, ""))
-    answer = Browser(view, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_invalid")
-    assert r"'\xe9\x27\x85'" in answer.why
+    response = Browser(view, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_invalid")
+    assert r"'\xe9\x27\x85'" in response.why
 
 
 def test_errors_are_of_the_kinds_that_people_catch():

@@ -46,8 +46,8 @@ def app():
 
 def test_here(cors_browser):
     """What a project sees, without a run of its own."""
-    answer = cors_browser("https://shop.example").fetch("https://shop.example/")
-    assert answer.assert_readable().text == "of the fixture app"
+    response = cors_browser("https://shop.example").fetch("https://shop.example/")
+    assert response.assert_readable().text == "of the fixture app"
     other = cors_browser("https://shop.example", "webkit", servers={"https://b.test": anyone()})
     assert other.fetch("https://b.test/").assert_readable().text == "ok"
 
@@ -127,7 +127,7 @@ def test_a_failure_says_what_to_change(run, tracebacks):
         ]
     )
     # The place is the test, not the library.
-    result.stdout.no_fnmatch_line("*answers.py*")
+    result.stdout.no_fnmatch_line("*fetch_response.py*")
 
 
 def test_without_an_app(pytester):

@@ -24,8 +24,8 @@ def _still(monkeypatch):
 
 def asks(browser, url=URL, **sent):
     """Whether a fetch needs a preflight."""
-    answer = browser.fetch(url, **sent).assert_readable()
-    return answer.exchanges[0].preflight
+    response = browser.fetch(url, **sent).assert_readable()
+    return response.exchanges[0].preflight
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_a_star_that_is_remembered_does_not_cover_authorization(engine):
     """https://fetch.spec.whatwg.org/#header-name-cache-entry-match; in WebKit it does."""
     browser = Browser(anyone(), SHOP, engine)
     assert asks(browser, headers={"X-A": "1"})
-    answer = browser.fetch(URL, headers={"Authorization": "x"})
-    assert answer.exchanges[0].preflight == (engine != "webkit")
-    assert answer.readable == (engine != "standard")
+    response = browser.fetch(URL, headers={"Authorization": "x"})
+    assert response.exchanges[0].preflight == (engine != "webkit")
+    assert response.readable == (engine != "standard")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -229,8 +229,8 @@ def test_a_request_that_fails_the_check_forgets(engine):
 
     browser, sent = Browser(serve(view), SHOP, engine), {"headers": {"X-A": "1"}}
     assert asks(browser, **sent)
-    answer = browser.fetch(URL, **sent).assert_blocked("allow_origin_missing")
-    assert [e.preflight for e in answer.exchanges] == [False]
+    response = browser.fetch(URL, **sent).assert_blocked("allow_origin_missing")
+    assert [e.preflight for e in response.exchanges] == [False]
     assert asks(browser, **sent) == (engine in ("standard", "firefox"))
 
 

@@ -1,26 +1,16 @@
-"""Which headers of a response script sees."""
+"""Which headers of a response the page sees."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from flask_corsguard.protocol.headers import EXPOSE_HEADERS, FORBIDDEN_RESPONSE_HEADERS
+from flask_corsguard.protocol.safelist import SAFELISTED_RESPONSE_HEADERS
 from flask_corsguard.testing.exchange import Exchange
-from flask_corsguard.testing.fetch_response import VisibleHeaders
 from flask_corsguard.text import shown
 
-# https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
-_SAFELISTED = frozenset(
-    {
-        "cache-control",
-        "content-language",
-        "content-length",
-        "content-type",
-        "expires",
-        "last-modified",
-        "pragma",
-    }
-)
-# Not for script, so that nobody misses them: they speak to browsers and caches.
-_QUIET = (
+# What speaks to browsers and caches: no page misses it.
+_NOT_MISSED = (
     "accept-ranges",
     "access-control-",
     "age",
@@ -47,6 +37,42 @@ _QUIET = (
 )
 
 
+class VisibleHeaders(Mapping[str, str]):
+    """The response headers that the page sees. Their names are in lower case, sorted, and found in
+    any case.
+
+    :ivar hidden: those that the response has besides, each with what hides it, in words.
+    """
+
+    def __init__(self, visible: Mapping[str, str], hidden: Mapping[str, str]) -> None:
+        self.hidden = hidden
+        self._visible = visible
+
+    def __getitem__(self, name: str) -> str:
+        lower = name.lower()
+        if lower in self._visible:
+            return self._visible[lower]
+        raise KeyError(self.why_not(name).replace("\n", " "))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._visible)
+
+    def __len__(self) -> int:
+        return len(self._visible)
+
+    def __repr__(self) -> str:
+        return repr(self._visible)
+
+    def why_not(self, name: str) -> str:
+        """Why the page does not see a header."""
+        return self.hidden.get(name.lower(), f"The response has no header {name}.")
+
+    @property
+    def missed(self) -> str:
+        """What hides those headers that somebody could miss, in words."""
+        return "\n".join(w for name, w in self.hidden.items() if not name.startswith(_NOT_MISSED))
+
+
 def visible_headers(exchange: Exchange, *, cors: bool, credentials: bool) -> VisibleHeaders:
     """https://fetch.spec.whatwg.org/#concept-filtered-response-cors
 
@@ -61,17 +87,12 @@ def visible_headers(exchange: Exchange, *, cors: bool, credentials: bool) -> Vis
     names = {name.lower(): name for name, _ in exchange.response_headers}
     for name, given in sorted(names.items()):
         if name in FORBIDDEN_RESPONSE_HEADERS:
-            hidden[name] = f"Script never sees {given}, whatever the server sends."
-        elif every or name in exposed or name in _SAFELISTED:
+            hidden[name] = f"JavaScript never sees {given}, whatever the server sends."
+        elif every or name in exposed or name in SAFELISTED_RESPONSE_HEADERS:
             visible[name] = exchange.value_of(name) or ""
         else:
             hidden[name] = _why_hidden(exchange, given, listed)
     return VisibleHeaders(visible, hidden)
-
-
-def missed(headers: VisibleHeaders) -> str:
-    """What hides those headers that somebody could miss, in words."""
-    return "\n".join(why for name, why in headers.hidden.items() if not name.startswith(_QUIET))
 
 
 def _why_hidden(exchange: Exchange, name: str, listed: list[str] | None) -> str:
@@ -82,6 +103,6 @@ def _why_hidden(exchange: Exchange, name: str, listed: list[str] | None) -> str:
     elif "*" in listed:
         found = "'*' does not count for a request with credentials: 'include'"
     return (
-        f"Script does not see {name}: {found}.\nSend: {EXPOSE_HEADERS}: {name}\n"
+        f"JavaScript does not see {name}: {found}.\nSend: {EXPOSE_HEADERS}: {name}\n"
         f"Change: add '{name}' to expose_headers."
     )
