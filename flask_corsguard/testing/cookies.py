@@ -41,7 +41,7 @@ class Cookie:
     partition: str | None
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> object:
         """What a later cookie has to share to replace this one."""
         return self.name, self.domain, self.host_only, self.path, self.partition
 
@@ -69,11 +69,11 @@ class CookieJar:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._cookies: list[Cookie] = []
+        self._cookies: dict[object, Cookie] = {}
 
     def header_for(self, url: Url, context: CookieContext, now: float) -> str:
         """The ``Cookie`` header of a request, "" for none."""
-        found = [c for c in self._cookies if self._is_sent(c, url, context, now)]
+        found = [c for c in self._cookies.values() if self._is_sent(c, url, context, now)]
         found.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{c.name}={c.value}" if c.name else c.value for c in found)
 
@@ -82,13 +82,11 @@ class CookieJar:
         cookie = self._read(line, url, context, now)
         if cookie is None:
             return
-        for index, old in enumerate(self._cookies):
-            if old.key == cookie.key:
-                self._cookies[index] = replace(cookie, created=old.created)
-                break
-        else:
-            self._cookies.append(cookie)
-        self._cookies = [c for c in self._cookies if c.expires is None or c.expires > now]
+        old = self._cookies.get(cookie.key)
+        self._cookies[cookie.key] = replace(cookie, created=old.created) if old else cookie
+        for key, kept in list(self._cookies.items()):
+            if kept.expires is not None and kept.expires <= now:
+                del self._cookies[key]
 
     def _is_sent(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
         origin = _origin(url)
@@ -183,7 +181,7 @@ class CookieJar:
             and old.name == new.name
             and (_is_below(old.domain, new.domain) or _is_below(new.domain, old.domain))
             and _path_covers(old.path, new.path)
-            for old in self._cookies
+            for old in self._cookies.values()
         )
 
 

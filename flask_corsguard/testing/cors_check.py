@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from flask_corsguard.protocol.headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from flask_corsguard.protocol.origins import Origin, parse_origin
@@ -11,25 +13,34 @@ from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.urls import is_same_site
 from flask_corsguard.text import shown
 
+# Where credentials have to be allowed, and how that can be avoided.
+_WITH_CREDENTIALS = (
+    "for a request with credentials: 'include'",
+    "have the page leave credentials: 'include' out, if it needs no cookies there",
+)
+_IN_WEBKIT = (
+    "by WebKit, as the request began at the page's own origin and was redirected from another one",
+    "redirect to the last address at once",
+)
 
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """Whom a response has to allow.
 
-    :ivar origin: serialized, as it was sent.
-    :ivar credentials: whether the request was made with ``credentials: "include"``.
-    :ivar tainted: whether redirects have made the origin ``null``.
-    :ivar with_credentials: when credentials have to be allowed, in words.
-    :ivar without_credentials: how that can be avoided.
+class Requester(NamedTuple):
+    """Who asks, and for what.
+
+    :ivar origin: the page's, serialized, as it is sent.
+    :ivar tainted: whether redirects have made it ``null``.
+    :ivar credentials: whether the response has to allow them.
+    :ivar redirected_in_webkit: whether it has to only because of redirects.
+    :ivar method: the request's.
+    :ivar unsafe: its headers that need permission, in lower case, each with why.
     """
 
     origin: str
+    tainted: bool
     credentials: bool
-    tainted: bool = False
-    with_credentials: str = "for a request with credentials: 'include'"
-    without_credentials: str = (
-        "have the page leave credentials: 'include' out, if it needs no cookies there"
-    )
+    method: str
+    unsafe: Mapping[str, str] = MappingProxyType({})
+    redirected_in_webkit: bool = False
 
     @property
     def remedy(self) -> str:
@@ -59,7 +70,9 @@ def check_cors(exchange: Exchange, requester: Requester) -> None:
     elif origin == "*" and requester.credentials:
         block = Block.ALLOW_ORIGIN_WILDCARD
     elif origin not in ("*", requester.origin):
-        block = _mismatch(exchange, origin)
+        is_origin = origin == "null" or parse_origin(origin) is not None
+        block = Block.ALLOW_ORIGIN_MISMATCH if is_origin else Block.ALLOW_ORIGIN_INVALID
+        block = Block.ALLOW_ORIGIN_MULTIPLE if "," in origin else block
     elif requester.credentials and credentials != "true":
         block = Block.ALLOW_CREDENTIALS_MISSING
         value = f"no {ALLOW_CREDENTIALS}"
@@ -67,27 +80,20 @@ def check_cors(exchange: Exchange, requester: Requester) -> None:
             value = f"{ALLOW_CREDENTIALS}: {shown(credentials)} instead of 'true'"
     else:
         return
+    needed, avoided = _IN_WEBKIT if requester.redirected_in_webkit else _WITH_CREDENTIALS
     error = BlockedError(
         block,
         response="The preflight's response" if exchange.preflight else "The response",
         origin=requester.origin,
         value=value,
-        with_credentials=requester.with_credentials,
-        without_credentials=requester.without_credentials,
+        with_credentials=needed,
+        without_credentials=avoided,
         remedy=requester.remedy,
     )
     if requester.origin == "null":
         # Whoever allows null allows every site: no advice to follow in a hurry.
         error.send = []
     raise error
-
-
-def _mismatch(exchange: Exchange, origin: str) -> Block:
-    if len(exchange.response_headers.getlist(ALLOW_ORIGIN)) > 1 or "," in origin:
-        return Block.ALLOW_ORIGIN_MULTIPLE
-    if origin == "null" or parse_origin(origin):
-        return Block.ALLOW_ORIGIN_MISMATCH
-    return Block.ALLOW_ORIGIN_INVALID
 
 
 def check_resource_policy(exchange: Exchange, page: Origin | None, target: Origin | None) -> None:

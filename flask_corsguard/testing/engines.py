@@ -24,16 +24,12 @@ class Engine:
 
     #: those that JavaScript cannot set, beyond the standard's
     forbidden_names: frozenset[str] = frozenset()
-    #: which headers need no permission
-    safelist: Safelist = STANDARD
+    safelist: Safelist = STANDARD  #: which headers need no permission
     #: whether a header that is set twice has to be safelisted as one value
     joins_repeated_headers: bool = False
-    #: whether a preflight names such a header twice
-    repeats_names: bool = False
-    #: whether values are sent as UTF-8
-    utf8_values: bool = False
-    #: those of which the last value is sent alone
-    single_headers: frozenset[str] = frozenset()
+    repeats_names: bool = False  #: whether a preflight names such a header twice
+    utf8_values: bool = False  #: whether values are sent as UTF-8
+    single_headers: frozenset[str] = frozenset()  #: those of which the last value is sent alone
     #: whether ``Origin`` stays on a request that a redirect within the page's own origin has made
     #: a GET
     origin_stays: bool = False
@@ -47,8 +43,7 @@ class Engine:
     #: whether a request that needed one at first needs one after every redirect: for the headers
     #: that are left (``current``), or for those of the beginning
     sticky_preflight: Literal["", "current", "first"] = ""
-    #: whether that one still has the page's origin
-    preflight_keeps_origin: bool = False
+    preflight_keeps_origin: bool = False  #: whether that one still has the page's origin
     #: whether its ``Sec-Fetch-Site`` knows nothing of the redirects
     preflight_forgets_redirects: bool = True
 
@@ -57,23 +52,19 @@ class Engine:
     #: what is remembered of a URL: every ``grant``; the ``latest`` preflight; or each grant by its
     #: ``literal`` name, for requests that are alike in credentials
     cache: Literal["grant", "latest", "literal"] = "grant"
-    #: whether a remembered ``*`` does so
+    #: whether a remembered ``*`` covers ``Authorization``
     cached_wildcard_covers_authorization: bool = False
-    #: whether anything is remembered for pages without an origin
-    caches_for_opaque: bool = True
-    #: for how many seconds at most, or None
-    max_age_limit: int | None = None
+    caches_for_opaque: bool = True  #: whether anything is remembered for pages without an origin
+    max_age_limit: int | None = None  #: for how many seconds at most, or None
     #: an ``Access-Control-Max-Age`` that counts
     max_age_pattern: re.Pattern[str] = re.compile(r"[0-9]+")
-    #: the seconds that any other stands for
-    max_age_if_invalid: int = 5
+    max_age_if_invalid: int = 5  #: the seconds that any other stands for
     #: whether grants are remembered that were not all which the request needed
     remembers_what_did_not_suffice: bool = False
     #: whether a response that the page may not read makes the browser forget
     failure_clears_cache: bool = True
 
-    #: the bytes that a beacon may have, or None
-    beacon_limit: int | None = 65536
+    beacon_limit: int | None = 65536  #: the bytes that a beacon may have, or None
 
     # Redirects
 
@@ -89,10 +80,8 @@ class Engine:
     fetch_metadata_lost: bool = False
     #: whether ``redirect: "error"``, too, takes one without ``Location`` for a normal response
     redirects_have_locations: bool = False
-    #: whether one ``Location`` may be sent twice
-    equal_locations_are_one: bool = False
-    #: whether a redirect across origins makes DELETE a GET
-    delete_becomes_get: bool = False
+    equal_locations_are_one: bool = False  #: whether one ``Location`` may be sent twice
+    delete_becomes_get: bool = False  #: whether a redirect across origins makes DELETE a GET
     #: whether the headers that go with the body are back after the next redirect
     body_headers_come_back: bool = False
 
@@ -103,34 +92,29 @@ class Engine:
     #: from which servers ``Origin`` is kept back: those of plain ``http``, those that are
     #: ``untrustworthy``, or ``none``
     hides_origin: Literal["http", "untrustworthy", "none"] = "http"
-    #: whether http on loopback is mixed content
-    loopback_is_mixed: bool = False
+    loopback_is_mixed: bool = False  #: whether http on loopback is mixed content
     #: whether a form is sent to plain http: ``sent``, ``warned`` of, or warned of even where a
     #: redirect leads there
     mixed_forms: Literal["sent", "warned", "warned of redirects"] = "sent"
 
     # Cookies
 
-    #: whether https and http of one host are two sites
-    schemeful: bool = True
+    schemeful: bool = True  #: whether https and http of one host are two sites
     #: the requests that a redirect by another site makes cross-site
     cookies_see_redirects: Literal["none", "navigations", "all"] = "none"
     #: how a cookie without ``SameSite`` is treated
     default_same_site: Literal["lax", "none"] = "lax"
     #: the seconds for which such a cookie goes along with a form all the same
     lax_post_window: float = 0
-    #: whether ``SameSite=None`` is refused without ``Secure``
-    none_needs_secure: bool = True
+    none_needs_secure: bool = True  #: whether ``SameSite=None`` is refused without ``Secure``
     #: what becomes of cookies on requests to other sites, where ``SameSite`` lets them pass:
     #: ``allowed``; ``partitioned`` by the page's site; ``blocked`` unless they were set as
     #: ``Partitioned``; or ``unset``: sent, but not stored
     third_party_cookies: Literal["allowed", "partitioned", "blocked", "unset"] = "allowed"
     #: whether ``__Host-``, ``__Secure-`` and ``Partitioned`` mean anything
     cookie_prefixes: bool = True
-    #: whether plain http on loopback may set ``Secure`` cookies
-    secure_on_loopback: bool = True
-    #: the bytes that name and value may have together, or None
-    max_cookie: int | None = 4096
+    secure_on_loopback: bool = True  #: whether plain http on loopback may set ``Secure`` cookies
+    max_cookie: int | None = 4096  #: the bytes that name and value may have together, or None
 
 
 _INTEGER = re.compile(r"0|[1-9][0-9]*")
@@ -149,15 +133,11 @@ ENGINES: dict[EngineName, Engine] = {
             total=None,
             range_limit=2**63 - 1,
             further_values={
-                "device-memory": _NUMBER,
-                "downlink": _NUMBER,
-                "dpr": _NUMBER,
+                **dict.fromkeys(("device-memory", "downlink", "dpr"), _NUMBER),
+                **dict.fromkeys(("rtt", "viewport-width", "width"), _INTEGER),
                 "ect": re.compile("slow-2g|2g|3g|4g"),
                 "intervention": re.compile(".*"),
-                "rtt": _INTEGER,
                 "save-data": re.compile("on", re.IGNORECASE),
-                "viewport-width": _INTEGER,
-                "width": _INTEGER,
             },
         ),
         preflight_mode_everywhere=True,

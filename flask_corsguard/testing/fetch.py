@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 
 from werkzeug.datastructures import Headers
 
@@ -18,9 +17,9 @@ from flask_corsguard.testing.engines import Engine
 from flask_corsguard.testing.exchange import Exchange, WsgiApp, send
 from flask_corsguard.testing.fetch_arguments import joined
 from flask_corsguard.testing.fetch_request import FetchRequest
-from flask_corsguard.testing.preflight_cache import CacheKey, PreflightCache
+from flask_corsguard.testing.preflight_cache import PreflightCache
 from flask_corsguard.testing.preflight_check import check_preflight, read_preflight
-from flask_corsguard.testing.redirects import follow_redirect, requiring_credentials
+from flask_corsguard.testing.redirects import follow_redirect
 from flask_corsguard.text import shown
 
 # In seconds: https://fetch.spec.whatwg.org/#cors-preflight-fetch
@@ -76,55 +75,47 @@ class Fetch:
         network, request, requester = self._network, self._request, self._request.requester
         unsafe = request.headers_to_ask_for()
         if unsafe is not None:
-            self._ask_permission(requester, unsafe)
+            self._ask_permission(requester._replace(unsafe=unsafe))
         exchange = self._send(request.method, self._headers(requester), request.body)
         if request.tainting == "cors":
             try:
                 check_cors(exchange, requester)
             except BlockedError:
                 if network.engine.failure_clears_cache:
-                    network.preflights.forget(self._cache_key(requester))
+                    network.preflights.forget(requester, request.url)
                 raise
         elif request.tainting == "opaque":
             check_resource_policy(exchange, request.page, request.url.origin)
         return exchange
 
-    def _ask_permission(self, requester: Requester, unsafe: Mapping[str, str]) -> None:
-        """https://fetch.spec.whatwg.org/#cors-preflight-fetch, unless one is remembered.
-
-        :param unsafe: the headers that need permission, each with why.
-        """
+    def _ask_permission(self, requester: Requester) -> None:
+        """https://fetch.spec.whatwg.org/#cors-preflight-fetch, unless one is remembered."""
         network, request, engine = self._network, self._request, self._network.engine
         if engine.preflight_keeps_origin:
-            requester = replace(requester, origin=str(request.page or "null"))
+            requester = requester._replace(origin=str(request.page or "null"))
         earlier = request.urls[:-1]
         if request.needs_credentials and any(u.origin != earlier[0].origin for u in earlier):
-            requester = requiring_credentials(requester)
-        key = self._cache_key(requester)
-        if network.preflights.covers(key, request.method, unsafe, network.now()):
+            requester = requester._replace(credentials=True, redirected_in_webkit=True)
+        if network.preflights.covers(requester, request.url, network.now()):
             return
         headers = Headers([("Accept", "*/*"), ("Access-Control-Request-Method", request.method)])
-        if unsafe:
-            names = list(unsafe)
+        if requester.unsafe:
+            names = list(requester.unsafe)
             if engine.repeats_names:
                 names = sorted(n for n, v in request.headers if why_unsafe(n, v, engine.safelist))
             headers.add("Access-Control-Request-Headers", ",".join(names))
         add_browser_headers(headers, request, requester.origin, preflight=True)
         exchange = self._send("OPTIONS", headers, None, preflight=True)
-        waiting = (requester, request.method, unsafe)
         try:
-            methods, allowed = read_preflight(exchange, *waiting)
+            allowed = read_preflight(exchange, requester)
             if not engine.remembers_what_did_not_suffice:
-                check_preflight(methods, allowed, *waiting, engine)
+                check_preflight(allowed, requester, engine)
         except BlockedError:
-            network.preflights.forget(key)
+            network.preflights.forget(requester, request.url)
             raise
-        max_age = self._max_age(exchange)
-        network.preflights.remember(key, methods, allowed, network.now(), max_age)
-        check_preflight(methods, allowed, *waiting, engine)
-
-    def _cache_key(self, requester: Requester) -> CacheKey:
-        return CacheKey(requester.origin, str(self._request.url), requester.credentials)
+        end = network.now() + self._max_age(exchange)
+        network.preflights.remember(requester, request.url, allowed, network.now(), end)
+        check_preflight(allowed, requester, engine)
 
     def _max_age(self, exchange: Exchange) -> int:
         engine, value = self._network.engine, exchange.value_of(MAX_AGE)

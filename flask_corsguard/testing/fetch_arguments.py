@@ -152,22 +152,18 @@ def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[byt
     """A form's entries as they are sent
     (https://html.spec.whatwg.org/#form-submission-algorithm), and the type of that."""
     if enctype == "multipart/form-data":
+        # https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm
         boundary = f"----boundary{secrets.token_hex(16)}"
-        return _encode_multipart(pairs, boundary), f"{enctype}; boundary={boundary}"
+        fields = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_QUOTED)}"\r\n'
+            f"\r\n{value}\r\n"
+            for name, value in pairs
+        )
+        return _utf8(f"{''.join(fields)}--{boundary}--\r\n"), f"{enctype}; boundary={boundary}"
     if enctype == "text/plain":
         return _utf8("".join(f"{name}={value}\r\n" for name, value in pairs)), enctype
     encoded = (f"{_form_quote(name)}={_form_quote(value)}" for name, value in pairs)
     return "&".join(encoded).encode(), enctype
-
-
-def _encode_multipart(pairs: Iterable[tuple[str, str]], boundary: str) -> bytes:
-    """https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm"""
-    fields = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_QUOTED)}"\r\n'
-        f"\r\n{value}\r\n"
-        for name, value in pairs
-    )
-    return _utf8(f"{''.join(fields)}--{boundary}--\r\n")
 
 
 def pairs_of(pairs: object) -> list[tuple[str, str]]:

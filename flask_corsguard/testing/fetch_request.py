@@ -75,12 +75,12 @@ class FetchRequest:
 
     @property
     def requester(self) -> Requester:
-        """Whom the server has to allow."""
+        """Who the server is told that asks, and for what."""
         is_null = self.has_tainted_origin or (
             self.mode in self.engine.origin_lost and self.has_left
         )
         origin = "null" if is_null else str(self.page or "null")
-        return Requester(origin, self.credentials == "include", is_null)
+        return Requester(origin, is_null, self.credentials == "include", self.method)
 
     @property
     def needs_credentials(self) -> bool:

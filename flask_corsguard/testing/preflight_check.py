@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
@@ -23,15 +24,16 @@ _MOST_LISTED = 20
 _WILDCARD = "its '*' does not count for a request with credentials: 'include'"
 
 
-def read_preflight(
-    exchange: Exchange, requester: Requester, method: str, unsafe: Mapping[str, str]
-) -> tuple[list[str], list[str]]:
-    """What the response to a preflight allows
-    (https://fetch.spec.whatwg.org/#cors-preflight-fetch, from step 7).
+class Allowed(NamedTuple):
+    """What the response to a preflight allows."""
 
-    :param method: of the request that waits.
-    :param unsafe: its headers that need permission, in lower case, each with why.
-    :returns: the methods and the headers.
+    methods: list[str]
+    headers: list[str]
+
+
+def read_preflight(exchange: Exchange, requester: Requester) -> Allowed:
+    """https://fetch.spec.whatwg.org/#cors-preflight-fetch, from step 7
+
     :raises BlockedError: if it is not a response to a preflight, or allows nothing.
     """
     if exchange.status in REDIRECT_STATUSES:
@@ -47,57 +49,49 @@ def read_preflight(
         methods, headers = exchange.list_of(ALLOW_METHODS), exchange.list_of(ALLOW_HEADERS)
         if methods is None:
             value = shown(exchange.value_of(ALLOW_METHODS) or "")
-            raise BlockedError(Block.ALLOW_METHODS_INVALID, value=value, method=method)
+            raise BlockedError(Block.ALLOW_METHODS_INVALID, value=value, method=requester.method)
         if headers is None:
             value = shown(exchange.value_of(ALLOW_HEADERS) or "")
-            facts = {"headers": ", ".join(unsafe), "quoted": _quoted(unsafe)}
+            facts = {"headers": ", ".join(requester.unsafe), "quoted": _quoted(requester.unsafe)}
             raise BlockedError(Block.ALLOW_HEADERS_INVALID, value=value, **facts)
-        return methods, headers
+        return Allowed(methods, headers)
     if requester.origin != "null":
-        error.send += _needed_headers(requester, method, unsafe)
+        error.send += _needed_headers(requester)
     raise error
 
 
-def check_preflight(
-    methods: list[str],
-    headers: list[str],
-    requester: Requester,
-    method: str,
-    unsafe: Mapping[str, str],
-    engine: Engine,
-) -> None:
-    """The same, from where the request that waits is compared with what is allowed.
+def check_preflight(allowed: Allowed, requester: Requester, engine: Engine) -> None:
+    """The same, from where the request is compared with what is allowed.
 
     :raises BlockedError: if it may not be sent.
     """
-    any_method = "*" in methods and not requester.credentials
-    if method not in SAFELISTED_METHODS and method not in methods and not any_method:
-        raise _method_error(method, methods)
-    allowed = {name.lower() for name in headers}
-    if "*" in allowed and not requester.credentials:
-        allowed |= set(unsafe) - (
-            set() if engine.wildcard_covers_authorization else {AUTHORIZATION}
-        )
-    refused = [name for name in unsafe if name not in allowed]
+    method, unsafe = requester.method, requester.unsafe
+    any_method = "*" in allowed.methods and not requester.credentials
+    if method not in SAFELISTED_METHODS and method not in allowed.methods and not any_method:
+        raise _method_error(method, allowed.methods)
+    names = {name.lower() for name in allowed.headers}
+    if "*" in names and not requester.credentials:
+        names |= set(unsafe) - (set() if engine.wildcard_covers_authorization else {AUTHORIZATION})
+    refused = [name for name in unsafe if name not in names]
     if refused:
         raise BlockedError(
             Block.HEADER_NOT_ALLOWED,
             header=refused[0],
-            value=_header_words(refused[0], headers),
+            value=_header_words(refused[0], allowed.headers),
             unsafe=unsafe[refused[0]],
             headers=", ".join(unsafe),
             quoted=_quoted(refused),
         )
 
 
-def _needed_headers(requester: Requester, method: str, unsafe: Iterable[str]) -> list[str]:
+def _needed_headers(requester: Requester) -> list[str]:
     lines = [f"{ALLOW_ORIGIN}: {requester.origin}"]
     if requester.credentials:
         lines.append(f"{ALLOW_CREDENTIALS}: true")
-    if method not in SAFELISTED_METHODS:
-        lines.append(f"{ALLOW_METHODS}: {method}")
-    if unsafe:
-        lines.append(f"{ALLOW_HEADERS}: {', '.join(unsafe)}")
+    if requester.method not in SAFELISTED_METHODS:
+        lines.append(f"{ALLOW_METHODS}: {requester.method}")
+    if requester.unsafe:
+        lines.append(f"{ALLOW_HEADERS}: {', '.join(requester.unsafe)}")
     return lines
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flask_corsguard.testing.blocks import Block, BlockedError
-from flask_corsguard.testing.cors_check import Requester, check_cors
+from flask_corsguard.testing.cors_check import check_cors
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
 from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.testing.preflight_check import AUTHORIZATION
@@ -35,7 +33,8 @@ def follow_redirect(request: FetchRequest, exchange: Exchange) -> bool:
         raise BlockedError(Block.REDIRECT_UNWANTED, status=exchange.status)
     if request.tainting == "cors" and request.needs_credentials and request.first_unsafe is None:
         # WebKit. Where a preflight goes first, it asks the next server for that.
-        check_cors(exchange, requiring_credentials(request.requester))
+        requester = request.requester._replace(credentials=True, redirected_in_webkit=True)
+        check_cors(exchange, requester)
     if engine.equal_locations_are_one:
         locations = list(dict.fromkeys(locations))
     target = _read_target(request, locations)
@@ -77,16 +76,3 @@ def _read_target(request: FetchRequest, locations: list[str]) -> Url:
     if target.userinfo and (crosses or request.engine.refuses_userinfo):
         raise BlockedError(Block.REDIRECT_USERINFO, value=value)
     return target
-
-
-def requiring_credentials(requester: Requester) -> Requester:
-    """The same requester where WebKit asks for credentials because of redirects."""
-    return replace(
-        requester,
-        credentials=True,
-        with_credentials=(
-            "by WebKit, as the request began at the page's own origin and was redirected from"
-            " another one"
-        ),
-        without_credentials="redirect to the last address at once",
-    )
