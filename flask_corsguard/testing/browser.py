@@ -13,7 +13,7 @@ from flask_corsguard.protocol.safelist import FORM_TYPES
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, WsgiApp
-from flask_corsguard.testing.fetch import Fetch, Network
+from flask_corsguard.testing.fetch import Network
 from flask_corsguard.testing.fetch_arguments import (
     Body,
     EncType,
@@ -198,24 +198,23 @@ class Browser:
         :param block: what keeps the response from the page in any case.
         """
         question = f"{self.page}: {question}"
-        fetch = Fetch(self._network, request)
         try:
-            last = fetch.run()
+            last = self._network.fetch(request)
         except BlockedError as caught:
-            return blocked(question, fetch.exchanges, caught)
+            return blocked(question, request.exchanges, caught)
         if block is not None:
-            return blocked(question, fetch.exchanges, BlockedError(block))
+            return blocked(question, request.exchanges, BlockedError(block))
         if request.redirect == "manual" and last.status in REDIRECT_STATUSES:
             error = BlockedError(Block.REDIRECT_MANUAL, status=last.status)
-            return blocked(question, fetch.exchanges, error, "opaqueredirect", last.url)
+            return blocked(question, request.exchanges, error, "opaqueredirect", last.url)
         if request.tainting == "opaque":
-            return blocked(question, fetch.exchanges, BlockedError(Block.MODE_NO_CORS), "opaque")
+            return blocked(question, request.exchanges, BlockedError(Block.MODE_NO_CORS), "opaque")
         headers = visible_headers(
             last, cors=request.tainting == "cors", credentials=request.credentials == "include"
         )
         return Response(
             question,
-            tuple(fetch.exchanges),
+            tuple(request.exchanges),
             readable=True,
             why=headers.missed,
             type=request.tainting,

@@ -30,7 +30,8 @@ _ACCEPT = {"navigate": "text/html,application/xhtml+xml,application/xml;q=0.9,*/
 
 
 class Network:
-    """What outlives a single fetch: the servers, the cookies, the remembered preflights, the time.
+    """The way from pages to servers, and what outlives a single fetch: cookies, remembered
+    preflights, the time.
 
     :ivar find_server: finds the app that answers at an origin, or None.
     :ivar skew: seconds that a test has moved the clock ahead.
@@ -47,56 +48,43 @@ class Network:
         """Seconds since the epoch."""
         return time.time() + self.skew
 
+    def fetch(self, request: FetchRequest) -> Exchange:
+        """Send a request, and others where it is redirected.
 
-class Fetch:
-    """One fetch, from the page's request to the response that is left at the end.
-
-    :ivar exchanges: what went over the wire so far.
-    """
-
-    def __init__(self, network: Network, request: FetchRequest) -> None:
-        self.exchanges: list[Exchange] = []
-        self._network = network
-        self._request = request
-
-    def run(self) -> Exchange:
-        """The last exchange, or the redirect that ``redirect: "manual"`` stops at.
-
+        :returns: the last exchange, or the redirect that ``redirect: "manual"`` stops at.
         :raises BlockedError: where a browser's ``fetch()`` would fail.
         """
         while True:
-            self._request.choose_tainting()
-            exchange = self._http_fetch()
-            if not follow_redirect(self._request, exchange):
+            request.choose_tainting()
+            exchange = self._http_fetch(request)
+            if not follow_redirect(request, exchange):
                 return exchange
 
-    def _http_fetch(self) -> Exchange:
+    def _http_fetch(self, request: FetchRequest) -> Exchange:
         """https://fetch.spec.whatwg.org/#http-fetch"""
-        network, request, requester = self._network, self._request, self._request.requester
-        unsafe = request.headers_to_ask_for()
+        requester, unsafe = request.requester, request.headers_to_ask_for()
         if unsafe is not None:
-            self._ask_permission(requester._replace(unsafe=unsafe))
-        exchange = self._send(request.method, self._headers(requester), request.body)
+            self._ask_permission(request, requester._replace(unsafe=unsafe))
+        exchange = self._send(request, self._headers(request, requester))
         if request.tainting == "cors":
             try:
                 check_cors(exchange, requester)
             except BlockedError:
-                if network.engine.failure_clears_cache:
-                    network.preflights.forget(requester, request.url)
+                if self.engine.failure_clears_cache:
+                    self.preflights.forget(requester, request.url)
                 raise
         elif request.tainting == "opaque":
             check_resource_policy(exchange, request.page, request.url.origin)
         return exchange
 
-    def _ask_permission(self, requester: Requester) -> None:
+    def _ask_permission(self, request: FetchRequest, requester: Requester) -> None:
         """https://fetch.spec.whatwg.org/#cors-preflight-fetch, unless one is remembered."""
-        network, request, engine = self._network, self._request, self._network.engine
+        engine, earlier = self.engine, request.urls[:-1]
         if engine.preflight_keeps_origin:
             requester = requester._replace(origin=str(request.page or "null"))
-        earlier = request.urls[:-1]
         if request.needs_credentials and any(u.origin != earlier[0].origin for u in earlier):
             requester = requester._replace(credentials=True, redirected_in_webkit=True)
-        if network.preflights.covers(requester, request.url, network.now()):
+        if self.preflights.covers(requester, request.url, self.now()):
             return
         headers = Headers([("Accept", "*/*"), ("Access-Control-Request-Method", request.method)])
         if requester.unsafe:
@@ -105,34 +93,33 @@ class Fetch:
                 names = sorted(n for n, v in request.headers if why_unsafe(n, v, engine.safelist))
             headers.add("Access-Control-Request-Headers", ",".join(names))
         add_browser_headers(headers, request, requester.origin, preflight=True)
-        exchange = self._send("OPTIONS", headers, None, preflight=True)
+        exchange = self._send(request, headers, preflight=True)
         try:
             allowed = read_preflight(exchange, requester)
             if not engine.remembers_what_did_not_suffice:
                 check_preflight(allowed, requester, engine)
         except BlockedError:
-            network.preflights.forget(requester, request.url)
+            self.preflights.forget(requester, request.url)
             raise
-        end = network.now() + self._max_age(exchange)
-        network.preflights.remember(requester, request.url, allowed, network.now(), end)
+        end = self.now() + self._max_age(exchange)
+        self.preflights.remember(requester, request.url, allowed, self.now(), end)
         check_preflight(allowed, requester, engine)
 
     def _max_age(self, exchange: Exchange) -> int:
-        engine, value = self._network.engine, exchange.value_of(MAX_AGE)
+        value, limit = exchange.value_of(MAX_AGE), self.engine.max_age_limit
         if not value:
             return _DEFAULT_MAX_AGE
-        if not engine.max_age_pattern.fullmatch(value):
-            return engine.max_age_if_invalid
+        if not self.engine.max_age_pattern.fullmatch(value):
+            return self.engine.max_age_if_invalid
         age = int(value[:_MOST_DIGITS])
-        return age if engine.max_age_limit is None else min(age, engine.max_age_limit)
+        return age if limit is None else min(age, limit)
 
-    def _headers(self, requester: Requester) -> Headers:
+    def _headers(self, request: FetchRequest, requester: Requester) -> Headers:
         """What the request itself carries, but for cookies
         (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch)."""
-        request, engine = self._request, self._network.engine
         own = joined(request.headers)
-        own |= {n: v for n, v in request.headers if n in engine.single_headers}
-        if engine.utf8_values:
+        own |= {n: v for n, v in request.headers if n in self.engine.single_headers}
+        if self.engine.utf8_values:
             own = {name: value.encode().decode("latin-1") for name, value in own.items()}
         headers = Headers(list(own.items()))
         headers.setdefault("Accept", _ACCEPT.get(request.mode, "*/*"))
@@ -142,23 +129,23 @@ class Fetch:
         return headers
 
     def _send(
-        self, method: str, headers: Headers, body: bytes | None, *, preflight: bool = False
+        self, request: FetchRequest, headers: Headers, *, preflight: bool = False
     ) -> Exchange:
         """https://fetch.spec.whatwg.org/#http-network-fetch"""
-        network, request, url = self._network, self._request, self._request.url
-        app = network.find_server(str(url.origin))
+        url, context = request.url, request.cookie_context()
+        app = self.find_server(str(url.origin))
         if app is None:
             raise BlockedError(Block.UNREACHABLE, url=shown(str(url)), origin=url.origin)
         with_cookies = not preflight and (
             request.credentials == "include"
             or (request.credentials == "same-origin" and request.tainting == "basic")
         )
-        context = request.cookie_context()
-        if with_cookies and (cookies := network.cookies.header_for(url, context, network.now())):
+        if with_cookies and (cookies := self.cookies.header_for(url, context, self.now())):
             headers.set("Cookie", cookies)
+        method, body = ("OPTIONS", None) if preflight else (request.method, request.body)
         exchange = send(app, method, url, headers, body, preflight=preflight)
-        self.exchanges.append(exchange)
+        request.exchanges.append(exchange)
         if with_cookies:
             for line in exchange.response_headers.getlist("Set-Cookie"):
-                network.cookies.store(line, url, context, network.now())
+                self.cookies.store(line, url, context, self.now())
         return exchange

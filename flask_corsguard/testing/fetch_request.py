@@ -12,6 +12,7 @@ from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.cookies import CookieContext
 from flask_corsguard.testing.cors_check import Requester
 from flask_corsguard.testing.engines import Engine
+from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.urls import Url, is_https, is_same_site, is_trustworthy, site_of
 from flask_corsguard.text import shown
 
@@ -37,6 +38,7 @@ class FetchRequest:
     :ivar held_back: the headers that the next redirect brings back.
     :ivar first_unsafe: the headers of the first preflight that was needed, if the engine insists
         on another one after every redirect.
+    :ivar exchanges: what went over the wire so far.
     """
 
     engine: Engine
@@ -54,6 +56,7 @@ class FetchRequest:
     has_tainted_origin: bool = False
     held_back: HeaderList = field(default_factory=HeaderList)
     first_unsafe: dict[str, str] | None = None
+    exchanges: list[Exchange] = field(default_factory=list[Exchange])
 
     def __post_init__(self) -> None:
         self.first_method = self.method
