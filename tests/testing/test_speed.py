@@ -20,8 +20,10 @@ def _guarded():
     return app
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [_guarded, lambda: anyone(Max_Age="0")], ids=["guarded", "plain"])
 def test_a_thousand_fetches_each_with_a_preflight(build):
+    """In front of a guard, and of an app that is as fast as can be."""
     app = build()
 
     def seconds():
