@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flask_corsguard.protocol.safelist import essence_of, unsafe_headers, why_unsafe
+from flask_corsguard.protocol.safelist import (
+    SAFELISTED_RESPONSE_HEADERS,
+    essence_of,
+    unsafe_headers,
+    why_unsafe,
+)
 from flask_corsguard.testing.engines import ENGINES
 
 ALL = set(ENGINES)
@@ -61,7 +66,8 @@ def test_bytes(byte):
         *((value, None) for value in (
             "text /plain", "text/ plain", "text / plain", "text/plain x", "text/plain,text/plain",
             "text/plain, application/json", "text/plain/x", "text/", "/plain", "text", "",
-            "text;/plain", "t(ext/plain", "text/pl@in", "texté/plain",
+            "text;/plain", "\x0btext/plain", "text/plain\x0b", "t(ext/plain", "text/pl@in",
+            "texté/plain",
         )),
     ],
 )  # fmt: skip
@@ -144,6 +150,7 @@ def test_total(headers, asked):
     for name in ALL - {"standard"}:
         alone = [n for n, value in headers if why_unsafe(n, value)]
         assert list(unsafe_headers(headers, ENGINES[name].safelist)) == sorted(set(alone))
+    assert unsafe_headers([("rtt", "100")], ENGINES["chromium"].safelist) == {}
 
 
 def test_the_names_are_sorted_and_each_has_its_reason():
@@ -162,3 +169,11 @@ def test_the_names_are_sorted_and_each_has_its_reason():
     assert set(unsafe_headers(accepts(*[128] * 8, 1)).values()) == {
         "the safelisted headers have 1025 bytes together, more than the 1024 allowed"
     }
+
+
+def test_response_headers():
+    """https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name"""
+    names = (
+        "cache-control content-language content-length content-type expires last-modified pragma"
+    )
+    assert set(names.split()) == SAFELISTED_RESPONSE_HEADERS
