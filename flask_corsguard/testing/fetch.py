@@ -102,7 +102,7 @@ class Network:
             self.preflights.forget(requester, request.url)
             raise
         end = self.now() + self._max_age(exchange)
-        self.preflights.remember(requester, request.url, allowed, self.now(), end)
+        self.preflights.remember(requester, request.url, allowed, end)
         check_preflight(allowed, requester, engine)
 
     def _max_age(self, exchange: Exchange) -> int:

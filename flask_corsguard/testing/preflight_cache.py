@@ -51,9 +51,7 @@ class PreflightCache:
         is_covered = requester.method in methods and names.issuperset(requester.unsafe)
         return bool(grants) and is_covered
 
-    def remember(
-        self, requester: Requester, url: Url, allowed: Allowed, now: float, end: float
-    ) -> None:
+    def remember(self, requester: Requester, url: Url, allowed: Allowed, end: float) -> None:
         """Note what a preflight allowed until *end*. That replaces what an earlier one said of the
         same method or header."""
         key, credentials = (requester.origin, str(url)), requester.credentials
@@ -62,7 +60,7 @@ class PreflightCache:
         known = {} if self._engine.cache == "latest" else self._expiry.get(key, {})
         known |= {_Grant(True, name, credentials): end for name in allowed.methods}
         known |= {_Grant(False, name.lower(), credentials): end for name in allowed.headers}
-        self._expiry[key] = {grant: until for grant, until in known.items() if until > now}
+        self._expiry[key] = known
 
     def forget(self, requester: Requester, url: Url) -> None:
         """Forget what is known of a URL: a request that it had let through has failed."""
