@@ -29,7 +29,7 @@ from flask_corsguard.testing.browser import Browser
 from flask_corsguard.testing.engines import ENGINES, Engine, EngineName
 from flask_corsguard.testing.exchange import Exchange, WsgiApp
 from flask_corsguard.testing.fetch_arguments import read_headers
-from flask_corsguard.testing.fetch_response import Answer
+from flask_corsguard.testing.fetch_response import Response as PageResponse
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -68,7 +68,7 @@ class Simulation(NamedTuple):
     """
 
     url: str
-    response: Answer
+    response: PageResponse
     decision: Decision | None
     steps: tuple[Step, ...]
     curl: tuple[str, ...]
@@ -177,7 +177,7 @@ def _unsafe(given: Iterable[tuple[str, str]], engine: Engine) -> dict[str, str]:
 
 
 def _steps(
-    response: Answer, unsafe: dict[str, str], left_out: set[str], decision: Decision | None
+    response: PageResponse, unsafe: dict[str, str], left_out: set[str], decision: Decision | None
 ) -> Iterator[Step]:
     if left_out:
         names = ", ".join(sorted(left_out))
@@ -200,7 +200,7 @@ def _steps(
     yield Step("The page reads the response", tuple(lines))
 
 
-def _why_no_preflight(response: Answer, unsafe: dict[str, str]) -> str:
+def _why_no_preflight(response: PageResponse, unsafe: dict[str, str]) -> str:
     if not response.exchanges:
         return "Not sent: the browser stops before that."
     if response.type == "basic":

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from werkzeug.datastructures import Headers
 
-from flask_corsguard.testing import Answer, Block, Browser, Exchange, FetchTypeError
+from flask_corsguard.testing import Block, Browser, Exchange, FetchTypeError, Response
 
 # The same every time, or irrelevant to CORS.
 _MATTERS_OF_COURSE = frozenset(
@@ -67,19 +67,19 @@ class Stage:
         self._take_printed()
         return self._events
 
-    def _note(self, browser: Browser, ask: Callable[[], Answer]) -> Answer:
+    def _note(self, browser: Browser, ask: Callable[[], Response]) -> Response:
         self._take_printed()
         try:
-            answer = ask()
+            response = ask()
         except FetchTypeError as error:
             self._events.append(Played(f"{browser.page}: fetch()", (), str(error)))
             raise
-        told = _tell(answer)
+        told = _tell(response)
         engine = browser._network.engine.name
         if engine != "standard":
             told = told._replace(question=f"{told.question} ({engine})")
         self._events.append(told)
-        return answer
+        return response
 
     def _take_printed(self) -> None:
         if text := self._printed.getvalue().rstrip():
@@ -94,11 +94,11 @@ def blocks(page: str) -> list[str]:
 
 
 @contextmanager
-def _overheard(note: Callable[[Browser, Callable[[], Answer]], Answer]) -> Iterator[None]:
+def _overheard(note: Callable[[Browser, Callable[[], Response]], Response]) -> Iterator[None]:
     """Have *note* called instead of each thing that a page can do, with a function that does it."""
 
-    def replacement(original: Callable[..., Answer]) -> Callable[..., Answer]:
-        def ask(browser: Browser, *arguments: Any, **named: Any) -> Answer:
+    def replacement(original: Callable[..., Response]) -> Callable[..., Response]:
+        def ask(browser: Browser, *arguments: Any, **named: Any) -> Response:
             return note(browser, lambda: original(browser, *arguments, **named))
 
         return ask
@@ -121,16 +121,16 @@ def _quiet() -> Iterator[None]:
         log.disabled = was
 
 
-def _tell(answer: Answer) -> Played:
-    messages = tuple(map(_message, answer.exchanges))
+def _tell(response: Response) -> Played:
+    messages = tuple(map(_message, response.exchanges))
     # The first line is what was found; what to send and to change is not evidence.
-    verdict = _seen(answer) if answer.readable else answer.why.partition("\n")[0]
-    return Played(answer.question, messages, verdict, answer.reason)
+    verdict = _seen(response) if response.readable else response.why.partition("\n")[0]
+    return Played(response.question, messages, verdict, response.reason)
 
 
-def _seen(answer: Answer) -> str:
-    seen = f"status {answer.status}, {_cut(answer.text or '')!r}"
-    names = [name for name in answer.headers if name not in ("content-length", "content-type")]
+def _seen(response: Response) -> str:
+    seen = f"status {response.status}, {_cut(response.text or '')!r}"
+    names = [name for name in response.headers if name not in ("content-length", "content-type")]
     return f"{seen}, {', '.join(names)}" if names else seen
 
 

@@ -1,4 +1,5 @@
-"""Which request headers need no permission: https://fetch.spec.whatwg.org/#cors-safelisted-request-header"""
+"""The CORS-safelists of the Fetch standard: which request headers need no permission, and which
+response headers a page always sees."""
 
 from __future__ import annotations
 
@@ -13,6 +14,18 @@ from flask_corsguard.protocol.headers import is_token
 HTTP_WHITESPACE = " \t\n\r"
 MAX_VALUE_LENGTH = 128
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
+# https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
+SAFELISTED_RESPONSE_HEADERS = frozenset(
+    [
+        "cache-control",
+        "content-language",
+        "content-length",
+        "content-type",
+        "expires",
+        "last-modified",
+        "pragma",
+    ]
+)
 
 # https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte
 _UNSAFE = re.compile(r'[\x00-\x08\x0a-\x1f"():<>?@\[\\\]{}\x7f]')
@@ -41,10 +54,11 @@ STANDARD = Safelist()
 
 
 def why_unsafe(name: str, value: str, safelist: Safelist = STANDARD) -> str | None:
-    """What makes a header need permission, in words; None if it needs none.
+    """Why a request header needs permission, in words; None if it needs none
+    (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
 
     :param name: in lower case.
-    :param value: what JavaScript gave, latin-1.
+    :param value: as the page set it, Latin-1.
     """
     check, pattern = _CHECKS.get(name), safelist.further_values.get(name)
     if check is None and pattern is None:
@@ -52,7 +66,7 @@ def why_unsafe(name: str, value: str, safelist: Safelist = STANDARD) -> str | No
     if len(value) > MAX_VALUE_LENGTH:
         return f"its value has {len(value)} bytes, and only up to {MAX_VALUE_LENGTH} are safelisted"
     if pattern is not None and not pattern.fullmatch(value):
-        return "its value is none of those that are safelisted"
+        return "its value is not safelisted"
     return check(value, safelist) if check else None
 
 
@@ -75,8 +89,11 @@ def unsafe_headers(
             unsafe[name] = why
     total = sum(safelisted.values())
     if safelist.total is not None and total > safelist.total:
-        why = f"the safelisted headers have {total} bytes together, more than the 1024 allowed"
-        unsafe |= {name: why for name in safelisted if name not in unsafe}
+        why = (
+            f"the safelisted headers have {total} bytes together, more than the {safelist.total}"
+            " allowed"
+        )
+        unsafe = dict.fromkeys(safelisted, why) | unsafe
     return dict(sorted(unsafe.items()))
 
 
@@ -87,15 +104,14 @@ def _accept(value: str, safelist: Safelist) -> str | None:
 
 
 def _language(value: str, _safelist: Safelist) -> str | None:
-    return (
-        "its value has a byte that no language tag has" if _NOT_A_LANGUAGE.search(value) else None
-    )
+    found = _NOT_A_LANGUAGE.search(value)
+    return "its value has a byte that no language tag has" if found else None
 
 
 def _content_type(value: str, safelist: Safelist) -> str | None:
     essence = essence_of(value)
     if essence not in FORM_TYPES:
-        return f"{essence or 'a value that is no MIME type'} is none of the types that a form sends"
+        return f"{essence or 'an invalid MIME type'} is not a type that a form sends"
     return _accept(value, safelist)
 
 
@@ -117,10 +133,9 @@ _CHECKS: dict[str, Callable[[str, Safelist], str | None]] = {
 
 
 def essence_of(value: str) -> str | None:
-    """Parse a MIME type, and forget its parameters
-    (https://mimesniff.spec.whatwg.org/#parse-a-mime-type).
+    """A MIME type without its parameters (https://mimesniff.spec.whatwg.org/#parse-a-mime-type).
 
-    :returns: ``type/subtype`` in lower case, or None where *value* is no MIME type.
+    :returns: ``type/subtype`` in lower case, or None where *value* is not a MIME type.
     """
     kind, slash, rest = value.strip(HTTP_WHITESPACE).partition("/")
     subtype = rest.partition(";")[0].rstrip(HTTP_WHITESPACE)

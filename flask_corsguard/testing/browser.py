@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import cast
 
@@ -10,23 +10,17 @@ from flask_corsguard.errors import BrowserError, FetchTypeError, unknown_name
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
 from flask_corsguard.protocol.safelist import FORM_TYPES
-from flask_corsguard.testing.blocks import Block, NetworkError, finding
-from flask_corsguard.testing.cors_check import REDIRECT_STATUSES
+from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.engines import ENGINES, EngineName
-from flask_corsguard.testing.exchange import Exchange, WsgiApp
-from flask_corsguard.testing.exposed_headers import missed, visible_headers
-from flask_corsguard.testing.fetch import Fetch, Network
+from flask_corsguard.testing.exchange import REDIRECT_STATUSES, WsgiApp
+from flask_corsguard.testing.fetch import Network
 from flask_corsguard.testing.fetch_arguments import (
     Body,
-    Credentials,
     EncType,
-    FetchRequest,
-    Mode,
     Pairs,
-    Redirect,
     append_header,
-    check_no_cors_method,
     encode_form,
+    fetch_error,
     form_entries,
     read_body,
     read_choice,
@@ -34,8 +28,10 @@ from flask_corsguard.testing.fetch_arguments import (
     read_json,
     read_method,
 )
-from flask_corsguard.testing.fetch_response import Answer, blocked
+from flask_corsguard.testing.fetch_request import Credentials, FetchRequest, Mode, Redirect
+from flask_corsguard.testing.fetch_response import Response, blocked
 from flask_corsguard.testing.urls import Url, parse_url
+from flask_corsguard.testing.visible_headers import visible_headers
 from flask_corsguard.text import shown, text_of
 
 
@@ -43,17 +39,17 @@ class Browser:
     """A browser with one page open, in front of WSGI apps instead of a network.
 
     It follows the Fetch standard (https://fetch.spec.whatwg.org/) from the page's call of
-    ``fetch()`` to what the page's script sees. Cookies and remembered preflights are kept from one
+    ``fetch()`` to what the page sees. Cookies and remembered preflights are kept from one
     call to the next. There is no HTTP cache and no service worker. A browser is for one thread.
 
-    :param servers: one WSGI app, which then answers at every address, or several by the origin
-        that each has: ``{"https://api.test": app}``.
+    :param servers: one WSGI app, which is then at every address, or several by the origin that
+        each has: ``{"https://api.test": app}``.
     :param page: the origin of the open page; ``"null"`` for a sandboxed one. Can be set anew, to go
         to another page.
     :param engine: ``"standard"``, or the browser whose departures from it are wanted:
         ``"chromium"``, ``"firefox"``, ``"webkit"``.
-    :raises BrowserError: for a page or a server's address that is no origin, and for an unknown
-        engine.
+    :raises BrowserError: for a page or a server's address that is not an origin, and for an
+        unknown engine.
     """
 
     def __init__(
@@ -93,11 +89,11 @@ class Browser:
         credentials: Credentials = "same-origin",
         mode: Mode = "cors",
         redirect: Redirect = "follow",
-    ) -> Answer:
+    ) -> Response:
         """Call ``fetch()`` in the page.
 
         :param url: absolute, or relative to the page.
-        :param headers: a mapping, or pairs. What script may not set is dropped, as by a browser.
+        :param headers: a mapping, or pairs. What a page may not set is dropped, as by a browser.
         :param body: a str, bytes, a mapping or pairs (``URLSearchParams``), a :class:`Blob` or a
             :class:`FormData`.
         :param json: a value to send as JSON, instead of *body*.
@@ -111,24 +107,21 @@ class Browser:
         read_choice("redirect", redirect, Redirect)
         target = self._read_url(url)
         if target.userinfo:
-            raise FetchTypeError(
-                f"Failed to execute 'fetch': {shown(url)} includes a user name or a password."
-            )
-        method = read_method(method)
-        if mode == "no-cors":
-            check_no_cors_method(method)
+            raise fetch_error(f"{shown(url)} includes a user name or a password.")
+        method = read_method(method, mode)
         given = read_headers(headers, mode, engine)
-        data: bytes | None = None
+        data, content_type = None, None
         if body is not None and json is not None:
-            raise FetchTypeError("Failed to execute 'fetch': give it body or json, not both.")
+            raise fetch_error("give it body or json, not both.")
         if body is not None or json is not None:
             if method in ("GET", "HEAD"):
-                raise FetchTypeError(f"Failed to execute 'fetch': {method} cannot have a body.")
+                raise fetch_error(f"{method} cannot have a body.")
             data, content_type = read_json(json) if body is None else read_body(body)
-            if content_type and not any(name == "content-type" for name, _ in given):
-                append_header(given, "content-type", content_type, mode, engine)
-        request = FetchRequest(self._page, target, method, given, data, mode, credentials, redirect)
-        return self._answer(request, f"fetch() of {method} {target}")
+        if content_type and not any(name == "content-type" for name, _ in given):
+            append_header(given, "content-type", content_type, mode, engine)
+        request = self._request(target, method, given, data)
+        request.mode, request.credentials, request.redirect = mode, credentials, redirect
+        return self._fetch(request, f"fetch() of {method} {target}")
 
     def submit(
         self,
@@ -136,99 +129,98 @@ class Browser:
         data: Pairs = (),
         enctype: EncType = "application/x-www-form-urlencoded",
         method: str = "post",
-    ) -> Answer:
-        """Submit a form of the page, so that the browser goes to its answer.
+    ) -> Response:
+        """Submit a form of the page, so that the browser shows the response as a new page.
 
         :param data: the form's fields.
-        :returns: an answer that is not readable; its ``exchanges`` tell what happened.
+        :returns: a response that is not readable; its ``exchanges`` tell what happened.
         :raises BrowserError: if there is no server at the URL, or no such type or method.
         """
         form_method = str(method).lower()
         if enctype not in list(FORM_TYPES) or form_method not in ("get", "post"):
             raise BrowserError(f"no form has the enctype {enctype!r} and the method {method!r}")
-        target = self._read_url(url)
-        pairs = form_entries(data)
+        target, pairs = self._read_url(url), form_entries(data)
         if form_method == "get":
             query, _ = encode_form(pairs, "application/x-www-form-urlencoded")
-            request = FetchRequest(self._page, target._replace(query=f"?{query.decode()}"))
+            request = self._request(target._replace(query=f"?{query.decode()}"))
         else:
             body, content_type = encode_form(pairs, enctype)
-            headers = [("content-type", content_type)]
-            request = FetchRequest(self._page, target, "POST", headers, body)
+            request = self._request(target, "POST", [("content-type", content_type)], body)
         request.is_form = True
         return self._navigate(request)
 
-    def navigate(self, url: str) -> Answer:
+    def navigate(self, url: str) -> Response:
         """Go to an address, as ``location.assign()`` does.
 
-        :returns: an answer that is not readable; its ``exchanges`` tell what happened. The open
+        :returns: a response that is not readable; its ``exchanges`` tell what happened. The open
             page stays the same: set :attr:`page` to go on elsewhere.
         :raises BrowserError: if there is no server at the URL.
         """
-        return self._navigate(FetchRequest(self._page, self._read_url(url)))
+        return self._navigate(self._request(self._read_url(url)))
 
-    def send_beacon(self, url: str, data: Body | None = None) -> Answer:
+    def send_beacon(self, url: str, data: Body | None = None) -> Response:
         """Call ``navigator.sendBeacon()`` (https://w3c.github.io/beacon/).
 
-        :returns: an answer that is not readable; its ``exchanges`` tell what happened.
+        :returns: a response that is not readable; its ``exchanges`` tell what happened.
         :raises BrowserError: if there is no server at the URL.
         """
+        engine = self._network.engine
         body, content_type = (None, None) if data is None else read_body(data)
-        headers: list[tuple[str, str]] = []
-        mode: Mode = "no-cors"
+        request = self._request(self._read_url(url), "POST", body=body)
+        request.mode, request.credentials = "no-cors", "include"
         if content_type is not None:
-            append_header(headers, "content-type", content_type, mode, self._network.engine)
-            if not headers:
-                mode, headers = "cors", [("content-type", content_type)]
-        request = FetchRequest(
-            self._page, self._read_url(url), "POST", headers, body, mode, "include"
-        )
-        question, limit = f"sendBeacon() to {request.url}", self._network.engine.beacon_limit
+            append_header(request.headers, "content-type", content_type, "no-cors", engine)
+            if not request.headers:
+                request.mode, request.headers = "cors", [("content-type", content_type)]
+        question, limit = f"sendBeacon() to {request.url}", engine.beacon_limit
         if body is not None and limit is not None and len(body) > limit:
-            why = finding(Block.BEACON_LIMIT, size=len(body), limit=limit)
-            return blocked(f"{self.page}: {question}", (), why)
-        return self._answer(request, question, Block.BEACON)
+            error = BlockedError(Block.BEACON_LIMIT, size=len(body), limit=limit)
+            return blocked(f"{self.page}: {question}", (), error)
+        return self._fetch(request, question, Block.BEACON)
 
-    def _navigate(self, request: FetchRequest) -> Answer:
+    def _request(
+        self,
+        url: Url,
+        method: str = "GET",
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes | None = None,
+    ) -> FetchRequest:
+        return FetchRequest(self._network.engine, self._page, [url], method, [*headers], body)
+
+    def _navigate(self, request: FetchRequest) -> Response:
         request.mode, request.credentials = "navigate", "include"
         question = f"navigation: {request.method} {request.url}"
-        return self._answer(request, question, Block.NAVIGATION)
+        return self._fetch(request, question, Block.NAVIGATION)
 
-    def _answer(self, request: FetchRequest, question: str, untold: Block | None = None) -> Answer:
-        """Fetch, and show what script sees.
+    def _fetch(self, request: FetchRequest, question: str, block: Block | None = None) -> Response:
+        """Fetch, and show what the page sees.
 
-        :param untold: why script sees nothing in any case.
+        :param block: what keeps the response from the page in any case.
         """
         question = f"{self.page}: {question}"
-        fetch = Fetch(self._network, request)
         try:
-            last = fetch.run()
-        except NetworkError as error:
-            return blocked(question, fetch.exchanges, error.finding)
-        if untold is not None:
-            return blocked(question, fetch.exchanges, finding(untold))
+            last = self._network.fetch(request)
+        except BlockedError as caught:
+            return blocked(question, request.exchanges, caught)
+        if block is not None:
+            return blocked(question, request.exchanges, BlockedError(block))
         if request.redirect == "manual" and last.status in REDIRECT_STATUSES:
-            why = finding(Block.REDIRECT_MANUAL, status=last.status)
-            return blocked(question, fetch.exchanges, why, "opaqueredirect", last.url)
-        if fetch.journey.tainting == "opaque":
-            return blocked(question, fetch.exchanges, finding(Block.MODE_NO_CORS), "opaque")
-        return self._readable(question, fetch, last, credentials=request.credentials == "include")
-
-    def _readable(
-        self, question: str, fetch: Fetch, last: Exchange, *, credentials: bool
-    ) -> Answer:
+            error = BlockedError(Block.REDIRECT_MANUAL, status=last.status)
+            return blocked(question, request.exchanges, error, "opaqueredirect", last.url)
+        if request.tainting == "opaque":
+            return blocked(question, request.exchanges, BlockedError(Block.MODE_NO_CORS), "opaque")
         headers = visible_headers(
-            last, cors=fetch.journey.tainting == "cors", credentials=credentials
+            last, cors=request.tainting == "cors", credentials=request.credentials == "include"
         )
-        return Answer(
+        return Response(
             question,
-            tuple(fetch.exchanges),
+            tuple(request.exchanges),
             readable=True,
-            why=missed(headers),
-            type=fetch.journey.tainting,
+            why=headers.missed,
+            type=request.tainting,
             status=last.status,
             url=last.url,
-            redirected=len(fetch.journey.urls) > 1,
+            redirected=len(request.urls) > 1,
             headers=headers,
             text=last.text,
         )
@@ -237,7 +229,9 @@ class Browser:
         base = Url(self._page.scheme, self._page, "/") if self._page else None
         url = parse_url(text, base) if isinstance(text, str) else None
         if url is None:
-            raise FetchTypeError(f"{text_of(text)} is no URL, or relative to a page that has none.")
+            raise FetchTypeError(
+                f"{text_of(text)} is not a URL, or relative to a page that has none."
+            )
         if url.scheme in OPAQUE_SCHEMES:
             raise BrowserError(
                 f"requests for {url.scheme}: are not simulated; ask for an http or https address"
@@ -251,14 +245,14 @@ class Browser:
 
 
 def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp | None]:
-    """What finds the app that answers at an origin. A single one answers everywhere."""
+    """What finds the app at an origin. A single one is at every origin."""
     if callable(servers):
         return lambda _: servers
     if not isinstance(cast("object", servers), Mapping):
         raise BrowserError(f"a WSGI app is needed, or several by origin, not {text_of(servers)}")
     for origin, app in servers.items():
         if not callable(cast("object", app)):
-            raise BrowserError(f"the server at {origin} is no WSGI app: {text_of(app)}")
+            raise BrowserError(f"the server at {origin} is not a WSGI app: {text_of(app)}")
     return {str(_read_origin("server", origin)): app for origin, app in servers.items()}.get
 
 
@@ -268,6 +262,6 @@ def _read_origin(what: str, text: object) -> Origin:
         fixed = repair(text) if isinstance(text, str) else None
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
         raise BrowserError(
-            f"a {what} is named by its origin, scheme://host[:port]; {text_of(text)} is none.{hint}"
+            f"a {what} is named by its origin, scheme://host[:port], not {text_of(text)}.{hint}"
         )
     return origin

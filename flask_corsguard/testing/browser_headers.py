@@ -1,74 +1,70 @@
-"""The request headers that tell a server who asks, and for what."""
+"""The request headers that tell a server which page asks, and for what."""
 
 from __future__ import annotations
 
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.headers import SEC_FETCH_SITE
-from flask_corsguard.testing.cors_check import Asker
-from flask_corsguard.testing.redirects import Journey
+from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.testing.urls import is_https, is_same_site, is_trustworthy
 
 
-def add_context(
-    headers: Headers, journey: Journey, asker: Asker, *, preflight: bool = False
+def add_browser_headers(
+    headers: Headers, request: FetchRequest, origin: str, *, preflight: bool = False
 ) -> None:
-    """Add ``Origin``, ``Referer`` and ``Sec-Fetch-*``, when and only when a browser sends them."""
-    request, engine, server = journey.request, journey.engine, journey.url.origin
+    """Add ``Origin``, ``Referer`` and ``Sec-Fetch-*``, when and only when a browser sends them.
+
+    :param origin: the page's, serialized.
+    """
+    engine, server = request.engine, request.url.origin
     # https://fetch.spec.whatwg.org/#append-a-request-origin-header
-    if journey.tainting == "cors":
-        headers.set("Origin", asker.origin)
-    elif request.method not in ("GET", "HEAD") or _stays(journey):
-        headers.set("Origin", "null" if _is_origin_kept_back(journey) else asker.origin)
-    if _has_referrer(journey):
-        headers.set("Referer", f"{journey.page}/")
-    is_cors = journey.tainting == "cors" and not preflight
-    lost = engine.fetch_metadata_lost and journey.has_left and is_cors
-    if is_trustworthy(server) and not lost:
-        headers.set(SEC_FETCH_SITE, _fetch_site(journey, preflight=preflight))
+    if request.tainting == "cors":
+        headers.set("Origin", origin)
+    elif request.method not in ("GET", "HEAD") or _keeps_origin(request):
+        headers.set("Origin", "null" if _is_origin_hidden(request) else origin)
+    if request.page is not None and _may_refer(request):
+        headers.set("Referer", f"{request.page}/")
+    is_cors = request.tainting == "cors" and not preflight
+    is_lost = engine.fetch_metadata_lost and request.has_left and is_cors
+    if is_trustworthy(server) and not is_lost:
+        headers.set(SEC_FETCH_SITE, _fetch_site(request, preflight=preflight))
         headers.set("Sec-Fetch-Mode", request.mode)
-        headers.set("Sec-Fetch-Dest", "document" if journey.is_navigation else "empty")
+        headers.set("Sec-Fetch-Dest", "document" if request.is_navigation else "empty")
     elif preflight and engine.preflight_mode_everywhere:
         headers.set("Sec-Fetch-Mode", "cors")
 
 
-def _stays(journey: Journey) -> bool:
+def _keeps_origin(request: FetchRequest) -> bool:
     """Whether ``Origin`` stays on a request that a redirect has made a GET."""
-    was_sent = journey.first_method not in ("GET", "HEAD") and not journey.is_navigation
-    return journey.engine.origin_stays and was_sent and not journey.has_left
+    had_origin = request.first_method not in ("GET", "HEAD") and not request.is_navigation
+    return request.engine.origin_stays and had_origin and not request.has_left
 
 
-def _is_origin_kept_back(journey: Journey) -> bool:
+def _is_origin_hidden(request: FetchRequest) -> bool:
     """Whether the page is https and the server may not learn its origin."""
-    kept_from, server = journey.engine.hides_origin, journey.url.origin
-    if journey.request.mode == "cors" or not is_https(journey.page) or kept_from == "none":
+    hidden_from, server = request.engine.hides_origin, request.url.origin
+    if request.mode == "cors" or not is_https(request.page) or hidden_from == "none":
         return False
-    if kept_from == "untrustworthy" and not journey.is_navigation:
+    if hidden_from == "untrustworthy" and not request.is_navigation:
         return not is_trustworthy(server)
     return not is_https(server)
 
 
-def _has_referrer(journey: Journey) -> bool:
+def _may_refer(request: FetchRequest) -> bool:
     """https://w3c.github.io/webappsec-referrer-policy/#determine-requests-referrer, with the
-    default policy, of a page about which nothing is known but its origin. What one server on the
-    way may not learn, those after it do not learn either."""
-    is_safe = is_https if journey.engine.referrer_by_scheme else is_trustworthy
-    page = journey.page
-    return page is not None and not (
-        is_safe(page) and any(not is_safe(url.origin) for url in journey.urls)
-    )
+    default policy, of a page of which nothing is known but its origin. What one server may not
+    learn, those that it redirects to do not learn either."""
+    is_safe = is_https if request.engine.referrer_by_scheme else is_trustworthy
+    return not is_safe(request.page) or all(is_safe(url.origin) for url in request.urls)
 
 
-def _fetch_site(journey: Journey, *, preflight: bool) -> str:
+def _fetch_site(request: FetchRequest, *, preflight: bool) -> str:
     """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header
 
-    A preflight is a request of its own, without the other's way behind it.
+    A preflight is a request of its own, which has not been redirected.
     """
-    site = "same-origin"
-    forgets = preflight and journey.engine.preflight_forgets_way
-    for url in journey.urls[-1:] if forgets else journey.urls:
-        if not is_same_site(journey.page, url.origin):
-            return "cross-site"
-        if url.origin != journey.page:
-            site = "same-site"
-    return site
+    forgets = preflight and request.engine.preflight_forgets_redirects
+    urls = request.urls[-1:] if forgets else request.urls
+    if not all(is_same_site(request.page, url.origin) for url in urls):
+        return "cross-site"
+    return "same-origin" if all(url.origin == request.page for url in urls) else "same-site"

@@ -41,7 +41,7 @@ class Cookie:
     partition: str | None
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> object:
         """What a later cookie has to share to replace this one."""
         return self.name, self.domain, self.host_only, self.path, self.partition
 
@@ -65,15 +65,15 @@ class CookieContext:
 
 
 class CookieJar:
-    """The cookies of one browser. Times are in seconds, and come from whoever calls."""
+    """The cookies of one browser. Times are in seconds, and come from the caller."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._cookies: list[Cookie] = []
+        self._cookies: dict[object, Cookie] = {}
 
     def header_for(self, url: Url, context: CookieContext, now: float) -> str:
         """The ``Cookie`` header of a request, "" for none."""
-        found = [c for c in self._cookies if self._goes_along(c, url, context, now)]
+        found = [c for c in self._cookies.values() if self._is_sent(c, url, context, now)]
         found.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{c.name}={c.value}" if c.name else c.value for c in found)
 
@@ -82,44 +82,38 @@ class CookieJar:
         cookie = self._read(line, url, context, now)
         if cookie is None:
             return
-        for index, old in enumerate(self._cookies):
-            if old.key == cookie.key:
-                self._cookies[index] = replace(cookie, created=old.created)
-                break
-        else:
-            self._cookies.append(cookie)
-        self._cookies = [c for c in self._cookies if c.expires is None or c.expires > now]
+        old = self._cookies.get(cookie.key)
+        self._cookies[cookie.key] = replace(cookie, created=old.created) if old else cookie
+        for key, kept in list(self._cookies.items()):
+            if kept.expires is not None and kept.expires <= now:
+                del self._cookies[key]
 
-    def _goes_along(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
+    def _is_sent(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
         origin = _origin(url)
+        is_below = not cookie.host_only and _is_below(origin.host, cookie.domain)
         return (
-            (
-                origin.host == cookie.domain
-                or (not cookie.host_only and _is_below(origin.host, cookie.domain))
-            )
+            (origin.host == cookie.domain or is_below)
             and _path_covers(cookie.path, url.path)
             and (not cookie.secure or self._may_be_secure(origin))
             and (cookie.expires is None or cookie.expires > now)
-            and self._is_at_hand(cookie, context)
-            and self._may_cross(cookie, context, now)
+            and self._is_in_partition(cookie, context)
+            and self._same_site_allows(cookie, context, now)
         )
 
-    def _is_at_hand(self, cookie: Cookie, context: CookieContext) -> bool:
-        """Whether pages of the top site share this cookie."""
-        rule = self._engine.third_party_cookies
-        if context.third_party and rule in ("partitioned", "blocked"):
+    def _is_in_partition(self, cookie: Cookie, context: CookieContext) -> bool:
+        is_apart = self._engine.third_party_cookies in ("partitioned", "blocked")
+        if context.third_party and is_apart:
             return cookie.partition == context.top_site
         return cookie.partition in (None, context.top_site)
 
-    def _may_cross(self, cookie: Cookie, context: CookieContext, now: float) -> bool:
-        engine = self._engine
-        same_site = cookie.same_site or engine.default_same_site
+    def _same_site_allows(self, cookie: Cookie, context: CookieContext, now: float) -> bool:
+        same_site = cookie.same_site or self._engine.default_same_site
         if context.same_site or same_site == "none":
             return True
         if same_site == "strict" or not context.navigation:
             return False
-        fresh = not cookie.same_site and now - cookie.created < engine.lax_post_window
-        return context.method in SAFE_METHODS or fresh
+        is_new = not cookie.same_site and now - cookie.created < self._engine.lax_post_window
+        return context.method in SAFE_METHODS or is_new
 
     def _read(self, line: str, url: Url, context: CookieContext, now: float) -> Cookie | None:
         pair, _, rest = line.partition(";")
@@ -130,9 +124,8 @@ class CookieJar:
         too_long = limit is not None and len(name) + len(value) > limit
         if too_long or not (name or value) or not _CONTROLS.isdisjoint(line):
             return None
-        attributes = _attributes(rest)
-        origin = _origin(url)
-        domain = _domain(attributes.get("domain", ""), origin.host)
+        attributes, host = _attributes(rest), _origin(url).host
+        domain = _domain(attributes.get("domain", ""), host)
         if domain is None:
             return None
         path = attributes.get("path", "")
@@ -140,14 +133,14 @@ class CookieJar:
         cookie = Cookie(
             name,
             value,
-            domain or origin.host,
-            not domain,
-            path if path.startswith("/") else _default_path(url.path),
-            "secure" in attributes,
-            same_site if same_site in _SAME_SITE else "",
-            _expires(attributes, now),
-            now,
-            self._partition(attributes, context),
+            domain=domain or host,
+            host_only=not domain,
+            path=path if path.startswith("/") else url.path[: url.path.rindex("/")] or "/",
+            secure="secure" in attributes,
+            same_site=same_site if same_site in _SAME_SITE else "",
+            expires=_expires(attributes, now),
+            created=now,
+            partition=self._partition(attributes, context),
         )
         return cookie if self._may_store(cookie, attributes, url, context) else None
 
@@ -161,21 +154,21 @@ class CookieJar:
         self, cookie: Cookie, attributes: Mapping[str, str], url: Url, context: CookieContext
     ) -> bool:
         engine, origin = self._engine, _origin(url)
-        if cookie.secure and not self._may_be_secure(origin):
-            return False
-        if origin.scheme == "http" and not cookie.secure and self._hides_secure(cookie):
-            return False
         same_site = cookie.same_site or engine.default_same_site
-        if same_site != "none" and not context.same_site and not context.navigation:
-            return False
-        if context.third_party and (
-            engine.third_party_cookies == "unset"
-            or (engine.third_party_cookies == "blocked" and cookie.partition is None)
-        ):
-            return False
-        if cookie.same_site == "none" and not cookie.secure and engine.none_needs_secure:
-            return False
-        return not engine.cookie_prefixes or _keeps_promise(cookie, attributes)
+        is_refused = (
+            (cookie.secure and not self._may_be_secure(origin))
+            or (origin.scheme == "http" and not cookie.secure and self._hides_secure(cookie))
+            or not (same_site == "none" or context.same_site or context.navigation)
+            or (context.third_party and engine.third_party_cookies == "unset")
+            or (
+                context.third_party
+                and engine.third_party_cookies == "blocked"
+                and cookie.partition is None
+            )
+            or (cookie.same_site == "none" and not cookie.secure and engine.none_needs_secure)
+            or (engine.cookie_prefixes and not _is_as_named(cookie, attributes))
+        )
+        return not is_refused
 
     def _may_be_secure(self, origin: Origin) -> bool:
         on_loopback = self._engine.secure_on_loopback and origin.is_loopback
@@ -188,20 +181,20 @@ class CookieJar:
             and old.name == new.name
             and (_is_below(old.domain, new.domain) or _is_below(new.domain, old.domain))
             and _path_covers(old.path, new.path)
-            for old in self._cookies
+            for old in self._cookies.values()
         )
 
 
-def _keeps_promise(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
-    """Whether a cookie is what its name says, and ``Partitioned`` one that may be."""
+def _is_as_named(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
+    """Whether a cookie is what its prefix says, and a ``Partitioned`` one is secure."""
     prefix = (cookie.name or cookie.value).lower()
+    is_secure = bool(cookie.name) and cookie.secure
     if prefix.startswith("__host-"):
-        rooted = attributes.get("path") == "/" and cookie.host_only
-        return bool(cookie.name) and cookie.secure and rooted
+        return is_secure and attributes.get("path") == "/" and cookie.host_only
     if prefix.startswith("__secure-"):
-        return bool(cookie.name) and cookie.secure
+        return is_secure
     if prefix.startswith("__http-"):
-        return bool(cookie.name) and cookie.secure and "httponly" in attributes
+        return is_secure and "httponly" in attributes
     return cookie.secure or "partitioned" not in attributes
 
 
@@ -232,10 +225,6 @@ def _domain(given: str, host: str) -> str | None:
 
 def _is_below(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
-
-
-def _default_path(path: str) -> str:
-    return path[: path.rindex("/")] or "/"
 
 
 def _path_covers(cookie_path: str, path: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.datastructures import Headers
@@ -21,6 +21,8 @@ from flask_corsguard.text import shown
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
+# https://fetch.spec.whatwg.org/#redirect-status
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 # https://fetch.spec.whatwg.org/#null-body-status
 _NULL_BODY = frozenset({101, 103, 204, 205, 304})
 _STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
@@ -30,16 +32,16 @@ _DECISION_KEY = "flask_corsguard.decision."
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that went over the wire, and what came back.
+    """One request that went over the wire, and its response.
 
-    :ivar preflight: whether the browser sent it on its own, to ask for leave.
+    :ivar preflight: whether the browser sent it on its own, to ask for permission.
     :ivar method: the request's method.
     :ivar url: where it went.
     :ivar request_headers: what was sent, ``Origin`` and ``Cookie`` included.
     :ivar request_body: the bytes sent.
     :ivar status: the response's status.
-    :ivar response_headers: the response's headers, whether script sees them or not.
-    :ivar response_body: its bytes, whether script sees them or not.
+    :ivar response_headers: the response's headers, whether the page sees them or not.
+    :ivar response_body: its bytes, whether the page sees them or not.
     :ivar decision: what a guard in the app decided, or None.
     """
 
@@ -76,16 +78,15 @@ class Exchange:
         return names if all(map(is_token, names)) else None
 
     def __str__(self) -> str:
-        sent = [f"    > {_line(*header)}" for header in self.request_headers]
-        received = [f"    < {_line(*header)}" for header in self.response_headers]
         kind = "preflight " if self.preflight else ""
-        return "\n".join(
-            [f"{kind}{self.method} {self.url}", *sent, f"    < {self.status}", *received]
-        )
+        lines = [f"{kind}{self.method} {self.url}"]
+        lines += [f"    > {_printed(*header)}" for header in self.request_headers]
+        lines += [f"    < {self.status}"]
+        lines += [f"    < {_printed(*header)}" for header in self.response_headers]
+        return "\n".join(lines)
 
 
-def _line(name: str, value: str) -> str:
-    """A header for a person: escaped and cut where it needs to be."""
+def _printed(name: str, value: str) -> str:
     is_plain = len(value) <= _MOST_SHOWN and value.isprintable()
     return f"{name}: {value if is_plain else shown(value, _MOST_SHOWN)}"
 
@@ -99,7 +100,7 @@ def send(
     *,
     preflight: bool = False,
 ) -> Exchange:
-    """Have *app* answer one request. What it raises, if it raises, reaches the test."""
+    """Send *app* one request. What it raises, if it raises, reaches the test."""
     environ = create_environ(
         base_url=str(url.origin),
         method=method,
@@ -115,10 +116,11 @@ def send(
     environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
     environ["QUERY_STRING"] = url.query[1:]
     environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query
-    seen: list[Mapping[str, Any]] = []
+    seen: dict[str, Any] = {}
 
     def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        seen.append(environ)
+        nonlocal seen
+        seen = environ  # run_wsgi_app() gives the app a copy of its own
         return app(environ, start_response)
 
     chunks, status_line, response_headers = run_wsgi_app(watched, environ)
@@ -141,12 +143,5 @@ def send(
         status,
         response_headers,
         content if has_body else b"",
-        _decision_in(seen[0]),
+        next((seen[key] for key in seen if key.startswith(_DECISION_KEY)), None),
     )
-
-
-def _decision_in(environ: Mapping[str, Any]) -> Decision | None:
-    for key, value in environ.items():
-        if key.startswith(_DECISION_KEY):
-            return cast("Decision", value)
-    return None

@@ -1,4 +1,4 @@
-"""What script asks for, read as ``fetch()`` reads its arguments."""
+"""What the page asks for, read as ``fetch()`` reads its arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json as json_module
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, cast, get_args
 from urllib.parse import quote_plus
 
@@ -18,15 +18,12 @@ from flask_corsguard.protocol.headers import (
     is_forbidden_request_header,
     is_token,
 )
-from flask_corsguard.protocol.origins import Origin
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE, why_unsafe
 from flask_corsguard.testing.engines import Engine
-from flask_corsguard.testing.urls import Url, scalar_values
+from flask_corsguard.testing.fetch_request import HeaderList, Mode
+from flask_corsguard.testing.urls import scalar_values
 from flask_corsguard.text import shown, text_of
 
-Mode = Literal["cors", "no-cors", "same-origin"]
-Credentials = Literal["omit", "same-origin", "include"]
-Redirect = Literal["follow", "error", "manual"]
 EncType = Literal["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
 Pairs = Mapping[str, str] | Iterable[tuple[str, str] | list[str]]
 
@@ -55,55 +52,43 @@ class FormData:
 Body = str | bytes | Blob | FormData | Pairs
 
 
-@dataclass(slots=True)
-class FetchRequest:
-    """A request as the standard has it (https://fetch.spec.whatwg.org/#concept-request).
-
-    :ivar page: the origin that asks, None for an opaque one.
-    :ivar headers: what script set, names in lower case.
-    :ivar is_form: whether a form is submitted.
-    """
-
-    page: Origin | None
-    url: Url
-    method: str = "GET"
-    headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    body: bytes | None = None
-    mode: Mode | Literal["navigate"] = "cors"
-    credentials: Credentials = "same-origin"
-    redirect: Redirect = "follow"
-    is_form: bool = False
-
-
-def read_method(method: object) -> str:
-    """https://fetch.spec.whatwg.org/#dom-request, step 25"""
-    if not isinstance(method, str) or not is_token(method):
-        given = shown(method) if isinstance(method, str) else text_of(method)
-        raise FetchTypeError(f"Failed to execute 'fetch': {given} is not a valid method.")
-    upper = method.upper()
-    if upper in FORBIDDEN_METHODS:
-        raise FetchTypeError(f"Failed to execute 'fetch': {method!r} is unsupported.")
-    return upper if upper in NORMALIZED_METHODS else method
+def fetch_error(message: str) -> FetchTypeError:
+    """What ``fetch()`` raises before it sends anything."""
+    return FetchTypeError(f"Failed to execute 'fetch': {message}")
 
 
 def read_choice(name: str, value: str, kind: object) -> None:
     """Refuse a value of an enumeration that has no such value."""
     choices: tuple[str, ...] = get_args(kind)
     if value not in choices:
-        known = ", ".join(repr(choice) for choice in choices)
-        raise FetchTypeError(
-            f"Failed to execute 'fetch': {name} cannot be {value!r}. Known: {known}."
+        known = ", ".join(map(repr, choices))
+        raise fetch_error(f"{name} cannot be {value!r}. Known: {known}.")
+
+
+def read_method(method: object, mode: Mode) -> str:
+    """https://fetch.spec.whatwg.org/#dom-request, steps 25 and 32"""
+    if not isinstance(method, str) or not is_token(method):
+        given = shown(method) if isinstance(method, str) else text_of(method)
+        raise fetch_error(f"{given} is not a valid method.")
+    upper = method.upper()
+    if upper in FORBIDDEN_METHODS:
+        raise fetch_error(f"{method!r} is unsupported.")
+    method = upper if upper in NORMALIZED_METHODS else method
+    if mode == "no-cors" and method not in SAFELISTED_METHODS:
+        raise fetch_error(
+            f"{method!r} is unsupported in no-cors mode; only GET, HEAD and POST are possible."
         )
+    return method
 
 
-def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> list[tuple[str, str]]:
-    """The headers that a page may set, of those that it does
+def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> HeaderList:
+    """Those of the page's headers that a page may set
     (https://fetch.spec.whatwg.org/#concept-headers-append). The others are dropped in silence,
     as a browser drops them.
 
-    :raises FetchTypeError: for what is no header at all.
+    :raises FetchTypeError: for what is not a header at all.
     """
-    kept: list[tuple[str, str]] = []
+    kept: HeaderList = []
     for given, raw in pairs_of(headers):
         name, value = given.lower(), raw.strip(HTTP_WHITESPACE)
         if not is_token(given):
@@ -115,14 +100,10 @@ def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> list[tuple[str, 
             )
         if not _is_forbidden(name, value) and name not in engine.forbidden_names:
             append_header(kept, name, value, mode, engine)
-    if engine.joins_repeated_headers:
-        return list(joined(kept).items())
-    return kept
+    return list(joined(kept).items()) if engine.joins_repeated_headers else kept
 
 
-def append_header(
-    headers: list[tuple[str, str]], name: str, value: str, mode: str, engine: Engine
-) -> None:
+def append_header(headers: HeaderList, name: str, value: str, mode: str, engine: Engine) -> None:
     """Add one header, unless the mode is ``no-cors`` and the header not safelisted."""
     if mode == "no-cors":
         whole = ", ".join([*(v for n, v in headers if n == name), value])
@@ -139,15 +120,6 @@ def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return whole
 
 
-def check_no_cors_method(method: str) -> None:
-    """https://fetch.spec.whatwg.org/#dom-request, step 32"""
-    if method not in SAFELISTED_METHODS:
-        raise FetchTypeError(
-            f"Failed to execute 'fetch': {method!r} is unsupported in no-cors mode; only GET, HEAD"
-            " and POST are possible there."
-        )
-
-
 def read_body(body: Body) -> tuple[bytes, str | None]:
     """Extract a body and its type (https://fetch.spec.whatwg.org/#concept-bodyinit-extract)."""
     if isinstance(body, str):
@@ -160,8 +132,8 @@ def read_body(body: Body) -> tuple[bytes, str | None]:
         return read_body(body.data)[0], kind or None
     if isinstance(body, FormData):
         return encode_form(form_entries(body.fields), "multipart/form-data")
-    data, _ = encode_form(pairs_of(body), "application/x-www-form-urlencoded")
-    return data, "application/x-www-form-urlencoded;charset=UTF-8"
+    data, kind = encode_form(pairs_of(body), "application/x-www-form-urlencoded")
+    return data, f"{kind};charset=UTF-8"
 
 
 def read_json(value: object) -> tuple[bytes, str]:
@@ -180,22 +152,18 @@ def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[byt
     """A form's entries as they are sent
     (https://html.spec.whatwg.org/#form-submission-algorithm), and the type of that."""
     if enctype == "multipart/form-data":
+        # https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm
         boundary = f"----boundary{secrets.token_hex(16)}"
-        return _encode_multipart(pairs, boundary), f"{enctype}; boundary={boundary}"
+        fields = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_QUOTED)}"\r\n'
+            f"\r\n{value}\r\n"
+            for name, value in pairs
+        )
+        return _utf8(f"{''.join(fields)}--{boundary}--\r\n"), f"{enctype}; boundary={boundary}"
     if enctype == "text/plain":
         return _utf8("".join(f"{name}={value}\r\n" for name, value in pairs)), enctype
     encoded = (f"{_form_quote(name)}={_form_quote(value)}" for name, value in pairs)
     return "&".join(encoded).encode(), enctype
-
-
-def _encode_multipart(pairs: Iterable[tuple[str, str]], boundary: str) -> bytes:
-    """https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm"""
-    fields = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_QUOTED)}"\r\n'
-        f"\r\n{value}\r\n"
-        for name, value in pairs
-    )
-    return _utf8(f"{''.join(fields)}--{boundary}--\r\n")
 
 
 def pairs_of(pairs: object) -> list[tuple[str, str]]:
@@ -214,9 +182,8 @@ def pairs_of(pairs: object) -> list[tuple[str, str]]:
             case [str(name), str(value)]:
                 found.append((name, value))
             case _:
-                raise FetchTypeError(
-                    "Failed to execute 'fetch': a mapping of str to str is needed, or pairs of"
-                    f" them; {text_of(item)} is none."
+                raise fetch_error(
+                    f"a mapping of str to str is needed, or pairs of them, not {text_of(item)}."
                 )
     return found
 

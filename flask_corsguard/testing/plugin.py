@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import pytest
 
@@ -12,8 +11,11 @@ from flask_corsguard.testing.engines import EngineName
 from flask_corsguard.testing.exchange import WsgiApp
 
 
-class BrowserFactory(Protocol):
+class BrowserFactory:
     """What the fixture ``cors_browser`` is: call it to open a browser."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._request = request
 
     def __call__(
         self,
@@ -28,28 +30,19 @@ class BrowserFactory(Protocol):
         :param engine: ``"standard"``, ``"chromium"``, ``"firefox"`` or ``"webkit"``.
         :param servers: WSGI apps by origin, or one for all; by default the fixture ``app``.
         """
-        ...
-
-
-@pytest.fixture
-def cors_browser(request: pytest.FixtureRequest) -> BrowserFactory:
-    """Opens browsers in front of the fixture ``app``, pytest-flask's:
-    ``cors_browser(page="https://app.example.com").fetch("https://api.test/users")``."""
-
-    def open_browser(
-        page: str = "https://app.example.com",
-        engine: EngineName = "standard",
-        *,
-        servers: WsgiApp | Mapping[str, WsgiApp] | None = None,
-    ) -> Browser:
         if servers is not None:
             return Browser(servers, page, engine)
         try:
-            app: WsgiApp = request.getfixturevalue("app")
+            app: WsgiApp = self._request.getfixturevalue("app")
         except pytest.FixtureLookupError as error:
             if error.argname != "app":
                 raise
             pytest.fail("define a fixture named app, or call cors_browser(servers=...)")
         return Browser(app, page, engine)
 
-    return open_browser
+
+@pytest.fixture
+def cors_browser(request: pytest.FixtureRequest) -> BrowserFactory:
+    """Opens browsers in front of the fixture ``app``, pytest-flask's:
+    ``cors_browser(page="https://app.example.com").fetch("https://api.test/users")``."""
+    return BrowserFactory(request)

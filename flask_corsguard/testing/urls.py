@@ -50,7 +50,7 @@ class Url(NamedTuple):
 def parse_url(text: str, base: Url | None = None) -> Url | None:
     """Read a URL, relative to *base* where it is relative.
 
-    :returns: None where a browser would find no URL in *text*.
+    :returns: None where *text* is not a URL to a browser.
     """
     text = scalar_values(text).strip(_C0_AND_SPACE).translate({9: None, 10: None, 13: None})
     text = text.partition("#")[0]

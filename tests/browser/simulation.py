@@ -98,11 +98,11 @@ def act(browser: Browser, step: dict[str, Any], url: str) -> Observation:
 
 def fetch(browser: Browser, step: dict[str, Any], url: str) -> Observation:
     try:
-        answer = browser.fetch(url, **step["fetch"])
+        response = browser.fetch(url, **step["fetch"])
     except FetchTypeError:
         return NOT_FETCHED | {"readable": False}
-    seen: Observation = {"readable": answer.readable, "type": answer.type, "status": answer.status}
-    return seen | {"visible_headers": None if answer.type is None else list(answer.headers)}
+    seen = {name: getattr(response, name) for name in ("readable", "type", "status")}
+    return seen | {"visible_headers": None if response.type is None else list(response.headers)}
 
 
 def comparable(case: Case, observations: list[Observation]) -> list[Observation]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from werkzeug import Request
 
+ENGINES = ("standard", "chromium", "firefox", "webkit")
 SHOP = "https://shop.example"
 API = "https://api.test"
 Lines = Mapping[str, str] | Iterable[tuple[str, str]]
+T = TypeVar("T")
 
 OPEN = {
     "Access-Control-Allow-Origin": "*",
@@ -19,7 +21,7 @@ OPEN = {
 
 
 def serve(view: Callable[[Request], tuple[int, Lines, str]]) -> Callable[..., Any]:
-    """A WSGI app that answers with the status, the headers and the body that *view* returns."""
+    """A WSGI app that responds with the status, the headers and the body that *view* returns."""
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         status, lines, body = view(Request(environ))
@@ -36,7 +38,7 @@ def fixed(
     body: str = "ok",
     preflight: tuple[int, Lines] = (204, OPEN),
 ) -> Callable[..., Any]:
-    """A WSGI app that answers every preflight alike, and every other request alike."""
+    """A WSGI app that responds to every preflight alike, and to every other request alike."""
 
     def view(request: Request) -> tuple[int, Lines, str]:
         if "Access-Control-Request-Method" in request.headers:
@@ -69,3 +71,30 @@ def friendly() -> Callable[..., Any]:
         return 200, lines, "ok"
 
     return serve(view)
+
+
+def redirecting(location: str, status: int = 302) -> Callable[..., Any]:
+    """A WSGI app that redirects everything but preflights, for everybody to see."""
+    return fixed(status, {**OPEN, "Location": location})
+
+
+def hops(*redirects: tuple[int, str]) -> Callable[..., Any]:
+    """A WSGI app that redirects ``/``, ``/1``, ``/2``, ... with these statuses, and lets everybody
+    read the rest."""
+    lines = OPEN | {"Access-Control-Allow-Headers": "*, Authorization"}
+
+    def view(request: Request) -> tuple[int, Lines, str]:
+        number = int(request.path.strip("/") or 0)
+        if "Access-Control-Request-Method" in request.headers:
+            return 204, lines, ""
+        if number < len(redirects):
+            status, location = redirects[number]
+            return status, {**lines, "Location": location}, ""
+        return 200, lines, "ok"
+
+    return serve(view)
+
+
+def in_engine(engine: str, outcomes: Mapping[str, T]) -> T:
+    """What is expected in an engine: ``{"": elsewhere, "firefox webkit": in these}``."""
+    return next((o for names, o in outcomes.items() if engine in names.split()), outcomes[""])

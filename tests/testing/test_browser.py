@@ -1,4 +1,4 @@
-"""The browser from outside: its page, its servers, where its requests go and what they carry."""
+"""The browser from outside: its page, its servers, and what they may do."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ import pytest
 from flask import Flask, request
 
 from flask_corsguard import CorsGuard
-from flask_corsguard.testing import Blob, Browser, BrowserError, FetchTypeError
+from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
 
 from .servers import API, OPEN, SHOP, anyone, fixed, friendly, serve
 
-ENGINES = ("standard", "chromium", "firefox", "webkit")
 
-
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    return request.param
-
-
-def sent(answer, *names):
-    """These headers of the last request."""
-    headers = answer.exchanges[-1].request_headers
-    return tuple(headers.get(name) for name in names)
-
-
-# The page and the servers
+def acts_of(browser):
+    return browser.fetch, browser.navigate, browser.submit, browser.send_beacon
 
 
 def test_the_page_can_be_left_for_another():
@@ -33,26 +21,19 @@ def test_the_page_can_be_left_for_another():
     for page in (SHOP, "null", "http://localhost:3000", "https://[::1]:444", API):
         browser.page = page
         assert browser.page == page
-        answer = browser.fetch(f"{API}/", method="POST").assert_readable()
-        assert sent(answer, "Origin") == (page,)
+        response = browser.fetch(f"{API}/", method="POST").assert_readable()
+        assert response.exchanges[-1].request_headers["Origin"] == page
 
 
 @pytest.mark.parametrize(
-    ("page", "hint"),
-    [
-        ("https://shop.example/", " Did you mean 'https://shop.example'?"),
-        ("https://shop.example:443", " Did you mean 'https://shop.example'?"),
-        ("HTTPS://Shop.example", " Did you mean 'https://shop.example'?"),
-        ("shop.example", " Did you mean 'https://shop.example'?"),
-        ("", ""),
-        ("https://*.example", ""),
-        ("*", ""),
-        (None, ""),
-        (7, ""),
-    ],
-)
-def test_a_page_that_is_no_origin(page, hint):
-    words = f"a page is named by its origin, scheme://host[:port]; {page!r} is none.{hint}"
+    "page",
+    [f"{SHOP}/", f"{SHOP}:443", "HTTPS://Shop.example", "shop.example", "", "https://*.example",
+     "*", None, 7],
+)  # fmt: skip
+def test_a_page_that_is_not_an_origin(page):
+    """What is refused, with the origin that may be meant."""
+    hint = f" Did you mean '{SHOP}'?" if "shop" in str(page).lower() else ""
+    words = f"a page is named by its origin, scheme://host[:port], not {page!r}.{hint}"
     with pytest.raises(BrowserError) as caught:
         Browser(anyone(), page)
     assert str(caught.value) == words
@@ -63,31 +44,69 @@ def test_a_page_that_is_no_origin(page, hint):
     assert browser.page == SHOP
 
 
+def odd_status(status):
+    def app(environ, start_response):
+        start_response(status, [])
+        return []
+
+    return lambda: Browser(app, SHOP).fetch(f"{API}/")
+
+
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("act", "words"),
     [
-        ("Chromium", "there is no engine 'Chromium'. Did you mean 'chromium'?"),
-        ("ie", "there is no engine 'ie'. Known: chromium, firefox, standard, webkit."),
+        (lambda: Browser(anyone(), SHOP, "Chromium"),
+         "there is no engine 'Chromium'. Did you mean 'chromium'?"),
+        (lambda: Browser(anyone(), SHOP, "ie"),
+         "there is no engine 'ie'. Known: chromium, firefox, standard, webkit."),
+        *(
+            (lambda address=address: Browser({address: anyone()}, SHOP),
+             f"a server is named by its origin, scheme://host[:port], not {address!r}.{hint}")
+            for address, hint in (
+                ("https://api.test/", " Did you mean 'https://api.test'?"),
+                ("null", " Did you mean 'https://null'?"),
+                ("", ""),
+            )
+        ),
+        *(
+            (lambda servers=servers: Browser(servers),
+             f"a WSGI app is needed, or several by origin, not {servers!r}")
+            for servers in ([], "x", None, 7)
+        ),
+        (lambda: Browser({API: "app"}), "the server at https://api.test is not a WSGI app: 'app'"),
+        *(
+            (lambda scheme=scheme: Browser(anyone(), SHOP).fetch(f"{scheme}:x"),
+             f"requests for {scheme}: are not simulated; ask for an http or https address")
+            for scheme in ("about", "blob", "data", "file", "javascript")
+        ),
+        *(
+            (odd_status(status), f"the app answered GET {API}/ with the status {status!r}")
+            for status in ("OK", "", "2xx ok", "0 x", "99 x", "1000 x")
+        ),
+        (lambda: Browser(anyone()).submit(f"{API}/", enctype="application/json"),
+         "no form has the enctype 'application/json' and the method 'post'"),
+        (lambda: Browser(anyone()).submit(f"{API}/", method="put"),
+         "no form has the enctype 'application/x-www-form-urlencoded' and the method 'put'"),
     ],
-)
-def test_no_such_engine(name, words):
+)  # fmt: skip
+def test_mistakes_of_a_test(act, words):
+    """Arguments that do not describe a browser, a server or a form, in words."""
     with pytest.raises(BrowserError) as caught:
-        Browser(anyone(), SHOP, name)
+        act()
     assert str(caught.value) == words
 
 
 def test_servers_by_origin():
-    servers = {API: fixed(lines=OPEN, body="api"), "http://localhost:8000": anyone()}
-    browser = Browser(servers, SHOP)
+    browser = Browser({API: fixed(lines=OPEN, body="api"), "http://localhost:8000": anyone()}, SHOP)
     assert browser.fetch(f"{API}/x").text == "api"
     assert browser.fetch("https://API.test:443/x").text == "api"
     assert browser.fetch("http://localhost:8000/x").text == "ok"
-    for url, origin in (
-        ("https://api.test:444/", "https://api.test:444"),
-        ("http://api.test/", "http://api.test"),
-        ("/x", SHOP),
+    for origin, url in (
+        ("https://api.test:444", "https://api.test:444/"),
+        ("http://api.test", "http://api.test/"),
+        (SHOP, "/x"),
     ):
-        for act in (browser.fetch, browser.navigate, browser.submit, browser.send_beacon):
+        for act in acts_of(browser):
             with pytest.raises(BrowserError) as caught:
                 act(url)
             assert str(caught.value) == (
@@ -95,20 +114,11 @@ def test_servers_by_origin():
             )
 
 
-@pytest.mark.parametrize("address", ["https://api.test/", "api.test", "null", ""])
-def test_an_address_of_a_server_that_is_no_origin(address):
-    with pytest.raises(BrowserError, match="a server is named by its origin"):
-        Browser({address: anyone()}, SHOP)
-
-
 def test_one_server_is_everywhere():
     browser = Browser(serve(lambda r: (200, OPEN, f"{r.scheme}://{r.host}{r.full_path}")), SHOP)
     for url in ("https://a.test/x?y", "http://localhost:5000/?", "https://[::1]:9/é?é=%20"):
         assert browser.fetch(url).assert_readable().text
     assert browser.fetch("https://a.test/x?y").text == "https://a.test/x?y"
-
-
-# Addresses
 
 
 @pytest.mark.parametrize(
@@ -124,9 +134,36 @@ def test_one_server_is_everywhere():
     ],
 )
 def test_addresses(url, expected):
+    """Where a page of the API asks, for each address that it gives."""
     browser = Browser(anyone(), API)
     assert browser.fetch(url).assert_readable().url == expected
     assert browser.navigate(url).exchanges[0].url == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "url"),
+    [
+        (SHOP, "https://"),
+        (SHOP, "https://a b/"),
+        (SHOP, "http://1.2.3.4.5/"),
+        (SHOP, "https://a:x/"),
+        ("null", "/x"),
+    ],
+)
+def test_what_is_not_an_address(page, url):
+    """What is not a URL, or relative to a page without one."""
+    for act in acts_of(Browser(anyone(), page)):
+        with pytest.raises(FetchTypeError) as caught:
+            act(url)
+        assert str(caught.value) == f"{url!r} is not a URL, or relative to a page that has none."
+
+
+@pytest.mark.parametrize("url", ["capacitor://localhost/x", "mailto:me@shop.example"])
+def test_schemes_without_cors(url):
+    """Other schemes are not looked for among the servers."""
+    browser = Browser(anyone(), SHOP)
+    for act in (browser.fetch, browser.navigate):
+        assert act(url).assert_blocked("not_http").exchanges == ()
 
 
 def test_what_the_server_is_asked_for():
@@ -145,25 +182,6 @@ def test_what_the_server_is_asked_for():
     assert (seen["SCRIPT_NAME"], seen["REMOTE_ADDR"]) == ("", "127.0.0.1")
 
 
-@pytest.mark.parametrize("url", ["https://", "https://a b/", "http://1.2.3.4.5/", "https://a:x/"])
-def test_what_is_no_address(url):
-    browser = Browser(anyone(), SHOP)
-    for act in (browser.fetch, browser.navigate, browser.submit, browser.send_beacon):
-        with pytest.raises(FetchTypeError, match="is no URL"):
-            act(url)
-
-
-def test_a_sandboxed_page_has_no_address_of_its_own():
-    with pytest.raises(FetchTypeError, match="'/x' is no URL, or relative to a page that has none"):
-        Browser(anyone(), "null").fetch("/x")
-
-
-def test_a_user_name_in_an_address():
-    browser = Browser(anyone(), SHOP)
-    with pytest.raises(FetchTypeError, match="includes a user name or a password"):
-        browser.fetch("https://me:secret@api.test/")
-
-
 @pytest.mark.parametrize("page", [SHOP, "http://shop.example", "null"])
 @pytest.mark.parametrize(
     ("url", "mixed"),
@@ -177,258 +195,13 @@ def test_a_user_name_in_an_address():
     ],
 )
 def test_mixed_content(page, url, mixed):
-    browser = Browser(anyone(), page)
+    """What a page with https may not fetch; the address bar may go where it likes."""
+    browser, mixed = Browser(anyone(), page), mixed and page == SHOP
     for mode in ("cors", "no-cors"):
-        answer = browser.fetch(url, mode=mode)
-        blocked = mixed and page == SHOP
-        assert (answer.reason == "mixed_content") == blocked
-        assert len(answer.exchanges) == (0 if blocked else 1)
-    assert len(browser.navigate(url).exchanges) == 1  # the address bar may go where it likes
-
-
-@pytest.mark.parametrize("scheme", ["about", "blob", "data", "file", "javascript"])
-def test_schemes_that_need_no_server(scheme):
-    with pytest.raises(BrowserError) as caught:
-        Browser(anyone(), SHOP).fetch(f"{scheme}:x")
-    assert str(caught.value) == (
-        f"requests for {scheme}: are not simulated; ask for an http or https address"
-    )
-
-
-@pytest.mark.parametrize("url", ["capacitor://localhost/x", "mailto:me@shop.example"])
-def test_schemes_without_cors(url):
-    browser = Browser(anyone(), SHOP)
-    for act in (browser.fetch, browser.navigate):
-        assert act(url).assert_blocked("not_http").exchanges == ()
-
-
-# What a request carries
-
-
-@pytest.mark.parametrize(
-    ("page", "url", "site"),
-    [
-        (SHOP, "https://api.test/", "cross-site"),
-        (API, "https://api.test/", "same-origin"),
-        (API, "https://api.test:444/", "same-site"),
-        ("https://www.api.test", "https://api.test/", "same-site"),
-        ("https://one.github.io", "https://two.github.io/", "cross-site"),
-        ("http://api.test", "https://api.test/", "cross-site"),
-        ("null", "https://api.test/", "cross-site"),
-        ("http://localhost:3000", "http://localhost:5000/", "same-site"),
-        # Only where the connection is one that nobody listens to.
-        ("http://api.test", "http://api.test/", None),
-    ],
-)
-def test_fetch_metadata(page, url, site):
-    names = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
-    browser = Browser(friendly(), page)
-    for act, mode, dest in (
-        (browser.fetch, "cors", "empty"),
-        (lambda url: browser.fetch(url, mode="no-cors"), "no-cors", "empty"),
-        (browser.navigate, "navigate", "document"),
-        (browser.submit, "navigate", "document"),
-        (browser.send_beacon, "no-cors", "empty"),
-    ):
-        expected = (site, mode, dest) if site else (None, None, None)
-        assert sent(act(url), *names) == expected
-    for exchange in browser.fetch(url, method="PUT").exchanges:
-        assert exchange.request_headers.get("Sec-Fetch-Mode") == ("cors" if site else None)
-
-
-@pytest.mark.parametrize(
-    ("page", "url", "method", "mode", "origin"),
-    [
-        (SHOP, API, "GET", "cors", SHOP),
-        (SHOP, API, "HEAD", "cors", SHOP),
-        (SHOP, API, "POST", "cors", SHOP),
-        (SHOP, API, "GET", "no-cors", None),
-        (SHOP, API, "POST", "no-cors", SHOP),
-        (SHOP, SHOP, "GET", "cors", None),
-        (SHOP, SHOP, "HEAD", "cors", None),
-        (SHOP, SHOP, "POST", "cors", SHOP),
-        (SHOP, SHOP, "PUT", "cors", SHOP),
-        (SHOP, SHOP, "GET", "same-origin", None),
-        (SHOP, SHOP, "DELETE", "same-origin", SHOP),
-        ("null", API, "GET", "cors", "null"),
-        ("null", API, "GET", "no-cors", None),
-        ("null", API, "POST", "no-cors", "null"),
-    ],
-)
-def test_origin(page, url, method, mode, origin):
-    answer = Browser(friendly(), page).fetch(f"{url}/", method=method, mode=mode)
-    assert sent(answer, "Origin") == (origin,)
-
-
-def test_origin_of_what_is_no_fetch():
-    browser = Browser(friendly(), SHOP)
-    url = f"{API}/"
-    assert sent(browser.navigate(url), "Origin") == (None,)
-    assert sent(browser.submit(url), "Origin") == (SHOP,)
-    assert sent(browser.submit(url, method="get"), "Origin") == (None,)
-    assert sent(browser.send_beacon(url), "Origin") == (SHOP,)
-    # Not told to a server that others can listen to.
-    assert sent(browser.submit("http://api.test/"), "Origin", "Referer") == ("null", None)
-
-
-@pytest.mark.parametrize(
-    ("page", "url", "referer"),
-    [
-        (SHOP, API, f"{SHOP}/"),
-        (SHOP, SHOP, f"{SHOP}/"),
-        ("http://shop.example", "http://api.test", "http://shop.example/"),
-        ("http://shop.example", API, "http://shop.example/"),
-        ("null", API, None),
-    ],
-)
-def test_referer(page, url, referer):
-    browser = Browser(friendly(), page)
-    assert sent(browser.fetch(f"{url}/"), "Referer") == (referer,)
-    assert sent(browser.navigate(f"{url}/"), "Referer") == (referer,)
-
-
-def test_what_a_preflight_carries(engine):
-    sent = {"X-B": "1", "x-a": "1", "Content-Type": "application/json", "Accept-Language": "en"}
-    answer = Browser(anyone(), SHOP, engine).fetch(f"{API}/x?q", method="delete", headers=sent)
-    preflight = answer.assert_readable().exchanges[0]
-    assert (preflight.method, preflight.url) == ("OPTIONS", f"{API}/x?q")
-    assert (preflight.preflight, preflight.request_body) == (True, b"")
-    headers = preflight.request_headers
-    assert headers["Access-Control-Request-Method"] == "DELETE"
-    assert headers["Access-Control-Request-Headers"] == "content-type,x-a,x-b"
-    assert headers["Origin"] == SHOP
-    for name in ("X-A", "Content-Type", "Cookie", "Content-Length"):
-        assert name not in headers
-
-
-# Redirects
-
-
-def hop(location, status=302, **more):
-    return fixed(status, {**OPEN, "Location": location, **more})
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
-def test_what_redirects_make_of_methods(engine, status, method):
-    def view(request):
-        if request.method == "OPTIONS":
-            return 204, OPEN, ""
-        if request.path == "/":
-            return status, {**OPEN, "Location": "/end"}, ""
-        return 200, OPEN, ""
-
-    given = {"body": "x", "headers": {"X-A": "1", "Content-Language": "en"}}
-    if method in ("GET", "HEAD"):
-        del given["body"]
-    answer = Browser(serve(view), SHOP, engine).fetch(f"{API}/", method=method, **given)
-    last = answer.assert_readable().exchanges[-1]
-    becomes_get = (status in (301, 302) and method == "POST") or (
-        status == 303 and method in ("POST", "PUT")
-    )
-    assert last.method == ("GET" if becomes_get else method)
-    assert last.request_body == (b"" if becomes_get or "body" not in given else b"x")
-    keeps = not becomes_get
-    assert last.request_headers.get("Content-Language") == ("en" if keeps else None)
-    assert ("Content-Type" in last.request_headers) == (keeps and "body" in given)
-    assert last.request_headers["X-A"] == "1"
-    assert (answer.url, answer.redirected) == (f"{API}/end", True)
-
-
-def test_where_a_redirect_leads(engine):
-    """In WebKit, those after the one that leaves the page's own origin have to allow cookies."""
-    servers = {
-        SHOP: hop(f"{API}/"),
-        API: hop("https://cdn.test/"),
-        "https://cdn.test": hop("https://api.test/x"),
-    }
-    answer = Browser(servers, SHOP, engine).fetch("/")
-    origins = [e.request_headers.get("Origin") for e in answer.exchanges]
-    if engine == "webkit":
-        answer.assert_blocked("allow_origin_wildcard")
-        assert origins == [None, SHOP]
-    else:
-        answer.assert_blocked("redirect_limit")
-        assert origins == [None, SHOP, *["null"] * 19]
-
-
-def test_sites_on_the_way(engine):
-    """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header: all count."""
-    servers = {API: hop(f"{SHOP}/x"), SHOP: anyone()}
-    answer = Browser(servers, SHOP, engine).fetch(f"{API}/").assert_readable()
-    found = [e.request_headers.get("Sec-Fetch-Site") for e in answer.exchanges]
-    assert found == ["cross-site", None if engine == "webkit" else "cross-site"]
-
-
-def test_authorization_stays_behind(engine):
-    lines = {**OPEN, "Access-Control-Allow-Headers": "Authorization"}
-
-    def view(request):
-        if request.method == "OPTIONS":
-            return 204, lines, ""
-        to = {"/": "/same", "/same": "https://b.test/other"}.get(request.path)
-        return (302, {**lines, "Location": to}, "") if to else (200, lines, "")
-
-    answer = Browser(serve(view), SHOP, engine).fetch(f"{API}/", headers={"Authorization": "x"})
-    actual = [e for e in answer.assert_readable().exchanges if not e.preflight]
-    assert [e.request_headers.get("Authorization") for e in actual] == ["x", "x", None]
-
-
-@pytest.mark.parametrize("mode", ["cors", "no-cors", "same-origin"])
-def test_redirects_out_of_the_page(mode):
-    servers = {SHOP: hop(f"{API}/"), API: fixed()}
-    answer = Browser(servers, SHOP).fetch("/", mode=mode)
-    reasons = {"cors": "allow_origin_missing", "no-cors": "mode_no_cors"}
-    answer.assert_blocked(reasons.get(mode, "mode_same_origin"))
-    assert len(answer.exchanges) == (1 if mode == "same-origin" else 2)
-
-
-def test_a_redirect_without_an_address_is_an_answer():
-    answer = Browser(fixed(302, OPEN), SHOP).fetch(f"{API}/").assert_readable()
-    assert (answer.status, answer.redirected) == (302, False)
-
-
-def test_user_names_are_fine_within_one_origin():
-    server = serve(
-        lambda r: (
-            (302, {"Location": "https://me:pw@shop.example/x"}, "")
-            if r.path == "/"
-            else (200, {}, "ok")
-        )
-    )
-    assert Browser(server, SHOP).fetch("/").assert_readable().text == "ok"
-
-
-def test_20_redirects_and_one_too_many():
-    def app(environ, start_response):
-        left = int(environ["PATH_INFO"][1:])
-        lines = [("Location", f"/{left - 1}")] if left else []
-        start_response("302 Found" if left else "200 OK", lines)
-        return [b"end"]
-
-    browser = Browser(app, SHOP)
-    assert browser.fetch("/20").assert_readable().text == "end"
-    answer = browser.fetch("/21").assert_blocked("redirect_limit")
-    assert len(answer.exchanges) == 21
-
-
-def test_a_navigation_follows_as_well():
-    browser = Browser({API: hop("https://b.test/x"), "https://b.test": anyone()}, SHOP)
-    answer = browser.navigate(f"{API}/")
-    assert [e.url for e in answer.exchanges] == [f"{API}/", "https://b.test/x"]
-    assert browser.page == SHOP
-    browser.submit(f"{API}/", {"a": "1"}).assert_blocked("navigation")
-
-
-@pytest.mark.parametrize("redirect", ["manual", "error"])
-def test_redirects_that_are_not_followed(engine, redirect):
-    answer = Browser(hop("/x"), SHOP, engine).fetch(f"{API}/", redirect=redirect)
-    answer.assert_blocked({"manual": "redirect_manual", "error": "redirect_unwanted"}[redirect])
-    assert len(answer.exchanges) == 1
-    assert Browser(anyone(), SHOP).fetch(f"{API}/", redirect=redirect).readable
-
-
-# Opaque answers
+        response = browser.fetch(url, mode=mode)
+        assert (response.reason == "mixed_content") == mixed
+        assert len(response.exchanges) == (not mixed)
+    assert len(browser.navigate(url).exchanges) == 1
 
 
 @pytest.mark.parametrize(
@@ -447,16 +220,11 @@ def test_redirects_that_are_not_followed(engine, redirect):
     ],
 )
 def test_resource_policy(engine, policy, page, reason):
+    """What ``Cross-Origin-Resource-Policy`` keeps from pages without CORS."""
     lines = {"Cross-Origin-Resource-Policy": policy} if policy else {}
-    answer = Browser(fixed(lines=lines), page, engine).fetch(f"{API}/", mode="no-cors")
-    if reason is None:
-        answer.assert_readable()
-    else:
-        answer.assert_blocked(reason)
+    response = Browser(fixed(lines=lines), page, engine).fetch(f"{API}/", mode="no-cors")
+    assert response.reason == reason
     assert Browser(fixed(lines=OPEN | lines), SHOP, engine).fetch(f"{API}/").readable
-
-
-# Apps of every kind
 
 
 def test_an_app_that_raises():
@@ -471,25 +239,6 @@ def test_an_app_that_raises():
     assert browser.fetch(f"{API}/").assert_readable().status == 500
 
 
-def test_a_generator_with_a_close_method():
-    closed = []
-
-    class Body:
-        def __iter__(self):
-            yield b"a"
-            yield b"b"
-
-        def close(self):
-            closed.append(True)
-
-    def app(environ, start_response):
-        start_response("200 OK", list(OPEN.items()))
-        return Body()
-
-    assert Browser(app, SHOP).fetch(f"{API}/").text == "ab"
-    assert closed == [True]
-
-
 def test_an_app_gets_the_whole_request():
     app = Flask("shop", static_folder=None)
     CorsGuard(app, origins=SHOP)
@@ -498,200 +247,54 @@ def test_an_app_gets_the_whole_request():
     def view(name):
         return [name, request.args["q"], request.get_json(), request.content_length]
 
-    answer = Browser(app, SHOP).fetch(f"{API}/é?q=1", method="POST", json={"a": 1})
-    assert answer.assert_readable().json == ["é", "1", {"a": 1}, 7]
-    preflight, actual = answer.exchanges
+    response = Browser(app, SHOP).fetch(f"{API}/é?q=1", method="POST", json={"a": 1})
+    assert response.assert_readable().json == ["é", "1", {"a": 1}, 7]
+    preflight, actual = response.exchanges
     assert preflight.decision.preflight
     assert actual.decision.origin == SHOP
     assert Browser(anyone(), SHOP).fetch(f"{API}/").exchanges[0].decision is None
 
 
-@pytest.mark.parametrize(
-    ("method", "status", "body"), [("HEAD", 200, b""), ("GET", 204, b""), ("GET", 304, b"")]
-)
-def test_answers_without_a_body(method, status, body):
-    answer = Browser(fixed(status, OPEN, body="junk"), SHOP).fetch(f"{API}/", method=method)
-    assert answer.assert_readable().text == ""
-    assert answer.exchanges[0].response_body == body
+class Body:
+    closed = False
+
+    def __iter__(self):
+        yield b"a"
+        yield b"b"
+
+    def close(self):
+        self.closed = True
 
 
-def test_repeated_response_headers_are_joined():
-    lines = [*OPEN.items(), ("Cache-Control", "no-cache "), ("cache-control", "max-age=0")]
-    answer = Browser(fixed(lines=lines), SHOP).fetch(f"{API}/")
-    assert answer.headers["Cache-Control"] == "no-cache, max-age=0"
+def test_bodies_of_every_kind():
+    """A body that is written the old way, and one that wants to be closed."""
+    body = Body()
+
+    def app(environ, start_response):
+        write = start_response("200 OK", list(OPEN.items()))
+        if environ["PATH_INFO"] == "/":
+            return body
+        write(b"hello ")
+        return [b"world"]
+
+    browser = Browser(app, SHOP)
+    assert browser.fetch(f"{API}/").text == "ab"
+    assert body.closed
+    assert browser.fetch(f"{API}/x").text == "hello world"
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_responses_without_a_body(method, status):
+    """What an app sends all the same is not there."""
+    response = Browser(fixed(status, OPEN, body="junk"), SHOP).fetch(f"{API}/", method=method)
+    assert response.assert_readable().text == ""
+    assert response.exchanges[0].response_body == b""
 
 
 def test_browsers_share_nothing():
     app = anyone()
     for _ in range(2):
-        answer = Browser(app, SHOP).fetch(f"{API}/", method="PUT")
-        assert len(answer.exchanges) == 2
-
-
-# What the engines do on the way
-
-
-def hops(*answers):
-    """A server whose first address redirects to the next, and so on."""
-
-    def view(request):
-        number = int(request.path.strip("/") or 0)
-        if "Access-Control-Request-Method" in request.headers:
-            return 204, OPEN, ""
-        if number < len(answers):
-            status, location = answers[number]
-            return status, [*OPEN.items(), ("Location", location)], ""
-        return 200, OPEN, "ok"
-
-    return serve(view)
-
-
-def methods_of(answer):
-    return [exchange.method for exchange in answer.exchanges]
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_delete_across_origins(engine, status):
-    """In WebKit it becomes a GET, for which it asks all the same."""
-    app = hops((status, "https://b.test/1"))
-    answer = Browser(app, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
-    last = "GET" if engine == "webkit" else "DELETE"
-    assert methods_of(answer) == ["OPTIONS", "DELETE", "OPTIONS", last]
-    within = hops((status, "/1"))
-    answer = Browser(within, SHOP, engine).fetch(f"{API}/", method="DELETE").assert_readable()
-    assert methods_of(answer)[-1] == "DELETE"
-
-
-def test_a_method_that_needs_leave_from_the_own_origin(engine):
-    """Headers are remembered to have needed leave, a method is not, where it did not."""
-    app = hops((303, f"{API}/1"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="PUT").assert_readable()
-    assert methods_of(answer) == ["PUT", "GET"]
-    answer = Browser(app, SHOP, engine).fetch("/", headers={"Authorization": "x"}).assert_readable()
-    asks = ["OPTIONS"] if engine in ("firefox", "webkit") else []
-    assert methods_of(answer) == ["GET", *asks, "GET"]
-
-
-def test_origin_of_what_a_redirect_made_a_get(engine):
-    app = hops((303, "/1"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="POST").assert_readable()
-    sent = [exchange.request_headers.get("Origin") for exchange in answer.exchanges]
-    assert sent == [SHOP, SHOP if engine == "webkit" else None]
-
-
-def test_headers_that_go_with_a_body(engine):
-    """They go with it; in Firefox and WebKit the next redirect brings them back."""
-    app = hops((303, "/1"), (302, "/2"), (302, "/3"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="POST", body="x").assert_readable()
-    kinds = ["Content-Type" in exchange.request_headers for exchange in answer.exchanges]
-    back = engine in ("firefox", "webkit")
-    assert kinds == [True, False, back, back]
-    assert [exchange.request_body for exchange in answer.exchanges] == [b"x", b"", b"", b""]
-
-
-def test_fetch_metadata_after_leaving(engine):
-    """A preflight is a request of its own. In WebKit the one after it says nothing."""
-    app = hops((307, "https://b.test/1"), (307, f"{SHOP}/2"))
-    answer = Browser(app, SHOP, engine).fetch("/", method="PUT", credentials="omit")
-    answer.assert_readable()
-    found = [
-        (exchange.method, exchange.request_headers.get("Sec-Fetch-Site"))
-        for exchange in answer.exchanges
-    ]
-    after = None if engine == "webkit" else "cross-site"
-    assert found == [
-        ("PUT", "same-origin"),
-        ("OPTIONS", "cross-site"),
-        ("PUT", after),
-        ("OPTIONS", "cross-site" if engine == "webkit" else "same-origin"),
-        ("PUT", after),
-    ]
-
-
-def test_one_location_twice(engine):
-    def view(request):
-        if request.path == "/1":
-            return 200, OPEN, "ok"
-        return 302, [*OPEN.items(), ("Location", "/1"), ("Location", "/1")], ""
-
-    answer = Browser(serve(view), SHOP, engine).fetch(f"{API}/")
-    assert answer.readable == (engine in ("chromium", "firefox"))
-
-
-def test_a_redirect_without_a_location(engine):
-    browser = Browser(fixed(302, OPEN), SHOP, engine)
-    assert browser.fetch(f"{API}/").assert_readable().status == 302
-    answer = browser.fetch(f"{API}/", redirect="error")
-    assert answer.readable == (engine in ("chromium", "webkit"))
-
-
-def test_headers_that_are_given_twice(engine):
-    """Firefox names each that needs leave, and sends the last value of some."""
-    browser = Browser(friendly(), SHOP, engine)
-    given = [("X-A", "1"), ("x-a", "2"), ("Accept", "*/*"), ("Accept", '"')]
-    answer = browser.fetch(f"{API}/", headers=given).assert_readable()
-    asked = answer.exchanges[0].request_headers["Access-Control-Request-Headers"]
-    assert asked == ("accept,x-a,x-a" if engine == "firefox" else "accept,x-a")
-    given = [("Authorization", "1"), ("Authorization", "2")]
-    sent = browser.fetch("https://shop.example/", headers=given).exchanges[-1].request_headers
-    assert sent["Authorization"] == ("2" if engine == "firefox" else "1, 2")
-
-
-# What is sent along
-
-
-def test_length_of_no_body():
-    app = anyone()
-    for method, length in (("POST", "0"), ("PUT", "0"), ("GET", None), ("DELETE", None)):
-        answer = Browser(app, API).fetch("/", method=method)
-        assert answer.exchanges[0].request_headers.get("Content-Length") == length
-
-
-def test_no_body_is_made_up():
-    """The type of a form alone does not make one."""
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    seen = []
-
-    def view(request):
-        seen.append((request.get_data(), request.environ.get("CONTENT_LENGTH")))
-        return 200, OPEN, "ok"
-
-    Browser(serve(view), SHOP).fetch(f"{API}/", headers=headers).assert_readable()
-    assert seen == [(b"", None)]
-
-
-def test_mode_of_a_beacon():
-    browser = Browser(friendly(), SHOP)
-    for data, mode in (
-        ("x", "no-cors"),
-        (Blob("{}", "application/json"), "cors"),
-        (None, "no-cors"),
-    ):
-        answer = browser.send_beacon(f"{API}/", data)
-        assert answer.exchanges[-1].request_headers["Sec-Fetch-Mode"] == mode
-    assert "Content-Type" not in answer.exchanges[-1].request_headers
-
-
-def test_what_is_written_the_old_way():
-    def app(environ, start_response):
-        write = start_response("200 OK", list(OPEN.items()))
-        write(b"hello ")
-        return [b"world"]
-
-    assert Browser(app, SHOP).fetch(f"{API}/").assert_readable().text == "hello world"
-
-
-# Hostile answers
-
-
-@pytest.mark.parametrize("status", ["OK", "", "2xx ok", "0 x", "99 x", "1000 x"])
-def test_a_status_line_that_is_none(status):
-    def app(environ, start_response):
-        start_response(status, [])
-        return []
-
-    with pytest.raises(BrowserError, match=r"the app answered GET https://api.* with the status"):
-        Browser(app, SHOP).fetch(f"{API}/")
+        assert len(Browser(app, SHOP).fetch(f"{API}/", method="PUT").exchanges) == 2
 
 
 @pytest.mark.parametrize(
@@ -705,11 +308,12 @@ def test_a_status_line_that_is_none(status):
         ("Location", f"https://api.test:{'9' * 5000}/"),
         ("Access-Control-Allow-Headers", "," * 100_000),
     ],
+    ids=range(7),
 )
 def test_odd_headers(engine, name, value):
+    """Whatever a server sends, no exception reaches the test."""
     lines = [*OPEN.items(), ("Access-Control-Allow-Methods", "PUT"), (name, value)]
     browser = Browser(fixed(200, lines, preflight=(204, lines)), SHOP, engine)
     browser.fetch(f"{API}/", method="PUT")
     browser.navigate(f"{API}/")
-    moved = Browser(fixed(302, lines), SHOP, engine)
-    moved.fetch(f"{API}/")
+    Browser(fixed(302, lines), SHOP, engine).fetch(f"{API}/")

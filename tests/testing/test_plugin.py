@@ -26,14 +26,16 @@ def app():
 
 
 @pytest.fixture
-def run(pytester):
-    """Runs tests in an interpreter of their own, as a project would."""
-    pytester.makeconftest(APP)
+def run(pytester, monkeypatch):
+    """Runs tests as a project would that has these two plugins."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = ("-p", "pytest_flask.plugin", "-p", "flask_corsguard.testing.plugin")
     pytester.makeini("[pytest]\nfilterwarnings = error\n")
 
-    def run(source, *options):
+    def run(source, *options, conftest=APP, how=pytester.runpytest_inprocess):
+        pytester.makeconftest(conftest)
         pytester.makepyfile(source)
-        return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *options)
+        return how("-q", *plugins, *options)
 
     return run
 
@@ -47,8 +49,8 @@ def app():
 
 def test_here(cors_browser):
     """What a project sees, without a run of its own."""
-    answer = cors_browser("https://shop.example").fetch("https://shop.example/")
-    assert answer.assert_readable().text == "of the fixture app"
+    response = cors_browser("https://shop.example").fetch("https://shop.example/")
+    assert response.assert_readable().text == "of the fixture app"
     other = cors_browser("https://shop.example", "webkit", servers={"https://b.test": anyone()})
     assert other.fetch("https://b.test/").assert_readable().text == "ok"
 
@@ -78,34 +80,38 @@ def test_the_fixture(run):
 
             for servers in (plain, {"https://cdn.test": plain}):
                 assert cors_browser(servers=servers).fetch("https://cdn.test/").text == "plain"
-        """
-    )
-    result.assert_outcomes(passed=6)
-
-
-def test_beside_the_fixtures_of_pytest_flask(run):
-    result = run(
-        """
-        import urllib.request
 
         def test_client(client, cors_browser):
             assert client.get("/users/7").json == {"id": 7}
             cors_browser("https://shop.example").fetch("http://localhost/users/7").assert_readable()
             assert client.get("/users/8").json == {"id": 8}
+        """
+    )
+    result.assert_outcomes(passed=7)
+
+
+@pytest.mark.slow
+def test_beside_a_live_server(run, pytester):
+    """In an interpreter of its own: pytest-flask forks."""
+    result = run(
+        """
+        import urllib.request
 
         def test_live_server(live_server, cors_browser):
             url = live_server.url("/users/7")
-            with urllib.request.urlopen(url, timeout=10) as response:
-                assert response.status == 200
+            with urllib.request.urlopen(url, timeout=10) as received:
+                assert received.status == 200
             browser = cors_browser("https://shop.example")
             assert browser.fetch(url).assert_readable().json == {"id": 7}
-        """
+        """,
+        how=pytester.runpytest_subprocess,
     )
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("tracebacks", ["--tb=auto", "--tb=short"])
 def test_a_failure_says_what_to_change(run, tracebacks):
+    """The library's own lines are in neither kind of traceback."""
     result = run(
         """
         def test_it(cors_browser):
@@ -127,21 +133,20 @@ def test_a_failure_says_what_to_change(run, tracebacks):
             "E * < 403",
         ]
     )
-    # The place is the test, not the library.
-    result.stdout.no_fnmatch_line("*answers.py*")
+    result.stdout.no_fnmatch_line("*fetch_response.py*")
 
 
-def test_without_an_app(pytester):
-    pytester.makepyfile(
+def test_without_an_app(run):
+    result = run(
         """
         def test_needs_one(cors_browser):
             cors_browser()
 
         def test_needs_none(cors_browser):
             cors_browser(servers=lambda environ, start_response: [])
-        """
+        """,
+        conftest="",
     )
-    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*define a fixture named app, or call cors_browser(servers=...)*"])
 

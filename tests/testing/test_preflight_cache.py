@@ -2,270 +2,165 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
+from itertools import chain, repeat
 
 import pytest
 
 from flask_corsguard.testing import Browser
 
-from .servers import API, OPEN, SHOP, anyone, fixed, friendly, serve
+from .servers import API, ENGINES, OPEN, SHOP, anyone, fixed, friendly, in_engine, serve
 
+ALL = " ".join(ENGINES)
 URL = f"{API}/x"
-ENGINES = ("standard", "chromium", "firefox", "webkit")
-FOR_X_A = OPEN | {"Access-Control-Allow-Headers": "X-A"}
+METHODS, HEADERS = "Access-Control-Allow-Methods", "Access-Control-Allow-Headers"
+MAX_AGE = "Access-Control-Max-Age"
+FOR_X_A = OPEN | {HEADERS: "X-A"}
+INCLUDE = {"credentials": "include"}
+GET, PUT, X_A = {}, {"method": "PUT"}, {"headers": {"X-A": "1"}}
+X_B, X_A_AND_B = {"headers": {"X-B": "1"}}, {"headers": {"X-A": "1", "X-B": "1"}}
+WILD = {
+    "Access-Control-Allow-Origin": SHOP,
+    "Access-Control-Allow-Credentials": "true",
+    METHODS: "PUT, *",
+    HEADERS: "X-A, *",
+}
 
 
-@pytest.fixture(autouse=True)
-def _still(monkeypatch):
-    """Time stands still but for Browser.advance(), however slow the machine is."""
-    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.0)
+def outcomes(browser, *steps):
+    """What becomes of each fetch: ``asks`` if a preflight goes first, else ``sends``; and what
+    blocks it. Other steps are another page, and seconds that pass."""
+    found = []
+    for step in steps:
+        if isinstance(step, str):
+            browser.page = step
+        elif isinstance(step, int):
+            browser.advance(step)
+        else:
+            response = browser.fetch(**{"url": URL} | step)
+            how = "asks" if response.exchanges[0].preflight else "sends"
+            found.append(f"{how}:{response.reason}" if response.reason else how)
+    return " ".join(found)
 
 
-def asks(browser, url=URL, **sent):
-    """Whether a fetch needs a preflight."""
-    answer = browser.fetch(url, **sent).assert_readable()
-    return answer.exchanges[0].preflight
+def in_turn(preflights=(), responses=()):
+    """Statuses and headers for the first preflights, headers for the first responses; the others
+    allow everything."""
+    preflights = chain(preflights, repeat((204, OPEN)))
+    responses = chain(responses, repeat(OPEN))
+
+    def view(request):
+        if "Access-Control-Request-Method" in request.headers:
+            return *next(preflights), ""
+        return 200, next(responses), "ok"
+
+    return serve(view)
 
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        ("600", 600),
-        ("1", 1),
-        ("0600", 600),
-        (" 600\t", 600),
-        ("86401", 86401),
-        ("0", 0),
-        # No number, so the standard's 5 seconds.
-        (None, 5),
-        ("", 5),
-        ("x", 5),
-        ("-1", 5),
-        ("+600", 5),
-        ("600.5", 5),
-        ("600s", 5),
-        ("600, 60", 5),
-        ("\xb2", 5),
+        ("600", {"": 600}),
+        ("1", {"": 1}),
+        ("0600", {"": 600}),
+        (" 600\t", {"": 600}),
+        ("86401", {"": 86401, "chromium": 7200, "firefox": 86400, "webkit": 600}),
+        ("9999999", {"": 9999999, "chromium": 7200, "firefox": 86400, "webkit": 600}),
+        ("0", {"": 0}),
+        # Not a number: the standard's five seconds.
+        (None, {"": 5}),
+        ("", {"": 5}),
+        ("-1", {"": 0, "standard": 5}),
+        *((value, {"": 5, "firefox": 0})
+          for value in ("x", "+600", "600.5", "600s", "600, 60", "\xb2")),
     ],
-)
-def test_forms_of_max_age(value, seconds):
-    more = {} if value is None else {"Access-Control-Max-Age": value}
-    browser = Browser(fixed(lines=OPEN, preflight=(204, OPEN | more)), SHOP)
-    assert asks(browser, method="PUT")
-    if seconds:
-        browser.advance(seconds - 1)
-        assert not asks(browser, method="PUT")
-        browser.advance(1)
-    assert asks(browser, method="PUT")
-
-
-@pytest.mark.parametrize(
-    ("engine", "limit"),
-    [("standard", 10**7), ("chromium", 7200), ("firefox", 86400), ("webkit", 600)],
-)
-def test_engines_have_limits(engine, limit):
-    browser = Browser(anyone(Max_Age=f"{10**7}", Allow_Methods="PUT"), SHOP, engine)
-    assert asks(browser, method="PUT")
-    browser.advance(timedelta(seconds=limit - 1))
-    assert not asks(browser, method="PUT")
-    browser.advance(1)
-    assert asks(browser, method="PUT")
-
-
-def test_asking_again_begins_anew():
-    browser = Browser(anyone(Max_Age="60"), SHOP)
-    assert [asks(browser, method="PUT") for _ in range(3)] == [True, False, False]
-    browser.advance(61)
-    assert [asks(browser, method="PUT") for _ in range(3)] == [True, False, False]
+)  # fmt: skip
+def test_max_age(engine, value, seconds):
+    """For how long each form of ``Access-Control-Max-Age`` counts."""
+    lines = OPEN | {METHODS: "PUT"} | ({} if value is None else {MAX_AGE: value})
+    browser = Browser(fixed(lines=OPEN, preflight=(204, lines)), SHOP, engine)
+    limit = in_engine(engine, seconds)
+    assert outcomes(browser, PUT) == "asks"
+    if limit:
+        browser.advance(timedelta(seconds=limit - 1))
+        assert outcomes(browser, PUT, 1) == "sends"
+    assert outcomes(browser, PUT) == "asks"
 
 
 @pytest.mark.parametrize(
     ("first", "then", "again"),
     [
         # friendly() allows what is asked for, and no more.
-        ({"method": "PUT"}, {"method": "PUT"}, False),
-        ({"method": "PUT"}, {"method": "put"}, False),
-        ({"method": "PUT"}, {"method": "DELETE"}, True),
-        ({"method": "ODD"}, {"method": "odd"}, True),
-        ({"method": "PUT"}, {"method": "POST"}, False),
-        ({"method": "PUT"}, {"headers": {"X-A": "1"}}, True),
-        ({"headers": {"X-A": "1"}}, {"headers": {"x-a": "2"}}, False),
-        ({"headers": {"X-A": "1"}}, {"method": "POST", "headers": {"x-a": "2"}}, False),
-        ({"headers": {"X-A": "1"}}, {"method": "PUT", "headers": {"X-A": "1"}}, True),
-        ({"headers": {"X-A": "1"}}, {"headers": {"X-A": "1", "X-B": "1"}}, True),
-        ({"headers": {"X-A": "1", "X-B": "1"}}, {"headers": {"X-B": "1"}}, False),
-        ({"json": {}, "method": "POST"}, {"json": [], "method": "POST"}, False),
+        (PUT, PUT, ""),
+        (PUT, {"method": "put"}, ""),
+        (PUT, {"method": "DELETE"}, ALL),
+        ({"method": "ODD"}, {"method": "odd"}, ALL),
+        (PUT, {"method": "POST"}, ""),
+        (PUT, X_A, ALL),
+        (X_A, {"headers": {"x-a": "2"}}, ""),
+        (X_A, {"method": "POST", "headers": {"x-a": "2"}}, ""),
+        (X_A, PUT | X_A, ALL),
+        (X_A, X_A_AND_B, ALL),
+        (X_A_AND_B, X_B, ""),
+        ({"json": {}, "method": "POST"}, {"json": [], "method": "POST"}, ""),
         # Allowed with credentials is allowed without, and not the reverse.
-        ({"method": "PUT", "credentials": "include"}, {"method": "PUT"}, {"firefox"}),
-        ({"method": "PUT"}, {"method": "PUT", "credentials": "include"}, True),
-        ({"method": "PUT", "credentials": "omit"}, {"method": "PUT"}, False),
+        (PUT | INCLUDE, PUT, "firefox"),
+        (PUT, PUT | INCLUDE, ALL),
+        (PUT | {"credentials": "omit"}, PUT, ""),
         # By URL; a fragment is no part of it.
-        ({"method": "PUT"}, {"method": "PUT", "url": f"{URL}#f"}, False),
-        ({"method": "PUT"}, {"method": "PUT", "url": f"{URL}?q"}, True),
-        ({"method": "PUT"}, {"method": "PUT", "url": f"{API}/y"}, True),
-        ({"method": "PUT"}, {"method": "PUT", "url": "https://other.test/x"}, True),
+        (PUT, PUT | {"url": f"{URL}#f"}, ""),
+        (PUT, PUT | {"url": f"{URL}?q"}, ALL),
+        (PUT, PUT | {"url": f"{API}/y"}, ALL),
+        (PUT, PUT | {"url": "https://other.test/x"}, ALL),
     ],
 )
-def test_what_is_remembered(first, then, again):
-    asking = set()
-    for engine in ENGINES:
-        browser = Browser(friendly(), SHOP, engine)
-        asks(browser, **first)
-        if asks(browser, **then):
-            asking.add(engine)
-    assert asking == (again if isinstance(again, set) else set(ENGINES) if again else set())
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_grants_add_up_or_the_last_one_counts(engine):
+def test_what_is_remembered(engine, first, then, again):
+    """In which engines the second of two fetches needs a preflight again."""
     browser = Browser(friendly(), SHOP, engine)
-    assert asks(browser, method="PUT")
-    assert asks(browser, headers={"X-A": "1"})
-    assert asks(browser, headers={"X-B": "1"})
-    all_at_once = {"method": "PUT", "headers": {"X-A": "1", "X-B": "1"}}
-    assert asks(browser, **all_at_once) == (engine in ("chromium", "webkit"))
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_star_is_remembered_as_any(engine):
-    browser = Browser(anyone(), SHOP, engine)
-    assert asks(browser, method="PUT", headers={"X-A": "1"})
-    # Firefox takes it for a name, there.
-    assert asks(browser, method="PUT", headers={"X-A": "1"}) == (engine == "firefox")
-    assert asks(browser, method="DELETE", headers={"X-B": "1"}) == (engine == "firefox")
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_star_that_is_remembered_does_not_cover_authorization(engine):
-    """https://fetch.spec.whatwg.org/#header-name-cache-entry-match; in WebKit it does."""
-    browser = Browser(anyone(), SHOP, engine)
-    assert asks(browser, headers={"X-A": "1"})
-    answer = browser.fetch(URL, headers={"Authorization": "x"})
-    assert answer.exchanges[0].preflight == (engine != "webkit")
-    assert answer.readable == (engine != "standard")
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_page_without_an_origin(engine):
-    browser = Browser(friendly(), "null", engine)
-    assert asks(browser, method="PUT")
-    assert asks(browser, method="PUT") == (engine == "chromium")
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_head_and_headers(engine):
-    """In Firefox only GET and POST need no permission, once it is asked for."""
-    browser = Browser(fixed(lines=OPEN, preflight=(204, FOR_X_A)), SHOP, engine)
-    assert asks(browser, headers={"X-A": "1"})
-    assert not asks(browser, method="POST", headers={"X-A": "1"})
-    assert asks(browser, method="HEAD", headers={"X-A": "1"}) == (engine == "firefox")
+    outcomes(browser, first)
+    assert outcomes(browser, then) == ("asks" if engine in again.split() else "sends")
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
+    ("build", "steps", "found"),
     [
-        ("-1", {"standard": 5, "chromium": 0, "firefox": 0, "webkit": 0}),
-        ("x", {"standard": 5, "chromium": 5, "firefox": 0, "webkit": 5}),
-        (None, {"standard": 5, "chromium": 5, "firefox": 5, "webkit": 5}),
+        (lambda: anyone(Max_Age="60", Allow_Methods="PUT"), [PUT, PUT, PUT, 61, PUT, PUT],
+         {"": "asks sends sends asks sends"}),
+        # What is allowed adds up, or the last preflight counts.
+        (friendly, [PUT, X_A, X_B, PUT | X_A_AND_B],
+         {"": "asks asks asks sends", "chromium webkit": "asks asks asks asks"}),
+        # A star is any; Firefox takes it for a name, once it is remembered.
+        (anyone, [PUT | X_A, PUT | X_A, {"method": "DELETE"} | X_B],
+         {"": "asks sends sends", "firefox": "asks asks asks"}),
+        # https://fetch.spec.whatwg.org/#header-name-cache-entry-match
+        (anyone, [X_A, {"headers": {"Authorization": "x"}}],
+         {"": "asks asks", "standard": "asks asks:header_not_allowed", "webkit": "asks sends"}),
+        (lambda: fixed(lines=WILD, preflight=(204, WILD | {MAX_AGE: "60"})),
+         [PUT | X_A | INCLUDE, PUT | X_A | INCLUDE, {"method": "DELETE"} | X_A | INCLUDE,
+          PUT | X_B | INCLUDE],
+         {"": "asks sends asks:method_not_allowed asks:header_not_allowed"}),
+        # In Firefox only GET and POST need no permission, once there is a preflight.
+        (lambda: fixed(lines=OPEN, preflight=(204, FOR_X_A)),
+         [X_A, {"method": "POST"} | X_A, {"method": "HEAD"} | X_A],
+         {"": "asks sends sends", "firefox": "asks sends asks"}),
+        # Each page has its own, also one without an origin.
+        (friendly, [PUT, "https://partner.example", PUT, SHOP, PUT], {"": "asks asks sends"}),
+        (friendly, ["null", PUT, PUT], {"": "asks sends", "chromium": "asks asks"}),
+        (fixed, [API, {"method": "ODD"} | X_A | INCLUDE], {"": "sends"}),
+        # A refusal is not remembered, and makes the browser forget.
+        (lambda: in_turn([(403, {}), (204, OPEN | {METHODS: "PUT"})]), [PUT, PUT, PUT],
+         {"": "asks:preflight_status asks sends"}),
+        (lambda: in_turn([(204, OPEN | {METHODS: "PUT", HEADERS: ""}), (403, {})]), [PUT, X_A, PUT],
+         {"": "asks asks:preflight_status asks"}),
+        (lambda: in_turn([(204, FOR_X_A)], [OPEN, {}]), [X_A, X_A, X_A],
+         {"": "asks sends:allow_origin_missing asks",
+          "chromium webkit": "asks sends:allow_origin_missing sends"}),
+        # A later preflight shortens what an earlier one allowed.
+        (lambda: in_turn([(204, OPEN | {METHODS: "PUT", HEADERS: names, MAX_AGE: age})
+                          for names, age in (("", "600"), ("X-A", "5"))]),
+         [PUT, PUT | X_A, 6, PUT], {"": "asks asks asks"}),
     ],
-)
-def test_engines_read_odd_values_in_their_own_ways(value, seconds):
-    more = {} if value is None else {"Access-Control-Max-Age": value}
-    for engine, limit in seconds.items():
-        app = fixed(lines=OPEN, preflight=(204, FOR_X_A | more))
-        browser = Browser(app, SHOP, engine)
-        asked = [asks(browser, headers={"X-A": "1"})]
-        for wait in (0, limit):
-            browser.advance(wait)
-            asked.append(asks(browser, headers={"X-A": "1"}))
-        assert asked == [True, limit == 0, True]
-
-
-def test_pages_do_not_share_what_they_may():
-    browser = Browser(friendly(), SHOP)
-    assert asks(browser, method="PUT")
-    browser.page = "https://partner.example"
-    assert asks(browser, method="PUT")
-    browser.page = SHOP
-    assert not asks(browser, method="PUT")
-
-
-def test_a_page_of_the_servers_own_never_asks():
-    browser = Browser(fixed(), API)
-    assert not asks(browser, method="ODD", headers={"X-A": "1"}, credentials="include")
-
-
-def test_a_refused_preflight_is_not_remembered():
-    answers = iter([(403, {}), (204, OPEN)])
-    app = serve(
-        lambda request: (*next(answers), "") if request.method == "OPTIONS" else (200, OPEN, "")
-    )
-    browser = Browser(app, SHOP)
-    browser.fetch(URL, method="PUT").assert_blocked("preflight_status")
-    assert asks(browser, method="PUT")
-    assert not asks(browser, method="PUT")
-
-
-def test_a_refused_preflight_forgets_what_was_remembered():
-    answers = iter([(204, {**OPEN, "Access-Control-Allow-Headers": ""}), (403, {}), (204, OPEN)])
-    app = serve(
-        lambda request: (*next(answers), "") if request.method == "OPTIONS" else (200, OPEN, "")
-    )
-    browser = Browser(app, SHOP)
-    assert asks(browser, method="PUT")
-    browser.fetch(URL, headers={"X-A": "1"}).assert_blocked("preflight_status")
-    assert asks(browser, method="PUT")
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_request_that_fails_the_check_forgets(engine):
-    lines = iter([OPEN, {}, OPEN])
-
-    def view(request):
-        if request.method == "OPTIONS":
-            return 204, FOR_X_A, ""
-        return 200, next(lines), ""
-
-    browser, sent = Browser(serve(view), SHOP, engine), {"headers": {"X-A": "1"}}
-    assert asks(browser, **sent)
-    answer = browser.fetch(URL, **sent).assert_blocked("allow_origin_missing")
-    assert [e.preflight for e in answer.exchanges] == [False]
-    assert asks(browser, **sent) == (engine in ("standard", "firefox"))
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_star_that_is_remembered_with_credentials_covers_nothing_else(engine):
-    allows = {
-        "Access-Control-Allow-Origin": SHOP,
-        "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Allow-Methods": "PUT, *",
-        "Access-Control-Allow-Headers": "X-A, *",
-        "Access-Control-Max-Age": "60",
-    }
-    browser = Browser(fixed(lines=allows, preflight=(204, allows)), SHOP, engine)
-    put = {"method": "PUT", "headers": {"X-A": "1"}, "credentials": "include"}
-    assert asks(browser, **put)
-    assert not asks(browser, **put)
-    browser.fetch(URL, **put | {"method": "DELETE"}).assert_blocked("method_not_allowed")
-    browser.fetch(URL, **put | {"headers": {"X-B": "1"}}).assert_blocked("header_not_allowed")
-
-
-@pytest.mark.parametrize("engine", ["standard", "firefox"])
-def test_a_later_preflight_shortens_what_an_earlier_one_granted(engine):
-    age = iter(["600", "5"])
-
-    def view(request):
-        names = request.headers.get("Access-Control-Request-Headers", "")
-        granted = {"Access-Control-Allow-Methods": "PUT", "Access-Control-Allow-Headers": names}
-        lines = OPEN | granted
-        if "Access-Control-Request-Method" in request.headers:
-            lines["Access-Control-Max-Age"] = next(age)
-        return 200, lines, "ok"
-
-    browser = Browser(serve(view), SHOP, engine)
-    assert asks(browser, method="PUT")
-    assert asks(browser, method="PUT", headers={"X-A": "1"})
-    browser.advance(6)
-    age = iter(["600"])
-    assert asks(browser, method="PUT")
+)  # fmt: skip
+def test_one_after_the_other(engine, build, steps, found):
+    """Which of several fetches need a preflight, in each engine."""
+    assert outcomes(Browser(build(), SHOP, engine), *steps) == in_engine(engine, found)

@@ -23,14 +23,15 @@ def _guarded():
 @pytest.mark.slow
 @pytest.mark.parametrize("build", [_guarded, lambda: anyone(Max_Age="0")], ids=["guarded", "plain"])
 def test_a_thousand_fetches_each_with_a_preflight(build):
+    """In front of a guard, and of an app that is as fast as can be."""
     app = build()
 
     def seconds():
         browser = Browser(app, SHOP)
         begin = time.process_time()  # of this process alone, whatever else runs
         for _ in range(1000):
-            answer = browser.fetch(f"{API}/", method="PUT", headers={"X-A": "1"}, body="x")
-            assert len(answer.assert_readable().exchanges) == 2
+            response = browser.fetch(f"{API}/", method="PUT", headers={"X-A": "1"}, body="x")
+            assert len(response.assert_readable().exchanges) == 2
         return time.process_time() - begin
 
     # The best of some, for the machine may be busy.

@@ -1,0 +1,253 @@
+"""Why a page may not read a response, and what to send and to change instead."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from flask_corsguard import CorsGuard, Outcome
+from flask_corsguard.testing import Block, Browser
+
+from .servers import API, OPEN, SHOP, anyone, fixed, redirecting, serve
+
+ORIGIN = "Access-Control-Allow-Origin"
+CREDENTIALS = "Access-Control-Allow-Credentials"
+METHODS = "Access-Control-Allow-Methods"
+HEADERS = "Access-Control-Allow-Headers"
+OTHER = "https://b.test"
+MINE = {ORIGIN: SHOP}
+INCLUDE, PUT, X_A = {"credentials": "include"}, {"method": "PUT"}, {"headers": {"X-A": "1"}}
+X_A_AND_B = {"headers": {"X-B": "1", "X-A": "1"}}
+TRUE = f"{CREDENTIALS}: true"
+ALLOW = f"{ORIGIN}: {SHOP}"
+FOR_PUT = f"{ALLOW} | {METHODS}: PUT"
+ADD, LIST = f"add '{SHOP}' to origins", "set allow_credentials=True"
+AWAY = {SHOP: redirecting(f"{API}/"), API: redirecting(f"{OTHER}/")}
+IN_WEBKIT = {"url": "/", "engine": "webkit"}
+TO_NULL = {API: redirecting(f"{OTHER}/x"), OTHER: redirecting("https://c.test/")}
+
+
+def preflights(status=204, **changes):
+    lines = {name.replace("_", "-"): value for name, value in changes.items()}
+    return fixed(lines=OPEN, preflight=(status, MINE | lines))
+
+
+# What was asked of which server (or servers, from which page, in which engine), which rule stopped
+# it, what the sentence says, what it says to send, and what to change.
+BLOCKS = [
+    (fixed(), {}, Block.ALLOW_ORIGIN_MISSING, f"has no {ORIGIN}", ALLOW, ADD),
+    (fixed(lines=OPEN, preflight=(204, {})), PUT, Block.ALLOW_ORIGIN_MISSING,
+     f"The preflight's response has no {ORIGIN}", ALLOW, ADD),
+    # Whoever allows null lets every site read.
+    (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of null may not read it", None,
+     "serve the page from an origin of its own"),
+    (TO_NULL | {"https://c.test": fixed()}, {}, Block.ALLOW_ORIGIN_MISSING,
+     "pages of null may not read it", None, "have the page ask for the address where the"),
+    (fixed(lines=[(ORIGIN, SHOP), (ORIGIN, SHOP)]), {}, Block.ALLOW_ORIGIN_MULTIPLE,
+     f"'{SHOP}, {SHOP}'", ALLOW, "have one place write CORS headers"),
+    (fixed(lines={ORIGIN: f"{SHOP}, https://b.example"}), {}, Block.ALLOW_ORIGIN_MULTIPLE,
+     "several values", ALLOW, "have one place write CORS headers"),
+    *(
+        (fixed(lines={ORIGIN: value}), {}, Block.ALLOW_ORIGIN_INVALID,
+         "neither '*' nor an origin as browsers write it", ALLOW, ADD)
+        for value in (f"{SHOP}/", f"{SHOP}:443", SHOP.upper(), "shop.example", "https://*.example",
+                      "")
+    ),
+    # Nothing from the network can end its line, or its quotes.
+    (serve(lambda _: (200, {ORIGIN: "é'\x85"}, "")), {}, Block.ALLOW_ORIGIN_INVALID,
+     r"'\xe9\x27\x85'", ALLOW, ADD),
+    (fixed(lines={ORIGIN: "https://b.example"}), {}, Block.ALLOW_ORIGIN_MISMATCH,
+     "lets pages of 'https://b.example' read it", ALLOW, ADD),
+    (fixed(lines={ORIGIN: "null"}), {}, Block.ALLOW_ORIGIN_MISMATCH, "lets pages of 'null' read it",
+     ALLOW, ADD),
+    (anyone(), INCLUDE, Block.ALLOW_ORIGIN_WILDCARD, "does not count for a request with",
+     f"{ALLOW} | {TRUE}", "list the origins instead of '*'"),
+    # What begins at the page's own origin, with cookies, has to allow them to redirect again.
+    (AWAY, IN_WEBKIT, Block.ALLOW_ORIGIN_WILDCARD,
+     "by WebKit, as the request began at the page's own origin", f"{ALLOW} | {TRUE}",
+     "redirect to the last address at once"),
+    (AWAY, IN_WEBKIT | {"credentials": "omit"}, Block.UNREACHABLE, f"leads to '{OTHER}/'", None,
+     f"Browser({{'{OTHER}': app, ...}})"),
+    (fixed(lines=MINE), INCLUDE, Block.ALLOW_CREDENTIALS_MISSING, f"has no {CREDENTIALS}", TRUE,
+     LIST),
+    (fixed(lines=MINE | {CREDENTIALS: "True"}), INCLUDE, Block.ALLOW_CREDENTIALS_MISSING,
+     f"{CREDENTIALS}: 'True' instead of 'true'", TRUE, LIST),
+    (preflights(), PUT | INCLUDE, Block.ALLOW_CREDENTIALS_MISSING,
+     f"The preflight's response has no {CREDENTIALS}", TRUE, LIST),
+    (preflights(), X_A_AND_B | INCLUDE, Block.ALLOW_CREDENTIALS_MISSING, f"has no {CREDENTIALS}",
+     TRUE, LIST),
+    (preflights(301, Location="/login"), PUT, Block.PREFLIGHT_REDIRECTED,
+     "redirect (status 301, to '/login')", f"a 2xx status at {API}/ itself | {FOR_PUT}",
+     "mind a trailing slash"),
+    (preflights(308), PUT, Block.PREFLIGHT_REDIRECTED, "redirect (status 308)",
+     f"a 2xx status at {API}/ itself | {FOR_PUT}", "mind a trailing slash"),
+    (preflights(401), PUT, Block.PREFLIGHT_STATUS, "answered with status 401",
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
+    (preflights(304), PUT, Block.PREFLIGHT_STATUS, "answered with status 304",
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
+    (preflights(500), PUT | X_A | INCLUDE, Block.PREFLIGHT_STATUS, "answered with status 500",
+     f"204 No Content to OPTIONS {API}/ | {ALLOW} | {TRUE} | {METHODS}: PUT | {HEADERS}: x-a",
+     "let the guard answer OPTIONS"),
+    (preflights(500), PUT | {"page": "null"}, Block.PREFLIGHT_STATUS, "answered with status 500",
+     f"204 No Content to OPTIONS {API}/", "let the guard answer OPTIONS"),
+    (preflights(Access_Control_Allow_Methods="PUT POST"), PUT, Block.ALLOW_METHODS_INVALID,
+     f"{METHODS}: 'PUT POST', which is not a list", f"{METHODS}: PUT", "methods=['PUT']"),
+    (preflights(Access_Control_Allow_Headers="X-A; X-B"), X_A, Block.ALLOW_HEADERS_INVALID,
+     f"{HEADERS}: 'X-A; X-B', which is not a list", f"{HEADERS}: x-a", "allow_headers=['x-a']"),
+    (preflights(), PUT, Block.METHOD_NOT_ALLOWED, "does not allow PUT: it allows none",
+     f"{METHODS}: PUT", "add 'PUT' to methods"),
+    (preflights(Access_Control_Allow_Methods="GET, PATCH"), {"method": "patch"},
+     Block.METHOD_NOT_ALLOWED, "does not allow patch: it allows GET, PATCH", f"{METHODS}: patch",
+     "have the page say method: 'PATCH'; names are case-sensitive"),
+    (preflights(Access_Control_Allow_Methods="A," * 10_000), PUT, Block.METHOD_NOT_ALLOWED,
+     "A and 9980 more", f"{METHODS}: PUT", "add 'PUT' to methods"),
+    (preflights(Access_Control_Allow_Methods="*", Access_Control_Allow_Credentials="true"),
+     PUT | INCLUDE, Block.METHOD_NOT_ALLOWED, "its '*' does not count for a request with",
+     f"{METHODS}: PUT", "methods=['PUT']"),
+    (preflights(Access_Control_Allow_Headers="X-B"), X_A, Block.HEADER_NOT_ALLOWED,
+     "request header x-a: it allows X-B", f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
+    (preflights(Access_Control_Allow_Headers="X-B"), X_A_AND_B, Block.HEADER_NOT_ALLOWED,
+     "request header x-a", f"{HEADERS}: x-a, x-b", "add 'x-a' to allow_headers"),
+    (preflights(), X_A_AND_B, Block.HEADER_NOT_ALLOWED, "request header x-a: it allows none",
+     f"{HEADERS}: x-a, x-b", "add 'x-a', 'x-b' to allow_headers"),
+    (preflights(), {"headers": {"Accept": "a" * 129}}, Block.HEADER_NOT_ALLOWED,
+     "its value has 129 bytes, and only up to 128 are safelisted", f"{HEADERS}: accept",
+     "add 'accept' to allow_headers"),
+    (preflights(), {"method": "POST", "json": 1}, Block.HEADER_NOT_ALLOWED,
+     "application/json is not a type that a form sends", f"{HEADERS}: content-type",
+     "add 'content-type' to allow_headers"),
+    (preflights(Access_Control_Allow_Headers="*"), {"headers": {"Authorization": "x"}},
+     Block.HEADER_NOT_ALLOWED, "its '*' does not cover Authorization, which has to be named",
+     f"{HEADERS}: authorization", "add 'authorization' to allow_headers"),
+    (preflights(Access_Control_Allow_Headers="*", Access_Control_Allow_Credentials="true"),
+     X_A | INCLUDE, Block.HEADER_NOT_ALLOWED, "its '*' does not count for a request with",
+     f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
+    (anyone(), {"mode": "same-origin"}, Block.MODE_SAME_ORIGIN, "is of another origin", None,
+     "have the page leave mode out"),
+    (anyone(), {"mode": "no-cors"}, Block.MODE_NO_CORS, "makes the response opaque", None,
+     "have the page leave mode out"),
+    (anyone(), {"mode": "no-cors", "redirect": "error"}, Block.NO_CORS_REDIRECT,
+     "mode: 'no-cors' and redirect: 'error'", None, "have the page leave both out"),
+    (fixed(lines={"Cross-Origin-Resource-Policy": "same-site"}), {"mode": "no-cors"},
+     Block.RESOURCE_POLICY, "has Cross-Origin-Resource-Policy: same-site",
+     "Cross-Origin-Resource-Policy: cross-origin", "send that header"),
+    (anyone(), {"url": "http://api.test/"}, Block.MIXED_CONTENT,
+     "browsers block that as mixed content", None, "serve the API over https"),
+    *(
+        (anyone(), {"act": "submit", "url": "http://api.test/", "engine": engine}, Block.MIXED_FORM,
+         "'http://api.test/' is http: browsers warn before they send a form", None,
+         "serve what the form goes to over https")
+        for engine in ("chromium", "firefox")
+    ),
+    (anyone(), {"url": "chrome-extension://abc/x"}, Block.NOT_HTTP, "is not http or https", None,
+     "have the page ask for an http or https address"),
+    (redirecting("data:text/plain,x"), {}, Block.NOT_HTTP, "'data:text/plain,x'", None,
+     "have the page ask for an http or https address"),
+    (redirecting(f"{OTHER}/x"), {}, Block.UNREACHABLE, f"leads to '{OTHER}/x'", None,
+     f"Browser({{'{OTHER}': app, ...}})"),
+    (redirecting("/x"), {"redirect": "error"}, Block.REDIRECT_UNWANTED, "(status 302)", None,
+     "have the page ask for the address where the redirect leads"),
+    (redirecting("/x"), {"redirect": "manual"}, Block.REDIRECT_MANUAL, "(status 302)", None,
+     "have the page leave redirect out"),
+    (redirecting("/x"), {}, Block.REDIRECT_LIMIT,
+     f"more than 20 redirects, the last of them from '{API}/x'", None, "end the loop"),
+    (redirecting("https://a b/"), {}, Block.REDIRECT_INVALID, "'https://a b/', is not a URL", None,
+     "redirect with url_for()"),
+    (fixed(302, [*OPEN.items(), ("Location", "/a"), ("Location", "/b")]), {},
+     Block.REDIRECT_MULTIPLE, "several Locations, '/a', '/b'", None, "redirect in one place"),
+    (redirecting("https://me@api.test/"), {}, Block.REDIRECT_USERINFO,
+     "'https://me@api.test/', holds a user name or password", None,
+     "redirect to the address without them"),
+    (anyone(), {"act": "navigate"}, Block.NAVIGATION, "This was a navigation: ", None,
+     "to read responses, use fetch()"),
+    (anyone(), {"act": "send_beacon", "data": "x" * 65536}, Block.BEACON, "This was a beacon: ",
+     None, "to read responses, use fetch()"),
+    *(
+        (anyone(), {"act": "send_beacon", "data": "x" * 65537, "engine": engine},
+         Block.BEACON_LIMIT, "The beacon has 65537 bytes, and browsers send up to 65536", None,
+         "have the page send less at a time")
+        for engine in ("standard", "chromium", "webkit")
+    ),
+    (anyone(), {"act": "send_beacon", "data": "x" * 65537, "engine": "firefox"}, Block.BEACON,
+     "This was a beacon: ", None, "to read responses, use fetch()"),
+]  # fmt: skip
+NOT_SENT = {
+    Block.BEACON_LIMIT,
+    Block.MIXED_CONTENT,
+    Block.MIXED_FORM,
+    Block.MODE_SAME_ORIGIN,
+    Block.NO_CORS_REDIRECT,
+}
+
+
+@pytest.mark.parametrize(
+    ("servers", "asked", "block", "found", "send", "change"),
+    BLOCKS,
+    ids=[f"{number}-{row[2]}" for number, row in enumerate(BLOCKS)],
+)
+def test_why(servers, asked, block, found, send, change):
+    """Each rule with all of its words, and that the page sees nothing of the response."""
+    asked = {"url": f"{API}/"} | asked
+    page, engine = asked.pop("page", SHOP), asked.pop("engine", "standard")
+    act = asked.pop("act", "fetch")
+    if callable(servers):
+        servers = {API: servers, "http://api.test": servers}
+    response = getattr(Browser(servers, page, engine), act)(**asked).assert_blocked(block)
+    assert response.reason is block
+    first, *more = response.why.split("\n")
+    assert found in first
+    assert first.endswith(".")
+    assert len(first) < 1000
+    last = more.pop()
+    assert last.startswith("Change: ")
+    assert last.endswith(".")
+    assert change in last
+    assert more == ([f"Send: {line}" for line in send.split(" | ")] if send else [])
+    if block in NOT_SENT:
+        assert response.exchanges == ()
+    # But that it is there, where it is opaque.
+    seen = (response.readable, response.json, response.redirected, dict(response.headers))
+    assert seen == (False, None, False, {})
+    opaque = {Block.MODE_NO_CORS: "opaque", Block.REDIRECT_MANUAL: "opaqueredirect"}
+    assert response.type == opaque.get(block)
+    assert (response.status, response.text) == ((0, "") if response.type else (None, None))
+    assert response.url == (f"{API}/" if block is Block.REDIRECT_MANUAL else "")
+    assert not response.ok
+
+
+def test_the_table_has_every_rule():
+    assert {row[2] for row in BLOCKS} == set(Block)
+
+
+@pytest.mark.parametrize("origins", [SHOP, "https://partner.example"])
+def test_what_a_guard_has_to_say(origins):
+    """A guard that refused names its policy. One that allowed it has no more to say: what took the
+    headers off came after it."""
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=origins)
+    app.add_url_rule("/", "index", lambda: "ok")
+
+    def proxy(environ, start_response):
+        return app(environ, lambda status, headers: start_response(status, []))
+
+    response = Browser(proxy, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing")
+    _, send, *more = response.why.splitlines()
+    assert send == f"Send: {ALLOW}"
+    if origins == SHOP:
+        assert response.exchanges[0].decision.outcome is Outcome.ALLOWED
+        assert more == [f"Change: {ADD}."]
+    else:
+        assert more[0].startswith("Flask-CorsGuard decided: GET / from 'https://shop.example': rej")
+        assert more[-1].startswith(f"  Change: {ADD} (policy: default, set at ")
+        assert sum("Change:" in line for line in more) == 1
+
+
+def test_a_rejection_that_is_not_what_stopped_it():
+    """Allowing the origin would not help."""
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])
+    browser = Browser(app, "https://evil.example")
+    for response in (browser.submit(f"{API}/"), browser.send_beacon(f"{API}/", "x")):
+        assert response.exchanges[0].decision.outcome is Outcome.REJECTED
+        assert "origins" not in response.why
