@@ -49,8 +49,9 @@ def evidence(environ: dict[str, Any]) -> str:
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return f"{SEC_FETCH_SITE} is {shown(site, 40)}"
-    own = shown(f"{_own_scheme(environ)}://{(environ.get('HTTP_HOST') or '')[ORIGIN_CUT]}")
-    return f"the app takes {own} for its own origin (if it isn't: ProxyFix, or self_origins)"
+    host: str = environ.get("HTTP_HOST") or ""
+    own = shown(f"{_own_scheme(environ)}://{host[ORIGIN_CUT]}")
+    return f"the app takes {own} for its own origin (if it is not: ProxyFix, or self_origins)"
 
 
 def _own_scheme(environ: dict[str, Any]) -> str | None:

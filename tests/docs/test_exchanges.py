@@ -106,10 +106,10 @@ def test_what_is_told(playing: ModuleType) -> None:
         "> Access-Control-Request-Method: PUT",
         *sent,
         "< 204 No Content",
+        "< Access-Control-Allow-Origin: https://app.example.com",
         "< Access-Control-Allow-Headers: Content-Type",
         "< Access-Control-Max-Age: 600",
         "< Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
-        "< Access-Control-Allow-Origin: https://app.example.com",
         "< Access-Control-Allow-Methods: GET, HEAD, OPTIONS, PUT",
     )
     put = (

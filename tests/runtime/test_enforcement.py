@@ -337,7 +337,7 @@ def test_the_log_says_what_told(app, http, log_lines):
         f"POST /x from '{EVIL}': refused (ORIGIN_NOT_ALLOWED) by default, set at {location};"
         " Sec-Fetch-Site is 'same-site'.",
         f"POST /x from 'null': refused (ORIGIN_NULL) by default, set at {location}; the app takes"
-        " 'http://backend:8000' for its own origin (if it isn't: ProxyFix, or self_origins).",
+        " 'http://backend:8000' for its own origin (if it is not: ProxyFix, or self_origins).",
         f"POST /x: refused (CROSS_SITE_REQUEST) by default, set at {location};"
         r" Sec-Fetch-Site is 'cross-site\x27\ncross-site\x27\ncross-site\x27\ncros'..."
         " (120 characters).",
