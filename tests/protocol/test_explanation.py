@@ -124,16 +124,18 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "request_", "found", "change"), TABLE)
+@pytest.mark.parametrize(
+    ("fields", "request_", "found", "change"), TABLE, ids=[row[3][:40] for row in TABLE]
+)
 def test_each_reason(
     fields: dict[str, Any], request_: CorsRequest, found: str, change: str
 ) -> None:
+    """What was found, and what to change in which policy."""
     decision = decide(Policy(**fields), request_, HERE)
-    place = "view users.list, set at app.py:12"
     assert decision.explain().splitlines()[1:] == [
-        f"  Policy: {place}.",
+        "  Policy: view users.list, set at app.py:12.",
         f"  Found: {found}.",
-        f"  Change: {change} (policy: {place}).",
+        f"  Change: {change} (policy: view users.list, set at app.py:12).",
     ]
 
 

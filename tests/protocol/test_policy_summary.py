@@ -63,7 +63,7 @@ def test_summary(policy: Policy | None, words: str) -> None:
     assert policy_summary(policy) == words
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(strategies.fields(strategies.PYTHON).map(policy_or_none))
 def test_any_policy(policy: Policy | None) -> None:
     if policy is None:  # refused
