@@ -201,7 +201,8 @@ class Http:
             if reader:
                 found.append(origin)
             if status != 405:
-                preflight = self.preflight(app, path, origin, method, **options)
+                base_url = options.get("base_url")  # and nothing else that the page would send
+                preflight = self.preflight(app, path, origin, method, base_url=base_url)
                 assert (preflight.status, "Access-Control-Allow-Origin" in preflight.cors) == (
                     (204, True) if reader else (403, False)
                 )

@@ -25,7 +25,8 @@ _MOST_MEMORY = 4 * 2**30
 # No more of pytest and of its plugins than the tests need: it starts some thousands of times.
 _ARGUMENTS = (
     *("-x", "-q", "-c", os.devnull, "--rootdir=.", "--confcutdir=tests", "--import-mode=importlib"),
-    *("-W", "error", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:unraisableexception"),
+    *("-W", "error", "-W", "ignore::pytest.PytestUnknownMarkWarning", "-m", "not slow"),
+    *("--assert=plain", "-p", "no:cacheprovider", "-p", "no:unraisableexception"),
 )
 
 
