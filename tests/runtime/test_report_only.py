@@ -78,8 +78,8 @@ def test_no_response_changes(http, how, path):
     for origin, method, environ in itertools.product(ORIGINS, ("GET", "POST"), ({}, CROSS)):
         sent = (path, origin, method, environ)
         assert whole(http.open(beside, *sent)) == whole(http.open(without, *sent))
-        if origin is not None:
-            requested = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method, **environ}
+        if origin is not None and not environ:
+            requested = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
             sent = (path, origin, "OPTIONS", requested)
             assert whole(http.open(beside, *sent)) == whole(http.open(without, *sent))
 
