@@ -81,7 +81,7 @@ def test_redirects_of_the_url_map(app, http, moved):
 
     response = http.open(app, path, PARTNER)
     assert response.location == f"http://localhost{location}"
-    # A browser follows no redirect of a preflight: it has to be responded to in place.
+    # A browser follows no redirect of a preflight: the response has to be there.
     assert http.readers(app, path, "PUT", status=308) == [PARTNER]
     assert http.readers(app, path, status=308) == [PARTNER]
     assert http.send(app, path) == http.refused(308)
