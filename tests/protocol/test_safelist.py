@@ -117,6 +117,8 @@ def test_range(value, engines):
 def test_client_hints(name, safe, unsafe):
     assert [safe_in(name, value) for value in safe] == [{"chromium"}] * len(safe)
     assert [safe_in(name, value) for value in unsafe] == [set()] * len(unsafe)
+    reason = why_unsafe(name, "?", ENGINES["chromium"].safelist)
+    assert reason == "its value is none of those that are safelisted"
 
 
 @pytest.mark.parametrize("name", ["authorization", "x-a", "if-none-match", "dnt", "content-length"])
