@@ -135,7 +135,8 @@ def attach(target: Any, mark: Mark) -> None:
 
     :raises CorsGuardError: if *target* cannot be marked, or is marked already.
     """
-    target = getattr(target, "__func__", target)  # a staticmethod, say
+    if isinstance(target, (staticmethod, classmethod)):
+        target = cast("Any", target).__func__
     if isinstance(target, Flask):
         raise CorsGuardError(
             f"{mark.location}: {target!r} is an app; its policy is the default one, in"

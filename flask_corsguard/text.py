@@ -23,7 +23,7 @@ def source_of(value: object) -> str:
         regex = cast("re.Pattern[str]", value)
         flags = re.RegexFlag(regex.flags & ~re.UNICODE)
         return f"re.compile({regex.pattern!r}{f', {flags!r}' if flags else ''})"
-    return getattr(value, "__qualname__", repr(value)) if callable(value) else repr(value)
+    return name_of(value) if callable(value) else repr(value)
 
 
 def name_of(target: object) -> str:

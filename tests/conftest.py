@@ -41,8 +41,8 @@ _LISTS = {
 }
 
 
-class Answer(NamedTuple):
-    """A response, as far as CORS goes: its status and the whole set of its CORS headers."""
+class CorsResponse(NamedTuple):
+    """A response, as far as CORS goes: its status and all of its CORS headers."""
 
     status: int
     cors: Mapping[str, str]
@@ -60,76 +60,78 @@ def cors_headers(response: TestResponse) -> dict[str, str]:
     return found
 
 
+# Three pages that ask. The tests call them SHOP, PARTNER and ADMIN.
+PAGES = ("https://shop.example", "https://partner.example", "https://admin.example")
 ENGINES = ("standard", "chromium", "firefox", "webkit")
 Lines = tuple[tuple[str, str], ...]
+
+
+def cors_lines(response: TestResponse) -> Lines:
+    """The ``Access-Control-*`` lines as they were sent."""
+    return tuple((n, v) for n, v in response.headers if n.lower().startswith("access-control-"))
 
 
 @functools.cache
 def readers(origin: str, method: str, status: int, lines: Lines) -> set[tuple[str, bool]]:
     """The browsers in which a page of *origin* reads this response: engine, and whether with
     ``credentials: "include"``."""
-
-    def server(environ: Any, start_response: Any) -> list[bytes]:
-        if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
-            start_response("204 No Content", _leave(origin, method))
-        else:
-            start_response(f"{status} -", list(lines))
-        return []
-
     found = set()
     for engine in ENGINES:
         for credentials in ("omit", "include"):
+            server = _server(_allowing(origin, method), (status, lines))
             browser = Browser(server, origin, engine)
-            answer = browser.fetch("https://api.test/", method=method, credentials=credentials)
-            if answer.readable:
+            fetched = browser.fetch("https://api.test/", method=method, credentials=credentials)
+            if fetched.readable:
                 found.add((engine, credentials == "include"))
     return found
 
 
 @functools.cache
 def goes_on(origin: str, method: str, names: str, status: int, lines: Lines) -> set[str | None]:
-    """What browsers make of this answer to a preflight: ``sent`` if the request follows,
+    """What browsers do after this response to a preflight: ``sent`` if the request follows,
     ``blocked`` if not. None stands for one that would not have asked."""
-
-    def server(environ: Any, start_response: Any) -> list[bytes]:
-        if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
-            start_response(f"{status} -", list(lines))
-        else:
-            start_response("200 OK", _leave(origin, method))
-        return []
-
     found = set()
     for engine in ENGINES:
-        browser = Browser(server, origin, engine)
+        browser = Browser(_server((status, lines), _allowing(origin, method)), origin, engine)
         headers = {name: '"' for name in names.split(",") if name}  # safelisted nowhere
-        answer = browser.fetch("https://api.test/", method=method, headers=headers)
-        first = answer.exchanges[0]
+        fetched = browser.fetch("https://api.test/", method=method, headers=headers)
+        first = fetched.exchanges[0]
         asked = first.request_headers.get("Access-Control-Request-Headers", "")
         if not first.preflight or asked != names:
             found.add(None)
         else:
-            found.add("sent" if answer.readable else "blocked")
+            found.add("sent" if fetched.readable else "blocked")
     return found
 
 
-def _leave(origin: str, method: str) -> list[tuple[str, str]]:
-    names = ("Origin", "Methods", "Credentials")
-    values = (origin, method, "true")
-    return [(f"Access-Control-Allow-{n}", v) for n, v in zip(names, values, strict=True)]
+def _server(to_preflight: tuple[int, Lines], to_request: tuple[int, Lines]) -> Any:
+    def server(environ: Any, start_response: Any) -> list[bytes]:
+        is_preflight = "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        status, lines = to_preflight if is_preflight else to_request
+        start_response(f"{status} -", list(lines))
+        return []
+
+    return server
+
+
+def _allowing(origin: str, method: str) -> tuple[int, Lines]:
+    names, values = ("Origin", "Methods", "Credentials"), (origin, method, "true")
+    return 200, tuple((f"Access-Control-Allow-{n}", v) for n, v in zip(names, values, strict=True))
 
 
 def check_in_browsers(origin: str, method: str, response: TestResponse) -> None:
-    """An answer has ``Access-Control-Allow-Origin`` where script of *origin* gets to read it, and
-    nowhere else; and the same for credentials.
+    """A response has ``Access-Control-Allow-Origin`` where JavaScript of *origin* gets to read it,
+    and nowhere else; and the same for credentials.
 
-    The answer is played back, so that the app is not asked again. A redirect is judged by itself.
+    The response is played back, so that the app is not asked again. A redirect counts by itself.
     """
-    lines = tuple((n, v) for n, v in response.headers if n.lower().startswith("access-control-"))
+    lines = cors_lines(response)
     names = {name.lower() for name, _ in lines}
     readable = "access-control-allow-origin" in names
     with_credentials = readable and "access-control-allow-credentials" in names
+    page = origin if lines else PAGES[0]  # without a line, it is the same for every page
     with contextlib.suppress(BrowserError, FetchTypeError):  # what no browser sends
-        assert readers(origin, method, response.status_code, lines) == {
+        assert readers(page, method, response.status_code, lines) == {
             (engine, credentials)
             for engine in ENGINES
             for credentials in (False, True)
@@ -137,13 +139,15 @@ def check_in_browsers(origin: str, method: str, response: TestResponse) -> None:
         }
 
 
-def check_preflight_in_browsers(origin: str, method: str, names: str, answer: TestResponse) -> None:
+def check_preflight_in_browsers(
+    origin: str, method: str, names: str, response: TestResponse
+) -> None:
     """Browsers send the request after a preflight that the guard has allowed, and no other."""
-    lines = tuple((n, v) for n, v in answer.headers if n.lower().startswith("access-control-"))
+    lines = cors_lines(response)
     expected = "sent" if any(n == "Access-Control-Allow-Origin" for n, _ in lines) else "blocked"
+    page = origin if lines else PAGES[0]
     with contextlib.suppress(BrowserError, FetchTypeError):
-        found = goes_on(origin, method, names, answer.status_code, lines)
-        assert found <= {expected, None}
+        assert goes_on(page, method, names, response.status_code, lines) <= {expected, None}
 
 
 class Http:
@@ -169,12 +173,14 @@ class Http:
             overrides["HTTP_ORIGIN"] = origin
         return app.test_client().open(path, method=method, environ_overrides=overrides, **options)
 
-    def send(self, app: Flask, path: str, origin: str | None = None, **options: Any) -> Answer:
+    def send(
+        self, app: Flask, path: str, origin: str | None = None, **options: Any
+    ) -> CorsResponse:
         """Send one request and read what CORS looks at."""
         with self.open(app, path, origin, **options) as response:
             if origin is not None:
                 check_in_browsers(origin, options.get("method", "GET"), response)
-            return Answer(response.status_code, cors_headers(response))
+            return CorsResponse(response.status_code, cors_headers(response))
 
     def preflight(
         self,
@@ -184,25 +190,51 @@ class Http:
         method: str = "PUT",
         headers: str | None = None,
         **options: Any,
-    ) -> Answer:
+    ) -> CorsResponse:
         """Ask what a browser asks before it sends *method* with *headers*."""
         environ = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
         if headers is not None:
             environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = headers
         with self.open(app, path, origin, method="OPTIONS", environ=environ, **options) as response:
             check_preflight_in_browsers(origin, method, headers or "", response)
-            return Answer(response.status_code, cors_headers(response))
+            return CorsResponse(response.status_code, cors_headers(response))
 
-    def allowed(self, origin: str, status: int = 200) -> Answer:
+    def readers(
+        self, app: Flask, path: str, method: str = "GET", status: int = 200, **options: Any
+    ) -> list[str]:
+        """Whose JavaScript gets to read the response, of three pages.
+
+        A preflight for the request is allowed to the same ones, except where the URL does not
+        accept the method.
+
+        :param status: the one that the response has for all of them.
+        """
+        found = []
+        for origin in PAGES:
+            response = self.send(app, path, origin, method=method, **options)
+            assert response.status == status
+            reader = response.cors.get("Access-Control-Allow-Origin")
+            assert reader in (None, "*", origin)
+            if reader:
+                found.append(origin)
+            if status != 405:
+                base_url = options.get("base_url")  # and nothing else that the page would send
+                preflight = self.preflight(app, path, origin, method, base_url=base_url)
+                assert (preflight.status, "Access-Control-Allow-Origin" in preflight.cors) == (
+                    (204, True) if reader else (403, False)
+                )
+        return found
+
+    def allowed(self, origin: str, status: int = 200) -> CorsResponse:
         """An ordinary response that *origin* may read."""
-        return Answer(status, {"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+        return CorsResponse(status, {"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
 
-    def refused(self, status: int = 200) -> Answer:
-        """An ordinary response that no script of another origin may read."""
-        return Answer(status, {"Vary": "Origin"})
+    def refused(self, status: int = 200) -> CorsResponse:
+        """An ordinary response that no page of another origin may read."""
+        return CorsResponse(status, {"Vary": "Origin"})
 
-    def granted(self, origin: str, methods: str, **changes: str | None) -> Answer:
-        """The answer to a preflight that is allowed, by a policy that is otherwise the default.
+    def granted(self, origin: str, methods: str, **changes: str | None) -> CorsResponse:
+        """The response to a preflight that is allowed, by a policy that is otherwise the default.
 
         :param changes: headers that differ (``max_age="5"``), or None for those left out.
         """
@@ -215,16 +247,18 @@ class Http:
         }
         for name, value in changes.items():
             expected[f"Access-Control-{name.replace('_', '-').title()}"] = value
-        return Answer(204, {name: value for name, value in expected.items() if value is not None})
+        return CorsResponse(
+            204, {name: value for name, value in expected.items() if value is not None}
+        )
 
-    def denied(self) -> Answer:
-        """The answer to a preflight that is refused."""
-        return Answer(403, {"Vary": self.preflight_vary})
+    def denied(self) -> CorsResponse:
+        """The response to a preflight that is refused."""
+        return CorsResponse(403, {"Vary": self.preflight_vary})
 
 
 @pytest.fixture
 def http() -> Http:
-    """Requests, and the answers to expect."""
+    """Requests, and the responses to expect."""
     return Http()
 
 

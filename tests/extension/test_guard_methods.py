@@ -47,27 +47,26 @@ def _explained_app(**config):
     return app, guard, decisions
 
 
-@pytest.mark.parametrize(
-    "origin",
-    [None, SHOP, PARTNER, ADMIN, "null", "Bad", "http://localhost", "https://front.example"],
-)
+ORIGINS = (None, SHOP, PARTNER, ADMIN, "null", "Bad", "http://localhost", "https://front.example")
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/", "/x/", "/x", "/exempt", "/api/7", "/api/none", "/none?a=b"])
-def test_explain_is_what_a_real_request_gets(http, path, method, origin):
+def test_explain_is_what_a_real_request_gets(http, path, method):
+    """Or its preflight, where that is refused."""
     app, guard, decisions = _explained_app()
-    explained = guard.explain(path, origin=origin, method=method, app=app)
-    if origin is not None and method != "GET":
-        http.preflight(app, path, origin, method)
-        if decisions[-1].outcome is not Outcome.REJECTED:
+    for origin in ORIGINS:
+        explained = guard.explain(path, origin=origin, method=method, app=app)
+        asks = origin is not None and method != "GET"
+        if asks:
+            http.preflight(app, path, origin, method)
+        if not asks or decisions[-1].outcome is not Outcome.REJECTED:
             http.send(app, path, origin, method=method)
-    else:
-        http.send(app, path, origin, method=method)
-
-    assert explained == decisions[-1]
+        assert explained == decisions[-1], origin
 
 
 @pytest.mark.parametrize(
-    ("headers", "announced"),
+    ("headers", "requested"),
     [
         ([], None),
         (["X-A"], "x-a"),
@@ -80,32 +79,32 @@ def test_explain_is_what_a_real_request_gets(http, path, method, origin):
         (["Authorization"], "authorization"),
     ],
 )
-def test_explain_sends_the_preflight_that_a_browser_would(http, headers, announced):
+def test_explain_sends_the_preflight_that_a_browser_would(http, headers, requested):
+    """It requests the headers that are not safelisted, by name and value."""
     app, guard, decisions = _explained_app()
-    explained = guard.explain("/api/7", origin=SHOP, headers=headers, app=app)
-    if announced:
-        http.preflight(app, "/api/7", SHOP, "GET", announced)
-    if not announced or decisions[-1].outcome is not Outcome.REJECTED:
+    if requested:
+        http.preflight(app, "/api/7", SHOP, "GET", requested)
+    if not requested or decisions[-1].outcome is not Outcome.REJECTED:
         http.send(app, "/api/7", SHOP)
+    assert guard.explain("/api/7", origin=SHOP, headers=headers, app=app) == decisions[-1]
 
-    assert explained == decisions[-1]
 
-
-@pytest.mark.parametrize("path", ["/x/", "/x", "/none"])
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param({"APPLICATION_ROOT": "/mount"}, id="APPLICATION_ROOT"),
-        pytest.param({"SERVER_NAME": "shop.test"}, id="SERVER_NAME"),
-        pytest.param({"SERVER_NAME": "shop.test:8000"}, id="SERVER_NAME with a port"),
+        {"APPLICATION_ROOT": "/mount"},
+        {"SERVER_NAME": "shop.test"},
+        {"SERVER_NAME": "shop.test:8000"},
     ],
+    ids=["APPLICATION_ROOT", "SERVER_NAME", "SERVER_NAME with a port"],
 )
-def test_explain_of_a_path_in_a_configured_app(http, path, config):
+def test_explain_of_a_path_in_a_configured_app(http, config):
+    """A path is below the app's own address."""
     app, guard, decisions = _explained_app(**config)
-    for origin in (PARTNER, SHOP, "http://shop.test", "https://shop.test:8000"):
-        explained = guard.explain(path, origin=origin, app=app)
-        http.send(app, path, origin)
-        assert explained == decisions[-1]
+    for path in ("/x/", "/x", "/none"):
+        for origin in (PARTNER, SHOP, "http://shop.test", "https://shop.test:8000"):
+            http.send(app, path, origin)
+            assert guard.explain(path, origin=origin, app=app) == decisions[-1]
 
 
 @pytest.mark.parametrize(
@@ -119,25 +118,24 @@ def test_explain_of_a_path_in_a_configured_app(http, path, config):
     ],
 )
 def test_explain_of_a_whole_url(http, url, origin, outcome):
+    """Its scheme and its host count."""
     app, guard, decisions = _explained_app()
     http.send(app, url, origin)
     assert decisions[-1].outcome is outcome
     assert guard.explain(url, origin=origin, app=app) == decisions[-1]
 
 
-@pytest.mark.parametrize("host", ["api.shop.test", "www.shop.test", "other.test"])
-def test_explain_where_the_host_decides(http, host):
+def test_explain_where_the_host_decides(http):
     app = Flask("shop", host_matching=True, static_host="static.test")
     guard = CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "www", lambda: "ok", host="www.shop.test")
     app.add_url_rule("/", "api", cors(origins=PARTNER)(lambda: "ok"), host="api.shop.test")
-    for origin in (SHOP, PARTNER):
-        explained = guard.explain(f"http://{host}/", origin=origin, app=app)
-        allowed = http.send(app, f"http://{host}/", origin) in (
-            http.allowed(origin),
-            http.allowed(origin, 404),
-        )
-        assert (explained.outcome is Outcome.ALLOWED) == allowed
+    for host, readers in (("api", [PARTNER]), ("www", [SHOP]), ("other", [SHOP])):
+        url = f"http://{host}.shop.test/"
+        assert http.readers(app, url, status=404 if host == "other" else 200) == readers
+        explained = [guard.explain(url, origin=origin, app=app) for origin in (SHOP, PARTNER)]
+        allowed = [d.origin for d in explained if d.outcome is Outcome.ALLOWED]
+        assert allowed == readers
 
 
 def test_explain_runs_nothing(app, heard, log_lines):
@@ -168,20 +166,9 @@ def test_explain_ends_no_context_of_the_app():
         assert len(ended) == 1
 
 
-def test_explain_in_words(app):
-    guard = CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/x", "x", cors(max_age=5)(lambda: "ok"))
-    text = guard.explain("/x", origin=PARTNER).explain()
-
-    for part in (PARTNER, "GET", "/x", "view x", "test_guard_methods.py:", SHOP):
-        assert part in text
-    last = text.splitlines()[-1]
-    assert PARTNER in last
-    assert "origins" in last
-
-
 @pytest.mark.parametrize("call", ["explain", "routes", "reconfigure"])
 def test_which_app(call):
+    """Without one there has to be an app context, with a guarded app."""
     guard = CorsGuard()
     arguments = {"explain": {"url": "/", "origin": SHOP}}.get(call, {})
     with pytest.raises(CorsGuardError, match="which app"):
@@ -275,32 +262,28 @@ def test_where_a_default_from_the_configuration_came_from(app):
     ids=["fields", "a policy", "both"],
 )
 def test_reconfigure_the_default(app, http, change, max_age, started):
+    """Marks stay, and their other fields follow the default."""
     guard = CorsGuard(app, origins=SHOP, max_age=5)
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     app.add_url_rule("/mark", "mark", cors(origins=SHOP)(lambda: "ok"), methods=["PUT"])
     if started:
-        assert http.send(app, "/", SHOP, method="PUT") == http.allowed(SHOP)
+        assert http.readers(app, "/", "PUT") == [SHOP]
     guard.reconfigure(**change)
 
-    granted = http.granted(PARTNER, "OPTIONS, PUT", max_age=max_age)
-    assert http.preflight(app, "/", PARTNER) == granted
-    assert http.preflight(app, "/", SHOP) == http.denied()
-    assert http.send(app, "/", SHOP, method="PUT") == http.refused()
-    # marks stay, and their other fields follow the default
-    granted = http.granted(SHOP, "OPTIONS, PUT", max_age=max_age)
-    assert http.preflight(app, "/mark", SHOP) == granted
+    for path, reader in (("/", PARTNER), ("/mark", SHOP)):
+        assert http.readers(app, path, "PUT") == [reader]
+        granted = http.granted(reader, "OPTIONS, PUT", max_age=max_age)
+        assert http.preflight(app, path, reader) == granted
 
 
 def test_reconfigure_named_policies(app, http):
     guard = CorsGuard(app, policies={"a": {"origins": SHOP}, "b": {"origins": SHOP}})
     for name in ("a", "b"):
         app.add_url_rule(f"/{name}", name, cors(name)(lambda: "ok"))
-    assert http.send(app, "/a", SHOP) == http.allowed(SHOP)
+    assert http.readers(app, "/a") == [SHOP]
     guard.reconfigure(policies={"a": {"origins": PARTNER}})
-
-    assert http.send(app, "/a", PARTNER) == http.allowed(PARTNER)
-    assert http.send(app, "/a", SHOP) == http.refused()
-    assert http.send(app, "/b", SHOP) == http.allowed(SHOP)
+    assert http.readers(app, "/a") == [PARTNER]
+    assert http.readers(app, "/b") == [SHOP]
 
 
 def test_reconfigure_keeps_what_it_is_not_told(app, http, log_lines):
@@ -309,8 +292,7 @@ def test_reconfigure_keeps_what_it_is_not_told(app, http, log_lines):
     app.add_url_rule("/", "index", lambda: "ok")
     guard.reconfigure(max_age=5)
 
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
-    assert http.send(app, "/", PARTNER) == http.refused()
+    assert http.readers(app, "/") == [SHOP]
     explained = guard.explain("/", origin="https://front.example")
     assert explained.outcome is Outcome.SAME_ORIGIN
     assert log_lines() == []
@@ -332,6 +314,7 @@ def test_reconfigure_keeps_what_it_is_not_told(app, http, log_lines):
     ids=repr,
 )
 def test_an_invalid_change_changes_nothing(app, http, change, started):
+    """Neither the part of it that is valid."""
     guard = CorsGuard(app, origins=SHOP, policies={"named": {"origins": SHOP}})
     app.add_url_rule("/", "index", lambda: "ok")
     app.add_url_rule("/named", "named", cors("named")(lambda: "ok"))
@@ -341,8 +324,7 @@ def test_an_invalid_change_changes_nothing(app, http, change, started):
         guard.reconfigure(**change)
 
     for path in ("/", "/named"):
-        assert http.send(app, path, SHOP) == http.allowed(SHOP)
-        assert http.send(app, path, PARTNER) == http.refused()
+        assert http.readers(app, path) == [SHOP]
 
 
 def test_a_change_that_one_mark_makes_dangerous(app, http):
@@ -354,8 +336,7 @@ def test_a_change_that_one_mark_makes_dangerous(app, http):
         guard.reconfigure(origins="*")
 
     assert [p.code for p in caught.value.problems] == ["credentials_any_origin"]
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
-    assert http.send(app, "/", PARTNER) == http.refused()
+    assert http.readers(app, "/") == [SHOP]
 
 
 def test_reconfigure_changes_one_app(http):
@@ -366,9 +347,8 @@ def test_reconfigure_changes_one_app(http):
         guard.init_app(app)
     guard.reconfigure(origins=PARTNER, app=apps[0])
 
-    assert http.send(apps[0], "/", PARTNER) == http.allowed(PARTNER)
-    assert http.send(apps[1], "/", SHOP) == http.allowed(SHOP)
-    assert http.send(apps[1], "/", PARTNER) == http.refused()
+    assert http.readers(apps[0], "/") == [PARTNER]
+    assert http.readers(apps[1], "/") == [SHOP]
 
 
 def test_each_request_sees_the_old_settings_or_the_new(app, http):
@@ -413,79 +393,48 @@ def test_reconfigure_while_requests_run(app, http):
     changer.join()
 
 
-# for_endpoint
+# Several marks
 
 
 @pytest.mark.parametrize(
-    ("marks", "reader"),
+    ("marks", "max_age"),
     [
-        ("", ADMIN),
-        ("blueprint", PARTNER),
-        ("endpoint", SHOP),
-        ("endpoint blueprint", SHOP),
-        ("view endpoint blueprint", "https://view.example"),
-        ("view blueprint", "https://view.example"),
-        ("method view endpoint blueprint", "https://method.example"),
-        ("method endpoint", "https://method.example"),
+        ("", "1"),
+        ("blueprint", "2"),
+        ("endpoint", "3"),
+        ("endpoint blueprint", "3"),
+        ("view endpoint blueprint", "4"),
+        ("view blueprint", "4"),
+        ("method view endpoint blueprint", "5"),
+        ("method endpoint", "5"),
     ],
 )
-def test_the_most_specific_mark_wins(app, http, marks, reader):
-    guard = CorsGuard(app, origins=ADMIN)
+def test_the_most_specific_mark_wins(app, http, marks, max_age):
+    """Method, view, endpoint, blueprint, default."""
+    guard = CorsGuard(app, origins=SHOP, max_age=1)
     blueprint = Blueprint("api", __name__, url_prefix="/api")
 
     class Item(MethodView):
         def put(self):
             return "ok"
 
-    if "view" in marks:
-        cors(origins="https://view.example")(Item)
-    if "method" in marks:
-        cors(origins="https://method.example")(Item.put)
     if "blueprint" in marks:
-        cors(origins=PARTNER)(blueprint)
+        cors(max_age=2)(blueprint)
     if "endpoint" in marks:
-        guard.for_endpoint("api.item", origins=SHOP)
+        guard.for_endpoint("api.item", max_age=3)
+    if "view" in marks:
+        cors(max_age=4)(Item)
+    if "method" in marks:
+        cors(max_age=5)(Item.put)
     blueprint.add_url_rule("/item", view_func=Item.as_view("item"))
     app.register_blueprint(blueprint)
 
-    others = {ADMIN, PARTNER, SHOP, "https://view.example", "https://method.example"} - {reader}
-    assert http.send(app, "/api/item", reader, method="PUT") == http.allowed(reader)
-    assert http.preflight(app, "/api/item", reader).status == 204
-    for other in others:
-        assert http.send(app, "/api/item", other, method="PUT") == http.refused()
-        assert http.preflight(app, "/api/item", other) == http.denied()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "fields", "max_age"),
-    [
-        ((), {"origins": PARTNER}, "5"),
-        ((Policy(origins=PARTNER),), {}, "600"),
-        (("partners",), {}, "60"),
-        (("partners",), {"max_age": 7}, "7"),
-    ],
-    ids=["fields", "a policy", "a named policy", "a named policy with fields"],
-)
-@pytest.mark.parametrize("when", ["before init_app", "after init_app"])
-def test_for_endpoint(app, http, arguments, fields, max_age, when):
-    guard = CorsGuard(
-        origins=SHOP, max_age=5, policies={"partners": {"origins": PARTNER, "max_age": 60}}
-    )
-    if when == "after init_app":
-        guard.init_app(app)
-    guard.for_endpoint("theirs", *arguments, **fields)
-    if when == "before init_app":
-        guard.init_app(app)
-    app.add_url_rule("/theirs", "theirs", lambda: "ok", methods=["PUT"])
-
-    granted = http.granted(PARTNER, "OPTIONS, PUT", max_age=max_age)
-    assert http.preflight(app, "/theirs", PARTNER) == granted
-    assert http.preflight(app, "/theirs", SHOP) == http.denied()
+    assert http.preflight(app, "/api/item", SHOP).cors["Access-Control-Max-Age"] == max_age
 
 
 # for_files
 
-FONT = (200, {"Access-Control-Allow-Origin": "*"})
+EVERYBODY = [SHOP, PARTNER, ADMIN]
 
 
 @pytest.fixture
@@ -499,63 +448,43 @@ def static_app(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "is_font"),
-    [
-        ("/static/a.woff2", True),
-        ("/static/b.ttf", True),
-        ("/static/fonts/c.woff2", True),
-        pytest.param("/static/a.woff2?v=1", True, id="a query"),
-        pytest.param("/static/a%2Ewoff2", True, id="percent-encoded"),
-        ("/static/secret.json", False),
-        pytest.param("/static/secret.json?a.woff2", False, id="the glob in the query"),
-        pytest.param("/static/secret.json#a.woff2", False, id="the glob in the fragment"),
-        pytest.param("/static/a.WOFF2", False, id="case"),
-        pytest.param("/static/x.woff2/e.json", False, id="the glob in a folder"),
-    ],
-)
-def test_for_files(static_app, http, path, is_font):
-    guard = CorsGuard(static_app, origins=SHOP)
-    guard.for_files("static", "*.woff2", "*.ttf", origins="*")
-
-    if is_font:
-        for origin in (None, SHOP, PARTNER):
-            assert http.send(static_app, path, origin) == FONT
-        assert http.preflight(static_app, path, PARTNER, "GET") == http.granted(
-            "*", "GET, HEAD, OPTIONS"
-        )
-    else:
-        assert http.send(static_app, path, SHOP) == http.allowed(SHOP)
-        assert http.send(static_app, path, PARTNER) == http.refused()
-        assert http.preflight(static_app, path, PARTNER, "GET") == http.denied()
-
-
-@pytest.mark.parametrize(
     ("path", "status", "is_font"),
     [
-        pytest.param("/static/none.woff2", 404, True, id="no such file"),
-        pytest.param("/static/..%2Fa.woff2", 404, True, id="outside the folder"),
-        pytest.param("/static/a.woff2%0A", 404, False, id="a newline after the name"),
-        pytest.param("/static/secret.json%00.woff2", 404, True, id="a null byte"),
+        ("a.woff2", 200, True),
+        ("b.ttf", 200, True),
+        ("fonts/c.woff2", 200, True),
+        pytest.param("a.woff2?v=1", 200, True, id="a query"),
+        pytest.param("a%2Ewoff2", 200, True, id="percent-encoded"),
+        ("secret.json", 200, False),
+        pytest.param("secret.json?a.woff2", 200, False, id="the glob in the query"),
+        pytest.param("secret.json#a.woff2", 200, False, id="the glob in the fragment"),
+        pytest.param("a.WOFF2", 200, False, id="case"),
+        pytest.param("x.woff2/e.json", 200, False, id="the glob in a folder"),
+        pytest.param("none.woff2", 404, True, id="no such file"),
+        pytest.param("..%2Fa.woff2", 404, True, id="outside the folder"),
+        pytest.param("a.woff2%0A", 404, False, id="a newline after the name"),
+        pytest.param("secret.json%00.woff2", 404, True, id="a null byte"),
     ],
 )
-def test_names_of_no_file(static_app, http, path, status, is_font):
+def test_for_files(static_app, http, path, status, is_font):
+    """The name of the file counts, as the view gets it."""
     guard = CorsGuard(static_app, origins=SHOP)
-    guard.for_files("static", "*.woff2", origins="*")
-
-    answer = http.send(static_app, path, PARTNER)
-    assert answer == ((status, FONT[1]) if is_font else http.refused(status))
+    guard.for_files("static", "*.woff2", "*.ttf", origins="*")
+    readers = EVERYBODY if is_font else [SHOP]
+    assert http.readers(static_app, f"/static/{path}", status=status) == readers
 
 
 @pytest.mark.parametrize(
     ("request_headers", "status"),
     [({"Range": "bytes=1-2"}, 206), ({"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}, 304)],
+    ids=["206", "304"],
 )
 def test_files_in_parts_and_not_at_all(static_app, http, request_headers, status):
     guard = CorsGuard(static_app, origins=SHOP)
     guard.for_files("static", "*.woff2", origins="*")
-    sent = {"headers": request_headers}
-    assert http.send(static_app, "/static/a.woff2", PARTNER, **sent) == (status, FONT[1])
-    assert http.send(static_app, "/static/b.ttf", SHOP, **sent) == http.allowed(SHOP, status)
+    sent = {"status": status, "headers": request_headers}
+    assert http.readers(static_app, "/static/a.woff2", **sent) == EVERYBODY
+    assert http.readers(static_app, "/static/b.ttf", **sent) == [SHOP]
 
 
 @pytest.mark.parametrize(
@@ -571,11 +500,12 @@ def test_files_in_parts_and_not_at_all(static_app, http, request_headers, status
     ],
 )
 def test_another_spelling_is_no_way_round_a_stricter_policy(static_app, http, glob, path):
+    """It is refused, or there is no such file."""
     guard = CorsGuard(static_app, origins="*")
     guard.for_files("static", glob, origins=SHOP)
 
-    answer = http.send(static_app, path, PARTNER)
-    assert answer == http.refused() or answer.status == 404
+    response = http.send(static_app, path, PARTNER)
+    assert response == http.refused() or response.status == 404
 
 
 def test_of_several_marks_on_files_the_first_counts(static_app, http):
@@ -584,10 +514,9 @@ def test_of_several_marks_on_files_the_first_counts(static_app, http):
     guard.for_files("static", "*.woff2", origins=PARTNER)
     guard.for_endpoint("static", origins=ADMIN)
 
-    assert http.send(static_app, "/static/fonts/c.woff2", SHOP) == http.allowed(SHOP)
-    assert http.send(static_app, "/static/fonts/c.woff2", PARTNER) == http.refused()
-    assert http.send(static_app, "/static/a.woff2", PARTNER) == http.allowed(PARTNER)
-    assert http.send(static_app, "/static/b.ttf", ADMIN) == http.allowed(ADMIN)
+    assert http.readers(static_app, "/static/fonts/c.woff2") == [SHOP]
+    assert http.readers(static_app, "/static/a.woff2") == [PARTNER]
+    assert http.readers(static_app, "/static/b.ttf") == [ADMIN]
 
 
 # cors_exempt
@@ -595,37 +524,35 @@ def test_of_several_marks_on_files_the_first_counts(static_app, http):
 OWN = {"Access-Control-Allow-Origin": "*", "Vary": "Accept"}
 
 
-def _exempt_view(app, guard):
+def _exempt_view(app):
     app.add_url_rule("/x", "x", cors_exempt(lambda: ("ok", OWN)), methods=["PUT"])
 
 
-def _exempt_class(app, guard):
-    @cors_exempt
+def _exempt_class(app):
     class Item(MethodView):
         def put(self):
             return "ok", OWN
 
-    app.add_url_rule("/x", view_func=Item.as_view("item"))
+    app.add_url_rule("/x", view_func=cors_exempt(Item).as_view("item"))
 
 
-def _exempt_blueprint(app, guard):
+def _exempt_blueprint(app):
     blueprint = cors_exempt(Blueprint("api", __name__, url_prefix="/x"))
     blueprint.add_url_rule("", "x", lambda: ("ok", OWN), methods=["PUT"])
     app.register_blueprint(blueprint)
 
 
 @pytest.mark.parametrize("build", [_exempt_view, _exempt_class, _exempt_blueprint])
-@pytest.mark.parametrize("origin", [None, SHOP, PARTNER])
-def test_exempt(app, http, heard, log_lines, build, origin):
-    guard = CorsGuard(app, origins=SHOP)
-    build(app, guard)
-
-    assert http.send(app, "/x", origin, method="PUT") == (200, OWN)
-    if origin:
+def test_exempt(app, http, heard, log_lines, build):
+    """Its headers are the app's own, nothing is said of it, and other routes are guarded."""
+    CorsGuard(app, origins=SHOP)
+    build(app)
+    for origin in (SHOP, PARTNER):
+        assert http.send(app, "/x", origin, method="PUT") == (200, OWN)
         assert http.preflight(app, "/x", origin) == (200, {})
+    assert http.send(app, "/x", method="PUT") == (200, OWN)
     assert (heard, log_lines()) == ([], [])
-    # only that route
-    assert http.send(app, "/other", SHOP) == http.allowed(SHOP, 404)
+    assert http.readers(app, "/other", status=404) == [SHOP]
 
 
 def test_exempt_method_of_a_class(app, http):

@@ -85,39 +85,29 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("value", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_policy_or_its_problems_and_nothing_else(field, value):
-    with contextlib.suppress(PolicyError):
-        policy = Policy(**{field: value})
-        assert repr(policy)
-        assert hash(policy) == hash(Policy(**{field: value}))
-    with pytest.raises(PolicyError, match="unknown_field") as caught:
-        Policy(**{"no_such_field": value, field: value})
-    assert str(caught.value)
-
-
-@pytest.mark.parametrize("value", [bool, str, _Origin, _Unhashable(), _Mute()], ids=type)
-def test_what_is_no_function_is_not_asked(value):
-    with pytest.raises(PolicyError) as caught:
-        Policy(origins=value)
-    assert caught.value.problems[0].code in ("origin_type", "wrong_type")
+def test_a_policy_or_its_problems_and_nothing_else(field):
+    """Whatever the value is, nothing else is raised, and what is raised can be printed."""
+    for value in ODD.values():
+        with contextlib.suppress(PolicyError):
+            policy = Policy(**{field: value})
+            assert repr(policy)
+            assert hash(policy) == hash(Policy(**{field: value}))
+        with pytest.raises(PolicyError, match="unknown_field") as caught:
+            Policy(**{"no_such_field": value, field: value})
+        assert str(caught.value)
 
 
 def test_an_int_that_prints_as_something_else(app, http):
     CorsGuard(app, origins=SHOP, max_age=_Seconds.HOUR)
     app.add_url_rule("/", "index", lambda: "ok")
-    answer = http.preflight(app, "/", SHOP, "GET")
-    assert answer.cors["Access-Control-Max-Age"] == "3600"
-
-
-def test_a_long_pattern_can_be_pasted_back():
-    policy = Policy(origins=re.compile("https://" + "a" * 300, re.IGNORECASE))
-    assert eval(repr(policy), {"Policy": Policy, "re": re}) == policy
+    response = http.preflight(app, "/", SHOP, "GET")
+    assert response.cors["Access-Control-Max-Age"] == "3600"
 
 
 @pytest.mark.parametrize("policies", [0, "", [], False, {1: {}}, {"a": {1: 1}}, {"a": {"self": 1}}])
-def test_policies_that_are_none(policies):
+def test_what_is_not_a_mapping_of_policies(policies):
+    """The same in the constructor and in the configuration, which is named."""
     with pytest.raises(PolicyError):
         CorsGuard(policies=policies)
     app = Flask("shop")
@@ -129,7 +119,7 @@ def test_policies_that_are_none(policies):
 @pytest.mark.parametrize(
     "name", [None, 1, b"static", ["static"], Policy(), re.compile("x")], ids=type
 )
-def test_names_that_are_none(app, name):
+def test_what_is_not_the_name_of_an_endpoint_or_a_file(app, name):
     guard = CorsGuard(app)
     for mark in (
         lambda: guard.for_endpoint(name, max_age=1),
@@ -162,15 +152,6 @@ def test_iterators_in_the_configuration_are_read_once(app, http):
     assert http.send(app, "/", PARTNER) == http.refused()
 
 
-@pytest.mark.parametrize("origins", ["*", ["null", SHOP]])
-def test_a_denied_null_origin(app, http, origins, heard):
-    CorsGuard(app, origins=origins, deny_origins="null", dangerously_allow_null_origin=True)
-    app.add_url_rule("/", "index", lambda: "ok")
-    assert http.send(app, "/", "null") == http.refused()
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
-    assert heard[0].decision.reason is Reason.ORIGIN_DENIED
-
-
 def _raise_mute(origin):
     raise _MuteError
 
@@ -195,14 +176,15 @@ def test_objects_that_cannot_be_shown(app, http, check, log_lines):
     ],
 )
 def test_same_origin_of_odd_requests(app, http, scheme, host, origin, heard):
+    """What a proxy makes of the scheme and the host opens nothing."""
     app.wsgi_app = ProxyFix(app.wsgi_app)
     CorsGuard(app)
     app.add_url_rule("/", "index", lambda: "ok")
     environ = {"HTTP_X_FORWARDED_PROTO": scheme, "HTTP_HOST": host}
-    answer = http.send(app, "/", origin, environ=environ)
-    assert answer.status in (200, 400)
-    assert answer.cors == {"Vary": "Origin"}
-    # A scheme that is no page's may still be the app's own; what is no origin is not.
+    response = http.send(app, "/", origin, environ=environ)
+    assert response.status in (200, 400)
+    assert response.cors == {"Vary": "Origin"}
+    # A scheme that no page has may still be the app's own; what is not an origin is not.
     assert [s.decision.reason for s in heard] == (
         [] if scheme == "capacitor" else [Reason.ORIGIN_MALFORMED]
     )
@@ -277,18 +259,18 @@ def test_first_requests_at_once(http):
         app.add_url_rule("/", "index", lambda: "ok")
         app.before_request_funcs[None].insert(0, lambda: None)
         barrier = threading.Barrier(8)
-        answers = []
+        responses = []
 
-        def ask(app=app, barrier=barrier, answers=answers):
+        def ask(app=app, barrier=barrier, responses=responses):
             barrier.wait()
-            answers.append(http.send(app, "/", SHOP))
+            responses.append(http.send(app, "/", SHOP))
 
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert answers == [http.allowed(SHOP)] * 8
+        assert responses == [http.allowed(SHOP)] * 8
 
 
 def test_reconfigure_by_many_at_once(app):
@@ -318,6 +300,6 @@ def test_explain_reads_what_fetch_would(app, asked, method):
 
 
 @pytest.mark.parametrize("app_argument", [3, "shop", Flask("unguarded")], ids=type)
-def test_an_app_that_is_none(app_argument):
+def test_what_is_not_a_guarded_app(app_argument):
     with pytest.raises(CorsGuardError, match="has no guard"):
         CorsGuard().routes(app_argument)

@@ -9,46 +9,28 @@ from pathlib import Path
 import pytest
 from flask import request
 
-from flask_corsguard import CorsGuard, Outcome, Reason, cors
+from flask_corsguard import CorsGuard, Reason, cors
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
+ADMIN = "https://admin.example"
 CORPUS = json.loads((Path(__file__).parent.parent / "data" / "origins.json").read_text("utf-8"))
 
 
-def _origin(case):
-    # "build" stands in for an origin too long to write down: 'a' + 'b'*3 + 'c'
-    if "build" not in case:
-        return case["origin"]
-    return "".join(
-        text * int(times or 1)
-        for text, times in re.findall(r"'([^']*)'(?:\*(\d+))?", case["build"])
-    )
-
-
-@pytest.mark.parametrize(
-    "case", CORPUS["cases"], ids=[f"{n}-{c['class']}" for n, c in enumerate(CORPUS["cases"])]
-)
-def test_corpus(app, http, heard, case):
+def test_corpus(app, http, heard):
+    """Hostile origins, through a whole app."""
     CorsGuard(app, origins=CORPUS["allow_list"])
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
-    origin = _origin(case)
-
-    for method in ("PUT", "DELETE"):
-        status = {"PUT": 200, "DELETE": 405}[method]
-        expected = http.allowed(origin, status) if case["allowed"] else http.refused(status)
-        assert http.send(app, "/", origin, method=method) == expected
-    expected = http.granted(origin, "OPTIONS, PUT") if case["allowed"] else http.denied()
-    assert http.preflight(app, "/", origin) == expected
-    assert [s.name for s in heard] == 3 * [
-        "origin-allowed" if case["allowed"] else "origin-rejected"
-    ]
-
-
-def test_the_corpus_origin_that_is_built():
-    (case,) = [case for case in CORPUS["cases"] if "build" in case]
-    assert len(_origin(case)) > 8000
-    assert _origin(case).endswith("a.example.com")
+    for case in CORPUS["cases"]:
+        if "origin" in case:
+            origin, allowed = case["origin"], case["allowed"]
+            expected = http.allowed(origin) if allowed else http.refused()
+            assert http.send(app, "/", origin, method="PUT") == expected
+            expected = http.granted(origin, "OPTIONS, PUT") if allowed else http.denied()
+            assert http.preflight(app, "/", origin) == expected
+            names = {signal.name for signal in heard}
+            assert names == {"origin-allowed" if allowed else "origin-rejected"}
+            heard.clear()
 
 
 def _shops_only(origin):
@@ -59,82 +41,65 @@ def _shops_with_header(origin, request):
     return origin == SHOP and "X-Nobody" not in request.headers
 
 
-class _Shops:
-    def __call__(self, origin):
-        return origin == SHOP
-
-    def check(self, origin, _request):
-        return origin == SHOP
-
-
-@pytest.mark.parametrize(
-    "origins",
-    [
-        pytest.param(SHOP, id="a string"),
-        pytest.param([SHOP], id="a list"),
-        pytest.param((SHOP, "https://other.example"), id="a tuple"),
-        pytest.param({SHOP}, id="a set"),
-        pytest.param((origin for origin in [SHOP]), id="a generator"),
-        pytest.param(f"https://other.example,{SHOP}", id="a comma-separated string"),
-        pytest.param(f" https://other.example , {SHOP} ,", id="with spaces and a trailing comma"),
-        pytest.param("https://*.example", id="a wildcard, with the partner denied"),
-        pytest.param(re.compile(r"https://shop\.example"), id="a regex"),
-        pytest.param([re.compile(r"https://sh?op.example"), PARTNER], id="a regex in a list"),
-        pytest.param(re.compile(r"https://shop\.exampl|https://shop\.example"), id="alternatives"),
-        pytest.param(_shops_only, id="a callable"),
-        pytest.param([_shops_only, "https://other.example"], id="a callable in a list"),
-        pytest.param(_shops_with_header, id="a callable of two parameters"),
-        pytest.param(_Shops(), id="an object that can be called"),
-        pytest.param(_Shops().check, id="a bound method of two parameters"),
-        pytest.param(lambda origin, *, extra=None: origin == SHOP, id="a keyword-only parameter"),
-        pytest.param(lambda *args: args == (SHOP,), id="any number of parameters"),
-    ],
+FORMS = {
+    "a string": SHOP,
+    "a list": [SHOP],
+    "a generator": (origin for origin in [SHOP]),
+    "a comma-separated string": f" https://other.example , {SHOP} ,",
+    "a wildcard, with the partner denied": "https://*.example",
+    "a regex": re.compile(r"https://shop\.example"),
+    "a regex in a list": [re.compile(r"https://sh?op.example"), PARTNER],
+    "alternatives": re.compile(r"https://shop\.exampl|https://shop\.example"),
+    "a callable": _shops_only,
+    "a callable in a list": [_shops_only, "https://other.example"],
+    "a callable of two parameters": _shops_with_header,
+}
+# Another site, another scheme or port, more at either end.
+OTHERS = (
+    PARTNER,
+    "http://shop.example",
+    "https://shop.example:444",
+    "https://shop.example.evil.test",
+    "https://evil.test/https://shop.example",
+    "https://shop.example\n",
+    "null",
+    "",
 )
+
+
+@pytest.mark.parametrize("origins", FORMS.values(), ids=FORMS)
 def test_forms(app, http, origins):
+    """Every one lets this origin in, and none that is near it."""
     CorsGuard(app, origins=origins, deny_origins=PARTNER)
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
 
     assert http.send(app, "/", SHOP, method="PUT") == http.allowed(SHOP)
     assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT")
-    # Not one of these: another site, another scheme or port, more at either end.
-    for origin in (
-        PARTNER,
-        "http://shop.example",
-        "https://shop.example:444",
-        "https://shop.example.evil.test",
-        "https://evil.test/https://shop.example",
-        "https://shop.example\n",
-        "null",
-        "",
-    ):
+    for origin in OTHERS:
         assert http.send(app, "/", origin, method="PUT") == http.refused()
         assert http.preflight(app, "/", origin) == http.denied()
 
 
 @pytest.mark.parametrize(
-    ("value", "allowed", "refused"),
+    ("value", "readers"),
     [
-        ("*", [], []),
-        (SHOP, [SHOP], [PARTNER]),
-        (f"{SHOP},{PARTNER}", [SHOP, PARTNER], ["https://other.example"]),
-        (f"{SHOP}, {PARTNER}", [SHOP, PARTNER], ["https://other.example"]),
-        (json.dumps([SHOP, PARTNER]), [SHOP, PARTNER], ["https://other.example"]),
-        ("https://*.shop.example", ["https://a.shop.example"], [SHOP]),
-        ("http://localhost:*", ["http://localhost", "http://localhost:3000"], [SHOP]),
+        ("*", [SHOP, PARTNER, ADMIN]),
+        (SHOP, [SHOP]),
+        (f"{SHOP},{PARTNER}", [SHOP, PARTNER]),
+        (f"{SHOP}, {PARTNER}", [SHOP, PARTNER]),
+        (json.dumps([SHOP, PARTNER]), [SHOP, PARTNER]),
+        ("https://*.shop.example", []),
+        ("https://*.example", [SHOP, PARTNER, ADMIN]),
+        ("https://shop.example:*", [SHOP]),
     ],
 )
-def test_environment_variable(app, http, monkeypatch, value, allowed, refused):
+def test_environment_variable(app, http, monkeypatch, value, readers):
+    """One holds a list, with commas or as JSON."""
     monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", value)
     app.config.from_prefixed_env()
     CorsGuard(app)
     app.add_url_rule("/", "index", lambda: "ok")
-
-    if value == "*":
-        assert http.send(app, "/") == (200, {"Access-Control-Allow-Origin": "*"})
-    for origin in allowed:
-        assert http.send(app, "/", origin) == http.allowed(origin)
-    for origin in refused:
-        assert http.send(app, "/", origin) == http.refused()
+    assert http.readers(app, "/") == readers
 
 
 def test_every_setting_from_the_environment(app, http, monkeypatch):
@@ -170,7 +135,7 @@ def test_constructor_arguments_win_over_the_configuration(app, http):
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
 
     assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT", max_age="5")
-    assert http.preflight(app, "/", PARTNER) == http.denied()
+    assert http.readers(app, "/", "PUT") == [SHOP]
 
 
 def _raises(origin):
@@ -195,6 +160,7 @@ async def _coroutine(origin):
     ],
 )
 def test_a_callable_that_fails(app, http, heard, log_lines, check):
+    """It lets nobody in, and one line says what went wrong."""
     CorsGuard(app, origins=check)
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
 
@@ -202,20 +168,9 @@ def test_a_callable_that_fails(app, http, heard, log_lines, check):
     assert http.preflight(app, "/", SHOP) == http.denied()
     assert [s.name for s in heard] == 2 * ["origin-rejected"]
     assert {s.decision.reason for s in heard} == {Reason.ORIGIN_CHECK_FAILED}
-    # One line says what went wrong.
     (line,) = log_lines()
     detail = "no such tenant" if check is _raises else "True or False"
     assert detail in line
-
-
-@pytest.mark.parametrize("origin", ["null", "", "not an origin", "HTTPS://SHOP.EXAMPLE", PARTNER])
-def test_a_callable_is_asked_only_about_origins(app, http, origin):
-    asked = []
-    CorsGuard(app, origins=lambda o: asked.append(o) is None, deny_origins=PARTNER)
-    app.add_url_rule("/", "index", lambda: "ok")
-
-    assert http.send(app, "/", origin) == http.refused()
-    assert asked == []
 
 
 def test_a_callable_gets_the_request(app, http):
@@ -240,39 +195,3 @@ def test_a_callable_is_asked_each_time(app, http):
     assert http.send(app, "/", SHOP) == http.allowed(SHOP)
     tenants.clear()
     assert http.send(app, "/", SHOP) == http.refused()
-
-
-@pytest.mark.parametrize(
-    ("fields", "origin", "reason"),
-    [
-        ({"origins": SHOP}, SHOP, None),
-        ({"origins": SHOP}, PARTNER, Reason.ORIGIN_NOT_ALLOWED),
-        ({}, SHOP, Reason.ORIGIN_NOT_ALLOWED),
-        ({"origins": "*", "deny_origins": SHOP}, SHOP, Reason.ORIGIN_DENIED),
-        ({"origins": SHOP, "deny_origins": "https://*.example"}, SHOP, Reason.ORIGIN_DENIED),
-        (
-            {"origins": "*", "deny_origins": re.compile(r"https://shop\..*")},
-            SHOP,
-            Reason.ORIGIN_DENIED,
-        ),
-        ({"origins": SHOP}, "null", Reason.ORIGIN_NULL),
-        ({"origins": "*", "deny_origins": PARTNER}, "null", Reason.ORIGIN_NULL),
-        ({"origins": "null", "dangerously_allow_null_origin": True}, "null", None),
-        ({"origins": SHOP}, f"{SHOP}/", Reason.ORIGIN_MALFORMED),
-        ({"origins": SHOP}, f"{SHOP}, {SHOP}", Reason.ORIGIN_MALFORMED),
-        ({"origins": SHOP}, "", Reason.ORIGIN_MALFORMED),
-        ({"origins": lambda _: 1}, SHOP, Reason.ORIGIN_CHECK_FAILED),
-        ({"origins": "capacitor://localhost"}, "capacitor://localhost", None),
-        ({"origins": "http://[::1]:*"}, "http://[::1]:8000", None),
-        ({"origins": "http://127.0.0.1:8000"}, "http://127.0.0.1:8000", None),
-    ],
-)
-def test_reasons(app, http, heard, fields, origin, reason):
-    CorsGuard(app, **fields)
-    app.add_url_rule("/", "index", lambda: "ok")
-
-    expected = http.refused() if reason else http.allowed(origin)
-    assert http.send(app, "/", origin) == expected
-    (signal,) = heard
-    assert signal.decision.reason is reason
-    assert signal.decision.outcome is (Outcome.REJECTED if reason else Outcome.ALLOWED)

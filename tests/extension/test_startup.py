@@ -12,27 +12,17 @@ from flask_corsguard import CorsGuard, CorsGuardError, Policy, PolicyError, cors
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
-PLACE = r"test_startup\.py:\d+"
+LINE = r"test_startup\.py:\d+"
 
 
-def test_two_guards_on_one_app(app):
-    CorsGuard(app, origins=SHOP)
+def test_two_guards_on_one_app(app, http):
+    """The second one changes nothing, also if it is the first one again."""
+    guard = CorsGuard(app, origins=SHOP)
     with pytest.raises(CorsGuardError, match=r"has a guard already.*reconfigure"):
         CorsGuard(app, origins=PARTNER)
-
-
-def test_one_guard_twice_on_one_app(app):
-    guard = CorsGuard(app, origins=SHOP)
     with pytest.raises(CorsGuardError, match="has a guard already"):
         guard.init_app(app)
-
-
-def test_the_second_guard_changes_nothing(app, http):
-    CorsGuard(app, origins=SHOP)
-    with pytest.raises(CorsGuardError):
-        CorsGuard(app, origins=PARTNER)
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP, 404)
-    assert http.send(app, "/", PARTNER) == http.refused(404)
+    assert http.readers(app, "/", status=404) == [SHOP]
 
 
 def test_init_app_after_the_first_request(app, http):
@@ -58,12 +48,7 @@ def test_init_app_of_something_else(thing):
         ("CORSGUARD_MAXAGE", 5, "unknown_key", "CORSGUARD_MAX_AGE"),
         ("CORSGUARD_SELF_ORIGIN", SHOP, "unknown_key", "CORSGUARD_SELF_ORIGINS"),
         ("CORSGUARD_LOG_REJECTION", True, "unknown_key", "CORSGUARD_LOG_REJECTIONS"),
-        (
-            "CORSGUARD_SUPPORTS_CREDENTIALS",
-            True,
-            "unknown_key",
-            "CORSGUARD_ALLOW_CREDENTIALS",
-        ),
+        ("CORSGUARD_SUPPORTS_CREDENTIALS", True, "unknown_key", "CORSGUARD_ALLOW_CREDENTIALS"),
         ("CORSGUARD_RESOURCES", {}, "unknown_key", "Mark blueprints and views"),
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_ALLOW_CREDENTIALS", "true", "bool_expected", "True"),
@@ -77,6 +62,7 @@ def test_init_app_of_something_else(thing):
     ],
 )
 def test_a_setting_that_is_wrong(app, key, value, code, remedy):
+    """The error says which key, and what would be right."""
     app.config[key] = value
     with pytest.raises(PolicyError) as caught:
         CorsGuard(app)
@@ -121,24 +107,15 @@ def test_an_app_that_could_not_be_guarded_is_left_as_it_was(app, http):
     ],
 )
 def test_constructor_arguments_are_checked_without_an_app(fields, code):
-    with pytest.raises(PolicyError, match=PLACE) as caught:
+    """Where they stand, the error says."""
+    with pytest.raises(PolicyError, match=LINE) as caught:
         CorsGuard(**fields)
     if code:
         assert [p.code for p in caught.value.problems] == [code]
 
 
-async def _coroutine(origin):
-    return True
-
-
-@pytest.mark.parametrize("origins", [_coroutine, lambda: True, lambda a, b, c: True])
-def test_a_callable_that_cannot_be_asked(app, origins):
-    with pytest.raises(PolicyError, match=r"\[origin_callable\]"):
-        CorsGuard(app, origins=origins)
-
-
 @pytest.mark.parametrize("policy", [SHOP, "*", {"origins": SHOP}, [SHOP]])
-def test_a_default_policy_that_is_none(policy):
+def test_what_is_not_a_default_policy(policy):
     with pytest.raises(CorsGuardError, match="is a Policy or given by fields"):
         CorsGuard(policy=policy)
 
@@ -165,10 +142,21 @@ class _Slots:
         return "ok"
 
 
-@pytest.mark.parametrize("first", [cors(origins=SHOP), cors(max_age=5), cors_exempt])
-@pytest.mark.parametrize("second", [cors(origins=PARTNER), cors("named"), cors_exempt])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (cors(origins=SHOP), cors(origins=PARTNER)),
+        (cors(max_age=5), cors("named")),
+        (cors(origins=SHOP), cors_exempt),
+        (cors_exempt, cors(max_age=5)),
+        (cors_exempt, cors_exempt),
+    ],
+    ids=["fields", "a named policy", "exempt", "not exempt", "exempt twice"],
+)
 @pytest.mark.parametrize("kind", ["view", "class", "method", "blueprint"])
 def test_two_marks_on_one_target(first, second, kind):
+    """The error names both lines."""
+
     class Item(MethodView):
         def get(self):
             return "ok"
@@ -180,7 +168,7 @@ def test_two_marks_on_one_target(first, second, kind):
         "blueprint": Blueprint("api", __name__),
     }[kind]
     first(target)
-    with pytest.raises(CorsGuardError, match=rf"{PLACE}.*marked already, at .*{PLACE}"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}.*marked already, at .*{LINE}"):
         second(target)
 
 
@@ -200,7 +188,7 @@ def test_two_marks_with_a_decorator_between_them():
 def test_the_same_endpoint_twice():
     guard = CorsGuard()
     guard.for_endpoint("static", origins=SHOP)
-    with pytest.raises(CorsGuardError, match=rf"{PLACE}.*'static' is marked already, at .*{PLACE}"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}.*'static' is marked already, at .*{LINE}"):
         guard.for_endpoint("static", max_age=5)
 
 
@@ -212,17 +200,17 @@ def test_the_same_files_twice():
 
 
 @pytest.mark.parametrize(
-    "target", [None, 7, "view", [view], _NoView, _Slots(), _Class().dispatch_request, len]
+    "target", [None, 7, "view", [view], _NoView, _Slots(), _Class().dispatch_request, len], ids=type
 )
 def test_what_cannot_be_marked(target):
     for mark in (cors(origins=SHOP), cors_exempt):
-        with pytest.raises(CorsGuardError, match=PLACE):
+        with pytest.raises(CorsGuardError, match=LINE):
             mark(target)
 
 
-@pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)])
+@pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)], ids=type)
 def test_cors_without_parentheses(target):
-    with pytest.raises(CorsGuardError, match=rf"{PLACE}: cors needs parentheses"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses"):
         cors(target)
 
 
@@ -250,6 +238,7 @@ def test_a_mark_with_no_policy(policy):
 )
 @pytest.mark.parametrize("how", ["cors", "for_endpoint", "for_files"])
 def test_fields_of_a_mark_are_checked_at_once(how, fields, code, remedy):
+    """As far as they do not depend on what is known further out."""
     guard = CorsGuard(dangerously_allow_null_origin=False)
     make = {
         "cors": cors,
@@ -258,30 +247,30 @@ def test_fields_of_a_mark_are_checked_at_once(how, fields, code, remedy):
     }[how]
     if code == "null_origin":
         fields = {**fields, "dangerously_allow_null_origin": False}
-    with pytest.raises(PolicyError, match=PLACE) as caught:
+    with pytest.raises(PolicyError, match=LINE) as caught:
         make(**fields)
     assert [p.code for p in caught.value.problems] == [code]
     assert remedy in str(caught.value)
 
 
 def test_for_files_without_files():
-    with pytest.raises(CorsGuardError, match=rf"{PLACE}: name the files"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: name the files"):
         CorsGuard().for_files("static", origins="*")
 
 
 def test_marks_on_endpoints_come_too_late(app, http):
     guard = CorsGuard(app)
     http.send(app, "/")
-    with pytest.raises(CorsGuardError, match="answered a request already"):
+    with pytest.raises(CorsGuardError, match="served a request already"):
         guard.for_endpoint("static", origins=SHOP)
-    with pytest.raises(CorsGuardError, match="answered a request already"):
+    with pytest.raises(CorsGuardError, match="served a request already"):
         guard.for_files("static", "*.css", origins=SHOP)
 
 
 def test_a_blueprint_that_is_registered_already(app):
     blueprint = Blueprint("api", __name__)
     app.register_blueprint(blueprint)
-    with pytest.raises(CorsGuardError, match=rf"{PLACE}: blueprint 'api' is registered already"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: blueprint 'api' is registered already"):
         cors(origins=SHOP)(blueprint)
 
 
@@ -303,11 +292,7 @@ def test_an_app_factory_may_run_again(http):
         assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT", max_age="5")
 
 
-# What shows when marks meet the default: the app answers nothing until it is put right.
-
-
-def _unknown_policy(guard):
-    return cors("partner")
+# What shows when marks meet the default: there is nothing but 500s until it is put right.
 
 
 def _unknown_endpoint(guard):
@@ -320,44 +305,37 @@ def _files_without_a_name(guard):
     return cors(max_age=5)
 
 
-def _credentials_for_everyone(guard):
+def _credentials(guard):
     return cors(allow_credentials=True)
 
 
-def _credentials_and_every_header(guard):
-    return cors(origins=SHOP, allow_credentials=True)
+def _unknown_policy(guard):
+    return cors("partner")
 
 
-def _insecure_with_credentials(guard):
-    return cors(origins="http://shop.example")
-
-
-BROKEN = [
-    pytest.param({}, _unknown_policy, "unknown_policy", "'partners'", id="unknown policy"),
-    pytest.param({}, _unknown_endpoint, "unknown_endpoint", "'me'", id="unknown endpoint"),
-    pytest.param({}, _files_without_a_name, "no_file_name", "filename", id="no file name"),
-    pytest.param(
+BROKEN = {
+    "unknown policy": ({}, _unknown_policy, "unknown_policy", "'partners'"),
+    "unknown endpoint": ({}, _unknown_endpoint, "unknown_endpoint", "'me'"),
+    "no file name": ({}, _files_without_a_name, "no_file_name", "filename"),
+    "* and credentials": (
         {"origins": "*"},
-        _credentials_for_everyone,
+        _credentials,
         "credentials_any_origin",
         "List the origins",
-        id="* and credentials",
     ),
-    pytest.param(
-        {"expose_headers": "*"},
-        _credentials_and_every_header,
+    "expose * and credentials": (
+        {"origins": SHOP, "expose_headers": "*"},
+        _credentials,
         "expose_all_with_credentials",
         "List the names",
-        id="expose * and credentials",
     ),
-    pytest.param(
-        {"origins": PARTNER, "allow_credentials": True},
-        _insecure_with_credentials,
+    "http and credentials": (
+        {"origins": "http://shop.example"},
+        _credentials,
         "credentials_insecure_origin",
         "'https://shop.example'",
-        id="http and credentials",
     ),
-]
+}
 
 
 def _broken_app(fields, build):
@@ -368,8 +346,9 @@ def _broken_app(fields, build):
     return app, guard
 
 
-@pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN)
+@pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN.values(), ids=BROKEN)
 def test_the_first_request_says_what_is_wrong(http, fields, build, code, remedy):
+    """And so do explain() and routes()."""
     app, guard = _broken_app(fields, build)
     app.testing = True
     for ask in (
@@ -385,8 +364,9 @@ def test_the_first_request_says_what_is_wrong(http, fields, build, code, remedy)
         assert "test_startup.py:" in str(caught.value)
 
 
-@pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN)
-def test_a_broken_app_answers_nothing_but_500(http, fields, build, code, remedy):
+@pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN.values(), ids=BROKEN)
+def test_every_response_of_a_broken_app_is_a_500(http, fields, build, code, remedy):
+    """Nothing of the app runs, and nobody may read."""
     app, _ = _broken_app(fields, build)
     ran = []
     app.before_request(lambda: ran.append("before"))
@@ -394,21 +374,21 @@ def test_a_broken_app_answers_nothing_but_500(http, fields, build, code, remedy)
         for path in ("/me", "/other", "/none", "/me/"):
             for origin in (None, SHOP, PARTNER, "null"):
                 assert http.send(app, path, origin) == http.refused(500)
-            answer = http.preflight(app, path, SHOP)
-            assert answer.status == 500
-            assert set(answer.cors) <= {"Vary"}
+            response = http.preflight(app, path, SHOP)
+            assert response.status == 500
+            assert set(response.cors) <= {"Vary"}
     assert ran == []
 
 
 def test_an_early_end_is_no_way_round_a_broken_table(http):
-    app, _ = _broken_app({"origins": "*"}, _credentials_for_everyone)
+    app, _ = _broken_app({"origins": "*"}, _credentials)
     app.url_value_preprocessor(lambda *_: 1 / 0)
     assert http.send(app, "/me", SHOP) == http.refused(500)
 
 
 @pytest.mark.parametrize("requests", [0, 1])
 def test_reconfigure_puts_it_right(http, requests):
-    app, guard = _broken_app({"origins": "*"}, _credentials_for_everyone)
+    app, guard = _broken_app({"origins": "*"}, _credentials)
     for _ in range(requests):
         assert http.send(app, "/other").status == 500
         with pytest.raises(PolicyError):
@@ -425,8 +405,8 @@ def test_reconfigure_adds_the_policy_that_was_missing(http):
     app, guard = _broken_app({}, _unknown_policy)
     assert http.send(app, "/me", SHOP).status == 500
     guard.reconfigure(policies={"partner": Policy(origins=SHOP)}, app=app)
-    assert http.send(app, "/me", SHOP) == http.allowed(SHOP)
-    assert http.send(app, "/other", SHOP) == http.refused()
+    assert http.readers(app, "/me") == [SHOP]
+    assert http.readers(app, "/other") == []
 
 
 def test_every_problem_of_every_route_at_once(app):
@@ -442,17 +422,3 @@ def test_every_problem_of_every_route_at_once(app):
         "credentials_any_origin",
         "unknown_endpoint",
     }
-
-
-def test_a_route_added_while_the_app_runs(app, http):
-    """Flask does not allow it; the URL map itself does."""
-    CorsGuard(app, origins=SHOP)
-    http.send(app, "/")
-    app.view_functions["late"] = cors(origins=PARTNER)(lambda: "ok")
-    rule = app.url_rule_class("/late", endpoint="late", methods=["PUT", "OPTIONS"])
-    rule.provide_automatic_options = True
-    app.url_map.add(rule)
-
-    assert http.send(app, "/late", PARTNER, method="PUT") == http.allowed(PARTNER)
-    assert http.preflight(app, "/late", PARTNER) == http.granted(PARTNER, "OPTIONS, PUT")
-    assert http.preflight(app, "/late", SHOP) == http.denied()

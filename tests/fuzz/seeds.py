@@ -19,10 +19,10 @@ from tests.properties.strategies import (
     SERIALIZED,
     SLIPS,
 )
-from tests.protocol.test_corpus import DATA, text_of
+from tests.protocol.test_corpus import CASES
 
 _ORIGINS = [
-    *(text_of(case) for case in DATA["cases"]),
+    *(origin for origin, _ in CASES),
     *SERIALIZED,
     *(slip(text) for slip in SLIPS for text in SERIALIZED[:4]),
     *(f"http://{host}" for host in HOSTS),

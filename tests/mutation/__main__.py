@@ -23,9 +23,9 @@ TARGETS = [path for name in FOLDERS for path in sorted((PACKAGE / name).glob("[!
 FIRST = {
     "protocol/compiled": ["decision", "policy"],
     "protocol/fields": ["policy", "messages", "callables"],
-    "protocol/origins": ["origins", "limits"],
-    "protocol/policy": ["policy", "compiled", "messages"],
-    "protocol/publicsuffix": ["stable_names", "policy"],
+    "protocol/origins": ["origins"],
+    "protocol/policy": ["policy", "messages"],
+    "protocol/publicsuffix": ["publicsuffix", "messages"],
     "protocol/reasons": ["stable_names", "decision"],
 }
 # Where an app is needed, its tests count as well. The protocol's own have to do for the protocol.

@@ -1,4 +1,4 @@
-"""The decision: verdicts, and whole header sets."""
+"""The decision: whole header sets, the order of the checks, and what is kept of a request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from flask_corsguard.protocol.decision import (
 from flask_corsguard.protocol.headers import MAX_LIST_LENGTH, MAX_METHOD_LENGTH, PREFLIGHT_VARY
 
 A = "https://a.example.com"
+B = "https://b.example.com"
 EVIL = "https://evil.com"
+LONG = "x" * 60_000
 ACAO = "Access-Control-Allow-Origin"
 ACAC = "Access-Control-Allow-Credentials"
 ACAM = "Access-Control-Allow-Methods"
@@ -25,7 +27,10 @@ ACEH = "Access-Control-Expose-Headers"
 ACMA = "Access-Control-Max-Age"
 ACPN = "Access-Control-Allow-Private-Network"
 ECHO = {ACAO: A, "Vary": "Origin"}
+NULL = {ACAO: "null", "Vary": "Origin"}
+STAR = {ACAO: "*"}
 REFUSED = {"Vary": "Origin"}
+SITE = {"Vary": "Origin, Sec-Fetch-Site"}
 
 
 def raises(origin: str) -> bool:
@@ -36,55 +41,74 @@ def needs_request(origin: str, request: object) -> bool:
     return request == "the request" and origin == A
 
 
+NULL_TOO = {"dangerously_allow_null_origin": True}
+BUT_EVIL = {"origins": "*", "deny_origins": EVIL}
+
+# Ordinary requests
+
 # policy, Origin, reason or None, headers
-ACTUAL: list[tuple[dict[str, Any], str, Reason | None, dict[str, str]]] = [
-    ({"origins": A}, A, None, ECHO),
-    ({"origins": A}, EVIL, Reason.ORIGIN_NOT_ALLOWED, REFUSED),
-    ({}, A, Reason.ORIGIN_NOT_ALLOWED, REFUSED),
-    ({"origins": A}, "null", Reason.ORIGIN_NULL, REFUSED),
-    ({"origins": A}, f"{A}/", Reason.ORIGIN_MALFORMED, REFUSED),
-    ({"origins": A}, "", Reason.ORIGIN_MALFORMED, REFUSED),
-    ({"origins": A}, "x" * 60_000, Reason.ORIGIN_MALFORMED, REFUSED),
-    ({"origins": "https://*.example.com"}, A, None, ECHO),
-    ({"origins": re.compile(r"https://[a-z]\.example\.com")}, A, None, ECHO),
-    ({"origins": re.compile(r"https://[a-z]\.example")}, A, Reason.ORIGIN_NOT_ALLOWED, REFUSED),
-    ({"origins": lambda origin: origin == A}, A, None, ECHO),
-    ({"origins": lambda origin: origin == A}, EVIL, Reason.ORIGIN_NOT_ALLOWED, REFUSED),
-    ({"origins": needs_request}, A, None, ECHO),
-    ({"origins": lambda origin: 1}, A, Reason.ORIGIN_CHECK_FAILED, REFUSED),
-    ({"origins": raises}, A, Reason.ORIGIN_CHECK_FAILED, REFUSED),
-    ({"origins": raises}, "null", Reason.ORIGIN_NULL, REFUSED),
-    ({"origins": raises}, "malformed", Reason.ORIGIN_MALFORMED, REFUSED),
-    ({"origins": "null", "dangerously_allow_null_origin": True}, "null", None,
-     {ACAO: "null", "Vary": "Origin"}),
-    ({"origins": A, "dangerously_allow_null_origin": True}, "null", Reason.ORIGIN_NULL, REFUSED),
-    ({"origins": "*"}, A, None, {ACAO: "*"}),
-    ({"origins": "*"}, "null", None, {ACAO: "*"}),
-    ({"origins": "*"}, "x" * 60_000, None, {ACAO: "*"}),
-    ({"origins": "*", "expose_headers": "*"}, A, None, {ACAO: "*", ACEH: "*"}),
-    ({"origins": "*", "deny_origins": EVIL}, A, None, ECHO),
-    ({"origins": "*", "deny_origins": EVIL}, EVIL, Reason.ORIGIN_DENIED, REFUSED),
-    ({"origins": "*", "deny_origins": "https://*.com"}, A, Reason.ORIGIN_DENIED, REFUSED),
-    ({"origins": "*", "deny_origins": EVIL}, "null", Reason.ORIGIN_NULL, REFUSED),
-    ({"origins": "*", "deny_origins": EVIL, "dangerously_allow_null_origin": True}, "null", None,
-     {ACAO: "null", "Vary": "Origin"}),
-    ({"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True}, "null",
-     Reason.ORIGIN_DENIED, REFUSED),
-    ({"origins": "*", "deny_origins": EVIL}, "x", Reason.ORIGIN_MALFORMED, REFUSED),
-    ({"origins": [A, EVIL], "deny_origins": re.compile(".*evil.*")}, EVIL, Reason.ORIGIN_DENIED,
-     REFUSED),
-    ({"origins": [A, EVIL], "deny_origins": EVIL}, A, None, ECHO),
-    ({"origins": A, "allow_credentials": True, "expose_headers": ["X-B", "X-A"]}, A, None,
-     {**ECHO, ACAC: "true", ACEH: "X-B, X-A"}),
-    ({"origins": A, "allow_credentials": True, "expose_headers": "X-A"}, EVIL,
-     Reason.ORIGIN_NOT_ALLOWED, REFUSED),
-]  # fmt: skip
+Row = tuple[dict[str, Any], str, Reason | None, dict[str, str]]
+ACTUAL: dict[str, Row] = {
+    "listed": ({"origins": A}, A, None, ECHO),
+    "not listed": ({"origins": A}, EVIL, Reason.ORIGIN_NOT_ALLOWED, REFUSED),
+    "nobody listed": ({}, A, Reason.ORIGIN_NOT_ALLOWED, REFUSED),
+    "null": ({"origins": A}, "null", Reason.ORIGIN_NULL, REFUSED),
+    "a slash": ({"origins": A}, f"{A}/", Reason.ORIGIN_MALFORMED, REFUSED),
+    "empty": ({"origins": A}, "", Reason.ORIGIN_MALFORMED, REFUSED),
+    "long": ({"origins": A}, LONG, Reason.ORIGIN_MALFORMED, REFUSED),
+    "wildcard": ({"origins": "https://*.example.com"}, A, None, ECHO),
+    "regex": ({"origins": re.compile(r"https://[a-z]\.example\.com")}, A, None, ECHO),
+    "regex, in part": ({"origins": re.compile(r"https://[a-z]\.example")}, A,
+                       Reason.ORIGIN_NOT_ALLOWED, REFUSED),
+    "callable": ({"origins": lambda origin: origin == A}, A, None, ECHO),
+    "callable, False": ({"origins": lambda origin: origin == A}, EVIL, Reason.ORIGIN_NOT_ALLOWED,
+                        REFUSED),
+    "callable, request": ({"origins": needs_request}, A, None, ECHO),
+    "callable, 1": ({"origins": lambda origin: 1}, A, Reason.ORIGIN_CHECK_FAILED, REFUSED),
+    "callable, raises": ({"origins": raises}, A, Reason.ORIGIN_CHECK_FAILED, REFUSED),
+    "callable, null": ({"origins": raises}, "null", Reason.ORIGIN_NULL, REFUSED),
+    "callable, malformed": ({"origins": raises}, "malformed", Reason.ORIGIN_MALFORMED, REFUSED),
+    "null listed": ({"origins": "null", **NULL_TOO}, "null", None, NULL),
+    "null listed, others denied": ({"origins": ["null", A], "deny_origins": B, **NULL_TOO}, "null",
+                                   None, NULL),
+    "null not listed": ({"origins": A, **NULL_TOO}, "null", Reason.ORIGIN_NULL, REFUSED),
+    "*": ({"origins": "*"}, A, None, STAR),
+    "*, null": ({"origins": "*"}, "null", None, STAR),
+    "*, long": ({"origins": "*"}, LONG, None, STAR),
+    "*, everything exposed": ({"origins": "*", "expose_headers": "*"}, A, None,
+                              {**STAR, ACEH: "*"}),
+    "* but one": (BUT_EVIL, A, None, ECHO),
+    "* but one, that one": (BUT_EVIL, EVIL, Reason.ORIGIN_DENIED, REFUSED),
+    "* but some, one of them": ({"origins": "*", "deny_origins": "https://*.com"}, A,
+                                Reason.ORIGIN_DENIED, REFUSED),
+    "* but one, null": (BUT_EVIL, "null", Reason.ORIGIN_NULL, REFUSED),
+    "* but one, null too": ({**BUT_EVIL, **NULL_TOO}, "null", None, NULL),
+    "* but null": ({"origins": "*", "deny_origins": "null", **NULL_TOO}, "null",
+                   Reason.ORIGIN_DENIED, REFUSED),
+    "* but one, malformed": (BUT_EVIL, "x", Reason.ORIGIN_MALFORMED, REFUSED),
+    "denied by a regex": ({"origins": [A, EVIL], "deny_origins": re.compile(".*evil.*")}, EVIL,
+                          Reason.ORIGIN_DENIED, REFUSED),
+    "another one denied": ({"origins": [A, EVIL], "deny_origins": EVIL}, A, None, ECHO),
+    "credentials": ({"origins": A, "allow_credentials": True, "expose_headers": ["X-B", "X-A"]}, A,
+                    None, {**ECHO, ACAC: "true", ACEH: "X-B, X-A"}),
+    "credentials, not listed": ({"origins": A, "allow_credentials": True, "expose_headers": "X-A"},
+                                EVIL, Reason.ORIGIN_NOT_ALLOWED, REFUSED),
+    "enforce all": ({"origins": A, "enforce": "all"}, A, None, {**ECHO, **SITE}),
+    "enforce all, not listed": ({"origins": A, "enforce": "all"}, EVIL, Reason.ORIGIN_NOT_ALLOWED,
+                                SITE),
+    "enforce unsafe": ({"origins": A, "enforce": "unsafe"}, A, None, ECHO),
+    "enforce report": ({"origins": A, "enforce": "report"}, EVIL, Reason.ORIGIN_NOT_ALLOWED,
+                       REFUSED),
+    "enforce all, *": ({"origins": "*", "enforce": "all"}, EVIL, None, STAR),
+    "enforce all, * but one": ({**BUT_EVIL, "enforce": "all"}, A, None, {**ECHO, **SITE}),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "origin", "reason", "headers"), ACTUAL)
+@pytest.mark.parametrize(("fields", "origin", "reason", "headers"), ACTUAL.values(), ids=ACTUAL)
 def test_ordinary_requests(
     fields: dict[str, Any], origin: str, reason: Reason | None, headers: dict[str, str]
 ) -> None:
+    """The whole decision, and these headers alone."""
     policy = Policy(**fields)
     decision = decide(policy, CorsRequest(origin, "PUT", "/x", context="the request"))
     assert dict(decision.headers) == headers
@@ -110,84 +134,136 @@ def test_ordinary_requests(
     [
         ({}, REFUSED),
         ({"origins": A, "allow_credentials": True, "expose_headers": "X-A"}, REFUSED),
-        ({"origins": "*", "deny_origins": EVIL}, REFUSED),
-        ({"origins": "*"}, {ACAO: "*"}),
-        ({"origins": "*", "expose_headers": "X-A"}, {ACAO: "*", ACEH: "X-A"}),
+        (BUT_EVIL, REFUSED),
+        ({"origins": "*"}, STAR),
+        ({"origins": "*", "expose_headers": "X-A"}, {**STAR, ACEH: "X-A"}),
+        ({"origins": A, "enforce": "all"}, SITE),
     ],
+    ids=["nobody", "credentials", "* but one", "*", "*, one exposed", "enforce all"],
 )
 def test_requests_without_origin(fields: dict[str, Any], headers: dict[str, str]) -> None:
+    """Nothing is read of them but the method; a cache is told what they depend on."""
     policy = Policy(**fields)
-    scope = Scope("endpoint", "view endpoint", "app.py:1")
-    decision = decide(policy, CorsRequest(None, "GET"), scope)
-    assert dict(decision.headers) == headers
-    assert decision == decide(policy, CorsRequest(None, "GET"), scope)
-    assert (decision.outcome, decision.reason, decision.origin) == (Outcome.NOT_CORS, None, None)
-    assert decision.policy_location == "app.py:1"
+    scope = Scope("e", "view e", "app.py:1", frozenset({"GET"}))
+    decision = decide(policy, CorsRequest(None, "PUT", "/x", True, "x-a", True), scope)
+    assert decision == Decision(
+        outcome=Outcome.NOT_CORS,
+        reason=None,
+        origin=None,
+        method="PUT",
+        request_headers=(),
+        preflight=False,
+        endpoint="e",
+        policy=policy,
+        policy_source="view e",
+        policy_location="app.py:1",
+        headers=headers,
+    )
 
 
 def test_exempt() -> None:
-    decision = decide(None, CorsRequest(A, "GET"), Scope("e", "view e", "app.py:1"))
-    assert decision.outcome is Outcome.EXEMPT
-    assert decision.headers == {}
-    assert decision.policy is None
+    scope = Scope("e", "view e", "app.py:1", frozenset({"GET"}))
+    assert decide(None, CorsRequest(A, "PUT", "/x", True, "x-a"), scope) == Decision(
+        outcome=Outcome.EXEMPT,
+        reason=None,
+        origin=A,
+        method="PUT",
+        request_headers=(),
+        preflight=True,
+        endpoint="e",
+        policy=None,
+        policy_source="view e",
+        policy_location="app.py:1",
+    )
 
 
-BASE = {ACAO: A, ACAH: "Content-Type", ACMA: "600", "Vary": PREFLIGHT_VARY}
+# fields, whether anybody is refused, whether for a safe method
+ENFORCING: list[tuple[dict[str, Any], bool, bool]] = [
+    ({"enforce": "off"}, False, False),
+    ({"enforce": "report"}, True, False),
+    ({"enforce": "unsafe"}, True, False),
+    ({"enforce": "all"}, True, True),
+    ({"enforce": "all", "origins": "*"}, False, False),
+    ({"enforce": "all", **BUT_EVIL}, True, True),
+    ({"enforce": "off", **BUT_EVIL}, False, False),
+]
+
+
+@pytest.mark.parametrize(("fields", "enforces", "safe"), ENFORCING)
+def test_whom_the_server_refuses(fields: dict[str, Any], enforces: bool, safe: bool) -> None:
+    """With ``*`` there is nobody to refuse."""
+    compiled = Policy(**{"origins": A, **fields}).compiled
+    assert (compiled.enforces, compiled.enforces_safe) == (enforces, safe)
+
+
+# Preflights
+
 ROUTE = Scope(methods=frozenset({"GET", "PUT"}), allow_methods="GET, PUT")
-STAR = {**BASE, ACAO: "*"}
+NAMELESS = {ACAO: A, ACAM: "GET, PUT", ACMA: "600", "Vary": PREFLIGHT_VARY}
+GRANTED = {**NAMELESS, ACAH: "Content-Type"}
+ANY_WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
+NO_METHOD, MALFORMED = Reason.METHOD_NOT_ALLOWED, Reason.HEADERS_MALFORMED
+NO_HEADER = Reason.HEADERS_NOT_ALLOWED
 
-# policy, announced method, announced headers, reason or None, headers where allowed
-PREFLIGHTS: list[tuple[dict[str, Any], str, str | None, Reason | None, dict[str, str]]] = [
-    ({}, "PUT", None, None, {**BASE, ACAM: "GET, PUT"}),
-    ({}, "GET", "", None, {**BASE, ACAM: "GET, PUT"}),
-    ({}, "POST", None, None, {**BASE, ACAM: "GET, PUT"}),
-    ({}, "DELETE", None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({}, "put", None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({}, "", None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({"methods": "*"}, "", None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({"methods": "*"}, "P T", None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({"methods": "*"}, "TRACE", None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({"methods": "*"}, "connect", None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({"methods": "*"}, "X" * (MAX_METHOD_LENGTH + 1), None, Reason.METHOD_NOT_ALLOWED, {}),
-    ({"methods": "*"}, "X" * MAX_METHOD_LENGTH, None, None, {**BASE, ACAM: "GET, PUT"}),
-    ({}, "PUT", "content-type", None, {**BASE, ACAM: "GET, PUT"}),
-    ({}, "PUT", "X-Trace", Reason.HEADERS_NOT_ALLOWED, {}),
-    ({}, "PUT", "x a", Reason.HEADERS_MALFORMED, {}),
-    ({}, "PUT", "x" * (MAX_LIST_LENGTH + 1), Reason.HEADERS_MALFORMED, {}),
-    ({}, "PUT", "x" * 60_000, Reason.HEADERS_MALFORMED, {}),
-    ({"allow_headers": ("X-Trace", "X-B")}, "PUT", "x-b , X-TRACE", None,
-     {**BASE, ACAM: "GET, PUT", ACAH: "X-Trace, X-B"}),
-    ({"allow_headers": ()}, "PUT", "content-type", Reason.HEADERS_NOT_ALLOWED, {}),
-    ({"allow_headers": "*"}, "PUT", "x-a,x-b", None, {**BASE, ACAM: "GET, PUT", ACAH: "*"}),
-    ({"allow_headers": "*"}, "PUT", "authorization", Reason.HEADERS_NOT_ALLOWED, {}),
-    ({"allow_headers": "*, Authorization"}, "PUT", "x-a, authorization", None,
-     {**BASE, ACAM: "GET, PUT", ACAH: "*, Authorization"}),
-    ({"allow_headers": "*", "allow_credentials": True}, "PUT", "x-b, X-A", None,
-     {**BASE, ACAC: "true", ACAM: "GET, PUT", ACAH: "x-b, x-a"}),
-    ({"allow_headers": "*", "allow_credentials": True}, "PUT", "authorization",
-     Reason.HEADERS_NOT_ALLOWED, {}),
-    ({"max_age": 0}, "PUT", None, None, {**BASE, ACAM: "GET, PUT", ACMA: "0"}),
-    ({"expose_headers": "X-A"}, "PUT", None, None, {**BASE, ACAM: "GET, PUT"}),
-    ({"origins": "*"}, "PUT", "content-type", None, {**STAR, ACAM: "GET, PUT"}),
-    ({"origins": "*"}, "PUT", "x-a", Reason.HEADERS_NOT_ALLOWED, {}),
-    ({"origins": EVIL}, "DELETE", "x a", Reason.ORIGIN_NOT_ALLOWED, {}),
+# policy, requested method, requested headers, reason or headers
+PREFLIGHTS: list[tuple[dict[str, Any], str, str | None, Reason | dict[str, str]]] = [
+    ({}, "PUT", None, GRANTED),
+    ({}, "GET", "", GRANTED),
+    ({}, "POST", None, GRANTED),
+    ({}, "DELETE", None, NO_METHOD),
+    ({}, "put", None, NO_METHOD),
+    ({}, "", None, NO_METHOD),
+    ({"methods": "*"}, "", None, NO_METHOD),
+    ({"methods": "*"}, "P T", None, NO_METHOD),
+    ({"methods": "*"}, "TRACE", None, NO_METHOD),
+    ({"methods": "*"}, "connect", None, NO_METHOD),
+    ({"methods": "*"}, "X" * (MAX_METHOD_LENGTH + 1), None, NO_METHOD),
+    ({"methods": "*"}, "X" * MAX_METHOD_LENGTH, None, GRANTED),
+    ({}, "PUT", "content-type", GRANTED),
+    ({}, "PUT", "CONTENT-TYPE", GRANTED),
+    ({}, "PUT", " content-type ,\t,", GRANTED),
+    ({}, "PUT", "X-Trace", NO_HEADER),
+    ({}, "PUT", "content-type,x-trace", NO_HEADER),
+    ({}, "PUT", "x a", MALFORMED),
+    ({}, "PUT", "x" * (MAX_LIST_LENGTH + 1), MALFORMED),
+    ({}, "PUT", LONG, MALFORMED),
+    ({"allow_headers": ("X-Trace", "X-B")}, "PUT", "x-b , X-TRACE",
+     {**GRANTED, ACAH: "X-Trace, X-B"}),
+    ({"allow_headers": ()}, "PUT", "content-type", NO_HEADER),
+    ({"allow_headers": "*"}, "PUT", "x-a,x-b", {**GRANTED, ACAH: "*"}),
+    ({"allow_headers": "*"}, "PUT", "authorization", NO_HEADER),
+    ({"allow_headers": "*, Authorization"}, "PUT", "x-a, authorization",
+     {**GRANTED, ACAH: "*, Authorization"}),
+    (ANY_WITH_CREDENTIALS, "PUT", "x-b, X-A", {**GRANTED, ACAC: "true", ACAH: "x-b, x-a"}),
+    (ANY_WITH_CREDENTIALS, "PUT", None, {**NAMELESS, ACAC: "true"}),
+    (ANY_WITH_CREDENTIALS, "PUT", " , ", {**NAMELESS, ACAC: "true"}),
+    (ANY_WITH_CREDENTIALS, "PUT", "authorization", NO_HEADER),
+    ({"max_age": 0}, "PUT", None, {**GRANTED, ACMA: "0"}),
+    ({"expose_headers": "X-A"}, "PUT", None, GRANTED),
+    ({"origins": "*"}, "PUT", "content-type", {**GRANTED, ACAO: "*"}),
+    ({"origins": "*"}, "PUT", "x-a", NO_HEADER),
+    ({"origins": EVIL}, "DELETE", "x a", Reason.ORIGIN_NOT_ALLOWED),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "method", "announced", "reason", "headers"), PREFLIGHTS)
+@pytest.mark.parametrize(
+    ("fields", "method", "requested", "expected"),
+    PREFLIGHTS,
+    ids=[" ".join(map(str, row[:3]))[:60] for row in PREFLIGHTS],
+)
 def test_preflights(
-    fields: dict[str, Any],
-    method: str,
-    announced: str | None,
-    reason: Reason | None,
-    headers: dict[str, str],
+    fields: dict[str, Any], method: str, requested: str | None, expected: Reason | dict[str, str]
 ) -> None:
+    """Allowed with these headers alone, or refused for one reason."""
     policy = Policy(**{"origins": A, **fields})
-    decision = decide(policy, CorsRequest(A, method, "/x", True, announced), ROUTE)
-    assert decision.reason is reason
+    decision = decide(policy, CorsRequest(A, method, "/x", True, requested), ROUTE)
     assert decision.preflight
-    assert decision.outcome is (Outcome.REJECTED if reason else Outcome.ALLOWED)
-    assert dict(decision.headers) == (headers if reason is None else {"Vary": PREFLIGHT_VARY})
+    if isinstance(expected, Reason):
+        assert (decision.outcome, decision.reason) == (Outcome.REJECTED, expected)
+        assert dict(decision.headers) == {"Vary": PREFLIGHT_VARY}
+    else:
+        assert (decision.outcome, decision.reason) == (Outcome.ALLOWED, None)
+        assert dict(decision.headers) == expected
 
 
 def test_no_header_is_written_empty() -> None:
@@ -205,17 +281,18 @@ def test_no_header_is_written_empty() -> None:
         ({"allow_private_network": True}, False, None),
         ({"allow_private_network": True}, True, None),
     ],
+    ids=["not asked", "refused", "allowed, not asked", "allowed"],
 )
 def test_private_network(fields: dict[str, Any], asks: bool, reason: Reason | None) -> None:
     request = CorsRequest(A, "GET", preflight=True, private_network=asks)
     decision = decide(Policy(origins=A, **fields), request)
     assert decision.reason is reason
     granted = {ACPN: "true"} if asks and not reason else {}
-    allowed = {**BASE, ACAM: "GET", **granted}
+    allowed = {**GRANTED, ACAM: "GET", **granted}
     assert dict(decision.headers) == ({"Vary": PREFLIGHT_VARY} if reason else allowed)
 
 
-def test_the_announced_names_are_kept() -> None:
+def test_the_requested_names_are_kept() -> None:
     decision = decide(Policy(origins=A), CorsRequest(A, "PUT", "/", True, "X-B, x-a"))
     assert decision.request_headers == ("x-b", "x-a")
     decision = decide(Policy(), CorsRequest(A, "PUT", "/", True, "X-B"))
@@ -248,10 +325,11 @@ def test_allow_methods(
     elsewhere: frozenset[str],
     value: str | None,
 ) -> None:
+    """What the header names, or None where it repeats the requested method."""
     assert Policy(**fields).compiled.allow_methods(accepted, elsewhere) == value
 
 
-def test_an_announced_method_is_named_even_if_some_other_route_may_claim_it() -> None:
+def test_a_requested_method_is_named_even_if_some_other_route_may_have_it() -> None:
     scope = Scope(methods=ALL, governed_elsewhere=PUT, allow_methods="DELETE")
     decision = decide(Policy(origins=A), CorsRequest(A, "PUT", preflight=True), scope)
     assert decision.headers[ACAM] == "PUT"
@@ -260,29 +338,147 @@ def test_an_announced_method_is_named_even_if_some_other_route_may_claim_it() ->
 @pytest.mark.parametrize(
     ("elsewhere", "max_age", "sent"),
     [
-        ({"POST"}, 600, "0"),
-        ({"GET"}, 600, "0"),
-        ({"HEAD"}, None, "0"),
-        ({"PUT", "DELETE"}, 600, "600"),
-        ({"PUT"}, None, None),
-        (set(), 600, "600"),
+        ("POST", 600, "0"),
+        ("GET", 600, "0"),
+        ("HEAD", None, "0"),
+        ("PUT DELETE", 600, "600"),
+        ("PUT", None, None),
+        ("", 600, "600"),
     ],
 )
 def test_header_names_are_not_remembered_for_a_method_of_another_policy(
-    elsewhere: set[str], max_age: int | None, sent: str | None
+    elsewhere: str, max_age: int | None, sent: str | None
 ) -> None:
-    scope = Scope(methods=ALL, governed_elsewhere=frozenset(elsewhere), allow_methods="OPTIONS")
+    """Of those methods that need no preflight."""
+    others = frozenset(elsewhere.split())
+    scope = Scope(methods=ALL, governed_elsewhere=others, allow_methods="OPTIONS")
     request = CorsRequest(A, "OPTIONS", preflight=True)
     decision = decide(Policy(origins=A, max_age=max_age), request, scope)
     assert decision.headers.get(ACMA) == sent
 
 
-def test_a_decision_cannot_be_changed() -> None:
-    decision = decide(Policy(origins=A), CorsRequest(A, "GET"))
-    with pytest.raises(AttributeError):
-        decision.outcome = Outcome.REJECTED  # type: ignore[misc]
-    with pytest.raises(TypeError):
-        decision.headers["X"] = "y"  # type: ignore[index]
+def test_a_method_in_other_case_is_another_method() -> None:
+    scope = Scope(methods=frozenset({"GET", "HEAD", "POST", "PUT"}))
+    for policy in (
+        Policy(origins=A),
+        Policy(origins=A, methods=()),
+        Policy(origins=A, methods="PUT"),
+    ):
+        for method in ("get", "Get", "head", "post", "put", "gET"):
+            decision = decide(policy, CorsRequest(A, method, "/", True), scope)
+            assert decision.reason is Reason.METHOD_NOT_ALLOWED
+
+
+# The order of the checks
+
+ORDERED = Policy(origins=[A, B], deny_origins=B, methods="PUT", allow_headers="X-A")
+# A request, and what is wrong with it first; then the same request put right in that.
+STEPS: list[tuple[CorsRequest, Reason | None]] = [
+    (CorsRequest("x" * 321, "DELETE", "/", True, "x b", True), Reason.ORIGIN_MALFORMED),
+    (CorsRequest("null", "DELETE", "/", True, "x b", True), Reason.ORIGIN_NULL),
+    (CorsRequest(B, "DELETE", "/", True, "x b", True), Reason.ORIGIN_DENIED),
+    (CorsRequest(f"{A}.", "DELETE", "/", True, "x b", True), Reason.ORIGIN_MALFORMED),
+    (CorsRequest(f"{A}:1", "DELETE", "/", True, "x b", True), Reason.ORIGIN_NOT_ALLOWED),
+    (CorsRequest(A, "DELETE", "/", True, "x b", True), Reason.METHOD_NOT_ALLOWED),
+    (CorsRequest(A, "PUT", "/", True, "x-b,x b", True), Reason.HEADERS_MALFORMED),
+    (CorsRequest(A, "PUT", "/", True, "x-a,x-b", True), Reason.HEADERS_NOT_ALLOWED),
+    (CorsRequest(A, "PUT", "/", True, "x-a", True), Reason.PRIVATE_NETWORK_NOT_ALLOWED),
+    (CorsRequest(A, "PUT", "/", True, "x-a"), None),
+    # Without a preflight, the method and what is requested make no difference.
+    (CorsRequest(A, "DELETE", "/", False, "x b", True), None),
+    (CorsRequest(B, "DELETE", "/", False, "x b", True), Reason.ORIGIN_DENIED),
+]
+
+
+@pytest.mark.parametrize(("request_", "reason"), STEPS)
+def test_the_first_reason_is_given(request_: CorsRequest, reason: Reason | None) -> None:
+    """Where several would do."""
+    assert decide(ORDERED, request_).reason is reason
+
+
+def never(origin: str) -> bool:
+    raise AssertionError(origin)
+
+
+@pytest.mark.parametrize(
+    ("origins", "reason"),
+    [
+        (A, None),
+        (f"{B} https://x.evil.com https://evil9.com", Reason.ORIGIN_DENIED),
+        ("null", Reason.ORIGIN_NULL),
+        (f"NULL {A.upper()} {A}:443 {'x' * 321}", Reason.ORIGIN_MALFORMED),
+        ("https://c.example.com", Reason.ORIGIN_CHECK_FAILED),
+    ],
+    ids=["listed", "denied", "null", "malformed", "asked"],
+)
+def test_a_callable_is_asked_about_what_nothing_else_has_decided(
+    origins: str, reason: Reason | None
+) -> None:
+    deny = [B, "https://*.evil.com", re.compile(r"https://evil\d\.com")]
+    policy = Policy(origins=[A, never], deny_origins=deny)
+    for origin in origins.split():
+        assert decide(policy, CorsRequest(origin, "GET")).reason is reason
+
+
+def test_a_denied_origin_stays_out_however_it_was_let_in() -> None:
+    for origins in ("*", [A, B], ["https://*.example.com"], re.compile(".*"), lambda origin: True):
+        policy = Policy(origins=origins, deny_origins=B)
+        assert decide(policy, CorsRequest(B, "GET")).reason is Reason.ORIGIN_DENIED
+        assert decide(policy, CorsRequest(A, "GET")).reason is None
+
+
+@pytest.mark.parametrize("dangerously", [True, False])
+def test_null_comes_in_by_name_alone(dangerously: bool) -> None:
+    for origins in ([A], ["https://*.example.com"], re.compile(".*"), lambda origin: True):
+        policy = Policy(origins=origins, dangerously_allow_null_origin=dangerously)
+        assert decide(policy, CorsRequest("null", "GET")).reason is Reason.ORIGIN_NULL
+
+
+# What is kept, and cannot be changed
+
+
+@pytest.mark.parametrize(("length", "kept"), [(319, 319), (320, 320), (321, 320), (60_000, 320)])
+def test_no_more_of_an_origin_is_kept_than_a_real_one_has(length: int, kept: int) -> None:
+    request = CorsRequest("x" * length, "GET")
+    assert decide(Policy(), request).origin == "x" * kept
+    assert decide(Policy(origins="*"), request).origin == "x" * kept
+    assert decide(None, request, Scope()).origin == "x" * kept
+    assert decide(None, request._replace(origin=""), Scope()).origin == ""
+    assert decide(None, request._replace(origin=None), Scope()).origin is None
+
+
+def test_no_decision_can_be_changed() -> None:
+    decisions = [
+        decide(Policy(origins=origins), CorsRequest(origin, "GET", "/", preflight))
+        for origins in ("*", A)
+        for origin in (A, B, None)
+        for preflight in (False, True)
+    ]
+    for decision in (*decisions, decide(None, CorsRequest(A, "GET"), Scope())):
+        with pytest.raises(AttributeError):
+            decision.outcome = Outcome.REJECTED  # type: ignore[misc]
+        with pytest.raises(TypeError):
+            decision.headers["Vary"] = "*"  # type: ignore[index]
+
+
+def test_one_request_changes_nothing_for_another() -> None:
+    policy = Policy(origins=[A, B], allow_headers="*", allow_credentials=True)
+    elsewhere = Scope(governed_elsewhere=frozenset({"GET"}), allow_methods="PUT")
+    made: list[tuple[Decision, dict[str, str]]] = []
+    for _ in range(2):
+        for scope in (Scope(), elsewhere):
+            for request in (
+                CorsRequest(A, "GET", preflight=True),
+                CorsRequest(B, "PUT", "/", True, "x-a"),
+                CorsRequest(A, "GET"),
+                CorsRequest(B, "GET"),
+                CorsRequest(f"{B}:1", "GET"),
+                CorsRequest(None, "GET"),
+            ):
+                decision = decide(policy, request, scope)
+                made.append((decision, dict(decision.headers)))
+    assert [dict(decision.headers) for decision, _ in made] == [headers for _, headers in made]
+    assert made[: len(made) // 2] == made[len(made) // 2 :]
 
 
 def test_reasons_are_about_the_origin_or_about_its_preflight() -> None:

@@ -1,4 +1,4 @@
-"""What is said of a string that is no origin, and the string that was meant."""
+"""What is said of a string that isn't an origin, and the string that was meant."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import parse_pattern
 
+# What is given, the code of each problem, and the suggestion.
 TABLE = [
-    # given, codes, suggestion
     ("", ["origin_empty"], None),
     ("NULL", ["origin_case"], None),
     ("HTTPS://Example.com", ["origin_case"], "'https://example.com'"),
@@ -115,18 +115,58 @@ TABLE = [
     ("given", "codes", "suggestion"), TABLE, ids=[row[0][:40] for row in TABLE]
 )
 def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None:
+    """What is suggested is an entry, or a list of entries."""
     found, suggested = diagnose(given)
     assert [code for code, _ in found] == codes
     assert suggested == suggestion
-    assert all(sentence for _, sentence in found)
-
-
-@pytest.mark.parametrize("given", [row[0] for row in TABLE if row[2]])
-def test_suggestion_is_accepted(given: str) -> None:
-    _, suggested = diagnose(given)
-    assert suggested
-    for text in suggested.split(", "):
+    for text in suggested.split(", ") if suggested else ():
         assert parse_pattern(text.strip("'"))
+
+
+# An entry of origins, and what is wrong with it.
+SENTENCES: list[tuple[str, str]] = [
+    ("", "an origin cannot be empty"),
+    ("Null", "the opaque origin is 'null' in lower case, and any site can send it"),
+    ("https://a.com|https://b.com",
+     "one string holds one origin; give several as a list (or separated by commas)"),
+    (r"https://(a|b)\.com",
+     "a plain string is never taken for a regular expression; pass re.compile(...) if you mean"
+     " one, or use the forms https://host and https://*.host"),
+    ("example.com", "an origin starts with its scheme, such as https://"),
+    ("*://a.com", "the scheme cannot be a wildcard; list one entry for each scheme"),
+    ("HTTPS://a.com", "browsers send origins in lower case, so this would never match"),
+    ("https://A.com", "browsers send origins in lower case, so this would never match"),
+    ("ht_tps://a.com", "'ht_tps' is not a scheme"),
+    ("file://a", "pages loaded from file: send the origin 'null', never this one"),
+    ("https://a.com/", "an origin has no trailing slash"),
+    ("https://a.com/path", "an origin has no path: CORS is decided for whole origins"),
+    ("https://a.com?x", "an origin has no query"),
+    ("https://a.com#x", "an origin has no fragment"),
+    ("https://me@a.com", "an origin has no user name or password"),
+    ("https://", "the host is missing"),
+    ("https://a.*.com",
+     "a wildcard stands for whole sub-domains (https://*.example.com) or for the port"
+     " (http://localhost:*), and nowhere else"),
+    ("https://\xe4.com", "browsers send the punycode form of this host"),
+    ("https://-a.com", "'-a.com' is not a host name"),
+    ("http://127.1", "browsers send IP addresses in their canonical form"),
+    ("https://*.1.2.3.4", "an IP address has no sub-domains"),
+    ("https://a.com:x", "'x' is not a port"),
+    ("https://a.com:", "the port is missing after ':'"),
+    ("https://a.com:0", "port 0 is out of range (1 to 65535)"),
+    ("https://a.com:65536", "port 65536 is out of range (1 to 65535)"),
+    ("https://a.com:655350", "port 655350 is out of range (1 to 65535)"),
+    ("http://a.com:065535", "browsers send the port without leading zeros"),
+    ("https://a.com:443", "browsers leave out :443, the default port of https"),
+    ("https://a.com:08443", "browsers send the port without leading zeros"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "sentence"), SENTENCES, ids=[row[0] for row in SENTENCES])
+def test_each_sentence(entry: str, sentence: str) -> None:
+    """In full, as people read it."""
+    found, _ = diagnose(entry)
+    assert [words for _, words in found] == [sentence]
 
 
 def test_a_good_entry_that_is_asked_about_all_the_same() -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from flask_corsguard import Outcome, Policy, Reason
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope
-from flask_corsguard.protocol.publicsuffix import is_public_suffix
 
 
 def test_outcomes() -> None:
@@ -35,26 +32,22 @@ def test_reasons() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [
-        (headers.ALLOW_ORIGIN, "Access-Control-Allow-Origin"),
-        (headers.ALLOW_CREDENTIALS, "Access-Control-Allow-Credentials"),
-        (headers.ALLOW_METHODS, "Access-Control-Allow-Methods"),
-        (headers.ALLOW_HEADERS, "Access-Control-Allow-Headers"),
-        (headers.EXPOSE_HEADERS, "Access-Control-Expose-Headers"),
-        (headers.MAX_AGE, "Access-Control-Max-Age"),
-        (headers.ALLOW_PRIVATE_NETWORK, "Access-Control-Allow-Private-Network"),
-        (headers.VARY, "Vary"),
-        (headers.SEC_FETCH_SITE, "Sec-Fetch-Site"),
-        (
-            headers.PREFLIGHT_VARY,
-            "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+def test_header_names() -> None:
+    names = {
+        headers.ALLOW_ORIGIN: "Access-Control-Allow-Origin",
+        headers.ALLOW_CREDENTIALS: "Access-Control-Allow-Credentials",
+        headers.ALLOW_METHODS: "Access-Control-Allow-Methods",
+        headers.ALLOW_HEADERS: "Access-Control-Allow-Headers",
+        headers.EXPOSE_HEADERS: "Access-Control-Expose-Headers",
+        headers.MAX_AGE: "Access-Control-Max-Age",
+        headers.ALLOW_PRIVATE_NETWORK: "Access-Control-Allow-Private-Network",
+        headers.VARY: "Vary",
+        headers.SEC_FETCH_SITE: "Sec-Fetch-Site",
+        headers.PREFLIGHT_VARY: (
+            "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
         ),
-    ],
-)
-def test_header_names(value: str, name: str) -> None:
-    assert value == name
+    }
+    assert list(names) == list(names.values())
 
 
 def test_what_a_request_is_where_nothing_is_said() -> None:
@@ -63,7 +56,7 @@ def test_what_a_request_is_where_nothing_is_said() -> None:
         "method": "GET",
         "path": "",
         "preflight": False,
-        "announced_headers": None,
+        "requested_headers": None,
         "private_network": False,
         "context": None,
     }
@@ -100,10 +93,3 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "headers": {},
         "detail": "",
     }
-
-
-@pytest.mark.parametrize(
-    "host", ["example", "home.arpa", "internal", "invalid", "local", "localhost", "test"]
-)
-def test_names_that_are_never_sold(host: str) -> None:
-    assert not is_public_suffix(host)

@@ -75,8 +75,8 @@ def ask(http, app, path, origin, method, site, host, please):
 @pytest.mark.slow
 def test_the_order_of_requests_makes_no_difference(http):
     cases = list(itertools.product(PATHS, ORIGINS, METHODS, SITES, HOSTS, [False, True]))
-    expected = {case: ask(http, build(), *case) for case in random.Random(1).sample(cases, 600)}
-    assert len({str(answer) for answer in expected.values()}) > 10
+    expected = {case: ask(http, build(), *case) for case in random.Random(1).sample(cases, 300)}
+    assert len({str(response) for response in expected.values()}) > 10
 
     app = build()
     for seed in (2, 3):
@@ -87,13 +87,13 @@ def test_the_order_of_requests_makes_no_difference(http):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("origin", [SHOP, PARTNER, OWN, None])
-def test_more_origins_than_are_remembered(http, origin):
+def test_more_origins_than_are_remembered(http):
     app = build()
-    expected = http.send(app, "/", origin)
+    origins = (SHOP, PARTNER, OWN, None)
+    expected = [http.send(app, "/", origin) for origin in origins]
     for n in range(1100):
         assert http.send(app, "/", f"https://evil{n}.example") == http.refused()
-    assert http.send(app, "/", origin) == expected
+    assert [http.send(app, "/", origin) for origin in origins] == expected
 
 
 def test_reconfigure_forgets(app, http):

@@ -1,14 +1,11 @@
-"""What script gets from a guarded app, in browsers of every engine."""
+"""What JavaScript gets from a guarded app, in browsers of every engine."""
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from flask import redirect, request, send_file, session
+from flask import request
 
-from flask_corsguard import CorsGuard, Outcome, Policy, cors
-from flask_corsguard.testing import Block
+from flask_corsguard import CorsGuard, Outcome
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -20,88 +17,6 @@ VIEW = {"rule": "/", "endpoint": "index", "view_func": lambda: "ok", "methods": 
 def open_page(request, cors_browser):
     """Opens a page in a browser of each engine."""
     return lambda page=SHOP: cors_browser(page, request.param)
-
-
-# Reading
-
-
-@pytest.mark.parametrize(
-    ("path", "sent", "status"),
-    [
-        ("/", {}, 200),
-        ("/", {"method": "PUT", "json": {}}, 200),
-        ("/", {"method": "HEAD"}, 200),
-        ("/", {"method": "POST"}, 405),
-        ("/none", {}, 404),
-        ("/none", {"method": "DELETE"}, 404),
-        ("/fails", {}, 500),
-        ("/upload", {"method": "POST", "body": {"x": "more than ten bytes"}}, 413),
-        ("/file", {"headers": {"Range": "bytes=2-4"}}, 206),
-        ("/file", {"headers": {"If-None-Match": '"v1"'}}, 304),
-        ("/closed", {}, 401),
-        ("/empty", {}, 204),
-    ],
-)
-def test_script_reads_every_status(app, open_page, path, sent, status):
-    app.config["MAX_CONTENT_LENGTH"] = 10
-    CorsGuard(app, origins=SHOP, allow_headers=["Content-Type", "If-None-Match", "Range"])
-    app.add_url_rule(**VIEW)
-    app.add_url_rule("/fails", "fails", lambda: 1 / 0)
-    app.add_url_rule("/closed", "closed", lambda: ("log in", 401))
-    app.add_url_rule("/empty", "empty", lambda: ("", 204))
-    app.add_url_rule("/upload", "upload", lambda: request.form["x"], methods=["POST"])
-    file = io.BytesIO(b"0123456789")
-    app.add_url_rule("/file", "file", lambda: send_file(file, "text/plain", etag="v1"))
-
-    answer = open_page().fetch(f"{API}{path}", **sent).assert_readable()
-    assert (answer.status, answer.type) == (status, "cors")
-    for page in (PARTNER, "null", "https://shop.example:444", "http://shop.example"):
-        open_page(page).fetch(f"{API}{path}", **sent).assert_blocked()
-    # The app's own page needs no leave.
-    assert open_page(API).fetch(path, **sent).assert_readable().type == "basic"
-
-
-@pytest.mark.parametrize(
-    ("fields", "sent", "reason"),
-    [
-        ({"origins": SHOP}, {}, None),
-        ({"origins": "*"}, {}, None),
-        ({"origins": "https://*.example"}, {}, None),
-        ({"origins": lambda origin: origin == SHOP}, {}, None),
-        ({}, {}, Block.ALLOW_ORIGIN_MISSING),
-        ({"origins": PARTNER}, {}, Block.ALLOW_ORIGIN_MISSING),
-        ({"origins": "*", "deny_origins": SHOP}, {}, Block.ALLOW_ORIGIN_MISSING),
-        # A refused preflight has status 403.
-        ({}, {"method": "PUT"}, Block.PREFLIGHT_STATUS),
-        ({"origins": SHOP}, {"method": "put"}, None),
-        ({"origins": SHOP}, {"method": "DELETE"}, Block.PREFLIGHT_STATUS),
-        ({"origins": SHOP, "methods": ()}, {"method": "PUT"}, Block.PREFLIGHT_STATUS),
-        ({"origins": SHOP, "methods": "*"}, {"method": "ODD"}, None),
-        ({"origins": SHOP, "methods": ["PATCH"]}, {"method": "patch"}, Block.PREFLIGHT_STATUS),
-        ({"origins": SHOP}, {"headers": {"X-A": "1"}}, Block.PREFLIGHT_STATUS),
-        ({"origins": SHOP, "allow_headers": "X-A"}, {"headers": {"x-a": "1"}}, None),
-        ({"origins": SHOP, "allow_headers": "*"}, {"headers": {"x-a": "1"}}, None),
-        ({"origins": SHOP, "allow_headers": "*"}, {"headers": {"Authorization": "x"}},
-         Block.PREFLIGHT_STATUS),
-        ({"origins": SHOP, "allow_headers": ["*", "Authorization"]},
-         {"headers": {"Authorization": "x"}}, None),
-        ({"origins": SHOP}, {"credentials": "include"}, Block.ALLOW_CREDENTIALS_MISSING),
-        ({"origins": "*"}, {"credentials": "include"}, Block.ALLOW_ORIGIN_WILDCARD),
-        ({"origins": SHOP, "allow_credentials": True}, {"credentials": "include"}, None),
-        ({"origins": SHOP, "allow_credentials": True, "methods": "*", "allow_headers": "*"},
-         {"credentials": "include", "method": "ODD", "headers": {"X-A": "1"}}, None),
-        ({"origins": SHOP}, {"mode": "no-cors"}, Block.MODE_NO_CORS),
-    ],
-)  # fmt: skip
-def test_fields(app, open_page, fields, sent, reason):
-    CorsGuard(app, **fields)
-    app.add_url_rule(**VIEW)
-
-    answer = open_page().fetch(f"{API}/", **sent)
-    if reason is None:
-        answer.assert_readable()
-    else:
-        answer.assert_blocked(reason)
 
 
 def test_the_guards_own_words_are_in_the_failure(app, cors_browser):
@@ -131,14 +46,15 @@ def test_the_guards_own_words_are_in_the_failure(app, cors_browser):
     ],
 )
 def test_exposed_headers(app, open_page, fields, credentials, visible):
+    """JavaScript sees these, and of the others only what is safelisted."""
     CorsGuard(app, origins=SHOP, **fields)
     own = {"X-Total": "7", "ETag": '"v1"', "Cache-Control": "no-cache", "Set-Cookie": "a=b"}
     app.add_url_rule("/", "index", lambda: ("ok", own))
 
-    answer = open_page().fetch(f"{API}/", credentials=credentials).assert_visible(*visible)
+    response = open_page().fetch(f"{API}/", credentials=credentials).assert_visible(*visible)
     hidden = {"x-total", "etag", "vary"} - visible
-    assert hidden.isdisjoint(answer.headers)
-    assert "set-cookie" not in answer.headers
+    assert hidden.isdisjoint(response.headers)
+    assert "set-cookie" not in response.headers
 
 
 # Asking first
@@ -147,18 +63,13 @@ def test_exposed_headers(app, open_page, fields, credentials, visible):
 @pytest.mark.parametrize(
     ("max_age", "seconds"),
     [
-        pytest.param(
-            600, {"standard": 600, "chromium": 600, "firefox": 600, "webkit": 600}, id="600"
-        ),
-        pytest.param(5, {"standard": 5, "chromium": 5, "firefox": 5, "webkit": 5}, id="5"),
-        pytest.param(
-            86400,
-            {"standard": 86400, "chromium": 7200, "firefox": 86400, "webkit": 600},
-            id="longer than some browsers remember",
-        ),
+        (5, {"standard": 5, "chromium": 5, "firefox": 5, "webkit": 5}),
+        (86400, {"standard": 86400, "chromium": 7200, "firefox": 86400, "webkit": 600}),
     ],
+    ids=["5", "longer than some browsers remember"],
 )
 def test_max_age(app, cors_browser, max_age, seconds):
+    """A browser asks again when that time is over, or before."""
     CorsGuard(app, origins=SHOP, max_age=max_age)
     app.add_url_rule(**VIEW)
 
@@ -167,8 +78,8 @@ def test_max_age(app, cors_browser, max_age, seconds):
         asked = []
         for wait in (0, limit - 2, 3):
             browser.advance(wait)
-            answer = browser.fetch(f"{API}/", method="PUT").assert_readable()
-            asked.append(answer.exchanges[0].preflight)
+            response = browser.fetch(f"{API}/", method="PUT").assert_readable()
+            asked.append(response.exchanges[0].preflight)
         assert asked == [True, False, True]
 
 
@@ -177,8 +88,8 @@ def test_max_age_0(app, open_page):
     app.add_url_rule(**VIEW)
 
     browser = open_page()
-    answers = [browser.fetch(f"{API}/", method="PUT").assert_readable() for _ in range(2)]
-    assert [len(answer.exchanges) for answer in answers] == [2, 2]
+    responses = [browser.fetch(f"{API}/", method="PUT").assert_readable() for _ in range(2)]
+    assert [len(response.exchanges) for response in responses] == [2, 2]
 
 
 def test_a_view_does_not_run_before_its_preflight_is_allowed(app, open_page):
@@ -204,12 +115,12 @@ def test_enforcement_stops_what_needs_no_preflight(app, open_page, enforce):
     for page in (PARTNER, "null"):
         stranger = open_page(page)
         stranger.fetch(url, method="POST").assert_blocked("allow_origin_missing")
-        answers = [
+        responses = [
             stranger.submit(url, {"a": "b"}),
             stranger.send_beacon(url, "text"),
             stranger.fetch(url, method="POST", mode="no-cors"),
         ]
-        statuses = {answer.exchanges[-1].status for answer in answers}
+        statuses = {response.exchanges[-1].status for response in responses}
         assert statuses == ({403} if refused else {200})
     assert len(ran) == (0 if refused else 8)
     # A friend and the app's own pages go on.
@@ -224,11 +135,11 @@ def test_own_pages_are_recognised(app, open_page, heard, own):
     app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "POST", "PUT"])
 
     browser = open_page(own)
-    answers = [browser.fetch("/", method=method) for method in ("GET", "HEAD", "POST", "PUT")]
-    answers += [browser.fetch("/", method="POST", mode="no-cors"), browser.navigate("/")]
-    answers += [browser.submit("/"), browser.submit("/", method="get"), browser.send_beacon("/")]
-    exchanges = [exchange for answer in answers for exchange in answer.exchanges]
-    assert [exchange.status for exchange in exchanges] == [200] * len(answers)
+    responses = [browser.fetch("/", method=method) for method in ("GET", "HEAD", "POST", "PUT")]
+    responses += [browser.fetch("/", method="POST", mode="no-cors"), browser.navigate("/")]
+    responses += [browser.submit("/"), browser.submit("/", method="get"), browser.send_beacon("/")]
+    exchanges = [exchange for response in responses for exchange in response.exchanges]
+    assert [exchange.status for exchange in exchanges] == [200] * len(responses)
     assert {e.decision.outcome for e in exchanges} <= {Outcome.SAME_ORIGIN, Outcome.NOT_CORS}
     assert heard == []
 
@@ -241,88 +152,13 @@ def test_redirects_of_the_url_map(app, open_page, moved, method):
     CorsGuard(app, origins=SHOP)
     path, target = moved
 
-    answer = open_page(PARTNER).fetch(f"{API}{path}", method=method).assert_readable()
-    assert (answer.url, answer.redirected, answer.text) == (f"{API}{target}", True, "ok")
+    response = open_page(PARTNER).fetch(f"{API}{path}", method=method).assert_readable()
+    assert (response.url, response.redirected, response.text) == (f"{API}{target}", True, "ok")
     reason = "preflight_status" if method == "PUT" else "allow_origin_missing"
     open_page(SHOP).fetch(f"{API}{path}", method=method).assert_blocked(reason)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_view_that_redirects(app, open_page, status):
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: redirect("/elsewhere", status), methods=["GET", "POST"])
-    app.add_url_rule("/elsewhere", "else", lambda: request.method, methods=["GET", "POST"])
-
-    answer = open_page().fetch(f"{API}/", method="POST").assert_readable()
-    assert (answer.url, answer.text) == (
-        f"{API}/elsewhere",
-        "POST" if status in (307, 308) else "GET",
-    )
-    open_page(PARTNER).fetch(f"{API}/", method="POST").assert_blocked("allow_origin_missing")
-
-
-def test_a_redirect_to_another_server_changes_the_origin(app, cors_browser):
-    """From one server over another to a third, a page's origin becomes null."""
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: redirect("https://b.test/ok"))
-    app.add_url_rule("/ok", "ok", lambda: "ok")
-
-    for engine in ("standard", "chromium", "firefox", "webkit"):
-        answer = cors_browser(SHOP, engine).fetch(f"{API}/").assert_blocked("allow_origin_missing")
-        assert answer.exchanges[-1].request_headers["Origin"] == "null"
-
-
-# Cookies
-
-
-@pytest.mark.parametrize(
-    ("same_site", "credentials", "visits"),
-    [
-        ("None", "include", ["1", "2"]),
-        ("None", "omit", ["1", "1"]),
-        ("None", "same-origin", ["1", "1"]),
-        ("Lax", "include", ["1", "1"]),
-        ("Strict", "include", ["1", "1"]),
-    ],
-)
-def test_sessions(app, cors_browser, same_site, credentials, visits):
-    app.config.update(
-        SECRET_KEY="for tests", SESSION_COOKIE_SAMESITE=same_site, SESSION_COOKIE_SECURE=True
-    )
-    CorsGuard(app, origins=SHOP, allow_credentials=True)
-
-    @app.get("/visit")
-    def visit():
-        session["visits"] = session.get("visits", 0) + 1
-        return str(session["visits"])
-
-    browser = cors_browser(SHOP)
-    url = f"{API}/visit"
-    assert [browser.fetch(url, credentials=credentials).text for _ in range(2)] == visits
-    # To pages of its own, its cookies always go.
-    own = cors_browser(API)
-    assert [own.fetch("/visit").text for _ in range(2)] == ["1", "2"]
-    own.page = "https://www.api.test"
-    own.fetch(url, credentials="include").assert_blocked("allow_origin_missing")
-
-
-def test_two_policies_at_one_url_are_asked_one_by_one(app, open_page):
-    """A browser remembers methods and headers for the whole URL."""
-    CorsGuard(app, Policy(origins=[SHOP, PARTNER]))
-    app.add_url_rule("/", "read", lambda: "ok", methods=["GET", "POST"])
-    app.add_url_rule("/", "write", cors(origins=SHOP, allow_headers="X-A")(lambda: "ok"),
-                     methods=["PUT", "DELETE"])  # fmt: skip
-
-    browser, url, sent = open_page(), f"{API}/", {"headers": {"X-A": "1"}}
-    browser.fetch(url, method="PUT", **sent).assert_readable()
-    browser.fetch(url, method="POST", **sent).assert_blocked("preflight_status")
-    browser.fetch(url, method="DELETE", **sent).assert_readable()
-    partner = open_page(PARTNER)
-    partner.fetch(url, method="POST").assert_readable()
-    partner.fetch(url, method="PUT").assert_blocked("preflight_status")
-
-
-# The fixture http shows every answer to browsers, and fails where they disagree
+# The fixture http shows every response to browsers, and fails where they disagree
 
 
 @pytest.mark.parametrize(

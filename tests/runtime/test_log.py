@@ -6,7 +6,7 @@ import logging
 import re
 
 import pytest
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from flask_corsguard import CorsGuard, cors
 from flask_corsguard.runtime.state import state_of
@@ -45,7 +45,7 @@ def clock(shop):
 
 
 @pytest.mark.parametrize(
-    ("path", "sent", "origin", "parts"),
+    ("path", "method", "origin", "parts"),
     [
         ("/x", "GET", PARTNER, ["GET", "/x", PARTNER, "ORIGIN_NOT_ALLOWED", "default"]),
         ("/x", "PUT", "null", ["PUT", "/x", "'null'", "ORIGIN_NULL", "default"]),
@@ -54,29 +54,29 @@ def clock(shop):
         ("/none", "GET", PARTNER, ["GET", "/none", "ORIGIN_NOT_ALLOWED", "default"]),
     ],
 )
-def test_one_line_for_a_rejection(shop, http, caplog, path, sent, origin, parts):
-    http.send(shop, path, origin, method=sent)
+def test_one_line_for_a_rejection(shop, http, caplog, path, method, origin, parts):
+    """A warning that says who asked for what, why it is rejected, and by which policy."""
+    http.send(shop, path, origin, method=method)
 
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("flask_corsguard", logging.WARNING)
-    for part in parts:
-        assert part in record.getMessage()
+    assert [part for part in parts if part not in record.getMessage()] == []
 
 
 @pytest.mark.parametrize(
-    ("method", "headers", "parts"),
+    ("method", "headers", "reason"),
     [
-        ("DELETE", None, ["preflight", "DELETE", "/x", SHOP, "METHOD_NOT_ALLOWED", "default"]),
-        ("PUT", "x-a", ["preflight", "PUT", "/x", SHOP, "HEADERS_NOT_ALLOWED", "default"]),
-        ("PUT", "x a", ["preflight", "PUT", "/x", SHOP, "HEADERS_MALFORMED", "default"]),
+        ("DELETE", None, "METHOD_NOT_ALLOWED"),
+        ("PUT", "x-a", "HEADERS_NOT_ALLOWED"),
+        ("PUT", "x a", "HEADERS_MALFORMED"),
     ],
 )
-def test_one_line_for_a_refused_preflight(shop, http, log_lines, method, headers, parts):
+def test_one_line_for_a_refused_preflight(shop, http, log_lines, method, headers, reason):
     http.preflight(shop, "/x", SHOP, method, headers)
 
     (line,) = log_lines()
-    for part in parts:
-        assert part in line
+    parts = ["preflight", method, "/x", SHOP, reason, "default"]
+    assert [part for part in parts if part not in line] == []
 
 
 def test_nothing_for_what_is_not_rejected(shop, http, log_lines):
@@ -146,10 +146,11 @@ def test_what_a_flood_left_out_is_counted(shop, http, log_lines, clock):
 NASTY = "\n\r\x00\x1b[31m\x7f\x85\xa0\u2028\u2029'\"\\%s{0}\ud800\U0001f600"
 
 
-@pytest.mark.parametrize("length", [1, 10_000], ids=["short", "long"])
+@pytest.mark.parametrize("length", [1, 1000], ids=["short", "long"])
 @pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
-@pytest.mark.parametrize("where", ["path", "origin", "method", "announced method", "header"])
+@pytest.mark.parametrize("where", ["path", "origin", "method", "requested method", "header"])
 def test_no_line_is_broken(shop, http, log_lines, where, debug, length):
+    """Whatever comes from the network, it is one line of printable ASCII, and not a long one."""
     shop.debug = debug
     text = NASTY * length
     wsgi_text = text.encode("utf-8", "surrogatepass").decode("latin-1")
@@ -158,7 +159,7 @@ def test_no_line_is_broken(shop, http, log_lines, where, debug, length):
         "path": {"PATH_INFO": f"/{wsgi_text}"},
         "origin": {"HTTP_ORIGIN": text},
         "method": {"REQUEST_METHOD": text},
-        "announced method": {**asked, "HTTP_ACCESS_CONTROL_REQUEST_METHOD": text},
+        "requested method": {**asked, "HTTP_ACCESS_CONTROL_REQUEST_METHOD": text},
         "header": {**asked, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": f"x-a,{text}"},
     }[where]
     method = "OPTIONS" if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ else "GET"
@@ -188,6 +189,7 @@ def test_a_value_cannot_pass_for_the_rest_of_the_line(shop, http, log_lines):
     [(PARTNER, "PUT", None), ("null", "PUT", None), (SHOP, "DELETE", None), (SHOP, "PUT", "x-a")],
 )
 def test_turned_off(app, http, log_lines, heard, origin, method, headers):
+    """Signals are sent all the same."""
     app.config["CORSGUARD_LOG_REJECTIONS"] = False
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/x", "x", lambda: "ok", methods=["PUT"])
@@ -213,6 +215,7 @@ def test_turned_off_from_the_environment(app, http, log_lines, monkeypatch):
     ],
 )
 def test_debug_mode_ends_with_the_remedy(shop, http, log_lines, heard, origin, method, remedy):
+    """In the words that explain() ends with."""
     http.preflight(shop, "/x", origin, method)
     (line,) = log_lines()
     assert remedy not in line
@@ -222,7 +225,6 @@ def test_debug_mode_ends_with_the_remedy(shop, http, log_lines, heard, origin, m
     http.preflight(shop, "/x", origin, method)
     (line,) = log_lines()
     assert remedy in line
-    # the same words as explain() ends with
     last_line = heard[-1].decision.explain().splitlines()[-1]
     assert line.endswith(last_line.strip().removeprefix("Change: "))
 
@@ -260,14 +262,8 @@ def test_one_warning_for_each_endpoint(app, http, log_lines):
 
 def test_one_warning_for_an_endpoint_that_sets_now_this_now_that(app, http, log_lines):
     CorsGuard(app, origins=SHOP)
-    names = iter(
-        [
-            "Access-Control-Allow-Origin",
-            "Access-Control-Allow-Methods",
-            "Access-Control-Allow-Headers",
-        ]
-    )
-    app.add_url_rule("/", "index", lambda: Response("ok", headers={next(names): "x"}))
+    names = iter(["Origin", "Methods", "Headers"])
+    app.add_url_rule("/", "index", lambda: ("ok", {f"Access-Control-Allow-{next(names)}": "x"}))
     for _ in range(3):
         http.send(app, "/", SHOP)
     assert len(log_lines()) == 1
@@ -284,6 +280,7 @@ def test_one_warning_for_an_endpoint_that_sets_now_this_now_that(app, http, log_
     ids=["none", "Vary", "the same", "the same in lower case"],
 )
 def test_no_warning_where_nothing_is_lost(app, http, log_lines, headers):
+    """Where the view sets what the guard sets."""
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: ("ok", headers))
     http.send(app, "/", SHOP)

@@ -41,21 +41,25 @@ def shop(app):
     [
         ("/", None, None, None),
         ("/", SHOP, "origin-allowed", None),
-        ("/", PARTNER, "origin-rejected", Reason.ORIGIN_NOT_ALLOWED),
-        ("/", "null", "origin-rejected", Reason.ORIGIN_NULL),
-        ("/", "Shop", "origin-rejected", Reason.ORIGIN_MALFORMED),
-        ("/", "https://other.example", "origin-rejected", Reason.ORIGIN_CHECK_FAILED),
-        ("/deny", SHOP, "origin-rejected", Reason.ORIGIN_DENIED),
+        ("/", PARTNER, "origin-rejected", "ORIGIN_NOT_ALLOWED"),
+        ("/", "null", "origin-rejected", "ORIGIN_NULL"),
+        ("/", "Shop", "origin-rejected", "ORIGIN_MALFORMED"),
+        ("/", "https://other.example", "origin-rejected", "ORIGIN_CHECK_FAILED"),
+        ("/deny", SHOP, "origin-rejected", "ORIGIN_DENIED"),
         ("/none", SHOP, "origin-allowed", None),
         ("/exempt", SHOP, None, None),
     ],
 )
 def test_signal_of_an_ordinary_request(shop, http, heard, path, origin, signal, reason):
+    """One for each request that has an origin, with the app as its sender."""
     http.send(shop, path, origin, method="PUT")
+    assert said(heard) == ([(signal, shop, reason)] if signal else [])
 
-    assert [(s.name, s.sender, s.decision.reason) for s in heard] == (
-        [(signal, shop, reason)] if signal else []
-    )
+
+def said(heard):
+    return [
+        (s.name, s.sender, s.decision.reason.name if s.decision.reason else None) for s in heard
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,28 +67,26 @@ def test_signal_of_an_ordinary_request(shop, http, heard, path, origin, signal, 
     [
         ("/", SHOP, "PUT", "", "", "origin-allowed", None),
         ("/", SHOP, "GET", "content-type", "", "origin-allowed", None),
-        ("/", PARTNER, "PUT", "", "", "origin-rejected", Reason.ORIGIN_NOT_ALLOWED),
-        ("/", PARTNER, "DELETE", "x", "", "origin-rejected", Reason.ORIGIN_NOT_ALLOWED),
-        ("/", SHOP, "DELETE", "", "", "preflight-rejected", Reason.METHOD_NOT_ALLOWED),
-        ("/", SHOP, "PUT", "x-a", "", "preflight-rejected", Reason.HEADERS_NOT_ALLOWED),
-        ("/", SHOP, "PUT", "x a", "", "preflight-rejected", Reason.HEADERS_MALFORMED),
-        ("/", SHOP, "PUT", "", "true", "preflight-rejected", Reason.PRIVATE_NETWORK_NOT_ALLOWED),
+        ("/", PARTNER, "PUT", "", "", "origin-rejected", "ORIGIN_NOT_ALLOWED"),
+        ("/", PARTNER, "DELETE", "x", "", "origin-rejected", "ORIGIN_NOT_ALLOWED"),
+        ("/", SHOP, "DELETE", "", "", "preflight-rejected", "METHOD_NOT_ALLOWED"),
+        ("/", SHOP, "PUT", "x-a", "", "preflight-rejected", "HEADERS_NOT_ALLOWED"),
+        ("/", SHOP, "PUT", "x a", "", "preflight-rejected", "HEADERS_MALFORMED"),
+        ("/", SHOP, "PUT", "", "true", "preflight-rejected", "PRIVATE_NETWORK_NOT_ALLOWED"),
         ("/exempt", SHOP, "PUT", "", "", None, None),
     ],
 )
 def test_signal_of_a_preflight(
     shop, http, heard, path, origin, method, headers, network, signal, reason
 ):
+    """The same, and another signal where only the preflight is at fault."""
     environ = {
         "HTTP_ACCESS_CONTROL_REQUEST_METHOD": method,
         "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": headers,
         "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK": network,
     }
     http.send(shop, path, origin, method="OPTIONS", environ=environ)
-
-    assert [(s.name, s.sender, s.decision.reason) for s in heard] == (
-        [(signal, shop, reason)] if signal else []
-    )
+    assert said(heard) == ([(signal, shop, reason)] if signal else [])
 
 
 def test_the_decision_of_a_preflight(app, http, heard):
@@ -113,8 +115,8 @@ def test_the_decision_names_the_headers_that_are_sent(app, http, heard, method):
     sent = http.send(app, "/", SHOP, method=method)
     preflight = http.preflight(app, "/", SHOP, method)
 
-    for signal, answer in zip(heard, (sent, preflight), strict=True):
-        assert set(signal.decision.headers) == set(answer.cors)
+    for signal, response in zip(heard, (sent, preflight), strict=True):
+        assert set(signal.decision.headers) == set(response.cors)
 
 
 def _decisions(app):
@@ -153,6 +155,7 @@ def test_current_decision_is_the_signalled_one(app, http, heard, path, origin):
     ],
 )
 def test_current_decision_in_a_view(app, http, path, origin, outcome, source):
+    """There is one, whatever the request is."""
     CorsGuard(app, origins=SHOP)
     found = []
 
@@ -188,6 +191,8 @@ def test_current_decision_before_there_is_one(app):
     ids=lambda value: getattr(value, "name", None),
 )
 def test_a_receiver_that_raises(shop, http, heard, log_lines, signal, origin, method):
+    """Its failure is logged, and the request goes on."""
+
     def broken(_sender, decision):
         raise ZeroDivisionError(decision.method)
 

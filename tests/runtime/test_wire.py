@@ -8,11 +8,13 @@ import pytest
 from flask import Response, jsonify, make_response, request, send_file, session
 from werkzeug.datastructures import Headers, MultiDict
 
-from flask_corsguard import CorsGuard, cors
+from flask_corsguard import CorsGuard
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
 STAR = {"Access-Control-Allow-Origin": "*"}
+ALLOWED = {"Access-Control-Allow-Origin": SHOP, "Vary": "Origin"}
+REFUSED = {"Vary": "Origin"}
 
 
 def _file():
@@ -37,116 +39,95 @@ def pages(app):
     return app
 
 
-RESPONSES = [
-    ("/text", {}, 200),
-    ("/json", {}, 200),
-    ("/file", {}, 200),
-    ("/stream", {}, 200),
-    ("/empty", {}, 204),
-    ("/redirect", {}, 302),
-    ("/none", {}, 404),
-    ("/raise", {}, 500),
-    pytest.param("/text", {"method": "DELETE"}, 405, id="405"),
-    pytest.param("/text", {"method": "HEAD"}, 200, id="HEAD"),
-    pytest.param("/stream", {"method": "HEAD"}, 200, id="HEAD of a stream"),
-    pytest.param("/text", {"method": "OPTIONS"}, 200, id="OPTIONS that is no preflight"),
-    pytest.param("/file", {"headers": {"Range": "bytes=2-4"}}, 206, id="206"),
-    pytest.param("/file", {"headers": {"Range": "bytes=99-"}}, 416, id="416"),
-    pytest.param("/file", {"headers": {"If-None-Match": '"v1"'}}, 304, id="304"),
-    pytest.param(
-        "/text", {"headers": {"Access-Control-Request-Method": "PUT"}}, 200, id="GET+ACRM"
+RESPONSES = {
+    "text": ("/text", {}, 200),
+    "JSON": ("/json", {}, 200),
+    "a file": ("/file", {}, 200),
+    "a stream": ("/stream", {}, 200),
+    "204": ("/empty", {}, 204),
+    "206": ("/file", {"headers": {"Range": "bytes=2-4"}}, 206),
+    "302": ("/redirect", {}, 302),
+    "304": ("/file", {"headers": {"If-None-Match": '"v1"'}}, 304),
+    "404": ("/none", {}, 404),
+    "405": ("/text", {"method": "DELETE"}, 405),
+    "416": ("/file", {"headers": {"Range": "bytes=99-"}}, 416),
+    "500": ("/raise", {}, 500),
+    "HEAD": ("/text", {"method": "HEAD"}, 200),
+    "HEAD of a stream": ("/stream", {"method": "HEAD"}, 200),
+    "OPTIONS that is not a preflight": ("/text", {"method": "OPTIONS"}, 200),
+    "GET with a requested method": (
+        "/text",
+        {"headers": {"Access-Control-Request-Method": "PUT"}},
+        200,
     ),
-]
-
-
-@pytest.mark.parametrize(("path", "sent", "status"), RESPONSES)
-def test_listed_origins(pages, http, path, sent, status):
-    CorsGuard(pages, origins=[SHOP])
-    assert http.send(pages, path, SHOP, **sent) == http.allowed(SHOP, status)
-    assert http.send(pages, path, PARTNER, **sent) == http.refused(status)
-    assert http.send(pages, path, **sent) == http.refused(status)
-
-
-@pytest.mark.parametrize("origin", [None, SHOP, "null", "not an origin", "https://é.example"])
-@pytest.mark.parametrize(("path", "sent", "status"), RESPONSES)
-def test_any_origin_is_constant(pages, http, path, sent, status, origin):
-    CorsGuard(pages, origins="*")
-    assert http.send(pages, path, origin, **sent) == (status, STAR)
-
-
-@pytest.mark.parametrize(("path", "sent", "status"), RESPONSES)
-def test_any_origin_but_some(pages, http, path, sent, status):
-    CorsGuard(pages, origins="*", deny_origins=PARTNER)
-    assert http.send(pages, path, SHOP, **sent) == http.allowed(SHOP, status)
-    assert http.send(pages, path, PARTNER, **sent) == http.refused(status)
-    assert http.send(pages, path, **sent) == http.refused(status)
-
-
-@pytest.mark.parametrize(("path", "sent", "status"), RESPONSES)
-def test_credentials_and_exposed_headers(pages, http, path, sent, status):
-    CorsGuard(pages, origins=SHOP, allow_credentials=True, expose_headers=["X-Total", "ETag"])
-    headers = http.allowed(SHOP).cors | {
-        "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Expose-Headers": "ETag, X-Total",
-    }
-    assert http.send(pages, path, SHOP, **sent) == (status, headers)
-    assert http.send(pages, path, PARTNER, **sent) == http.refused(status)
-
-
-@pytest.mark.parametrize(("path", "sent", "status"), RESPONSES)
-def test_without_a_policy_nothing_is_allowed(pages, http, path, sent, status):
-    CorsGuard(pages)
-    assert http.send(pages, path, SHOP, **sent) == http.refused(status)
-    assert http.send(pages, path, **sent) == http.refused(status)
-
-
-PREFLIGHTS = [
-    pytest.param({}, "PUT", None, {}, id="a listed origin"),
-    pytest.param(
-        {"allow_credentials": True}, "PUT", None, {"allow_credentials": "true"}, id="credentials"
+}
+CREDENTIALS = {"allow_credentials": True, "expose_headers": ["X-Total", "ETag"]}
+# Fields, the headers for SHOP, and those for everybody else.
+POLICIES = {
+    "listed": ({"origins": [SHOP]}, ALLOWED, REFUSED),
+    "everybody": ({"origins": "*"}, STAR, STAR),
+    "everybody but some": (
+        {"origins": "*", "deny_origins": PARTNER},
+        ALLOWED,
+        REFUSED,
     ),
-    pytest.param({"max_age": None}, "PUT", None, {"max_age": None}, id="no max age"),
-    pytest.param({"max_age": 0}, "PUT", None, {"max_age": "0"}, id="max age 0"),
-    pytest.param({"allow_headers": ()}, "PUT", None, {"allow_headers": None}, id="no headers"),
-    pytest.param({"allow_headers": "*"}, "PUT", "x-a,x-b", {"allow_headers": "*"}, id="headers *"),
-    pytest.param(
+    "credentials": (
+        {"origins": SHOP, **CREDENTIALS},
+        {
+            **ALLOWED,
+            "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Expose-Headers": "ETag, X-Total",
+        },
+        REFUSED,
+    ),
+    "nobody": ({}, REFUSED, REFUSED),
+}
+
+
+@pytest.mark.parametrize(("path", "sent", "status"), RESPONSES.values(), ids=RESPONSES)
+@pytest.mark.parametrize(("fields", "allowed", "refused"), POLICIES.values(), ids=POLICIES)
+def test_responses(pages, http, fields, allowed, refused, path, sent, status):
+    """Whatever the response is, it has these CORS headers and no others."""
+    CorsGuard(pages, **fields)
+    assert http.send(pages, path, SHOP, **sent) == (status, allowed)
+    for origin in (None, PARTNER, "null", "not an origin", "https://é.example"):
+        assert http.send(pages, path, origin, **sent) == (status, refused)
+
+
+# Fields, the requested method and headers, and the headers that differ from the default's.
+PREFLIGHTS = {
+    "a listed origin": ({}, "PUT", None, {}),
+    "a listed header": ({}, "PUT", " CONTENT-TYPE ,\t,", {}),
+    "credentials": ({"allow_credentials": True}, "PUT", None, {"allow_credentials": "true"}),
+    "no max age": ({"max_age": None}, "PUT", None, {"max_age": None}),
+    "max age 0": ({"max_age": 0}, "PUT", None, {"max_age": "0"}),
+    "no headers": ({"allow_headers": ()}, "PUT", None, {"allow_headers": None}),
+    "headers *": ({"allow_headers": "*"}, "PUT", "x-a,x-b", {"allow_headers": "*"}),
+    "headers * with credentials": (
         {"allow_headers": "*", "allow_credentials": True},
         "PUT",
         "x-a,x-b",
         {"allow_headers": "x-a, x-b", "allow_credentials": "true"},
-        id="headers * with credentials",
     ),
-    pytest.param(
-        {"allow_headers": ["*", "Authorization"]},
-        "PUT",
-        "authorization,x-a",
-        {"allow_headers": "*, Authorization"},
-        id="headers * and Authorization",
-    ),
-    pytest.param({"methods": "*"}, "ODD", None, {"allow_methods": "*"}, id="methods *"),
-    pytest.param(
+    "methods *": ({"methods": "*"}, "ODD", None, {"allow_methods": "*"}),
+    "methods * with credentials": (
         {"methods": "*", "allow_credentials": True},
         "ODD",
         None,
         {"allow_methods": "ODD", "allow_credentials": "true"},
-        id="methods * with credentials",
     ),
-    pytest.param({"methods": ["PUT"]}, "PUT", None, {"allow_methods": "PUT"}, id="methods listed"),
-    pytest.param({}, "PUT", "content-type", {}, id="a listed header"),
-    pytest.param({}, "PUT", "CONTENT-TYPE", {}, id="in upper case"),
-    pytest.param({}, "PUT", " content-type ,\t,", {}, id="with white space and empty elements"),
-    pytest.param(
-        {"allow_headers": ["X-A", "X-B", "X-C"]},
-        "PUT",
-        "x-c,x-a",
-        {"allow_headers": "X-A, X-B, X-C"},
-        id="in any order",
-    ),
-]
+    "methods listed": ({"methods": ["PUT"]}, "PUT", None, {"allow_methods": "PUT"}),
+    # https://fetch.spec.whatwg.org/#cors-preflight-fetch: they need not be in the list
+    "GET, not listed": ({"methods": ()}, "GET", "content-type", {"allow_methods": None}),
+    "POST, not listed": ({"methods": ["PUT"]}, "POST", None, {"allow_methods": "PUT"}),
+}
 
 
-@pytest.mark.parametrize(("fields", "method", "headers", "changes"), PREFLIGHTS)
+@pytest.mark.parametrize(
+    ("fields", "method", "headers", "changes"), PREFLIGHTS.values(), ids=PREFLIGHTS
+)
 def test_preflights_that_are_allowed(app, http, fields, method, headers, changes):
+    """They have these headers and no others, no body, and nothing for another origin."""
     app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT"])
     CorsGuard(app, origins=SHOP, **fields)
 
@@ -155,19 +136,8 @@ def test_preflights_that_are_allowed(app, http, fields, method, headers, changes
     assert http.preflight(app, "/", PARTNER, method, headers) == http.denied()
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-@pytest.mark.parametrize(
-    ("methods", "listed"), [((), None), (["PUT"], "PUT")], ids=["no methods", "PUT alone"]
-)
-def test_safelisted_methods_pass_any_preflight(app, http, method, methods, listed):
-    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT", "POST"])
-    CorsGuard(app, origins=SHOP, methods=methods)
-
-    answer = http.preflight(app, "/", SHOP, method, "content-type")
-    # In the list or not: https://fetch.spec.whatwg.org/#cors-preflight-fetch asks for neither.
-    named = answer.cors.get("Access-Control-Allow-Methods")
-    assert named in (listed, method, f"{method}, {listed}", f"{listed}, {method}")
-    assert answer == http.granted(SHOP, "", allow_methods=named)
+ANY_HEADER = {"allow_headers": "*"}
+WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
 
 
 @pytest.mark.parametrize(
@@ -177,27 +147,21 @@ def test_safelisted_methods_pass_any_preflight(app, http, method, methods, liste
         ({}, "put", None, "METHOD_NOT_ALLOWED"),
         ({}, "", None, "METHOD_NOT_ALLOWED"),
         ({"methods": ()}, "PUT", None, "METHOD_NOT_ALLOWED"),
-        ({"methods": ["DELETE"]}, "PUT", None, "METHOD_NOT_ALLOWED"),
         ({"methods": "*"}, "PUT, DELETE", None, "METHOD_NOT_ALLOWED"),
         ({"methods": "*"}, "P" * 60_000, None, "METHOD_NOT_ALLOWED"),
-        ({}, "PUT", "x-other", "HEADERS_NOT_ALLOWED"),
         ({}, "PUT", "content-type,x-other", "HEADERS_NOT_ALLOWED"),
-        ({"allow_headers": "*"}, "PUT", "authorization", "HEADERS_NOT_ALLOWED"),
-        ({"allow_headers": "*", "allow_credentials": True}, "PUT", "authorization",
-         "HEADERS_NOT_ALLOWED"),
-        ({}, "PUT", "content type", "HEADERS_MALFORMED"),
+        (WITH_CREDENTIALS, "PUT", "authorization", "HEADERS_NOT_ALLOWED"),
         ({}, "PUT", "content-type\x00", "HEADERS_MALFORMED"),
-        ({"allow_headers": "*"}, "PUT", "é", "HEADERS_MALFORMED"),
-        ({"allow_headers": "*"}, "PUT", "x" * 60_000, "HEADERS_MALFORMED"),
-        ({"allow_headers": "*"}, "PUT", "x," * 30_000, "HEADERS_MALFORMED"),
-        ({"allow_headers": "*"}, "PUT", "," * 60_000, "HEADERS_MALFORMED"),
-        ({"allow_headers": "*"}, "PUT", " " * 60_000, "HEADERS_MALFORMED"),
-        ({"allow_headers": "*", "allow_credentials": True}, "PUT", "x," * 30_000,
-         "HEADERS_MALFORMED"),
+        (ANY_HEADER, "PUT", "é", "HEADERS_MALFORMED"),
+        (ANY_HEADER, "PUT", "x" * 60_000, "HEADERS_MALFORMED"),
+        (ANY_HEADER, "PUT", "," * 60_000, "HEADERS_MALFORMED"),
+        (ANY_HEADER, "PUT", " " * 60_000, "HEADERS_MALFORMED"),
+        (WITH_CREDENTIALS, "PUT", "x," * 30_000, "HEADERS_MALFORMED"),
     ],
-    ids=lambda value: value[:20] if isinstance(value, str) else None,
-)  # fmt: skip
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
 def test_preflights_that_are_refused(app, http, fields, method, headers, code):
+    """The body says why, in few words, whatever was sent."""
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     CorsGuard(app, origins=SHOP, **fields)
 
@@ -211,7 +175,7 @@ def test_preflights_that_are_refused(app, http, fields, method, headers, code):
     assert len(response.data) < 1000
 
 
-def test_announced_headers_over_several_lines(app, http):
+def test_requested_headers_over_several_lines(app, http):
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     CorsGuard(app, origins=SHOP, allow_headers=["X-A", "X-B"])
     name = "Access-Control-Request-Headers"
@@ -223,7 +187,7 @@ def test_announced_headers_over_several_lines(app, http):
     assert http.send(app, "/", SHOP, method="OPTIONS", headers=lines) == http.denied()
 
 
-def test_the_answer_to_a_preflight_has_no_body(app, http):
+def test_the_response_to_a_preflight_has_no_body(app, http):
     app.add_url_rule("/", "index", lambda: "ok")
     CorsGuard(app, origins=SHOP)
     headers = {"Access-Control-Request-Method": "GET"}
@@ -233,7 +197,7 @@ def test_the_answer_to_a_preflight_has_no_body(app, http):
     assert "Content-Type" not in response.headers
 
 
-def test_any_origin_answers_preflights_alike(app, http):
+def test_preflights_where_everybody_may_read(app, http):
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     CorsGuard(app, origins="*")
 
@@ -241,8 +205,8 @@ def test_any_origin_answers_preflights_alike(app, http):
         assert http.preflight(app, "/", origin) == http.granted("*", "OPTIONS, PUT")
 
 
-@pytest.mark.parametrize(("allow", "answer"), [(False, None), (True, "true")])
-def test_private_network(app, http, allow, answer):
+@pytest.mark.parametrize(("allow", "sent"), [(False, None), (True, "true")])
+def test_private_network(app, http, allow, sent):
     app.add_url_rule("/", "index", lambda: "ok")
     CorsGuard(app, origins=SHOP, allow_private_network=allow)
     headers = {
@@ -250,7 +214,7 @@ def test_private_network(app, http, allow, answer):
         "Access-Control-Request-Private-Network": "true",
     }
 
-    granted = http.granted(SHOP, "GET, HEAD, OPTIONS", allow_private_network=answer)
+    granted = http.granted(SHOP, "GET, HEAD, OPTIONS", allow_private_network=sent)
     expected = granted if allow else http.denied()
     assert http.send(app, "/", SHOP, method="OPTIONS", headers=headers) == expected
     del headers["Access-Control-Request-Private-Network"]
@@ -264,17 +228,20 @@ def test_private_network(app, http, allow, answer):
 @pytest.mark.parametrize(
     ("own", "merged"),
     [
-        ("Accept", "Accept, Origin"),
-        ("Accept, Cookie", "Accept, Cookie, Origin"),
-        ("Origin", "Origin"),
-        ("origin", "origin"),
-        ("Accept,Origin", "Accept, Origin"),
-        ("*", "*"),
+        (["Accept"], "Accept, Origin"),
+        (["Accept, Cookie"], "Accept, Cookie, Origin"),
+        (["Accept", "Cookie"], "Accept, Cookie, Origin"),
+        (["Origin"], "Origin"),
+        (["origin"], "origin"),
+        (["Accept,Origin"], "Accept, Origin"),
+        (["*"], "*"),
     ],
 )
 def test_a_view_that_sets_vary(app, http, own, merged):
+    """Origin is added, once; where everybody may read, nothing is."""
     CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: ("ok", {"Vary": own}))
+    lines = [("Vary", value) for value in own]
+    app.add_url_rule("/", "index", lambda: ("ok", lines))
 
     allowed = {"Access-Control-Allow-Origin": SHOP, "Vary": merged}
     assert http.send(app, "/", SHOP) == (200, allowed)
@@ -282,14 +249,7 @@ def test_a_view_that_sets_vary(app, http, own, merged):
     assert http.send(app, "/") == (200, {"Vary": merged})
 
 
-def test_a_view_that_sets_vary_twice(app, http):
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: ("ok", [("Vary", "Accept"), ("vary", "Cookie")]))
-
-    assert http.send(app, "/") == (200, {"Vary": "Accept, Cookie, Origin"})
-
-
-def test_any_origin_leaves_vary_as_it_is(app, http):
+def test_vary_of_a_view_that_everybody_may_read(app, http):
     CorsGuard(app, origins="*")
     app.add_url_rule("/", "index", lambda: ("ok", {"Vary": "Accept"}))
 
@@ -305,18 +265,16 @@ OWN_HEADERS = {
 }
 
 
-@pytest.mark.parametrize("origins", [SHOP, "*"])
-def test_the_guard_owns_the_headers(app, http, origins):
+@pytest.mark.parametrize(
+    ("origins", "allowed", "refused"), [(SHOP, ALLOWED, REFUSED), ("*", STAR, STAR)]
+)
+def test_the_guard_owns_the_headers(app, http, origins, allowed, refused):
+    """What a view sets of them is replaced."""
     CorsGuard(app, origins=origins)
     app.add_url_rule("/", "index", lambda: ("ok", OWN_HEADERS))
-
-    def answer(origin):
-        if origins == "*":
-            return (200, STAR)
-        return http.allowed(origin) if origin == SHOP else http.refused()
-
-    for origin in (SHOP, PARTNER, None):
-        assert http.send(app, "/", origin) == answer(origin)
+    assert http.send(app, "/", SHOP) == (200, allowed)
+    assert http.send(app, "/", PARTNER) == (200, refused)
+    assert http.send(app, "/") == (200, refused)
 
 
 def _add_origin_header(response):
@@ -334,6 +292,7 @@ def _reflect_origin(response):
 @pytest.mark.parametrize("when", ["before init_app", "after init_app"])
 @pytest.mark.parametrize("recipe", [_add_origin_header, _reflect_origin])
 def test_an_after_request_recipe(app, http, recipe, when):
+    """The guard writes last, whichever comes first."""
     if when == "before init_app":
         app.after_request(recipe)
     CorsGuard(app, origins=SHOP)
@@ -342,10 +301,8 @@ def test_an_after_request_recipe(app, http, recipe, when):
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
 
     assert http.send(app, "/", SHOP, method="PUT") == http.allowed(SHOP)
-    assert http.send(app, "/", PARTNER, method="PUT") == http.refused()
-    assert http.send(app, "/none", PARTNER) == http.refused(404)
-    assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT")
-    assert http.preflight(app, "/", PARTNER) == http.denied()
+    assert http.readers(app, "/", "PUT") == [SHOP]
+    assert http.readers(app, "/none", status=404) == [SHOP]
 
 
 @pytest.mark.parametrize("origin", [SHOP, PARTNER, None])
@@ -357,12 +314,12 @@ def test_sessions(pages, http, origin):
         session["visits"] = session.get("visits", 0) + 1
         return str(session["visits"])
 
-    answer = http.send(pages, "/visit", origin)
+    response = http.send(pages, "/visit", origin)
     allowed = {"Access-Control-Allow-Origin": SHOP, "Access-Control-Allow-Credentials": "true"}
-    assert answer == (200, {"Vary": "Cookie, Origin"} | (allowed if origin == SHOP else {}))
+    assert response == (200, {"Vary": "Cookie, Origin"} | (allowed if origin == SHOP else {}))
 
 
-def test_sessions_with_any_origin(pages, http):
+def test_sessions_that_everybody_may_read(pages, http):
     CorsGuard(pages, origins="*")
     pages.add_url_rule("/visit", "visit", lambda: str(session.get("visits")))
 
@@ -372,38 +329,27 @@ def test_sessions_with_any_origin(pages, http):
 # OPTIONS
 
 
-def _own_options(app):
-    @app.route("/", methods=["OPTIONS"])
-    def options():
-        return "mine", 299
-
-
-@pytest.mark.parametrize("first", ["get", "options"])
-def test_an_options_view_of_the_app(app, http, first):
+@pytest.mark.parametrize(
+    "views", [["GET", "OPTIONS"], ["OPTIONS", "GET"], ["GET OPTIONS"]], ids="->".join
+)
+def test_an_options_view_of_the_app(app, http, views):
+    """It gets what is not a preflight."""
     CorsGuard(app, origins=SHOP)
-    if first == "options":
-        _own_options(app)
-    app.add_url_rule("/", "index", lambda: "ok", provide_automatic_options=False)
-    if first == "get":
-        _own_options(app)
+    for methods in views:
+        app.add_url_rule(
+            "/", methods, lambda: ("mine", 299), methods=methods.split(),
+            provide_automatic_options=False,
+        )  # fmt: skip
 
     assert http.preflight(app, "/", SHOP, "GET") == http.granted(SHOP, "GET, HEAD, OPTIONS")
     assert http.preflight(app, "/", PARTNER, "GET") == http.denied()
-    # without Access-Control-Request-Method it is an ordinary request
     assert http.send(app, "/", SHOP, method="OPTIONS") == http.allowed(SHOP, 299)
     assert http.send(app, "/", PARTNER, method="OPTIONS") == http.refused(299)
 
 
-def test_a_view_that_takes_options_as_well(app, http):
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: ("mine", 299), methods=["PUT", "OPTIONS"])
-
-    assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT")
-    assert http.send(app, "/", SHOP, method="OPTIONS") == http.allowed(SHOP, 299)
-
-
 @pytest.mark.parametrize("how", ["argument", "attribute", "config"])
 def test_without_automatic_options(app, http, how, request):
+    """The guard responds to preflights all the same."""
     CorsGuard(app, origins=SHOP)
 
     def view():
@@ -422,13 +368,11 @@ def test_without_automatic_options(app, http, how, request):
     assert http.send(app, "/", SHOP, method="OPTIONS") == http.allowed(SHOP, 405)
 
 
-@pytest.mark.parametrize("own_view", [False, True], ids=["automatic", "own view"])
-def test_answer_preflight_off(app, http, own_view):
-    """The app answers. The guard still says who may, and the app's own list does not count."""
+@pytest.mark.parametrize(("own_view", "status"), [(False, 200), (True, 299)])
+def test_answer_preflight_off(app, http, own_view, status):
+    """The response is the app's. The guard still says who may, and the app's list doesn't count."""
     CorsGuard(app, origins=SHOP, answer_preflight=False)
-    status = 200
     if own_view:
-        status = 299
 
         @app.route("/", methods=["OPTIONS"])
         def options():
@@ -445,9 +389,13 @@ def test_answer_preflight_off(app, http, own_view):
     assert http.preflight(app, "/", SHOP, "DELETE") == http.denied()._replace(status=status)
 
 
+# What is too long
+
+
 @pytest.mark.parametrize("length", [321, 60_000])
 @pytest.mark.parametrize("part", ["scheme", "host"])
 def test_an_origin_that_is_too_long(app, http, heard, part, length):
+    """No more is kept of it than a real one has."""
     CorsGuard(app, origins=lambda _: True)
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     long = "a" * (length - 8)
@@ -463,9 +411,9 @@ def test_an_origin_that_is_too_long(app, http, heard, part, length):
     assert len(heard) == 2
 
 
-@pytest.mark.parametrize("fields", [{"origins": SHOP}, {"origins": "*"}], ids=["listed", "any"])
-def test_60000_bytes_are_not_echoed(app, http, fields):
-    CorsGuard(app, **fields)
+@pytest.mark.parametrize("origins", [SHOP, "*"])
+def test_60000_bytes_are_not_echoed(app, http, origins):
+    CorsGuard(app, origins=origins)
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     junk = "x" * 60_000
     environ = {
@@ -477,15 +425,6 @@ def test_60000_bytes_are_not_echoed(app, http, fields):
         assert response.status_code == 403
         assert "xxx" not in f"{response.headers}{response.text}"
     assert "xxx" not in str(http.open(app, "/", junk, method="PUT").headers)
-
-
-def test_a_mark_decides_about_one_view_only(app, http):
-    CorsGuard(app)
-    app.add_url_rule("/open", "open", cors(origins="*")(lambda: "ok"))
-    app.add_url_rule("/", "index", lambda: "ok")
-
-    assert http.send(app, "/open") == (200, STAR)
-    assert http.send(app, "/", SHOP) == http.refused()
 
 
 class _Elsewhere(Headers):
