@@ -1,10 +1,15 @@
-"""What an audit can find: the rules by their stable codes, and what is said of each finding."""
+"""What an audit can find, each kind with its stable code; and what it has found."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from flask_corsguard.config import Settings
+from flask_corsguard.errors import CorsGuardError, unknown_name
+from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
+from flask_corsguard.routing.table import Route
 
 
 class Level(enum.IntEnum):
@@ -51,12 +56,6 @@ class AuditedRoute(NamedTuple):
 
     def __str__(self) -> str:
         return f"{','.join(self.methods)} {self.rule}"
-
-
-def source_of(routes: Iterable[AuditedRoute]) -> str:
-    """What sets what is wrong with some routes, in short."""
-    first, *others = dict.fromkeys(route.source for route in routes)
-    return f"{first} and {len(others)} more" if others else first
 
 
 class Finding(NamedTuple):
@@ -108,13 +107,9 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if finding.level >= level]
 
 
-def _rules(*rules: Rule) -> dict[str, Rule]:
-    return {rule.code: rule for rule in rules}
-
-
 _ACT = "with credentials as the user who is signed in, without them as anybody"
 
-RULES = _rules(
+_ALL = (
     Rule(
         "anybody_allowed",
         Level.ERROR,
@@ -261,8 +256,112 @@ RULES = _rules(
     ),
 )
 
+RULES = {rule.code: rule for rule in _ALL}
 
-def most_serious_first(findings: Iterable[Finding]) -> list[Finding]:
-    """In the order of the levels, then of the rules, then of the places."""
-    order = {code: number for number, code in enumerate(RULES)}
-    return sorted(findings, key=lambda f: (-f.level, order[f.code], f.location, f.message))
+
+class Findings:
+    """Collects what the checks find. What differs in nothing but the route is one finding.
+
+    :raises CorsGuardError: if ``CORSGUARD_AUDIT_ACCEPT`` names a code that does not exist.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reasons = settings.audit_accept
+        self._found: dict[Finding, dict[int, AuditedRoute]] = {}
+        for key in self._reasons:
+            code = key.partition(":")[0]
+            if code not in RULES:
+                problem = unknown_name("", "CORSGUARD_AUDIT_ACCEPT", code, "finding", RULES)
+                raise CorsGuardError(f"CORSGUARD_AUDIT_ACCEPT: {problem.message}")
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        routes: Iterable[Route] = (),
+        *,
+        fields: tuple[str, ...] = (),
+        level: Level | None = None,
+        source: str = "",
+        location: str = "",
+        evidence: str = "",
+    ) -> None:
+        """Add a finding.
+
+        :param routes: the routes concerned; none where it is about the app.
+        :param fields: the policy fields at fault. What sets one of them, in a mark of the route
+            or in the default policy, is the finding's source and location, if none are given.
+        :param level: where it is not the rule's.
+        """
+        rule = RULES[code]
+        for route in tuple(routes) or (None,):
+            setter = (source, location)
+            if not location and (route or fields):
+                setter = self._setter(route, fields)
+            own = "" if route else setter[0]
+            finding = Finding(rule, level or rule.level, message, (), own, setter[1], evidence)
+            known = self._found.setdefault(finding, {})
+            if route:
+                audited = AuditedRoute(route.rule, route.methods, route.endpoint, setter[0])
+                known[id(route)] = audited
+
+    def report(self, routes: Sequence[Route], attempts: int) -> Report:
+        """Everything found; a finding whose routes are accepted in part is divided.
+
+        :param routes: all routes, in the order in which a finding names its own.
+        """
+        position = {id(route): number for number, route in enumerate(routes)}
+        parts: dict[tuple[Finding, str], dict[AuditedRoute, None]] = {}
+        for finding, known in self._found.items():
+            code = finding.code
+            if not known:
+                parts[finding, self._accepting(code)] = {}
+            for number in sorted(known, key=position.__getitem__):
+                key = self._accepting(f"{code}:{known[number].endpoint}", code)
+                parts.setdefault((finding, key), {})[known[number]] = None
+        order = {code: number for number, code in enumerate(RULES)}
+        found = [
+            finding._replace(
+                routes=tuple(concerned),
+                source=_in_short(route.source for route in concerned) or finding.source,
+                accepted=self._reasons.get(key, ""),
+            )
+            for (finding, key), concerned in parts.items()
+        ]
+        found.sort(key=lambda f: (-f.level, order[f.code], f.location, f.message))
+        used = {key for _, key in parts}
+        return Report(
+            tuple(finding for finding in found if not finding.accepted),
+            tuple(finding for finding in found if finding.accepted),
+            tuple(key for key in self._reasons if key not in used),
+            len(routes),
+            attempts,
+        )
+
+    def _accepting(self, *keys: str) -> str:
+        return next((key for key in keys if key in self._reasons), "")
+
+    def _setter(self, route: Route | None, fields: tuple[str, ...]) -> tuple[str, str]:
+        layer = layer_that_sets(route, fields) if route else None
+        if layer:
+            return layer.source, layer.mark.location
+        configured = self._settings.configured
+        keys = [configured[field] for field in fields if field in configured]
+        location = f"app.config ({', '.join(keys)})" if keys else self._settings.source
+        return DEFAULT_SOURCE, location
+
+
+def _in_short(sources: Iterable[str]) -> str:
+    first, *others = dict.fromkeys(sources) or [""]
+    return f"{first} and {len(others)} more" if others else first
+
+
+def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:
+    """The innermost mark that sets one of some fields (with none given, anything) of a route's
+    policy; None where that is the default policy."""
+    for layer in reversed(route.layers):
+        mark = layer.mark
+        if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):
+            return layer
+    return None

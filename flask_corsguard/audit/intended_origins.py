@@ -1,4 +1,4 @@
-"""The origins that a policy means, so that hostile ones can be fitted to them."""
+"""The origins that a policy was probably made for, so that hostile ones can be fitted to them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice, permutations
 from typing import Any, NamedTuple, cast
 
-from flask_corsguard.audit.pattern_samples import literals, samples
+from flask_corsguard.audit.patterns import literals, samples
 from flask_corsguard.audit.source_code import reachable
-from flask_corsguard.protocol.origins import Origin, is_host, parse_origin, parse_pattern
+from flask_corsguard.protocol.origins import Origin, is_host, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 
@@ -31,8 +31,8 @@ _NETWORK = re.compile(r"(?:10|127|172|192)(?:\.[0-9]{1,3}){1,2}")
 _SEPARATORS = re.compile(r"[\s,;|]+")
 
 
-class Meant(NamedTuple):
-    """What one entry of ``origins`` means.
+class Intended(NamedTuple):
+    """What one entry of ``origins`` was made for.
 
     :ivar origins: origins that it names, or that it was probably made for.
     :ivar sites: the sites that these belong to.
@@ -42,11 +42,11 @@ class Meant(NamedTuple):
     sites: frozenset[str]
 
     @classmethod
-    def of(cls, origins: Iterable[Origin]) -> Meant:
+    def of(cls, origins: Iterable[Origin]) -> Intended:
         """With the sites that *origins* belong to."""
         distinct = tuple(dict.fromkeys(origins))
         hosts = {origin.host for origin in distinct}
-        # What goes on after the name of another, or before it without a dot, is nobody's intention.
+        # What goes on after the name of another, or before it without a dot, nobody intends.
         distinct = tuple(o for o in distinct if not any(_extends(o.host, host) for host in hosts))
         return cls(distinct, frozenset(site_of(origin) for origin in distinct))
 
@@ -67,24 +67,21 @@ def site_of(origin: Origin) -> str:
     return origin.host if origin.is_address else registrable_domain(origin.host) or origin.host
 
 
-def meant_by(entry: object, config: Mapping[str, Any]) -> Meant:
-    """What one entry of ``origins`` means.
+def intended_by(entry: object, config: Mapping[str, Any]) -> Intended:
+    """What a pattern or a callable was made for.
 
     :param config: the app's configuration, which a callable may read.
     """
-    if isinstance(entry, str):
-        pattern = parse_pattern(entry)
-        return Meant.of([pattern.origin] if pattern else [])
     if isinstance(entry, re.Pattern):
-        return Meant.of(of_pattern(cast("re.Pattern[str]", entry)))
-    return Meant.of(islice(_of_callable(entry, config), _MOST_CONSTANTS))
+        return Intended.of(of_pattern(cast("re.Pattern[str]", entry)))
+    return Intended.of(islice(_of_callable(entry, config), _MOST_CONSTANTS))
 
 
-def meant_by_strings(policy: Policy) -> Meant:
-    """What the entries mean that are strings; of a long list, the first few."""
+def intended_by_strings(policy: Policy) -> Intended:
+    """What the entries were made for that are strings; of a long list, the first few."""
     if policy.origins == "*":
-        return Meant((), frozenset())
-    return Meant.of(pattern.origin for pattern in islice(policy.origins.patterns(), _MOST_STRINGS))
+        return Intended((), frozenset())
+    return Intended.of(p.origin for p in islice(policy.origins.patterns(), _MOST_STRINGS))
 
 
 def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
@@ -103,11 +100,10 @@ def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
     return []
 
 
-def patterns_of(entry: object) -> Iterator[re.Pattern[str]]:
+def patterns_in(entry: object) -> Iterator[re.Pattern[str]]:
     """A pattern among the origins, and those in a callable's code."""
     values = reachable(entry) if callable(entry) else (entry,)
-    patterns = (pattern for value in values for pattern in _patterns_in(value))
-    return islice(patterns, _MOST_PATTERNS)
+    return islice((found for value in values for found in _patterns_in(value)), _MOST_PATTERNS)
 
 
 def _of_bare_pattern(pattern: re.Pattern[str]) -> list[Origin]:
@@ -138,27 +134,25 @@ def _of_callable(
 
 def _texts(config: Mapping[str, Any]) -> Iterator[str]:
     for key, value in config.items():
-        texts: Iterable[object] = (value,)
-        if isinstance(value, (list, tuple, set, frozenset)):
-            texts = cast("Iterable[object]", value)
-        for text in texts:
-            # The guard's own settings are what the other entries are.
-            if isinstance(text, str) and "." in text and not str(key).startswith("CORSGUARD_"):
-                yield text
+        # The guard's own settings are what the other entries are.
+        if not str(key).startswith("CORSGUARD_"):
+            is_list = isinstance(value, (list, tuple, set, frozenset))
+            for text in cast("Iterable[object]", value if is_list else (value,)):
+                if isinstance(text, str) and "." in text:
+                    yield text
 
 
 def _in_text(text: str) -> Iterator[Origin]:
     plain = text.strip().strip("./*").lower()
     origin = parse_origin(plain)
-    host = plain.partition("://")[2] or plain
+    scheme, _, host = plain.partition("://") if "://" in plain else ("http", "", plain)
     if origin is not None:
         yield origin
     elif is_host(host) and len(host) >= _SHORTEST_HOST:
         # Perhaps no host at all. Then the attacks on it come to nothing.
         yield Origin("https", host, None)
     elif _NETWORK.fullmatch(host):
-        rest = ".1" * (3 - host.count("."))
-        yield Origin(plain.partition("://")[0] if "://" in plain else "http", host + rest, None)
+        yield Origin(scheme, host + ".1" * (3 - host.count(".")), None)
 
 
 def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:
@@ -167,14 +161,9 @@ def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:
         pattern: re.Pattern[Any] = value  # pyright: ignore[reportUnknownVariableType]
         if isinstance(pattern.pattern, str):
             yield pattern
-        return
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        return
-    for text in dict.fromkeys((value, *_SEPARATORS.split(value))):
-        if (
-            not is_host(text)
-            and not parse_origin(text)
-            and ("\\" in text or "://" in text or text.endswith("$"))
-        ):
-            with contextlib.suppress(re.error, RecursionError, OverflowError):
-                yield re.compile(text)
+    elif isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        for text in dict.fromkeys((value, *_SEPARATORS.split(value))):
+            is_plain = is_host(text) or parse_origin(text)
+            if not is_plain and ("\\" in text or "://" in text or text.endswith("$")):
+                with contextlib.suppress(re.error, RecursionError, OverflowError):
+                    yield re.compile(text)
