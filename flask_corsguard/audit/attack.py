@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from flask import Request
 
 from flask_corsguard.audit.findings import Findings
 from flask_corsguard.audit.hostile_origins import LABELS, UNRELATED, fitted
-from flask_corsguard.audit.intended_origins import Intended, intended_by, intended_by_strings
-from flask_corsguard.audit.policy_checks import PolicyChecks
+from flask_corsguard.audit.intended_origins import intended_by, intended_by_strings, sites_of
+from flask_corsguard.audit.policy_checks import Intended, PolicyChecks
 from flask_corsguard.audit.real_preflights import send_preflights
 from flask_corsguard.audit.sample_requests import SampleRequests
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.fields import OriginForm
-from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.routing.table import Route
@@ -47,7 +47,7 @@ def attack(
     if checks.is_slow(routes):
         return
     config, opaque = state.app.config, checks.opaque
-    intended: dict[OriginForm, Intended] = {entry: intended_by(entry, config) for entry in opaque}
+    intended: Intended = {entry: intended_by(entry, config) for entry in opaque}
     attempts = tuple(_hostile_to(policy, intended))
     again: tuple[str, ...] = ()
     let_in: dict[tuple[str, ...], list[Route]] = {}
@@ -87,11 +87,10 @@ def _decisions(
             yield text, decide(request)
 
 
-def _hostile_to(policy: Policy, intended: Mapping[OriginForm, Intended]) -> Iterator[str]:
+def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
     if policy.origins == "*":
         return
-    named = intended_by_strings(policy).origins
-    origins = dict.fromkeys((*named, *(o for each in intended.values() for o in each.origins)))
+    origins = dict.fromkeys(chain(intended_by_strings(policy), *intended.values()))
     # The plainest first: what they let in is the best example.
     plainest_first = sorted(origins, key=lambda origin: len(origin.host))
     found = dict.fromkeys((*UNRELATED, *map(str, origins), *fitted(plainest_first)))
@@ -102,11 +101,11 @@ def _hostile_to(policy: Policy, intended: Mapping[OriginForm, Intended]) -> Iter
     yield from (text for text in found if text not in too_long[1:])
 
 
-def _names_beside(intended: Intended) -> Iterator[str]:
+def _names_beside(origins: Iterable[Origin]) -> Iterator[str]:
     """Other names under the same public suffixes."""
-    for site in intended.sites:
+    for site in sites_of(origins):
         suffix = site.partition(".")[2]
-        for scheme in dict.fromkeys(origin.scheme for origin in intended.origins):
+        for scheme in dict.fromkeys(origin.scheme for origin in origins):
             for label in LABELS:
                 yield f"{scheme}://{label}.{suffix}"
                 yield f"{scheme}://www.{label}.{suffix}"

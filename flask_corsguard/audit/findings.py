@@ -107,21 +107,21 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if finding.level >= level]
 
 
-_ACT = "with credentials as the user who is signed in, without them as anybody"
+_ACTING = "with credentials as the signed-in user, without them as anybody"
 
 _ALL = (
     Rule(
         "anybody_allowed",
         Level.ERROR,
         "A pattern or callable allows every site",
-        f"Any page that a user visits reads the answers: {_ACT}.",
+        f"Any page that a user visits reads the responses: {_ACTING}.",
         "Name the origins; or, for what is public, write origins='*' without credentials.",
     ),
     Rule(
         "neighbour_allowed",
         Level.ERROR,
         "A pattern or callable allows a neighbour of the site that it means",
-        f"They register the name, and their page there reads the answers: {_ACT}.",
+        f"They register the name, and their page there reads the responses: {_ACTING}.",
         "List the origins as strings: 'https://*.example.com' is every sub-domain, and never"
         " another site. In a pattern, write '.' as '\\.' and name the whole host.",
     ),
@@ -129,15 +129,14 @@ _ALL = (
         "public_suffix_wildcard",
         Level.ERROR,
         "A wildcard spans sites of other people",
-        f"They register a name, or rent a site, under that suffix, and read the answers: {_ACT}.",
+        f"They register a name under that suffix, or rent one, and read the responses: {_ACTING}.",
         "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'.",
     ),
     Rule(
         "insecure_origin",
         Level.ERROR,
         "A page loaded over plain http may act as the user",
-        "Whoever controls the network between (a hotspot, a router) writes into that page, which"
-        " then acts as the user.",
+        "Whoever controls the network in between (a hotspot, a router) takes that page over.",
         "Serve those pages over https, and write the origin with 'https://'.",
     ),
     Rule(
@@ -145,8 +144,7 @@ _ALL = (
         Level.ERROR,
         "The opaque origin 'null' is allowed",
         "Any site sends it from a sandboxed frame, and is let in.",
-        "Serve the page that needs it from an origin of its own, and take"
-        " dangerously_allow_null_origin out.",
+        "Serve the page from an origin of its own, and take dangerously_allow_null_origin out.",
     ),
     Rule(
         "subdomains_with_credentials",
@@ -161,7 +159,7 @@ _ALL = (
         Level.WARNING,
         "Routes with credentials change state, and other sites can cause that",
         "A form or fetch() on any page sends a POST with the user's cookies. CORS keeps the page"
-        " from reading the answer, but the view has run by then.",
+        " from reading the response, but the view has run by then.",
         "Say enforce='unsafe' in the policy (after a while of enforce='report'), or protect the"
         " routes from cross-site request forgery in another way, and accept this finding.",
     ),
@@ -176,7 +174,7 @@ _ALL = (
         "any_origin_next_to_login",
         Level.WARNING,
         "'*' covers a login, or is the default of an app that has one",
-        "Any page reads what the login answers, and tries passwords from its visitors' addresses;"
+        "Any page reads the login's responses, and tries passwords from its visitors' addresses;"
         " and each route that somebody adds without a mark is open to every site.",
         "Make the default policy list origins, and mark the public routes with @cors(origins='*').",
     ),
@@ -192,8 +190,7 @@ _ALL = (
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends CORS headers of its own",
-        "What they allow is checked by nobody: one '*' or repeated Origin, and any page reads"
-        " the answers.",
+        "Nothing checks them: with '*' or a repeated Origin, any page reads the responses.",
         "Take the headers out of the code, and cors_exempt off the route: a mark says the same.",
     ),
     Rule(
@@ -201,17 +198,17 @@ _ALL = (
         Level.ERROR,
         "A mark does not reach the view that it was meant for",
         "The route has the policy that applies further out, which may be wider.",
-        "Have the decorator in between use functools.wraps, or put @cors directly above or below"
+        "Use functools.wraps in the decorator in between, or put @cors directly above or below"
         " the route.",
     ),
     Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs ahead of the guard",
-        "What runs first can answer before the guard does: preflights fail, its answers lack"
-        " CORS headers, and it acts on requests that enforce would refuse.",
-        "Let it run as an ordinary before_request function: those run after the guard, whatever"
-        " was registered first.",
+        "What it responds to never reaches the guard: preflights fail, responses lack CORS"
+        " headers, and requests that enforce would refuse take effect.",
+        "Make it an ordinary before_request function: those run after the guard, whatever was"
+        " registered first.",
     ),
     Rule(
         "proxy_hides_origin",
@@ -234,24 +231,23 @@ _ALL = (
         "slow_pattern",
         Level.WARNING,
         "A pattern takes long to say no",
-        "They send requests with an Origin made for it. Each keeps a worker busy for seconds, or"
-        " for years.",
-        "Leave out repetitions of repetitions, such as '([a-z]+-?)+': write '[a-z-]+'. Or list"
+        "They send an Origin made for it. Each keeps a worker busy for seconds, or for years.",
+        "Leave out repetitions of repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list"
         " the origins as strings.",
     ),
     Rule(
         "answer_changed",
         Level.ERROR,
-        "Something outside of the guard changes its answers",
-        "What goes out is not what the policy says: headers that were added allow more, headers"
-        " that were taken out break caches and pages.",
+        "Something outside of the guard changes its responses",
+        "What goes out is not what the policy says: added headers allow more, missing ones break"
+        " caches and pages.",
         "Take CORS headers out of the middleware around the app.",
     ),
     Rule(
         "unusable_policy",
         Level.ERROR,
-        "A policy cannot be used, and the app answers nothing",
-        "Nobody: until it is put right, every request fails.",
+        "A policy cannot be used, and every request fails",
+        "Nobody: the app serves nothing until it is fixed.",
         "As the message says.",
     ),
 )

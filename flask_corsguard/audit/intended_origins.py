@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice, permutations
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from flask_corsguard.audit.patterns import literals, samples
 from flask_corsguard.audit.source_code import reachable
@@ -31,32 +31,34 @@ _NETWORK = re.compile(r"(?:10|127|172|192)(?:\.[0-9]{1,3}){1,2}")
 _SEPARATORS = re.compile(r"[\s,;|]+")
 
 
-class Intended(NamedTuple):
-    """What one entry of ``origins`` was made for.
+def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
+    """What a pattern or a callable was made for.
 
-    :ivar origins: origins that it names, or that it was probably made for.
-    :ivar sites: the sites that these belong to.
+    :param config: the app's configuration, which a callable may read.
     """
-
-    origins: tuple[Origin, ...]
-    sites: frozenset[str]
-
-    @classmethod
-    def of(cls, origins: Iterable[Origin]) -> Intended:
-        """With the sites that *origins* belong to."""
-        distinct = tuple(dict.fromkeys(origins))
-        hosts = {origin.host for origin in distinct}
-        # What goes on after the name of another, or before it without a dot, nobody intends.
-        distinct = tuple(o for o in distinct if not any(_extends(o.host, host) for host in hosts))
-        return cls(distinct, frozenset(site_of(origin) for origin in distinct))
+    if isinstance(entry, re.Pattern):
+        return _plausible(of_pattern(cast("re.Pattern[str]", entry)))
+    return _plausible(islice(_of_callable(entry, config), _MOST_CONSTANTS))
 
 
-def _extends(longer: str, host: str) -> bool:
-    if longer == host or "." not in host:
-        return False
-    return longer.startswith(f"{host}.") or (
-        longer.endswith(host) and not longer.endswith(f".{host}")
-    )
+def intended_by_strings(policy: Policy) -> list[Origin]:
+    """What the entries were made for that are strings; of a long list, the first few."""
+    if policy.origins == "*":
+        return []
+    return _plausible(p.origin for p in islice(policy.origins.patterns(), _MOST_STRINGS))
+
+
+def _plausible(origins: Iterable[Origin]) -> list[Origin]:
+    distinct = dict.fromkeys(origins)
+    hosts = {origin.host for origin in distinct if "." in origin.host}
+    # What goes on after the name of another, or before it without a dot, nobody intends.
+    extended = re.compile("|".join(rf"{host}\..*|.*[^.]{host}" for host in map(re.escape, hosts)))
+    return [origin for origin in distinct if not extended.fullmatch(origin.host)]
+
+
+def sites_of(origins: Iterable[Origin]) -> list[str]:
+    """The sites that some origins belong to."""
+    return list(dict.fromkeys(map(site_of, origins)))
 
 
 def site_of(origin: Origin) -> str:
@@ -65,23 +67,6 @@ def site_of(origin: Origin) -> str:
     if "--" in label and suffix in _PREVIEWS:
         return f"{label.split('--')[_PREVIEWS[suffix]]}.{suffix}"
     return origin.host if origin.is_address else registrable_domain(origin.host) or origin.host
-
-
-def intended_by(entry: object, config: Mapping[str, Any]) -> Intended:
-    """What a pattern or a callable was made for.
-
-    :param config: the app's configuration, which a callable may read.
-    """
-    if isinstance(entry, re.Pattern):
-        return Intended.of(of_pattern(cast("re.Pattern[str]", entry)))
-    return Intended.of(islice(_of_callable(entry, config), _MOST_CONSTANTS))
-
-
-def intended_by_strings(policy: Policy) -> Intended:
-    """What the entries were made for that are strings; of a long list, the first few."""
-    if policy.origins == "*":
-        return Intended((), frozenset())
-    return Intended.of(p.origin for p in islice(policy.origins.patterns(), _MOST_STRINGS))
 
 
 def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:

@@ -63,8 +63,7 @@ def _starts(pattern: re.Pattern[str]) -> list[str]:
     """What comes before each choice in a pattern, such as a repetition; the shortest first."""
     starts = {"https://", "http://", ""}
     for one, other in itertools.pairwise(samples(pattern)):
-        both = zip(one, other, strict=False)
-        same = itertools.takewhile(lambda characters: characters[0] == characters[1], both)
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
         starts.add("".join(character for character, _ in same))
     short = (start for start in starts if len(start) <= _LONGEST_START)
     return sorted(short, key=lambda start: (len(start), start))[:_MOST_STARTS]

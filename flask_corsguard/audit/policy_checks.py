@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from flask_corsguard.audit.findings import RULES, Findings, Level
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import (
-    Intended,
     intended_by_strings,
     patterns_in,
     site_of,
+    sites_of,
 )
 from flask_corsguard.audit.patterns import is_slow
 from flask_corsguard.protocol.fields import OriginForm
@@ -34,6 +35,8 @@ _INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials")
 # Of a name beside the intended one, under a suffix such as .internal, where names are not sold.
 _OWN_SUFFIX = "own_suffix"
 _OUTSIDE = "outside of request context"
+#: The entries that no origin can be read off (patterns and callables), and what they were made for.
+Intended: TypeAlias = dict[OriginForm, list[Origin]]
 _CAN_BE_TOO_WIDE = re.compile(r"http:|ws:|[^/]*://\*\.")
 
 
@@ -99,12 +102,7 @@ class PolicyChecks:
             )
         self._found.add("check_failed", message, [route], fields=("origins",), level=level)
 
-    def let_in(
-        self,
-        origins: Iterable[str],
-        intended: Mapping[OriginForm, Intended],
-        routes: Iterable[Route],
-    ) -> None:
+    def let_in(self, origins: Iterable[str], intended: Intended, routes: Iterable[Route]) -> None:
         """Find what it means that some origins were let in at some routes.
 
         :param intended: what each of :attr:`opaque` was made for.
@@ -113,17 +111,24 @@ class PolicyChecks:
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists
-        named = intended_by_strings(policy).sites
+        named = sites_of(intended_by_strings(policy))
+        sites = {entry: sites_of(intended[entry]) for entry in intended}
         by_entry: dict[OriginForm, dict[str, list[str]]] = {}
         for text in origins:
             origin = parse_origin(text)
             if text == "null":
                 also = ", with credentials" if policy.allow_credentials else ""
-                message = f"'null' is among the origins{also}."
-                self._add("null_allowed", message, text, routes)
+                self._found.add(
+                    "null_allowed",
+                    f"'null' is among the origins{also}.",
+                    routes,
+                    fields=("origins",),
+                    level=self._level,
+                    evidence=text,
+                )
             elif origin is not None and not lists(text, origin):
                 entry = self._entry_for(text)
-                code = _code_of(text, origin, intended[entry], named)
+                code = _code_of(text, origin, sites[entry], named)
                 if code:
                     by_entry.setdefault(entry, {}).setdefault(code, []).append(text)
         for entry, by_code in by_entry.items():
@@ -154,42 +159,35 @@ class PolicyChecks:
                 self._add_let_in(code, words, by_code[code][0], routes)
 
     def _add_let_in(self, code: str, words: str, example: str, routes: Iterable[Route]) -> None:
-        lets_in = f"{words} lets in {shown(example)}"
-        if code in _NOT_INTENDED:
-            self._add(code, f"{lets_in}.", example, routes)
-        elif self._policy.allow_credentials:
-            message, level = f"{lets_in}, with credentials.", RULES[code].level
-            self._add(code, message, example, routes, "allow_credentials", level=level)
-        elif code == "insecure_origin" and self._policy.enforce != "off":
-            message, level = f"{lets_in}, and is what enforce lets pass.", Level.WARNING
-            self._add(code, message, example, routes, "enforce", level=level)
-
-    def _add(
-        self,
-        code: str,
-        message: str,
-        evidence: str,
-        routes: Iterable[Route],
-        *fields: str,
-        level: Level | None = None,
-    ) -> None:
-        fields, level = ("origins", *fields), level or self._level
-        self._found.add(code, message, routes, fields=fields, level=level, evidence=evidence)
+        fields: tuple[str, ...] = ("origins",)
+        level, also = self._level, ""
+        if code in _INTENDED_SITES:
+            if self._policy.allow_credentials:
+                fields, also = ("origins", "allow_credentials"), ", with credentials"
+                level = RULES[code].level
+            elif code == "insecure_origin" and self._policy.enforce != "off":
+                fields, also = ("origins", "enforce"), ", and is what enforce lets pass"
+                level = Level.WARNING
+            else:
+                return
+        message = f"{words} lets in {shown(example)}{also}."
+        self._found.add(code, message, routes, fields=fields, level=level, evidence=example)
 
 
-def _code_of(text: str, origin: Origin, intended: Intended, named: frozenset[str]) -> str:
+def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> str:
     """The code of what it means that an origin was let in; "" where it may be.
 
-    :param named: the sites that the policy's strings name.
+    :param sites: those that the entry was made for.
+    :param named: those that the policy's strings name.
     """
     site = site_of(origin)
     if text in UNRELATED or origin.host == ATTACKER:
         return "anybody_allowed"
     if origin.is_loopback:
         return ""
-    if site not in intended.sites and site not in named:
+    if site not in sites and site not in named:
         label, _, suffix = site.partition(".")
-        known = {s for site in intended.sites for s in (site, site.partition(".")[2])}
+        known = {name for site in sites for name in (site, site.partition(".")[2])}
         if label in LABELS and suffix in known and is_reserved_suffix(suffix):
             return _OWN_SUFFIX
         if label in LABELS and suffix in known and is_listed_suffix(suffix):
@@ -213,10 +211,10 @@ def _example(pattern: OriginPattern) -> str:
     return str(origin._replace(host=host))
 
 
-def _described(entry: OriginForm, intended: Intended, let_in: Mapping[str, list[str]]) -> str:
+def _described(entry: OriginForm, intended: list[Origin], let_in: Mapping[str, list[str]]) -> str:
     """An entry, and the plainest host that it was made for: of those in a callable's code and in
     the configuration, one that has to do with what it let in."""
-    hosts = sorted({origin.host for origin in intended.origins}, key=lambda host: (len(host), host))
+    hosts = sorted({origin.host for origin in intended}, key=lambda host: (len(host), host))
     # A single letter stands for any name.
     hosts = [host for host in hosts if "." in host or host in ("localhost", "[::1]")]
     if callable(entry):

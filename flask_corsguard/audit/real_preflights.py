@@ -1,5 +1,5 @@
-"""Real preflights, through everything that is around the guard. The guard answers them, so that no
-view runs."""
+"""Real preflights, through everything that is around the guard. The guard responds to them, so
+that no view runs."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def send_preflights(
         early = status if decision is None else ended_early
         # Not found: a URL that was made up, or that the app around this one does not know.
         if early not in (None, _NOT_FOUND):
-            message = f"A preflight is answered with status {early} before the guard sees it."
+            message = f"A preflight gets status {early} before the guard sees it."
             found.add("runs_before_guard", message, [route])
             return
         changed = list(_changed(headers, decision.headers)) if decision else []
         if changed:
-            message = f"On the way out, a preflight's answer is changed: {'; '.join(changed)}."
+            message = f"A preflight's response is changed on its way out: {'; '.join(changed)}."
             found.add("answer_changed", message, [route])
             return
 

@@ -25,8 +25,8 @@ _LOCATION = re.compile(r"[^\s(),]+:\d+")
 def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Report:
     """Attack every route of an app, and tell what lets somebody in who should not be.
 
-    No view runs: requests are only decided about. Each route is also sent preflights, which the
-    guard answers; after that the app can be set up no further.
+    No view runs: requests are only decided about. Each route is also sent preflights, to which the
+    guard responds; after that the app can be set up no further.
 
     :param progress: called with the number of routes done, and of all, now and then.
     :raises CorsGuardError: if the app has no guard, or ``CORSGUARD_AUDIT_ACCEPT`` names no code.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import posixpath
 import re
@@ -54,10 +55,8 @@ class SampleRequests:
             method="OPTIONS" if preflight else self._method,
             headers={"Access-Control-Request-Method": self._method} if preflight else {},
         )
-        try:
+        with contextlib.closing(builder):
             return builder.get_environ()
-        finally:
-            builder.close()
 
     def request(self, *, preflight: bool) -> Request:
         """A request that has reached the route."""
