@@ -90,7 +90,7 @@ def _decisions(
 def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
     if policy.origins == "*":
         return
-    origins = dict.fromkeys(chain(intended_by_strings(policy), *intended.values()))
+    origins = dict.fromkeys(chain(intended_by_strings(policy.origins), *intended.values()))
     # The plainest first: what they let in is the best example.
     plainest_first = sorted(origins, key=lambda origin: len(origin.host))
     found = dict.fromkeys((*UNRELATED, *map(str, origins), *fitted(plainest_first)))

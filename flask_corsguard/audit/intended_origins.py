@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from flask_corsguard.audit.patterns import literals, samples
 from flask_corsguard.audit.source_code import reachable
+from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.origins import Origin, is_host, parse_origin
-from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 
 # Of each entry of a policy. Further ones would be attacked in the same way.
@@ -41,11 +41,9 @@ def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
     return _plausible(islice(_of_callable(entry, config), _MOST_CONSTANTS))
 
 
-def intended_by_strings(policy: Policy) -> list[Origin]:
+def intended_by_strings(origins: OriginList) -> list[Origin]:
     """What the entries were made for that are strings; of a long list, the first few."""
-    if policy.origins == "*":
-        return []
-    return _plausible(p.origin for p in islice(policy.origins.patterns(), _MOST_STRINGS))
+    return _plausible(pattern.origin for pattern in islice(origins.patterns(), _MOST_STRINGS))
 
 
 def _plausible(origins: Iterable[Origin]) -> list[Origin]:

@@ -111,7 +111,7 @@ class PolicyChecks:
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists
-        named = sites_of(intended_by_strings(policy))
+        named = sites_of(intended_by_strings(policy.origins))
         sites = {entry: sites_of(intended[entry]) for entry in intended}
         by_entry: dict[OriginForm, dict[str, list[str]]] = {}
         for text in origins:

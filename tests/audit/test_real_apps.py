@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 REQUIRED = os.environ.get("CORSGUARD_REQUIRE_APPS") == "1"
 # What has to be importable, by the app.
