@@ -26,7 +26,7 @@ class Case(NamedTuple):
     :ivar let_in: an origin that should not be allowed, and is, at the URL ``path``; or "".
     :ivar level: of every finding, if that is of interest.
     :ivar routes: the rules that the findings are about, if that is of interest.
-    :ivar location: where they are, if that is no line.
+    :ivar location: where they are, if that is not a line.
     """
 
     build: Build

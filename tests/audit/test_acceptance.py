@@ -60,7 +60,7 @@ def shop(accept: Any = None, **config: Any) -> Flask:
     ids=["nothing", "a code", "several codes", "a code of an endpoint"],
 )
 def test_what_is_accepted(accept: Any, left: set[str], accepted: set[tuple[str, ...]]) -> None:
-    """What is accepted is told with its reason, and is no finding."""
+    """What is accepted is reported with its reason, apart from the findings."""
     report = audit(shop(accept))
     assert {route.endpoint for f in report.findings for route in f.routes} == left
     assert {(f.code, r.endpoint, f.accepted) for f in report.accepted for r in f.routes} == accepted
@@ -103,6 +103,7 @@ def test_a_code_with_a_route_of_a_blueprint() -> None:
     "key", ["max_age_ignored", f"{NULL}:index", f"{NULL}:nowhere", f"{NULL}:", "lost_mark:embed"]
 )
 def test_what_accepts_nothing_is_named(key: str) -> None:
+    """A key that fits nothing that is found."""
     report = audit(shop({key: "no longer", SUBDOMAINS: "ours"}))
     assert report.unused == (key,)
     assert codes_of(report) == {NULL}
@@ -127,6 +128,7 @@ def test_what_accepts_nothing_is_named(key: str) -> None:
     ],
 )
 def test_what_cannot_be_used(accept: Any, words: list[str]) -> None:
+    """Codes that do not exist, with the one that is meant, and what is not a reason."""
     with pytest.raises(CorsGuardError) as caught:
         audit(shop(accept))
     for word in (KEY, *words):
@@ -148,7 +150,7 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.findings == ()
 
 
-def test_accepting_changes_no_answer() -> None:
+def test_accepting_changes_no_response() -> None:
     for accept in (None, {NULL: "reason"}):
         app = shop(accept)
         assert is_let_in(app, "/embed", "null")
@@ -276,7 +278,7 @@ def test_requests_are_decided_as_before() -> None:
         ("/embed", "null"), ("/embed", APP), ("/nowhere", APP),
     ]  # fmt: skip
 
-    def answers(app: Flask) -> Any:
+    def responses(app: Flask) -> Any:
         client = app.test_client()
         return [
             (r.status_code, sorted(r.headers.items()))
@@ -293,11 +295,11 @@ def test_requests_are_decided_as_before() -> None:
 
     audited = shop()
     audit(audited)
-    expected = answers(shop())
-    assert answers(audited) == expected
+    expected = responses(shop())
+    assert responses(audited) == expected
     # in the middle of its life, too
     audit(audited)
-    assert answers(audited) == expected
+    assert responses(audited) == expected
 
 
 def test_rejections_are_logged_after_it_too(caplog: pytest.LogCaptureFixture) -> None:
@@ -328,7 +330,7 @@ def test_an_app_without_a_guard() -> None:
 
 @pytest.mark.parametrize("answer_preflight", [True, False])
 def test_no_view_runs(answer_preflight: bool) -> None:
-    """Not even one that answers OPTIONS itself."""
+    """Not even one that takes OPTIONS itself."""
     ran: list[str] = []
     app = Flask("shop", static_folder=None)
     guard = {"allow_credentials": True, "enforce": "unsafe", "answer_preflight": answer_preflight}

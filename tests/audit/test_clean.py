@@ -485,7 +485,7 @@ ANYBODY = {"Access-Control-Allow-Origin": "*"}
 
 
 @clean()
-def options_answered_by_hand(app: Flask) -> None:
+def options_by_hand(app: Flask) -> None:
     @app.before_request
     def options() -> Any:
         return ("", 204, ANYBODY) if request.method == "OPTIONS" else None
@@ -785,6 +785,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
 def test_examples(path: Path, load: Callable[[Path], Any]) -> None:
+    """Those of the documentation."""
     report = audit(load(path).app)
     assert codes_of(report) == set(), told(report)
 

@@ -675,9 +675,9 @@ def a_header_in_a_view_class(app: Flask, guard: CorsGuard) -> None:
     @cors_exempt  # seeded
     class Legacy(MethodView):
         def get(self) -> Any:
-            return self.answer("legacy")
+            return self.reply("legacy")
 
-        def answer(self, text: str) -> Any:
+        def reply(self, text: str) -> Any:
             return text, {"Access-Control-Allow-Origin": "*"}
 
     app.add_url_rule("/legacy", view_func=Legacy.as_view("legacy"))
@@ -830,7 +830,7 @@ class ForEverybody(Response):
         return headers
 
 
-class AnswersForEverybody(Flask):
+class RespondsForEverybody(Flask):
     response_class = ForEverybody
 
 
@@ -841,16 +841,16 @@ def subclass(name: str, code: str, app_class: type[Flask]) -> None:
 
 subclass("a_subclass_that_preprocesses", AHEAD, LoginFirst)
 subclass("a_subclass_that_dispatches", AHEAD, Maintenance)
-subclass("a_subclass_that_answers_options", AHEAD, Options)
+subclass("a_subclass_that_takes_options", AHEAD, Options)
 subclass("a_subclass_that_raises", AHEAD, Raising)
 subclass("a_subclass_that_processes_responses", CHANGED, Processing)
-subclass("a_response_that_changes_itself", CHANGED, AnswersForEverybody)
+subclass("a_response_that_changes_itself", CHANGED, RespondsForEverybody)
 
 
 # Middleware.
 
 
-class AnswerOptions:
+class TakeOptions:
     def __init__(self, app: Any) -> None:
         self.app = app
 
@@ -931,7 +931,7 @@ def middleware(name: str, code: str, around: Callable[[Any], Any]) -> None:
     )
 
 
-middleware("middleware_that_answers_options", AHEAD, AnswerOptions)
+middleware("middleware_that_takes_options", AHEAD, TakeOptions)
 middleware("middleware_that_asks_for_a_login", AHEAD, basic_auth)
 middleware("middleware_that_adds_a_header", CHANGED, Everybody)
 middleware("middleware_that_repeats_the_origin", CHANGED, reflect)
