@@ -10,7 +10,7 @@ from flask import Request
 
 from flask_corsguard.audit.findings import Findings
 from flask_corsguard.audit.hostile_origins import LABELS, UNRELATED, fitted
-from flask_corsguard.audit.intended_origins import intended_by, intended_by_strings, sites_of
+from flask_corsguard.audit.intended_origins import intended_by, named_by_strings, sites_of
 from flask_corsguard.audit.policy_checks import Intended, PolicyChecks
 from flask_corsguard.audit.real_preflights import send_preflights
 from flask_corsguard.audit.sample_requests import SampleRequests
@@ -90,7 +90,7 @@ def _decisions(
 def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
     if policy.origins == "*":
         return
-    origins = dict.fromkeys(chain(intended_by_strings(policy.origins), *intended.values()))
+    origins = dict.fromkeys(chain(named_by_strings(policy.origins), *intended.values()))
     # The plainest first: what they let in is the best example.
     plainest_first = sorted(origins, key=lambda origin: len(origin.host))
     found = dict.fromkeys((*UNRELATED, *map(str, origins), *fitted(plainest_first)))

@@ -207,8 +207,7 @@ _ALL = (
         "Something runs ahead of the guard",
         "What it responds to never reaches the guard: preflights fail, responses lack CORS"
         " headers, and requests that enforce would refuse take effect.",
-        "Make it an ordinary before_request function: those run after the guard, whatever was"
-        " registered first.",
+        "Make it an ordinary before_request function: those always run after the guard.",
     ),
     Rule(
         "proxy_hides_origin",
@@ -223,8 +222,7 @@ _ALL = (
         "check_failed",
         Level.WARNING,
         "A callable in origins fails",
-        "Nobody: whom it fails for is not allowed. But each such request costs an error, and"
-        " allowed origins may be turned away.",
+        "Nobody: whom it fails for is not allowed. But allowed origins may be turned away.",
         "Have it return True or False for any string.",
     ),
     Rule(
@@ -239,8 +237,7 @@ _ALL = (
         "answer_changed",
         Level.ERROR,
         "Something outside of the guard changes its responses",
-        "What goes out is not what the policy says: added headers allow more, missing ones break"
-        " caches and pages.",
+        "The policy isn't what goes out: added headers allow more, missing ones break pages.",
         "Take CORS headers out of the middleware around the app.",
     ),
     Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, permutations
 from typing import Any, cast
 
@@ -41,8 +41,8 @@ def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
     return _plausible(islice(_of_callable(entry, config), _MOST_CONSTANTS))
 
 
-def intended_by_strings(origins: OriginList) -> list[Origin]:
-    """What the entries were made for that are strings; of a long list, the first few."""
+def named_by_strings(origins: OriginList) -> list[Origin]:
+    """What the strings in a list name; of a long one, the first few."""
     return _plausible(pattern.origin for pattern in islice(origins.patterns(), _MOST_STRINGS))
 
 
@@ -95,9 +95,7 @@ def _of_bare_pattern(pattern: re.Pattern[str]) -> list[Origin]:
     return [Origin("https", name, None) for name in islice(found, _MOST_SAMPLES)]
 
 
-def _of_callable(
-    check: Callable[..., object] | object, config: Mapping[str, Any]
-) -> Iterator[Origin]:
+def _of_callable(check: object, config: Mapping[str, Any]) -> Iterator[Origin]:
     """The hosts in a callable's code, and in what it can read."""
     labels: list[str] = []
     for value in (*reachable(check), *_texts(config)):

@@ -16,6 +16,7 @@ _MOST_REPEATED = 64
 _PREFERRED = "xz19-.:/_"
 # In seconds. Any reasonable pattern takes a thousandth of that.
 _SLOW = 0.01
+_UNITS, _ENDS = ("a", "a-", "a.", "1", "a1", "ab."), ("_:1", "0.invalid:1")
 _MOST_STARTS = 20
 _LONGEST_START = 60
 
@@ -45,17 +46,14 @@ def literals(pattern: re.Pattern[str]) -> list[str]:
 
 def is_slow(pattern: re.Pattern[str]) -> bool:
     """Whether *pattern* takes long to refuse some origins."""
-    for start in _starts(pattern):
-        for unit, end in itertools.product(
-            ("a", "a-", "a.", "1", "a1", "ab."), ("_:1", "0.invalid:1")
-        ):
-            # Each a little longer than the one before. Time grows with the length, so that the
-            # first slow one is not very slow.
-            for length in range(1, (240 if "." in unit else 60) // len(unit)):
-                text = f"{start}{unit * length}{end}"
-                # Twice, because the machine may have been busy.
-                if min(_seconds(pattern, text), _seconds(pattern, text)) > _SLOW:
-                    return True
+    for start, unit, end in itertools.product(_starts(pattern), _UNITS, _ENDS):
+        # Each a little longer than the one before. Time grows with the length, so that the first
+        # slow one is not very slow.
+        for length in range(1, (240 if "." in unit else 60) // len(unit)):
+            text = f"{start}{unit * length}{end}"
+            # Twice, because the machine may have been busy.
+            if min(_seconds(pattern, text), _seconds(pattern, text)) > _SLOW:
+                return True
     return False
 
 

@@ -8,12 +8,7 @@ from typing import TypeAlias
 
 from flask_corsguard.audit.findings import RULES, Findings, Level
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
-from flask_corsguard.audit.intended_origins import (
-    intended_by_strings,
-    patterns_in,
-    site_of,
-    sites_of,
-)
+from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import Origin, OriginPattern, parse_origin
@@ -111,7 +106,7 @@ class PolicyChecks:
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists
-        named = sites_of(intended_by_strings(policy.origins))
+        named = sites_of(named_by_strings(policy.origins))
         sites = {entry: sites_of(intended[entry]) for entry in intended}
         by_entry: dict[OriginForm, dict[str, list[str]]] = {}
         for text in origins:

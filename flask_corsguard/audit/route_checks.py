@@ -93,15 +93,9 @@ def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings
     if policy.enforce == "report":
         also = " enforce='report' refuses nobody yet."
     elif _FORM_METHOD not in changing:
-        also = (
-            " Browsers ask before they send these, and the guard says no; what a server or"
-            " middleware takes for one of them (X-HTTP-Method-Override) goes past that."
-        )
+        also = " Browsers ask before they send these; X-HTTP-Method-Override goes past that."
     elif _config(app).get("SESSION_COOKIE_SAMESITE") in ("Lax", "Strict"):
-        also = (
-            " SESSION_COOKIE_SAMESITE keeps the session's cookie from other sites; sub-domains,"
-            " and other cookies, it does not cover."
-        )
+        also = " SESSION_COOKIE_SAMESITE covers neither sub-domains nor other cookies."
     else:
         level = Level.WARNING
     message = f"allow_credentials=True without enforce.{also}"

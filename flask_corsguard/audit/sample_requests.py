@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from flask import Flask, Request
 from flask.testing import EnvironBuilder
@@ -18,9 +18,6 @@ from flask_corsguard.audit.patterns import samples
 from flask_corsguard.routing.layers import EndpointMarks
 from flask_corsguard.routing.table import Route, file_argument
 from flask_corsguard.simulate import matched_request
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 # <converter(arguments):name>, as werkzeug.routing.rules reads it
 _VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
@@ -45,7 +42,7 @@ class SampleRequests:
         #: whether a URL is known that leads to the route
         self.is_reachable = any(map(self._reaches, dict.fromkeys(self._paths())))
 
-    def environ(self, *, preflight: bool) -> WSGIEnvironment:
+    def environ(self, *, preflight: bool) -> dict[str, Any]:
         """The environment of a request, or of its preflight; without an origin."""
         config = cast("dict[str, Any]", self._app.config)
         builder = EnvironBuilder(
@@ -70,7 +67,7 @@ class SampleRequests:
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
         return request
 
-    def _matched(self, environ: WSGIEnvironment) -> Request | None:
+    def _matched(self, environ: dict[str, Any]) -> Request | None:
         try:
             return matched_request(self._app, environ)
         except Exception:  # of a converter of the app's
