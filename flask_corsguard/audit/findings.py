@@ -1,10 +1,15 @@
-"""What an audit can find: the rules by their stable codes, and what is said of each finding."""
+"""What an audit can find, each kind with its stable code; and what it has found."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from flask_corsguard.config import Settings
+from flask_corsguard.errors import CorsGuardError, unknown_name
+from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
+from flask_corsguard.routing.table import Route
 
 
 class Level(enum.IntEnum):
@@ -51,12 +56,6 @@ class AuditedRoute(NamedTuple):
 
     def __str__(self) -> str:
         return f"{','.join(self.methods)} {self.rule}"
-
-
-def source_of(routes: Iterable[AuditedRoute]) -> str:
-    """What sets what is wrong with some routes, in short."""
-    first, *others = dict.fromkeys(route.source for route in routes)
-    return f"{first} and {len(others)} more" if others else first
 
 
 class Finding(NamedTuple):
@@ -108,25 +107,21 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if finding.level >= level]
 
 
-def _rules(*rules: Rule) -> dict[str, Rule]:
-    return {rule.code: rule for rule in rules}
+_ACTING = "with credentials as the signed-in user, without them as anybody"
 
-
-_ACT = "with credentials as the user who is signed in, without them as anybody"
-
-RULES = _rules(
+_ALL = (
     Rule(
         "anybody_allowed",
         Level.ERROR,
         "A pattern or callable allows every site",
-        f"Any page that a user visits reads the answers: {_ACT}.",
+        f"Any page that a user visits reads the responses: {_ACTING}.",
         "Name the origins; or, for what is public, write origins='*' without credentials.",
     ),
     Rule(
         "neighbour_allowed",
         Level.ERROR,
         "A pattern or callable allows a neighbour of the site that it means",
-        f"They register the name, and their page there reads the answers: {_ACT}.",
+        f"They register the name, and their page there reads the responses: {_ACTING}.",
         "List the origins as strings: 'https://*.example.com' is every sub-domain, and never"
         " another site. In a pattern, write '.' as '\\.' and name the whole host.",
     ),
@@ -134,15 +129,14 @@ RULES = _rules(
         "public_suffix_wildcard",
         Level.ERROR,
         "A wildcard spans sites of other people",
-        f"They register a name, or rent a site, under that suffix, and read the answers: {_ACT}.",
+        f"They register a name under that suffix, or rent one, and read the responses: {_ACTING}.",
         "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'.",
     ),
     Rule(
         "insecure_origin",
         Level.ERROR,
         "A page loaded over plain http may act as the user",
-        "Whoever controls the network between (a hotspot, a router) writes into that page, which"
-        " then acts as the user.",
+        "Whoever controls the network in between (a hotspot, a router) takes that page over.",
         "Serve those pages over https, and write the origin with 'https://'.",
     ),
     Rule(
@@ -150,8 +144,7 @@ RULES = _rules(
         Level.ERROR,
         "The opaque origin 'null' is allowed",
         "Any site sends it from a sandboxed frame, and is let in.",
-        "Serve the page that needs it from an origin of its own, and take"
-        " dangerously_allow_null_origin out.",
+        "Serve the page from an origin of its own, and take dangerously_allow_null_origin out.",
     ),
     Rule(
         "subdomains_with_credentials",
@@ -166,7 +159,7 @@ RULES = _rules(
         Level.WARNING,
         "Routes with credentials change state, and other sites can cause that",
         "A form or fetch() on any page sends a POST with the user's cookies. CORS keeps the page"
-        " from reading the answer, but the view has run by then.",
+        " from reading the response, but the view has run by then.",
         "Say enforce='unsafe' in the policy (after a while of enforce='report'), or protect the"
         " routes from cross-site request forgery in another way, and accept this finding.",
     ),
@@ -181,7 +174,7 @@ RULES = _rules(
         "any_origin_next_to_login",
         Level.WARNING,
         "'*' covers a login, or is the default of an app that has one",
-        "Any page reads what the login answers, and tries passwords from its visitors' addresses;"
+        "Any page reads the login's responses, and tries passwords from its visitors' addresses;"
         " and each route that somebody adds without a mark is open to every site.",
         "Make the default policy list origins, and mark the public routes with @cors(origins='*').",
     ),
@@ -197,8 +190,7 @@ RULES = _rules(
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends CORS headers of its own",
-        "What they allow is checked by nobody: one '*' or repeated Origin, and any page reads"
-        " the answers.",
+        "Nothing checks them: with '*' or a repeated Origin, any page reads the responses.",
         "Take the headers out of the code, and cors_exempt off the route: a mark says the same.",
     ),
     Rule(
@@ -206,17 +198,16 @@ RULES = _rules(
         Level.ERROR,
         "A mark does not reach the view that it was meant for",
         "The route has the policy that applies further out, which may be wider.",
-        "Have the decorator in between use functools.wraps, or put @cors directly above or below"
+        "Use functools.wraps in the decorator in between, or put @cors directly above or below"
         " the route.",
     ),
     Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs ahead of the guard",
-        "What runs first can answer before the guard does: preflights fail, its answers lack"
-        " CORS headers, and it acts on requests that enforce would refuse.",
-        "Let it run as an ordinary before_request function: those run after the guard, whatever"
-        " was registered first.",
+        "What it responds to never reaches the guard: preflights fail, responses lack CORS"
+        " headers, and requests that enforce would refuse take effect.",
+        "Make it an ordinary before_request function: those always run after the guard.",
     ),
     Rule(
         "proxy_hides_origin",
@@ -231,38 +222,139 @@ RULES = _rules(
         "check_failed",
         Level.WARNING,
         "A callable in origins fails",
-        "Nobody: whom it fails for is not allowed. But each such request costs an error, and"
-        " allowed origins may be turned away.",
+        "Nobody: whom it fails for is not allowed. But allowed origins may be turned away.",
         "Have it return True or False for any string.",
     ),
     Rule(
         "slow_pattern",
         Level.WARNING,
         "A pattern takes long to say no",
-        "They send requests with an Origin made for it. Each keeps a worker busy for seconds, or"
-        " for years.",
-        "Leave out repetitions of repetitions, such as '([a-z]+-?)+': write '[a-z-]+'. Or list"
+        "They send an Origin made for it. Each keeps a worker busy for seconds, or for years.",
+        "Leave out repetitions of repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list"
         " the origins as strings.",
     ),
     Rule(
         "answer_changed",
         Level.ERROR,
-        "Something outside of the guard changes its answers",
-        "What goes out is not what the policy says: headers that were added allow more, headers"
-        " that were taken out break caches and pages.",
+        "Something outside of the guard changes its responses",
+        "The policy isn't what goes out: added headers allow more, missing ones break pages.",
         "Take CORS headers out of the middleware around the app.",
     ),
     Rule(
         "unusable_policy",
         Level.ERROR,
-        "A policy cannot be used, and the app answers nothing",
-        "Nobody: until it is put right, every request fails.",
+        "A policy cannot be used, and every request fails",
+        "Nobody: the app serves nothing until it is fixed.",
         "As the message says.",
     ),
 )
 
+RULES = {rule.code: rule for rule in _ALL}
 
-def most_serious_first(findings: Iterable[Finding]) -> list[Finding]:
-    """In the order of the levels, then of the rules, then of the places."""
-    order = {code: number for number, code in enumerate(RULES)}
-    return sorted(findings, key=lambda f: (-f.level, order[f.code], f.location, f.message))
+
+class Findings:
+    """Collects what the checks find. What differs in nothing but the route is one finding.
+
+    :raises CorsGuardError: if ``CORSGUARD_AUDIT_ACCEPT`` names a code that does not exist.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reasons = settings.audit_accept
+        self._found: dict[Finding, dict[int, AuditedRoute]] = {}
+        for key in self._reasons:
+            code = key.partition(":")[0]
+            if code not in RULES:
+                problem = unknown_name("", "CORSGUARD_AUDIT_ACCEPT", code, "finding", RULES)
+                raise CorsGuardError(f"CORSGUARD_AUDIT_ACCEPT: {problem.message}")
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        routes: Iterable[Route] = (),
+        *,
+        fields: tuple[str, ...] = (),
+        level: Level | None = None,
+        source: str = "",
+        location: str = "",
+        evidence: str = "",
+    ) -> None:
+        """Add a finding.
+
+        :param routes: the routes concerned; none where it is about the app.
+        :param fields: the policy fields at fault. What sets one of them, in a mark of the route
+            or in the default policy, is the finding's source and location, if none are given.
+        :param level: where it is not the rule's.
+        """
+        rule = RULES[code]
+        for route in tuple(routes) or (None,):
+            setter = (source, location)
+            if not location and (route or fields):
+                setter = self._setter(route, fields)
+            own = "" if route else setter[0]
+            finding = Finding(rule, level or rule.level, message, (), own, setter[1], evidence)
+            known = self._found.setdefault(finding, {})
+            if route:
+                audited = AuditedRoute(route.rule, route.methods, route.endpoint, setter[0])
+                known[id(route)] = audited
+
+    def report(self, routes: Sequence[Route], attempts: int) -> Report:
+        """Everything found; a finding whose routes are accepted in part is divided.
+
+        :param routes: all routes, in the order in which a finding names its own.
+        """
+        position = {id(route): number for number, route in enumerate(routes)}
+        parts: dict[tuple[Finding, str], dict[AuditedRoute, None]] = {}
+        for finding, known in self._found.items():
+            code = finding.code
+            if not known:
+                parts[finding, self._accepting(code)] = {}
+            for number in sorted(known, key=position.__getitem__):
+                key = self._accepting(f"{code}:{known[number].endpoint}", code)
+                parts.setdefault((finding, key), {})[known[number]] = None
+        order = {code: number for number, code in enumerate(RULES)}
+        found = [
+            finding._replace(
+                routes=tuple(concerned),
+                source=_in_short(route.source for route in concerned) or finding.source,
+                accepted=self._reasons.get(key, ""),
+            )
+            for (finding, key), concerned in parts.items()
+        ]
+        found.sort(key=lambda f: (-f.level, order[f.code], f.location, f.message))
+        used = {key for _, key in parts}
+        return Report(
+            tuple(finding for finding in found if not finding.accepted),
+            tuple(finding for finding in found if finding.accepted),
+            tuple(key for key in self._reasons if key not in used),
+            len(routes),
+            attempts,
+        )
+
+    def _accepting(self, *keys: str) -> str:
+        return next((key for key in keys if key in self._reasons), "")
+
+    def _setter(self, route: Route | None, fields: tuple[str, ...]) -> tuple[str, str]:
+        layer = layer_that_sets(route, fields) if route else None
+        if layer:
+            return layer.source, layer.mark.location
+        configured = self._settings.configured
+        keys = [configured[field] for field in fields if field in configured]
+        location = f"app.config ({', '.join(keys)})" if keys else self._settings.source
+        return DEFAULT_SOURCE, location
+
+
+def _in_short(sources: Iterable[str]) -> str:
+    first, *others = dict.fromkeys(sources) or [""]
+    return f"{first} and {len(others)} more" if others else first
+
+
+def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:
+    """The innermost mark that sets one of some fields (with none given, anything) of a route's
+    policy; None where that is the default policy."""
+    for layer in reversed(route.layers):
+        mark = layer.mark
+        if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):
+            return layer
+    return None

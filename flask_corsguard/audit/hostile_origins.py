@@ -1,4 +1,4 @@
-"""Hostile origins, fitted to the hosts that a policy means."""
+"""Hostile origins, fitted to those that a policy was made for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ UNRELATED = (
     "https://" + "a." * 200 + ATTACKER,
 )
 
-# By what a matcher gets wrong. {o} is the whole origin, {h} its host with the port, {n} without.
+# By what a matcher gets wrong. {o} is the whole origin, {s} its scheme, {h} its host with the port,
+# {n} without, {p} the colon and the port; {S} and {H} are in upper case.
 _FITTED = (
     # no end, or no beginning
     "{o}." + ATTACKER, "{o}" + ATTACKER, "{s}://{n}." + ATTACKER, "{s}://{n}-" + ATTACKER,
@@ -69,50 +70,33 @@ _FITTED = (
 _ODD_CHARACTERS = "`}'$(+;~!&*,=_{|\"<^%"
 
 
-def long_ones(start: str) -> Iterator[list[str]]:
-    """Origins that take long to tell from one that a pattern might match: each list holds some of
-    a kind, every one a little longer than the one before, up to the longest that there are.
-
-    :param start: how all of them begin.
-    """
-    for unit in ("a", "a-", "a.", "1", "a1", "ab."):
-        longest = (240 if "." in unit else 60) // len(unit)
-        for end in ("_:1", "0.invalid:1"):
-            yield [f"{start}{unit * length}{end}" for length in range(1, longest)]
-
-
 def fitted(origins: Iterable[Origin]) -> Iterator[str]:
     """The hostile variants of some origins."""
     for origin in origins:
         scheme, host, port = origin
-        with_port = host if port is None else f"{host}:{port}"
-        names = {
-            "o": str(origin), "s": scheme, "n": host, "h": with_port,
-            "p": with_port.removeprefix(host), "S": scheme.upper(), "H": with_port.upper(),
-        }  # fmt: skip
+        colon_port = "" if port is None else f":{port}"
+        names = {"o": str(origin), "s": scheme, "n": host, "p": colon_port, "h": host + colon_port}
+        names |= {name.upper(): names[name].upper() for name in "sh"}
         for template in _FITTED:
             yield template.format_map(names)
         for character in _ODD_CHARACTERS:
             yield f"{origin}{character}.{ATTACKER}"
         # A single label stands in the code of many callables that look at one of several.
-        endings = (".com", ".co") if "." in host else (".invalid",)
-        for ending in endings:
+        for ending in (".com", ".co") if "." in host else (".invalid",):
             yield f"{scheme}://{host}{ending}"
             yield f"{scheme}://evil.{host}{ending}"
-        if not origin.is_address:
-            rest = "" if port is None else f":{port}"
-            for name in _altered(host):
-                yield f"{scheme}://{name}{rest}"
+        for name in () if origin.is_address else _altered(host):
+            yield f"{scheme}://{name}{colon_port}"
 
 
 def _altered(host: str) -> Iterator[str]:
     """Other host names: one character changed, left out or put in."""
     yield host[:-1]
     labels = host.split(".")
-    for place in range(len(labels)):
-        # A name beside the one that is meant, at each level.
-        for label in (*LABELS, f"evil{labels[place]}", f"{labels[place]}evil"):
-            yield ".".join([*labels[:place], label, *labels[place + 1 :]])
-    for place, character in enumerate(host):
+    for number, label in enumerate(labels):
+        # A name beside the one that is intended, at each level.
+        for other in (*LABELS, f"evil{label}", f"{label}evil"):
+            yield ".".join([*labels[:number], other, *labels[number + 1 :]])
+    for number, character in enumerate(host):
         for other in "x-7" if character == "." else "q7":
-            yield host[:place] + other + host[place + 1 :]
+            yield host[:number] + other + host[number + 1 :]

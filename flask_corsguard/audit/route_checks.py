@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from flask import Flask
 
-from flask_corsguard.audit.findings import RULES, Level
-from flask_corsguard.audit.remarks import Remark, setter
-from flask_corsguard.audit.source_code import location_of, made_with
+from flask_corsguard.audit.findings import Findings, Level, layer_that_sets
+from flask_corsguard.audit.source_code import is_ours, location_of, made_with, mentions
 from flask_corsguard.config import Settings
 from flask_corsguard.decorators import Mark, mark_of, wrapped_chain
 from flask_corsguard.protocol.headers import SAFE_METHODS
@@ -22,15 +21,19 @@ _LOGIN = re.compile(r"(log|sign)[-_]?(in|on|out)|authenticate")
 _FORM_METHOD = "POST"
 
 
-def about_routes(app: Flask, settings: Settings, routes: list[Route]) -> Iterator[Remark]:
-    """Everything that is noticed about the routes of an app."""
-    yield from _lost_marks(app, routes)
-    yield from _unprotected(app, routes)
-    yield from _enforced_for_nobody(routes)
-    yield from _any_origin_next_to_login(app, settings, routes)
+def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
+    """Look for lost marks, and at exempt routes, credentials, ``enforce`` and logins."""
+    _check_marks(app, routes, found)
+    for route in routes:
+        if route.policy is None:
+            _check_exempt(app, route, found)
+        else:
+            _check_credentials(app, route, route.policy, found)
+            _check_enforce(route, route.policy, found)
+    _check_logins(app, settings, routes, found)
 
 
-def _lost_marks(app: Flask, routes: list[Route]) -> Iterator[Remark]:
+def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
     """Marks on functions inside of a view, where whatever is around them has hidden them."""
     views: Mapping[str, Any] = app.view_functions
     registered = {id(function) for view in views.values() for function in wrapped_chain(view)}
@@ -38,22 +41,19 @@ def _lost_marks(app: Flask, routes: list[Route]) -> Iterator[Remark]:
     for route in routes:
         by_endpoint.setdefault(route.endpoint, []).append(route)
     for endpoint, reached in by_endpoint.items():
+        view = views.get(endpoint)
         counted = [layer.mark for route in reached for layer in route.layers]
-        for inner in _inside(views.get(endpoint)):
-            if id(inner) in registered:
-                continue
-            for mark in _marks_on(inner):
+        for inner in _functions_of(view):
+            for mark in () if id(inner) in registered else _marks_on(inner):
                 if not any(mark.says_the_same(known) for known in counted):
                     message = (
                         f"The mark on {name_of(inner)} does not reach the view of {endpoint},"
-                        f" which is made by {name_of(views[endpoint])}"
-                        f" ({location_of(views[endpoint])})."
+                        f" which is made by {name_of(view)} ({location_of(view)})."
                     )
-                    level = RULES["lost_mark"].level
-                    yield Remark("lost_mark", level, message, tuple(reached), mark.location)
+                    found.add("lost_mark", message, reached, location=mark.location)
 
 
-def _inside(view: object) -> Iterator[object]:
+def _functions_of(view: object) -> Iterator[object]:
     """The functions that a view, or a handler method of its class, is made with."""
     for function in made_with(view):
         yield function
@@ -68,48 +68,39 @@ def _marks_on(function: object) -> list[Mark]:
     return [mark for target in (function, *classes) if (mark := mark_of(target))]
 
 
-def _unprotected(app: Flask, routes: list[Route]) -> Iterator[Remark]:
-    """Routes with credentials that change state, where other sites can cause that."""
-    code = "credentials_without_enforce"
-    for route in routes:
-        policy = route.policy
-        if policy is None or not policy.allow_credentials or policy.enforce in ("unsafe", "all"):
-            continue
-        changing = [method for method in route.methods if method not in SAFE_METHODS]
-        if not changing or _is_protected(app, route.endpoint):
-            continue
-        level, also = RULES[code].level, ""
-        if policy.enforce == "report":
-            level, also = Level.NOTE, " enforce='report' refuses nobody yet."
-        elif _FORM_METHOD not in changing:
-            level = Level.NOTE
-            also = (
-                " Browsers ask before they send these, and the guard says no; what a server or"
-                " middleware takes for one of them (X-HTTP-Method-Override) goes past that."
-            )
-        elif _config(app).get("SESSION_COOKIE_SAMESITE") in ("Lax", "Strict"):
-            level = Level.NOTE
-            also = (
-                " SESSION_COOKIE_SAMESITE keeps the session's cookie from other sites; sub-domains,"
-                " and other cookies, it does not cover."
-            )
-        message = f"allow_credentials=True without enforce.{also}"
-        yield Remark(code, level, message, (route,), fields=("allow_credentials", "enforce"))
+def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
+    after = cast("dict[str | None, list[Callable[..., Any]]]", app.after_request_funcs)
+    parts = route.endpoint.split(".")
+    functions = list(_functions_of(app.view_functions.get(route.endpoint)))
+    for name in (None, *(".".join(parts[:end]) for end in range(1, len(parts)))):
+        functions += [function for function in after.get(name, ()) if not is_ours(function)]
+    for function in functions:
+        if mentions(function, "access-control-allow-origin"):
+            where = location_of(function)
+            message = f"{name_of(function)} ({where}) sends Access-Control-Allow-Origin itself."
+            found.add("exempt_sends_own_headers", message, [route], location=route.location)
+            return
 
 
-def _enforced_for_nobody(routes: list[Route]) -> Iterator[Remark]:
-    """Routes that ``enforce`` was meant for, with ``origins="*"``. A public route to read from,
-    below a default policy that enforces, is fine."""
-    code = "enforce_without_effect"
-    for route in routes:
-        policy = route.policy
-        if policy is None or policy.enforce == "off" or not policy.compiled.sends_star:
-            continue
-        changes_state = any(method not in SAFE_METHODS for method in route.methods)
-        if changes_state or setter(route, ("enforce",)) == setter(route, ("origins",)):
-            message = f"origins='*' with enforce={policy.enforce!r}."
-            fields = ("origins", "enforce")
-            yield Remark(code, RULES[code].level, message, (route,), fields=fields)
+def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
+    """Credentials where other sites can cause a change of state."""
+    changing = [method for method in route.methods if method not in SAFE_METHODS]
+    if not policy.allow_credentials or policy.enforce in ("unsafe", "all"):
+        return
+    if not changing or _is_protected(app, route.endpoint):
+        return
+    level, also = Level.NOTE, ""
+    if policy.enforce == "report":
+        also = " enforce='report' refuses nobody yet."
+    elif _FORM_METHOD not in changing:
+        also = " Browsers ask before they send these; X-HTTP-Method-Override goes past that."
+    elif _config(app).get("SESSION_COOKIE_SAMESITE") in ("Lax", "Strict"):
+        also = " SESSION_COOKIE_SAMESITE covers neither sub-domains nor other cookies."
+    else:
+        level = Level.WARNING
+    message = f"allow_credentials=True without enforce.{also}"
+    fields = ("allow_credentials", "enforce")
+    found.add("credentials_without_enforce", message, [route], fields=fields, level=level)
 
 
 def _is_protected(app: Flask, endpoint: str) -> bool:
@@ -124,15 +115,24 @@ def _is_protected(app: Flask, endpoint: str) -> bool:
     return name not in exempt and endpoint.rpartition(".")[0] not in blueprints
 
 
-def _any_origin_next_to_login(
-    app: Flask, settings: Settings, routes: list[Route]
-) -> Iterator[Remark]:
-    code = "any_origin_next_to_login"
-    level = RULES[code].level
+def _check_enforce(route: Route, policy: Policy, found: Findings) -> None:
+    """``enforce`` with ``origins="*"``. A public route to read from, below a default policy that
+    enforces, is fine."""
+    if policy.enforce == "off" or not policy.compiled.sends_star:
+        return
+    changes_state = any(method not in SAFE_METHODS for method in route.methods)
+    is_meant = layer_that_sets(route, ("enforce",)) == layer_that_sets(route, ("origins",))
+    if changes_state or is_meant:
+        message = f"origins='*' with enforce={policy.enforce!r}."
+        found.add("enforce_without_effect", message, [route], fields=("origins", "enforce"))
+
+
+def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
+    code, fields = "any_origin_next_to_login", ("origins",)
     logins = [route for route in routes if _is_login(route)]
     open_logins = [route for route in logins if _is_for_everybody(route.policy)]
     for route in open_logins:
-        yield Remark(code, level, "origins='*' covers a login.", (route,), fields=("origins",))
+        found.add(code, "origins='*' covers a login.", [route], fields=fields)
     if not _is_for_everybody(settings.default):
         return
     with_credentials = [r for r in routes if r.policy and r.policy.allow_credentials]
@@ -144,13 +144,13 @@ def _any_origin_next_to_login(
         why = f"routes such as {with_credentials[0].rule} allow credentials"
     else:
         return
-    open_by_default = tuple(
+    open_by_default = [
         route
         for route in routes
         if route.policy is settings.default and not route.layers and route not in open_logins
-    )
+    ]
     message = f"The default policy has origins='*', and {why}."
-    yield Remark(code, level, message, open_by_default, settings.source, ("origins",))
+    found.add(code, message, open_by_default, fields=fields)
 
 
 def _is_login(route: Route) -> bool:

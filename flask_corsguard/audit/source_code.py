@@ -7,7 +7,7 @@ import inspect
 import re
 import sysconfig
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import chain, islice
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -24,9 +24,9 @@ _LONGEST_NAME = 60
 # Of attributes: settings.cors.site.
 _LONGEST_PATH = 2
 _PLAIN = (str, bytes, int, float, bool, type(None), tuple, list, set, frozenset, dict, LocalProxy)
-_LIBRARIES = tuple(
-    path for name in ("stdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))
-)
+_PATHS = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+# One can lie in another: the innermost comes first.
+_LIBRARIES = tuple(sorted((path for path in _PATHS if path), reverse=True))
 
 
 def reachable(start: object) -> Iterator[object]:
@@ -35,28 +35,46 @@ def reachable(start: object) -> Iterator[object]:
 
     Library code is not entered, but for the library that the callable itself is of.
     """
-    own = _file_of(start)
+    entered = ("", _library_of(start))
+
+    def parts(value: object) -> Iterable[object]:
+        if isinstance(value, (str, bytes, re.Pattern)):
+            return ()
+        if isinstance(value, FunctionType):
+            return _read_by(value) if _library_of(value) in entered else ()
+        return _contents(value)
+
+    for value in _walk(start, parts):
+        if isinstance(value, bytes):
+            yield value.decode("latin-1")
+        elif isinstance(value, (str, re.Pattern)):
+            yield cast("object", value)
+        elif isinstance(value, FunctionType) and _library_of(value) in entered:
+            yield value
+
+
+def made_with(start: object) -> Iterator[FunctionType]:
+    """The functions that a callable holds in its closure, or in its attributes; and those that
+    these hold. It is the first itself if it is a function."""
+
+    def parts(value: object) -> Iterable[object]:
+        if isinstance(value, FunctionType):
+            return (*_cells(value), *vars(value).values())
+        return () if isinstance(value, type) else _contents(value)
+
+    return (value for value in _walk(start, parts) if isinstance(value, FunctionType))
+
+
+def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterator[object]:
     seen: set[int] = set()
     waiting = deque([(start, 0)])
     while waiting and len(seen) < _MOST:
         value, depth = waiting.popleft()
         # What a proxy stands for now and here, its function would have to tell.
-        if id(value) in seen or type(value) is LocalProxy:
-            continue
-        seen.add(id(value))
-        if isinstance(value, (str, re.Pattern)):
-            yield cast("object", value)
-        elif isinstance(value, bytes):
-            yield value.decode("latin-1")
-        elif isinstance(value, CodeType):
-            waiting += [(constant, depth) for constant in value.co_consts]
-        elif depth < _DEEPEST:
-            if isinstance(value, FunctionType):
-                if not _is_foreign(value, own):
-                    yield value
-                    waiting += [(part, depth + 1) for part in _parts(value)]
-            else:
-                waiting += [(part, depth + 1) for part in _contents(value)]
+        if id(value) not in seen and depth <= _DEEPEST and type(value) is not LocalProxy:
+            seen.add(id(value))
+            yield value
+            waiting += [(part, depth + 1) for part in parts(value)]
 
 
 def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
@@ -72,26 +90,16 @@ def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
             name = value.lower().replace("-", "_").removeprefix("http_")
             if name == variable or (prefix and name.startswith(variable) and name.isidentifier()):
                 return True
-        elif isinstance(value, FunctionType) and variable in _names(value.__code__):
+        elif isinstance(value, FunctionType) and any(
+            variable in code.co_names for code in _codes(value.__code__)
+        ):
             return True
     return False
 
 
-def made_with(start: object) -> Iterator[FunctionType]:
-    """The functions that a callable holds in its closure, or in its attributes; and those that
-    these hold. It is the first itself if it is a function."""
-    seen: set[int] = set()
-    waiting = deque([(start, 0)])
-    while waiting and len(seen) < _MOST:
-        value, depth = waiting.popleft()
-        if id(value) in seen or depth > _DEEPEST or type(value) is LocalProxy:
-            continue
-        seen.add(id(value))
-        if isinstance(value, FunctionType):
-            yield value
-            waiting += [(part, depth + 1) for part in (*_cells(value), *vars(value).values())]
-        elif not isinstance(value, type):
-            waiting += [(part, depth + 1) for part in _contents(value)]
+def is_ours(function: object) -> bool:
+    """Whether a hook is one of the guard's."""
+    return str(getattr(function, "__module__", "")).startswith("flask_corsguard.")
 
 
 def location_of(target: object) -> str:
@@ -106,13 +114,14 @@ def location_of(target: object) -> str:
         return ""
 
 
-def _parts(function: FunctionType) -> Iterator[object]:
-    yield function.__code__
+def _read_by(function: FunctionType) -> Iterator[object]:
+    codes = list(_codes(function.__code__))
+    yield from chain.from_iterable(code.co_consts for code in codes)
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
     yield from vars(function).values()
     yield from _cells(function)
-    names = frozenset(_names(function.__code__))
+    names = dict.fromkeys(chain.from_iterable(code.co_names for code in codes))
     read = [function.__globals__[name] for name in names if name in function.__globals__]
     yield from read
     for _ in range(_LONGEST_PATH):
@@ -121,7 +130,15 @@ def _parts(function: FunctionType) -> Iterator[object]:
         yield from read
 
 
-def _named(value: object, names: frozenset[str]) -> list[object]:
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code, and that of the functions inside of it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _named(value: object, names: Container[str]) -> list[object]:
     """What code that has these names in it can read off a module, a class or an object."""
     if isinstance(value, ModuleType):
         if str(getattr(value, "__file__", None) or _LIBRARIES[0]).startswith(_LIBRARIES):
@@ -142,13 +159,6 @@ def _cells(function: FunctionType) -> Iterator[object]:
             yield cell.cell_contents
         except ValueError:  # empty as yet
             continue
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _contents(value: object) -> list[object]:
@@ -183,21 +193,11 @@ def _held_by(value: object) -> Iterable[object]:
     return ()
 
 
-def _file_of(value: object) -> str:
-    function = value.func if isinstance(value, functools.partial) else value
-    code = getattr(function, "__code__", None)
-    return code.co_filename if isinstance(code, CodeType) else ""
-
-
-def _is_foreign(function: FunctionType, own: str) -> bool:
-    file = function.__code__.co_filename
-    if not file.startswith(_LIBRARIES):
-        return False
-    return _top_folder(file) != _top_folder(own)
-
-
-def _top_folder(file: str) -> str:
-    for library in sorted(_LIBRARIES, key=len, reverse=True):
-        if file.startswith(library):
-            return file[len(library) :].strip("/\\").replace("\\", "/").partition("/")[0]
-    return ""
+def _library_of(function: object) -> str:
+    """The package, or the module, of a library that a function is in; "" for all other code."""
+    target: Any = function
+    if isinstance(function, functools.partial):
+        target = target.func
+    file = str(getattr(getattr(target, "__code__", None), "co_filename", ""))
+    library = next((path for path in _LIBRARIES if file.startswith(path)), None)
+    return "" if library is None else re.split(r"[/\\]", file[len(library) + 1 :])[0]

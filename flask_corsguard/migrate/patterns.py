@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.audit.hostile_origins import fitted
-from flask_corsguard.audit.meant_origins import of_pattern, site_of
+from flask_corsguard.audit.intended_origins import of_pattern, site_of
 from flask_corsguard.migrate.values import quoted
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import Origin, parse_origin, parse_pattern

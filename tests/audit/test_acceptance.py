@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, got_request_exception
+from flask import Blueprint, Flask, got_request_exception
 
 from flask_corsguard import (
     CorsGuard,
@@ -20,8 +20,8 @@ from flask_corsguard import (
     origin_rejected,
     preflight_rejected,
 )
-from flask_corsguard.audit.findings import Level
-from tests.audit.judging import codes_of, found_in, is_let_in
+from flask_corsguard.audit import Level, audit
+from tests.audit.cases import codes_of, is_let_in
 
 APP = "https://app.example.com"
 KEY = "CORSGUARD_AUDIT_ACCEPT"
@@ -45,39 +45,27 @@ def shop(accept: Any = None, **config: Any) -> Flask:
     return app
 
 
-def test_without_it_everything_is_found() -> None:
-    report = found_in(shop())
-    assert codes_of(report) == {NULL, SUBDOMAINS}
-    assert report.accepted == ()
-    assert report.unused == ()
-
-
-def test_a_code() -> None:
-    report = found_in(shop({SUBDOMAINS: "all sub-domains are ours"}))
-    assert codes_of(report) == {NULL}
-    assert [(f.code, f.accepted) for f in report.accepted] == [
-        (SUBDOMAINS, "all sub-domains are ours")
-    ]
+@pytest.mark.parametrize(
+    ("accept", "left", "accepted"),
+    [
+        (None, {"index", "embed", "frame"}, set()),
+        ({SUBDOMAINS: "ours"}, {"embed", "frame"}, {(SUBDOMAINS, "index", "ours")}),
+        (
+            {SUBDOMAINS: "ours", NULL: "old"},
+            set(),
+            {(SUBDOMAINS, "index", "ours"), (NULL, "embed", "old"), (NULL, "frame", "old")},
+        ),
+        ({f"{NULL}:embed": "old"}, {"index", "frame"}, {(NULL, "embed", "old")}),
+    ],
+    ids=["nothing", "a code", "several codes", "a code of an endpoint"],
+)
+def test_what_is_accepted(accept: Any, left: set[str], accepted: set[tuple[str, ...]]) -> None:
+    """What is accepted is reported with its reason, apart from the findings."""
+    report = audit(shop(accept))
+    assert {route.endpoint for f in report.findings for route in f.routes} == left
+    assert {(f.code, r.endpoint, f.accepted) for f in report.accepted for r in f.routes} == accepted
     assert report.unused == ()
     assert not [f for f in report.findings if f.accepted]
-
-
-def test_several_codes() -> None:
-    report = found_in(shop({SUBDOMAINS: "ours", NULL: "an old page"}))
-    assert report.findings == ()
-    assert {f.code: f.accepted for f in report.accepted} == {
-        SUBDOMAINS: "ours",
-        NULL: "an old page",
-    }
-
-
-def test_a_code_of_an_endpoint() -> None:
-    report = found_in(shop({f"{NULL}:embed": "an old page"}))
-    left = [f for f in report.findings if f.code == NULL]
-    assert {route.endpoint for f in left for route in f.routes} == {"frame"}
-    accepted = [f for f in report.accepted if f.code == NULL]
-    assert {route.endpoint for f in accepted for route in f.routes} == {"embed"}
-    assert {f.accepted for f in accepted} == {"an old page"}
 
 
 def test_an_endpoint_of_a_finding_about_several() -> None:
@@ -91,16 +79,14 @@ def test_an_endpoint_of_a_finding_about_several() -> None:
         app.add_url_rule("/b", "b", lambda: "")
         return app
 
-    report = found_in(build({f"{NULL}:a": "an old page"}))
+    report = audit(build({f"{NULL}:a": "an old page"}))
     assert {route.endpoint for f in report.findings for route in f.routes} == {"b"}
-    report = found_in(build({f"{NULL}:a": "an old page", f"{NULL}:b": "another"}))
+    report = audit(build({f"{NULL}:a": "an old page", f"{NULL}:b": "another"}))
     assert report.findings == ()
     assert {route.endpoint for f in report.accepted for route in f.routes} == {"a", "b"}
 
 
 def test_a_code_with_a_route_of_a_blueprint() -> None:
-    from flask import Blueprint
-
     app = Flask("shop", static_folder=None)
     app.config[KEY] = {f"{NULL}:legacy.embed": "reason"}
     CorsGuard(app)
@@ -108,7 +94,7 @@ def test_a_code_with_a_route_of_a_blueprint() -> None:
     cors(origins="null", dangerously_allow_null_origin=True)(legacy)
     legacy.add_url_rule("/embed", "embed", lambda: "")
     app.register_blueprint(legacy)
-    report = found_in(app)
+    report = audit(app)
     assert report.findings == ()
     assert [f.accepted for f in report.accepted] == ["reason"]
 
@@ -117,7 +103,8 @@ def test_a_code_with_a_route_of_a_blueprint() -> None:
     "key", ["max_age_ignored", f"{NULL}:index", f"{NULL}:nowhere", f"{NULL}:", "lost_mark:embed"]
 )
 def test_what_accepts_nothing_is_named(key: str) -> None:
-    report = found_in(shop({key: "no longer", SUBDOMAINS: "ours"}))
+    """A key that fits nothing that is found."""
+    report = audit(shop({key: "no longer", SUBDOMAINS: "ours"}))
     assert report.unused == (key,)
     assert codes_of(report) == {NULL}
 
@@ -141,15 +128,16 @@ def test_what_accepts_nothing_is_named(key: str) -> None:
     ],
 )
 def test_what_cannot_be_used(accept: Any, words: list[str]) -> None:
+    """Codes that do not exist, with the one that is meant, and what is not a reason."""
     with pytest.raises(CorsGuardError) as caught:
-        found_in(shop(accept))
+        audit(shop(accept))
     for word in (KEY, *words):
         assert word in str(caught.value)
 
 
 def test_a_hostile_key_is_escaped() -> None:
     with pytest.raises(CorsGuardError) as caught:
-        found_in(shop({"null\x1b[31m\nallowed": "reason"}))
+        audit(shop({"null\x1b[31m\nallowed": "reason"}))
     assert "\x1b" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -158,11 +146,11 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"FLASK_{KEY}", json.dumps({SUBDOMAINS: "ours", NULL: "an old page"}))
     app = Flask("shop", static_folder=None)
     app.config.from_prefixed_env()
-    report = found_in(shop(app.config[KEY]))
+    report = audit(shop(app.config[KEY]))
     assert report.findings == ()
 
 
-def test_accepting_changes_no_answer() -> None:
+def test_accepting_changes_no_response() -> None:
     for accept in (None, {NULL: "reason"}):
         app = shop(accept)
         assert is_let_in(app, "/embed", "null")
@@ -170,7 +158,7 @@ def test_accepting_changes_no_answer() -> None:
 
 
 def test_levels() -> None:
-    report = found_in(shop())
+    report = audit(shop())
     assert [f.level for f in report.findings] == sorted(
         (f.level for f in report.findings), reverse=True
     )
@@ -183,38 +171,36 @@ def test_levels() -> None:
 HOSTILE = "\x1b[31mred\x1b[0m\r\n\u202egnorw\x07"
 
 
-def hostile_apps() -> Iterator[Flask]:
+def hostile_pattern() -> Flask:
     app = Flask("shop", static_folder=None)
     app.config[KEY] = {NULL: f"because {HOSTILE}"}
     CorsGuard(app, origins=re.compile(f"(https://.*example\\.com|{re.escape(HOSTILE)})"))
     view = cors(origins="null", dangerously_allow_null_origin=True)(lambda: "")
     app.add_url_rule(f"/{HOSTILE}", f"view {HOSTILE}", view)
     app.add_url_rule("/", "index", lambda: "")
-    yield app
+    return app
 
+
+def asking(allows: Any) -> Flask:
     app = Flask("shop", static_folder=None)
-
-    def check(origin: str) -> Any:
-        raise ValueError(HOSTILE)
-
-    check.__name__ = check.__qualname__ = HOSTILE
-    CorsGuard(app, origins=check)
+    allows.__name__ = allows.__qualname__ = HOSTILE
+    CorsGuard(app, origins=allows)
     app.add_url_rule("/", "index", lambda: "")
-    yield app
-
-    app = Flask("shop", static_folder=None)
-
-    def answer(origin: str) -> Any:
-        return HOSTILE
-
-    CorsGuard(app, origins=answer)
-    app.add_url_rule("/", "index", lambda: "")
-    yield app
+    return app
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_what_is_found_is_safe_to_print(number: int) -> None:
-    report = found_in(list(hostile_apps())[number])
+def fails(origin: str) -> Any:
+    raise ValueError(HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [hostile_pattern, lambda: asking(fails), lambda: asking(lambda origin: HOSTILE)],
+    ids=["pattern", "error", "return value"],
+)
+def test_what_is_found_is_safe_to_print(build: Callable[[], Flask]) -> None:
+    """No control character of a pattern, a name, an error or a value gets through."""
+    report = audit(build())
     assert report.findings
     for finding in (*report.findings, *report.accepted):
         assert finding.message.isprintable(), finding.message
@@ -226,10 +212,10 @@ def test_what_is_found_is_safe_to_print(number: int) -> None:
 
 
 def test_the_order_is_the_same_each_time() -> None:
-    first, second = found_in(shop()), found_in(shop())
+    first, second = audit(shop()), audit(shop())
     assert first == second
     app = shop()
-    assert found_in(app) == found_in(app) == first
+    assert audit(app) == audit(app) == first
 
 
 # The app is as it was.
@@ -268,7 +254,7 @@ def test_the_app_is_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
         signal.connect(receive)
         receivers.append(receive)
     before = names_of(app)
-    found_in(app)
+    audit(app)
     assert names_of(app) == before
     assert sent == []
     assert [r for r in caplog.records if r.name != "asyncio"] == []
@@ -279,9 +265,9 @@ def test_another_policy_is_audited_anew() -> None:
     app = Flask("shop", static_folder=None)
     guard = CorsGuard(app, origins=re.compile(r"https://.*example\.com"))
     app.add_url_rule("/", "index", lambda: "")
-    assert codes_of(found_in(app)) == {"neighbour_allowed"}
+    assert codes_of(audit(app)) == {"neighbour_allowed"}
     guard.reconfigure(origins=APP, app=app)
-    assert codes_of(found_in(app)) == set()
+    assert codes_of(audit(app)) == set()
     assert is_let_in(app, "/", APP)
     assert not is_let_in(app, "/", "https://evilexample.com")
 
@@ -292,7 +278,7 @@ def test_requests_are_decided_as_before() -> None:
         ("/embed", "null"), ("/embed", APP), ("/nowhere", APP),
     ]  # fmt: skip
 
-    def answers(app: Flask) -> Any:
+    def responses(app: Flask) -> Any:
         client = app.test_client()
         return [
             (r.status_code, sorted(r.headers.items()))
@@ -308,19 +294,19 @@ def test_requests_are_decided_as_before() -> None:
         ]
 
     audited = shop()
-    found_in(audited)
-    expected = answers(shop())
-    assert answers(audited) == expected
+    audit(audited)
+    expected = responses(shop())
+    assert responses(audited) == expected
     # in the middle of its life, too
-    found_in(audited)
-    assert answers(audited) == expected
+    audit(audited)
+    assert responses(audited) == expected
 
 
 def test_rejections_are_logged_after_it_too(caplog: pytest.LogCaptureFixture) -> None:
     """The log leaves repeated lines out for a minute: the audit's requests do not count."""
     caplog.set_level(logging.INFO, "flask_corsguard")
     app = shop()
-    found_in(app)
+    audit(app)
     assert not is_let_in(app, "/", "https://evil.net")
     assert len([r for r in caplog.records if r.name == "flask_corsguard"]) == 1
 
@@ -332,39 +318,28 @@ def test_a_part_names_its_own_sources() -> None:
     CorsGuard(app, origins=APP)
     for name in "abc":
         app.add_url_rule(f"/{name}", name, cors(max_age=86400)(lambda: ""))
-    report = found_in(app)
+    report = audit(app)
     assert [finding.source for finding in report.findings] == ["view a"]
     assert [finding.source for finding in report.accepted] == ["view b", "view c"]
 
 
 def test_an_app_without_a_guard() -> None:
     with pytest.raises(CorsGuardError):
-        found_in(Flask("shop"))
+        audit(Flask("shop"))
 
 
-def test_no_view_runs() -> None:
+@pytest.mark.parametrize("answer_preflight", [True, False])
+def test_no_view_runs(answer_preflight: bool) -> None:
+    """Not even one that takes OPTIONS itself."""
     ran: list[str] = []
     app = Flask("shop", static_folder=None)
-    CorsGuard(app, origins=APP, allow_credentials=True, enforce="unsafe")
+    guard = {"allow_credentials": True, "enforce": "unsafe", "answer_preflight": answer_preflight}
+    CorsGuard(app, origins=APP, **guard)
 
     @app.route("/<path:name>", methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False)
     def view(name: str) -> str:
         ran.append(name)
         return ""
 
-    found_in(app)
-    assert ran == []
-
-
-def test_an_app_that_answers_options_itself_runs_no_view() -> None:
-    ran: list[str] = []
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app, origins=APP, answer_preflight=False)
-
-    @app.route("/", methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False)
-    def view() -> str:
-        ran.append("")
-        return ""
-
-    found_in(app)
+    audit(app)
     assert ran == []

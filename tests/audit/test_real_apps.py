@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 REQUIRED = os.environ.get("CORSGUARD_REQUIRE_APPS") == "1"
 # What has to be importable, by the app.
@@ -30,7 +31,7 @@ NEEDS = {
 }
 # httpbin tells its visitors the address that X-Forwarded-For names, whoever sent that.
 ALWAYS = {"httpbin": {"proxy_hides_origin"}}
-# They answer everybody on every route: with functions of their own, or with Flask-CORS.
+# They let everybody read every route: with functions of their own, or with Flask-CORS.
 SENDS_HEADERS = {"httpbin", "moto_s3", "moto_apigateway", "moto_iot", "locust", "locust_with_login"}
 HAS_LOGIN = {"locust", "locust_with_login"}
 
@@ -63,12 +64,14 @@ def codes(told: dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize("variant", ["strict", "strict_with_credentials"])
 @pytest.mark.parametrize("name", NEEDS)
 def test_a_strict_policy(name: str, variant: str) -> None:
+    """Nothing is wrong with one listed origin, with credentials or without."""
     told = audited(name, variant)
     assert codes(told) == ALWAYS.get(name, set()), told["found"]
 
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_everybody(name: str) -> None:
+    """With '*', only a login is."""
     told = audited(name, "for_everybody")
     login = {"any_origin_next_to_login"} if name in HAS_LOGIN else set()
     assert codes(told) == ALWAYS.get(name, set()) | login, told["found"]
@@ -76,6 +79,7 @@ def test_everybody(name: str) -> None:
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_seeded_mistakes(name: str) -> None:
+    """Each is found at the endpoint that it was made at, and nowhere else."""
     told = audited(name, "seeded")
     assert told["wrong"]
     found = {

@@ -15,35 +15,38 @@ from typing import Any
 from urllib.parse import urlparse, urlsplit
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app, request
 
-from flask_corsguard import CorsGuard
-from tests.audit.judging import Case, check_found, check_let_in, one_of
+from flask_corsguard import CorsGuard, Reason
+from flask_corsguard.audit import Level, audit
+from tests.audit.cases import Case, check_found, codes_of, is_let_in
 
 NEIGHBOUR = "neighbour_allowed"
 ANYBODY = "anybody_allowed"
 SUFFIX = "public_suffix_wildcard"
 INSECURE = "insecure_origin"
 SUBDOMAINS = "subdomains_with_credentials"
-FAILED = "check_failed"
+ACT: dict[str, Any] = {"allow_credentials": True}
+APP, HTTP = "https://app.example.com", "http://app.example.com"
 
 
-def guarded(origins: Any, fields: dict[str, Any]) -> Flask:
+def guarded(origins: Any, **fields: Any) -> Flask:
     """An app with one public view, whose default policy has these origins."""
     app = Flask("shop", static_folder=None)
     CorsGuard(app, origins=origins, **fields)  # seeded
-
-    @app.get("/")
-    def index() -> str:
-        return "shop"
-
+    app.add_url_rule("/", "index", lambda: "shop")
     return app
 
 
-Row = tuple[Any, ...]
+def check(origins: Any, codes: str, let_in: str, **fields: Any) -> None:
+    def build() -> Flask:
+        return guarded(origins, **fields)
 
-# A pattern; an origin that it should not match and does; what is to be found.
-NEIGHBOUR_PATTERNS: list[Row] = [
+    check_found(Case(build, codes, guarded, let_in, routes={"/"}))
+
+
+# A pattern, and an origin that it should not match and does.
+NEIGHBOURS = [
     # dots that are not escaped
     (r"https://app.example.com", "https://appxexample.com"),
     (r"https://app.example\.com", "https://app-example.com"),
@@ -59,7 +62,6 @@ NEIGHBOUR_PATTERNS: list[Row] = [
     (r"https://\w+.example\.com", "https://evilxexample.com"),
     (r"https://[a-z0-9-]+.example\.com", "https://evil-example.com"),
     (r"https://[a-z]+\.(?:prod|stage).example\.com", "https://a.prodxexample.com"),
-    (r"https://pr-\d+.preview\.example\.com", "https://pr-1xpreview.example.com", "shared"),
     (r"https://pr-\d+\.preview.example\.com", "https://pr-1.previewxexample.com"),
     (r"https://app[.-]example\.com", "https://app-example.com"),
     (r"https://app\.example.com(:\d+)?", "https://app.examplexcom"),
@@ -120,253 +122,152 @@ NEIGHBOUR_PATTERNS: list[Row] = [
     (r"https://shop.*\.example", "https://shop-evil.example"),
     (r"https://\w+\.shop-\w+\.example", "https://dev.shop-evil.example"),
     # one half of an alternation
-    (r"https://a\.example\.com|.*b\.example\.com", "https://evilb.example.com", "shared"),
     (r"https://www\.example\.com|.*shop\.example", "https://evilshop.example"),
     (r"(https://a\.example|https://b\.example).*", "https://b.example.evil.net"),
     (r"https://app\.example\.com|https://cdn\.shop\.example.*", "https://cdn.shop.example.evil.com"),
     (r"https://app\.example\.com$|^https://cdn.shop\.example", "https://cdnxshop.example"),
 ]  # fmt: skip
-PATTERNS: list[Row] = [
-    *((p, {}, one_of(NEIGHBOUR), evil) for p, evil, *about in NEIGHBOUR_PATTERNS if not about),
-    # everybody
-    (r".*", {}, one_of(ANYBODY), "https://evil.net"),
-    (r".+", {}, one_of(ANYBODY), "https://evil.net"),
-    (r"https://.*", {}, one_of(ANYBODY), "https://evil.net"),
-    (r"https?://.*", {}, one_of(ANYBODY), "http://evil.net"),
-    (r"https://[\w.-]+", {}, one_of(ANYBODY), "https://evil.net"),
-    (r"https://[^/]+", {}, one_of(ANYBODY), "https://evil.net"),
-    (r"https://\S+", {}, one_of(ANYBODY), "https://evil.net"),
-    (r"^(http|https)://.+$", {}, one_of(ANYBODY), "https://evil.net"),
-    (r"https://(?!evil)[\w.-]+", {}, one_of(ANYBODY), "https://other.net"),
-    (r"https://(?!.*(evil|attacker|hacker)).*", {}, one_of(ANYBODY), "https://other.net"),
-    (r"(https://app\.example\.com)?.*", {}, one_of(ANYBODY), "https://other.net"),
-    (r"https://app\.example\.com|.*", {}, one_of(ANYBODY), "https://other.net"),
-    (r"https://(app\.example\.com|[\w.-]+)", {}, one_of(ANYBODY), "https://other.net"),
-    (r"https://([a-z0-9-]+\.)+[a-z]{2,}", {}, one_of(ANYBODY), "https://other.net"),
-    (r"https://.{4,}", {}, one_of(ANYBODY), "https://other.net"),
-    # everybody who has a name under a suffix
-    (r"https://[a-z]+\.github\.io", {}, one_of(SUFFIX), "https://evil.github.io"),
-    (r"https://.*\.github\.io", {}, one_of(SUFFIX), "https://evil.github.io"),
-    (r"https://[\w-]+\.vercel\.app", {}, one_of(SUFFIX), "https://evil.vercel.app"),
-    (r"https://.+\.herokuapp\.com", {}, one_of(SUFFIX), "https://evil.herokuapp.com"),
-    (r"https://[^.]+\.netlify\.app", {}, one_of(SUFFIX), "https://evil.netlify.app"),
-    (r"https://[a-z0-9-]+\.pages\.dev", {}, one_of(SUFFIX), "https://evil.pages.dev"),
-    (r"https://(.*\.)?web\.app", {}, one_of(SUFFIX), "https://evil.web.app"),
-    (r"https://\w+\.co\.uk", {}, one_of(SUFFIX), "https://evil.co.uk"),
-    (r"https://.*\.com", {}, one_of(SUFFIX, ANYBODY), "https://evil.com"),
-    (
-        r"https://shop-[a-z0-9]+\.vercel\.app",
-        {},
-        one_of(SUFFIX, NEIGHBOUR),
-        "https://shop-evil.vercel.app",
-    ),
-    (
-        r"https://shop-git-[\w-]+\.vercel\.app",
-        {},
-        one_of(SUFFIX, NEIGHBOUR),
-        "https://shop-git-evil.vercel.app",
-    ),
-    (
-        r"https://.*shop\.netlify\.app",
-        {},
-        one_of(NEIGHBOUR, SUFFIX),
-        "https://evilshop.netlify.app",
-    ),
-    (r"https://.*\.(example\.com|github\.io)", {}, one_of(SUFFIX), "https://evil.github.io"),
-    (r"https://[a-z0-9-]+\.ngrok-free\.app", {}, one_of(SUFFIX), "https://evil.ngrok-free.app"),
-    (
-        r"https://.+-team\.vercel\.app",
-        {},
-        one_of(NEIGHBOUR, SUFFIX),
-        "https://evil-team.vercel.app",
-    ),
-    # everybody, at some port or address
-    (r"https?://.*:3000", {}, one_of(ANYBODY, NEIGHBOUR), "https://evil.net:3000"),
-    (r"https?://[^/:]+(:8080)", {}, one_of(ANYBODY, NEIGHBOUR), "https://evil.net:8080"),
-    (r"https?://\d+\.\d+\.\d+\.\d+", {}, one_of(ANYBODY, NEIGHBOUR), "https://6.6.6.6"),
-    # plain http, with credentials
-    (
-        r"https?://app\.example\.com",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        r"http://app\.example\.com",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        r"http[s]?://app\.example\.com(:\d+)?",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com:8080",
-    ),
-    (
-        r".*://app\.example\.com",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        r"(https|http)://(app|www)\.example\.com",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://www.example.com",
-    ),
-    (
-        r"\w+://app\.example\.com",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        r"https?://192\.168\.0\.\d+",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://192.168.0.7",
-    ),
-    (
-        r"https?://(localhost|app\.example\.com)(:\d+)?",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        r"https?://app\.example\.com",
-        {"enforce": "unsafe"},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        r"https?://app\.example\.com",
-        {"allow_credentials": True, "enforce": "unsafe"},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    # every sub-domain, with credentials
-    (
-        r"https://.*\.example\.com",
-        {"allow_credentials": True},
-        one_of(SUBDOMAINS),
-        "https://forgotten.example.com",
-    ),
-    (
-        r"https://([a-z0-9-]+\.)*example\.com",
-        {"allow_credentials": True},
-        one_of(SUBDOMAINS),
-        "https://forgotten.example.com",
-    ),
-    (
-        r"https://[\w-]+\.example\.com",
-        {"allow_credentials": True},
-        one_of(SUBDOMAINS),
-        "https://forgotten.example.com",
-    ),
-    (
-        r"https?://.*\.example\.com",
-        {"allow_credentials": True},
-        one_of(f"{SUBDOMAINS} {INSECURE}"),
-        "http://forgotten.example.com",
-    ),
-    # worse things, with credentials
-    (
-        r"https://app.example.com",
-        {"allow_credentials": True},
-        one_of(NEIGHBOUR),
-        "https://appxexample.com",
-    ),
-    (
-        r"https://.*example\.com",
-        {"allow_credentials": True},
-        one_of(NEIGHBOUR, f"{NEIGHBOUR} {SUBDOMAINS}"),
-        "https://evilexample.com",
-    ),
-    (r"https://.*", {"allow_credentials": True}, one_of(ANYBODY), "https://evil.net"),
-    (
-        r".*",
-        {"allow_credentials": True},
-        one_of(ANYBODY, f"{ANYBODY} {INSECURE}"),
-        "http://evil.net",
-    ),
-    (
-        r"https://[a-z]+\.github\.io",
-        {"allow_credentials": True},
-        one_of(SUFFIX, f"{SUFFIX} {SUBDOMAINS}"),
-        "https://evil.github.io",
-    ),
+EVERYBODY = [
+    (r".*", "https://evil.net"),
+    (r".+", "https://evil.net"),
+    (r"https://.*", "https://evil.net"),
+    (r"https?://.*", "http://evil.net"),
+    (r"https://[\w.-]+", "https://evil.net"),
+    (r"https://[^/]+", "https://evil.net"),
+    (r"https://\S+", "https://evil.net"),
+    (r"^(http|https)://.+$", "https://evil.net"),
+    (r"https://(?!evil)[\w.-]+", "https://other.net"),
+    (r"https://(?!.*(evil|attacker|hacker)).*", "https://other.net"),
+    (r"(https://app\.example\.com)?.*", "https://other.net"),
+    (r"https://app\.example\.com|.*", "https://other.net"),
+    (r"https://(app\.example\.com|[\w.-]+)", "https://other.net"),
+    (r"https://([a-z0-9-]+\.)+[a-z]{2,}", "https://other.net"),
+    (r"https://.{4,}", "https://other.net"),
+    # at some port or address
+    (r"https?://.*:3000", "https://evil.net:3000"),
+    (r"https?://[^/:]+(:8080)", "https://evil.net:8080"),
+    (r"https?://\d+\.\d+\.\d+\.\d+", "https://6.6.6.6"),
+]
+# Everybody who has a name under a suffix.
+TENANTS = [
+    (r"https://[a-z]+\.github\.io", "https://evil.github.io"),
+    (r"https://.*\.github\.io", "https://evil.github.io"),
+    (r"https://[\w-]+\.vercel\.app", "https://evil.vercel.app"),
+    (r"https://.+\.herokuapp\.com", "https://evil.herokuapp.com"),
+    (r"https://[^.]+\.netlify\.app", "https://evil.netlify.app"),
+    (r"https://[a-z0-9-]+\.pages\.dev", "https://evil.pages.dev"),
+    (r"https://(.*\.)?web\.app", "https://evil.web.app"),
+    (r"https://\w+\.co\.uk", "https://evil.co.uk"),
+    (r"https://.*\.com", "https://evil.com"),
+    (r"https://.*\.(example\.com|github\.io)", "https://evil.github.io"),
+    (r"https://[a-z0-9-]+\.ngrok-free\.app", "https://evil.ngrok-free.app"),
+]
+NEIGHBOURS += [
+    # under a suffix
+    (r"https://shop-[a-z0-9]+\.vercel\.app", "https://shop-evil.vercel.app"),
+    (r"https://shop-git-[\w-]+\.vercel\.app", "https://shop-git-evil.vercel.app"),
+    (r"https://.*shop\.netlify\.app", "https://evilshop.netlify.app"),
+    (r"https://.+-team\.vercel\.app", "https://evil-team.vercel.app"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "fields", "codes", "evil"), PATTERNS, ids=[f"{r[0]} {r[1]}" for r in PATTERNS]
+    ("codes", "pattern", "evil"),
+    [
+        pytest.param(codes, *row, id=row[0])
+        for codes, rows in ((NEIGHBOUR, NEIGHBOURS), (ANYBODY, EVERYBODY), (SUFFIX, TENANTS))
+        for row in rows
+    ],
 )
-def test_patterns(pattern: str, fields: dict[str, Any], codes: Any, evil: str) -> None:
-    origins = re.compile(pattern)
-    check_let_in(guarded(origins, fields), "/", evil)
-    check_found(Case(lambda: guarded(origins, fields), codes, routes=frozenset({"/"})), guarded)
+def test_patterns(codes: str, pattern: str, evil: str) -> None:
+    """A pattern that matches the origins of others."""
+    check(re.compile(pattern), codes, evil)
+
+
+ACTING = [
+    # plain http
+    (INSECURE, r"https?://app\.example\.com", ACT, HTTP),
+    (INSECURE, r"http://app\.example\.com", ACT, HTTP),
+    (INSECURE, r"http[s]?://app\.example\.com(:\d+)?", ACT, "http://app.example.com:8080"),
+    (INSECURE, r".*://app\.example\.com", ACT, HTTP),
+    (INSECURE, r"(https|http)://(app|www)\.example\.com", ACT, "http://www.example.com"),
+    (INSECURE, r"\w+://app\.example\.com", ACT, HTTP),
+    (INSECURE, r"https?://192\.168\.0\.\d+", ACT, "http://192.168.0.7"),
+    (INSECURE, r"https?://(localhost|app\.example\.com)(:\d+)?", ACT, HTTP),
+    (INSECURE, r"https?://app\.example\.com", {"enforce": "unsafe"}, HTTP),
+    (INSECURE, r"https?://app\.example\.com", {**ACT, "enforce": "unsafe"}, HTTP),
+    # every sub-domain
+    (SUBDOMAINS, r"https://.*\.example\.com", ACT, "https://forgotten.example.com"),
+    (SUBDOMAINS, r"https://([a-z0-9-]+\.)*example\.com", ACT, "https://forgotten.example.com"),
+    (SUBDOMAINS, r"https://[\w-]+\.example\.com", ACT, "https://forgotten.example.com"),
+    (f"{SUBDOMAINS} {INSECURE}", r"https?://.*\.example\.com", ACT, "http://x.example.com"),
+    # worse things
+    (NEIGHBOUR, r"https://app.example.com", ACT, "https://appxexample.com"),
+    (NEIGHBOUR, r"https://.*example\.com", ACT, "https://evilexample.com"),
+    (ANYBODY, r"https://.*", ACT, "https://evil.net"),
+    (ANYBODY, r".*", ACT, "http://evil.net"),
+    (SUFFIX, r"https://[a-z]+\.github\.io", ACT, "https://evil.github.io"),
+]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "evil"), [(p, evil) for p, evil, *about in NEIGHBOUR_PATTERNS if about]
+    ("codes", "pattern", "fields", "evil"),
+    ACTING,
+    ids=[f"{pattern} {' '.join(fields)}" for _, pattern, fields, _ in ACTING],
+)
+def test_patterns_that_let_act(codes: str, pattern: str, fields: dict[str, Any], evil: str) -> None:
+    """With credentials or enforce, plain http and sub-domains matter; worse things hide them."""
+    check(re.compile(pattern), codes, evil, **fields)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "evil"),
+    [
+        (r"https://pr-\d+.preview\.example\.com", "https://pr-1xpreview.example.com"),
+        (r"https://a\.example\.com|.*b\.example\.com", "https://evilb.example.com"),
+    ],
 )
 def test_neighbours_on_the_same_site(pattern: str, evil: str) -> None:
     """A dot too many or too few inside the company's own domain: the name is nobody else's. To
     say so is fine, and so is to say nothing."""
-    origins = re.compile(pattern)
-    check_let_in(guarded(origins, {}), "/", evil)
-    check_found(Case(lambda: guarded(origins, {}), one_of(NEIGHBOUR, "")), guarded)
+    assert is_let_in(guarded(re.compile(pattern)), "/", evil)
+    assert codes_of(audit(guarded(re.compile(pattern)))) <= {NEIGHBOUR}
 
 
-MIXED: list[Row] = [
-    (
-        "strings beside it",
-        [
-            "https://app.example.com",
-            "https://admin.example.com",
-            re.compile(r"https://.*partner\.example"),
-        ],
+MIXED: dict[str, tuple[Any, str]] = {
+    "strings beside it": (
+        [APP, "https://admin.example.com", re.compile(r"https://.*partner\.example")],
         "https://evilpartner.example",
     ),
-    (
-        "good patterns beside it",
+    "good patterns beside it": (
         [re.compile(r"https://pr-\d+\.example\.com"), re.compile(r"https://shop.example.com")],
         "https://shopxexample.com",
     ),
-    (
-        "a callable beside it",
+    "a callable beside it": (
         [re.compile(r"https://.*shop\.example"), lambda origin: origin == "https://x.example"],
         "https://evilshop.example",
     ),
-    (
-        "a good pattern beside a callable",
+    "a good pattern beside a callable": (
         [re.compile(r"https://pr-\d+\.example\.com"), lambda o: o.endswith("shop.example")],
         "https://evilshop.example",
     ),
-    ("flags", re.compile(r"https://[A-Z.]*EXAMPLE\.COM", re.IGNORECASE), "https://evilexample.com"),
-    (
-        "verbose",
-        re.compile(
-            r"""https://  # always
-        (app | admin) .example\.com""",
-            re.VERBOSE,
-        ),
+    "flags": (re.compile(r"https://[A-Z.]*EXAMPLE\.COM", re.IGNORECASE), "https://evilexample.com"),
+    "verbose": (
+        re.compile("https://  # always\n (app | admin) .example\\.com", re.VERBOSE),
         "https://adminxexample.com",
     ),
-    (
-        "joined by hand",
-        re.compile("|".join(["https://app.example.com", "https://shop.example.com"])),
+    "joined by hand": (
+        re.compile("|".join([APP, "https://shop.example.com"])),
         "https://shopxexample.com",
     ),
-    ("filled in", re.compile("https://{}".format("app.example.com")), "https://appxexample.com"),
-]
+    "filled in": (re.compile("https://{}".format("app.example.com")), "https://appxexample.com"),
+}
 
 
-@pytest.mark.parametrize(("origins", "evil"), [r[1:] for r in MIXED], ids=[r[0] for r in MIXED])
+@pytest.mark.parametrize(("origins", "evil"), MIXED.values(), ids=MIXED)
 def test_patterns_beside_others(origins: Any, evil: str) -> None:
-    check_let_in(guarded(origins, {}), "/", evil)
-    check_found(Case(lambda: guarded(origins, {}), one_of(NEIGHBOUR)), guarded)
+    """A loose pattern among other entries, or written in another way."""
+    check(origins, NEIGHBOUR, evil)
 
 
 SLOW = (
@@ -390,37 +291,23 @@ def test_patterns_that_take_long_to_say_no(pattern: str) -> None:
         return time.process_time() - started
 
     assert seconds(21) > 20 * seconds(12)
-    codes = one_of("slow_pattern", "slow_pattern neighbour_allowed")
     started = time.process_time()
-    check_found(Case(lambda: guarded(compiled, {}), codes), guarded)
+    check(compiled, "slow_pattern", "")
     assert time.process_time() - started < 5
 
 
-ALLOWED = ["https://app.example.com", "https://shop.example"]
+ALLOWED = [APP, "https://shop.example"]
 SITE = "example.com"
 SUFFIXES = (".example.com", "shop.example")
 PATTERN = re.compile(r"https://app\.example\.com")
 LOOSE = re.compile(r"https://.*example\.com")
+CONFIG = {"sites": {"main": "example.com"}, "debug": False}
+NAME, TOP = "example", "com"
+DEBUG = True
 
 
 def ends_with(origin: str) -> bool:
     return origin.endswith("example.com")
-
-
-def ends_with_constant(origin: str) -> bool:
-    return origin.endswith(SITE)
-
-
-def ends_with_tuple(origin: str) -> bool:
-    return origin.endswith(SUFFIXES)
-
-
-def starts_with(origin: str) -> bool:
-    return origin.startswith("https://app.example.com")
-
-
-def starts_with_any(origin: str) -> bool:
-    return any(origin.startswith(allowed) for allowed in ALLOWED)
 
 
 def contains_any(origin: str) -> bool:
@@ -428,14 +315,6 @@ def contains_any(origin: str) -> bool:
         if allowed in origin:
             return True
     return False
-
-
-def contains(origin: str) -> bool:
-    return "example.com" in origin
-
-
-def finds(origin: str) -> bool:
-    return origin.find("example.com") != -1
 
 
 def splits(origin: str) -> bool:
@@ -448,38 +327,6 @@ def second_level(origin: str) -> bool:
     return len(labels) > 1 and labels[-2] == "example"
 
 
-def matches_beginning(origin: str) -> bool:
-    return re.match(r"https://app\.example\.com", origin) is not None
-
-
-def matches_compiled(origin: str) -> bool:
-    return bool(PATTERN.match(origin))
-
-
-def searches(origin: str) -> bool:
-    return bool(re.search(r"app\.example\.com", origin))
-
-
-def matches_in_full_but_loosely(origin: str) -> bool:
-    return LOOSE.fullmatch(origin) is not None
-
-
-def host_ends_with(origin: str) -> bool:
-    return (urlparse(origin).hostname or "").endswith("example.com")
-
-
-def netloc_ends_with(origin: str) -> bool:
-    return urlsplit(origin).netloc.endswith("example.com")
-
-
-def host_starts_with(origin: str) -> bool:
-    return (urlparse(origin).hostname or "").startswith("app.example.")
-
-
-def strips(origin: str) -> bool:
-    return origin.replace("https://", "").replace("www.", "").startswith("example.com")
-
-
 def through_a_helper(origin: str) -> bool:
     return _is_ours(urlsplit(origin).netloc)
 
@@ -488,62 +335,13 @@ def _is_ours(host: str) -> bool:
     return host == "example.com" or host.endswith("example.com")
 
 
-def case_folded(origin: str) -> bool:
-    return origin.lower().strip().endswith("example.com")
-
-
-def compares_ends(origin: str) -> bool:
-    return origin[-len("example.com") :] == "example.com"
-
-
-def configured(origin: str, request: Any) -> bool:
-    from flask import current_app
-
-    return any(name in origin for name in current_app.config["ALLOWED_SITES"])
-
-
-def configured_ends(origin: str, request: Any) -> bool:
-    from flask import current_app
-
-    return origin.endswith(tuple(current_app.config["ALLOWED_SITES"]))
-
-
-def glob(origin: str) -> bool:
-    return fnmatch.fnmatch(origin, "https://*example.com")
-
-
-def within_a_string(origin: str) -> bool:
-    return origin in "https://app.example.com,https://admin.example.com"
-
-
-def any_beginning(origin: str) -> bool:
-    return any(map(origin.startswith, ALLOWED))
-
-
-CONFIG = {"sites": {"main": "example.com"}, "debug": False}
-
-
-def from_a_mapping(origin: str) -> bool:
-    return origin.endswith(CONFIG["sites"]["main"])
-
-
-def in_bytes(origin: str) -> bool:
-    return origin.encode().endswith(b"example.com")
-
-
-NAME, TOP = "example", "com"
-
-
-def put_together(origin: str) -> bool:
-    return origin.endswith(f"{NAME}.{TOP}")
+def in_a_template(origin: str) -> bool:
+    name = "example"
+    return origin.endswith(f"{name}.com")
 
 
 def by_default(origin: str, site: str = "example.com") -> bool:
     return origin.endswith(site)
-
-
-def without_the_port(origin: str) -> bool:
-    return urlsplit(origin).netloc.split(":")[0].endswith("example.com")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -576,10 +374,7 @@ def ends_with_site(site: str, origin: str) -> bool:
 
 
 def closure(site: str) -> Callable[[str], bool]:
-    def check(origin: str) -> bool:
-        return origin.endswith(site)
-
-    return check
+    return lambda origin: origin.endswith(site)
 
 
 def decorated(function: Callable[[str], bool]) -> Callable[[str], bool]:
@@ -588,37 +383,6 @@ def decorated(function: Callable[[str], bool]) -> Callable[[str], bool]:
         return function(origin)
 
     return wrapper
-
-
-def not_blocked(origin: str) -> bool:
-    return origin not in {"https://evil.net", "https://attacker.example"}
-
-
-def not_evil(origin: str) -> bool:
-    return not any(word in origin for word in ("evil", "attacker", "hacker", "malicious"))
-
-
-def only_https(origin: str) -> bool:
-    return origin.startswith("https://")
-
-
-def only_the_scheme(origin: str) -> bool:
-    return urlparse(origin).scheme in ("http", "https")
-
-
-def everybody(origin: str) -> bool:
-    return True
-
-
-def everybody_who_asks(origin: str, request: Any) -> bool:
-    return request.method in ("GET", "HEAD", "POST", "OPTIONS")
-
-
-def everybody_in_debug(origin: str) -> bool:
-    return origin == "https://app.example.com" or DEBUG
-
-
-DEBUG = True
 
 
 class Settings:
@@ -640,196 +404,155 @@ MODULE = types.ModuleType("settings")
 MODULE.__file__ = __file__
 MODULE.__dict__.update(site="example.com", is_ours=_is_ours)
 
-
-def by_a_class(origin: str) -> bool:
-    return any(origin.endswith(site) for site in Settings.SITES)
-
-
-def by_an_enumeration(origin: str) -> bool:
-    return origin.endswith(Names.SITE.value)
-
-
-def by_an_object(origin: str) -> bool:
-    return origin.endswith(NAMESPACE.site)
-
-
-def by_an_object_in_another(origin: str) -> bool:
-    return origin.endswith(NESTED.cors.site)
-
-
-def by_a_module(origin: str) -> bool:
-    return origin.endswith(MODULE.site)
-
-
-def by_a_function_in_a_module(origin: str) -> bool:
-    return bool(MODULE.is_ours(origin))
-
-
-def in_a_template(origin: str) -> bool:
-    name = "example"
-    return origin.endswith(f"{name}.com")
-
-
-def in_the_network(origin: str) -> bool:
-    return origin.startswith(("http://10.", "http://192.168."))
-
-
-def by_the_port(origin: str) -> bool:
-    return urlparse(origin).port in (3000, 8080)
-
-
-CALLABLES: list[Row] = [
-    (by_the_port, {}, one_of(ANYBODY), "https://evil.net:3000"),
-    *(
-        (each, {}, one_of(NEIGHBOUR), evil)
-        for each, evil in (
-            (ends_with, "https://evilexample.com"),
-            (ends_with_constant, "https://evilexample.com"),
-            (ends_with_tuple, "https://evilshop.example"),
-            (starts_with, "https://app.example.com.evil.net"),
-            (starts_with_any, "https://shop.example.evil.net"),
-            (contains_any, "https://shop.example.evil.net"),
-            (contains, "https://example.com.evil.net"),
-            (finds, "https://example.com.evil.net"),
-            (splits, "https://example.evil.net"),
-            (second_level, "https://example.net"),
-            (matches_beginning, "https://app.example.com.evil.net"),
-            (matches_compiled, "https://app.example.com.evil.net"),
-            (searches, "https://app.example.com.evil.net"),
-            (matches_in_full_but_loosely, "https://evilexample.com"),
-            (host_ends_with, "https://evilexample.com"),
-            (netloc_ends_with, "https://evilexample.com"),
-            (host_starts_with, "https://app.example.evil.net"),
-            (strips, "https://example.com.evil.net"),
-            (through_a_helper, "https://evilexample.com"),
-            (case_folded, "https://evilexample.com"),
-            (by_a_class, "https://evilexample.com"),
-            (by_an_enumeration, "https://evilexample.com"),
-            (by_an_object, "https://evilexample.com"),
-            (by_an_object_in_another, "https://evilexample.com"),
-            (by_a_module, "https://evilexample.com"),
-            (by_a_function_in_a_module, "https://evilexample.com"),
-            (in_a_template, "https://evilexample.com"),
-            (in_the_network, "http://10.evil.net"),
-            (compares_ends, "https://evilexample.com"),
-            (decorated(ends_with), "https://evilexample.com"),
-            (closure("example.com"), "https://evilexample.com"),
-            (Sites("example.com"), "https://evilexample.com"),
-            (Sites("example.com").allows, "https://example.com.evil.net"),
-            (Sites.ours, "https://example.com.evil.net"),
-            (functools.partial(ends_with_site, "example.com"), "https://evilexample.com"),
-            (glob, "https://evilexample.com"),
-            (within_a_string, "https://app.example.co"),
-            (any_beginning, "https://shop.example.evil.net"),
-            (from_a_mapping, "https://evilexample.com"),
-            (in_bytes, "https://evilexample.com"),
-            (put_together, "https://evilexample.com"),
-            (by_default, "https://evilexample.com"),
-            (without_the_port, "https://evilexample.com"),
-            (
-                Tenants((re.compile(r"https://a\.shop\.example"),)),
-                "https://a.shop.example.evil.net",
-            ),
-            (lambda origin: origin.endswith("example.com"), "https://evilexample.com"),
-            (lambda origin, request: origin.endswith("example.com"), "https://evilexample.com"),
-            (lambda o: o.split("//")[1].startswith("example.com"), "https://example.com.evil.net"),
-            (lambda o: o.rstrip("/").endswith("example.com"), "https://evilexample.com"),
-            (lambda o: bool(re.match("https://app.example.com$", o)), "https://appxexample.com"),
-        )
+END, START = "https://evilexample.com", "https://example.com.evil.net"
+APP_START, SHOP_START = "https://app.example.com.evil.net", "https://shop.example.evil.net"
+NEIGHBOUR_CALLABLES: dict[str, tuple[Any, str]] = {
+    "ends with": (ends_with, END),
+    "ends with a constant": (lambda origin: origin.endswith(SITE), END),
+    "ends with one of a tuple": (lambda o: o.endswith(SUFFIXES), "https://evilshop.example"),
+    "starts with": (lambda origin: origin.startswith("https://app.example.com"), APP_START),
+    "starts with any": (lambda o: any(o.startswith(allowed) for allowed in ALLOWED), SHOP_START),
+    "any beginning": (lambda origin: any(map(origin.startswith, ALLOWED)), SHOP_START),
+    "contains any": (contains_any, SHOP_START),
+    "contains": (lambda origin: "example.com" in origin, START),
+    "finds": (lambda origin: origin.find("example.com") != -1, START),
+    "splits": (splits, "https://example.evil.net"),
+    "second level": (second_level, "https://example.net"),
+    "matches the beginning": (
+        lambda origin: re.match(r"https://app\.example\.com", origin) is not None, APP_START),
+    "matches a compiled beginning": (lambda origin: bool(PATTERN.match(origin)), APP_START),
+    "searches": (lambda origin: bool(re.search(r"app\.example\.com", origin)), APP_START),
+    "matches in full, but loosely": (lambda origin: LOOSE.fullmatch(origin) is not None, END),
+    "matches with dots": (
+        lambda o: bool(re.match("https://app.example.com$", o)), "https://appxexample.com"),
+    "host ends with": (lambda o: (urlparse(o).hostname or "").endswith("example.com"), END),
+    "netloc ends with": (lambda origin: urlsplit(origin).netloc.endswith("example.com"), END),
+    "host starts with": (
+        lambda o: (urlparse(o).hostname or "").startswith("app.example."),
+        "https://app.example.evil.net"),
+    "strips": (
+        lambda o: o.replace("https://", "").replace("www.", "").startswith("example.com"), START),
+    "splits and starts with": (lambda o: o.split("//")[1].startswith("example.com"), START),
+    "strips a slash": (lambda o: o.rstrip("/").endswith("example.com"), END),
+    "without the port": (
+        lambda o: urlsplit(o).netloc.split(":")[0].endswith("example.com"), END),
+    "through a helper": (through_a_helper, END),
+    "case folded": (lambda origin: origin.lower().strip().endswith("example.com"), END),
+    "compares ends": (lambda o: o[-len("example.com") :] == "example.com", END),
+    "by a class": (lambda origin: any(origin.endswith(site) for site in Settings.SITES), END),
+    "by an enumeration": (lambda origin: origin.endswith(Names.SITE.value), END),
+    "by an object": (lambda origin: origin.endswith(NAMESPACE.site), END),
+    "by an object in another": (lambda origin: origin.endswith(NESTED.cors.site), END),
+    "by a module": (lambda origin: origin.endswith(MODULE.site), END),
+    "by a function in a module": (lambda origin: bool(MODULE.is_ours(origin)), END),
+    "in a template": (in_a_template, END),
+    "put together": (lambda origin: origin.endswith(f"{NAME}.{TOP}"), END),
+    "by default": (by_default, END),
+    "in the network": (
+        lambda o: o.startswith(("http://10.", "http://192.168.")), "http://10.evil.net"),
+    "decorated": (decorated(ends_with), END),
+    "a closure": (closure("example.com"), END),
+    "an object": (Sites("example.com"), END),
+    "a method": (Sites("example.com").allows, START),
+    "a static method": (Sites.ours, START),
+    "a partial": (functools.partial(ends_with_site, "example.com"), END),
+    "a data class": (
+        Tenants((re.compile(r"https://a\.shop\.example"),)), "https://a.shop.example.evil.net"),
+    "glob": (lambda origin: fnmatch.fnmatch(origin, "https://*example.com"), END),
+    "within a string": (
+        lambda o: o in "https://app.example.com,https://admin.example.com",
+        "https://app.example.co"),
+    "from a mapping": (lambda origin: origin.endswith(CONFIG["sites"]["main"]), END),
+    "in bytes": (lambda origin: origin.encode().endswith(b"example.com"), END),
+    "takes the request": (lambda origin, request: origin.endswith("example.com"), END),
+}  # fmt: skip
+OTHER = "https://other.net"
+EVERYBODYS_CALLABLES: dict[str, tuple[Any, str]] = {
+    "by the port": (lambda o: urlparse(o).port in (3000, 8080), "https://evil.net:3000"),
+    "not blocked": (lambda o: o not in {"https://evil.net", "https://attacker.example"}, OTHER),
+    "not evil": (
+        lambda o: not any(word in o for word in ("evil", "attacker", "hacker", "malicious")),
+        OTHER,
     ),
-    (not_blocked, {}, one_of(ANYBODY), "https://other.net"),
-    (not_evil, {}, one_of(ANYBODY), "https://other.net"),
-    (only_https, {}, one_of(ANYBODY), "https://other.net"),
-    (only_the_scheme, {}, one_of(ANYBODY), "https://other.net"),
-    (everybody, {}, one_of(ANYBODY), "https://other.net"),
-    (everybody_who_asks, {}, one_of(ANYBODY), "https://other.net"),
-    (everybody_in_debug, {}, one_of(ANYBODY), "https://other.net"),
-    (lambda origin: bool(origin), {}, one_of(ANYBODY), "https://other.net"),
-    (lambda origin: origin != "null", {}, one_of(ANYBODY), "https://other.net"),
-    (lambda origin: len(origin) < 100, {}, one_of(ANYBODY), "https://other.net"),
-    (lambda o: o.endswith(".github.io"), {}, one_of(SUFFIX), "https://evil.github.io"),
-    (
+    "only https": (lambda origin: origin.startswith("https://"), OTHER),
+    "only the scheme": (lambda origin: urlparse(origin).scheme in ("http", "https"), OTHER),
+    "everybody": (lambda origin: True, OTHER),
+    "everybody who asks": (lambda o, request: request.method in ("GET", "POST", "OPTIONS"), OTHER),
+    "everybody in debug": (lambda origin: origin == APP or DEBUG, OTHER),
+    "anything": (lambda origin: bool(origin), OTHER),
+    "anything but null": (lambda origin: origin != "null", OTHER),
+    "anything short": (lambda origin: len(origin) < 100, OTHER),
+}
+TENANTS_CALLABLES: dict[str, tuple[Any, str]] = {
+    "below a suffix": (lambda o: o.endswith(".github.io"), "https://evil.github.io"),
+    "host below a suffix": (
         lambda o: (urlparse(o).hostname or "").endswith(".vercel.app"),
-        {},
-        one_of(SUFFIX),
         "https://evil.vercel.app",
     ),
-    (
-        lambda origin: urlparse(origin).hostname == "app.example.com",
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        lambda o: o.partition("://")[2] in ("app.example.com", "localhost:3000"),
-        {"allow_credentials": True},
-        one_of(INSECURE),
-        "http://app.example.com",
-    ),
-    (
-        lambda o: o.startswith("https://") and o.endswith(".example.com"),
-        {"allow_credentials": True},
-        one_of(SUBDOMAINS),
-        "https://forgotten.example.com",
-    ),
-    (
-        lambda o: o.endswith(".example.com"),
-        {"allow_credentials": True},
-        one_of(f"{SUBDOMAINS} {INSECURE}"),
-        "http://forgotten.example.com",
-    ),
-    (
-        ends_with,
-        {"allow_credentials": True},
-        one_of(
-            NEIGHBOUR,
-            f"{NEIGHBOUR} {INSECURE}",
-            f"{NEIGHBOUR} {SUBDOMAINS}",
-            f"{NEIGHBOUR} {INSECURE} {SUBDOMAINS}",
-        ),
-        "https://evilexample.com",
-    ),
-]
+}
 
 
 @pytest.mark.parametrize(
-    ("check", "fields", "codes", "evil"),
-    CALLABLES,
-    ids=[getattr(r[0], "__qualname__", type(r[0]).__name__) for r in CALLABLES],
+    ("codes", "allows", "evil"),
+    [
+        pytest.param(codes, *row, id=name)
+        for codes, rows in (
+            (NEIGHBOUR, NEIGHBOUR_CALLABLES),
+            (ANYBODY, EVERYBODYS_CALLABLES),
+            (SUFFIX, TENANTS_CALLABLES),
+        )
+        for name, row in rows.items()
+    ],
 )
-def test_callables(check: Any, fields: dict[str, Any], codes: Any, evil: str) -> None:
-    check_let_in(guarded(check, fields), "/", evil)
-    check_found(Case(lambda: guarded(check, fields), codes, routes=frozenset({"/"})), guarded)
+def test_callables(codes: str, allows: Any, evil: str) -> None:
+    """A callable that allows the origins of others; what it means is read off its code."""
+    check(allows, codes, evil)
 
 
-@pytest.mark.parametrize("check", [configured, configured_ends])
-def test_callables_that_read_the_configuration(check: Any) -> None:
+ACTING_CALLABLES: dict[str, tuple[str, Any, str]] = {
+    "host": (INSECURE, lambda o: urlparse(o).hostname == "app.example.com", HTTP),
+    "rest": (
+        INSECURE, lambda o: o.partition("://")[2] in ("app.example.com", "localhost:3000"), HTTP),
+    "below": (
+        SUBDOMAINS, lambda o: o.startswith("https://") and o.endswith(".example.com"),
+        "https://forgotten.example.com"),
+    "ends with a dot and more": (
+        f"{SUBDOMAINS} {INSECURE}", lambda o: o.endswith(".example.com"), "http://x.example.com"),
+    "ends with": (f"{NEIGHBOUR} {INSECURE}", ends_with, END),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("codes", "allows", "evil"), ACTING_CALLABLES.values(), ids=ACTING_CALLABLES
+)
+def test_callables_that_let_act(codes: str, allows: Any, evil: str) -> None:
+    """With credentials, plain http and sub-domains matter."""
+    check(allows, codes, evil, allow_credentials=True)
+
+
+@pytest.mark.parametrize(
+    ("allows", "evil"),
+    [
+        (lambda o, _: any(name in o for name in current_app.config["ALLOWED_SITES"]), START),
+        (lambda o, _: o.endswith(tuple(current_app.config["ALLOWED_SITES"])), END),
+    ],
+    ids=["contains", "ends with"],
+)
+def test_callables_that_read_the_configuration(allows: Any, evil: str) -> None:
+    """What a callable means can stand in app.config."""
+
     def build() -> Flask:
-        app = guarded(check, {})
+        app = guarded(allows)
         app.config["ALLOWED_SITES"] = ["example.com", "shop.example"]
         return app
 
-    evil = "https://example.com.evil.net" if check is configured else "https://evilexample.com"
-    check_let_in(build(), "/", evil)
-    check_found(Case(build, one_of(NEIGHBOUR)), guarded)
-
-
-def returns_a_match(origin: str) -> Any:
-    return re.fullmatch(r"https://app\.example\.com", origin)
+    check_found(Case(build, NEIGHBOUR, guarded, evil))
 
 
 def returns_none(origin: str) -> Any:
-    if origin == "https://app.example.com":
+    if origin == APP:
         return True
     return None
-
-
-def returns_the_name(origin: str) -> Any:
-    return origin == "https://app.example.com" and "app"
-
-
-def looks_up(origin: str) -> Any:
-    return {"https://app.example.com": True}[origin]
 
 
 def takes_apart(origin: str) -> bool:
@@ -838,63 +561,66 @@ def takes_apart(origin: str) -> bool:
     return (domain, top) == ("example", "com") and name == "app"
 
 
-def wants_a_port(origin: str) -> bool:
-    return int(origin.rsplit(":", 1)[1]) == 8443 and origin == "https://app.example.com:8443"
-
-
 def is_not_finished(origin: str) -> bool:
     raise NotImplementedError
 
 
 async def is_asynchronous(origin: str) -> bool:
-    return origin == "https://app.example.com"
+    return origin == APP
 
 
-FAILING: list[Row] = [
-    (returns_a_match, "https://app.example.com"),
-    (PATTERN.fullmatch, "https://app.example.com"),
-    (returns_none, "https://other.net"),
-    (returns_the_name, "https://app.example.com"),
-    (looks_up, "https://other.net"),
-    (takes_apart, "https://other.net"),
-    (wants_a_port, "https://app.example.com"),
-    (is_not_finished, "https://app.example.com"),
-    (lambda origin: 1 if origin == "https://app.example.com" else 0, "https://app.example.com"),
-    (lambda origin: [o for o in ALLOWED if o == origin], "https://app.example.com"),
-]
+FAILING: dict[str, tuple[Any, str]] = {
+    "a match": (lambda origin: re.fullmatch(r"https://app\.example\.com", origin), APP),
+    "fullmatch itself": (PATTERN.fullmatch, APP),
+    "none": (returns_none, OTHER),
+    "the name": (lambda origin: origin == APP and "app", APP),
+    "looks up": (lambda origin: {APP: True}[origin], OTHER),
+    "takes apart": (takes_apart, OTHER),
+    "wants a port": (lambda o: int(o.rsplit(":", 1)[1]) == 8443 and o == f"{APP}:8443", APP),
+    "not finished": (is_not_finished, APP),
+    "a number": (lambda origin: 1 if origin == APP else 0, APP),
+    "a list": (lambda origin: [o for o in ALLOWED if o == origin], APP),
+    "a coroutine": (lambda origin: is_asynchronous(origin), APP),
+}
 
 
 @pytest.mark.filterwarnings("ignore:coroutine")
-@pytest.mark.parametrize(
-    ("check", "asked"), [*FAILING, (lambda o: is_asynchronous(o), "https://app.example.com")]
-)
-def test_callables_that_fail(check: Any, asked: str) -> None:
-    from flask_corsguard import Reason
-    from tests.audit.judging import decision_on
-
-    decision = decision_on(guarded(check, {}), "/", asked)
+@pytest.mark.parametrize(("allows", "asked"), FAILING.values(), ids=FAILING)
+def test_callables_that_fail(allows: Any, asked: str) -> None:
+    """It raises, or returns something other than a bool: nobody is let in, and that is found."""
+    decision = CorsGuard().explain("/", origin=asked, app=guarded(allows))
     assert decision.reason is Reason.ORIGIN_CHECK_FAILED
-    check_found(Case(lambda: guarded(check, {}), one_of(FAILED)), guarded)
+    check(allows, "check_failed", "")
+
+
+def test_a_callable_that_looks_at_the_current_request() -> None:
+    """It cannot be tried, which is no more than a note."""
+
+    def allows(origin: str) -> bool:
+        return request.host in origin
+
+    check_found(Case(lambda: guarded(allows), "check_failed", guarded, level=Level.NOTE))
 
 
 def test_callables_that_fail_and_let_in() -> None:
-    def check(origin: str) -> bool:
+    """Both are found."""
+
+    def allows(origin: str) -> bool:
         return origin.split("://")[1].split(".")[1] == "example"
 
-    codes = one_of(f"{FAILED} {NEIGHBOUR}")
-    check_let_in(guarded(check, {}), "/", "https://evil.example.net")
-    check_found(Case(lambda: guarded(check, {}), codes), guarded)
+    check(allows, f"check_failed {NEIGHBOUR}", "https://evil.example.net")
 
 
 def test_a_callable_that_lets_everybody_in_at_one_route() -> None:
-    def check(origin: str, request: Any) -> bool:
-        return request.path.startswith("/public") or origin == "https://app.example.com"
+    """It is asked about each route."""
+
+    def allows(origin: str, request: Any) -> bool:
+        return request.path.startswith("/public") or origin == APP
 
     def build() -> Flask:
-        app = guarded(check, {})
+        app = guarded(allows)
         app.add_url_rule("/public/<name>", "public", lambda name: name)
         return app
 
-    check_let_in(build(), "/public/a", "https://evil.net")
-    found = Case(build, one_of(ANYBODY), path="/public/1", routes=frozenset({"/public/<name>"}))
-    check_found(found, guarded)
+    routes = {"/public/<name>"}
+    check_found(Case(build, ANYBODY, guarded, "https://evil.net", "/public/a", routes=routes))

@@ -1,20 +1,24 @@
-"""Texts that a regular expression matches: what its author had in mind, as far as that shows."""
+"""Regular expressions: what one was made for, as far as that shows; and whether it is slow."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib
+import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-# Python's own parser. There is no public way to it, and every other would be a second one.
-_parser: Any = importlib.import_module("re._parser")
 _MOST = 40
 _DEEPEST = 20
 _MOST_REPEATED = 64
 # What a class is stood for by, if it has it: what a name is most likely to be made of.
 _PREFERRED = "xz19-.:/_"
+# In seconds. Any reasonable pattern takes a thousandth of that.
+_SLOW = 0.01
+_UNITS, _ENDS = ("a", "a-", "a.", "1", "a1", "ab."), ("_:1", "0.invalid:1")
+_MOST_STARTS = 20
+_LONGEST_START = 60
 
 
 def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
@@ -25,37 +29,48 @@ def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
 
     :param any_character: what a lone ``.`` stands for. Mostly, a dot is meant.
     """
+    # Python's own parser. There is no public way to it, and every other would be a second one.
+    parser: Any = importlib.import_module("re._parser")
     try:
-        tree = _parser.parse(pattern.pattern, pattern.flags & re.VERBOSE)
+        nodes = parser.parse(pattern.pattern, pattern.flags & re.VERBOSE)
     except (re.error, RecursionError):
         return []
-    return _Sampler(any_character).sequence(tree, 0)
+    return _Sampler(any_character).sequence(nodes, 0)
 
 
 def literals(pattern: re.Pattern[str]) -> list[str]:
     """The texts that stand in a pattern as they are, look-arounds included."""
-    found = [""]
-
-    def collect(nodes: Any) -> None:
-        for kind, value in nodes:
-            if str(kind) == "LITERAL":
-                found[-1] += chr(value)
-            else:
-                found.append("")
-                _each_part(value, collect)
-                found.append("")
-
-    with contextlib.suppress(re.error, RecursionError):
-        collect(_parser.parse(pattern.pattern, pattern.flags & re.VERBOSE))
-    return [text for text in found if text]
+    classes = re.compile(r"\\[A-Za-z0-9]|\[.*?\]")
+    return re.split(r"[^\w.:/-]+", classes.sub(" ", pattern.pattern).replace("\\", ""))
 
 
-def _each_part(value: Any, visit: Callable[[Any], None]) -> None:
-    if isinstance(value, _parser.SubPattern):
-        visit(value)
-    elif isinstance(value, (tuple, list)):
-        for part in cast("Iterable[Any]", value):
-            _each_part(part, visit)
+def is_slow(pattern: re.Pattern[str]) -> bool:
+    """Whether *pattern* takes long to refuse some origins."""
+    for start, unit, end in itertools.product(_starts(pattern), _UNITS, _ENDS):
+        # Each a little longer than the one before. Time grows with the length, so that the first
+        # slow one is not very slow.
+        for length in range(1, (240 if "." in unit else 60) // len(unit)):
+            text = f"{start}{unit * length}{end}"
+            # Twice, because the machine may have been busy.
+            if min(_seconds(pattern, text), _seconds(pattern, text)) > _SLOW:
+                return True
+    return False
+
+
+def _starts(pattern: re.Pattern[str]) -> list[str]:
+    """What comes before each choice in a pattern, such as a repetition; the shortest first."""
+    starts = {"https://", "http://", ""}
+    for one, other in itertools.pairwise(samples(pattern)):
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+        starts.add("".join(character for character, _ in same))
+    short = (start for start in starts if len(start) <= _LONGEST_START)
+    return sorted(short, key=lambda start: (len(start), start))[:_MOST_STARTS]
+
+
+def _seconds(pattern: re.Pattern[str], text: str) -> float:
+    start = time.perf_counter()
+    pattern.fullmatch(text)
+    return time.perf_counter() - start
 
 
 class _Sampler:
@@ -72,12 +87,11 @@ class _Sampler:
         if not all(choices):
             return []  # something in it matches nothing
         first = [texts[0] for texts in choices]
-        shortest = "".join(min(texts, key=len) for texts in choices)
-        found = dict.fromkeys(["".join(first), shortest])
-        for place, texts in enumerate(choices):
+        found = dict.fromkeys(["".join(first), "".join(min(texts, key=len) for texts in choices)])
+        for number, texts in enumerate(choices):
             if len(texts) == 1:
                 continue
-            before, after = "".join(first[:place]), "".join(first[place + 1 :])
+            before, after = "".join(first[:number]), "".join(first[number + 1 :])
             found |= dict.fromkeys(before + text + after for text in texts[1:])
         return list(found)[:_MOST]
 
@@ -110,21 +124,18 @@ class _Sampler:
             return ["."]  # as for a lone "."
         return [c for c in (*_PREFERRED, *map(chr, range(33, 127))) if belongs(c)][:2]
 
-    def _repeat(self, least: int, most: Any, nodes: Any, depth: int) -> Iterator[str]:
-        most = min(int(most), least + 2)
+    def _repeat(self, least: int, most: int, nodes: Iterable[Any], depth: int) -> Iterator[str]:
+        most = min(most, least + 2)
         outside, self._repeated = self._repeated, most > 1
         texts = self.sequence(nodes, depth + 1)
         self._repeated = outside
-        counts: list[int] = [min(max(least, 1), most), least, most]
-        for count in dict.fromkeys(counts):
+        for count in dict.fromkeys((min(max(least, 1), most), least, most)):
             for text in texts if count else [""]:
                 # One that asks for more than any origin has, matches none.
                 yield text * min(count, _MOST_REPEATED)
 
 
 def _source(items: Iterable[Any]) -> str:
-    names = {"CATEGORY_DIGIT": r"\d", "CATEGORY_WORD": r"\w", "CATEGORY_SPACE": r"\s"}
-    names |= {name.replace("_", "_NOT_", 1): text.upper() for name, text in names.items()}
     parts: list[str] = []
     for kind, value in items:
         match str(kind):
@@ -134,6 +145,7 @@ def _source(items: Iterable[Any]) -> str:
                 parts.append(re.escape(chr(value)))
             case "RANGE":
                 parts.append(f"{re.escape(chr(value[0]))}-{re.escape(chr(value[1]))}")
-            case _:
-                parts.append(names.get(str(value), ""))
+            case _:  # CATEGORY_DIGIT, CATEGORY_NOT_WORD, ...
+                letter = str(value).rpartition("_")[2][0]
+                parts.append(f"\\{letter if '_NOT_' in str(value) else letter.lower()}")
     return f"[{''.join(parts)}]"

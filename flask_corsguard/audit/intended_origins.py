@@ -1,17 +1,17 @@
-"""The origins that a policy means, so that hostile ones can be fitted to them."""
+"""The origins that a policy was probably made for, so that hostile ones can be fitted to them."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, permutations
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from flask_corsguard.audit.pattern_samples import literals, samples
+from flask_corsguard.audit.patterns import literals, samples
 from flask_corsguard.audit.source_code import reachable
-from flask_corsguard.protocol.origins import Origin, is_host, parse_origin, parse_pattern
-from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.fields import OriginList
+from flask_corsguard.protocol.origins import Origin, is_host, parse_origin
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 
 # Of each entry of a policy. Further ones would be attacked in the same way.
@@ -31,32 +31,32 @@ _NETWORK = re.compile(r"(?:10|127|172|192)(?:\.[0-9]{1,3}){1,2}")
 _SEPARATORS = re.compile(r"[\s,;|]+")
 
 
-class Meant(NamedTuple):
-    """What one entry of ``origins`` means.
+def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
+    """What a pattern or a callable was made for.
 
-    :ivar origins: origins that it names, or that it was probably made for.
-    :ivar sites: the sites that these belong to.
+    :param config: the app's configuration, which a callable may read.
     """
-
-    origins: tuple[Origin, ...]
-    sites: frozenset[str]
-
-    @classmethod
-    def of(cls, origins: Iterable[Origin]) -> Meant:
-        """With the sites that *origins* belong to."""
-        distinct = tuple(dict.fromkeys(origins))
-        hosts = {origin.host for origin in distinct}
-        # What goes on after the name of another, or before it without a dot, is nobody's intention.
-        distinct = tuple(o for o in distinct if not any(_extends(o.host, host) for host in hosts))
-        return cls(distinct, frozenset(site_of(origin) for origin in distinct))
+    if isinstance(entry, re.Pattern):
+        return _plausible(of_pattern(cast("re.Pattern[str]", entry)))
+    return _plausible(islice(_of_callable(entry, config), _MOST_CONSTANTS))
 
 
-def _extends(longer: str, host: str) -> bool:
-    if longer == host or "." not in host:
-        return False
-    return longer.startswith(f"{host}.") or (
-        longer.endswith(host) and not longer.endswith(f".{host}")
-    )
+def named_by_strings(origins: OriginList) -> list[Origin]:
+    """What the strings in a list name; of a long one, the first few."""
+    return _plausible(pattern.origin for pattern in islice(origins.patterns(), _MOST_STRINGS))
+
+
+def _plausible(origins: Iterable[Origin]) -> list[Origin]:
+    distinct = dict.fromkeys(origins)
+    hosts = {origin.host for origin in distinct if "." in origin.host}
+    # What goes on after the name of another, or before it without a dot, nobody intends.
+    extended = re.compile("|".join(rf"{host}\..*|.*[^.]{host}" for host in map(re.escape, hosts)))
+    return [origin for origin in distinct if not extended.fullmatch(origin.host)]
+
+
+def sites_of(origins: Iterable[Origin]) -> list[str]:
+    """The sites that some origins belong to."""
+    return list(dict.fromkeys(map(site_of, origins)))
 
 
 def site_of(origin: Origin) -> str:
@@ -65,26 +65,6 @@ def site_of(origin: Origin) -> str:
     if "--" in label and suffix in _PREVIEWS:
         return f"{label.split('--')[_PREVIEWS[suffix]]}.{suffix}"
     return origin.host if origin.is_address else registrable_domain(origin.host) or origin.host
-
-
-def meant_by(entry: object, config: Mapping[str, Any]) -> Meant:
-    """What one entry of ``origins`` means.
-
-    :param config: the app's configuration, which a callable may read.
-    """
-    if isinstance(entry, str):
-        pattern = parse_pattern(entry)
-        return Meant.of([pattern.origin] if pattern else [])
-    if isinstance(entry, re.Pattern):
-        return Meant.of(of_pattern(cast("re.Pattern[str]", entry)))
-    return Meant.of(islice(_of_callable(entry, config), _MOST_CONSTANTS))
-
-
-def meant_by_strings(policy: Policy) -> Meant:
-    """What the entries mean that are strings; of a long list, the first few."""
-    if policy.origins == "*":
-        return Meant((), frozenset())
-    return Meant.of(pattern.origin for pattern in islice(policy.origins.patterns(), _MOST_STRINGS))
 
 
 def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
@@ -103,11 +83,10 @@ def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
     return []
 
 
-def patterns_of(entry: object) -> Iterator[re.Pattern[str]]:
+def patterns_in(entry: object) -> Iterator[re.Pattern[str]]:
     """A pattern among the origins, and those in a callable's code."""
     values = reachable(entry) if callable(entry) else (entry,)
-    patterns = (pattern for value in values for pattern in _patterns_in(value))
-    return islice(patterns, _MOST_PATTERNS)
+    return islice((found for value in values for found in _patterns_in(value)), _MOST_PATTERNS)
 
 
 def _of_bare_pattern(pattern: re.Pattern[str]) -> list[Origin]:
@@ -116,9 +95,7 @@ def _of_bare_pattern(pattern: re.Pattern[str]) -> list[Origin]:
     return [Origin("https", name, None) for name in islice(found, _MOST_SAMPLES)]
 
 
-def _of_callable(
-    check: Callable[..., object] | object, config: Mapping[str, Any]
-) -> Iterator[Origin]:
+def _of_callable(check: object, config: Mapping[str, Any]) -> Iterator[Origin]:
     """The hosts in a callable's code, and in what it can read."""
     labels: list[str] = []
     for value in (*reachable(check), *_texts(config)):
@@ -138,27 +115,25 @@ def _of_callable(
 
 def _texts(config: Mapping[str, Any]) -> Iterator[str]:
     for key, value in config.items():
-        texts: Iterable[object] = (value,)
-        if isinstance(value, (list, tuple, set, frozenset)):
-            texts = cast("Iterable[object]", value)
-        for text in texts:
-            # The guard's own settings are what the other entries are.
-            if isinstance(text, str) and "." in text and not str(key).startswith("CORSGUARD_"):
-                yield text
+        # The guard's own settings are what the other entries are.
+        if not str(key).startswith("CORSGUARD_"):
+            is_list = isinstance(value, (list, tuple, set, frozenset))
+            for text in cast("Iterable[object]", value if is_list else (value,)):
+                if isinstance(text, str) and "." in text:
+                    yield text
 
 
 def _in_text(text: str) -> Iterator[Origin]:
     plain = text.strip().strip("./*").lower()
     origin = parse_origin(plain)
-    host = plain.partition("://")[2] or plain
+    scheme, _, host = plain.partition("://") if "://" in plain else ("http", "", plain)
     if origin is not None:
         yield origin
     elif is_host(host) and len(host) >= _SHORTEST_HOST:
         # Perhaps no host at all. Then the attacks on it come to nothing.
         yield Origin("https", host, None)
     elif _NETWORK.fullmatch(host):
-        rest = ".1" * (3 - host.count("."))
-        yield Origin(plain.partition("://")[0] if "://" in plain else "http", host + rest, None)
+        yield Origin(scheme, host + ".1" * (3 - host.count(".")), None)
 
 
 def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:
@@ -167,14 +142,9 @@ def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:
         pattern: re.Pattern[Any] = value  # pyright: ignore[reportUnknownVariableType]
         if isinstance(pattern.pattern, str):
             yield pattern
-        return
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        return
-    for text in dict.fromkeys((value, *_SEPARATORS.split(value))):
-        if (
-            not is_host(text)
-            and not parse_origin(text)
-            and ("\\" in text or "://" in text or text.endswith("$"))
-        ):
-            with contextlib.suppress(re.error, RecursionError, OverflowError):
-                yield re.compile(text)
+    elif isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        for text in dict.fromkeys((value, *_SEPARATORS.split(value))):
+            is_plain = is_host(text) or parse_origin(text)
+            if not is_plain and ("\\" in text or "://" in text or text.endswith("$")):
+                with contextlib.suppress(re.error, RecursionError, OverflowError):
+                    yield re.compile(text)

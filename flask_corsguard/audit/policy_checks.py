@@ -1,0 +1,221 @@
+"""What is wrong with a policy: on sight, and because of whom it let in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from flask_corsguard.audit.findings import RULES, Findings, Level
+from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
+from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
+from flask_corsguard.audit.patterns import is_slow
+from flask_corsguard.protocol.fields import OriginForm
+from flask_corsguard.protocol.origins import Origin, OriginPattern, parse_origin
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.publicsuffix import (
+    is_listed_suffix,
+    is_public_suffix,
+    is_reserved_suffix,
+)
+from flask_corsguard.routing.table import Route
+from flask_corsguard.text import name_of, shown
+
+# For how long Chromium keeps a preflight at most, in seconds.
+_LONGEST_KEPT = 7200
+_MOST_SHOWN = 3
+# The worst first: who has to write an entry anew is told no more than that.
+_NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
+_INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials")
+# Of a name beside the intended one, under a suffix such as .internal, where names are not sold.
+_OWN_SUFFIX = "own_suffix"
+_OUTSIDE = "outside of request context"
+#: The entries that no origin can be read off (patterns and callables), and what they were made for.
+Intended: TypeAlias = dict[OriginForm, list[Origin]]
+_CAN_BE_TOO_WIDE = re.compile(r"http:|ws:|[^/]*://\*\.")
+
+
+class PolicyChecks:
+    """Finds what is wrong with one policy, wherever it applies.
+
+    :ivar opaque: its entries that no origin can be read off: patterns and callables.
+    """
+
+    def __init__(self, policy: Policy, found: Findings) -> None:
+        self.opaque = [entry for entry in policy.origins if not isinstance(entry, str)]
+        self._policy = policy
+        self._found = found
+        # Whoever is let in acts as the user.
+        acts = policy.allow_credentials or policy.enforce != "off"
+        self._level = Level.ERROR if acts else Level.WARNING
+
+    def on_sight(self, routes: Iterable[Route]) -> None:
+        """Find what can be told without trying."""
+        policy = self._policy
+        if policy.origins and (policy.max_age or 0) > _LONGEST_KEPT:
+            message = f"max_age={policy.max_age}."
+            self._found.add("max_age_ignored", message, routes, fields=("max_age",))
+        if policy.origins == "*":
+            return
+        by_code: dict[str, list[OriginPattern]] = {}
+        for pattern in policy.origins.patterns(lambda text: bool(_CAN_BE_TOO_WIDE.match(text))):
+            origin = pattern.origin
+            if pattern.subdomains and is_public_suffix(origin.host):
+                by_code.setdefault("public_suffix_wildcard", []).append(pattern)
+            elif pattern.subdomains and not origin.is_loopback:
+                by_code.setdefault("subdomains_with_credentials", []).append(pattern)
+            if origin.scheme in ("http", "ws") and not origin.is_loopback:
+                by_code.setdefault("insecure_origin", []).append(pattern)
+        for code, patterns in by_code.items():
+            self._add_let_in(code, _listed(patterns), _example(patterns[0]), routes)
+
+    def is_slow(self, routes: Iterable[Route]) -> bool:
+        """Whether a pattern of the policy, or of a callable, takes long to refuse some origins."""
+        for entry in (*self._policy.origins, *self._policy.deny_origins):
+            for pattern in () if isinstance(entry, str) else patterns_in(entry):
+                if is_slow(pattern):
+                    user = f", which the callable {name_of(entry)} uses," if callable(entry) else ""
+                    message = f"The pattern {shown(pattern.pattern, 200)}{user} is slow."
+                    fields = ("origins", "deny_origins")
+                    self._found.add("slow_pattern", message, routes, fields=fields)
+                    return True
+        return False
+
+    def failed(self, failure: str, route: Route) -> None:
+        """A callable has failed at a route.
+
+        :param failure: how, in words.
+        """
+        name = shown(", ".join(name_of(entry) for entry in self.opaque if callable(entry)))[1:-1]
+        message = f"The callable {name} in origins failed for a hostile origin: {failure}."
+        level = None
+        if _OUTSIDE in failure:
+            level = Level.NOTE
+            message = (
+                f"The callable {name} in origins could not be tried, because it looks at"
+                " flask.request. Have it take the request as its second argument instead."
+            )
+        self._found.add("check_failed", message, [route], fields=("origins",), level=level)
+
+    def let_in(self, origins: Iterable[str], intended: Intended, routes: Iterable[Route]) -> None:
+        """Find what it means that some origins were let in at some routes.
+
+        :param intended: what each of :attr:`opaque` was made for.
+        """
+        policy = self._policy
+        if policy.origins == "*":
+            return
+        lists = policy.origins.compiled.lists
+        named = sites_of(named_by_strings(policy.origins))
+        sites = {entry: sites_of(intended[entry]) for entry in intended}
+        by_entry: dict[OriginForm, dict[str, list[str]]] = {}
+        for text in origins:
+            origin = parse_origin(text)
+            if text == "null":
+                also = ", with credentials" if policy.allow_credentials else ""
+                self._found.add(
+                    "null_allowed",
+                    f"'null' is among the origins{also}.",
+                    routes,
+                    fields=("origins",),
+                    level=self._level,
+                    evidence=text,
+                )
+            elif origin is not None and not lists(text, origin):
+                entry = self._entry_for(text)
+                code = _code_of(text, origin, sites[entry], named)
+                if code:
+                    by_entry.setdefault(entry, {}).setdefault(code, []).append(text)
+        for entry, by_code in by_entry.items():
+            self._add_worst(_described(entry, intended[entry], by_code), by_code, routes)
+
+    def _entry_for(self, text: str) -> OriginForm:
+        for entry in self.opaque:
+            if isinstance(entry, re.Pattern) and entry.fullmatch(text):
+                return entry
+        return next(entry for entry in self.opaque if callable(entry))
+
+    def _add_worst(
+        self, words: str, by_code: Mapping[str, list[str]], routes: Iterable[Route]
+    ) -> None:
+        own = by_code.get(_OWN_SUFFIX, [])
+        if len(own) > 1:
+            # All of that suffix is intended, and nobody else can have a name there.
+            suffix = own[0].partition(".")[2]
+            neighbours = by_code.get("neighbour_allowed", ())
+            others = [text for text in neighbours if not text.endswith(f".{suffix}")]
+            by_code = {**by_code, "neighbour_allowed": others}
+        elif own:
+            by_code = {"neighbour_allowed": own, **by_code}
+        worst = next((code for code in _NOT_INTENDED if by_code.get(code)), None)
+        codes = (worst, "insecure_origin") if worst else _INTENDED_SITES
+        for code in codes[:1] if worst == _NOT_INTENDED[0] else codes:
+            if by_code.get(code):
+                self._add_let_in(code, words, by_code[code][0], routes)
+
+    def _add_let_in(self, code: str, words: str, example: str, routes: Iterable[Route]) -> None:
+        fields: tuple[str, ...] = ("origins",)
+        level, also = self._level, ""
+        if code in _INTENDED_SITES:
+            if self._policy.allow_credentials:
+                fields, also = ("origins", "allow_credentials"), ", with credentials"
+                level = RULES[code].level
+            elif code == "insecure_origin" and self._policy.enforce != "off":
+                fields, also = ("origins", "enforce"), ", and is what enforce lets pass"
+                level = Level.WARNING
+            else:
+                return
+        message = f"{words} lets in {shown(example)}{also}."
+        self._found.add(code, message, routes, fields=fields, level=level, evidence=example)
+
+
+def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> str:
+    """The code of what it means that an origin was let in; "" where it may be.
+
+    :param sites: those that the entry was made for.
+    :param named: those that the policy's strings name.
+    """
+    site = site_of(origin)
+    if text in UNRELATED or origin.host == ATTACKER:
+        return "anybody_allowed"
+    if origin.is_loopback:
+        return ""
+    if site not in sites and site not in named:
+        label, _, suffix = site.partition(".")
+        known = {name for site in sites for name in (site, site.partition(".")[2])}
+        if label in LABELS and suffix in known and is_reserved_suffix(suffix):
+            return _OWN_SUFFIX
+        if label in LABELS and suffix in known and is_listed_suffix(suffix):
+            return "public_suffix_wildcard"
+        return "neighbour_allowed"
+    if origin.scheme in ("http", "ws"):
+        return "insecure_origin"
+    if "attacker" in origin.host.removesuffix(site).split("."):
+        return "subdomains_with_credentials"
+    return ""
+
+
+def _listed(patterns: list[OriginPattern]) -> str:
+    more = f" and {len(patterns) - _MOST_SHOWN} more" if len(patterns) > _MOST_SHOWN else ""
+    return ", ".join(shown(str(pattern)) for pattern in patterns[:_MOST_SHOWN]) + more
+
+
+def _example(pattern: OriginPattern) -> str:
+    origin = pattern.origin
+    host = f"{LABELS[0]}.{origin.host}" if pattern.subdomains else origin.host
+    return str(origin._replace(host=host))
+
+
+def _described(entry: OriginForm, intended: list[Origin], let_in: Mapping[str, list[str]]) -> str:
+    """An entry, and the plainest host that it was made for: of those in a callable's code and in
+    the configuration, one that has to do with what it let in."""
+    hosts = sorted({origin.host for origin in intended}, key=lambda host: (len(host), host))
+    # A single letter stands for any name.
+    hosts = [host for host in hosts if "." in host or host in ("localhost", "[::1]")]
+    if callable(entry):
+        texts = "".join(text for each in let_in.values() for text in each)
+        hosts = [host for host in hosts if host in texts and "anybody_allowed" not in let_in]
+    means = f", which means {shown(hosts[0])}," if hosts and ATTACKER not in hosts[0] else ""
+    if isinstance(entry, re.Pattern):
+        return f"The pattern {shown(entry.pattern, 200)}{means}"
+    return f"The callable {shown(name_of(entry))[1:-1]}{means}"
