@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -36,11 +37,16 @@ def do_without(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+# Below those that the system gives to clients, and other ones for each process that runs tests.
+_ports = itertools.cycle(range(10_000 + os.getpid() * 97 % 20_000, 32_000))
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    for port in _ports:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 @contextmanager

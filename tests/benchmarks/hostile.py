@@ -55,7 +55,7 @@ def measure(name: str, rounds: int) -> list[Row]:
     return [measure_header(name, header, rounds) for header in FORMS]
 
 
-def measure_header(name: str, header: str, rounds: int) -> Row:
+def measure_header(name: str, header: str, rounds: int, sizes: tuple[int, ...] = SIZES) -> Row:
     guarded, bare = app_of(guarded=True), app_of(guarded=False)
     environ = REQUESTS[name].environ()
     check(guarded, environ)
@@ -65,10 +65,10 @@ def measure_header(name: str, header: str, rounds: int) -> Row:
     }
     for start, repeated in FORMS[header]:
         form = (start + repeated * 20)[:20]
-        for size in SIZES:
+        for size in sizes:
             value = (start + repeated * size)[:size]
             contenders["guard", form, size] = contender(guarded, environ, header, value)
-        contenders["bare", form, SIZES[-1]] = contender(bare, environ, header, value)
+        contenders["bare", form, sizes[-1]] = contender(bare, environ, header, value)
     taken = turns(contenders, rounds)
     to_ordinary = {key: ratio(times, taken[key[0], "", 0]) for key, times in taken.items()}
     dearest = max(
@@ -78,8 +78,8 @@ def measure_header(name: str, header: str, rounds: int) -> Row:
         "request": name,
         "header": header,
         "form": dearest,
-        "to_ordinary": {str(size): to_ordinary["guard", dearest, size] for size in SIZES},
-        "bare_flask_to_ordinary": to_ordinary["bare", dearest, SIZES[-1]],
+        "to_ordinary": {str(size): to_ordinary["guard", dearest, size] for size in sizes},
+        "bare_flask_to_ordinary": to_ordinary["bare", dearest, sizes[-1]],
     }
 
 

@@ -25,6 +25,31 @@ await new Promise((resolve) => {
 });
 """
 
+# Texts with a contrast below 4.5:1, https://www.w3.org/TR/WCAG22/#contrast-minimum
+LOW_CONTRAST = """
+const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+const light = (text) => {
+    const linear = (n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb(text).map((n) => linear(n / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = (element) => {
+    for (; element; element = element.parentElement) {
+        const color = getComputedStyle(element).backgroundColor;
+        if (rgb(color)[3] !== 0) return color;
+    }
+    return "rgb(255, 255, 255)";
+};
+const hasText = (node) => node.nodeType === 3 && node.data.trim();
+return [...document.querySelectorAll("body *")]
+    .filter((element) => element.checkVisibility() && [...element.childNodes].some(hasText))
+    .filter((element) => {
+        const pair = [getComputedStyle(element).color, ground(element)].map(light);
+        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05) < 4.5;
+    })
+    .map((element) => element.outerHTML.slice(0, 80));
+"""
+
 
 def load_cases() -> ModuleType:
     spec = importlib.util.spec_from_file_location("demo_cases", DEMO / "cases.py")
@@ -62,33 +87,3 @@ def running_demo() -> Iterator[Demo]:
 def open_page(browser: Browser, url: str) -> None:
     browser.open(url)
     browser.run(UNTIL_DONE)
-
-
-def low_contrast(browser: Browser) -> list[str]:
-    """Texts with a contrast below 4.5:1, https://www.w3.org/TR/WCAG22/#contrast-minimum"""
-    found: list[str] = browser.run(
-        """
-        const parts = (color) => color.match(/[\\d.]+/g).map(Number);
-        const luminance = (color) => {
-            const [r, g, b] = parts(color).map((part) => {
-                const share = part / 255;
-                return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-            });
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        };
-        const ground = (element) => {
-            if (!element) { return "rgb(255, 255, 255)"; }
-            const color = getComputedStyle(element).backgroundColor;
-            return parts(color)[3] === 0 ? ground(element.parentElement) : color;
-        };
-        return [...document.querySelectorAll("body *")]
-            .filter((element) => element.innerText && !element.children.length)
-            .filter((element) => {
-                const pair = [getComputedStyle(element).color, ground(element)].map(luminance);
-                const [dark, light] = pair.sort((a, b) => a - b);
-                return (light + 0.05) / (dark + 0.05) < 4.5;
-            })
-            .map((element) => element.innerText);
-        """
-    )
-    return found

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from .browsers import Browser, Chromium
-from .demo import cases, low_contrast, open_page, running_demo
+from .demo import LOW_CONTRAST, cases, open_page, running_demo
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -140,7 +140,7 @@ def test_a_phone_never_scrolls_sideways(
             "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
         )
         assert chromium.run("return document.documentElement.scrollWidth") == 360
-        assert low_contrast(chromium) == []
+        assert chromium.run(LOW_CONTRAST) == []
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -194,18 +194,12 @@ class Bank:
                 # The pages are not what is asked about, and a browser asks for an icon, or not,
                 # whenever it pleases.
                 if environ["PATH_INFO"].startswith("/run/"):
-                    self.log.put(
-                        Seen(
-                            environ["REQUEST_METHOD"],
-                            environ["PATH_INFO"],
-                            origin_name(environ.get("HTTP_ORIGIN"), host),
-                            environ.get("HTTP_SEC_FETCH_SITE"),
-                            environ.get("HTTP_UPGRADE"),
-                            int(status.split()[0]),
-                            environ["bank.ran"],
-                            environ["bank.signals"],
-                        )
-                    )
+                    origin = origin_name(environ.get("HTTP_ORIGIN"), host)
+                    names = ("HTTP_SEC_FETCH_SITE", "HTTP_UPGRADE", "bank.ran", "bank.signals")
+                    site, upgrade, ran, signals = map(environ.get, names)
+                    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+                    code = int(status.split()[0])
+                    self.log.put(Seen(method, path, origin, site, upgrade, code, ran, signals))
                 return start_response(status, *rest)
 
             return wsgi_app(environ, start)
@@ -345,28 +339,26 @@ def town(serve: Callable[[Flask], str]) -> Iterator[Town]:
             origin_rejected.disconnect(receiver)
 
 
-def off(app: Flask, partners: list[str]) -> object:
-    return CorsGuard(app, origins=partners)
+def setting(trial: bool = False, **fields: Any) -> Setting:
+    """The partners' origins with these fields; on trial, beside a policy that is open to all."""
+
+    def set_up(app: Flask, partners: list[str]) -> object:
+        policy = Policy(origins=partners, **fields)
+        return CorsGuard(app, origins="*", report_only=policy) if trial else CorsGuard(app, policy)
+
+    return set_up
 
 
-def unsafe(app: Flask, partners: list[str]) -> object:
-    return CorsGuard(app, origins=partners, enforce="unsafe")
-
-
-def everything(app: Flask, partners: list[str]) -> object:
-    return CorsGuard(app, origins=partners, enforce="all")
-
-
-def report(app: Flask, partners: list[str]) -> object:
-    return CorsGuard(app, origins=partners, enforce="report")
-
-
-def unsafe_on_trial(app: Flask, partners: list[str]) -> object:
-    return CorsGuard(app, origins="*", report_only=Policy(origins=partners, enforce="unsafe"))
-
-
-def everything_on_trial(app: Flask, partners: list[str]) -> object:
-    return CorsGuard(app, origins="*", report_only=Policy(origins=partners, enforce="all"))
+OFF, UNSAFE = setting(), setting(enforce="unsafe")
+# By name: the setting, whose table says what is refused, whether that is a report, and on trial.
+SETTINGS = {
+    "off": (OFF, "off", False, False),
+    "unsafe": (UNSAFE, "unsafe", False, False),
+    "all": (setting(enforce="all"), "all", False, False),
+    "report": (setting(enforce="report"), "unsafe", True, False),
+    "unsafe-on-trial": (setting(True, enforce="unsafe"), "unsafe", True, True),
+    "all-on-trial": (setting(True, enforce="all"), "all", True, True),
+}
 
 
 def unreadable_for(origin: str | None, site: str | None) -> Reason | None:
@@ -393,27 +385,10 @@ def learned(page: str, way: str, status: int, is_open: bool) -> Any:
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("hosts", HOSTS)
-@pytest.mark.parametrize(
-    ("setting", "enforce", "is_report", "is_trial"),
-    [
-        pytest.param(off, "off", False, False, id="off"),
-        pytest.param(unsafe, "unsafe", False, False, id="unsafe"),
-        pytest.param(everything, "all", False, False, id="all"),
-        pytest.param(report, "unsafe", True, False, id="report"),
-        pytest.param(unsafe_on_trial, "unsafe", True, True, id="unsafe-on-trial"),
-        pytest.param(everything_on_trial, "all", True, True, id="all-on-trial"),
-    ],
-)
-def test_what_runs(
-    browser: Browser,
-    town: Town,
-    setting: Setting,
-    enforce: str,
-    is_report: bool,
-    is_trial: bool,
-    hosts: str,
-    page: str,
-) -> None:
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_runs(browser: Browser, town: Town, name: str, hosts: str, page: str) -> None:
+    """Every way to ask, from every page: what runs, what is signalled, what the page learns."""
+    setting, enforce, is_report, is_trial = SETTINGS[name]
     visit = town.visit(browser, setting, hosts, page)
     expected = {}
     for way in WAYS:
@@ -468,15 +443,12 @@ def lost_host(app: Flask, partners: list[str]) -> object:
         # Where the browser says so, the own page is known all the same.
         (lost_host, ("own", None)),
     ],
+    ids=["raising callable", "raising receiver", "lost host"],
 )
 def test_what_fails_lets_nothing_more_through(
-    browser: Browser,
-    town: Town,
-    setting: Setting,
-    also_refused: tuple[str | None, ...],
-    hosts: str,
-    page: str,
-) -> None:
+    browser: Browser, town: Town, setting: Setting, also_refused: tuple[str | None, ...],
+    hosts: str, page: str,
+) -> None:  # fmt: skip
     visit = town.visit(browser, setting, hosts, page)
     ran = {way: seen.ran for way, (_, seen) in visit.cause_all().items()}
     expected = {}
@@ -511,7 +483,7 @@ def test_a_form_that_leaves_the_page(
     browser: Browser, town: Town, page: str, status: int, shown: list[str]
 ) -> None:
     """The same headers as with a frame, and a person is told what happened."""
-    visit = town.visit(browser, unsafe, "localhost", page)
+    visit = town.visit(browser, UNSAFE, "localhost", page)
     browser.follow(SUBMIT, visit.url + path_of("form POST"))
     refused = status == 403
     reason = visit.tables.verdict("unsafe", page, "form POST")
@@ -525,10 +497,10 @@ def test_a_form_that_leaves_the_page(
 @pytest.mark.parametrize(
     ("setting", "page", "shown"),
     [
-        (off, "own", "sent by ada"),
-        (off, "stranger", "sent by ada"),
-        (unsafe, "own", "sent by ada"),
-        (unsafe, "stranger", "Cross-origin request refused"),
+        (OFF, "own", "sent by ada"),
+        (OFF, "stranger", "sent by ada"),
+        (UNSAFE, "own", "sent by ada"),
+        (UNSAFE, "stranger", "Cross-origin request refused"),
     ],
 )
 def test_the_cookie_goes_along(

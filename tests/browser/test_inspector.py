@@ -13,6 +13,8 @@ from flask import Flask, Response, request
 
 from flask_corsguard import CorsGuard, cors, cors_exempt
 
+from .demo import LOW_CONTRAST
+
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
@@ -58,30 +60,6 @@ CORPUS = (
 
 # Those of them, and more, that are names of headers.
 NAMES = ("x-'`${window.hit}`'", "x-&lt", "x-'-window.hit-'", "__proto__", "constructor")
-
-CONTRAST = """
-const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-const light = (text) => {
-    const linear = (n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
-    const [r, g, b] = rgb(text).map((n) => linear(n / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const ground = (element) => {
-    for (; element; element = element.parentElement) {
-        const color = getComputedStyle(element).backgroundColor;
-        if (rgb(color)[3] !== 0) return color;
-    }
-};
-const poor = [];
-for (const element of document.querySelectorAll("body *")) {
-    if (!element.checkVisibility()) continue;
-    if (![...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
-    const [a, b] = [light(getComputedStyle(element).color), light(ground(element))].sort();
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) poor.push([element.outerHTML.slice(0, 80), ratio]);
-}
-return poor;
-"""
 
 
 class Visit(NamedTuple):
@@ -281,7 +259,7 @@ def test_pages_are_readable(visit: Callable[..., Visit], number: int, scheme: st
         assert shop.run("return document.scrollingElement.scrollWidth") <= 360
         shop.run("for (const each of document.querySelectorAll('details')) each.open = true")
         assert shop.run("return document.scrollingElement.scrollWidth") <= 360
-        assert shop.run(CONTRAST) == []
+        assert shop.run(LOW_CONTRAST) == []
         shop.check_quiet()
 
 

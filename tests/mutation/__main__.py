@@ -10,61 +10,57 @@ import gc
 import os
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.running import is_killed, start
+from tests.mutation.running import killed_by, start
 
 PACKAGE = Path("flask_corsguard")
 FOLDERS = ("protocol", "routing", "runtime")
 TARGETS = [path for name in FOLDERS for path in sorted((PACKAGE / name).glob("[!_]*.py"))]
-# What notices most of a module's mutants, where that is not called after the module.
-FIRST = {
-    "protocol/compiled": ["decision", "policy"],
-    "protocol/fields": ["policy", "messages", "callables"],
-    "protocol/origins": ["origins"],
-    "protocol/policy": ["policy", "messages"],
-    "protocol/publicsuffix": ["publicsuffix", "messages"],
-    "protocol/reasons": ["stable_names", "decision"],
-}
-# Where an app is needed, its tests count as well. The protocol's own have to do for the protocol.
+# Where an app is needed, all of its tests count. The protocol's own have to do for the protocol.
 APP_FOLDERS = ("routing", "runtime", "extension")
 APP_PLUGINS = ["-p", "pytest_flask.plugin", "-p", "flask_corsguard.testing.plugin"]
 LEAST_KILLED = 0.95
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 
-def suites_of(target: Path) -> list[list[str]]:
-    """What pytest is to run for a module, in steps: a mutant that one step kills is done with."""
-    folder = Path("tests", target.parent.name)
-    own = [folder / f"test_{name}.py" for name in FIRST.get(name_of(target), [target.stem])]
-    first = [str(path) for path in own if path.exists()]
-    steps = [first, [str(folder), *(f"--ignore={path}" for path in first)]]
-    if folder.name in APP_FOLDERS:
-        steps += [[f"tests/{name}"] for name in APP_FOLDERS if name != folder.name]
-        steps = [[*APP_PLUGINS, *step] for step in steps if step]
-    return [step for step in steps if step]
+def tests_of(target: Path) -> list[str]:
+    """The files of tests for a module, beginning with those that are called after it."""
+    folder = target.parent.name
+    folders = sorted(APP_FOLDERS, key=folder.__ne__) if folder in APP_FOLDERS else [folder]
+    files = [path for name in folders for path in sorted(Path("tests", name).glob("test_*.py"))]
+    return [str(file) for file in sorted(files, key=lambda f: target.stem not in f.stem)]
 
 
 def survivors_of(target: Path) -> tuple[int, list[Mutant]]:
     """How many mutants a module has, and those that no test notices."""
-    source, suites = target.read_text("utf-8"), suites_of(target)
+    plugins = APP_PLUGINS if target.parent.name in APP_FOLDERS else []
+    source, files = target.read_text("utf-8"), tests_of(target)
     begun = os.times()
-    start(target, source, suites, 600)
-    assert not is_killed(os.wait()[1]), f"the tests of {target} fail without a fault"
+    start(target, source, plugins, files, 600)
+    failing = killed_by(os.wait()[1])
+    assert failing is None, f"{files[failing]} fails without a fault in {target}"
     seconds = 5 + 3 * int(os.times().children_user - begun.children_user)
     mutants = mutants_of(source)
-    waiting, running = mutants[::-1], dict[int, Mutant]()
+    waiting, running = mutants[::-1], dict[int, tuple[Mutant, list[str]]]()
     survivors: list[Mutant] = []
+    kills: Counter[str] = Counter()
     while waiting or running:
         while waiting and len(running) < (os.cpu_count() or 1):
             mutant = waiting.pop()
-            running[start(target, mutant.source, suites, seconds)] = mutant
+            # Those first that have noticed most.
+            order = sorted(files, key=lambda file: -kills[file])
+            running[start(target, mutant.source, plugins, order, seconds)] = mutant, order
         pid, status = os.wait()
-        mutant = running.pop(pid)
-        if not is_killed(status):
+        mutant, order = running.pop(pid)
+        number = killed_by(status)
+        if number is None:
             survivors.append(mutant)
+        else:
+            kills[order[number]] += 1
         left = f"\r{target}: {len(waiting)} of {len(mutants)} left "
         print(left, end="", file=sys.stderr, flush=True)
     print("\r\033[K", end="", file=sys.stderr)

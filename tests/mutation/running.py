@@ -54,10 +54,12 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec_from_file_location(fullname, self._loader.path, loader=self._loader)
 
 
-def start(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int) -> int:
+def start(
+    path: Path, source: str, plugins: Sequence[str], files: Sequence[str], seconds: int
+) -> int:
     """Run tests in a process of their own, in which *source* stands for the file at *path*.
 
-    :param suites: arguments for pytest; one after the other, until a test fails.
+    :param files: one after the other, until a test fails.
     :param seconds: of processor time. A mutant that needs more does not come to an end, and is
         noticed so.
     :returns: the process, for ``os.wait()``.
@@ -65,19 +67,19 @@ def start(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int
     assert "flask_corsguard" not in sys.modules, "each mutant is to be imported anew"
     pid = os.fork()
     if pid == 0:
-        os._exit(_run(path, source, suites, seconds))
+        os._exit(_run(path, source, plugins, files, seconds))
     return pid
 
 
-def is_killed(status: int) -> bool:
-    """Whether a test has failed, by what ``os.wait()`` says of the process."""
+def killed_by(status: int) -> int | None:
+    """Which of the files has noticed the mutant, by what ``os.wait()`` says of the process."""
     code = os.waitstatus_to_exitcode(status)
-    # Not "anything but 0": of a wrong argument, pytest says 4, and no test has run then.
-    assert code in (0, 1, 2, 3) or code < 0, f"pytest ended with {code}"
-    return code != 0
+    return None if code == 0 else max(code - 1, 0)
 
 
-def _run(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int) -> int:
+def _run(
+    path: Path, source: str, plugins: Sequence[str], files: Sequence[str], seconds: int
+) -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     signal.alarm(5 * seconds)  # for those that wait
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
@@ -87,11 +89,13 @@ def _run(path: Path, source: str, suites: Sequence[Sequence[str]], seconds: int)
     name = ".".join(path.with_suffix("").parts)
     sys.meta_path.insert(0, _Finder(name, path, source))
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    number = 0
     try:
-        for suite in suites:
-            code = pytest.main([*_ARGUMENTS, *suite])
-            if code:
-                return int(code)
+        for number, file in enumerate(files):
+            code = pytest.main([*_ARGUMENTS, *plugins, file])
+            # In a file of slow tests alone, none is collected.
+            if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                return number + 1
     except BaseException:
-        return 1  # not even the package can be imported
+        return number + 1  # not even the package can be imported
     return 0

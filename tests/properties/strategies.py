@@ -33,75 +33,25 @@ SERIALIZED = [
 
 PIECES = [
     *'.-_aA0*@/\\?#%[]:,;`$!~|" \t\n\r\0\x0b\x1f\x7f\x80\xa0\xad\xff',
-    *("..", ":443", ":80", ":8443", ":0", ":1", ":65535", ":65536", ":*", ":08443", ":+1"),
-    *(".example", ".evil.test", "evil.", "www.", "*.", "-evil", "xn--", "xn--a", "null", "0x7f.1"),
-    *(
-        "user@",
-        "user:pw@",
-        "@evil.test",
-        "://",
-        "https://",
-        "\\@",
-        "%00",
-        "%2e",
-        "%0d%0a",
-        "\r\nX: 1",
-    ),
-    *(", https://evil.test", ",https://shop.example", " https://shop.example", "/path", "?q", "#f"),
+    *".. :443 :80 :8443 :0 :1 :65535 :65536 :* :08443 :+1 127.1 0177.0.0.1 2130706433".split(),
+    *".example .evil.test evil. www. *. -evil xn-- xn--a null 0x7f.1 1.1.1.1 [::1]".split(),
+    *"user@ user:pw@ @evil.test :// https:// \\@ %00 %2e %0d%0a /path ?q #f".split(),
+    *(", https://evil.test", ",https://shop.example", " https://shop.example", "\r\nX: 1"),
     # Dots, letters, digits and spaces of Unicode that something might fold into ASCII ones
-    *("\u3002", "\uff0e", "\u2024", "\u2147", "\u0130", "\u0131", "\u017f", "\u212a", "\uff41"),
-    *(
-        "\u0430",
-        "\xdf",
-        "\u0663",
-        "\u00b2",
-        "\u200b",
-        "\u2028",
-        "\u3000",
-        "\ud800",
-        "\udcff",
-        "\U0001d41a",
-    ),
-    *("a" * 63 + ".", "a" * 64 + ".", "1.1.1.1", "127.1", "0177.0.0.1", "2130706433", "[::1]"),
+    *"\u3002\uff0e\u2024\u2147\u0130\u0131\u017f\u212a\uff41\u0430\xdf\u0663\u00b2\u200b\u2028",
+    *"\u3000\ud800\udcff\U0001d41a",
+    *("a" * 63 + ".", "a" * 64 + "."),
 ]
-HOSTS = [
-    "localhost", "shop.example", "a_b.shop.example", "1a.example", "a.1", "a.0x", "a.0x1g", "0x",
-    "1", "1.2.3", "1.2.3.4", "01.2.3.4", "1.2.3.256", "1.2.3.4.5", "1.2.3.4.", "0.0.0.0",
-    "255.255.255.255", "0x7f.0.0.1", "1.2.3.0x4", "1.2.3.08", "1..2", ".a", "a.", "a..b", "-a",
-    "a-", "a.-b", "*", "xn--exmple-cua.com", "[::]", "[::1]", "[1::]", "[::ffff:1.2.3.4]",
-    "[::ffff:102:304]", "[::1.2.3.4]", "[2001:db8::1]", "[2001:DB8::1]", "[2001:0db8::1]",
-    "[2001:db8:0:0:0:0:0:1]", "[2001:db8:0:1:1:1:1:1]", "[2001:db8::1:1:1:1:1]", "[0:0:1::]",
-    "[1:0:0:1:0:0:0:1]", "[1::1:0:0:0:1]", "[fe80::1%eth0]", "[fe80::1%25eth0]", "[::1", "::1",
-    "[]", "[:]", "[:::]", "[1:2:3:4:5:6:7:8:9]", "[v1.a]", "[::1]a",
-]  # fmt: skip
-SCHEMES = [
-    "https",
-    "http",
-    "ws",
-    "wss",
-    "ftp",
-    "file",
-    "capacitor",
-    "a+b-c.1",
-    "data",
-    "1a",
-    "HTTPS",
-]
-PORTS = [
-    "",
-    ":",
-    ":80",
-    ":443",
-    ":21",
-    ":8080",
-    ":1",
-    ":0",
-    ":65535",
-    ":65536",
-    ":080",
-    ":*",
-    ":8a",
-]
+HOSTS = """
+localhost shop.example a_b.shop.example 1a.example a.1 a.0x a.0x1g 0x 1 1.2.3 1.2.3.4 01.2.3.4
+1.2.3.256 1.2.3.4.5 1.2.3.4. 0.0.0.0 255.255.255.255 0x7f.0.0.1 1.2.3.0x4 1.2.3.08 1..2 .a a. a..b
+-a a- a.-b * xn--exmple-cua.com [::] [::1] [1::] [::ffff:1.2.3.4] [::ffff:102:304] [::1.2.3.4]
+[2001:db8::1] [2001:DB8::1] [2001:0db8::1] [2001:db8:0:0:0:0:0:1] [2001:db8:0:1:1:1:1:1]
+[2001:db8::1:1:1:1:1] [0:0:1::] [1:0:0:1:0:0:0:1] [1::1:0:0:0:1] [fe80::1%eth0] [fe80::1%25eth0]
+[::1 ::1 [] [:] [:::] [1:2:3:4:5:6:7:8:9] [v1.a] [::1]a
+""".split()
+SCHEMES = "https http ws wss ftp file capacitor a+b-c.1 data 1a HTTPS".split()
+PORTS = ["", *": :80 :443 :21 :8080 :1 :0 :65535 :65536 :080 :* :8a".split()]
 
 _T = TypeVar("_T")
 
@@ -231,25 +181,12 @@ def origins() -> st.SearchStrategy[str]:
 
 
 # Entries that are dangerous together with other fields, or that are none
-DANGEROUS = [
-    *(
-        "*",
-        "null",
-        "https://*.github.io",
-        "https://*.com",
-        "https://*.example",
-        "https://*.a.com:*",
-    ),
-    *("http://shop.example", "ws://shop.example", "http://*.localhost", "http://localhost.test"),
-    *(
-        "http://127.8.8.8",
-        "http://127.evil.test",
-        "http://128.0.0.1",
-        "http://[::2]",
-        "http://[::1]",
-    ),
-    *("https://*.192.0.2.7", "https://*.[::1]", "https://*.co.uk:8443", "file://localhost"),
-]
+DANGEROUS = """
+* null https://*.github.io https://*.com https://*.example https://*.a.com:* http://shop.example
+ws://shop.example http://*.localhost http://localhost.test http://127.8.8.8 http://127.evil.test
+http://128.0.0.1 http://[::2] http://[::1] https://*.192.0.2.7 https://*.[::1]
+https://*.co.uk:8443 file://localhost
+""".split()
 
 
 def entry_texts() -> st.SearchStrategy[str]:
@@ -258,62 +195,25 @@ def entry_texts() -> st.SearchStrategy[str]:
 
 
 NAMES = [
-    *("X-Trace", "x-trace", "X-A", "Content-Type", "Authorization", "authorization", "Accept", "*"),
-    *(
-        "Cookie",
-        "Host",
-        "Sec-A",
-        "Proxy-A",
-        "Set-Cookie",
-        "ETag",
-        "Vary",
-        "Range",
-        "X A",
-        "X:A",
-        "",
-    ),
-    *(
-        "Access-Control-Allow-Origin",
-        "Access-Control-Request-Method",
-        "!#$%&'*+-.^_`|~",
-        '"',
-        "\xe4",
-    ),
-    *("\u212aelvin", "x-\u0130", "x\r\nX: 1", "x\0", "(x)"),
+    *"X-Trace x-trace X-A Content-Type Authorization authorization Accept * Cookie Host".split(),
+    *"Sec-A Proxy-A Set-Cookie ETag Vary Range X:A Access-Control-Allow-Origin".split(),
+    *"Access-Control-Request-Method !#$%&'*+-.^_`|~ \" \xe4 \u212aelvin x-\u0130 (x)".split(),
+    *("x\r\nX: 1", "x\0", "X A", ""),
 ]
+_LIKELY_METHODS = "GET HEAD POST PUT DELETE PATCH PURGE get put Delete patch".split()
 METHODS = [
-    *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "PURGE", "get", "put", "Delete", "patch"),
-    *(
-        "OPTIONS",
-        "TRACE",
-        "trace",
-        "CONNECT",
-        "TRACK",
-        "*",
-        "",
-        "A B",
-        "PUT\r\n",
-        "\uff30UT",
-        "\u017fearch",
-    ),
-    *("\u017fearch", "A" * 40, "A" * 41, "A" * 5000, "GET,PUT", "get*", "\ud800", "\xff"),
+    *_LIKELY_METHODS,
+    *"OPTIONS TRACE trace CONNECT TRACK * \uff30UT \u017fearch GET,PUT get* \ud800 \xff".split(),
+    *("", "A B", "PUT\r\n", "A" * 40, "A" * 41, "A" * 5000),
 ]
 
 
 def methods() -> st.SearchStrategy[str]:
     """What may be announced as a method."""
-    return mostly(st.sampled_from(METHODS[:11]), st.sampled_from(METHODS) | st.text(max_size=10))
+    return mostly(st.sampled_from(_LIKELY_METHODS), st.sampled_from(METHODS) | st.text(max_size=10))
 
 
-_LIKELY_NAMES = [
-    "X-Trace",
-    "x-trace",
-    "X-A",
-    "x-b",
-    "content-type",
-    "authorization",
-    "!#$%&'*+-.^_`|~",
-]
+_LIKELY_NAMES = "X-Trace x-trace X-A x-b content-type authorization !#$%&'*+-.^_`|~".split()
 
 
 @st.composite
@@ -449,21 +349,12 @@ PYTHON: st.SearchStrategy[Any] = st.deferred(
         | st.sampled_from(
             [
                 *(Mute(), Mute, Word, *Word, Number.HOUR, Text("x"), Text(LISTED[0]), Callable1()),
-                *(
-                    is_customer,
-                    with_request,
-                    answer_later,
-                    len,
-                    print,
-                    str,
-                    bool,
-                    object(),
-                    dict.get,
-                ),
+                *(is_customer, with_request, answer_later, len, print, str, bool, object()),
                 *(functools.partial(with_request, request=1), functools.partial(with_request)),
                 *(lambda: True, lambda *_: True, lambda **_: True, lambda origin, *, x: x),
                 *(NotImplemented, ..., range(3), memoryview(b"x"), datetime.timedelta(hours=1)),
                 *(10**5000, float("nan"), -0.0, re, type, BaseException("x"), "x" * 100_000),
+                dict.get,
             ]
         )
         | st.lists(PYTHON, max_size=3).map(tuple)

@@ -31,8 +31,12 @@ def to(origin: str) -> str:
     return f"Access-Control-Allow-Origin: {origin}"
 
 
+HEADERS, MAX_AGE = "Access-Control-Allow-Headers: ", "Access-Control-Max-Age: "
+METHODS = "Access-Control-Allow-Methods: PUT"
+CREDENTIALS = "Access-Control-Allow-Credentials: true"
+SUB = "https://a.b.example.com"
 # Whether unlisted origins fail, the rules, whether it is a preflight, the origin, the answer.
-RULES = {
+RULES: dict[str, tuple[bool, str, bool, str | None, list[object]]] = {
     "listed": (True, LISTED, False, APP, [200, to(APP), VARY]),
     "unlisted, failing": (True, LISTED, False, ANYBODY, [403, VARY]),
     "a look-alike": (True, LISTED, False, f"{APP}.attacker.example", [403, VARY]),
@@ -43,57 +47,19 @@ RULES = {
     "everybody else, named": (True, EXCEPT, False, ANYBODY, [200, to(ANYBODY), VARY]),
     "disallowed, failing": (True, EXCEPT, False, APP, [403, VARY]),
     "disallowed": (False, EXCEPT, False, APP, [200, VARY]),
-    "the most specific": (
-        True,
-        NESTED,
-        True,
-        APP,
-        [204, to(APP), "Access-Control-Max-Age: 2", VARY],
-    ),
-    "the less specific": (
-        True,
-        NESTED,
-        True,
-        "https://a.b.example.com",
-        [204, to("https://a.b.example.com"), "Access-Control-Max-Age: 1", VARY],
-    ),
+    "the most specific": (True, NESTED, True, APP, [204, to(APP), MAX_AGE + "2", VARY]),
+    "the less specific": (True, NESTED, True, SUB, [204, to(SUB), MAX_AGE + "1", VARY]),
     "a wildcard without a sub-domain": (True, NESTED, False, "https://.example.com", [403, VARY]),
     "a wildcard and the apex": (True, NESTED, False, "https://example.com", [403, VARY]),
     "all, actual": (
-        True,
-        FULL,
-        False,
-        APP,
-        [
-            200,
-            to(APP),
-            "Access-Control-Allow-Credentials: true",
-            "Access-Control-Expose-Headers: X-Total",
-            VARY,
-        ],
+        *(True, FULL, False, APP),
+        [200, to(APP), CREDENTIALS, "Access-Control-Expose-Headers: X-Total", VARY],
     ),
     "all, preflight": (
-        True,
-        FULL,
-        True,
-        APP,
-        [
-            204,
-            to(APP),
-            "Access-Control-Allow-Credentials: true",
-            "Access-Control-Allow-Headers: X-One, X-Two",
-            "Access-Control-Allow-Methods: PUT",
-            "Access-Control-Max-Age: 120",
-            VARY,
-        ],
+        *(True, FULL, True, APP),
+        [204, to(APP), CREDENTIALS, HEADERS + "X-One, X-Two", METHODS, MAX_AGE + "120", VARY],
     ),
-    "requested headers": (
-        True,
-        REQUESTED,
-        True,
-        APP,
-        [204, to(APP), "Access-Control-Allow-Headers: x-one", VARY],
-    ),
+    "requested headers": (True, REQUESTED, True, APP, [204, to(APP), HEADERS + "x-one", VARY]),
 }
 
 
