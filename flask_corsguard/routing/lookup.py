@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule
 
 from flask_corsguard.decorators import marked_blueprints
+from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.routing.table import Entry, PolicyTable
 
 # The URL map redirects to a merged path, from there to one with a slash, from there to an alias.
@@ -38,6 +39,8 @@ class Lookup:
         if not preflight:
             entries = entries or self.table.late_entries(rule)
             return (entries.get(method) or entries[""]).for_arguments(request.view_args)
+        if len(method) > MAX_METHOD_LENGTH:
+            method = "GET"  # every policy refuses it
         # Where every rule accepts OPTIONS, the one that matched a preflight is the first that
         # matches its URL at all. If it accepts the requested method, it is that method's too.
         if entries is None or method not in entries or not self.table.options_everywhere:

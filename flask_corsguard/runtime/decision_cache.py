@@ -7,7 +7,7 @@ from typing import TypeAlias
 from flask import Request
 
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
+from flask_corsguard.protocol.headers import METHOD_CUT
 from flask_corsguard.protocol.origins import ORIGIN_CUT
 
 MOST_DECISIONS = 4096
@@ -25,7 +25,7 @@ def key_of(request: Request) -> Key | None:
     """What a decision is kept under: the rule by its identity, the method, the origin, and the
     other CORS headers of a preflight.
 
-    :returns: None for a preflight that is too long to be kept.
+    :returns: None for a preflight with a list that is too long to be kept.
     """
     environ = request.environ
     origin: str | None = environ.get("HTTP_ORIGIN")
@@ -35,11 +35,11 @@ def key_of(request: Request) -> Key | None:
             method: str | None = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
             if method is not None:
                 names: str = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-                if len(method) > MAX_METHOD_LENGTH or len(names) > _LONGEST_LIST:
+                if len(names) > _LONGEST_LIST:
                     return None
                 private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-                return (id(request.url_rule), method, origin, names, private)
-    return (id(request.url_rule), request.method, origin)
+                return (id(request.url_rule), method[METHOD_CUT], origin, names, private)
+    return (id(request.url_rule), request.method[METHOD_CUT], origin)
 
 
 class DecisionCache(dict[Key | None, Decision]):
@@ -57,8 +57,6 @@ class DecisionCache(dict[Key | None, Decision]):
 
     def keep(self, key: Key, decision: Decision) -> None:
         """Keep a decision, if there is room."""
-        if len(decision.method) > MAX_METHOD_LENGTH:
-            return
         if len(self) < MOST_DECISIONS:
             # A long path comes with the next request anyway.
             is_long = len(decision.path) > _LONGEST_PATH

@@ -15,7 +15,7 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
+from flask_corsguard.protocol.headers import METHOD_CUT
 from flask_corsguard.routing.layers import EndpointMarks
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
@@ -74,14 +74,15 @@ class InForce:
 def _cors_request(request: Request) -> CorsRequest:
     sent = request.environ.get
     origin: str | None = sent("HTTP_ORIGIN")
+    method: str | None = None
     if origin is not None and request.method == "OPTIONS":
-        method: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
-        if method is not None:
-            names: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
-            private = sent("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-            method = method[: MAX_METHOD_LENGTH + 1]
-            return CorsRequest(origin, method, request.path, True, names, private, request)
-    return CorsRequest(origin, request.method, request.path, False, None, False, request)
+        method = sent("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+    if method is None:
+        method = request.method[METHOD_CUT]
+        return CorsRequest(origin, method, request.path, False, None, False, request)
+    names: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
+    private = sent("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+    return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
 
 
 class AppState:
