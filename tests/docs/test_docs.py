@@ -128,8 +128,9 @@ def codes_in_source() -> Iterator[str]:
     for path in {*PACKAGE.rglob("*.py")} - {*(PACKAGE / "audit").iterdir()}:
         for node in ast.walk(ast.parse(path.read_text())):
             found: ast.expr | None = None
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id in ("Problem", "unknown_field", "unknown_name"):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func).rpartition(".")[2]
+                if name in ("Problem", "unknown_field", "unknown_name"):
                     found = node.args[0]
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
                 found = node.value
