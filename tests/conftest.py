@@ -119,10 +119,10 @@ def _leave(origin: str, method: str) -> list[tuple[str, str]]:
 
 
 def check_in_browsers(origin: str, method: str, response: TestResponse) -> None:
-    """An answer has ``Access-Control-Allow-Origin`` where script of *origin* gets to read it, and
+    """An answer has ``Access-Control-Allow-Origin`` where a page of *origin* gets to read it, and
     nowhere else; and the same for credentials.
 
-    The answer is played back, so that the app is not asked again. A redirect is judged by itself.
+    The answer is played back, so that the app is not asked again. Redirects are not followed.
     """
     lines = tuple((n, v) for n, v in response.headers if n.lower().startswith("access-control-"))
     names = {name.lower() for name, _ in lines}
@@ -198,7 +198,7 @@ class Http:
         return Answer(status, {"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
 
     def refused(self, status: int = 200) -> Answer:
-        """An ordinary response that no script of another origin may read."""
+        """An ordinary response that no page of another origin may read."""
         return Answer(status, {"Vary": "Origin"})
 
     def granted(self, origin: str, methods: str, **changes: str | None) -> Answer:
