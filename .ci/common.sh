@@ -2,7 +2,8 @@
 set -euo pipefail
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# What runs in the background ends with the script.
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 export CORSGUARD_REQUIRE_BROWSERS=1 CORSGUARD_REQUIRE_SERVERS=1
 

@@ -1,4 +1,4 @@
-"""The advisories of Flask-CORS, and what its changelog lists as mended without one; and one of
+"""The advisories of Flask-CORS, and what its changelog lists as fixed without one; and one of
 rack-cors, which had the same.
 
 The first line of each docstring is what happened there; SECURITY.md lists them. Each attack is

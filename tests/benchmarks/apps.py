@@ -59,7 +59,7 @@ def guarded_beside_enforcement() -> Flask:
     return app
 
 
-def trying_out() -> Flask:
+def guarded_report_only() -> Flask:
     return guarded(report_only=Policy(origins=[ORIGIN], enforce="unsafe"))
 
 
@@ -99,7 +99,7 @@ APPS: dict[str, Callable[[], Flask]] = {
     "CorsGuard, @cors": guarded_by_decorator,
     "CorsGuard, another route enforces": guarded_beside_enforcement,
     'CorsGuard, enforce="unsafe"': lambda: guarded(enforce="unsafe"),
-    "CorsGuard, a policy on trial": trying_out,
+    "CorsGuard, a report-only policy": guarded_report_only,
 }
 
 

@@ -35,12 +35,12 @@ def get(path: str = "/items/3", **headers: str) -> Request:
 
 
 def preflight(path: str = "/items/3", **headers: str) -> Request:
-    announced = {
+    requested = {
         "origin": ORIGIN,
         "access_control_request_method": "GET",
         "access_control_request_headers": "content-type",
     }
-    return get(path, **announced | headers)._replace(method="OPTIONS")
+    return get(path, **requested | headers)._replace(method="OPTIONS")
 
 
 REQUESTS = {

@@ -122,7 +122,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description=__doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS, help="how many, at least 1000")
     total: int = parser.parse_args().requests
-    soak = Soak(PATHS, has_trial=True)
+    soak = Soak(PATHS, has_report_only=True)
     begun = time.perf_counter()
     with soak.watched():
         samples = run(soak, total)

@@ -31,7 +31,7 @@ COSTS = {
     ("without Origin, from an own page", 'CorsGuard, enforce="unsafe"'): 1.20,
     ("without Origin, from another site", 'CorsGuard, enforce="unsafe"'): 1.24,
     ("allowed", 'CorsGuard, enforce="unsafe"'): 1.20,
-    ("allowed", "CorsGuard, a policy on trial"): 1.25,
+    ("allowed", "CorsGuard, a report-only policy"): 1.25,
 }
 MAIN = ("without Origin", "allowed", "rejected", "preflight")
 INCUMBENT = {"CorsGuard": "Flask-CORS", "CorsGuard, @cors": "Flask-CORS, @cross_origin"}

@@ -271,7 +271,7 @@ class Visit(NamedTuple):
     page: str
 
     def cause(self, way: str) -> tuple[Any, Seen]:
-        """What script on the page learns, and what the app's server saw."""
+        """What the page learns, and what the app's server saw."""
         answer = self.browser.run(CAUSE, way, self.url + path_of(way))
         return answer, self.bank.log.get(timeout=10)
 
@@ -339,30 +339,32 @@ def town(serve: Callable[[Flask], str]) -> Iterator[Town]:
             origin_rejected.disconnect(receiver)
 
 
-def setting(trial: bool = False, **fields: Any) -> Setting:
-    """The partners' origins with these fields; on trial, beside a policy that is open to all."""
+def setting(report_only: bool = False, **fields: Any) -> Setting:
+    """The partners' origins with these fields; report-only, beside a policy that is open to all."""
 
     def set_up(app: Flask, partners: list[str]) -> object:
         policy = Policy(origins=partners, **fields)
-        return CorsGuard(app, origins="*", report_only=policy) if trial else CorsGuard(app, policy)
+        beside: Any = {"origins": "*", "report_only": policy}
+        return CorsGuard(app, **beside) if report_only else CorsGuard(app, policy)
 
     return set_up
 
 
 OFF, UNSAFE = setting(), setting(enforce="unsafe")
-# By name: the setting, whose table says what is refused, whether that is a report, and on trial.
+# By name: the setting, whose table says what is refused, and whether that is only reported: by
+# enforce, or as a report-only policy.
 SETTINGS = {
     "off": (OFF, "off", False, False),
     "unsafe": (UNSAFE, "unsafe", False, False),
     "all": (setting(enforce="all"), "all", False, False),
     "report": (setting(enforce="report"), "unsafe", True, False),
-    "unsafe-on-trial": (setting(True, enforce="unsafe"), "unsafe", True, True),
-    "all-on-trial": (setting(True, enforce="all"), "all", True, True),
+    "unsafe, report-only": (setting(True, enforce="unsafe"), "unsafe", True, True),
+    "all, report-only": (setting(True, enforce="all"), "all", True, True),
 }
 
 
 def unreadable_for(origin: str | None, site: str | None) -> Reason | None:
-    """Why script may not read the answer, whatever is enforced."""
+    """Why the page may not read the answer, whatever is enforced."""
     if origin in ("port", "sibling", "stranger"):
         return Reason.ORIGIN_NOT_ALLOWED
     if origin == "null" and site != "same-origin":
@@ -371,7 +373,7 @@ def unreadable_for(origin: str | None, site: str | None) -> Reason | None:
 
 
 def learned(page: str, way: str, status: int, is_open: bool) -> Any:
-    """What script on a page learns of the answer."""
+    """What a page learns of the answer."""
     if way == "WebSocket":
         return "ran" if status == 200 else "closed"
     if "cors" not in way:
@@ -388,7 +390,7 @@ def learned(page: str, way: str, status: int, is_open: bool) -> Any:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_what_runs(browser: Browser, town: Town, name: str, hosts: str, page: str) -> None:
     """Every way to ask, from every page: what runs, what is signalled, what the page learns."""
-    setting, enforce, is_report, is_trial = SETTINGS[name]
+    setting, enforce, is_report, is_report_only = SETTINGS[name]
     visit = town.visit(browser, setting, hosts, page)
     expected = {}
     for way in WAYS:
@@ -400,9 +402,9 @@ def test_what_runs(browser: Browser, town: Town, name: str, hosts: str, page: st
         else:
             reason = unreadable_for(visit.tables.origin(page, way), visit.tables.site(page, way))
             if reason:
-                signals = ((reason, False, is_trial),)
+                signals = ((reason, False, is_report_only),)
         seen = visit.expected(way, refused, signals)
-        expected[way] = (learned(page, way, seen.status, is_trial), seen)
+        expected[way] = (learned(page, way, seen.status, is_report_only), seen)
     assert visit.cause_all() == expected
 
 

@@ -1,4 +1,4 @@
-"""What script in a real browser gets to read from a guarded app."""
+"""What a page in a real browser gets to read from a guarded app."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Visitor(NamedTuple):
     site: Site
 
     def fetch(self, path: str, origin: str | None = None, **options: Any) -> dict[str, Any]:
-        """What ``fetch()`` gives to script on the allowed page, or on *origin*.
+        """What ``fetch()`` gives to JavaScript on the allowed page, or on *origin*.
 
         The servers note what reaches them and which views run.
         """

@@ -207,7 +207,7 @@ def test_the_live_list(visit: Callable[..., Visit]) -> None:
     assert shop.run("return document.querySelector('[data-link]').checkVisibility()") is True
     shop.send("GET /_corsguard/", "Sec-Fetch-Site: cross-site")
     shop.wait_for("return document.querySelector('[data-field=origin]').innerText === 'no Origin'")
-    # No script has sent it, so there is nothing to play.
+    # No page has sent it, so there is nothing to play.
     assert shop.run("return document.querySelector('[data-link]').parentElement.hidden") is True
     assert set(CORPUS) < set(shop.texts("[data-field=origin]"))
     shop.check_quiet()

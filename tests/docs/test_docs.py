@@ -129,8 +129,8 @@ def codes_in_source() -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             found: ast.expr | None = None
             if isinstance(node, ast.Call):
-                called = ast.unparse(node.func).rpartition(".")[2]
-                if called in ("Problem", "unknown_field", "unknown_name"):
+                name = ast.unparse(node.func).rpartition(".")[2]
+                if name in ("Problem", "unknown_field", "unknown_name"):
                     found = node.args[0]
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
                 found = node.value

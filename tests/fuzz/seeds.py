@@ -57,7 +57,7 @@ _ASKING = [
     *(f"ORIGIN: {scheme}://api.test" for scheme in ("http", "https")),
     *(f"ORIGIN: {origin}" for origin in ("https://shop.example", "https://evil.test", "null")),
 ]
-_ANNOUNCED = [
+_REQUESTED = [
     ["ACCESS_CONTROL_REQUEST_METHOD: GET", "ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK: true"],
     ["ACCESS_CONTROL_REQUEST_METHOD: GET"],
     ["ACCESS_CONTROL_REQUEST_METHOD: PUT", "ACCESS_CONTROL_REQUEST_HEADERS: content-type"],
@@ -74,7 +74,7 @@ def _requests() -> list[bytes]:
     found: list[bytes] = []
     for path, asking in itertools.product(sorted(site("off").table), _ASKING):
         found.append(_written(f"all https POST {path}", asking))
-        found += [_written(f"off https OPTIONS {path}", asking, *lines) for lines in _ANNOUNCED]
+        found += [_written(f"off https OPTIONS {path}", asking, *lines) for lines in _REQUESTED]
     starts = itertools.product(ENFORCE, ("http", "https"), ("GET", "PUT"), ["/plain"])
     for start, asking in itertools.product(map(" ".join, starts), _ASKING):
         found += [_written(start, asking, line) for line in _LOOKED_AT]
@@ -85,7 +85,7 @@ SEEDS: dict[str, list[bytes]] = {
     "origins": [_written(text, *LISTED[:3]) for text in _ORIGINS],
     "headers": [
         *(_written(method, "x-trace") for method in METHODS),
-        *(_written("PUT", announced) for announced in _LISTS),
+        *(_written("PUT", requested) for requested in _LISTS),
     ],
     "policies": [json.dumps(value).encode() for value in _VALUES],
     "requests": _requests(),
@@ -102,7 +102,7 @@ _WORDS = [
     *DANGEROUS,
     *FIELDS,
     *_ASKING,
-    *itertools.chain(*_ANNOUNCED),
+    *itertools.chain(*_REQUESTED),
     *_LOOKED_AT,
 ]
 

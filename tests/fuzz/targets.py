@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from flask_corsguard import Policy
 from tests.properties.checks import (
-    check_announced,
     check_fields,
     check_origin,
     check_parsing,
     check_preflight,
+    check_requested_headers,
 )
 from tests.properties.legality import FIELDS, is_legal
 from tests.properties.lists import POLICIES
@@ -44,10 +44,10 @@ def origins(data: bytes) -> None:
 
 def headers(data: bytes) -> None:
     """A method; on the next line, a header list."""
-    method, announced, *_ = [*_lines(data), ""]
-    check_announced(announced)
+    method, requested, *_ = [*_lines(data), ""]
+    check_requested_headers(requested)
     for policy, fields in _PRESETS:
-        check_preflight(policy, fields, "https://shop.example", method, announced)
+        check_preflight(policy, fields, "https://shop.example", method, requested)
 
 
 def policies(data: bytes) -> None:

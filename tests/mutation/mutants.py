@@ -50,14 +50,14 @@ def _one_less(node: cst.Integer) -> Iterable[cst.Integer]:
         yield node.with_changes(value=str(node.evaluated_value - 1))
 
 
-def _settled(node: cst.If | cst.CompIf) -> Iterable[cst.CSTNode]:
+def _constant(node: cst.If | cst.CompIf) -> Iterable[cst.CSTNode]:
     yield node.with_changes(test=cst.Name("True"))
     yield node.with_changes(test=cst.Name("False"))
 
 
 class _Visitor(MutationVisitor):
     def __init__(self) -> None:
-        more = [(cst.Integer, _one_less), (cst.If, _settled), (cst.CompIf, _settled)]
+        more = [(cst.Integer, _one_less), (cst.If, _constant), (cst.CompIf, _constant)]
         super().__init__([*mutation_operators, *more], IgnoredCode(set(), set(), set()))
 
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:

@@ -53,18 +53,18 @@ def check_origin(policy: Policy, fields: Fields, text: str) -> None:
     assert all(line.isascii() and line.isprintable() for line in verdict.explain().split("\n"))
 
 
-def check_preflight(policy: Policy, fields: Fields, text: str, method: str, announced: str) -> None:
+def check_preflight(policy: Policy, fields: Fields, text: str, method: str, requested: str) -> None:
     """A preflight is answered exactly as the slow definition has it."""
     reason = meaning.against_origin(fields, text)
     if reason is None:
-        reason = meaning.against_preflight(fields, method, None, announced, private=False)
-    asked = deciding.CorsRequest(text, method, "/", True, announced)
+        reason = meaning.against_preflight(fields, method, None, requested, private=False)
+    asked = deciding.CorsRequest(text, method, "/", True, requested)
     verdict = deciding.decide(policy, asked)
-    assert verdict.reason is reason, (ascii(text), ascii(method), ascii(announced), reason)
+    assert verdict.reason is reason, (ascii(text), ascii(method), ascii(requested), reason)
     granted = {name for name in verdict.headers if name != "Vary"}
     assert bool(granted) is (reason is None)
     assert verdict.headers["Vary"] == PREFLIGHT_VARY
-    assert verdict.request_headers == tuple(meaning.read_announced(announced) or ())
+    assert verdict.request_headers == tuple(meaning.read_requested_headers(requested) or ())
     assert all(line.isascii() and line.isprintable() for line in verdict.explain().split("\n"))
 
 
@@ -78,9 +78,9 @@ def _granted(fields: Fields, text: str) -> dict[str, str]:
     return allowed
 
 
-def check_announced(value: str) -> None:
-    """An announced header list is read as RFC 9110 has it, within the limits."""
-    expected = meaning.read_announced(value)
+def check_requested_headers(value: str) -> None:
+    """Requested headers are read as RFC 9110 has it, within the limits."""
+    expected = meaning.read_requested_headers(value)
     found = header_lists.parse_requested_headers(value)
     assert found == (None if expected is None else tuple(expected)), ascii(value)
     if found:

@@ -118,7 +118,7 @@ def _against_by_function(function: Callable[[str], object] | None, text: str) ->
     return None if answer else Reason.ORIGIN_NOT_ALLOWED
 
 
-def read_announced(value: str) -> list[str] | None:
+def read_requested_headers(value: str) -> list[str] | None:
     """The names in ``Access-Control-Request-Headers``, or None where it cannot be accepted."""
     found = standard.read_tokens(value) if len(value) <= LONGEST_LIST else None
     if found is None or len(found) > MOST_NAMES or value.count(",") >= MOST_ELEMENTS:
@@ -127,15 +127,15 @@ def read_announced(value: str) -> list[str] | None:
 
 
 def against_preflight(
-    fields: Fields, method: str, accepted: frozenset[str] | None, announced: str, private: bool
+    fields: Fields, method: str, accepted: frozenset[str] | None, requested: str, private: bool
 ) -> Reason | None:
-    """Why an origin that may ask may not do what a preflight announces, or None.
+    """Why an origin that may ask may not do what a preflight requests, or None.
 
     :param accepted: the methods that the URL's routes accept, or None for any.
     """
     if method not in standard.SAFELISTED_METHODS and not _covers(fields, method, accepted):
         return Reason.METHOD_NOT_ALLOWED
-    asked = read_announced(announced)
+    asked = read_requested_headers(requested)
     if asked is None:
         return Reason.HEADERS_MALFORMED
     allowed = [name.lower() for name in names(fields.get("allow_headers", "Content-Type"))]
@@ -196,7 +196,7 @@ def verdict(
 ) -> tuple[Outcome, Reason | None]:
     """What is decided about a request.
 
-    :param reason: what the policy has against its origin, or against what a preflight announces.
+    :param reason: what the policy has against its origin, or against what a preflight requests.
     """
     has_origin = "HTTP_ORIGIN" in environ
     if has_origin and reason is None:

@@ -78,7 +78,7 @@ class Applied(NamedTuple):
 class Site(NamedTuple):
     """Both apps, and which fields apply.
 
-    :ivar table: path -> announced method -> fields, with "*" for methods without a route.
+    :ivar table: path -> requested method -> fields, with "*" for methods without a route.
     """
 
     guarded: Flask

@@ -209,7 +209,7 @@ METHODS = [
 
 
 def methods() -> st.SearchStrategy[str]:
-    """What may be announced as a method."""
+    """What may be requested as a method."""
     return mostly(st.sampled_from(_LIKELY_METHODS), st.sampled_from(METHODS) | st.text(max_size=10))
 
 

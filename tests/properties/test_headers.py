@@ -1,4 +1,4 @@
-"""Announced header lists."""
+"""Requested header lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.properties import strategies
-from tests.properties.checks import check_announced
+from tests.properties.checks import check_requested_headers
 
 
 @given(strategies.header_lists() | st.text())
@@ -16,4 +16,4 @@ from tests.properties.checks import check_announced
 @example("a" * 4097)
 @example("," * 4097)
 def test_lists_are_read_as_rfc_9110_says(value: str) -> None:
-    check_announced(value)
+    check_requested_headers(value)

@@ -33,15 +33,15 @@ def test_what_parses_is_a_serialized_origin(text: str) -> None:
 
 
 @given(policies, strategies.origins())
-def test_origins_are_judged_as_the_reference_says(fields: dict[str, Any], text: str) -> None:
+def test_origins_are_decided_as_the_reference_says(fields: dict[str, Any], text: str) -> None:
     check_origin(Policy(**fields), fields, text)
 
 
 @given(policies, asking, strategies.methods(), strategies.header_lists())
-def test_preflights_are_judged_as_the_reference_says(
-    fields: dict[str, Any], text: str, method: str, announced: str
+def test_preflights_are_decided_as_the_reference_says(
+    fields: dict[str, Any], text: str, method: str, requested: str
 ) -> None:
-    check_preflight(Policy(**fields), fields, text, method, announced)
+    check_preflight(Policy(**fields), fields, text, method, requested)
 
 
 @given(strategies.entry_texts(), st.data())

@@ -174,11 +174,11 @@ def _check_preflight(
 ) -> None:
     origin = environ["HTTP_ORIGIN"]
     method = environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-    announced = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    requested = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
     private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
     about_origin = meaning.against_origin(fields, origin)
     reason = about_origin or meaning.against_preflight(
-        fields, method, applied.accepted, announced, private
+        fields, method, applied.accepted, requested, private
     )
     answers = fields.get("answer_preflight", True)
     assert answer.verdict == meaning.verdict(fields, environ, SELF_ORIGINS, reason)
@@ -207,7 +207,8 @@ def _check_allowed_preflight(
 ) -> None:
     origin = environ["HTTP_ORIGIN"]
     method = environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-    asked = meaning.read_announced(environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")) or []
+    requested = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    asked = meaning.read_requested_headers(requested) or []
     if bare is None:
         assert (answer.status, answer.body) == (204, b"")
         assert standard.get(answer.headers, "Vary") == PREFLIGHT_VARY

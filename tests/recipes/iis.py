@@ -151,7 +151,7 @@ def answer(module: Module, method: str, fields: Mapping[str, str]) -> tuple[int,
         # Taken: those have an Origin.
         return 200, []
     # [R] "CORS preflight request"; it is handled before other modules see it.
-    # Taken: with 204, and without a look at which method or header is announced.
+    # Taken: with 204, and without a look at which method or header is requested.
     preflight = method == "OPTIONS" and "Access-Control-Request-Method" in fields
     status = 204 if preflight else 200
     # [R] "Using only * origin host rule", 2: no Vary there. Taken: on every CORS answer elsewhere.

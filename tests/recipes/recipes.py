@@ -42,7 +42,7 @@ _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r'^export (\w+)="(.*)"$', re.MULTILINE)
 _REQUEST = re.compile(
-    r"(?:(?P<method>[A-Z]+)|preflight for (?P<announced>\S+)) (?P<path>/\S*)"
+    r"(?:(?P<method>[A-Z]+)|preflight for (?P<requested>\S+)) (?P<path>/\S*)"
     r"(?: with (?P<headers>[\w,-]+))?(?: from (?P<origin>\S+))?(?: to (?P<host>\S+))?"
 )
 
@@ -50,7 +50,7 @@ _REQUEST = re.compile(
 class Request(NamedTuple):
     """One request, as a page writes it.
 
-    :ivar headers: those that a preflight announces.
+    :ivar headers: those that a preflight requests.
     """
 
     line: str
@@ -96,12 +96,12 @@ def read_request(line: str) -> Request:
     fields = {"Host": found["host"] or "api.example.com"}
     if found["origin"]:
         fields["Origin"] = found["origin"]
-    if found["announced"]:
-        fields["Access-Control-Request-Method"] = found["announced"]
+    if found["requested"]:
+        fields["Access-Control-Request-Method"] = found["requested"]
         if found["headers"]:
             fields["Access-Control-Request-Headers"] = found["headers"]
     else:
-        assert not found["headers"], "only a preflight announces headers"
+        assert not found["headers"], "only a preflight requests headers"
     method = found["method"] or "OPTIONS"
     if method == "WEBSOCKET":
         method, fields = "GET", fields | HANDSHAKE

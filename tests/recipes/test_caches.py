@@ -48,7 +48,7 @@ class Client(NamedTuple):
     origin: str | None = None
     site: str | None = None
     method: str = "GET"
-    announced: str | None = None
+    requested: str | None = None
     etag: str | None = None
 
     @property
@@ -58,7 +58,7 @@ class Client(NamedTuple):
             "Host": "api.example.com",
             "Origin": self.origin,
             "Sec-Fetch-Site": self.site,
-            "Access-Control-Request-Method": self.announced,
+            "Access-Control-Request-Method": self.requested,
             "If-None-Match": self.etag,
         }
         return {name: value for name, value in fields.items() if value}
@@ -195,13 +195,13 @@ def test_what_is_revalidated_stays_with_its_origin(tmp_path: Path) -> None:
 
 
 def test_preflights_are_not_stored(ports: Ports) -> None:
-    preflights = [client._replace(method="OPTIONS", announced="PUT") for client in (SHOP, ATTACKER)]
+    preflights = [client._replace(method="OPTIONS", requested="PUT") for client in (SHOP, ATTACKER)]
     for order in in_every_order([*preflights, SHOP, NOBODY]):
         answers = asked(ports, "/list", order)
         assert astray(answers) == []
-        times = [got.number for client, got, _ in answers if client.announced]
+        times = [got.number for client, got, _ in answers if client.requested]
         assert len(set(times)) == len(times)
-        assert {got.answer.status for client, got, _ in answers if client.announced} == {204, 403}
+        assert {got.answer.status for client, got, _ in answers if client.requested} == {204, 403}
 
 
 CAUSED = [

@@ -13,7 +13,7 @@ ASK = "OPTIONS / HTTP/1.1"
 HOST = "Host: api.example"
 FROM_SHOP = f"Origin: {SHOP}"
 FROM_EVIL = f"Origin: {EVIL}"
-ANNOUNCE = "Access-Control-Request-Method: PUT"
+REQUEST_PUT = "Access-Control-Request-Method: PUT"
 EMPTY = "Content-Length: 0"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
@@ -55,18 +55,18 @@ REQUESTS = {
     "another origin": _get(FROM_EVIL),
     "POST from an allowed origin": _post(FROM_SHOP, EMPTY),
     "POST from another origin": _post(FROM_EVIL, EMPTY),
-    "preflight from an allowed origin": _ask(FROM_SHOP, ANNOUNCE),
-    "preflight from another origin": _ask(FROM_EVIL, ANNOUNCE),
+    "preflight from an allowed origin": _ask(FROM_SHOP, REQUEST_PUT),
+    "preflight from another origin": _ask(FROM_EVIL, REQUEST_PUT),
     # Repeated lines
     "two Origin lines, the allowed first": _get(FROM_SHOP, FROM_EVIL),
     "two Origin lines, the allowed last": _get(FROM_EVIL, FROM_SHOP),
     "two Origin lines, both allowed": _get(FROM_SHOP, FROM_SHOP),
     "POST, two Origin lines": _post(FROM_EVIL, FROM_SHOP, EMPTY),
-    "preflight, two Origin lines": _ask(FROM_EVIL, FROM_SHOP, ANNOUNCE),
-    "two announced methods": _ask(FROM_SHOP, ANNOUNCE, "Access-Control-Request-Method: DELETE"),
-    "two lines of announced headers": _ask(
+    "preflight, two Origin lines": _ask(FROM_EVIL, FROM_SHOP, REQUEST_PUT),
+    "two requested methods": _ask(FROM_SHOP, REQUEST_PUT, "Access-Control-Request-Method: DELETE"),
+    "two lines of requested headers": _ask(
         FROM_SHOP,
-        ANNOUNCE,
+        REQUEST_PUT,
         "Access-Control-Request-Headers: x-evil",
         "Access-Control-Request-Headers: content-type",
     ),
@@ -92,20 +92,20 @@ REQUESTS = {
     "lower case": _get(f"origin: {SHOP}"),
     "mixed case": _get(f"oRiGiN: {SHOP}"),
     "space before the colon": _get(f"Origin : {SHOP}"),
-    "Access_Control_Request_Method": _ask(FROM_SHOP, ANNOUNCE.replace("-", "_")),
+    "Access_Control_Request_Method": _ask(FROM_SHOP, REQUEST_PUT.replace("-", "_")),
     "Access_Control_Request_Method as well": _ask(
-        FROM_SHOP, "Access-Control-Request-Method: DELETE", ANNOUNCE.replace("-", "_")
+        FROM_SHOP, "Access-Control-Request-Method: DELETE", REQUEST_PUT.replace("-", "_")
     ),
     "POST with Sec_Fetch_Site: same-origin": _post(FROM_EVIL, "Sec_Fetch_Site: same-origin", EMPTY),
     # The request line, Host and the body
     "absolute-form target": OddRequest(
         ("POST http://evil.example/ HTTP/1.1", HOST, "Origin: http://evil.example", EMPTY)
     ),
-    "OPTIONS *": OddRequest(("OPTIONS * HTTP/1.1", HOST, FROM_SHOP, ANNOUNCE)),
+    "OPTIONS *": OddRequest(("OPTIONS * HTTP/1.1", HOST, FROM_SHOP, REQUEST_PUT)),
     "no Host": OddRequest((GET, FROM_SHOP)),
     "HTTP/1.0": OddRequest(("GET / HTTP/1.0", HOST, FROM_SHOP)),
     "HTTP/1.0, POST from another origin": OddRequest(("POST / HTTP/1.0", FROM_EVIL, EMPTY)),
-    "lower-case method": OddRequest(("options / HTTP/1.1", HOST, FROM_SHOP, ANNOUNCE)),
+    "lower-case method": OddRequest(("options / HTTP/1.1", HOST, FROM_SHOP, REQUEST_PUT)),
     # With an end for those who wait for one.
     "bare LF": OddRequest((GET, HOST, FROM_SHOP), "\n", "\r\n\r\n"),
     "chunked body": _post(FROM_EVIL, FORM, "Transfer-Encoding: chunked")._replace(

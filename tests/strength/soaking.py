@@ -17,21 +17,21 @@ from .containers import Found, reachable
 from .traffic import Traffic, build
 
 SEED = 1
-ON_TRIAL: PolicyFields = {"origins": "https://shop.example", "enforce": "unsafe"}
+REPORT_ONLY: PolicyFields = {"origins": "https://shop.example", "enforce": "unsafe"}
 
 
 class Soak:
     """The app, and what came of the requests.
 
     :param paths: those that are asked for.
-    :param has_trial: whether a policy is on trial.
+    :param has_report_only: whether there is a report-only policy.
     :ivar statuses: how many answers had each status.
     :ivar heard: how many signals of each kind were received.
     :ivar lines: how many lines were logged.
     """
 
-    def __init__(self, paths: Sequence[str], has_trial: bool) -> None:
-        self.app = build(ON_TRIAL if has_trial else None)
+    def __init__(self, paths: Sequence[str], has_report_only: bool) -> None:
+        self.app = build(REPORT_ONLY if has_report_only else None)
         self.statuses: Counter[str] = Counter()
         self.heard: Counter[str] = Counter()
         self.lines = 0

@@ -77,7 +77,7 @@ def server(
         yield Running(name, port)
 
 
-def verdict_of(answers: list[Answer], announces: bool) -> str:
+def verdict_of(answers: list[Answer], is_preflight: bool) -> str:
     """What became of a request, once the answer has proved to be what it should be then."""
     if not answers:
         return "refused"
@@ -91,7 +91,7 @@ def verdict_of(answers: list[Answer], announces: bool) -> str:
     if answer.get("X-View") == "open_to_all":
         expected = OPEN_TO_ALL
     elif (verdict, answer.status) == ("rejected", 403):
-        expected = PREFLIGHT if announces else REFUSED
+        expected = PREFLIGHT if is_preflight else REFUSED
     else:
         expected = HEADERS[verdict, answer.status]
     assert answer.cors == expected
@@ -105,9 +105,9 @@ def test_the_table_is_about_these_requests() -> None:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_odd_requests(server: Running, name: str) -> None:
     request = REQUESTS[name]
-    announces = any(line.startswith("Access-Control-Request-") for line in request.lines)
+    is_preflight = any(line.startswith("Access-Control-Request-") for line in request.lines)
     (before,) = send(server.port, REQUESTS["an allowed origin"].wire)
-    assert verdict_of(send(server.port, request.wire), announces) == TABLE[server.name][name]
+    assert verdict_of(send(server.port, request.wire), is_preflight) == TABLE[server.name][name]
 
     (after,) = send(server.port, REQUESTS["an allowed origin"].wire)
     assert (after.status, after.cors) == (200, HEADERS["allowed", 200])

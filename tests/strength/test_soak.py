@@ -25,7 +25,7 @@ MOST_OBJECTS = 40_000
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, is_watched: bool) -> None:
     for name in LIMITS:
         monkeypatch.setattr(name, LIMIT)
-    soak = Soak(PATHS_REMEMBERED, has_trial=is_watched)
+    soak = Soak(PATHS_REMEMBERED, has_report_only=is_watched)
     largest: dict[str, int] = {}
     with soak.watched() if is_watched else nullcontext():
         soak.go_on(10)
@@ -43,7 +43,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, is_watched: bo
 
 
 def test_requests_of_every_kind() -> None:
-    soak = Soak(PATHS, has_trial=True)
+    soak = Soak(PATHS, has_report_only=True)
     with soak.watched():
         soak.go_on(1000)
     assert set(soak.statuses) == {"200", "204", "403", "404", "405"}

@@ -57,7 +57,7 @@ class Item(MethodView):
 def build(report_only: PolicyFields | None) -> Flask:
     """An app with a policy of each kind.
 
-    :param report_only: the one on trial.
+    :param report_only: the report-only one.
     """
     app = Flask("soaked", static_folder=None)
     guard = CorsGuard(
@@ -103,7 +103,7 @@ class Traffic:
         if origin is not None:
             environ["HTTP_ORIGIN"] = origin
             if self._happens(0.4):
-                environ |= self._announce(method)
+                environ |= self._preflight(method)
         if site is not None:
             environ["HTTP_SEC_FETCH_SITE"] = site.format(self._word(8))
         if self._happens(0.05):
@@ -112,7 +112,7 @@ class Traffic:
             environ["HTTP_UPGRADE"] = "websocket"
         return environ
 
-    def _announce(self, method: str) -> Environ:
+    def _preflight(self, method: str) -> Environ:
         names = self._chance.choices(NAMES, k=self._chance.choice((0, 1, 2, 3, 40, 400)))
         return {
             "REQUEST_METHOD": "OPTIONS",
