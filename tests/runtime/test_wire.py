@@ -136,6 +136,7 @@ def test_preflights_that_are_allowed(app, http, fields, method, headers, changes
     assert http.preflight(app, "/", PARTNER, method, headers) == http.denied()
 
 
+DETAIL = "The CORS policy of this resource refuses the preflight. The server's log says why."
 ANY_HEADER = {"allow_headers": "*"}
 WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
 
@@ -160,8 +161,8 @@ WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
-def test_preflights_that_are_refused(app, http, fields, method, headers, code):
-    """The body says why, in few words, whatever was sent."""
+def test_preflights_that_are_refused(app, http, heard, fields, method, headers, code):
+    """The body says why, in few words, whatever was sent; in debug mode it explains."""
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     CorsGuard(app, origins=SHOP, **fields)
 
@@ -169,10 +170,16 @@ def test_preflights_that_are_refused(app, http, fields, method, headers, code):
     environ = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
     if headers is not None:
         environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = headers
-    response = http.open(app, "/", SHOP, method="OPTIONS", environ=environ)
-    assert response.mimetype == "application/problem+json"
-    assert response.get_json(force=True)["code"] == code
-    assert len(response.data) < 1000
+    for app.debug in (False, True):
+        response = http.open(app, "/", SHOP, method="OPTIONS", environ=environ)
+        assert response.mimetype == "application/problem+json"
+        assert response.get_json(force=True) == {
+            "title": "CORS preflight refused",
+            "status": 403,
+            "code": code,
+            "detail": heard[0].decision.explain() if app.debug else DETAIL,
+        }
+        assert len(response.data) < 1000
 
 
 def test_requested_headers_over_several_lines(app, http):
