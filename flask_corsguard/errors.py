@@ -65,7 +65,7 @@ def unknown_name(
 
 
 class BrowserError(CorsGuardError, ValueError):
-    """A test asks for what no browser could be asked for: a page that is no origin, a URL for
+    """A test asks for what no browser could be asked for: a page that is not an origin, a URL for
     which there is no server."""
 
 
