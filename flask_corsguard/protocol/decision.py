@@ -129,7 +129,7 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
     if policy is None:
         outcome, own = Outcome.EXEMPT, _NO_HEADERS
     elif origin is None:
-        outcome, own = Outcome.NOT_CORS, policy.compiled.not_cors
+        outcome, own = Outcome.NOT_CORS, policy.compiled.headers.not_cors
     else:
         compiled = policy.compiled
         reason, detail = _check_origin(compiled, origin[ORIGIN_CUT], request.context)
@@ -138,11 +138,11 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
             reason = reason or _check_preflight(compiled, request, names, scope)
         outcome = Outcome.ALLOWED if reason is None else Outcome.REJECTED
         if reason is not None:
-            own = _PREFLIGHT_REFUSED if preflight else compiled.refused
+            own = _PREFLIGHT_REFUSED if preflight else compiled.headers.refused
         elif preflight:
-            own = compiled.preflight_headers(request, names or (), scope)
+            own = compiled.headers.preflight(origin, request, names or (), scope)
         else:
-            own = compiled.response_headers(origin)
+            own = compiled.headers.allowed(origin)
     return Decision(
         outcome,
         reason,

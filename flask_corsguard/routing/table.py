@@ -218,7 +218,7 @@ class PolicyTable:
         def entry(rule: Rule, found: RoutePolicy, others: frozenset[str]) -> Entry:
             policy, source, location, _ = found
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
-            listed = policy.compiled.allow_methods(at_url, others) if policy else None
+            listed = policy.compiled.headers.allow_methods(at_url, others) if policy else None
             scope = Scope(rule.endpoint, source, location, at_url, others, listed)
             return Entry(policy, scope, is_constant=is_constant)
 

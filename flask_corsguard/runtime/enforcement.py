@@ -30,7 +30,7 @@ def enforced(decision: Decision, request: Request, self_origins: OriginList) -> 
     if is_same_origin(request.environ, self_origins):
         if reason is None:
             return decision
-        own = policy.compiled.refused
+        own = policy.compiled.headers.refused
         return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None, path="", headers=own)
     if reason is not None and decision.path != request.path:
         decision = decision._replace(path=request.path)

@@ -196,6 +196,14 @@ def test_whom_the_server_refuses(fields: dict[str, Any], enforces: bool, safe: b
     assert (compiled.enforces, compiled.enforces_safe) == (enforces, safe)
 
 
+def test_what_else_is_looked_up() -> None:
+    for value in (True, False):
+        compiled = Policy(answer_preflight=value, allow_private_network=value).compiled
+        assert (compiled.answers_preflight, compiled.private_network) == (value, value)
+    assert Policy(origins=A).compiled.listed == {A}
+    assert Policy(origins=A, deny_origins=EVIL).compiled.listed == frozenset()
+
+
 # Preflights
 
 ROUTE = Scope(methods=frozenset({"GET", "PUT"}), allow_methods="GET, PUT")
@@ -326,7 +334,7 @@ def test_allow_methods(
     value: str | None,
 ) -> None:
     """What the header names, or None where it repeats the requested method."""
-    assert Policy(**fields).compiled.allow_methods(accepted, elsewhere) == value
+    assert Policy(**fields).compiled.headers.allow_methods(accepted, elsewhere) == value
 
 
 def test_a_requested_method_is_named_even_if_some_other_route_may_have_it() -> None:

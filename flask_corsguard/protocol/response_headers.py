@@ -1,0 +1,108 @@
+"""The CORS headers of every response that a policy decides about, prepared once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from flask_corsguard.protocol import headers
+
+if TYPE_CHECKING:
+    from flask_corsguard.protocol.decision import CorsRequest, Scope
+    from flask_corsguard.protocol.policy import Policy
+
+
+class ResponseHeaders:
+    """The headers of one policy's responses.
+
+    :param sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
+    :param enforces_safe: whether the server refuses requests with safe methods.
+    :ivar refused: those of a response that the page may not read.
+    :ivar not_cors: those of a response to a request without ``Origin``.
+    """
+
+    def __init__(self, policy: Policy, *, sends_star: bool, enforces_safe: bool) -> None:
+        self._sends_star = sends_star
+        self._methods = policy.methods
+        self._credentials = policy.allow_credentials
+        # With credentials a browser takes "*" for a header's name, so the requested names are
+        # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
+        self._repeats_names = "*" in policy.allow_headers and policy.allow_credentials
+        vary: dict[str, str] = {} if sends_star else {headers.VARY: "Origin"}
+        if enforces_safe:
+            # A cache must not hand to another site what it would have been refused.
+            vary[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
+        common = {headers.ALLOW_ORIGIN: "*"}
+        if policy.allow_credentials:
+            common[headers.ALLOW_CREDENTIALS] = "true"
+        exposed = {headers.EXPOSE_HEADERS: ", ".join(policy.expose_headers)}
+        self._allowed = common | (exposed if policy.expose_headers else {}) | vary
+        self._preflight = common | self._prepare_preflight(policy)
+        self.refused: Mapping[str, str] = MappingProxyType(vary)
+        self.not_cors = MappingProxyType(self._allowed) if sends_star else self.refused
+
+    def _prepare_preflight(self, policy: Policy) -> dict[str, str]:
+        prepared: dict[str, str] = {}
+        if policy.allow_headers and not self._repeats_names:
+            prepared[headers.ALLOW_HEADERS] = ", ".join(policy.allow_headers)
+        if policy.max_age is not None:
+            prepared[headers.MAX_AGE] = str(policy.max_age)
+        return {**prepared, headers.VARY: headers.PREFLIGHT_VARY}
+
+    def allowed(self, origin: str) -> Mapping[str, str]:
+        """Those of a response that a page of *origin* may read."""
+        if self._sends_star:
+            return self.not_cors
+        prepared = self._allowed.copy()
+        prepared[headers.ALLOW_ORIGIN] = origin
+        return MappingProxyType(prepared)
+
+    def preflight(
+        self, origin: str, request: CorsRequest, names: tuple[str, ...], scope: Scope
+    ) -> Mapping[str, str]:
+        """Those of an allowed preflight.
+
+        :param names: the requested headers.
+        """
+        prepared = self._preflight.copy()
+        if not self._sends_star:
+            prepared[headers.ALLOW_ORIGIN] = origin
+        methods = scope.allow_methods
+        if methods is None or request.method in scope.governed_elsewhere:
+            methods = request.method
+        if methods:
+            prepared[headers.ALLOW_METHODS] = methods
+        if not scope.governed_elsewhere.isdisjoint(headers.SAFELISTED_METHODS):
+            # A browser remembers header names for the whole URL too, whatever the method
+            # (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). A POST with one of
+            # them would then be sent without a preflight, past the policy that governs it. So the
+            # browser is to forget.
+            prepared[headers.MAX_AGE] = "0"
+        if names and self._repeats_names:
+            prepared[headers.ALLOW_HEADERS] = ", ".join(names)
+        if request.private_network:
+            prepared[headers.ALLOW_PRIVATE_NETWORK] = "true"
+        return MappingProxyType(prepared)
+
+    def allow_methods(
+        self, accepted: frozenset[str] | None, governed_elsewhere: frozenset[str]
+    ) -> str | None:
+        """Prepare the ``Access-Control-Allow-Methods`` value of a route.
+
+        A browser remembers every method in it for the whole URL, and then sends those without
+        another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So a method
+        that another policy governs at the same URL is never in it.
+
+        :param accepted: the methods that the URL's routes accept, or None for any.
+        :param governed_elsewhere: those that another policy governs.
+        :returns: None where the requested method is to be repeated.
+        """
+        methods = self._methods
+        if methods == "*":
+            return None if self._credentials or governed_elsewhere else "*"
+        if methods is None:
+            if accepted is None:
+                return None
+            methods = tuple(sorted(accepted))
+        return ", ".join(name for name in methods if name not in governed_elsewhere)
