@@ -1,7 +1,5 @@
 """What the tests through whole Flask apps share."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import importlib.metadata

@@ -1,7 +1,5 @@
 """Each example: which pages read what it sends."""
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import json
