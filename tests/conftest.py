@@ -1,7 +1,5 @@
 """What the tests through whole Flask apps share."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import importlib.metadata
@@ -32,6 +30,25 @@ settings.register_profile(
     "nightly", settings.get_profile("few"), max_examples=10_000, derandomize=False
 )
 settings.load_profile("few")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests want a browser. Here, for the process that reports collects none."""
+    from tests.browser.browsers import PARTS, missing_parts
+
+    missing = [part for name in PARTS for part in missing_parts(name)]
+    left_out = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if "tests/browser/" in report.nodeid
+    ]
+    if missing and left_out:
+        terminalreporter.section("BROWSER TESTS LEFT OUT", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            f"{len(left_out)} tests did not run, because these are not installed:"
+            f" {', '.join(missing)}. With CORSGUARD_REQUIRE_BROWSERS=1 they fail instead."
+        )
+
 
 _LISTS = {
     "Access-Control-Allow-Headers",

@@ -1,7 +1,5 @@
 """Test ids that are the same in every process: no memory addresses, and sets in order."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Programs that listen on a port of their own until a test is over."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

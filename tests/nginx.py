@@ -1,7 +1,5 @@
 """nginx, with a configuration and a directory of its own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _CONFIGURATION = """\

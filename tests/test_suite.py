@@ -1,7 +1,5 @@
 """What is true of all tests, and of what is said about them."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the attacks have in common: pages, requests, and answers that are compared whole."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Stand-ins for what was vulnerable: each has the flaw, and as little else as will do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

@@ -6,8 +6,6 @@ shown twice: the guard withstands it, and Flask-CORS 6.0.5, or a stand-in for th
 vulnerable, does not. So it is known that the test would notice.
 """
 
-from __future__ import annotations
-
 import functools
 import logging
 import re

@@ -3,8 +3,6 @@
 See ``test_flask_cors.py`` for how these tests are made.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Prints the figures, and writes those of the documentation: ``docs/figures/bench.
 beside it and the tables of ``docs/speed.md``.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 

@@ -1,7 +1,5 @@
 """The apps that are played to: one view, and what each extension puts around it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Starlette, for scale: its apps are played without a server and without an event loop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

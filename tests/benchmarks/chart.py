@@ -1,7 +1,5 @@
 """The chart of what each extension adds to a request."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import matplotlib as mpl

@@ -1,7 +1,5 @@
 """The tables of docs/speed.md: each stands between two comments, the first of which names it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

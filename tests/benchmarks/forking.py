@@ -4,8 +4,6 @@ The children begin in the same state, so that what one takes more than another i
 Nothing here depends on the time, on the order of a set or on when garbage is collected.
 """
 
-from __future__ import annotations
-
 import gc
 import itertools
 import json

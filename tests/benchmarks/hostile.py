@@ -1,7 +1,5 @@
 """What a header of up to 60 kB costs, as a multiple of the same request without it."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 from flask import Flask

@@ -10,8 +10,6 @@ environment that holds just that. Another build of the same Python changes the s
 and then 10% are let pass.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.metadata
 import json

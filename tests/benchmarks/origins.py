@@ -1,7 +1,5 @@
 """What a request costs with more origins in the policy, up to a million."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from typing import TypedDict

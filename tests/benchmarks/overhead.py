@@ -1,7 +1,5 @@
 """What a request costs in each app, as a multiple of bare Flask."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import TypeAlias
 

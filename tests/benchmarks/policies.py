@@ -1,7 +1,5 @@
 """What a policy of many origins takes: time to compile it, and memory."""
 
-from __future__ import annotations
-
 import gc
 import statistics
 import time

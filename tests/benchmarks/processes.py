@@ -1,7 +1,5 @@
 """Each part is measured in a process of its own: what the others leave behind would count too."""
 
-from __future__ import annotations
-
 import logging
 import multiprocessing
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The requests that are played."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from werkzeug.test import EnvironBuilder

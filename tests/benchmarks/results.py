@@ -1,7 +1,5 @@
 """Everything that is measured, part by part."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import platform
 from typing import NamedTuple, TypedDict

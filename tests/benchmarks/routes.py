@@ -1,7 +1,5 @@
 """What more routes cost: for a request, and when the policy table is made at the first one."""
 
-from __future__ import annotations
-
 import gc
 import itertools
 import statistics

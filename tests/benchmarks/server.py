@@ -1,7 +1,5 @@
 """The same through a real server: gunicorn on loopback, asked by wrk, turn by turn."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shutil

@@ -4,8 +4,6 @@
 ``ARGS='--requests 100000'`` asks less, and writes nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import statistics

@@ -1,7 +1,5 @@
 """Figures as tables: for a terminal and for the documentation."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from .timing import Spread

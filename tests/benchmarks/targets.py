@@ -1,7 +1,5 @@
 """What the project has set itself, and whether it is met."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from . import hostile

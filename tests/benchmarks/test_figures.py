@@ -1,7 +1,5 @@
 """The documentation's figures are those of the last run of ``make bench``."""
 
-from __future__ import annotations
-
 import json
 
 from . import document, results

@@ -2,8 +2,6 @@
 connected to the signals would be measured too. The limits leave room for a noisy machine, which
 gets some tries; ``make bench`` prints the figures themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Timing things turn by turn, so that what else the machine does hits all of them alike."""
 
-from __future__ import annotations
-
 import gc
 import random
 import statistics

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from .browsers import ARGUMENTS, PARTS, Browser, Chromium, Firefox, WebKit, missing_parts
+from .browsers import ARGUMENTS, Browser, Chromium, Firefox, WebKit, missing_parts
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -78,21 +78,6 @@ def browser(request: pytest.FixtureRequest) -> Browser:
     """Each of these browsers in turn."""
     found: Browser = request.getfixturevalue(request.param)
     return found
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    missing = [part for name in PARTS for part in missing_parts(name)]
-    left_out = [
-        report
-        for report in terminalreporter.stats.get("skipped", [])
-        if "tests/browser/" in report.nodeid
-    ]
-    if missing and left_out:
-        terminalreporter.section("BROWSER TESTS LEFT OUT", sep="!", red=True, bold=True)
-        terminalreporter.line(
-            f"{len(left_out)} tests did not run, because these are not installed:"
-            f" {', '.join(missing)}. With CORSGUARD_REQUIRE_BROWSERS=1 they fail instead."
-        )
 
 
 class QuietHandler(WSGIRequestHandler):

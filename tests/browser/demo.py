@@ -1,7 +1,5 @@
 """The demo as a user starts it, for tests in real browsers."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import signal

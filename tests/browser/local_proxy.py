@@ -4,8 +4,6 @@ WebKit has no switch for host names. Such a proxy is given the name and is not s
 needs no rights: no line in /etc/hosts, no namespace.
 """
 
-from __future__ import annotations
-
 import select
 import socket
 import socketserver

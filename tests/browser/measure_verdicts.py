@@ -5,8 +5,6 @@ Every case is played twice, at other URLs and in the opposite order. Where the t
 third one is no help: the case, or the way it is played, has to be made to say one thing.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

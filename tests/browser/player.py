@@ -1,7 +1,5 @@
 """Plays the cases of tests/data/verdicts.json in a real browser."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Servers that answer with any bytes, for all origins of the verdicts, and keep the requests."""
 
-from __future__ import annotations
-
 import re
 import socketserver
 import ssl

@@ -1,7 +1,5 @@
 """Plays the cases of tests/data/verdicts.json in the simulation."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """The demo in a real browser: both pages, row by row."""
 
-from __future__ import annotations
-
 import re
 import signal
 from collections.abc import Iterator

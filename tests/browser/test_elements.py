@@ -1,7 +1,5 @@
 """Pictures and scripts of another origin, with the attribute ``crossorigin`` and without."""
 
-from __future__ import annotations
-
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any

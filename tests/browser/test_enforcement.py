@@ -5,8 +5,6 @@ which page, for which kind of request. Where they differ, a cell has two parts: 
 Firefox's.
 """
 
-from __future__ import annotations
-
 import html
 import queue
 from collections.abc import Callable, Iterator

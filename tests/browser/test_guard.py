@@ -1,7 +1,5 @@
 """What a page in a real browser gets to read from a guarded app."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

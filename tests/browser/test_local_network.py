@@ -1,7 +1,5 @@
 """A page of a public address asks an app on the user's own machine, in Chromium."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path

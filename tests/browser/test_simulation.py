@@ -1,7 +1,5 @@
 """The simulation reproduces what three real browsers did, case by case."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What tests/data/verdicts.json says of real browsers, asked again of a sample of its cases."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 

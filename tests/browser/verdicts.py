@@ -1,7 +1,5 @@
 """Plays the cases of tests/data/verdicts.json in real browsers: ``make browser-verdicts``."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The page about the command line lists every option and every key."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

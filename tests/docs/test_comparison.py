@@ -3,8 +3,6 @@
 The first line of each test's docstring is the fact's name in the table.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import logging
 import re

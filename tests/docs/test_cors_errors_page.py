@@ -1,7 +1,5 @@
 """The page "CORS errors" has an entry for every reason, and for every one that MDN lists."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

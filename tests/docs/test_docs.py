@@ -1,7 +1,5 @@
 """What the documentation lists is what there is. Its examples are run by the conftest above."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import re

@@ -1,7 +1,5 @@
 """Every ``{exchanges}`` block of the docs runs, and what is said around them is there."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

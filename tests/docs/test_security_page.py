@@ -1,7 +1,5 @@
 """SECURITY.md names tests that there are, and every test of an advisory."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

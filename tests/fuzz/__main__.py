@@ -4,8 +4,6 @@ Each target runs for that time in a process of its own, with bounded memory. Fir
 planted that has to be found. Exits with 1, and prints the input, where anything does not hold.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import subprocess

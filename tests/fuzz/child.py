@@ -3,8 +3,6 @@
 The target ``planted`` is ``origins`` with a fault in the guard: the fuzzer has to find it.
 """
 
-from __future__ import annotations
-
 import sys
 
 import atheris

@@ -1,7 +1,5 @@
 """What the fuzzers start from, and the words that they may put in."""
 
-from __future__ import annotations
-
 import itertools
 import json
 

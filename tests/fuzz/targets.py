@@ -3,8 +3,6 @@
 Bytes that are no UTF-8 become lone surrogates; U+2424 stands for a line end within a value.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 

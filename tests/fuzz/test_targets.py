@@ -1,7 +1,5 @@
 """The fuzzers' targets, on their seeds alone: what every run of the tests can afford."""
 
-from __future__ import annotations
-
 import pytest
 
 from flask_corsguard.protocol import origins

@@ -4,8 +4,6 @@ Of the mutants of each module, 95 in 100 are to be killed, and the others to be 
 survivors.toml. Name modules (``protocol/headers``) to do these alone. No file is changed.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

@@ -1,7 +1,5 @@
 """Running the tests on one mutant, in a process of its own."""
 
-from __future__ import annotations
-
 import importlib.abc
 import importlib.machinery
 import os

@@ -3,8 +3,6 @@
 Each check raises where something does not hold.
 """
 
-from __future__ import annotations
-
 import ast
 import pickle
 import re

@@ -1,7 +1,5 @@
 """Which fields make a policy, written out slowly from the reference, for the values of JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 
 from publicsuffixlist import PublicSuffixList

@@ -1,7 +1,5 @@
 """Policies to hold origins against, in the plain form that the slow definition reads."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ The guard's own form of a policy is not used: only ``Outcome`` and ``Reason`` na
 the answers.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ The policies are kept as the fields that were given, merged as the reference say
 what applies further out.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import logging

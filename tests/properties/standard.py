@@ -4,8 +4,6 @@ Nothing of the guard is imported here. Origins are read as a URL parser would re
 written as a browser would: only what comes out as it went in is a serialized origin.
 """
 
-from __future__ import annotations
-
 import string
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Inputs that nearly fit: what is allowed, and what is one slip away from it."""
 
-from __future__ import annotations
-
 import datetime
 import enum
 import functools

@@ -1,7 +1,5 @@
 """The checks object to a guard that is broken: each fault here is planted, and has to be found."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Requested header lists."""
 
-from __future__ import annotations
-
 from hypothesis import example, given
 from hypothesis import strategies as st
 

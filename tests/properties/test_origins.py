@@ -1,7 +1,5 @@
 """Origins: what is allowed parses, comes out as it went in, and matches by the slow definition."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Policies: made of fields, or refused in words; nothing else, whatever the values."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 from unittest import mock

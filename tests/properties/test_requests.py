@@ -1,7 +1,5 @@
 """Whole requests with hostile values, through apps with marks of every kind."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

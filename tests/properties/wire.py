@@ -1,7 +1,5 @@
 """What has to hold for any request: nothing that is sent gets through, or gets in the way."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Apache httpd as a program of the test's own: any user can start it, and it leaves nothing."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

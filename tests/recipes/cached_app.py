@@ -3,8 +3,6 @@
 Bodies say whom they were made for.
 """
 
-from __future__ import annotations
-
 import re
 
 from flask import Flask, Response, abort, redirect, request

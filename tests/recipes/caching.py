@@ -9,8 +9,6 @@ and the nearest ``# app.py`` above it::
         Vary: Origin
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Sending the same requests to two servers, and writing down what each answers."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable
 from http.client import HTTPConnection

@@ -7,8 +7,6 @@ https://learn.microsoft.com/en-us/iis/extensions/cors-module/cors-module-configu
 ``python iis.py WEB_CONFIG PORT`` serves it. Where [R] says nothing, a comment says what is taken.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

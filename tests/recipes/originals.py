@@ -1,7 +1,5 @@
 """The servers that the original configurations were written for, by the language of those."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

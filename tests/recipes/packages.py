@@ -1,7 +1,5 @@
 """The npm packages that recipes are compared with, installed on first use."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import subprocess

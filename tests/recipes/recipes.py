@@ -19,8 +19,6 @@ What a block ``sh`` before the comparison exports is the environment of the app.
 The method ``WEBSOCKET`` is a GET that opens a WebSocket.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

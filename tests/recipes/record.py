@@ -1,7 +1,5 @@
 """Writes the blocks of a page anew; reasons are kept, and a new difference has the reason ``?``."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Both sides of a recipe, started."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from .comparing import compare

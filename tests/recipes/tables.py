@@ -1,7 +1,5 @@
 """Tables of the pages of ``docs/migrating/`` whose rows are measured."""
 
-from __future__ import annotations
-
 
 def table(page: str, heading: str) -> list[list[str]]:
     """The rows of the one below a heading, without the marks around code."""

@@ -1,7 +1,5 @@
 """What ``docs/migrating/apache.md`` says of a real Apache beyond its recipes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse

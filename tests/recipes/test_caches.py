@@ -6,8 +6,6 @@ the app leaves ``Vary`` out, or the cache ignores it, the same comparison finds 
 ``python -m tests.recipes.record docs/migrating/caches.md`` writes the blocks of the page anew.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 import re

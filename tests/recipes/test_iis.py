@@ -1,7 +1,5 @@
 """The model of the CORS module of IIS does what the module's reference says."""
 
-from __future__ import annotations
-
 import pytest
 
 from .iis import answer, read

@@ -1,7 +1,5 @@
 """The tables of the pages name every option of the package that they are about, and no other."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from importlib.metadata import version

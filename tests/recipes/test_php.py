@@ -1,7 +1,5 @@
 """What ``docs/migrating/php.md`` says of a real PHP beyond its recipes."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

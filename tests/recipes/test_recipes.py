@@ -3,8 +3,6 @@
 ``python -m tests.recipes.record PAGE...`` writes the blocks of a page anew.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

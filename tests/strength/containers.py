@@ -1,7 +1,5 @@
 """What the guard keeps of an app: every container that can be reached from it, and its size."""
 
-from __future__ import annotations
-
 import functools
 import gc
 import sys

@@ -1,7 +1,5 @@
 """Requests that no browser sends, or that servers read differently."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from .served import SHOP

@@ -1,7 +1,5 @@
 """WSGI servers, each in a process of its own, and a client that sends them any bytes."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """One app, asked again and again, with everything turned on that could keep something."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 from collections import Counter

@@ -1,8 +1,6 @@
 """What comes while the app runs, in many threads at once: rules that Werkzeug's map takes, and
 receivers that blinker takes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Any

@@ -4,8 +4,6 @@ Safe is: the server refuses the request, or the app answers with the header set 
 of the view that ran, line by line, and goes on serving.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple

@@ -1,8 +1,6 @@
 """Nothing that the guard keeps grows without end. ``make soak`` asks longer, with the real limits,
 and looks at the memory of the process as well."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 
 import pytest

@@ -1,7 +1,5 @@
 """Many threads: whatever changes meanwhile, each request is decided by one state of affairs."""
 
-from __future__ import annotations
-
 import gc
 import itertools
 import logging

@@ -1,7 +1,5 @@
 """Real servers answer many requests at once while the app's settings change."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 from functools import partial

@@ -1,7 +1,5 @@
 """Running code in many threads at once, with as many changes between them as there can be."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Made-up requests without end, and an app that has something of everything to answer them with."""
 
-from __future__ import annotations
-
 import io
 import random
 from collections.abc import Iterator, Sequence
