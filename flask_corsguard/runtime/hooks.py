@@ -92,11 +92,11 @@ class Hooks:
         environ = _current_request().environ
         environ[f"{self._state.environ_key}{ENDED_EARLY}"] = response.status_code
         try:
-            own_response = self._before_request()
+            own = self._before_request()
         except PolicyError:
             write_headers({VARY: "Origin"}, response.headers)
             return response
-        return self._after_request(own_response or response)
+        return self._after_request(own or response)
 
     def _move_to_the_edge(self) -> None:
         """Run before every other function, and after every other (those run in reverse order).
