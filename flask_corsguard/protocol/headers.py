@@ -24,8 +24,6 @@ _TCHAR = _TCHAR_LOWER + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Bounds on what is read from the network, in characters and in names. Browsers send the names
 # that a page chose; real pages stay far below both.
 MAX_METHOD_LENGTH = 40
-#: As much of a requested method as is ever read. A longer one is not a method all the same.
-METHOD_CUT = slice(MAX_METHOD_LENGTH + 1)
 MAX_LIST_LENGTH = 4096
 MAX_LIST_NAMES = 128
 # Names and empty elements; of those, a reasonable number (RFC 9110 section 5.6.1.2).

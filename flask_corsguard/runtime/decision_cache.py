@@ -7,9 +7,11 @@ from typing import TypeAlias
 from flask import Request
 
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.headers import METHOD_CUT
+from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import ORIGIN_CUT
 
+#: As much of a method as is ever read: what is longer is not a method in any policy.
+METHOD_CUT = slice(MAX_METHOD_LENGTH + 1)
 MOST_DECISIONS = 4096
 # How many new ones a full cache turns away before it starts anew.
 _MOST_TURNED_AWAY = 10 * MOST_DECISIONS

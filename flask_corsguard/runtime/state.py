@@ -15,11 +15,10 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.protocol.headers import METHOD_CUT
 from flask_corsguard.routing.layers import EndpointMarks
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
-from flask_corsguard.runtime.decision_cache import DecisionCache, Key, key_of
+from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
 from flask_corsguard.runtime.enforcement import enforced
 
 EXTENSION_KEY = "corsguard"
