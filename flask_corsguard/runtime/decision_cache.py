@@ -10,7 +10,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import ORIGIN_CUT
 
-#: As much of a method as is ever read: what is longer is not a method in any policy.
+#: As much of a requested method as is ever read. No policy allows one that is longer.
 METHOD_CUT = slice(MAX_METHOD_LENGTH + 1)
 MOST_DECISIONS = 4096
 # How many new ones a full cache turns away before it starts anew.
@@ -41,7 +41,7 @@ def key_of(request: Request) -> Key | None:
                     return None
                 private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
                 return (id(request.url_rule), method[METHOD_CUT], origin, names, private)
-    return (id(request.url_rule), request.method[METHOD_CUT], origin)
+    return (id(request.url_rule), request.method, origin)
 
 
 class DecisionCache(dict[Key | None, Decision]):
@@ -58,7 +58,9 @@ class DecisionCache(dict[Key | None, Decision]):
         self._turned_away = 0
 
     def keep(self, key: Key, decision: Decision) -> None:
-        """Keep a decision, if there is room."""
+        """Keep a decision, if there is room and its method is not too long."""
+        if len(decision.method) > METHOD_CUT.stop:
+            return
         if len(self) < MOST_DECISIONS:
             # A long path comes with the next request anyway.
             is_long = len(decision.path) > _LONGEST_PATH

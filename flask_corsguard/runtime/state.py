@@ -77,8 +77,7 @@ def _cors_request(request: Request) -> CorsRequest:
     if origin is not None and request.method == "OPTIONS":
         method = sent("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
     if method is None:
-        method = request.method[METHOD_CUT]
-        return CorsRequest(origin, method, request.path, False, None, False, request)
+        return CorsRequest(origin, request.method, request.path, False, None, False, request)
     names: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
     private = sent("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
     return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
