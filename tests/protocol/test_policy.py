@@ -152,7 +152,10 @@ EQUAL: Pairs = [
     ({"origins": "*"}, {"origins": ["*"]}),
     ({"origins": re.compile("x")}, {"origins": [re.compile("x")]}),
     ({"max_age": 60}, {"max_age": datetime.timedelta(seconds=60)}),
+    ({"origins": "*", "deny_origins": [A, B]}, {"origins": "*", "deny_origins": [B, A]}),
     ({"origins": A}, {"origins": A, "dangerously_allow_null_origin": True}),
+    ({"origins": A}, {"origins": A, "dangerously_allow_insecure_origins": True}),
+    ({"origins": A}, {"origins": A, "dangerously_allow_public_suffixes": True}),
 ]
 DIFFERENT: Pairs = [
     ({}, {"origins": A}),
