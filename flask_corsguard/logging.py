@@ -102,8 +102,7 @@ class GuardLog:
 
     def rejection(self, decision: Decision) -> None:
         """Write who was turned away, and why. In debug mode, also what to change."""
-        failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
-        if not (self._log_rejections or failed):
+        if not self._log_rejections and decision.reason is not Reason.ORIGIN_CHECK_FAILED:
             return
         left_out = self.rate_limit.admit(
             (

@@ -35,8 +35,10 @@ def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
     # loaded without TLS, and whoever controls the network may have written it.
     own_scheme = _own_scheme(environ)
     # An origin never names its scheme's default port; a Host header may.
-    is_own = (scheme == own_scheme or (scheme, own_scheme) == ("https", "http")) and (
-        host == authority or host == f"{authority}:{DEFAULT_PORTS.get(scheme)}"
+    is_own = (
+        host.startswith(authority)
+        and (scheme == own_scheme or (scheme, own_scheme) == ("https", "http"))
+        and host in (authority, f"{authority}:{DEFAULT_PORTS.get(scheme)}")
     )
     if not (is_own or self_origins):
         return False
