@@ -1,7 +1,5 @@
 """Small apps in which something is wrong, or nothing, and what an audit has to find in them."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable

@@ -6,8 +6,6 @@ In a process of its own: one of these packages replaces the standard library's s
 one app for the whole process.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

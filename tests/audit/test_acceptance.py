@@ -1,8 +1,6 @@
 """What is accepted in the configuration; and what a report is like: safe to print, the same each
 time, and nothing about the app has changed for it."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -1,7 +1,5 @@
 """Apps in which nothing is wrong, though some look as if: the audit has to keep still."""
 
-from __future__ import annotations
-
 import fnmatch
 import functools
 import importlib.util

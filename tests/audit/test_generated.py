@@ -1,7 +1,5 @@
 """A generated app of 500 routes and 40 policies, some of them with a mistake at a known line."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import time

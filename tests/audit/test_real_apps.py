@@ -1,8 +1,6 @@
 """Apps that were not written for the audit, from the package index, with the guard added. Each is
 audited in a process of its own."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

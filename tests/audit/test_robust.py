@@ -1,7 +1,5 @@
 """Apps on which an audit could stumble: it comes to its end, and soon, whatever they do."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import time

@@ -1,8 +1,6 @@
 """Apps with one mistake each, wherever a policy can be set: the audit finds that and nothing else,
 and says on which line."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 """Patterns and callables with a mistake in them, as people write them: each lets somebody in who
 should not be, which is shown, and the audit finds that and nothing else."""
 
-from __future__ import annotations
-
 import dataclasses
 import enum
 import fnmatch

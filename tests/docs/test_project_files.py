@@ -1,7 +1,5 @@
 """What CONTRIBUTING.md and the files for GitHub and pre-commit name is there."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The inspector: who may see it, what it shows, and that it keeps no more than it says."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

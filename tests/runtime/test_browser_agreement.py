@@ -4,8 +4,6 @@ The guard is told who asks for what, and never sees a response of its own; the b
 responses, and knows no policy.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 

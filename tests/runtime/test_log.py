@@ -1,7 +1,5 @@
 """What the guard writes to the log ``flask_corsguard``."""
 
-from __future__ import annotations
-
 import logging
 import re
 
