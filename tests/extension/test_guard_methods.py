@@ -164,15 +164,16 @@ def test_explain_ends_no_context_of_the_app():
         assert len(ended) == 1
 
 
+@pytest.mark.parametrize("other", [Flask("bare"), 3, "shop"], ids=type)
 @pytest.mark.parametrize("call", ["explain", "routes", "reconfigure"])
-def test_which_app(call):
+def test_which_app(call, other):
     """Without one there has to be an app context, with a guarded app."""
     guard = CorsGuard()
     arguments = {"explain": {"url": "/", "origin": SHOP}}.get(call, {})
     with pytest.raises(CorsGuardError, match="which app"):
         getattr(guard, call)(**arguments)
     with pytest.raises(CorsGuardError, match="has no guard"):
-        getattr(guard, call)(**arguments, app=Flask("bare"))
+        getattr(guard, call)(**arguments, app=other)
 
 
 # routes
@@ -208,12 +209,7 @@ def test_routes(app):
     assert [tuple(row) for row in rows] == [
         ("/api/", get, Policy(origins=SHOP, max_age=5), "blueprint api"),
         ("/api/item", get, Policy(origins=SHOP, max_age=5), "blueprint api"),
-        (
-            "/api/item",
-            ("PUT",),
-            Policy(origins=PARTNER, max_age=5),
-            "method PUT of view api.item",
-        ),
+        ("/api/item", ("PUT",), Policy(origins=PARTNER, max_age=5), "method PUT of view api.item"),
         ("/view", ("OPTIONS", "POST"), Policy(origins=PARTNER), "view view"),
         ("/exempt", get, None, "view exempt"),
         ("/plain", get, Policy(origins=SHOP), "default"),
@@ -364,11 +360,7 @@ def test_each_request_sees_the_old_settings_or_the_new(site, http):
 def test_reconfigure_while_requests_run(site, http):
     guard = CorsGuard(site, origins=SHOP, max_age=1)
     changes = [{"origins": SHOP, "max_age": 1}, {"origins": PARTNER, "max_age": 2}]
-    expected = [
-        http.denied(),
-        http.granted(SHOP, max_age="1"),
-        http.granted(PARTNER, max_age="2"),
-    ]
+    expected = [http.denied(), http.granted(SHOP, max_age="1"), http.granted(PARTNER, max_age="2")]
 
     def change():
         for n in range(50):

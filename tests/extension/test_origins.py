@@ -114,11 +114,7 @@ def test_every_setting_from_the_environment(site, http, monkeypatch):
     site.add_url_rule("/partner", "partner", cors("partners")(lambda: "ok"), methods=["PUT"])
 
     assert http.preflight(site, "/", SHOP) == http.granted(
-        SHOP,
-        "DELETE, PUT",
-        allow_headers="X-A, X-B",
-        max_age="5",
-        allow_credentials="true",
+        SHOP, "DELETE, PUT", allow_headers="X-A, X-B", max_age="5", allow_credentials="true"
     )
     assert http.preflight(site, "/partner", PARTNER) == http.granted(PARTNER, "OPTIONS, PUT")
 

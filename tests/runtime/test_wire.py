@@ -64,11 +64,7 @@ CREDENTIALS = {"allow_credentials": True, "expose_headers": ["X-Total", "ETag"]}
 POLICIES = {
     "listed": ({"origins": [SHOP]}, ALLOWED, REFUSED),
     "everybody": ({"origins": "*"}, STAR, STAR),
-    "everybody but some": (
-        {"origins": "*", "deny_origins": PARTNER},
-        ALLOWED,
-        REFUSED,
-    ),
+    "everybody but some": ({"origins": "*", "deny_origins": PARTNER}, ALLOWED, REFUSED),
     "credentials": (
         {"origins": SHOP, **CREDENTIALS},
         {
