@@ -403,9 +403,29 @@ class Timed:
         return self.app(environ, start)
 
 
-@clean(config=PROXY, enforce="unsafe")
-def behind_a_proxy_with_proxy_fix_inside_other_middleware(app: Flask, guard: CorsGuard) -> None:
-    app.wsgi_app = Timed(ProxyFix(app.wsgi_app))  # type: ignore[method-assign]
+def surrounded(
+    middleware: Callable[[Any], Any], config: dict[str, Any] | None = None, **fields: Any
+) -> Build:
+    """An app with middleware around it."""
+
+    def change(app: Flask, guard: CorsGuard) -> None:
+        app.wsgi_app = middleware(app.wsgi_app)  # type: ignore[method-assign]
+
+    return changed(change, shop, config, fields or {"origins": APP})
+
+
+APPS |= {
+    "behind_a_proxy_with_proxy_fix_inside_other_middleware": surrounded(
+        lambda app: Timed(ProxyFix(app)), config=PROXY, enforce="unsafe"
+    ),
+    "middleware_that_measures": surrounded(Timed),
+    "middleware_below_a_path": surrounded(
+        lambda app: DispatcherMiddleware(app, {"/other": Flask("other")})
+    ),
+    "middleware_that_serves_files": surrounded(
+        lambda app: SharedDataMiddleware(app, {"/shared": str(ROOT)})
+    ),
+}
 
 
 @clean(enforce="unsafe")
@@ -414,23 +434,6 @@ def code_that_writes_about_a_proxy(app: Flask, guard: CorsGuard) -> None:
     def about() -> str:
         """A page that explains X-Forwarded-For, and does not read it."""
         return "nginx: proxy_set_header X-Forwarded-For $remote_addr;"
-
-
-@clean()
-def middleware_that_measures(app: Flask, guard: CorsGuard) -> None:
-    app.wsgi_app = Timed(app.wsgi_app)  # type: ignore[method-assign]
-
-
-@clean()
-def middleware_below_a_path(app: Flask, guard: CorsGuard) -> None:
-    other = {"/other": Flask("other")}
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, other)  # type: ignore[method-assign]
-
-
-@clean()
-def middleware_that_serves_files(app: Flask, guard: CorsGuard) -> None:
-    shared = {"/shared": str(ROOT)}
-    app.wsgi_app = SharedDataMiddleware(app.wsgi_app, shared)  # type: ignore[method-assign]
 
 
 @clean(config=SECRET)

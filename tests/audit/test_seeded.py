@@ -243,9 +243,34 @@ def in_a_guard_without_an_app(app: Flask) -> None:
     guard.init_app(app)
 
 
-@seeded(NEIGHBOUR, EVIL, routes={"/"})
-def in_a_view_mark(app: Flask, guard: CorsGuard) -> None:
-    cors(origins=LOOSE)(app.view_functions["index"])  # seeded
+def at_index(
+    name: str, codes: str, policy: str | None, marked: dict[str, Any], *let_in: str, **given: Any
+) -> None:
+    """Put an app in the table with a mark on its first view.
+
+    :param policy: the name of one, or None.
+    :param marked: the fields of the mark.
+    """
+
+    def change(app: Flask, guard: CorsGuard) -> None:
+        cors(policy, **marked)(app.view_functions["index"])  # seeded
+
+    seeded(codes, *let_in, **given)(change, name)
+
+
+PARTNERS = {"partners": {"origins": [LOOSE]}}
+at_index("in_a_view_mark", NEIGHBOUR, None, {"origins": LOOSE}, EVIL, routes={"/"})
+at_index(
+    "in_a_named_policy", NEIGHBOUR, "partners", {}, EVIL,
+    routes={"/"}, origins=APP, policies=PARTNERS,
+)  # fmt: skip
+at_index(
+    "in_a_policy_named_in_the_configuration", NEIGHBOUR, "partners", {"max_age": 5}, EVIL,
+    routes={"/"}, config={"CORSGUARD_POLICIES": PARTNERS},
+)  # fmt: skip
+at_index("credentials_for_everybody", UNUSABLE, None, ACT, level=ERROR, origins="*")
+at_index("an_unknown_name", UNUSABLE, "partner", {}, level=ERROR, policies=PARTNERS)
+at_index("plain_http_meets_credentials", UNUSABLE, None, ACT, level=ERROR, origins=HTTP)
 
 
 @seeded(NEIGHBOUR, EVIL, "/open", routes={"/open"})
@@ -363,18 +388,6 @@ def in_a_plain_view_class(app: Flask, guard: CorsGuard) -> None:
             return "plain"
 
     app.add_url_rule("/plain", view_func=Plain.as_view("plain"))
-
-
-@seeded(NEIGHBOUR, EVIL, routes={"/"}, origins=APP, policies={"partners": Policy(origins=LOOSE)})
-def in_a_named_policy(app: Flask, guard: CorsGuard) -> None:
-    cors("partners")(app.view_functions["index"])  # seeded
-
-
-@seeded(
-    NEIGHBOUR, EVIL, routes={"/"}, config={"CORSGUARD_POLICIES": {"partners": {"origins": [LOOSE]}}}
-)
-def in_a_policy_named_in_the_configuration(app: Flask, guard: CorsGuard) -> None:
-    cors("partners", max_age=5)(app.view_functions["index"])  # seeded
 
 
 @seeded(NEIGHBOUR, EVIL, routes={"/"})
@@ -936,24 +949,9 @@ def code_that_reads_it_from_the_environment(app: Flask, guard: CorsGuard) -> Non
 # Policies that cannot be used.
 
 
-@seeded(UNUSABLE, level=ERROR, origins="*")
-def credentials_for_everybody(app: Flask, guard: CorsGuard) -> None:
-    cors(allow_credentials=True)(app.view_functions["index"])  # seeded
-
-
-@seeded(UNUSABLE, level=ERROR, policies={"partners": Policy(origins="https://partner.example")})
-def an_unknown_name(app: Flask, guard: CorsGuard) -> None:
-    cors("partner")(app.view_functions["index"])  # seeded
-
-
 @seeded(UNUSABLE, level=ERROR)
 def an_unknown_endpoint(app: Flask, guard: CorsGuard) -> None:
     guard.for_endpoint("indx", origins="*")  # seeded
-
-
-@seeded(UNUSABLE, level=ERROR, origins=HTTP)
-def plain_http_meets_credentials(app: Flask, guard: CorsGuard) -> None:
-    cors(allow_credentials=True)(app.view_functions["index"])  # seeded
 
 
 # Names that the audit must not trip over.

@@ -6,7 +6,7 @@ What they are called in the table is a key of FACTS or the docstring of a test.
 import importlib.metadata
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,39 +172,22 @@ def test_refused_preflight() -> None:
 
 def test_two_views_at_one_url() -> None:
     """GET and PUT views at one URL; PUT has a narrower list"""
-    app = Flask("compared")
 
-    @app.get("/note")
-    @cross_origin(origins=[ALLOWED, OTHER])
-    def read() -> str:
-        return "read"
+    def client(mark: Callable[..., Any], app: Flask) -> FlaskClient:
+        app.get("/note")(mark(origins=[ALLOWED, OTHER])(lambda: "read"))
+        app.put("/note", endpoint="write")(mark(origins=[ALLOWED])(lambda: "written"))
+        return app.test_client()
 
-    @app.put("/note")
-    @cross_origin(origins=[ALLOWED])
-    def write() -> str:
-        return "written"
-
-    response = preflight(app.test_client(), "PUT", OTHER, "/note")
+    response = preflight(client(cross_origin, Flask("compared")), "PUT", OTHER, "/note")
     assert response.status_code == 200
     assert response.headers["Access-Control-Allow-Origin"] == OTHER
     assert "PUT" in response.headers["Access-Control-Allow-Methods"]
 
     app = Flask("compared")
     CorsGuard(app)
-
-    @app.get("/note")
-    @cors(origins=[ALLOWED, OTHER])
-    def read_ours() -> str:
-        return "read"
-
-    @app.put("/note")
-    @cors(origins=[ALLOWED])
-    def write_ours() -> str:
-        return "written"
-
-    client = app.test_client()
-    assert preflight(client, "PUT", OTHER, "/note").status_code == 403
-    assert cors_headers(preflight(client, "PUT", ALLOWED, "/note")) == only(
+    guarded = client(cors, app)
+    assert preflight(guarded, "PUT", OTHER, "/note").status_code == 403
+    assert cors_headers(preflight(guarded, "PUT", ALLOWED, "/note")) == only(
         allow_origin=ALLOWED,
         allow_methods="PUT",
         allow_headers="Content-Type",
@@ -215,19 +198,11 @@ def test_two_views_at_one_url() -> None:
 
 def test_before_request_aborts() -> None:
     """A preflight, where a `before_request` function asks for a login"""
-
-    def refuse() -> None:
-        abort(401)
-
-    app = make_app()
-    app.before_request(refuse)
-    CORS(app, origins=[ALLOWED])
-    assert preflight(app.test_client(), "GET").status_code == 401
-
-    app = make_app()
-    app.before_request(refuse)
-    CorsGuard(app, origins=[ALLOWED])
-    assert preflight(app.test_client(), "GET").status_code == 204
+    for extension, status in ((CORS, 401), (CorsGuard, 204)):
+        app = make_app()
+        app.before_request(lambda: abort(401))
+        extension(app, origins=[ALLOWED])
+        assert preflight(app.test_client(), "GET").status_code == status
 
 
 def test_unknown_method() -> None:

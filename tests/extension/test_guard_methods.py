@@ -186,9 +186,7 @@ def test_routes(app):
         def get(self):
             return "ok"
 
-        @cors(origins=PARTNER)
-        def put(self):
-            return "ok"
+        put = cors(origins=PARTNER)(lambda _: "ok")
 
     api = cors(max_age=5)(Blueprint("api", __name__, url_prefix="/api"))
     api.add_url_rule("/", "index", lambda: "ok")
@@ -505,29 +503,20 @@ def test_of_several_marks_on_files_the_first_counts(static_app, http):
 OWN = {"Access-Control-Allow-Origin": "*", "Vary": "Accept"}
 
 
-def _exempt_view(app):
-    app.add_url_rule("/x", "x", cors_exempt(lambda: ("ok", OWN)), methods=["PUT"])
+@pytest.mark.parametrize("kind", ["view", "class", "blueprint"])
+def test_exempt(app, http, heard, log_lines, kind):
+    """Its headers are the app's own, nothing is said of it, and other routes are guarded."""
+    CorsGuard(app, origins=SHOP)
 
-
-def _exempt_class(app):
     class Item(MethodView):
         def put(self):
             return "ok", OWN
 
-    app.add_url_rule("/x", view_func=cors_exempt(Item).as_view("item"))
-
-
-def _exempt_blueprint(app):
-    blueprint = cors_exempt(Blueprint("api", __name__, url_prefix="/x"))
-    blueprint.add_url_rule("", "x", lambda: ("ok", OWN), methods=["PUT"])
+    view = Item.as_view("x") if kind == "class" else lambda: ("ok", OWN)
+    blueprint = Blueprint("api", __name__, url_prefix="/x")
+    cors_exempt({"view": view, "class": Item, "blueprint": blueprint}[kind])
+    blueprint.add_url_rule("", "x", view, methods=["PUT"])
     app.register_blueprint(blueprint)
-
-
-@pytest.mark.parametrize("build", [_exempt_view, _exempt_class, _exempt_blueprint])
-def test_exempt(app, http, heard, log_lines, build):
-    """Its headers are the app's own, nothing is said of it, and other routes are guarded."""
-    CorsGuard(app, origins=SHOP)
-    build(app)
     for origin in (SHOP, PARTNER):
         assert http.send(app, "/x", origin, method="PUT") == (200, OWN)
         assert http.preflight(app, "/x", origin) == (200, {})
@@ -541,9 +530,7 @@ def test_exempt_method_of_a_class(app, http):
         def get(self):
             return "ok"
 
-        @cors_exempt
-        def put(self):
-            return "ok", OWN
+        put = cors_exempt(lambda _: ("ok", OWN))
 
     app.add_url_rule("/x", view_func=Item.as_view("item"))
     CorsGuard(app, origins=SHOP)

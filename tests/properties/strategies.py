@@ -15,18 +15,10 @@ from tests.properties.standard import serialize_ipv6
 
 SERIALIZED = [
     *(entry.replace("*.", "a.b.").replace(":*", ":3000") for entry in LISTED),
-    "https://shop.example:8443",
-    "http://localhost",
-    "https://a.any-port.example",
-    "https://old.shop.example",
-    "https://a.evil.example",
-    "https://pr-12.preview.test",
-    "https://a.b.regex.test:9",
-    "https://x.bad.test",
-    "https://a.customer.test",
-    "https://broken.customer.test",
-    "https://vague.customer.test",
-    "null",
+    *"https://shop.example:8443 http://localhost https://a.any-port.example null".split(),
+    *"https://old.shop.example https://a.evil.example https://x.bad.test".split(),
+    *"https://pr-12.preview.test https://a.b.regex.test:9 https://a.customer.test".split(),
+    *"https://broken.customer.test https://vague.customer.test".split(),
 ]
 
 PIECES = [

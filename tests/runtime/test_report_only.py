@@ -205,26 +205,18 @@ def test_two_reports(app, http, heard, log_lines):
     ]
 
 
-def nested(inner):
-    """A blueprint whose policy is replaced, with a mark inside it."""
-    app = Flask("nested")
-    blueprint = Blueprint("api", __name__)
-    cors(Policy(origins=PARTNER))(blueprint)
+@pytest.mark.parametrize("inner", ["fields", "exempt"])
+def test_fields_inside_a_policy_that_replaces(app, http, heard, inner):
+    """The default policy has no say there, so neither has the report-only one."""
+    blueprint = cors(Policy(origins=PARTNER))(Blueprint("api", __name__))
+    child = Blueprint("child", __name__)
     if inner == "exempt":
-        child = cors_exempt(Blueprint("child", __name__))
-    else:
-        child = Blueprint("child", __name__)
+        cors_exempt(child)
     child.add_url_rule("/", "index", cors(max_age=5)(lambda: "ok"))
     blueprint.register_blueprint(child)
     app.register_blueprint(blueprint)
     CorsGuard(app, origins="*", report_only=STRICT)
-    return app
-
-
-@pytest.mark.parametrize("inner", ["fields", "exempt"])
-def test_fields_inside_a_policy_that_replaces(http, heard, inner):
-    """The default policy has no say there, so neither has the report-only one."""
-    assert http.send(nested(inner), "/", EVIL) == http.refused()
+    assert http.send(app, "/", EVIL) == http.refused()
     assert [signal.decision.report_only for signal in heard] == [False]
 
 
