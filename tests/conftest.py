@@ -250,9 +250,12 @@ class Http:
         """An ordinary response that no page of another origin may read."""
         return CorsResponse(status, {"Vary": "Origin"})
 
-    def granted(self, origin: str, methods: str, **changes: str | None) -> CorsResponse:
+    def granted(
+        self, origin: str, methods: str = "GET, HEAD, OPTIONS, PUT", **changes: str | None
+    ) -> CorsResponse:
         """The response to a preflight that is allowed, by a policy that is otherwise the default.
 
+        :param methods: those that the URL takes; if left out, those of the fixture ``site``.
         :param changes: headers that differ (``max_age="5"``), or None for those left out.
         """
         expected: dict[str, str | None] = {
@@ -283,6 +286,13 @@ def http() -> Http:
 def app() -> Flask:
     """An app without a guard or a view. Exceptions become responses, as in production."""
     return Flask("shop", static_folder=None)
+
+
+@pytest.fixture
+def site(app: Flask) -> Flask:
+    """The app with a page at ``/`` that takes GET and PUT."""
+    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT"])
+    return app
 
 
 @pytest.fixture(

@@ -1,10 +1,8 @@
 """Small apps in which something is wrong, or nothing, and what an audit has to find in them."""
 
-from __future__ import annotations
-
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask
@@ -133,11 +131,37 @@ def changed(
     return build
 
 
+def shop() -> Flask:
+    """An app without a guard, with one public view."""
+    app = Flask("shop", static_folder=None)
+    app.add_url_rule("/", "index", lambda: "shop")
+    return app
+
+
+def guarded(origins: Any, config: Mapping[Any, Any] | None = None, **fields: Any) -> Flask:
+    """The same with a guard whose default policy has these fields."""
+    app = shop()
+    app.config.update(config or {})
+    CorsGuard(app, origins=origins, **fields)  # seeded
+    return app
+
+
+def register(app: Flask, blueprint: Blueprint, *rules: str) -> None:
+    """Add routes to a blueprint, and it to the app."""
+    route(blueprint, *rules)
+    app.register_blueprint(blueprint)
+
+
 def route(app: Flask | Blueprint, *rules: str) -> None:
     """Add routes: ``GET,POST /login``."""
     for methods, path in map(str.split, rules):
         endpoint = path.strip("/").replace("/", "_") or "index"
         app.add_url_rule(path, endpoint, lambda: "", methods=methods.split(","))
+
+
+def handler() -> Callable[..., str]:
+    """A new method for a view class."""
+    return lambda self, **_: ""
 
 
 def wrapping(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,14 +6,13 @@ In a process of its own: one of these packages replaces the standard library's s
 one app for the whole process.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import re
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask
@@ -37,18 +36,6 @@ def moto(service: str) -> Flask:
     return create_backend_app(service)  # type: ignore[arg-type]
 
 
-def moto_s3() -> Flask:
-    return moto("s3")
-
-
-def moto_apigateway() -> Flask:
-    return moto("apigateway")
-
-
-def moto_iot() -> Flask:
-    return moto("iot")
-
-
 def locust(login: bool = False) -> Flask:
     from locust.env import Environment
     from locust.web import WebUI
@@ -58,10 +45,6 @@ def locust(login: bool = False) -> Flask:
     app = WebUI(environment, "127.0.0.1", 0, web_login=login, delayed_start=True).app
     assert app is not None
     return app
-
-
-def locust_with_login() -> Flask:
-    return locust(login=True)
 
 
 def flask_restx() -> Flask:
@@ -162,29 +145,18 @@ def flask_admin() -> Flask:
 
 
 APPS: dict[str, Callable[[], Flask]] = {
-    each.__name__: each
-    for each in (
-        httpbin, moto_s3, moto_apigateway, moto_iot, locust, locust_with_login, flask_restx,
-        flask_smorest, flasgger, flask_admin,
-    )
-}  # fmt: skip
+    **{f"moto_{service}": partial(moto, service) for service in ("s3", "apigateway", "iot")},
+    "locust_with_login": partial(locust, login=True),
+    **{
+        each.__name__: each
+        for each in (httpbin, locust, flask_restx, flask_smorest, flasgger, flask_admin)
+    },
+}
 
 
-def strict(app: Flask) -> list[list[Any]]:
-    """One origin may read."""
-    CorsGuard(app, origins=APP)
-    return []
-
-
-def strict_with_credentials(app: Flask) -> list[list[Any]]:
-    """One origin may act as the user, and nobody else may cause anything."""
-    CorsGuard(app, origins=APP, allow_credentials=True, enforce="unsafe")
-    return []
-
-
-def for_everybody(app: Flask) -> list[list[Any]]:
-    """Everybody may read."""
-    CorsGuard(app, origins="*")
+def guarded(app: Flask, **fields: Any) -> list[list[Any]]:
+    """Nothing but a default policy."""
+    CorsGuard(app, **fields)
     return []
 
 
@@ -225,9 +197,14 @@ def exempted(app: Flask) -> list[list[Any]]:
     return []
 
 
-VARIANTS = {
-    each.__name__: each
-    for each in (strict, strict_with_credentials, for_everybody, seeded, exempted)
+VARIANTS: dict[str, Callable[[Flask], list[list[Any]]]] = {
+    "strict": partial(guarded, origins=APP),
+    "strict_with_credentials": partial(
+        guarded, origins=APP, allow_credentials=True, enforce="unsafe"
+    ),
+    "for_everybody": partial(guarded, origins="*"),
+    "seeded": seeded,
+    "exempted": exempted,
 }
 
 

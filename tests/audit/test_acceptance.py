@@ -1,8 +1,7 @@
 """What is accepted in the configuration; and what a report is like: safe to print, the same each
 time, and nothing about the app has changed for it."""
 
-from __future__ import annotations
-
+import itertools
 import json
 import logging
 import re
@@ -16,12 +15,10 @@ from flask_corsguard import (
     CorsGuard,
     CorsGuardError,
     cors,
-    origin_allowed,
-    origin_rejected,
-    preflight_rejected,
 )
 from flask_corsguard.audit import Level, audit
-from tests.audit.cases import codes_of, is_let_in
+from tests.audit import cases
+from tests.audit.cases import codes_of, guarded, is_let_in, register, route
 
 APP = "https://app.example.com"
 KEY = "CORSGUARD_AUDIT_ACCEPT"
@@ -29,14 +26,12 @@ NULL = "null_allowed"
 SUBDOMAINS = "subdomains_with_credentials"
 
 
-def shop(accept: Any = None, **config: Any) -> Flask:
+def shop(accept: Any = None) -> Flask:
     """An app with every sub-domain let in by default, and null at two routes."""
-    app = Flask("shop", static_folder=None)
+    app = cases.shop()
     if accept is not None:
         app.config[KEY] = accept
-    app.config.update(config)
     guard = CorsGuard(app, origins="https://*.example.com", allow_credentials=True)
-    app.add_url_rule("/", "index", lambda: "shop")
     for name in ("embed", "frame"):
         app.add_url_rule(f"/{name}", name, lambda: "")
         guard.for_endpoint(
@@ -72,28 +67,21 @@ def test_an_endpoint_of_a_finding_about_several() -> None:
     """One policy, two routes: accepted for one, it stands for the other."""
 
     def build(accept: Any) -> Flask:
-        app = Flask("shop", static_folder=None)
-        app.config[KEY] = accept
-        CorsGuard(app, origins=[APP, "null"], dangerously_allow_null_origin=True)
-        app.add_url_rule("/a", "a", lambda: "")
-        app.add_url_rule("/b", "b", lambda: "")
+        app = guarded([APP, "null"], {KEY: accept}, dangerously_allow_null_origin=True)
+        route(app, "GET /a")
         return app
 
-    report = audit(build({f"{NULL}:a": "an old page"}))
-    assert {route.endpoint for f in report.findings for route in f.routes} == {"b"}
-    report = audit(build({f"{NULL}:a": "an old page", f"{NULL}:b": "another"}))
+    report = audit(build({f"{NULL}:index": "an old page"}))
+    assert {route.endpoint for f in report.findings for route in f.routes} == {"a"}
+    report = audit(build({f"{NULL}:index": "an old page", f"{NULL}:a": "another"}))
     assert report.findings == ()
-    assert {route.endpoint for f in report.accepted for route in f.routes} == {"a", "b"}
+    assert {route.endpoint for f in report.accepted for route in f.routes} == {"index", "a"}
 
 
 def test_a_code_with_a_route_of_a_blueprint() -> None:
-    app = Flask("shop", static_folder=None)
-    app.config[KEY] = {f"{NULL}:legacy.embed": "reason"}
-    CorsGuard(app)
-    legacy = Blueprint("legacy", __name__)
-    cors(origins="null", dangerously_allow_null_origin=True)(legacy)
-    legacy.add_url_rule("/embed", "embed", lambda: "")
-    app.register_blueprint(legacy)
+    app = guarded((), {KEY: {f"{NULL}:legacy.embed": "reason"}})
+    mark = cors(origins="null", dangerously_allow_null_origin=True)
+    register(app, mark(Blueprint("legacy", __name__)), "GET /embed")
     report = audit(app)
     assert report.findings == ()
     assert [f.accepted for f in report.accepted] == ["reason"]
@@ -172,21 +160,16 @@ HOSTILE = "\x1b[31mred\x1b[0m\r\n\u202egnorw\x07"
 
 
 def hostile_pattern() -> Flask:
-    app = Flask("shop", static_folder=None)
-    app.config[KEY] = {NULL: f"because {HOSTILE}"}
-    CorsGuard(app, origins=re.compile(f"(https://.*example\\.com|{re.escape(HOSTILE)})"))
+    pattern = re.compile(f"(https://.*example\\.com|{re.escape(HOSTILE)})")
+    app = guarded(pattern, {KEY: {NULL: f"because {HOSTILE}"}})
     view = cors(origins="null", dangerously_allow_null_origin=True)(lambda: "")
     app.add_url_rule(f"/{HOSTILE}", f"view {HOSTILE}", view)
-    app.add_url_rule("/", "index", lambda: "")
     return app
 
 
 def asking(allows: Any) -> Flask:
-    app = Flask("shop", static_folder=None)
     allows.__name__ = allows.__qualname__ = HOSTILE
-    CorsGuard(app, origins=allows)
-    app.add_url_rule("/", "index", lambda: "")
-    return app
+    return guarded(allows)
 
 
 def fails(origin: str) -> Any:
@@ -236,7 +219,7 @@ def names_of(app: Flask) -> Any:
     )
 
 
-def test_the_app_is_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_app_is_as_it_was(caplog: pytest.LogCaptureFixture, heard: list[Any]) -> None:
     caplog.set_level(logging.DEBUG)
     app = shop()
     ran: list[str] = []
@@ -244,29 +227,19 @@ def test_the_app_is_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
     app.after_request(lambda response: ran.append("after") or response)
     app.teardown_request(lambda error: ran.append("teardown"))
     app.teardown_appcontext(lambda error: ran.append("context"))
-    sent: list[str] = []
-    receivers = []
-    for signal in (origin_allowed, origin_rejected, preflight_rejected, got_request_exception):
-
-        def receive(sender: Any, name: str = signal.name, **_: Any) -> None:
-            sent.append(name)
-
-        signal.connect(receive)
-        receivers.append(receive)
     before = names_of(app)
-    audit(app)
+    with got_request_exception.connected_to(lambda *_, **__: heard.append("an exception")):
+        audit(app)
     assert names_of(app) == before
-    assert sent == []
+    assert heard == []
     assert [r for r in caplog.records if r.name != "asyncio"] == []
     assert "before" not in ran  # the others run for preflights, which are really sent
 
 
 def test_another_policy_is_audited_anew() -> None:
-    app = Flask("shop", static_folder=None)
-    guard = CorsGuard(app, origins=re.compile(r"https://.*example\.com"))
-    app.add_url_rule("/", "index", lambda: "")
+    app = guarded(re.compile(r"https://.*example\.com"))
     assert codes_of(audit(app)) == {"neighbour_allowed"}
-    guard.reconfigure(origins=APP, app=app)
+    CorsGuard().reconfigure(origins=APP, app=app)
     assert codes_of(audit(app)) == set()
     assert is_let_in(app, "/", APP)
     assert not is_let_in(app, "/", "https://evilexample.com")
@@ -279,19 +252,12 @@ def test_requests_are_decided_as_before() -> None:
     ]  # fmt: skip
 
     def responses(app: Flask) -> Any:
-        client = app.test_client()
-        return [
-            (r.status_code, sorted(r.headers.items()))
-            for path, origin in asked
-            for method in ("GET", "OPTIONS")
-            for r in [
-                client.open(
-                    path,
-                    method=method,
-                    headers={"Origin": origin, "Access-Control-Request-Method": "GET"},
-                )
-            ]
-        ]
+        found = []
+        for (path, origin), method in itertools.product(asked, ("GET", "OPTIONS")):
+            headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+            response = app.test_client().open(path, method=method, headers=headers)
+            found.append((response.status_code, sorted(response.headers.items())))
+        return found
 
     audited = shop()
     audit(audited)
@@ -302,20 +268,17 @@ def test_requests_are_decided_as_before() -> None:
     assert responses(audited) == expected
 
 
-def test_rejections_are_logged_after_it_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_rejections_are_logged_after_it_too(log_lines: Callable[[], list[str]]) -> None:
     """The log leaves repeated lines out for a minute: the audit's requests do not count."""
-    caplog.set_level(logging.INFO, "flask_corsguard")
     app = shop()
     audit(app)
     assert not is_let_in(app, "/", "https://evil.net")
-    assert len([r for r in caplog.records if r.name == "flask_corsguard"]) == 1
+    assert len(log_lines()) == 1
 
 
 def test_a_part_names_its_own_sources() -> None:
-    app = Flask("shop", static_folder=None)
     accepted = {"max_age_ignored:b": "old clients", "max_age_ignored:c": "old clients"}
-    app.config["CORSGUARD_AUDIT_ACCEPT"] = accepted
-    CorsGuard(app, origins=APP)
+    app = guarded(APP, {KEY: accepted})
     for name in "abc":
         app.add_url_rule(f"/{name}", name, cors(max_age=86400)(lambda: ""))
     report = audit(app)
@@ -332,9 +295,8 @@ def test_an_app_without_a_guard() -> None:
 def test_no_view_runs(answer_preflight: bool) -> None:
     """Not even one that takes OPTIONS itself."""
     ran: list[str] = []
-    app = Flask("shop", static_folder=None)
-    guard = {"allow_credentials": True, "enforce": "unsafe", "answer_preflight": answer_preflight}
-    CorsGuard(app, origins=APP, **guard)
+    fields = {"allow_credentials": True, "enforce": "unsafe", "answer_preflight": answer_preflight}
+    app = guarded(APP, **fields)
 
     @app.route("/<path:name>", methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False)
     def view(name: str) -> str:

@@ -1,14 +1,11 @@
 """Apps in which nothing is wrong, though some look as if: the audit has to keep still."""
 
-from __future__ import annotations
-
 import fnmatch
 import functools
-import importlib.util
 import ipaddress
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,12 +25,17 @@ from tests.audit.cases import (
     changed,
     check_clean,
     codes_of,
+    guarded,
+    handler,
     is_let_in,
+    register,
     route,
+    shop,
     told,
     unnamed,
     wrapping,
 )
+from tests.loading import load_file
 
 APP = "https://app.example.com"
 PARTNER = "https://partner.example"
@@ -46,18 +48,6 @@ HOSTILE = (
     "http://localhost.evil.net:3000", "https://ex\u0430mple.com", "https://example.com@evil.net",
     "https://example.com%60.evil.net", "https://example.com_.evil.net", "https://xn--xample-9uf.com",
 )  # fmt: skip
-
-
-def shop() -> Flask:
-    app = Flask("shop", static_folder=None)
-    app.add_url_rule("/", "index", lambda: "shop")
-    return app
-
-
-def guarded(origins: Any, **fields: Any) -> Flask:
-    app = shop()
-    CorsGuard(app, origins=origins, **fields)
-    return app
 
 
 PATTERNS: list[tuple[str, tuple[str, ...]]] = [
@@ -313,17 +303,41 @@ def empty() -> Flask:
     return Flask("shop", static_folder=None)
 
 
+def plain(*rules: str, config: dict[str, Any] | None = None, **fields: Any) -> Build:
+    """An app with further routes, and no marks."""
+    fields = fields or {"origins": APP}
+    return changed(lambda app, guard: route(app, *rules), shop, config, fields)
+
+
+PROXY = {"PREFERRED_URL_SCHEME": "https", "APPLICATION_ROOT": "/shop"}
+SECRET = {"SECRET_KEY": "x"}
+ACT = {"origins": APP, "allow_credentials": True, "enforce": "unsafe"}
+APPS |= {
+    "a_public_api": plain(
+        "GET,POST,PUT,DELETE /items",
+        origins="*", allow_headers=["Authorization", "Content-Type"], max_age=7200),
+    "words_that_are_no_login": plain(
+        "GET /blog/logins-explained", "GET /design/signage", "GET /catalogue", "GET /logistics",
+        "GET /authors", origins="*"),
+    "credentials_with_enforce": plain("POST,PUT,PATCH,DELETE /items", config=SECRET, **ACT),
+    "credentials_with_enforce_for_everything": plain(
+        "POST /items", config={"CORSGUARD_ALLOW_CREDENTIALS": True, "CORSGUARD_ENFORCE": "all"}),
+    "enforce_and_nothing_else": plain("GET,POST /login", config=SECRET, enforce="unsafe"),
+    "behind_a_proxy_with_self_origins": plain(
+        config=PROXY, enforce="unsafe", self_origins="https://shop.example"),
+    "behind_a_proxy_with_self_origins_in_the_configuration": plain(
+        config={**PROXY, "CORSGUARD_SELF_ORIGINS": "https://shop.example"}, enforce="all"),
+    "https_by_preference_where_nothing_is_enforced": plain(config=PROXY),
+    "a_report_only_policy": plain(origins="*", report_only=Policy(origins=APP)),
+}  # fmt: skip
+
+
 @clean(app=flask, origins=())
 def nothing_configured(app: Flask, guard: CorsGuard) -> None:
     pass
 
 
-@clean(origins="*", allow_headers=["Authorization", "Content-Type"], max_age=7200)
-def a_public_api(app: Flask, guard: CorsGuard) -> None:
-    route(app, "GET,POST,PUT,DELETE /items")
-
-
-@clean(origins=APP, allow_credentials=True, enforce="unsafe")
+@clean(**ACT)
 def a_public_route_beside_credentials(app: Flask, guard: CorsGuard) -> None:
     app.add_url_rule("/status", "status", cors(Policy(origins="*"))(lambda: ""))
     route(app, "GET,POST /login", "POST /logout")
@@ -331,26 +345,18 @@ def a_public_route_beside_credentials(app: Flask, guard: CorsGuard) -> None:
 
 @clean(origins=())
 def a_public_blueprint_beside_a_login(app: Flask, guard: CorsGuard) -> None:
-    public = Blueprint("public", __name__, url_prefix="/public")
-    cors(origins="*")(public)
-    route(public, "GET,POST /items")
-    app.register_blueprint(public)
+    public = cors(origins="*")(Blueprint("public", __name__, url_prefix="/public"))
+    register(app, public, "GET,POST /items")
     route(app, "POST /login")
 
 
-@clean(config={"SECRET_KEY": "x"})
+@clean(config=SECRET)
 def flask_login_beside_listed_origins(app: Flask, guard: CorsGuard) -> None:
     pytest.importorskip("flask_login").LoginManager(app)
     app.add_url_rule("/status", "status", cors(origins="*")(lambda: ""))
 
 
-@clean(origins="*")
-def words_that_are_no_login(app: Flask, guard: CorsGuard) -> None:
-    route(app, "GET /blog/logins-explained", "GET /design/signage", "GET /catalogue")
-    route(app, "GET /logistics", "GET /authors")
-
-
-@clean(app=flask, origins=APP, allow_credentials=True, enforce="unsafe")
+@clean(app=flask, **ACT)
 def fonts(app: Flask, guard: CorsGuard) -> None:
     public = {"origins": "*", "allow_credentials": False, "enforce": "off"}
     guard.for_files("static", "*.woff2", "*.ttf", **public)
@@ -364,35 +370,13 @@ def public_routes_for_reading_beside_enforce(app: Flask, guard: CorsGuard) -> No
     route(app, "POST /account")
 
 
-@clean(config={"SECRET_KEY": "x"}, origins=APP, allow_credentials=True, enforce="unsafe")
-def credentials_with_enforce(app: Flask, guard: CorsGuard) -> None:
-    route(app, "POST,PUT,PATCH,DELETE /items")
-
-
-@clean(config={"CORSGUARD_ALLOW_CREDENTIALS": True, "CORSGUARD_ENFORCE": "all"})
-def credentials_with_enforce_for_everything(app: Flask, guard: CorsGuard) -> None:
-    route(app, "POST /items")
-
-
 @clean()
 def credentials_for_reading_alone(app: Flask, guard: CorsGuard) -> None:
     class Me(MethodView):
-        @cors(allow_credentials=True)
-        def get(self) -> str:
-            return ""
-
-        def post(self) -> str:
-            return ""
+        get = cors(allow_credentials=True)(handler())
+        post = handler()
 
     app.add_url_rule("/me", view_func=Me.as_view("me"))
-
-
-@clean(config={"SECRET_KEY": "x"}, enforce="unsafe")
-def enforce_and_nothing_else(app: Flask, guard: CorsGuard) -> None:
-    route(app, "GET,POST /login")
-
-
-PROXY = {"PREFERRED_URL_SCHEME": "https", "APPLICATION_ROOT": "/shop"}
 
 
 @clean(config=PROXY, enforce="unsafe")
@@ -419,24 +403,29 @@ class Timed:
         return self.app(environ, start)
 
 
-@clean(config=PROXY, enforce="unsafe")
-def behind_a_proxy_with_proxy_fix_inside_other_middleware(app: Flask, guard: CorsGuard) -> None:
-    app.wsgi_app = Timed(ProxyFix(app.wsgi_app))  # type: ignore[method-assign]
+def surrounded(
+    middleware: Callable[[Any], Any], config: dict[str, Any] | None = None, **fields: Any
+) -> Build:
+    """An app with middleware around it."""
+
+    def change(app: Flask, guard: CorsGuard) -> None:
+        app.wsgi_app = middleware(app.wsgi_app)  # type: ignore[method-assign]
+
+    return changed(change, shop, config, fields or {"origins": APP})
 
 
-@clean(config=PROXY, enforce="unsafe", self_origins="https://shop.example")
-def behind_a_proxy_with_self_origins(app: Flask, guard: CorsGuard) -> None:
-    pass
-
-
-@clean(config={**PROXY, "CORSGUARD_SELF_ORIGINS": "https://shop.example"}, enforce="all")
-def behind_a_proxy_with_self_origins_in_the_configuration(app: Flask, guard: CorsGuard) -> None:
-    pass
-
-
-@clean(config=PROXY)
-def https_by_preference_where_nothing_is_enforced(app: Flask, guard: CorsGuard) -> None:
-    pass
+APPS |= {
+    "behind_a_proxy_with_proxy_fix_inside_other_middleware": surrounded(
+        lambda app: Timed(ProxyFix(app)), config=PROXY, enforce="unsafe"
+    ),
+    "middleware_that_measures": surrounded(Timed),
+    "middleware_below_a_path": surrounded(
+        lambda app: DispatcherMiddleware(app, {"/other": Flask("other")})
+    ),
+    "middleware_that_serves_files": surrounded(
+        lambda app: SharedDataMiddleware(app, {"/shared": str(ROOT)})
+    ),
+}
 
 
 @clean(enforce="unsafe")
@@ -447,24 +436,7 @@ def code_that_writes_about_a_proxy(app: Flask, guard: CorsGuard) -> None:
         return "nginx: proxy_set_header X-Forwarded-For $remote_addr;"
 
 
-@clean()
-def middleware_that_measures(app: Flask, guard: CorsGuard) -> None:
-    app.wsgi_app = Timed(app.wsgi_app)  # type: ignore[method-assign]
-
-
-@clean()
-def middleware_below_a_path(app: Flask, guard: CorsGuard) -> None:
-    other = {"/other": Flask("other")}
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, other)  # type: ignore[method-assign]
-
-
-@clean()
-def middleware_that_serves_files(app: Flask, guard: CorsGuard) -> None:
-    shared = {"/shared": str(ROOT)}
-    app.wsgi_app = SharedDataMiddleware(app.wsgi_app, shared)  # type: ignore[method-assign]
-
-
-@clean(config={"SECRET_KEY": "x"})
+@clean(config=SECRET)
 def a_login_for_everything_before_the_guard(app: Flask) -> None:
     @app.before_request
     def login() -> Any:
@@ -515,8 +487,7 @@ def functions_of_a_blueprint(app: Flask, guard: CorsGuard) -> None:
     api.before_request(lambda: abort(401))
     api.before_app_request(lambda: abort(503))
     api.after_app_request(lambda response: response)
-    route(api, "GET /")
-    app.register_blueprint(api)
+    register(app, api, "GET /")
 
 
 @clean(app=empty)
@@ -539,8 +510,7 @@ def a_preprocessor_that_knows_its_tenants(app: Flask, guard: CorsGuard) -> None:
         if g.tenant not in ("a", "b"):
             abort(404)
 
-    route(tenants, "GET /")
-    app.register_blueprint(tenants)
+    register(app, tenants, "GET /")
 
 
 class Harmless(Flask):
@@ -631,13 +601,8 @@ def a_class_with_a_mark_and_decorators(app: Flask, guard: CorsGuard) -> None:
     @cors(origins=APP)
     class Note(MethodView):
         decorators = (wrapping,)
-
-        @cors(origins=PARTNER)
-        def get(self) -> str:
-            return ""
-
-        def post(self) -> str:
-            return ""
+        get = cors(origins=PARTNER)(handler())
+        post = handler()
 
     app.add_url_rule("/notes", view_func=Note.as_view("notes"))
 
@@ -649,9 +614,7 @@ def a_class_with_a_decorator_that_keeps_nothing(app: Flask, guard: CorsGuard) ->
     @cors(origins=APP)
     class Plain(View):
         decorators = (unnamed,)
-
-        def dispatch_request(self) -> str:
-            return ""
+        dispatch_request = handler()
 
     app.add_url_rule("/plain", view_func=Plain.as_view("plain"))
 
@@ -685,13 +648,10 @@ def an_exempt_route_beside_headers_by_hand(app: Flask, guard: CorsGuard) -> None
 
 @clean()
 def an_exempt_blueprint_beside_functions_of_another(app: Flask, guard: CorsGuard) -> None:
-    hooks, api = Blueprint("hooks", __name__), Blueprint("api", __name__)
-    cors_exempt(hooks)
-    route(hooks, "POST /hook")
-    route(api, "GET /items")
+    api = Blueprint("api", __name__)
     api.after_request(for_anybody)
-    app.register_blueprint(hooks)
-    app.register_blueprint(api)
+    register(app, cors_exempt(Blueprint("hooks", __name__)), "POST /hook")
+    register(app, api, "GET /items")
 
 
 # Shapes of apps.
@@ -706,7 +666,7 @@ def hosts_and_subdomains(app: Flask, guard: CorsGuard) -> None:
     app.add_url_rule("/", "tenant", lambda: "", subdomain="<tenant>")
 
 
-@clean(origins=APP, allow_credentials=True, enforce="unsafe")
+@clean(**ACT)
 def converters_of_all_kinds(app: Flask, guard: CorsGuard) -> None:
     for rule in (
         "/a/<int:n>", "/b/<float:x>", "/c/<uuid:id>", "/d/<path:p>", "/e/<any(x, y):w>",
@@ -729,11 +689,6 @@ def redirects_and_defaults(app: Flask, guard: CorsGuard) -> None:
 def methods_with_policies_of_their_own(app: Flask, guard: CorsGuard) -> None:
     app.add_url_rule("/n", "read", cors(origins="*")(lambda: ""))
     app.add_url_rule("/n", "write", cors(origins=APP, max_age=0)(lambda: ""), methods=["PUT"])
-
-
-@clean(origins="*", report_only=Policy(origins=APP))
-def a_report_only_policy(app: Flask, guard: CorsGuard) -> None:
-    pass
 
 
 @clean(
@@ -766,50 +721,32 @@ def test_apps(build: Build) -> None:
 # The examples.
 
 
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Any]]:
-    def load(path: Path) -> Any:
-        spec = importlib.util.spec_from_file_location(f"audited_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
-
-
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
-def test_examples(path: Path, load: Callable[[Path], Any]) -> None:
+def test_examples(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the documentation."""
-    report = audit(load(path).app)
+    report = audit(load_file(path, monkeypatch).app)
     assert codes_of(report) == set(), told(report)
 
 
-def test_the_demo(load: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its API signs in with a cookie and enforces nothing, and has an exempt route that sends a
     header: both are there to be shown. Of the accounts, one is to be unprotected."""
-    monkeypatch.syspath_prepend(ROOT / "examples" / "demo")
-    before = set(sys.modules)
+    demo, before = ROOT / "examples" / "demo", set(sys.modules)
+    monkeypatch.syspath_prepend(demo)
     try:
-        api = load(ROOT / "examples" / "demo" / "api.py")
-        page = load(ROOT / "examples" / "demo" / "page.py")
-        account = load(ROOT / "examples" / "demo" / "account.py")
+        names = ("api", "page", "account")
+        api, page, account = (load_file(demo / f"{name}.py", monkeypatch) for name in names)
         origins = sys.modules["origins"].Origins(
             *(f"http://localhost:{port}" for port in range(8001, 8006))
         )
+        log, allowed = (lambda *_: None), origins.allowed
         found = {
-            "api": codes_of(audit(api.create_api(origins.allowed, lambda *_: None))),
-            "unprotected": codes_of(
-                audit(account.create_account(origins.allowed, "off", lambda *_: None))
-            ),
-            "protected": codes_of(
-                audit(account.create_account(origins.allowed, "unsafe", lambda *_: None))
-            ),
+            "api": codes_of(audit(api.create_api(allowed, log))),
+            "unprotected": codes_of(audit(account.create_account(allowed, "off", log))),
+            "protected": codes_of(audit(account.create_account(allowed, "unsafe", log))),
         }
         assert "corsguard" not in page.create_page("allowed", origins).extensions
     finally:

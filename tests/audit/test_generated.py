@@ -1,9 +1,5 @@
 """A generated app of 500 routes and 40 policies, some of them with a mistake at a known line."""
 
-from __future__ import annotations
-
-import importlib.util
-import sys
 import time
 from collections.abc import Iterator
 from types import ModuleType
@@ -13,6 +9,7 @@ import pytest
 
 from flask_corsguard.audit import Report, audit
 from tests.audit.cases import told
+from tests.loading import load_file
 
 ROUTES = 500
 BLUEPRINTS = 40
@@ -150,13 +147,8 @@ def audited(
     source, wrong = write(request.param)
     path = tmp_path_factory.mktemp("generated") / "generated_app.py"
     path.write_text(source)
-    spec = importlib.util.spec_from_file_location("generated_app", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "generated_app", module)
-        spec.loader.exec_module(module)
+        module = load_file(path, patch)
         progress: list[tuple[int, int]] = []
         started = time.process_time()
         report = audit(module.app, progress=lambda *told: progress.append(told))

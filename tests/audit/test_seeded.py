@@ -1,8 +1,6 @@
 """Apps with one mistake each, wherever a policy can be set: the audit finds that and nothing else,
 and says on which line."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable
@@ -26,7 +24,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
 from flask_corsguard.audit import Level
-from tests.audit.cases import Case, changed, check_found, route, unnamed, wrapping
+from tests.audit.cases import (
+    Case,
+    changed,
+    check_found,
+    handler,
+    register,
+    route,
+    unnamed,
+    wrapping,
+)
 
 NOTE, WARNING, ERROR = Level.NOTE, Level.WARNING, Level.ERROR
 NEIGHBOUR, SUFFIX, INSECURE = "neighbour_allowed", "public_suffix_wildcard", "insecure_origin"
@@ -236,9 +243,34 @@ def in_a_guard_without_an_app(app: Flask) -> None:
     guard.init_app(app)
 
 
-@seeded(NEIGHBOUR, EVIL, routes={"/"})
-def in_a_view_mark(app: Flask, guard: CorsGuard) -> None:
-    cors(origins=LOOSE)(app.view_functions["index"])  # seeded
+def at_index(
+    name: str, codes: str, policy: str | None, marked: dict[str, Any], *let_in: str, **given: Any
+) -> None:
+    """Put an app in the table with a mark on its first view.
+
+    :param policy: the name of one, or None.
+    :param marked: the fields of the mark.
+    """
+
+    def change(app: Flask, guard: CorsGuard) -> None:
+        cors(policy, **marked)(app.view_functions["index"])  # seeded
+
+    seeded(codes, *let_in, **given)(change, name)
+
+
+PARTNERS = {"partners": {"origins": [LOOSE]}}
+at_index("in_a_view_mark", NEIGHBOUR, None, {"origins": LOOSE}, EVIL, routes={"/"})
+at_index(
+    "in_a_named_policy", NEIGHBOUR, "partners", {}, EVIL,
+    routes={"/"}, origins=APP, policies=PARTNERS,
+)  # fmt: skip
+at_index(
+    "in_a_policy_named_in_the_configuration", NEIGHBOUR, "partners", {"max_age": 5}, EVIL,
+    routes={"/"}, config={"CORSGUARD_POLICIES": PARTNERS},
+)  # fmt: skip
+at_index("credentials_for_everybody", UNUSABLE, None, ACT, level=ERROR, origins="*")
+at_index("an_unknown_name", UNUSABLE, "partner", {}, level=ERROR, policies=PARTNERS)
+at_index("plain_http_meets_credentials", UNUSABLE, None, ACT, level=ERROR, origins=HTTP)
 
 
 @seeded(NEIGHBOUR, EVIL, "/open", routes={"/open"})
@@ -268,8 +300,7 @@ def in_a_decorator_below_another(app: Flask, guard: CorsGuard) -> None:
 
 @seeded(NEIGHBOUR, EVIL, "/api/", routes={"/api/", "/api/items/<int:number>"}, origins=())
 def in_a_blueprint_mark(app: Flask, guard: CorsGuard) -> None:
-    api = Blueprint("api", __name__, url_prefix="/api")
-    cors(origins=LOOSE)(api)  # seeded
+    api = cors(origins=LOOSE)(Blueprint("api", __name__, url_prefix="/api"))  # seeded
     pages(api)
     app.register_blueprint(api)
 
@@ -320,12 +351,8 @@ def in_a_blueprint_registered_twice(app: Flask, guard: CorsGuard) -> None:
 def in_a_class_mark(app: Flask, guard: CorsGuard) -> None:
     @cors(origins=LOOSE)  # seeded
     class Note(MethodView):
-        def get(self, number: int) -> str:
-            return "note"
-
-        @cors(origins=APP)
-        def delete(self, number: int) -> str:
-            return ""
+        get = handler()
+        delete = cors(origins=APP)(handler())
 
     app.add_url_rule("/notes/<int:number>", view_func=Note.as_view("note"))
 
@@ -334,12 +361,8 @@ def in_a_class_mark(app: Flask, guard: CorsGuard) -> None:
 def in_a_handler_mark(app: Flask, guard: CorsGuard) -> None:
     @cors(origins=APP)
     class Note(MethodView):
-        @cors(origins=LOOSE)  # seeded
-        def get(self, number: int) -> str:
-            return "note"
-
-        def put(self, number: int) -> str:
-            return "note"
+        get = cors(origins=LOOSE)(handler())  # seeded
+        put = handler()
 
     app.add_url_rule("/notes/<int:number>", view_func=Note.as_view("note"))
 
@@ -352,8 +375,7 @@ def in_a_base_class(app: Flask, guard: CorsGuard) -> None:
 
     @cors(max_age=60)
     class Note(Base):
-        def get(self, number: int) -> str:
-            return "note"
+        get = handler()
 
     app.add_url_rule("/notes/<int:number>", view_func=Note.as_view("note"))
 
@@ -366,18 +388,6 @@ def in_a_plain_view_class(app: Flask, guard: CorsGuard) -> None:
             return "plain"
 
     app.add_url_rule("/plain", view_func=Plain.as_view("plain"))
-
-
-@seeded(NEIGHBOUR, EVIL, routes={"/"}, origins=APP, policies={"partners": Policy(origins=LOOSE)})
-def in_a_named_policy(app: Flask, guard: CorsGuard) -> None:
-    cors("partners")(app.view_functions["index"])  # seeded
-
-
-@seeded(
-    NEIGHBOUR, EVIL, routes={"/"}, config={"CORSGUARD_POLICIES": {"partners": {"origins": [LOOSE]}}}
-)
-def in_a_policy_named_in_the_configuration(app: Flask, guard: CorsGuard) -> None:
-    cors("partners", max_age=5)(app.view_functions["index"])  # seeded
 
 
 @seeded(NEIGHBOUR, EVIL, routes={"/"})
@@ -432,10 +442,8 @@ def the_second_of_two_patterns(app: Flask, guard: CorsGuard) -> None:
 
 @seeded(NULL, "null", "/legacy/embed", routes={"/legacy/embed"})
 def null_in_a_blueprint(app: Flask, guard: CorsGuard) -> None:
-    legacy = Blueprint("legacy", __name__, url_prefix="/legacy")
-    route(legacy, "GET /embed")
-    cors(origins="null", dangerously_allow_null_origin=True)(legacy)  # seeded
-    app.register_blueprint(legacy)
+    mark = cors(origins="null", dangerously_allow_null_origin=True)  # seeded
+    register(app, mark(Blueprint("legacy", __name__, url_prefix="/legacy")), "GET /embed")
 
 
 @seeded(SUBDOMAINS, "https://forgotten.example.com", routes={"/"}, origins="https://*.example.com")
@@ -457,11 +465,7 @@ def subdomains_and_credentials_from_two_places(app: Flask) -> None:
 def a_post_in_a_view_class(app: Flask, guard: CorsGuard) -> None:
     @cors(allow_credentials=True)  # seeded
     class Me(MethodView):
-        def get(self) -> str:
-            return ""
-
-        def post(self) -> str:
-            return ""
+        get, post = handler(), handler()
 
     app.add_url_rule("/me", view_func=Me.as_view("me"))
 
@@ -469,12 +473,8 @@ def a_post_in_a_view_class(app: Flask, guard: CorsGuard) -> None:
 @seeded(UNENFORCED, level=WARNING, routes={"/me"})
 def a_handler_with_credentials(app: Flask, guard: CorsGuard) -> None:
     class Me(MethodView):
-        def get(self) -> str:
-            return ""
-
-        @cors(allow_credentials=True)  # seeded
-        def post(self) -> str:
-            return ""
+        get = handler()
+        post = cors(allow_credentials=True)(handler())  # seeded
 
     app.add_url_rule("/me", view_func=Me.as_view("me"))
 
@@ -496,18 +496,14 @@ def exempt_from_another_protection(app: Flask) -> None:
     app.extensions["csrf"] = CsrfProtect()
     route(app, "POST /account")
     app.add_url_rule("/exempt", "exempt", exempt_view, methods=["POST"])
-    api = Blueprint("api", __name__, url_prefix="/api")
-    route(api, "POST /account")
-    app.register_blueprint(api)
+    register(app, Blueprint("api", __name__, url_prefix="/api"), "POST /account")
 
 
 @seeded(UNENFORCED, level=WARNING, routes={"/api/account"}, enforce="unsafe")
 def enforce_elsewhere(app: Flask, guard: CorsGuard) -> None:
     route(app, "POST /account")
-    api = Blueprint("api", __name__, url_prefix="/api")
-    cors(Policy(origins=APP, allow_credentials=True))(api)  # seeded
-    route(api, "POST /account")
-    app.register_blueprint(api)
+    mark = cors(Policy(origins=APP, allow_credentials=True))  # seeded
+    register(app, mark(Blueprint("api", __name__, url_prefix="/api")), "POST /account")
 
 
 @seeded(POINTLESS, routes={"/open"})
@@ -534,10 +530,8 @@ def a_mark_for_everybody_on_the_login(app: Flask, guard: CorsGuard) -> None:
 
 @seeded(LOGIN, routes={"/auth/login", "/auth/logout"})
 def a_blueprint_for_everybody_with_the_login(app: Flask, guard: CorsGuard) -> None:
-    auth = Blueprint("auth", __name__, url_prefix="/auth")
-    cors(origins="*")(auth)  # seeded
-    route(auth, "POST /login", "POST /logout")
-    app.register_blueprint(auth)
+    auth = cors(origins="*")(Blueprint("auth", __name__, url_prefix="/auth"))  # seeded
+    register(app, auth, "POST /login", "POST /logout")
 
 
 @seeded(LOGIN, config={"SECRET_KEY": "x"})
@@ -623,9 +617,7 @@ def a_header_from_flask_cors() -> str:
 def crossdomain(view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        response = make_response(view(*args, **kwargs))
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+        return with_cors(make_response(view(*args, **kwargs)))
 
     return wrapper
 
@@ -663,11 +655,9 @@ def a_header_from_an_after_request_function(app: Flask, guard: CorsGuard) -> Non
 
 @seeded(EXEMPT, routes={"/hooks/payment"})
 def a_header_from_an_after_request_function_of_a_blueprint(app: Flask, guard: CorsGuard) -> None:
-    hooks = Blueprint("hooks", __name__, url_prefix="/hooks")
-    cors_exempt(hooks)  # seeded
-    route(hooks, "POST /payment")
+    hooks = cors_exempt(Blueprint("hooks", __name__, url_prefix="/hooks"))  # seeded
     hooks.after_request(with_cors)
-    app.register_blueprint(hooks)
+    register(app, hooks, "POST /payment")
 
 
 @seeded(EXEMPT, routes={"/legacy"})
@@ -742,10 +732,7 @@ lost("a_decorator_in_a_partial", lambda view: functools.partial(unnamed(view), 5
 @seeded(LOST, routes={"/open"}, origins="*")
 def a_handler_behind_a_decorator(app: Flask, guard: CorsGuard) -> None:
     class Open(MethodView):
-        @unnamed
-        @cors(origins=APP)  # seeded
-        def get(self) -> str:
-            return ""
+        get = unnamed(cors(origins=APP)(handler()))  # seeded
 
     app.add_url_rule("/open", view_func=Open.as_view("open"))
 
@@ -818,9 +805,7 @@ class Raising(Flask):
 
 class Processing(Flask):
     def process_response(self, response: Response) -> Response:
-        response = super().process_response(response)
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+        return with_cors(super().process_response(response))
 
 
 class ForEverybody(Response):
@@ -871,17 +856,6 @@ def basic_auth(inner: Any) -> Any:
     return authenticate
 
 
-class Everybody:
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            return start_response(status, [*headers, ("Access-Control-Allow-Origin", "*")], *rest)
-
-        return self.app(environ, start)
-
-
 def changing(change: Callable[[Any, list[tuple[str, str]]], Any]) -> Callable[[Any], Any]:
     """Middleware that changes the headers of responses."""
 
@@ -895,6 +869,11 @@ def changing(change: Callable[[Any, list[tuple[str, str]]], Any]) -> Callable[[A
         return layer
 
     return around
+
+
+@changing
+def everybody(environ: Any, headers: list[tuple[str, str]]) -> Any:
+    return [*headers, (ALLOW_ORIGIN, "*")]
 
 
 @changing
@@ -933,11 +912,11 @@ def middleware(name: str, code: str, around: Callable[[Any], Any]) -> None:
 
 middleware("middleware_that_takes_options", AHEAD, TakeOptions)
 middleware("middleware_that_asks_for_a_login", AHEAD, basic_auth)
-middleware("middleware_that_adds_a_header", CHANGED, Everybody)
+middleware("middleware_that_adds_a_header", CHANGED, everybody)
 middleware("middleware_that_repeats_the_origin", CHANGED, reflect)
 middleware("middleware_that_takes_headers_out", CHANGED, clean)
 middleware("middleware_that_takes_vary_out", CHANGED, forget_vary)
-middleware("middleware_below_other_middleware", CHANGED, lambda app: ProxyFix(Everybody(app)))
+middleware("middleware_below_other_middleware", CHANGED, lambda app: ProxyFix(everybody(app)))
 middleware("middleware_that_spares_preflights", CHANGED, spare_preflights)
 
 
@@ -970,24 +949,9 @@ def code_that_reads_it_from_the_environment(app: Flask, guard: CorsGuard) -> Non
 # Policies that cannot be used.
 
 
-@seeded(UNUSABLE, level=ERROR, origins="*")
-def credentials_for_everybody(app: Flask, guard: CorsGuard) -> None:
-    cors(allow_credentials=True)(app.view_functions["index"])  # seeded
-
-
-@seeded(UNUSABLE, level=ERROR, policies={"partners": Policy(origins="https://partner.example")})
-def an_unknown_name(app: Flask, guard: CorsGuard) -> None:
-    cors("partner")(app.view_functions["index"])  # seeded
-
-
 @seeded(UNUSABLE, level=ERROR)
 def an_unknown_endpoint(app: Flask, guard: CorsGuard) -> None:
     guard.for_endpoint("indx", origins="*")  # seeded
-
-
-@seeded(UNUSABLE, level=ERROR, origins=HTTP)
-def plain_http_meets_credentials(app: Flask, guard: CorsGuard) -> None:
-    cors(allow_credentials=True)(app.view_functions["index"])  # seeded
 
 
 # Names that the audit must not trip over.

@@ -1,8 +1,6 @@
 """Patterns and callables with a mistake in them, as people write them: each lets somebody in who
 should not be, which is shown, and the audit finds that and nothing else."""
 
-from __future__ import annotations
-
 import dataclasses
 import enum
 import fnmatch
@@ -19,7 +17,7 @@ from flask import Flask, current_app, request
 
 from flask_corsguard import CorsGuard, Reason
 from flask_corsguard.audit import Level, audit
-from tests.audit.cases import Case, check_found, codes_of, is_let_in
+from tests.audit.cases import Case, check_found, codes_of, guarded, is_let_in
 
 NEIGHBOUR = "neighbour_allowed"
 ANYBODY = "anybody_allowed"
@@ -30,18 +28,8 @@ ACT: dict[str, Any] = {"allow_credentials": True}
 APP, HTTP = "https://app.example.com", "http://app.example.com"
 
 
-def guarded(origins: Any, **fields: Any) -> Flask:
-    """An app with one public view, whose default policy has these origins."""
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app, origins=origins, **fields)  # seeded
-    app.add_url_rule("/", "index", lambda: "shop")
-    return app
-
-
 def check(origins: Any, codes: str, let_in: str, **fields: Any) -> None:
-    def build() -> Flask:
-        return guarded(origins, **fields)
-
+    build = functools.partial(guarded, origins, **fields)
     check_found(Case(build, codes, guarded, let_in, routes={"/"}))
 
 
@@ -540,19 +528,8 @@ def test_callables_that_let_act(codes: str, allows: Any, evil: str) -> None:
 )
 def test_callables_that_read_the_configuration(allows: Any, evil: str) -> None:
     """What a callable means can stand in app.config."""
-
-    def build() -> Flask:
-        app = guarded(allows)
-        app.config["ALLOWED_SITES"] = ["example.com", "shop.example"]
-        return app
-
-    check_found(Case(build, NEIGHBOUR, guarded, evil))
-
-
-def returns_none(origin: str) -> Any:
-    if origin == APP:
-        return True
-    return None
+    sites = {"ALLOWED_SITES": ["example.com", "shop.example"]}
+    check_found(Case(lambda: guarded(allows, sites), NEIGHBOUR, guarded, evil))
 
 
 def takes_apart(origin: str) -> bool:
@@ -572,7 +549,7 @@ async def is_asynchronous(origin: str) -> bool:
 FAILING: dict[str, tuple[Any, str]] = {
     "a match": (lambda origin: re.fullmatch(r"https://app\.example\.com", origin), APP),
     "fullmatch itself": (PATTERN.fullmatch, APP),
-    "none": (returns_none, OTHER),
+    "none": (lambda origin: True if origin == APP else None, OTHER),
     "the name": (lambda origin: origin == APP and "app", APP),
     "looks up": (lambda origin: {APP: True}[origin], OTHER),
     "takes apart": (takes_apart, OTHER),
@@ -595,20 +572,14 @@ def test_callables_that_fail(allows: Any, asked: str) -> None:
 
 def test_a_callable_that_looks_at_the_current_request() -> None:
     """It cannot be tried, which is no more than a note."""
-
-    def allows(origin: str) -> bool:
-        return request.host in origin
-
-    check_found(Case(lambda: guarded(allows), "check_failed", guarded, level=Level.NOTE))
+    build = functools.partial(guarded, lambda origin: request.host in origin)
+    check_found(Case(build, "check_failed", guarded, level=Level.NOTE))
 
 
 def test_callables_that_fail_and_let_in() -> None:
     """Both are found."""
-
-    def allows(origin: str) -> bool:
-        return origin.split("://")[1].split(".")[1] == "example"
-
-    check(allows, f"check_failed {NEIGHBOUR}", "https://evil.example.net")
+    codes = f"check_failed {NEIGHBOUR}"
+    check(lambda o: o.split("://")[1].split(".")[1] == "example", codes, "https://evil.example.net")
 
 
 def test_a_callable_that_lets_everybody_in_at_one_route() -> None:

@@ -1,7 +1,5 @@
 """Runs ``flask cors``: in this process, or as people do in one of its own."""
 
-from __future__ import annotations
-
 import io
 import os
 import pty

@@ -1,7 +1,5 @@
 """What ``flask cors audit`` prints, in each format, and what it exits with."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

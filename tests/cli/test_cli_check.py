@@ -1,7 +1,5 @@
 """``flask cors check``: the story of one request."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

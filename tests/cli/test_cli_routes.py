@@ -1,7 +1,5 @@
 """``flask cors routes``, and what all commands have in common."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

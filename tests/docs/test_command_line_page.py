@@ -11,14 +11,15 @@ from flask_corsguard.audit.findings import RULES, Finding, Level, Report
 from flask_corsguard.cli import cors
 from flask_corsguard.cli.formats import as_json
 from tests.cli.command_line import made
+from tests.docs.markdown import section
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text("utf-8")
 
 
 def first_cells(command: str) -> list[list[str]]:
     """The first column of each table in a command's section, without the head."""
-    section = PAGE.partition(f"\n## `flask cors {command}`\n")[2].partition("\n## ")[0]
-    tables = re.findall(r"^\|.*\n\|---.*\n((?:\|.*\n)+)", section, re.MULTILINE)
+    text = section(PAGE, f"`flask cors {command}`")
+    tables = re.findall(r"^\|.*\n\|---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
     return [re.findall(r"^\| `([^`]+)`", table, re.MULTILINE) for table in tables]
 
 

@@ -90,39 +90,26 @@ REFUSED = ["POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED
 
 
 @pytest.mark.parametrize(
-    ("change", "line"),
+    ("template", "change", "line"),
     [
-        ("stranger=case.allowed", UNREAD),
-        ("allowed=case.stranger", READ),
-        ('stranger=case.stranger._replace(reason="ORIGIN_DENIED")', UNREAD),
-        ("allowed=case.allowed._replace(status=201)", READ),
-        ('allowed=case.allowed._replace(reads="other")', READ),
+        (CHANGED_CASE, ["stranger=case.allowed"], UNREAD),
+        (CHANGED_CASE, ["allowed=case.stranger"], READ),
+        (CHANGED_CASE, ['stranger=case.stranger._replace(reason="ORIGIN_DENIED")'], UNREAD),
+        (CHANGED_CASE, ["allowed=case.allowed._replace(status=201)"], READ),
+        (CHANGED_CASE, ['allowed=case.allowed._replace(reads="other")'], READ),
+        (CHANGED_TRANSFER, ["unprotected", "change=0, blocked=True"], EXECUTED),
+        (CHANGED_TRANSFER, ["unprotected", "reason=None"], EXECUTED),
+        (CHANGED_TRANSFER, ["protected", "change=-10"], REFUSED),
+        (CHANGED_TRANSFER, ["protected", "blocked=False"], REFUSED),
+        (CHANGED_TRANSFER, ["protected", "reason='CROSS_SITE_REQUEST'"], REFUSED),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_once_fails_when_a_line_is_not_as_expected(change: str, line: list[str]) -> None:
-    """Something else is expected of the first case; the line of it is the one that says so."""
-    check_failure(CHANGED_CASE.format(change), line)
-
-
-@pytest.mark.parametrize(
-    ("account", "change", "line"),
-    [
-        ("unprotected", "change=0, blocked=True", EXECUTED),
-        ("unprotected", "reason=None", EXECUTED),
-        ("protected", "change=-10", REFUSED),
-        ("protected", "blocked=False", REFUSED),
-        ("protected", "reason='CROSS_SITE_REQUEST'", REFUSED),
-    ],
-)
-def test_once_fails_when_a_form_does_not_do_as_expected(
-    account: str, change: str, line: list[str]
+def test_once_fails_when_a_line_is_not_as_expected(
+    template: str, change: list[str], line: list[str]
 ) -> None:
-    """Likewise of one of the forms."""
-    check_failure(CHANGED_TRANSFER.format(account, change), line)
-
-
-def check_failure(change: str, line: list[str]) -> None:
-    done = run("-c", PLAY_CHANGED.replace("CHANGE", change))
+    """Something else is expected of the first case or a form; its line is the one that says so."""
+    done = run("-c", PLAY_CHANGED.replace("CHANGE", template.format(*change)))
     assert done.stderr == ""
     assert done.returncode == 1
     assert [found for found in lines_of(done.stdout) if found[0] != "ok"] == [["NOT OK", *line]]

@@ -22,23 +22,13 @@ from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.testing import Browser
 from flask_corsguard.testing.engines import ENGINES
+from tests.docs.markdown import section, table
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "flask_corsguard"
 REFERENCE = ROOT / "docs" / "reference"
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-
-
-def section(text: str, heading: str) -> str:
-    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-
-
-def table(text: str) -> list[list[str]]:
-    """The rows of all Markdown tables in a text, cell by cell, without their heads."""
-    text = re.sub(r"^\|.*\n\|---.*\n", "", text, flags=re.MULTILINE)
-    lines = [line for line in text.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
 def code(cell: str) -> str:
@@ -185,7 +175,10 @@ def test_problem_examples(cells: list[str]) -> None:
         assert problems[0].suggestion is None or "(suggested)" in correction
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+LINKING = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob(".github/*.md")})
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
 def test_links_between_files_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target

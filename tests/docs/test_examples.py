@@ -1,12 +1,11 @@
 """Each example: which pages read what it sends."""
 
 import ast
-import importlib.util
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from flask_corsguard.testing import Browser
+from tests.loading import load_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -29,18 +29,8 @@ Load = Callable[[str], ModuleType]
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        # Flask finds static files beside the module that it is told the name of.
-        monkeypatch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    return lambda name: load_file(EXAMPLES / f"{name}.py", monkeypatch)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -139,7 +129,7 @@ def test_signals_to_logs(load: Load, capsys: pytest.CaptureFixture[str]) -> None
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == {
         "event": "cors_rejected",
-        "app": "example_signals_to_logs",
+        "app": "loaded_signals_to_logs",
         "reason": "ORIGIN_NOT_ALLOWED",
         "origin": OTHER,
         "method": "GET",

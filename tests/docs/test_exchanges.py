@@ -14,27 +14,14 @@ BLOCK = "\n```{exchanges}\n"
 PAGES = [page for page in (ROOT / "docs").rglob("*.md") if BLOCK in page.read_text()]
 EXPLANATION = sorted((ROOT / "docs" / "explanation").glob("*.md"))
 # Those of the Fetch standard that there are: a misspelt one leads to its first page.
-SECTIONS = {
-    "basic-safe-cors-protocol-setup",
-    "concept-cors-check",
-    "concept-filtered-response-opaque",
-    "cors-non-wildcard-request-header-name",
-    "cors-preflight-cache",
-    "cors-preflight-fetch",
-    "cors-protocol-and-credentials",
-    "cors-protocol-and-http-caches",
-    "cors-safelisted-method",
-    "cors-safelisted-request-header",
-    "cors-safelisted-response-header-name",
-    "forbidden-request-header",
-    "http-cors-protocol",
-    "http-fetch",
-    "http-new-header-syntax",
-    "http-requests",
-    "http-responses",
-    "ok-status",
-    "origin-header",
-}
+SECTIONS = """
+basic-safe-cors-protocol-setup concept-cors-check concept-filtered-response-opaque
+cors-non-wildcard-request-header-name cors-preflight-cache cors-preflight-fetch
+cors-protocol-and-credentials cors-protocol-and-http-caches cors-safelisted-method
+cors-safelisted-request-header cors-safelisted-response-header-name forbidden-request-header
+http-cors-protocol http-fetch http-new-header-syntax http-requests http-responses ok-status
+origin-header
+""".split()
 
 
 @pytest.fixture
@@ -154,21 +141,14 @@ def test_what_is_told(playing: ModuleType) -> None:
 
 def test_what_fetch_refuses_is_told_and_raised(playing: ModuleType) -> None:
     stage = playing.Stage()
+    stage.play("from flask_corsguard.testing import Browser, FetchTypeError")
+    fetch = "Browser(lambda *_: []).fetch('https://api.test/', method='TRACE')"
     with pytest.raises(FetchTypeError):
-        stage.play(
-            "from flask_corsguard.testing import Browser\n"
-            "Browser(lambda *_: []).fetch('https://api.test/', method='TRACE')"
-        )
+        stage.play(fetch)
     refused = "Failed to execute 'fetch': 'TRACE' is unsupported."
     told = playing.Played("https://app.example.com: fetch()", (), refused)
     assert stage.play("") == []
-    again = (
-        "import contextlib\n"
-        "from flask_corsguard.testing import FetchTypeError\n"
-        "with contextlib.suppress(FetchTypeError):\n"
-        "    Browser(lambda *_: []).fetch('https://api.test/', method='TRACE')"
-    )
-    assert stage.play(again) == [told]
+    assert stage.play(f"try: {fetch}\nexcept FetchTypeError: pass") == [told]
 
 
 def test_a_run_that_ends_differently_fails(playing: ModuleType) -> None:
@@ -184,7 +164,7 @@ def test_nothing_stays_changed(playing: ModuleType) -> None:
 
 def test_sections_of_the_standard() -> None:
     text = "".join(page.read_text() for page in EXPLANATION)
-    assert set(re.findall(r"https://fetch\.spec\.whatwg\.org/#([\w-]+)\)", text)) == SECTIONS
+    assert set(re.findall(r"https://fetch\.spec\.whatwg\.org/#([\w-]+)\)", text)) == set(SECTIONS)
 
 
 def test_what_is_missing_from_threats() -> None:

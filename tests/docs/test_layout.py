@@ -1,8 +1,6 @@
 """The package is laid out as the page for contributors says: rooms that import in one direction,
 and a name for each thing."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys

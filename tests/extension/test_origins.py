@@ -1,7 +1,5 @@
 """Who may read, in every form that ``origins`` takes, through a whole app."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
@@ -17,17 +15,16 @@ ADMIN = "https://admin.example"
 CORPUS = json.loads((Path(__file__).parent.parent / "data" / "origins.json").read_text("utf-8"))
 
 
-def test_corpus(app, http, heard):
-    """Hostile origins, through a whole app."""
-    CorsGuard(app, origins=CORPUS["allow_list"])
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+def test_corpus(site, http, heard):
+    """Hostile origins, through a whole site."""
+    CorsGuard(site, origins=CORPUS["allow_list"])
     for case in CORPUS["cases"]:
         if "origin" in case:
             origin, allowed = case["origin"], case["allowed"]
             expected = http.allowed(origin) if allowed else http.refused()
-            assert http.send(app, "/", origin, method="PUT") == expected
-            expected = http.granted(origin, "OPTIONS, PUT") if allowed else http.denied()
-            assert http.preflight(app, "/", origin) == expected
+            assert http.send(site, "/", origin, method="PUT") == expected
+            expected = http.granted(origin) if allowed else http.denied()
+            assert http.preflight(site, "/", origin) == expected
             names = {signal.name for signal in heard}
             assert names == {"origin-allowed" if allowed else "origin-rejected"}
             heard.clear()
@@ -68,16 +65,15 @@ OTHERS = (
 
 
 @pytest.mark.parametrize("origins", FORMS.values(), ids=FORMS)
-def test_forms(app, http, origins):
+def test_forms(site, http, origins):
     """Every one lets this origin in, and none that is near it."""
-    CorsGuard(app, origins=origins, deny_origins=PARTNER)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+    CorsGuard(site, origins=origins, deny_origins=PARTNER)
 
-    assert http.send(app, "/", SHOP, method="PUT") == http.allowed(SHOP)
-    assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT")
+    assert http.send(site, "/", SHOP, method="PUT") == http.allowed(SHOP)
+    assert http.preflight(site, "/", SHOP) == http.granted(SHOP)
     for origin in OTHERS:
-        assert http.send(app, "/", origin, method="PUT") == http.refused()
-        assert http.preflight(app, "/", origin) == http.denied()
+        assert http.send(site, "/", origin, method="PUT") == http.refused()
+        assert http.preflight(site, "/", origin) == http.denied()
 
 
 @pytest.mark.parametrize(
@@ -93,16 +89,15 @@ def test_forms(app, http, origins):
         ("https://shop.example:*", [SHOP]),
     ],
 )
-def test_environment_variable(app, http, monkeypatch, value, readers):
+def test_environment_variable(site, http, monkeypatch, value, readers):
     """One holds a list, with commas or as JSON."""
     monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", value)
-    app.config.from_prefixed_env()
-    CorsGuard(app)
-    app.add_url_rule("/", "index", lambda: "ok")
-    assert http.readers(app, "/") == readers
+    site.config.from_prefixed_env()
+    CorsGuard(site)
+    assert http.readers(site, "/") == readers
 
 
-def test_every_setting_from_the_environment(app, http, monkeypatch):
+def test_every_setting_from_the_environment(site, http, monkeypatch):
     for name, value in {
         "ORIGINS": SHOP,
         "METHODS": "PUT,DELETE",
@@ -114,28 +109,22 @@ def test_every_setting_from_the_environment(app, http, monkeypatch):
         "POLICIES": json.dumps({"partners": {"origins": PARTNER}}),
     }.items():
         monkeypatch.setenv(f"FLASK_CORSGUARD_{name}", value)
-    app.config.from_prefixed_env()
-    CorsGuard(app)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
-    app.add_url_rule("/partner", "partner", cors("partners")(lambda: "ok"), methods=["PUT"])
+    site.config.from_prefixed_env()
+    CorsGuard(site)
+    site.add_url_rule("/partner", "partner", cors("partners")(lambda: "ok"), methods=["PUT"])
 
-    assert http.preflight(app, "/", SHOP) == http.granted(
-        SHOP,
-        "DELETE, PUT",
-        allow_headers="X-A, X-B",
-        max_age="5",
-        allow_credentials="true",
+    assert http.preflight(site, "/", SHOP) == http.granted(
+        SHOP, "DELETE, PUT", allow_headers="X-A, X-B", max_age="5", allow_credentials="true"
     )
-    assert http.preflight(app, "/partner", PARTNER) == http.granted(PARTNER, "OPTIONS, PUT")
+    assert http.preflight(site, "/partner", PARTNER) == http.granted(PARTNER, "OPTIONS, PUT")
 
 
-def test_constructor_arguments_win_over_the_configuration(app, http):
-    app.config.update(CORSGUARD_ORIGINS=PARTNER, CORSGUARD_MAX_AGE=5)
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+def test_constructor_arguments_win_over_the_configuration(site, http):
+    site.config.update(CORSGUARD_ORIGINS=PARTNER, CORSGUARD_MAX_AGE=5)
+    CorsGuard(site, origins=SHOP)
 
-    assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT", max_age="5")
-    assert http.readers(app, "/", "PUT") == [SHOP]
+    assert http.preflight(site, "/", SHOP) == http.granted(SHOP, max_age="5")
+    assert http.readers(site, "/", "PUT") == [SHOP]
 
 
 def _raises(origin):
@@ -159,13 +148,12 @@ async def _coroutine(origin):
         pytest.param(lambda origin: re.match("https", origin), id="returns a match"),
     ],
 )
-def test_a_callable_that_fails(app, http, heard, log_lines, check):
+def test_a_callable_that_fails(site, http, heard, log_lines, check):
     """It lets nobody in, and one line says what went wrong."""
-    CorsGuard(app, origins=check)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+    CorsGuard(site, origins=check)
 
-    assert http.send(app, "/", SHOP, method="PUT") == http.refused()
-    assert http.preflight(app, "/", SHOP) == http.denied()
+    assert http.send(site, "/", SHOP, method="PUT") == http.refused()
+    assert http.preflight(site, "/", SHOP) == http.denied()
     assert [s.name for s in heard] == 2 * ["origin-rejected"]
     assert {s.decision.reason for s in heard} == {Reason.ORIGIN_CHECK_FAILED}
     (line,) = log_lines()
@@ -187,11 +175,10 @@ def test_a_callable_gets_the_request(app, http):
     assert http.send(app, "/two/", origin) == http.refused()
 
 
-def test_a_callable_is_asked_each_time(app, http):
+def test_a_callable_is_asked_each_time(site, http):
     tenants = {SHOP}
-    CorsGuard(app, origins=tenants.__contains__)
-    app.add_url_rule("/", "index", lambda: "ok")
+    CorsGuard(site, origins=tenants.__contains__)
 
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+    assert http.send(site, "/", SHOP) == http.allowed(SHOP)
     tenants.clear()
-    assert http.send(app, "/", SHOP) == http.refused()
+    assert http.send(site, "/", SHOP) == http.refused()

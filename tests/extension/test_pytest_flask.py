@@ -1,7 +1,5 @@
 """The fixtures of pytest-flask work as they are, in the request context that they push too."""
 
-from __future__ import annotations
-
 import urllib.request
 
 import pytest

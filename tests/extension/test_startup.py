@@ -1,7 +1,5 @@
 """Mistakes that the guard refuses to start with, and what it says about them."""
 
-from __future__ import annotations
-
 import functools
 
 import pytest

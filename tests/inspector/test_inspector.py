@@ -1,14 +1,12 @@
 """The inspector: who may see it, what it shows, and that it keeps no more than it says."""
 
-from __future__ import annotations
-
 import html
 import json
 import re
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -699,11 +697,8 @@ def test_threads(shop):
             reject(shop, origin=f"https://o{(number * 50 + index) % 130}.example")
             get(shop, "rejections.json")
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
     assert len(entries(shop)) == MAX_REJECTIONS
 
 

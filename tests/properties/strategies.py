@@ -10,23 +10,15 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from tests.properties.legality import FIELDS
-from tests.properties.lists import LISTED, is_customer
+from tests.properties.lists import LISTED, POLICIES, is_customer
 from tests.properties.standard import serialize_ipv6
 
 SERIALIZED = [
     *(entry.replace("*.", "a.b.").replace(":*", ":3000") for entry in LISTED),
-    "https://shop.example:8443",
-    "http://localhost",
-    "https://a.any-port.example",
-    "https://old.shop.example",
-    "https://a.evil.example",
-    "https://pr-12.preview.test",
-    "https://a.b.regex.test:9",
-    "https://x.bad.test",
-    "https://a.customer.test",
-    "https://broken.customer.test",
-    "https://vague.customer.test",
-    "null",
+    *"https://shop.example:8443 http://localhost https://a.any-port.example null".split(),
+    *"https://old.shop.example https://a.evil.example https://x.bad.test".split(),
+    *"https://pr-12.preview.test https://a.b.regex.test:9 https://a.customer.test".split(),
+    *"https://broken.customer.test https://vague.customer.test".split(),
 ]
 
 PIECES = [
@@ -176,6 +168,13 @@ def long_origins(draw: st.DrawFn) -> str:
 def origins() -> st.SearchStrategy[str]:
     """What may stand in ``Origin``."""
     return mostly(near_misses(), built() | long_origins() | st.text(max_size=40))
+
+
+def asked() -> tuple[st.SearchStrategy[Any], ...]:
+    """The fields of a policy, and what a preflight asks of it: origin, method, headers."""
+    policies = st.sampled_from(list(POLICIES.values()))
+    asking = mostly(st.sampled_from(SERIALIZED), origins())
+    return policies, asking, methods(), header_lists()
 
 
 # Entries that are dangerous together with other fields, or that are none

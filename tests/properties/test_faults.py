@@ -20,7 +20,6 @@ from tests.properties.test_requests import requests
 from tests.properties.wire import check_request
 
 _fields = st.sampled_from(list(POLICIES.values()))
-_asking = strategies.mostly(st.sampled_from(strategies.SERIALIZED), strategies.origins())
 
 
 class Property(NamedTuple):
@@ -34,7 +33,7 @@ ORIGINS = Property(
     lambda fields, text: checks.check_origin(Policy(**fields), fields, text),
 )
 PREFLIGHTS = Property(
-    st.tuples(_fields, _asking, strategies.methods(), strategies.header_lists()),
+    st.tuples(*strategies.asked()),
     lambda fields, *asked: checks.check_preflight(Policy(**fields), fields, *asked),
 )
 LISTS = Property(st.tuples(strategies.header_lists()), checks.check_requested_headers)

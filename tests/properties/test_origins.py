@@ -13,7 +13,6 @@ from tests.properties.legality import is_legal
 from tests.properties.lists import POLICIES
 
 policies = st.sampled_from(list(POLICIES.values()))
-asking = strategies.mostly(st.sampled_from(strategies.SERIALIZED), strategies.origins())
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -35,7 +34,7 @@ def test_origins_are_decided_as_the_reference_says(fields: dict[str, Any], text:
     check_origin(Policy(**fields), fields, text)
 
 
-@given(policies, asking, strategies.methods(), strategies.header_lists())
+@given(*strategies.asked())
 def test_preflights_are_decided_as_the_reference_says(
     fields: dict[str, Any], text: str, method: str, requested: str
 ) -> None:

@@ -4,8 +4,6 @@ The guard is told who asks for what, and never sees a response of its own; the b
 responses, and knows no policy.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 
@@ -135,8 +133,7 @@ def test_a_star_covers_authorization_nowhere_in_what_the_guard_sends(engine):
 
     def unguarded(environ, start_response):
         start_response(
-            "200 OK",
-            [("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Headers", "*")],
+            "200 OK", [("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Headers", "*")]
         )
         return []
 

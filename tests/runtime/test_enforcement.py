@@ -1,7 +1,5 @@
 """Refusing on the server: where it is set, what a refusal is, and what must not get round it."""
 
-from __future__ import annotations
-
 import functools
 import html
 from pathlib import Path

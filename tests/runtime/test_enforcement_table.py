@@ -1,7 +1,5 @@
 """The order of the checks on a route that enforces: tests/data/enforcement.txt, row by row."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Errors and redirects carry the headers of the policy, whatever made them."""
 
-from __future__ import annotations
-
 import pytest
 from flask import abort, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -123,7 +121,7 @@ def test_a_converter_that_raises(app, http):
 
 @pytest.mark.parametrize("registered", ["before init_app", "after init_app"])
 @pytest.mark.parametrize("on", ["app", "view"])
-def test_an_after_request_function_that_raises(app, http, registered, on):
+def test_an_after_request_function_that_raises(site, http, registered, on):
     """The 500 has the headers of the policy all the same."""
 
     def fail(_response):
@@ -131,33 +129,31 @@ def test_an_after_request_function_that_raises(app, http, registered, on):
 
     def register():
         if on == "app":
-            app.after_request(fail)
+            site.after_request(fail)
         else:
-            app.before_request(lambda: app.after_request_funcs.setdefault(None, []).append(fail))
+            site.before_request(lambda: site.after_request_funcs.setdefault(None, []).append(fail))
 
     if registered == "before init_app":
         register()
-    CorsGuard(app, origins=SHOP)
+    CorsGuard(site, origins=SHOP)
     if registered == "after init_app":
         register()
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
 
-    assert http.send(app, "/", SHOP, method="PUT") == http.allowed(SHOP, 500)
-    assert http.send(app, "/", PARTNER, method="PUT") == http.refused(500)
+    assert http.send(site, "/", SHOP, method="PUT") == http.allowed(SHOP, 500)
+    assert http.send(site, "/", PARTNER, method="PUT") == http.refused(500)
 
 
-def test_an_after_request_function_that_raises_once(app, http):
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: "ok")
+def test_an_after_request_function_that_raises_once(site, http):
+    CorsGuard(site, origins=SHOP)
     failures = [ZeroDivisionError, None]
 
-    @app.after_request
+    @site.after_request
     def fail_once(response):
         if failure := failures.pop(0):
             raise failure
         return response
 
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP, 500)
+    assert http.send(site, "/", SHOP) == http.allowed(SHOP, 500)
 
 
 def test_in_testing_mode_the_exception_reaches_the_test(app, http):

@@ -1,7 +1,5 @@
 """What JavaScript gets from a guarded app, in browsers of every engine."""
 
-from __future__ import annotations
-
 import pytest
 from flask import request
 

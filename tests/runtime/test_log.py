@@ -1,9 +1,8 @@
 """What the guard writes to the log ``flask_corsguard``."""
 
-from __future__ import annotations
-
 import logging
 import re
+from types import SimpleNamespace
 
 import pytest
 from flask import Blueprint
@@ -27,20 +26,11 @@ def shop(app):
     return app
 
 
-class Clock:
-    """A clock for the rate limit that goes when it is told to."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(shop):
-    """The clock of *shop*'s log."""
-    state_of(shop).log.rate_limit._clock = clock = Clock()
+    """The clock of *shop*'s log, which goes when it is told to."""
+    clock = SimpleNamespace(now=1000.0)
+    state_of(shop).log.rate_limit._clock = lambda: clock.now
     return clock
 
 

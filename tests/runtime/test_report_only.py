@@ -1,7 +1,5 @@
 """A report-only policy: no response changes, and the signals say what it would have refused."""
 
-from __future__ import annotations
-
 import itertools
 import json
 
@@ -154,11 +152,10 @@ def test_where_it_is_set(app, http, heard, log_lines, monkeypatch, where):
     assert line.endswith("; Sec-Fetch-Site is 'cross-site'.")
 
 
-def test_a_report_beside_a_rejection(app, http, heard, log_lines):
+def test_a_report_beside_a_rejection(site, http, heard, log_lines):
     """Both are told, and neither line silences the other."""
-    CorsGuard(app, report_only=STRICT)
-    app.add_url_rule("/", "index", lambda: "ok")
-    http.send(app, "/", EVIL)
+    CorsGuard(site, report_only=STRICT)
+    http.send(site, "/", EVIL)
     assert [signal.decision.report_only for signal in heard] == [False, True]
     assert [line.split(": ")[1].split(" (")[0] for line in log_lines()] == [
         "rejected",
@@ -177,11 +174,10 @@ def test_preflights(app, http, heard):
     ]
 
 
-def test_requests_without_an_origin(app, http, heard):
-    CorsGuard(app, report_only=Policy(enforce="all"))
-    app.add_url_rule("/", "index", lambda: "ok")
-    assert http.send(app, "/", environ=CROSS) == http.refused()
-    assert http.send(app, "/") == http.refused()
+def test_requests_without_an_origin(site, http, heard):
+    CorsGuard(site, report_only=Policy(enforce="all"))
+    assert http.send(site, "/", environ=CROSS) == http.refused()
+    assert http.send(site, "/") == http.refused()
     assert reports(heard) == [("origin-rejected", "CROSS_SITE_REQUEST", "report_only")]
 
 
@@ -209,26 +205,18 @@ def test_two_reports(app, http, heard, log_lines):
     ]
 
 
-def nested(inner):
-    """A blueprint whose policy is replaced, with a mark inside it."""
-    app = Flask("nested")
-    blueprint = Blueprint("api", __name__)
-    cors(Policy(origins=PARTNER))(blueprint)
+@pytest.mark.parametrize("inner", ["fields", "exempt"])
+def test_fields_inside_a_policy_that_replaces(app, http, heard, inner):
+    """The default policy has no say there, so neither has the report-only one."""
+    blueprint = cors(Policy(origins=PARTNER))(Blueprint("api", __name__))
+    child = Blueprint("child", __name__)
     if inner == "exempt":
-        child = cors_exempt(Blueprint("child", __name__))
-    else:
-        child = Blueprint("child", __name__)
+        cors_exempt(child)
     child.add_url_rule("/", "index", cors(max_age=5)(lambda: "ok"))
     blueprint.register_blueprint(child)
     app.register_blueprint(blueprint)
     CorsGuard(app, origins="*", report_only=STRICT)
-    return app
-
-
-@pytest.mark.parametrize("inner", ["fields", "exempt"])
-def test_fields_inside_a_policy_that_replaces(http, heard, inner):
-    """The default policy has no say there, so neither has the report-only one."""
-    assert http.send(nested(inner), "/", EVIL) == http.refused()
+    assert http.send(app, "/", EVIL) == http.refused()
     assert [signal.decision.report_only for signal in heard] == [False]
 
 
@@ -247,25 +235,24 @@ def test_turned_off(app, http, heard, configured, given):
     assert [signal.decision.report_only for signal in heard] == [False]
 
 
-def test_reconfigured(app, http, heard):
-    guard = CorsGuard(app, origins="*")
-    app.add_url_rule("/", "index", lambda: "ok")
+def test_reconfigured(site, http, heard):
+    guard = CorsGuard(site, origins="*")
 
     def report():
-        http.send(app, "/", EVIL)
+        http.send(site, "/", EVIL)
         return [policy for *_, policy in reports(heard)]
 
     assert report() == []
-    guard.reconfigure(report_only=STRICT, app=app)
+    guard.reconfigure(report_only=STRICT, app=site)
     assert report() == ["report_only"]
-    guard.reconfigure(max_age=5, app=app)
+    guard.reconfigure(max_age=5, app=site)
     assert report() == ["report_only"]
     with pytest.raises(PolicyError):
-        guard.reconfigure(report_only={"orgins": KNOWN}, app=app)
+        guard.reconfigure(report_only={"orgins": KNOWN}, app=site)
     assert report() == ["report_only"]
-    guard.reconfigure(report_only=False, app=app)
+    guard.reconfigure(report_only=False, app=site)
     assert report() == []
-    guard.reconfigure(report_only={"origins": EVIL}, app=app)
+    guard.reconfigure(report_only={"origins": EVIL}, app=site)
     assert report() == []
 
 
@@ -312,28 +299,25 @@ def raising(origin):
     raise LookupError("the store is away")
 
 
-def test_a_failing_callable(app, http, heard, log_lines):
-    CorsGuard(app, origins="*", report_only=Policy(origins=raising))
-    app.add_url_rule("/", "index", lambda: "ok")
-    assert http.send(app, "/", EVIL) == (200, STAR)
+def test_a_failing_callable(site, http, heard, log_lines):
+    CorsGuard(site, origins="*", report_only=Policy(origins=raising))
+    assert http.send(site, "/", EVIL) == (200, STAR)
     assert reports(heard) == [("origin-rejected", "ORIGIN_CHECK_FAILED", "report_only")]
     [line] = log_lines()
     assert "LookupError" in line
 
 
-def test_one_that_fails(app, http, log_lines, monkeypatch):
+def test_one_that_fails(site, http, log_lines, monkeypatch):
     """Whatever is wrong with it, requests go on."""
-    CorsGuard(app, origins=KNOWN, report_only=STRICT)
-    app.add_url_rule("/", "index", lambda: "ok")
-    trial = state_of(app).put_in_force().report_only
+    CorsGuard(site, origins=KNOWN, report_only=STRICT)
+    trial = state_of(site).put_in_force().report_only
     monkeypatch.setattr(trial, "_lookup", None)
-    assert http.send(app, "/", KNOWN) == http.allowed(KNOWN)
+    assert http.send(site, "/", KNOWN) == http.allowed(KNOWN)
     [line] = log_lines()
     assert line.startswith("the policy in report_only failed: AttributeError")
 
 
-def test_a_failing_log(app, http, failing_log):
-    CorsGuard(app, origins="*", report_only=STRICT)
-    app.add_url_rule("/", "index", lambda: "ok")
-    assert http.send(app, "/", EVIL) == (200, STAR)
+def test_a_failing_log(site, http, failing_log):
+    CorsGuard(site, origins="*", report_only=STRICT)
+    assert http.send(site, "/", EVIL) == (200, STAR)
     assert failing_log == ["WARNING"]

@@ -1,7 +1,5 @@
 """The app's own pages are recognised, and never called rejected."""
 
-from __future__ import annotations
-
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 

@@ -1,7 +1,5 @@
 """The signals, and the decision that they and the view are given."""
 
-from __future__ import annotations
-
 import pytest
 from flask import Flask
 
@@ -109,11 +107,10 @@ def test_the_decision_of_a_preflight(app, http, heard):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_the_decision_names_the_headers_that_are_sent(app, http, heard, method):
-    CorsGuard(app, origins=SHOP, allow_credentials=True, expose_headers="X-A")
-    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT"])
-    sent = http.send(app, "/", SHOP, method=method)
-    preflight = http.preflight(app, "/", SHOP, method)
+def test_the_decision_names_the_headers_that_are_sent(site, http, heard, method):
+    CorsGuard(site, origins=SHOP, allow_credentials=True, expose_headers="X-A")
+    sent = http.send(site, "/", SHOP, method=method)
+    preflight = http.preflight(site, "/", SHOP, method)
 
     for signal, response in zip(heard, (sent, preflight), strict=True):
         assert set(signal.decision.headers) == set(response.cors)

@@ -1,7 +1,5 @@
 """WebSocket handshakes, and other things that only a real server and a real client can show."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What goes on the wire, header set by header set."""
 
-from __future__ import annotations
-
 import io
 
 import pytest
@@ -66,11 +64,7 @@ CREDENTIALS = {"allow_credentials": True, "expose_headers": ["X-Total", "ETag"]}
 POLICIES = {
     "listed": ({"origins": [SHOP]}, ALLOWED, REFUSED),
     "everybody": ({"origins": "*"}, STAR, STAR),
-    "everybody but some": (
-        {"origins": "*", "deny_origins": PARTNER},
-        ALLOWED,
-        REFUSED,
-    ),
+    "everybody but some": ({"origins": "*", "deny_origins": PARTNER}, ALLOWED, REFUSED),
     "credentials": (
         {"origins": SHOP, **CREDENTIALS},
         {
@@ -126,14 +120,13 @@ PREFLIGHTS = {
 @pytest.mark.parametrize(
     ("fields", "method", "headers", "changes"), PREFLIGHTS.values(), ids=PREFLIGHTS
 )
-def test_preflights_that_are_allowed(app, http, fields, method, headers, changes):
+def test_preflights_that_are_allowed(site, http, fields, method, headers, changes):
     """They have these headers and no others, no body, and nothing for another origin."""
-    app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "PUT"])
-    CorsGuard(app, origins=SHOP, **fields)
+    CorsGuard(site, origins=SHOP, **fields)
 
-    granted = http.granted(SHOP, "GET, HEAD, OPTIONS, PUT", **changes)
-    assert http.preflight(app, "/", SHOP, method, headers) == granted
-    assert http.preflight(app, "/", PARTNER, method, headers) == http.denied()
+    granted = http.granted(SHOP, **changes)
+    assert http.preflight(site, "/", SHOP, method, headers) == granted
+    assert http.preflight(site, "/", PARTNER, method, headers) == http.denied()
 
 
 DETAIL = "The CORS policy of this resource refuses the preflight. The server's log says why."
@@ -161,72 +154,67 @@ WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
-def test_preflights_that_are_refused(app, http, heard, fields, method, headers, code):
+def test_preflights_that_are_refused(site, http, heard, fields, method, headers, code):
     """The body says why, in few words, whatever was sent; in debug mode it explains."""
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
-    CorsGuard(app, origins=SHOP, **fields)
+    CorsGuard(site, origins=SHOP, **fields)
 
-    assert http.preflight(app, "/", SHOP, method, headers) == http.denied()
+    assert http.preflight(site, "/", SHOP, method, headers) == http.denied()
     environ = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
     if headers is not None:
         environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = headers
-    for app.debug in (False, True):
-        response = http.open(app, "/", SHOP, method="OPTIONS", environ=environ)
+    for site.debug in (False, True):
+        response = http.open(site, "/", SHOP, method="OPTIONS", environ=environ)
         assert response.mimetype == "application/problem+json"
         assert response.get_json(force=True) == {
             "title": "CORS preflight refused",
             "status": 403,
             "code": code,
-            "detail": heard[0].decision.explain() if app.debug else DETAIL,
+            "detail": heard[0].decision.explain() if site.debug else DETAIL,
         }
         assert len(response.data) < 1000
 
 
-def test_requested_headers_over_several_lines(app, http):
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
-    CorsGuard(app, origins=SHOP, allow_headers=["X-A", "X-B"])
+def test_requested_headers_over_several_lines(site, http):
+    CorsGuard(site, origins=SHOP, allow_headers=["X-A", "X-B"])
     name = "Access-Control-Request-Headers"
     lines = [("Access-Control-Request-Method", "PUT"), (name, "x-a"), (name, "x-b")]
 
-    granted = http.granted(SHOP, "OPTIONS, PUT", allow_headers="X-A, X-B")
-    assert http.send(app, "/", SHOP, method="OPTIONS", headers=lines) == granted
+    granted = http.granted(SHOP, allow_headers="X-A, X-B")
+    assert http.send(site, "/", SHOP, method="OPTIONS", headers=lines) == granted
     lines.append((name, "x-c"))
-    assert http.send(app, "/", SHOP, method="OPTIONS", headers=lines) == http.denied()
+    assert http.send(site, "/", SHOP, method="OPTIONS", headers=lines) == http.denied()
 
 
-def test_the_response_to_a_preflight_has_no_body(app, http):
-    app.add_url_rule("/", "index", lambda: "ok")
-    CorsGuard(app, origins=SHOP)
+def test_the_response_to_a_preflight_has_no_body(site, http):
+    CorsGuard(site, origins=SHOP)
     headers = {"Access-Control-Request-Method": "GET"}
 
-    response = http.open(app, "/", SHOP, method="OPTIONS", headers=headers)
+    response = http.open(site, "/", SHOP, method="OPTIONS", headers=headers)
     assert (response.status_code, response.data) == (204, b"")
     assert "Content-Type" not in response.headers
 
 
-def test_preflights_where_everybody_may_read(app, http):
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
-    CorsGuard(app, origins="*")
+def test_preflights_where_everybody_may_read(site, http):
+    CorsGuard(site, origins="*")
 
     for origin in (SHOP, "null", "not an origin"):
-        assert http.preflight(app, "/", origin) == http.granted("*", "OPTIONS, PUT")
+        assert http.preflight(site, "/", origin) == http.granted("*")
 
 
 @pytest.mark.parametrize(("allow", "sent"), [(False, None), (True, "true")])
-def test_private_network(app, http, allow, sent):
-    app.add_url_rule("/", "index", lambda: "ok")
-    CorsGuard(app, origins=SHOP, allow_private_network=allow)
+def test_private_network(site, http, allow, sent):
+    CorsGuard(site, origins=SHOP, allow_private_network=allow)
     headers = {
         "Access-Control-Request-Method": "GET",
         "Access-Control-Request-Private-Network": "true",
     }
 
-    granted = http.granted(SHOP, "GET, HEAD, OPTIONS", allow_private_network=sent)
+    granted = http.granted(SHOP, allow_private_network=sent)
     expected = granted if allow else http.denied()
-    assert http.send(app, "/", SHOP, method="OPTIONS", headers=headers) == expected
+    assert http.send(site, "/", SHOP, method="OPTIONS", headers=headers) == expected
     del headers["Access-Control-Request-Private-Network"]
-    granted = http.granted(SHOP, "GET, HEAD, OPTIONS")
-    assert http.send(app, "/", SHOP, method="OPTIONS", headers=headers) == granted
+    granted = http.granted(SHOP)
+    assert http.send(site, "/", SHOP, method="OPTIONS", headers=headers) == granted
 
 
 # Views that set headers themselves
@@ -298,18 +286,17 @@ def _reflect_origin(response):
 
 @pytest.mark.parametrize("when", ["before init_app", "after init_app"])
 @pytest.mark.parametrize("recipe", [_add_origin_header, _reflect_origin])
-def test_an_after_request_recipe(app, http, recipe, when):
+def test_an_after_request_recipe(site, http, recipe, when):
     """The guard writes last, whichever comes first."""
     if when == "before init_app":
-        app.after_request(recipe)
-    CorsGuard(app, origins=SHOP)
+        site.after_request(recipe)
+    CorsGuard(site, origins=SHOP)
     if when == "after init_app":
-        app.after_request(recipe)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+        site.after_request(recipe)
 
-    assert http.send(app, "/", SHOP, method="PUT") == http.allowed(SHOP)
-    assert http.readers(app, "/", "PUT") == [SHOP]
-    assert http.readers(app, "/none", status=404) == [SHOP]
+    assert http.send(site, "/", SHOP, method="PUT") == http.allowed(SHOP)
+    assert http.readers(site, "/", "PUT") == [SHOP]
+    assert http.readers(site, "/none", status=404) == [SHOP]
 
 
 @pytest.mark.parametrize("origin", [SHOP, PARTNER, None])
@@ -401,15 +388,14 @@ def test_answer_preflight_off(app, http, own_view, status):
 
 @pytest.mark.parametrize("length", [321, 60_000])
 @pytest.mark.parametrize("part", ["scheme", "host"])
-def test_an_origin_that_is_too_long(app, http, heard, part, length):
+def test_an_origin_that_is_too_long(site, http, heard, part, length):
     """No more is kept of it than a real one has."""
-    CorsGuard(app, origins=lambda _: True)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+    CorsGuard(site, origins=lambda _: True)
     long = "a" * (length - 8)
     origin = f"https://{long}" if part == "host" else f"{long}://a.test"
 
-    assert http.send(app, "/", origin, method="PUT") == http.refused()
-    assert http.preflight(app, "/", origin) == http.denied()
+    assert http.send(site, "/", origin, method="PUT") == http.refused()
+    assert http.preflight(site, "/", origin) == http.denied()
     for signal in heard:
         assert signal.name == "origin-rejected"
         assert signal.decision.reason.name == "ORIGIN_MALFORMED"
@@ -419,19 +405,18 @@ def test_an_origin_that_is_too_long(app, http, heard, part, length):
 
 
 @pytest.mark.parametrize("origins", [SHOP, "*"])
-def test_60000_bytes_are_not_echoed(app, http, origins):
-    CorsGuard(app, origins=origins)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+def test_60000_bytes_are_not_echoed(site, http, origins):
+    CorsGuard(site, origins=origins)
     junk = "x" * 60_000
     environ = {
         "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT",
         "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": junk,
     }
     for origin in (SHOP, junk):
-        response = http.open(app, "/", origin, method="OPTIONS", environ=environ)
+        response = http.open(site, "/", origin, method="OPTIONS", environ=environ)
         assert response.status_code == 403
         assert "xxx" not in f"{response.headers}{response.text}"
-    assert "xxx" not in str(http.open(app, "/", junk, method="PUT").headers)
+    assert "xxx" not in str(http.open(site, "/", junk, method="PUT").headers)
 
 
 class _Elsewhere(Headers):
