@@ -87,9 +87,6 @@ class Browser(Protocol):
     def follow(self, script: str, *arguments: Any) -> None:
         """Run a script that leaves the page, and wait until the next one has loaded."""
 
-    def delete_cookies(self) -> None:
-        """Delete the cookies that the open page sees."""
-
     def forget_cookies(self) -> None:
         """Delete every cookie. No page need be open afterwards."""
 
@@ -135,16 +132,14 @@ class Driven:
         WebDriverWait(self.driver, TIMEOUT).until(staleness_of(page))
         self.run(UNTIL_LOADED)
 
-    def delete_cookies(self) -> None:
-        self.driver.delete_all_cookies()
-
 
 class Chromium(Driven):
     name = "chromium"
 
     driver: ChromeDriver
 
-    def __init__(self, profile: Path, *arguments: str) -> None:
+    def __init__(self, profile: Path, *arguments: str, logs: dict[str, str] | None = None) -> None:
+        """:param logs: the levels of the logs that are kept, by their names."""
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
 
@@ -153,6 +148,7 @@ class Chromium(Driven):
         for argument in (*ARGUMENTS, *arguments):
             options.add_argument(argument)
         options.add_argument(f"--user-data-dir={profile}")
+        options.set_capability("goog:loggingPrefs", logs or {})
         # With both paths given, selenium looks for nothing and downloads nothing.
         service = Service(shutil.which("chromedriver"))
         self.driver = webdriver.Chrome(options=options, service=service)
@@ -165,6 +161,39 @@ class Chromium(Driven):
         self.driver.quit()
 
 
+def emulate(
+    driver: ChromeDriver,
+    width: int,
+    height: int,
+    *,
+    scale: int = 1,
+    mobile: bool = False,
+    scheme: str = "light",
+) -> None:
+    """Have Chromium be a screen of this size, with this preferred colour scheme."""
+    screen = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile}
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def stop_emulating(driver: ChromeDriver) -> None:
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def requested_urls(driver: ChromeDriver) -> list[str]:
+    """All that Chromium has asked for since this was last called, where it keeps a log."""
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+    return [params["request"]["url"] for params in sent]
+
+
+def complaints(driver: ChromeDriver) -> list[str]:
+    """What it has written to its console since."""
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
 class Firefox:
     name = "firefox"
 
@@ -174,16 +203,11 @@ class Firefox:
         lines = (f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in PREFERENCES.items())
         (profile / "user.js").write_text("".join(lines))
         self._last_id = 0
+        options = ("--headless", "--remote-debugging-port=0", "--profile")
         with ExitStack() as stack:
             self._process = stack.enter_context(
                 subprocess.Popen(
-                    [
-                        "firefox-esr",
-                        "--headless",
-                        "--remote-debugging-port=0",
-                        "--profile",
-                        profile,
-                    ],
+                    ["firefox-esr", *options, profile],
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     text=True,
@@ -259,10 +283,6 @@ class Firefox:
         while loaded != self._context:
             loaded = self._receive(method=load)["params"]["context"]
         self._call("session.unsubscribe", subscriptions=[subscription["subscription"]])
-
-    def delete_cookies(self) -> None:
-        partition = {"type": "context", "context": self._context}
-        self._call("storage.deleteCookies", partition=partition)
 
     def forget_cookies(self) -> None:
         self._call("storage.deleteCookies")

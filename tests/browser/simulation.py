@@ -35,11 +35,7 @@ class WsgiServers:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         answer = self.servers.answer(request_of(environ))
-        headers = list(answer.headers)
-        body = b"" if answer.status in {204, 304} else answer.body
-        framed = "content-length" in {name.lower() for name, _ in headers}
-        if answer.status not in {204, 304} and not framed:
-            headers.append(("Content-Length", str(len(body))))
+        headers, body = answer.framed()
         start_response(f"{answer.status} Status", headers)
         return [body]
 
@@ -115,16 +111,10 @@ def comparable(case: Case, observations: list[Observation]) -> list[Observation]
         if is_sandboxed(case, step):
             unknown.add("referer")
         unknown_in_preflights = unknown | own_headers(step) - SENT
-        sent = [
-            {
-                name: value
-                for name, value in headers.items()
-                if name
-                not in (
-                    unknown_in_preflights if "access-control-request-method" in headers else unknown
-                )
-            }
-            for headers in observation["sent"]
-        ]
+        sent = []
+        for headers in observation["sent"]:
+            is_preflight = "access-control-request-method" in headers
+            names = headers.keys() - (unknown_in_preflights if is_preflight else unknown)
+            sent.append({name: headers[name] for name in names})
         found.append(observation | {"sent": sent})
     return found
