@@ -2,8 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Flask, Response, request
+from flask_cors import CORS
+
+
+def by_flask_cors(app: Flask, **options: Any) -> Flask:
+    """Flask-CORS 6.0.5 itself."""
+    CORS(app, **options)
+    return app
 
 
 def by_path(

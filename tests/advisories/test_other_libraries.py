@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, request
-from flask_cors import CORS
 
 from flask_corsguard import cors
-from tests.advisories.attacks import (
+
+from .attacks import (
     CLOSED,
     EVIL,
     OPEN,
@@ -27,8 +27,9 @@ from tests.advisories.attacks import (
     preflight,
     readable_by,
     refusal,
+    unmarked,
 )
-from tests.advisories.flawed import by_origin
+from .flawed import by_flask_cors, by_origin
 
 WITH_CREDENTIALS = [("Access-Control-Allow-Credentials", "true"), *readable_by(EVIL)]
 
@@ -59,8 +60,8 @@ def test_cve_2015_9236() -> None:
 
 def test_cve_2017_7674() -> None:
     """`Vary: Origin` was never sent, so a cache could give one origin the response for another"""
-    flawed = pages({"/": ()})
-    CORS(flawed, origins=SHOP)  # 6.0.5 leaves it out where one origin is listed
+    # 6.0.5 leaves it out where one origin is listed
+    flawed = by_flask_cors(pages({"/": ()}), origins=SHOP)
     assert ask(flawed, "/", SHOP) == Answer(200, "/", [("Access-Control-Allow-Origin", SHOP)])
 
     app = guarded(pages({"/": SHOP}))
@@ -111,21 +112,19 @@ def test_cve_2017_20146() -> None:
 
 def test_cve_2018_8014() -> None:
     """Credentials were allowed for every origin by default, or as soon as they were turned on"""
-    flawed = pages({"/": ()})
-    CORS(flawed, supports_credentials=True)  # in 6.0.5 they are, once they are turned on
+    # in 6.0.5 they are, once they are turned on
+    flawed = by_flask_cors(pages({"/": ()}), supports_credentials=True)
     assert ask(flawed, "/") == Answer(200, "/", WITH_CREDENTIALS)
 
     for fields in ({}, {"allow_credentials": True}):
-        app = guarded(Flask("site", static_folder=None), **fields)
-        app.add_url_rule("/", "index", lambda: "page")
+        app = guarded(unmarked(), **fields)
         for origin in (EVIL, "null", None):
             assert ask(app, "/", origin) == Answer(200, "page", CLOSED)
 
 
 def test_cve_2018_20744() -> None:
     """`*` was answered by repeating the origin of the request, whatever it was"""
-    flawed = pages({"/": "*"})
-    CORS(flawed, origins="*")  # 6.0.5 does the same
+    flawed = by_flask_cors(pages({"/": "*"}), origins="*")  # 6.0.5 does the same
     assert ask(flawed, "/") == Answer(200, "/", readable_by(EVIL))
 
     app = guarded(pages({"/": "*"}))
@@ -187,8 +186,8 @@ def test_ghsa_9895_g6x5_xwcp() -> None:
 
         return app
 
-    flawed = site(max_age=1)
-    CORS(flawed, origins=SHOP)  # 6.0.5 does so too; it does not promise to refuse
+    # 6.0.5 does so too; it does not promise to refuse
+    flawed = by_flask_cors(site(max_age=1), origins=SHOP)
     assert ask(flawed, "/", method="POST").body == "done"
     assert ran
 
@@ -207,13 +206,11 @@ def test_ghsa_9895_g6x5_xwcp() -> None:
 
 def test_cve_2023_49803() -> None:
     """With no origin configured, the origin of the request was repeated"""
-    flawed = pages({"/": ()})
-    CORS(flawed)  # 6.0.5 does the same
+    flawed = by_flask_cors(pages({"/": ()}))  # 6.0.5 does the same
     assert ask(flawed, "/") == Answer(200, "/", readable_by(EVIL))
 
     for fields in ({}, {"origins": ()}):
-        app = guarded(Flask("site", static_folder=None), **fields)
-        app.add_url_rule("/", "index", lambda: "page")
+        app = guarded(unmarked(), **fields)
         for origin in (EVIL, "null", "http://localhost.evil.example", None):
             assert ask(app, "/", origin) == Answer(200, "page", CLOSED)
         assert preflight(app, "/") == Answer(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
@@ -255,8 +252,8 @@ FLOODS = ["," * 8000, "a," * 4000, "\t, " * 2500, ("x" * 400 + ",") * 19, "a" * 
 @pytest.mark.parametrize("flood", FLOODS, ids=lambda flood: repr(flood[:5]))
 def test_cve_2025_47908(flood: str) -> None:
     """Many commas in `Access-Control-Request-Headers` cost as many allocations"""
-    flawed = pages({"/": SHOP}, method="PUT")
-    CORS(flawed, origins=SHOP)  # 6.0.5 reads them all, and sends them back
+    # 6.0.5 reads them all, and sends them back
+    flawed = by_flask_cors(pages({"/": SHOP}, method="PUT"), origins=SHOP)
     names = "Access-Control-Allow-Headers"
     sent = dict(preflight(flawed, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS=flood).headers)
     assert names in sent

@@ -262,6 +262,10 @@ def test_a_mixture_would_be_noticed() -> None:
         ask_while_settings_change(app, guard, MOST_CHANGES)
 
 
+def ask_one(app: Flask, number: int, expected: tuple[Account, ...]) -> None:
+    assert ask(app, REQUESTS[number]) in expected
+
+
 @pytest.mark.usefixtures("recorded")
 def test_first_requests_at_once() -> None:
     """They find one table, while another thread puts other settings in force."""
@@ -272,18 +276,8 @@ def test_first_requests_at_once() -> None:
             app, guard = build()
             put_one_in_force(guard, app)
             asked = list(itertools.islice(numbers, THREADS))
-            accounts: dict[int, Account] = {}
-
-            def change(app: Flask = app, guard: CorsGuard = guard) -> None:
-                put_two_in_force(guard, app)
-
-            def ask_one(
-                number: int, app: Flask = app, accounts: dict[int, Account] = accounts
-            ) -> None:
-                accounts[number] = ask(app, REQUESTS[number])
-
-            run_together([change, *(partial(ask_one, number) for number in asked)])
-            assert {n for n in asked if accounts[n] not in expected[n]} == set()
+            asking = [partial(ask_one, app, number, expected[number]) for number in asked]
+            run_together([partial(put_two_in_force, guard, app), *asking])
             assert [ask(app, r) for r in REQUESTS] == [two for _, two in expected]
 
 
@@ -329,13 +323,11 @@ def test_a_table_with_a_problem() -> None:
     for _ in range(FRESH_APPS):
         app, guard = build()
         app.add_url_rule("/broken", "broken", cors("nobody")(lambda: "ok"))
-        statuses: list[int] = []
-
-        def ask_one(app: Flask = app, statuses: list[int] = statuses) -> None:
-            statuses.append(ask(app, REQUESTS[0]).status)
-
         with frequent_switches():
-            run_together([ask_one] * THREADS)
-        assert statuses == [500] * THREADS
+            run_together([partial(check_status, app, 500)] * THREADS)
         guard.reconfigure(policies={"nobody": Policy()}, app=app)
-        assert ask(app, REQUESTS[0]).status == 200
+        check_status(app, 200)
+
+
+def check_status(app: Flask, status: int) -> None:
+    assert ask(app, REQUESTS[0]).status == status
