@@ -1,4 +1,4 @@
-"""Three real browsers behind one small interface.
+"""Three real browsers, with the same methods.
 
 There is no Selenium driver for Firefox in Debian, and none is needed: Firefox itself speaks
 WebDriver BiDi, https://w3c.github.io/webdriver-bidi/.
@@ -15,7 +15,7 @@ import subprocess
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .local_proxy import LocalProxy
 
@@ -69,31 +69,6 @@ if (document.readyState !== "complete") {
 """
 
 
-class Browser(Protocol):
-    """What the tests ask of a browser."""
-
-    name: str
-    version: str
-
-    def open(self, url: str) -> None:
-        """Go to a page, and wait until it has loaded."""
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        """Run the body of an async function in the open page; what it returns.
-
-        The arguments are called ``arguments``. They and the result are what JSON can hold.
-        """
-
-    def follow(self, script: str, *arguments: Any) -> None:
-        """Run a script that leaves the page, and wait until the next one has loaded."""
-
-    def forget_cookies(self) -> None:
-        """Delete every cookie. No page need be open afterwards."""
-
-    def close(self) -> None:
-        """End the browser."""
-
-
 def missing_parts(name: str) -> list[str]:
     programs, modules = PARTS[name]
     return [program for program in programs if shutil.which(program) is None] + [
@@ -115,14 +90,20 @@ class Driven:
         return str(self.driver.capabilities["browserVersion"])
 
     def open(self, url: str) -> None:
+        """Go to a page, and wait until it has loaded."""
         self.driver.get(url)
 
     def run(self, script: str, *arguments: Any) -> Any:
+        """Run the body of an async function in the open page; what it returns.
+
+        The arguments are called ``arguments``. They and the result are what JSON can hold.
+        """
         return self.driver.execute_script(
             f"return (async function () {{ {script}\n}}).apply(null, arguments)", *arguments
         )
 
     def follow(self, script: str, *arguments: Any) -> None:
+        """Run a script that leaves the page, and wait until the next one has loaded."""
         from selenium.webdriver.common.by import By
         from selenium.webdriver.support.expected_conditions import staleness_of
         from selenium.webdriver.support.ui import WebDriverWait
@@ -155,6 +136,7 @@ class Chromium(Driven):
         self.set_timeouts()
 
     def forget_cookies(self) -> None:
+        """Delete every cookie. No page need be open afterwards."""
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
     def close(self) -> None:
@@ -366,3 +348,6 @@ class WebKit(Driven):
     def close(self) -> None:
         with self._stack:
             self.driver.quit()
+
+
+Browser = Chromium | Firefox | WebKit

@@ -23,21 +23,11 @@ pytestmark = pytest.mark.browser
 
 # Who asks. A row is a page: the host that it is on, and what else there is to it. All pages but the
 # app's own come from another server, so from another port.
+NAMES = {"app": "api.bank", "sibling": "blog.bank", "partner": "partner", "stranger": "evil"}
+# Browsers trust loopback names as they trust https. To pages of the second kind, which are on plain
+# http, they send no Sec-Fetch-Site.
 HOSTS = {
-    "localhost": {
-        "app": "api.bank.localhost",
-        "sibling": "blog.bank.localhost",
-        "partner": "partner.localhost",
-        "stranger": "evil.localhost",
-    },
-    # Browsers trust loopback names as they trust https. Here they are on plain http, where they
-    # send no Sec-Fetch-Site.
-    "test": {
-        "app": "api.bank.test",
-        "sibling": "blog.bank.test",
-        "partner": "partner.test",
-        "stranger": "evil.test",
-    },
+    end: {role: f"{name}.{end}" for role, name in NAMES.items()} for end in ("localhost", "test")
 }
 PAGES = {
     "own": ("app", "/page"),
