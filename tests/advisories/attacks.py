@@ -115,13 +115,10 @@ def refusal(**fields: Any) -> list[str]:
 
 
 def check_origins(
-    fields: Mapping[str, Any],
-    right: Iterable[str],
-    wrong: Iterable[str],
-    flaw: Callable[[str], object],
+    origins: Any, right: Iterable[str], wrong: Iterable[str], flaw: Callable[[str], object]
 ) -> None:
     """The guard lets the right ones read, and the flaw the wrong ones as well."""
-    app = guarded(unmarked(), **fields)
+    app = guarded(unmarked(), origins=origins)
     flawed = by_origin(unmarked(), flaw)
     for origin in right:
         assert ask(app, "/", origin) == Answer(200, "page", readable_by(origin))

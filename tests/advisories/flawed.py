@@ -15,10 +15,7 @@ def by_flask_cors(app: Flask, **options: Any) -> Flask:
 
 
 def by_path(
-    app: Flask,
-    resources: Mapping[str, str],
-    read: Callable[[str], str] = str,
-    flags: int = 0,
+    app: Flask, resources: Mapping[str, str], read: Callable[[str], str] = str, flags: int = 0
 ) -> Flask:
     """Flask-CORS before 6.0: of the patterns that the path matches, the longest counts.
 

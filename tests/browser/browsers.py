@@ -144,16 +144,11 @@ class Chromium(Driven):
 
 
 def emulate(
-    driver: ChromeDriver,
-    width: int,
-    height: int,
-    *,
-    scale: int = 1,
-    mobile: bool = False,
-    scheme: str = "light",
+    driver: ChromeDriver, width: int, height: int, scheme: str = "light", **more: Any
 ) -> None:
     """Have Chromium be a screen of this size, with this preferred colour scheme."""
-    screen = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile}
+    size = {"width": width, "height": height}
+    screen = {**size, "deviceScaleFactor": 1, "mobile": False, **more}
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
@@ -324,7 +319,10 @@ class WebKit(Driven):
         from selenium.webdriver.remote.remote_connection import RemoteConnection
 
         options = webdriver.WebKitGTKOptions()
-        options.binary_location = self._find_browser()
+        found = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
+        if not found:
+            raise RuntimeError("WebKitGTK's MiniBrowser was not found")
+        options.binary_location = str(found[-1])
         options.add_argument("--automation")
         # The driver has a capability for this, which is not heeded.
         options.add_argument(f"--proxy=socks5://127.0.0.1:{self._proxy.server_address[1]}")
@@ -333,12 +331,6 @@ class WebKit(Driven):
         connection = RemoteConnection(client_config=ClientConfig(self._service.service_url))
         self.driver = webdriver.Remote(connection, options=options)
         self.set_timeouts()
-
-    def _find_browser(self) -> str:
-        found = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
-        if not found:
-            raise RuntimeError("WebKitGTK's MiniBrowser was not found")
-        return str(found[-1])
 
     def forget_cookies(self) -> None:
         # Its driver deletes only those of the open page.

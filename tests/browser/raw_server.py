@@ -132,10 +132,8 @@ class Servers:
         if preflight and request.preflight:
             return Answer(preflight["status"], preflight["headers"])
         if number + 1 == len(self.plan.hops):
-            body = hop.get("body")
-            return Answer(
-                hop.get("status", 200), hop["headers"], BODY if body is None else body.encode()
-            )
+            body = BODY if hop.get("body") is None else hop["body"].encode()
+            return Answer(hop.get("status", 200), hop["headers"], body)
         after = self.plan.hops[number + 1]["server"]
         location = self.origins[after] + self.plan.url_path(number + 1)
         return Answer(hop["redirect_status"], [*hop["headers"], ("Location", location)])

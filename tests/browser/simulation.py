@@ -60,21 +60,12 @@ def play(case: Case, engine: Any) -> list[Observation]:
     observations = []
     for step in steps_of(case):
         browser.advance(step.get("wait", 0))
-        browser.page = "null" if is_sandboxed(case, step) else page_of(case, step)
+        browser.page = "null" if step["sandbox"] else ORIGINS[step["page"]]
         plan = plan_of(step, prefix)
         app.servers.begin(plan)
         seen = act(browser, step, ORIGINS[step["server"]] + plan.path)
         observations.append(seen | observed_requests(app.servers.seen, step))
     return comparable(case, observations)
-
-
-def page_of(case: Case, step: dict[str, Any]) -> str:
-    return ORIGINS[step.get("page", case.get("page", "A"))]
-
-
-def is_sandboxed(case: Case, step: dict[str, Any]) -> bool:
-    sandboxed: bool = step.get("sandbox", case.get("sandbox", False))
-    return sandboxed
 
 
 def act(browser: Browser, step: dict[str, Any], url: str) -> Observation:
@@ -108,7 +99,7 @@ def comparable(case: Case, observations: list[Observation]) -> list[Observation]
     found = []
     for step, observation in zip(steps_of(case), observations, strict=True):
         unknown = {"accept-encoding", "connection", "host", "user-agent"}
-        if is_sandboxed(case, step):
+        if step["sandbox"]:
             unknown.add("referer")
         unknown_in_preflights = unknown | own_headers(step) - SENT
         sent = []

@@ -147,6 +147,10 @@ class Tables:
         return cell if sent else None
 
 
+# Each signal: the reason, whether it was refused, and whether that was only a report.
+Signals = tuple[tuple[Reason | None, bool, bool], ...]
+
+
 class Seen(NamedTuple):
     """A request, as the server saw it, and what became of it."""
 
@@ -157,8 +161,7 @@ class Seen(NamedTuple):
     upgrade: str | None
     status: int
     ran: bool
-    # Each signal: the reason, whether it was refused, and whether that was only a report.
-    signals: tuple[tuple[Reason | None, bool, bool], ...] = ()
+    signals: Signals = ()
 
 
 class Bank:
@@ -212,9 +215,8 @@ class Bank:
             ws.receive()
 
     def _note_signal(self, sender: Flask, decision: Decision) -> None:
-        request.environ["bank.signals"] += (
-            (decision.reason, decision.blocked, decision.report_only),
-        )
+        signal = (decision.reason, decision.blocked, decision.report_only)
+        request.environ["bank.signals"] += (signal,)
 
 
 def origin_name(origin: str | None, app: str) -> str | None:
@@ -268,9 +270,7 @@ class Visit(NamedTuple):
         assert self.bank.log.empty()
         return found
 
-    def expected(
-        self, way: str, refused: bool, signals: tuple[tuple[Reason | None, bool, bool], ...]
-    ) -> Seen:
+    def expected(self, way: str, refused: bool, signals: Signals) -> Seen:
         return Seen(
             method=WAYS[way],
             path=path_of(way),
@@ -384,7 +384,7 @@ def test_what_runs(browser: Browser, town: Town, name: str, hosts: str, page: st
     for way in WAYS:
         reason = visit.tables.verdict(enforce, page, way)
         refused = reason is not None and not is_report
-        signals: tuple[tuple[Reason | None, bool, bool], ...] = ()
+        signals: Signals = ()
         if reason:
             signals = ((reason, refused, is_report),)
         else:

@@ -116,13 +116,12 @@ def get(port: int, path: str, fields: Mapping[str, str], method: str = "GET") ->
     return Got(answer_of(response), body, response.headers["ETag"], number)
 
 
-def _tell(request: Request, port: int) -> str:
-    got = get(port, request.path, request.fields, request.method)
-    told = got.answer.told("Cache", f", answer {got.number} of the app")
-    return "\n".join([request.line, *told, ""])
-
-
 def measured(sequence: Sequence, directory: Path) -> str:
     """Send the requests to the cache; the block as it should stand in the page."""
+    lines: list[str] = []
     with cached(sequence.cache, sequence.app, directory) as ports:
-        return "\n".join(_tell(request, ports.cache) for request in sequence.requests)
+        for request in sequence.requests:
+            got = get(ports.cache, request.path, request.fields, request.method)
+            told = got.answer.told("Cache", f", answer {got.number} of the app")
+            lines += [request.line, *told, ""]
+    return "\n".join(lines)

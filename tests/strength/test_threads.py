@@ -25,10 +25,9 @@ from flask_corsguard import (
 )
 from flask_corsguard.runtime.state import state_of
 
+from .served import ONE, PARTNER, SHOP, TWO
 from .threads import frequent_switches, run_together
 
-SHOP = "https://shop.example"
-PARTNER = "https://partner.example"
 EVIL = "https://evil.example"
 SIGNALS = (origin_allowed, origin_rejected, preflight_rejected)
 THREADS = 8
@@ -37,23 +36,7 @@ LEAST_CHANGES, MOST_CHANGES = 150, 3000
 FRESH_APPS = 12
 REPETITIONS = 5
 
-# Two settings of which everything differs that shows anywhere. Each is put in force on a line of
-# its own, which the log names.
-ONE = Policy(
-    origins=SHOP,
-    allow_credentials=True,
-    allow_headers="X-One",
-    expose_headers="X-One",
-    max_age=1,
-    enforce="unsafe",
-)
-TWO = Policy(
-    origins=[SHOP, PARTNER],
-    methods=["PUT", "DELETE"],
-    allow_headers=["X-One", "X-Two"],
-    expose_headers="X-Two",
-    max_age=2,
-)
+# Each of the settings is put in force on a line of its own, which the log names.
 THREE = {"named": Policy(origins=SHOP, max_age=3, enforce="all")}
 FOUR = {"named": Policy(origins="*", max_age=4)}
 
@@ -63,7 +46,7 @@ def put_one_in_force(guard: CorsGuard, app: Flask) -> None:
 
 
 def put_two_in_force(guard: CorsGuard, app: Flask) -> None:
-    guard.reconfigure(TWO, policies=FOUR, report_only={"origins": PARTNER}, app=app)
+    guard.reconfigure(Policy(**TWO), policies=FOUR, report_only={"origins": PARTNER}, app=app)
 
 
 SETTINGS = (put_one_in_force, put_two_in_force)
