@@ -9,8 +9,7 @@ from ..listening import free_port, listening, require
 from .apache import HTTPD, httpd
 from .comparing import send
 from .originals import guarded
-from .recipes import PAGES
-from .tables import table
+from .recipes import PAGES, table
 
 PAGE = (PAGES / "apache.md").read_text("utf-8")
 ECHO = """\

@@ -78,10 +78,7 @@ def listen(sender: Flask, decision: Decision, name: str) -> None:
     request.environ["test.heard"].append(Heard(name, verdict(decision)))
 
 
-LISTENERS = {
-    signal: lambda sender, decision, name=signal.name: listen(sender, decision, name)
-    for signal in SIGNALS
-}
+LISTENERS = {signal: partial(listen, name=signal.name) for signal in SIGNALS}
 
 
 def put_down_line(record: logging.LogRecord) -> bool:
