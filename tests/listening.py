@@ -50,7 +50,7 @@ def free_port() -> int:
 @contextmanager
 def listening(
     command: list[str], port: int, log: Path, environment: Mapping[str, str], directory: Path = ROOT
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program until the block is left; the block begins when it listens."""
     with log.open("wb") as written:
         process = subprocess.Popen(
@@ -62,7 +62,7 @@ def listening(
         )
         try:
             _wait_until_it_listens(port, process, log)
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(10)

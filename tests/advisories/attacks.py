@@ -9,7 +9,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_corsguard import CorsGuard, Policy, PolicyError, cors
-from tests.advisories.flawed import by_origin
+
+from .flawed import by_origin
 
 SHOP = "https://shop.example"
 EVIL = "https://evil.example"
@@ -53,17 +54,20 @@ def pages(origins: Mapping[str, Origins], method: str = "GET") -> Flask:
     return app
 
 
+def unmarked() -> Flask:
+    """An app with one page, which has no policy of its own."""
+    app = Flask("site", static_folder=None)
+    app.add_url_rule("/", "index", lambda: "page")
+    return app
+
+
 def guarded(app: Flask, **fields: Any) -> Flask:
     CorsGuard(app, **fields)
     return app
 
 
 def ask(
-    app: Flask,
-    url: str,
-    origin: str | None = EVIL,
-    method: str = "GET",
-    **headers: str,
+    app: Flask, url: str, origin: str | None = EVIL, method: str = "GET", **headers: str
 ) -> Answer:
     """Send one request, with values as a server would pass them on. Then send it once more: what
     is answered from memory must be no other.
@@ -111,16 +115,11 @@ def refusal(**fields: Any) -> list[str]:
 
 
 def check_origins(
-    fields: Mapping[str, Any],
-    right: Iterable[str],
-    wrong: Iterable[str],
-    flaw: Callable[[str], object],
+    origins: Any, right: Iterable[str], wrong: Iterable[str], flaw: Callable[[str], object]
 ) -> None:
     """The guard lets the right ones read, and the flaw the wrong ones as well."""
-    app = guarded(pages({}), **fields)
-    app.add_url_rule("/", "index", lambda: "page")
-    flawed = by_origin(pages({}), flaw)
-    flawed.add_url_rule("/", "index", lambda: "page")
+    app = guarded(unmarked(), origins=origins)
+    flawed = by_origin(unmarked(), flaw)
     for origin in right:
         assert ask(app, "/", origin) == Answer(200, "page", readable_by(origin))
     for origin in wrong:

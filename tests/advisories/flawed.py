@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Flask, Response, request
+from flask_cors import CORS
+
+
+def by_flask_cors(app: Flask, **options: Any) -> Flask:
+    """Flask-CORS 6.0.5 itself."""
+    CORS(app, **options)
+    return app
 
 
 def by_path(
-    app: Flask,
-    resources: Mapping[str, str],
-    read: Callable[[str], str] = str,
-    flags: int = 0,
+    app: Flask, resources: Mapping[str, str], read: Callable[[str], str] = str, flags: int = 0
 ) -> Flask:
     """Flask-CORS before 6.0: of the patterns that the path matches, the longest counts.
 

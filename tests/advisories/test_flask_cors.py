@@ -1,5 +1,5 @@
-"""The advisories of Flask-CORS, and what its changelog lists as fixed without one; and one of
-rack-cors, which had the same.
+"""The advisories of Flask-CORS, and what its changelog lists as fixed without one; one of
+rack-cors, which had the same; and those of Sanic-CORS, which was made after it.
 
 The first line of each docstring is what happened there; SECURITY.md lists them. Each attack is
 shown twice: the guard withstands it, and Flask-CORS 6.0.5, or a stand-in for the version that was
@@ -11,15 +11,14 @@ import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
 from flask import Flask, send_from_directory
-from flask_cors import CORS
 
 from flask_corsguard import CorsGuard
-from tests.advisories.attacks import (
+
+from .attacks import (
     CLOSED,
     EVIL,
     OPEN,
@@ -32,11 +31,10 @@ from tests.advisories.attacks import (
     guarded,
     pages,
     preflight,
+    readable_by,
     refusal,
 )
-from tests.advisories.flawed import by_origin, by_path
-
-Resources = dict[str | re.Pattern[str], dict[str, Any]]
+from .flawed import by_flask_cors, by_origin, by_path
 
 
 @pytest.fixture
@@ -56,6 +54,12 @@ def file_server(tmp_path: Path) -> Callable[[], Flask]:
     return make
 
 
+def check_files(app: Flask, private: str) -> None:
+    for _ in range(2):
+        assert ask(app, private) == Answer(200, "private/salaries.txt", CLOSED)
+        assert ask(app, "/files/open/logo.svg") == Answer(200, "open/logo.svg", OPEN)
+
+
 # Browsers resolve "..", and "%2e%2e" too, but not next to "%2f". Other programs send all of them.
 TRAVERSALS = [
     "/files/open/..%2fprivate/salaries.txt",
@@ -71,16 +75,14 @@ TRAVERSALS = [
 @pytest.mark.parametrize("url", TRAVERSALS)
 def test_cve_2020_25032(file_server: Callable[[], Flask], url: str) -> None:
     """`..` in the path: a private file got the policy of the folder that it was asked through"""
-    flawed = file_server()
-    resources: Resources = {r"/files/open/.*": {"origins": "*"}}
-    CORS(flawed, resources=resources, send_wildcard=True)  # 6.0.5 does not resolve ".." either
+    resources = {r"/files/open/.*": {"origins": "*"}}
+    # 6.0.5 does not resolve ".." either.
+    flawed = by_flask_cors(file_server(), resources=resources, send_wildcard=True)
     assert ask(flawed, url) == Answer(200, "private/salaries.txt", OPEN)
 
     app = file_server()
     CorsGuard(app).for_files("files", "open/*", origins="*")
-    for _ in range(2):
-        assert ask(app, url) == Answer(200, "private/salaries.txt", CLOSED)
-        assert ask(app, "/files/open/logo.svg") == Answer(200, "open/logo.svg", OPEN)
+    check_files(app, url)
 
 
 @pytest.mark.parametrize("url", TRAVERSALS)
@@ -91,9 +93,7 @@ def test_cve_2019_18978(file_server: Callable[[], Flask], url: str) -> None:
 
     app = file_server()
     CorsGuard(app, origins="*").for_files("files", "private/*", origins=SHOP)
-    for _ in range(2):
-        assert ask(app, url) == Answer(200, "private/salaries.txt", CLOSED)
-        assert ask(app, "/files/open/logo.svg") == Answer(200, "open/logo.svg", OPEN)
+    check_files(app, url)
 
 
 FORGED = "CRITICAL root: all is lost"
@@ -112,8 +112,8 @@ def test_cve_2024_1681(caplog: pytest.LogCaptureFixture, debug: bool, line_end: 
         caplog.set_level(logging.DEBUG, logger)
     text = f"https://a.example{line_end}{FORGED}"
 
-    flawed = Flask("site", static_folder=None)
-    CORS(flawed, origins=SHOP)  # 6.0.5 escapes the path, but not the origin
+    # 6.0.5 escapes the path, but not the origin
+    flawed = by_flask_cors(Flask("site", static_folder=None), origins=SHOP)
     ask(flawed, "/", origin=text)
     assert has_forged_line(caplog.text)
     caplog.clear()
@@ -137,12 +137,10 @@ def test_cve_2024_1681(caplog: pytest.LogCaptureFixture, debug: bool, line_end: 
 def test_cve_2024_6221() -> None:
     """Every preflight for a private network was allowed, and no option turned that off"""
     asked = {"ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK": "true"}
-    granted = [
-        ("Access-Control-Allow-Methods", "PUT"),
-        ("Access-Control-Allow-Origin", SHOP),
-    ]
-    flawed = pages({"/": SHOP}, method="PUT")
-    CORS(flawed, origins=SHOP, methods="PUT", allow_private_network=True)
+    granted = [("Access-Control-Allow-Methods", "PUT"), ("Access-Control-Allow-Origin", SHOP)]
+    flawed = by_flask_cors(
+        pages({"/": SHOP}, method="PUT"), origins=SHOP, methods="PUT", allow_private_network=True
+    )
     private = ("Access-Control-Allow-Private-Network", "true")
     assert preflight(flawed, "/", SHOP, **asked).headers == sorted([*granted, private])
 
@@ -165,17 +163,12 @@ def test_cve_2024_6221() -> None:
 @pytest.mark.parametrize("reverse", [False, True], ids=["specific first", "specific last"])
 def test_cve_2024_6839(reverse: bool) -> None:
     """Of two patterns that match a path the longer counted, though the shorter was more specific"""
-    origins = dict(
-        sorted({"/api/<path:rest>": "*", "/api/admin/users": SHOP}.items(), reverse=reverse)
-    )
     secret = "/api/admin/users"
+    origins = dict(sorted({"/api/<path:rest>": "*", secret: SHOP}.items(), reverse=reverse))
 
-    flawed = pages(origins)
-    patterns: Resources = {
-        r"/api/admin/.*": {"origins": SHOP},
-        r"/(?:v1/)?api/.*": {"origins": "*"},
-    }
-    CORS(flawed, resources=patterns, send_wildcard=True)  # 6.0.5 goes by slashes, then by length
+    patterns = {r"/api/admin/.*": {"origins": SHOP}, r"/(?:v1/)?api/.*": {"origins": "*"}}
+    # 6.0.5 goes by slashes, then by length.
+    flawed = by_flask_cors(pages(origins), resources=patterns, send_wildcard=True)
     assert ask(flawed, secret) == Answer(200, secret, OPEN)
 
     app = guarded(pages(origins))
@@ -189,8 +182,7 @@ def test_cve_2024_6844() -> None:
 
     flawed = by_path(pages(origins), {"/a b$": "*", "/.+": SHOP}, read=unquote_plus)
     assert ask(flawed, "/a+b") == Answer(200, "/a+b", OPEN)
-    twice = pages(origins)  # 6.0.5 still decodes a second time
-    CORS(twice, resources={"/a b": {"origins": "*"}}, send_wildcard=True)
+    twice = by_flask_cors(pages(origins), resources={"/a b": {"origins": "*"}}, send_wildcard=True)
     assert ask(twice, "/a%2520b") == Answer(200, "/<name>", OPEN)
 
     app = guarded(pages(origins))
@@ -216,7 +208,7 @@ def test_cve_2024_6866() -> None:
 def test_flask_cors_165() -> None:
     """A part of an allowed origin or header name was allowed too"""
     parts = ["https://shop", "https://shop.exampl", "shop.example", "https://", "h", "s"]
-    check_origins({"origins": SHOP}, [SHOP], parts, lambda origin: origin in SHOP)
+    check_origins(SHOP, [SHOP], parts, lambda origin: origin in SHOP)
 
     app = guarded(pages({"/": SHOP}, method="PUT"), allow_headers="X-Customer-Id")
     assert preflight(app, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS="x-customer-id").status == 204
@@ -237,3 +229,45 @@ def test_flask_cors_202() -> None:
     app = guarded(pages({"/": "*"}))
     for origin in (None, EVIL, "null"):
         assert ask(app, "/", origin) == Answer(200, "/", OPEN)
+
+
+ENDINGS = [".evil.example", "evil.example", ":8080", ":443", "/", "@evil.example", "-evil.example"]
+PATTERNS = [
+    re.compile(r"https://shop\.example"),
+    re.compile(r"^https://shop\.example"),
+    re.compile(r"https://(shop|www)\.example"),
+    re.compile(r"https://shop\.example|https://www\.example"),
+    re.compile(r"https://shop\.example|http://shop\.example$", re.MULTILINE),
+    re.compile(r"HTTPS://SHOP\.EXAMPLE", re.IGNORECASE),
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.pattern)
+def test_cve_2026_37737(pattern: re.Pattern[str]) -> None:
+    """A pattern had to match only the beginning of the origin: `https://shop.example.evil.example`"""
+    longer = [SHOP + ending for ending in ENDINGS]
+    check_origins(pattern, [SHOP], longer, pattern.match)
+    flawed = by_flask_cors(pages({"/": ()}), origins=pattern)  # 6.0.5 has the flaw too
+    for origin in longer:
+        assert ask(flawed, "/", origin) == Answer(200, "/", readable_by(origin))
+
+    # "$" matches before a line end too.
+    pattern = re.compile(f"(?:{pattern.pattern})$", pattern.flags)
+    assert pattern.match(f"{SHOP}\n")
+    app = guarded(pages({"/": pattern}))
+    for end in ("\n", "\r\n", "\0", " "):
+        assert ask(app, "/", SHOP + end) == Answer(200, "/", CLOSED)
+
+
+def test_sanic_ext_274() -> None:
+    """`Vary: Origin` was missing where one pattern was allowed, so a cache could mix responses"""
+    pattern = re.compile(r"https://(shop|www)\.example")
+    # 6.0.5 leaves it out where the origin is rejected
+    flawed = by_flask_cors(pages({"/": ()}), origins=pattern)
+    assert ask(flawed, "/") == Answer(200, "/", [])
+
+    app = guarded(pages({"/": pattern}))
+    assert ask(app, "/", SHOP) == Answer(200, "/", readable_by(SHOP))
+    for origin in (EVIL, "null", "", None):
+        assert ask(app, "/", origin) == Answer(200, "/", CLOSED)
+        assert ask(app, "/missing", origin) == Answer(404, "", CLOSED)

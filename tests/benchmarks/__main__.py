@@ -21,7 +21,7 @@ def main() -> None:
     if options.json:
         print(text, end="")
     else:
-        for table in (*tables.values(), targets.table(targets.targets(found))):
+        for table in (*tables.values(), targets.table(found)):
             print(f"{table.text()}\n")
     if not options.quick:
         document.FIGURES.mkdir(exist_ok=True)

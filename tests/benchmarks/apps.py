@@ -15,6 +15,8 @@ from .timing import Contender
 
 View = Callable[[int], str]
 
+REPORT_ONLY = Policy(origins=[ORIGIN], enforce="unsafe")
+
 
 def bare(decorate: Callable[[View], View] = lambda view: view) -> Flask:
     app = Flask("bare")
@@ -31,10 +33,6 @@ def flask_cors_extension() -> Flask:
     app = bare()
     flask_cors.CORS(app, origins=[ORIGIN])
     return app
-
-
-def flask_cors_decorator() -> Flask:
-    return bare(flask_cors.cross_origin(origins=[ORIGIN]))
 
 
 def guarded(**options: Any) -> Flask:
@@ -55,10 +53,6 @@ def guarded_beside_enforcement() -> Flask:
     app.add_url_rule("/other", "other", cors(enforce="all")(lambda: ""))
     CorsGuard(app, origins=[ORIGIN])
     return app
-
-
-def guarded_report_only() -> Flask:
-    return guarded(report_only=Policy(origins=[ORIGIN], enforce="unsafe"))
 
 
 def empty_hooks() -> Flask:
@@ -92,12 +86,12 @@ APPS: dict[str, Callable[[], Flask]] = {
     "bare Flask": bare,
     "two empty hooks": empty_hooks,
     "Flask-CORS": flask_cors_extension,
-    "Flask-CORS, @cross_origin": flask_cors_decorator,
+    "Flask-CORS, @cross_origin": lambda: bare(flask_cors.cross_origin(origins=[ORIGIN])),
     "CorsGuard": guarded,
     "CorsGuard, @cors": guarded_by_decorator,
     "CorsGuard, another route enforces": guarded_beside_enforcement,
     'CorsGuard, enforce="unsafe"': lambda: guarded(enforce="unsafe"),
-    "CorsGuard, a report-only policy": guarded_report_only,
+    "CorsGuard, a report-only policy": lambda: guarded(report_only=REPORT_ONLY),
 }
 
 

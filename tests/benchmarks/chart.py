@@ -26,6 +26,7 @@ COLOURS = {
     "two hooks that write the same": "#4f79b0",
     "two empty hooks": "#93b0d6",
 }
+_ERROR_BARS = {"ecolor": _INK, "elinewidth": 1}
 _HEIGHT = 0.8 / len(COLOURS)
 
 
@@ -42,15 +43,8 @@ def draw(found: Overhead, path: Path) -> None:
                 [100 * (figure["high"] - figure["median"]) for figure in figures],
             ]
             places = [place + (number + 0.5) * _HEIGHT - 0.4 for place in range(len(requests))]
-            axes.barh(
-                places,
-                added,
-                _HEIGHT * 0.9,
-                xerr=spread,
-                label=name,
-                color=colour,
-                error_kw={"ecolor": _INK, "elinewidth": 1},
-            )
+            style = {"label": name, "color": colour, "error_kw": _ERROR_BARS}
+            axes.barh(places, added, _HEIGHT * 0.9, xerr=spread, **style)
         axes.set_yticks(range(len(requests)), requests)
         axes.invert_yaxis()
         axes.axvline(0, color=_INK, linewidth=1)

@@ -115,21 +115,19 @@ def check(app: Flask, environ: Environ, asked: str) -> None:
         raise RuntimeError(f"{environ['HTTP_ORIGIN']} is answered with {headers}")
 
 
-def tables(rows: list[Row]) -> dict[str, Table]:
+def table(rows: list[Row]) -> Table:
     columns = ("Origins", "Asked by", "To one origin", "To bare Flask", "Flask-CORS, to bare Flask")
-    return {
-        "origins": Table(
-            "A request, by origins in the policy",
-            columns,
-            [
-                (
-                    f"{row['origins']:,} {row['kind']}",
-                    row["asked"],
-                    times(row["to_one"]),
-                    times(row["to_bare"]),
-                    times(row["flask_cors_to_bare"]),
-                )
-                for row in rows
-            ],
-        )
-    }
+    return Table(
+        "A request, by origins in the policy",
+        columns,
+        [
+            (
+                f"{row['origins']:,} {row['kind']}",
+                row["asked"],
+                times(row["to_one"]),
+                times(row["to_bare"]),
+                times(row["flask_cors_to_bare"]),
+            )
+            for row in rows
+        ],
+    )

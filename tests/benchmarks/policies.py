@@ -102,7 +102,7 @@ def resident_bytes(kind: str, count: int) -> int:
     return after - before
 
 
-def tables(rows: list[Row]) -> dict[str, Table]:
+def table(rows: list[Row]) -> Table:
     columns = (
         "Origins",
         "Seconds to compile",
@@ -111,21 +111,19 @@ def tables(rows: list[Row]) -> dict[str, Table]:
         "Bytes an origin",
         "Growth of the process, MB",
     )
-    return {
-        "policies": Table(
-            "A policy of many origins, in requests to bare Flask",
-            columns,
-            [
-                (
-                    f"{row['origins']:,} {row['kind']}",
-                    f"{row['seconds']:.4f}",
-                    f"{row['requests']:,}",
-                    f"{row['start_requests']:,}",
-                    f"{row['bytes_an_origin']:,}",
-                    f"{row['resident_bytes'] / 1e6:.1f}",
-                )
-                for row in rows
-            ],
-            only_printed=frozenset({"Seconds to compile"}),
-        )
-    }
+    return Table(
+        "A policy of many origins, in requests to bare Flask",
+        columns,
+        [
+            (
+                f"{row['origins']:,} {row['kind']}",
+                f"{row['seconds']:.4f}",
+                f"{row['requests']:,}",
+                f"{row['start_requests']:,}",
+                f"{row['bytes_an_origin']:,}",
+                f"{row['resident_bytes'] / 1e6:.1f}",
+            )
+            for row in rows
+        ],
+        only_printed=frozenset({"Seconds to compile"}),
+    )

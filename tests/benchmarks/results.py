@@ -83,10 +83,10 @@ def versions() -> dict[str, str]:
 def tables(results: Results) -> dict[str, Table]:
     return {
         **overhead.tables(results["requests"]),
-        **origins.tables(results["origins"]),
-        **policies.tables(results["policies"]),
-        **routes.request_tables(results["routes"]),
-        **routes.table_tables(results["policy_table"]),
-        **hostile.tables(results["hostile"]),
-        **server.tables(results["server"]),
+        "origins": origins.table(results["origins"]),
+        "policies": policies.table(results["policies"]),
+        "routes": routes.request_table(results["routes"]),
+        "policy-table": routes.policy_table(results["policy_table"]),
+        "hostile": hostile.table(results["hostile"]),
+        "server": server.table(results["server"]),
     }

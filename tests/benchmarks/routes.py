@@ -136,34 +136,30 @@ def measure_table(count: int, policies: str, repeats: int) -> TableRow:
     }
 
 
-def request_tables(rows: list[RequestRow]) -> dict[str, Table]:
-    return {
-        "routes": Table(
-            "A request, by routes of the app, as a multiple of bare Flask's with as many",
-            ("Routes", *ASKED),
-            [
-                (f"{row['routes']:,}", *(times(row["to_bare"][asked]) for asked in ASKED))
-                for row in rows
-            ],
-        )
-    }
+def request_table(rows: list[RequestRow]) -> Table:
+    return Table(
+        "A request, by routes of the app, as a multiple of bare Flask's with as many",
+        ("Routes", *ASKED),
+        [
+            (f"{row['routes']:,}", *(times(row["to_bare"][asked]) for asked in ASKED))
+            for row in rows
+        ],
+    )
 
 
-def table_tables(rows: list[TableRow]) -> dict[str, Table]:
-    return {
-        "policy-table": Table(
-            "The policy table",
-            ("Routes", "Policies", "Seconds", "Start, to bare Flask", "Bytes a route"),
-            [
-                (
-                    f"{row['routes']:,}",
-                    row["policies"],
-                    f"{row['seconds']:.3f}",
-                    f"{row['to_bare']:.2f}",
-                    f"{row['bytes_a_route']:,}",
-                )
-                for row in rows
-            ],
-            only_printed=frozenset({"Seconds"}),
-        )
-    }
+def policy_table(rows: list[TableRow]) -> Table:
+    return Table(
+        "The policy table",
+        ("Routes", "Policies", "Seconds", "Start, to bare Flask", "Bytes a route"),
+        [
+            (
+                f"{row['routes']:,}",
+                row["policies"],
+                f"{row['seconds']:.3f}",
+                f"{row['to_bare']:.2f}",
+                f"{row['bytes_a_route']:,}",
+            )
+            for row in rows
+        ],
+        only_printed=frozenset({"Seconds"}),
+    )

@@ -3,7 +3,6 @@
 import contextlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import NamedTuple, TypedDict
 
 import psutil
 
+from ..listening import SECONDS_TO_START, free_port, listening
 from .requests import REQUESTS, Request
 from .tables import Table, times
 from .timing import Spread, ratio, spread
@@ -25,8 +25,6 @@ APPS = {
     "CorsGuard": "tests.benchmarks.apps:guarded()",
 }
 ASKED = list(REQUESTS)[:4]
-_ROOT = Path(__file__).parents[2]
-_START_SECONDS = 20.0
 
 
 class Row(TypedDict):
@@ -64,8 +62,8 @@ def measure(rounds: int, seconds: int) -> list[Row] | None:
     if wrk is None:
         return None
     with contextlib.ExitStack() as stack:
-        servers = {name: stack.enter_context(served(app)) for name, app in APPS.items()}
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        servers = {n: stack.enter_context(served(app, directory)) for n, app in APPS.items()}
         rows: list[Row] = []
         for asked in ASKED:
             script = directory / "request.lua"
@@ -79,49 +77,37 @@ def measure(rounds: int, seconds: int) -> list[Row] | None:
 
 
 def rows_of(asked: str, loads: dict[str, list[Load]]) -> list[Row]:
-    base_rates, base_times = zip(*loads["bare Flask"], strict=True)
-    rows: list[Row] = []
-    for name, found in loads.items():
-        rates, times_taken = zip(*found, strict=True)
-        rows.append(
-            {
-                "request": asked,
-                "app": name,
-                "requests_per_second": spread(rates),
-                "to_bare": ratio(rates, base_rates),
-                "processor_to_bare": ratio(times_taken, base_times),
-            }
-        )
-    return rows
+    rates = {name: [load.rate for load in found] for name, found in loads.items()}
+    taken = {name: [load.processor_seconds for load in found] for name, found in loads.items()}
+    return [
+        {
+            "request": asked,
+            "app": name,
+            "requests_per_second": spread(rates[name]),
+            "to_bare": ratio(rates[name], rates["bare Flask"]),
+            "processor_to_bare": ratio(taken[name], taken["bare Flask"]),
+        }
+        for name in loads
+    ]
 
 
 @contextlib.contextmanager
-def served(app: str) -> Iterator[Server]:
+def served(app: str, directory: Path) -> Iterator[Server]:
     """Serve an app with one worker of one thread.
 
     The worker that keeps connections is used: making a new one for each request would cost more
     than what is to be measured.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        descriptor = listener.fileno()
-        command = [sys.executable, "-m", "gunicorn", f"--bind=fd://{descriptor}", app]
-        options = ["--worker-class=gthread", "--workers=1", "--threads=1", "--log-level=error"]
-        process = subprocess.Popen(
-            [*command, *options, "--keep-alive=60"],
-            cwd=_ROOT,
-            pass_fds=[descriptor],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/items/3"
-            # The socket listens from the start, so that this waits for the worker.
-            with urllib.request.urlopen(url, timeout=_START_SECONDS):
-                pass
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", app]
+    options = ["--worker-class=gthread", "--workers=1", "--threads=1", "--log-level=error"]
+    log = directory / f"{port}.log"
+    with listening([*command, *options, "--keep-alive=60"], port, log, {}) as process:
+        url = f"http://127.0.0.1:{port}/items/3"
+        # It listens before its worker is there.
+        with urllib.request.urlopen(url, timeout=SECONDS_TO_START):
             [worker] = psutil.Process(process.pid).children()
-            yield Server(url, worker)
-        finally:
-            process.terminate()
-            process.wait()
+        yield Server(url, worker)
 
 
 def lua(request: Request) -> str:
@@ -152,7 +138,7 @@ def processor_seconds(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def tables(rows: list[Row] | None) -> dict[str, Table]:
+def table(rows: list[Row] | None) -> Table:
     columns = ("Request", "App", "A second", "To bare Flask", "Processor time, to bare Flask")
     lines = [
         (
@@ -165,4 +151,4 @@ def tables(rows: list[Row] | None) -> dict[str, Table]:
         for row in rows or ()
     ]
     title = "Through gunicorn" if rows else "Through gunicorn: left out, wrk is not installed"
-    return {"server": Table(title, columns, lines, frozenset({"A second"}))}
+    return Table(title, columns, lines, frozenset({"A second"}))

@@ -34,7 +34,7 @@ MOST_LOGGED = 1024
 GREY = "#808080"
 BLUE, ORANGE = "#3b8ed0", "#d9772b"
 # Parts of the app's state, by the names in their places.
-PARTS = {"memory": ("each memory of decisions", BLUE), "log": ("the memory of the log", ORANGE)}
+PARTS = {"_cache": ("each decision cache", BLUE), "log": ("the memory of the log", ORANGE)}
 
 
 class Samples(NamedTuple):

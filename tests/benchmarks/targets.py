@@ -1,6 +1,6 @@
 """What the project has set itself, and whether it is met."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from . import hostile
 from .overhead import OURS, SHARE
@@ -10,67 +10,47 @@ from .tables import Table
 _MOST = {"without Origin": 1.10, "allowed": 1.12, "rejected": 1.13, "preflight": 0.88}
 _MANY = 1_000_000
 
-
-class Target(NamedTuple):
-    """A figure that is to be at most so much."""
-
-    subject: str
-    figure: float
-    limit: float
-
-    @property
-    def is_met(self) -> bool:
-        return self.figure <= self.limit
+# What it is about, the figure, and the most that it is to be.
+Target = tuple[str, float, float]
 
 
-def targets(results: Results) -> list[Target]:
+def table(results: Results) -> Table:
+    rows = [
+        (subject, f"{figure:.2f}", f"{most:.2f}", "met" if figure <= most else "MISSED")
+        for subject, figure, most in _targets(results)
+    ]
+    return Table("Targets", ("", "Figure", "At most", ""), rows)
+
+
+def _targets(results: Results) -> Iterator[Target]:
     """Those whose figures are there: a quick run leaves the largest policies out."""
     requests = results["requests"]
-    found = [
-        Target(f"{name}, to bare Flask", requests[name][OURS]["median"], limit)
-        for name, limit in _MOST.items()
-    ]
-    found.append(Target(f"allowed, {SHARE}", requests["allowed"][SHARE]["median"], 0.25))
+    for name, most in _MOST.items():
+        yield f"{name}, to bare Flask", requests[name][OURS]["median"], most
+    yield f"allowed, {SHARE}", requests["allowed"][SHARE]["median"], 0.25
     for row in results["origins"]:
         if row["origins"] == _MANY:
             subject = f"{_MANY:,} {row['kind']} origins to one, asked by {row['asked']}"
-            found.append(Target(subject, row["to_one"]["median"], 1.10))
+            yield subject, row["to_one"]["median"], 1.10
     for policy in results["policies"]:
         if policy["origins"] == _MANY:
             subject = f"{_MANY:,} {policy['kind']} origins"
-            found.append(Target(f"{subject}, seconds to compile", policy["seconds"], 3))
-            found.append(Target(f"{subject}, bytes an origin", policy["bytes_an_origin"], 400))
-    found += hostile_targets(results["hostile"])
-    for table in results["policy_table"]:
-        if table["routes"] == 2000:
-            subject = f"2,000 routes, {table['policies']}, seconds for the table"
-            found.append(Target(subject, table["seconds"], 0.5))
-    return found
+            yield f"{subject}, seconds to compile", policy["seconds"], 3
+            yield f"{subject}, bytes an origin", policy["bytes_an_origin"], 400
+    yield from _hostile_targets(results["hostile"])
+    for routes in results["policy_table"]:
+        if routes["routes"] == 2000:
+            subject = f"2,000 routes, {routes['policies']}, seconds for the table"
+            yield subject, routes["seconds"], 0.5
 
 
-def hostile_targets(rows: list[hostile.Row]) -> list[Target]:
+def _hostile_targets(rows: list[hostile.Row]) -> Iterator[Target]:
     """The dearest header of each request; and Host, which Flask itself reads in all its length."""
-    dearest: dict[str, Target] = {}
+    dearest: dict[str, float] = {}
     for row in rows:
         which = row["header"] if row["header"] == "Host" else "any other header"
         subject = f"{row['request']} with up to 60 kB of {which}, to one without"
-        figure = max(size["median"] for size in row["to_ordinary"].values())
-        if subject not in dearest or figure > dearest[subject].figure:
-            dearest[subject] = Target(subject, figure, 1.5)
-    return list(dearest.values())
-
-
-def table(found: list[Target]) -> Table:
-    return Table(
-        "Targets",
-        ("", "Figure", "At most", ""),
-        [
-            (
-                target.subject,
-                f"{target.figure:.2f}",
-                f"{target.limit:.2f}",
-                "met" if target.is_met else "MISSED",
-            )
-            for target in found
-        ],
-    )
+        figures = (size["median"] for size in row["to_ordinary"].values())
+        dearest[subject] = max(dearest.get(subject, 0), *figures)
+    for subject, figure in dearest.items():
+        yield subject, figure, 1.5

@@ -123,14 +123,10 @@ def test_many_routes() -> None:
 
 def test_hostile_headers() -> None:
     def measure() -> dict[tuple[str, str], float]:
-        return {
-            (request, header): max(
-                figure["median"]
-                for figure in alone(
-                    hostile.measure_header, request, header, rounds=3, sizes=(60_000,)
-                )["to_ordinary"].values()
-            )
-            for request, header in HEADERS
-        }
+        found = {}
+        for name in HEADERS:
+            row = alone(hostile.measure_header, *name, rounds=3, sizes=(60_000,))
+            found[name] = row["to_ordinary"]["60000"]["median"]
+        return found
 
     assert over_limit(HEADERS, measure) == {}

@@ -1,4 +1,4 @@
-"""Three real browsers behind one small interface.
+"""Three real browsers, with the same methods.
 
 There is no Selenium driver for Firefox in Debian, and none is needed: Firefox itself speaks
 WebDriver BiDi, https://w3c.github.io/webdriver-bidi/.
@@ -15,7 +15,7 @@ import subprocess
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .local_proxy import LocalProxy
 
@@ -69,34 +69,6 @@ if (document.readyState !== "complete") {
 """
 
 
-class Browser(Protocol):
-    """What the tests ask of a browser."""
-
-    name: str
-    version: str
-
-    def open(self, url: str) -> None:
-        """Go to a page, and wait until it has loaded."""
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        """Run the body of an async function in the open page; what it returns.
-
-        The arguments are called ``arguments``. They and the result are what JSON can hold.
-        """
-
-    def follow(self, script: str, *arguments: Any) -> None:
-        """Run a script that leaves the page, and wait until the next one has loaded."""
-
-    def delete_cookies(self) -> None:
-        """Delete the cookies that the open page sees."""
-
-    def forget_cookies(self) -> None:
-        """Delete every cookie. No page need be open afterwards."""
-
-    def close(self) -> None:
-        """End the browser."""
-
-
 def missing_parts(name: str) -> list[str]:
     programs, modules = PARTS[name]
     return [program for program in programs if shutil.which(program) is None] + [
@@ -118,14 +90,20 @@ class Driven:
         return str(self.driver.capabilities["browserVersion"])
 
     def open(self, url: str) -> None:
+        """Go to a page, and wait until it has loaded."""
         self.driver.get(url)
 
     def run(self, script: str, *arguments: Any) -> Any:
+        """Run the body of an async function in the open page; what it returns.
+
+        The arguments are called ``arguments``. They and the result are what JSON can hold.
+        """
         return self.driver.execute_script(
             f"return (async function () {{ {script}\n}}).apply(null, arguments)", *arguments
         )
 
     def follow(self, script: str, *arguments: Any) -> None:
+        """Run a script that leaves the page, and wait until the next one has loaded."""
         from selenium.webdriver.common.by import By
         from selenium.webdriver.support.expected_conditions import staleness_of
         from selenium.webdriver.support.ui import WebDriverWait
@@ -135,16 +113,14 @@ class Driven:
         WebDriverWait(self.driver, TIMEOUT).until(staleness_of(page))
         self.run(UNTIL_LOADED)
 
-    def delete_cookies(self) -> None:
-        self.driver.delete_all_cookies()
-
 
 class Chromium(Driven):
     name = "chromium"
 
     driver: ChromeDriver
 
-    def __init__(self, profile: Path, *arguments: str) -> None:
+    def __init__(self, profile: Path, *arguments: str, logs: dict[str, str] | None = None) -> None:
+        """:param logs: the levels of the logs that are kept, by their names."""
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
 
@@ -153,16 +129,46 @@ class Chromium(Driven):
         for argument in (*ARGUMENTS, *arguments):
             options.add_argument(argument)
         options.add_argument(f"--user-data-dir={profile}")
+        options.set_capability("goog:loggingPrefs", logs or {})
         # With both paths given, selenium looks for nothing and downloads nothing.
         service = Service(shutil.which("chromedriver"))
         self.driver = webdriver.Chrome(options=options, service=service)
         self.set_timeouts()
 
     def forget_cookies(self) -> None:
+        """Delete every cookie. No page need be open afterwards."""
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
     def close(self) -> None:
         self.driver.quit()
+
+
+def emulate(
+    driver: ChromeDriver, width: int, height: int, scheme: str = "light", **more: Any
+) -> None:
+    """Have Chromium be a screen of this size, with this preferred colour scheme."""
+    size = {"width": width, "height": height}
+    screen = {**size, "deviceScaleFactor": 1, "mobile": False, **more}
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def stop_emulating(driver: ChromeDriver) -> None:
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def requested_urls(driver: ChromeDriver) -> list[str]:
+    """All that Chromium has asked for since this was last called, where it keeps a log."""
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+    return [params["request"]["url"] for params in sent]
+
+
+def complaints(driver: ChromeDriver) -> list[str]:
+    """What it has written to its console since."""
+    return [entry["message"] for entry in driver.get_log("browser")]
 
 
 class Firefox:
@@ -174,16 +180,11 @@ class Firefox:
         lines = (f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in PREFERENCES.items())
         (profile / "user.js").write_text("".join(lines))
         self._last_id = 0
+        options = ("--headless", "--remote-debugging-port=0", "--profile")
         with ExitStack() as stack:
             self._process = stack.enter_context(
                 subprocess.Popen(
-                    [
-                        "firefox-esr",
-                        "--headless",
-                        "--remote-debugging-port=0",
-                        "--profile",
-                        profile,
-                    ],
+                    ["firefox-esr", *options, profile],
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     text=True,
@@ -260,10 +261,6 @@ class Firefox:
             loaded = self._receive(method=load)["params"]["context"]
         self._call("session.unsubscribe", subscriptions=[subscription["subscription"]])
 
-    def delete_cookies(self) -> None:
-        partition = {"type": "context", "context": self._context}
-        self._call("storage.deleteCookies", partition=partition)
-
     def forget_cookies(self) -> None:
         self._call("storage.deleteCookies")
 
@@ -322,7 +319,10 @@ class WebKit(Driven):
         from selenium.webdriver.remote.remote_connection import RemoteConnection
 
         options = webdriver.WebKitGTKOptions()
-        options.binary_location = self._find_browser()
+        found = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
+        if not found:
+            raise RuntimeError("WebKitGTK's MiniBrowser was not found")
+        options.binary_location = str(found[-1])
         options.add_argument("--automation")
         # The driver has a capability for this, which is not heeded.
         options.add_argument(f"--proxy=socks5://127.0.0.1:{self._proxy.server_address[1]}")
@@ -332,12 +332,6 @@ class WebKit(Driven):
         self.driver = webdriver.Remote(connection, options=options)
         self.set_timeouts()
 
-    def _find_browser(self) -> str:
-        found = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
-        if not found:
-            raise RuntimeError("WebKitGTK's MiniBrowser was not found")
-        return str(found[-1])
-
     def forget_cookies(self) -> None:
         # Its driver deletes only those of the open page.
         self.driver.quit()
@@ -346,3 +340,6 @@ class WebKit(Driven):
     def close(self) -> None:
         with self._stack:
             self.driver.quit()
+
+
+Browser = Chromium | Firefox | WebKit

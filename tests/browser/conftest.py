@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -13,7 +12,17 @@ import pytest
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from .browsers import ARGUMENTS, Browser, Chromium, Firefox, WebKit, missing_parts
+from .browsers import (
+    Browser,
+    Chromium,
+    Firefox,
+    WebKit,
+    complaints,
+    missing_parts,
+    requested_urls,
+    stop_emulating,
+)
+from .demo import running_demo
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -50,27 +59,23 @@ def webkit() -> Iterator[WebKit]:
 
 
 @pytest.fixture(scope="session")
-def driver(chromium: Chromium) -> WebDriver:
-    """For what only Chromium's own protocol can do."""
-    return chromium.driver
-
-
-@pytest.fixture(scope="session")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """Chromium, with a log of its console and of its requests."""
+def logging_chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """Another Chromium, with a log of its console and of its requests."""
     require("chromium")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
+    logs = {"browser": "ALL", "performance": "ALL"}
+    with closing(Chromium(tmp_path_factory.mktemp("logging"), logs=logs)) as browser:
+        yield browser
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('logged')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+
+@pytest.fixture
+def logged(logging_chromium: Chromium) -> Iterator[WebDriver]:
+    """Its driver, with nothing in the log."""
+    driver = logging_chromium.driver
+    driver.get("data:,")
+    requested_urls(driver)
+    complaints(driver)
     yield driver
-    driver.quit()
+    stop_emulating(driver)
 
 
 @pytest.fixture(scope="session", params=["chromium", "firefox"])
@@ -78,6 +83,13 @@ def browser(request: pytest.FixtureRequest) -> Browser:
     """Each of these browsers in turn."""
     found: Browser = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="module")
+def urls() -> Iterator[dict[str, str]]:
+    """Those of the demo, while it runs."""
+    with running_demo() as (_, urls):
+        yield urls
 
 
 class QuietHandler(WSGIRequestHandler):

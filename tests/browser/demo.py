@@ -1,27 +1,19 @@
 """The demo as a user starts it, for tests in real browsers."""
 
-import importlib.util
 import re
+import runpy
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 from .browsers import Browser
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples" / "demo"
-
-UNTIL_DONE = """
-await new Promise((resolve) => {
-    const look = () => { if (document.body.dataset.done === "true") { resolve(); } };
-    new MutationObserver(look).observe(document.body, {attributes: true});
-    look();
-});
-"""
 
 # Texts with a contrast below 4.5:1, https://www.w3.org/TR/WCAG22/#contrast-minimum
 LOW_CONTRAST = """
@@ -49,17 +41,7 @@ return [...document.querySelectorAll("body *")]
 """
 
 
-def load_cases() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("demo_cases", DEMO / "cases.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-cases = load_cases()
-
+cases = SimpleNamespace(**runpy.run_path(str(DEMO / "cases.py")))
 
 Demo = tuple[subprocess.Popen[str], dict[str, str]]
 
@@ -82,6 +64,25 @@ def running_demo() -> Iterator[Demo]:
             process.send_signal(signal.SIGINT)
 
 
+def written_by(process: subprocess.Popen[str]) -> list[str]:
+    """End the demo as a user does; the lines that it has written since it began."""
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    return [line for line in out.splitlines() if line]
+
+
+def until(mark: str) -> str:
+    """JavaScript that waits until the page says so."""
+    return """
+await new Promise((resolve) => {
+    const look = () => { if (document.body.dataset.MARK === "true") { resolve(); } };
+    new MutationObserver(look).observe(document.body, {attributes: true});
+    look();
+});
+""".replace("MARK", mark)
+
+
 def open_page(browser: Browser, url: str) -> None:
     browser.open(url)
-    browser.run(UNTIL_DONE)
+    browser.run(until("done"))

@@ -74,15 +74,14 @@ class Player:
         """
         prefix = f"/{case['id']}{again}"
         case = json.loads(json.dumps(case).replace("{path}", prefix))
-        observations = [self._play_step(case, step, prefix) for step in steps_of(case)]
+        observations = [self._play_step(step, prefix) for step in steps_of(case)]
         if sets_cookies(case):
             self._browser.forget_cookies()
             self._open = None
         return observations if "steps" in case else observations[0]
 
-    def _play_step(self, case: Case, step: dict[str, Any], prefix: str) -> Observation:
-        page = step.get("page", case.get("page", "A"))
-        self._open_page(page, step.get("sandbox", case.get("sandbox", False)))
+    def _play_step(self, step: dict[str, Any], prefix: str) -> Observation:
+        self._open_page(step["page"], step["sandbox"])
         plan = plan_of(step, prefix)
         url = step.get("url", self._servers.origins[step["server"]] + plan.path)
         if step.get("wait"):

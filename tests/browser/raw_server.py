@@ -45,6 +45,15 @@ class Answer(NamedTuple):
     headers: Pairs = ()
     body: bytes = BODY
 
+    def framed(self) -> tuple[list[tuple[str, str]], bytes]:
+        """The headers, which say how long the body is, and the body."""
+        headers = list(self.headers)
+        if self.status in {204, 304}:
+            return headers, b""
+        if not {name.lower() for name, _ in headers} & {"content-length", "transfer-encoding"}:
+            headers.append(("Content-Length", str(len(self.body))))
+        return headers, self.body
+
 
 class Plan(NamedTuple):
     """What a step's URLs answer: those that a redirect leads along, or only the first."""
@@ -123,10 +132,8 @@ class Servers:
         if preflight and request.preflight:
             return Answer(preflight["status"], preflight["headers"])
         if number + 1 == len(self.plan.hops):
-            body = hop.get("body")
-            return Answer(
-                hop.get("status", 200), hop["headers"], BODY if body is None else body.encode()
-            )
+            body = BODY if hop.get("body") is None else hop["body"].encode()
+            return Answer(hop.get("status", 200), hop["headers"], body)
         after = self.plan.hops[number + 1]["server"]
         location = self.origins[after] + self.plan.url_path(number + 1)
         return Answer(hop["redirect_status"], [*hop["headers"], ("Location", location)])
@@ -174,11 +181,7 @@ class Handler(socketserver.StreamRequestHandler):
             yield name, value.strip(" \t")
 
     def send(self, answer: Answer, method: str) -> None:
-        headers = list(answer.headers)
-        body = b"" if answer.status in {204, 304} else answer.body
-        framing = {name.lower() for name, _ in headers} & {"content-length", "transfer-encoding"}
-        if answer.status not in {204, 304} and not framing:
-            headers.append(("Content-Length", str(len(body))))
+        headers, body = answer.framed()
         lines = [f"HTTP/1.1 {answer.status} Status", *(f"{n}: {v}" for n, v in headers), "", ""]
         head = "\r\n".join(lines).encode("latin-1")
         self.wfile.write(head + (b"" if method == "HEAD" else body))

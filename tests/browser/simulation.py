@@ -35,11 +35,7 @@ class WsgiServers:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         answer = self.servers.answer(request_of(environ))
-        headers = list(answer.headers)
-        body = b"" if answer.status in {204, 304} else answer.body
-        framed = "content-length" in {name.lower() for name, _ in headers}
-        if answer.status not in {204, 304} and not framed:
-            headers.append(("Content-Length", str(len(body))))
+        headers, body = answer.framed()
         start_response(f"{answer.status} Status", headers)
         return [body]
 
@@ -64,21 +60,12 @@ def play(case: Case, engine: Any) -> list[Observation]:
     observations = []
     for step in steps_of(case):
         browser.advance(step.get("wait", 0))
-        browser.page = "null" if is_sandboxed(case, step) else page_of(case, step)
+        browser.page = "null" if step["sandbox"] else ORIGINS[step["page"]]
         plan = plan_of(step, prefix)
         app.servers.begin(plan)
         seen = act(browser, step, ORIGINS[step["server"]] + plan.path)
         observations.append(seen | observed_requests(app.servers.seen, step))
     return comparable(case, observations)
-
-
-def page_of(case: Case, step: dict[str, Any]) -> str:
-    return ORIGINS[step.get("page", case.get("page", "A"))]
-
-
-def is_sandboxed(case: Case, step: dict[str, Any]) -> bool:
-    sandboxed: bool = step.get("sandbox", case.get("sandbox", False))
-    return sandboxed
 
 
 def act(browser: Browser, step: dict[str, Any], url: str) -> Observation:
@@ -112,19 +99,13 @@ def comparable(case: Case, observations: list[Observation]) -> list[Observation]
     found = []
     for step, observation in zip(steps_of(case), observations, strict=True):
         unknown = {"accept-encoding", "connection", "host", "user-agent"}
-        if is_sandboxed(case, step):
+        if step["sandbox"]:
             unknown.add("referer")
         unknown_in_preflights = unknown | own_headers(step) - SENT
-        sent = [
-            {
-                name: value
-                for name, value in headers.items()
-                if name
-                not in (
-                    unknown_in_preflights if "access-control-request-method" in headers else unknown
-                )
-            }
-            for headers in observation["sent"]
-        ]
+        sent = []
+        for headers in observation["sent"]:
+            is_preflight = "access-control-request-method" in headers
+            names = headers.keys() - (unknown_in_preflights if is_preflight else unknown)
+            sent.append({name: headers[name] for name in names})
         found.append(observation | {"sent": sent})
     return found

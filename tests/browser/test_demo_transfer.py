@@ -1,32 +1,18 @@
 """The demo's forms in real browsers: what becomes of the two accounts."""
 
-from __future__ import annotations
-
 import json
 import re
-import signal
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
-from .browsers import Browser, Chromium
-from .demo import LOW_CONTRAST, cases, open_page, running_demo
-
-if TYPE_CHECKING:
-    from selenium.webdriver.chrome.webdriver import WebDriver
+from .browsers import Browser, Chromium, emulate, stop_emulating
+from .demo import LOW_CONTRAST, cases, open_page, running_demo, until, written_by
 
 pytestmark = pytest.mark.browser
 
-SEND = """
-document.getElementById("send").click();
-await new Promise((resolve) => {
-    const look = () => { if (document.body.dataset.sent === "true") { resolve(); } };
-    new MutationObserver(look).observe(document.body, {attributes: true});
-    look();
-});
-"""
+SEND = f"""document.getElementById("send").click(); {until("sent")}"""
 
 READ_TABLE = """
 return [...document.querySelectorAll("#transfers tr")].map((row) => ({
@@ -44,12 +30,6 @@ SUMMARIES = {
     "allowed": "Executed: 2 of 2. Refused: 0. All as expected.",
     "stranger": "Executed: 1 of 2. Refused: 1. All as expected.",
 }
-
-
-@pytest.fixture(scope="module")
-def urls() -> Iterator[dict[str, str]]:
-    with running_demo() as (_, urls):
-        yield urls
 
 
 def fetch_json(url: str) -> Any:
@@ -127,30 +107,23 @@ def test_nothing_is_sent_until_the_button_is_pressed(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", ["allowed", "stranger"])
 def test_a_phone_never_scrolls_sideways(
-    chromium: Chromium, driver: WebDriver, urls: dict[str, str], page: str, scheme: str
+    chromium: Chromium, urls: dict[str, str], page: str, scheme: str
 ) -> None:
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    screen = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    emulate(chromium.driver, 360, 740, mobile=True, scheme=scheme)
     try:
         open_page(chromium, urls[page])
         chromium.run(SEND)
-        chromium.run(
-            "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
-        )
+        chromium.run("for (const each of document.querySelectorAll('details')) each.open = true")
         assert chromium.run("return document.documentElement.scrollWidth") == 360
         assert chromium.run(LOW_CONTRAST) == []
     finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        stop_emulating(chromium.driver)
 
 
 def test_a_demo_that_has_ended_is_said_to_have(browser: Browser) -> None:
     with running_demo() as (process, urls):
         open_page(browser, urls["stranger"])
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        written_by(process)
     browser.run(SEND)
     words = browser.run("return document.getElementById('sent').innerText")
     assert words.startswith("The demo stopped: ")
@@ -160,12 +133,10 @@ def test_the_terminal_shows_each_rejected_form(browser: Browser) -> None:
     with running_demo() as (process, urls):
         open_page(browser, urls["stranger"])
         browser.run(SEND)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
-    assert process.returncode == 0
+        lines = written_by(process)
     origin = urls["stranger"].rstrip("/")
-    lines = [line for line in out.splitlines() if "/transfer" in line]
-    for line, verb in zip(lines, ("rejected", "refused"), strict=True):
+    forms = [line for line in lines if "/transfer" in line]
+    for line, verb in zip(forms, ("rejected", "refused"), strict=True):
         assert re.fullmatch(
             r"\d\d:\d\d:\d\d  origin_rejected +"
             rf"POST /transfer from '{origin}': {verb} \(ORIGIN_NOT_ALLOWED\)\.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from .browsers import complaints, emulate, requested_urls
 from .conftest import require
 
 if TYPE_CHECKING:
@@ -61,40 +61,21 @@ def reader(logged: WebDriver) -> Iterator[WebDriver]:
     logged.execute_cdp_cmd("Network.enable", {})
     offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     logged.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-    forget_log(logged)
     yield logged
     online = {**offline, "offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
     logged.execute_cdp_cmd("Network.emulateNetworkConditions", online)
-    logged.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    logged.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-
-def forget_log(driver: WebDriver) -> None:
-    driver.get("data:,")
-    for log in ("browser", "performance"):
-        driver.get_log(log)
 
 
 def asked_for(driver: WebDriver) -> set[str]:
     """All that was loaded since this was last called: what needs no network, by its scheme."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    urls = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
+    urls = requested_urls(driver)
     return {url.partition(":")[0] if url.startswith(("file:", "data:")) else url for url in urls}
 
 
 def check_quiet(driver: WebDriver) -> None:
     """Nobody else was asked for anything, and nothing was complained about."""
     assert asked_for(driver) - {"data"} == {"file"}
-    assert [entry["message"] for entry in driver.get_log("browser")] == []
-
-
-def set_width(driver: WebDriver, width: int) -> None:
-    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    assert complaints(driver) == []
 
 
 # What sticks out to the right. Tables may: they scroll in a frame of their own. So may spaces that
@@ -111,7 +92,7 @@ return [...document.querySelectorAll("body, article *")]
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_pages_fit_and_ask_nobody(built: Path, reader: WebDriver, width: int) -> None:
-    set_width(reader, width)
+    emulate(reader, width, 800, mobile=width < 500)
     found: dict[str, Any] = {}
     for page in [*PAGES, "search", "genindex", "py-modindex"]:
         reader.get(f"{(built / page).as_uri()}.html")
@@ -124,7 +105,7 @@ def test_search(built: Path, reader: WebDriver) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    set_width(reader, 1280)
+    emulate(reader, 1280, 800)
     reader.get(f"{(built / 'index').as_uri()}.html")
     box = reader.find_element(By.CSS_SELECTOR, "input[name=q]")
     box.send_keys(SEARCHES[0][0])
@@ -149,7 +130,7 @@ def test_search(built: Path, reader: WebDriver) -> None:
 
 def test_what_is_planted_is_found(built: Path, reader: WebDriver, tmp_path: Path) -> None:
     """The checks above can fail."""
-    set_width(reader, 360)
+    emulate(reader, 360, 800, mobile=True)
     shutil.copytree(built / "_static", tmp_path / "_static")
     text = (built / "tutorial.html").read_text()
     wide = "<p style='width: 400px'>wide</p></article>"
@@ -159,7 +140,7 @@ def test_what_is_planted_is_found(built: Path, reader: WebDriver, tmp_path: Path
     reader.get((tmp_path / "tutorial.html").as_uri())
     assert reader.execute_script(SIDEWAYS) != []
     assert asked_for(reader) - {"data", "file"} == {"https://example.com/x.png"}
-    assert reader.get_log("browser") != []
+    assert complaints(reader) != []
 
 
 def test_a_run_that_fails_fails_the_build(built: Path, tmp_path: Path) -> None:

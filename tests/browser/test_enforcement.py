@@ -23,21 +23,11 @@ pytestmark = pytest.mark.browser
 
 # Who asks. A row is a page: the host that it is on, and what else there is to it. All pages but the
 # app's own come from another server, so from another port.
+NAMES = {"app": "api.bank", "sibling": "blog.bank", "partner": "partner", "stranger": "evil"}
+# Browsers trust loopback names as they trust https. To pages of the second kind, which are on plain
+# http, they send no Sec-Fetch-Site.
 HOSTS = {
-    "localhost": {
-        "app": "api.bank.localhost",
-        "sibling": "blog.bank.localhost",
-        "partner": "partner.localhost",
-        "stranger": "evil.localhost",
-    },
-    # Browsers trust loopback names as they trust https. Here they are on plain http, where they
-    # send no Sec-Fetch-Site.
-    "test": {
-        "app": "api.bank.test",
-        "sibling": "blog.bank.test",
-        "partner": "partner.test",
-        "stranger": "evil.test",
-    },
+    end: {role: f"{name}.{end}" for role, name in NAMES.items()} for end in ("localhost", "test")
 }
 PAGES = {
     "own": ("app", "/page"),
@@ -157,6 +147,10 @@ class Tables:
         return cell if sent else None
 
 
+# Each signal: the reason, whether it was refused, and whether that was only a report.
+Signals = tuple[tuple[Reason | None, bool, bool], ...]
+
+
 class Seen(NamedTuple):
     """A request, as the server saw it, and what became of it."""
 
@@ -167,8 +161,7 @@ class Seen(NamedTuple):
     upgrade: str | None
     status: int
     ran: bool
-    # Each signal: the reason, whether it was refused, and whether that was only a report.
-    signals: tuple[tuple[Reason | None, bool, bool], ...] = ()
+    signals: Signals = ()
 
 
 class Bank:
@@ -222,9 +215,8 @@ class Bank:
             ws.receive()
 
     def _note_signal(self, sender: Flask, decision: Decision) -> None:
-        request.environ["bank.signals"] += (
-            (decision.reason, decision.blocked, decision.report_only),
-        )
+        signal = (decision.reason, decision.blocked, decision.report_only)
+        request.environ["bank.signals"] += (signal,)
 
 
 def origin_name(origin: str | None, app: str) -> str | None:
@@ -278,9 +270,7 @@ class Visit(NamedTuple):
         assert self.bank.log.empty()
         return found
 
-    def expected(
-        self, way: str, refused: bool, signals: tuple[tuple[Reason | None, bool, bool], ...]
-    ) -> Seen:
+    def expected(self, way: str, refused: bool, signals: Signals) -> Seen:
         return Seen(
             method=WAYS[way],
             path=path_of(way),
@@ -394,7 +384,7 @@ def test_what_runs(browser: Browser, town: Town, name: str, hosts: str, page: st
     for way in WAYS:
         reason = visit.tables.verdict(enforce, page, way)
         refused = reason is not None and not is_report
-        signals: tuple[tuple[Reason | None, bool, bool], ...] = ()
+        signals: Signals = ()
         if reason:
             signals = ((reason, refused, is_report),)
         else:

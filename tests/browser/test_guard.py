@@ -1,6 +1,7 @@
 """What a page in a real browser gets to read from a guarded app."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,7 +21,6 @@ try {
     const response = await fetch(url, options);
     return {
         status: response.status,
-        redirected: response.redirected,
         body: (await response.text()).trim(),
         headers: Object.fromEntries(response.headers),
     };
@@ -46,45 +46,35 @@ frame.remove();
 return {origin: event.origin, ...event.data};
 """
 
-REFUSED = {"error": "TypeError"}
+REFUSED = None
 INCLUDE = {"credentials": "include"}
+JSON = {"headers": {"Content-Type": "application/json"}, "body": "{}"}
 
-Arrived = list[tuple[str, str]]
+
+class Call(NamedTuple):
+    """A call of ``fetch()`` on a page.
+
+    :ivar read: what the page gets: a status, the body of a 200, or ``REFUSED``.
+    :ivar arrived: the methods that reach the server, where they are known.
+    """
+
+    request: str
+    read: int | str | None
+    arrived: str | None = None
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 class Site(NamedTuple):
-    """The API, a page that it allows, and one that it does not."""
+    """The API, and the pages that ask it.
+
+    :ivar arrived: the methods that have reached the server.
+    :ivar ran: those that have reached a view.
+    """
 
     api: str
-    page: str
-    stranger: str
-    arrived: Arrived
-    ran: Arrived
-
-
-class Visitor(NamedTuple):
-    browser: Browser
-    site: Site
-
-    def fetch(self, path: str, origin: str | None = None, **options: Any) -> dict[str, Any]:
-        """What ``fetch()`` gives to JavaScript on the allowed page, or on *origin*.
-
-        The servers note what reaches them and which views run.
-        """
-        self.browser.open(f"{origin or self.site.page}/")
-        return self.again(path, **options)
-
-    def again(self, path: str, **options: Any) -> dict[str, Any]:
-        """Another call from the page that is open."""
-        self.site.arrived.clear()
-        self.site.ran.clear()
-        result: dict[str, Any] = self.browser.run(FETCH, self.site.api + path, options)
-        return result
-
-    def fetch_from_sandbox(self, path: str) -> dict[str, Any]:
-        self.browser.open(f"{self.site.page}/")
-        result: dict[str, Any] = self.browser.run(FETCH_FROM_SANDBOX, self.site.api + path)
-        return result
+    pages: dict[str, str]
+    arrived: list[str]
+    ran: list[str]
 
 
 def blank_page() -> Flask:
@@ -97,14 +87,14 @@ def blank_page() -> Flask:
     return app
 
 
-def create_api(page: str, arrived: Arrived, ran: Arrived) -> Flask:
+def create_api(page: str, arrived: list[str], ran: list[str]) -> Flask:
     app = Flask("api", static_folder=None)
 
     # Outside of Flask, so that a preflight which the guard answers is seen as well.
     wsgi_app = app.wsgi_app
 
     def note_arrival(environ: dict[str, Any], start_response: Any) -> Any:
-        arrived.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        arrived.append(environ["REQUEST_METHOD"])
         return wsgi_app(environ, start_response)
 
     app.wsgi_app = note_arrival  # type: ignore[method-assign]
@@ -114,7 +104,7 @@ def create_api(page: str, arrived: Arrived, ran: Arrived) -> Flask:
 
     @app.before_request
     def note_view() -> None:
-        ran.append((request.method, request.path))
+        ran.append(request.method)
 
     add_views(app)
     add_view_classes(app)
@@ -198,157 +188,108 @@ def add_view_classes(app: Flask) -> None:
 @pytest.fixture(scope="module")
 def site(serve: Callable[[Flask], str]) -> Site:
     page, stranger = serve(blank_page()), serve(blank_page())
-    arrived: Arrived = []
-    ran: Arrived = []
-    return Site(serve(create_api(page, arrived, ran)), page, stranger, arrived, ran)
+    arrived: list[str] = []
+    ran: list[str] = []
+    api = serve(create_api(page, arrived, ran))
+    pages = {"allowed": page, "stranger": stranger, "own": f"{api}/nowhere?"}
+    return Site(api, pages, arrived, ran)
 
 
-@pytest.fixture
-def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
-    yield Visitor(browser, site)
-    browser.delete_cookies()
+# By page, and by what they show: calls, one after the other.
+CALLS: dict[str, dict[str, list[Call]]] = {
+    "allowed": {
+        "it reads": [Call("GET /plain", "plain", "GET")],
+        "open route": [Call("GET /open", "open")],
+        "open route, credentials": [Call("GET /open", REFUSED, None, INCLUDE)],
+        "the cookie goes both ways where credentials are allowed": [
+            Call("GET /account", "null", None, INCLUDE),
+            Call("PUT /account", "set", None, INCLUDE),
+            Call("GET /account", '"first"', None, INCLUDE),
+            Call("GET /account", "null"),
+            Call("DELETE /account", "unset", None, INCLUDE),
+            Call("GET /account", "null", None, INCLUDE),
+        ],
+        "credentials that the policy does not allow": [Call("GET /plain", REFUSED, None, INCLUDE)],
+        "a remembered preflight is used again": [
+            Call("PUT /plain?twice", "plain", "OPTIONS PUT"),
+            Call("PUT /plain?twice", "plain", "PUT"),
+        ],
+        "a remembered preflight covers no method of another policy": [
+            Call("PUT /items/2", "saved 2"),
+            Call("DELETE /items/2", REFUSED, "OPTIONS"),
+        ],
+        "a method of another policy is asked for by itself": [
+            Call("PUT /items/3", "saved 3"),
+            Call("PATCH /items/3", "patched 3", "OPTIONS PATCH"),
+            Call("DELETE /items/3", REFUSED, "OPTIONS"),
+        ],
+        # A browser remembers header names for the whole URL, whatever method they were allowed for
+        # (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). POST needs no leave for
+        # its method, so a remembered Content-Type alone would let a JSON POST through.
+        "a remembered header name covers no method of another policy": [
+            Call("POST /orders/1", REFUSED, "OPTIONS", JSON),
+            Call("PUT /orders/1", "saved 1", None, JSON),
+            Call("POST /orders/1", REFUSED, "OPTIONS", JSON),
+        ],
+        "request headers": [
+            Call("GET /plain", "plain", None, {"headers": {"X-Asked": "1"}}),
+            Call("GET /plain", REFUSED, "OPTIONS", {"headers": {"X-Other": "1"}}),
+        ],
+        "not found": [Call("GET /nowhere", 404), Call("PUT /nowhere", 404)],
+        "other errors": [Call("GET /crash", 500), Call("POST /open", 405)],
+        "redirect to the trailing slash": [Call("GET /list", "list by GET", "GET GET")],
+        "redirect after a preflight": [Call("PUT /list", "list by PUT")],
+        "null is no name for everyone": [Call("GET /null", REFUSED)],
+        "exempt route": [Call("GET /exempt", REFUSED)],
+    },
+    "stranger": {
+        # Who may read is all that CORS decides; the view runs.
+        "it reads nothing": [Call("GET /plain", REFUSED, "GET")],
+        "what a preflight refuses is not sent": [Call("PUT /plain", REFUSED, "OPTIONS")],
+        "open route": [Call("GET /open", "open")],
+        "open route, credentials": [Call("GET /open", REFUSED, None, INCLUDE)],
+        "credentials open nothing": [
+            Call("GET /account", REFUSED, None, INCLUDE),
+            Call("PUT /account", REFUSED, "OPTIONS", INCLUDE),
+        ],
+        "each method on one URL has its own readers": [
+            Call("GET /items/4", "item 4"),
+            Call("PUT /items/4", REFUSED, "OPTIONS"),
+            Call("DELETE /items/4", REFUSED, "OPTIONS"),
+        ],
+        "errors": [Call("GET /nowhere", REFUSED), Call("GET /crash", REFUSED)],
+        "redirect": [Call("GET /list", REFUSED, "GET")],
+        "exempt route": [Call("GET /exempt", REFUSED)],
+    },
+    "own": {
+        "it reads everything": [Call("GET /plain", "plain"), Call("PUT /plain", "plain", "PUT")]
+    },
+}
 
 
-def test_an_allowed_page_reads(visitor: Visitor) -> None:
-    got = visitor.fetch("/plain")
-    assert (got["status"], got["body"]) == (200, "plain")
-    assert visitor.site.arrived == [("GET", "/plain")]
+@pytest.mark.parametrize(("page", "case"), [(page, case) for page in CALLS for case in CALLS[page]])
+def test_what_a_page_reads(browser: Browser, site: Site, page: str, case: str) -> None:
+    """What it reads, what reaches the server, and that no preflight reaches a view."""
+    browser.forget_cookies()
+    browser.open(f"{site.pages[page]}/")
+    for call in CALLS[page][case]:
+        site.arrived.clear()
+        site.ran.clear()
+        method, path = call.request.split()
+        got = browser.run(FETCH, site.api + path, {"method": method, **call.options})
+        if isinstance(call.read, str):
+            assert (got["status"], got["body"]) == (200, call.read)
+        else:
+            assert got.get("status") == call.read
+        assert call.arrived in (None, " ".join(site.arrived))
+        assert site.ran == [method for method in site.arrived if method != "OPTIONS"]
 
 
-def test_a_page_that_is_not_allowed_reads_nothing(visitor: Visitor) -> None:
-    assert visitor.fetch("/plain", visitor.site.stranger) == REFUSED
-    # Who may read is all that CORS decides; the view has run.
-    assert visitor.site.ran == [("GET", "/plain")]
-
-
-def test_a_refused_preflight_keeps_the_request_from_being_sent(visitor: Visitor) -> None:
-    assert visitor.fetch("/plain", visitor.site.stranger, method="PUT") == REFUSED
-    assert visitor.site.arrived == [("OPTIONS", "/plain")]
-    assert visitor.site.ran == []
-
-
-@pytest.mark.parametrize("who", ["page", "stranger"])
-def test_everyone_reads_an_open_route(visitor: Visitor, who: str) -> None:
-    got = visitor.fetch("/open", getattr(visitor.site, who))
-    assert (got["status"], got["body"]) == (200, "open")
-
-
-@pytest.mark.parametrize("who", ["page", "stranger"])
-def test_nobody_reads_an_open_route_with_credentials(visitor: Visitor, who: str) -> None:
-    assert visitor.fetch("/open", getattr(visitor.site, who), **INCLUDE) == REFUSED
-
-
-def test_the_cookie_goes_both_ways_where_credentials_are_allowed(visitor: Visitor) -> None:
-    assert visitor.fetch("/account", **INCLUDE)["body"] == "null"
-    assert visitor.again("/account", method="PUT", **INCLUDE)["body"] == "set"
-    assert visitor.again("/account", **INCLUDE)["body"] == '"first"'
-    assert visitor.again("/account")["body"] == "null"
-    assert visitor.again("/account", method="DELETE", **INCLUDE)["body"] == "unset"
-    assert visitor.again("/account", **INCLUDE)["body"] == "null"
-
-
-def test_credentials_open_nothing_to_another_origin(visitor: Visitor) -> None:
-    assert visitor.fetch("/account", visitor.site.stranger, **INCLUDE) == REFUSED
-    assert visitor.again("/account", method="PUT", **INCLUDE) == REFUSED
-    assert visitor.site.arrived == [("OPTIONS", "/account")]
-
-
-def test_credentials_are_refused_where_the_policy_does_not_allow_them(visitor: Visitor) -> None:
-    assert visitor.fetch("/plain", **INCLUDE) == REFUSED
-
-
-def test_a_remembered_preflight_is_used_again(visitor: Visitor) -> None:
-    """On a URL with one policy. The next tests are about URLs with several."""
-    assert visitor.fetch("/plain?twice", method="PUT")["body"] == "plain"
-    assert visitor.site.arrived == [("OPTIONS", "/plain"), ("PUT", "/plain")]
-    assert visitor.again("/plain?twice", method="PUT")["body"] == "plain"
-    assert visitor.site.arrived == [("PUT", "/plain")]
-
-
-def test_a_remembered_preflight_never_covers_a_method_of_another_policy(visitor: Visitor) -> None:
-    assert visitor.fetch("/items/2", method="PUT")["body"] == "saved 2"
-    assert visitor.again("/items/2", method="DELETE") == REFUSED
-    assert visitor.site.arrived == [("OPTIONS", "/items/2")]
-    assert visitor.site.ran == []
-
-
-def test_a_method_of_another_policy_is_asked_for_by_itself(visitor: Visitor) -> None:
-    assert visitor.fetch("/items/3", method="PUT")["body"] == "saved 3"
-    assert visitor.again("/items/3", method="PATCH")["body"] == "patched 3"
-    assert visitor.site.arrived == [("OPTIONS", "/items/3"), ("PATCH", "/items/3")]
-    assert visitor.again("/items/3", method="DELETE") == REFUSED
-    assert visitor.site.ran == []
-
-
-def test_each_method_on_one_url_has_its_own_readers(visitor: Visitor) -> None:
-    stranger = visitor.site.stranger
-    assert visitor.fetch("/items/4", stranger)["body"] == "item 4"
-    assert visitor.again("/items/4", method="PUT") == REFUSED
-    assert visitor.site.ran == []
-    assert visitor.again("/items/4", method="DELETE") == REFUSED
-    assert visitor.site.ran == []
-
-
-def test_a_remembered_header_name_never_covers_a_method_of_another_policy(
-    visitor: Visitor,
-) -> None:
-    """A browser remembers header names for the whole URL, whatever method they were allowed for
-    (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). POST needs no leave for its
-    method, so a remembered Content-Type alone would let a JSON POST through."""
-    json = {"headers": {"Content-Type": "application/json"}, "body": "{}"}
-    assert visitor.fetch("/orders/1", method="POST", **json) == REFUSED
-    assert visitor.site.arrived == [("OPTIONS", "/orders/1")]
-    assert visitor.again("/orders/1", method="PUT", **json)["body"] == "saved 1"
-    assert visitor.again("/orders/1", method="POST", **json) == REFUSED
-    assert visitor.site.arrived == [("OPTIONS", "/orders/1")]
-    assert visitor.site.ran == []
-
-
-def test_request_headers(visitor: Visitor) -> None:
-    assert visitor.fetch("/plain", headers={"X-Asked": "1"})["status"] == 200
-    assert visitor.again("/plain", headers={"X-Other": "1"}) == REFUSED
-    assert visitor.site.ran == []
-
-
-def test_response_headers(visitor: Visitor) -> None:
-    headers = visitor.fetch("/plain")["headers"]
+def test_response_headers(browser: Browser, site: Site) -> None:
+    browser.open(f"{site.pages['allowed']}/")
+    headers = browser.run(FETCH, f"{site.api}/plain", {})["headers"]
     assert headers["x-shown"] == "yes"
     assert "x-hidden" not in headers
-
-
-@pytest.mark.parametrize(
-    ("path", "method", "status"),
-    [
-        ("/nowhere", "GET", 404),
-        ("/nowhere", "PUT", 404),
-        ("/crash", "GET", 500),
-        ("/open", "POST", 405),
-    ],
-)
-def test_an_allowed_page_reads_errors(
-    visitor: Visitor, path: str, method: str, status: int
-) -> None:
-    assert visitor.fetch(path, method=method)["status"] == status
-
-
-@pytest.mark.parametrize(("path", "method"), [("/nowhere", "GET"), ("/crash", "GET")])
-def test_another_page_does_not(visitor: Visitor, path: str, method: str) -> None:
-    assert visitor.fetch(path, visitor.site.stranger, method=method) == REFUSED
-
-
-def test_a_redirect_to_the_trailing_slash_is_followed(visitor: Visitor) -> None:
-    got = visitor.fetch("/list")
-    assert (got["status"], got["redirected"], got["body"]) == (200, True, "list by GET")
-
-
-def test_a_redirect_is_followed_after_a_preflight_too(visitor: Visitor) -> None:
-    got = visitor.fetch("/list", method="PUT")
-    assert (got["status"], got["redirected"], got["body"]) == (200, True, "list by PUT")
-
-
-def test_a_redirect_shows_nothing_to_another_page(visitor: Visitor) -> None:
-    assert visitor.fetch("/list", visitor.site.stranger) == REFUSED
-    assert visitor.site.arrived == [("GET", "/list")]
 
 
 @pytest.mark.parametrize(
@@ -360,20 +301,9 @@ def test_a_redirect_shows_nothing_to_another_page(visitor: Visitor) -> None:
         ("/null", {"status": 200}),
     ],
 )
-def test_a_sandboxed_frame(visitor: Visitor, path: str, outcome: dict[str, Any]) -> None:
-    assert visitor.fetch_from_sandbox(path) == {"origin": "null", **outcome}
-
-
-def test_null_is_no_name_for_everyone(visitor: Visitor) -> None:
-    assert visitor.fetch("/null") == REFUSED
-
-
-@pytest.mark.parametrize("who", ["page", "stranger"])
-def test_an_exempt_route_is_as_the_app_made_it(visitor: Visitor, who: str) -> None:
-    assert visitor.fetch("/exempt", getattr(visitor.site, who)) == REFUSED
-
-
-def test_the_apis_own_pages_read_everything(visitor: Visitor) -> None:
-    assert visitor.fetch("/plain", f"{visitor.site.api}/nowhere?")["body"] == "plain"
-    assert visitor.again("/plain", method="PUT")["body"] == "plain"
-    assert visitor.site.arrived == [("PUT", "/plain")]
+def test_a_sandboxed_frame(
+    browser: Browser, site: Site, path: str, outcome: dict[str, Any]
+) -> None:
+    browser.open(f"{site.pages['allowed']}/")
+    found = browser.run(FETCH_FROM_SANDBOX, site.api + path)
+    assert found == {"origin": "null", **outcome}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +12,7 @@ from flask import Flask, Response, request
 
 from flask_corsguard import CorsGuard, cors, cors_exempt
 
+from .browsers import complaints, emulate, requested_urls
 from .demo import LOW_CONTRAST
 
 if TYPE_CHECKING:
@@ -97,12 +97,9 @@ class Visit(NamedTuple):
     def check_quiet(self) -> None:
         """Nothing ran, nothing was complained about, and nobody else was asked for anything."""
         assert self.run("return window.hit") is None
-        assert [entry["message"] for entry in self.driver.get_log("browser")] == []
-        for entry in self.driver.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                url = message["params"]["request"]["url"]
-                assert url.startswith((f"{self.origin}/_corsguard/", "data:,")), url
+        assert complaints(self.driver) == []
+        own = (f"{self.origin}/_corsguard/", "data:,")
+        assert [url for url in requested_urls(self.driver) if not url.startswith(own)] == []
 
     def send(self, request: str, *lines: str) -> None:
         """Send what no client would."""
@@ -114,29 +111,19 @@ class Visit(NamedTuple):
             while connection.recv(4096):
                 pass
 
+    def send_preflight(self, origin: str, method: str, headers: str) -> None:
+        requested = {"Method": method, "Headers": headers}
+        lines = (f"Access-Control-Request-{name}: {value}" for name, value in requested.items())
+        self.send("OPTIONS /plain", f"Origin: {origin}", *lines)
+
     def attack(self) -> None:
         """Have the guard reject everything hostile that there is."""
         for payload in CORPUS:
             self.send(f"GET /{quote(payload)}", f"Origin: {payload}")
-            self.send(
-                "OPTIONS /plain",
-                f"Origin: {payload}",
-                f"Access-Control-Request-Method: {payload}",
-                f"Access-Control-Request-Headers: {payload}",
-            )
+            self.send_preflight(payload, payload, payload)
         for name in NAMES:
-            self.send(
-                "OPTIONS /plain",
-                "Origin: https://app.example.com",
-                f"Access-Control-Request-Method: {name}",
-                f"Access-Control-Request-Headers: {name}",
-            )
-            self.send(
-                "OPTIONS /plain",
-                "Origin: https://app.example.com",
-                "Access-Control-Request-Method: GET",
-                f"Access-Control-Request-Headers: {name}",
-            )
+            self.send_preflight("https://app.example.com", name, name)
+            self.send_preflight("https://app.example.com", "GET", name)
 
 
 def make_app(number_of_routes: int, name: str = "shop") -> Flask:
@@ -159,18 +146,9 @@ def make_app(number_of_routes: int, name: str = "shop") -> Flask:
 
 
 @pytest.fixture
-def visit(logged: WebDriver, serve: Callable[[Flask], str]) -> Iterator[Callable[..., Visit]]:
+def visit(logged: WebDriver, serve: Callable[[Flask], str]) -> Callable[..., Visit]:
     """Go and see an app."""
-
-    def begin(app: Flask) -> Visit:
-        logged.get("data:,")
-        for log in ("browser", "performance"):
-            logged.get_log(log)
-        return Visit(logged, serve(app))
-
-    yield begin
-    logged.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    logged.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    return lambda app: Visit(logged, serve(app))
 
 
 def test_rejections_of_hostile_requests_are_text(visit: Callable[..., Visit]) -> None:
@@ -249,10 +227,7 @@ def test_hostile_names_in_the_app_are_text(visit: Callable[..., Visit]) -> None:
 def test_pages_are_readable(visit: Callable[..., Visit], number: int, scheme: str) -> None:
     shop = visit(make_app(number))
     shop.attack()
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    shop.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": False}
-    shop.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    emulate(shop.driver, 360, 740, scheme=scheme)
     played = "check?url=/a/rather/long/path/1/1&origin=https://app.example.com&method=DELETE"
     for path in (*PAGES, "?by=route", "?origin=https://app.example.com", played):
         shop.open(path)
@@ -280,8 +255,7 @@ def test_under_other_names(visit: Callable[..., Visit], host: str) -> None:
 def test_low_windows(visit: Callable[..., Visit]) -> None:
     """Such as one of 1280 x 800, zoomed in to 400 %."""
     shop = visit(make_app(10))
-    metrics = {"width": 320, "height": 200, "deviceScaleFactor": 4, "mobile": False}
-    shop.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    emulate(shop.driver, 320, 200, deviceScaleFactor=4)
     for path in ("rejections", "check", "?by=policy", ""):
         shop.open(path)
         assert shop.run("return document.scrollingElement.scrollWidth") <= 320
@@ -389,7 +363,7 @@ def test_other_sites_see_nothing(
     for path in PAGES:
         shop.open(path, rebound)
         assert "does not answer as 'rebound.example" in shop.run("return document.body.innerText")
-    shop.driver.get_log("browser")
+    complaints(shop.driver)
 
 
 def test_without_script(visit: Callable[..., Visit]) -> None:

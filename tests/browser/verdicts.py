@@ -44,8 +44,9 @@ def save(data: dict[str, Any], path: Path = FILE) -> None:
 
 
 def steps_of(case: Case) -> list[dict[str, Any]]:
-    steps: list[dict[str, Any]] = case.get("steps", [case])
-    return steps
+    """The steps, each with the page that it is on, and whether that is sandboxed."""
+    page = {"page": case.get("page", "A"), "sandbox": case.get("sandbox", False)}
+    return [page | step for step in case.get("steps", [case])]
 
 
 def plan_of(step: dict[str, Any], prefix: str) -> Plan:
@@ -66,17 +67,14 @@ def own_headers(step: dict[str, Any]) -> set[str]:
 
 def observed_requests(requests: list[Request], step: dict[str, Any]) -> Observation:
     """The part of an observation that the servers made."""
-    preflights = [
-        {
-            "method": request.header("access-control-request-method"),
-            "headers": request.header("access-control-request-headers"),
-        }
-        for request in requests
-        if request.preflight
-    ]
+    preflight = next((request for request in requests if request.preflight), None)
     names = SENT | own_headers(step)
     observation = {
-        "preflight": preflights[0] if preflights else None,
+        "preflight": preflight
+        and {
+            name: preflight.header(f"access-control-request-{name}")
+            for name in ("method", "headers")
+        },
         "requests": [[r.server, r.method, r.header("origin")] for r in requests],
         "sent": [dict(sorted(sent(request, names))) for request in requests],
     }

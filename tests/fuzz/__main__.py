@@ -18,15 +18,9 @@ _OPTIONS = ["-rss_limit_mb=1024", "-timeout=20", "-max_len=5000", "-print_final_
 
 
 class Run(NamedTuple):
-    """What came of fuzzing one target.
-
-    :ivar executions: how many inputs were tried, or "?" where it did not come to an end.
-    :ivar log: what the fuzzer wrote.
-    :ivar finding: the input that does not hold, or None.
-    """
+    """The exit status, what the fuzzer wrote, and the input that does not hold, if there is one."""
 
     code: int
-    executions: str
     log: str
     finding: bytes | None
 
@@ -49,12 +43,8 @@ def fuzz(target: str, seconds: int) -> Run:
                 timeout=seconds + 300,
                 check=False,
             ).returncode
-        text = log.read_text("utf-8", "replace")
-        executions = re.search(r"number_of_executed_units: (\d+)", text)
         found = next(iter(sorted(place.glob("found-*"))), None)
-        return Run(
-            code, executions[1] if executions else "?", text, found.read_bytes() if found else None
-        )
+        return Run(code, log.read_text("utf-8", "replace"), found.read_bytes() if found else None)
 
 
 def main() -> int:
@@ -68,7 +58,9 @@ def main() -> int:
         failures += 1
     for target in arguments.targets or SEEDS:
         run = fuzz(target, arguments.seconds)
-        print(f"{target}: {run.executions} inputs in {arguments.seconds} s", flush=True)
+        # There is no number where it has not come to an end.
+        executions = re.findall(r"number_of_executed_units: (\d+)", run.log) or ["?"]
+        print(f"{target}: {executions[0]} inputs in {arguments.seconds} s", flush=True)
         if run.code or run.finding is not None:
             failures += 1
             print(ascii(run.log[-3000:]).replace("\\n", "\n"))

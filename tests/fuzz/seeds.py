@@ -89,24 +89,11 @@ SEEDS: dict[str, list[bytes]] = {
     "requests": _requests(),
 }
 
-_WORDS = [
-    *PIECES,
-    *HOSTS,
-    *PORTS,
-    *SCHEMES,
-    *METHODS,
-    *NAMES,
-    *LISTED,
-    *DANGEROUS,
-    *FIELDS,
-    *_ASKING,
-    *itertools.chain(*_REQUESTED),
-    *_LOOKED_AT,
-]
-
 
 def dictionary() -> str:
     """The words, in the form of libFuzzer."""
-    words = {_written(word) for word in _WORDS if word}
+    texts = (PIECES, HOSTS, PORTS, SCHEMES, METHODS, NAMES, LISTED, DANGEROUS, FIELDS)
+    together = itertools.chain(*texts, _ASKING, *_REQUESTED, _LOOKED_AT)
+    words = {_written(word) for word in together if word}
     escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in sorted(words))
     return "".join(f'"{word}"\n' for word in escaped if len(word) <= 4 * 64)

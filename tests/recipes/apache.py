@@ -4,26 +4,11 @@ import os
 from pathlib import Path
 
 HTTPD = "/usr/sbin/apache2"  # not on every user's PATH
-_MODULES = (
-    "mpm_event",
-    "authz_core",
-    "dir",
-    "headers",
-    "proxy",
-    "proxy_http",
-    "rewrite",
-    "setenvif",
-)
+_MODULES = "mpm_event authz_core dir headers proxy proxy_http rewrite setenvif".split()
 # Started by root, Apache would serve as a user who may not look into root's temporary directories.
 # So it is nobody from the start, with root's right to look into all of them.
-_AS_NOBODY = (
-    "setpriv",
-    "--reuid=65534",
-    "--regid=65534",
-    "--clear-groups",
-    "--inh-caps=+dac_override",
-    "--ambient-caps=+dac_override",
-)
+_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+_AS_NOBODY = (*_NOBODY, "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
 
 
 def httpd(port: int, directory: Path, more: str = "") -> list[str]:

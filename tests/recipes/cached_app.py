@@ -23,13 +23,9 @@ def _made_for_whom() -> str:
     return f"for {request.headers.get('Origin')}"
 
 
-app.add_url_rule("/list", "list", _made_for_whom)
 app.add_url_rule("/list", "put", _made_for_whom, methods=["PUT"])
-app.add_url_rule("/pattern", "pattern", _made_for_whom)
-app.add_url_rule("/callable", "callable", _made_for_whom)
-app.add_url_rule("/denied", "denied", _made_for_whom)
-app.add_url_rule("/credentials", "credentials", _made_for_whom)
-app.add_url_rule("/strict", "strict", _made_for_whom)
+for name in ("list", "pattern", "callable", "denied", "credentials", "strict"):
+    app.add_url_rule(f"/{name}", name, _made_for_whom)
 guard.for_endpoint("pattern", origins=[re.compile(r"https://(shop|partner)\.example")])
 guard.for_endpoint("callable", origins=lambda origin: origin in (SHOP, PARTNER))
 guard.for_endpoint("denied", origins="*", deny_origins="https://attacker.example")
@@ -43,20 +39,18 @@ def everybody() -> str:
     return "for everybody"
 
 
-@app.get("/all/broken")
-@cors(origins="*")
-def broken_for_everybody() -> str:
-    raise RuntimeError("broken")
-
-
 @app.get("/refused")
 def refused() -> str:
     abort(403, _made_for_whom())
 
 
-@app.get("/broken")
 def broken() -> str:
     raise RuntimeError("broken")
+
+
+app.add_url_rule("/broken", view_func=broken)
+app.add_url_rule("/all/broken", "all-broken", broken)
+guard.for_endpoint("all-broken", origins="*")
 
 
 @app.get("/moved")
@@ -66,8 +60,7 @@ def moved() -> AnyResponse:
 
 @app.get("/streamed")
 def streamed() -> Response:
-    whom = _made_for_whom()
-    return Response(part for part in (whom, "."))
+    return Response(iter((_made_for_whom(), ".")))
 
 
 @app.get("/vary/twice")

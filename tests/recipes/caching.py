@@ -13,12 +13,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
-from ..listening import SECONDS_TO_ANSWER, free_port, listening, require
-from .comparing import Answer, answer_of
+from ..listening import free_port, listening, require
+from .comparing import Answer, answer_of, send
 from .originals import ORIGINALS
 from .recipes import Request, read_request
 from .running import BEHIND, lay_out
@@ -112,26 +111,17 @@ def cached(cache: str, app: str, directory: Path) -> Iterator[Ports]:
 
 def get(port: int, path: str, fields: Mapping[str, str], method: str = "GET") -> Got:
     """Ask over a connection of its own."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_ANSWER)
-    try:
-        connection.request(method, path, headers=dict(fields))
-        response = connection.getresponse()
-        body = response.read()
-        answer = answer_of(response.status, response.getheaders())
-        etag = response.headers["ETag"]
-        return Got(answer, body, etag, int(response.headers["X-Answer"]))
-    finally:
-        connection.close()
-
-
-def _tell(request: Request, port: int) -> str:
-    got = get(port, request.path, request.fields, request.method)
-    status, *lines = got.answer.told()
-    first = f"  Cache: {status}, answer {got.number} of the app"
-    return "\n".join([request.line, first, *lines, ""])
+    response, body = send(port, method, path, fields)
+    number = int(response.headers["X-Answer"])
+    return Got(answer_of(response), body, response.headers["ETag"], number)
 
 
 def measured(sequence: Sequence, directory: Path) -> str:
     """Send the requests to the cache; the block as it should stand in the page."""
+    lines: list[str] = []
     with cached(sequence.cache, sequence.app, directory) as ports:
-        return "\n".join(_tell(request, ports.cache) for request in sequence.requests)
+        for request in sequence.requests:
+            got = get(ports.cache, request.path, request.fields, request.method)
+            told = got.answer.told("Cache", f", answer {got.number} of the app")
+            lines += [request.line, *told, ""]
+    return "\n".join(lines)

@@ -1,8 +1,9 @@
 """Sending the same requests to two servers, and writing down what each answers."""
 
 import textwrap
-from collections.abc import Iterable
-from http.client import HTTPConnection
+from collections.abc import Mapping
+from contextlib import closing
+from http.client import HTTPConnection, HTTPResponse
 from typing import NamedTuple
 
 from ..listening import SECONDS_TO_ANSWER
@@ -18,46 +19,48 @@ class Answer(NamedTuple):
     status: int
     lines: tuple[tuple[str, str], ...]
 
-    def told(self) -> list[str]:
+    def told(self, who: str, more: str = "") -> list[str]:
         """As a page shows it."""
-        return [str(self.status), *(f"    {name}: {value}" for name, value in self.lines)]
+        first = f"  {who}: {self.status}{more}"
+        return [first, *(f"    {name}: {value}" for name, value in self.lines)]
 
 
-def answer_of(status: int, headers: Iterable[tuple[str, str]]) -> Answer:
+def answer_of(response: HTTPResponse) -> Answer:
     """Keep ``Access-Control-*`` and ``Vary``; a line that comes twice stays two lines."""
     lines: list[tuple[str, str]] = []
-    for name, value in headers:
+    for name, value in response.getheaders():
         if name.title() == "Vary":  # names of fields, so upper and lower case are the same
             lines.append(("Vary", value.title()))
         elif name.title().startswith("Access-Control-"):
             lines.append((name.title(), value))
-    return Answer(status, tuple(sorted(lines)))
+    return Answer(response.status, tuple(sorted(lines)))
+
+
+def send(
+    port: int, method: str, path: str, fields: Mapping[str, str]
+) -> tuple[HTTPResponse, bytes]:
+    """Send a request over a connection of its own; the response, and its body."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_ANSWER)) as connection:
+        connection.request(method, path, headers=dict(fields))
+        response = connection.getresponse()
+        return response, response.read()
 
 
 def ask(port: int, request: Request) -> Answer:
-    """Send it over a connection of its own."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_ANSWER)
-    try:
-        connection.request(request.method, request.path, headers=request.fields)
-        response = connection.getresponse()
-        response.read()
-        return answer_of(response.status, response.getheaders())
-    finally:
-        connection.close()
+    """What a server answers to a request of a page."""
+    response, _ = send(port, request.method, request.path, request.fields)
+    return answer_of(response)
 
 
 def tell(row: Row, name: str, original: Answer, guard: Answer) -> str:
     """One request and both answers, as a page shows them."""
-    lines = [row.request.line]
-    first, *rest = original.told()
-    lines += [f"  {name}: {first}", *rest]
+    lines = [row.request.line, *original.told(name)]
     if guard == original:
         return "\n".join([*lines, "  Guard: the same", ""])
-    first, *rest = guard.told()
     because = textwrap.fill(
         f"  Because: {row.because or '?'}", WIDTH, subsequent_indent="    ", break_long_words=False
     )
-    return "\n".join([*lines, f"  Guard: {first}", *rest, because, ""])
+    return "\n".join([*lines, *guard.told("Guard"), because, ""])
 
 
 def compare(recipe: Recipe, original: int, guard: int) -> str:

@@ -35,10 +35,8 @@ class Rule(NamedTuple):
     allowed: bool
     allow_credentials: bool
     max_age: int
-    allow_headers: list[str]
     allow_all_requested_headers: bool
-    allow_methods: list[str]
-    expose_headers: list[str]
+    entries: dict[str, list[str]]
 
     def matches(self, origin: str) -> bool:
         """[R] "Attributes of the origin rule": ``*`` is every origin, or a wildcard for the child
@@ -81,25 +79,21 @@ def _is_true(attributes: Mapping[str, str], name: str, default: str = "false") -
     return {"true": True, "false": False}[attributes.get(name, default)]
 
 
-def _entries(rule: ElementTree.Element, name: str) -> list[str]:
-    return [entry.attrib[ENTRIES[name]] for entry in rule.findall(f"{name}/add")]
-
-
 def _read_rule(element: ElementTree.Element) -> Rule:
     """The defaults are those of [R] "Attributes of the origin rule"."""
     attributes = _attributes(element)
     children = {child.tag: _attributes(child) for child in element}
+    requested = children.get("allowHeaders", {})
     return Rule(
         origin=attributes["origin"],
         allowed=_is_true(attributes, "allowed", "true"),
         allow_credentials=_is_true(attributes, "allowCredentials"),
         max_age=int(attributes.get("maxAge", "-1")),
-        allow_headers=_entries(element, "allowHeaders"),
-        allow_all_requested_headers=_is_true(
-            children.get("allowHeaders", {}), "allowAllRequestedHeaders"
-        ),
-        allow_methods=_entries(element, "allowMethods"),
-        expose_headers=_entries(element, "exposeHeaders"),
+        allow_all_requested_headers=_is_true(requested, "allowAllRequestedHeaders"),
+        entries={
+            name: [entry.attrib[of] for entry in element.findall(f"{name}/add")]
+            for name, of in ENTRIES.items()
+        },
     )
 
 
@@ -131,11 +125,11 @@ def _preflight(rule: Rule, requested_headers: str | None) -> Headers:
     """
     headers: Headers = []
     allowed = requested_headers if rule.allow_all_requested_headers else None
-    allowed = allowed or ", ".join(rule.allow_headers)
+    allowed = allowed or ", ".join(rule.entries["allowHeaders"])
     if allowed:
         headers.append(("Access-Control-Allow-Headers", allowed))
-    if rule.allow_methods:
-        headers.append(("Access-Control-Allow-Methods", ", ".join(rule.allow_methods)))
+    if methods := rule.entries["allowMethods"]:
+        headers.append(("Access-Control-Allow-Methods", ", ".join(methods)))
     if rule.max_age != -1:  # [R] "Attributes of the origin rule": preflights only, -1 is none
         headers.append(("Access-Control-Max-Age", str(rule.max_age)))
     return headers
@@ -162,8 +156,9 @@ def answer(module: Module, method: str, fields: Mapping[str, str]) -> tuple[int,
     headers = _permission(module, rule, origin)
     if preflight:
         headers += _preflight(rule, fields.get("Access-Control-Request-Headers"))
-    elif rule.expose_headers:  # [R] "Child Elements of the origin host rule": not for preflights
-        headers.append(("Access-Control-Expose-Headers", ", ".join(rule.expose_headers)))
+    elif exposed := rule.entries["exposeHeaders"]:
+        # [R] "Child Elements of the origin host rule": not for preflights
+        headers.append(("Access-Control-Expose-Headers", ", ".join(exposed)))
     return status, headers + vary
 
 

@@ -134,3 +134,10 @@ def recipes_of(page: Path) -> Iterator[Recipe]:
 def all_recipes() -> list[Recipe]:
     """Those of all pages."""
     return [recipe for page in sorted(PAGES.glob("*.md")) for recipe in recipes_of(page)]
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """The rows of a page's table below a heading, without the marks around code."""
+    below = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    _, *lines = (line for line in below.splitlines() if line.startswith("| "))
+    return [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in lines]

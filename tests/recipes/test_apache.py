@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPResponse
 from pathlib import Path
 
-from ..listening import SECONDS_TO_ANSWER, free_port, listening, require
+from ..listening import free_port, listening, require
 from .apache import HTTPD, httpd
+from .comparing import send
 from .originals import guarded
-from .recipes import PAGES
-from .tables import table
+from .recipes import PAGES, table
 
 PAGE = (PAGES / "apache.md").read_text("utf-8")
 ECHO = """\
@@ -43,17 +43,6 @@ def apache(directory: Path, files: dict[str, str], more: str = "") -> Iterator[i
         yield port
 
 
-def ask(port: int, method: str, path: str, fields: dict[str, str]) -> tuple[HTTPResponse, str]:
-    """The response, and its body."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_ANSWER)
-    try:
-        connection.request(method, path, headers=fields)
-        response = connection.getresponse()
-        return response, response.read().decode()
-    finally:
-        connection.close()
-
-
 def allowed(response: HTTPResponse) -> str:
     """Every ``Access-Control-Allow-Origin`` line, as the tables write them."""
     return " and ".join(response.headers.get_all("Access-Control-Allow-Origin", ["nothing"]))
@@ -66,7 +55,7 @@ def test_what_each_pattern_lets_in(tmp_path: Path) -> None:
     with apache(tmp_path, files) as port:
         found = []
         for n, (pattern, origin, *_) in enumerate(rows):
-            answer = allowed(ask(port, "GET", f"/{n}/x.json", {"Origin": origin})[0])
+            answer = allowed(send(port, "GET", f"/{n}/x.json", {"Origin": origin})[0])
             found.append([pattern, origin, answer, "yes" if answer == origin else "no"])
     assert found == rows
 
@@ -83,13 +72,13 @@ def test_what_apache_makes_of_what_the_app_decides(tmp_path: Path) -> None:
         with apache(tmp_path, files, proxied) as port:
             found = []
             for n, (directive, *_) in enumerate(rows):
-                shop, _ = ask(port, "GET", f"/{n}/", {"Origin": "https://shop.example"})
+                shop, _ = send(port, "GET", f"/{n}/", {"Origin": "https://shop.example"})
                 fields = {"Origin": "https://attacker.example"}
-                attacker, _ = ask(port, "GET", f"/{n}/", fields)
-                preflight, _ = ask(port, "OPTIONS", f"/{n}/", fields | PREFLIGHT)
+                attacker, _ = send(port, "GET", f"/{n}/", fields)
+                preflight, _ = send(port, "OPTIONS", f"/{n}/", fields | PREFLIGHT)
                 assert (shop.status, attacker.status, preflight.status) == (200, 200, 403)
                 found.append([directive, *map(allowed, (shop, attacker, preflight))])
-            assert allowed(ask(port, "GET", "/x.json", {})[0]) == "*"
+            assert allowed(send(port, "GET", "/x.json", {})[0]) == "*"
     assert found == rows
 
 
@@ -100,7 +89,7 @@ def test_the_rule_for_options_sends_an_error_page(tmp_path: Path) -> None:
     assert said in " ".join(PAGE.split())
     files = {"with-200": rule, "with-204": rule.replace("200", "204")}
     with apache(tmp_path, files) as port:
-        first, page = ask(port, "OPTIONS", "/with-200/x.json", {})
-        second, nothing = ask(port, "OPTIONS", "/with-204/x.json", {})
-    assert (first.status, second.status, nothing) == (200, 204, "")
-    assert said.split('"')[1] in page
+        first, page = send(port, "OPTIONS", "/with-200/x.json", {})
+        second, nothing = send(port, "OPTIONS", "/with-204/x.json", {})
+    assert (first.status, second.status, nothing) == (200, 204, b"")
+    assert said.split('"')[1] in page.decode()

@@ -8,8 +8,7 @@ import pytest
 from ..listening import require
 from .comparing import ask
 from .originals import ORIGINALS
-from .recipes import PAGES, read_request
-from .tables import table
+from .recipes import PAGES, read_request, table
 
 ROWS = table((PAGES / "php.md").read_text("utf-8"), "What other checks let in")
 

@@ -1,5 +1,6 @@
 """Requests that no browser sends, or that servers read differently."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .served import SHOP
@@ -30,22 +31,21 @@ class OddRequest(NamedTuple):
         return (self.line_end.join(lines) + self.body).encode("latin-1")
 
 
-def _get(*lines: str) -> OddRequest:
-    return OddRequest((GET, HOST, *lines))
+def _beginning(start: str) -> Callable[..., OddRequest]:
+    return lambda *lines: OddRequest((start, HOST, *lines))
 
 
-def _ask(*lines: str) -> OddRequest:
-    return OddRequest((ASK, HOST, *lines))
-
-
-def _post(*lines: str) -> OddRequest:
-    return OddRequest((POST, HOST, *lines))
-
-
-def _path(path: str, *lines: str) -> OddRequest:
-    return OddRequest((f"GET {path} HTTP/1.1", HOST, *lines))
-
-
+_get, _post, _ask = map(_beginning, (GET, POST, ASK))
+# Where they lead is what is odd about them.
+PATHS = (
+    "/open/%2e%2e/private",
+    "/open/../private",
+    "/open/..%2fprivate",
+    "/private%00",
+    "/open/%00",
+    "/open/%ff",
+    "//open/x",
+)
 REQUESTS = {
     # For comparison
     "no Origin": _get(),
@@ -109,12 +109,5 @@ REQUESTS = {
     "chunked body": _post(FROM_EVIL, FORM, "Transfer-Encoding: chunked")._replace(
         body="4\r\na=bc\r\n0\r\n\r\n"
     ),
-    # Where the path leads
-    "/open/%2e%2e/private": _path("/open/%2e%2e/private", FROM_EVIL),
-    "/open/../private": _path("/open/../private", FROM_EVIL),
-    "/open/..%2fprivate": _path("/open/..%2fprivate", FROM_EVIL),
-    "/private%00": _path("/private%00", FROM_EVIL),
-    "/open/%00": _path("/open/%00", FROM_EVIL),
-    "/open/%ff": _path("/open/%ff", FROM_EVIL),
-    "//open/x": _path("//open/x", FROM_EVIL),
+    **{path: OddRequest((f"GET {path} HTTP/1.1", HOST, FROM_EVIL)) for path in PATHS},
 }

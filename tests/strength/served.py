@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, request
 
 from flask_corsguard import CorsGuard, Policy, cors, current_decision, origin_allowed
+from flask_corsguard.protocol.policy import PolicyFields
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,29 +30,25 @@ def knows(origin: str) -> bool:
     return origin in (SHOP, PARTNER)
 
 
-# Two settings of which everything differs that shows on an answer.
+# Two policies of which everything differs that shows on an answer.
+ONE = Policy(
+    origins=SHOP,
+    allow_credentials=True,
+    allow_headers="X-One",
+    expose_headers="X-One",
+    max_age=1,
+    enforce="unsafe",
+)
+TWO: PolicyFields = {
+    "origins": [SHOP, PARTNER],
+    "methods": ["PUT", "DELETE"],
+    "allow_headers": ["X-Two", "X-One"],
+    "expose_headers": "X-Two",
+    "max_age": 2,
+}
 SETTINGS: tuple[dict[str, Any], ...] = (
-    {
-        "policy": Policy(
-            origins=SHOP,
-            allow_credentials=True,
-            allow_headers="X-One",
-            expose_headers="X-One",
-            max_age=1,
-            enforce="unsafe",
-        ),
-        "report_only": False,
-    },
-    {
-        "policy": Policy(
-            origins=knows,
-            methods=["PUT", "DELETE"],
-            allow_headers=["X-Two", "X-One"],
-            expose_headers="X-Two",
-            max_age=2,
-        ),
-        "report_only": {"origins": PARTNER},
-    },
+    {"policy": ONE, "report_only": False},
+    {"policy": Policy(**{**TWO, "origins": knows}), "report_only": {"origins": PARTNER}},
 )
 
 app = Flask("served", static_folder=None)

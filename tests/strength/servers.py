@@ -104,30 +104,18 @@ def _python_path() -> str:
     return os.pathsep.join(map(str, dict.fromkeys(places)))
 
 
-def _gunicorn(*arguments: str) -> Callable[[int, Path], list[str]]:
+def _command(line: str) -> Callable[[int, Path], list[str]]:
+    """A command line, once the port is known."""
+
     def command(port: int, _: Path) -> list[str]:
-        bind = f"--bind=127.0.0.1:{port}"
-        return [sys.executable, "-m", "gunicorn", bind, *arguments, f"{APP}:app"]
+        known = {"python": sys.executable, "app": f"{APP}:app", "port": port}
+        return [word.format(**known) for word in line.split()]
 
     return command
 
 
-def _werkzeug(port: int, _: Path) -> list[str]:
-    return [sys.executable, "-m", "flask", "--app", f"{APP}:app", "run", f"--port={port}"]
-
-
-def _waitress(port: int, _: Path) -> list[str]:
-    return [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", f"{APP}:app"]
-
-
-def _uwsgi(option: str) -> Callable[[int, Path], list[str]]:
-    def command(port: int, _: Path) -> list[str]:
-        places = (option, f"127.0.0.1:{port}", "--module", f"{APP}:app")
-        return ["uwsgi_python3", *places, "--need-app", "--die-on-term", "--enable-threads"]
-
-    return command
-
-
+_GUNICORN = "{python} -m gunicorn --bind=127.0.0.1:{port} {app}"
+_UWSGI = "uwsgi_python3 --module {app} --need-app --die-on-term --enable-threads"
 _SERVER = """\
     server {{
         listen 127.0.0.1:{port};
@@ -159,14 +147,18 @@ def _nginx(pass_on: str) -> Callable[[int, Path], list[str]]:
 
 
 SERVERS = {
-    "Werkzeug": Server((), _werkzeug),
-    "gunicorn sync": Server(("gunicorn",), _gunicorn()),
-    "gunicorn gthread": Server(("gunicorn",), _gunicorn("--threads=16")),
-    "gunicorn gevent": Server(("gunicorn", "gevent"), _gunicorn("--worker-class=gevent")),
-    "waitress": Server(("waitress",), _waitress),
-    "uWSGI": Server(("uwsgi_python3",), _uwsgi("--http-socket")),
+    "Werkzeug": Server((), _command("{python} -m flask --app {app} run --port={port}")),
+    "gunicorn sync": Server(("gunicorn",), _command(_GUNICORN)),
+    "gunicorn gthread": Server(("gunicorn",), _command(f"{_GUNICORN} --threads=16")),
+    "gunicorn gevent": Server(("gunicorn", "gevent"), _command(f"{_GUNICORN} -k gevent")),
+    "waitress": Server(
+        ("waitress",), _command("{python} -m waitress --listen=127.0.0.1:{port} {app}")
+    ),
+    "uWSGI": Server(("uwsgi_python3",), _command(_UWSGI + " --http-socket 127.0.0.1:{port}")),
     "nginx, gunicorn": Server(("nginx",), _nginx(_TO_GUNICORN), "gunicorn sync"),
     "nginx, uWSGI": Server(("nginx",), _nginx(_TO_UWSGI), "uWSGI protocol"),
 }
 # Served by another only.
-SERVERS["uWSGI protocol"] = Server(("uwsgi_python3",), _uwsgi("--uwsgi-socket"))
+SERVERS["uWSGI protocol"] = Server(
+    ("uwsgi_python3",), _command(_UWSGI + " --uwsgi-socket 127.0.0.1:{port}")
+)

@@ -25,10 +25,9 @@ from flask_corsguard import (
 )
 from flask_corsguard.runtime.state import state_of
 
+from .served import ONE, PARTNER, SHOP, TWO
 from .threads import frequent_switches, run_together
 
-SHOP = "https://shop.example"
-PARTNER = "https://partner.example"
 EVIL = "https://evil.example"
 SIGNALS = (origin_allowed, origin_rejected, preflight_rejected)
 THREADS = 8
@@ -37,23 +36,7 @@ LEAST_CHANGES, MOST_CHANGES = 150, 3000
 FRESH_APPS = 12
 REPETITIONS = 5
 
-# Two settings of which everything differs that shows anywhere. Each is put in force on a line of
-# its own, which the log names.
-ONE = Policy(
-    origins=SHOP,
-    allow_credentials=True,
-    allow_headers="X-One",
-    expose_headers="X-One",
-    max_age=1,
-    enforce="unsafe",
-)
-TWO = Policy(
-    origins=[SHOP, PARTNER],
-    methods=["PUT", "DELETE"],
-    allow_headers=["X-One", "X-Two"],
-    expose_headers="X-Two",
-    max_age=2,
-)
+# Each of the settings is put in force on a line of its own, which the log names.
 THREE = {"named": Policy(origins=SHOP, max_age=3, enforce="all")}
 FOUR = {"named": Policy(origins="*", max_age=4)}
 
@@ -63,7 +46,7 @@ def put_one_in_force(guard: CorsGuard, app: Flask) -> None:
 
 
 def put_two_in_force(guard: CorsGuard, app: Flask) -> None:
-    guard.reconfigure(TWO, policies=FOUR, report_only={"origins": PARTNER}, app=app)
+    guard.reconfigure(Policy(**TWO), policies=FOUR, report_only={"origins": PARTNER}, app=app)
 
 
 SETTINGS = (put_one_in_force, put_two_in_force)
@@ -95,10 +78,7 @@ def listen(sender: Flask, decision: Decision, name: str) -> None:
     request.environ["test.heard"].append(Heard(name, verdict(decision)))
 
 
-LISTENERS = {
-    signal: lambda sender, decision, name=signal.name: listen(sender, decision, name)
-    for signal in SIGNALS
-}
+LISTENERS = {signal: partial(listen, name=signal.name) for signal in SIGNALS}
 
 
 def put_down_line(record: logging.LogRecord) -> bool:
@@ -262,6 +242,10 @@ def test_a_mixture_would_be_noticed() -> None:
         ask_while_settings_change(app, guard, MOST_CHANGES)
 
 
+def ask_one(app: Flask, number: int, expected: tuple[Account, ...]) -> None:
+    assert ask(app, REQUESTS[number]) in expected
+
+
 @pytest.mark.usefixtures("recorded")
 def test_first_requests_at_once() -> None:
     """They find one table, while another thread puts other settings in force."""
@@ -272,18 +256,8 @@ def test_first_requests_at_once() -> None:
             app, guard = build()
             put_one_in_force(guard, app)
             asked = list(itertools.islice(numbers, THREADS))
-            accounts: dict[int, Account] = {}
-
-            def change(app: Flask = app, guard: CorsGuard = guard) -> None:
-                put_two_in_force(guard, app)
-
-            def ask_one(
-                number: int, app: Flask = app, accounts: dict[int, Account] = accounts
-            ) -> None:
-                accounts[number] = ask(app, REQUESTS[number])
-
-            run_together([change, *(partial(ask_one, number) for number in asked)])
-            assert {n for n in asked if accounts[n] not in expected[n]} == set()
+            asking = [partial(ask_one, app, number, expected[number]) for number in asked]
+            run_together([partial(put_two_in_force, guard, app), *asking])
             assert [ask(app, r) for r in REQUESTS] == [two for _, two in expected]
 
 
@@ -329,13 +303,11 @@ def test_a_table_with_a_problem() -> None:
     for _ in range(FRESH_APPS):
         app, guard = build()
         app.add_url_rule("/broken", "broken", cors("nobody")(lambda: "ok"))
-        statuses: list[int] = []
-
-        def ask_one(app: Flask = app, statuses: list[int] = statuses) -> None:
-            statuses.append(ask(app, REQUESTS[0]).status)
-
         with frequent_switches():
-            run_together([ask_one] * THREADS)
-        assert statuses == [500] * THREADS
+            run_together([partial(check_status, app, 500)] * THREADS)
         guard.reconfigure(policies={"nobody": Policy()}, app=app)
-        assert ask(app, REQUESTS[0]).status == 200
+        check_status(app, 200)
+
+
+def check_status(app: Flask, status: int) -> None:
+    assert ask(app, REQUESTS[0]).status == status

@@ -15,19 +15,10 @@ from flask_corsguard.protocol.policy import PolicyFields
 Environ = dict[str, Any]
 
 METHODS = ("GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
-PATHS = (
-    "/",
-    "/items/{}",
-    "/item",
-    "/any",
-    "/asked",
-    "/exempt",
-    "/files/{}.css",
-    "/api/{}",
-    "/{0}{0}{0}",
-)
 # Those where what was decided once is remembered.
 PATHS_REMEMBERED = ("/", "/any", "/items/{}")
+_OTHER_PATHS = ("/item", "/asked", "/exempt", "/files/{}.css", "/api/{}", "/{0}{0}{0}")
+PATHS = PATHS_REMEMBERED + _OTHER_PATHS
 ORIGINS = (
     *["https://{}.example"] * 8,
     *["https://{}.shop.example"] * 4,
