@@ -90,9 +90,13 @@ def astray(answers: Iterable[tuple[Client, Got, Got]]) -> list[Client]:
     ]
 
 
-def in_every_order(clients: Iterable[Client]) -> Iterator[tuple[Client, ...]]:
-    """Every order, and in each of them twice, so that the second round is from the cache."""
-    return (order * 2 for order in itertools.permutations(clients))
+def in_orders(clients: Iterable[Client]) -> Iterator[tuple[Client, ...]]:
+    """Orders in which everybody comes first, and each before each other. In each of them everybody
+    comes twice, so that the second round is from the cache."""
+    forward = tuple(clients)
+    for row in (forward, forward[::-1]):
+        for start in range(len(row)):
+            yield (row[start:] + row[:start]) * 2
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,7 @@ FOR_A_LIST = {
 
 @pytest.mark.parametrize("path", FOR_A_LIST)
 def test_no_answer_of_one_origin_reaches_another(ports: Ports, path: str) -> None:
-    for order in in_every_order(ALL):
+    for order in in_orders(ALL):
         answers = asked(ports, path, order)
         assert astray(answers) == []
         assert {got.answer.status for _, got, _ in answers} == {FOR_A_LIST[path]}
@@ -143,7 +147,7 @@ FOR_EVERYBODY = (
     "path", ["/all", "/all/broken", "/static/fonts/body.woff2", "/static/unknown.css"]
 )
 def test_everybody_gets_the_same_answer(ports: Ports, path: str) -> None:
-    for order in in_every_order(ALL):
+    for order in in_orders(ALL):
         answers = asked(ports, path, order)
         assert astray(answers) == []
         assert {got.answer.lines for _, got, _ in answers} == {FOR_EVERYBODY}
@@ -153,7 +157,7 @@ def test_everybody_gets_the_same_answer(ports: Ports, path: str) -> None:
 def test_head_and_get_share_what_is_stored(ports: Ports) -> None:
     clients = [client._replace(method=m) for client in (SHOP, PARTNER) for m in ("GET", "HEAD")]
     once = len(clients)
-    for order in in_every_order(clients):
+    for order in in_orders(clients):
         # nginx answers HEAD before it has stored what it fetched. So it may ask the app more often
         # than there are origins; in the third round no more.
         answers = asked(ports, "/list", [*order, *order[:once]])
@@ -165,7 +169,7 @@ def test_head_and_get_share_what_is_stored(ports: Ports) -> None:
 def test_not_modified_is_told_to_each_in_their_own_words(ports: Ports) -> None:
     etag = get(ports.app, "/soon", {}).etag
     again = [client._replace(etag=etag) for client in (SHOP, PARTNER, ATTACKER)]
-    for order in in_every_order([*again, SHOP]):
+    for order in in_orders([*again, SHOP]):
         answers = asked(ports, "/soon", order)
         assert astray(answers) == []
         assert [got.answer.status for client, got, _ in answers] == [
@@ -194,7 +198,7 @@ def test_what_is_revalidated_stays_with_its_origin(tmp_path: Path) -> None:
 
 def test_preflights_are_not_stored(ports: Ports) -> None:
     preflights = [client._replace(method="OPTIONS", requested="PUT") for client in (SHOP, ATTACKER)]
-    for order in in_every_order([*preflights, SHOP, NOBODY]):
+    for order in in_orders([*preflights, SHOP, NOBODY]):
         answers = asked(ports, "/list", order)
         assert astray(answers) == []
         times = [got.number for client, got, _ in answers if client.requested]
@@ -212,7 +216,7 @@ CAUSED = [
 
 
 def test_refusals_are_not_stored_and_nothing_that_is_stored_gets_past_them(ports: Ports) -> None:
-    for order in in_every_order(CAUSED):
+    for order in in_orders(CAUSED):
         answers = asked(ports, "/strict", order)
         assert astray(answers) == []
         refused = [got.number for _, got, _ in answers if got.answer.status == 403]
@@ -328,7 +332,7 @@ def test_a_second_line_of_vary(options: str, tmp_path: Path) -> None:
 
 def test_a_key_with_the_origin_does_for_vary(tmp_path: Path) -> None:
     with cached(PROXY % (IGNORING + KEY_WITH_ORIGIN), APP, tmp_path) as ports:
-        for order in in_every_order(ALL):
+        for order in in_orders(ALL):
             answers = asked(ports, "/list", order)
             assert astray(answers) == []
             assert len({got.number for _, got, _ in answers}) == len(ALL)
