@@ -3,7 +3,7 @@ set -euo pipefail
 
 work=$(mktemp -d)
 # What runs in the background ends with the script.
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 export CORSGUARD_REQUIRE_BROWSERS=1 CORSGUARD_REQUIRE_SERVERS=1
 
