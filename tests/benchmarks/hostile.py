@@ -70,7 +70,8 @@ def measure_header(name: str, header: str, rounds: int, sizes: tuple[int, ...] =
     taken = turns(contenders, rounds)
     to_ordinary = {key: ratio(times, taken[key[0], "", 0]) for key, times in taken.items()}
     dearest = max(
-        (key for key in taken if key[0] == "guard"), key=lambda key: to_ordinary[key]["median"]
+        (key for key in taken if key[0] == "guard" and key[1]),
+        key=lambda key: to_ordinary[key]["median"],
     )[1]
     return {
         "request": name,
