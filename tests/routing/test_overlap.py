@@ -6,6 +6,8 @@ import random
 import time
 from itertools import product
 
+import pytest
+
 from flask_corsguard.routing.overlap import Governed, Shape, methods_governed_elsewhere
 
 SEGMENTS = ("a", "b", None)
@@ -58,6 +60,7 @@ def test_what_other_policies_govern_is_what_pairs_of_rules_say() -> None:
         assert {claim: found.get(claim, frozenset()) for claim in claims} == expected, seed
 
 
+@pytest.mark.slow
 def test_two_thousand_rules_that_all_meet_take_no_time_by_their_square() -> None:
     def seconds(count: int) -> float:
         shapes = [
