@@ -45,8 +45,7 @@ class Hooks:
             ) from None
         app.after_request(self._after_request)
         self._move_to_the_edge()
-        # Weakly, so that the app can be forgotten; until then, its state keeps this alive.
-        state.keep(self)
+        # Weakly, so that the app can be forgotten; until then, its hooks keep this alive.
         request_started.connect(self._first_request, app)
         got_request_exception.connect(self._exception, app)
 

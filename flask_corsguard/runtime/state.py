@@ -100,11 +100,6 @@ class AppState:
         self.in_force: InForce | None = None
         self._problems: tuple[Problem, ...] = ()
         self._lock = threading.Lock()
-        self._companion: object = None
-
-    def keep(self, companion: object) -> None:
-        """Keep something alive for as long as the app."""
-        self._companion = companion
 
     def current(self) -> InForce:
         """What is in force or, before the first request, what would be.
