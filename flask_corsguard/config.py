@@ -45,8 +45,8 @@ class ReportOnly(NamedTuple):
 class InspectorSettings(NamedTuple):
     """How the inspector is served.
 
-    :ivar check: asked about every request for it; None where debug mode is what lets it be seen.
-    :ivar outside_debug: whether it goes on where debug mode has ended.
+    :ivar check: called with every request to the inspector; None if debug mode alone permits them.
+    :ivar outside_debug: whether it is served without debug mode too.
     """
 
     check: Callable[[Any], object] | None
@@ -243,7 +243,7 @@ def _read_inspector(
     """
     configured = read_bool("inspector", keys.get("inspector", False), problems)
     check = keys.get("inspector_check")
-    # Anything but a plain function would return an object, and that is not consent.
+    # A class or a coroutine function would return an object, where only True lets anybody in.
     if check is not None and (
         not callable(check)
         or isinstance(check, type)

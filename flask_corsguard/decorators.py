@@ -62,7 +62,7 @@ class Mark:
 
 
 class OuterMark(NamedTuple):
-    """A mark on a function around another one, noted down at the inner one, its *owner*."""
+    """A mark on a wrapper, recorded on the function that it wraps, the *owner*."""
 
     owner: object
     mark: Mark
@@ -173,10 +173,10 @@ def attach(target: Any, mark: Mark) -> None:
 
 
 def _tell_wrapped(target: object, mark: Mark) -> None:
-    """Leave word on the functions that *target* wraps, so that a mark that misses is noticed.
+    """Record *mark* on the functions that *target* wraps, so that a misplaced mark is noticed.
 
-    Where ``@cors`` stands above another decorator and that above ``@app.get``, the view is what
-    the other decorator wraps.
+    With ``@cors`` above another decorator, and that above ``@app.get``, Flask knows only the inner
+    function, which carries no mark.
     """
     for inner in wrapped_chain(target):
         if inner is not target and hasattr(inner, "__dict__"):

@@ -56,7 +56,12 @@ class PolicyError(CorsGuardError, ValueError):
 def unknown_name(
     code: str, field: str, name: object, kind: str, known: Iterable[str], meant: str | None = None
 ) -> Problem:
-    """The problem of a name that nothing goes by, with the one that is *meant*, or the nearest."""
+    """The problem of an unknown name.
+
+    :param kind: what the name should name, in words, for the message.
+    :param known: the names that exist; the closest one is suggested.
+    :param meant: the name to suggest instead of the closest one.
+    """
     choices = sorted(known)
     close = difflib.get_close_matches(name, choices, n=1) if isinstance(name, str) else []
     guess = meant or (close[0] if close else None)
@@ -65,8 +70,8 @@ def unknown_name(
 
 
 class BrowserError(CorsGuardError, ValueError):
-    """A test asks for what no browser could be asked for: a page that is not an origin, a URL for
-    which there is no server."""
+    """A test asks for something impossible: a page that is not an origin, or a URL for which there
+    is no server."""
 
 
 class FetchTypeError(CorsGuardError, TypeError):

@@ -35,8 +35,8 @@ class CorsGuard:
         response; what it would reject is signalled and logged. False turns off
         ``CORSGUARD_REPORT_ONLY``.
     :param self_origins: further origins that count as the app's own, where a proxy hides them.
-    :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. None leaves
-        it to ``CORSGUARD_INSPECTOR``, without which there is none.
+    :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. If None,
+        ``CORSGUARD_INSPECTOR`` decides; it is off by default.
     :param fields: fields of the default policy.
     :raises PolicyError: with everything that is wrong with any policy.
     :raises CorsGuardError: if the app cannot be guarded.
@@ -84,7 +84,7 @@ class CorsGuard:
     def for_endpoint(
         self, endpoint: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
-        """Mark a view that is not yours to decorate. Like a mark on it, but less specific.
+        """Mark a view that you cannot decorate. A mark on the view itself overrides this one.
 
         :param endpoint: the full endpoint name, such as ``"static"`` or ``"admin.index"``.
         :param policy: the policy, or the name of one, that replaces what applies further out.
@@ -99,8 +99,8 @@ class CorsGuard:
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
         """Mark single files of an endpoint that serves files.
 
-        The globs are matched, with case, against the file name that the route captured; ``*``
-        also matches ``/``. Of several marks, the first that fits counts.
+        The globs are case-sensitive and matched against the file name that the route captured;
+        ``*`` also matches ``/``. If several marks match a file, the first one counts.
 
         :param endpoint: the full endpoint name, such as ``"static"``.
         :param globs: patterns such as ``"*.woff2"``.
@@ -128,11 +128,12 @@ class CorsGuard:
     ) -> Decision:
         """What would be decided if a page called ``fetch(url, {method, headers})``.
 
-        No view, hook, signal or log line runs. Where the page's browser would send a preflight
-        first and that would be refused, this is the decision about the preflight.
+        Runs no view or hook, sends no signal and logs nothing. If the browser would send a
+        preflight first and the guard would reject it, this is the decision about the preflight.
 
         :param url: a path, or a whole URL where the host matters.
-        :param origin: the page's origin, as the browser would send it, or None for no page.
+        :param origin: the page's origin, as the browser would send it; None for a request without
+            ``Origin``.
         :param method: the method that the page asks for. With ``"OPTIONS"`` and an
             ``Access-Control-Request-Method`` among *headers*, the request is taken as it stands.
         :param headers: the request headers that the page sets: names, or names with values.

@@ -290,9 +290,11 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
 
 
 def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decision:
-    """What is decided about a request that nobody sent. A callable in the policy may need the app's
-    context. If there is one already, it stays: the end of another would run the functions that the
-    app has for it, and close what the request that is under way has opened."""
+    """The decision about a request that nobody sent.
+
+    A callable in the policy may need the app's context. One that is already active is used: when a
+    second one ended, the app's teardown functions would close what the current request still uses.
+    """
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):
         decision, _ = state.late_decision(request, in_force)

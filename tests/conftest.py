@@ -104,9 +104,11 @@ def readers(origin: str, method: str, status: int, lines: Lines) -> set[tuple[st
 
 
 @functools.cache
-def goes_on(origin: str, method: str, names: str, status: int, lines: Lines) -> set[str | None]:
-    """What browsers do after this response to a preflight: ``sent`` if the request follows,
-    ``blocked`` if not. None stands for one that would not have asked."""
+def after_preflight(
+    origin: str, method: str, names: str, status: int, lines: Lines
+) -> set[str | None]:
+    """What the browsers do after this response to a preflight: ``sent`` if they send the request,
+    ``blocked`` if not, None if they would not have sent such a preflight."""
     found = set()
     for engine in ENGINES:
         browser = Browser(_server((status, lines), _allowing(origin, method)), origin, engine)
@@ -164,7 +166,7 @@ def check_preflight_in_browsers(
     expected = "sent" if any(n == "Access-Control-Allow-Origin" for n, _ in lines) else "blocked"
     page = origin if lines else PAGES[0]
     with contextlib.suppress(BrowserError, FetchTypeError):
-        assert goes_on(page, method, names, response.status_code, lines) <= {expected, None}
+        assert after_preflight(page, method, names, response.status_code, lines) <= {expected, None}
 
 
 class Http:

@@ -12,8 +12,8 @@ CITED_PAGE = re.compile(r"(?<![\w/.*}-])[\w-]+\.md\b(?!\[)")
 
 
 def test_ids_are_the_same_in_every_process(request: pytest.FixtureRequest) -> None:
-    """Of the tests that are collected with this one. That sets stand in order, pytest-xdist sees:
-    its workers have hash seeds of their own, and it compares what they collect."""
+    """No id of the tests collected with this one contains an object's address. The order of sets is
+    checked by pytest-xdist: its workers have different hash seeds, and it compares their tests."""
     assert [i.nodeid for i in request.session.items if " at 0x" in i.nodeid] == []
 
 

@@ -21,8 +21,8 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
 
-# How many of the attempts, which begin with one of each kind, the further routes of a policy get;
-# where a callable decides, as many as it can be asked about in some seconds.
+# How many attempts each further route of a policy gets; they begin with one of each kind. Where a
+# callable decides, it is as many as fit into _SECONDS_AGAIN, within the other two bounds.
 _AGAIN = 120
 _LEAST_AGAIN, _MOST_AGAIN, _SECONDS_AGAIN = 5, 500, 0.01
 _REAL_PREFLIGHTS = 2

@@ -49,7 +49,7 @@ def named_by_strings(origins: OriginList) -> list[Origin]:
 def _plausible(origins: Iterable[Origin]) -> list[Origin]:
     distinct = dict.fromkeys(origins)
     hosts = {origin.host for origin in distinct if "." in origin.host}
-    # What goes on after the name of another, or before it without a dot, nobody intends.
+    # Nobody intends a host that only extends another one: shop.example.evil, or evilshop.example.
     extended = re.compile("|".join(rf"{host}\..*|.*[^.]{host}" for host in map(re.escape, hosts)))
     return [origin for origin in distinct if not extended.fullmatch(origin.host)]
 

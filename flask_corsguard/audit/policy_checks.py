@@ -24,7 +24,7 @@ from flask_corsguard.text import name_of, shown
 # For how long Chromium keeps a preflight at most, in seconds.
 _LONGEST_KEPT = 7200
 _MOST_SHOWN = 3
-# The worst first: who has to write an entry anew is told no more than that.
+# The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
 _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
 _INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials")
 # Of a name beside the intended one, under a suffix such as .internal, where names are not sold.

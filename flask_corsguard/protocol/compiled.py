@@ -35,7 +35,8 @@ class CompiledPolicy:
         self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny or None
         self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
-        # By name, unless everyone may read: only then is there something to get past.
+        # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is
+        # looked up only if there are deny_origins.
         is_named = everyone or "null" in policy.origins
         self.null: bool = policy.dangerously_allow_null_origin and is_named
         self.enforces = policy.enforce != "off" and not self.sends_star

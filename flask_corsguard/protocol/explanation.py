@@ -93,7 +93,8 @@ def _said(words: _Words, decision: Decision, policy: Policy) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text from the network without quotes; white space cannot pass for the end of it."""
+    """Text from the network, escaped but without quotes; spaces are escaped, so that its end is
+    unmistakable."""
     return shown(text, 200)[1:].replace("'", "", 1).replace(" ", r"\x20")
 
 
@@ -228,8 +229,8 @@ _REMEDY: dict[Reason, _Words] = {
 def policy_summary(policy: Policy | None) -> str:
     """Who may read, with credentials or not, by which methods, and what the server refuses.
 
-    At most 600 characters, printable ASCII all of them, and the same for policies that list the
-    same in the same order. It leaves out what says little about whom to fear: header names, ages.
+    At most 600 characters of printable ASCII. Policies with the same values in the same order have
+    the same summary. Header names and max age are left out: they say little about who is let in.
 
     :param policy: None for a route that the guard leaves alone.
     """

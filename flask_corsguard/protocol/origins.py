@@ -15,8 +15,8 @@ from flask_corsguard.text import described, shown, text_of
 
 #: The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
 MAX_ORIGIN_LENGTH = 320
-#: As much of an ``Origin`` from the network as is ever read or looked up. A longer one is malformed
-#: all the same: one character too many is left. Only :func:`parse_origin` asks for the length.
+#: Cuts an ``Origin`` from the network before it is used. One character too many is left, so that a
+#: longer origin stays malformed: only :func:`parse_origin` checks the length.
 ORIGIN_CUT = slice(MAX_ORIGIN_LENGTH + 1)
 
 # https://url.spec.whatwg.org/#default-port: never part of a serialized origin.

@@ -41,8 +41,8 @@ class Field(Generic[_T]):
 
     :param reader: reads its value, and adds what is wrong with it to a list of problems.
     :param default: its value where none is given.
-    :param meaning: what counts of it where policies are compared, if that is not the value: all
-        that can change a byte of any response.
+    :param meaning: what to compare in place of the value when policies are compared: everything
+        about it that can change a byte of any response.
     """
 
     def __init__(
@@ -73,8 +73,9 @@ class Field(Generic[_T]):
 class Policy:
     """Who may read the responses of a route, and how.
 
-    Immutable, hashable, and equal to another policy that always sends the same. Checked as a whole
-    when it is made. The fields are described in the reference, under "Policy fields".
+    Immutable and hashable. Two policies are equal if their responses are always the same. The
+    fields are checked, alone and in combination, when the policy is made. They are described in
+    the reference, under "Policy fields".
 
     :param fields: any of the fields; those left out have their defaults.
     :raises PolicyError: with every problem found.

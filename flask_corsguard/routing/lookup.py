@@ -20,7 +20,8 @@ _MOST_STEPS = 5
 class Lookup:
     """Finds entries in *table*.
 
-    :raises LateRuleError: (every method) for a rule that is to be in the table, and is not yet.
+    :raises LateRuleError: by every method, if the rule was added to the app's URL map after the
+        table was built.
     """
 
     def __init__(self, table: PolicyTable) -> None:
@@ -28,7 +29,7 @@ class Lookup:
         self._prefixes = _prefixes_of(table.app) if table.of_blueprints else None
 
     def by_rule(self, request: Request, method: str, *, preflight: bool) -> Entry | None:
-        """The entry that the rule tells which Flask has matched; None where it does not.
+        """The entry for the rule that Flask has matched; None if that is not enough to find it.
 
         :param method: the request's; for a preflight the requested one.
         """

@@ -80,7 +80,8 @@ class Governed(NamedTuple):
 class _Governors:
     """Which policies govern which methods.
 
-    Of each method, two policies are kept: of two, one is another than that of whoever asks.
+    For each method, two policies are enough: whichever policy is compared with them, at least one
+    of the two is a different one.
     """
 
     __slots__ = ("_by_domain",)

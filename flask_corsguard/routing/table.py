@@ -26,7 +26,8 @@ class Entry:
 
     :ivar policy: the policy, or None where the guard leaves the route alone.
     :ivar scope: where it applies.
-    :ivar is_constant: whether the rule, the method and the CORS headers alone make the decision.
+    :ivar is_constant: whether the decision depends on nothing but the rule, the method and the CORS
+        headers, so that it can be kept.
     """
 
     __slots__ = ("_file_argument", "_files", "is_constant", "policy", "scope")
@@ -153,7 +154,7 @@ class PolicyTable:
     def late_entries(self, rule: Rule) -> Mapping[str, Entry]:
         """The entries of a rule that is not in the table.
 
-        :raises LateRuleError: if it is to be.
+        :raises LateRuleError: if it is in the app's own URL map, and so belongs in the table.
         """
         if rule.map is self.app.url_map:
             raise LateRuleError(rule)

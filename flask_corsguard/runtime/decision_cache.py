@@ -10,7 +10,8 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import ORIGIN_CUT
 
-#: As much of a requested method as is ever read. No policy allows one that is longer.
+#: Cuts a requested method before it is used. One character too many is left, so that no policy
+#: allows a method that was cut.
 METHOD_CUT = slice(MAX_METHOD_LENGTH + 1)
 MOST_DECISIONS = 4096
 # How many new ones a full cache turns away before it starts anew.
@@ -47,8 +48,8 @@ def key_of(request: Request) -> Key | None:
 class DecisionCache(dict[Key | None, Decision]):
     """Decisions of policies by :func:`key_of`, in bounded size.
 
-    What a decision is before anybody has looked whether the request comes from one of the app's own
-    pages, and what the server refuses: both depend on other headers.
+    Each is the decision by the policy alone. Whether the request comes from one of the app's own
+    pages, and whether the server refuses it, is decided later: both depend on other headers.
     """
 
     __slots__ = ("_turned_away",)
@@ -66,8 +67,8 @@ class DecisionCache(dict[Key | None, Decision]):
             is_long = len(decision.path) > _LONGEST_PATH
             self[key] = decision._replace(path="") if is_long else decision
             return
-        # The few pages that an app has ask again and again; whoever makes up origins is not to
-        # drive them out. But who asks changes over the days.
+        # A full cache keeps what it has: requests with made-up origins must not drive out the few
+        # real pages. But the real pages change over time, so it starts anew now and then.
         self._turned_away += 1
         if self._turned_away >= _MOST_TURNED_AWAY:
             self._turned_away = 0

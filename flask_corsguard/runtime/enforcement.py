@@ -19,10 +19,10 @@ _MAX_UPGRADE_LENGTH = 100
 
 
 def enforced(decision: Decision, request: Request, self_origins: OriginList) -> Decision:
-    """The final decision about a request that its ``Origin`` alone does not let pass.
+    """The final decision about a request that the policy alone has not allowed.
 
-    :param decision: by the policy alone: the request is rejected; or it has no ``Origin``, and the
-        policy enforces.
+    :param decision: the decision by the policy alone. It is a rejection, or it is about a request
+        without ``Origin``, and the policy enforces.
     :param self_origins: further origins that count as the app's own.
     """
     policy, reason = decision.policy, decision.reason

@@ -17,8 +17,8 @@ from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.responses import own_response, write_decision, write_headers
 from flask_corsguard.runtime.state import AppState, InForce
 
-#: Added to a state's ``environ_key``: where the status is kept of what ended a request before the
-#: guard saw it.
+#: Appended to ``AppState.environ_key``, the key for the status of a response that something else
+#: made before the guard saw the request.
 ENDED_EARLY = ".ended_early"
 # The request itself, so that what follows does not go through the proxy each time.
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
@@ -71,8 +71,8 @@ class Hooks:
         return before_request
 
     def _report(self, report_only: InForce, request: Request) -> None:
-        """Announce what the report-only policy would reject. Whatever comes of it, the request goes
-        on as if there were none."""
+        """Signal and log the request if the report-only policy would reject it. A failure in here
+        never affects the request."""
         state = self._state
         try:
             decision = report_only.decision_for(request)
@@ -99,7 +99,8 @@ class Hooks:
         return after_request
 
     def _undecided(self, response: Response) -> Response:
-        """Something ended the request before the hook above: a url_value_preprocessor, say."""
+        """Decide now, because something ended the request before the guard's ``before_request``: a
+        ``url_value_preprocessor``, for example."""
         environ = _current_request().environ
         environ[f"{self._state.environ_key}{ENDED_EARLY}"] = response.status_code
         try:
@@ -126,12 +127,16 @@ class Hooks:
     def _first_request(self, _sender: Flask, **_: object) -> None:
         """Put the hooks before and after whatever else was registered by now."""
         self._move_to_the_edge()
-        # From every sender: from one alone, the receiver would stay known and cost every request.
-        # Blinker fails where another thread connects meanwhile; then the next request comes here.
+        # Disconnected for all senders: for one alone, blinker would keep the receiver, which costs
+        # every request time. Blinker raises if another thread connects a receiver meanwhile; then
+        # the next request tries again.
         with contextlib.suppress(RuntimeError):
             request_started.disconnect(self._first_request)
 
     def _exception(self, _sender: Flask, **_: object) -> None:
-        """Should an ``after_request`` function raise, those that follow it do not run, and so the
-        guard's does not. On the 500 that comes of it, run before them as well."""
+        """Write the headers on the 500 response too.
+
+        If an ``after_request`` function raises, Flask skips those that follow it, and the guard's
+        is the last one. ``after_this_request`` functions run before all of them.
+        """
         after_this_request(self._after_request)

@@ -126,8 +126,8 @@ class AppState:
             return self.in_force
 
     def late_decision(self, request: Request, in_force: InForce) -> tuple[Decision, InForce]:
-        """The decision about a request, and what made it: something newer, where the request
-        reaches a rule that was added since *in_force* was prepared.
+        """The decision about a request, and the :class:`InForce` that made it: a new one if the
+        request reaches a rule that was added after *in_force* was prepared.
 
         :raises PolicyError: if there is a problem with that rule.
         """

@@ -42,11 +42,11 @@ class Browser:
     ``fetch()`` to what the page sees. Cookies and remembered preflights are kept from one
     call to the next. There is no HTTP cache and no service worker. A browser is for one thread.
 
-    :param servers: one WSGI app, which is then at every address, or several by the origin that
-        each has: ``{"https://api.test": app}``.
+    :param servers: one WSGI app, which then serves every origin, or a mapping from origins to apps:
+        ``{"https://api.test": app}``.
     :param page: the origin of the open page; ``"null"`` for a sandboxed one. Can be set anew, to go
         to another page.
-    :param engine: ``"standard"``, or the browser whose departures from it are wanted:
+    :param engine: ``"standard"``, or the browser to imitate where it departs from the standard:
         ``"chromium"``, ``"firefox"``, ``"webkit"``.
     :raises BrowserError: for a page or a server's address that is not an origin, and for an
         unknown engine.

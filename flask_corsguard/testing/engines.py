@@ -40,11 +40,12 @@ class Engine:
     preflight_mode_everywhere: bool = False
     #: whether ``Access-Control-Allow-Headers: *`` covers ``Authorization``
     wildcard_covers_authorization: bool = False
-    #: whether a request that needed one at first needs one after every redirect: for the headers
-    #: that are left (``current``), or for those of the beginning
+    #: whether a request that once needed a preflight needs another one after every redirect: for
+    #: the headers that it still has (``current``), or for those that it had then (``first``)
     sticky_preflight: Literal["", "current", "first"] = ""
-    preflight_keeps_origin: bool = False  #: whether that one still has the page's origin
-    #: whether its ``Sec-Fetch-Site`` knows nothing of the redirects
+    #: whether a preflight names the page's origin even if redirects have made that ``null``
+    preflight_keeps_origin: bool = False
+    #: whether a preflight's ``Sec-Fetch-Site`` ignores the redirects before it
     preflight_forgets_redirects: bool = True
 
     # Remembered preflights
@@ -59,7 +60,7 @@ class Engine:
     #: an ``Access-Control-Max-Age`` that counts
     max_age_pattern: re.Pattern[str] = re.compile(r"[0-9]+")
     max_age_if_invalid: int = 5  #: the seconds that any other stands for
-    #: whether grants are remembered that were not all which the request needed
+    #: whether a preflight's grants are remembered even if they do not cover the request
     remembers_what_did_not_suffice: bool = False
     #: whether a response that the page may not read makes the browser forget
     failure_clears_cache: bool = True
@@ -68,17 +69,17 @@ class Engine:
 
     # Redirects
 
-    #: whether other origins that redirect a request have to allow credentials if it began at the
-    #: page's own
+    #: whether a redirect by another origin has to allow credentials, if the request began at the
+    #: page's own origin
     redirects_need_credentials: bool = False
     #: in which modes besides ``cors`` the origin becomes ``null`` with the first redirect across
     #: origins already
     origin_lost: frozenset[str] = frozenset()
     #: whether a user name in ``Location`` is refused on the page's own origin
     refuses_userinfo: bool = False
-    #: whether ``Sec-Fetch-*`` are not sent after a redirect across origins, with what CORS is for
+    #: whether CORS requests have no ``Sec-Fetch-*`` headers after a redirect across origins
     fetch_metadata_lost: bool = False
-    #: whether ``redirect: "error"``, too, takes one without ``Location`` for a normal response
+    #: whether ``redirect: "error"``, too, treats a redirect without ``Location`` as a response
     redirects_have_locations: bool = False
     equal_locations_are_one: bool = False  #: whether one ``Location`` may be sent twice
     delete_becomes_get: bool = False  #: whether a redirect across origins makes DELETE a GET

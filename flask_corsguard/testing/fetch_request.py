@@ -78,7 +78,7 @@ class FetchRequest:
 
     @property
     def requester(self) -> Requester:
-        """Who the server is told that asks, and for what."""
+        """Who is asking, as the server is told, and for what."""
         is_null = self.has_tainted_origin or (
             self.mode in self.engine.origin_lost and self.has_left
         )

@@ -91,9 +91,9 @@ class Response:
     def assert_blocked(self, reason: Block | str | None = None) -> Response:
         """Fail if the page may read the response.
 
-        :param reason: the rule that is to keep it from the page, such as
-            ``"allow_origin_missing"``. If None, any but those that keep every response of the kind
-            from it: a navigation, a beacon, a missing server.
+        :param reason: the rule that should block it, such as ``"allow_origin_missing"``. If None,
+            any rule will do, except those that block every response of their kind: a navigation,
+            a beacon, a missing server.
         :returns: the response itself.
         :raises AssertionError: where the page may read it, or another rule keeps it from the page.
         :raises BrowserError: where there is no such rule.

@@ -167,9 +167,9 @@ def site_of(origin: Origin) -> tuple[str, str]:
 def is_same_site(a: Origin | None, b: Origin | None, *, schemeful: bool = True) -> bool:
     """Whether both belong to one site (https://html.spec.whatwg.org/#same-site).
 
-    An opaque origin, None here, is of no other's site.
+    An opaque origin (None here) is not of the same site as any other.
 
-    :param schemeful: whether that takes the same scheme, as the standard has it.
+    :param schemeful: whether their schemes have to be the same too, as in the standard.
     """
     if a is None or b is None:
         return False
@@ -182,5 +182,5 @@ def is_trustworthy(origin: Origin | None) -> bool:
 
 
 def is_https(origin: Origin | None) -> bool:
-    """Whether what passes between there and here cannot be read on the way."""
+    """Whether nobody on the network can read or change what is sent to and from this origin."""
     return origin is not None and origin.scheme == "https"

@@ -28,7 +28,7 @@ def readable_by(origin: str) -> Lines:
     return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
 
 
-class Answer(NamedTuple):
+class Received(NamedTuple):
     """A response, with every line of its ``Access-Control-*`` and ``Vary`` headers.
 
     :ivar body: the text of the page, or the code of a refusal; "" for other errors.
@@ -68,7 +68,7 @@ def guarded(app: Flask, **fields: Any) -> Flask:
 
 def ask(
     app: Flask, url: str, origin: str | None = EVIL, method: str = "GET", **headers: str
-) -> Answer:
+) -> Received:
     """Send one request, with values as a server would pass them on. Then send it once more: what
     is answered from memory must be no other.
 
@@ -85,7 +85,7 @@ def ask(
     return first
 
 
-def read(response: TestResponse) -> Answer:
+def read(response: TestResponse) -> Received:
     with response:
         body = response.text
         if response.mimetype == "application/problem+json" and body:
@@ -97,12 +97,12 @@ def read(response: TestResponse) -> Answer:
             for name, value in response.headers
             if name == "Vary" or name.startswith("Access-Control-")
         ]
-        return Answer(response.status_code, body, sorted(lines))
+        return Received(response.status_code, body, sorted(lines))
 
 
 def preflight(
     app: Flask, url: str, origin: str = EVIL, method: str = "PUT", **headers: str
-) -> Answer:
+) -> Received:
     headers["ACCESS_CONTROL_REQUEST_METHOD"] = method
     return ask(app, url, origin, "OPTIONS", **headers)
 
@@ -121,7 +121,7 @@ def check_origins(
     app = guarded(unmarked(), origins=origins)
     flawed = by_origin(unmarked(), flaw)
     for origin in right:
-        assert ask(app, "/", origin) == Answer(200, "page", readable_by(origin))
+        assert ask(app, "/", origin) == Received(200, "page", readable_by(origin))
     for origin in wrong:
-        assert ask(app, "/", origin) == Answer(200, "page", CLOSED)
-        assert ask(flawed, "/", origin) == Answer(200, "page", readable_by(origin))
+        assert ask(app, "/", origin) == Received(200, "page", CLOSED)
+        assert ask(flawed, "/", origin) == Received(200, "page", readable_by(origin))

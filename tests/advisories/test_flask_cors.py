@@ -25,7 +25,7 @@ from .attacks import (
     PREFLIGHT_VARY,
     REFUSED_PREFLIGHT,
     SHOP,
-    Answer,
+    Received,
     ask,
     check_origins,
     guarded,
@@ -56,8 +56,8 @@ def file_server(tmp_path: Path) -> Callable[[], Flask]:
 
 def check_files(app: Flask, private: str) -> None:
     for _ in range(2):
-        assert ask(app, private) == Answer(200, "private/salaries.txt", CLOSED)
-        assert ask(app, "/files/open/logo.svg") == Answer(200, "open/logo.svg", OPEN)
+        assert ask(app, private) == Received(200, "private/salaries.txt", CLOSED)
+        assert ask(app, "/files/open/logo.svg") == Received(200, "open/logo.svg", OPEN)
 
 
 # Browsers resolve "..", and "%2e%2e" too, but not next to "%2f". Other programs send all of them.
@@ -78,7 +78,7 @@ def test_cve_2020_25032(file_server: Callable[[], Flask], url: str) -> None:
     resources = {r"/files/open/.*": {"origins": "*"}}
     # 6.0.5 does not resolve ".." either.
     flawed = by_flask_cors(file_server(), resources=resources, send_wildcard=True)
-    assert ask(flawed, url) == Answer(200, "private/salaries.txt", OPEN)
+    assert ask(flawed, url) == Received(200, "private/salaries.txt", OPEN)
 
     app = file_server()
     CorsGuard(app).for_files("files", "open/*", origins="*")
@@ -89,7 +89,7 @@ def test_cve_2020_25032(file_server: Callable[[], Flask], url: str) -> None:
 def test_cve_2019_18978(file_server: Callable[[], Flask], url: str) -> None:
     """`..` in the path: a private file got the policy of all other files"""
     flawed = by_path(file_server(), {"/files/private/": SHOP, "/files/": "*"})
-    assert ask(flawed, url) == Answer(200, "private/salaries.txt", OPEN)
+    assert ask(flawed, url) == Received(200, "private/salaries.txt", OPEN)
 
     app = file_server()
     CorsGuard(app, origins="*").for_files("files", "private/*", origins=SHOP)
@@ -146,15 +146,15 @@ def test_cve_2024_6221() -> None:
 
     granted += [("Access-Control-Allow-Headers", "Content-Type"), ("Access-Control-Max-Age", "600")]
     granted += [("Vary", PREFLIGHT_VARY)]
-    refused = Answer(403, "PRIVATE_NETWORK_NOT_ALLOWED", REFUSED_PREFLIGHT)
-    for allow, answer in ((False, refused), (True, Answer(204, "", sorted([*granted, private])))):
+    refused = Received(403, "PRIVATE_NETWORK_NOT_ALLOWED", REFUSED_PREFLIGHT)
+    for allow, answer in ((False, refused), (True, Received(204, "", sorted([*granted, private])))):
         app = guarded(
             pages({"/": SHOP}, method="PUT"), methods=["PUT"], allow_private_network=allow
         )
         for _ in range(2):
             assert preflight(app, "/", SHOP, **asked) == answer
-            assert preflight(app, "/", SHOP) == Answer(204, "", sorted(granted))
-        denied = Answer(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
+            assert preflight(app, "/", SHOP) == Received(204, "", sorted(granted))
+        denied = Received(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
         assert preflight(app, "/", EVIL, **asked) == denied
     app = guarded(pages({"/": "*"}, method="PUT"))
     assert preflight(app, "/", EVIL, **asked) == refused
@@ -169,11 +169,11 @@ def test_cve_2024_6839(reverse: bool) -> None:
     patterns = {r"/api/admin/.*": {"origins": SHOP}, r"/(?:v1/)?api/.*": {"origins": "*"}}
     # 6.0.5 goes by slashes, then by length.
     flawed = by_flask_cors(pages(origins), resources=patterns, send_wildcard=True)
-    assert ask(flawed, secret) == Answer(200, secret, OPEN)
+    assert ask(flawed, secret) == Received(200, secret, OPEN)
 
     app = guarded(pages(origins))
-    assert ask(app, secret) == Answer(200, secret, CLOSED)
-    assert ask(app, "/api/admin/other") == Answer(200, "/api/<path:rest>", OPEN)
+    assert ask(app, secret) == Received(200, secret, CLOSED)
+    assert ask(app, "/api/admin/other") == Received(200, "/api/<path:rest>", OPEN)
 
 
 def test_cve_2024_6844() -> None:
@@ -181,28 +181,28 @@ def test_cve_2024_6844() -> None:
     origins = {"/a+b": SHOP, "/a b": "*", "/<name>": SHOP}
 
     flawed = by_path(pages(origins), {"/a b$": "*", "/.+": SHOP}, read=unquote_plus)
-    assert ask(flawed, "/a+b") == Answer(200, "/a+b", OPEN)
+    assert ask(flawed, "/a+b") == Received(200, "/a+b", OPEN)
     twice = by_flask_cors(pages(origins), resources={"/a b": {"origins": "*"}}, send_wildcard=True)
-    assert ask(twice, "/a%2520b") == Answer(200, "/<name>", OPEN)
+    assert ask(twice, "/a%2520b") == Received(200, "/<name>", OPEN)
 
     app = guarded(pages(origins))
-    assert ask(app, "/a b") == ask(app, "/a%20b") == Answer(200, "/a b", OPEN)
-    assert ask(app, "/a+b") == ask(app, "/a%2Bb") == Answer(200, "/a+b", CLOSED)
+    assert ask(app, "/a b") == ask(app, "/a%20b") == Received(200, "/a b", OPEN)
+    assert ask(app, "/a+b") == ask(app, "/a%2Bb") == Received(200, "/a+b", CLOSED)
     for url in ("/a%2520b", "/a%252Bb", "/a++b", "/a%20%20b", "/a%C2%A0b"):
-        assert ask(app, url) == Answer(200, "/<name>", CLOSED)
+        assert ask(app, url) == Received(200, "/<name>", CLOSED)
 
 
 def test_cve_2024_6866() -> None:
     """Paths were matched without regard to case, so that a page got the policy of another"""
     origins = {"/reports": "*", "/Reports": SHOP, "/<name>": SHOP}
     flawed = by_path(pages(origins), {"/reports": "*", "/.+": SHOP}, flags=re.IGNORECASE)
-    assert ask(flawed, "/Reports") == Answer(200, "/Reports", OPEN)
+    assert ask(flawed, "/Reports") == Received(200, "/Reports", OPEN)
 
     app = guarded(pages(origins))
-    assert ask(app, "/reports") == Answer(200, "/reports", OPEN)
-    assert ask(app, "/Reports") == Answer(200, "/Reports", CLOSED)
+    assert ask(app, "/reports") == Received(200, "/reports", OPEN)
+    assert ask(app, "/Reports") == Received(200, "/Reports", CLOSED)
     for url in ("/REPORTS", "/report%C5%BF", "/reportS"):  # the long s is an s without its case
-        assert ask(app, url) == Answer(200, "/<name>", CLOSED)
+        assert ask(app, url) == Received(200, "/<name>", CLOSED)
 
 
 def test_flask_cors_165() -> None:
@@ -214,21 +214,21 @@ def test_flask_cors_165() -> None:
     assert preflight(app, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS="x-customer-id").status == 204
     for part in ("x", "x-customer", "customer-id", "x-customer-i"):
         answer = preflight(app, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS=part)
-        assert answer == Answer(403, "HEADERS_NOT_ALLOWED", REFUSED_PREFLIGHT)
+        assert answer == Received(403, "HEADERS_NOT_ALLOWED", REFUSED_PREFLIGHT)
 
 
 def test_flask_cors_202() -> None:
     """`*` was sent together with `Access-Control-Allow-Credentials`"""
     flawed = by_origin(pages({"/": "*"}), bool, allow_credentials="true", allow_origin="*")
     both = [("Access-Control-Allow-Credentials", "true"), *OPEN, ("Vary", "Origin")]
-    assert ask(flawed, "/") == Answer(200, "/", both)
+    assert ask(flawed, "/") == Received(200, "/", both)
 
     assert refusal(origins="*", allow_credentials=True) == ["credentials_any_origin"]
     app = guarded(pages({"/": "*"}), allow_credentials=True)
-    assert ask(app, "/") == Answer(500, "", CLOSED)
+    assert ask(app, "/") == Received(500, "", CLOSED)
     app = guarded(pages({"/": "*"}))
     for origin in (None, EVIL, "null"):
-        assert ask(app, "/", origin) == Answer(200, "/", OPEN)
+        assert ask(app, "/", origin) == Received(200, "/", OPEN)
 
 
 ENDINGS = [".evil.example", "evil.example", ":8080", ":443", "/", "@evil.example", "-evil.example"]
@@ -249,14 +249,14 @@ def test_cve_2026_37737(pattern: re.Pattern[str]) -> None:
     check_origins(pattern, [SHOP], longer, pattern.match)
     flawed = by_flask_cors(pages({"/": ()}), origins=pattern)  # 6.0.5 has the flaw too
     for origin in longer:
-        assert ask(flawed, "/", origin) == Answer(200, "/", readable_by(origin))
+        assert ask(flawed, "/", origin) == Received(200, "/", readable_by(origin))
 
     # "$" matches before a line end too.
     pattern = re.compile(f"(?:{pattern.pattern})$", pattern.flags)
     assert pattern.match(f"{SHOP}\n")
     app = guarded(pages({"/": pattern}))
     for end in ("\n", "\r\n", "\0", " "):
-        assert ask(app, "/", SHOP + end) == Answer(200, "/", CLOSED)
+        assert ask(app, "/", SHOP + end) == Received(200, "/", CLOSED)
 
 
 def test_sanic_ext_274() -> None:
@@ -264,10 +264,10 @@ def test_sanic_ext_274() -> None:
     pattern = re.compile(r"https://(shop|www)\.example")
     # 6.0.5 leaves it out where the origin is rejected
     flawed = by_flask_cors(pages({"/": ()}), origins=pattern)
-    assert ask(flawed, "/") == Answer(200, "/", [])
+    assert ask(flawed, "/") == Received(200, "/", [])
 
     app = guarded(pages({"/": pattern}))
-    assert ask(app, "/", SHOP) == Answer(200, "/", readable_by(SHOP))
+    assert ask(app, "/", SHOP) == Received(200, "/", readable_by(SHOP))
     for origin in (EVIL, "null", "", None):
-        assert ask(app, "/", origin) == Answer(200, "/", CLOSED)
-        assert ask(app, "/missing", origin) == Answer(404, "", CLOSED)
+        assert ask(app, "/", origin) == Received(200, "/", CLOSED)
+        assert ask(app, "/missing", origin) == Received(404, "", CLOSED)

@@ -19,7 +19,7 @@ from .attacks import (
     OPEN,
     REFUSED_PREFLIGHT,
     SHOP,
-    Answer,
+    Received,
     ask,
     check_origins,
     guarded,
@@ -50,26 +50,26 @@ def test_cve_2015_9236() -> None:
             response.headers["Access-Control-Allow-Origin"] = "*"
         return response
 
-    assert preflight(flawed, "/") == Answer(200, "", OPEN)
+    assert preflight(flawed, "/") == Received(200, "", OPEN)
 
     app = guarded(site(), origins="*")
-    assert preflight(app, "/") == Answer(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
-    assert ask(app, "/", method="PUT") == Answer(200, "/", CLOSED)
-    assert ask(app, "/") == Answer(200, "read", OPEN)
+    assert preflight(app, "/") == Received(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
+    assert ask(app, "/", method="PUT") == Received(200, "/", CLOSED)
+    assert ask(app, "/") == Received(200, "read", OPEN)
 
 
 def test_cve_2017_7674() -> None:
     """`Vary: Origin` was never sent, so a cache could give one origin the response for another"""
     # 6.0.5 leaves it out where one origin is listed
     flawed = by_flask_cors(pages({"/": ()}), origins=SHOP)
-    assert ask(flawed, "/", SHOP) == Answer(200, "/", [("Access-Control-Allow-Origin", SHOP)])
+    assert ask(flawed, "/", SHOP) == Received(200, "/", [("Access-Control-Allow-Origin", SHOP)])
 
     app = guarded(pages({"/": SHOP}))
-    assert ask(app, "/", SHOP) == Answer(200, "/", readable_by(SHOP))
+    assert ask(app, "/", SHOP) == Received(200, "/", readable_by(SHOP))
     for origin in (EVIL, None):
-        assert ask(app, "/", origin) == Answer(200, "/", CLOSED)
-        assert ask(app, "/", origin, "HEAD") == Answer(200, "", CLOSED)
-        assert ask(app, "/", origin, "POST") == Answer(405, "", CLOSED)
+        assert ask(app, "/", origin) == Received(200, "/", CLOSED)
+        assert ask(app, "/", origin, "HEAD") == Received(200, "", CLOSED)
+        assert ask(app, "/", origin, "POST") == Received(405, "", CLOSED)
 
 
 def test_cve_2017_11173() -> None:
@@ -114,22 +114,22 @@ def test_cve_2018_8014() -> None:
     """Credentials were allowed for every origin by default, or as soon as they were turned on"""
     # in 6.0.5 they are, once they are turned on
     flawed = by_flask_cors(pages({"/": ()}), supports_credentials=True)
-    assert ask(flawed, "/") == Answer(200, "/", WITH_CREDENTIALS)
+    assert ask(flawed, "/") == Received(200, "/", WITH_CREDENTIALS)
 
     for fields in ({}, {"allow_credentials": True}):
         app = guarded(unmarked(), **fields)
         for origin in (EVIL, "null", None):
-            assert ask(app, "/", origin) == Answer(200, "page", CLOSED)
+            assert ask(app, "/", origin) == Received(200, "page", CLOSED)
 
 
 def test_cve_2018_20744() -> None:
     """`*` was answered by repeating the origin of the request, whatever it was"""
     flawed = by_flask_cors(pages({"/": "*"}), origins="*")  # 6.0.5 does the same
-    assert ask(flawed, "/") == Answer(200, "/", readable_by(EVIL))
+    assert ask(flawed, "/") == Received(200, "/", readable_by(EVIL))
 
     app = guarded(pages({"/": "*"}))
     for origin in (EVIL, "null", "https://a.example, https://b.example", "<script>", None):
-        assert ask(app, "/", origin) == Answer(200, "/", OPEN)
+        assert ask(app, "/", origin) == Received(200, "/", OPEN)
 
 
 def test_cve_2019_25211() -> None:
@@ -197,23 +197,23 @@ def test_ghsa_9895_g6x5_xwcp() -> None:
         app = guarded(site(origins=SHOP, enforce=enforce))
         for method in methods:
             for origin, code in ((EVIL, "ORIGIN_NOT_ALLOWED"), ("null", "ORIGIN_NULL")):
-                assert ask(app, "/", origin, method) == Answer(403, code, vary)
+                assert ask(app, "/", origin, method) == Received(403, code, vary)
     assert ran == []
     vary = [("Vary", "Origin, Sec-Fetch-Site")]
     allowed = [("Access-Control-Allow-Origin", SHOP), *vary]
-    assert ask(app, "/", SHOP, "POST") == Answer(200, "done", allowed)
+    assert ask(app, "/", SHOP, "POST") == Received(200, "done", allowed)
 
 
 def test_cve_2023_49803() -> None:
     """With no origin configured, the origin of the request was repeated"""
     flawed = by_flask_cors(pages({"/": ()}))  # 6.0.5 does the same
-    assert ask(flawed, "/") == Answer(200, "/", readable_by(EVIL))
+    assert ask(flawed, "/") == Received(200, "/", readable_by(EVIL))
 
     for fields in ({}, {"origins": ()}):
         app = guarded(unmarked(), **fields)
         for origin in (EVIL, "null", "http://localhost.evil.example", None):
-            assert ask(app, "/", origin) == Answer(200, "page", CLOSED)
-        assert preflight(app, "/") == Answer(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
+            assert ask(app, "/", origin) == Received(200, "page", CLOSED)
+        assert preflight(app, "/") == Received(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
     assert refusal(origins=None) == ["wrong_type"]
     assert refusal(origins="") == ["origin_empty"]
 
@@ -221,7 +221,7 @@ def test_cve_2023_49803() -> None:
 def test_cve_2024_25124() -> None:
     """`*` could be configured together with credentials"""
     flawed = by_origin(pages({"/": "*"}), bool, allow_credentials="true")
-    assert ask(flawed, "/") == Answer(200, "/", WITH_CREDENTIALS)
+    assert ask(flawed, "/") == Received(200, "/", WITH_CREDENTIALS)
 
     assert refusal(origins="*", allow_credentials=True) == ["credentials_any_origin"]
     assert refusal(origins=["*", SHOP], allow_credentials=True) == [
@@ -229,7 +229,7 @@ def test_cve_2024_25124() -> None:
         "credentials_any_origin",
     ]
     app = guarded(pages({"/": "*"}), allow_credentials=True)  # they meet at the route
-    assert ask(app, "/") == Answer(500, "", CLOSED)
+    assert ask(app, "/") == Received(500, "", CLOSED)
 
 
 def test_ghsa_vhxv_fg4m_p2w8() -> None:
@@ -258,7 +258,7 @@ def test_cve_2025_47908(flood: str) -> None:
     sent = dict(preflight(flawed, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS=flood).headers)
     assert names in sent
 
-    refused = Answer(403, "HEADERS_MALFORMED", REFUSED_PREFLIGHT)
+    refused = Received(403, "HEADERS_MALFORMED", REFUSED_PREFLIGHT)
     for allow in (["X-Trace"], "*"):
         app = guarded(pages({"/": SHOP}, method="PUT"), allow_headers=allow)
         assert preflight(app, "/", SHOP, ACCESS_CONTROL_REQUEST_HEADERS=flood) == refused
@@ -277,9 +277,9 @@ def test_cve_2025_71381() -> None:
 
     app = guarded(pages({"/": SHOP}))
     for value in ("X-Evil", "*", "", "Origin"):
-        assert ask(app, "/", SHOP, VARY=value) == Answer(200, "/", readable_by(SHOP))
-        assert ask(app, "/", VARY=value) == Answer(200, "/", CLOSED)
-        refused = Answer(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
+        assert ask(app, "/", SHOP, VARY=value) == Received(200, "/", readable_by(SHOP))
+        assert ask(app, "/", VARY=value) == Received(200, "/", CLOSED)
+        refused = Received(403, "ORIGIN_NOT_ALLOWED", REFUSED_PREFLIGHT)
         assert preflight(app, "/", method="GET", VARY=value) == refused
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.running import killed_by, start
+from tests.mutation.running import killed_by, start, wait
 
 PACKAGE = Path("flask_corsguard")
 FOLDERS = ("protocol", "routing", "runtime")
@@ -39,7 +39,7 @@ def survivors_of(target: Path) -> tuple[int, list[Mutant]]:
     source, files = target.read_text("utf-8"), tests_of(target)
     begun = os.times()
     start(target, source, plugins, files, 600)
-    failing = killed_by(os.wait()[1])
+    failing = killed_by(wait()[1])
     assert failing is None, f"{files[failing]} fails without a fault in {target}"
     seconds = 5 + 3 * int(os.times().children_user - begun.children_user)
     mutants = mutants_of(source)
@@ -52,7 +52,7 @@ def survivors_of(target: Path) -> tuple[int, list[Mutant]]:
             # Those first that have noticed most.
             order = sorted(files, key=lambda file: -kills[file])
             running[start(target, mutant.source, plugins, order, seconds)] = mutant, order
-        pid, status = os.wait()
+        pid, status = wait()
         mutant, order = running.pop(pid)
         number = killed_by(status)
         if number is None:

@@ -1,5 +1,6 @@
 """Running the tests on one mutant, in a process of its own."""
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import os
@@ -60,7 +61,7 @@ def start(
     :param files: one after the other, until a test fails.
     :param seconds: of processor time. A mutant that needs more does not come to an end, and is
         noticed so.
-    :returns: the process, for ``os.wait()``.
+    :returns: the process, for :func:`wait`.
     """
     assert "flask_corsguard" not in sys.modules, "each mutant is to be imported anew"
     pid = os.fork()
@@ -69,8 +70,19 @@ def start(
     return pid
 
 
+def wait() -> tuple[int, int]:
+    """Wait for one of the processes, and end what it has left behind, a test's server say.
+
+    :returns: the process and its status.
+    """
+    pid, status = os.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    return pid, status
+
+
 def killed_by(status: int) -> int | None:
-    """Which of the files has noticed the mutant, by what ``os.wait()`` says of the process."""
+    """Which of the files has noticed the mutant, by its process's status."""
     code = os.waitstatus_to_exitcode(status)
     return None if code == 0 else max(code - 1, 0)
 
@@ -78,6 +90,7 @@ def killed_by(status: int) -> int | None:
 def _run(
     path: Path, source: str, plugins: Sequence[str], files: Sequence[str], seconds: int
 ) -> int:
+    os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     signal.alarm(5 * seconds)  # for those that wait
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))

@@ -31,19 +31,19 @@ def share_a_url(one: Shape, other: Shape) -> bool:
     return any(is_url_of(one, url) and is_url_of(other, url) for url in URLS)
 
 
-def by_pairs(claims: list[Governed]) -> dict[Governed, frozenset[str]]:
+def by_pairs(rows: list[Governed]) -> dict[Governed, frozenset[str]]:
     return {
-        claim: frozenset(
+        row: frozenset(
             method
-            for other in claims
-            if other.policy != claim.policy and share_a_url(claim.shape, other.shape)
+            for other in rows
+            if other.policy != row.policy and share_a_url(row.shape, other.shape)
             for method in other.methods
         )
-        for claim in claims
+        for row in rows
     }
 
 
-def made_up_claim(random: random.Random) -> Governed:
+def made_up_row(random: random.Random) -> Governed:
     segments = random.choices(SEGMENTS, k=random.randint(1, 3))
     is_open_ended = segments[-1] is None and random.random() < 0.3
     shape = Shape(random.choice(DOMAINS), tuple(segments), is_open_ended)
@@ -54,10 +54,10 @@ def made_up_claim(random: random.Random) -> Governed:
 def test_what_other_policies_govern_is_what_pairs_of_rules_say() -> None:
     for seed in range(200):
         made = random.Random(seed)
-        claims = [made_up_claim(made) for _ in range(made.randint(1, 12))]
-        found = methods_governed_elsewhere(claims)
-        expected = by_pairs(claims)
-        assert {claim: found.get(claim, frozenset()) for claim in claims} == expected, seed
+        rows = [made_up_row(made) for _ in range(made.randint(1, 12))]
+        found = methods_governed_elsewhere(rows)
+        expected = by_pairs(rows)
+        assert {row: found.get(row, frozenset()) for row in rows} == expected, seed
 
 
 @pytest.mark.slow
@@ -67,11 +67,9 @@ def test_two_thousand_rules_that_all_meet_take_no_time_by_their_square() -> None
             Shape("", (f"r{number}", None) if number % 2 else (None, f"r{number}"), False)
             for number in range(count)
         ]
-        claims = [
-            Governed(shape, frozenset({"GET"}), policy) for policy, shape in enumerate(shapes)
-        ]
+        rows = [Governed(shape, frozenset({"GET"}), policy) for policy, shape in enumerate(shapes)]
         begin = time.process_time()
-        found = methods_governed_elsewhere(claims)
+        found = methods_governed_elsewhere(rows)
         assert set(found.values()) == {frozenset({"GET"})}
         return time.process_time() - begin
 
@@ -83,6 +81,6 @@ def test_rules_of_very_many_segments() -> None:
     many = ("x",) * 900
     shapes = [Shape("", (*many, None), False), Shape("", (None, *many), False)]
     shapes.append(Shape("", ("y", *many), False))
-    claims = [Governed(shape, frozenset({"GET"}), shape.segments[0]) for shape in shapes]
-    found = methods_governed_elsewhere(claims)
-    assert [bool(found[claim]) for claim in claims] == [True, True, True]
+    rows = [Governed(shape, frozenset({"GET"}), shape.segments[0]) for shape in shapes]
+    found = methods_governed_elsewhere(rows)
+    assert [bool(found[row]) for row in rows] == [True, True, True]

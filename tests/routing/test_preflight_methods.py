@@ -99,7 +99,8 @@ def build(app, name, **fields):
 )
 @pytest.mark.parametrize("name", RULES)
 def test_no_response_speaks_for_another_policy(http, name, methods, credentials):
-    """It is that of the requested method's policy, and names none of another one."""
+    """A preflight's response follows the policy of the requested method, and names no method that
+    another policy governs."""
     app = Flask("shop", static_folder=None, subdomain_matching=True)
     app.config["SERVER_NAME"] = "shop.test"
     default = Policy(origins=[SHOP, PARTNER], methods=methods, allow_credentials=credentials)

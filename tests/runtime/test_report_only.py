@@ -310,8 +310,8 @@ def test_a_failing_callable(site, http, heard, log_lines):
 def test_one_that_fails(site, http, log_lines, monkeypatch):
     """Whatever is wrong with it, requests go on."""
     CorsGuard(site, origins=KNOWN, report_only=STRICT)
-    trial = state_of(site).put_in_force().report_only
-    monkeypatch.setattr(trial, "_lookup", None)
+    report_only = state_of(site).put_in_force().report_only
+    monkeypatch.setattr(report_only, "_lookup", None)
     assert http.send(site, "/", KNOWN) == http.allowed(KNOWN)
     [line] = log_lines()
     assert line.startswith("the policy in report_only failed: AttributeError")

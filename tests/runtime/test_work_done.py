@@ -98,13 +98,13 @@ SAME = [
 )
 def test_three_requests_alike(http, work, path, method, origin, environ, decided, searched):
     app = build()
-    answers = [http.send(app, path, origin, method=method, environ=dict(environ)) for _ in range(3)]
-    assert answers[0] == answers[1] == answers[2]
+    sent = [http.send(app, path, origin, method=method, environ=dict(environ)) for _ in range(3)]
+    assert sent[0] == sent[1] == sent[2]
     assert (work["decided"], work["searched"]) == (decided, searched)
 
 
 @pytest.mark.parametrize("origin", [None, SHOP, PARTNER])
-def test_with_a_policy_on_trial(http, work, origin):
+def test_with_a_report_only_policy(http, work, origin):
     app = build(report_only=Policy(origins=PARTNER))
     for _ in range(3):
         http.send(app, "/", origin)

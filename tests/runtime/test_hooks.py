@@ -1,0 +1,51 @@
+"""How the guard's hooks stay at the edge of what an app runs, and what they leave behind."""
+
+import pytest
+from flask import Flask, abort, request
+from flask.signals import request_started
+
+from flask_corsguard import CorsGuard
+from flask_corsguard.runtime.hooks import ENDED_EARLY
+from flask_corsguard.runtime.state import state_of
+
+SHOP = "https://shop.example"
+
+
+def test_the_first_request_of_another_app_is_not_this_apps(site, http):
+    """Functions of this app that are registered after that still run inside the guard's."""
+    CorsGuard(site, origins=SHOP)
+    http.send(Flask("other"), "/")
+    ran = []
+    site.before_request_funcs[None].insert(0, lambda: ran.append("in front"))
+    http.preflight(site, "/", SHOP)
+    assert ran == []
+
+
+def test_nothing_listens_to_each_request_after_the_first(site, http):
+    CorsGuard(site, origins=SHOP)
+    assert list(request_started.receivers_for(site)) != []
+    http.send(site, "/")
+    assert list(request_started.receivers_for(site)) == []
+
+
+def test_a_thread_that_connects_a_receiver_meanwhile(site, http, monkeypatch):
+    def disconnect(*_):
+        raise RuntimeError("dictionary changed size during iteration")
+
+    CorsGuard(site, origins=SHOP)
+    with monkeypatch.context() as patched:
+        patched.setattr(request_started, "disconnect", disconnect)
+        assert http.send(site, "/", SHOP) == http.allowed(SHOP)
+    http.send(site, "/")
+    assert list(request_started.receivers_for(site)) == []
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_the_status_of_what_ended_a_request_early_is_kept(site, status):
+    """For the audit, which says what preflights would otherwise have come to."""
+    CorsGuard(site, origins=SHOP)
+    site.url_value_preprocessor(lambda *_: abort(status))
+    environ = {}
+    site.teardown_request(lambda _: environ.update(request.environ))
+    site.test_client().get("/")
+    assert environ[f"{state_of(site).environ_key}{ENDED_EARLY}"] == status
