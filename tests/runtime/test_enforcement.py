@@ -236,6 +236,8 @@ DETAIL = (
         ("application/problem+json", PROBLEM),
         ("application/json, text/html;q=0.9", PROBLEM),
         ("application/json, text/html", PROBLEM),
+        ("text/html;q=0.9, application/json", PROBLEM),
+        ("text/html;q=0.9, application/problem+json", PROBLEM),
         ("image/png", PROBLEM),
         ("text/html;q=0", PROBLEM),
         ("text/html;q=banana", PROBLEM),

@@ -217,6 +217,17 @@ def test_private_network(site, http, allow, sent):
     assert http.send(site, "/", SHOP, method="OPTIONS", headers=headers) == granted
 
 
+@pytest.mark.parametrize("origin", [None, SHOP, PARTNER])
+def test_no_other_header_is_touched(site, http, origin):
+    """Nothing says how long to cache, say: only a refusal is kept out of caches."""
+    CorsGuard(site, origins=SHOP)
+    response = http.open(site, "/", origin)
+    assert [header for header in response.headers if header[0] not in http.allowed(SHOP).cors] == [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Length", "2"),
+    ]
+
+
 # Views that set headers themselves
 
 
@@ -229,6 +240,7 @@ def test_private_network(site, http, allow, sent):
         (["Origin"], "Origin"),
         (["origin"], "origin"),
         (["Accept,Origin"], "Accept, Origin"),
+        (["Accept,, ,"], "Accept, Origin"),
         (["*"], "*"),
     ],
 )
