@@ -54,7 +54,7 @@ class InspectorSettings(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What one app is guarded with.
+    """The settings that guard one app.
 
     :ivar default: the app's default policy.
     :ivar source: file and line, or configuration keys, that the default policy comes from.
@@ -88,14 +88,14 @@ class Settings(NamedTuple):
 
 
 class Arguments(NamedTuple):
-    """What the constructor was given, read and found usable.
+    """The arguments of the constructor or of ``reconfigure()``, read and checked.
 
     :ivar policy: the default policy; it replaces the one from the configuration.
-    :ivar fields: fields of it; each overrides the one from the configuration.
+    :ivar fields: fields of the default policy; each overrides the one from the configuration.
     :ivar policies: named policies; they are added to those from the configuration.
-    :ivar report_only: the report-only policy; False for none, None where nothing was said.
+    :ivar report_only: the report-only policy; False for none, None if not given.
     :ivar self_origins: origins that count as the app's own.
-    :ivar inspector: whether there is an inspector; None where nothing was said.
+    :ivar inspector: whether there is an inspector; None if not given.
     :ivar location: file and line of the call.
     """
 
@@ -117,7 +117,7 @@ def read_arguments(
     inspector: object,
     location: str,
 ) -> Arguments:
-    """Read what the constructor was given, and refuse what no configuration could put right.
+    """Read the arguments, and refuse those that no configuration could put right.
 
     :raises PolicyError: with every problem found.
     """
@@ -207,9 +207,9 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
 
 
 def changed_settings(old: Settings, new: Arguments) -> Settings:
-    """The settings with new arguments put over them.
+    """The old settings, overridden by new arguments.
 
-    :raises PolicyError: if they do not fit together.
+    :raises PolicyError: if the two do not fit together.
     """
     settings = old._replace(policies={**old.policies, **new.policies})
     if new.report_only is not None:
@@ -238,12 +238,12 @@ def _read_inspector(
 ) -> InspectorSettings | None:
     """Read whether there is an inspector, and who may see it.
 
-    :param argument: what the constructor was told; it wins.
+    :param argument: the constructor's argument, which overrides the key; None if not given.
     :param location: file and line of the constructor's call.
     """
     configured = read_bool("inspector", keys.get("inspector", False), problems)
     check = keys.get("inspector_check")
-    # A class or a coroutine function would return an object, where only True lets anybody in.
+    # A class or a coroutine function would return an object, and only True lets anybody in.
     if check is not None and (
         not callable(check)
         or isinstance(check, type)
@@ -269,7 +269,7 @@ def _read_inspector(
 
 
 def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
-    """Change *fields* of *base*; add what is wrong with them, and where, to *problems*."""
+    """Change *fields* of *base*; add what is wrong with them, and *where*, to *problems*."""
     values, found = read_fields(fields)
     if found:
         problems += [problem._replace(where=where) for problem in found]
@@ -290,7 +290,7 @@ def _read_self_origins(value: object, problems: list[Problem]) -> OriginList:
 
 
 def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Problem]:
-    """Hold the app's own origins to the checks on those of the default policy."""
+    """Check the app's own origins as if they were those of the default policy."""
     values = {**default.values, "origins": own, "dangerously_allow_null_origin": True}
     problems = check_combination(values)
     return [problem._replace(field="self_origins", where=where) for problem in problems]
@@ -316,7 +316,7 @@ def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[st
 def _read_report_only(
     value: object, where: str, problems: list[Problem]
 ) -> Policy | Literal[False] | None:
-    """Read the report-only policy: one, or its fields, or False for none."""
+    """Read the report-only policy: a policy, its fields, or False for none."""
     if value is None or value is False:
         return value
     if isinstance(value, Policy):

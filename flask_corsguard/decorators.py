@@ -52,7 +52,7 @@ class Mark:
         self.location = location
 
     def says_the_same(self, other: Mark) -> bool:
-        """Whether *other* is this mark made once more, as by an app factory that runs again."""
+        """Whether *other* is this mark made again, as when an app factory runs twice."""
         return (self.policy, self.fields, self.exempt, self.location) == (
             other.policy,
             other.fields,
@@ -69,7 +69,7 @@ class OuterMark(NamedTuple):
 
 
 def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
-    """Check what a decorator was given, as far as that is known by itself.
+    """Check a decorator's arguments, as far as nothing further out has a say in them.
 
     :param caller: what to call the decorator in messages.
     :raises PolicyError: for fields that no policy further out could put right.
@@ -121,8 +121,8 @@ def cors(
 
 
 def cors_exempt(target: Target) -> Target:
-    """Mark a view function, a view class, a handler method or a blueprint that the guard is to
-    leave alone: no decision, no header, no refusal. What the app sends is what is sent.
+    """Mark a view function, a view class, a handler method or a blueprint that the guard should
+    leave alone: no check, no header, no refusal. Responses stay as the app made them.
 
     :raises CorsGuardError: if the target is marked already.
     """
@@ -212,7 +212,7 @@ def mark_of(target: object) -> Mark | None:
         mark = vars(target).get(_ATTRIBUTE)
         return mark if isinstance(mark, Mark) else None
     for function in wrapped_chain(target):
-        # an instance may be the view, and its class have marked the method that is called
+        # the view may be an instance whose class has marked its __call__()
         for carrier in (function, getattr(type(function), "__call__", None)):  # noqa: B004
             mark = getattr(carrier, _ATTRIBUTE, None)
             if isinstance(mark, Mark):
@@ -228,7 +228,7 @@ def outer_marks_of(target: object) -> list[Mark]:
 
 
 def wrapped_chain(target: object) -> Iterator[object]:
-    """*target*, what it wraps (as :func:`functools.wraps` notes down), what that wraps, ..."""
+    """*target*, what it wraps (by ``__wrapped__``, or as a partial), what that wraps, ..."""
     for _ in range(_MOST_WRAPPERS):
         if target is None:
             return

@@ -19,7 +19,7 @@ class Problem(NamedTuple):
     :ivar code: stable name of the kind of problem, for tools and tests.
     :ivar field: the policy field or configuration key at fault.
     :ivar value: the value as it was given.
-    :ivar message: a sentence for people, with the corrected value where there is one.
+    :ivar message: a sentence for people, with the corrected value if there is one.
     :ivar suggestion: the corrected value as Python source, or None.
     :ivar where: what the policy belongs to (``view users.list, app.py:12``), or "".
     """
@@ -75,5 +75,5 @@ class BrowserError(CorsGuardError, ValueError):
 
 
 class FetchTypeError(CorsGuardError, TypeError):
-    """What ``fetch()`` refuses with a ``TypeError`` before anything is sent: a mistake in the
-    page's own code (https://fetch.spec.whatwg.org/#dom-request)."""
+    """A mistake in the page's own code, for which ``fetch()`` raises a ``TypeError`` before it
+    sends anything (https://fetch.spec.whatwg.org/#dom-request)."""

@@ -34,7 +34,7 @@ class CorsGuard:
     :param report_only: a policy, or its fields, that runs beside the default policy. It changes no
         response; what it would reject is signalled and logged. False turns off
         ``CORSGUARD_REPORT_ONLY``.
-    :param self_origins: further origins that count as the app's own, where a proxy hides them.
+    :param self_origins: further origins that count as the app's own, if a proxy hides them.
     :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. If None,
         ``CORSGUARD_INSPECTOR`` decides; it is off by default.
     :param fields: fields of the default policy.
@@ -75,10 +75,10 @@ class CorsGuard:
             )
         settings = read_settings(app.config, self._arguments)
         state = AppState(app, settings, self._marks)
-        Hooks(state)
+        Hooks(state)  # registers itself; its hooks keep it alive
         app.extensions[EXTENSION_KEY] = state
         if settings.inspector is not None:
-            # By name: it is a tool on top of the guard, and an app without it loads none of it.
+            # Imported by name: an app without the inspector loads none of its code.
             import_string("flask_corsguard.inspector.site.install")(state, settings.inspector)
 
     def for_endpoint(
@@ -88,7 +88,7 @@ class CorsGuard:
 
         :param endpoint: the full endpoint name, such as ``"static"`` or ``"admin.index"``.
         :param policy: the policy, or the name of one, that replaces what applies further out.
-        :param fields: the fields that change it.
+        :param fields: the fields that change what applies further out.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the endpoint is marked already, or an app has served a request.
         """
@@ -131,7 +131,7 @@ class CorsGuard:
         Runs no view or hook, sends no signal and logs nothing. If the browser would send a
         preflight first and the guard would reject it, this is the decision about the preflight.
 
-        :param url: a path, or a whole URL where the host matters.
+        :param url: a path, or a whole URL if the host matters.
         :param origin: the page's origin, as the browser would send it; None for a request without
             ``Origin``.
         :param method: the method that the page asks for. With ``"OPTIONS"`` and an
@@ -140,7 +140,7 @@ class CorsGuard:
         :param app: the app; the current one if left out.
         :raises PolicyError: if the policy of any route cannot be used.
         """
-        # Imported when it is asked for: it brings the simulated browser along.
+        # Imported only here, because it brings the simulated browser along.
         from flask_corsguard.simulate import explain
 
         return explain(self._state(app), url, origin, method, headers)

@@ -23,7 +23,7 @@ logger = logging.getLogger("flask_corsguard")
 
 #: How long, in seconds, one line stands for all others like it.
 QUIET_SECONDS = 60.0
-#: How many different lines are remembered: whoever attacks can make up any number of origins.
+#: How many different lines are remembered: an attacker can make up any number of origins.
 MOST_REMEMBERED = 1024
 
 
@@ -56,9 +56,9 @@ class RateLimit:
         self._last_of_others = -math.inf
 
     def admit(self, key: Hashable) -> LeftOut | None:
-        """Ask for a line.
+        """Ask whether a line may be written.
 
-        :returns: what was left out since the last one, or None if this one is left out too.
+        :returns: what was left out since the last one, or None to leave this one out too.
         """
         now = self._clock()
         quiet = self._quiet
@@ -129,13 +129,13 @@ class GuardLog:
         self._write(logging.WARNING, "%s.", line)
 
     def failure(self, what: str, error: BaseException) -> None:
-        """Write that code of the app's failed while the guard called it."""
+        """Write that some of the app's code failed when the guard called it."""
         left_out = self.rate_limit.admit(("failure", what))
         if left_out is not None:
             self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
 
     def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
-        """Write, once for each endpoint, that a view sets headers that are the guard's."""
+        """Write, once for each endpoint, that a view sets headers that belong to the guard."""
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
@@ -150,6 +150,6 @@ class GuardLog:
 
     @staticmethod
     def _write(level: int, text: str, *values: object) -> None:
-        # A handler of the app's that fails is not a reason for a request to fail.
+        # A log handler that fails must not make the request fail.
         with contextlib.suppress(Exception):
             logger.log(level, text, *values)

@@ -19,15 +19,15 @@ _TRIES = 100
 #: Sent with the app as sender and ``decision=`` when an origin may not read the response.
 origin_rejected = _signals.signal("origin-rejected")
 
-#: Sent likewise when the origin may, but the requested method or a requested header may not.
+#: Sent in the same way when the origin is allowed, but its preflight is rejected.
 preflight_rejected = _signals.signal("preflight-rejected")
 
-#: Sent likewise when a request from another origin is allowed.
+#: Sent in the same way when a request from another origin is allowed.
 origin_allowed = _signals.signal("origin-allowed")
 
 
 def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
-    """Log a rejection, and send the signal of a verdict about another origin."""
+    """Log the decision if it is a rejection, and send the signal that belongs to it, if any."""
     if decision.reason is not None:
         log.rejection(decision)
         about_origin = decision.reason.is_about_origin
@@ -53,7 +53,7 @@ def _send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) ->
 
 
 def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:
-    # Blinker fails where another thread connects or disconnects a receiver meanwhile.
+    # Blinker fails if another thread connects or disconnects a receiver meanwhile.
     for _ in range(_TRIES):
         with contextlib.suppress(RuntimeError):
             return list(signal.receivers_for(app))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Headers = Iterable[str] | Mapping[str, str]
 
-# For a header without a value: something that a page would send.
+# For headers given without a value: something that a page would send.
 _VALUES = {"authorization": "Bearer token", "content-type": "application/json"}
 _NOT_IN_CURL = frozenset({"accept", "content-length", "referer"})
 # Where `flask run` listens.
@@ -62,7 +62,7 @@ class Simulation(NamedTuple):
 
     :ivar url: the whole URL asked for.
     :ivar response: what the page would see, and what would go over the wire.
-    :ivar decision: the guard's last decision, or None where nothing went over the wire.
+    :ivar decision: the guard's last decision, or None if nothing went over the wire.
     :ivar steps: what happened, in order.
     :ivar curl: for each request, the command that repeats it.
     """
@@ -87,7 +87,7 @@ def explain(
         method = method.upper()
     in_force = state.current()
     given = _pairs(headers)
-    # Those that only a browser sets, which are in its preflight too.
+    # A preflight also has the headers that only a browser sets.
     preflight = {n.lower(): v for n, v in given if is_forbidden_request_header(n.lower())}
     is_preflight = method == "OPTIONS" and "access-control-request-method" in preflight
     if origin is not None and not is_preflight:
@@ -118,7 +118,7 @@ def simulate(
 ) -> Simulation:
     """Simulate one ``fetch()``, step by step.
 
-    :param url: a path, or a whole URL where the host matters.
+    :param url: a path, or a whole URL if the host matters.
     :param origin: the page's origin.
     :param headers: the request headers that the page sets: ``Name`` or ``Name: value``.
     :param credentials: whether the page says ``credentials: "include"``.
@@ -171,7 +171,7 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
 def _unsafe(given: Iterable[tuple[str, str]], engine: Engine) -> dict[str, str]:
     """The headers that a preflight asks for, each with the reason.
 
-    :raises FetchTypeError: for what is not a header.
+    :raises FetchTypeError: if one of them is not a header.
     """
     return unsafe_headers(read_headers(list(given), "cors", engine), engine.safelist)
 
@@ -250,7 +250,7 @@ def _decide(
     method: str,
     headers: Iterable[tuple[str, str]],
 ) -> Decision:
-    # Flask's own builder knows the app's server name and root. Imported where it is needed: it
+    # Flask's own builder knows the app's server name and root. Imported only here, because it
     # brings the test client along.
     from flask.testing import EnvironBuilder
 
@@ -262,13 +262,13 @@ def _decide(
 
 
 def stand_in(state: AppState, root: str = "") -> WsgiApp:
-    """The app's routes and guard as they are, with an empty response in the place of every view.
+    """A WSGI app with the app's own routes and guard, and an empty response for every view.
 
     :param root: the path that the app is mounted at.
     """
     app = state.app
     in_force = state.current()
-    # As WSGI has it: each character is a byte.
+    # In WSGI, each character stands for a byte.
     script_name = root.encode().decode("latin-1")
 
     def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -292,8 +292,8 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
 def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decision:
     """The decision about a request that nobody sent.
 
-    A callable in the policy may need the app's context. One that is already active is used: when a
-    second one ended, the app's teardown functions would close what the current request still uses.
+    A callable in the policy may need the app's context. If one is active already, it is used: at
+    the end of a second one, teardown functions would close what the current request still uses.
     """
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):

@@ -27,7 +27,7 @@ def source_of(value: object) -> str:
 
 
 def name_of(target: object) -> str:
-    """What a callable is called in its code; an object that can be called, by its class."""
+    """The name of a callable in its code; of a callable object, the name of its class."""
     return str(getattr(target, "__qualname__", type(target).__qualname__))
 
 

@@ -33,7 +33,7 @@ settings.load_profile("few")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests want a browser. Here, for the process that reports collects none."""
+    """Say how many tests want a browser. Done here, because the reporting process collects none."""
     from tests.browser.browsers import PARTS, missing_parts
 
     missing = [part for name in PARTS for part in missing_parts(name)]
@@ -66,8 +66,8 @@ class CorsResponse(NamedTuple):
 
 
 def cors_headers(response: TestResponse) -> dict[str, str]:
-    """Every ``Access-Control-*`` and ``Vary`` header. Lists are sorted, for their order means
-    nothing. Repeated lines are joined, so that a header added twice is not like one."""
+    """Every ``Access-Control-*`` and ``Vary`` header. Lists are sorted, because their order means
+    nothing. Repeated lines are joined, so that a header added twice differs from one."""
     found: dict[str, str] = {}
     for name in {name.title() for name, _ in response.headers}:
         if name == "Vary" or name.startswith("Access-Control-"):
@@ -139,8 +139,8 @@ def _allowing(origin: str, method: str) -> tuple[int, Lines]:
 
 
 def check_in_browsers(origin: str, method: str, response: TestResponse) -> None:
-    """A response has ``Access-Control-Allow-Origin`` where JavaScript of *origin* gets to read it,
-    and nowhere else; and the same for credentials.
+    """A response has ``Access-Control-Allow-Origin`` if and only if JavaScript of *origin* gets to
+    read it; and the same for credentials.
 
     The response is played back, so that the app is not asked again. A redirect counts by itself.
     """
@@ -221,12 +221,12 @@ class Http:
     def readers(
         self, app: Flask, path: str, method: str = "GET", status: int = 200, **options: Any
     ) -> list[str]:
-        """Whose JavaScript gets to read the response, of three pages.
+        """Those of three pages whose JavaScript gets to read the response.
 
-        A preflight for the request is allowed to the same ones, except where the URL does not
-        accept the method.
+        A preflight for the request is allowed to the same pages, unless the URL does not accept the
+        method.
 
-        :param status: the one that the response has for all of them.
+        :param status: the status of the response to all of them.
         """
         found = []
         for origin in PAGES:
@@ -257,7 +257,7 @@ class Http:
     ) -> CorsResponse:
         """The response to a preflight that is allowed, by a policy that is otherwise the default.
 
-        :param methods: those that the URL takes; if left out, those of the fixture ``site``.
+        :param methods: the methods that the URL takes; those of the fixture ``site`` by default.
         :param changes: headers that differ (``max_age="5"``), or None for those left out.
         """
         expected: dict[str, str | None] = {
@@ -307,8 +307,8 @@ def site(app: Flask) -> Flask:
     ]
 )
 def moved(request: pytest.FixtureRequest, app: Flask) -> tuple[str, str]:
-    """An address that the URL map redirects, and where to. What is there allows
-    ``https://partner.example``, and takes GET and PUT."""
+    """An address that the URL map redirects, and the target, which allows
+    ``https://partner.example`` and takes GET and PUT."""
 
     @app.route("/orders/", methods=["GET", "PUT"])
     @app.route("/orders/<int:id>", methods=["GET", "PUT"])
@@ -326,7 +326,7 @@ def moved(request: pytest.FixtureRequest, app: Flask) -> tuple[str, str]:
 
 @pytest.fixture
 def login_required() -> Callable[..., Any]:
-    """The decorator that everybody writes: it lets in whoever sends an Authorization header."""
+    """The decorator that everybody writes: it lets in anybody who sends an Authorization header."""
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(view)
@@ -397,6 +397,6 @@ def failing_log() -> Iterable[list[str]]:
 
 @pytest.fixture
 def flask_3_1() -> None:
-    """Leave a test out where Flask does not have the configuration key yet."""
+    """Skip a test if this Flask does not have the configuration key yet."""
     if importlib.metadata.version("flask").startswith("3.0."):
         pytest.skip("Flask 3.0 has no such configuration key")

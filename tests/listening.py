@@ -22,14 +22,14 @@ SECONDS_TO_ANSWER = 5.0
 
 
 def require(needs: Iterable[str]) -> None:
-    """Skip the test where a program or module is missing; fail it where everything has to be."""
+    """Skip the test if a program or module is missing; fail it if everything has to be there."""
     missing = [name for name in needs if not shutil.which(name) and find_spec(name) is None]
     if missing:
         do_without(f"not installed: {', '.join(missing)}")
 
 
 def do_without(reason: str) -> NoReturn:
-    """Skip the test; fail it where everything has to be there."""
+    """Skip the test; fail it if everything has to be there."""
     if REQUIRED:
         pytest.fail(f"{reason}; CORSGUARD_REQUIRE_SERVERS=1 forbids it")
     pytest.skip(reason)

@@ -21,7 +21,7 @@ http {{
 
 
 def nginx(http: str, directory: Path) -> list[str]:
-    """The command line, given what is to stand in ``http``."""
+    """The command line, given the contents of the block ``http``."""
     path = directory / "nginx.conf"
     path.write_text(_CONFIGURATION.format(directory=directory, http=http))
     return ["nginx", "-c", str(path), "-e", str(directory / "nginx.log")]

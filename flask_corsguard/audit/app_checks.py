@@ -1,4 +1,4 @@
-"""What is around the guard in an app, and can undo what it does: read off the app."""
+"""Checks on what surrounds the guard in an app and can undo its work, read off the app."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_app(app: Flask, settings: Settings, routes: list[Route], found: Findin
 
 
 def _check_middleware(app: Flask, found: Findings) -> None:
-    """Middleware that names a CORS header. Only what it does to preflights is tried."""
+    """Find middleware that names a CORS header. Only what it does to preflights is tried."""
     for layer in _middleware(app):
         if mentions(layer, "access-control-allow-origin"):
             message = f"{name_of(layer)}, around the app, sends Access-Control-Allow-Origin itself."

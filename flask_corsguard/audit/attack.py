@@ -21,7 +21,7 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
 
-# How many attempts each further route of a policy gets; they begin with one of each kind. Where a
+# How many attempts each further route of a policy gets; they begin with one of each kind. If a
 # callable decides, it is as many as fit into _SECONDS_AGAIN, within the other two bounds.
 _AGAIN = 120
 _LEAST_AGAIN, _MOST_AGAIN, _SECONDS_AGAIN = 5, 500, 0.01
@@ -37,8 +37,8 @@ def attack(
 ) -> Iterator[int]:
     """Attack the routes that have one policy, and find what is wrong with it.
 
-    On the first route everything is tried; on the others, what was let in there and some of each
-    kind, since a callable can decide by the request.
+    Everything is tried on the first route. What that let in, and some of each kind, is tried on the
+    others too, since a callable can decide by the request.
 
     :returns: how many requests were tried, route by route.
     """
@@ -57,7 +57,7 @@ def attack(
         decisions = list(_decisions(decide, requests, again or attempts))
         seconds = time.perf_counter() - started
         if any(decision.policy != policy for _, decision in decisions):
-            decisions = []  # another mark has the route's files
+            decisions = []  # another mark governs the route's files
         allowed = dict.fromkeys(t for t, d in decisions if d.outcome is Outcome.ALLOWED)
         failures = ((t, d) for t, d in decisions if d.reason is Reason.ORIGIN_CHECK_FAILED)
         failed, failure = next(failures, ("", None))
@@ -82,7 +82,7 @@ def _decisions(
     for preflight in (False, True):
         request = requests.request(preflight=preflight)
         for text in attempts:
-            # As a server hands it on: bytes, read as Latin-1.
+            # As a server passes it on: bytes, read as Latin-1.
             request.environ["HTTP_ORIGIN"] = text.encode("utf-8").decode("latin-1")
             yield text, decide(request)
 
@@ -91,12 +91,12 @@ def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
     if policy.origins == "*":
         return
     origins = dict.fromkeys(chain(named_by_strings(policy.origins), *intended.values()))
-    # The plainest first: what they let in is the best example.
+    # The plainest first: their variants make the best examples of what is let in.
     plainest_first = sorted(origins, key=lambda origin: len(origin.host))
     found = dict.fromkeys((*UNRELATED, *map(str, origins), *fitted(plainest_first)))
     for each in intended.values():
         found |= dict.fromkeys(_names_beside(each))
-    # One longer than any that is read is among them; the others of its kind say no more.
+    # One origin that is too long to be read is enough: others would show nothing more.
     too_long = [text for text in found if len(text) > MAX_ORIGIN_LENGTH]
     yield from (text for text in found if text not in too_long[1:])
 

@@ -16,9 +16,9 @@ class Level(enum.IntEnum):
     """How much a finding matters. Named as in SARIF."""
 
     NOTE = 1
-    """Works as it is meant to, though perhaps not as its author expects."""
+    """Works as it should, though perhaps not as its author expects."""
     WARNING = 2
-    """Lets somebody in, or keeps nobody out, where that can hurt."""
+    """Lets somebody in, or keeps nobody out, and that can hurt."""
     ERROR = 3
     """Another site acts as the signed-in user, or a policy does not hold at all."""
 
@@ -64,9 +64,9 @@ class Finding(NamedTuple):
     :ivar rule: what kind of finding it is.
     :ivar level: how much it matters here.
     :ivar message: what was found, with its values; safe to print.
-    :ivar routes: the routes concerned; none where it is about the app.
-    :ivar source: that of the routes, in short; of a finding without routes, its own.
-    :ivar location: file and line of that, or the configuration key, or "".
+    :ivar routes: the routes concerned; empty if it is about the app.
+    :ivar source: in words, what sets what is wrong; in short if the routes differ in that.
+    :ivar location: file and line of the source, or the configuration key, or "".
     :ivar evidence: an origin that was let in and should not have been, or "".
     :ivar accepted: the reason for which it is accepted, or "".
     """
@@ -89,9 +89,9 @@ class Finding(NamedTuple):
 class Report(NamedTuple):
     """What an audit found.
 
-    :ivar findings: what is to be looked at, the most serious first.
-    :ivar accepted: what ``CORSGUARD_AUDIT_ACCEPT`` accepts.
-    :ivar unused: the keys in there that accept nothing (any more).
+    :ivar findings: the findings to look at, the most serious first.
+    :ivar accepted: the findings that ``CORSGUARD_AUDIT_ACCEPT`` accepts.
+    :ivar unused: the keys of ``CORSGUARD_AUDIT_ACCEPT`` that accept nothing (any more).
     :ivar routes: how many routes were attacked.
     :ivar attempts: how many requests were tried on them.
     """
@@ -103,7 +103,7 @@ class Report(NamedTuple):
     attempts: int
 
     def at_least(self, level: Level) -> list[Finding]:
-        """The findings of a level, and of those above it."""
+        """The findings of a level and above."""
         return [finding for finding in self.findings if finding.level >= level]
 
 
@@ -253,7 +253,7 @@ RULES = {rule.code: rule for rule in _ALL}
 
 
 class Findings:
-    """Collects what the checks find. What differs in nothing but the route is one finding.
+    """Collects what the checks find. Findings that differ only in the route become one.
 
     :raises CorsGuardError: if ``CORSGUARD_AUDIT_ACCEPT`` names a code that does not exist.
     """
@@ -282,10 +282,10 @@ class Findings:
     ) -> None:
         """Add a finding.
 
-        :param routes: the routes concerned; none where it is about the app.
-        :param fields: the policy fields at fault. What sets one of them, in a mark of the route
-            or in the default policy, is the finding's source and location, if none are given.
-        :param level: where it is not the rule's.
+        :param routes: the routes concerned; empty if it is about the app.
+        :param fields: the policy fields at fault. Unless *location* is given, source and location
+            are those of the mark, or the default policy, that sets one of these fields.
+        :param level: the level, if it is not the rule's.
         """
         rule = RULES[code]
         for route in tuple(routes) or (None,):
@@ -300,7 +300,7 @@ class Findings:
                 known[id(route)] = audited
 
     def report(self, routes: Sequence[Route], attempts: int) -> Report:
-        """Everything found; a finding whose routes are accepted in part is divided.
+        """Everything found. A finding is divided if only some of its routes are accepted.
 
         :param routes: all routes, in the order in which a finding names its own.
         """
@@ -351,8 +351,8 @@ def _in_short(sources: Iterable[str]) -> str:
 
 
 def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:
-    """The innermost mark that sets one of some fields (with none given, anything) of a route's
-    policy; None where that is the default policy."""
+    """The innermost mark that sets one of *fields* (without any, the innermost mark) of a route's
+    policy; None if the default policy sets them."""
     for layer in reversed(route.layers):
         mark = layer.mark
         if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from flask_corsguard.protocol.origins import Origin
 
-#: Hosts of nobody: the top-level domain is reserved (RFC 2606 section 2).
+#: A host that nobody has: the top-level domain is reserved (RFC 2606 section 2).
 ATTACKER = "corsguard-audit.invalid"
 #: Labels that somebody could choose for a host below, or beside, another's.
 LABELS = ("attacker", "evil", "corsguard-audit", "x", "1")
 
-# An address on the internet: those that are reserved for documents count as private in Python.
+# An address on the internet: Python counts those reserved for documentation as private.
 _ADDRESS = "8.8.8.8"
 
-#: Origins that have to do with no policy.
+#: Origins that have nothing to do with any policy.
 UNRELATED = (
     f"https://{ATTACKER}",
     f"http://{ATTACKER}",
@@ -36,8 +36,8 @@ UNRELATED = (
     "https://" + "a." * 200 + ATTACKER,
 )
 
-# By what a matcher gets wrong. {o} is the whole origin, {s} its scheme, {h} its host with the port,
-# {n} without, {p} the colon and the port; {S} and {H} are in upper case.
+# By what a matcher gets wrong. {o} is the whole origin, {s} its scheme, {n} its host, {h} its host
+# with the port, {p} the colon and the port; {S} and {H} are in upper case.
 _FITTED = (
     # no end, or no beginning
     "{o}." + ATTACKER, "{o}" + ATTACKER, "{s}://{n}." + ATTACKER, "{s}://{n}-" + ATTACKER,
@@ -81,7 +81,7 @@ def fitted(origins: Iterable[Origin]) -> Iterator[str]:
             yield template.format_map(names)
         for character in _ODD_CHARACTERS:
             yield f"{origin}{character}.{ATTACKER}"
-        # A single label stands in the code of many callables that look at one of several.
+        # Many callables that look at one label of several have a single label in their code.
         for ending in (".com", ".co") if "." in host else (".invalid",):
             yield f"{scheme}://{host}{ending}"
             yield f"{scheme}://evil.{host}{ending}"
@@ -94,7 +94,7 @@ def _altered(host: str) -> Iterator[str]:
     yield host[:-1]
     labels = host.split(".")
     for number, label in enumerate(labels):
-        # A name beside the one that is intended, at each level.
+        # A name beside the intended one, at each level.
         for other in (*LABELS, f"evil{label}", f"{label}evil"):
             yield ".".join([*labels[:number], other, *labels[number + 1 :]])
     for number, character in enumerate(host):

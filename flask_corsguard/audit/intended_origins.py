@@ -14,7 +14,7 @@ from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.origins import Origin, is_host, parse_origin
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 
-# Of each entry of a policy. Further ones would be attacked in the same way.
+# Limits for each entry of a policy: further origins would be attacked in the same way.
 _MOST_STRINGS = 3
 _MOST_SAMPLES = 8
 _MOST_CONSTANTS = 60
@@ -22,7 +22,7 @@ _MOST_PATTERNS = 60
 _MOST_LABELS = 5
 _SHORTEST_HOST = 3
 _LONGEST_TEXT = 2000
-# Where a preview of somebody's site has a name beside it, and which part of that is the site's:
+# Suffixes under which a site's previews have names of their own, and which part names the site:
 # https://docs.netlify.com/manage/domains/manage-domains/manage-domains-for-deploy-previews,
 # https://firebase.google.com/docs/hosting/test-preview-deploy
 _PREVIEWS = {"netlify.app": -1, "web.app": 0}
@@ -32,7 +32,7 @@ _SEPARATORS = re.compile(r"[\s,;|]+")
 
 
 def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
-    """What a pattern or a callable was made for.
+    """The origins that a pattern or a callable was made for.
 
     :param config: the app's configuration, which a callable may read.
     """
@@ -42,7 +42,7 @@ def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
 
 
 def named_by_strings(origins: OriginList) -> list[Origin]:
-    """What the strings in a list name; of a long one, the first few."""
+    """The origins that the first few strings in a list name."""
     return _plausible(pattern.origin for pattern in islice(origins.patterns(), _MOST_STRINGS))
 
 
@@ -60,7 +60,7 @@ def sites_of(origins: Iterable[Origin]) -> list[str]:
 
 
 def site_of(origin: Origin) -> str:
-    """The domain that somebody registered, or the host itself where nobody did."""
+    """The domain that somebody registered, or the host itself if nobody did."""
     label, _, suffix = origin.host.partition(".")
     if "--" in label and suffix in _PREVIEWS:
         return f"{label.split('--')[_PREVIEWS[suffix]]}.{suffix}"
@@ -71,7 +71,7 @@ def of_pattern(pattern: re.Pattern[str]) -> list[Origin]:
     """Origins that a pattern matches, the plainest first."""
     plain = samples(pattern)
     for texts in (
-        # Where what comes first can be anything, the scheme may be missing.
+        # If a pattern can begin with anything, its samples may have no scheme.
         [text if "://" in text else f"https://{text}" for text in plain],
         samples(pattern, any_character="x"),
         [start + text for text in literals(pattern) for start in ("", "https://", "http://")],
@@ -100,7 +100,7 @@ def _of_callable(check: object, config: Mapping[str, Any]) -> Iterator[Origin]:
     labels: list[str] = []
     for value in (*reachable(check), *_texts(config)):
         for pattern in _patterns_in(value):
-            # One that is made for the name alone has no scheme.
+            # A pattern that is made for the name alone has no scheme.
             yield from of_pattern(pattern) or _of_bare_pattern(pattern)
         if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
             for text in _SEPARATORS.split(value):
@@ -108,14 +108,14 @@ def _of_callable(check: object, config: Mapping[str, Any]) -> Iterator[Origin]:
             label = value.strip(".")
             if "." not in label and is_host(label) and label not in labels:
                 labels.append(label)
-    # Perhaps it puts the name together.
+    # Perhaps the callable puts a name together from labels.
     for name in permutations(labels[:_MOST_LABELS], 2):
         yield Origin("https", ".".join(name), None)
 
 
 def _texts(config: Mapping[str, Any]) -> Iterator[str]:
     for key, value in config.items():
-        # The guard's own settings are what the other entries are.
+        # The guard's own settings only give the policy's other entries.
         if not str(key).startswith("CORSGUARD_"):
             is_list = isinstance(value, (list, tuple, set, frozenset))
             for text in cast("Iterable[object]", value if is_list else (value,)):
@@ -130,14 +130,14 @@ def _in_text(text: str) -> Iterator[Origin]:
     if origin is not None:
         yield origin
     elif is_host(host) and len(host) >= _SHORTEST_HOST:
-        # Perhaps no host at all. Then the attacks on it come to nothing.
+        # Perhaps this is no host at all. Then the attacks on it come to nothing.
         yield Origin("https", host, None)
     elif _NETWORK.fullmatch(host):
         yield Origin(scheme, host + ".1" * (3 - host.count(".")), None)
 
 
 def _patterns_in(value: object) -> Iterator[re.Pattern[str]]:
-    """A pattern, and what in a text can be one: all of it, or what it lists."""
+    """The value itself if it is a pattern; of a text, what can be one: all of it, or its parts."""
     if isinstance(value, re.Pattern):
         pattern: re.Pattern[Any] = value  # pyright: ignore[reportUnknownVariableType]
         if isinstance(pattern.pattern, str):

@@ -12,7 +12,7 @@ from typing import Any
 _MOST = 40
 _DEEPEST = 20
 _MOST_REPEATED = 64
-# What a class is stood for by, if it has it: what a name is most likely to be made of.
+# The characters that stand for a class, if it has them: the most likely ones in a name.
 _PREFERRED = "xz19-.:/_"
 # In seconds. Any reasonable pattern takes a thousandth of that.
 _SLOW = 0.01
@@ -22,14 +22,14 @@ _LONGEST_START = 60
 
 
 def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
-    """Some texts made after *pattern*, the plainest first: it matches most of them as a whole.
+    """Some texts made from *pattern*, the plainest first: it matches most of them as a whole.
 
     Each choice in it (an alternative, an optional part, a repetition) is taken in one of them.
-    None is matched here, because that can take for ever.
+    None is matched here, because that can take forever.
 
     :param any_character: what a lone ``.`` stands for. Mostly, a dot is meant.
     """
-    # Python's own parser. There is no public way to it, and every other would be a second one.
+    # Python's own parser. It is not public, but another parser could read patterns differently.
     parser: Any = importlib.import_module("re._parser")
     try:
         nodes = parser.parse(pattern.pattern, pattern.flags & re.VERBOSE)
@@ -47,8 +47,8 @@ def literals(pattern: re.Pattern[str]) -> list[str]:
 def is_slow(pattern: re.Pattern[str]) -> bool:
     """Whether *pattern* takes long to refuse some origins."""
     for start, unit, end in itertools.product(_starts(pattern), _UNITS, _ENDS):
-        # Each a little longer than the one before. Time grows with the length, so that the first
-        # slow one is not very slow.
+        # Each text is a little longer than the one before. The time grows with the length, so the
+        # first slow one is not very slow.
         for length in range(1, (240 if "." in unit else 60) // len(unit)):
             text = f"{start}{unit * length}{end}"
             # Twice, because the machine may have been busy.
@@ -79,8 +79,8 @@ class _Sampler:
         self._repeated = False
 
     def sequence(self, nodes: Iterable[Any], depth: int) -> list[str]:
-        """All first choices, all shortest ones, then each other choice with the first ones around
-        it."""
+        """All first choices together, all shortest ones, then every other choice among first
+        ones."""
         if depth > _DEEPEST:
             return [""]
         choices = [self._node(str(kind), value, depth) for kind, value in nodes]
@@ -115,7 +115,7 @@ class _Sampler:
                 least, most, nodes = value
                 return list(self._repeat(least, most, nodes, depth))
             case _:
-                return [""]  # anchors and look-arounds take no room; what does not fit, falls out
+                return [""]  # anchors and look-arounds; texts that do not match are dropped later
 
     def _of_class(self, items: Iterable[Any]) -> list[str]:
         # Compiled, not interpreted: a class can hold ranges, other classes, and their opposites.
@@ -131,7 +131,7 @@ class _Sampler:
         self._repeated = outside
         for count in dict.fromkeys((min(max(least, 1), most), least, most)):
             for text in texts if count else [""]:
-                # One that asks for more than any origin has, matches none.
+                # A pattern that asks for more than any origin has matches none.
                 yield text * min(count, _MOST_REPEATED)
 
 

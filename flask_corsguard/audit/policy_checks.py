@@ -1,4 +1,4 @@
-"""What is wrong with a policy: on sight, and because of whom it let in."""
+"""What is wrong with a policy: on sight, and because of the origins that it let in."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from flask_corsguard.protocol.publicsuffix import (
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import name_of, shown
 
-# For how long Chromium keeps a preflight at most, in seconds.
+# The longest that Chromium keeps a preflight, in seconds.
 _LONGEST_KEPT = 7200
 _MOST_SHOWN = 3
 # The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
 _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
 _INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials")
-# Of a name beside the intended one, under a suffix such as .internal, where names are not sold.
+# A name beside the intended one, under a suffix where names are not sold, such as .internal.
 _OWN_SUFFIX = "own_suffix"
 _OUTSIDE = "outside of request context"
 #: The entries that no origin can be read off (patterns and callables), and what they were made for.
@@ -45,12 +45,12 @@ class PolicyChecks:
         self.opaque = [entry for entry in policy.origins if not isinstance(entry, str)]
         self._policy = policy
         self._found = found
-        # Whoever is let in acts as the user.
+        # Whether anybody who is let in acts as the user.
         acts = policy.allow_credentials or policy.enforce != "off"
         self._level = Level.ERROR if acts else Level.WARNING
 
     def on_sight(self, routes: Iterable[Route]) -> None:
-        """Find what can be told without trying."""
+        """Find what shows without any attempt."""
         policy = self._policy
         if policy.origins and (policy.max_age or 0) > _LONGEST_KEPT:
             message = f"max_age={policy.max_age}."
@@ -82,9 +82,9 @@ class PolicyChecks:
         return False
 
     def failed(self, failure: str, route: Route) -> None:
-        """A callable has failed at a route.
+        """Add that a callable failed at a route.
 
-        :param failure: how, in words.
+        :param failure: in words, how it failed.
         """
         name = shown(", ".join(name_of(entry) for entry in self.opaque if callable(entry)))[1:-1]
         message = f"The callable {name} in origins failed for a hostile origin: {failure}."
@@ -98,7 +98,7 @@ class PolicyChecks:
         self._found.add("check_failed", message, [route], fields=("origins",), level=level)
 
     def let_in(self, origins: Iterable[str], intended: Intended, routes: Iterable[Route]) -> None:
-        """Find what it means that some origins were let in at some routes.
+        """Find what is wrong if some origins were let in at some routes.
 
         :param intended: what each of :attr:`opaque` was made for.
         """
@@ -140,7 +140,7 @@ class PolicyChecks:
     ) -> None:
         own = by_code.get(_OWN_SUFFIX, [])
         if len(own) > 1:
-            # All of that suffix is intended, and nobody else can have a name there.
+            # Every name under that suffix is intended, and nobody else can have one there.
             suffix = own[0].partition(".")[2]
             neighbours = by_code.get("neighbour_allowed", ())
             others = [text for text in neighbours if not text.endswith(f".{suffix}")]
@@ -170,10 +170,10 @@ class PolicyChecks:
 
 
 def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> str:
-    """The code of what it means that an origin was let in; "" where it may be.
+    """The code of what is wrong if an origin was let in; "" if nothing is.
 
-    :param sites: those that the entry was made for.
-    :param named: those that the policy's strings name.
+    :param sites: the sites that the entry was made for.
+    :param named: the sites that the policy's strings name.
     """
     site = site_of(origin)
     if text in UNRELATED or origin.host == ATTACKER:
@@ -207,8 +207,8 @@ def _example(pattern: OriginPattern) -> str:
 
 
 def _described(entry: OriginForm, intended: list[Origin], let_in: Mapping[str, list[str]]) -> str:
-    """An entry, and the plainest host that it was made for: of those in a callable's code and in
-    the configuration, one that has to do with what it let in."""
+    """An entry in words, with the plainest host that it was made for. Of a callable, that host has
+    to be part of an origin that was let in."""
     hosts = sorted({origin.host for origin in intended}, key=lambda host: (len(host), host))
     # A single letter stands for any name.
     hosts = [host for host in hosts if "." in host or host in ("localhost", "[::1]")]

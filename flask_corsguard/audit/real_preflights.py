@@ -1,5 +1,5 @@
-"""Real preflights, through everything that is around the guard. The guard responds to them, so
-that no view runs."""
+"""Real preflights, through everything that surrounds the guard. The guard responds to them, so no
+view runs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _NOT_FOUND = 404
 def send_preflights(
     state: AppState, route: Route, policy: Policy, requests: SampleRequests, found: Findings
 ) -> None:
-    """Send a route preflights of an origin that may, if one is listed, and of one that may not; and
-    say what was not as the guard had it."""
+    """Send a route preflights from an allowed origin, if one is listed, and from an unrelated one.
+    Add a finding if something fails or ends one on its way, or changes its response."""
     if not policy.answer_preflight or not requests.is_reachable:
         return
     listed = () if policy.origins == "*" else policy.compiled.listed - {"null"}
@@ -55,7 +55,7 @@ def send_preflights(
 def _send(
     state: AppState, environ: dict[str, Any]
 ) -> tuple[int, Headers, Decision | None, int | None]:
-    """:returns: the response; what the guard decided; and with which status it was ended early."""
+    """:returns: status and headers, the guard's decision, and the status of what ended it early."""
     seen: list[Mapping[str, Any]] = []
 
     def watched(environ: dict[str, Any], start_response: Any) -> Any:

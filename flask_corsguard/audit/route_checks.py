@@ -1,4 +1,4 @@
-"""What is wrong with routes and their marks: read off the app, without running it."""
+"""What is wrong with routes and their marks, read off the app without running it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Fin
 
 
 def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
-    """Marks on functions inside of a view, where whatever is around them has hidden them."""
+    """Find marks on functions inside a view that the code around them has hidden."""
     views: Mapping[str, Any] = app.view_functions
     registered = {id(function) for view in views.values() for function in wrapped_chain(view)}
     by_endpoint: dict[str, list[Route]] = {}
@@ -83,7 +83,7 @@ def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
 
 
 def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
-    """Credentials where other sites can cause a change of state."""
+    """Find credentials on a route where other sites can cause a change of state."""
     changing = [method for method in route.methods if method not in SAFE_METHODS]
     if not policy.allow_credentials or policy.enforce in ("unsafe", "all"):
         return
@@ -116,8 +116,8 @@ def _is_protected(app: Flask, endpoint: str) -> bool:
 
 
 def _check_enforce(route: Route, policy: Policy, found: Findings) -> None:
-    """``enforce`` with ``origins="*"``. A public route to read from, below a default policy that
-    enforces, is fine."""
+    """Find ``enforce`` with ``origins="*"``. A public route to read from, below a default policy
+    that enforces, is fine."""
     if policy.enforce == "off" or not policy.compiled.sends_star:
         return
     changes_state = any(method not in SAFE_METHODS for method in route.methods)

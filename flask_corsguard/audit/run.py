@@ -23,12 +23,12 @@ _LOCATION = re.compile(r"[^\s(),]+:\d+")
 
 
 def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Attack every route of an app, and tell what lets somebody in who should not be.
+    """Attack every route of an app, and report what lets in somebody who should not be.
 
     No view runs: requests are only decided about. Each route is also sent preflights, to which the
-    guard responds; after that the app can be set up no further.
+    guard responds; after that, the app cannot be set up any further.
 
-    :param progress: called with the number of routes done, and of all, now and then.
+    :param progress: called now and then with the number of routes done and of all routes.
     :raises CorsGuardError: if the app has no guard, or ``CORSGUARD_AUDIT_ACCEPT`` names no code.
     """
     state = state_of(app)
@@ -68,7 +68,7 @@ def _add_problem(problem: Problem, found: Findings) -> None:
 
 @contextlib.contextmanager
 def _unheard() -> Generator[None]:
-    """Nobody is told of what an audit tries: no signal is sent, no line is logged."""
+    """Keep what an audit tries to itself: no signal is sent, no line is logged."""
     was_disabled, logger.disabled = logger.disabled, True
     try:
         with origin_allowed.muted(), origin_rejected.muted(), preflight_rejected.muted():

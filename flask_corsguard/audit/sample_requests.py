@@ -22,7 +22,7 @@ from flask_corsguard.simulate import matched_request
 # <converter(arguments):name>, as werkzeug.routing.rules reads it
 _VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
 _VALUES = ("1", "x", "12345678", "00000000-0000-4000-8000-000000000000")
-# Those that matter most first: what changes state, then what reads.
+# The methods that matter most first: those that change state, then the one that reads.
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
 
 
@@ -62,7 +62,7 @@ class SampleRequests:
         if request is None or request.url_rule is not self._rule:
             try:
                 request = self._app.request_class(environ)
-            except Exception:  # of a class of the app's
+            except Exception:  # from the app's own request class
                 request = Request(environ)
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
         return request
@@ -70,13 +70,13 @@ class SampleRequests:
     def _matched(self, environ: dict[str, Any]) -> Request | None:
         try:
             return matched_request(self._app, environ)
-        except Exception:  # of a converter of the app's
+        except Exception:  # from one of the app's converters
             return None
 
     def _host(self, config: Mapping[str, Any]) -> str:
         """A host that the rule is for, and that the app trusts."""
         rule = self._rule
-        # As werkzeug.sansio.utils.host_is_trusted takes it.
+        # In the forms that werkzeug.sansio.utils.host_is_trusted takes.
         trusted: str | Iterable[str] = config.get("TRUSTED_HOSTS") or "localhost"
         first = trusted if isinstance(trusted, str) else next(iter(trusted))
         name: str = config.get("SERVER_NAME") or first.lstrip(".")
@@ -92,7 +92,7 @@ class SampleRequests:
         return matched is not None and matched.url_rule is self._rule
 
     def _paths(self) -> Iterator[str]:
-        # Private, and only for a first guess; the others need nothing of it.
+        # A private attribute. Without it, every argument is guessed to be "x".
         converters: Mapping[str, BaseConverter] = getattr(self._rule, "_converters", {})
         fitting = {name: _sample(converter) for name, converter in converters.items()}
         for values in (fitting, *(dict.fromkeys(fitting, value) for value in _VALUES)):
@@ -111,7 +111,7 @@ def _sample(converter: BaseConverter) -> str:
 
 
 def _file_arguments(route: Route, marks: EndpointMarks) -> dict[str, str]:
-    """What a route that serves files is to capture so that its own mark counts."""
+    """What a route that serves files has to capture so that its own mark counts."""
     name = file_argument(route.url_rule)
     taken: list[str] = []
     for globs, mark in marks.files.get(route.endpoint, ()):

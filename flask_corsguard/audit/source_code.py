@@ -21,11 +21,11 @@ from flask_corsguard.decorators import from_here
 _DEEPEST = 4
 _MOST = 2000
 _LONGEST_NAME = 60
-# Of attributes: settings.cors.site.
+# How many attributes in a row are followed: settings.cors.site.
 _LONGEST_PATH = 2
 _PLAIN = (str, bytes, int, float, bool, type(None), tuple, list, set, frozenset, dict, LocalProxy)
 _PATHS = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-# One can lie in another: the innermost comes first.
+# One directory can lie in another: the innermost comes first.
 _LIBRARIES = tuple(sorted((path for path in _PATHS if path), reverse=True))
 
 
@@ -33,7 +33,7 @@ def reachable(start: object) -> Iterator[object]:
     """Everything in the code of a callable, in that of the functions that it calls by name, and in
     the variables that it was made with: functions, strings, compiled patterns.
 
-    Library code is not entered, but for the library that the callable itself is of.
+    Library code is not entered, except that of the library that the callable itself belongs to.
     """
     entered = ("", _library_of(start))
 
@@ -54,8 +54,8 @@ def reachable(start: object) -> Iterator[object]:
 
 
 def made_with(start: object) -> Iterator[FunctionType]:
-    """The functions that a callable holds in its closure, or in its attributes; and those that
-    these hold. It is the first itself if it is a function."""
+    """The callable itself, if it is a function; then the functions that it holds in its closure or
+    its attributes, and those that they hold in turn."""
 
     def parts(value: object) -> Iterable[object]:
         if isinstance(value, FunctionType):
@@ -70,7 +70,7 @@ def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterato
     waiting = deque([(start, 0)])
     while waiting and len(seen) < _MOST:
         value, depth = waiting.popleft()
-        # What a proxy stands for now and here, its function would have to tell.
+        # To find what a proxy stands for, its function would have to run.
         if id(value) not in seen and depth <= _DEEPEST and type(value) is not LocalProxy:
             seen.add(id(value))
             yield value
@@ -79,10 +79,10 @@ def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterato
 
 def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
     """Whether a callable's code names a header: as a text, as a WSGI key, or as an attribute of a
-    response. A text that only has it somewhere in it is for people.
+    response. Texts that merely contain the name are meant for people.
 
     :param header: its name in lower case.
-    :param prefix: whether it is only how the name begins.
+    :param prefix: whether *header* is only the beginning of the name.
     """
     variable = header.replace("-", "_")
     for value in reachable(start):
@@ -131,7 +131,7 @@ def _read_by(function: FunctionType) -> Iterator[object]:
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    """A function's code, and that of the functions inside of it."""
+    """A function's code, and that of the functions inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -139,7 +139,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _named(value: object, names: Container[str]) -> list[object]:
-    """What code that has these names in it can read off a module, a class or an object."""
+    """What code that uses these names can read off a module, a class or an object."""
     if isinstance(value, ModuleType):
         if str(getattr(value, "__file__", None) or _LIBRARIES[0]).startswith(_LIBRARIES):
             return []
@@ -157,12 +157,12 @@ def _cells(function: FunctionType) -> Iterator[object]:
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # empty as yet
+        except ValueError:  # an empty cell
             continue
 
 
 def _contents(value: object) -> list[object]:
-    """What an object holds, as far as that is not too much. One can be of any kind, and fail."""
+    """What an object holds, up to a limit. It can be of any kind, so reading it may fail."""
     try:
         return list(islice(_held_by(value), _MOST))
     except Exception:

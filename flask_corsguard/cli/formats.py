@@ -25,7 +25,7 @@ def file_and_line(location: str) -> tuple[Path, int] | None:
 
 
 def level_name(level: Level) -> str:
-    """As on the command line, and in SARIF."""
+    """The name of a level on the command line and in SARIF."""
     return level.name.lower()
 
 
@@ -46,7 +46,7 @@ def _number(count: int, word: str) -> str:
 
 
 def text_lines(report: Report) -> Iterator[Line]:
-    """For people."""
+    """The report for people."""
     for finding in sorted(report.findings, key=lambda finding: -finding.level):
         yield Line(f"{level_name(finding.level)} {finding.code}", _STYLES[finding.level])
         for text in _sentences(finding):
@@ -85,7 +85,7 @@ def _unused(key: str) -> str:
 
 
 def as_json(report: Report) -> str:
-    """For programs. The keys are documented."""
+    """The report for programs. The keys are documented."""
     return json.dumps(
         {
             "findings": list(map(_object, report.findings)),

@@ -45,7 +45,7 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     except click.ClickException:
         raise
     except Exception as error:
-        # Code of the app's, a converter, say. Exit code 1 would mean a verdict.
+        # Some of the app's code failed, a converter, say. Exit code 1 would mean a verdict.
         raise UnusableError(f"the app failed: {described(error)}") from error
 
 

@@ -82,8 +82,8 @@ def routes(
 def _matches(app: Flask, route: Route, path: str) -> bool:
     if "*" in path:
         return fnmatchcase(route.rule, path)
-    # A map of its own: in the app's, only the first of several rules for one path is found, and
-    # none on another host.
+    # A map of its own: the app's map finds only the first of several rules for one path, and none
+    # on another host.
     rule = Rule(route.rule, endpoint=route.endpoint)
     alone = Map([rule], converters=app.url_map.converters)
     return route.rule == path or alone.bind("localhost").test(path.partition("?")[0])
@@ -104,7 +104,7 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
         return False
     scope = Scope(methods=frozenset(route.methods))
     for name in route.methods:
-        # For callables that look at the request. Which URL it would have is not known.
+        # For callables that look at the request. Its real URL is not known.
         request = app.test_request_context("/", method=name, headers={"Origin": origin}).request
         preflight = name not in SAFELISTED_METHODS
         question = CorsRequest(origin, name, preflight=preflight, context=request)
@@ -127,7 +127,7 @@ def _object(route: Route) -> dict[str, object]:
 
 
 def _write_plain(found: Iterable[Route]) -> None:
-    """One line each, in columns, for grep and awk."""
+    """Write one line for each route, in columns, for grep and awk."""
     rows = [
         [
             printable(cell) or "-"
@@ -148,7 +148,7 @@ def _write_plain(found: Iterable[Route]) -> None:
 
 
 def _stacked(found: Iterable[Route]) -> Iterator[Line]:
-    """For a narrow terminal, where columns would be a few letters wide."""
+    """The lines for a narrow terminal, whose columns would be a few letters wide."""
     for route in found:
         yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
         yield Line(policy_summary(route.policy), indent=2)

@@ -69,13 +69,13 @@ def _result(
         "message": {"text": finding.message or finding.rule.title},
         "locations": [_location(finding, app_file)],
         "partialFingerprints": {"flaskCorsGuard/v1": _fingerprint(finding, seen)},
-        # Empty if there is none: once one result has this, all have to (section 3.27.23).
+        # Empty if there is none: once one result has this key, all must have it (section 3.27.23).
         "suppressions": [suppression] if accepted else [],
     }
 
 
 def _location(finding: Finding, app_file: Path | None) -> dict[str, object]:
-    # Each once, as the schema requires: rules on several hosts can have the same text.
+    # Each name once, as the schema requires: rules on several hosts can have the same text.
     about = dict.fromkeys((route.endpoint, str(route)) for route in finding.routes)
     names = [
         {"name": endpoint, "fullyQualifiedName": route, "kind": "function"}
@@ -104,7 +104,7 @@ def _artifact(file: Path) -> dict[str, str]:
 
 
 def _fingerprint(finding: Finding, seen: Counter[str]) -> str:
-    """The same for the same finding after other lines of the file have changed."""
+    """A hash that stays the same for the same finding when other lines of the file change."""
     about = [finding.code, finding.source, *map(str, finding.routes)]
     digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     seen[digest] += 1

@@ -20,11 +20,11 @@ _SECONDS_WITHOUT_BAR = 1.0
 
 
 class Line(NamedTuple):
-    """One line, or several on a terminal where it is too long.
+    """One line, or several on a terminal that is too narrow for it.
 
-    :ivar text: escaped when it is written.
-    :ivar style: a style of rich's.
-    :ivar indent: by how many columns.
+    :ivar text: the text, which is escaped when it is written.
+    :ivar style: a rich style.
+    :ivar indent: by how many columns the line is indented.
     :ivar for_copying: whether it is a command, which is never broken.
     """
 
@@ -48,7 +48,7 @@ def printable(text: str) -> str:
 
 
 def console(stream: TextIO) -> Console | None:
-    """A console of rich's, or None if the stream is not a terminal or rich is not installed."""
+    """A rich console, or None if the stream is not a terminal or rich is not installed."""
     if not stream.isatty():
         return None
     try:
@@ -72,7 +72,7 @@ def write(lines: Iterable[Line], to: Console | None) -> None:
 
     for line in lines:
         text = Text(printable(line.text), line.style, overflow="fold")
-        if line.for_copying or not line.text:  # of an empty text, padding leaves no line
+        if line.for_copying or not line.text:  # a padded empty text prints no line
             to.print(text, soft_wrap=True)
         else:
             to.print(Padding(text, (0, 0, 0, line.indent), expand=False))

@@ -1,4 +1,4 @@
-"""Who may see the inspector. Its policy keeps other sites out; here it is only made sure that the
+"""Who may see the inspector. Its policy keeps other sites out; this module makes sure that the
 policy was asked.
 """
 
@@ -56,7 +56,7 @@ def _passes(check: Callable[[Any], object], request: Request, state: AppState) -
     try:
         verdict = check(request)
         if not isinstance(verdict, bool):
-            # As in origins, a truthy object is not a yes.
+            # As with a callable in origins, a truthy object is not a yes.
             raise TypeError(f"it returned {text_of(verdict, 60)}, not True or False")
     except Exception as error:
         state.log.failure(_CHECK, error)
@@ -79,8 +79,8 @@ def _is_own(host: str, state: AppState) -> bool:
 
 
 def _hosts(environ: dict[str, Any]) -> Iterator[str]:
-    """The host that a request was sent to, and the one that ProxyFix has replaced it with: without
-    a proxy in front, whoever sends the request chooses that one."""
+    """The host that a request was sent to, and the one that ProxyFix has put in its place: without
+    a proxy in front, the client chooses that one."""
     yield environ.get("HTTP_HOST") or ""
     original: dict[str, str | None] | None = environ.get("werkzeug.proxy_fix.orig")
     if original is not None:

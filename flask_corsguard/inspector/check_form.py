@@ -19,7 +19,7 @@ _MAX_HEADERS = 50
 
 
 class CheckForm(NamedTuple):
-    """What was filled in, cut."""
+    """The form's fields as they were filled in, cut."""
 
     url: str
     origin: str
@@ -62,5 +62,5 @@ class CheckForm(NamedTuple):
             )
         except (CorsGuardError, ValueError) as error:
             return str(error)
-        except Exception as error:  # of the app's own converters, say
+        except Exception as error:  # from one of the app's converters, say
             return f"This cannot be simulated: {described(error)}."

@@ -1,4 +1,4 @@
-"""What each origin may do where: routes x origins."""
+"""What each origin may do on each route, as a table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_COLUMNS = 12
 # How many origins of one policy are looked at for that.
 _MAX_ORIGINS = 1000
 _MAX_NAMES = 4
-# What stands for any name or port that a wildcard covers: nothing that a policy would name.
+# Stand-ins for any name or port that a wildcard covers. No policy would name them.
 _ANY_NAME, _ANY_PORT = "any-name", 49152
 
 
@@ -51,7 +51,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """An origin as the policies write it, and the one that stands for it."""
+    """An origin as the policies write it, and an example that stands for it."""
 
     label: str
     sample: str
@@ -77,7 +77,7 @@ class RowGroup(NamedTuple):
     """Rows that differ only in their route.
 
     :ivar sources: what set the policy of each, in words, without repetitions.
-    :ivar prefix: how all of their rules begin.
+    :ivar prefix: what all of their rules begin with.
     """
 
     rows: Sequence[Row]
@@ -86,7 +86,7 @@ class RowGroup(NamedTuple):
 
 
 def columns_of(routes: Iterable[Route]) -> tuple[list[Column], int]:
-    """The origins that policies name, those of the most routes first.
+    """The origins that policies name, beginning with those of the most routes.
 
     :returns: a column for each, and how many have none.
     """
@@ -116,7 +116,7 @@ def _column(label: str) -> Column:
 
 
 class Grid:
-    """Makes rows of routes, by what the guard itself would decide."""
+    """Makes rows for routes, from what the guard itself would decide."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = columns
@@ -194,7 +194,7 @@ def _names(names: str | Sequence[str]) -> str:
 
 
 def grouped(rows: Iterable[Row]) -> list[RowGroup]:
-    """Rows that differ only in their route put together; those open to the most first."""
+    """Groups of rows that differ only in their route; those open to the most origins come first."""
     groups: dict[tuple[Policy | None, tuple[Cell, ...]], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.route.policy, row.cells), []).append(row)
@@ -212,5 +212,5 @@ def grouped(rows: Iterable[Row]) -> list[RowGroup]:
 
 
 def _common_prefix(rules: Sequence[str]) -> str:
-    """How all rules begin, by whole segments."""
+    """The whole segments that all rules begin with."""
     return rules[0] if len(rules) == 1 else f"{commonpath(rules).rstrip('/')}/…"

@@ -18,7 +18,7 @@ from flask_corsguard.runtime.state import AppState
 from flask_corsguard.testing.engines import ENGINES
 
 _MAX_LINE_LENGTH = 120
-# What stays as it is in the path of a URL.
+# Characters that stay as they are in the path of a URL.
 _PLAIN = "/:@!$&'()*+,;="
 
 
@@ -38,7 +38,7 @@ class Pages:
     def __init__(self, state: AppState, recent: RecentRejections) -> None:
         self._state = state
         self._recent = recent
-        # An environment of its own: no setting of the app's turns the escaping off.
+        # An environment of its own: none of the app's settings can turn escaping off.
         self._environment = Environment(
             autoescape=True,
             loader=PackageLoader("flask_corsguard.inspector"),
@@ -49,7 +49,7 @@ class Pages:
         self._environment.filters["visible"] = visible
 
     def routes(self, query: Mapping[str, str]) -> str:
-        """What each origin may do where."""
+        """What each origin may do on each route."""
         filters = RouteFilter.of(query)
         table = filtered_routes(self._state, filters)
         return self._render("routes", table=table, filters=filters, signs=list(Sign))
@@ -101,11 +101,11 @@ def _as_shown(entry: RecentRejection) -> dict[str, str]:
 
 
 def _again(decision: Decision) -> str:
-    """The address that simulates a request; empty where no ``fetch()`` sent it, but a link, say."""
+    """The address that simulates a request; "" if a link, say, and no ``fetch()`` sent it."""
     if not decision.origin:
         return ""
     query = {
-        # What was matched is the decoded path.
+        # The decision has the decoded path.
         "url": quote(decision.path, safe=_PLAIN),
         "origin": decision.origin,
         "method": decision.method,

@@ -16,7 +16,7 @@ from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.signals import origin_rejected, preflight_rejected
 
-#: How many are kept. Whoever sends requests can make up any number.
+#: How many are kept. A client can make up any number.
 MAX_REJECTIONS = 100
 _MAX_PATH_LENGTH = 300
 _MAX_NAME_LENGTH = 80
@@ -27,7 +27,7 @@ _MAX_DETAIL_LENGTH = 600
 class RecentRejection(NamedTuple):
     """All rejections that are alike.
 
-    :ivar number: tells them apart; higher is later.
+    :ivar number: tells the entries apart; a higher number is a later entry.
     :ivar times: how many there were.
     :ivar last: when the last one was, in seconds since the epoch.
     :ivar decision: the last one, cut.
@@ -50,9 +50,9 @@ class RecentRejections:
         def receiver(_sender: Flask, decision: Decision) -> None:
             self._keep(_cut(decision))
 
-        # Known weakly to the signals: it hears of things for as long as somebody keeps this. Not a
-        # method: blinker before 1.8 forgets to disconnect one that two signals know, and takes the
-        # next one at the same address for that.
+        # The signals hold it weakly, so it is called as long as somebody keeps self. Not a method:
+        # blinker before 1.8 forgets to disconnect a method that two signals hold, and takes the
+        # next one at the same address for it.
         self._receiver = receiver
         for signal in (origin_rejected, preflight_rejected):
             signal.connect(receiver, sender=app)
@@ -67,16 +67,16 @@ class RecentRejections:
                 self._kept.popitem(last=False)
 
     def latest(self) -> list[RecentRejection]:
-        """What is kept; the latest first."""
+        """The rejections that are kept, the latest first."""
         with self._lock:
             return [*reversed(self._kept.values())]
 
 
 def _cut(decision: Decision) -> Decision:
-    """The same in bounded size. Of the origin, no more was kept to begin with."""
+    """A decision in bounded size. Its origin is bounded from the start."""
     names = decision.request_headers
     if decision.reason is Reason.HEADERS_NOT_ALLOWED and decision.policy is not None:
-        # Those that are refused matter.
+        # Only the refused ones matter.
         names = tuple(n for n in names if not decision.policy.compiled.allows_header(n))
     return decision._replace(
         method=decision.method[:MAX_METHOD_LENGTH],

@@ -21,7 +21,7 @@ from flask_corsguard.runtime.state import AppState
 
 #: How the inspector's own endpoints begin.
 PREFIX = "corsguard_inspector."
-#: From how many rows on they are grouped by policy, unless the person says otherwise.
+#: More rows than this are grouped by policy, unless the person says otherwise.
 MANY_ROWS = 60
 _MAX_LENGTH = 200
 
@@ -53,7 +53,7 @@ class RouteFilter(NamedTuple):
         return cls(path, endpoint, method.upper(), origin, by if by in ("route", "policy") else "")
 
     def fits(self, route: Route) -> bool:
-        """Whether a route is one of those, leaving the origin aside."""
+        """Whether a route fits, leaving the origin aside."""
         return (
             self.path.lower() in route.rule.lower()
             and self.endpoint.lower() in route.endpoint.lower()
@@ -64,16 +64,16 @@ class RouteFilter(NamedTuple):
 class FilteredRoutes(NamedTuple):
     """What there is to see.
 
-    :ivar columns: an origin each.
+    :ivar columns: one for each origin.
     :ivar left_out: how many origins that policies name have no column.
-    :ivar rows: one for each route; empty where *groups* has them.
-    :ivar groups: the same by policy, or empty.
+    :ivar rows: one for each route; empty if *groups* has them.
+    :ivar groups: the rows grouped by policy, or empty.
     :ivar shown: how many routes are shown.
-    :ivar total: how many there are.
-    :ivar policies: how many different policies they have.
-    :ivar open_to_all: how many anybody may read.
-    :ivar with_credentials: how many let others use the user's cookies.
-    :ivar exempt: how many the guard leaves alone.
+    :ivar total: how many routes there are.
+    :ivar policies: how many different policies the routes have.
+    :ivar open_to_all: how many routes anybody may read.
+    :ivar with_credentials: how many routes let others use the user's cookies.
+    :ivar exempt: how many routes the guard leaves alone.
     :ivar methods: every method that a route accepts.
     :ivar odd_origin: whether no browser sends the origin that was asked for.
     """
@@ -105,7 +105,7 @@ def filtered_routes(state: AppState, wanted: RouteFilter) -> FilteredRoutes:
     columns += STRANGERS
     origin = wanted.origin
     if origin:
-        # In front, whether or not it has a column already.
+        # In front, even if it has a column already.
         columns = [Column(origin, origin), *(c for c in columns if c.label != origin)]
     grid = Grid(columns)
     rows = [grid.row(route) for route in routes if wanted.fits(route)]

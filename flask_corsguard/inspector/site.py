@@ -69,7 +69,7 @@ def install(state: AppState, settings: InspectorSettings) -> None:
             return view()
 
         attach(respond, _MARK)
-        # With host matching, a rule without a host is for none.
+        # With host matching, a rule without a host matches no host.
         host = "<corsguard_host>" if app.url_map.host_matching else None
         # With a slash more or less, the relative addresses in the pages would point elsewhere.
         app.add_url_rule(
@@ -90,8 +90,8 @@ def _response(content: str, mimetype: str, status: int = 200) -> Response:
     headers = {**_HEADERS, **_OPENER_POLICY} if _heeds_opener_policy() else _HEADERS
     response = Response(content, status, headers, content_type=mimetype)
 
-    # Called when every function of the app has run: what those do to the app's pages, such as
-    # another Content-Security-Policy or a toolbar, is not for these.
+    # Called after all of the app's functions. What they do to the app's own pages, such as adding
+    # another Content-Security-Policy or a toolbar, must not change these pages.
     def get_wsgi_response(environ: WSGIEnvironment) -> _WsgiResponse:
         kept = Response(content, status, headers, content_type=mimetype)
         for name in _ADDED:
@@ -106,7 +106,7 @@ def _response(content: str, mimetype: str, status: int = 200) -> Response:
 def _heeds_opener_policy() -> bool:
     """Whether the browser takes the app's origin for trustworthy. Otherwise it would ignore the
     header, and complain about it."""
-    # Only then does it send Sec-Fetch-Site.
+    # A browser sends Sec-Fetch-Site only to trustworthy origins.
     if request.is_secure or "Sec-Fetch-Site" in request.headers:
         return True
     host: str = request.environ.get("HTTP_HOST") or ""

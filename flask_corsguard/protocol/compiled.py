@@ -21,7 +21,7 @@ class CompiledPolicy:
     :ivar null: whether the opaque origin may read.
     :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :ivar enforces: whether the server refuses, or reports, anybody.
-    :ivar enforces_safe: whether it does for the safe methods too.
+    :ivar enforces_safe: whether the server refuses requests with safe methods too.
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
     :ivar private_network: whether a page may reach a private network.
     :ivar answers_preflight: whether the guard responds to preflights, rather than the app.

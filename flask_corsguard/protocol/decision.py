@@ -24,7 +24,7 @@ _PREFLIGHT_REFUSED = MappingProxyType({headers.VARY: headers.PREFLIGHT_VARY})
 class CorsRequest(NamedTuple):
     """What a decision looks at, as it came from the network.
 
-    :ivar origin: the ``Origin`` value, or None where there is none.
+    :ivar origin: the ``Origin`` value, or None if there is none.
     :ivar method: the method; for a preflight the requested one.
     :ivar path: the path asked for, for people to read.
     :ivar preflight: whether this is a CORS-preflight request
@@ -46,9 +46,9 @@ class CorsRequest(NamedTuple):
 class Scope(NamedTuple):
     """Where a policy applies.
 
-    :ivar endpoint: the endpoint, or None where no route was found.
+    :ivar endpoint: the endpoint, or None if no route was found.
     :ivar source: in words, what set the policy: ``view users.list``, ``default``.
-    :ivar location: where that is set: file and line, or "".
+    :ivar location: file and line where the policy was set, or "".
     :ivar methods: the methods that the URL's routes accept, or None for any.
     :ivar governed_elsewhere: methods that another policy may govern at the same URL.
     :ivar allow_methods: the ``Access-Control-Allow-Methods`` value, or None to repeat the requested
@@ -71,17 +71,17 @@ class Decision(NamedTuple):
 
     :ivar outcome: the verdict.
     :ivar reason: why it was rejected, or None.
-    :ivar origin: the ``Origin`` value as sent, cut after 320 characters. Where it is malformed it
-        can hold anything: escape it before it goes into a log or a page.
+    :ivar origin: the ``Origin`` value as sent, cut after 320 characters. If it is malformed, it can
+        hold anything: escape it before it goes into a log or a page.
     :ivar method: the request's method; for a preflight the requested one.
     :ivar request_headers: the requested headers of a preflight, in lower case.
     :ivar preflight: whether the request is a CORS preflight.
-    :ivar endpoint: the Flask endpoint, or None where no route was found.
+    :ivar endpoint: the Flask endpoint, or None if no route was found.
     :ivar policy: the policy that decided, or None for an exempt route.
     :ivar policy_source: in words, what set the policy: ``view users.list``, ``blueprint api``,
         ``default``.
-    :ivar policy_location: where that is set: file and line, or "".
-    :ivar path: the path asked for, where it was rejected; "" otherwise.
+    :ivar policy_location: file and line where the policy was set, or "".
+    :ivar path: the path asked for if the request was rejected; "" otherwise.
     :ivar blocked: whether the server refuses to run the request.
     :ivar report_only: whether this only reports what would be refused: by a report-only policy, or
         by ``enforce="report"``. It changes no response.
@@ -107,7 +107,7 @@ class Decision(NamedTuple):
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
-        where that was set, what was found, and what to change if it should have been allowed.
+        where it was set, what was found, and what to change if it should have been allowed.
 
         Safe to print: everything that came from the network is escaped and cut.
         """
@@ -118,7 +118,7 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
     """Decide one request.
 
     :param policy: the policy of the route that the request, or the one that a preflight asks
-        about, would reach; None where the guard leaves the route alone.
+        about, would reach; None if the guard leaves the route alone.
     :param request: what came from the network. No value in it makes this raise.
     :param scope: where the policy applies.
     """
@@ -155,8 +155,8 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
         scope.source,
         scope.location,
         request.path if reason else "",
-        False,
-        False,
+        False,  # blocked
+        False,  # report_only
         own,
         detail,
     )
@@ -195,7 +195,7 @@ def _check_preflight(
 ) -> Reason | None:
     """https://fetch.spec.whatwg.org/#cors-preflight-fetch, the browser's checks in its order.
 
-    :param names: the requested headers, or None where they cannot be read.
+    :param names: the requested headers, or None if they cannot be read.
     """
     if not compiled.allows_method(request.method, scope.methods):
         return Reason.METHOD_NOT_ALLOWED

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flask_corsguard.protocol.decision import Decision
 
 _MOST_SHOWN = 5
-# Of a policy in a few words.
+# Limits of a policy's summary.
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
@@ -169,7 +169,7 @@ def _headers(decision: Decision, policy: Policy) -> str:
 
 
 def _cross_site_remedy(decision: Decision, policy: Policy) -> str:
-    # Of the safe methods, "unsafe" refuses only what opens a WebSocket, and that names its origin.
+    # With a safe method, "unsafe" refuses only WebSocket handshakes, and those name their origin.
     weaker = "unsafe" if policy.enforce == "all" and decision.method in SAFE_METHODS else "off"
     return f"say enforce={weaker!r} where other sites may cause such requests"
 
@@ -184,7 +184,7 @@ _VERDICTS = {
 
 _Words = str | Callable[["Decision", Policy], str]
 
-# What was found, and what to change, for each reason: a text, or what makes one.
+# What was found, and what to change, for each reason: a text, or a function that makes one.
 _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_NOT_ALLOWED: _origin_not_allowed,
     Reason.ORIGIN_DENIED: "the origin is listed in deny_origins",
@@ -262,7 +262,7 @@ def _listed(origins: OriginList) -> str:
 
 
 def _short_entry(form: object) -> str:
-    """Escaped where needed, as a pattern and a name can hold anything, and cut."""
+    """An entry, escaped if needed, because a pattern or a name can hold anything, and cut."""
     text = form if isinstance(form, str) else source_of(form)
     if not (text.isascii() and text.isprintable()):
         text = shown(text)[1:-1]
@@ -270,7 +270,7 @@ def _short_entry(form: object) -> str:
 
 
 def fields_of(policy: Policy) -> dict[str, object]:
-    """Every field of a policy, in what JSON knows.
+    """Every field of a policy, as a value that JSON can hold.
 
     A pattern among the origins is ``{"pattern": ...}``, a callable ``{"callable": its name}``.
     """

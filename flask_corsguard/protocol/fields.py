@@ -1,4 +1,4 @@
-"""Reading the value of one policy field: what is accepted, and what is said of the rest.
+"""Reading the value of one policy field: what is accepted, and what is said about the rest.
 
 Each reader takes the field's name, the value as given and the list that it adds problems to, and
 returns the normalised value. After a problem the returned value is of the right type and unused.
@@ -176,7 +176,7 @@ def _takes_request(check: OriginCheck) -> bool:
     try:
         parameters = inspect.signature(check).parameters.values()
     except (TypeError, ValueError):
-        return False  # some built-in callables have no signature; such take one argument
+        return False  # some built-in callables have no signature; these take one argument
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     required = [p for p in positional if p.default is p.empty]
     return len(required) == 2 or (len(positional) > 1 and positional[1].name == "request")
@@ -284,7 +284,7 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
     names: dict[str, str] = {}
     for entry in _entries(field, value, problems):
         if isinstance(entry, str):
-            # an empty string is an empty list: that is how a variable is emptied
+            # an empty string is an empty list, so that an environment variable can say so
             if entry:
                 names.setdefault(entry if field == "methods" else entry.lower(), entry)
         else:

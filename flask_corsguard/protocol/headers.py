@@ -26,18 +26,18 @@ _TCHAR = _TCHAR_LOWER + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_METHOD_LENGTH = 40
 MAX_LIST_LENGTH = 4096
 MAX_LIST_NAMES = 128
-# Names and empty elements; of those, a reasonable number (RFC 9110 section 5.6.1.2).
+# Names and empty elements: RFC 9110 section 5.6.1.2 asks for a reasonable number of the latter.
 MAX_LIST_ELEMENTS = 256
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-method
 SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
-# Those that change nothing (RFC 9110 section 9.2.1). Not TRACE, which no page can send.
+# Methods that change nothing (RFC 9110 section 9.2.1), without TRACE, which no page can send.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # https://fetch.spec.whatwg.org/#forbidden-method
 FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
-# Those that fetch() upper-cases: https://fetch.spec.whatwg.org/#concept-method-normalize
+# Methods that fetch() upper-cases: https://fetch.spec.whatwg.org/#concept-method-normalize
 NORMALIZED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-# Not PATCH: a page that asks for "patch" is refused by the browser itself.
+# fetch() does not upper-case "patch", so the browser itself refuses a page that asks for it.
 KNOWN_METHODS = NORMALIZED_METHODS | {"PATCH"}
 
 # https://fetch.spec.whatwg.org/#forbidden-request-header: a page cannot set these, so no
@@ -130,7 +130,7 @@ def parse_requested_headers(value: str) -> tuple[str, ...] | None:
     names and empty elements are accepted (RFC 9110 section 5.6.1.2).
 
     :param value: the field value, at most :data:`MAX_LIST_LENGTH` characters.
-    :returns: the names in lower case, in order, or None where the value breaks the grammar or
+    :returns: the names in lower case, in order, or None if the value breaks the grammar or
         a limit. The size is checked before anything is read.
     """
     if len(value) > MAX_LIST_LENGTH or not value.isascii():
@@ -139,9 +139,9 @@ def parse_requested_headers(value: str) -> tuple[str, ...] | None:
     elements = line.split(",")
     if len(elements) > MAX_LIST_ELEMENTS or not line.isprintable():
         return None
-    # All that is printable, ASCII and white is the space: strip() takes nothing else away.
+    # The space is the only white space that is printable ASCII: strip() removes nothing else.
     names = tuple(name for element in elements if (name := element.strip()))
     if len(names) > MAX_LIST_NAMES:
         return None
-    # All of them at once: a name is valid where each of its characters is.
+    # All names at once: a name is valid if each of its characters is.
     return None if "".join(names).encode().translate(None, _TCHAR_LOWER.encode()) else names

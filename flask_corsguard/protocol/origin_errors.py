@@ -30,7 +30,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     """Say what keeps *text* from being an entry of ``origins``.
 
     :returns: pairs of (code, sentence), at least one, and the corrected entry as Python source
-        or None where there is none to be sure of.
+        or None if no correction is certain.
     """
     if not text:
         return [("origin_empty", "an origin cannot be empty")], None
@@ -152,8 +152,8 @@ def _port_problems(scheme: str, port: str) -> Iterator[tuple[str, str]]:
 
 
 def _split_port(authority: str) -> tuple[str, str | None]:
-    """Split off the port: "" where it is missing after its colon, None where there is no colon."""
-    colon = authority.find(":", authority.find("]") + 1)  # the colons of an IPv6 address are none
+    """Split off the port: "" if it is missing after its colon, None if there is no colon."""
+    colon = authority.find(":", authority.find("]") + 1)  # skip the colons of an IPv6 address
     if colon == -1:
         return authority, None
     return authority[:colon], authority[colon + 1 :]
@@ -162,7 +162,7 @@ def _split_port(authority: str) -> tuple[str, str | None]:
 def _unregexed(text: str) -> str | None:
     """The plain entry for the regular expressions that people write most.
 
-    Never a compiled one: whether a pattern lets strangers in is for its author to say.
+    Never a compiled pattern: whether that lets strangers in is for its author to say.
     """
     plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
     plain = plain.replace("https?:", "https:")

@@ -52,7 +52,7 @@ class Origin(NamedTuple):
     @property
     def is_address(self) -> bool:
         """Whether the host is an IP address rather than a name."""
-        # Before anything is taken apart: how nearly all names end tells them from addresses.
+        # The last character tells nearly all names from addresses, before anything is taken apart.
         return self.host[-1] in _LAST_OF_ADDRESSES and (
             self.host[0] == "[" or self.host.rpartition(".")[2].isdigit()
         )
@@ -114,7 +114,7 @@ def parse_origin(text: str) -> Origin | None:
 
 
 def parse_pattern(text: str) -> OriginPattern | None:
-    """Read one string of an allow-list, or None where it has none of the documented forms."""
+    """Read one string of an allow-list; None if it has none of the documented forms."""
     any_port = text.endswith(":*")
     subdomains = "://*." in text
     plain = text.removesuffix(":*") if any_port else text
@@ -265,7 +265,7 @@ class OriginSet:
         )
 
     def __hash__(self) -> int:
-        # Not of all wildcards, which can be many. A frozenset keeps its hash.
+        # There can be too many wildcards to hash them all. A frozenset keeps its hash.
         wildcards = (len(self._wildcards), self._first_wildcard)
         return hash((self.exact, self._any_port, wildcards, self._check))
 
@@ -293,7 +293,7 @@ class OriginSet:
         return self._check is not None and self._matches_check(text, context)
 
     def lists(self, text: str, origin: Origin) -> bool:
-        """The part of :meth:`matches` that runs no code of the user's."""
+        """The part of :meth:`matches` that runs none of the user's code or patterns."""
         if text in self.exact:
             return True
         if self._any_port and f"{origin.scheme}://{origin.host}" in self._any_port:

@@ -40,7 +40,7 @@ class Field(Generic[_T]):
     """One field of :class:`Policy`.
 
     :param reader: reads its value, and adds what is wrong with it to a list of problems.
-    :param default: its value where none is given.
+    :param default: its value if none is given.
     :param meaning: what to compare in place of the value when policies are compared: everything
         about it that can change a byte of any response.
     """
@@ -83,7 +83,7 @@ class Policy:
 
     __slots__ = ("_meaning", "compiled", "values")
 
-    # The order of origins changes nothing; that of names does, as they are sent.
+    # The order of origins changes nothing; the order of names does, because they are sent in it.
     origins = Field(read.read_origins, default=(), meaning=lambda p: p.compiled.allow)
     deny_origins = Field(read.read_listed_origins, default=(), meaning=lambda p: p.compiled.deny)
     methods = Field(read.read_methods, default=None)
@@ -184,8 +184,8 @@ def read_fields(
 def check_combination(values: Mapping[str, object]) -> list[Problem]:
     """Find the fields that are dangerous together.
 
-    :param values: normalised values. A check is left out where a field that it depends on is
-        missing: a mark overrides some fields only, and the rest is known further out.
+    :param values: normalised values. A check is skipped if a field that it depends on is missing: a
+        mark overrides some fields only, and the rest is known further out.
     """
     return [
         problem

@@ -21,7 +21,7 @@ def is_public_suffix(host: str) -> bool:
 
 
 def is_listed_suffix(host: str) -> bool:
-    """Whether the list names *host*; any other last label is one by its default rule."""
+    """Whether the list names *host*. By its default rule, any other last label is one too."""
     return _list().publicsuffix(host, accept_unknown=False) == host
 
 
@@ -32,14 +32,13 @@ def is_reserved_suffix(host: str) -> bool:
 
 def registrable_domain(host: str) -> str | None:
     """The part of *host* that somebody registered: one label more than its public suffix, or
-    None where it is such a suffix itself
-    (https://url.spec.whatwg.org/#host-registrable-domain)."""
+    None if it is such a suffix itself (https://url.spec.whatwg.org/#host-registrable-domain)."""
     return _list().privatesuffix(host)
 
 
 @cache
 def _list() -> PublicSuffixList:
-    # Imported where it is needed: reading the list takes longer than everything else here.
+    # Imported only here, because reading the list takes longer than everything else.
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()

@@ -14,7 +14,7 @@ class Outcome(Enum):
     NOT_CORS = "not-cors"
     """No ``Origin`` header: nothing to decide."""
     SAME_ORIGIN = "same-origin"
-    """One of the app's own pages sent it; CORS does not apply to these."""
+    """One of the app's own pages sent it, and CORS does not apply."""
     ALLOWED = "allowed"
     """The page may read the response."""
     REJECTED = "rejected"

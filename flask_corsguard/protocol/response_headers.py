@@ -18,8 +18,8 @@ class ResponseHeaders:
 
     :param sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :param enforces_safe: whether the server refuses requests with safe methods.
-    :ivar refused: those of a response that the page may not read.
-    :ivar not_cors: those of a response to a request without ``Origin``.
+    :ivar refused: the headers of a response that the page may not read.
+    :ivar not_cors: the headers of a response to a request without ``Origin``.
     """
 
     def __init__(self, policy: Policy, *, sends_star: bool, enforces_safe: bool) -> None:
@@ -31,7 +31,7 @@ class ResponseHeaders:
         self._repeats_names = "*" in policy.allow_headers and policy.allow_credentials
         vary: dict[str, str] = {} if sends_star else {headers.VARY: "Origin"}
         if enforces_safe:
-            # A cache must not hand to another site what it would have been refused.
+            # A cache must not give another site a response that the server would refuse it.
             vary[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
         common = {headers.ALLOW_ORIGIN: "*"}
         if policy.allow_credentials:
@@ -51,7 +51,7 @@ class ResponseHeaders:
         return {**prepared, headers.VARY: headers.PREFLIGHT_VARY}
 
     def allowed(self, origin: str) -> Mapping[str, str]:
-        """Those of a response that a page of *origin* may read."""
+        """The headers of a response that a page of *origin* may read."""
         if self._sends_star:
             return self.not_cors
         prepared = self._allowed.copy()
@@ -61,7 +61,7 @@ class ResponseHeaders:
     def preflight(
         self, origin: str, request: CorsRequest, names: tuple[str, ...], scope: Scope
     ) -> Mapping[str, str]:
-        """Those of an allowed preflight.
+        """The headers of the response to an allowed preflight.
 
         :param names: the requested headers.
         """
@@ -77,7 +77,7 @@ class ResponseHeaders:
             # A browser remembers header names for the whole URL too, whatever the method
             # (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). A POST with one of
             # them would then be sent without a preflight, past the policy that governs it. So the
-            # browser is to forget.
+            # browser must forget.
             prepared[headers.MAX_AGE] = "0"
         if names and self._repeats_names:
             prepared[headers.ALLOW_HEADERS] = ", ".join(names)
@@ -90,13 +90,13 @@ class ResponseHeaders:
     ) -> str | None:
         """Prepare the ``Access-Control-Allow-Methods`` value of a route.
 
-        A browser remembers every method in it for the whole URL, and then sends those without
-        another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So a method
-        that another policy governs at the same URL is never in it.
+        A browser remembers every method in it for the whole URL, and then sends such requests
+        without another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So it
+        never has a method that another policy governs at the same URL.
 
         :param accepted: the methods that the URL's routes accept, or None for any.
-        :param governed_elsewhere: those that another policy governs.
-        :returns: None where the requested method is to be repeated.
+        :param governed_elsewhere: the methods that another policy governs.
+        :returns: None if the response should repeat the requested method.
         """
         methods = self._methods
         if methods == "*":

@@ -40,7 +40,7 @@ class Safelist(NamedTuple):
     :ivar total: the bytes that all safelisted values may have together, or None.
     :ivar non_ascii_is_unsafe: whether bytes from 0x80 up are unsafe in Accept and Content-Type.
     :ivar range_pattern: a safelisted ``Range``.
-    :ivar range_limit: what its numbers have to stay below, or None.
+    :ivar range_limit: what the numbers of a ``Range`` have to stay below, or None.
     """
 
     further_values: Mapping[str, re.Pattern[str]] = MappingProxyType({})
@@ -57,8 +57,8 @@ def why_unsafe(name: str, value: str, safelist: Safelist = STANDARD) -> str | No
     """Why a request header needs permission, in words; None if it needs none
     (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
 
-    :param name: in lower case.
-    :param value: as the page set it, Latin-1.
+    :param name: the header's name in lower case.
+    :param value: its value as the page set it, in Latin-1.
     """
     check, pattern = _CHECKS.get(name), safelist.further_values.get(name)
     if check is None and pattern is None:
@@ -135,7 +135,7 @@ _CHECKS: dict[str, Callable[[str, Safelist], str | None]] = {
 def essence_of(value: str) -> str | None:
     """A MIME type without its parameters (https://mimesniff.spec.whatwg.org/#parse-a-mime-type).
 
-    :returns: ``type/subtype`` in lower case, or None where *value* is not a MIME type.
+    :returns: ``type/subtype`` in lower case, or None if *value* is not a MIME type.
     """
     kind, slash, rest = value.strip(HTTP_WHITESPACE).partition("/")
     subtype = rest.partition(";")[0].rstrip(HTTP_WHITESPACE)

@@ -38,7 +38,7 @@ class EndpointMarks:
         self.frozen = False
 
     def add_view(self, endpoint: str, mark: Mark) -> None:
-        """:raises CorsGuardError: if *endpoint* is marked already, or it is too late."""
+        """:raises CorsGuardError: if it is marked already, or an app has served a request."""
         previous = self.views.get(endpoint)
         if previous and not previous.says_the_same(mark):
             raise CorsGuardError(
@@ -50,7 +50,7 @@ class EndpointMarks:
         self.views[endpoint] = mark
 
     def add_files(self, endpoint: str, files: FileMark) -> None:
-        """:raises CorsGuardError: if one of the globs is marked already, or it is too late."""
+        """:raises CorsGuardError: if a glob is marked already, or an app has served a request."""
         marks = self.files.setdefault(endpoint, [])
         for globs, mark in marks:
             if globs == files.globs and mark.says_the_same(files.mark):
@@ -90,7 +90,7 @@ Layers = tuple[Layer, ...]
 
 
 class RoutePolicy(NamedTuple):
-    """The policy that a route's marks add up to, or None where the guard leaves it alone.
+    """The policy that a route's marks add up to, or None if the guard leaves the route alone.
 
     :ivar source: in words, what the innermost mark is on.
     :ivar location: file and line of that mark.
@@ -117,7 +117,7 @@ class _Sum(NamedTuple):
 class Resolver:
     """Adds marks up, from the default policy inwards.
 
-    Under a report-only policy, a route that the default policy has no part in is left alone.
+    A report-only policy leaves a route alone if the default policy has no part in it.
 
     :ivar problems: everything found wrong so far.
     """
@@ -158,7 +158,7 @@ class Resolver:
         if known is None:
             known = self._apply(self._add_up(layers[:-1]), layers[-1])
             if known is None:
-                # stands in; with a problem, no table comes of it
+                # a stand-in: because of the problem, there will be no table
                 return _Sum(Policy(), exempt=False, replaced=False)
             self._sums[key] = known
         return known
@@ -207,7 +207,7 @@ class Resolver:
     def _check_lost_marks(self, endpoint: str, view: object) -> None:
         """Refuse marks on functions around a view that no view of the app carries.
 
-        They were perhaps meant for this view. Both to apply and to ignore them could open it.
+        They may have been meant for this view. To apply them or to ignore them could open it.
         """
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
@@ -224,7 +224,7 @@ class Resolver:
         view_class = _view_class(self._app.view_functions.get(endpoint))
         if view_class is None:
             return ()
-        # Flask gives HEAD to get() where a class has no head().
+        # Flask gives HEAD to get() if a class has no head().
         for name in ("HEAD", "GET") if method == "HEAD" else (method,):
             mark = mark_of(getattr(view_class, name.lower(), None))
             if mark:

@@ -20,7 +20,7 @@ _MOST_STEPS = 5
 class Lookup:
     """Finds entries in *table*.
 
-    :raises LateRuleError: by every method, if the rule was added to the app's URL map after the
+    :raises LateRuleError: from every method, if the rule was added to the app's URL map after the
         table was built.
     """
 
@@ -31,7 +31,7 @@ class Lookup:
     def by_rule(self, request: Request, method: str, *, preflight: bool) -> Entry | None:
         """The entry for the rule that Flask has matched; None if that is not enough to find it.
 
-        :param method: the request's; for a preflight the requested one.
+        :param method: the request's method; for a preflight, the requested one.
         """
         rule = request.url_rule
         if rule is None:
@@ -42,8 +42,8 @@ class Lookup:
             return (entries.get(method) or entries[""]).for_arguments(request.view_args)
         if len(method) > MAX_METHOD_LENGTH:
             method = "GET"  # every policy refuses it
-        # Where every rule accepts OPTIONS, the one that matched a preflight is the first that
-        # matches its URL at all. If it accepts the requested method, it is that method's too.
+        # If every rule accepts OPTIONS, the rule that matched a preflight is the first that matches
+        # its URL at all. If it accepts the requested method, that method would reach it too.
         if entries is None or method not in entries or not self.table.options_everywhere:
             return None
         return entries[method].for_arguments(request.view_args)
@@ -67,11 +67,11 @@ class Lookup:
                     break
                 path = target
             except MethodNotAllowed as error:
-                # No method of that name: the policy is that of a route at the same URL.
+                # No route at this URL accepts the method: the policy of one of them decides.
                 valid = error.valid_methods or ["GET"]
                 method = "GET" if "GET" in valid else min(valid)
             except Exception:
-                break  # no route, or a converter of the app's that fails
+                break  # no route, or one of the app's converters fails
             else:
                 entries = table.entries.get(id(rule)) or table.late_entries(rule)
                 entry = entries.get(method.upper()) or entries[""]
@@ -79,18 +79,18 @@ class Lookup:
         return self._unrouted(adapter)
 
     def _unrouted(self, adapter: MapAdapter) -> Entry:
-        """The entry of a URL without a route: that of the innermost blueprint it lies under."""
+        """The entry of a URL without a route: the one of the innermost blueprint above it."""
         if self._prefixes is not None:
             server_name = adapter.server_name or "localhost"
             prefixes = self._prefixes.bind(server_name, subdomain=adapter.subdomain)
-            # No blueprint, or a converter of the app's that fails.
+            # No blueprint, or one of the app's converters fails.
             with contextlib.suppress(Exception):
                 return self.table.of_blueprints[prefixes.match(adapter.path_info)[0]]
         return self.table.default
 
 
 class _Rest(BaseConverter):
-    """Whatever follows a prefix."""
+    """Matches whatever follows a prefix."""
 
     part_isolating = False
     regex = ".*?"
@@ -98,8 +98,8 @@ class _Rest(BaseConverter):
 
 
 def _prefixes_of(app: Flask) -> Map:
-    """The URL prefixes of an app's marked blueprints, as the rules of a URL map: so they are
-    matched by whole segments, with the app's own converters and subdomains."""
+    """The URL prefixes of an app's marked blueprints, as the rules of a URL map. It matches them by
+    whole segments, with the app's own converters and subdomains."""
     rules: list[Rule] = []
     for name, (prefix, subdomain) in marked_blueprints(app).items():
         if not prefix:
@@ -118,7 +118,7 @@ def _prefixes_of(app: Flask) -> Map:
 
 
 def _local_path(url: str, adapter: MapAdapter) -> str | None:
-    """The path, within the app, of a URL that the map redirects to; None for one elsewhere."""
+    """The path, within the app, of a URL that the map redirects to; None if it is elsewhere."""
     try:
         parts = urlsplit(url)
     except ValueError:

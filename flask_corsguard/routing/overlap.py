@@ -1,7 +1,7 @@
 """Which methods have another policy at the same URL.
 
-A browser remembers a preflight's response for the URL and every method named in it. Where two
-policies share a URL, the preflights of one must not name the methods of the other.
+A browser remembers a preflight's response for the URL and every method named in it. If two policies
+share a URL, the preflights of one must not name the methods of the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from werkzeug.routing import (
 
 # A variable part, as werkzeug.routing reads it: <converter(arguments):name>
 _VARIABLE = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>")
-# The converters whose value has no slash; of an app's own it is not known.
+# The converters whose values have no slash. Of an app's own converters, this is not known.
 _ONE_SEGMENT_CONVERTERS = (
     AnyConverter,
     FloatConverter,
@@ -32,14 +32,14 @@ _ONE_SEGMENT_CONVERTERS = (
 )
 # Stand-ins for a variable part, of characters that no rule has
 _ONE_SEGMENT, _ANY_SEGMENTS = "\0", "\1"
-# Of so many nodes, each is looked at by itself.
+# Up to so many nodes are looked at one by one.
 _FEW = 4
 
 
 class Shape(NamedTuple):
     """The URLs of a rule, as far as telling two rules apart goes.
 
-    :ivar domain: host or subdomain, or None where it has variable parts.
+    :ivar domain: host or subdomain, or None if it has variable parts.
     :ivar segments: the path's segments, with None for those that have variable parts.
     :ivar open_ended: whether any number of segments may follow.
     """
@@ -98,7 +98,7 @@ class _Governors:
 
     @classmethod
     def union(cls, parts: Iterable[_Governors]) -> _Governors:
-        """All of several ones."""
+        """The governors of all *parts* together."""
         union = cls()
         for part in parts:
             for domain, by_method in part._by_domain.items():
@@ -107,7 +107,7 @@ class _Governors:
         return union
 
     def others(self, domain: str | None, policy: int) -> Iterator[str]:
-        """The methods that, at a domain, another policy than this one governs."""
+        """The methods that a policy other than this one governs at a domain."""
         domains = self._by_domain if domain is None else {domain, None} & self._by_domain.keys()
         for each in domains:
             for method, policies in self._by_domain[each].items():
@@ -118,8 +118,18 @@ class _Governors:
 class _Node:
     """A node in the tree of all shapes, reached by the segments that lead to it.
 
-    :param sources: the nodes that it stands for. What they have is put together when it is first
-        asked for, one level at a time: hardly any of it ever is.
+    The rules ``/a``, ``/a/<x>``, ``/a/b/<path:y>`` and ``/c`` make this tree. Each line is a node,
+    named by the segment that leads to it from its parent::
+
+        root
+          "a"          ending: /a
+            None       ending: /a/<x>
+            "b"
+              None     open_ended: /a/b/<path:y>
+          "c"          ending: /c
+
+    :param sources: the nodes that this one stands for, if it merges several. It merges what they
+        hold only when asked, one level at a time: most of it is never asked for.
     """
 
     def __init__(self, sources: Sequence[_Node] = ()) -> None:
@@ -144,12 +154,12 @@ class _Node:
 
     @cached_property
     def open_ended(self) -> _Governors:
-        """Who governs these, and all that go on from here."""
+        """Who governs those, and also all URLs that go on from here."""
         return _Governors.union(source.open_ended for source in self._sources)
 
     @cached_property
     def _below(self) -> _Governors:
-        """Who governs anything from here on."""
+        """Who governs any URL that ends here or goes on from here."""
         if self._sources:
             return _Governors.union(source._below for source in self._sources)
         below = [child._below for child in self.children.values()]
@@ -160,16 +170,16 @@ class _Node:
         return _Node(list(self.children.values()))
 
     def _following(self, segment: str | None) -> Iterable[_Node]:
-        """The nodes that stand for what *segment* leads to."""
+        """The nodes that *segment* leads to, or one that stands for all of them."""
         if segment is not None:
             return [self.children[key] for key in (segment, None) if key in self.children]
-        # Not each of many: rules that begin with a variable would take time by their square. But
-        # of few, one that stands for all would save less than it takes.
+        # One node stands for many: otherwise, rules that begin with a variable would take time by
+        # their square. For a few, it would save less than it takes.
         is_few = len(self.children) <= _FEW
         return self.children.values() if is_few else (self._any_child,)
 
     def meeting(self, shape: Shape) -> Iterator[_Governors]:
-        """Who governs any URL that might be of *shape* too, in several sets."""
+        """Who governs any URL that *shape* could match too, in several sets."""
         nodes = [self]
         for segment in shape.segments:
             yield from (node.open_ended for node in nodes)

@@ -24,7 +24,7 @@ from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere
 class Entry:
     """One entry of the table: a policy and where it applies.
 
-    :ivar policy: the policy, or None where the guard leaves the route alone.
+    :ivar policy: the policy, or None if the guard leaves the route alone.
     :ivar scope: where it applies.
     :ivar is_constant: whether the decision depends on nothing but the rule, the method and the CORS
         headers, so that it can be kept.
@@ -41,7 +41,7 @@ class Entry:
         self._file_argument = ""
 
     def add_files(self, argument: str, files: Iterable[tuple[re.Pattern[str], Entry]]) -> None:
-        """Give files an entry of their own: those whose name, in *argument*, fits a pattern."""
+        """Give an entry of their own to the files whose name, in *argument*, fits a pattern."""
         self._file_argument = argument
         self._files = tuple(files)
         for entry in (self, *(entry for _, entry in self._files)):
@@ -51,12 +51,12 @@ class Entry:
         """The entry of the file that the route captured, or this one.
 
         :param arguments: what the route captured.
-        :returns: None where the file's name is not among it (any more).
+        :returns: None if the file's name is not among the arguments (any more).
         """
         if self._files:
             if self._file_argument not in (arguments or {}):
                 return None
-            # As werkzeug.utils.safe_join does before it opens the file: otherwise "a/../b" would
+            # werkzeug.utils.safe_join does this before it opens the file: otherwise "a/../b" would
             # be served as "b" under the policy of something else.
             name = posixpath.normpath(str((arguments or {}).get(self._file_argument, "")))
             for pattern, entry in self._files:
@@ -110,8 +110,8 @@ class _RulePolicies(NamedTuple):
 
 
 class LateRuleError(Exception):
-    """A rule was added to the URL map after the table was built. Flask has no way to add one
-    then, but Werkzeug's map has. Such a rule is known from its first request on.
+    """A rule was added to the URL map after the table was built. Flask does not add one then, but
+    Werkzeug's map does. Such a rule is known from its first request on.
 
     :ivar rule: the rule.
     """

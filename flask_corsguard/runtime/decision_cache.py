@@ -14,9 +14,9 @@ from flask_corsguard.protocol.origins import ORIGIN_CUT
 #: allows a method that was cut.
 METHOD_CUT = slice(MAX_METHOD_LENGTH + 1)
 MOST_DECISIONS = 4096
-# How many new ones a full cache turns away before it starts anew.
+# How many new decisions a full cache turns away before it starts anew.
 _MOST_TURNED_AWAY = 10 * MOST_DECISIONS
-# In characters. Requests with more are decided each time.
+# In characters. A preflight with a longer list is decided each time; a longer path is not kept.
 _LONGEST_LIST = 200
 _LONGEST_PATH = 100
 
@@ -25,8 +25,8 @@ Key: TypeAlias = tuple[object, ...]
 
 
 def key_of(request: Request) -> Key | None:
-    """What a decision is kept under: the rule by its identity, the method, the origin, and the
-    other CORS headers of a preflight.
+    """The key that a decision is kept under: the rule by its identity, the method, the origin, and
+    the other CORS headers of a preflight.
 
     :returns: None for a preflight with a list that is too long to be kept.
     """
@@ -46,7 +46,7 @@ def key_of(request: Request) -> Key | None:
 
 
 class DecisionCache(dict[Key | None, Decision]):
-    """Decisions of policies by :func:`key_of`, in bounded size.
+    """A bounded number of decisions, by :func:`key_of`.
 
     Each is the decision by the policy alone. Whether the request comes from one of the app's own
     pages, and whether the server refuses it, is decided later: both depend on other headers.

@@ -1,4 +1,4 @@
-"""What the server refuses because another site's page has caused it."""
+"""The requests that the server refuses because another site's page caused them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MAX_UPGRADE_LENGTH = 100
 def enforced(decision: Decision, request: Request, self_origins: OriginList) -> Decision:
     """The final decision about a request that the policy alone has not allowed.
 
-    :param decision: the decision by the policy alone. It is a rejection, or it is about a request
-        without ``Origin``, and the policy enforces.
+    :param decision: the decision by the policy alone: a rejection, or a decision about a request
+        without ``Origin`` by a policy that enforces.
     :param self_origins: further origins that count as the app's own.
     """
     policy, reason = decision.policy, decision.reason
@@ -40,7 +40,7 @@ def enforced(decision: Decision, request: Request, self_origins: OriginList) -> 
 
 
 def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
-    """Refuse, or report, a request that another site caused, if it is of a kind to be refused."""
+    """Refuse, or report, a request that another site caused, if the policy refuses its kind."""
     is_spared = not policy.compiled.enforces_safe and request.method in SAFE_METHODS
     if is_spared and not _opens_websocket(request.environ):
         return decision
@@ -63,7 +63,7 @@ def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
 
 
 def _opens_websocket(environ: dict[str, Any]) -> bool:
-    """Whether a request is a WebSocket handshake (RFC 6455 section 4.1), for any server's reading
-    of the header. It is a GET, needs no preflight, and the page reads all that comes back."""
+    """Whether any server could take a request for a WebSocket handshake (RFC 6455 section 4.1).
+    Such a GET needs no preflight, and the page reads everything that comes back."""
     upgrade: str = environ.get("HTTP_UPGRADE", "")
     return len(upgrade) > _MAX_UPGRADE_LENGTH or "websocket" in upgrade.lower()

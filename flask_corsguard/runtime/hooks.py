@@ -20,7 +20,7 @@ from flask_corsguard.runtime.state import AppState, InForce
 #: Appended to ``AppState.environ_key``, the key for the status of a response that something else
 #: made before the guard saw the request.
 ENDED_EARLY = ".ended_early"
-# The request itself, so that what follows does not go through the proxy each time.
+# The request itself, because Flask's proxy for it would take time on every access.
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
 
 
@@ -33,8 +33,8 @@ class Hooks:
     def __init__(self, state: AppState) -> None:
         self._state = state
         app = state.app
-        # Functions, not methods: Flask looks on every request whether a hook is asynchronous, which
-        # takes Python 3.13 another 2 % of a bare request for each method.
+        # Functions, not methods: on every request, Flask checks whether a hook is asynchronous, and
+        # for each method that takes Python 3.13 another 2 % of a bare request.
         self._before_request = self._make_before_request()
         self._after_request = self._make_after_request()
         try:
@@ -45,7 +45,7 @@ class Hooks:
             ) from None
         app.after_request(self._after_request)
         self._move_to_the_edge()
-        # Weakly, so that the app can be forgotten; until then, its hooks keep this alive.
+        # Connected weakly, so that the app can be forgotten. Until then, its hooks keep self alive.
         request_started.connect(self._first_request, app)
         got_request_exception.connect(self._exception, app)
 
@@ -125,7 +125,7 @@ class Hooks:
             functions[None] = [hook, *[f for f in functions[None] if f is not hook]]
 
     def _first_request(self, _sender: Flask, **_: object) -> None:
-        """Put the hooks before and after whatever else was registered by now."""
+        """Put the hooks before and after everything that has been registered by now."""
         self._move_to_the_edge()
         # Disconnected for all senders: for one alone, blinker would keep the receiver, which costs
         # every request time. Blinker raises if another thread connects a receiver meanwhile; then
@@ -136,7 +136,7 @@ class Hooks:
     def _exception(self, _sender: Flask, **_: object) -> None:
         """Write the headers on the 500 response too.
 
-        If an ``after_request`` function raises, Flask skips those that follow it, and the guard's
-        is the last one. ``after_this_request`` functions run before all of them.
+        If an ``after_request`` function raises, Flask skips the functions that follow it, and the
+        guard's own is the last. ``after_this_request`` functions run before all of them.
         """
         after_this_request(self._after_request)

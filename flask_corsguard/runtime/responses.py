@@ -13,23 +13,23 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-# How the names begin, in lower case, of the headers that the guard writes.
+# The headers that the guard writes, by how their names begin, in lower case.
 _OWN_PREFIXES = ("access-control-", "vary")
-# What nearly every response has, and often nothing else.
+# Nearly every response has these headers, and often no others.
 _COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
-# The class of a response's headers, if it keeps them in a list of its own, ``_list``.
+# The class of a response's headers, if it keeps them in a private list, ``_list``.
 _LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
 
 _NONE: frozenset[str] = frozenset()
 
 
 class _NoContent(Response):
-    """A response without a body, so without a type of one."""
+    """A response without a body, and so without a ``Content-Type``."""
 
     default_mimetype = None
 
 
-# Browsers stay far below both. What is longer is not read: Werkzeug takes long over each range.
+# Browsers stay far below both. Longer headers are not read: Werkzeug takes long over each range.
 _MAX_ACCEPT_LENGTH = 300
 _MOST_MEDIA_RANGES = 12
 
@@ -69,8 +69,8 @@ _BRIEF = {
 
 
 def own_response(decision: Decision, request: Request, *, debug: bool) -> Response | None:
-    """The guard's own response to a preflight or a refused request, but for the headers that every
-    decision puts on its response; None where the app responds.
+    """The guard's own response to a preflight or a refused request, still without the headers of
+    the decision; None if the app responds.
 
     :param debug: whether a refusal may tell what the policy is.
     """
@@ -85,13 +85,13 @@ def own_response(decision: Decision, request: Request, *, debug: bool) -> Respon
         return _NoContent(status=204)
     reason = decision.reason
     if reason is None:
-        return None  # of the app's own page
+        return None  # the preflight of one of the app's own pages
     body = _problem(_PREFLIGHT_REFUSED, reason, decision.explain()) if debug else _BRIEF[reason]
     return Response(body, 403, mimetype="application/problem+json")
 
 
 def _refusal(decision: Decision, request: Request, debug: bool) -> Response:
-    """A problem document, or a page where the client would rather have one."""
+    """A problem document, or a page if the client prefers one."""
     assert decision.reason is not None
     detail = decision.explain() if debug else _REFUSED_DETAIL
     if _prefers_html(request):
@@ -117,10 +117,10 @@ def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
     :returns: the ``Access-Control-*`` headers that something else had set to another value.
     """
     if decision.blocked:
-        # Kept out of every cache: whoever asks next may be allowed.
+        # No cache may keep it: the next request may be allowed.
         target.set("Cache-Control", "no-store")
     elif type(target) is _LISTED_HEADERS:
-        # Werkzeug's own list. Its public methods would be a fifth of what the guard costs: they
+        # Werkzeug's private list. The public methods would be a fifth of what the guard costs: they
         # check each value for line breaks, and none of these can have one.
         fields = target._list  # pyright: ignore[reportPrivateUsage]
         for name, _ in fields:
@@ -133,7 +133,7 @@ def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
 
 
 def write_headers(wanted: Mapping[str, str], target: Headers) -> frozenset[str]:
-    """What :func:`write_decision` does for any headers, ``Vary`` among them."""
+    """Write *wanted* on a response, as :func:`write_decision` writes a decision's headers."""
     present = [(name, value) for name, value in target if name.lower().startswith(_OWN_PREFIXES)]
     foreign = [(name, value) for name, value in present if name.lower() != "vary"]
     for name, _ in foreign:

@@ -18,7 +18,7 @@ def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
     A browser that sends ``Sec-Fetch-Site`` knows best
     (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header): it sees through every
     proxy. For the others, ``Origin`` is compared with the request's own URL. ``X-Forwarded-*`` is
-    not looked at: that is ProxyFix's.
+    not looked at: that is ProxyFix's job.
 
     :param self_origins: further origins that count as the app's own.
     """
@@ -27,12 +27,12 @@ def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
         return site in ("same-origin", "none")
     text: str | None = environ.get("HTTP_ORIGIN")
     if text is None:
-        return True  # not a browser, or one from before 2020 that was asked to GET
+        return True  # not a browser, or a GET by one from before 2020
     text = text[ORIGIN_CUT]
     scheme, _, authority = text.partition("://")
     host = (environ.get("HTTP_HOST") or "").lower()
     # https in front of an http app is a proxy that ends TLS. The other way round, the page was
-    # loaded without TLS, and whoever controls the network may have written it.
+    # loaded without TLS, and an attacker on the network may have written it.
     own_scheme = _own_scheme(environ)
     # An origin never names its scheme's default port; a Host header may.
     is_own = (
@@ -47,7 +47,7 @@ def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
 
 
 def evidence(environ: dict[str, Any]) -> str:
-    """What told that a request is not from the app's own pages, in words."""
+    """What shows that a request is not from the app's own pages, in words."""
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return f"{SEC_FETCH_SITE} is {shown(site, 40)}"
@@ -57,6 +57,6 @@ def evidence(environ: dict[str, Any]) -> str:
 
 
 def _own_scheme(environ: dict[str, Any]) -> str | None:
-    """The scheme of the app's pages. For a WebSocket, some proxies send that of the socket."""
+    """The scheme of the app's pages. For a WebSocket, some proxies send the socket's scheme."""
     scheme: str | None = environ.get("wsgi.url_scheme")
     return _PAGE_SCHEMES.get(scheme, scheme)

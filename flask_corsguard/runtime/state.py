@@ -1,4 +1,4 @@
-"""What is known about one app: its settings, what is in force of them, and its log."""
+"""What is known about one app: its settings, those that are in force now, and its log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InForce:
 
     :param rules: the rules of the routes.
     :ivar table: the policy of each route.
-    :ivar report_only: the same under the report-only policy; None where there is none.
+    :ivar report_only: the same under the report-only policy, or None if there is none.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -88,7 +88,7 @@ class AppState:
 
     :ivar environ_key: where a request's decision is kept in the WSGI environment. It names the
         app: a view can hand its environment on to another app with a guard of its own.
-    :ivar in_force: what decides; None until the first request.
+    :ivar in_force: the settings that decide; None until the first request.
     """
 
     def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
@@ -102,14 +102,14 @@ class AppState:
         self._lock = threading.Lock()
 
     def current(self) -> InForce:
-        """What is in force or, before the first request, what would be.
+        """The settings in force or, before the first request, those that would be.
 
         :raises PolicyError: with everything that is wrong with any route.
         """
         return self.in_force or self._prepared(self.settings)
 
     def put_in_force(self) -> InForce:
-        """What is in force; prepared now if nothing is.
+        """The settings in force, which are prepared now if there are none.
 
         :raises PolicyError: while there is a problem with any route. The app serves nothing until
             it is fixed.
@@ -141,7 +141,7 @@ class AppState:
         with self._lock:
             if self.in_force not in (None, outdated):
                 return self.in_force
-            # Not all that the map has by now: a problem with another rule is that one's own.
+            # Not all rules that the map has by now: a problem with another one must not matter.
             renewed = self._prepared(self.settings, (*outdated.table.rules, rule))
             if self.in_force is outdated:
                 self.in_force = renewed
@@ -150,7 +150,7 @@ class AppState:
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         """Put other settings in force, for all requests that begin from now on.
 
-        :param change: makes the new settings of the old ones.
+        :param change: makes the new settings from the old ones.
         :raises PolicyError: if they do not fit the routes; then nothing has changed.
         """
         with self._lock:
@@ -180,8 +180,8 @@ def state_of(app: Flask) -> AppState:
 
 @contextlib.contextmanager
 def app_context(app: Flask) -> Generator[None]:
-    """The app's context, for what its code is asked without a request. Teardown functions, which
-    may count on one, cannot make that fail."""
+    """The app's context, to call the app's code without a request. Teardown functions that rely on
+    a request cannot make the call fail."""
     context = app.app_context()
     context.push()
     try:

@@ -53,11 +53,11 @@ UNCONDITIONAL_BLOCKS = frozenset({Block.BEACON, Block.NAVIGATION, Block.UNREACHA
 class BlockedError(Exception):
     """Ends a fetch whose response the page may not read.
 
-    :param facts: what the texts below name. Values from the network are given as
+    :param facts: the values that the texts below name. Those from the network have to be given as
         :func:`~flask_corsguard.text.shown` writes them.
-    :ivar found: what was found, a sentence.
-    :ivar send: what the server has to send instead: header lines or a status, perhaps none.
-    :ivar change: what to change, in terms of a Flask-CorsGuard policy where it is one.
+    :ivar found: a sentence that says what was found.
+    :ivar send: what the server has to send instead: header lines or a status, perhaps nothing.
+    :ivar change: what to change, in terms of a Flask-CorsGuard policy if that is what decides.
     """
 
     def __init__(self, block: Block, **facts: object) -> None:
@@ -66,7 +66,7 @@ class BlockedError(Exception):
         super().__init__(block)
 
     def words(self, *, change: bool = True) -> str:
-        """All of it, a line for each thing to send."""
+        """What was found, what to send (each thing on a line of its own), and what to change."""
         lines = [self.found, *(f"Send: {line}" for line in self.send)]
         return "\n".join([*lines, f"Change: {self.change}."] if change else lines)
 
@@ -76,7 +76,7 @@ class BlockedError(Exception):
 
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin: {origin}"
 _ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials: true"
-# Depends on the request: whoever raises the error names it.
+# The remedy depends on the request: the code that raises the error gives it.
 _REMEDY = "{remedy}"
 
 # What was found, what to change, and what the server has to send.

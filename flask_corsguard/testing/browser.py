@@ -44,9 +44,9 @@ class Browser:
 
     :param servers: one WSGI app, which then serves every origin, or a mapping from origins to apps:
         ``{"https://api.test": app}``.
-    :param page: the origin of the open page; ``"null"`` for a sandboxed one. Can be set anew, to go
-        to another page.
-    :param engine: ``"standard"``, or the browser to imitate where it departs from the standard:
+    :param page: the origin of the open page; ``"null"`` for a sandboxed one. Set it again to go to
+        another page.
+    :param engine: ``"standard"``, or the browser whose departures from the standard to imitate:
         ``"chromium"``, ``"firefox"``, ``"webkit"``.
     :raises BrowserError: for a page or a server's address that is not an origin, and for an
         unknown engine.
@@ -245,7 +245,7 @@ class Browser:
 
 
 def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp | None]:
-    """What finds the app at an origin. A single one is at every origin."""
+    """A function that finds the app at an origin. A single app is at every origin."""
     if callable(servers):
         return lambda _: servers
     if not isinstance(cast("object", servers), Mapping):

@@ -14,7 +14,7 @@ def add_browser_headers(
 ) -> None:
     """Add ``Origin``, ``Referer`` and ``Sec-Fetch-*``, when and only when a browser sends them.
 
-    :param origin: the page's, serialized.
+    :param origin: the page's origin, serialized.
     """
     engine, server = request.engine, request.url.origin
     # https://fetch.spec.whatwg.org/#append-a-request-origin-header
@@ -52,8 +52,8 @@ def _is_origin_hidden(request: FetchRequest) -> bool:
 
 def _may_refer(request: FetchRequest) -> bool:
     """https://w3c.github.io/webappsec-referrer-policy/#determine-requests-referrer, with the
-    default policy, of a page of which nothing is known but its origin. What one server may not
-    learn, those that it redirects to do not learn either."""
+    default policy, for a page of which only the origin is known. If one server may not learn it,
+    neither may those that it redirects to."""
     is_safe = is_https if request.engine.referrer_by_scheme else is_trustworthy
     return not is_safe(request.page) or all(is_safe(url.origin) for url in request.urls)
 
@@ -61,7 +61,7 @@ def _may_refer(request: FetchRequest) -> bool:
 def _fetch_site(request: FetchRequest, *, preflight: bool) -> str:
     """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header
 
-    A preflight is a request of its own, which has not been redirected.
+    In most engines, a preflight counts as a request of its own, which has not been redirected.
     """
     forgets = preflight and request.engine.preflight_forgets_redirects
     urls = request.urls[-1:] if forgets else request.urls

@@ -23,10 +23,10 @@ class Cookie:
     """One cookie.
 
     :ivar domain: the host that set it or, if not *host_only*, the domain that it named.
-    :ivar same_site: ``strict``, ``lax``, ``none``, or "" where it did not say.
+    :ivar same_site: ``strict``, ``lax``, ``none``, or "" if the server did not say.
     :ivar expires: seconds since the epoch, or None for the end of the session.
-    :ivar created: the same.
-    :ivar partition: the site whose pages alone it is for, or None.
+    :ivar created: seconds since the epoch.
+    :ivar partition: the only site whose pages the cookie is for, or None.
     """
 
     name: str
@@ -50,10 +50,10 @@ class Cookie:
 class CookieContext:
     """What decides which cookies go along with a request.
 
-    :ivar same_site: whether the page and the server belong to one site, and those between them.
+    :ivar same_site: whether page and server (in some engines, all in between too) are same-site.
     :ivar navigation: whether the address bar follows.
     :ivar third_party: whether the server is of another site than the address bar shows.
-    :ivar method: the request's.
+    :ivar method: the request's method.
     :ivar top_site: the site in the address bar.
     """
 
@@ -78,7 +78,7 @@ class CookieJar:
         return "; ".join(f"{c.name}={c.value}" if c.name else c.value for c in found)
 
     def store(self, line: str, url: Url, context: CookieContext, now: float) -> None:
-        """Read one ``Set-Cookie`` line, and keep what it sets where the rules allow it."""
+        """Read one ``Set-Cookie`` line, and keep the cookie if the rules allow it."""
         cookie = self._read(line, url, context, now)
         if cookie is None:
             return
@@ -204,7 +204,7 @@ def _origin(url: Url) -> Origin:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """Names in lower case; of several with one name, the last counts."""
+    """The attributes, with names in lower case; of several with one name, the last counts."""
     found: dict[str, str] = {}
     for part in text.split(";"):
         name, _, value = (piece.strip(" \t") for piece in part.partition("="))
@@ -234,7 +234,7 @@ def _path_covers(cookie_path: str, path: str) -> bool:
 def _expires(attributes: Mapping[str, str], now: float) -> float | None:
     age = attributes.get("max-age", "")
     if age.removeprefix("-").isdecimal():
-        # Python reads no number of thousands of digits.
+        # Python refuses to read a number of thousands of digits.
         seconds = min(int(age[:_MOST_DIGITS]), _MAX_AGE)
         return now + seconds if seconds > 0 else 0.0
     try:

@@ -13,7 +13,7 @@ from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.urls import is_same_site
 from flask_corsguard.text import shown
 
-# Where credentials have to be allowed, and how that can be avoided.
+# Which requests need credentials to be allowed, and how to avoid that.
 _WITH_CREDENTIALS = (
     "for a request with credentials: 'include'",
     "have the page leave credentials: 'include' out, if it needs no cookies there",
@@ -27,12 +27,12 @@ _IN_WEBKIT = (
 class Requester(NamedTuple):
     """Who asks, and for what.
 
-    :ivar origin: the page's, serialized, as it is sent.
-    :ivar tainted: whether redirects have made it ``null``.
-    :ivar credentials: whether the response has to allow them.
-    :ivar redirected_in_webkit: whether it has to only because of redirects.
-    :ivar method: the request's.
-    :ivar unsafe: its headers that need permission, in lower case, each with why.
+    :ivar origin: the page's origin as it is sent, serialized.
+    :ivar tainted: whether redirects have made the origin ``null``.
+    :ivar credentials: whether the response has to allow credentials.
+    :ivar redirected_in_webkit: whether it has to only because of redirects in WebKit.
+    :ivar method: the request's method.
+    :ivar unsafe: the request's headers that need permission, in lower case, each with the reason.
     """
 
     origin: str
@@ -91,7 +91,7 @@ def check_cors(exchange: Exchange, requester: Requester) -> None:
         remedy=requester.remedy,
     )
     if requester.origin == "null":
-        # Whoever allows null allows every site: no advice to follow in a hurry.
+        # Allowing null allows every site: that is no advice to follow in a hurry.
         error.send = []
     raise error
 

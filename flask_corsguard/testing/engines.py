@@ -1,4 +1,4 @@
-"""Where each browser engine departs from the standard.
+"""How each browser engine departs from the standard.
 
 Measured: ``tests/data/verdicts.json`` holds what the real ones did.
 """
@@ -22,16 +22,15 @@ class Engine:
 
     # Request headers
 
-    #: those that JavaScript cannot set, beyond the standard's
+    #: headers that JavaScript cannot set, beyond the standard's
     forbidden_names: frozenset[str] = frozenset()
     safelist: Safelist = STANDARD  #: which headers need no permission
     #: whether a header that is set twice has to be safelisted as one value
     joins_repeated_headers: bool = False
     repeats_names: bool = False  #: whether a preflight names such a header twice
     utf8_values: bool = False  #: whether values are sent as UTF-8
-    single_headers: frozenset[str] = frozenset()  #: those of which the last value is sent alone
-    #: whether ``Origin`` stays on a request that a redirect within the page's own origin has made
-    #: a GET
+    single_headers: frozenset[str] = frozenset()  #: headers of which only the last value is sent
+    #: whether ``Origin`` stays on a request that a redirect within one origin has made a GET
     origin_stays: bool = False
 
     # Preflights
@@ -56,10 +55,10 @@ class Engine:
     #: whether a remembered ``*`` covers ``Authorization``
     cached_wildcard_covers_authorization: bool = False
     caches_for_opaque: bool = True  #: whether anything is remembered for pages without an origin
-    max_age_limit: int | None = None  #: for how many seconds at most, or None
-    #: an ``Access-Control-Max-Age`` that counts
+    max_age_limit: int | None = None  #: the most seconds that anything is remembered, or None
+    #: a valid ``Access-Control-Max-Age``
     max_age_pattern: re.Pattern[str] = re.compile(r"[0-9]+")
-    max_age_if_invalid: int = 5  #: the seconds that any other stands for
+    max_age_if_invalid: int = 5  #: the seconds that an invalid one stands for
     #: whether a preflight's grants are remembered even if they do not cover the request
     remembers_what_did_not_suffice: bool = False
     #: whether a response that the page may not read makes the browser forget
@@ -72,8 +71,8 @@ class Engine:
     #: whether a redirect by another origin has to allow credentials, if the request began at the
     #: page's own origin
     redirects_need_credentials: bool = False
-    #: in which modes besides ``cors`` the origin becomes ``null`` with the first redirect across
-    #: origins already
+    #: the modes besides ``cors`` in which the first redirect across origins makes the origin
+    #: ``null``
     origin_lost: frozenset[str] = frozenset()
     #: whether a user name in ``Location`` is refused on the page's own origin
     refuses_userinfo: bool = False
@@ -83,18 +82,18 @@ class Engine:
     redirects_have_locations: bool = False
     equal_locations_are_one: bool = False  #: whether one ``Location`` may be sent twice
     delete_becomes_get: bool = False  #: whether a redirect across origins makes DELETE a GET
-    #: whether the headers that go with the body are back after the next redirect
+    #: whether the next redirect brings back the headers that go with the body
     body_headers_come_back: bool = False
 
     # Pages with https
 
     #: whether ``Referer`` is kept back from plain http, loopback or not
     referrer_by_scheme: bool = False
-    #: from which servers ``Origin`` is kept back: those of plain ``http``, those that are
-    #: ``untrustworthy``, or ``none``
+    #: from which servers ``Origin`` is kept back: from plain ``http``, from ``untrustworthy`` ones,
+    #: or from ``none``
     hides_origin: Literal["http", "untrustworthy", "none"] = "http"
     loopback_is_mixed: bool = False  #: whether http on loopback is mixed content
-    #: whether a form is sent to plain http: ``sent``, ``warned`` of, or warned of even where a
+    #: whether a form is sent to plain http: ``sent``, ``warned`` of, or warned of even if a
     #: redirect leads there
     mixed_forms: Literal["sent", "warned", "warned of redirects"] = "sent"
 
@@ -108,7 +107,7 @@ class Engine:
     #: the seconds for which such a cookie goes along with a form all the same
     lax_post_window: float = 0
     none_needs_secure: bool = True  #: whether ``SameSite=None`` is refused without ``Secure``
-    #: what becomes of cookies on requests to other sites, where ``SameSite`` lets them pass:
+    #: what becomes of cookies on requests to other sites, if ``SameSite`` lets them pass:
     #: ``allowed``; ``partitioned`` by the page's site; ``blocked`` unless they were set as
     #: ``Partitioned``; or ``unset``: sent, but not stored
     third_party_cookies: Literal["allowed", "partitioned", "blocked", "unset"] = "allowed"

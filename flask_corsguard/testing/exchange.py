@@ -68,9 +68,9 @@ class Exchange:
         return ", ".join(value.strip(HTTP_WHITESPACE) for value in values) if values else None
 
     def list_of(self, name: str) -> list[str] | None:
-        """The names in a response header, none where it is missing.
+        """The names in a response header; an empty list if it is missing.
 
-        :returns: None where it is not a list of names
+        :returns: None if the header is not a list of names
             (https://fetch.spec.whatwg.org/#extract-header-list-values).
         """
         elements = ",".join(self.response_headers.getlist(name)).split(",")
@@ -100,19 +100,19 @@ def send(
     *,
     preflight: bool = False,
 ) -> Exchange:
-    """Send *app* one request. What it raises, if it raises, reaches the test."""
+    """Send *app* one request. An exception that it raises reaches the test."""
     environ = create_environ(
         base_url=str(url.origin),
         method=method,
-        # A copy: the builder changes them.
+        # A copy, because the builder changes it.
         headers=headers.copy(),
-        # Always one, or the builder would make up a body for a form's type.
+        # Never None, or the builder would make up a body for a form's type.
         input_stream=BytesIO(body or b""),
         environ_base={"REMOTE_ADDR": "127.0.0.1"},
     )
     if body is None and "Content-Length" not in headers:
         del environ["CONTENT_LENGTH"]
-    # Byte for byte: the builder would read and write them anew.
+    # Byte for byte: the builder would decode and encode them.
     environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
     environ["QUERY_STRING"] = url.query[1:]
     environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query

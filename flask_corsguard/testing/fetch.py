@@ -24,7 +24,7 @@ from flask_corsguard.text import shown
 
 # In seconds: https://fetch.spec.whatwg.org/#cors-preflight-fetch
 _DEFAULT_MAX_AGE = 5
-# More are more than any limit. Python reads no number of thousands of digits.
+# Longer numbers exceed every limit, and Python refuses to read one of thousands of digits.
 _MOST_DIGITS = 12
 _ACCEPT = {"navigate": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -49,10 +49,10 @@ class Network:
         return time.time() + self.skew
 
     def fetch(self, request: FetchRequest) -> Exchange:
-        """Send a request, and others where it is redirected.
+        """Send a request, and those that redirects lead to.
 
         :returns: the last exchange, or the redirect that ``redirect: "manual"`` stops at.
-        :raises BlockedError: where a browser's ``fetch()`` would fail.
+        :raises BlockedError: if a browser's ``fetch()`` would fail.
         """
         while True:
             request.choose_tainting()
@@ -78,7 +78,7 @@ class Network:
         return exchange
 
     def _ask_permission(self, request: FetchRequest, requester: Requester) -> None:
-        """https://fetch.spec.whatwg.org/#cors-preflight-fetch, unless one is remembered."""
+        """https://fetch.spec.whatwg.org/#cors-preflight-fetch, if no earlier one still counts."""
         engine, earlier = self.engine, request.urls[:-1]
         if engine.preflight_keeps_origin:
             requester = requester._replace(origin=str(request.page or "null"))
@@ -115,7 +115,7 @@ class Network:
         return age if limit is None else min(age, limit)
 
     def _headers(self, request: FetchRequest, requester: Requester) -> Headers:
-        """What the request itself carries, but for cookies
+        """The headers of the request itself, without cookies
         (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch)."""
         own = joined(request.headers)
         own |= {n: v for n, v in request.headers if n in self.engine.single_headers}

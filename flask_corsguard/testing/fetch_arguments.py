@@ -58,7 +58,7 @@ def fetch_error(message: str) -> FetchTypeError:
 
 
 def read_choice(name: str, value: str, kind: object) -> None:
-    """Refuse a value of an enumeration that has no such value."""
+    """Refuse a value that is not one of an enumeration's."""
     choices: tuple[str, ...] = get_args(kind)
     if value not in choices:
         known = ", ".join(map(repr, choices))
@@ -82,11 +82,11 @@ def read_method(method: object, mode: Mode) -> str:
 
 
 def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> HeaderList:
-    """Those of the page's headers that a page may set
+    """The given headers that a page may set
     (https://fetch.spec.whatwg.org/#concept-headers-append). The others are dropped in silence,
     as a browser drops them.
 
-    :raises FetchTypeError: for what is not a header at all.
+    :raises FetchTypeError: if something is not a header at all.
     """
     kept: HeaderList = []
     for given, raw in pairs_of(headers):
@@ -104,7 +104,7 @@ def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> HeaderList:
 
 
 def append_header(headers: HeaderList, name: str, value: str, mode: str, engine: Engine) -> None:
-    """Add one header, unless the mode is ``no-cors`` and the header not safelisted."""
+    """Add one header, unless the mode is ``no-cors`` and the header is not safelisted."""
     if mode == "no-cors":
         whole = ", ".join([*(v for n, v in headers if n == name), value])
         if name not in _NO_CORS_NAMES or why_unsafe(name, whole, engine.safelist):
@@ -149,8 +149,8 @@ def form_entries(fields: Pairs) -> list[tuple[str, str]]:
 
 
 def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[bytes, str]:
-    """A form's entries as they are sent
-    (https://html.spec.whatwg.org/#form-submission-algorithm), and the type of that."""
+    """A form's entries as they are sent, and their media type
+    (https://html.spec.whatwg.org/#form-submission-algorithm)."""
     if enctype == "multipart/form-data":
         # https://html.spec.whatwg.org/#multipart/form-data-encoding-algorithm
         boundary = f"----boundary{secrets.token_hex(16)}"
@@ -169,7 +169,7 @@ def encode_form(pairs: Iterable[tuple[str, str]], enctype: EncType) -> tuple[byt
 def pairs_of(pairs: object) -> list[tuple[str, str]]:
     """The pairs of a mapping, or of a sequence of pairs.
 
-    :raises FetchTypeError: where it is neither.
+    :raises FetchTypeError: if it is neither.
     """
     items: Iterable[object] = [pairs]
     if isinstance(pairs, Mapping):

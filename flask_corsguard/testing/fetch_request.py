@@ -87,8 +87,8 @@ class FetchRequest:
 
     @property
     def needs_credentials(self) -> bool:
-        """Whether the response that redirected last has to have allowed credentials. WebKit
-        remembers that a request began at the page's own origin, where cookies go along."""
+        """Whether the last redirect must have allowed credentials. WebKit remembers that a request
+        began at the page's own origin, where cookies go along."""
         return (
             self.engine.redirects_need_credentials
             and self.credentials == "same-origin"
@@ -136,7 +136,7 @@ class FetchRequest:
         return self.is_form and is_insecure and warns
 
     def headers_to_ask_for(self) -> dict[str, str] | None:
-        """The headers that a preflight names, each with why; None if no preflight is needed."""
+        """The headers that a preflight names, each with the reason; None if none is needed."""
         sticky, is_cors = self.engine.sticky_preflight, self.tainting == "cors"
         unsafe = unsafe_headers(self.headers, self.engine.safelist)
         needed = bool(unsafe) or self.method not in SAFELISTED_METHODS

@@ -26,15 +26,15 @@ class Response:
     :ivar question: who asked for what, in words.
     :ivar exchanges: every request that went over the wire, in order.
     :ivar readable: whether the page may read the response.
-    :ivar reason: the rule that keeps it from the page, or None.
+    :ivar reason: the rule that keeps the response from the page, or None.
     :ivar why: that rule in words, with what to send and what to change instead; for a readable
         response, which of its headers the page does not see, or "".
-    :ivar type: ``basic``, ``cors``, ``opaque``, ``opaqueredirect``; None where ``fetch()`` failed.
-    :ivar status: the status that the page sees: 0 for an opaque response, None where there is none.
-    :ivar url: where the response came from, after redirects; "" where the page is not told.
-    :ivar redirected: whether the page is told that there were any.
+    :ivar type: ``basic``, ``cors``, ``opaque``, ``opaqueredirect``; None if ``fetch()`` failed.
+    :ivar status: the status that the page sees: 0 for an opaque response, None if there is none.
+    :ivar url: where the response came from, after redirects; "" if the page is not told.
+    :ivar redirected: whether the page is told that there were redirects.
     :ivar headers: the headers that the page sees.
-    :ivar text: the body as the page reads it, or None where there is none to read.
+    :ivar text: the body as the page reads it, or None if there is none to read.
     """
 
     question: str
@@ -56,7 +56,7 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """The body, parsed; None where the page may not read it.
+        """The body, parsed; None if the page may not read it.
 
         :raises ValueError: if it is not JSON.
         """
@@ -95,8 +95,8 @@ class Response:
             any rule will do, except those that block every response of their kind: a navigation,
             a beacon, a missing server.
         :returns: the response itself.
-        :raises AssertionError: where the page may read it, or another rule keeps it from the page.
-        :raises BrowserError: where there is no such rule.
+        :raises AssertionError: if the page may read it, or another rule keeps it from the page.
+        :raises BrowserError: if there is no such rule.
         """
         __tracebackhide__ = True
         if reason is not None and reason not in list(Block):
@@ -137,14 +137,14 @@ def blocked(
 ) -> Response:
     """A response that the page cannot read.
 
-    :param opaque: the type of a response of which the page sees that it is there; None for none.
-    :param url: what the page sees of where that came from.
+    :param opaque: the type of the response, if the page sees that there is one.
+    :param url: what the page sees of its URL.
     """
     exchanges = tuple(exchanges)
     decision = exchanges[-1].decision if exchanges else None
     why = str(error)
     if decision and decision.outcome is Outcome.REJECTED and error.block in POLICY_BLOCKS:
-        # The guard knows better what to change, and where.
+        # The guard's own words say better what to change, and where.
         why = f"{error.words(change=False)}\nFlask-CorsGuard decided: {decision.explain()}"
     if opaque is None:
         return Response(question, exchanges, False, error.block, why)

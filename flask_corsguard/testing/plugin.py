@@ -12,7 +12,7 @@ from flask_corsguard.testing.exchange import WsgiApp
 
 
 class BrowserFactory:
-    """What the fixture ``cors_browser`` is: call it to open a browser."""
+    """The type of the fixture ``cors_browser``: call it to open a browser."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._request = request
@@ -28,7 +28,7 @@ class BrowserFactory:
 
         :param page: the origin of the open page.
         :param engine: ``"standard"``, ``"chromium"``, ``"firefox"`` or ``"webkit"``.
-        :param servers: WSGI apps by origin, or one for all; by default the fixture ``app``.
+        :param servers: WSGI apps by origin, or one for all; the fixture ``app`` by default.
         """
         if servers is not None:
             return Browser(servers, page, engine)
@@ -43,6 +43,6 @@ class BrowserFactory:
 
 @pytest.fixture
 def cors_browser(request: pytest.FixtureRequest) -> BrowserFactory:
-    """Opens browsers in front of the fixture ``app``, pytest-flask's:
+    """Opens browsers in front of the fixture ``app`` (of pytest-flask):
     ``cors_browser(page="https://app.example.com").fetch("https://api.test/users")``."""
     return BrowserFactory(request)

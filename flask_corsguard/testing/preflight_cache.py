@@ -24,7 +24,7 @@ class PreflightCache:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # For each origin and URL: until when.
+        # For each origin and URL, what is allowed, and until when.
         self._expiry: dict[tuple[str, str], dict[_Grant, float]] = {}
 
     def covers(self, requester: Requester, url: Url, now: float) -> bool:
@@ -52,8 +52,8 @@ class PreflightCache:
         return bool(grants) and is_covered
 
     def remember(self, requester: Requester, url: Url, allowed: Allowed, end: float) -> None:
-        """Note what a preflight allowed until *end*. That replaces what an earlier one said of the
-        same method or header."""
+        """Note what a preflight allowed until *end*. That replaces what an earlier one said about
+        the same method or header."""
         key, credentials = (requester.origin, str(url)), requester.credentials
         if requester.origin == "null" and not self._engine.caches_for_opaque:
             return
@@ -63,5 +63,5 @@ class PreflightCache:
         self._expiry[key] = known
 
     def forget(self, requester: Requester, url: Url) -> None:
-        """Forget what is known of a URL: a request that it had let through has failed."""
+        """Forget what is known about a URL, because a preflight or a request to it has failed."""
         self._expiry.pop((requester.origin, str(url)), None)

@@ -34,7 +34,7 @@ class Allowed(NamedTuple):
 def read_preflight(exchange: Exchange, requester: Requester) -> Allowed:
     """https://fetch.spec.whatwg.org/#cors-preflight-fetch, from step 7
 
-    :raises BlockedError: if it is not a response to a preflight, or allows nothing.
+    :raises BlockedError: if the status is not 2xx, the CORS check fails, or a list is malformed.
     """
     if exchange.status in REDIRECT_STATUSES:
         target = exchange.value_of("Location")
@@ -61,9 +61,9 @@ def read_preflight(exchange: Exchange, requester: Requester) -> Allowed:
 
 
 def check_preflight(allowed: Allowed, requester: Requester, engine: Engine) -> None:
-    """The same, from where the request is compared with what is allowed.
+    """Compare the request with what is allowed: the rest of the same algorithm.
 
-    :raises BlockedError: if it may not be sent.
+    :raises BlockedError: if the request may not be sent.
     """
     method, unsafe = requester.method, requester.unsafe
     any_method = "*" in allowed.methods and not requester.credentials

@@ -18,10 +18,10 @@ _BODY_HEADERS = frozenset(
 
 
 def follow_redirect(request: FetchRequest, exchange: Exchange) -> bool:
-    """Prepare *request* for where a response redirects it.
+    """Prepare *request* for the URL that a response redirects it to.
 
-    :returns: whether it does; if not, the response is the last one.
-    :raises BlockedError: if the redirect leads nowhere.
+    :returns: whether there is a redirect to follow; if not, the response is the last one.
+    :raises BlockedError: if the redirect may not be followed.
     """
     engine, url = request.engine, request.url
     if exchange.status not in REDIRECT_STATUSES or request.redirect == "manual":
@@ -32,7 +32,7 @@ def follow_redirect(request: FetchRequest, exchange: Exchange) -> bool:
     if request.redirect == "error":
         raise BlockedError(Block.REDIRECT_UNWANTED, status=exchange.status)
     if request.tainting == "cors" and request.needs_credentials and request.first_unsafe is None:
-        # WebKit. Where a preflight goes first, it asks the next server for that.
+        # WebKit. If a preflight goes first, WebKit asks the next server for that instead.
         requester = request.requester._replace(credentials=True, redirected_in_webkit=True)
         check_cors(exchange, requester)
     if engine.equal_locations_are_one:

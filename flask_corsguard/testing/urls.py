@@ -20,8 +20,8 @@ _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
 _SPECIAL = frozenset(DEFAULT_PORTS)
 _HTTP = frozenset({"http", "https"})
 _C0_AND_SPACE = "".join(map(chr, range(0x21)))
-# https://url.spec.whatwg.org/#path-percent-encode-set and the special-query one, the other way
-# round, and "%", since what is encoded stays so
+# The characters outside https://url.spec.whatwg.org/#path-percent-encode-set and the special-query
+# one; "%" is among them, since what is encoded stays encoded
 _PATH_SAFE = "%!$&'()*+,-./:;=@[\\]_|~"
 _QUERY_SAFE = "%!$&()*+,-./:;=?@[\\]^_`{|}~"
 
@@ -29,10 +29,10 @@ _QUERY_SAFE = "%!$&()*+,-./:;=?@[\\]^_`{|}~"
 class Url(NamedTuple):
     """An absolute URL, without its fragment.
 
-    :ivar origin: where it leads, or None where the scheme is not ``http:`` or ``https:``.
-    :ivar path: what is asked for, percent-encoded; for another scheme, all that follows it.
-    :ivar query: with its ``?``, or "".
-    :ivar userinfo: whether a user name or a password stands in it.
+    :ivar origin: where it leads, or None if the scheme is not ``http:`` or ``https:``.
+    :ivar path: the path, percent-encoded; of another scheme, all that follows it.
+    :ivar query: the query with its ``?``, or "".
+    :ivar userinfo: whether the URL has a user name or a password.
     """
 
     scheme: str
@@ -48,9 +48,9 @@ class Url(NamedTuple):
 
 
 def parse_url(text: str, base: Url | None = None) -> Url | None:
-    """Read a URL, relative to *base* where it is relative.
+    """Read a URL, relative to *base* if it is relative.
 
-    :returns: None where *text* is not a URL to a browser.
+    :returns: None if *text* is not a URL to a browser.
     """
     text = scalar_values(text).strip(_C0_AND_SPACE).translate({9: None, 10: None, 13: None})
     text = text.partition("#")[0]
@@ -167,7 +167,7 @@ def site_of(origin: Origin) -> tuple[str, str]:
 def is_same_site(a: Origin | None, b: Origin | None, *, schemeful: bool = True) -> bool:
     """Whether both belong to one site (https://html.spec.whatwg.org/#same-site).
 
-    An opaque origin (None here) is not of the same site as any other.
+    An opaque origin (None here) is never of the same site as another.
 
     :param schemeful: whether their schemes have to be the same too, as in the standard.
     """

@@ -23,7 +23,7 @@ class VisibleHeaders(Mapping[str, str]):
     """The response headers that the page sees. Their names are in lower case, sorted, and found in
     any case.
 
-    :ivar hidden: those that the response has besides, each with what hides it, in words.
+    :ivar hidden: the response's other headers, each with what hides it, in words.
     """
 
     def __init__(self, visible: Mapping[str, str], hidden: Mapping[str, str]) -> None:
@@ -51,14 +51,14 @@ class VisibleHeaders(Mapping[str, str]):
 
     @property
     def missed(self) -> str:
-        """What hides those headers that somebody could miss, in words."""
+        """In words, what hides the headers that somebody could miss."""
         return "\n".join(w for name, w in self.hidden.items() if not _NOT_MISSED.match(name))
 
 
 def visible_headers(exchange: Exchange, *, cors: bool, credentials: bool) -> VisibleHeaders:
     """https://fetch.spec.whatwg.org/#concept-filtered-response-cors
 
-    :param cors: whether the page is of another origin.
+    :param cors: whether the page has another origin.
     :param credentials: whether the request was made with ``credentials: "include"``.
     """
     listed = exchange.list_of(EXPOSE_HEADERS)

@@ -69,10 +69,10 @@ def guarded(app: Flask, **fields: Any) -> Flask:
 def ask(
     app: Flask, url: str, origin: str | None = EVIL, method: str = "GET", **headers: str
 ) -> Received:
-    """Send one request, with values as a server would pass them on. Then send it once more: what
-    is answered from memory must be no other.
+    """Send one request, with values as a server would pass them on. Then send it once more: an
+    answer from memory must be the same.
 
-    :param headers: further ones, named as in the WSGI environment, without ``HTTP_``.
+    :param headers: further headers, named as in the WSGI environment, without ``HTTP_``.
     """
     if origin is not None:
         headers["ORIGIN"] = origin

@@ -20,7 +20,7 @@ def by_path(
     """Flask-CORS before 6.0: of the patterns that the path matches, the longest counts.
 
     :param resources: the origin that may read, by pattern.
-    :param read: what is made of the path before.
+    :param read: changes the path before it is matched.
     """
     patterns = sorted(resources, key=len, reverse=True)
 
@@ -39,7 +39,7 @@ def by_path(
 def by_origin(app: Flask, may_read: Callable[[str], object], **headers: str) -> Flask:
     """An allow-list that is looked through in the wrong way.
 
-    :param headers: further ones, by their last words: ``allow_credentials="true"``.
+    :param headers: further headers, by their last words: ``allow_credentials="true"``.
     """
 
     @app.after_request

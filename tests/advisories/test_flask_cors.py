@@ -262,7 +262,7 @@ def test_cve_2026_37737(pattern: re.Pattern[str]) -> None:
 def test_sanic_ext_274() -> None:
     """`Vary: Origin` was missing where one pattern was allowed, so a cache could mix responses"""
     pattern = re.compile(r"https://(shop|www)\.example")
-    # 6.0.5 leaves it out where the origin is rejected
+    # 6.0.5 leaves it out if the origin is rejected
     flawed = by_flask_cors(pages({"/": ()}), origins=pattern)
     assert ask(flawed, "/") == Received(200, "/", [])
 

@@ -60,7 +60,7 @@ def test_cve_2015_9236() -> None:
 
 def test_cve_2017_7674() -> None:
     """`Vary: Origin` was never sent, so a cache could give one origin the response for another"""
-    # 6.0.5 leaves it out where one origin is listed
+    # 6.0.5 leaves it out if one origin is listed
     flawed = by_flask_cors(pages({"/": ()}), origins=SHOP)
     assert ask(flawed, "/", SHOP) == Received(200, "/", [("Access-Control-Allow-Origin", SHOP)])
 

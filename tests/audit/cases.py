@@ -15,16 +15,16 @@ MARKER = "# seeded"
 
 
 class Case(NamedTuple):
-    """An app with a mistake, and what is to be found in it.
+    """An app with a mistake, and what has to be found in it.
 
     :ivar build: makes the app.
-    :ivar codes: all that is to be found, with spaces in between.
+    :ivar codes: all codes that have to be found, with spaces in between.
     :ivar marked: the function with the line at fault, which ends in the comment ``# seeded``, or in
-        ``# seeded: code`` where there are several. Without one, the line is of no interest.
+        ``# seeded: code`` if there are several. Without one, the line is of no interest.
     :ivar let_in: an origin that should not be allowed, and is, at the URL ``path``; or "".
-    :ivar level: of every finding, if that is of interest.
+    :ivar level: the level of every finding, if that is of interest.
     :ivar routes: the rules that the findings are about, if that is of interest.
-    :ivar location: where they are, if that is not a line.
+    :ivar location: where the findings are, if that is not a line.
     """
 
     build: Build
@@ -43,7 +43,7 @@ def codes_of(report: Report) -> set[str]:
 
 
 def told(report: Report) -> str:
-    """The findings, for whoever reads why a test failed."""
+    """The findings, for the message of a test that fails."""
     return "\n".join(
         f"{f.level.name} {f.code} [{f.source} | {f.location}] {f.message} {f.evidence!r}"
         f" {', '.join(map(str, f.routes))}"
@@ -62,7 +62,7 @@ def check_clean(build: Build) -> None:
 
 
 def check_found(case: Case) -> None:
-    """The mistake is real; exactly that is found, and where it is."""
+    """The mistake is real, and the audit finds exactly that, at the right place."""
     assert not case.let_in or is_let_in(case.build(), case.path, case.let_in)
     report = audit(case.build())
     assert codes_of(report) == set(case.codes.split()), told(report)
@@ -116,8 +116,8 @@ def changed(
     config: dict[str, Any] | None,
     fields: dict[str, Any],
 ) -> Build:
-    """Makes an app, with a guard that has these fields, and changes it. A function that takes
-    nothing but the app makes a guard of its own."""
+    """Makes an app, with a guard that has these fields, and changes it. A *change* that takes
+    nothing but the app makes its own guard."""
 
     def build() -> Flask:
         app = make()
@@ -139,7 +139,7 @@ def shop() -> Flask:
 
 
 def guarded(origins: Any, config: Mapping[Any, Any] | None = None, **fields: Any) -> Flask:
-    """The same with a guard whose default policy has these fields."""
+    """The app of :func:`shop`, with a guard whose default policy has these fields."""
     app = shop()
     app.config.update(config or {})
     CorsGuard(app, origins=origins, **fields)  # seeded
@@ -175,7 +175,7 @@ def wrapping(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def unnamed(view: Callable[..., Any]) -> Callable[..., Any]:
-    """One that does not."""
+    """A decorator that hides what a view is."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         return view(*args, **kwargs)

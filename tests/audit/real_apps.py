@@ -2,8 +2,8 @@
 
 ``python tests/audit/real_apps.py httpbin strict``
 
-In a process of its own: one of these packages replaces the standard library's sockets, others keep
-one app for the whole process.
+It runs in a process of its own: one of these packages replaces the standard library's sockets,
+others keep one app for the whole process.
 """
 
 import inspect
@@ -155,13 +155,13 @@ APPS: dict[str, Callable[[], Flask]] = {
 
 
 def guarded(app: Flask, **fields: Any) -> list[list[Any]]:
-    """Nothing but a default policy."""
+    """Guard the app with nothing but a default policy."""
     CorsGuard(app, **fields)
     return []
 
 
 def seeded(app: Flask) -> list[list[Any]]:
-    """A mistake at each of some endpoints: [code, endpoint]."""
+    """Make a mistake at each of some endpoints: [code, endpoint]."""
     guard = CorsGuard(app, origins=APP)
     posts = sorted({rule.endpoint for rule in app.url_map.iter_rules() if "POST" in rule.methods})
     others = iter(sorted({rule.endpoint for rule in app.url_map.iter_rules()} - set(posts[:1])))
@@ -190,7 +190,7 @@ def seeded(app: Flask) -> list[list[Any]]:
 
 
 def exempted(app: Flask) -> list[list[Any]]:
-    """The guard leaves one route alone."""
+    """Guard the app, but leave one route alone."""
     CorsGuard(app, origins=APP)
     views = app.view_functions.items()
     cors_exempt(min((e, v) for e, v in views if not inspect.ismethod(v) and "static" not in e)[1])

@@ -1,5 +1,5 @@
-"""What is accepted in the configuration; and what a report is like: safe to print, the same each
-time, and nothing about the app has changed for it."""
+"""Findings can be accepted in the configuration; a report is safe to print and the same each time,
+and the audit leaves the app as it was."""
 
 import itertools
 import json
@@ -55,7 +55,7 @@ def shop(accept: Any = None) -> Flask:
     ids=["nothing", "a code", "several codes", "a code of an endpoint"],
 )
 def test_what_is_accepted(accept: Any, left: set[str], accepted: set[tuple[str, ...]]) -> None:
-    """What is accepted is reported with its reason, apart from the findings."""
+    """Accepted findings are reported with their reason, apart from the others."""
     report = audit(shop(accept))
     assert {route.endpoint for f in report.findings for route in f.routes} == left
     assert {(f.code, r.endpoint, f.accepted) for f in report.accepted for r in f.routes} == accepted
@@ -64,7 +64,7 @@ def test_what_is_accepted(accept: Any, left: set[str], accepted: set[tuple[str, 
 
 
 def test_an_endpoint_of_a_finding_about_several() -> None:
-    """One policy, two routes: accepted for one, it stands for the other."""
+    """If a finding about two routes is accepted for one, it stays for the other."""
 
     def build(accept: Any) -> Flask:
         app = guarded([APP, "null"], {KEY: accept}, dangerously_allow_null_origin=True)
@@ -91,7 +91,7 @@ def test_a_code_with_a_route_of_a_blueprint() -> None:
     "key", ["max_age_ignored", f"{NULL}:index", f"{NULL}:nowhere", f"{NULL}:", "lost_mark:embed"]
 )
 def test_what_accepts_nothing_is_named(key: str) -> None:
-    """A key that fits nothing that is found."""
+    """The report names a key that fits no finding."""
     report = audit(shop({key: "no longer", SUBDOMAINS: "ours"}))
     assert report.unused == (key,)
     assert codes_of(report) == {NULL}
@@ -116,7 +116,7 @@ def test_what_accepts_nothing_is_named(key: str) -> None:
     ],
 )
 def test_what_cannot_be_used(accept: Any, words: list[str]) -> None:
-    """Codes that do not exist, with the one that is meant, and what is not a reason."""
+    """The error names the code that is probably meant, or the key without a usable reason."""
     with pytest.raises(CorsGuardError) as caught:
         audit(shop(accept))
     for word in (KEY, *words):
@@ -182,7 +182,7 @@ def fails(origin: str) -> Any:
     ids=["pattern", "error", "return value"],
 )
 def test_what_is_found_is_safe_to_print(build: Callable[[], Flask]) -> None:
-    """No control character of a pattern, a name, an error or a value gets through."""
+    """No control character in a pattern, a name, an error or a value gets through."""
     report = audit(build())
     assert report.findings
     for finding in (*report.findings, *report.accepted):
@@ -269,7 +269,7 @@ def test_requests_are_decided_as_before() -> None:
 
 
 def test_rejections_are_logged_after_it_too(log_lines: Callable[[], list[str]]) -> None:
-    """The log leaves repeated lines out for a minute: the audit's requests do not count."""
+    """The log leaves out repeated lines for a minute, but the audit's requests do not count."""
     app = shop()
     audit(app)
     assert not is_let_in(app, "/", "https://evil.net")
@@ -293,7 +293,7 @@ def test_an_app_without_a_guard() -> None:
 
 @pytest.mark.parametrize("answer_preflight", [True, False])
 def test_no_view_runs(answer_preflight: bool) -> None:
-    """Not even one that takes OPTIONS itself."""
+    """An audit runs no view, not even one that takes OPTIONS itself."""
     ran: list[str] = []
     fields = {"allow_credentials": True, "enforce": "unsafe", "answer_preflight": answer_preflight}
     app = guarded(APP, **fields)

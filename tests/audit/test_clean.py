@@ -1,4 +1,4 @@
-"""Apps in which nothing is wrong, though some look as if: the audit has to keep still."""
+"""Apps in which nothing is wrong, though some look as if it were: the audit must find nothing."""
 
 import fnmatch
 import functools
@@ -120,7 +120,7 @@ PATTERNS: list[tuple[str, tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("pattern", "meant"), PATTERNS, ids=[p for p, _ in PATTERNS])
 def test_patterns(pattern: str, meant: tuple[str, ...]) -> None:
-    """What is meant is let in, nobody else is."""
+    """A pattern that lets in what it means, and nobody else, is no finding."""
     app = guarded(re.compile(pattern))
     assert all(is_let_in(app, "/", origin) for origin in meant)
     assert not [origin for origin in HOSTILE if is_let_in(app, "/", origin)]
@@ -141,7 +141,7 @@ def test_patterns(pattern: str, meant: tuple[str, ...]) -> None:
 )
 @pytest.mark.parametrize("enforce", ["off", "unsafe"])
 def test_patterns_with_credentials(pattern: str, enforce: str) -> None:
-    """Patterns that mean neither plain http off loopback nor every sub-domain."""
+    """Nor is one with credentials, if it means neither plain http nor every sub-domain."""
     fields = {"allow_credentials": True, "enforce": enforce}
     app = guarded(re.compile(pattern), **fields)
     assert not [origin for origin in HOSTILE if is_let_in(app, "/", origin)]
@@ -225,7 +225,7 @@ CALLABLES: dict[str, Any] = {
 
 @pytest.mark.parametrize("allows", CALLABLES.values(), ids=CALLABLES)
 def test_callables(allows: Any) -> None:
-    """Callables that let nobody in who is hostile."""
+    """A callable that lets in nobody who is hostile is no finding."""
     assert not [origin for origin in HOSTILE if is_let_in(guarded(allows), "/", origin)]
     check_clean(lambda: guarded(allows))
 
@@ -234,7 +234,7 @@ def test_callables(allows: Any) -> None:
     "name", ["listed", "equal", "in full", "to the end", "nobody", "an object"]
 )
 def test_callables_with_credentials(name: str) -> None:
-    """Those that mean neither plain http nor every sub-domain."""
+    """Nor is one with credentials, if it means neither plain http nor every sub-domain."""
     check_clean(lambda: guarded(CALLABLES[name], allow_credentials=True))
 
 
@@ -271,7 +271,7 @@ def test_callables_with_credentials(name: str) -> None:
     ],
 )
 def test_fields(origins: Any, fields: dict[str, Any]) -> None:
-    """Policies of strings, and each field at its limit."""
+    """A list of strings is no finding, nor is any field at its limit."""
     check_clean(lambda: guarded(origins, **fields))
 
 
@@ -285,7 +285,7 @@ def clean(
 ) -> Callable[[Callable[..., None]], None]:
     """Put an app in the table.
 
-    :param fields: of the default policy, if it is not that APP may read.
+    :param fields: the fields of the default policy, if it does more than let APP read.
     """
 
     def add(change: Callable[..., None]) -> None:
@@ -295,7 +295,7 @@ def clean(
 
 
 def flask() -> Flask:
-    """With static files."""
+    """An app with static files."""
     return Flask(__name__)
 
 
@@ -364,7 +364,7 @@ def fonts(app: Flask, guard: CorsGuard) -> None:
 
 @clean(app=flask, origins=APP, enforce="unsafe")
 def public_routes_for_reading_beside_enforce(app: Flask, guard: CorsGuard) -> None:
-    """They have enforce from the default policy, where it means nothing for them."""
+    """They inherit enforce from the default policy, but it means nothing for them."""
     guard.for_files("static", "*.woff2", origins="*")
     app.add_url_rule("/status", "status", cors(origins="*")(lambda: ""))
     route(app, "POST /account")
@@ -501,7 +501,7 @@ def preprocessors_that_only_take_apart(app: Flask, guard: CorsGuard) -> None:
 
 @clean()
 def a_preprocessor_that_knows_its_tenants(app: Flask, guard: CorsGuard) -> None:
-    """It has run before the guard, which then decides all the same. The address is made up."""
+    """It runs before the guard, which decides all the same. The address is made up."""
     tenants = Blueprint("tenants", __name__, url_prefix="/<tenant>")
 
     @tenants.url_value_preprocessor
@@ -559,7 +559,7 @@ def decorators_from_the_standard_library(app: Flask, guard: CorsGuard) -> None:
 
 @clean(origins=())
 def a_mark_inside_and_the_same_outside(app: Flask, guard: CorsGuard) -> None:
-    """The decorator hides one, and its result has one of its own."""
+    """The decorator hides one mark, and its result has another of its own."""
     mark = cors(origins=APP)
     app.add_url_rule("/a", "a", mark(unnamed(mark(lambda: ""))))
 
@@ -714,7 +714,7 @@ def an_async_view_and_a_stream(app: Flask, guard: CorsGuard) -> None:
 
 @pytest.mark.parametrize("build", APPS.values(), ids=APPS)
 def test_apps(build: Build) -> None:
-    """Whole apps, some of which look as if something was wrong."""
+    """Nothing is found in whole apps, though some look as if something were wrong."""
     check_clean(build)
 
 
@@ -726,14 +726,14 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
 def test_examples(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the documentation."""
+    """Nothing is found in the documentation's examples."""
     report = audit(load_file(path, monkeypatch).app)
     assert codes_of(report) == set(), told(report)
 
 
 def test_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its API signs in with a cookie and enforces nothing, and has an exempt route that sends a
-    header: both are there to be shown. Of the accounts, one is to be unprotected."""
+    """The demo's API signs in with a cookie and enforces nothing, and an exempt route in it sends a
+    header. Both are there on purpose, and so is the unprotected account."""
     demo, before = ROOT / "examples" / "demo", set(sys.modules)
     monkeypatch.syspath_prepend(demo)
     try:

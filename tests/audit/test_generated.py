@@ -157,7 +157,7 @@ def audited(
 
 @pytest.mark.slow
 def test_what_is_wrong_is_found_in_time(audited: Audited) -> None:
-    """Each mistake, at its line, and nothing else; and no view runs."""
+    """Each mistake is found at its line, and nothing else is; and no view runs."""
     report = audited.report
     found = {(f.code, int(f.location.rpartition(":")[2])) for f in report.findings}
     assert found == audited.wrong, told(report)
@@ -171,7 +171,7 @@ def test_what_is_wrong_is_found_in_time(audited: Audited) -> None:
 
 @pytest.mark.slow
 def test_findings_name_their_routes(audited: Audited) -> None:
-    """Those of a blueprint's policy are the routes of that blueprint."""
+    """A finding about a blueprint's policy names the routes of that blueprint."""
     for finding in audited.report.findings:
         assert finding.routes, finding.code
         if finding.source.startswith("blueprint "):
@@ -181,7 +181,7 @@ def test_findings_name_their_routes(audited: Audited) -> None:
 
 @pytest.mark.slow
 def test_progress_is_told(audited: Audited) -> None:
-    """Up to the number of all routes."""
+    """Progress never goes back, and ends with the number of all routes."""
     done = [number for number, _ in audited.progress]
     assert done == sorted(done)
     assert set(audited.progress) >= {(audited.report.routes,) * 2}

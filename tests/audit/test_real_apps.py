@@ -72,7 +72,7 @@ def codes(told: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize(("name", "variant"), AUDITS)
 def test_what_is_found(name: str, variant: str) -> None:
-    """With one listed origin nothing, with '*' a login, and an exempt route that sends headers."""
+    """A listed origin is no finding; '*' with a login, or an exempt route with headers, is one."""
     told = audited(name, variant)
     code, apps = FOUND[variant]
     expected = {code} if name in apps else set()
@@ -81,7 +81,7 @@ def test_what_is_found(name: str, variant: str) -> None:
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_seeded_mistakes(name: str) -> None:
-    """Each is found at the endpoint that it was made at, and nowhere else."""
+    """Each mistake is found at the endpoint where it was made, and nowhere else."""
     told = audited(name, "seeded")
     assert told["wrong"]
     found = {

@@ -1,4 +1,4 @@
-"""Apps on which an audit could stumble: it comes to its end, and soon, whatever they do."""
+"""Apps on which an audit could stumble: it ends soon, whatever they do."""
 
 import itertools
 import re
@@ -35,7 +35,7 @@ FAILING, ENDLESS = _Failing(a="b"), _Endless(a="b")
 
 
 def audited_soon(entry: Any) -> Report:
-    """What is found about an entry of ``origins``, before long."""
+    """What is found about an entry of ``origins``, which must not take long."""
     started = time.process_time()
     report = audit(guarded(entry))
     assert time.process_time() - started < 5
@@ -65,7 +65,7 @@ PATTERNS: dict[str, Any] = {
 
 @pytest.mark.parametrize("entry", PATTERNS.values(), ids=PATTERNS)
 def test_slow_patterns_wherever_they_are(entry: Any) -> None:
-    """They are found, and soon: nothing is tried on them."""
+    """Slow patterns are found soon, because nothing is tried on them."""
     report = audited_soon(entry)
     assert "slow_pattern" in codes_of(report), told(report)
 
@@ -74,7 +74,7 @@ def test_slow_patterns_wherever_they_are(entry: Any) -> None:
     "pattern", ["https://" + "a?" * 100 + "a" * 100, "x" * 50_000], ids=["options", "long"]
 )
 def test_patterns_that_match_nothing(pattern: str) -> None:
-    """Nothing is found, and soon."""
+    """For a pattern that matches nothing, the audit soon ends without a finding."""
     report = audited_soon(re.compile(pattern))
     assert not report.findings, told(report)
 
@@ -93,7 +93,7 @@ def by_asking(origin: str, request: Request) -> bool:
     ids=["a long list", "a data base"],
 )
 def test_many_routes_and_a_callable_with_much_to_do(allows: Any, most: int) -> None:
-    """Everything is tried on the first route; on the others, so much that it does not take long."""
+    """Everything is tried on the first route; on the others, only what takes little time."""
     first, app = guarded(allows), guarded(allows)
     for number in range(20):
         app.add_url_rule(f"/items-{number}", f"items-{number}", lambda: "shop")
@@ -132,7 +132,7 @@ class Failing(BaseConverter):
 
 
 class Choosy(BaseConverter):
-    """Knows nothing of what can be made up."""
+    """Rejects every value that can be made up."""
 
     regex = r"[A-Z]{3}-\d{4}"
 
@@ -171,7 +171,7 @@ APPS: dict[str, tuple[Build, set[str]]] = {
 
 @pytest.mark.parametrize(("build", "wrong"), APPS.values(), ids=APPS)
 def test_apps(build: Build, wrong: set[str]) -> None:
-    """Code of the app's own on the way to a view may fail, and the audit goes on."""
+    """The audit goes on if the app's own code fails on the way to a view."""
     report = audit(build())
     found = {f"{f.code} {route}" for f in report.findings for route in f.routes}
     assert found == wrong, told(report)
@@ -182,7 +182,7 @@ GLOBS = ("[!a]*", "[a-", "[]]", "[[]x", "**/*.woff2", "?", "*.[jJ][sS]", "a[b-",
 
 @pytest.mark.parametrize("globs", [*((glob,) for glob in GLOBS), GLOBS, GLOBS[::-1]], ids=" ".join)
 def test_files_of_every_kind(globs: tuple[str, ...]) -> None:
-    """The name that is asked for is one that the globs fit."""
+    """The audit asks for a name that the globs fit, and so tries the mark on these files."""
     app = Flask("shop")
     guard = CorsGuard(app, origins=APP)
     for glob in globs:
@@ -207,7 +207,7 @@ MESSAGES: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("entry", "words"), MESSAGES.values(), ids=MESSAGES)
 def test_what_an_entry_means_has_to_do_with_it(entry: Any, words: str) -> None:
-    """It is none of the other names in the configuration."""
+    """A message never names a host from the configuration that has nothing to do with the entry."""
     report = audit(guarded(entry, {"MAIL_SERVER": "a.b.c", "PROXIES": ["10.0.0.1"]}))
     (finding,) = report.findings
     assert finding.message.startswith(words)

@@ -74,10 +74,10 @@ def seeded(
     location: str = "",
     **fields: Any,
 ) -> Callable[..., None]:
-    """Put an app in the table to which something wrong is done.
+    """Put an app with a mistake in the table.
 
-    :param fields: of the default policy, if it is not that APP may read. A function that takes
-        nothing but the app makes a guard of its own.
+    :param fields: the fields of the default policy, if it does more than let APP read. A function
+        that takes nothing but the app makes its own guard.
     """
 
     def add(change: Callable[..., Any], name: str = "") -> None:
@@ -125,7 +125,7 @@ def default(
 def configured(
     codes: str, location: str, config: dict[str, Any], let_in: str = "", *rules: str, **fields: Any
 ) -> Case:
-    """The same, set in ``app.config``."""
+    """An app whose default policy is wrong, and set in ``app.config``."""
     return default(codes, None, fields, let_in, *rules, config=config, location=location)
 
 
@@ -248,7 +248,7 @@ def at_index(
 ) -> None:
     """Put an app in the table with a mark on its first view.
 
-    :param policy: the name of one, or None.
+    :param policy: the name of a policy, or None.
     :param marked: the fields of the mark.
     """
 
@@ -306,7 +306,7 @@ def in_a_blueprint_mark(app: Flask, guard: CorsGuard) -> None:
 
 
 def nested(app: Flask) -> tuple[Blueprint, Blueprint, Callable[[], None]]:
-    """Two blueprints, one in the other, and what registers them."""
+    """Two blueprints, one in the other, and a function that registers them."""
     api = Blueprint("api", __name__, url_prefix="/api")
     v1 = Blueprint("v1", __name__, url_prefix="/v1")
 
@@ -480,7 +480,7 @@ def a_handler_with_credentials(app: Flask, guard: CorsGuard) -> None:
 
 
 class CsrfProtect:
-    """As in Flask-WTF."""
+    """What ``CSRFProtect`` of Flask-WTF keeps in an app."""
 
     _exempt_views = frozenset({f"{__name__}.exempt_view"})
     _exempt_blueprints = frozenset({"api"})
@@ -971,5 +971,5 @@ def a_rule_with_a_host(app: Flask, guard: CorsGuard) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_found(case: Case) -> None:
-    """The mistake lets in whom it should not; the audit finds it and nothing else, at its line."""
+    """The mistake lets somebody in; the audit finds it at its line, and nothing else."""
     check_found(case)

@@ -1,5 +1,5 @@
-"""Patterns and callables with a mistake in them, as people write them: each lets somebody in who
-should not be, which is shown, and the audit finds that and nothing else."""
+"""Patterns and callables with a mistake in them, as people write them. Each test shows that
+somebody gets in who should not, and that the audit finds this and nothing else."""
 
 import dataclasses
 import enum
@@ -168,7 +168,7 @@ NEIGHBOURS += [
     ],
 )
 def test_patterns(codes: str, pattern: str, evil: str) -> None:
-    """A pattern that matches the origins of others."""
+    """The audit finds a pattern that matches the origins of others."""
     check(re.compile(pattern), codes, evil)
 
 
@@ -216,8 +216,8 @@ def test_patterns_that_let_act(codes: str, pattern: str, fields: dict[str, Any],
     ],
 )
 def test_neighbours_on_the_same_site(pattern: str, evil: str) -> None:
-    """A dot too many or too few inside the company's own domain: the name is nobody else's. To
-    say so is fine, and so is to say nothing."""
+    """With a dot too many or too few inside the company's own domain, the name is nobody else's.
+    The audit may report that or not."""
     assert is_let_in(guarded(re.compile(pattern)), "/", evil)
     assert codes_of(audit(guarded(re.compile(pattern)))) <= {NEIGHBOUR}
 
@@ -254,7 +254,7 @@ MIXED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("origins", "evil"), MIXED.values(), ids=MIXED)
 def test_patterns_beside_others(origins: Any, evil: str) -> None:
-    """A loose pattern among other entries, or written in another way."""
+    """The audit finds a loose pattern among other entries, or written in another way."""
     check(origins, NEIGHBOUR, evil)
 
 
@@ -270,7 +270,7 @@ SLOW = (
 
 @pytest.mark.parametrize("pattern", SLOW)
 def test_patterns_that_take_long_to_say_no(pattern: str) -> None:
-    """Twice as long for each further letter: one long origin keeps the server busy for ever."""
+    """The audit finds patterns that take twice as long for each further letter of an origin."""
     compiled = re.compile(pattern)
 
     def seconds(length: int) -> float:
@@ -493,7 +493,7 @@ TENANTS_CALLABLES: dict[str, tuple[Any, str]] = {
     ],
 )
 def test_callables(codes: str, allows: Any, evil: str) -> None:
-    """A callable that allows the origins of others; what it means is read off its code."""
+    """The audit finds a callable that allows the origins of others, by reading its code."""
     check(allows, codes, evil)
 
 
@@ -527,7 +527,7 @@ def test_callables_that_let_act(codes: str, allows: Any, evil: str) -> None:
     ids=["contains", "ends with"],
 )
 def test_callables_that_read_the_configuration(allows: Any, evil: str) -> None:
-    """What a callable means can stand in app.config."""
+    """The audit reads what a callable means from app.config too."""
     sites = {"ALLOWED_SITES": ["example.com", "shop.example"]}
     check_found(Case(lambda: guarded(allows, sites), NEIGHBOUR, guarded, evil))
 
@@ -564,26 +564,26 @@ FAILING: dict[str, tuple[Any, str]] = {
 @pytest.mark.filterwarnings("ignore:coroutine")
 @pytest.mark.parametrize(("allows", "asked"), FAILING.values(), ids=FAILING)
 def test_callables_that_fail(allows: Any, asked: str) -> None:
-    """It raises, or returns something other than a bool: nobody is let in, and that is found."""
+    """A callable that raises, or returns no bool, lets nobody in, and is found."""
     decision = CorsGuard().explain("/", origin=asked, app=guarded(allows))
     assert decision.reason is Reason.ORIGIN_CHECK_FAILED
     check(allows, "check_failed", "")
 
 
 def test_a_callable_that_looks_at_the_current_request() -> None:
-    """It cannot be tried, which is no more than a note."""
+    """A callable that looks at the current request cannot be tried, which is only a note."""
     build = functools.partial(guarded, lambda origin: request.host in origin)
     check_found(Case(build, "check_failed", guarded, level=Level.NOTE))
 
 
 def test_callables_that_fail_and_let_in() -> None:
-    """Both are found."""
+    """If a callable fails for some origins and lets others in, both are found."""
     codes = f"check_failed {NEIGHBOUR}"
     check(lambda o: o.split("://")[1].split(".")[1] == "example", codes, "https://evil.example.net")
 
 
 def test_a_callable_that_lets_everybody_in_at_one_route() -> None:
-    """It is asked about each route."""
+    """A callable is asked about each route, so one open route is found."""
 
     def allows(origin: str, request: Any) -> bool:
         return request.path.startswith("/public") or origin == APP

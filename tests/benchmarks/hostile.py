@@ -35,11 +35,11 @@ FORMS: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 class Row(TypedDict):
-    """One header of one request, in the form that is dearest when it is longest.
+    """One header of one request, in the form that costs most when it is longest.
 
     :ivar form: how the value begins.
-    :ivar to_ordinary: CorsGuard's time as a multiple of that without the header, by size.
-    :ivar bare_flask_to_ordinary: the same of bare Flask, for the longest value.
+    :ivar to_ordinary: CorsGuard's time as a multiple of its time without the header, by size.
+    :ivar bare_flask_to_ordinary: the same for bare Flask and the longest value.
     """
 
     request: str

@@ -4,10 +4,9 @@ A second figure beside the times, and one without noise. It is compared with tha
 release, ``instructions.json``, and fails when it has grown by more than 5%. ``--record`` puts the
 counts down there as those of a release.
 
-What is compared is a share of bare Flask's count in the same run. Another Flask would change that;
-so what is installed is left aside, where it is not what the record was made with, for an
-environment that holds just that. Another build of the same Python changes the share a little too,
-and then 10% are let pass.
+What is compared is a share of bare Flask's count in the same run. Another Flask would change that:
+if the installed versions are not those of the record, an environment with just those is used.
+Another build of the same Python changes the share a little too, and then 10% are allowed.
 """
 
 import argparse
@@ -45,8 +44,8 @@ Counts = dict[str, dict[str, int]]
 class Record(TypedDict):
     """What was counted with one minor version of Python, for one request each.
 
-    :ivar build: of Python.
-    :ivar versions: of what the apps import.
+    :ivar build: the build of Python.
+    :ivar versions: the versions of what the apps import.
     """
 
     build: str
@@ -139,8 +138,7 @@ def count_once(python: Path, seed: str) -> Counts:
 
 
 def cost(counts: Counts, app: str, asked: str) -> float:
-    """What is added to bare Flask's count, as a share of it. A preflight is not added to: there
-    it is the whole count."""
+    """What is added to bare Flask's count, as a share of it; for a preflight, the whole count."""
     bare = counts["bare Flask"][asked]
     own = counts[app][asked]
     return (own if asked == "preflight" else own - bare) / bare

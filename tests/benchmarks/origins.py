@@ -25,8 +25,8 @@ _STRIDE = 611_953
 class Row(TypedDict):
     """A policy of so many origins of a kind, asked in one way.
 
-    :ivar to_one: CorsGuard's time as a multiple of that for a policy of one origin.
-    :ivar to_bare: the same, of bare Flask's.
+    :ivar to_one: CorsGuard's time as a multiple of its time for a policy of one origin.
+    :ivar to_bare: CorsGuard's time as a multiple of bare Flask's.
     """
 
     kind: str

@@ -51,7 +51,7 @@ def check(name: str, request: Request, status: int, headers: Iterable[tuple[str,
     allowed = [value for key, value in headers if key.lower() == "access-control-allow-origin"]
     origin = request.headers.get("origin")
     wanted = [ORIGIN] if origin == ORIGIN and name not in _WITHOUT_CORS else []
-    # Flask-CORS names an only origin to whoever asks, a page or not.
+    # Flask-CORS names a single origin to anybody who asks, a page or not.
     if status not in (200, 204) or (origin and allowed != wanted):
         raise RuntimeError(f"{name} answers {request.method} with {status} and {allowed}")
 

@@ -57,7 +57,7 @@ class Load(NamedTuple):
 
 
 def measure(rounds: int, seconds: int) -> list[Row] | None:
-    """:returns: None where wrk is not installed."""
+    """:returns: None if wrk is not installed."""
     wrk = shutil.which("wrk")
     if wrk is None:
         return None
@@ -96,7 +96,7 @@ def served(app: str, directory: Path) -> Iterator[Server]:
     """Serve an app with one worker of one thread.
 
     The worker that keeps connections is used: making a new one for each request would cost more
-    than what is to be measured.
+    than what this measures.
     """
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", app]

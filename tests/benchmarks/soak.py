@@ -1,6 +1,6 @@
 """2,000,000 made-up requests through one app: what the process and the guard keep.
 
-``make soak`` writes docs/figures/soak.json and soak.svg, and fails where something grows.
+``make soak`` writes docs/figures/soak.json and soak.svg, and fails if something grows.
 ``ARGS='--requests 100000'`` asks less, and writes nothing.
 """
 

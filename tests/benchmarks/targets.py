@@ -10,7 +10,7 @@ from .tables import Table
 _MOST = {"without Origin": 1.10, "allowed": 1.12, "preflight": 0.88}
 _MANY = 1_000_000
 
-# What it is about, the figure, and the most that it is to be.
+# What it is about, the figure, and the most that it may be.
 Target = tuple[str, float, float]
 
 
@@ -23,7 +23,7 @@ def table(results: Results) -> Table:
 
 
 def _targets(results: Results) -> Iterator[Target]:
-    """Those whose figures are there: a quick run leaves the largest policies out."""
+    """The targets whose figures are there: a quick run leaves the largest policies out."""
     requests = results["requests"]
     for name, most in _MOST.items():
         yield f"{name}, to bare Flask", requests[name][OURS]["median"], most

@@ -67,7 +67,7 @@ def over_limit(
 
 
 def test_cost_of_a_request() -> None:
-    """Beside bare Flask, and beside Flask-CORS, which costs more."""
+    """A guarded request costs little more than bare Flask, and less than with Flask-CORS."""
     limits: dict[tuple[str, ...], float] = {**COSTS}
     limits |= {(asked, ours, "to its like"): 1.0 for asked in MAIN for ours in INCUMBENT}
 

@@ -55,7 +55,7 @@ def turns(contenders: Mapping[Name, Contender], rounds: int) -> dict[Name, list[
         seconds(contender, _WARM_UP_CALLS)
         cost = seconds(contender, _WARM_UP_CALLS)
         calls[name] = max(1, min(_MOST_CALLS, round(TURN_SECONDS / cost)))
-    # What has been set up by now is not to be searched for garbage time and again.
+    # What has been set up by now must not be searched for garbage time and again.
     gc.collect()
     gc.freeze()
     times: dict[Name, list[float]] = {name: [] for name in contenders}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30
 
-# What each browser needs, and the documentation to be looked at: programs on the PATH, and modules.
+# What each browser and the look at the documentation need: programs on the PATH, and modules.
 ENGINES = {
     "chromium": (("chromium", "chromedriver"), ("selenium",)),
     "firefox": (("firefox-esr",), ("websocket",)),
@@ -160,14 +160,14 @@ def stop_emulating(driver: ChromeDriver) -> None:
 
 
 def requested_urls(driver: ChromeDriver) -> list[str]:
-    """All that Chromium has asked for since this was last called, where it keeps a log."""
+    """All that Chromium has asked for since this was last called, if it keeps a log."""
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
     return [params["request"]["url"] for params in sent]
 
 
 def complaints(driver: ChromeDriver) -> list[str]:
-    """What it has written to its console since."""
+    """What Chromium has written to its console since this was last called."""
     return [entry["message"] for entry in driver.get_log("browser")]
 
 
@@ -208,7 +208,7 @@ class Firefox:
     def _find_address(self) -> str:
         assert self._process.stderr is not None
         written: list[str] = []
-        # Firefox ends by itself where it cannot start; a test's time limit ends the rest.
+        # Firefox ends by itself if it cannot start; a test's time limit ends the rest.
         for line in self._process.stderr:
             written.append(line)
             if found := re.search(r"ws://\S+", line):

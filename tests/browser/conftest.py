@@ -87,7 +87,7 @@ def browser(request: pytest.FixtureRequest) -> Browser:
 
 @pytest.fixture(scope="module")
 def urls() -> Iterator[dict[str, str]]:
-    """Those of the demo, while it runs."""
+    """The URLs of the demo, while it runs."""
     with running_demo() as (_, urls):
         yield urls
 

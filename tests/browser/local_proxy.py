@@ -38,7 +38,7 @@ class Handler(socketserver.StreamRequestHandler):
         self.wfile.write(bytes((5, code, 0, IPV4)) + bytes(6))
 
     def relay(self, server: socket.socket) -> None:
-        """Until one of the two ends."""
+        """Pass bytes on until one of the two sides ends."""
         ends = {self.connection: server, server: self.connection}
         while True:
             for end in select.select(list(ends), [], [])[0]:

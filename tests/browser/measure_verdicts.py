@@ -1,7 +1,7 @@
 """Measures the verdicts: ``make browser-verdicts``.
 
 ENGINE=webkit, GROUP=cookies and IDS=400-420 choose what is played; the rest of the file stays.
-Every case is played twice, at other URLs and in the opposite order. Where the two plays differ, a
+Every case is played twice, at other URLs and in the opposite order. If the two plays differ, a
 third one is no help: the case, or the way it is played, has to be made to say one thing.
 """
 

@@ -31,7 +31,7 @@ class Request(NamedTuple):
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """Its values, in one."""
+        """The values of a header, in one."""
         values = [value for key, value in self.headers if key.lower() == name]
         return ", ".join(values) if values else None
 
@@ -103,7 +103,7 @@ class Servers:
         self.plan, self.seen, self.last = plan, [], time.monotonic()
 
     def wait_until_quiet(self, nothing: float, quiet: float) -> None:
-        """Until no request has come for a while. The first may take longer."""
+        """Wait until no request has come for a while. The first may take longer."""
         while time.monotonic() - self.last < (quiet if self.seen else nothing):
             time.sleep(0.01)
 

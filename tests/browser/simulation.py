@@ -93,7 +93,7 @@ def fetch(browser: Browser, step: dict[str, Any], url: str) -> Observation:
 def comparable(case: Case, observations: list[Observation]) -> list[Observation]:
     """Without what the simulation does not know, on the requests that real browsers sent.
 
-    It has no name of its own and no language. Where a page is sandboxed it knows no address of it
+    The simulation has no name of its own and no language. Of a sandboxed page, it knows no address
     to refer to.
     """
     found = []

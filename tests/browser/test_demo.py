@@ -56,7 +56,7 @@ def test_the_page_reads_what_is_expected(browser: Browser, urls: dict[str, str],
 
 @pytest.mark.parametrize("page", ["allowed", "stranger"])
 def test_a_second_visit_shows_the_same(browser: Browser, urls: dict[str, str], page: str) -> None:
-    """Although by then the browser remembers preflights, and has the cookie."""
+    """A second visit shows the same, though the browser remembers preflights and has the cookie."""
     open_page(browser, urls[page])
     open_page(browser, urls[page])
     rows = browser.run(READ_TABLE)

@@ -81,7 +81,7 @@ def note(expected: Any) -> str:
 
 @pytest.mark.parametrize("page", ["allowed", "stranger"])
 def test_a_form_moves_what_is_expected(browser: Browser, urls: dict[str, str], page: str) -> None:
-    """From whatever the balances are: twice in one visit, and on a second visit."""
+    """A form moves what is expected, twice in one visit and again on a second visit."""
     for times in (2, 1):
         open_page(browser, urls[page])
         for _ in range(times):

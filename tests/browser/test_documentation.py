@@ -129,7 +129,7 @@ def test_search(built: Path, reader: WebDriver) -> None:
 
 
 def test_what_is_planted_is_found(built: Path, reader: WebDriver, tmp_path: Path) -> None:
-    """The checks above can fail."""
+    """Each of the checks above can fail."""
     emulate(reader, 360, 800, mobile=True)
     shutil.copytree(built / "_static", tmp_path / "_static")
     text = (built / "tutorial.html").read_text()
@@ -144,7 +144,7 @@ def test_what_is_planted_is_found(built: Path, reader: WebDriver, tmp_path: Path
 
 
 def test_a_run_that_fails_fails_the_build(built: Path, tmp_path: Path) -> None:
-    """The directive of the pages in docs/explanation."""
+    """If an ``{exchanges}`` block fails, the build of the documentation fails."""
     source = tmp_path / "docs"
     (source / "_static").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

@@ -82,7 +82,7 @@ def test_elements(
     crossorigin: str | None,
     image: Any,
 ) -> None:
-    """Whether they load, and what comes of reading the pixels."""
+    """Pictures and scripts load or not, and their pixels can be read or not, as in the table."""
     browser.open(f"{origins['page']}/404")
     url = origins[server]
     assert browser.run(LOAD, "img", f"{url}/img", crossorigin) == image

@@ -133,7 +133,7 @@ class Tables:
         self.sends_site_with_sockets = browser.name == "firefox"
 
     def verdict(self, enforce: str, page: str, way: str) -> Reason | None:
-        """Why a request is refused; None where the view runs."""
+        """Why a request is refused; None if the view runs."""
         cell = "runs" if enforce == "off" else self.cells[enforce, page][way]
         return None if cell == "runs" else REASONS[cell]
 
@@ -412,7 +412,7 @@ def raising_receiver(app: Flask, partners: list[str]) -> object:
 
 
 def lost_host(app: Flask, partners: list[str]) -> object:
-    """As behind a proxy that names the app as it knows it, and an app without ProxyFix."""
+    """An app without ProxyFix, behind a proxy that passes on its own name for the app."""
     wsgi_app = app.wsgi_app
 
     def rewritten(environ: dict[str, Any], start_response: Any) -> Any:
@@ -430,7 +430,7 @@ def lost_host(app: Flask, partners: list[str]) -> object:
     [
         (raising_callable, ("partner",)),
         (raising_receiver, ()),
-        # Where the browser says so, the own page is known all the same.
+        # If the browser says so, the app's own page is known all the same.
         (lost_host, ("own", None)),
     ],
     ids=["raising callable", "raising receiver", "lost host"],
@@ -472,7 +472,7 @@ form.submit();
 def test_a_form_that_leaves_the_page(
     browser: Browser, town: Town, page: str, status: int, shown: list[str]
 ) -> None:
-    """The same headers as with a frame, and a person is told what happened."""
+    """A form that leaves the page is refused as in a frame, and a person is told what happened."""
     visit = town.visit(browser, UNSAFE, "localhost", page)
     browser.follow(SUBMIT, visit.url + path_of("form POST"))
     refused = status == 403

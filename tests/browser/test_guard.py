@@ -55,7 +55,7 @@ class Call(NamedTuple):
     """A call of ``fetch()`` on a page.
 
     :ivar read: what the page gets: a status, the body of a 200, or ``REFUSED``.
-    :ivar arrived: the methods that reach the server, where they are known.
+    :ivar arrived: the methods that reach the server, if they are known.
     """
 
     request: str
@@ -68,7 +68,7 @@ class Site(NamedTuple):
     """The API, and the pages that ask it.
 
     :ivar arrived: the methods that have reached the server.
-    :ivar ran: those that have reached a view.
+    :ivar ran: the methods that have reached a view.
     """
 
     api: str

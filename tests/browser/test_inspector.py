@@ -253,7 +253,7 @@ def test_under_other_names(visit: Callable[..., Visit], host: str) -> None:
 
 
 def test_low_windows(visit: Callable[..., Visit]) -> None:
-    """Such as one of 1280 x 800, zoomed in to 400 %."""
+    """The pages can be used in a low window, such as one of 1280 x 800 at 400 %."""
     shop = visit(make_app(10))
     emulate(shop.driver, 320, 200, deviceScaleFactor=4)
     for path in ("rejections", "check", "?by=policy", ""):

@@ -1,4 +1,4 @@
-"""Runs ``flask cors``: in this process, or as people do in one of its own."""
+"""Runs ``flask cors`` in this process or, as people do, in a process of its own."""
 
 import io
 import os
@@ -85,7 +85,7 @@ def run(
 ) -> Ran:
     """``flask cors`` in this process.
 
-    :param app: the app, or as for ``flask --app`` one in a file; if left out, the one above.
+    :param app: an app, or the name of one as for ``flask --app``; if left out, the one above.
     :param columns: the width of the terminal, or 0 for pipes.
     """
     out, err = (Terminal(), Terminal()) if columns else (io.StringIO(), io.StringIO())

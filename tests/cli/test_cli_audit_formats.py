@@ -1,4 +1,4 @@
-"""What ``flask cors audit`` prints, in each format, and what it exits with."""
+"""What ``flask cors audit`` prints in each format, and its exit code."""
 
 import json
 import os
@@ -100,7 +100,7 @@ CODES = [
 def test_exit_codes(
     audited: Audited, outcome: Report | Exception, arguments: str, code: int, form: str
 ) -> None:
-    """1 for findings of the level of ``--fail-on`` and above, in every format."""
+    """The exit code is 1 for findings of the level of ``--fail-on`` and above, in every format."""
     assert audited(outcome, f"--format {form} {arguments}").code == code
 
 
@@ -283,8 +283,8 @@ def test_fingerprints() -> None:
 def test_every_result_has_a_file_for_github(
     audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
 ) -> None:
-    """Which refuses the whole log otherwise. Where nothing else is known, that of the app, if it
-    has one."""
+    """A finding in no file gets the app's file, if it has one: GitHub refuses the whole log if a
+    result has none."""
     tmp_path.joinpath("app.py").write_text(APP)
     monkeypatch.chdir(tmp_path)
     odd = Report((finding("runs_before_guard"),), (), (), 1, 1)
@@ -353,7 +353,7 @@ def test_any_report_is_valid_sarif(report: Report) -> None:
 @settings(max_examples=60, deadline=None)
 @given(reports)
 def test_any_report_in_the_other_formats(report: Report) -> None:
-    """All of it is there, and nothing that a terminal or GitHub would act on."""
+    """The other formats show all of any report, and nothing that a terminal or GitHub acts on."""
     assert len(json.loads(as_json(report))["findings"]) == len(report.findings)
     lines = list(github_lines(report))
     assert len(lines) == len(report.findings) + len(report.unused) + 1
@@ -374,7 +374,7 @@ def test_any_report_in_the_other_formats(report: Report) -> None:
 def test_a_bar(
     audited: Audited, monkeypatch: pytest.MonkeyPatch, seconds: float, columns: int, shown: bool
 ) -> None:
-    """On the standard error, where that is a terminal and the audit takes long."""
+    """There is a bar on the standard error if that is a terminal and the audit takes long."""
     monkeypatch.setattr("flask_corsguard.cli.terminal._SECONDS_WITHOUT_BAR", seconds)
     ran = audited(CLEAN, columns=columns)
     assert "Attacking" not in ran.out

@@ -51,7 +51,7 @@ CODES = {
 
 @pytest.mark.parametrize("arguments", CODES)
 def test_exit_codes(arguments: str) -> None:
-    """0 where the page may read the response, 1 where not; JSON says the same."""
+    """The exit code is 0 if the page may read the response, and 1 if not; JSON says the same."""
     assert run(f"check {arguments}").code == CODES[arguments]
     as_json = run(f"check {arguments} --json")
     assert as_json.code == CODES[arguments]
@@ -78,7 +78,7 @@ https://app.example.com: fetch() of PUT http://localhost:5000/api/users/7: rejec
 
 
 def test_the_story_of_a_rejection() -> None:
-    """Its first step; the rest is compared on the page about the command line."""
+    """The story begins with these steps; the page about the command line has the rest."""
     ran = run([*f"{USER} {A} --method PUT --credentials --header".split(), "X-Own: 1"])
     assert (ran.code, ran.err) == (1, "")
     assert ran.out.startswith(REJECTED)
@@ -177,7 +177,7 @@ CHECKED = made()
     method=st.sampled_from(["GET", "PUT"]) | st.text(max_size=10),
 )
 def test_whatever_is_asked_for(url: str, header: str, method: str) -> None:
-    """No traceback, and nothing that a terminal would act on."""
+    """The output has no traceback and nothing that a terminal would act on."""
     # As it could come from a command line: without NUL, and not taken for an option.
     arguments = ["check", "--origin", A, f"--method={method}", f"--header={header}", "--", url]
     ran = run([argument.replace("\0", "") for argument in arguments], CHECKED)

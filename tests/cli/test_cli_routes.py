@@ -69,7 +69,7 @@ FILTERS = {
 
 @pytest.mark.parametrize("arguments", FILTERS)
 def test_filters(arguments: str) -> None:
-    """Each narrows the list down."""
+    """Each option narrows the list of routes down."""
     assert rows(None, arguments) == [ALL[number] for number in FILTERS[arguments]]
 
 
@@ -103,7 +103,7 @@ PLAIN = rf"""
 
 
 def test_plain_lines(folder: Path) -> None:
-    """One a route, in columns, without colour, and none cut however narrow it is."""
+    """There is one line for each route, in columns, without colour, and never cut."""
     ran = flask(folder, "--app", "app", "cors", "routes", COLUMNS="20", FORCE_COLOR="1")
     assert (ran.code, ran.err) == (0, "")
     assert re.sub("  +", "  ", ran.out) == PLAIN[1:]
@@ -117,7 +117,7 @@ def test_no_route_is_no_error() -> None:
 
 @pytest.mark.parametrize("columns", [40, 60, 89, 90, 140])
 def test_width_of_a_terminal(columns: int) -> None:
-    """From 90 columns on it is a table; below, everything is folded and nothing cut."""
+    """The output is a table from 90 columns on; below, lines are folded and never cut."""
     seen = run("routes", columns=columns).out
     assert "\x1b[" in seen
     lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
@@ -132,14 +132,14 @@ def test_width_of_a_terminal(columns: int) -> None:
     ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
 def test_no_colour_where_nobody_wants_it(variables: dict[str, str], coloured: bool) -> None:
-    """``NO_COLOR`` and ``TERM=dumb`` mean what they mostly do."""
+    """``NO_COLOR`` and ``TERM=dumb`` turn colours off."""
     seen = run("check /hook --origin null", columns=80, **variables).out
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", seen)) is coloured
 
 
 @pytest.mark.parametrize("arguments", ["routes", "check /hook --origin null"])
 def test_without_rich(monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
-    """A terminal gets the same as a pipe."""
+    """Without rich, a terminal gets the same as a pipe."""
     for name in ("rich", "rich.console"):
         monkeypatch.setitem(sys.modules, name, None)
     assert run(arguments, columns=40) == run(arguments)
@@ -147,7 +147,7 @@ def test_without_rich(monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
 
 @pytest.mark.parametrize("name", ["", ":create_app", ":create_app('https://b.example')"])
 def test_factories(folder: Path, name: str) -> None:
-    """An app is loaded by Flask's rules."""
+    """The app is found by Flask's rules, factories included."""
     ran = run("routes --path /api/users/7", f"{folder / 'app.py'}{name}")
     assert ran.code == 0
     assert ran.out.count("\n") == 2
@@ -176,7 +176,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("command", ["routes", "check / --origin https://a.example"])
 def test_apps_that_cannot_be_used(tmp_path: Path, name: str, command: str) -> None:
-    """A message that says what is wrong, and no traceback."""
+    """A message says what is wrong with the app, without a traceback."""
     source, message = BROKEN[name]
     tmp_path.joinpath("broken.py").write_text(source)
     ran = run(command, str(tmp_path / "broken.py"))
@@ -213,7 +213,7 @@ USAGE = [
 
 @pytest.mark.parametrize("arguments", USAGE)
 def test_wrong_usage(arguments: str) -> None:
-    """Exit code 2, with a message."""
+    """Wrong usage gets a message and exit code 2."""
     ran = run(arguments)
     assert (ran.code, ran.out) == (2, "")
     assert "Error: " in ran.err
@@ -226,14 +226,14 @@ def test_an_origin_is_corrected() -> None:
 
 @pytest.mark.parametrize("command", ["", "routes", "check", "audit"])
 def test_help_needs_no_app(command: str) -> None:
-    """It is there before there is one."""
+    """``--help`` works without an app."""
     ran = run(f"{command} --help", "nothing_here")
     assert (ran.code, ran.err) == (0, "")
     assert "Usage: " in ran.out
 
 
 def test_the_group_is_cheap_to_import() -> None:
-    """Every flask command of everybody who has the package installed imports it."""
+    """The group imports little, because every ``flask`` command imports it."""
     source = (
         "import sys\nimport flask_corsguard\nbefore = set(sys.modules)\n"
         "import flask_corsguard.cli\nprint(*sorted(set(sys.modules) - before))\n"
@@ -267,7 +267,7 @@ def test_a_terminal_without_the_characters(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check /api/users/7 --json", "routes --json"])
 def test_an_app_that_prints_while_it_is_loaded(folder: Path, command: str) -> None:
-    """It does not get in the way of JSON."""
+    """What an app prints does not get into the JSON."""
     source = APP.replace("app = Flask(__name__)", "app = Flask(__name__); print('connected')")
     folder.joinpath("app.py").write_text(f"print('loading')\n{source}")
     ran = run(f"{command} --origin https://app.example.com", str(folder / "app.py"))
@@ -314,7 +314,7 @@ def test_paths_on_other_hosts_and_with_other_converters() -> None:
 
 
 def test_an_app_can_still_be_set_up() -> None:
-    """The table is that of the first request, but no request has been made."""
+    """The command shows the table of a first request, but it makes no request."""
     app = made()
     assert run("routes", app).code == 0
     app.add_url_rule("/late", "late", cors_exempt(lambda: ""))

@@ -30,7 +30,7 @@ def test_an_entry_for_every_reason() -> None:
 def test_every_entry_shows_the_mistake_and_the_remedy(block: Block) -> None:
     assert f'assert_blocked("{block}")' in SECTIONS[block]
     assert re.search(r"print\(response(\.assert_blocked\(.+\))?\.why\)", SECTIONS[block])
-    # Of a form, the page reads nothing even where it is sent.
+    # A page reads nothing of a form's response, even if the form is sent.
     fixed = 'assert_blocked("navigation")' if block is Block.MIXED_FORM else "assert_readable()"
     assert fixed in SECTIONS[block]
     # The browsers' own words, or that they have none.

@@ -108,7 +108,7 @@ REFUSED = ["POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED
 def test_once_fails_when_a_line_is_not_as_expected(
     template: str, change: list[str], line: list[str]
 ) -> None:
-    """Something else is expected of the first case or a form; its line is the one that says so."""
+    """If something else is expected of a case or a form, its line says so, and the demo fails."""
     done = run("-c", PLAY_CHANGED.replace("CHANGE", template.format(*change)))
     assert done.stderr == ""
     assert done.returncode == 1

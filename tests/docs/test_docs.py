@@ -111,8 +111,8 @@ def test_testing_page_lists_the_engines() -> None:
 
 
 def codes_in_source() -> Iterator[str]:
-    """Every code of a Problem: the first argument, a local called ``code``, or, where origins
-    are diagnosed, the first of a pair. What an audit finds is no Problem."""
+    """Every code of a Problem: the first argument, a local called ``code`` or, in the diagnosis of
+    origins, the first of a pair. What an audit finds is no Problem."""
     for path in {*PACKAGE.rglob("*.py")} - {*(PACKAGE / "audit").iterdir()}:
         for node in ast.walk(ast.parse(path.read_text())):
             found: ast.expr | None = None
@@ -185,7 +185,7 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
 
 
 def test_every_python_block_is_run() -> None:
-    """Nothing is shown as Python in a way that is not collected."""
+    """Every block shown as Python is one that the conftest collects."""
     for page in PAGES:
         languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
         others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}", "{include}"}
@@ -212,7 +212,7 @@ def test_failing_output_is_what_is_printed() -> None:
 
 
 def test_pytest_examples_pass(tmp_path: Path) -> None:
-    """With nothing but what they show."""
+    """The examples for pytest pass with nothing but what they show."""
     for source in blocks(BROWSER_PAGE, "python"):
         if name := re.match(r"# (\w+\.py)\n", source):
             (tmp_path / name[1]).write_text(source)

@@ -168,7 +168,7 @@ def test_sections_of_the_standard() -> None:
 
 
 def test_what_is_missing_from_threats() -> None:
-    """Each attack says what it needs and what stops it, and the table lists them all."""
+    """Each attack says what it needs, what stops it and what tests it; the table lists them all."""
     text = (ROOT / "docs" / "explanation" / "threats.md").read_text()
     table = re.findall(r"^\| \d+ \| \[(.+?)\]\(#", text, re.MULTILINE)
     sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]

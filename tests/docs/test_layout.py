@@ -1,5 +1,5 @@
-"""The package is laid out as the page for contributors says: rooms that import in one direction,
-and a name for each thing."""
+"""The package is laid out as the page for contributors says: packages import in one direction, and
+each name is used once."""
 
 import ast
 import re
@@ -14,10 +14,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "flask_corsguard"
 PAGE = (ROOT / "docs" / "contributing.md").read_text("utf-8")
-# The first column of the table of rooms; those that stand together share a row.
+# The first column of the table of packages and modules, row by row.
 ROWS = [re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| (`\w+`.*?) \|", PAGE, re.MULTILINE)]
-ROOMS = [room for row in ROWS for room in row]
-# Where a command is called after what it does, and what is to be made anew.
+PACKAGES = [name for row in ROWS for name in row]
+# Packages whose modules and classes may have the names of others.
 NAMES_MAY_STAND_TWICE = {"cli", "migrate"}
 
 
@@ -31,7 +31,7 @@ SOURCES = {parts_of(p): ast.parse(p.read_text("utf-8")) for p in sorted(PACKAGE.
 
 
 def imports(module: tuple[str, ...]) -> Iterator[str]:
-    """What a module imports, wherever in it, but for what only a type checker sees."""
+    """What a module imports, anywhere in it, except for type checkers."""
     waiting: list[ast.AST] = [SOURCES[module]]
     while waiting:
         node = waiting.pop()
@@ -44,24 +44,25 @@ def imports(module: tuple[str, ...]) -> Iterator[str]:
 
 
 def imported_modules(module: tuple[str, ...]) -> set[tuple[str, ...]]:
-    """The package's own, but for the package itself."""
+    """The modules of this package that a module imports, without the package itself."""
     names = (tuple(name.split(".")) for name in imports(module))
     own = {name[1:] for name in names if name[0] == "flask_corsguard"}
     return {name if name in SOURCES else name[:-1] for name in own} - {()}
 
 
-def test_the_page_lists_every_room() -> None:
-    assert sorted(ROOMS) == sorted({module[0] for module in SOURCES if module})
+def test_the_page_lists_every_package() -> None:
+    assert sorted(PACKAGES) == sorted({module[0] for module in SOURCES if module})
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_those_above_it(room: str) -> None:
-    (index,) = (n for n, row in enumerate(ROWS) if room in row)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_those_above_it(package: str) -> None:
+    """Each package or module imports only from itself and from the rows of the table above it."""
+    (index,) = (n for n, row in enumerate(ROWS) if package in row)
     allowed = {name for row in ROWS[: index + 1] for name in row}
     found = {
         (".".join(module), ".".join(other))
         for module in SOURCES
-        if module[:1] == (room,)
+        if module[:1] == (package,)
         for other in imported_modules(module)
         if other[:1] not in [(name,) for name in allowed]
     }
@@ -73,7 +74,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 
 def test_the_protocol_knows_no_framework() -> None:
-    """It imports the standard library alone, and nothing of it that reads or writes. The list of
+    """The protocol imports the standard library alone, except what reads or writes. The list of
     public suffixes is data."""
     reads = {"http", "io", "logging", "os", "pathlib", "socket", "sys", "threading", "urllib"}
     allowed = sys.stdlib_module_names - reads | {"publicsuffixlist"}

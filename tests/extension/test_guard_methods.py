@@ -51,7 +51,7 @@ ORIGINS = (None, SHOP, PARTNER, ADMIN, "null", "Bad", "http://localhost", "https
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/", "/x/", "/x", "/exempt", "/api/7", "/api/none", "/none?a=b"])
 def test_explain_is_what_a_real_request_gets(http, path, method):
-    """Or its preflight, where that is refused."""
+    """explain() returns the decision of the request or, if that is refused, of its preflight."""
     app, guard, decisions = _explained_app()
     for origin in ORIGINS:
         explained = guard.explain(path, origin=origin, method=method, app=app)
@@ -78,7 +78,7 @@ def test_explain_is_what_a_real_request_gets(http, path, method):
     ],
 )
 def test_explain_sends_the_preflight_that_a_browser_would(http, headers, requested):
-    """It requests the headers that are not safelisted, by name and value."""
+    """explain() requests the headers that are not safelisted, by name and value."""
     app, guard, decisions = _explained_app()
     if requested:
         http.preflight(app, "/api/7", SHOP, "GET", requested)
@@ -97,7 +97,7 @@ def test_explain_sends_the_preflight_that_a_browser_would(http, headers, request
     ids=["APPLICATION_ROOT", "SERVER_NAME", "SERVER_NAME with a port"],
 )
 def test_explain_of_a_path_in_a_configured_app(http, config):
-    """A path is below the app's own address."""
+    """explain() takes a path to be below the app's own address."""
     app, guard, decisions = _explained_app(**config)
     for path in ("/x/", "/x", "/none"):
         for origin in (PARTNER, SHOP, "http://shop.test", "https://shop.test:8000"):
@@ -116,7 +116,7 @@ def test_explain_of_a_path_in_a_configured_app(http, config):
     ],
 )
 def test_explain_of_a_whole_url(http, url, origin, outcome):
-    """Its scheme and its host count."""
+    """The scheme and the host of a whole URL count."""
     app, guard, decisions = _explained_app()
     http.send(app, url, origin)
     assert decisions[-1].outcome is outcome
@@ -157,7 +157,7 @@ def test_explain_ends_no_context_of_the_app():
     for each in (app, other):
         each.teardown_appcontext(lambda _: ended.append(current_app.name))
     with app.app_context():
-        # It would close what the request that is under way has opened.
+        # Ending the context would close what the current request has opened.
         guard.explain("/", origin=SHOP)
         assert ended == []
         other_guard.explain("/", origin=SHOP, app=other)
@@ -167,7 +167,7 @@ def test_explain_ends_no_context_of_the_app():
 @pytest.mark.parametrize("other", [Flask("bare"), 3, "shop"], ids=type)
 @pytest.mark.parametrize("call", ["explain", "routes", "reconfigure"])
 def test_which_app(call, other):
-    """Without one there has to be an app context, with a guarded app."""
+    """A call without an app needs an app context, and the app has to be guarded."""
     guard = CorsGuard()
     arguments = {"explain": {"url": "/", "origin": SHOP}}.get(call, {})
     with pytest.raises(CorsGuardError, match="which app"):
@@ -253,7 +253,7 @@ def test_where_a_default_from_the_configuration_came_from(site):
     ids=["fields", "a policy", "both"],
 )
 def test_reconfigure_the_default(site, http, change, max_age, started):
-    """Marks stay, and their other fields follow the default."""
+    """Marks stay, and the fields that they do not set follow the new default."""
     guard = CorsGuard(site, origins=SHOP, max_age=5)
     site.add_url_rule("/mark", "mark", cors(origins=SHOP)(lambda: "ok"), methods=["GET", "PUT"])
     if started:
@@ -303,7 +303,7 @@ def test_reconfigure_keeps_what_it_is_not_told(site, http, log_lines):
     ids=repr,
 )
 def test_an_invalid_change_changes_nothing(site, http, change, started):
-    """Neither the part of it that is valid."""
+    """reconfigure() applies no part of an invalid change, not even a valid one."""
     guard = CorsGuard(site, origins=SHOP, policies={"named": {"origins": SHOP}})
     site.add_url_rule("/named", "named", cors("named")(lambda: "ok"))
     if started:
@@ -389,7 +389,7 @@ def test_reconfigure_while_requests_run(site, http):
     ],
 )
 def test_the_most_specific_mark_wins(app, http, marks, max_age):
-    """Method, view, endpoint, blueprint, default."""
+    """The order is: method, view, endpoint, blueprint, default."""
     guard = CorsGuard(app, origins=SHOP, max_age=1)
     blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -446,7 +446,7 @@ def static_app(tmp_path):
     ],
 )
 def test_for_files(static_app, http, path, status, is_font):
-    """The name of the file counts, as the view gets it."""
+    """A glob is matched against the file's name as the view gets it."""
     guard = CorsGuard(static_app, origins=SHOP)
     guard.for_files("static", "*.woff2", "*.ttf", origins="*")
     readers = EVERYBODY if is_font else [SHOP]
@@ -479,7 +479,7 @@ def test_files_in_parts_and_not_at_all(static_app, http, request_headers, status
     ],
 )
 def test_another_spelling_is_no_way_round_a_stricter_policy(static_app, http, glob, path):
-    """It is refused, or there is no such file."""
+    """However its URL is written, a file under a stricter policy is refused or not found."""
     guard = CorsGuard(static_app, origins="*")
     guard.for_files("static", glob, origins=SHOP)
 
@@ -505,7 +505,7 @@ OWN = {"Access-Control-Allow-Origin": "*", "Vary": "Accept"}
 
 @pytest.mark.parametrize("kind", ["view", "class", "blueprint"])
 def test_exempt(app, http, heard, log_lines, kind):
-    """Its headers are the app's own, nothing is said of it, and other routes are guarded."""
+    """An exempt route has the app's own headers, is never reported, and exempts no other route."""
     CorsGuard(app, origins=SHOP)
 
     class Item(MethodView):

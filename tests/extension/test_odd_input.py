@@ -86,7 +86,7 @@ ODD = {
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_policy_or_its_problems_and_nothing_else(field):
-    """Whatever the value is, nothing else is raised, and what is raised can be printed."""
+    """No value raises anything but a PolicyError, and that can be printed."""
     for value in ODD.values():
         with contextlib.suppress(PolicyError):
             policy = Policy(**{field: value})
@@ -105,7 +105,7 @@ def test_an_int_that_prints_as_something_else(site, http):
 
 @pytest.mark.parametrize("policies", [0, "", [], False, {1: {}}, {"a": {1: 1}}, {"a": {"self": 1}}])
 def test_what_is_not_a_mapping_of_policies(policies):
-    """The same in the constructor and in the configuration, which is named."""
+    """Such policies are refused in the constructor and in the configuration, by name of the key."""
     with pytest.raises(PolicyError):
         CorsGuard(policies=policies)
     app = Flask("shop")
@@ -172,7 +172,7 @@ def test_objects_that_cannot_be_shown(site, http, check, log_lines):
     ],
 )
 def test_same_origin_of_odd_requests(site, http, scheme, host, origin, heard):
-    """What a proxy makes of the scheme and the host opens nothing."""
+    """No odd scheme or host, such as a proxy may pass on, lets another origin in."""
     site.wsgi_app = ProxyFix(site.wsgi_app)
     CorsGuard(site)
     environ = {"HTTP_X_FORWARDED_PROTO": scheme, "HTTP_HOST": host}

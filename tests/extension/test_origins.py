@@ -16,7 +16,7 @@ CORPUS = json.loads((Path(__file__).parent.parent / "data" / "origins.json").rea
 
 
 def test_corpus(site, http, heard):
-    """Hostile origins, through a whole site."""
+    """A whole site allows and rejects the origins of the corpus as listed there."""
     CorsGuard(site, origins=CORPUS["allow_list"])
     for case in CORPUS["cases"]:
         if "origin" in case:
@@ -66,7 +66,7 @@ OTHERS = (
 
 @pytest.mark.parametrize("origins", FORMS.values(), ids=FORMS)
 def test_forms(site, http, origins):
-    """Every one lets this origin in, and none that is near it."""
+    """Every form lets the origin in, and none that is near it."""
     CorsGuard(site, origins=origins, deny_origins=PARTNER)
 
     assert http.send(site, "/", SHOP, method="PUT") == http.allowed(SHOP)
@@ -90,7 +90,7 @@ def test_forms(site, http, origins):
     ],
 )
 def test_environment_variable(site, http, monkeypatch, value, readers):
-    """One holds a list, with commas or as JSON."""
+    """One environment variable can hold a list, with commas or as JSON."""
     monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", value)
     site.config.from_prefixed_env()
     CorsGuard(site)
@@ -149,7 +149,7 @@ async def _coroutine(origin):
     ],
 )
 def test_a_callable_that_fails(site, http, heard, log_lines, check):
-    """It lets nobody in, and one line says what went wrong."""
+    """A callable that fails lets nobody in, and one line in the log says what went wrong."""
     CorsGuard(site, origins=check)
 
     assert http.send(site, "/", SHOP, method="PUT") == http.refused()

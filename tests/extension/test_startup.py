@@ -14,7 +14,7 @@ LINE = r"test_startup\.py:\d+"
 
 
 def test_two_guards_on_one_app(app, http):
-    """The second one changes nothing, also if it is the first one again."""
+    """A second guard is refused and changes nothing, even if it is the first one again."""
     guard = CorsGuard(app, origins=SHOP)
     with pytest.raises(CorsGuardError, match=r"has a guard already.*reconfigure"):
         CorsGuard(app, origins=PARTNER)
@@ -60,7 +60,7 @@ def test_init_app_of_something_else(thing):
     ],
 )
 def test_a_setting_that_is_wrong(app, key, value, code, remedy):
-    """The error says which key, and what would be right."""
+    """The error says which key is wrong, and what would be right."""
     app.config[key] = value
     with pytest.raises(PolicyError) as caught:
         CorsGuard(app)
@@ -105,7 +105,7 @@ def test_an_app_that_could_not_be_guarded_is_left_as_it_was(app, http):
     ],
 )
 def test_constructor_arguments_are_checked_without_an_app(fields, code):
-    """Where they stand, the error says."""
+    """The constructor raises at once, and the error says at which line it was called."""
     with pytest.raises(PolicyError, match=LINE) as caught:
         CorsGuard(**fields)
     if code:
@@ -153,7 +153,7 @@ class _Slots:
 )
 @pytest.mark.parametrize("kind", ["view", "class", "method", "blueprint"])
 def test_two_marks_on_one_target(first, second, kind):
-    """The error names both lines."""
+    """The error names the lines of both marks."""
 
     class Item(MethodView):
         def get(self):
@@ -236,7 +236,7 @@ def test_a_mark_with_no_policy(policy):
 )
 @pytest.mark.parametrize("how", ["cors", "for_endpoint", "for_files"])
 def test_fields_of_a_mark_are_checked_at_once(how, fields, code, remedy):
-    """As far as they do not depend on what is known further out."""
+    """A mark raises at once for fields that no policy further out could put right."""
     guard = CorsGuard(dangerously_allow_null_origin=False)
     make = {
         "cors": cors,
@@ -346,7 +346,7 @@ def _broken_app(fields, build):
 
 @pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN.values(), ids=BROKEN)
 def test_the_first_request_says_what_is_wrong(http, fields, build, code, remedy):
-    """And so do explain() and routes()."""
+    """The first request, explain() and routes() all raise what is wrong with a mark."""
     app, guard = _broken_app(fields, build)
     app.testing = True
     for ask in (
@@ -364,7 +364,7 @@ def test_the_first_request_says_what_is_wrong(http, fields, build, code, remedy)
 
 @pytest.mark.parametrize(("fields", "build", "code", "remedy"), BROKEN.values(), ids=BROKEN)
 def test_every_response_of_a_broken_app_is_a_500(http, fields, build, code, remedy):
-    """Nothing of the app runs, and nobody may read."""
+    """None of the app's code runs, and nobody may read the response."""
     app, _ = _broken_app(fields, build)
     ran = []
     app.before_request(lambda: ran.append("before"))

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing: ``python -m tests.fuzz --seconds 60 [target...]``.
 
 Each target runs for that time in a process of its own, with bounded memory. First, a fault is
-planted that has to be found. Exits with 1, and prints the input, where anything does not hold.
+planted that has to be found. Exits with 1, and prints the input, if anything does not hold.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> int:
         failures += 1
     for target in arguments.targets or SEEDS:
         run = fuzz(target, arguments.seconds)
-        # There is no number where it has not come to an end.
+        # There is no number if it has not come to an end.
         executions = re.findall(r"number_of_executed_units: (\d+)", run.log) or ["?"]
         print(f"{target}: {executions[0]} inputs in {arguments.seconds} s", flush=True)
         if run.code or run.finding is not None:

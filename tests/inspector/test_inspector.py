@@ -151,7 +151,7 @@ OUTSIDE = "inspector_outside_debug"
     ],
 )
 def test_whether_there_is_one(app, argument, key, check, debug, expected):
-    """The argument wins over the key; outside debug mode the key and a check are both needed."""
+    """The argument overrides the key; outside debug mode, the key and a check are both needed."""
     app.debug = debug
     if key is not None:
         app.config["CORSGUARD_INSPECTOR"] = key
@@ -222,7 +222,7 @@ def test_headers(shop):
     ],
 )
 def test_opener_policy(shop, url, headers, expected):
-    """It is sent where browsers heed it. Elsewhere Chromium would complain in its console."""
+    """The header is sent only if browsers heed it. Otherwise, Chromium would complain."""
     response = shop.test_client().get(ROOT, base_url=url, headers=headers)
     assert response.status_code == 200
     assert response.headers.get("Cross-Origin-Opener-Policy") == expected
@@ -318,7 +318,7 @@ def test_check(app, check, status, logged, debug, log_lines):
 
 @pytest.mark.parametrize("check", [None, yes])
 def test_debug_mode_that_has_ended(app, check):
-    """There is no inspector any more, for the configuration does not say that it may go on."""
+    """There is no inspector any more, because the configuration does not allow it to go on."""
     app.config["CORSGUARD_INSPECTOR_CHECK"] = check
     CorsGuard(app, inspector=True)
     assert statuses(app) == {200}
@@ -356,7 +356,7 @@ def test_no_other_origin_reaches_it(app, headers, widen):
 
 @pytest.mark.parametrize("mark", [lambda view: view, cors_exempt], ids=["unmarked", "exempt"])
 def test_a_wrapped_view_shows_nothing(app, mark):
-    """Its policy is lost, and it says so."""
+    """A wrapped view has lost its policy: it shows nothing, and says why."""
     CorsGuard(app, inspector=True, origins="*")
     for endpoint, view in app.view_functions.items():
         app.view_functions[endpoint] = mark(lambda _view=view, **arguments: _view(**arguments))
@@ -366,7 +366,7 @@ def test_a_wrapped_view_shows_nothing(app, mark):
 
 @pytest.mark.parametrize("engine", ["standard", "chromium", "firefox", "webkit"])
 def test_pages_of_others_get_nothing(shop, engine):
-    """By ``fetch()`` or by a form, in any browser."""
+    """Pages of others read nothing, by ``fetch()`` or by a form, in any browser."""
     browser = Browser(shop, page=STRANGER, engine=engine)
     url = f"http://localhost:5000{ROOT}"
     for response in (
@@ -393,7 +393,7 @@ class JsonResponse(Response):
 
 @pytest.mark.parametrize("response_class", [Response, JsonResponse])
 def test_functions_of_the_app_change_nothing(shop, response_class):
-    """A toolbar, say, or a policy for the app's own pages; only its session cookie goes out."""
+    """The app's own functions change nothing in the pages; only its session cookie goes out."""
     closed = []
 
     def change(response):
@@ -424,7 +424,7 @@ def test_functions_of_the_app_change_nothing(shop, response_class):
     "options", [{"static_folder": "static", "static_url_path": ""}, {"host_matching": True}, {}]
 )
 def test_beside_other_rules(options):
-    """Its addresses are its own, whatever the app's URL map is like."""
+    """The inspector has addresses of its own, whatever the app's URL map is like."""
     app = make(**options)
     app.url_map.strict_slashes = bool(options)
     if "static_folder" in options:
@@ -499,7 +499,7 @@ def test_every_sign(shop):
     ],
 )
 def test_policies_in_words(app, fields, expected):
-    """As ``flask cors routes`` has them, and what these leave out."""
+    """Policies read as in ``flask cors routes``, with the fields that are left out there."""
     CorsGuard(app, inspector=True, **fields)
     add(app)
     (cell,) = re.findall(r'<td class="policy">(.*?)</td>', get(app).text)
@@ -524,7 +524,7 @@ def test_policies_in_words(app, fields, expected):
     ],
 )
 def test_filters(shop, query, expected):
-    """Each narrows the list down."""
+    """Each field of the form narrows the list down."""
     page = get(shop, query=query)
     assert page.status_code == 200
     assert sorted(cells(page.text)) == [f"/{name}" for name in expected.split()]
@@ -547,7 +547,7 @@ def test_many_routes_are_put_together(app):
         app.register_blueprint(blueprint)
     page = get(app).text
     labels = re.findall(r'<input type="checkbox"> <span>(.*?)</span>', page)
-    # Those that are open to the most first.
+    # The groups that are open to the most origins come first.
     assert labels == [f"100 routes <code>/{name}/…</code>" for name in ("open", "plain", "closed")]
     assert len(cells(page)) == 300
     assert "checkbox" not in get(app, query={"by": "route"}).text
@@ -657,7 +657,7 @@ def test_all_kinds_are_told_apart(shop):
 
 
 def test_report_only(app):
-    """The policy beside the default one is named, and so is what it would reject."""
+    """The pages name the report-only policy, and what it would reject."""
     CorsGuard(app, inspector=True, origins="*", report_only={"origins": SHOP})
     add(app, "/default")
     assert "Report-only" in get(app).text
@@ -779,7 +779,7 @@ def test_simulating_runs_nothing(shop):
     ],
 )
 def test_a_path_is_one_where_the_form_is(shop, url, origin, expected):
-    """Whatever is in it."""
+    """A path stays a path of the app that serves the form, whatever is in it."""
     page = text_of(shop, "check", {"url": url, "origin": origin}, Host="localhost:8000")
     assert expected in page
     assert f"http://localhost:8000{url}" in page
@@ -838,7 +838,7 @@ MARKUP = ("<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "</te
 @pytest.mark.parametrize("payload", MARKUP)
 @pytest.mark.parametrize("autoescape", [False, True])
 def test_everything_is_escaped(payload, autoescape):
-    """Names in the app, requests and queries alike, whatever the app's templates escape."""
+    """Names, requests and queries are escaped, whether or not the app's own templates escape."""
     app = Flask(f"shop {payload}", static_folder=None)
     app.debug = True
     app.jinja_options = {"autoescape": autoescape}

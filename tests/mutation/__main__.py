@@ -1,7 +1,7 @@
 """Puts every small fault into the modules that decide, and says which no test notices.
 
-Of the mutants of each module, 95 in 100 are to be killed, and the others to be explained in
-survivors.toml. Name modules (``protocol/headers``) to do these alone. No file is changed.
+Of the mutants of each module, 95 in 100 must be killed, and the others explained in survivors.toml.
+Name modules (``protocol/headers``) to run only these. No file is changed.
 """
 
 import gc
@@ -18,7 +18,7 @@ from tests.mutation.running import killed_by, start, wait
 PACKAGE = Path("flask_corsguard")
 FOLDERS = ("protocol", "routing", "runtime")
 TARGETS = [path for name in FOLDERS for path in sorted((PACKAGE / name).glob("[!_]*.py"))]
-# Where an app is needed, all of its tests count. The protocol's own have to do for the protocol.
+# If a module needs an app, all tests of apps count. For the protocol, only its own tests do.
 APP_FOLDERS = ("routing", "runtime", "extension")
 APP_PLUGINS = ["-p", "pytest_flask.plugin", "-p", "flask_corsguard.testing.plugin"]
 LEAST_KILLED = 0.95

@@ -1,6 +1,6 @@
 """What has to hold, for any input. The properties and the fuzzers share these.
 
-Each check raises where something does not hold.
+Each check raises if something does not hold.
 """
 
 import ast
@@ -34,9 +34,9 @@ def check_parsing(text: str) -> None:
 
 
 def check_origin(policy: Policy, fields: Fields, text: str) -> None:
-    """An origin is let in, and told why not, exactly as the slow definition has it.
+    """An origin is let in, or told why not, exactly as the slow definition has it.
 
-    :param fields: those that the policy was made of.
+    :param fields: the fields that the policy was made of.
     """
     reason = meaning.against_origin(fields, text)
     common = {} if meaning.is_constant(fields) else {"Vary": "Origin"}
@@ -86,7 +86,7 @@ def check_requested_headers(value: str) -> None:
 
 
 def check_fields(fields: Mapping[str, Any]) -> None:
-    """Fields as JSON has them make a policy exactly where the reference says so."""
+    """Fields as JSON has them make a policy if and only if the reference says so."""
     policy = policy_or_none(fields)
     assert (policy is not None) == is_legal(fields), fields
     if policy is not None:
@@ -95,7 +95,7 @@ def check_fields(fields: Mapping[str, Any]) -> None:
 
 
 def policy_or_none(fields: Mapping[str, Any]) -> Policy | None:
-    """The policy, or None where it is refused in words. Anything else is raised."""
+    """The policy, or None if it is refused in words. Anything else is raised."""
     try:
         return Policy(**fields)
     except PolicyError as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def is_customer(origin: str) -> bool:
-    """Code of an app's that answers, fails, or answers with something else."""
+    """An app's own code, which answers, fails, or answers with something else."""
     if "broken" in origin:
         raise LookupError(origin)
     if "vague" in origin:

@@ -29,7 +29,7 @@ _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<
 
 @functools.lru_cache(1024)
 def read_origin(text: str) -> standard.Parts | None:
-    """A serialized origin as the guard is to read it: what a browser can write, as far as its host
+    """A serialized origin as the guard should read it: what a browser can write, as far as its host
     is one that the name system knows (RFC 1123 section 2.1, and the underscore), on a port that
     pages are loaded from, within the limit."""
     parts = standard.read_origin(text) if len(text) <= LONGEST_ORIGIN else None
@@ -83,7 +83,7 @@ def admits(entry: object, text: str) -> bool:
 
 
 def against_origin(fields: Fields, text: str) -> Reason | None:
-    """Why an origin may not, or None where it may."""
+    """Why an origin may not read, or None if it may."""
     if is_constant(fields):
         return None
     allowed, denied = entries(fields.get("origins", ())), entries(fields.get("deny_origins", ()))
@@ -117,7 +117,7 @@ def _against_by_function(function: Callable[[str], object] | None, text: str) ->
 
 
 def read_requested_headers(value: str) -> list[str] | None:
-    """The names in ``Access-Control-Request-Headers``, or None where it cannot be accepted."""
+    """The names in ``Access-Control-Request-Headers``, or None if it cannot be accepted."""
     found = standard.read_tokens(value) if len(value) <= LONGEST_LIST else None
     if found is None or len(found) > MOST_NAMES or value.count(",") >= MOST_ELEMENTS:
         return None

@@ -63,8 +63,8 @@ _API_ROUTES: list[tuple[str, list[str], _Mark]] = [
 class Applied(NamedTuple):
     """What applies to a request.
 
-    :ivar fields: those of the policy; None for an exempt route.
-    :ivar accepted: the methods that the routes at the URL accept, or None where there is no route.
+    :ivar fields: the fields of the policy; None for an exempt route.
+    :ivar accepted: the methods that the routes at the URL accept, or None if there is no route.
     :ivar at_url: what applies to the other methods there, as far as that is known.
     """
 
@@ -84,7 +84,7 @@ class Site(NamedTuple):
     table: Mapping[str, Policies]
 
     def candidates(self, path: str, method: str, is_plain: bool) -> list[Applied]:
-        """What may apply: one policy, or several where it is not for this test to say which.
+        """What may apply: one policy, or several if it is not for this test to say which.
 
         :param is_plain: whether nothing but the path and the method can have a say.
         """

@@ -197,7 +197,7 @@ def is_token(text: str) -> bool:
 
 
 def read_tokens(value: str) -> list[str] | None:
-    """A list of tokens as a recipient reads it, or None where the grammar is broken
+    """A list of tokens as a recipient reads it, or None if the grammar is broken
     (https://www.rfc-editor.org/rfc/rfc9110.html#section-5.6.1.2)."""
     tokens = [""]
     has_ended = False

@@ -92,7 +92,7 @@ def check_request(site: Site, environ: Environ) -> None:
         and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
     )
     asked = environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"] if is_preflight else method
-    # Where something else is odd as well, the answer still has to be that of one of the policies.
+    # If something else is odd as well, the answer must still be that of one of the policies.
     is_plain = environ.get("HTTP_HOST") in (None, *HOSTS) and environ["wsgi.url_scheme"][0] == "h"
     objections: list[AssertionError] = []
     for applied in site.candidates(path, asked.upper(), is_plain):

@@ -60,7 +60,7 @@ TAKEN: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("check", TAKEN.values(), ids=TAKEN)
 def test_what_a_callable_is_called_with(check: Callable[..., Any]) -> None:
-    """With the origin, or with the origin and the request; it lets no other origin in."""
+    """A callable gets the origin, or the origin and the request; no other origin is let in."""
     policy = Policy(origins=check)
     assert decide(policy, CorsRequest(A, "GET", context=REQUEST)).reason is None
     other = decide(policy, CorsRequest("https://b.example.com", "GET", context=REQUEST))
@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 @pytest.mark.parametrize(("check", "code"), REFUSED.values(), ids=REFUSED)
 def test_what_is_not_a_callable_for_origins(check: Any, code: str) -> None:
-    """Refused when the policy is made, not when it is asked."""
+    """What is no callable for ``origins`` is refused when the policy is made, not when asked."""
     with pytest.raises(PolicyError) as caught:
         Policy(origins=check)
     assert [problem.code for problem in caught.value.problems] == [code]
@@ -115,7 +115,7 @@ def test_one_callable_beside_other_entries() -> None:
     ],
 )
 def test_what_is_said_of_a_result_that_is_not_a_bool(result: object, shown: str) -> None:
-    """It lets nobody in, and is quoted, escaped and cut."""
+    """A result that is not a bool lets nobody in, and is quoted, escaped and cut."""
     decision = decide(Policy(origins=lambda origin: result), CorsRequest(A, "GET"))
     assert decision.reason is Reason.ORIGIN_CHECK_FAILED
     assert decision.detail == f"it returned {shown} where True or False was expected"

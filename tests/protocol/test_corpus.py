@@ -24,7 +24,7 @@ CASES = [
     ("origin", "allowed"), CASES, ids=[ascii(origin)[:60] for origin, _ in CASES]
 )
 def test_every_origin_is_decided_as_listed(origin: str, allowed: bool) -> None:
-    """On a request and on a preflight, and what is said of it can be printed."""
+    """Each origin is decided as listed, on a request and a preflight, and can be explained."""
     policy = Policy(origins=DATA["allow_list"])
     for preflight in (False, True):
         decision = decide(policy, CorsRequest(origin, "GET", "/", preflight))

@@ -108,7 +108,7 @@ ACTUAL: dict[str, Row] = {
 def test_ordinary_requests(
     fields: dict[str, Any], origin: str, reason: Reason | None, headers: dict[str, str]
 ) -> None:
-    """The whole decision, and these headers alone."""
+    """The whole decision is as in the table, with these headers alone."""
     policy = Policy(**fields)
     decision = decide(policy, CorsRequest(origin, "PUT", "/x", context="the request"))
     assert dict(decision.headers) == headers
@@ -142,7 +142,7 @@ def test_ordinary_requests(
     ids=["nobody", "credentials", "* but one", "*", "*, one exposed", "enforce all"],
 )
 def test_requests_without_origin(fields: dict[str, Any], headers: dict[str, str]) -> None:
-    """Nothing is read of them but the method; a cache is told what they depend on."""
+    """Only their method is read; ``Vary`` tells a cache what the response depends on."""
     policy = Policy(**fields)
     scope = Scope("e", "view e", "app.py:1", frozenset({"GET"}))
     decision = decide(policy, CorsRequest(None, "PUT", "/x", True, "x-a", True), scope)
@@ -191,7 +191,7 @@ ENFORCING: list[tuple[dict[str, Any], bool, bool]] = [
 
 @pytest.mark.parametrize(("fields", "enforces", "safe"), ENFORCING)
 def test_whom_the_server_refuses(fields: dict[str, Any], enforces: bool, safe: bool) -> None:
-    """With ``*`` there is nobody to refuse."""
+    """Each ``enforce`` refuses what it says; with ``*``, there is nobody to refuse."""
     compiled = Policy(**{"origins": A, **fields}).compiled
     assert (compiled.enforces, compiled.enforces_safe) == (enforces, safe)
 
@@ -262,7 +262,7 @@ PREFLIGHTS: list[tuple[dict[str, Any], str, str | None, Reason | dict[str, str]]
 def test_preflights(
     fields: dict[str, Any], method: str, requested: str | None, expected: Reason | dict[str, str]
 ) -> None:
-    """Allowed with these headers alone, or refused for one reason."""
+    """Each preflight is allowed with these headers alone, or refused for one reason."""
     policy = Policy(**{"origins": A, **fields})
     decision = decide(policy, CorsRequest(A, method, "/x", True, requested), ROUTE)
     assert decision.preflight
@@ -333,7 +333,7 @@ def test_allow_methods(
     elsewhere: frozenset[str],
     value: str | None,
 ) -> None:
-    """What the header names, or None where it repeats the requested method."""
+    """The header names these methods, or is left to repeat the requested one (None)."""
     assert Policy(**fields).compiled.headers.allow_methods(accepted, elsewhere) == value
 
 
@@ -357,7 +357,7 @@ def test_a_requested_method_is_named_even_if_some_other_route_may_have_it() -> N
 def test_header_names_are_not_remembered_for_a_method_of_another_policy(
     elsewhere: str, max_age: int | None, sent: str | None
 ) -> None:
-    """Of those methods that need no preflight."""
+    """If another policy governs a method that needs no preflight, the max age sent is 0."""
     others = frozenset(elsewhere.split())
     scope = Scope(methods=ALL, governed_elsewhere=others, allow_methods="OPTIONS")
     request = CorsRequest(A, "OPTIONS", preflight=True)
@@ -400,7 +400,7 @@ STEPS: list[tuple[CorsRequest, Reason | None]] = [
 
 @pytest.mark.parametrize(("request_", "reason"), STEPS)
 def test_the_first_reason_is_given(request_: CorsRequest, reason: Reason | None) -> None:
-    """Where several would do."""
+    """If a request is wrong in several ways, the first check that fails gives the reason."""
     assert decide(ORDERED, request_).reason is reason
 
 

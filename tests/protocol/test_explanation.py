@@ -130,7 +130,7 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
 def test_each_reason(
     fields: dict[str, Any], request_: CorsRequest, found: str, change: str
 ) -> None:
-    """What was found, and what to change in which policy."""
+    """For each reason, the explanation says what was found, and what to change in which policy."""
     decision = decide(Policy(**fields), request_, HERE)
     assert decision.explain().splitlines()[1:] == [
         "  Policy: view users.list, set at app.py:12.",

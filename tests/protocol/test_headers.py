@@ -48,7 +48,7 @@ from flask_corsguard.protocol.headers import (
     ],
 )
 def test_requested_headers(value: str, names: tuple[str, ...] | None) -> None:
-    """The names in lower case, or None where it is not such a list, or too long a one."""
+    """A list is read as names in lower case, or as None if it is malformed or too long."""
     assert parse_requested_headers(value) == names
 
 
@@ -81,7 +81,7 @@ IN_LISTS: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("names", "allow", "expose"), IN_LISTS, ids=[r[0][:30] for r in IN_LISTS])
 def test_which_list_a_name_belongs_in(names: str, allow: str, expose: str) -> None:
-    """The code of the problem with it in either list, in whatever case it is written."""
+    """Each list refuses a name with this code, in whatever case it is written."""
     for name in names.split():
         for written in (name, name.upper(), name.title()):
             problems: list[Problem] = []

@@ -293,7 +293,7 @@ def test_words_that_look_like_a_bool(words: list[Any], meant: str | None) -> Non
 
 @pytest.mark.parametrize("name", MEANT)
 def test_a_name_from_another_library(name: str) -> None:
-    """What is suggested in its place is a field."""
+    """For a name from another library, the message suggests a field."""
     with pytest.raises(PolicyError) as caught:
         Policy(**{name: A})
     (problem,) = caught.value.problems
@@ -319,7 +319,7 @@ SECURE = """
 
 
 def test_which_schemes_are_safe_with_credentials() -> None:
-    """Of an insecure one only the scheme is put right."""
+    """Insecure schemes are refused, and the suggestion for http differs only in the scheme."""
     for origin in SECURE.split():
         assert Policy(origins=origin, allow_credentials=True).allow_credentials
     for origin in INSECURE.split():

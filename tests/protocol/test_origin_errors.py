@@ -115,7 +115,7 @@ TABLE = [
     ("given", "codes", "suggestion"), TABLE, ids=[row[0][:40] for row in TABLE]
 )
 def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None:
-    """What is suggested is an entry, or a list of entries."""
+    """Each string has these codes, and the suggestion is an entry, or a list of entries."""
     found, suggested = diagnose(given)
     assert [code for code, _ in found] == codes
     assert suggested == suggestion
@@ -164,7 +164,7 @@ SENTENCES: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("entry", "sentence"), SENTENCES, ids=[row[0] for row in SENTENCES])
 def test_each_sentence(entry: str, sentence: str) -> None:
-    """In full, as people read it."""
+    """The message has each sentence in full, as people read it."""
     found, _ = diagnose(entry)
     assert [words for _, words in found] == [sentence]
 

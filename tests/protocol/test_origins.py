@@ -40,7 +40,7 @@ ORIGINS = f"""
 
 @pytest.mark.parametrize("text", ORIGINS.split())
 def test_what_browsers_send(text: str) -> None:
-    """It is read as its three parts, and written again as it was."""
+    """What browsers send is read as its three parts, and written again as it was."""
     origin = parse_origin(text)
     assert origin is not None
     parts = re.fullmatch(r"(.+?)://(.+?)(?::([1-9]\d*))?", text)
@@ -75,7 +75,7 @@ NOT_ORIGINS = f"""
     [*NOT_ORIGINS.split(), "", " https://a.com", "https://a.com ", "https://a.com\n", "ht tps://a"],
 )
 def test_what_no_browser_sends(text: str) -> None:
-    """Nothing is stripped, decoded or put in lower case on the way: it is not an origin."""
+    """What no browser sends is not an origin: nothing is stripped, decoded or lower-cased."""
     assert parse_origin(text) is None
 
 
@@ -105,7 +105,7 @@ NOT_PORTS = "65536 99999 100000 0 00 01 080 08 +1 1_0 \u0661"
 
 
 def test_hosts_and_ports() -> None:
-    """Names of letters, digits, hyphens and underscores, and IPv4 addresses; 1 to 65535."""
+    """Hosts are names of letters, digits, hyphens and underscores, or IPv4; ports, 1 to 65535."""
     assert [host for host in HOSTS.split() if not is_host(host)] == []
     assert [host for host in NOT_HOSTS.split() if is_host(host)] == []
     assert [str(parse_port(port)) for port in PORTS.split()] == PORTS.split()
@@ -194,7 +194,7 @@ NOT_PATTERNS = """
 
 
 def test_wildcards() -> None:
-    """One stands in front of a whole name, or for the port, and nowhere else."""
+    """A wildcard stands in front of a whole name, or for the port, and nowhere else."""
     assert [str(parse_pattern(text)) for text in PATTERNS.split()] == PATTERNS.split()
     assert [text for text in NOT_PATTERNS.split() if parse_pattern(text)] == []
 
@@ -235,7 +235,7 @@ MATCHING: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("entries", "inside", "outside"), MATCHING, ids=[r[0] for r in MATCHING])
 def test_matching(entries: str, inside: str, outside: str) -> None:
-    """What an entry lets in, and what is near it and stays out."""
+    """Each list lets the first origins in and keeps out the others, which are near them."""
     compiled = listed(*entries.split())
     assert [origin for origin in inside.split() if not matches(compiled, origin)] == []
     assert [origin for origin in outside.split() if matches(compiled, origin)] == []
@@ -299,7 +299,7 @@ def test_truth_and_equality_of_sets() -> None:
 
 
 def test_wildcards_share_their_ports() -> None:
-    """There can be very many of them."""
+    """Wildcards with the same ports share one set, because there can be very many of them."""
     hosts = range(100)
     entries = listed(*(f"https://*.a{n}.com{port}" for port in (":1", ":2") for n in hosts))
     one = listed(*(f"https://*.a{n}.com" for n in hosts))

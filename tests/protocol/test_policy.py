@@ -74,7 +74,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("fields", ACCEPTED.values(), ids=ACCEPTED)
 def test_accepted(fields: dict[str, Any]) -> None:
-    """A policy is made, and another one of what it says of itself."""
+    """A policy is made of these fields, and an equal one of the values that it then has."""
     policy = Policy(**fields)
     assert policy == Policy(**{name: getattr(policy, name) for name in FIELDS})
 
@@ -242,7 +242,7 @@ REPR: list[tuple[Policy, str]] = [
 
 @pytest.mark.parametrize(("policy", "text"), REPR, ids=[row[1][:60] for row in REPR])
 def test_repr_can_be_pasted_back(policy: Policy, text: str) -> None:
-    """Only what is not the default is in it."""
+    """A repr holds only what is not the default, and can be pasted back."""
     assert repr(policy) == text
     assert eval(text, {"Policy": Policy, "re": re, "one": one}) == policy
 

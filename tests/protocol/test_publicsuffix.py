@@ -51,5 +51,5 @@ def test_other_names_that_are_never_sold(host: str) -> None:
     ],
 )
 def test_registrable_domain(host: str, expected: str | None) -> None:
-    """The public suffix and one label more."""
+    """A registrable domain is the public suffix and one label more."""
     assert registrable_domain(host) == expected

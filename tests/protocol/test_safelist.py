@@ -39,7 +39,7 @@ def test_length(name, length):
 
 @pytest.mark.parametrize("byte", range(256))
 def test_bytes(byte):
-    """Each byte in the value of each header."""
+    """Each byte is safelisted in the value of each header, or not."""
     expected = set() if byte in UNSAFE else ALL - {"firefox"} if byte >= 0x80 else ALL
     assert safe_in("accept", f"a{chr(byte)}b") == expected
     assert safe_in("content-type", f"text/plain;a={chr(byte)}b") == expected
@@ -72,7 +72,7 @@ def test_bytes(byte):
     ],
 )  # fmt: skip
 def test_content_type(value, essence):
-    """The type in a value, and that only what a form sends is safelisted."""
+    """Only the types that a form sends are safelisted, whatever their parameters."""
     assert essence_of(value) == essence
     is_safe = essence in {
         "text/plain",
@@ -91,7 +91,7 @@ def test_content_type(value, essence):
             "bytes=-5", "bytes=5-4", "bytes=0-1,2-3", "bytes=-", "bytes=", "bytes=a-b",
             "bytes=0-٣", "items=0-1", "",
         )),
-        # Where the numbers of the engine end
+        # The largest numbers of each engine
         (f"bytes=0-{2**63 - 2}", ALL),
         (f"bytes=0-{2**63 - 1}", ALL - {"chromium"}),
         (f"bytes=0-{2**64 - 1}", ALL - {"chromium"}),

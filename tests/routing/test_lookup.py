@@ -1,4 +1,4 @@
-"""Finding a request's entry in the policy table where the rule and the method alone do not tell."""
+"""Finding a request's entry in the policy table if the rule and the method alone do not tell."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_method_that_a_url_lacks_counts_as_get(app, http, heard):
 
     assert http.preflight(app, "/item", PARTNER, "PATCH") == http.denied()
     assert http.send(app, "/item", PARTNER, method="PATCH") == http.allowed(PARTNER, 405)
-    # Where there is no GET, like the first of the alphabet.
+    # Without a GET route, the first accepted method in alphabetical order decides.
     assert http.preflight(app, "/write", SHOP, "GET").status == 403
     assert http.send(app, "/write", PARTNER) == http.allowed(PARTNER, 405)
     assert [(s.name, s.decision.policy_source) for s in heard] == [
@@ -75,7 +75,7 @@ def test_a_marked_view_of_every_method(app, http):
 )
 @pytest.mark.parametrize("root", ["/mount", "/BOX"])
 def test_a_redirect_has_the_policy_of_its_target(app, http, root, path, reader):
-    """Where that is in the same app."""
+    """A redirect has its target's policy if that is in the same app, or else the default one."""
     app.add_url_rule("/open/", "open", cors(origins=PARTNER)(view()))
     for name, target in {
         "moved": "open/",
@@ -142,7 +142,7 @@ def test_an_app_that_cannot_tell_its_urls(http):
 
 @pytest.mark.parametrize("first", ["GET", "preflight"])
 def test_a_rule_that_comes_late(app, http, first):
-    """Flask does not allow it; the URL map itself does."""
+    """A rule that is added to the URL map itself after the first request has its mark."""
     app.add_url_rule("/", "index", view())
     CorsGuard(app, origins=SHOP)
     assert http.send(app, "/", SHOP) == http.allowed(SHOP)
@@ -156,7 +156,7 @@ def test_a_rule_that_comes_late(app, http, first):
 
 
 def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
-    """Its rules are other objects each time: nothing of them can be kept, or waited for."""
+    """If the rules are other objects each time, nothing is kept of them, and their marks count."""
 
     class App(Flask):
         def create_url_adapter(self, request):
@@ -200,7 +200,7 @@ def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
 
 
 def test_a_mark_that_cannot_be_used_in_such_a_map(app, http):
-    """Found when the URL is asked for: there is a 500 at that URL then."""
+    """A mark that cannot be used is found when its URL is asked for, which gets a 500."""
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", view())
     app.view_functions["bad"] = cors("nobody")(view())

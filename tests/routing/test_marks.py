@@ -202,7 +202,7 @@ def _abort():
     ids=["abort", "response", "preprocessor"],
 )
 def test_a_function_that_ends_the_request_early(app, http, hook, function, when):
-    """Its response can be read, and preflights do not get there."""
+    """A response that ends the request early can be read, and preflights do not get there."""
     app.add_url_rule("/orders", "orders", view(), methods=["PUT"])
     if when == "before init_app":
         getattr(app, hook)(function)
@@ -246,7 +246,7 @@ cors(origins=SHOP)(Orders)
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "with decorators"])
 def test_method_view(app, http, login_required, wrapped):
-    """A method has the mark of its class, and its own on top; HEAD has that of GET."""
+    """A method has the mark of its class, and its own on top; HEAD has the mark of GET."""
 
     class Wrapped(Orders):
         decorators = (login_required,) if wrapped else ()
@@ -357,7 +357,7 @@ def test_two_apps(http, shared):
 )
 @pytest.mark.parametrize("how", ["cors", "for_endpoint before init_app", "for_endpoint after it"])
 def test_fields_override_and_a_policy_replaces(app, http, how, arguments, fields, max_age):
-    """What else the mark leaves to the default policy."""
+    """A mark with fields leaves the others to the default policy; with a policy, it leaves none."""
     guard = CorsGuard(
         origins=SHOP, max_age=5, policies={"partners": {"origins": PARTNER, "max_age": 60}}
     )

@@ -51,7 +51,7 @@ def nested_app():
     ],
 )
 def test_nested_blueprints(http, path, reader, status):
-    """The innermost mark counts; a 404 has that of the longest prefix."""
+    """The innermost mark counts; a 404 has the mark of the longest prefix."""
     assert http.readers(nested_app(), path, status=status) == [reader]
 
 
@@ -94,7 +94,7 @@ def test_a_blueprint_registered_twice(app, http):
     ],
 )
 def test_a_dynamic_prefix(app, http, path, reader, status):
-    """It covers what its converters take."""
+    """A prefix with variables covers the URLs that its converters accept."""
     users = cors(origins=PARTNER)(Blueprint("users", __name__, url_prefix="/users/<int:id>"))
     users.add_url_rule("/", "index", lambda id: str(id))  # noqa: A006
     app.register_blueprint(users)
@@ -139,7 +139,7 @@ def test_a_page_gets_to_read_a_404_of_any_method(app, http, path, reader):
     ["", "TRACE", "connect", "P T", "é", "PUT, DELETE", pytest.param("X" * 60_000, id="long")],
 )
 def test_what_is_not_a_method_is_refused_everywhere(app, http, method):
-    """Also where there is no route, and so any method would do."""
+    """What is not a method is refused even at a URL without a route, which allows any method."""
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: "ok")
     for path in ("/", "/none"):
@@ -157,7 +157,7 @@ def test_what_is_not_a_method_is_refused_everywhere(app, http, method):
     ],
 )
 def test_host_matching(http, host, path, reader, status):
-    """The route of the host counts."""
+    """With host matching, the route of the host counts."""
     app = Flask("shop", host_matching=True, static_host="static.example")
     app.add_url_rule("/", "www", lambda: "ok", host="www.example")
     app.add_url_rule("/", "api", cors(origins=PARTNER)(lambda: "ok"), host="api.example")
@@ -207,7 +207,7 @@ def test_subdomains(http, host, path, reader, status):
 )
 @pytest.mark.parametrize("how", ["APPLICATION_ROOT", "SCRIPT_NAME"])
 def test_mounted(app, http, how, path, reader, status):
-    """Prefixes are below the root of the app."""
+    """A mounted app finds its routes and prefixes below its root."""
     api = cors(origins=PARTNER)(Blueprint("api", __name__, url_prefix="/api"))
     api.add_url_rule("/orders/", "orders", lambda: "ok")
     app.register_blueprint(api)

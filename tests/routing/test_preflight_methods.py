@@ -2,8 +2,8 @@
 
 A browser keeps every method of Access-Control-Allow-Methods for the whole URL, whichever method it
 asked about. So no response may name a method that another policy governs there. It keeps the header
-names of Access-Control-Allow-Headers for the whole URL as well, so it must not keep them where
-another policy governs a method that needs no preflight of its own.
+names of Access-Control-Allow-Headers for the whole URL as well, so it must not keep them if another
+policy governs a method that needs no preflight of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def view():
 
 
 class _Deep(BaseConverter):
-    """A converter of the app's own that takes slashes."""
+    """One of the app's own converters, which takes slashes."""
 
     part_isolating = False
 

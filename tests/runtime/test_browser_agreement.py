@@ -56,7 +56,7 @@ HEADERS: list[dict[str, str]] = [
     {"Accept-Language": "e" * 129},
 ]
 
-# Where an engine departs from the standard, which the guard goes by.
+# How engines depart from the standard, which the guard goes by.
 BY_RULE = [
     # The client hints that Chromium safelists.
     ({"DPR": "2"}, {"chromium": True}),
@@ -81,7 +81,7 @@ def is_allowed(guard, app, path, page, method, headers) -> bool:
 )
 @pytest.mark.parametrize("name", POLICIES)
 def test_what_is_allowed_is_read(name, count):
-    """Some of all the requests that a page can make, to a route and to none."""
+    """Of a sample of requests, to a route and to none, JavaScript reads what the guard allows."""
     policy = POLICIES[name]
     app, guard = guarded(policy)
     product = [*itertools.product(["/", "/none"], [*PAGES, API], METHODS, HEADERS)]
@@ -112,7 +112,7 @@ def test_both_verdicts_occur():
 
 @pytest.mark.parametrize(("headers", "differs"), BY_RULE, ids=[str(row[0])[:40] for row in BY_RULE])
 def test_differences_by_rule(headers, differs):
-    """Where they do not agree, and why that is so."""
+    """Guard and browsers differ only in the engines named, which depart from the standard."""
     app, guard = guarded(Policy(origins=SHOP))
     for engine in ENGINES:
         response = Browser(app, SHOP, engine).fetch(f"{API}/", headers=headers)

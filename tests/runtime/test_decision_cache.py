@@ -142,7 +142,7 @@ def test_rejections_that_come_again(app, http, log_lines):
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_a_preflights_headers_on_another_request(site, http, method):
-    """They do not count there, also where the preflight that they would make has been decided."""
+    """On another request they do not count, even if the same preflight has been decided."""
     CorsGuard(site, origins=SHOP)
     asked = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT"}
     assert http.preflight(site, "/", SHOP) == http.granted(SHOP)

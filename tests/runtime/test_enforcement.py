@@ -62,7 +62,7 @@ def ran(app):
 
 @pytest.mark.parametrize("where", ["configuration", "blueprint", "named policy", "method"])
 def test_where_it_is_set(app, http, where):
-    """It is a field like any other, and a mark can turn it off."""
+    """``enforce`` is a field like any other, and a mark can turn it off."""
 
     class Item(MethodView):
         get = post = lambda _: view("x")()
@@ -164,7 +164,7 @@ VIEWS = {
 
 @pytest.mark.parametrize("view_func", VIEWS.values(), ids=VIEWS)
 def test_views_of_every_kind(app, http, view_func):
-    """None runs for a request of another site; here in a blueprint of a blueprint."""
+    """No kind of view runs for a request from another site, here in a nested blueprint."""
     inner = Blueprint("inner", __name__)
     methods = {} if hasattr(view_func, "view_class") else {"methods": ["GET", "POST"]}
     inner.add_url_rule("/x", "x", view_func, **methods)
@@ -252,7 +252,7 @@ DETAIL = (
 )
 @pytest.mark.parametrize("debug", [False, True])
 def test_the_form_of_a_refusal(app, http, heard, accept, expected, debug):
-    """A page for those that ask for one. In debug mode it says what to change."""
+    """A refusal is a page for clients that ask for one. In debug mode it says what to change."""
     app.debug = debug
     guarded(app, enforce="unsafe")
     environ = CROSS if accept is None else {**CROSS, "HTTP_ACCEPT": accept}
@@ -316,7 +316,7 @@ def test_the_log_says_what_told(app, http, log_lines):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("enforce", ["off", "report", "unsafe", "all"])
 def test_explain_is_what_happens(app, http, heard, enforce, method):
-    """The decision that explain() returns is the one of the request, whoever caused it."""
+    """explain() returns the decision that a request gets, whether or not another site causes it."""
     guard = CorsGuard(app, origins=SHOP, enforce=enforce)
     seen = []
 
@@ -360,7 +360,7 @@ def test_preflights_go_on(app, http):
     ],
 )
 def test_preflights_that_go_to_the_app(app, http, enforce, origin, method, refused):
-    """OPTIONS is a safe method."""
+    """A preflight that goes to the app counts as OPTIONS, which is a safe method."""
     CorsGuard(app, origins=SHOP, enforce=enforce, answer_preflight=False)
     app.add_url_rule("/x", "x", view("own"), methods=["OPTIONS", "PUT"])
     environ = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method}
@@ -535,7 +535,7 @@ def test_every_request_is_looked_at_anew(app, http):
     ids=lambda value: "callable" if callable(value) else None,
 )
 def test_self_origins_are_checked_like_origins(app, own, fields, code):
-    """Where they are given makes no difference."""
+    """self_origins are checked in the constructor and in the configuration alike."""
     app.config["CORSGUARD_SELF_ORIGINS"] = own
     for make in (
         lambda: CorsGuard(Flask("other"), self_origins=own, **fields),

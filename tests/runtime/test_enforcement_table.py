@@ -49,7 +49,7 @@ class Row(NamedTuple):
         return None if expected[enforce] == "runs" else expected[enforce]
 
     def outcome(self) -> Outcome:
-        """The verdict that the view sees, where it runs."""
+        """The verdict that the view sees, if it runs."""
         if self.origin is None:
             return Outcome.NOT_CORS
         if self.all != "runs":
@@ -148,7 +148,7 @@ def without_enforcement(row: Row) -> Sent:
 @pytest.mark.parametrize("enforce", ["off", "report", "unsafe", "all"])
 @pytest.mark.parametrize("row", ROWS)
 def test_row(row, enforce, heard):
-    """What runs, what is sent, and what is signalled, as the row has it."""
+    """What runs, what is sent and what is signalled is as in the row."""
     app = make_app(enforce, row.proxy)
     sent = ask(app, row)
     reason = row.refusal(enforce)

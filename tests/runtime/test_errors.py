@@ -45,7 +45,7 @@ def _read_form():
     ],
 )
 def test_errors_of_a_view(api, http, path, status):
-    """Whoever may read the view may read its errors."""
+    """A page that may read the view may read its errors."""
     data = {"x": "more than ten bytes"}
     assert http.readers(api, path, "PUT", status=status, data=data) == [PARTNER]
     assert http.send(api, path, method="PUT", data=data) == http.refused(status)
@@ -122,7 +122,7 @@ def test_a_converter_that_raises(app, http):
 @pytest.mark.parametrize("registered", ["before init_app", "after init_app"])
 @pytest.mark.parametrize("on", ["app", "view"])
 def test_an_after_request_function_that_raises(site, http, registered, on):
-    """The 500 has the headers of the policy all the same."""
+    """If an ``after_request`` function raises, the 500 still has the headers of the policy."""
 
     def fail(_response):
         raise ZeroDivisionError

@@ -12,7 +12,7 @@ SHOP = "https://shop.example"
 
 
 def test_the_first_request_of_another_app_is_not_this_apps(site, http):
-    """Functions of this app that are registered after that still run inside the guard's."""
+    """After another app's first request, functions registered on this app still run inside."""
     CorsGuard(site, origins=SHOP)
     http.send(Flask("other"), "/")
     ran = []
@@ -42,7 +42,7 @@ def test_a_thread_that_connects_a_receiver_meanwhile(site, http, monkeypatch):
 
 @pytest.mark.parametrize("status", [401, 404])
 def test_the_status_of_what_ended_a_request_early_is_kept(site, status):
-    """For the audit, which says what preflights would otherwise have come to."""
+    """The status is kept in the environment for the audit, which looks it up for preflights."""
     CorsGuard(site, origins=SHOP)
     site.url_value_preprocessor(lambda *_: abort(status))
     environ = {}

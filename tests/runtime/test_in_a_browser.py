@@ -44,7 +44,7 @@ def test_the_guards_own_words_are_in_the_failure(app, cors_browser):
     ],
 )
 def test_exposed_headers(app, open_page, fields, credentials, visible):
-    """JavaScript sees these, and of the others only what is safelisted."""
+    """JavaScript sees these headers, and of the others only the safelisted ones."""
     CorsGuard(app, origins=SHOP, **fields)
     own = {"X-Total": "7", "ETag": '"v1"', "Cache-Control": "no-cache", "Set-Cookie": "a=b"}
     app.add_url_rule("/", "index", lambda: ("ok", own))
@@ -156,7 +156,7 @@ def test_redirects_of_the_url_map(app, open_page, moved, method):
     open_page(SHOP).fetch(f"{API}{path}", method=method).assert_blocked(reason)
 
 
-# The fixture http shows every response to browsers, and fails where they disagree
+# The fixture http shows every response to browsers, and fails if they disagree
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def clock(shop):
     ],
 )
 def test_one_line_for_a_rejection(shop, http, caplog, path, method, origin, parts):
-    """A warning that says who asked for what, why it is rejected, and by which policy."""
+    """Each rejection is a warning: who asked for what, why it was rejected, and by which policy."""
     http.send(shop, path, origin, method=method)
 
     (record,) = caplog.records
@@ -140,7 +140,7 @@ NASTY = "\n\r\x00\x1b[31m\x7f\x85\xa0\u2028\u2029'\"\\%s{0}\ud800\U0001f600"
 @pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
 @pytest.mark.parametrize("where", ["path", "origin", "method", "requested method", "header"])
 def test_no_line_is_broken(shop, http, log_lines, where, debug, length):
-    """Whatever comes from the network, it is one line of printable ASCII, and not a long one."""
+    """Whatever comes from the network, the log has one short line of printable ASCII."""
     shop.debug = debug
     text = NASTY * length
     wsgi_text = text.encode("utf-8", "surrogatepass").decode("latin-1")
@@ -179,7 +179,7 @@ def test_a_value_cannot_pass_for_the_rest_of_the_line(shop, http, log_lines):
     [(PARTNER, "PUT", None), ("null", "PUT", None), (SHOP, "DELETE", None), (SHOP, "PUT", "x-a")],
 )
 def test_turned_off(app, http, log_lines, heard, origin, method, headers):
-    """Signals are sent all the same."""
+    """If rejections are not logged, signals are sent all the same."""
     app.config["CORSGUARD_LOG_REJECTIONS"] = False
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/x", "x", lambda: "ok", methods=["PUT"])
@@ -205,7 +205,7 @@ def test_turned_off_from_the_environment(app, http, log_lines, monkeypatch):
     ],
 )
 def test_debug_mode_ends_with_the_remedy(shop, http, log_lines, heard, origin, method, remedy):
-    """In the words that explain() ends with."""
+    """In debug mode, a line ends with the same words as explain()."""
     http.preflight(shop, "/x", origin, method)
     (line,) = log_lines()
     assert remedy not in line
@@ -270,7 +270,7 @@ def test_one_warning_for_an_endpoint_that_sets_now_this_now_that(app, http, log_
     ids=["none", "Vary", "the same", "the same in lower case"],
 )
 def test_no_warning_where_nothing_is_lost(app, http, log_lines, headers):
-    """Where the view sets what the guard sets."""
+    """There is no warning if the view sets nothing, only ``Vary``, or what the guard sets."""
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: ("ok", headers))
     http.send(app, "/", SHOP)

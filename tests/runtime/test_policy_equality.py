@@ -78,13 +78,13 @@ def test_every_field_has_a_row() -> None:
 
 @pytest.mark.parametrize("field", CHANGES)
 def test_what_changes_a_byte_changes_equality(field: str) -> None:
-    """Of each two values, the policies send something else, and are not equal."""
+    """Policies that differ in a field's value send different bytes, and are not equal."""
     check(field)
 
 
 @pytest.mark.parametrize("field", LIFTED)
 def test_what_lifts_a_check_changes_nothing(field: str) -> None:
-    """With the field and without, the policies send the same, and are equal."""
+    """A policy with the field sends the same as one without, and equals it."""
     policy = Policy(**LIFTED[field])
     lifted = policy.derive(**{field: True})  # type: ignore[misc]
     assert sent_by(policy) == sent_by(lifted)
@@ -95,7 +95,7 @@ def test_what_lifts_a_check_changes_nothing(field: str) -> None:
 def test_a_field_that_equality_forgets_is_noticed(
     field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test above fails where a field's value plays no part in equality."""
+    """The check of these tests fails if a field's value plays no part in equality."""
     monkeypatch.setattr(FIELDS[field], "meaning", lambda _: None)
     with pytest.raises(AssertionError, match="equals"):
         check(field)

@@ -67,8 +67,8 @@ ORIGINS = [None, KNOWN, PARTNER, EVIL, "null", "http://localhost", "x" * 400]
 @pytest.mark.parametrize("how", [*REAL, "report"])
 @pytest.mark.parametrize("path", PATHS)
 def test_no_response_changes(http, how, path):
-    """Byte for byte, for every origin and method, beside every policy; with ``enforce="report"``
-    neither."""
+    """A report-only policy beside any other, or ``enforce="report"``, changes no byte of any
+    response."""
     if how == "report":
         without, beside = make_app(origins=PARTNER), make_app(origins=PARTNER, enforce="report")
     else:
@@ -104,7 +104,7 @@ SIGNALS = [
     ("/api/", KNOWN, "GET", None),
     ("/own", EVIL, "GET", None),
     ("/own", PARTNER, "GET", (*NOT_ALLOWED, "view own over report_only")),
-    # where a mark replaces the policy whole, or none applies, it has no say
+    # if a mark replaces the policy whole, or no policy applies, it has no say
     ("/replaced", EVIL, "GET", None),
     ("/replaced", PARTNER, "POST", None),
     ("/exempt", EVIL, "POST", None),
@@ -114,7 +114,7 @@ SIGNALS = [
 @pytest.mark.parametrize(("path", "origin", "method", "expected"), SIGNALS)
 @pytest.mark.parametrize("real", ["open", "enforcing"])
 def test_what_is_signalled(http, heard, log_lines, real, path, origin, method, expected):
-    """One signal and one line for what would be rejected, after those of the real verdict."""
+    """What would be rejected has one signal and one line, after those of the real verdict."""
     app = make_app(**REAL[real], report_only=STRICT)
     http.send(app, path, origin, method=method)
     decisions = [signal.decision for signal in heard]
@@ -126,7 +126,7 @@ def test_what_is_signalled(http, heard, log_lines, real, path, origin, method, e
 
 @pytest.mark.parametrize("where", ["constructor", "fields", "configuration", "environment"])
 def test_where_it_is_set(app, http, heard, log_lines, monkeypatch, where):
-    """The line in the log says where."""
+    """The line in the log says where the report-only policy was set."""
     fields = {"origins": [KNOWN], "enforce": "unsafe"}
     given = {}
     location = "app.config (CORSGUARD_REPORT_ONLY)"
@@ -153,7 +153,7 @@ def test_where_it_is_set(app, http, heard, log_lines, monkeypatch, where):
 
 
 def test_a_report_beside_a_rejection(site, http, heard, log_lines):
-    """Both are told, and neither line silences the other."""
+    """A report and a rejection are both logged, and neither line silences the other."""
     CorsGuard(site, report_only=STRICT)
     http.send(site, "/", EVIL)
     assert [signal.decision.report_only for signal in heard] == [False, True]
@@ -273,7 +273,7 @@ def test_reconfigured(site, http, heard):
 )
 @pytest.mark.parametrize("how", ["constructor", "configuration"])
 def test_what_it_is_not(app, value, code, field, how):
-    """It is checked like the default policy, and the problem says where it was given."""
+    """report_only is checked like the default policy, and the problem says where it was given."""
     given = {"report_only": value} if how == "constructor" else {}
     app.config.update({} if given else {"CORSGUARD_REPORT_ONLY": value})
     with pytest.raises(PolicyError) as caught:
@@ -284,7 +284,7 @@ def test_what_it_is_not(app, value, code, field, how):
 
 
 def test_one_that_does_not_fit_the_marks(app, http):
-    """It is a mistake in the configuration like any other, and found like any other."""
+    """A report-only policy that does not fit the marks is found at the first request."""
     CorsGuard(app, report_only=Policy(origins=KNOWN, allow_credentials=True))
     app.add_url_rule("/", "index", cors(origins="*")(lambda: "ok"))
     app.testing = True
@@ -308,7 +308,7 @@ def test_a_failing_callable(site, http, heard, log_lines):
 
 
 def test_one_that_fails(site, http, log_lines, monkeypatch):
-    """Whatever is wrong with it, requests go on."""
+    """Requests go on even if the report-only policy fails."""
     CorsGuard(site, origins=KNOWN, report_only=STRICT)
     report_only = state_of(site).put_in_force().report_only
     monkeypatch.setattr(report_only, "_lookup", None)

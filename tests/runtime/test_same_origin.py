@@ -63,7 +63,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize(("origin", "base_url", "environ"), OWN.values(), ids=OWN)
 def test_own_pages(app, http, heard, log_lines, origin, base_url, environ):
-    """They get no leave, for they need none, and nothing is said of them."""
+    """An own page gets no CORS headers, because it needs none, and nothing is reported."""
     seen = _app(app, origins=SHOP)
     for method in ("GET", "POST", "PUT"):
         sent = {"base_url": base_url, "environ": environ, "method": method}
@@ -74,7 +74,7 @@ def test_own_pages(app, http, heard, log_lines, origin, base_url, environ):
 
 @pytest.mark.parametrize(("origin", "base_url", "environ"), FOREIGN.values(), ids=FOREIGN)
 def test_pages_of_others(app, http, heard, origin, base_url, environ):
-    """What is only near the app's address is another origin."""
+    """A page whose address is only near the app's has another origin, and is rejected."""
     seen = _app(app, origins=SHOP)
     assert http.send(app, "/", origin, base_url=base_url, environ=environ) == http.refused()
     assert [d.outcome for d in seen] == [Outcome.REJECTED]
@@ -92,7 +92,7 @@ def test_pages_of_others(app, http, heard, origin, base_url, environ):
 )
 @pytest.mark.parametrize("how", ["constructor", "configuration"])
 def test_self_origins(app, http, heard, self_origins, how):
-    """In every form that ``origins`` takes, but for callables."""
+    """``self_origins`` takes every form that ``origins`` takes, except callables."""
     given = {"self_origins": self_origins} if how == "constructor" else {}
     app.config.update({} if given else {"CORSGUARD_SELF_ORIGINS": self_origins})
     seen = _app(app, origins=SHOP, **given)
@@ -128,7 +128,7 @@ def test_behind_proxy_fix(app, http):
 
 
 def test_a_preflight_of_an_own_page_goes_to_the_app(app, http, heard):
-    """No browser sends one; whatever does gets what it would without the guard."""
+    """No browser sends such a preflight, and the app answers it as it would without a guard."""
     _app(app, origins=SHOP)
     assert http.preflight(app, "/", "http://localhost", "DELETE") == (200, {"Vary": "Origin"})
     assert heard == []
@@ -149,7 +149,7 @@ def test_an_own_page_that_is_listed_as_well_is_allowed(app, http):
     ids=["the check fails", "denied", "credentials"],
 )
 def test_nothing_is_said_of_own_pages(app, http, heard, log_lines, fields):
-    """Whatever the policy says of others."""
+    """An own page is not reported, even if the policy would reject its origin."""
     CorsGuard(app)
     app.add_url_rule("/", "index", cors(**fields)(lambda: current_decision.outcome.name))
     assert http.send(app, "/", "http://localhost") == http.refused()

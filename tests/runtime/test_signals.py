@@ -49,7 +49,7 @@ def shop(app):
     ],
 )
 def test_signal_of_an_ordinary_request(shop, http, heard, path, origin, signal, reason):
-    """One for each request that has an origin, with the app as its sender."""
+    """Each request with an origin has one signal, with the app as its sender."""
     http.send(shop, path, origin, method="PUT")
     assert said(heard) == ([(signal, shop, reason)] if signal else [])
 
@@ -77,7 +77,7 @@ def said(heard):
 def test_signal_of_a_preflight(
     shop, http, heard, path, origin, method, headers, network, signal, reason
 ):
-    """The same, and another signal where only the preflight is at fault."""
+    """A preflight has one signal too, and another one if only the preflight is at fault."""
     environ = {
         "HTTP_ACCESS_CONTROL_REQUEST_METHOD": method,
         "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": headers,
@@ -152,7 +152,7 @@ def test_current_decision_is_the_signalled_one(app, http, heard, path, origin):
     ],
 )
 def test_current_decision_in_a_view(app, http, path, origin, outcome, source):
-    """There is one, whatever the request is."""
+    """A view has a current decision, whatever the request is."""
     CorsGuard(app, origins=SHOP)
     found = []
 
@@ -188,7 +188,7 @@ def test_current_decision_before_there_is_one(app):
     ids=lambda value: getattr(value, "name", None),
 )
 def test_a_receiver_that_raises(shop, http, heard, log_lines, signal, origin, method):
-    """Its failure is logged, and the request goes on."""
+    """If a receiver raises, that is logged, and the request goes on."""
 
     def broken(_sender, decision):
         raise ZeroDivisionError(decision.method)

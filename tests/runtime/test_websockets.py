@@ -107,7 +107,7 @@ def test_handshakes(chat, opened, serve, heard, path, headers, opens, enforce):
 
 @pytest.mark.parametrize("how", ["off", "report", "report_only"])
 def test_handshakes_that_are_only_reported(chat, opened, serve, how):
-    """Every socket opens."""
+    """Handshakes that are only reported all open a socket."""
     strict = Policy(enforce="unsafe") if how == "report_only" else None
     CorsGuard(chat, enforce="report" if how == "report" else "off", report_only=strict)
     port = serve(chat)
@@ -118,7 +118,7 @@ def test_handshakes_that_are_only_reported(chat, opened, serve, how):
 
 
 def test_two_origin_lines(app, serve):
-    """A WSGI server joins them, and so they are no origin."""
+    """A WSGI server joins two Origin lines, and so they are no origin."""
     ran = []
     CorsGuard(app, origins=SHOP, enforce="unsafe")
     app.add_url_rule("/", "index", lambda: ran.append("view") or "done", methods=["POST"])

@@ -121,7 +121,7 @@ PREFLIGHTS = {
     ("fields", "method", "headers", "changes"), PREFLIGHTS.values(), ids=PREFLIGHTS
 )
 def test_preflights_that_are_allowed(site, http, fields, method, headers, changes):
-    """They have these headers and no others, no body, and nothing for another origin."""
+    """An allowed preflight gets these headers alone, no body, and nothing for another origin."""
     CorsGuard(site, origins=SHOP, **fields)
 
     granted = http.granted(SHOP, **changes)
@@ -155,7 +155,7 @@ WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
 def test_preflights_that_are_refused(site, http, heard, fields, method, headers, code):
-    """The body says why, in few words, whatever was sent; in debug mode it explains."""
+    """A refusal says why in few words, whatever was sent; in debug mode it explains."""
     CorsGuard(site, origins=SHOP, **fields)
 
     assert http.preflight(site, "/", SHOP, method, headers) == http.denied()
@@ -245,7 +245,7 @@ def test_no_other_header_is_touched(site, http, origin):
     ],
 )
 def test_a_view_that_sets_vary(app, http, own, merged):
-    """Origin is added, once; where everybody may read, nothing is."""
+    """The guard adds Origin once, or nothing if everybody may read."""
     CorsGuard(app, origins=SHOP)
     lines = [("Vary", value) for value in own]
     app.add_url_rule("/", "index", lambda: ("ok", lines))
@@ -276,7 +276,7 @@ OWN_HEADERS = {
     ("origins", "allowed", "refused"), [(SHOP, ALLOWED, REFUSED), ("*", STAR, STAR)]
 )
 def test_the_guard_owns_the_headers(app, http, origins, allowed, refused):
-    """What a view sets of them is replaced."""
+    """The guard replaces what a view sets in its headers."""
     CorsGuard(app, origins=origins)
     app.add_url_rule("/", "index", lambda: ("ok", OWN_HEADERS))
     assert http.send(app, "/", SHOP) == (200, allowed)
@@ -299,7 +299,7 @@ def _reflect_origin(response):
 @pytest.mark.parametrize("when", ["before init_app", "after init_app"])
 @pytest.mark.parametrize("recipe", [_add_origin_header, _reflect_origin])
 def test_an_after_request_recipe(site, http, recipe, when):
-    """The guard writes last, whichever comes first."""
+    """The guard writes last, whichever was registered first."""
     if when == "before init_app":
         site.after_request(recipe)
     CorsGuard(site, origins=SHOP)
@@ -339,7 +339,7 @@ def test_sessions_that_everybody_may_read(pages, http):
     "views", [["GET", "OPTIONS"], ["OPTIONS", "GET"], ["GET OPTIONS"]], ids="->".join
 )
 def test_an_options_view_of_the_app(app, http, views):
-    """It gets what is not a preflight."""
+    """A view that takes OPTIONS gets only requests that are not preflights."""
     CorsGuard(app, origins=SHOP)
     for methods in views:
         app.add_url_rule(
@@ -355,7 +355,7 @@ def test_an_options_view_of_the_app(app, http, views):
 
 @pytest.mark.parametrize("how", ["argument", "attribute", "config"])
 def test_without_automatic_options(app, http, how, request):
-    """The guard responds to preflights all the same."""
+    """Without automatic OPTIONS, the guard responds to preflights all the same."""
     CorsGuard(app, origins=SHOP)
 
     def view():
@@ -376,7 +376,7 @@ def test_without_automatic_options(app, http, how, request):
 
 @pytest.mark.parametrize(("own_view", "status"), [(False, 200), (True, 299)])
 def test_answer_preflight_off(app, http, own_view, status):
-    """The response is the app's. The guard still says who may, and the app's list doesn't count."""
+    """The app responds, but the guard decides who may read, and replaces the app's headers."""
     CorsGuard(app, origins=SHOP, answer_preflight=False)
     if own_view:
 
@@ -401,7 +401,7 @@ def test_answer_preflight_off(app, http, own_view, status):
 @pytest.mark.parametrize("length", [321, 60_000])
 @pytest.mark.parametrize("part", ["scheme", "host"])
 def test_an_origin_that_is_too_long(site, http, heard, part, length):
-    """No more is kept of it than a real one has."""
+    """An origin that is too long is refused, and cut to the length of a real one."""
     CorsGuard(site, origins=lambda _: True)
     long = "a" * (length - 8)
     origin = f"https://{long}" if part == "host" else f"{long}://a.test"

@@ -112,7 +112,7 @@ def test_with_a_report_only_policy(http, work, origin):
 
 
 def test_where_a_route_answers_no_options(http, work):
-    """The rule that matched a preflight then says nothing about its URL."""
+    """If a route takes no OPTIONS, the rule that matched a preflight says nothing about its URL."""
     app = build()
     app.add_url_rule("/other", "other", lambda: "ok", provide_automatic_options=False)
     for _ in range(3):

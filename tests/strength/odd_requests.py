@@ -26,7 +26,7 @@ class OddRequest(NamedTuple):
 
     @property
     def wire(self) -> bytes:
-        """The bytes. The connection is to be closed, so that there is an end to the answer."""
+        """The bytes. They ask to close the connection, so that the answer has an end."""
         lines = (*self.lines, "Connection: close", "", "")
         return (self.line_end.join(lines) + self.body).encode("latin-1")
 

@@ -21,7 +21,7 @@ PARTNER = "https://partner.example"
 
 
 def let_others_run(*_: object, **__: object) -> None:
-    """For as long as code of an app's own might take that waits for something."""
+    """Take as long as an app's own code might that waits for something."""
     time.sleep(0)
 
 

@@ -31,7 +31,7 @@ class Answer(NamedTuple):
         return sorted(found)
 
     def get(self, name: str) -> str | None:
-        """The value of one line, None where there is none."""
+        """The value of one line, or None if there is none."""
         return next((value for n, value in self.lines if n.lower() == name.lower()), None)
 
 
@@ -72,7 +72,7 @@ class Server(NamedTuple):
     behind: str = ""
 
     def require(self) -> None:
-        """Skip the test where something is not installed; fail it where everything has to be."""
+        """Skip the test if something is not installed; fail it if everything has to be."""
         require(self.needs + (SERVERS[self.behind].needs if self.behind else ()))
 
     @contextmanager

@@ -248,7 +248,7 @@ def ask_one(app: Flask, number: int, expected: tuple[Account, ...]) -> None:
 
 @pytest.mark.usefixtures("recorded")
 def test_first_requests_at_once() -> None:
-    """They find one table, while another thread puts other settings in force."""
+    """First requests at once find one table, while another thread puts other settings in force."""
     expected = list(zip(*map(accounts_of, SETTINGS), strict=True))
     numbers = itertools.cycle(range(len(REQUESTS)))
     with frequent_switches():
@@ -263,12 +263,12 @@ def test_first_requests_at_once() -> None:
 
 @pytest.mark.usefixtures("recorded")
 def test_receivers_that_come_and_go() -> None:
-    """Whoever listens all the time hears of each request once, and no answer is another."""
+    """A receiver that stays hears of each request once, and no answer changes."""
     expected = accounts_of(put_one_in_force)
     app, guard = build()
     put_one_in_force(guard, app)
     done = threading.Event()
-    # Blinker has no lock, and fails where a sender comes or goes at the same moment as a receiver.
+    # Blinker has no lock, and fails if a sender comes or goes at the same moment as a receiver.
     gc.collect()
     for signal in SIGNALS:
         signal.connect(put_one_in_force, app)

@@ -15,7 +15,7 @@ from flask_corsguard.protocol.policy import PolicyFields
 Environ = dict[str, Any]
 
 METHODS = ("GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
-# Those where what was decided once is remembered.
+# The paths whose decisions are remembered.
 PATHS_REMEMBERED = ("/", "/any", "/items/{}")
 _OTHER_PATHS = ("/item", "/asked", "/exempt", "/files/{}.css", "/api/{}", "/{0}{0}{0}")
 PATHS = PATHS_REMEMBERED + _OTHER_PATHS
@@ -46,7 +46,7 @@ class Item(MethodView):
 def build(report_only: PolicyFields | None) -> Flask:
     """An app with a policy of each kind.
 
-    :param report_only: the report-only one.
+    :param report_only: the report-only policy.
     """
     app = Flask("soaked", static_folder=None)
     guard = CorsGuard(
@@ -71,7 +71,7 @@ def build(report_only: PolicyFields | None) -> Flask:
 class Traffic:
     """WSGI environments, the same for the same seed.
 
-    :param paths: those that are asked for, with ``{}`` where something is made up.
+    :param paths: the paths that are asked for, with ``{}`` where something is made up.
     """
 
     def __init__(self, seed: int, paths: Sequence[str]) -> None:

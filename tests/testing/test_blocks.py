@@ -38,7 +38,7 @@ BLOCKS = [
     (fixed(), {}, Block.ALLOW_ORIGIN_MISSING, f"has no {ORIGIN}", ALLOW, ADD),
     (fixed(lines=OPEN, preflight=(204, {})), PUT, Block.ALLOW_ORIGIN_MISSING,
      f"The preflight's response has no {ORIGIN}", ALLOW, ADD),
-    # Whoever allows null lets every site read.
+    # Allowing null lets every site read.
     (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of null may not read it", None,
      "serve the page from an origin of its own"),
     (TO_NULL | {"https://c.test": fixed()}, {}, Block.ALLOW_ORIGIN_MISSING,
@@ -205,7 +205,7 @@ def test_why(servers, asked, block, found, send, change):
     assert more == ([f"Send: {line}" for line in send.split(" | ")] if send else [])
     if block in NOT_SENT:
         assert response.exchanges == ()
-    # But that it is there, where it is opaque.
+    # The page sees nothing of it, except that there is one if it is opaque.
     seen = (response.readable, response.json, response.redirected, dict(response.headers))
     assert seen == (False, None, False, {})
     opaque = {Block.MODE_NO_CORS: "opaque", Block.REDIRECT_MANUAL: "opaqueredirect"}
@@ -243,7 +243,7 @@ def test_what_a_guard_has_to_say(origins):
 
 
 def test_a_rejection_that_is_not_what_stopped_it():
-    """Allowing the origin would not help."""
+    """If something else stopped the response, the advice is not to allow the origin."""
     app = Flask("shop", static_folder=None)
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])

@@ -31,7 +31,7 @@ def test_the_page_can_be_left_for_another():
      "*", None, 7],
 )  # fmt: skip
 def test_a_page_that_is_not_an_origin(page):
-    """What is refused, with the origin that may be meant."""
+    """A page that is not an origin is refused, with the origin that may be meant."""
     hint = f" Did you mean '{SHOP}'?" if "shop" in str(page).lower() else ""
     words = f"a page is named by its origin, scheme://host[:port], not {page!r}.{hint}"
     with pytest.raises(BrowserError) as caught:
@@ -134,7 +134,7 @@ def test_one_server_is_everywhere():
     ],
 )
 def test_addresses(url, expected):
-    """Where a page of the API asks, for each address that it gives."""
+    """An address is resolved against the page of the API that asks for it."""
     browser = Browser(anyone(), API)
     assert browser.fetch(url).assert_readable().url == expected
     assert browser.navigate(url).exchanges[0].url == expected
@@ -151,7 +151,7 @@ def test_addresses(url, expected):
     ],
 )
 def test_what_is_not_an_address(page, url):
-    """What is not a URL, or relative to a page without one."""
+    """What is not a URL, or is relative to a page without one, raises a FetchTypeError."""
     for act in acts_of(Browser(anyone(), page)):
         with pytest.raises(FetchTypeError) as caught:
             act(url)
@@ -195,7 +195,7 @@ def test_what_the_server_is_asked_for():
     ],
 )
 def test_mixed_content(page, url, mixed):
-    """What a page with https may not fetch; the address bar may go where it likes."""
+    """A page with https may not fetch mixed content; the address bar may go anywhere."""
     browser, mixed = Browser(anyone(), page), mixed and page == SHOP
     for mode in ("cors", "no-cors"):
         response = browser.fetch(url, mode=mode)
@@ -220,7 +220,7 @@ def test_mixed_content(page, url, mixed):
     ],
 )
 def test_resource_policy(engine, policy, page, reason):
-    """What ``Cross-Origin-Resource-Policy`` keeps from pages without CORS."""
+    """``Cross-Origin-Resource-Policy`` keeps these responses from pages without CORS."""
     lines = {"Cross-Origin-Resource-Policy": policy} if policy else {}
     response = Browser(fixed(lines=lines), page, engine).fetch(f"{API}/", mode="no-cors")
     assert response.reason == reason
@@ -267,7 +267,7 @@ class Body:
 
 
 def test_bodies_of_every_kind():
-    """A body that is written the old way, and one that wants to be closed."""
+    """An app may write its body the old way, or return one that has to be closed."""
     body = Body()
 
     def app(environ, start_response):
@@ -285,7 +285,7 @@ def test_bodies_of_every_kind():
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
 def test_responses_without_a_body(method, status):
-    """What an app sends all the same is not there."""
+    """The body that an app sends all the same is dropped."""
     response = Browser(fixed(status, OPEN, body="junk"), SHOP).fetch(f"{API}/", method=method)
     assert response.assert_readable().text == ""
     assert response.exchanges[0].response_body == b""

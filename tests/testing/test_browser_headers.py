@@ -28,12 +28,12 @@ def sent(response, *names):
         (HTTP_API, API, "cross-site"),
         ("null", API, "cross-site"),
         ("http://localhost:3000", "http://localhost:5000", "same-site"),
-        # Only where nobody can listen to the connection.
+        # Only if nobody can listen to the connection.
         (HTTP_API, HTTP_API, None),
     ],
 )
 def test_fetch_metadata(page, url, site):
-    """``Sec-Fetch-*`` of everything that a page can do."""
+    """Everything that a page can do has these ``Sec-Fetch-*`` headers."""
     names, url = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"), f"{url}/"
     browser = Browser(friendly(), page)
     for response, mode, dest in (
@@ -70,7 +70,7 @@ def test_fetch_metadata(page, url, site):
     ],
 )
 def test_origin(page, url, method, mode, origin):
-    """Which fetches have an ``Origin``."""
+    """These fetches have an ``Origin``, and the others have none."""
     response = Browser(friendly(), page).fetch(f"{url}/", method=method, mode=mode)
     assert sent(response, "Origin") == (origin,)
 
@@ -96,7 +96,7 @@ def test_origin_without_a_fetch():
     ],
 )
 def test_referer(page, url, referer):
-    """``Referer``, which is the page's origin."""
+    """``Referer`` is the page's origin, or missing."""
     browser = Browser(friendly(), page)
     for response in (browser.fetch(f"{url}/"), browser.navigate(f"{url}/")):
         assert sent(response, "Referer") == (referer,)

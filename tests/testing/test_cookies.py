@@ -111,7 +111,7 @@ def cookies(browser, url):
     ],
 )  # fmt: skip
 def test_what_a_server_may_set(line, expected):
-    """The cookie that is left of each ``Set-Cookie`` line."""
+    """Each ``Set-Cookie`` line leaves this cookie, or none."""
     assert cookies(opened(line), f"{API}/a/b") == expected
 
 
@@ -136,7 +136,7 @@ def test_what_a_server_may_set(line, expected):
     ],
 )  # fmt: skip
 def test_where_it_goes(line, at, sent_to, not_to):
-    """The addresses that a cookie is sent to, and those that it is not."""
+    """A cookie is sent to the first addresses, and not to the others."""
     browser = opened(line, at=f"{API}{at}")
     urls = {url: url if "://" in url else f"{API}{url}" for url in sent_to + not_to}
     found = {url: cookies(browser, whole) for url, whole in urls.items()}
@@ -163,7 +163,7 @@ def test_order_and_replacement():
     ],
 )
 def test_it_grows_old(line, seconds):
-    """For how long it is sent."""
+    """A cookie is sent for so many seconds, and no longer."""
     browser = opened(line)
     browser.advance((seconds or 10**9) - 1)
     assert cookies(browser, f"{API}/") == "a=1"
@@ -190,7 +190,7 @@ def test_secure_cookies_of_a_trustworthy_address(engine):
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "[::1]", "localhost", "co.uk"])
 def test_hosts_that_are_not_a_domain(host):
-    """They may name themselves."""
+    """A host that is no domain may name itself in ``Domain``."""
     at = f"https://{host}/"
     for line in ("a=1", f"a=1; Domain={host}"):
         assert cookies(opened(line, at=at), at) == "a=1"
@@ -205,7 +205,7 @@ def test_hosts_that_are_not_a_domain(host):
     ],
 )
 def test_same_site(line, found):
-    """With a fetch from another site and from the same one, with a link and a form of another."""
+    """The cookie goes along with a fetch from another site or the same one, a link, or a form."""
     browser = opened(f"a=1; Path=/; {line}", page=API)
     url, sent = f"{API}/", []
     for page, act, options in (
@@ -237,7 +237,7 @@ BOTH = {API, SHOP}
     ],
 )
 def test_cookies_of_other_sites(engine, line, set_by, sent_to):
-    """From which pages a cookie is sent, that a page of the server or of another site has set."""
+    """A cookie set by the server's own page, or another site's, is sent from these pages."""
     browser, found = opened(line, page=set_by, engine=engine), set()
     for page in (API, SHOP):
         browser.page = page
@@ -258,7 +258,7 @@ def test_cookies_of_other_sites(engine, line, set_by, sent_to):
     ],
 )
 def test_credentials(engine, page, credentials, goes):
-    """Whether a cookie is sent, and whether one of the response is kept."""
+    """``credentials`` says whether cookies are sent, and whether those of the response are kept."""
     browser = opened("a=1; Path=/", engine=engine)
     browser.page = page
     response = browser.fetch(f"{API}/", credentials=credentials).assert_readable()
@@ -299,7 +299,7 @@ def test_cookies_of_a_redirect():
 
 
 def test_chromium_lets_a_young_cookie_go_with_a_form():
-    """Where a server did not say what SameSite is: for two minutes
+    """If the server did not name a SameSite, the cookie goes along for two minutes
     (https://www.chromium.org/updates/same-site/faq/)."""
     browser = opened("a=1; Path=/", engine="chromium")
     window = ENGINES["chromium"].lax_post_window

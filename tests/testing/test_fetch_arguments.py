@@ -47,7 +47,7 @@ def multipart(*fields):
     ],
 )
 def test_methods(browser, given, expected):
-    """What a method becomes, and which need a preflight."""
+    """Each method becomes this one, and needs a preflight or not."""
     *preflights, last = browser.fetch(URL, method=given).assert_readable().exchanges
     assert last.method == expected
     assert len(preflights) == (expected not in ("GET", "HEAD", "POST"))
@@ -98,7 +98,7 @@ LINES = "is not a value: headers are single lines of bytes (Latin-1)."
     ],
 )  # fmt: skip
 def test_what_fetch_refuses(browser, options, words):
-    """Arguments with which nothing is sent, in words."""
+    """With such arguments nothing is sent, and the error says why."""
     with pytest.raises(FetchTypeError) as caught:
         browser.fetch(**{"url": URL} | options)
     assert str(caught.value) == words
@@ -147,7 +147,7 @@ def test_overriding_methods(browser, name, value, dropped):
     ],
 )
 def test_headers(headers, asked, values):
-    """What the preflight asks for, if there is one, and what is sent then."""
+    """The preflight, if there is one, asks for these headers, and then these values are sent."""
     headers = headers() if callable(headers) else headers
     response = Browser(anyone(), SHOP).fetch(URL, headers=headers).assert_readable()
     first = response.exchanges[0]
@@ -203,7 +203,7 @@ def test_no_cors_drops_what_is_not_safelisted(browser, headers, kept):
     ],
 )  # fmt: skip
 def test_bodies(browser, given, kind, body):
-    """Each kind of body: its type, its bytes, and whether a preflight asks for the type."""
+    """Each kind of body has this type and these bytes; a preflight asks for the type if needed."""
     response = browser.fetch(URL, method="POST", **given).assert_readable()
     assert body_of(response) == (kind, body)
     assert response.exchanges[0].preflight == (kind in (JSON, "a/b"))
@@ -223,7 +223,7 @@ FIELDS = [("a", "1"), ("b", '2"'), ("a", "3\r\n4"), ('"x\ny', "é")]
     ],
 )  # fmt: skip
 def test_forms(browser, enctype, data, kind, body):
-    """A form of each type, and ``FormData``, which is multipart: in order and quoted."""
+    """A form of each type, and ``FormData``, sends its fields in order and quoted."""
     response = browser.submit(URL, data, enctype=enctype)
     assert body_of(response) == (kind, body)
     assert [exchange.method for exchange in response.exchanges] == ["POST"]
@@ -251,7 +251,7 @@ def test_a_form_with_get(browser):
     ],
 )
 def test_beacons(engine, data, kind):
-    """Each kind of body in a beacon, which always has credentials."""
+    """A beacon takes each kind of body, and always has credentials."""
     response = Browser(friendly(), SHOP, engine).send_beacon(URL, data).assert_blocked("beacon")
     *preflights, last = response.exchanges
     assert len(preflights) == (kind == JSON)

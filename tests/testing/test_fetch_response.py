@@ -22,7 +22,7 @@ def failure(check, *args):
     ("body", "value"), [('{"a": [1]}', {"a": [1]}), ("null", None), ("\ufeff7", 7)]
 )
 def test_json(body, value):
-    """What is parsed."""
+    """``json`` is the parsed body, a byte order mark aside."""
     assert Browser(fixed(lines=OPEN, body=body), SHOP).fetch(URL).json == value
 
 
@@ -38,7 +38,7 @@ def test_what_is_not_json():
     ("status", "ok"), [(200, True), (204, True), (299, True), (304, False), (404, False)]
 )
 def test_status(status, ok):
-    """Which are fine."""
+    """``ok`` is true for 2xx statuses."""
     response = Browser(fixed(status, OPEN, body=""), SHOP).fetch(URL).assert_readable()
     assert (response.status, response.ok) == (status, ok)
 
@@ -102,7 +102,7 @@ def test_report_of_what_is_not_readable():
     ],
 )  # fmt: skip
 def test_report_of_what_is_not_blocked_by_that(app_, reason, begin):
-    """What ``assert_blocked`` says."""
+    """``assert_blocked`` says what the page could read, or which rule blocked it instead."""
     response = Browser({API: app_}, SHOP).fetch(URL)
     assert failure(response.assert_blocked, reason).startswith(begin)
 

@@ -27,7 +27,7 @@ def app():
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Runs tests as a project would that has these two plugins."""
+    """Runs tests as a project with these two plugins would."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     plugins = ("-p", "pytest_flask.plugin", "-p", "flask_corsguard.testing.plugin")
     pytester.makeini("[pytest]\nfilterwarnings = error\n")
@@ -48,7 +48,7 @@ def app():
 
 
 def test_here(cors_browser):
-    """What a project sees, without a run of its own."""
+    """The fixture works here, as it does in a project."""
     response = cors_browser("https://shop.example").fetch("https://shop.example/")
     assert response.assert_readable().text == "of the fixture app"
     other = cors_browser("https://shop.example", "webkit", servers={"https://b.test": anyone()})
@@ -92,7 +92,7 @@ def test_the_fixture(run):
 
 @pytest.mark.slow
 def test_beside_a_live_server(run, pytester):
-    """In an interpreter of its own: pytest-flask forks."""
+    """The browser works beside a live server, here in another interpreter: pytest-flask forks."""
     result = run(
         """
         import urllib.request
@@ -111,7 +111,7 @@ def test_beside_a_live_server(run, pytester):
 
 @pytest.mark.parametrize("tracebacks", ["--tb=auto", "--tb=short"])
 def test_a_failure_says_what_to_change(run, tracebacks):
-    """The library's own lines are in neither kind of traceback."""
+    """A failure says what to change, and no traceback shows the library's own lines."""
     result = run(
         """
         def test_it(cors_browser):

@@ -76,7 +76,7 @@ def in_turn(preflights=(), responses=()):
     ],
 )  # fmt: skip
 def test_max_age(engine, value, seconds):
-    """For how long each form of ``Access-Control-Max-Age`` counts."""
+    """Each form of ``Access-Control-Max-Age`` counts for so many seconds."""
     lines = OPEN | {METHODS: "PUT"} | ({} if value is None else {MAX_AGE: value})
     browser = Browser(fixed(lines=OPEN, preflight=(204, lines)), SHOP, engine)
     limit = in_engine(engine, seconds)
@@ -115,7 +115,7 @@ def test_max_age(engine, value, seconds):
     ],
 )
 def test_what_is_remembered(engine, first, then, again):
-    """In which engines the second of two fetches needs a preflight again."""
+    """The second of two fetches needs a preflight again in these engines."""
     browser = Browser(friendly(), SHOP, engine)
     outcomes(browser, first)
     assert outcomes(browser, then) == ("asks" if engine in again.split() else "sends")
@@ -162,5 +162,5 @@ def test_what_is_remembered(engine, first, then, again):
     ],
 )  # fmt: skip
 def test_one_after_the_other(engine, build, steps, found):
-    """Which of several fetches need a preflight, in each engine."""
+    """Of several fetches, these need a preflight in each engine."""
     assert outcomes(Browser(build(), SHOP, engine), *steps) == in_engine(engine, found)

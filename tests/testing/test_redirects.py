@@ -16,7 +16,7 @@ DELETE = {"method": "DELETE"}
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
 def test_methods_and_bodies(engine, status, method):
-    """Which requests become a GET, without a body and the headers that go with one."""
+    """These requests become a GET, without a body and the headers that go with one."""
     body = "x" if method in ("POST", "PUT") else None
     headers = {"X-A": "1", "Content-Language": "en"}
     browser = Browser(hops((status, "/1")), SHOP, engine)
@@ -43,7 +43,7 @@ ON_THE_WAY = [
         (hops((status, "/1")), API, DELETE, "", {"": "OPTIONS DELETE OPTIONS DELETE"})
         for status in (301, 302, 307, 308)
     ),
-    # Headers are remembered to have needed permission; a method is not, where it did not.
+    # On the page's own origin, Firefox and WebKit note headers that need permission, not methods.
     (hops((303, f"{API}/1")), SHOP, {"method": "PUT"}, "", {"": "PUT GET"}),
     (hops((303, f"{API}/1")), SHOP, {"headers": {"Authorization": "x"}}, "",
      {"": "GET GET", "firefox webkit": "GET OPTIONS GET"}),
@@ -67,7 +67,7 @@ ON_THE_WAY = [
 
 @pytest.mark.parametrize(("server", "at", "sent", "header", "found"), ON_THE_WAY)
 def test_on_the_way(engine, server, at, sent, header, found):
-    """Methods and headers of every request, preflights included, in each engine."""
+    """Every request, preflights included, has this method or header in each engine."""
     response = Browser(server, SHOP, engine).fetch(f"{at}/", **sent).assert_readable()
     values = [
         e.request_headers.get(header, "-") if header else e.method for e in response.exchanges
@@ -101,7 +101,7 @@ def test_where_the_origin_becomes_null(engine):
     ],
 )
 def test_away_from_the_own_origin(location, mode, reason, sent):
-    """What stops a redirect from the page's own origin, and after how many requests."""
+    """A redirect from the page's own origin is stopped by this rule, after so many requests."""
     response = Browser({SHOP: hops((302, location)), API: fixed()}, SHOP).fetch("/", mode=mode)
     assert (response.reason, len(response.exchanges)) == (reason, sent)
 
@@ -120,7 +120,7 @@ def test_away_from_the_own_origin(location, mode, reason, sent):
     ],
 )
 def test_what_is_followed(engine, locations, redirect, reason):
-    """Redirects with one ``Location``, with none and with two."""
+    """A redirect is followed or blocked by how many ``Location`` lines it has."""
     lines = [*OPEN.items(), *(("Location", location) for location in locations)]
     browser = Browser(
         serve(lambda r: (200, OPEN, "") if r.path == "/1" else (302, lines, "")), SHOP, engine

@@ -1,4 +1,4 @@
-"""A thousand fetches are to take less than two seconds on one core."""
+"""A thousand fetches must take less than two seconds on one core."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _guarded():
 @pytest.mark.slow
 @pytest.mark.parametrize("build", [_guarded, lambda: anyone(Max_Age="0")], ids=["guarded", "plain"])
 def test_a_thousand_fetches_each_with_a_preflight(build):
-    """In front of a guard, and of an app that is as fast as can be."""
+    """The browser is fast in front of a guard, and of an app that does nothing."""
     app = build()
 
     def seconds():
@@ -34,5 +34,5 @@ def test_a_thousand_fetches_each_with_a_preflight(build):
             assert len(response.assert_readable().exchanges) == 2
         return time.process_time() - begin
 
-    # The best of some, for the machine may be busy.
+    # The best of some, because the machine may be busy.
     assert any(seconds() < 2 for _ in range(5))

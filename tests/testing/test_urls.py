@@ -167,7 +167,7 @@ BASE = parse_url("https://api.test/a/b?c")
     ],
 )  # fmt: skip
 def test_parse_url(text, expected):
-    """What ``new URL(text, "https://api.test/a/b?c")`` says, but for the fragment."""
+    """A URL reads as ``new URL(text, "https://api.test/a/b?c")`` does, except for the fragment."""
     url = parse_url(text, BASE)
     assert (str(url) if url else None) == expected
 
@@ -193,7 +193,7 @@ def test_without_a_base():
     ],
 )
 def test_userinfo(text, expected):
-    """Where a user name or a password stands in a URL."""
+    """``userinfo`` is true if a URL has a user name or a password."""
     assert parse_url(text).userinfo is expected
 
 
@@ -210,7 +210,7 @@ def test_userinfo(text, expected):
     ],
 )
 def test_origins_are_those_of_http(text, scheme, has_origin):
-    """The scheme of each URL, and whether it leads to a server."""
+    """Each URL has this scheme, and an origin only if it leads to a server."""
     url = parse_url(text)
     assert (url.scheme, url.origin is not None) == (scheme, has_origin)
 
@@ -234,7 +234,7 @@ SITES = {
 
 @pytest.mark.parametrize("text", SITES)
 def test_site_of(text):
-    """The site of each origin, and which are of one."""
+    """Each origin has this site, and is same-site with the origins that share it."""
     origin = parse_url(text).origin
     assert site_of(origin) == SITES[text]
     for other in SITES:

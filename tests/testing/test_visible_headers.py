@@ -52,7 +52,7 @@ def test_visible_headers():
     ],
 )  # fmt: skip
 def test_a_header_that_is_not_seen(expose, credentials, name, words):
-    """What hides it, wherever a test looks for it."""
+    """Wherever a test looks for a hidden header, it is told what hides it."""
     lines = LINES | MINE | ({} if expose is None else {EXPOSE: expose})
     response = Browser(fixed(lines=lines), SHOP).fetch(f"{API}/", credentials=credentials)
     why = response.assert_readable().headers.why_not(name)
