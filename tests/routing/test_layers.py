@@ -1,0 +1,185 @@
+"""Which marks a route has, outermost first, and what is said if they do not add up."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+import pytest
+from flask import Blueprint, Flask
+from flask.views import MethodView, View
+
+from flask_corsguard import CorsGuard, CorsGuardError, PolicyError, cors
+
+SHOP = "https://shop.example"
+
+
+@cors(max_age=1)
+class Base(MethodView):
+    @cors(max_age=2)
+    def get(self):
+        return "ok"
+
+    def put(self):
+        return "ok"
+
+
+class WithHead(Base):
+    @cors(max_age=3)
+    def head(self):
+        return ""
+
+
+class Page(View):
+    @cors(max_age=4)
+    def dispatch_request(self):
+        return "ok"
+
+
+def not_a_class():
+    return "ok"
+
+
+not_a_class.view_class = "shop"
+
+# A view, and the sources of the marks on each of its methods.
+VIEWS = {
+    "a class": (
+        Base.as_view("view"),
+        {
+            "GET": ["view view", "method GET of view view"],
+            "HEAD": ["view view", "method GET of view view"],
+            "PUT": ["view view"],
+            "OPTIONS": ["view view"],
+        },
+    ),
+    "a class with head()": (
+        WithHead.as_view("view"),
+        {
+            "GET": ["view view", "method GET of view view"],
+            "HEAD": ["view view", "method HEAD of view view"],
+        },
+    ),
+    "dispatch_request()": (Page.as_view("view"), {"GET": ["view view"], "HEAD": ["view view"]}),
+    "a function": (lambda: "ok", {"GET": [], "HEAD": []}),
+    "a function with a view_class of its own": (not_a_class, {"GET": []}),
+}
+
+
+@pytest.mark.parametrize(("view", "expected"), VIEWS.values(), ids=VIEWS)
+def test_the_marks_of_each_method(app, view, expected):
+    """HEAD has the mark of get(), unless the class has a head() of its own."""
+    guard = CorsGuard(app)
+    app.add_url_rule("/", "view", view)
+    found = {
+        method: [layer.source for layer in route.layers]
+        for route in guard.routes()
+        for method in route.methods
+    }
+    assert {method: found[method] for method in expected} == expected
+
+
+def test_the_marks_of_nested_blueprints(app):
+    """Each blueprint's mark counts once, the outermost first."""
+    outer = cors(max_age=1)(Blueprint("outer", __name__))
+    middle = Blueprint("middle", __name__)
+    inner = cors(max_age=3)(Blueprint("inner", __name__))
+    inner.add_url_rule("/", "view", lambda: "ok")
+    middle.register_blueprint(inner)
+    outer.register_blueprint(middle)
+    app.register_blueprint(outer)
+    (route,) = CorsGuard(app).routes()
+    assert [layer.source for layer in route.layers] == [
+        "blueprint outer",
+        "blueprint outer.middle.inner",
+    ]
+
+
+def _unknown_policy(app, guard):
+    app.add_url_rule("/", "index", cors("partner")(lambda: "ok"))
+
+
+def _unknown_policy_further_out(app, guard):
+    api = cors("partner")(Blueprint("api", __name__))
+    api.add_url_rule("/", "index", cors(max_age=5)(lambda: "ok"))
+    app.register_blueprint(api)
+
+
+def _unknown_endpoint(app, guard):
+    app.add_url_rule("/", "index", lambda: "ok")
+    guard.for_endpoint("indexx", max_age=5)
+
+
+def _lost_mark(app, guard):
+    view = app.get("/")(not_a_class)
+    cors(origins=SHOP)(functools.wraps(view)(lambda: view()))
+
+
+PROBLEMS = {
+    _unknown_policy: (
+        ("unknown_policy", "policy", "partner", "partners", "view index (LINE)"),
+        "there is no policy 'partner'. Did you mean 'partners'?",
+    ),
+    _unknown_policy_further_out: (
+        ("unknown_policy", "policy", "partner", "partners", "blueprint api (LINE)"),
+        "there is no policy 'partner'. Did you mean 'partners'?",
+    ),
+    _unknown_endpoint: (
+        ("unknown_endpoint", "endpoint", "indexx", "index", "LINE"),
+        "there is no endpoint 'indexx'. Did you mean 'index'?",
+    ),
+    _lost_mark: (
+        ("lost_mark", "cors", "not_a_class", None, "view not_a_class"),
+        "@cors at LINE marks a function around the view 'not_a_class' that is not a view itself."
+        " Put it directly above or below the route; or mark this view on its own.",
+    ),
+}
+
+
+@pytest.mark.parametrize("build", PROBLEMS, ids=lambda build: build.__name__)
+def test_what_does_not_add_up(app, build):
+    """The error is a whole: nothing of it is left to guess."""
+    guard = CorsGuard(app, policies={"partners": {"origins": SHOP}})
+    build(app, guard)
+    with pytest.raises(PolicyError) as caught:
+        guard.routes()
+    (problem,) = caught.value.problems
+    data, message = PROBLEMS[build]
+    found = (problem.code, problem.field, problem.value, problem.suggestion, problem.where)
+    assert tuple(map(_without_line, found)) == data
+    assert _without_line(problem.message) == message
+
+
+def _without_line(text):
+    return text and re.sub(r"[^\s(]*test_layers\.py:\d+", "LINE", text)
+
+
+def test_a_mark_that_comes_too_late(app, http):
+    guard = CorsGuard(app)
+    http.send(app, "/")
+    with pytest.raises(CorsGuardError) as caught:
+        guard.for_endpoint("index", max_age=5)
+    assert _without_line(str(caught.value)) == (
+        "LINE: an app of this guard has served a request already; mark endpoints while the apps are"
+        " set up"
+    )
+
+
+def test_a_factory_that_runs_again(http):
+    """Marks that one line of it makes are the same, also after an app has served requests; and a
+    line in a loop marks each of its files."""
+    guard = CorsGuard()
+
+    def make_app():
+        app = Flask("shop", static_folder=None)
+        app.add_url_rule("/<filename>", "files", lambda filename: filename)
+        guard.for_endpoint("files", max_age=5)
+        for glob in ("*.css", "*.js"):
+            guard.for_files("files", glob, origins=SHOP)
+        guard.init_app(app)
+        return app
+
+    for _ in range(2):
+        app = make_app()
+        assert http.readers(app, "/a.css") == http.readers(app, "/a.js") == [SHOP]
+        assert http.readers(app, "/a.png") == []
