@@ -81,8 +81,8 @@ class Lookup:
     def _unrouted(self, adapter: MapAdapter) -> Entry:
         """The entry of a URL without a route: the one of the innermost blueprint above it."""
         if self._prefixes is not None:
-            server_name = adapter.server_name or "localhost"
-            prefixes = self._prefixes.bind(server_name, subdomain=adapter.subdomain)
+            # The host plays no part: every rule has a subdomain, and no redirect is followed.
+            prefixes = self._prefixes.bind("localhost", subdomain=adapter.subdomain)
             # No blueprint, or one of the app's converters fails.
             with contextlib.suppress(Exception):
                 return self.table.of_blueprints[prefixes.match(adapter.path_info)[0]]
@@ -110,9 +110,6 @@ def _prefixes_of(app: Flask) -> Map:
     return Map(
         rules,
         default_subdomain=app.url_map.default_subdomain,
-        strict_slashes=False,
-        merge_slashes=False,
-        redirect_defaults=False,
         converters={**app.url_map.converters, "corsguard_rest": _Rest},
     )
 

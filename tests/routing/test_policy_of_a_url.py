@@ -103,6 +103,52 @@ def test_a_dynamic_prefix(app, http, path, reader, status):
     assert http.readers(app, path, status=status) == [reader]
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "path", "under"),
+    [
+        (["", "/api"], "/api/none", "/api"),
+        (["", "/api"], "/none", None),
+        (["/api"], "/api", "/api"),
+        (["/api"], "/api/", "/api"),
+        (["/api"], "/api//none", "/api"),
+        (["/a/b"], "/a//b/none", None),
+        (["/api/"], "/api", "/api/"),
+        (["/api/"], "/api/none", "/api/"),
+        (["/api/"], "/apix", None),
+        (["/fax"], "/fa/none", None),
+        (["/faX"], "/faX/none", "/faX"),
+        (["/"], "/", "/"),
+        (["/"], "/none", "/"),
+        (["/<lang>", "/api"], "/api/none", "/api"),
+        (["/<lang>", "/api"], "/de/none", "/<lang>"),
+        (["/<lang>", "/<lang>/<int:id>"], "/de/7/none", "/<lang>/<int:id>"),
+        (["/<lang>", "/<lang>/<int:id>"], "/de/x/none", "/<lang>"),
+        (["/<path:any>/x", "/<int:id>"], "/7/none", "/<int:id>"),
+    ],
+)
+def test_the_prefix_that_a_404_lies_under(app, http, heard, prefixes, path, under):
+    """The one that Werkzeug's routing prefers. What is under none has the default policy."""
+    for number, prefix in enumerate(prefixes):
+        blueprint = cors(origins=SHOP)(Blueprint(f"api{number}", __name__, url_prefix=prefix))
+        app.register_blueprint(blueprint)
+    CorsGuard(app, origins=SHOP)
+    http.send(app, path, PARTNER)
+    (sent,) = heard
+    expected = f"blueprint api{prefixes.index(under)}" if under else "default"
+    assert sent.decision.policy_source == expected
+
+
+def test_a_404_on_the_default_subdomain(http):
+    app = Flask("shop", static_folder=None, subdomain_matching=True)
+    app.config["SERVER_NAME"] = "shop.test"
+    app.url_map.default_subdomain = "www"
+    app.register_blueprint(cors(origins=PARTNER)(Blueprint("api", __name__, url_prefix="/api")))
+    CorsGuard(app, origins=SHOP)
+    for host, reader in (("www.shop.test", PARTNER), ("other.shop.test", SHOP)):
+        url = f"http://{host}/"
+        assert http.readers(app, "/api/none", status=404, base_url=url) == [reader]
+
+
 def test_the_longest_prefix_has_the_say_about_a_404(app, http):
     for name, prefix, origin in (
         ("api", "/api", PARTNER),
