@@ -7,8 +7,9 @@ import time
 from itertools import product
 
 import pytest
+from werkzeug.routing import BaseConverter, Map, Rule
 
-from flask_corsguard.routing.overlap import Governed, Shape, methods_governed_elsewhere
+from flask_corsguard.routing.overlap import Governed, Shape, methods_governed_elsewhere, shape_of
 
 SEGMENTS = ("a", "b", None)
 DOMAINS = ("", "api", None)
@@ -58,6 +59,61 @@ def test_what_other_policies_govern_is_what_pairs_of_rules_say() -> None:
         found = methods_governed_elsewhere(rows)
         expected = by_pairs(rows)
         assert {row: found.get(row, frozenset()) for row in rows} == expected, seed
+
+
+class _Own(BaseConverter):
+    part_isolating = False
+    regex = ".*"
+
+
+@pytest.mark.parametrize(
+    ("rule", "segments", "open_ended"),
+    [
+        ("/", ("",), False),
+        ("/a", ("a",), False),
+        ("/a/", ("a",), False),
+        ("/A/b.c", ("A", "b.c"), False),
+        ("/a//b", ("a", "", "b"), False),
+        ("/a/<x>", ("a", None), False),
+        ("/a/<x>/b", ("a", None, "b"), False),
+        ("/<x>/<y>", (None, None), False),
+        ("/a/b-<x>.<y>", ("a", None), False),
+        ("/<default:x>", (None,), False),
+        ("/<string(length=2):x>/a", (None, "a"), False),
+        ("/<any(b, c):x>/a", (None, "a"), False),
+        ("/<int:x>/a", (None, "a"), False),
+        ("/<float:x>/a", (None, "a"), False),
+        ("/<uuid:x>/a", (None, "a"), False),
+        ("/a/<path:x>", ("a", None), True),
+        ("/a/<path:x>/b", ("a", None), True),
+        ("/a/b-<path:x>/c/<y>", ("a", None), True),
+        ("/a/<x>/<own:y>/b", ("a", None, None), True),
+        ("/a/<own('<>'):y>/b", ("a", None), True),
+    ],
+)
+def test_the_shape_of_a_rule(rule, segments, open_ended):
+    """A converter whose values may have slashes ends it, and so does one that is not known."""
+    bound = Rule(rule)
+    Map([bound], converters={"own": _Own})
+    assert shape_of(bound) == Shape("", segments, open_ended)
+
+
+@pytest.mark.parametrize(
+    ("options", "domain"),
+    [
+        ({}, ""),
+        ({"subdomain": "api"}, "api"),
+        ({"subdomain": "<team>"}, None),
+        ({"host": "shop.test"}, "shop.test"),
+        ({"host": "<team>.shop.test"}, None),
+    ],
+    ids=repr,
+)
+def test_the_domain_of_a_rule(options, domain):
+    """One with variable parts is not known."""
+    bound = Rule("/a", **options)
+    Map([bound], host_matching="host" in options)
+    assert shape_of(bound) == Shape(domain, ("a",), False)
 
 
 @pytest.mark.slow
