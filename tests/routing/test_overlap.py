@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 from werkzeug.routing import BaseConverter, Map, Rule
 
+from flask_corsguard.routing import overlap
 from flask_corsguard.routing.overlap import Governed, Shape, methods_governed_elsewhere, shape_of
 
 SEGMENTS = ("a", "b", None)
@@ -52,7 +53,12 @@ def made_up_row(random: random.Random) -> Governed:
     return Governed(shape, methods, random.choice(["one", "two", "three"]))
 
 
-def test_what_other_policies_govern_is_what_pairs_of_rules_say() -> None:
+@pytest.mark.parametrize("few", [0, 1, overlap._FEW])
+def test_what_other_policies_govern_is_what_pairs_of_rules_say(
+    monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """However many nodes are looked at one by one."""
+    monkeypatch.setattr(overlap, "_FEW", few)
     for seed in range(200):
         made = random.Random(seed)
         rows = [made_up_row(made) for _ in range(made.randint(1, 12))]
@@ -72,6 +78,7 @@ class _Own(BaseConverter):
         ("/", ("",), False),
         ("/a", ("a",), False),
         ("/a/", ("a",), False),
+        ("/Xa/Xa/X", ("Xa", "Xa", "X"), False),
         ("/A/b.c", ("A", "b.c"), False),
         ("/a//b", ("a", "", "b"), False),
         ("/a/<x>", ("a", None), False),
