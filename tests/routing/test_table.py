@@ -1,0 +1,153 @@
+"""The policy table itself: its rows, its files, and the argument that holds a file's name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from werkzeug.routing import Map, Rule
+
+from flask_corsguard import CorsGuard, Policy, PolicyError, cors
+from flask_corsguard.protocol.decision import Scope
+from flask_corsguard.routing.table import Entry, LateRuleError, file_argument
+from flask_corsguard.runtime.state import state_of
+
+SHOP = "https://shop.example"
+
+
+@pytest.mark.parametrize(
+    ("rule", "argument"),
+    [
+        ("/", None),
+        ("/<name>", "name"),
+        ("/<path:filename>", "filename"),
+        ("/<lang>/<path:filename>", "filename"),
+        ("/<lang>/<path:name>", None),
+        ("/<filename>/<path:name>", "filename"),
+    ],
+)
+def test_the_argument_with_a_files_name(rule, argument):
+    """It is the only one, or the one that is called ``filename``."""
+    bound = Rule(rule)
+    Map([bound])
+    assert file_argument(bound) == argument
+
+
+def _entry(name):
+    return Entry(Policy(), Scope(name, name, name))
+
+
+CSS, FONTS, OTHERS = _entry("css"), _entry("fonts"), _entry("others")
+OTHERS.add_files("name", [(re.compile(r"css/.*"), CSS), (re.compile(r".*\.woff"), FONTS)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"name": "css/a.css"}, CSS),
+        ({"name": "css/a.woff"}, CSS),
+        ({"name": "a.woff"}, FONTS),
+        ({"name": "b/a.woff"}, FONTS),
+        ({"name": "a.css"}, OTHERS),
+        ({"name": "x/../css/a"}, CSS),
+        ({"name": "css/../a"}, OTHERS),
+        ({"name": "css/./a"}, CSS),
+        ({"name": ".//css/a"}, CSS),
+        ({"name": ""}, OTHERS),
+        ({"name": 7}, OTHERS),
+        ({"name": None}, OTHERS),
+        ({"other": "css/a"}, None),
+        ({}, None),
+        (None, None),
+    ],
+    ids=repr,
+)
+def test_the_entry_of_a_file(arguments, expected):
+    """By the name that is opened in the end; the first pattern that matches decides. Without a
+    name among the arguments, it is not known."""
+    assert OTHERS.for_arguments(arguments) is expected
+
+
+def test_an_entry_without_files_needs_no_arguments():
+    entry = _entry("index")
+    assert entry.for_arguments(None) is entry
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_constant"),
+    [
+        (_entry("plain"), True),
+        (OTHERS, False),
+        (CSS, False),
+        (Entry(None, Scope()), True),
+        (Entry(Policy(origins="*"), Scope()), True),
+        (Entry(Policy(origins=lambda origin: False), Scope()), False),
+        (Entry(Policy(), Scope(), is_constant=False), False),
+    ],
+    ids=["plain", "files", "a file", "exempt", "everyone", "a callable", "by order"],
+)
+def test_whether_a_decision_can_be_kept(entry, is_constant):
+    """Not if it depends on a file's name, or on what a callable says."""
+    assert entry.is_constant is is_constant
+
+
+def test_a_rule_without_a_file_name(app):
+    guard = CorsGuard(app)
+    app.add_url_rule("/<a>/<b>", "files", lambda **_: "ok")
+    guard.for_files("files", "*.css", origins=SHOP)
+    with pytest.raises(PolicyError) as caught:
+        guard.routes()
+    (problem,) = caught.value.problems
+    assert re.match(r".*test_table\.py:\d+$", problem.where)
+    assert problem[:5] == (
+        "no_file_name",
+        "for_files",
+        "files",
+        "the rule '/<a>/<b>' captures no file name; it needs one argument, or one that is called"
+        " 'filename'.",
+        None,
+    )
+
+
+def test_the_attributes_of_a_row(app):
+    guard = CorsGuard(app)
+    view = cors(origins=SHOP)(lambda filename: "ok")
+    app.add_url_rule("/<filename>", "files", view, methods=["PUT", "GET", "DELETE"])
+    guard.for_files("files", "*.css", "*.js", max_age=5)
+    methods = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")
+    rows = guard.routes()
+    assert [tuple(row) for row in rows] == [
+        ("/<filename>", methods, Policy(origins=SHOP), "view files"),
+        (
+            "/<filename>",
+            methods,
+            Policy(origins=SHOP, max_age=5),
+            "files *.css, *.js of endpoint files",
+        ),
+    ]
+    (rule,) = app.url_map.iter_rules()
+    assert [(row.endpoint, row.url_rule) for row in rows] == 2 * [("files", rule)]
+    assert [len(row.layers) for row in rows] == [1, 2]
+    assert [row.location for row in rows] == [row.layers[-1].mark.location for row in rows]
+
+
+def test_a_rule_that_the_table_does_not_have(site):
+    CorsGuard(site)
+    table = state_of(site).put_in_force().table
+    late = Rule("/late", endpoint="index")
+    site.url_map.add(late)
+    with pytest.raises(LateRuleError) as caught:
+        table.late_entries(late)
+    assert caught.value.rule is late
+    assert caught.value.args == (late,)
+
+
+def test_a_rule_of_a_map_that_the_app_made_itself(site):
+    """Nothing of it is kept, and so no decision about it either."""
+    CorsGuard(site)
+    table = state_of(site).put_in_force().table
+    own, other = Rule("/own", endpoint="index"), Rule("/other", endpoint="index")
+    Map([own, other])
+    entries = table.late_entries(own)
+    assert {entry.is_constant for entry in entries.values()} == {False}
+    assert id(own) not in table.entries
