@@ -54,11 +54,11 @@ class Entry:
         :returns: None if the file's name is not among the arguments (any more).
         """
         if self._files:
-            if self._file_argument not in (arguments or {}):
+            if not arguments or self._file_argument not in arguments:
                 return None
             # werkzeug.utils.safe_join does this before it opens the file: otherwise "a/../b" would
             # be served as "b" under the policy of something else.
-            name = posixpath.normpath(str((arguments or {}).get(self._file_argument, "")))
+            name = posixpath.normpath(str(arguments[self._file_argument]))
             for pattern, entry in self._files:
                 if pattern.match(name):
                     return entry
