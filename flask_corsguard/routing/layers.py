@@ -110,8 +110,8 @@ class _Sum(NamedTuple):
     """
 
     policy: Policy
-    exempt: bool
-    replaced: bool
+    exempt: bool = False
+    replaced: bool = False
 
 
 class Resolver:
@@ -152,14 +152,14 @@ class Resolver:
 
     def _add_up(self, layers: Layers) -> _Sum:
         if not layers:
-            return _Sum(self._settings.default, exempt=False, replaced=False)
+            return _Sum(self._settings.default)
         key = tuple(layer.mark for layer in layers)
         known = self._sums.get(key)
         if known is None:
             known = self._apply(self._add_up(layers[:-1]), layers[-1])
             if known is None:
                 # a stand-in: because of the problem, there will be no table
-                return _Sum(Policy(), exempt=False, replaced=False)
+                return _Sum(Policy())
             self._sums[key] = known
         return known
 
@@ -181,7 +181,7 @@ class Resolver:
         except PolicyError as error:
             self._add(problem._replace(where=where) for problem in error.problems)
             return None
-        return _Sum(derived, exempt=False, replaced=outer.replaced or policy is not None)
+        return _Sum(derived, replaced=outer.replaced or policy is not None)
 
     def _add(self, problems: Iterable[Problem]) -> None:
         """Note problems down, each once: several routes can share one."""

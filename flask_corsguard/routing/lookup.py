@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Request
@@ -57,7 +58,7 @@ class Lookup:
             return table.default  # a host that the app does not trust
         if adapter is None:
             return table.default
-        path = adapter.path_info
+        path: str | None = None  # the adapter's own
         for _ in range(_MOST_STEPS):
             try:
                 rule, arguments = adapter.match(path, method, return_rule=True)
@@ -68,7 +69,7 @@ class Lookup:
                 path = target
             except MethodNotAllowed as error:
                 # No route at this URL accepts the method: the policy of one of them decides.
-                valid = error.valid_methods or ["GET"]
+                valid = set(error.valid_methods or ())
                 method = "GET" if "GET" in valid else min(valid)
             except Exception:
                 break  # no route, or one of the app's converters fails
@@ -82,7 +83,7 @@ class Lookup:
         """The entry of a URL without a route: the one of the innermost blueprint above it."""
         if self._prefixes is not None:
             # The host plays no part: every rule has a subdomain, and no redirect is followed.
-            prefixes = self._prefixes.bind("localhost", subdomain=adapter.subdomain)
+            prefixes = self._prefixes.bind("", subdomain=adapter.subdomain)
             # No blueprint, or one of the app's converters fails.
             with contextlib.suppress(Exception):
                 return self.table.of_blueprints[prefixes.match(adapter.path_info)[0]]
@@ -94,7 +95,7 @@ class _Rest(BaseConverter):
 
     part_isolating = False
     regex = ".*?"
-    weight = 10_000
+    weight = sys.maxsize  # tried last
 
 
 def _prefixes_of(app: Flask) -> Map:

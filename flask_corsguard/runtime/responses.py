@@ -55,7 +55,7 @@ _PAGE = """\
 def _problem(title: str, reason: Reason, detail: str) -> bytes:
     """A problem document (RFC 9457) with the reason's code."""
     problem = {"title": title, "status": 403, "code": reason.name, "detail": detail}
-    return json.dumps(problem).encode("ascii")
+    return json.dumps(problem).encode()
 
 
 _BRIEF = {
@@ -97,7 +97,7 @@ def _refusal(decision: Decision, request: Request, debug: bool) -> Response:
     if _prefers_html(request):
         lines = html.escape(detail).replace("\n", "<br>")
         page = _PAGE.format(title=_REFUSED, detail=lines, code=decision.reason.name)
-        return Response(page, 403, mimetype="text/html")
+        return Response(page, 403)
     body = _problem(_REFUSED, decision.reason, detail)
     return Response(body, 403, mimetype="application/problem+json")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
@@ -65,6 +66,49 @@ def test_what_other_policies_govern_is_what_pairs_of_rules_say(
         found = methods_governed_elsewhere(rows)
         expected = by_pairs(rows)
         assert {row: found.get(row, frozenset()) for row in rows} == expected, seed
+
+
+def test_one_policy_governs_nothing_elsewhere() -> None:
+    rows = [Governed(Shape("", (name,), False), frozenset({"GET"}), "one") for name in "ab"]
+    assert methods_governed_elsewhere(rows) == {}
+
+
+def test_two_policies_are_kept_for_each_method() -> None:
+    governors = overlap._Governors()
+    for policy in range(5):
+        governors.add("", "GET", (policy,))
+    assert governors._by_domain == {"": {"GET": {0, 1}}}
+    assert [list(governors.others("", policy)) for policy in range(5)] == 5 * [["GET"]]
+
+
+@pytest.mark.parametrize(
+    ("paths", "nodes"),
+    [
+        (["a", "b", "c", "*"], 1 + 4),
+        (["a", "b", "c", "d", "*"], 1 + 5 + 1),
+        (["a/e", "b/f", "c/g", "d/h", "*/*"], 1 + 10 + 2),
+        (["a/e", "b/e", "c/e", "d/e", "*/*"], 1 + 10 + 2),
+    ],
+)
+def test_how_many_nodes_there_are(
+    monkeypatch: pytest.MonkeyPatch, paths: list[str], nodes: int
+) -> None:
+    """One for each beginning of a path; and where there are more than four to go on from, one more
+    that stands for all. What only one of them has is not made again."""
+    made = []
+    original = overlap._Node.__init__
+
+    def count(node: overlap._Node, sources: Sequence[overlap._Node] = ()) -> None:
+        made.append(node)
+        original(node, sources)
+
+    monkeypatch.setattr(overlap._Node, "__init__", count)
+    rows = []
+    for path in paths:
+        segments = tuple(None if part == "*" else part for part in path.split("/"))
+        rows.append(Governed(Shape("", segments, False), frozenset({"GET"}), path))
+    assert methods_governed_elsewhere(rows)[rows[-1]] == {"GET"}
+    assert len(made) == nodes
 
 
 class _Own(BaseConverter):

@@ -10,8 +10,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
+from flask_corsguard.routing import lookup
 from flask_corsguard.routing.lookup import Lookup
-from flask_corsguard.runtime import state
+from flask_corsguard.runtime import responses, state
 from flask_corsguard.runtime.state import state_of
 
 SHOP = "https://shop.example"
@@ -142,3 +143,23 @@ def test_what_is_kept_of_a_request(http, path, origin, kept):
     for _ in range(3):
         http.send(app, path, origin)
     assert len(state_of(app).current()._cache) == kept
+
+
+def test_a_rule_without_options_makes_no_request_search(http, work):
+    app = build()
+    app.add_url_rule("/no-options", "no", lambda: "ok", provide_automatic_options=False)
+    for path in ("/", "/no-options"):
+        assert http.send(app, path, SHOP) == http.allowed(SHOP)
+    assert work["searched"] == 0
+
+
+def test_no_map_of_prefixes_without_marked_blueprints(http, monkeypatch):
+    monkeypatch.setattr(lookup, "_prefixes_of", None)
+    assert http.send(build(), "/none", SHOP) == http.allowed(SHOP, 404)
+
+
+def test_an_ordinary_response_is_written_on_at_once(http, monkeypatch):
+    """Its headers are read one by one only if one of them may be the guard's to replace."""
+    monkeypatch.setattr(responses, "write_headers", None)
+    for origin, expected in ((None, http.refused()), (SHOP, http.allowed(SHOP))):
+        assert http.send(build(), "/", origin) == expected
