@@ -55,15 +55,16 @@ def test_a_method_that_a_url_lacks_counts_as_get(app, http, heard):
     ]
 
 
-def test_four_redirects(app, http):
-    """From an alias to two slashes, to one, to one more at the end, to the URL with the defaults:
-    the first of them has the policy of what is there."""
+def test_redirects_after_redirects(app, http):
+    """From an alias to two slashes and none at the end, to one and one, to the URL with the
+    defaults: every response on the way has the policy of what is there, a 405 too."""
     marked = cors(origins=PARTNER)(view())
     app.add_url_rule("/all/", "all", marked, defaults={"page": 1})
     app.add_url_rule("/all/page/<int:page>/", "all", marked)
     app.add_url_rule("/old", redirect_to="/all//page/1", endpoint="old")
     CorsGuard(app, origins=SHOP)
     assert http.readers(app, "/old", status=308) == [PARTNER]
+    assert http.readers(app, "/old", "PATCH", status=405) == [PARTNER]
 
 
 def test_a_marked_view_of_every_method(app, http):
