@@ -14,8 +14,8 @@ from flask_corsguard.decorators import marked_blueprints
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.routing.table import Entry, PolicyTable
 
-# For a method that no rule accepts, GET is tried; an alias redirects to another path, from there the
-# URL map to one with single slashes and one at the end, from there to the one with the defaults.
+# For a method that no rule accepts, GET is tried. An alias redirects to another path, which the map
+# redirects to one with single slashes and one at the end, and that to the one with the defaults.
 _MOST_STEPS = 5
 
 
