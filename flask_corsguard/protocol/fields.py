@@ -343,29 +343,22 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
     return int(seconds)
 
 
-#: What other CORS libraries call a field -> our name. Without it, the nearest name would be
-#: suggested: ``deny_origins`` for ``allowed_origins``.
+#: What other CORS libraries call a field -> our name, if the nearest name is another one:
+#: ``deny_origins`` for ``allowed_origins``.
 MEANT = {
     "allow_method": "methods",
-    "allow_methods": "methods",
     "allow_origin": "origins",
     "allow_origin_func": "origins",
     "allow_origin_regex": "origins",
     "allow_origins": "origins",
-    "allowed_headers": "allow_headers",
     "allowed_methods": "methods",
     "allowed_origin": "origins",
     "allowed_origin_patterns": "origins",
     "allowed_origin_regexes": "origins",
     "allowed_origins": "origins",
     "automatic_options": "answer_preflight",
-    "credentials": "allow_credentials",
-    "exposed_headers": "expose_headers",
     "headers": "allow_headers",
-    "origin": "origins",
     "preflight_max_age": "max_age",
-    "support_credentials": "allow_credentials",
-    "supports_credentials": "allow_credentials",
 }
 
 _NOT_NEEDED = "It is not needed here: leave it out."

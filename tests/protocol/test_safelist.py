@@ -52,6 +52,7 @@ def test_bytes(byte):
     [
         ("text/plain", "text/plain"),
         ("TEXT/Plain", "text/plain"),
+        ("Xtext/plainX", "xtext/plainx"),
         (" \t\r\ntext/plain\t ", "text/plain"),
         ("text/plain;charset=UTF-8", "text/plain"),
         ("text/plain ; x", "text/plain"),
