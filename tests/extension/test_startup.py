@@ -256,15 +256,6 @@ def test_for_files_without_files():
         CorsGuard().for_files("static", origins="*")
 
 
-def test_marks_on_endpoints_come_too_late(app, http):
-    guard = CorsGuard(app)
-    http.send(app, "/")
-    with pytest.raises(CorsGuardError, match="served a request already"):
-        guard.for_endpoint("static", origins=SHOP)
-    with pytest.raises(CorsGuardError, match="served a request already"):
-        guard.for_files("static", "*.css", origins=SHOP)
-
-
 def test_a_blueprint_that_is_registered_already(app):
     blueprint = Blueprint("api", __name__)
     app.register_blueprint(blueprint)
@@ -273,6 +264,7 @@ def test_a_blueprint_that_is_registered_already(app):
 
 
 def test_an_app_factory_may_run_again(http):
+    """Also after its first app has served requests; and a line in a loop marks all its files."""
     shared = Blueprint("shared", __name__)
     guard = CorsGuard()
 
@@ -281,13 +273,18 @@ def test_an_app_factory_may_run_again(http):
         cors(origins=SHOP)(shared)
         cors(origins=SHOP)(view)
         guard.for_endpoint("index", max_age=5)
+        for glob in ("*.css", "*.js"):
+            guard.for_files("static", glob, origins=SHOP)
         app.register_blueprint(shared, url_prefix="/shared")
         app.add_url_rule("/", "index", view, methods=["PUT"])
         guard.init_app(app)
         return app
 
-    for app in (make_app(), make_app()):
+    for _ in range(2):
+        app = make_app()
         assert http.preflight(app, "/", SHOP) == http.granted(SHOP, "OPTIONS, PUT", max_age="5")
+        assert http.readers(app, "/static/a.css", status=404) == [SHOP]
+        assert http.readers(app, "/static/a.js", status=404) == [SHOP]
 
 
 # What shows when marks meet the default: there is nothing but 500s until it is put right.

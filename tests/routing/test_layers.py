@@ -6,7 +6,7 @@ import functools
 import re
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint
 from flask.views import MethodView, View
 
 from flask_corsguard import CorsGuard, CorsGuardError, PolicyError, cors
@@ -157,29 +157,10 @@ def _without_line(text):
 def test_a_mark_that_comes_too_late(app, http):
     guard = CorsGuard(app)
     http.send(app, "/")
-    with pytest.raises(CorsGuardError) as caught:
-        guard.for_endpoint("index", max_age=5)
-    assert _without_line(str(caught.value)) == (
-        "LINE: an app of this guard has served a request already; mark endpoints while the apps are"
-        " set up"
-    )
-
-
-def test_a_factory_that_runs_again(http):
-    """Marks that one line of it makes are the same, also after an app has served requests; and a
-    line in a loop marks each of its files."""
-    guard = CorsGuard()
-
-    def make_app():
-        app = Flask("shop", static_folder=None)
-        app.add_url_rule("/<filename>", "files", lambda filename: filename)
-        guard.for_endpoint("files", max_age=5)
-        for glob in ("*.css", "*.js"):
-            guard.for_files("files", glob, origins=SHOP)
-        guard.init_app(app)
-        return app
-
-    for _ in range(2):
-        app = make_app()
-        assert http.readers(app, "/a.css") == http.readers(app, "/a.js") == [SHOP]
-        assert http.readers(app, "/a.png") == []
+    for mark in (guard.for_endpoint, functools.partial(guard.for_files, "static")):
+        with pytest.raises(CorsGuardError) as caught:
+            mark("index", max_age=5)
+        assert _without_line(str(caught.value)) == (
+            "LINE: an app of this guard has served a request already; mark endpoints while the apps"
+            " are set up"
+        )

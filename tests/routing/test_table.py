@@ -34,61 +34,47 @@ def test_the_argument_with_a_files_name(rule, argument):
 
 
 def _entry(name):
-    return Entry(Policy(), Scope(name, name, name))
+    return Entry(Policy(), Scope(name))
 
 
-CSS, FONTS, OTHERS = _entry("css"), _entry("fonts"), _entry("others")
+CSS, FONTS, OTHERS = map(_entry, ("css", "fonts", "others"))
 OTHERS.add_files("name", [(re.compile(r"css/.*"), CSS), (re.compile(r".*\.woff"), FONTS)])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("name", "expected"),
     [
-        ({"name": "css/a.css"}, CSS),
-        ({"name": "css/a.woff"}, CSS),
-        ({"name": "a.woff"}, FONTS),
-        ({"name": "b/a.woff"}, FONTS),
-        ({"name": "a.css"}, OTHERS),
-        ({"name": "x/../css/a"}, CSS),
-        ({"name": "css/../a"}, OTHERS),
-        ({"name": "css/./a"}, CSS),
-        ({"name": ".//css/a"}, CSS),
-        ({"name": ""}, OTHERS),
-        ({"name": 7}, OTHERS),
-        ({"name": None}, OTHERS),
-        ({"other": "css/a"}, None),
-        ({}, None),
-        (None, None),
+        ("css/a.css", "css"),
+        ("css/a.woff", "css"),
+        ("b/a.woff", "fonts"),
+        ("a.css", "others"),
+        ("x/../css/a", "css"),
+        ("css/../a", "others"),
+        (".//css/./a", "css"),
+        ("", "others"),
+        (7, "others"),
+        (None, "others"),
     ],
-    ids=repr,
 )
-def test_the_entry_of_a_file(arguments, expected):
-    """By the name that is opened in the end; the first pattern that matches decides. Without a
-    name among the arguments, it is not known."""
-    assert OTHERS.for_arguments(arguments) is expected
+def test_the_entry_of_a_file(name, expected):
+    """By the name that is opened in the end; the first pattern that matches decides."""
+    assert OTHERS.for_arguments({"name": name}).scope.endpoint == expected
 
 
-def test_an_entry_without_files_needs_no_arguments():
-    entry = _entry("index")
-    assert entry.for_arguments(None) is entry
+def test_the_entry_without_a_files_name():
+    for arguments in ({"other": "css/a"}, {}, None):
+        assert OTHERS.for_arguments(arguments) is None
+        assert FONTS.for_arguments(arguments) is FONTS
 
 
-@pytest.mark.parametrize(
-    ("entry", "is_constant"),
-    [
-        (_entry("plain"), True),
-        (OTHERS, False),
-        (CSS, False),
-        (Entry(None, Scope()), True),
-        (Entry(Policy(origins="*"), Scope()), True),
-        (Entry(Policy(origins=lambda origin: False), Scope()), False),
-        (Entry(Policy(), Scope(), is_constant=False), False),
-    ],
-    ids=["plain", "files", "a file", "exempt", "everyone", "a callable", "by order"],
-)
-def test_whether_a_decision_can_be_kept(entry, is_constant):
+def test_whether_a_decision_can_be_kept():
     """Not if it depends on a file's name, or on what a callable says."""
-    assert entry.is_constant is is_constant
+    everyone, asked = Policy(origins="*"), Policy(origins=lambda origin: False)
+    for entry in (_entry("plain"), Entry(None, Scope()), Entry(everyone, Scope())):
+        assert entry.is_constant is True
+    late = Entry(Policy(), Scope(), is_constant=False)
+    for entry in (OTHERS, CSS, late, Entry(asked, Scope())):
+        assert entry.is_constant is False
 
 
 def test_a_rule_without_a_file_name(app):
