@@ -59,7 +59,7 @@ build_wheel() {
         { cat "$work/build.log"; return 1; }
 }
 
-lowest=(flask==3.0.0 werkzeug==3.0.0 blinker==1.6.2 publicsuffixlist==1.0.0.20240620)
+lowest=(flask==3.0.0 werkzeug==3.0.0 blinker==1.6.2 publicsuffixlist==1.0.2.20240713)
 
 # An environment with the wheel, not the checkout, and the packages that pip is told.
 install_wheel() {
