@@ -152,11 +152,11 @@ def register(app: Flask, blueprint: Blueprint, *rules: str) -> None:
     app.register_blueprint(blueprint)
 
 
-def route(app: Flask | Blueprint, *rules: str) -> None:
-    """Add routes: ``GET,POST /login``."""
+def route(app: Flask | Blueprint, *rules: str, view: Callable[..., Any] | None = None) -> None:
+    """Add routes: ``GET,POST /login``. Without *view*, each has one of its own."""
     for methods, path in map(str.split, rules):
         endpoint = path.strip("/").replace("/", "_") or "index"
-        app.add_url_rule(path, endpoint, lambda: "", methods=methods.split(","))
+        app.add_url_rule(path, endpoint, view or (lambda: ""), methods=methods.split(","))
 
 
 def handler() -> Callable[..., str]:
@@ -166,18 +166,9 @@ def handler() -> Callable[..., str]:
 
 def wrapping(view: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator that keeps what a view is."""
-
-    @functools.wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return view(*args, **kwargs)
-
-    return wrapper
+    return functools.wraps(view)(unnamed(view))
 
 
 def unnamed(view: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator that hides what a view is."""
-
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return view(*args, **kwargs)
-
-    return wrapper
+    return lambda *args, **kwargs: view(*args, **kwargs)

@@ -11,11 +11,7 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask, got_request_exception
 
-from flask_corsguard import (
-    CorsGuard,
-    CorsGuardError,
-    cors,
-)
+from flask_corsguard import CorsGuard, CorsGuardError, cors
 from flask_corsguard.audit import Level, audit
 from tests.audit import cases
 from tests.audit.cases import codes_of, guarded, is_let_in, register, route
@@ -111,23 +107,19 @@ def test_what_accepts_nothing_is_named(key: str) -> None:
         ({NULL: True}, [NULL]),
         ({f"{NULL}:embed": ""}, [NULL]),
         ({7: "reason"}, ["7"]),
+        ({"null\x1b[31m\nallowed": "reason"}, ["null_allowed"]),
         ([NULL], [KEY]),
         (NULL, [KEY]),
     ],
 )
 def test_what_cannot_be_used(accept: Any, words: list[str]) -> None:
-    """The error names the code that is probably meant, or the key without a usable reason."""
+    """The error names the code that is probably meant, or the key without a usable reason. It
+    is safe to print."""
     with pytest.raises(CorsGuardError) as caught:
         audit(shop(accept))
     for word in (KEY, *words):
         assert word in str(caught.value)
-
-
-def test_a_hostile_key_is_escaped() -> None:
-    with pytest.raises(CorsGuardError) as caught:
-        audit(shop({"null\x1b[31m\nallowed": "reason"}))
-    assert "\x1b" not in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +139,8 @@ def test_accepting_changes_no_response() -> None:
 
 def test_levels() -> None:
     report = audit(shop())
-    assert [f.level for f in report.findings] == sorted(
-        (f.level for f in report.findings), reverse=True
-    )
+    levels = [f.level for f in report.findings]
+    assert levels == sorted(levels, reverse=True)
     assert report.at_least(Level.NOTE) == list(report.findings)
     assert {f.code for f in report.at_least(Level.ERROR)} <= {NULL}
 
@@ -195,10 +186,8 @@ def test_what_is_found_is_safe_to_print(build: Callable[[], Flask]) -> None:
 
 
 def test_the_order_is_the_same_each_time() -> None:
-    first, second = audit(shop()), audit(shop())
-    assert first == second
     app = shop()
-    assert audit(app) == audit(app) == first
+    assert audit(app) == audit(app) == audit(shop())
 
 
 # The app is as it was.

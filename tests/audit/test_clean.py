@@ -5,7 +5,7 @@ import functools
 import ipaddress
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -299,14 +299,23 @@ def flask() -> Flask:
     return Flask(__name__)
 
 
-def empty() -> Flask:
-    return Flask("shop", static_folder=None)
+def plain(
+    *rules: str,
+    views: Mapping[str, Callable[..., Any]] | None = None,
+    around: Callable[[Any], Any] | None = None,
+    app: Callable[[], Flask] = shop,
+    config: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Build:
+    """An app with further routes, some with a view of their own, and middleware around it."""
 
+    def change(app: Flask, guard: CorsGuard) -> None:
+        route(app, *rules)
+        for rule, view in (views or {}).items():
+            route(app, rule, view=view)
+        app.wsgi_app = around(app.wsgi_app) if around else app.wsgi_app  # type: ignore[method-assign]
 
-def plain(*rules: str, config: dict[str, Any] | None = None, **fields: Any) -> Build:
-    """An app with further routes, and no marks."""
-    fields = fields or {"origins": APP}
-    return changed(lambda app, guard: route(app, *rules), shop, config, fields)
+    return changed(change, app, config, fields or {"origins": APP})
 
 
 PROXY = {"PREFERRED_URL_SCHEME": "https", "APPLICATION_ROOT": "/shop"}
@@ -330,17 +339,6 @@ APPS |= {
     "https_by_preference_where_nothing_is_enforced": plain(config=PROXY),
     "a_report_only_policy": plain(origins="*", report_only=Policy(origins=APP)),
 }  # fmt: skip
-
-
-@clean(app=flask, origins=())
-def nothing_configured(app: Flask, guard: CorsGuard) -> None:
-    pass
-
-
-@clean(**ACT)
-def a_public_route_beside_credentials(app: Flask, guard: CorsGuard) -> None:
-    app.add_url_rule("/status", "status", cors(Policy(origins="*"))(lambda: ""))
-    route(app, "GET,POST /login", "POST /logout")
 
 
 @clean(origins=())
@@ -370,24 +368,6 @@ def public_routes_for_reading_beside_enforce(app: Flask, guard: CorsGuard) -> No
     route(app, "POST /account")
 
 
-@clean()
-def credentials_for_reading_alone(app: Flask, guard: CorsGuard) -> None:
-    class Me(MethodView):
-        get = cors(allow_credentials=True)(handler())
-        post = handler()
-
-    app.add_url_rule("/me", view_func=Me.as_view("me"))
-
-
-@clean(config=PROXY, enforce="unsafe")
-def behind_a_proxy_with_proxy_fix(app: Flask, guard: CorsGuard) -> None:
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_host=1)  # type: ignore[method-assign]
-
-    @app.get("/me")
-    def me() -> str:
-        return request.headers.get("X-Forwarded-For", "")
-
-
 class Timed:
     """Middleware that passes everything on."""
 
@@ -403,37 +383,24 @@ class Timed:
         return self.app(environ, start)
 
 
-def surrounded(
-    middleware: Callable[[Any], Any], config: dict[str, Any] | None = None, **fields: Any
-) -> Build:
-    """An app with middleware around it."""
-
-    def change(app: Flask, guard: CorsGuard) -> None:
-        app.wsgi_app = middleware(app.wsgi_app)  # type: ignore[method-assign]
-
-    return changed(change, shop, config, fields or {"origins": APP})
-
-
 APPS |= {
-    "behind_a_proxy_with_proxy_fix_inside_other_middleware": surrounded(
-        lambda app: Timed(ProxyFix(app)), config=PROXY, enforce="unsafe"
+    "behind_a_proxy_with_proxy_fix": plain(
+        views={"GET /me": lambda: request.headers.get("X-Forwarded-For", "")},
+        around=lambda app: ProxyFix(app, x_for=1, x_host=1),
+        config=PROXY,
+        enforce="unsafe",
     ),
-    "middleware_that_measures": surrounded(Timed),
-    "middleware_below_a_path": surrounded(
-        lambda app: DispatcherMiddleware(app, {"/other": Flask("other")})
+    "behind_a_proxy_with_proxy_fix_inside_other_middleware": plain(
+        around=lambda app: Timed(ProxyFix(app)), config=PROXY, enforce="unsafe"
     ),
-    "middleware_that_serves_files": surrounded(
-        lambda app: SharedDataMiddleware(app, {"/shared": str(ROOT)})
+    "middleware_that_measures": plain(around=Timed),
+    "middleware_below_a_path": plain(
+        around=lambda app: DispatcherMiddleware(app, {"/other": Flask("other")})
+    ),
+    "middleware_that_serves_files": plain(
+        around=lambda app: SharedDataMiddleware(app, {"/shared": str(ROOT)})
     ),
 }
-
-
-@clean(enforce="unsafe")
-def code_that_writes_about_a_proxy(app: Flask, guard: CorsGuard) -> None:
-    @app.get("/help")
-    def about() -> str:
-        """A page that explains X-Forwarded-For, and does not read it."""
-        return "nginx: proxy_set_header X-Forwarded-For $remote_addr;"
 
 
 @clean(config=SECRET)
@@ -490,7 +457,7 @@ def functions_of_a_blueprint(app: Flask, guard: CorsGuard) -> None:
     register(app, api, "GET /")
 
 
-@clean(app=empty)
+@clean(app=lambda: Flask("shop", static_folder=None))
 def preprocessors_that_only_take_apart(app: Flask, guard: CorsGuard) -> None:
     app.add_url_rule("/<lang>/", "index", lambda: "")
 
@@ -525,125 +492,25 @@ class Harmless(Flask):
         return super().handle_exception(e)
 
 
-@clean(app=lambda: Harmless("shop"))
-def a_subclass_that_overrides_other_methods(app: Flask, guard: CorsGuard) -> None:
-    route(app, "GET /")
-
-
 @clean()
 def a_receiver_that_only_listens(app: Flask, guard: CorsGuard) -> None:
     request_started.connect(lambda sender, **_: setattr(g, "seen", True), app, weak=False)
     origin_rejected.connect(lambda sender, decision: None, app, weak=False)
 
 
-# Marks that reach their views, and decorators that hide nothing.
-
-
-@clean(origins=())
-def marks_above_and_below_decorators(app: Flask, guard: CorsGuard) -> None:
-    mark = cors(origins=APP)
-    app.add_url_rule("/a", "a", wrapping(mark(lambda: "")))
-    app.add_url_rule("/b", "b", mark(wrapping(lambda: "")))
-    app.add_url_rule("/c", "c", mark(unnamed(lambda: "")))
-    app.add_url_rule("/d", "d", unnamed(lambda: ""))
-    app.add_url_rule("/e", "e", functools.partial(mark(lambda number: ""), 5))
-
-
-@clean(origins=())
-def decorators_from_the_standard_library(app: Flask, guard: CorsGuard) -> None:
-    view = cors(origins=APP)(lambda: "")
-    app.add_url_rule("/a", "a", functools.lru_cache(view))
-    wrapper = unnamed(view)
-    app.add_url_rule("/b", "b", functools.update_wrapper(wrapper, view, assigned=()))
-
-
-@clean(origins=())
-def a_mark_inside_and_the_same_outside(app: Flask, guard: CorsGuard) -> None:
-    """The decorator hides one mark, and its result has another of its own."""
-    mark = cors(origins=APP)
-    app.add_url_rule("/a", "a", mark(unnamed(mark(lambda: ""))))
-
-
 @clean(origins=())
 def a_view_that_calls_another(app: Flask, guard: CorsGuard) -> None:
-    @app.get("/public")
-    @cors(origins="*")
-    def public() -> str:
-        return "public"
-
-    app.add_url_rule("/page", "page", lambda: public())
+    public = cors(origins="*")(lambda: "public")
+    route(app, "GET /public", view=public)
+    route(app, "GET /page", view=lambda: public())
 
 
 @clean(origins=())
 def a_view_that_calls_a_marked_blueprint(app: Flask, guard: CorsGuard) -> None:
-    api = Blueprint("api", __name__, url_prefix="/api")
-    cors(origins="*")(api)
-
-    @api.get("/")
-    def items() -> str:
-        return api.name
-
+    api = cors(origins="*")(Blueprint("api", __name__, url_prefix="/api"))
+    items = api.get("/")(lambda: api.name)
     app.register_blueprint(api)
-    app.add_url_rule("/names", "names", lambda: [api.name, items.__name__])
-
-
-@clean(origins=())
-def two_views_of_one_function(app: Flask, guard: CorsGuard) -> None:
-    def items() -> str:
-        return ""
-
-    app.add_url_rule("/private", "private", items)
-    app.add_url_rule("/public", "public", cors(origins="*")(wrapping(items)))
-
-
-@clean(origins=())
-def a_class_with_a_mark_and_decorators(app: Flask, guard: CorsGuard) -> None:
-    @cors(origins=APP)
-    class Note(MethodView):
-        decorators = (wrapping,)
-        get = cors(origins=PARTNER)(handler())
-        post = handler()
-
-    app.add_url_rule("/notes", view_func=Note.as_view("notes"))
-
-
-@clean(origins=())
-def a_class_with_a_decorator_that_keeps_nothing(app: Flask, guard: CorsGuard) -> None:
-    """Flask itself notes the class down on what the decorator returns."""
-
-    @cors(origins=APP)
-    class Plain(View):
-        decorators = (unnamed,)
-        dispatch_request = handler()
-
-    app.add_url_rule("/plain", view_func=Plain.as_view("plain"))
-
-
-# Exempt routes.
-
-
-@clean()
-def an_exempt_route_without_headers(app: Flask, guard: CorsGuard) -> None:
-    @app.post("/hooks/payment")
-    @cors_exempt
-    def payment() -> Any:
-        return "", 204, {"Cache-Control": "no-store", "X-Request-Id": "1"}
-
-
-@clean()
-def an_exempt_route_that_reads_the_header(app: Flask, guard: CorsGuard) -> None:
-    @app.get("/echo")
-    @cors_exempt
-    def echo() -> Any:
-        """Says what was asked: Origin and Access-Control-Request-Method."""
-        return {"asked": request.headers.get("Access-Control-Request-Method", "")}
-
-
-@clean()
-def an_exempt_route_beside_headers_by_hand(app: Flask, guard: CorsGuard) -> None:
-    """The headers are on another route, where the guard replaces them."""
-    app.add_url_rule("/hook", "hook", cors_exempt(lambda: ""), methods=["POST"])
-    app.add_url_rule("/own", "own", lambda: ("", ANYBODY))
+    route(app, "GET /names", view=lambda: [api.name, items.__name__])
 
 
 @clean()
@@ -691,25 +558,99 @@ def methods_with_policies_of_their_own(app: Flask, guard: CorsGuard) -> None:
     app.add_url_rule("/n", "write", cors(origins=APP, max_age=0)(lambda: ""), methods=["PUT"])
 
 
-@clean(
-    config={
-        "CORSGUARD_ORIGINS": "https://app.example.com,http://localhost:*",
-        "CORSGUARD_POLICIES": {"partners": {"origins": "https://*.partner.example"}},
-    },
-    policies={"public": Policy(origins="*")},
-)
-def named_policies_and_configuration(app: Flask, guard: CorsGuard) -> None:
-    app.add_url_rule("/export", "export", cors("partners")(lambda: ""))
-    app.add_url_rule("/status", "status", cors("public", max_age=7200)(lambda: ""))
+# Views with marks, decorators and exemptions.
 
 
-@clean()
-def an_async_view_and_a_stream(app: Flask, guard: CorsGuard) -> None:
-    async def later() -> str:
-        return ""
+def about() -> str:
+    """A page that explains X-Forwarded-For, and does not read it."""
+    return "nginx: proxy_set_header X-Forwarded-For $remote_addr;"
 
-    app.add_url_rule("/later", "later", later)
-    app.add_url_rule("/stream", "stream", lambda: Response(iter(("a", "b"))))
+
+def echo() -> Any:
+    """Says what was asked: Origin and Access-Control-Request-Method."""
+    return {"asked": request.headers.get("Access-Control-Request-Method", "")}
+
+
+def items() -> str:
+    return ""
+
+
+async def later() -> str:
+    return ""
+
+
+class Me(MethodView):
+    get = cors(allow_credentials=True)(handler())
+    post = handler()
+
+
+MARK = cors(origins=APP)
+
+
+@MARK
+class Note(MethodView):
+    decorators = (wrapping,)
+    get = cors(origins=PARTNER)(handler())
+    post = handler()
+
+
+@MARK
+class Plain(View):
+    """Flask itself notes the class down on what the decorator returns, which keeps nothing."""
+
+    decorators = (unnamed,)
+    dispatch_request = handler()
+
+
+MARKED, PUBLIC = MARK(lambda: ""), cors(Policy(origins="*"))(lambda: "")
+APPS |= {
+    "nothing_configured": plain(app=flask, origins=()),
+    "a_public_route_beside_credentials": plain(
+        "GET,POST /login", "POST /logout", views={"GET /status": PUBLIC}, **ACT
+    ),
+    "credentials_for_reading_alone": plain(views={"GET,POST /me": Me.as_view("me")}),
+    "code_that_writes_about_a_proxy": plain(views={"GET /help": about}, enforce="unsafe"),
+    "a_subclass_that_overrides_other_methods": plain("GET /", app=lambda: Harmless("shop")),
+    "marks_that_reach_their_views_and_decorators_that_hide_nothing": plain(
+        views={
+            "GET /mark/inside": wrapping(MARK(lambda: "")),
+            "GET /mark/outside": MARK(wrapping(lambda: "")),
+            "GET /mark/outside/of/what/keeps/nothing": MARK(unnamed(lambda: "")),
+            "GET /no/mark": unnamed(lambda: ""),
+            "GET /partial": functools.partial(MARK(lambda number: ""), 5),
+            "GET /cached": functools.lru_cache(MARKED),
+            "GET /updated": functools.update_wrapper(unnamed(MARKED), MARKED, assigned=()),
+            "GET /hidden/and/the/same/outside": MARK(unnamed(MARK(lambda: ""))),
+            "GET /one/function/private": items,
+            "GET /one/function/public": cors(origins="*")(wrapping(items)),
+            "GET,POST /class/and/decorators": Note.as_view("notes"),
+            "GET /class/and/decorator/that/keeps/nothing": Plain.as_view("plain"),
+        },
+        origins=(),
+    ),
+    # The headers by hand are on another route, where the guard replaces them.
+    "exempt_routes_without_the_header": plain(
+        views={
+            "POST /hook": cors_exempt(lambda: ("", 204, {"Cache-Control": "no-store"})),
+            "GET /echo": cors_exempt(echo),
+            "GET /own": lambda: ("", ANYBODY),
+        }
+    ),
+    "named_policies_and_configuration": plain(
+        views={
+            "GET /export": cors("partners")(lambda: ""),
+            "GET /status": cors("public", max_age=7200)(lambda: ""),
+        },
+        config={
+            "CORSGUARD_ORIGINS": "https://app.example.com,http://localhost:*",
+            "CORSGUARD_POLICIES": {"partners": {"origins": "https://*.partner.example"}},
+        },
+        policies={"public": Policy(origins="*")},
+    ),
+    "an_async_view_and_a_stream": plain(
+        views={"GET /later": later, "GET /stream": lambda: Response(iter(("a", "b")))}
+    ),
+}
 
 
 @pytest.mark.parametrize("build", APPS.values(), ids=APPS)

@@ -15,6 +15,7 @@ ROUTES = 500
 BLUEPRINTS = 40
 SECONDS = 10.0
 
+ACT = 'allow_credentials=True, enforce="unsafe"'
 # Policy fields as source, by what is wrong with them. Every route of a blueprint has its policy.
 GOOD = (
     'origins="https://team-{n}.example.com"',
@@ -37,18 +38,11 @@ BAD = {
     20: ("public_suffix_wildcard", 'origins="https://*.github.io"'),
     22: (
         "insecure_origin",
-        'origins="http://team-{n}.example", allow_credentials=True, enforce="unsafe",'
-        " dangerously_allow_insecure_origins=True",
+        'origins="http://team-{n}.example", dangerously_allow_insecure_origins=True, ' + ACT,
     ),
     24: ("null_allowed", 'origins="null", dangerously_allow_null_origin=True'),
-    26: (
-        "subdomains_with_credentials",
-        'origins="https://*.team-{n}.example", allow_credentials=True, enforce="unsafe"',
-    ),
-    28: (
-        "credentials_without_enforce",
-        'origins="https://team-{n}.example", allow_credentials=True',
-    ),
+    26: ("subdomains_with_credentials", 'origins="https://*.team-{n}.example", ' + ACT),
+    28: ("credentials_without_enforce", 'origins="https://{n}.example", allow_credentials=True'),
     30: ("enforce_without_effect", 'origins="*", enforce="unsafe"'),
     32: ("max_age_ignored", 'origins="https://team-{n}.example", max_age=86400'),
     34: ("check_failed", 'origins=lambda origin: re.match("https://team-{n}.example$", origin)'),

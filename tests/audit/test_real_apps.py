@@ -16,15 +16,9 @@ ROOT = Path(__file__).parents[2]
 REQUIRED = os.environ.get("CORSGUARD_REQUIRE_APPS") == "1"
 # What has to be importable, by the app.
 NEEDS = {
-    "httpbin": "httpbin",
-    "moto_s3": "moto",
-    "moto_apigateway": "moto",
-    "moto_iot": "moto",
-    "locust": "locust",
+    **{name: name for name in ("httpbin", "locust", "flask_restx", "flask_smorest", "flasgger")},
+    **dict.fromkeys(("moto_s3", "moto_apigateway", "moto_iot"), "moto"),
     "locust_with_login": "locust",
-    "flask_restx": "flask_restx",
-    "flask_smorest": "flask_smorest",
-    "flasgger": "flasgger",
     "flask_admin": "flask_admin",
 }
 # httpbin tells its visitors the address that X-Forwarded-For names, whoever sent that.
@@ -51,13 +45,8 @@ def audited(name: str, variant: str) -> dict[str, Any]:
     if importlib.util.find_spec(NEEDS[name]) is None:
         reason = f"not installed: {NEEDS[name]}; CORSGUARD_REQUIRE_APPS=1 forbids it"
         (pytest.fail if REQUIRED else pytest.skip)(reason)
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "audit" / "real_apps.py", name, variant],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    command = [sys.executable, ROOT / "tests" / "audit" / "real_apps.py", name, variant]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     assert told["ran"] == 0
@@ -84,10 +73,6 @@ def test_seeded_mistakes(name: str) -> None:
     """Each mistake is found at the endpoint where it was made, and nowhere else."""
     told = audited(name, "seeded")
     assert told["wrong"]
-    found = {
-        (finding["code"], endpoint)
-        for finding in told["found"]
-        for endpoint in finding["endpoints"]
-    }
+    found = {(f["code"], endpoint) for f in told["found"] for endpoint in f["endpoints"]}
     assert found == {tuple(each) for each in told["wrong"]}, told["found"]
     assert codes(told) - {code for code, _ in found} == ALWAYS.get(name, set())

@@ -222,25 +222,18 @@ CASES |= {
 @seeded(NEIGHBOUR, EVIL)
 def in_a_call_over_several_lines(app: Flask) -> None:
     CorsGuard(  # seeded
-        app,
-        origins=[
-            APP,
-            LOOSE,
-        ],
-        max_age=60,
+        app, origins=[APP, LOOSE], max_age=60
     )
 
 
 @seeded(NEIGHBOUR, EVIL)
 def in_a_policy_object(app: Flask) -> None:
-    policy = Policy(origins=LOOSE)
-    CorsGuard(app, policy)  # seeded
+    CorsGuard(app, Policy(origins=LOOSE))  # seeded
 
 
 @seeded(NEIGHBOUR, EVIL)
 def in_a_guard_without_an_app(app: Flask) -> None:
-    guard = CorsGuard(origins=LOOSE)  # seeded
-    guard.init_app(app)
+    CorsGuard(origins=LOOSE).init_app(app)  # seeded
 
 
 def at_index(
@@ -260,14 +253,12 @@ def at_index(
 
 PARTNERS = {"partners": {"origins": [LOOSE]}}
 at_index("in_a_view_mark", NEIGHBOUR, None, {"origins": LOOSE}, EVIL, routes={"/"})
-at_index(
-    "in_a_named_policy", NEIGHBOUR, "partners", {}, EVIL,
-    routes={"/"}, origins=APP, policies=PARTNERS,
-)  # fmt: skip
+at_index("in_a_named_policy", NEIGHBOUR, "partners", {}, EVIL, routes={"/"}, policies=PARTNERS)
 at_index(
     "in_a_policy_named_in_the_configuration", NEIGHBOUR, "partners", {"max_age": 5}, EVIL,
     routes={"/"}, config={"CORSGUARD_POLICIES": PARTNERS},
 )  # fmt: skip
+at_index("max_age_in_a_mark", MAX_AGE, None, {"max_age": 36000}, level=NOTE, routes={"/"})
 at_index("credentials_for_everybody", UNUSABLE, None, ACT, level=ERROR, origins="*")
 at_index("an_unknown_name", UNUSABLE, "partner", {}, level=ERROR, policies=PARTNERS)
 at_index("plain_http_meets_credentials", UNUSABLE, None, ACT, level=ERROR, origins=HTTP)
@@ -283,19 +274,12 @@ def in_a_decorator(app: Flask, guard: CorsGuard) -> None:
 
 @seeded(NEIGHBOUR, EVIL, "/open", routes={"/open"})
 def in_a_decorator_above_the_route(app: Flask, guard: CorsGuard) -> None:
-    @cors(origins=LOOSE)  # seeded
-    @app.get("/open")
-    def opened() -> str:
-        return "open"
+    cors(origins=LOOSE)(app.get("/open")(lambda: ""))  # seeded
 
 
 @seeded(NEIGHBOUR, EVIL, "/open", routes={"/open"})
 def in_a_decorator_below_another(app: Flask, guard: CorsGuard) -> None:
-    @app.get("/open")
-    @wrapping
-    @cors(origins=LOOSE)  # seeded
-    def opened() -> str:
-        return "open"
+    route(app, "GET /open", view=wrapping(cors(origins=LOOSE)(lambda: "")))  # seeded
 
 
 @seeded(NEIGHBOUR, EVIL, "/api/", routes={"/api/", "/api/items/<int:number>"}, origins=())
@@ -340,8 +324,7 @@ TWICE = {"/old/", "/new/", "/old/items/<int:number>", "/new/items/<int:number>"}
 
 @seeded(NEIGHBOUR, EVIL, "/new/", routes=TWICE, origins=())
 def in_a_blueprint_registered_twice(app: Flask, guard: CorsGuard) -> None:
-    api = Blueprint("api", __name__)
-    cors(origins=LOOSE)(api)  # seeded
+    api = cors(origins=LOOSE)(Blueprint("api", __name__))  # seeded
     pages(api)
     app.register_blueprint(api, url_prefix="/old")
     app.register_blueprint(api, url_prefix="/new", name="new")
@@ -405,12 +388,10 @@ def for_files(app: Flask, guard: CorsGuard) -> None:
 def on_the_way_from_the_default_policy(app: Flask) -> None:
     """Marks on the way change other fields."""
     guard = CorsGuard(app, origins=LOOSE)  # seeded
-    api = Blueprint("api", __name__)
-    cors(max_age=60)(api)
-    view = cors(expose_headers=["X-Total"])(lambda: "")
-    api.add_url_rule("/api", "index", view)
+    api = cors(max_age=60)(Blueprint("api", __name__))
+    route(api, "GET /api", view=cors(expose_headers=["X-Total"])(lambda: ""))
     app.register_blueprint(api)
-    guard.for_endpoint("api.index", allow_headers=["X-Trace"])
+    guard.for_endpoint("api.api", allow_headers=["X-Trace"])
 
 
 @seeded(NEIGHBOUR, EVIL)
@@ -424,17 +405,11 @@ def two_mistakes_in_two_places(app: Flask) -> None:
     cors(max_age=86400)(app.view_functions["index"])  # seeded: max_age_ignored
 
 
-@seeded(
-    NEIGHBOUR,
-    "https://appxexample.com",
-    "/second",
-    origins=re.compile(r"https://app\.example\.com"),
-)
-def the_second_of_two_patterns(app: Flask, guard: CorsGuard) -> None:
-    @app.get("/second")
-    @cors(origins=re.compile(r"https://app.example.com"))  # seeded
-    def second() -> str:
-        return ""
+@seeded(NEIGHBOUR, "https://appxexample.com", "/second")
+def the_second_of_two_patterns(app: Flask) -> None:
+    CorsGuard(app, origins=re.compile(r"https://app\.example\.com"))
+    second = cors(origins=re.compile(r"https://app.example.com"))(lambda: "")  # seeded
+    route(app, "GET /second", view=second)
 
 
 # Lists of strings that go too far.
@@ -508,13 +483,7 @@ def enforce_elsewhere(app: Flask, guard: CorsGuard) -> None:
 
 @seeded(POINTLESS, routes={"/open"})
 def enforce_and_a_public_route_that_changes_state(app: Flask, guard: CorsGuard) -> None:
-    view = cors(origins="*", enforce="all")(lambda: "")  # seeded
-    app.add_url_rule("/open", "open", view, methods=["POST"])
-
-
-@seeded(MAX_AGE, level=NOTE, routes={"/"})
-def max_age_in_a_mark(app: Flask, guard: CorsGuard) -> None:
-    guard.for_endpoint("index", max_age=36000)  # seeded
+    route(app, "POST /open", view=cors(origins="*", enforce="all")(lambda: ""))  # seeded
 
 
 # '*' and logins.
@@ -522,10 +491,7 @@ def max_age_in_a_mark(app: Flask, guard: CorsGuard) -> None:
 
 @seeded(LOGIN, routes={"/login"})
 def a_mark_for_everybody_on_the_login(app: Flask, guard: CorsGuard) -> None:
-    @app.post("/login")
-    @cors(origins="*")  # seeded
-    def login() -> str:
-        return ""
+    route(app, "POST /login", view=cors(origins="*")(lambda: ""))  # seeded
 
 
 @seeded(LOGIN, routes={"/auth/login", "/auth/logout"})
@@ -555,18 +521,13 @@ def everybody_by_default_and_a_marked_login(app: Flask) -> None:
 # Exempt routes.
 
 
-def exempt(view: Callable[..., Any]) -> None:
+def exempt(view: Callable[..., Any], name: str = "") -> None:
     """Put an app in the table with an exempt view that sends the header."""
 
     def change(app: Flask, guard: CorsGuard) -> None:
         app.add_url_rule("/legacy", "legacy", cors_exempt(view))  # seeded
 
-    seeded(EXEMPT, routes={"/legacy"})(change, view.__name__)
-
-
-@exempt
-def a_header_in_a_tuple() -> Any:
-    return "legacy", 200, {ALLOW_ORIGIN: "*"}
+    seeded(EXEMPT, routes={"/legacy"})(change, name or view.__name__)
 
 
 @exempt
@@ -595,42 +556,17 @@ def with_cors(response: Response) -> Response:
     return response
 
 
-@exempt
-def a_header_from_a_helper() -> Any:
-    return with_cors(make_response("legacy"))
+def crossdomain(view: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.wraps(view)(lambda **given: with_cors(make_response(view(**given))))
 
 
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
-
-
-@exempt
-def a_header_from_a_constant() -> Any:
-    return "legacy", HEADERS
-
-
-@exempt
-@cross_origin()
-def a_header_from_flask_cors() -> str:
-    return "legacy"
-
-
-def crossdomain(view: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return with_cors(make_response(view(*args, **kwargs)))
-
-    return wrapper
-
-
-@exempt
-@crossdomain
-def a_header_from_a_decorator() -> str:
-    return "legacy"
-
-
-@exempt
-def a_header_given_to_the_response() -> Any:
-    return Response("legacy", headers=[("Access-Control-Allow-Origin", "*")])
+exempt(lambda: ("legacy", 200, {ALLOW_ORIGIN: "*"}), "a_header_in_a_tuple")
+exempt(lambda: with_cors(make_response("legacy")), "a_header_from_a_helper")
+exempt(lambda: ("legacy", HEADERS), "a_header_from_a_constant")
+exempt(cross_origin()(lambda: "legacy"), "a_header_from_flask_cors")
+exempt(crossdomain(lambda: "legacy"), "a_header_from_a_decorator")
+exempt(lambda: Response(headers=[(ALLOW_ORIGIN, "*")]), "a_header_given_to_the_response")
 
 
 @exempt
@@ -645,11 +581,7 @@ def a_header_added_after_this_request() -> str:
 
 @seeded(EXEMPT, routes={"/"})
 def a_header_from_an_after_request_function(app: Flask, guard: CorsGuard) -> None:
-    @app.after_request
-    def add(response: Response) -> Response:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
-
+    app.after_request(with_cors)
     cors_exempt(app.view_functions["index"])  # seeded
 
 
@@ -740,12 +672,7 @@ def a_handler_behind_a_decorator(app: Flask, guard: CorsGuard) -> None:
 @seeded(LOST)
 def a_mark_around_the_view(app: Flask, guard: CorsGuard) -> None:
     """The guard finds this one itself."""
-
-    @cors(origins="https://partner.example")  # seeded
-    @wrapping
-    @app.get("/open")
-    def opened() -> str:
-        return ""
+    cors(origins="https://partner.example")(wrapping(app.get("/open")(lambda: "")))  # seeded
 
 
 # What runs ahead of the guard.
@@ -815,10 +742,6 @@ class ForEverybody(Response):
         return headers
 
 
-class RespondsForEverybody(Flask):
-    response_class = ForEverybody
-
-
 def subclass(name: str, code: str, app_class: type[Flask]) -> None:
     """Put an app of a class in the table that does something wrong itself."""
     seeded(code, app_class=app_class)(lambda app, guard: None, name)
@@ -829,31 +752,30 @@ subclass("a_subclass_that_dispatches", AHEAD, Maintenance)
 subclass("a_subclass_that_takes_options", AHEAD, Options)
 subclass("a_subclass_that_raises", AHEAD, Raising)
 subclass("a_subclass_that_processes_responses", CHANGED, Processing)
-subclass("a_response_that_changes_itself", CHANGED, RespondsForEverybody)
+responding = type("Responding", (Flask,), {"response_class": ForEverybody})
+subclass("a_response_that_changes_itself", CHANGED, responding)
 
 
 # Middleware.
 
 
-class TakeOptions:
-    def __init__(self, app: Any) -> None:
-        self.app = app
+def answering(status: str, when: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    """Middleware that responds to some requests itself."""
 
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        if environ["REQUEST_METHOD"] == "OPTIONS":
-            start_response("204 No Content", [])
-            return []
-        return self.app(environ, start_response)
+    def around(inner: Any) -> Any:
+        def layer(environ: Any, start_response: Any) -> Any:
+            if when(environ):
+                start_response(status, [])
+                return []
+            return inner(environ, start_response)
+
+        return layer
+
+    return around
 
 
-def basic_auth(inner: Any) -> Any:
-    def authenticate(environ: Any, start_response: Any) -> Any:
-        if "HTTP_AUTHORIZATION" not in environ:
-            start_response("401 Unauthorized", [("WWW-Authenticate", "Basic")])
-            return [b""]
-        return inner(environ, start_response)
-
-    return authenticate
+take_options = answering("204 No Content", lambda environ: environ["REQUEST_METHOD"] == "OPTIONS")
+ask_for_login = answering("401 Unauthorized", lambda environ: "HTTP_AUTHORIZATION" not in environ)
 
 
 def changing(change: Callable[[Any, list[tuple[str, str]]], Any]) -> Callable[[Any], Any]:
@@ -872,11 +794,6 @@ def changing(change: Callable[[Any, list[tuple[str, str]]], Any]) -> Callable[[A
 
 
 @changing
-def everybody(environ: Any, headers: list[tuple[str, str]]) -> Any:
-    return [*headers, (ALLOW_ORIGIN, "*")]
-
-
-@changing
 def reflect(environ: Any, headers: list[tuple[str, str]]) -> Any:
     kept = [(n, v) for n, v in headers if not n.lower().startswith("access-control-")]
     origin = environ.get("HTTP_ORIGIN")
@@ -885,21 +802,12 @@ def reflect(environ: Any, headers: list[tuple[str, str]]) -> Any:
     return kept
 
 
-@changing
-def clean(environ: Any, headers: list[tuple[str, str]]) -> Any:
-    return [(n, v) for n, v in headers if not n.startswith("Access-Control-")]
-
-
-@changing
-def forget_vary(environ: Any, headers: list[tuple[str, str]]) -> Any:
-    return [(n, v) for n, v in headers if n != "Vary"]
-
-
-@changing
-def spare_preflights(environ: Any, headers: list[tuple[str, str]]) -> Any:
-    if environ["REQUEST_METHOD"] != "OPTIONS":
-        headers = [*headers, ("Access-Control-Allow-Origin", "*")]
-    return headers
+everybody = changing(lambda _, headers: [*headers, (ALLOW_ORIGIN, "*")])
+clean = changing(lambda _, headers: [h for h in headers if not h[0].startswith("Access-Control-")])
+forget_vary = changing(lambda _, headers: [h for h in headers if h[0] != "Vary"])
+spare_preflights = changing(
+    lambda e, h: h if e["REQUEST_METHOD"] == "OPTIONS" else [*h, (ALLOW_ORIGIN, "*")]
+)
 
 
 def middleware(name: str, code: str, around: Callable[[Any], Any]) -> None:
@@ -910,8 +818,8 @@ def middleware(name: str, code: str, around: Callable[[Any], Any]) -> None:
     )
 
 
-middleware("middleware_that_takes_options", AHEAD, TakeOptions)
-middleware("middleware_that_asks_for_a_login", AHEAD, basic_auth)
+middleware("middleware_that_takes_options", AHEAD, take_options)
+middleware("middleware_that_asks_for_a_login", AHEAD, ask_for_login)
 middleware("middleware_that_adds_a_header", CHANGED, everybody)
 middleware("middleware_that_repeats_the_origin", CHANGED, reflect)
 middleware("middleware_that_takes_headers_out", CHANGED, clean)
@@ -925,9 +833,7 @@ middleware("middleware_that_spares_preflights", CHANGED, spare_preflights)
 
 @seeded(PROXY, level=NOTE)
 def a_view_that_reads_the_proxys_header(app: Flask, guard: CorsGuard) -> None:
-    @app.get("/me")  # seeded
-    def me() -> Any:
-        return {"address": request.headers.get("X-Forwarded-For", request.remote_addr)}
+    route(app, "GET /me", view=lambda: request.headers.get("X-Forwarded-For", ""))  # seeded
 
 
 @seeded(PROXY, level=WARNING, enforce="unsafe")
@@ -941,9 +847,7 @@ def a_before_request_function_that_reads_it(app: Flask, guard: CorsGuard) -> Non
 
 @seeded(PROXY, level=WARNING, enforce="unsafe")
 def code_that_reads_it_from_the_environment(app: Flask, guard: CorsGuard) -> None:
-    @app.get("/host")  # seeded
-    def home() -> str:
-        return str(request.environ.get("HTTP_X_FORWARDED_HOST", request.host))
+    route(app, "GET /host", view=lambda: request.environ.get("HTTP_X_FORWARDED_HOST"))  # seeded
 
 
 # Policies that cannot be used.

@@ -17,7 +17,7 @@ from flask import Flask, current_app, request
 
 from flask_corsguard import CorsGuard, Reason
 from flask_corsguard.audit import Level, audit
-from tests.audit.cases import Case, check_found, codes_of, guarded, is_let_in
+from tests.audit.cases import Case, check_found, codes_of, guarded, is_let_in, wrapping
 
 NEIGHBOUR = "neighbour_allowed"
 ANYBODY = "anybody_allowed"
@@ -244,10 +244,7 @@ MIXED: dict[str, tuple[Any, str]] = {
         re.compile("https://  # always\n (app | admin) .example\\.com", re.VERBOSE),
         "https://adminxexample.com",
     ),
-    "joined by hand": (
-        re.compile("|".join([APP, "https://shop.example.com"])),
-        "https://shopxexample.com",
-    ),
+    "joined by hand": (re.compile("|".join([APP, "https://a.example"])), "https://appxexample.com"),
     "filled in": (re.compile("https://{}".format("app.example.com")), "https://appxexample.com"),
 }
 
@@ -310,15 +307,6 @@ def splits(origin: str) -> bool:
     return scheme == "https" and "example" in host.split(".")
 
 
-def second_level(origin: str) -> bool:
-    labels = origin.partition("://")[2].split(".")
-    return len(labels) > 1 and labels[-2] == "example"
-
-
-def through_a_helper(origin: str) -> bool:
-    return _is_ours(urlsplit(origin).netloc)
-
-
 def _is_ours(host: str) -> bool:
     return host == "example.com" or host.endswith("example.com")
 
@@ -326,10 +314,6 @@ def _is_ours(host: str) -> bool:
 def in_a_template(origin: str) -> bool:
     name = "example"
     return origin.endswith(f"{name}.com")
-
-
-def by_default(origin: str, site: str = "example.com") -> bool:
-    return origin.endswith(site)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -357,20 +341,8 @@ class Sites:
         return "example.com" in origin
 
 
-def ends_with_site(site: str, origin: str) -> bool:
-    return origin.endswith(site)
-
-
 def closure(site: str) -> Callable[[str], bool]:
     return lambda origin: origin.endswith(site)
-
-
-def decorated(function: Callable[[str], bool]) -> Callable[[str], bool]:
-    @functools.wraps(function)
-    def wrapper(origin: str) -> bool:
-        return function(origin)
-
-    return wrapper
 
 
 class Settings:
@@ -381,13 +353,8 @@ class Names(enum.Enum):
     SITE = "example.com"
 
 
-@dataclasses.dataclass
-class Nested:
-    cors: Any
-
-
 NAMESPACE = types.SimpleNamespace(site="example.com")
-NESTED = Nested(NAMESPACE)
+NESTED = types.SimpleNamespace(cors=NAMESPACE)
 MODULE = types.ModuleType("settings")
 MODULE.__file__ = __file__
 MODULE.__dict__.update(site="example.com", is_ours=_is_ours)
@@ -405,7 +372,8 @@ NEIGHBOUR_CALLABLES: dict[str, tuple[Any, str]] = {
     "contains": (lambda origin: "example.com" in origin, START),
     "finds": (lambda origin: origin.find("example.com") != -1, START),
     "splits": (splits, "https://example.evil.net"),
-    "second level": (second_level, "https://example.net"),
+    "second level": (
+        lambda o: o.partition("://")[2].split(".")[-2:-1] == ["example"], "https://example.net"),
     "matches the beginning": (
         lambda origin: re.match(r"https://app\.example\.com", origin) is not None, APP_START),
     "matches a compiled beginning": (lambda origin: bool(PATTERN.match(origin)), APP_START),
@@ -424,7 +392,7 @@ NEIGHBOUR_CALLABLES: dict[str, tuple[Any, str]] = {
     "strips a slash": (lambda o: o.rstrip("/").endswith("example.com"), END),
     "without the port": (
         lambda o: urlsplit(o).netloc.split(":")[0].endswith("example.com"), END),
-    "through a helper": (through_a_helper, END),
+    "through a helper": (lambda origin: _is_ours(urlsplit(origin).netloc), END),
     "case folded": (lambda origin: origin.lower().strip().endswith("example.com"), END),
     "compares ends": (lambda o: o[-len("example.com") :] == "example.com", END),
     "by a class": (lambda origin: any(origin.endswith(site) for site in Settings.SITES), END),
@@ -435,15 +403,15 @@ NEIGHBOUR_CALLABLES: dict[str, tuple[Any, str]] = {
     "by a function in a module": (lambda origin: bool(MODULE.is_ours(origin)), END),
     "in a template": (in_a_template, END),
     "put together": (lambda origin: origin.endswith(f"{NAME}.{TOP}"), END),
-    "by default": (by_default, END),
+    "by default": (lambda origin, site="example.com": origin.endswith(site), END),
     "in the network": (
         lambda o: o.startswith(("http://10.", "http://192.168.")), "http://10.evil.net"),
-    "decorated": (decorated(ends_with), END),
+    "decorated": (wrapping(ends_with), END),
     "a closure": (closure("example.com"), END),
     "an object": (Sites("example.com"), END),
     "a method": (Sites("example.com").allows, START),
     "a static method": (Sites.ours, START),
-    "a partial": (functools.partial(ends_with_site, "example.com"), END),
+    "a partial": (functools.partial(lambda site, o: o.endswith(site), "example.com"), END),
     "a data class": (
         Tenants((re.compile(r"https://a\.shop\.example"),)), "https://a.shop.example.evil.net"),
     "glob": (lambda origin: fnmatch.fnmatch(origin, "https://*example.com"), END),
@@ -458,10 +426,7 @@ OTHER = "https://other.net"
 EVERYBODYS_CALLABLES: dict[str, tuple[Any, str]] = {
     "by the port": (lambda o: urlparse(o).port in (3000, 8080), "https://evil.net:3000"),
     "not blocked": (lambda o: o not in {"https://evil.net", "https://attacker.example"}, OTHER),
-    "not evil": (
-        lambda o: not any(word in o for word in ("evil", "attacker", "hacker", "malicious")),
-        OTHER,
-    ),
+    "not evil": (lambda o: not any(word in o for word in ("evil", "attacker", "hacker")), OTHER),
     "only https": (lambda origin: origin.startswith("https://"), OTHER),
     "only the scheme": (lambda origin: urlparse(origin).scheme in ("http", "https"), OTHER),
     "everybody": (lambda origin: True, OTHER),
