@@ -1,27 +1,19 @@
-"""What the attacks have in common: pages, requests, and answers that are compared whole."""
+"""What the attacks have in common: requests, and answers that are compared whole."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from flask_corsguard import CorsGuard, Policy, PolicyError, cors
-
-from .flawed import by_origin
-
-SHOP = "https://shop.example"
-EVIL = "https://evil.example"
+from .apps import EVIL, by_origin, guarded, unmarked
 
 Lines = list[tuple[str, str]]
-Origins = str | Iterable[str] | re.Pattern[str]
 
 OPEN: Lines = [("Access-Control-Allow-Origin", "*")]
 CLOSED: Lines = [("Vary", "Origin")]
 PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-REFUSED_PREFLIGHT: Lines = [("Vary", PREFLIGHT_VARY)]
+REFUSED: Lines = [("Vary", PREFLIGHT_VARY)]  # of a preflight
 
 
 def readable_by(origin: str) -> Lines:
@@ -39,33 +31,6 @@ class Received(NamedTuple):
     headers: Lines
 
 
-def pages(origins: Mapping[str, Origins], method: str = "GET") -> Flask:
-    """An app without a guard, with a page at each URL rule that says which one it is.
-
-    :param origins: who may read each of them, once there is a guard.
-    """
-    app = Flask("site", static_folder=None)
-    for rule, allowed in origins.items():
-
-        def view(rule: str = rule, **arguments: str) -> str:
-            return rule
-
-        app.add_url_rule(rule, rule, cors(origins=allowed)(view), methods=[method])
-    return app
-
-
-def unmarked() -> Flask:
-    """An app with one page, which has no policy of its own."""
-    app = Flask("site", static_folder=None)
-    app.add_url_rule("/", "index", lambda: "page")
-    return app
-
-
-def guarded(app: Flask, **fields: Any) -> Flask:
-    CorsGuard(app, **fields)
-    return app
-
-
 def ask(
     app: Flask, url: str, origin: str | None = EVIL, method: str = "GET", **headers: str
 ) -> Received:
@@ -77,11 +42,9 @@ def ask(
     if origin is not None:
         headers["ORIGIN"] = origin
     environ = {f"HTTP_{name}": value for name, value in headers.items()}
-    first, second = (
-        read(app.test_client().open(url, method=method, environ_overrides=environ))
-        for _ in range(2)
-    )
-    assert first == second
+    client = app.test_client()
+    first = read(client.open(url, method=method, environ_overrides=environ))
+    assert first == read(client.open(url, method=method, environ_overrides=environ))
     return first
 
 
@@ -92,11 +55,7 @@ def read(response: TestResponse) -> Received:
             body = response.get_json(force=True)["code"]
         elif response.status_code >= 400:
             body = ""
-        lines = [
-            (name, value)
-            for name, value in response.headers
-            if name == "Vary" or name.startswith("Access-Control-")
-        ]
+        lines = [(n, v) for n, v in response.headers if n.startswith(("Vary", "Access-Control-"))]
         return Received(response.status_code, body, sorted(lines))
 
 
@@ -105,13 +64,6 @@ def preflight(
 ) -> Received:
     headers["ACCESS_CONTROL_REQUEST_METHOD"] = method
     return ask(app, url, origin, "OPTIONS", **headers)
-
-
-def refusal(**fields: Any) -> list[str]:
-    """The codes of what is wrong with a policy."""
-    with pytest.raises(PolicyError) as caught:
-        Policy(**fields)
-    return [problem.code for problem in caught.value.problems]
 
 
 def check_origins(

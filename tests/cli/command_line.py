@@ -6,7 +6,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -116,34 +116,21 @@ def run(
 
 def flask(folder: Path, *arguments: str, **variables: str) -> Ran:
     """``flask`` in a process of its own, in the folder of the app."""
-    result = subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=folder,
-        env=environment(variables),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return Ran(result.returncode, result.stdout, result.stderr)
+    command, env = [sys.executable, "-m", "flask", *arguments], environment(variables)
+    ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, encoding="utf-8")
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
 def in_terminal(folder: Path, *arguments: str, **variables: str) -> str:
     """All that a terminal of its own gets to see."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=folder,
-        env=environment(variables),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ):
+    command, streams = [sys.executable, "-m", "flask", *arguments], ("stdin", "stdout", "stderr")
+    ends = dict.fromkeys(streams, theirs)
+    with subprocess.Popen(command, cwd=folder, env=environment(variables), **ends):
         os.close(theirs)
         received = b""
-        try:
+        with suppress(OSError):  # the other end is closed
             while chunk := os.read(ours, 4096):
                 received += chunk
-        except OSError:  # the other end is closed
-            pass
     os.close(ours)
     return received.decode().replace("\r\n", "\n")

@@ -142,9 +142,8 @@ def test_text(audited: Audited) -> None:
 
 def test_text_of_a_clean_app(audited: Audited) -> None:
     assert audited(CLEAN).out == "12 routes, 3,400 requests tried: nothing found.\n"
-    assert audited(ONLY_ACCEPTED).out.endswith(
-        "\n\n1 route, 1 request tried: nothing found, 1 accepted.\n"
-    )
+    last = "\n\n1 route, 1 request tried: nothing found, 1 accepted.\n"
+    assert audited(ONLY_ACCEPTED).out.endswith(last)
 
 
 def test_json(audited: Audited) -> None:
@@ -152,21 +151,11 @@ def test_json(audited: Audited) -> None:
     assert list(told) == ["findings", "accepted", "unused", "routes", "attempts"]
     assert (told["routes"], told["attempts"], told["unused"]) == (12, 3400, ["check_failed"])
     assert [item["level"] for item in told["findings"]] == ["error", "warning", "note"]
-    assert told["findings"][1] == {
-        "code": "credentials_without_enforce",
-        "level": "warning",
-        "title": WARNING.rule.title,
-        "message": WARNING.message,
-        "routes": [
-            {"rule": USERS.rule, "methods": ["GET", "HEAD"], "endpoint": "api.user", "source": ""},
-        ],
-        "source": "default",
-        "location": "app.config (CORSGUARD_ORIGINS)",
-        "evidence": "",
-        "attack": WARNING.rule.attack,
-        "change": WARNING.rule.change,
-        "accepted": "",
-    }
+    route = {"rule": USERS.rule, "methods": ["GET", "HEAD"], "endpoint": "api.user", "source": ""}
+    warning = {"code": "credentials_without_enforce", "level": "warning", "routes": [route]}
+    warning |= {"source": "default", "location": "app.config (CORSGUARD_ORIGINS)", "evidence": ""}
+    warning |= {name: getattr(WARNING.rule, name) for name in ("title", "attack", "change")}
+    assert told["findings"][1] == {**warning, "message": WARNING.message, "accepted": ""}
     assert told["accepted"][0]["accepted"] == "All of them are ours"
 
 
@@ -175,10 +164,8 @@ def test_github(audited: Audited) -> None:
     head = "::error file=my app/größe.py,line=12,title=A pattern or callable allows a neighbour"
     assert error.startswith(f"{head} of the site that it means (neighbour_allowed)::")
     assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
-    assert warning.startswith(
-        "::warning title=Routes with credentials change state%2C and other sites can cause that"
-        " (credentials_without_enforce)::Routes with"
-    )
+    head = "::warning title=Routes with credentials change state%2C and other sites can cause that"
+    assert warning.startswith(f"{head} (credentials_without_enforce)::Routes with")
     assert note.startswith("::notice title=")
     assert unused.startswith("::notice title=Unused acceptance::")
     assert last == "12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted."
@@ -236,19 +223,11 @@ def test_sarif() -> None:
             "defaultConfiguration": {"level": known.level.name.lower()},
             "properties": {"tags": ["security"]},
         }
-    results = [
-        (
-            driver["rules"][result["ruleIndex"]]["id"],
-            result["ruleId"],
-            result["level"],
-            [(each["kind"], each["justification"]) for each in result["suppressions"]],
-        )
-        for result in run["results"]
-    ]
-    assert results == [
-        (f.code, f.code, f.level.name.lower(), [("external", f.accepted)] if f.accepted else [])
-        for f in (*FULL.findings, *FULL.accepted)
-    ]
+    for result, found in zip(run["results"], (*FULL.findings, *FULL.accepted), strict=True):
+        assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == found.code
+        assert result["level"] == found.level.name.lower()
+        suppressed = [(each["kind"], each["justification"]) for each in result["suppressions"]]
+        assert suppressed == ([("external", found.accepted)] if found.accepted else [])
 
 
 def test_places_in_sarif() -> None:
@@ -359,11 +338,10 @@ def test_any_report_in_the_other_formats(report: Report) -> None:
     assert len(lines) == len(report.findings) + len(report.unused) + 1
     assert "".join(lines).isprintable()
     for line, found in zip(lines, report.findings, strict=False):
-        command, properties, _ = re.fullmatch(
-            r"::(\w+) ((?:[a-z]+=[^:,]*,?)+)::(.*)", line
-        ).groups()  # type: ignore[union-attr]
-        assert command == {1: "notice", 2: "warning", 3: "error"}[found.level]
-        assert "title=" in properties
+        match = re.fullmatch(r"::(\w+) ((?:[a-z]+=[^:,]*,?)+)::(.*)", line)
+        assert match
+        assert match[1] == {1: "notice", 2: "warning", 3: "error"}[found.level]
+        assert "title=" in match[2]
     for line in text_lines(report):
         assert printable(line.text).isprintable()
 

@@ -192,23 +192,11 @@ def test_missing_app(tmp_path: Path) -> None:
     assert "Could not import 'nothing_here'" in ran.err
 
 
-USAGE = [
-    "routes --orign https://a.example",
-    "routes --origin https://a.example/",
-    "routes --origin a.example",
-    "routes --origin *",
-    "routes extra",
-    "check /",
-    "check --origin https://a.example",
-    "check / --origin https://a.example/",
-    "check / --origin https://a.example --engine opera",
-    "check / --origin https://a.example --method TRACE",
-    "check / --origin https://a.example --header a@b",
-    "check http://[ --origin https://a.example",
-    "audit --format xml",
-    "audit --fail-on never",
-    "none",
-]
+A = "--origin https://a.example"
+USAGE = ["none", "audit --format xml", "audit --fail-on never", "routes extra", "routes --origin *"]
+USAGE += ["routes --orign https://a.example", f"routes {A}/", "routes --origin a.example"]
+USAGE += ["check /", f"check {A}", f"check / {A}/", f"check http://[ {A}"]
+USAGE += [f"check / {A} {more}" for more in ("--engine opera", "--method TRACE", "--header a@b")]
 
 
 @pytest.mark.parametrize("arguments", USAGE)
@@ -294,11 +282,8 @@ def test_a_method_that_no_preflight_allows() -> None:
     app = Flask("x")
     CorsGuard(app, origins="https://a.example", methods="PATCH")
     app.add_url_rule("/", "index", lambda: "", methods=["GET", "PUT", "PATCH"])
-    readable = [
-        bool(rows(app, f"--endpoint index --origin https://a.example --method {method}"))
-        for method in ("PUT", "patch", "GET")
-    ]
-    assert readable == [False, True, True]
+    for method, readable in (("PUT", False), ("patch", True), ("GET", True)):
+        assert bool(rows(app, f"--endpoint index {A} --method {method}")) is readable
 
 
 def test_paths_on_other_hosts_and_with_other_converters() -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask_corsguard.audit.findings import RULES, Finding, Level, Report
 from flask_corsguard.cli import cors
 from flask_corsguard.cli.formats import as_json
-from tests.cli.command_line import made
+from tests.cli.command_line import run
 from tests.docs.markdown import section
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text("utf-8")
@@ -23,12 +23,6 @@ def first_cells(command: str) -> list[list[str]]:
     return [re.findall(r"^\| `([^`]+)`", table, re.MULTILINE) for table in tables]
 
 
-def printed(*arguments: str) -> list[str]:
-    """The keys of the first object."""
-    told = json.loads(made().test_cli_runner().invoke(cors, [*arguments, "--json"]).output)
-    return list(told[0] if isinstance(told, list) else told)
-
-
 @pytest.mark.parametrize("name", cors.commands)
 def test_options(name: str) -> None:
     listed = [cell.split()[0] for cell in first_cells(name)[0]]
@@ -39,12 +33,12 @@ def test_options(name: str) -> None:
     assert listed == [option or "URL" for option in there]
 
 
-def test_keys_of_routes() -> None:
-    assert first_cells("routes")[1] == printed("routes")
-
-
-def test_keys_of_check() -> None:
-    assert first_cells("check")[1] == printed("check", "/", "--origin", "https://a.example")
+@pytest.mark.parametrize("arguments", ["routes", "check / --origin https://a.example"])
+def test_keys(arguments: str) -> None:
+    """The page lists the keys of the first object that is printed."""
+    told = json.loads(run(f"{arguments} --json").out)
+    keys = list(told[0] if isinstance(told, list) else told)
+    assert first_cells(arguments.split()[0])[1] == keys
 
 
 def test_keys_of_the_audit() -> None:

@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,13 @@ def make_app() -> Flask:
     return app
 
 
-def theirs(**options: object) -> FlaskClient:
+def served(extension: Callable[..., object], **options: object) -> FlaskClient:
     app = make_app()
-    CORS(app, **options)
+    extension(app, **options)
     return app.test_client()
 
 
-def ours(**fields: object) -> FlaskClient:
-    app = make_app()
-    CorsGuard(app, **fields)
-    return app.test_client()
+theirs, ours = partial(served, CORS), partial(served, CorsGuard)
 
 
 def get(client: FlaskClient, origin: str | None) -> list[tuple[str, str]]:
@@ -62,20 +60,15 @@ def preflight(
 
 
 def cors_headers(response: TestResponse) -> list[tuple[str, str]]:
-    return sorted(
-        (name, value)
-        for name, value in response.headers
-        if name.startswith("Access-Control-") or name == "Vary"
-    )
+    names = ("Access-Control-", "Vary")
+    return sorted((name, value) for name, value in response.headers if name.startswith(names))
 
 
 def only(**headers: str) -> list[tuple[str, str]]:
     """Headers named by their last words, as a whole set: allow_origin="*"."""
-    names: Mapping[str, str] = {"vary": "Vary"}
-    return sorted(
-        (names.get(name, f"access-control-{name.replace('_', '-')}".title()), value)
-        for name, value in headers.items()
-    )
+    names = {name: f"access-control-{name.replace('_', '-')}".title() for name in headers}
+    names["vary"] = "Vary"
+    return sorted((names[name], value) for name, value in headers.items())
 
 
 ALLOWS = only(allow_origin=ALLOWED, vary="Origin")
@@ -131,9 +124,8 @@ def test_wildcard() -> None:
     """`"https://*.example.com"`"""
     client = theirs(origins="https://*.example.com")
     assert get(client, ALLOWED) == []
-    assert get(client, "https://xexample.com") == only(
-        allow_origin="https://xexample.com", vary="Origin"
-    )
+    allows_other = only(allow_origin="https://xexample.com", vary="Origin")
+    assert get(client, "https://xexample.com") == allows_other
     client = ours(origins="https://*.example.com")
     assert get(client, ALLOWED) == ALLOWS
     assert get(client, "https://xexample.com") == REJECTS
@@ -240,12 +232,8 @@ def test_decorated_view() -> None:
 
 def test_patched_app() -> None:
     """`app.handle_exception`"""
-    app = make_app()
-    CORS(app)
-    assert "handle_exception" in vars(app)
-    app = make_app()
-    CorsGuard(app)
-    assert "handle_exception" not in vars(app)
+    assert "handle_exception" in vars(theirs().application)
+    assert "handle_exception" not in vars(ours().application)
 
 
 def test_resources() -> None:

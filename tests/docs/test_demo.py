@@ -32,14 +32,15 @@ TRANSFERS = [
 """
 
 
+READ = ["GET /orders", '200 {"orders":3}']
+UNREAD = ["GET /orders", "nothing", "ORIGIN_NOT_ALLOWED"]
+EXECUTED = ["POST /transfer, unprotected", "90 -> 80, executed", "ORIGIN_NOT_ALLOWED"]
+REFUSED = ["POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED"]
+
+
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = [sys.executable, "-W", "error", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,7 @@ def once() -> subprocess.CompletedProcess[str]:
 
 
 def test_once_succeeds(once: subprocess.CompletedProcess[str]) -> None:
-    assert once.stderr == ""
-    assert once.returncode == 0
+    assert (once.returncode, once.stderr) == (0, "")
     assert once.stdout.endswith("\n38 of 38 lines are as expected.\n")
 
 
@@ -59,34 +59,23 @@ def test_once_prints_both_tables(once: subprocess.CompletedProcess[str]) -> None
     allowed, stranger = (lines_of(table) for table in tables[2::2])
     assert len(allowed) == len(stranger) == 19
     assert {line[0] for line in allowed + stranger} == {"ok"}
-    assert allowed[0] == ["ok", "GET /orders", '200 {"orders":3}']
+    assert allowed[0] == ["ok", *READ]
     assert ["ok", "PUT /articles/1", '200 {"saved":1}'] in allowed
     assert ["ok", "DELETE /articles/1", "nothing", "ORIGIN_NOT_ALLOWED"] in allowed
     assert ["ok", "GET /orders + X-Debug", "nothing", "HEADERS_NOT_ALLOWED"] in allowed
     assert ["ok", "PATCH /orders", "nothing", "METHOD_NOT_ALLOWED"] in allowed
-    assert [line[1] for line in stranger[:17] if line[2] != "nothing"] == [
-        "GET /status",
-        "GET /articles/1",
-    ]
+    read = [line[1] for line in stranger[:17] if line[2] != "nothing"]
+    assert read == ["GET /status", "GET /articles/1"]
     assert allowed[17:] == [
         ["ok", "POST /transfer, unprotected", "100 -> 90, executed"],
         ["ok", "POST /transfer, protected", "100 -> 90, executed"],
     ]
-    assert stranger[17:] == [
-        ["ok", "POST /transfer, unprotected", "90 -> 80, executed", "ORIGIN_NOT_ALLOWED"],
-        ["ok", "POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED"],
-    ]
+    assert stranger[17:] == [["ok", *EXECUTED], ["ok", *REFUSED]]
 
 
 def lines_of(table: str) -> list[list[str]]:
     lines = [re.split(r" {2,}", line.strip()) for line in table.splitlines()]
     return [line for line in lines if line[0] in ("ok", "NOT OK")]
-
-
-READ = ["GET /orders", '200 {"orders":3}']
-UNREAD = ["GET /orders", "nothing", "ORIGIN_NOT_ALLOWED"]
-EXECUTED = ["POST /transfer, unprotected", "90 -> 80, executed", "ORIGIN_NOT_ALLOWED"]
-REFUSED = ["POST /transfer, protected", "90 -> 90, refused", "ORIGIN_NOT_ALLOWED"]
 
 
 @pytest.mark.parametrize(
@@ -110,8 +99,7 @@ def test_once_fails_when_a_line_is_not_as_expected(
 ) -> None:
     """If something else is expected of a case or a form, its line says so, and the demo fails."""
     done = run("-c", PLAY_CHANGED.replace("CHANGE", template.format(*change)))
-    assert done.stderr == ""
-    assert done.returncode == 1
+    assert (done.returncode, done.stderr) == (1, "")
     assert [found for found in lines_of(done.stdout) if found[0] != "ok"] == [["NOT OK", *line]]
     assert done.stdout.endswith("\n37 of 38 lines are as expected.\n")
 
@@ -148,8 +136,7 @@ def test_a_signal_ends_everything(demo: subprocess.Popen[str], ending: signal.Si
             assert b"<title>" in response.read()
     demo.send_signal(ending)
     out, errors = demo.communicate(timeout=20)
-    assert demo.returncode == 0
-    assert errors == ""
+    assert (demo.returncode, errors) == (0, "")
     assert out.endswith("The demo has ended.\n")
     for url in urls:
         with pytest.raises(OSError, match="refused"):

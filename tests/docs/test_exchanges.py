@@ -97,33 +97,17 @@ def test_what_is_told(playing: ModuleType) -> None:
         "< Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
         "< Access-Control-Allow-Methods: GET, HEAD, OPTIONS, PUT",
     )
+    ok, body = ("< 200 OK", "< X-Total: 2"), ("< Vary: Origin", "<", "< one two")
     put = (
-        "> PUT https://api.test/",
-        "> content-type: text/plain;charset=UTF-8",
-        *sent,
-        ">",
-        "> x",
-        "< 200 OK",
-        "< X-Total: 2",
+        *("> PUT https://api.test/", "> content-type: text/plain;charset=UTF-8", *sent, ">", "> x"),
+        *ok,
         "< Access-Control-Allow-Origin: https://app.example.com",
         "< Access-Control-Expose-Headers: X-Total",
-        "< Vary: Origin",
-        "<",
-        "< one two",
+        *body,
     )
-    get = (
-        "> GET https://api.test/",
-        *from_evil,
-        "< 200 OK",
-        "< X-Total: 2",
-        "< Vary: Origin",
-        "<",
-        "< one two",
-    )
-    events = play(playing, PAGE)
-    assert events[0] == "first"
-    assert events[-1] == "last"
-    read, kept, beacon = events[1:-1]
+    get = ("> GET https://api.test/", *from_evil, *ok, *body)
+    first, read, kept, beacon, last = play(playing, PAGE)
+    assert (first, last) == ("first", "last")
     assert read == playing.Played(
         f"https://app.example.com: {fetched.format('PUT')}",
         (("Preflight", "\n".join(preflight)), ("Request", "\n".join(put))),

@@ -89,20 +89,9 @@ def test_the_protocol_knows_no_framework() -> None:
     assert found == set()
 
 
-def twice(names: Iterator[str]) -> list[str]:
-    return sorted(name for name, count in Counter(names).items() if count > 1)
-
-
-def test_a_file_name_stands_once() -> None:
-    assert twice(m[-1] for m in SOURCES if m and m[0] not in NAMES_MAY_STAND_TWICE) == []
-
-
-def test_a_class_name_stands_once() -> None:
-    classes = (
-        node.name
-        for module, tree in SOURCES.items()
-        if module[:1] not in [(name,) for name in NAMES_MAY_STAND_TWICE]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-    )
-    assert twice(classes) == []
+def test_the_name_of_a_file_or_class_stands_once() -> None:
+    trees = {m: t for m, t in SOURCES.items() if not NAMES_MAY_STAND_TWICE.intersection(m[:1])}
+    nodes = (node for tree in trees.values() for node in ast.walk(tree))
+    classes = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
+    for names in (Counter(module[-1] for module in trees if module), classes):
+        assert [name for name, count in names.items() if count > 1] == []

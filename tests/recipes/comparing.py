@@ -65,7 +65,5 @@ def tell(row: Row, name: str, original: Answer, guard: Answer) -> str:
 
 def compare(recipe: Recipe, original: int, guard: int) -> str:
     """Send all requests of a recipe to both ports; the whole block, as it should stand."""
-    return "\n".join(
-        tell(row, recipe.name, ask(original, row.request), ask(guard, row.request))
-        for row in recipe.rows
-    )
+    asked = ((row, ask(original, row.request), ask(guard, row.request)) for row in recipe.rows)
+    return "\n".join(tell(row, recipe.name, theirs, ours) for row, theirs, ours in asked)

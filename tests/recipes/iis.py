@@ -102,10 +102,8 @@ def read(text: str) -> Module:
     cors = ElementTree.fromstring(text).find("system.webServer/cors")
     assert cors is not None, "no <cors> in <system.webServer>"
     attributes = _attributes(cors)
-    rules = [_read_rule(element) for element in cors]
-    return Module(
-        _is_true(attributes, "enabled"), _is_true(attributes, "failUnlistedOrigins"), rules
-    )
+    enabled, fails = (_is_true(attributes, name) for name in ("enabled", "failUnlistedOrigins"))
+    return Module(enabled, fails, [_read_rule(element) for element in cors])
 
 
 def _permission(module: Module, rule: Rule, origin: str) -> Headers:

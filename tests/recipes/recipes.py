@@ -29,12 +29,8 @@ PAGES = ROOT / "docs" / "migrating"
 # By the language of the block; ``py`` is Python that is no part of the guide itself.
 ORIGINALS = ("apache", "nginx", "php", "js", "py", "xml")
 
-HANDSHAKE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-}
+HANDSHAKE = {"Connection": "Upgrade", "Upgrade": "websocket"}
+HANDSHAKE |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
 
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -8,17 +8,10 @@ from .recipes import Recipe
 
 # Where the pages say that the app listens, behind the original.
 BEHIND = "127.0.0.1:8000"
-FILES = {
-    "index.html": "<!doctype html><title>A page</title>",
-    "fonts/body.woff2": "a font",
-    "fonts/body.ttf": "a font",
-    "fonts/LOGO.TTF": "a font",
-    "style.css": "body {}",
-    "data.json": "{}",
-    "private/report.json": "{}",
-    "private/data.json": "{}",
-    "private/geotags.json": "{}",
-}
+FILES = {"index.html": "<!doctype html><title>A page</title>", "style.css": "body {}"}
+FILES |= dict.fromkeys(("fonts/body.woff2", "fonts/body.ttf", "fonts/LOGO.TTF"), "a font")
+FILES |= {f"private/{name}.json": "{}" for name in ("report", "data", "geotags")}
+FILES |= {"data.json": "{}"}
 
 
 def lay_out(directory: Path) -> None:

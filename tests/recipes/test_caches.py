@@ -85,9 +85,7 @@ def asked(ports: Ports, path: str, clients: Iterable[Client]) -> list[tuple[Clie
 
 def astray(answers: Iterable[tuple[Client, Got, Got]]) -> list[Client]:
     """Who got what the app would not have said to them."""
-    return [
-        client for client, got, own in answers if (got.answer, got.body) != (own.answer, own.body)
-    ]
+    return [who for who, got, own in answers if (got.answer, got.body) != (own.answer, own.body)]
 
 
 def in_every_order(
@@ -113,21 +111,9 @@ def test_the_cache_answers_as_the_page_says(sequence: Sequence, tmp_path: Path) 
     assert measured(sequence, tmp_path) == sequence.told
 
 
-FOR_A_LIST = {
-    "/list": 200,
-    "/pattern": 200,
-    "/callable": 200,
-    "/denied": 200,
-    "/credentials": 200,
-    "/static/data.json": 200,
-    "/streamed": 200,
-    "/vary/twice": 200,
-    "/moved": 302,
-    "/refused": 403,
-    "/unknown": 404,
-    "/static/unknown.json": 404,
-    "/broken": 500,
-}
+FOR_A_LIST = dict.fromkeys(("/list", "/pattern", "/callable", "/denied", "/credentials"), 200)
+FOR_A_LIST |= {"/static/data.json": 200, "/streamed": 200, "/vary/twice": 200, "/moved": 302}
+FOR_A_LIST |= {"/refused": 403, "/unknown": 404, "/static/unknown.json": 404, "/broken": 500}
 
 
 @pytest.mark.parametrize("path", FOR_A_LIST)
@@ -196,17 +182,10 @@ def test_preflights_are_not_stored(ports: Ports) -> None:
         assert {got.answer.status for client, got, _ in answers if client.requested} == {204, 403}
 
 
-CAUSED = [
-    SHOP._replace(site="cross-site"),
-    ATTACKER._replace(site="cross-site"),
-    Client(site="cross-site"),
-    Client(site="same-origin"),
-    NOBODY,
-]
-
-
 def test_refusals_are_not_stored_and_nothing_that_is_stored_gets_past_them(ports: Ports) -> None:
-    for answers in in_every_order(ports, "/strict", CAUSED):
+    cross_site = [client._replace(site="cross-site") for client in (SHOP, ATTACKER, NOBODY)]
+    caused = [*cross_site, Client(site="same-origin"), NOBODY]
+    for answers in in_every_order(ports, "/strict", caused):
         refused = [got.number for _, got, _ in answers if got.answer.status == 403]
         assert len(set(refused)) == len(refused) == 4
         passed = [got.number for _, got, _ in answers if got.answer.status == 200]
@@ -218,15 +197,11 @@ def test_many_at_once(tmp_path: Path) -> None:
     urls = [f"/list?{n}" for n in range(50)]
     requests = [(url, client) for url in urls for client in ALL * 2]
     chance.shuffle(requests)
-    with (
-        cached(PROXY % "proxy_cache_lock on;", APP, tmp_path) as ports,
-        ThreadPoolExecutor(8) as threads,
-    ):
+    locking = PROXY % "proxy_cache_lock on;"
+    with cached(locking, APP, tmp_path) as ports, ThreadPoolExecutor(8) as threads:
         own = {client: ask(ports.app, "/list", client) for client in ALL}
         got = threads.map(lambda one: ask(ports.cache, *one), requests)
-        answers = [
-            (client, answer, own[client]) for (_, client), answer in zip(requests, got, strict=True)
-        ]
+        answers = [(who, answer, own[who]) for (_, who), answer in zip(requests, got, strict=True)]
     assert astray(answers) == []
 
 
@@ -247,8 +222,6 @@ def allow(response):
     return response
 """
 FLASK_CORS = f"{BARE}CORS(app, origins=%s)"
-
-
 TWO = [SHOP.origin, PARTNER.origin]
 # A cache's options and an app that are no good together; who asks, one after the other, and who of
 # them gets the answer of another.
@@ -286,8 +259,6 @@ class Outer:
 
 app.wsgi_app = Outer(app.wsgi_app)
 """
-# What nginx 1.23.0 has put right: of several lines, only the last counted.
-READS_ONE_LINE = (1, 22)
 
 
 @pytest.mark.parametrize("options", ["", KEY_WITH_ORIGIN])
@@ -296,7 +267,8 @@ def test_a_second_line_of_vary(options: str, tmp_path: Path) -> None:
         answers = asked(ports, "/list", [SHOP, PARTNER, NOBODY])
     told = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
     version = tuple(map(int, re.findall(r"\d+", told)[:2]))
-    reads_all = version > READS_ONE_LINE or options
+    # What nginx 1.23.0 has put right: of several lines, only the last counted.
+    reads_all = version > (1, 22) or options
     assert astray(answers) == ([] if reads_all else [PARTNER, NOBODY])
 
 
