@@ -47,8 +47,9 @@ def measure(effort: Effort) -> Results:
     def counts(of: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(count for count in of if count <= effort.most_origins)
 
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {
-        "versions": versions(),
+        "versions": {"Python": platform.python_version(), **versions},
         "requests": alone(overhead.measure, effort.rounds),
         "origins": [
             row
@@ -73,11 +74,6 @@ def measure(effort: Effort) -> Results:
         ],
         "server": server.measure(effort.repeats, effort.server_seconds),
     }
-
-
-def versions() -> dict[str, str]:
-    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"Python": platform.python_version(), **found}
 
 
 def tables(results: Results) -> dict[str, Table]:

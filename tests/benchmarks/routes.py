@@ -15,7 +15,7 @@ from flask_corsguard import CorsGuard, cors
 from . import apps
 from .requests import ORIGIN, Request, get, preflight
 from .tables import Table, times
-from .timing import Contender, Spread, compare
+from .timing import Contender, Spread, ratio, turns
 
 COUNTS = (1, 100, 2000)
 ASKED: dict[str, Callable[[str], Request]] = {
@@ -99,7 +99,8 @@ def measure_asked(count: int, asked: str, rounds: int) -> Spread:
         name: contender(app_of(count, "one policy", guarded=name == "guard"))
         for name in ("bare", "guard")
     }
-    return compare(contenders, "bare", rounds)["guard"]
+    taken = turns(contenders, rounds)
+    return ratio(taken["guard"], taken["bare"])
 
 
 def measure_table(count: int, policies: str, repeats: int) -> TableRow:

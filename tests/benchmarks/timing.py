@@ -77,9 +77,3 @@ def spread(figures: Sequence[float]) -> Spread:
 def ratio(times: Sequence[float], base: Sequence[float]) -> Spread:
     """How many times as long one took as the other in the same round."""
     return spread([one / other for one, other in zip(times, base, strict=True)])
-
-
-def compare(contenders: Mapping[Name, Contender], base: Name, rounds: int) -> dict[Name, Spread]:
-    """Each contender's time as a multiple of one's."""
-    times = turns(contenders, rounds)
-    return {name: ratio(times[name], times[base]) for name in contenders}

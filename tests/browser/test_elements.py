@@ -76,11 +76,7 @@ def origins(serve: Callable[[Flask], str]) -> dict[str, str]:
     ],
 )
 def test_elements(
-    browser: Browser,
-    origins: dict[str, str],
-    server: str,
-    crossorigin: str | None,
-    image: Any,
+    browser: Browser, origins: dict[str, str], server: str, crossorigin: str | None, image: Any
 ) -> None:
     """Pictures and scripts load or not, and their pixels can be read or not, as in the table."""
     browser.open(f"{origins['page']}/404")

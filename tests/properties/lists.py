@@ -13,21 +13,12 @@ def is_customer(origin: str) -> bool:
     return origin.endswith(".customer.test")
 
 
-LISTED = [
-    "https://shop.example",
-    "https://*.shop.example",
-    "http://localhost:*",
-    "https://*.any-port.example:*",
-    "https://*.port.example:8443",
-    "http://192.0.2.7",
-    "http://127.0.0.1:*",
-    "https://[2001:db8::1]:8080",
-    "http://[::1]:*",
-    "capacitor://localhost",
-    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
-    "https://xn--exmple-cua.com",
-    "wss://shop.example",
-]
+LISTED = """
+https://shop.example https://*.shop.example http://localhost:* https://*.any-port.example:*
+https://*.port.example:8443 http://192.0.2.7 http://127.0.0.1:* https://[2001:db8::1]:8080
+http://[::1]:* capacitor://localhost chrome-extension://abcdefghijklmnopabcdefghijklmnop
+https://xn--exmple-cua.com wss://shop.example
+""".split()
 PATTERNS = [
     re.compile(r"https://pr-\d+\.preview\.test"),
     re.compile(r"https://(a|a\.b)\.regex\.test(:\d+)?", re.IGNORECASE),

@@ -168,9 +168,8 @@ def is_own(environ: Mapping[str, str], self_origins: object) -> bool:
         return False
     if any(admits(entry, origin) for entry in entries(self_origins)):
         return True
-    own_scheme = {"ws": "http", "wss": "https"}.get(
-        environ["wsgi.url_scheme"], environ["wsgi.url_scheme"]
-    )
+    scheme = environ["wsgi.url_scheme"]
+    own_scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
     if parts.scheme != own_scheme and (parts.scheme, own_scheme) != ("https", "http"):
         return False
     default_port = f":{standard.DEFAULT_PORTS.get(parts.scheme)}"

@@ -137,14 +137,9 @@ def parse_ipv4(domain: str) -> int | None:
     parts = domain.split(".")
     if parts[-1] == "" and len(parts) > 1:
         parts.pop()
-    if len(parts) > 4:
+    numbers = [number for number in map(parse_ipv4_number, parts) if number is not None]
+    if len(parts) > 4 or len(numbers) < len(parts):
         return None
-    numbers: list[int] = []
-    for part in parts:
-        number = parse_ipv4_number(part)
-        if number is None:
-            return None
-        numbers.append(number)
     *high, address = numbers
     if any(number > 255 for number in high) or address >= 256 ** (5 - len(numbers)):
         return None

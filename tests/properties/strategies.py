@@ -5,6 +5,7 @@ import enum
 import functools
 import re
 from collections.abc import Callable
+from operator import methodcaller
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -56,19 +57,11 @@ def mostly(draw: st.DrawFn, likely: st.SearchStrategy[_T], other: st.SearchStrat
 SLIPS: list[Callable[[str], str]] = [
     str.upper,
     str.title,
-    lambda text: text + ".",
-    lambda text: text + "/",
-    lambda text: text + ":443",
-    lambda text: text + ":80",
-    lambda text: text + ":8443",
-    lambda text: text + ".evil.test",
-    lambda text: text + "@evil.test",
-    lambda text: text.replace("://", "://user@"),
-    lambda text: text.replace("://", "://evil"),
-    lambda text: text.replace("://", "://evil."),
-    lambda text: text.replace("://a.b.", "://"),
-    lambda text: text.replace("https://", "http://"),
-    lambda text: text.replace("shop", "old.shop"),
+    *(methodcaller("__add__", end) for end in ". / :443 :80 :8443 .evil.test @evil.test".split()),
+    *(methodcaller("replace", "://", slip) for slip in "://user@ ://evil ://evil.".split()),
+    methodcaller("replace", "://a.b.", "://"),
+    methodcaller("replace", "https://", "http://"),
+    methodcaller("replace", "shop", "old.shop"),
     lambda text: text.replace(".", "x", 1),
     lambda text: text.replace("o", "\uff4f", 1),
     lambda text: f" {text}",
@@ -120,9 +113,8 @@ def ipv6_texts(draw: st.DrawFn) -> str:
     piece = st.sampled_from([0, 0, 0, 1, 0xDB8, 0xFFFF]) | st.integers(0, 0xFFFF)
     pieces = draw(st.lists(piece, min_size=8, max_size=8))
     text = serialize_ipv6(pieces)
-    form = draw(
-        st.sampled_from(("serialized", "serialized", "full", "upper", "long", "dotted", "other"))
-    )
+    forms = "serialized serialized full upper long dotted other".split()
+    form = draw(st.sampled_from(forms))
     if form == "full":
         text = ":".join(f"{piece:x}" for piece in pieces)
     elif form == "upper":
@@ -258,14 +250,10 @@ _LIKELY: dict[str, st.SearchStrategy[Any]] = {
 
 
 # The fields that are checked together with the origins
-_TOGETHER = [
-    "allow_credentials",
-    "enforce",
-    "expose_headers",
-    "dangerously_allow_null_origin",
-    "dangerously_allow_insecure_origins",
-    "dangerously_allow_public_suffixes",
-]
+_TOGETHER = """
+allow_credentials enforce expose_headers dangerously_allow_null_origin
+dangerously_allow_insecure_origins dangerously_allow_public_suffixes
+""".split()
 
 
 def fields(any_value: st.SearchStrategy[Any] = JSON) -> st.SearchStrategy[dict[str, Any]]:

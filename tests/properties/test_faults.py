@@ -19,6 +19,7 @@ from tests.properties.site import site
 from tests.properties.test_requests import requests
 from tests.properties.wire import check_request
 
+SHOP = "https://shop.example"
 _fields = st.sampled_from(list(POLICIES.values()))
 
 
@@ -47,6 +48,10 @@ _parse, _decide = parsing.parse_origin, deciding.decide
 _read_list = header_lists.parse_requested_headers
 
 
+def _parsed_as(change: Callable[[str], str]) -> Callable[[str], parsing.Origin | None]:
+    return lambda text: _parse(change(text))
+
+
 def _asked_as(change: Callable[[str], str]) -> Callable[..., deciding.Decision]:
     """Decides about another origin than the one that asked, and repeats the one that did."""
 
@@ -71,38 +76,27 @@ def _any_method(policy: Policy, request: deciding.CorsRequest, *rest: Any) -> de
     return _decide(policy, request._replace(method=request.method.upper()), *rest)
 
 
+# What is parsed, and what is decided about, instead of the origin that asked.
+PARSED_AS: dict[str, Callable[[str], str]] = {
+    "upper case is read": str.lower,
+    "Unicode is folded": lambda text: unicodedata.normalize("NFKC", text),
+    "blanks are stripped": str.strip,
+    "any length is read": lambda text: text[:320],
+    "a dot may follow": lambda text: text.removesuffix("."),
+    "the default port is read": lambda text: text.removesuffix(":443"),
+}
+ASKED_AS: dict[str, Callable[[str], str]] = {
+    "case is ignored": str.lower,
+    "what follows a comma is ignored": lambda text: text.partition(",")[0],
+    "what follows a host is ignored": lambda text: SHOP if SHOP in text else text,
+    "the port is ignored": lambda text: text.removesuffix(":8443") if "shop" in text else text,
+    "userinfo is ignored": lambda text: text.replace("user@", ""),
+    "null is anybody": lambda text: SHOP if text == "null" else text,
+}
 FAULTS: dict[str, tuple[Property, object, str, Any]] = {
-    "upper case is read": (PARSING, parsing, "parse_origin", lambda text: _parse(text.lower())),
-    "Unicode is folded": (
-        PARSING, parsing, "parse_origin",
-        lambda text: _parse(unicodedata.normalize("NFKC", text)),
-    ),
-    "blanks are stripped": (PARSING, parsing, "parse_origin", lambda text: _parse(text.strip())),
-    "any length is read": (PARSING, parsing, "parse_origin", lambda text: _parse(text[:320])),
+    **{n: (PARSING, parsing, "parse_origin", _parsed_as(c)) for n, c in PARSED_AS.items()},
     "one character more is read": (PARSING, parsing, "MAX_ORIGIN_LENGTH", 321),
-    "a dot may follow": (PARSING, parsing, "parse_origin", lambda t: _parse(t.removesuffix("."))),
-    "the default port is read": (
-        PARSING, parsing, "parse_origin", lambda text: _parse(text.removesuffix(":443")),
-    ),
-    "case is ignored": (ORIGINS, deciding, "decide", _asked_as(str.lower)),
-    "what follows a comma is ignored": (
-        ORIGINS, deciding, "decide", _asked_as(lambda text: text.partition(",")[0]),
-    ),
-    "what follows a host is ignored": (
-        ORIGINS, deciding, "decide",
-        _asked_as(lambda text: "https://shop.example" if "https://shop.example" in text else text),
-    ),
-    "the port is ignored": (
-        ORIGINS, deciding, "decide",
-        _asked_as(lambda text: text.removesuffix(":8443") if "shop" in text else text),
-    ),
-    "userinfo is ignored": (
-        ORIGINS, deciding, "decide", _asked_as(lambda text: text.replace("user@", "")),
-    ),
-    "null is anybody": (
-        ORIGINS, deciding, "decide",
-        _asked_as(lambda text: "https://shop.example" if text == "null" else text),
-    ),
+    **{n: (ORIGINS, deciding, "decide", _asked_as(c)) for n, c in ASKED_AS.items()},
     "the deny list is skipped": (ORIGINS, deciding, "decide", _without_denials),
     "methods in any case": (PREFLIGHTS, deciding, "decide", _any_method),
     "one name more": (LISTS, header_lists, "MAX_LIST_NAMES", 129),

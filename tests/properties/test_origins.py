@@ -1,14 +1,13 @@
-"""Origins: what is allowed parses, comes out as it went in, and matches by the slow definition."""
+"""Origins and lists of headers are read, and decided about, as the slow definition has it."""
 
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_corsguard import Policy
-from tests.properties import strategies
-from tests.properties.checks import check_fields, check_origin, check_parsing, check_preflight
+from tests.properties import checks, strategies
 from tests.properties.legality import is_legal
 from tests.properties.lists import POLICIES
 
@@ -19,39 +18,49 @@ policies = st.sampled_from(list(POLICIES.values()))
 def test_every_slip_from_an_origin(name: str) -> None:
     policy, fields = Policy(**POLICIES[name]), POLICIES[name]
     for text in strategies.SERIALIZED:
-        check_origin(policy, fields, text)
+        checks.check_origin(policy, fields, text)
         for slip in strategies.SLIPS:
-            check_origin(policy, fields, slip(text))
+            checks.check_origin(policy, fields, slip(text))
 
 
 @given(strategies.origins())
 def test_what_parses_is_a_serialized_origin(text: str) -> None:
-    check_parsing(text)
+    checks.check_parsing(text)
 
 
 @given(policies, strategies.origins())
 def test_origins_are_decided_as_the_reference_says(fields: dict[str, Any], text: str) -> None:
-    check_origin(Policy(**fields), fields, text)
+    checks.check_origin(Policy(**fields), fields, text)
 
 
 @given(*strategies.asked())
 def test_preflights_are_decided_as_the_reference_says(
     fields: dict[str, Any], text: str, method: str, requested: str
 ) -> None:
-    check_preflight(Policy(**fields), fields, text, method, requested)
+    checks.check_preflight(Policy(**fields), fields, text, method, requested)
 
 
 @given(strategies.entry_texts(), st.data())
 def test_entries_that_nobody_wrote_before(entry: str, data: st.DataObject) -> None:
-    check_fields({"origins": [entry]})
+    checks.check_fields({"origins": [entry]})
     fields: dict[str, Any] = {"origins": [entry], "deny_origins": "https://old.shop.example"}
     if is_legal(fields):
         plain = entry.replace("*.", "a.b-c.").removesuffix(":*")
         near = strategies.near_misses([plain, plain + ":9", entry])
-        check_origin(Policy(**fields), fields, data.draw(near))
+        checks.check_origin(Policy(**fields), fields, data.draw(near))
 
 
 @given(strategies.origins())
 def test_an_origin_that_is_listed_is_allowed(text: str) -> None:
     if is_legal({"origins": text}):
-        check_origin(Policy(origins=text), {"origins": text}, text)
+        checks.check_origin(Policy(origins=text), {"origins": text}, text)
+
+
+@given(strategies.header_lists() | st.text())
+@example(",".join(["a"] * 128))
+@example(",".join(["a"] * 129))
+@example("a" * 4096)
+@example("a" * 4097)
+@example("," * 4097)
+def test_lists_are_read_as_rfc_9110_says(value: str) -> None:
+    checks.check_requested_headers(value)

@@ -10,24 +10,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_corsguard import Policy
-from tests.properties import strategies
-from tests.properties.checks import (
-    check_fields,
-    check_pickle,
-    check_policy,
-    check_settings,
-    policy_or_none,
-)
+from tests.properties import checks, strategies
 from tests.properties.legality import FIELDS
 from tests.properties.lists import POLICIES
 
 
 @given(strategies.fields())
 def test_json_makes_a_policy_where_the_reference_says_so(fields: dict[str, Any]) -> None:
-    check_fields(fields)
-    policy = policy_or_none(fields)
+    checks.check_fields(fields)
+    policy = checks.policy_or_none(fields)
     if policy is not None:
-        check_pickle(policy)
+        checks.check_pickle(policy)
 
 
 @pytest.mark.parametrize("entry", strategies.DANGEROUS)
@@ -36,8 +29,8 @@ def test_json_makes_a_policy_where_the_reference_says_so(fields: dict[str, Any])
 )
 def test_every_danger_is_refused_unless_it_is_named(entry: str, together: dict[str, Any]) -> None:
     for danger in ("null_origin", "insecure_origins", "public_suffixes"):
-        check_fields({"origins": [entry], **together})
-        check_fields({"origins": [entry], **together, f"dangerously_allow_{danger}": True})
+        checks.check_fields({"origins": [entry], **together})
+        checks.check_fields({"origins": [entry], **together, f"dangerously_allow_{danger}": True})
 
 
 @given(strategies.fields(strategies.PYTHON))
@@ -45,9 +38,9 @@ def test_every_danger_is_refused_unless_it_is_named(entry: str, together: dict[s
 @example({"methods": strategies.Word.STAR, "origins": strategies.Word.SHOP})
 @example({"max_age": strategies.Number.HOUR})
 def test_any_values_make_a_policy_or_are_refused_in_words(fields: dict[str, Any]) -> None:
-    policy = policy_or_none(fields)
+    policy = checks.policy_or_none(fields)
     if policy is not None:
-        check_policy(policy)
+        checks.check_policy(policy)
 
 
 @given(st.sampled_from(list(POLICIES.values())), strategies.fields())
@@ -59,12 +52,12 @@ def test_derived_policies_are_checked_as_a_whole(
     try:
         derived = Policy(**base).derive(**fields)
     except ValueError:
-        assert policy_or_none(merged) is None
+        assert checks.policy_or_none(merged) is None
     else:
         assert derived == Policy(**merged)
-        check_policy(derived)
+        checks.check_policy(derived)
         if not any(callable(entry) for entry in derived.origins):
-            check_pickle(derived)
+            checks.check_pickle(derived)
 
 
 _keys = st.sampled_from(sorted(FIELDS)).map(str.upper) | st.sampled_from(
@@ -82,7 +75,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(configs())
 def test_settings_are_used_or_refused_in_words(config: dict[str, Any]) -> None:
-    check_settings(config)
+    checks.check_settings(config)
 
 
 _values = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
@@ -103,7 +96,7 @@ def test_the_environment_is_used_or_refused_in_words(variables: dict[str, str]) 
             config.from_prefixed_env()
         except (TypeError, AttributeError):
             return  # Flask's own: a variable and one below it
-    check_settings(config)
+    checks.check_settings(config)
 
 
 def _is_settable(name: str, value: str) -> bool:

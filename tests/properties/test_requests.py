@@ -90,10 +90,7 @@ def test_preflights_that_differ_in_one_thing(path: str) -> None:
 _LOOKED_AT: dict[str, tuple[str | None, ...]] = {
     "ORIGIN": (
         None,
-        "https://api.test",
-        "http://api.test",
-        "https://evil.test",
-        "http://api.test:1",
+        *"https://api.test http://api.test https://evil.test http://api.test:1".split(),
     ),
     "SEC_FETCH_SITE": (None, "same-origin", "none", "same-site", "cross-site"),
     "UPGRADE": (None, "websocket"),

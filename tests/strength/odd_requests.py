@@ -13,6 +13,7 @@ HOST = "Host: api.example"
 FROM_SHOP = f"Origin: {SHOP}"
 FROM_EVIL = f"Origin: {EVIL}"
 REQUEST_PUT = "Access-Control-Request-Method: PUT"
+REQUEST_NAMES = "Access-Control-Request-Headers"
 EMPTY = "Content-Length: 0"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
@@ -37,15 +38,9 @@ def _beginning(start: str) -> Callable[..., OddRequest]:
 
 _get, _post, _ask = map(_beginning, (GET, POST, ASK))
 # Where they lead is what is odd about them.
-PATHS = (
-    "/open/%2e%2e/private",
-    "/open/../private",
-    "/open/..%2fprivate",
-    "/private%00",
-    "/open/%00",
-    "/open/%ff",
-    "//open/x",
-)
+PATHS = """
+/open/%2e%2e/private /open/../private /open/..%2fprivate /private%00 /open/%00 /open/%ff //open/x
+""".split()
 REQUESTS = {
     # For comparison
     "no Origin": _get(),
@@ -63,10 +58,7 @@ REQUESTS = {
     "preflight, two Origin lines": _ask(FROM_EVIL, FROM_SHOP, REQUEST_PUT),
     "two requested methods": _ask(FROM_SHOP, REQUEST_PUT, "Access-Control-Request-Method: DELETE"),
     "two lines of requested headers": _ask(
-        FROM_SHOP,
-        REQUEST_PUT,
-        "Access-Control-Request-Headers: x-evil",
-        "Access-Control-Request-Headers: content-type",
+        FROM_SHOP, REQUEST_PUT, f"{REQUEST_NAMES}: x-evil", f"{REQUEST_NAMES}: content-type"
     ),
     "two Host lines": OddRequest((GET, HOST, "Host: evil.example", "Origin: http://evil.example")),
     # Bytes in the value
@@ -83,9 +75,7 @@ REQUESTS = {
     "the whole value folded": _get("Origin:", f" {SHOP}"),
     "empty": _get("Origin:"),
     "a list": _get(f"{FROM_SHOP}, {EVIL}"),
-    "7,000 bytes": _get("Origin: https://" + "a" * 7000),
-    "60,000 bytes": _get("Origin: https://" + "a" * 60_000),
-    "70,000 bytes": _get("Origin: https://" + "a" * 70_000),
+    **{f"{n:,} bytes": _get("Origin: https://" + "a" * n) for n in (7000, 60_000, 70_000)},
     # The name
     "lower case": _get(f"origin: {SHOP}"),
     "mixed case": _get(f"oRiGiN: {SHOP}"),

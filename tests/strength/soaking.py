@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from flask import Flask
 
@@ -58,7 +59,7 @@ class Soak:
         """With receivers on every signal, and a handler for the log."""
         logger = logging.getLogger("flask_corsguard")
         signals = (origin_allowed, origin_rejected, preflight_rejected)
-        receivers = [(signal, self._receiver(signal.name)) for signal in signals]
+        receivers = [(signal, partial(self._hear, name=signal.name)) for signal in signals]
         for signal, receiver in receivers:
             signal.connect(receiver, self.app)
         logger.addFilter(self._count_line)
@@ -69,11 +70,8 @@ class Soak:
             for signal, receiver in receivers:
                 signal.disconnect(receiver, self.app)
 
-    def _receiver(self, name: str) -> Callable[[Flask, Decision], None]:
-        def receive(sender: Flask, decision: Decision) -> None:
-            self.heard[name] += 1
-
-        return receive
+    def _hear(self, sender: Flask, decision: Decision, name: str) -> None:
+        self.heard[name] += 1
 
     def _count_line(self, record: logging.LogRecord) -> bool:
         record.getMessage()

@@ -26,8 +26,8 @@ PREFLIGHT: Lines = [
 REFUSED: Lines = [("Vary", "Origin, Sec-Fetch-Site, Accept")]
 # By what was decided, and by the status.
 HEADERS: dict[tuple[str, int], Lines] = {
-    ("no CORS", 200): ORDINARY,
-    ("same origin", 200): ORDINARY,
+    **dict.fromkeys([("no CORS", 200), ("same origin", 200)], ORDINARY),
+    **dict.fromkeys([("rejected", 200), ("rejected", 404)], ORDINARY),
     ("allowed", 200): [("Access-Control-Allow-Origin", SHOP), *ORDINARY],
     ("allowed", 204): [
         ("Access-Control-Allow-Headers", "Content-Type"),
@@ -36,8 +36,6 @@ HEADERS: dict[tuple[str, int], Lines] = {
         ("Access-Control-Max-Age", "600"),
         *PREFLIGHT,
     ],
-    ("rejected", 200): ORDINARY,
-    ("rejected", 404): ORDINARY,
 }
 OPEN_TO_ALL: Lines = [("Access-Control-Allow-Origin", "*")]
 

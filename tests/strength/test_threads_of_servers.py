@@ -19,13 +19,8 @@ SERVED_AT_ONCE = ("gunicorn gthread", "gunicorn gevent", "waitress", "Werkzeug")
 
 # Each has another answer under each of the settings.
 REQUESTS = [
-    ("GET", SHOP),
-    ("GET", PARTNER),
-    ("POST", SHOP),
-    ("POST", PARTNER),
+    *itertools.product(("GET", "POST", "OPTIONS"), (SHOP, PARTNER)),
     ("POST", "https://evil.example"),
-    ("OPTIONS", SHOP),
-    ("OPTIONS", PARTNER),
 ]
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from flask import Flask
 from werkzeug import Request
+
+from flask_corsguard import CorsGuard
 
 ENGINES = ("standard", "chromium", "firefox", "webkit")
 SHOP = "https://shop.example"
@@ -71,6 +74,14 @@ def friendly() -> Callable[..., Any]:
         return 200, lines, "ok"
 
     return serve(view)
+
+
+def guarded(view: Callable[[], str] = lambda: "ok", **policy: Any) -> Flask:
+    """A Flask app with a page at ``/`` that takes GET, POST and PUT, behind a guard."""
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, **policy)
+    app.add_url_rule("/", "index", view, methods=["GET", "POST", "PUT"])
+    return app
 
 
 def redirecting(location: str, status: int = 302) -> Callable[..., Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 
-from flask_corsguard import CorsGuard, Outcome
+from flask_corsguard import Outcome
 from flask_corsguard.testing import Block, Browser
 
-from .servers import API, OPEN, SHOP, anyone, fixed, redirecting, serve
+from .servers import API, OPEN, SHOP, anyone, fixed, guarded, redirecting, serve
 
 ORIGIN = "Access-Control-Allow-Origin"
 CREDENTIALS = "Access-Control-Allow-Credentials"
@@ -223,9 +222,7 @@ def test_the_table_has_every_rule():
 def test_what_a_guard_has_to_say(origins):
     """A guard that refused names its policy. One that allowed it has no more to say: what took the
     headers off came after it."""
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app, origins=origins)
-    app.add_url_rule("/", "index", lambda: "ok")
+    app = guarded(origins=origins)
 
     def proxy(environ, start_response):
         return app(environ, lambda status, headers: start_response(status, []))
@@ -244,10 +241,7 @@ def test_what_a_guard_has_to_say(origins):
 
 def test_a_rejection_that_is_not_what_stopped_it():
     """If something else stopped the response, the advice is not to allow the origin."""
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])
-    browser = Browser(app, "https://evil.example")
+    browser = Browser(guarded(origins=SHOP), "https://evil.example")
     for response in (browser.submit(f"{API}/"), browser.send_beacon(f"{API}/", "x")):
         assert response.exchanges[0].decision.outcome is Outcome.REJECTED
         assert "origins" not in response.why

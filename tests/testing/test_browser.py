@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask, request
+from flask import request
+from werkzeug.wsgi import ClosingIterator
 
-from flask_corsguard import CorsGuard
 from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
 
-from .servers import API, OPEN, SHOP, anyone, fixed, friendly, serve
+from .servers import API, OPEN, SHOP, anyone, fixed, friendly, guarded, serve
 
 
 def acts_of(browser):
@@ -143,10 +143,7 @@ def test_addresses(url, expected):
 @pytest.mark.parametrize(
     ("page", "url"),
     [
-        (SHOP, "https://"),
-        (SHOP, "https://a b/"),
-        (SHOP, "http://1.2.3.4.5/"),
-        (SHOP, "https://a:x/"),
+        *((SHOP, u) for u in ("https://", "https://a b/", "http://1.2.3.4.5/", "https://a:x/")),
         ("null", "/x"),
     ],
 )
@@ -186,11 +183,8 @@ def test_what_the_server_is_asked_for():
 @pytest.mark.parametrize(
     ("url", "mixed"),
     [
-        ("http://api.test/", True),
-        ("http://192.0.2.1/", True),
-        ("http://localhost/", False),
-        ("http://127.0.0.1:5000/", False),
-        ("http://[::1]/", False),
+        *((f"http://{host}/", True) for host in ("api.test", "192.0.2.1")),
+        *((f"http://{host}/", False) for host in ("localhost", "127.0.0.1:5000", "[::1]")),
         ("https://api.test/", False),
     ],
 )
@@ -207,16 +201,12 @@ def test_mixed_content(page, url, mixed):
 @pytest.mark.parametrize(
     ("policy", "page", "reason"),
     [
-        (None, SHOP, "mode_no_cors"),
-        ("cross-origin", SHOP, "mode_no_cors"),
-        ("odd", SHOP, "mode_no_cors"),
-        ("same-origin", SHOP, "resource_policy"),
-        ("same-site", SHOP, "resource_policy"),
+        *((policy, SHOP, "mode_no_cors") for policy in (None, "cross-origin", "odd")),
+        *((policy, SHOP, "resource_policy") for policy in ("same-origin", "same-site")),
         ("same-site", "https://www.api.test", "mode_no_cors"),
         ("same-origin", "https://www.api.test", "resource_policy"),
         ("same-site", "null", "resource_policy"),
-        ("same-origin", API, None),
-        ("same-site", API, None),
+        *((policy, API, None) for policy in ("same-origin", "same-site")),
     ],
 )
 def test_resource_policy(engine, policy, page, reason):
@@ -228,10 +218,8 @@ def test_resource_policy(engine, policy, page, reason):
 
 
 def test_an_app_that_raises():
-    app = Flask("shop", static_folder=None)
+    app = guarded(lambda: 1 / 0, origins=SHOP)
     app.testing = True
-    CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: 1 / 0)
     browser = Browser(app, SHOP)
     with pytest.raises(ZeroDivisionError):
         browser.fetch(f"{API}/")
@@ -240,8 +228,7 @@ def test_an_app_that_raises():
 
 
 def test_an_app_gets_the_whole_request():
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app, origins=SHOP)
+    app = guarded(origins=SHOP)
 
     @app.post("/<name>")
     def view(name):
@@ -255,31 +242,20 @@ def test_an_app_gets_the_whole_request():
     assert Browser(anyone(), SHOP).fetch(f"{API}/").exchanges[0].decision is None
 
 
-class Body:
-    closed = False
-
-    def __iter__(self):
-        yield b"a"
-        yield b"b"
-
-    def close(self):
-        self.closed = True
-
-
 def test_bodies_of_every_kind():
     """An app may write its body the old way, or return one that has to be closed."""
-    body = Body()
+    closed = []
 
     def app(environ, start_response):
         write = start_response("200 OK", list(OPEN.items()))
         if environ["PATH_INFO"] == "/":
-            return body
+            return ClosingIterator([b"a", b"b"], lambda: closed.append(True))
         write(b"hello ")
         return [b"world"]
 
     browser = Browser(app, SHOP)
     assert browser.fetch(f"{API}/").text == "ab"
-    assert body.closed
+    assert closed == [True]
     assert browser.fetch(f"{API}/x").text == "hello world"
 
 

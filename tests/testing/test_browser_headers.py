@@ -53,15 +53,11 @@ def test_fetch_metadata(page, url, site):
 @pytest.mark.parametrize(
     ("page", "url", "method", "mode", "origin"),
     [
-        (SHOP, API, "GET", "cors", SHOP),
-        (SHOP, API, "HEAD", "cors", SHOP),
-        (SHOP, API, "POST", "cors", SHOP),
+        *((SHOP, API, method, "cors", SHOP) for method in ("GET", "HEAD", "POST")),
         (SHOP, API, "GET", "no-cors", None),
         (SHOP, API, "POST", "no-cors", SHOP),
-        (SHOP, SHOP, "GET", "cors", None),
-        (SHOP, SHOP, "HEAD", "cors", None),
-        (SHOP, SHOP, "POST", "cors", SHOP),
-        (SHOP, SHOP, "PUT", "cors", SHOP),
+        *((SHOP, SHOP, method, "cors", None) for method in ("GET", "HEAD")),
+        *((SHOP, SHOP, method, "cors", SHOP) for method in ("POST", "PUT")),
         (SHOP, SHOP, "GET", "same-origin", None),
         (SHOP, SHOP, "DELETE", "same-origin", SHOP),
         ("null", API, "GET", "cors", "null"),

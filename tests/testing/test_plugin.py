@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 
 from .servers import anyone
 
@@ -40,15 +39,9 @@ def run(pytester, monkeypatch):
     return run
 
 
-@pytest.fixture
-def app():
-    app = Flask("shop", static_folder=None)
-    app.add_url_rule("/", "index", lambda: "of the fixture app")
-    return app
-
-
-def test_here(cors_browser):
+def test_here(cors_browser, app):
     """The fixture works here, as it does in a project."""
+    app.add_url_rule("/", "index", lambda: "of the fixture app")
     response = cors_browser("https://shop.example").fetch("https://shop.example/")
     assert response.assert_readable().text == "of the fixture app"
     other = cors_browser("https://shop.example", "webkit", servers={"https://b.test": anyone()})
@@ -90,7 +83,6 @@ def test_the_fixture(run):
     result.assert_outcomes(passed=7)
 
 
-@pytest.mark.slow
 def test_beside_a_live_server(run, pytester):
     """The browser works beside a live server, here in another interpreter: pytest-flask forks."""
     result = run(

@@ -60,17 +60,12 @@ def in_turn(preflights=(), responses=()):
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        ("600", {"": 600}),
-        ("1", {"": 1}),
-        ("0600", {"": 600}),
-        (" 600\t", {"": 600}),
+        ("600", {"": 600}), ("1", {"": 1}), ("0600", {"": 600}), (" 600\t", {"": 600}),
         ("86401", {"": 86401, "chromium": 7200, "firefox": 86400, "webkit": 600}),
         ("9999999", {"": 9999999, "chromium": 7200, "firefox": 86400, "webkit": 600}),
         ("0", {"": 0}),
         # Not a number: the standard's five seconds.
-        (None, {"": 5}),
-        ("", {"": 5}),
-        ("-1", {"": 0, "standard": 5}),
+        (None, {"": 5}), ("", {"": 5}), ("-1", {"": 0, "standard": 5}),
         *((value, {"": 5, "firefox": 0})
           for value in ("x", "+600", "600.5", "600s", "600, 60", "\xb2")),
     ],
@@ -91,11 +86,9 @@ def test_max_age(engine, value, seconds):
     ("first", "then", "again"),
     [
         # friendly() allows what is asked for, and no more.
-        (PUT, PUT, ""),
-        (PUT, {"method": "put"}, ""),
+        *((PUT, {"method": method}, "") for method in ("PUT", "put", "POST")),
         (PUT, {"method": "DELETE"}, ALL),
         ({"method": "ODD"}, {"method": "odd"}, ALL),
-        (PUT, {"method": "POST"}, ""),
         (PUT, X_A, ALL),
         (X_A, {"headers": {"x-a": "2"}}, ""),
         (X_A, {"method": "POST", "headers": {"x-a": "2"}}, ""),
@@ -109,9 +102,7 @@ def test_max_age(engine, value, seconds):
         (PUT | {"credentials": "omit"}, PUT, ""),
         # By URL; a fragment is no part of it.
         (PUT, PUT | {"url": f"{URL}#f"}, ""),
-        (PUT, PUT | {"url": f"{URL}?q"}, ALL),
-        (PUT, PUT | {"url": f"{API}/y"}, ALL),
-        (PUT, PUT | {"url": "https://other.test/x"}, ALL),
+        *((PUT, PUT | {"url": u}, ALL) for u in (f"{URL}?q", f"{API}/y", "https://other.test/x")),
     ],
 )
 def test_what_is_remembered(engine, first, then, again):

@@ -5,19 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from flask import Flask
 
-from flask_corsguard import CorsGuard
 from flask_corsguard.testing import Browser
 
-from .servers import API, SHOP, anyone
+from .servers import API, SHOP, anyone, guarded
 
 
 def _guarded():
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app, origins=SHOP, allow_headers="X-A", allow_credentials=True, max_age=0)
-    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
-    return app
+    return guarded(origins=SHOP, allow_headers="X-A", allow_credentials=True, max_age=0)
 
 
 @pytest.mark.slow

@@ -26,11 +26,7 @@ def test_visible_headers():
              ("cache-control", "max-age=0")]  # fmt: skip
     response = Browser(fixed(lines=lines), SHOP).fetch(f"{API}/")
     headers = response.headers
-    seen = {
-        "cache-control": "no-cache, max-age=0",
-        "content-type": "text/plain",
-        "x-total": "7",
-    }
+    seen = {"cache-control": "no-cache, max-age=0", "content-type": "text/plain", "x-total": "7"}
     assert dict(headers) == seen
     assert repr(headers) == repr(seen)
     assert (len(headers), list(headers)) == (3, [*seen])
