@@ -38,6 +38,7 @@ def test_a_name_of_another_library(name, advice, ours):
     ("key", "advice"),
     [
         ("CORSGUARD_SUPPORTS_CREDENTIALS", "Did you mean 'CORSGUARD_ALLOW_CREDENTIALS'?"),
+        ("CORSGUARD_ALLOWED_ORIGINS", "Did you mean 'CORSGUARD_ORIGINS'?"),
         ("CORSGUARD_Origin", "Did you mean 'CORSGUARD_ORIGINS'?"),
         ("CORSGUARD_SEND_WILDCARD", LEAVE_OUT),
         ("CORSGUARD_MAX_AG", "Did you mean 'CORSGUARD_MAX_AGE'?"),
