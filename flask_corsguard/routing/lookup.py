@@ -70,8 +70,9 @@ class Lookup:
                 path = target
             except MethodNotAllowed as error:
                 # No route at this URL accepts the method: the policy of one of them decides.
+                # A converter that raises this names no methods.
                 valid = set(error.valid_methods or ())
-                method = "GET" if "GET" in valid else min(valid)
+                method = "GET" if not valid or "GET" in valid else min(valid)
             except Exception:
                 break  # no route, or one of the app's converters fails
             else:

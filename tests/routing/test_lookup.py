@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import BaseConverter, Map, Rule
 
 from flask_corsguard import CorsGuard, PolicyError, cors
 from flask_corsguard.runtime.state import state_of
@@ -53,6 +54,19 @@ def test_a_method_that_a_url_lacks_counts_as_get(app, http, heard):
         ("origin-rejected", "view erase"),
         ("origin-allowed", "view erase"),
     ]
+
+
+def test_a_converter_that_raises_405(app, http):
+    """It names no methods, and no route is known to be there: the default policy decides."""
+
+    class Refusing(BaseConverter):
+        def to_python(self, value):
+            raise MethodNotAllowed
+
+    app.url_map.converters["refusing"] = Refusing
+    app.add_url_rule("/<refusing:name>", "index", cors(origins=PARTNER)(view()))
+    CorsGuard(app, origins=SHOP)
+    assert http.readers(app, "/x", status=405) == [SHOP]
 
 
 def test_redirects_after_redirects(app, http):
