@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, Unpack, cast
 
-from flask import Blueprint, Flask
+from flask import Blueprint
+from flask.app import Flask
 from flask.blueprints import BlueprintSetupState
 from flask.views import View
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Unpack, cast
 
-from flask import Flask, current_app
+from flask import current_app
+from flask.app import Flask
 from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments, read_settings

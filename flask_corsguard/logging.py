@@ -6,14 +6,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
-from flask import Flask
+from flask.app import Flask
 
+from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Reason
@@ -49,7 +49,7 @@ class RateLimit:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         # key -> until when it is kept quiet, and how many lines were left out; the oldest first
         self._quiet: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
         self._others = 0

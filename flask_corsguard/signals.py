@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from blinker import NamedSignal, Namespace
-from flask import Flask
+from flask.app import Flask
 
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision

@@ -11,7 +11,8 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, Request, Response, current_app, has_app_context
+from flask import Request, Response, current_app, has_app_context
+from flask.app import Flask
 from werkzeug.exceptions import HTTPException
 
 from flask_corsguard.errors import FetchTypeError

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from flask import Flask
+from flask.app import Flask
 
 from flask_corsguard.audit.findings import Findings, Level, layer_that_sets
 from flask_corsguard.audit.source_code import is_ours, location_of, made_with, mentions

@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Generator
 
-from flask import Flask
+from flask.app import Flask
 
 from flask_corsguard.audit.app_checks import check_app
 from flask_corsguard.audit.attack import attack

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, cast
 
-from flask import Flask, Request
+from flask import Request
+from flask.app import Flask
 from flask.testing import EnvironBuilder
 from werkzeug.routing import BaseConverter
 

@@ -13,7 +13,8 @@ from itertools import chain, islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
-from flask import Blueprint, Flask
+from flask import Blueprint
+from flask.app import Flask
 from werkzeug.local import LocalProxy
 
 from flask_corsguard.decorators import from_here

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import click
-from flask import Flask
+from flask.app import Flask
 from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import guarded_app

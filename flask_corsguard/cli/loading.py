@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
 
 import click
-from flask import Flask
+from flask.app import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from flask_corsguard.cli.terminal import printable

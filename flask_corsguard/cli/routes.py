@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import click
-from flask import Flask
+from flask.app import Flask
 from flask.cli import ScriptInfo, pass_script_info
 from werkzeug.routing import Map, Rule
 

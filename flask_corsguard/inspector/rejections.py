@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from itertools import count
 from typing import NamedTuple
 
-from flask import Flask
+from flask.app import Flask
 
+from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.reasons import Reason
@@ -45,7 +45,7 @@ class RecentRejections:
     def __init__(self, app: Flask) -> None:
         self._kept: OrderedDict[Hashable, RecentRejection] = OrderedDict()
         self._numbers = count(1)
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
         def receiver(_sender: Flask, decision: Decision) -> None:
             self._keep(_cut(decision))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from flask import Flask
+from flask.app import Flask
 from flask.views import View
 
 from flask_corsguard.config import Settings

@@ -6,7 +6,8 @@ import contextlib
 import sys
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, Request
+from flask import Request
+from flask.app import Flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flask import Flask
+from flask.app import Flask
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings

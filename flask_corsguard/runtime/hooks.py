@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, cast
 
-from flask import Flask, Request, Response, after_this_request, request
+from flask import Request, Response, after_this_request, request
+from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
 from flask_corsguard import signals

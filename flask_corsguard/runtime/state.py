@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, cast
 
-from flask import Flask, Request, current_app, request
+from flask import Request, current_app, request
+from flask.app import Flask
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 

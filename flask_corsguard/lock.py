@@ -1,0 +1,33 @@
+"""A lock that neither a signal handler nor a fork can leave locked for ever."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+
+
+class Lock:
+    """A lock for ``with``. A signal handler may take it while its own thread has it, and in a new
+    process it is free, whoever had it in the old one.
+
+    The process is looked at each time: servers that fork in C, as uWSGI does, do not run
+    ``os.register_at_fork`` functions.
+    """
+
+    def __init__(self) -> None:
+        self._of_processes = {os.getpid(): threading.RLock()}
+
+    def __enter__(self) -> None:
+        pid = os.getpid()
+        # setdefault() is atomic, so that two threads of a new process take the same lock.
+        lock = self._of_processes.get(pid) or self._of_processes.setdefault(pid, threading.RLock())
+        lock.acquire()
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._of_processes[os.getpid()].release()
