@@ -7,12 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.protocol.fields import (
-    OriginList,
-    read_bool,
-    read_listed_origins,
-    unknown_field,
-)
+from flask_corsguard.protocol.field_names import unknown_field
+from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
 from flask_corsguard.protocol.policy import (
     FIELDS,
     Policy,

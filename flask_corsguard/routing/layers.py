@@ -11,6 +11,7 @@ from flask.views import View
 from flask_corsguard.config import Settings
 from flask_corsguard.decorators import Mark, mark_of, outer_marks_of, wrapped_chain
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
+from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
@@ -173,6 +174,10 @@ class Resolver:
             named = self._settings.policies
             if policy not in named:
                 problem = unknown_name("unknown_policy", "policy", policy, "policy", named)
+                origin = repair(policy) if "." in policy else None
+                if origin:
+                    message = f"{problem.message} If it is an origin, write origins={origin!r}."
+                    problem = problem._replace(message=message)
                 self._add([problem._replace(where=where)])
                 return None
             policy = named[policy]

@@ -1,0 +1,117 @@
+"""Reading a list of origins, methods or headers: from a list, a string with commas, or JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from flask_corsguard.errors import Problem
+from flask_corsguard.text import text_of
+
+# What to write, by field; in all others it is origins. Valid as Python and as JSON.
+_EXAMPLES = {
+    "methods": '["PUT", "DELETE"]',
+    "allow_headers": '["Content-Type", "Authorization"]',
+    "expose_headers": '["X-Total-Count"]',
+}
+_ORIGINS_EXAMPLE = '["https://app.example.com"]'
+# A correction with more entries than this would not be read.
+_MOST_ENTRIES = 10
+# A list, tuple or set as Python prints it: ['a'], ("a",), set(['a']), frozenset(), ...
+_PRINTED = re.compile(r"\w*[\[({]+\s*(?:['\"].*)?[\])}]+", re.DOTALL)
+# [a, b]; but neither [::1] nor [a-z]+
+_BARE = re.compile(r"\[\s*[\w*+.-]+(?:://[^\s,\[\]]*)?\s*(?:,[^\[\]]*)?\]")
+
+
+def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
+    """The entries of a list, in their order. Strings are stripped, and split at commas; what is
+    left of them can be empty."""
+    if isinstance(value, str):
+        return _split(field, value, problems)
+    if isinstance(value, re.Pattern) or callable(value):
+        return [cast("object", value)]
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, Mapping)):
+        problems.append(_not_a_list(field, cast("object", value)))
+        return []
+    entries = cast("Iterable[object]", value)
+    if isinstance(value, (set, frozenset)):
+        entries = sorted(entries, key=text_of)  # in the same order in every process
+    return [
+        part
+        for entry in entries
+        for part in (_split(field, entry, problems) if isinstance(entry, str) else (entry,))
+    ]
+
+
+def empty_entry(code: str, field: str, value: object, others: Iterable[object]) -> Problem:
+    """The problem of a list in which an entry is empty, as a variable that is unset leaves it.
+
+    :param others: the entries that are not empty.
+    """
+    rest = list(others)
+    source = _source_of_list(rest)
+    if rest:
+        message = f"{text_of(value)} has an empty entry: a comma too many, or an unset variable?"
+        message += f" Write {source}." if source else " Take it out."
+    else:
+        message = (
+            f"{text_of(value)} names nothing: is a variable unset? Write [] for none, also in an"
+            " environment variable."
+        )
+    return Problem(code, field, value, message, source)
+
+
+def _split(field: str, text: str, problems: list[Problem]) -> list[object]:
+    """The parts of a string, so that one environment variable can hold a list."""
+    text = text.strip()
+    if text.endswith(("]", ")", "}")):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, list):
+            return read_entries(field, cast("list[object]", found), problems)
+        if _PRINTED.fullmatch(text) or _BARE.fullmatch(text):
+            return _entries_of_no_json(field, text, problems)
+    if "," not in text:
+        return [text]
+    return [part.strip() for part in text.split(",")]
+
+
+def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[object]:
+    """The entries that were probably meant, so that all that is wrong with them is said too."""
+    is_mapping = re.search(r"['\"]\s*:", text) is not None
+    quoted = [single or double for single, double in re.findall(r"'([^']*)'|\"([^\"]*)\"", text)]
+    parts = quoted or [part.strip() for part in text.strip("[](){} ").split(",")]
+    entries: list[object] = [] if is_mapping else [part for part in parts if part]
+    source = None if is_mapping else _source_of_list(entries)
+    message = (
+        f"{text_of(text)}: a list inside a string is separated by commas, or JSON, with double"
+        f" quotes. Write {source or _EXAMPLES.get(field, _ORIGINS_EXAMPLE)}."
+    )
+    problems.append(Problem("list_in_string", field, text, message, source))
+    return entries
+
+
+def _not_a_list(field: str, value: object) -> Problem:
+    found = f"{text_of(value)} is neither a string nor a list."
+    source: str | None = None
+    if value is True and field == "origins":
+        hint = f"List them, such as {_ORIGINS_EXAMPLE}; everybody is '*'."
+    elif value is None or value is False:
+        source, hint = "[]", "Write [] for none."
+    elif isinstance(value, bytes) and value.isascii():
+        source = repr(value.decode("ascii"))
+        hint = f"Write {source}."
+    else:
+        hint = f"Write one, such as {_EXAMPLES.get(field, _ORIGINS_EXAMPLE)}."
+    return Problem("wrong_type", field, value, f"{found} {hint}", source)
+
+
+def _source_of_list(entries: list[object]) -> str | None:
+    """The list as source, or None if it has other entries than strings, or too many."""
+    if len(entries) > _MOST_ENTRIES or not all(isinstance(entry, str) for entry in entries):
+        return None
+    return json.dumps(entries)
