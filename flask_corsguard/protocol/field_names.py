@@ -86,7 +86,7 @@ INSTEAD = {
     "audit_accept": _OF_THE_CONFIGURATION.format("AUDIT_ACCEPT"),
     "corsguard": "A variable has one underscore there, such as FLASK_CORSGUARD_ORIGINS.",
     "custom_schemas": _SCHEMES,
-    "debug": "Leave it out: the log says why a request is rejected, and so does 'flask cors check'.",
+    "debug": "Leave it out: the log and 'flask cors check' say why a request is rejected.",
     "inspector": _OF_THE_APP.format("inspector"),
     "inspector_check": _OF_THE_CONFIGURATION.format("INSPECTOR_CHECK"),
     "intercept_exceptions": _NOT_NEEDED,

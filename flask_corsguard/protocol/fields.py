@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol import headers
-from flask_corsguard.protocol.lists import empty_entry, read_entries
+from flask_corsguard.protocol.lists import empty_entry, hint_for_entry, read_entries
 from flask_corsguard.protocol.name_errors import diagnose_name
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import (
@@ -34,6 +34,11 @@ Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
+_SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# 600, 10m, 10 minutes, 1 hour
+_DURATION = re.compile(r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?")
+
+_LISTED_ONLY = "list the origins; '*' and callables are for origins only."
 
 
 class OriginList(tuple[OriginForm, ...]):
@@ -61,8 +66,7 @@ def read_listed_origins(field: str, value: object, problems: Problems) -> Origin
     origins = read_origins(field, value, problems)
     if not isinstance(origins, str) and not any(callable(form) for form in origins):
         return origins
-    message = "list the origins; '*' and callables are for origins only."
-    problems.append(Problem("origin_type", field, value, message))
+    problems.append(Problem("origin_type", field, value, _LISTED_ONLY))
     return _compile_origins(field, (), (), (), problems)
 
 
@@ -81,7 +85,10 @@ def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] 
         elif _is_function(entry):
             checks[cast("OriginCheck", entry)] = None
         else:
-            message = f"{text_of(entry)} is not a string, a compiled pattern or a function."
+            message = (
+                f"{text_of(entry)} is not a string, a compiled pattern or a function."
+                f"{hint_for_entry(entry)}"
+            )
             problems.append(Problem("origin_type", field, entry, message))
     if "" in strings:
         del strings[""]
@@ -143,7 +150,8 @@ def _read_patterns(
 def _string_problems(field: str, text: str) -> Iterator[Problem]:
     found, suggestion = diagnose(text)
     if suggestion == "'*'" and field != "origins":
-        suggestion = None
+        yield Problem("origin_type", field, text, _LISTED_ONLY)
+        return
     hint = f" Write {suggestion}." if suggestion else ""
     for code, sentence in found:
         yield Problem(code, field, text, f"{text_of(text)}: {sentence}.{hint}", suggestion)
@@ -272,7 +280,7 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
             names.setdefault(entry if field == "methods" else entry.lower(), entry)
         else:
             rule = " Names have no patterns: list each." if isinstance(entry, re.Pattern) else ""
-            message = f"{text_of(entry)} is not a string.{rule}"
+            message = f"{text_of(entry)} is not a string.{rule}{hint_for_entry(entry)}"
             problems.append(Problem("wrong_type", field, entry, message))
     if "" in names:
         del names[""]
@@ -313,9 +321,8 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
     else:
         seconds = value
     if isinstance(seconds, bool) or not isinstance(seconds, int):
-        text = text_of(seconds).strip("'\" ").removesuffix(".0")
-        guess = text if text.isascii() and text.isdigit() and len(text) < 6 else None
-        message = f"{text_of(value)} is not a whole number of seconds or a timedelta."
+        guess = _seconds_in(text_of(seconds).strip("'\" ").removesuffix(".0"))
+        message = f"{text_of(value)} is not a whole number of seconds, such as 600, or a timedelta."
         if guess:
             message += f" Write {guess}."
         problems.append(Problem("wrong_type", field, value, message, guess))
@@ -326,3 +333,10 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
         problems.append(Problem("max_age_range", field, value, message, str(limit)))
         return None
     return int(seconds)
+
+
+def _seconds_in(text: str) -> str | None:
+    """The whole seconds in ``600``, ``10m`` or ``10 minutes``, as source; None beyond the limit."""
+    found = _DURATION.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS_IN[found[2] or "s"] if found else MAX_AGE_LIMIT + 1
+    return str(seconds) if seconds <= MAX_AGE_LIMIT else None

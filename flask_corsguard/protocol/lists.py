@@ -10,19 +10,21 @@ from typing import cast
 from flask_corsguard.errors import Problem
 from flask_corsguard.text import text_of
 
-# What to write, by field; in all others it is origins. Valid as Python and as JSON.
+# What to write, as Python and as JSON; in all other fields it is origins.
 _EXAMPLES = {
     "methods": '["PUT", "DELETE"]',
     "allow_headers": '["Content-Type", "Authorization"]',
     "expose_headers": '["X-Total-Count"]',
 }
-_ORIGINS_EXAMPLE = '["https://app.example.com"]'
 # A correction with more entries than this would not be read.
 _MOST_ENTRIES = 10
 # A list, tuple or set as Python prints it: ['a'], ("a",), set(['a']), frozenset(), ...
 _PRINTED = re.compile(r"\w*[\[({]+\s*(?:['\"].*)?[\])}]+", re.DOTALL)
 # [a, b]; but neither [::1] nor [a-z]+
 _BARE = re.compile(r"\[\s*[\w*+.-]+(?:://[^\s,\[\]]*)?\s*(?:,[^\[\]]*)?\]")
+
+# What a shell, a compose file or a template would have replaced.
+_VARIABLE = re.compile(r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%")
 
 
 def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
@@ -51,16 +53,30 @@ def empty_entry(code: str, field: str, value: object, others: Iterable[object]) 
     :param others: the entries that are not empty.
     """
     rest = list(others)
-    source = _source_of_list(rest)
-    if rest:
-        message = f"{text_of(value)} has an empty entry: a comma too many, or an unset variable?"
-        message += f" Write {source}." if source else " Take it out."
-    else:
+    if not rest:
         message = (
-            f"{text_of(value)} names nothing: is a variable unset? Write [] for none, also in an"
-            " environment variable."
+            f"{text_of(value)} names nothing: is a variable unset? Give a list, such as"
+            f" {_example(field)}, or [] for none; both can stand in an environment variable."
         )
+        return Problem(code, field, value, message)
+    source = _source_of_list(rest)
+    message = f"{text_of(value)} has an empty entry: a comma too many, or an unset variable?"
+    message += f" Write {source}." if source else " Take it out."
     return Problem(code, field, value, message, source)
+
+
+def hint_for_entry(entry: object) -> str:
+    """What to do with an entry that is not a string, as the end of a message."""
+    if entry is None:
+        return " Is a variable unset?"
+    if isinstance(entry, (list, tuple, set, frozenset)):
+        return " Put what is in it into the list itself."
+    return ""
+
+
+def is_unreplaced(text: str) -> bool:
+    """Whether a variable's name stands where its value should."""
+    return _VARIABLE.fullmatch(text) is not None
 
 
 def _split(field: str, text: str, problems: list[Problem]) -> list[object]:
@@ -82,32 +98,38 @@ def _split(field: str, text: str, problems: list[Problem]) -> list[object]:
 
 def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[object]:
     """The entries that were probably meant, so that all that is wrong with them is said too."""
-    is_mapping = re.search(r"['\"]\s*:", text) is not None
     quoted = [single or double for single, double in re.findall(r"'([^']*)'|\"([^\"]*)\"", text)]
-    parts = quoted or [part.strip() for part in text.strip("[](){} ").split(",")]
-    entries: list[object] = [] if is_mapping else [part for part in parts if part]
+    bare = text[1:-1].split(",") if text.startswith("[") else []
+    is_mapping = re.search(r"['\"]\s*:", text) is not None
+    parts = [] if is_mapping else [part.strip() for part in quoted or bare]
+    entries: list[object] = [part for part in parts if part]
     source = None if is_mapping else _source_of_list(entries)
+    hint = f"Write {source}." if source else f"Give a list, such as {_example(field)}."
     message = (
-        f"{text_of(text)}: a list inside a string is separated by commas, or JSON, with double"
-        f" quotes. Write {source or _EXAMPLES.get(field, _ORIGINS_EXAMPLE)}."
+        f"{text_of(text)}: a list inside a string is JSON (double quotes, no comma at the end), not"
+        f" Python; or just has commas. {hint}"
     )
     problems.append(Problem("list_in_string", field, text, message, source))
     return entries
 
 
 def _not_a_list(field: str, value: object) -> Problem:
-    found = f"{text_of(value)} is neither a string nor a list."
     source: str | None = None
-    if value is True and field == "origins":
-        hint = f"List them, such as {_ORIGINS_EXAMPLE}; everybody is '*'."
-    elif value is None or value is False:
+    if value is None or value is False:
         source, hint = "[]", "Write [] for none."
     elif isinstance(value, bytes) and value.isascii():
         source = repr(value.decode("ascii"))
         hint = f"Write {source}."
+    elif value is True and field == "origins":
+        hint = f"List them, such as {_example(field)}; everybody is '*'."
     else:
-        hint = f"Write one, such as {_EXAMPLES.get(field, _ORIGINS_EXAMPLE)}."
-    return Problem("wrong_type", field, value, f"{found} {hint}", source)
+        hint = f"Give a list, such as {_example(field)}."
+    message = f"{text_of(value)} is neither a string nor a list. {hint}"
+    return Problem("wrong_type", field, value, message, source)
+
+
+def _example(field: str) -> str:
+    return _EXAMPLES.get(field, '["https://app.example.com"]')
 
 
 def _source_of_list(entries: list[object]) -> str | None:

@@ -9,12 +9,13 @@ import json
 import re
 
 from flask_corsguard.protocol.headers import is_token
+from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.text import text_of
 
 _SEPARATORS = re.compile(r"[\s;|]+")
 _QUOTES = "'\"`"
 # Signs of a pattern. Some are characters of a token too, but no real name has them.
-_PATTERN_SIGNS = re.compile(r"[*?\\()\[\]{}]|\.\+|^\^|\$$")
+_PATTERN_SIGNS = re.compile(r"[*?|\\()\[\]{}]|\.\+|^[\^'`]|[$'`]$")
 
 
 def diagnose_name(
@@ -30,6 +31,8 @@ def diagnose_name(
     if name == "*":
         return None
     found = f"{text_of(name)} is not {kind}"
+    if is_unreplaced(name):
+        return f"{found}: it is a variable that nothing has replaced.", None
     parts = [part for part in _SEPARATORS.split(name) if part]
     if parts and parts != [name] and not any(diagnose_name(part, kind) for part in parts):
         source = json.dumps(parts)

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
     OPAQUE_SCHEMES,
@@ -24,8 +25,6 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`"
 # https:host, https//host and the like; not localhost:3000
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
-# What a shell, a compose file or a template would have replaced.
-_VARIABLE = re.compile(r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%")
 # Words that people write for what has a sign of its own, or none: sentence and correction.
 _EVERYBODY = ("everybody is written as '*'", "'*'")
 _NOBODY = ("nobody is written as an empty list", "[]")
@@ -37,7 +36,7 @@ _WORDS = {
 }
 # Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those have
 # better explanations (an IPv6 address, a query, a scheme).
-_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\]]*-|https\?:")
+_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\[\]]*-|https\?:")
 
 
 def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
@@ -55,7 +54,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     word = _WORDS.get(bare.lower())
     if word:
         return [("origin_no_scheme", word[0])], word[1]
-    if _VARIABLE.fullmatch(bare):
+    if is_unreplaced(bare):
         return [("origin_invalid", "this is a variable that nothing has replaced")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)

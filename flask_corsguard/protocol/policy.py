@@ -310,7 +310,10 @@ def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
 
 
 def _name_the_site(pattern: OriginPattern, suffix: str) -> str:
-    site = str(pattern._replace(origin=pattern.origin._replace(host=f"your-site.{suffix}")))
+    host = f"your-site.{suffix}"
+    if is_public_suffix(host):  # by a rule such as *.ck
+        host = f"your-site.any.{suffix}"
+    site = str(pattern._replace(origin=pattern.origin._replace(host=host)))
     return f"Name the site, such as {site!r}, or say dangerously_allow_public_suffixes=True."
 
 

@@ -71,7 +71,8 @@ def granted(fields: Fields, text: str) -> dict[str, str]:
     if fields.get("allow_credentials"):
         allowed["Access-Control-Allow-Credentials"] = "true"
     if fields.get("expose_headers"):
-        unique = {name.lower(): name for name in reversed(meaning.names(fields["expose_headers"]))}
+        exposed = meaning.entries(fields["expose_headers"])
+        unique = {name.lower(): name for name in reversed(exposed)}
         allowed["Access-Control-Expose-Headers"] = ", ".join(reversed(unique.values()))
     return allowed
 
@@ -113,7 +114,7 @@ def check_error(error: PolicyError) -> None:
         assert problem.message
         if problem.code.startswith("origin_") and problem.suggestion:
             suggested = ast.literal_eval(problem.suggestion)
-            assert Policy(origins=suggested).origins, problem
+            assert suggested == [] or Policy(origins=suggested).origins, problem
 
 
 def check_policy(policy: Policy) -> None:

@@ -145,7 +145,7 @@ def test_a_report_is_cut_and_escaped():
     ("reason", "hint"),
     [
         ("allow_origin_mising", "Did you mean 'allow_origin_missing'?"),
-        ("ALLOW_ORIGIN_MISSING", "Known: allow_credentials_missing, "),
+        ("ALLOW_ORIGIN_MISSING", "Did you mean 'allow_origin_missing'?"),
         *((reason, "Known: ") for reason in ("", 7)),
     ],
 )
