@@ -154,7 +154,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     given: dict[str, Any] = {}
     for key, value in config.items():
         # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
-        if not isinstance(key, str) or not (key + "_").startswith(PREFIX):
+        if not isinstance(key, str) or not f"{key}_".upper().startswith(PREFIX):
             continue
         if key in known:
             given[known[key]] = value
@@ -299,6 +299,7 @@ def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Pr
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
     """Read a mapping from what is accepted to why."""
     example = "such as {'subdomains_with_credentials': 'all of them are ours'}"
+    value = _read_json(value)
     if not isinstance(value, Mapping):
         message = f"a mapping is needed, from what is accepted to the reason, {example}."
         problems.append(Problem("wrong_type", field, value, message))

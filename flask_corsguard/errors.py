@@ -20,7 +20,7 @@ class Problem(NamedTuple):
     :ivar field: the policy field or configuration key at fault.
     :ivar value: the value as it was given.
     :ivar message: a sentence for people, with the corrected value if there is one.
-    :ivar suggestion: the corrected value as Python source, or None.
+    :ivar suggestion: the corrected value as Python source, or None; for an unknown field, its name.
     :ivar where: what the policy belongs to (``view users.list, app.py:12``), or "".
     """
 

@@ -147,4 +147,4 @@ def _as_field(name: str) -> str:
     """A name as a field would be written: ``allow_origin`` for ``Access-Control-Allow-Origin``,
     ``max_age`` for ``maxAge`` and ``CORS_MAX_AGE``."""
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
-    return re.sub(r"^(corsguard|cors|access_control)_+", "", snake)
+    return re.sub(r"^((corsguard|cors|access_control)_+)+", "", snake)

@@ -279,8 +279,7 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
         if isinstance(entry, str):
             names.setdefault(entry if field == "methods" else entry.lower(), entry)
         else:
-            rule = " Names have no patterns: list each." if isinstance(entry, re.Pattern) else ""
-            message = f"{text_of(entry)} is not a string.{rule}{hint_for_entry(entry)}"
+            message = f"{text_of(entry)} is not a string.{hint_for_entry(entry)}"
             problems.append(Problem("wrong_type", field, entry, message))
     if "" in names:
         del names[""]
@@ -322,9 +321,8 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
         seconds = value
     if isinstance(seconds, bool) or not isinstance(seconds, int):
         guess = _seconds_in(text_of(seconds).strip("'\" ").removesuffix(".0"))
-        message = f"{text_of(value)} is not a whole number of seconds, such as 600, or a timedelta."
-        if guess:
-            message += f" Write {guess}."
+        hint = f"Write {guess}." if guess else "Give a number, such as 600."
+        message = f"{text_of(value)} is not a whole number of seconds or a timedelta. {hint}"
         problems.append(Problem("wrong_type", field, value, message, guess))
         return None
     if not 0 <= seconds <= MAX_AGE_LIMIT:

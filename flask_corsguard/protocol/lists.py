@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from flask_corsguard.errors import Problem
 from flask_corsguard.text import text_of
@@ -33,9 +33,9 @@ def read_entries(field: str, value: object, problems: list[Problem]) -> list[obj
     if isinstance(value, str):
         return _split(field, value, problems)
     if isinstance(value, re.Pattern) or callable(value):
-        return [cast("object", value)]
+        return [value]
     if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, Mapping)):
-        problems.append(_not_a_list(field, cast("object", value)))
+        problems.append(_not_a_list(field, cast("Any", value)))
         return []
     entries = cast("Iterable[object]", value)
     if isinstance(value, (set, frozenset)):
@@ -71,6 +71,8 @@ def hint_for_entry(entry: object) -> str:
         return " Is a variable unset?"
     if isinstance(entry, (list, tuple, set, frozenset)):
         return " Put what is in it into the list itself."
+    if isinstance(entry, re.Pattern):
+        return " Names have no patterns: list each."
     return ""
 
 

@@ -151,7 +151,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["max_age: datetime.timedelta(days=2) is outside 0 to 86400 seconds. Write 86400."
       " [max_age_range]"]),
     ({"max_age": "600"},
-     ["max_age: '600' is not a whole number of seconds, such as 600, or a timedelta. Write 600."
+     ["max_age: '600' is not a whole number of seconds or a timedelta. Write 600."
       " [wrong_type]"]),
     # What cannot be read is taken for what is safest: no further problem comes of it.
     ({"origins": "*", "allow_credentials": "maybe"},
@@ -160,16 +160,16 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["enforce: there is no way to enforce 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
     ({"max_age": "86400"},
-     ["max_age: '86400' is not a whole number of seconds, such as 600, or a timedelta. Write 86400."
+     ["max_age: '86400' is not a whole number of seconds or a timedelta. Write 86400."
       " [wrong_type]"]),
     ({"max_age": "100000"},
-     ["max_age: '100000' is not a whole number of seconds, such as 600, or a timedelta."
-      " [wrong_type]"]),
+     ["max_age: '100000' is not a whole number of seconds or a timedelta. Give a number, such as"
+      " 600. [wrong_type]"]),
     ({"max_age": "X60"},
-     ["max_age: 'X60' is not a whole number of seconds, such as 600, or a timedelta."
+     ["max_age: 'X60' is not a whole number of seconds or a timedelta. Give a number, such as 600."
       " [wrong_type]"]),
     ({"max_age": "ten"},
-     ["max_age: 'ten' is not a whole number of seconds, such as 600, or a timedelta."
+     ["max_age: 'ten' is not a whole number of seconds or a timedelta. Give a number, such as 600."
       " [wrong_type]"]),
     ({"enforce": "All"},
      ["enforce: there is no way to enforce 'All'. Did you mean 'all'? [enforce_unknown]"]),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flask_corsguard import Policy, PolicyError
-from flask_corsguard.protocol.policy import FIELDS, PolicyFields
+from flask_corsguard.protocol.policy import FIELDS, PolicyFields, fields_meant
 
 A = "https://a.example.com"
 B = "https://b.example.com"
@@ -302,3 +302,37 @@ def test_derive() -> None:
 def test_survives_pickling() -> None:
     policy = Policy(origins=[A, "https://*.b.com", re.compile("x")], methods="*", max_age=1)
     assert pickle.loads(pickle.dumps(policy)) == policy
+
+
+# What was given without a name, and how it is written with one.
+UNNAMED: dict[str, tuple[Any, str | None]] = {
+    "an origin": (A, f"origins={A!r}"),
+    "everybody": (" * ", "origins=' * '"),
+    "origins": ([A, "*"], f"origins=['{A}', '*']"),
+    "a tuple": ((A,), f"origins=('{A}',)"),
+    "a set": ({A}, f"origins={{'{A}'}}"),
+    "a frozenset": (frozenset({A}), f"origins=frozenset({{'{A}'}})"),
+    "a pattern": (re.compile("x"), "origins=re.compile('x')"),
+    "fields": ({"origins": A, "max_age": 5}, f"origins={A!r}, max_age=5"),
+    "no fields": ({}, None),
+    "other names": ({"origins": A, "path": "/"}, None),
+    "a name": ("partners", None),
+    "names": ([A, "partners"], None),
+    "an empty list": ([], None),
+    "a number": (5, None),
+}
+
+
+@pytest.mark.parametrize(("value", "meant"), UNNAMED.values(), ids=UNNAMED)
+def test_fields_without_a_name(value: Any, meant: str | None) -> None:
+    assert fields_meant(value) == meant
+    with pytest.raises(PolicyError) as caught:
+        Policy(value)
+    (problem,) = caught.value.problems
+    written = meant or "origins=['https://app.example.com']"
+    assert problem[:4] == (
+        "wrong_type",
+        "policy",
+        value,
+        f"fields are given by name, not as {value!r}. Write Policy({written}).",
+    )
