@@ -81,6 +81,7 @@ class CorsGuard:
     def init_app(self, app: Flask, *unnamed: Never, **fields: Never) -> None:
         """Guard *app*. Reads its configuration now; marks are read before its first request.
 
+        :param app: the app, and nothing else: fields and policies go to the constructor.
         :raises PolicyError: with everything that is wrong with the settings.
         :raises CorsGuardError: if the app is guarded already, or has served a request.
         """
