@@ -74,6 +74,16 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       ' ["https://app.example.com"]. [wrong_type]']),
     ({"origins": [5]},
      ["origins: 5 is not a string, a compiled pattern or a function. [origin_type]"]),
+    ({"origins": f"{A},"},
+     [f"origins: '{A},' has an empty entry: a comma too many, or an unset variable? Write"
+      f' ["{A}"]. [origin_empty]']),
+    ({"methods": ","},
+     ["methods: ',' names nothing: is a variable unset? Give a list, such as"
+      ' ["PUT", "DELETE"], or [] for none; both can stand in an environment variable.'
+      " [name_empty]"]),
+    ({"origins": f"['{A}']"},
+     [f"""origins: "['{A}']": a list inside a string is JSON (double quotes, no comma at the end),"""
+      f' not Python; or just has commas. Write ["{A}"]. [list_in_string]']),
     ({"origins": re.compile(rb"x")},
      ["origins: re.compile(b'x') matches bytes; compile it from a str. [origin_type]"]),
     ({"origins": asynchronous},
