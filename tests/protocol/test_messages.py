@@ -82,8 +82,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       ' ["PUT", "DELETE"], or [] for none; both can stand in an environment variable.'
       " [name_empty]"]),
     ({"origins": f"['{A}']"},
-     [f"""origins: "['{A}']": a list inside a string is JSON (double quotes, no comma at the end),"""
-      f' not Python; or just has commas. Write ["{A}"]. [list_in_string]']),
+     [f"""origins: "['{A}']": a list inside a string is JSON (double quotes, no comma at the"""
+      f' end), not Python; or just has commas. Write ["{A}"]. [list_in_string]']),
     ({"origins": re.compile(rb"x")},
      ["origins: re.compile(b'x') matches bytes; compile it from a str. [origin_type]"]),
     ({"origins": asynchronous},

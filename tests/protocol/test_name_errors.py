@@ -23,6 +23,7 @@ TABLE = [
     ("`X-A", ": it has quotes. Write 'X-A'.", "'X-A'"),
     ('"*"', ": it has quotes. Write '*'.", "'*'"),
     ("X-A: 1", ": it has a colon. Write 'X-A'.", "'X-A'"),
+    ("X-A: b:c", ": it has a colon. Write 'X-A'.", "'X-A'"),
     ("X-A:", ": it has a colon. Write 'X-A'.", "'X-A'"),
     ("X-\xe4", ".", None),
     ("X,", ".", None),
