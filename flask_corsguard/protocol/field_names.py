@@ -7,18 +7,15 @@ from collections.abc import Iterable
 
 from flask_corsguard.errors import Problem, unknown_name
 
-#: What other CORS libraries call a field -> our name, if the nearest name is another one:
-#: ``deny_origins`` for ``allowed_origins``.
+#: What other CORS libraries call a field -> our name, where the nearest name is another one or
+#: none: ``deny_origins`` for ``allowed_origins``.
 MEANT = {
-    "additional_exposed_headers": "expose_headers",
-    "additional_headers": "allow_headers",
     "allow_method": "methods",
     "allow_origin": "origins",
     "allow_origin_func": "origins",
     "allow_origin_regex": "origins",
     "allow_origin_vary_request_func": "origins",
     "allow_origin_with_context_func": "origins",
-    "allow_origins": "origins",
     "allowed_methods": "methods",
     "allowed_origin": "origins",
     "allowed_origin_patterns": "origins",
@@ -29,22 +26,13 @@ MEANT = {
     "blacklist": "deny_origins",
     "blocked_origins": "deny_origins",
     "blocklist": "deny_origins",
-    "expose": "expose_headers",
-    "headers": "allow_headers",
-    "max_age_seconds": "max_age",
-    "origin_regex": "origins",
     "origin_regex_whitelist": "origins",
-    "origin_whitelist": "origins",
     "preflight_max_age": "max_age",
     "provide_automatic_options": "answer_preflight",
     "set_is_origin_allowed": "origins",
     "set_preflight_max_age": "max_age",
     "trusted_origins": "origins",
     "whitelist": "origins",
-    "with_exposed_headers": "expose_headers",
-    "with_headers": "allow_headers",
-    "with_methods": "methods",
-    "with_origins": "origins",
 }
 
 #: Names of switches -> the field, and the value as source, that does the same.
@@ -140,7 +128,7 @@ def unknown_field(
     )
     if prefix or problem.suggestion is None:
         return problem
-    return problem._replace(suggestion=problem.suggestion.strip("'"))
+    return problem._replace(suggestion=problem.suggestion[1:-1])
 
 
 def _as_field(name: str) -> str:

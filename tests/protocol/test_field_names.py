@@ -75,6 +75,13 @@ def test_what_to_do_instead(name, advice):
     assert problem == ("unknown_field", name, name, message, None, "")
 
 
+@pytest.mark.parametrize("name", ["dangerously_allow_null", "DANGEROUSLY_ALLOW_NULL_ORIGIN"])
+def test_who_wants_to_lift_a_check_has_to_look_it_up(name):
+    problem = unknown_field("unknown_field", name, "policy field", FIELDS)
+    where = 'Its name is in the reference, under "Policy fields", and in lower case.'
+    assert problem.message == f"there is no policy field {name!r}. {where}"
+
+
 @pytest.mark.parametrize(
     "name",
     "allow_null_origins allow_insecure_origins allow_insecure insecure_origins allow_public_suffix"
@@ -98,6 +105,7 @@ def test_a_field_that_lifts_a_check_is_never_suggested(name, prefix):
         ("ALLOWED_ORIGINS", "Did you mean {}?", "'CORSGUARD_ORIGINS'"),
         ("Origin", "Did you mean {}?", "'CORSGUARD_ORIGINS'"),
         ("MAX_AG", "Did you mean {}?", "'CORSGUARD_MAX_AGE'"),
+        ("TRUSTED_ORIGINS", "Did you mean {}?", "'CORSGUARD_ORIGINS'"),
         ("SEND_WILDCARD", "It is not needed here: leave it out.", None),
         ("ALLOW_ALL_ORIGINS", "Write CORSGUARD_ORIGINS = '*'.", None),
         ("PREFLIGHT_CONTINUE", "Write CORSGUARD_ANSWER_PREFLIGHT = False.", None),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unittest.mock
+from pathlib import Path
 
 import pytest
 from publicsuffixlist import PSLFILE
 
 from flask_corsguard import Policy, PolicyError
+from flask_corsguard.protocol import publicsuffix
 from flask_corsguard.protocol.publicsuffix import (
     is_listed_suffix,
     is_public_suffix,
@@ -77,6 +79,34 @@ def test_registrable_domain(host: str, expected: str | None) -> None:
 )
 def test_a_suffix_below(host: str, expected: str | None) -> None:
     assert suffix_below(host) == expected
+
+
+LIST = """\
+// a comment
+//a.comment.example
+
+example
+co.example text b.co.example
+*.WILD.example
+!except.wild.example
+long-name.other.example
+a.b.other.example
+\xe4.uml\xe4ut.example
+"""
+
+
+def test_the_rules_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://github.com/publicsuffix/list/wiki/Format"""
+    path = tmp_path / "list.dat"
+    path.write_text(LIST, "utf-8")
+    monkeypatch.setattr("publicsuffixlist.PSLFILE", str(path))
+    assert publicsuffix._suffixes_below.__wrapped__() == {
+        "example": "co.example",
+        "wild.example": "any.wild.example",
+        "b.other.example": "a.b.other.example",
+        "other.example": "long-name.other.example",
+        "xn--umlut-ira.example": "xn--4ca.xn--umlut-ira.example",
+    }
 
 
 def parents_of_suffixes() -> set[str]:
