@@ -12,6 +12,7 @@ from flask_corsguard.protocol.origins import (
     MAX_ORIGIN_LENGTH,
     ORIGIN_CUT,
     CheckFailedError,
+    OriginSet,
     parse_origin,
 )
 from flask_corsguard.protocol.policy import Policy
@@ -114,17 +115,40 @@ class Decision(NamedTuple):
         return "\n".join(explanation.lines(self))
 
 
-def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE) -> Decision:
+def decide(
+    policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE, *, asks: bool = True
+) -> Decision:
     """Decide one request.
 
     :param policy: the policy of the route that the request, or the one that a preflight asks
         about, would reach; None if the guard leaves the route alone.
     :param request: what came from the network. No value in it makes this raise.
     :param scope: where the policy applies.
+    :param asks: whether a callable in ``origins`` is asked. If not, an origin that nothing else in
+        the policy covers is ``ORIGIN_NOT_ALLOWED``, until :func:`decide_by_callable`.
     """
+    reason, detail = None, ""
+    if policy is not None and request.origin is not None:
+        compiled = policy.compiled
+        reason, detail = _check_origin(compiled, request.origin[ORIGIN_CUT], request.context, asks)
+    return _decided(policy, request, scope, reason, detail)
+
+
+def decide_by_callable(policy: Policy, request: CorsRequest, scope: Scope) -> Decision:
+    """Decide one request whose origin nothing but the callable in ``origins`` may cover, as
+    :func:`decide` has found without asking it."""
+    origin, allow = request.origin, policy.compiled.allow
+    assert origin is not None
+    assert allow is not None
+    return _decided(policy, request, scope, *_ask(allow, origin, request.context))
+
+
+def _decided(
+    policy: Policy | None, request: CorsRequest, scope: Scope, reason: Reason | None, detail: str
+) -> Decision:
+    """The decision, where it is known why the origin may not read, if it may not."""
     origin = request.origin
     preflight = request.preflight and origin is not None
-    reason, detail = None, ""
     names: tuple[str, ...] | None = ()
     if policy is None:
         outcome, own = Outcome.EXEMPT, _NO_HEADERS
@@ -132,7 +156,6 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
         outcome, own = Outcome.NOT_CORS, policy.compiled.headers.not_cors
     else:
         compiled = policy.compiled
-        reason, detail = _check_origin(compiled, origin[ORIGIN_CUT], request.context)
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
             reason = reason or _check_preflight(compiled, request, names, scope)
@@ -164,9 +187,12 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]
 
 
+_Objection = tuple[Reason | None, str]
+
+
 def _check_origin(
-    compiled: CompiledPolicy, text: str, context: object
-) -> tuple[Reason | None, str]:
+    compiled: CompiledPolicy, text: str, context: object, asks: bool
+) -> _Objection:
     """Why an origin may not read, or None; and what else is known about a failure.
 
     :param text: the origin, cut to a length that can be looked up.
@@ -183,8 +209,14 @@ def _check_origin(
         return Reason.ORIGIN_MALFORMED, ""
     if deny is not None and deny.matches(text, origin, context):
         return Reason.ORIGIN_DENIED, ""
+    if allow is None or allow.admits(text, origin):
+        return None, ""
+    return _ask(allow, text, context) if asks else (Reason.ORIGIN_NOT_ALLOWED, "")
+
+
+def _ask(allow: OriginSet, text: str, context: object) -> _Objection:
     try:
-        allowed = allow is None or allow.matches(text, origin, context)
+        allowed = allow.asks(text, context)
     except CheckFailedError as error:
         return Reason.ORIGIN_CHECK_FAILED, str(error)
     return (None if allowed else Reason.ORIGIN_NOT_ALLOWED), ""
@@ -197,6 +229,8 @@ def _check_preflight(
 
     :param names: the requested headers, or None if they cannot be read.
     """
+    if compiled.strangers_only_read and request.method not in headers.SAFE_METHODS:
+        return Reason.CROSS_SITE_REQUEST
     if not compiled.allows_method(request.method, scope.methods):
         return Reason.METHOD_NOT_ALLOWED
     if names is None:

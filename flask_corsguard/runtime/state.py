@@ -15,12 +15,14 @@ from werkzeug.routing import Rule
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import GuardLog
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
+from flask_corsguard.protocol.decision import CorsRequest, Decision, decide, decide_by_callable
+from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.routing.layers import EndpointMarks
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
-from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
-from flask_corsguard.runtime.enforcement import enforced
+from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
+from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
+from flask_corsguard.runtime.same_origin import is_same_origin
 
 EXTENSION_KEY = "corsguard"
 
@@ -53,22 +55,26 @@ class InForce:
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         key = key_of(request)
-        decision = self._cache.get(key) or self._ask_policy(request, key)
-        if decision.reason is None:
-            policy = decision.policy
-            if decision.origin is not None or policy is None or not policy.compiled.enforces:
-                return decision
-        return enforced(decision, request, self._self_origins)
+        decision, entry = self._cache.get(key) or self._by_policy(request, key)
+        if entry is None:
+            return decision
+        if is_same_origin(request.environ, self._self_origins):
+            return of_own_page(decision, request, self._self_origins)
+        policy = entry.policy
+        if decision.reason is Reason.ORIGIN_NOT_ALLOWED and policy and policy.compiled.asks:
+            decision = decide_by_callable(policy, _cors_request(request), entry.scope)
+        return enforced(decision, request)
 
-    def _ask_policy(self, request: Request, key: Key | None) -> Decision:
+    def _by_policy(self, request: Request, key: Key | None) -> Kept:
         asked = _cors_request(request)
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
-        decision = decide(entry.policy, asked, entry.scope)
+        decision = decide(entry.policy, asked, entry.scope, asks=False)
+        kept = Kept(decision, None if is_final(decision) else entry)
         if key is not None and entry.is_constant:
-            self._cache.keep(key, decision)
-        return decision
+            self._cache.keep(key, kept)
+        return kept
 
 
 def _cors_request(request: Request) -> CorsRequest:

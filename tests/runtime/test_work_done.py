@@ -30,9 +30,9 @@ def work(monkeypatch):
         original = getattr(target, name)
 
         @functools.wraps(original)
-        def counting(*arguments):
+        def counting(*arguments, **keywords):
             done[what] += 1
-            return original(*arguments)
+            return original(*arguments, **keywords)
 
         monkeypatch.setattr(target, name, counting)
 
