@@ -190,9 +190,7 @@ def _decided(
 _Objection = tuple[Reason | None, str]
 
 
-def _check_origin(
-    compiled: CompiledPolicy, text: str, context: object, asks: bool
-) -> _Objection:
+def _check_origin(compiled: CompiledPolicy, text: str, context: object, asks: bool) -> _Objection:
     """Why an origin may not read, or None; and what else is known about a failure.
 
     :param text: the origin, cut to a length that can be looked up.

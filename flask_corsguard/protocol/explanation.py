@@ -178,8 +178,8 @@ def _cross_site(decision: Decision, policy: Policy) -> str:
     if decision.origin is None:
         return "another site caused the request, and no Origin says which"
     return (
-        f"origins='*' says who may read; enforce={policy.enforce!r} refuses the pages of other sites"
-        " WebSockets, and every method that could change something"
+        f"origins='*' says who may read; enforce={policy.enforce!r} refuses the pages of other"
+        " sites WebSockets, and every method that could change something"
     )
 
 

@@ -291,10 +291,7 @@ class OriginSet:
         """The part of :meth:`matches` that asks no callable."""
         if self.lists(text, origin):
             return True
-        for regex in self._regexes:
-            if regex.fullmatch(text):
-                return True
-        return False
+        return bool(self._regexes) and any(regex.fullmatch(text) for regex in self._regexes)
 
     def lists(self, text: str, origin: Origin) -> bool:
         """The part of :meth:`matches` that runs none of the user's code or patterns."""
