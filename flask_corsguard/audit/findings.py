@@ -164,13 +164,6 @@ _ALL = (
         " routes from cross-site request forgery in another way, and accept this finding.",
     ),
     Rule(
-        "enforce_without_effect",
-        Level.WARNING,
-        "enforce refuses nobody, because everybody is allowed",
-        "Any page causes the requests that enforce was meant to refuse.",
-        "List the origins instead of '*', or take enforce out.",
-    ),
-    Rule(
         "any_origin_next_to_login",
         Level.WARNING,
         "'*' covers a login, or is the default of an app that has one",

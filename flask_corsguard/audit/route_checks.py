@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from flask.app import Flask
 
-from flask_corsguard.audit.findings import Findings, Level, layer_that_sets
+from flask_corsguard.audit.findings import Findings, Level
 from flask_corsguard.audit.source_code import is_ours, location_of, made_with, mentions
 from flask_corsguard.config import Settings
 from flask_corsguard.decorators import Mark, mark_of, wrapped_chain
@@ -22,14 +22,13 @@ _FORM_METHOD = "POST"
 
 
 def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
-    """Look for lost marks, and at exempt routes, credentials, ``enforce`` and logins."""
+    """Look for lost marks, and at exempt routes, credentials and logins."""
     _check_marks(app, routes, found)
     for route in routes:
         if route.policy is None:
             _check_exempt(app, route, found)
         else:
             _check_credentials(app, route, route.policy, found)
-            _check_enforce(route, route.policy, found)
     _check_logins(app, settings, routes, found)
 
 
@@ -113,18 +112,6 @@ def _is_protected(app: Flask, endpoint: str) -> bool:
     exempt: Iterable[str] = getattr(protection, "_exempt_views", ())
     blueprints: Iterable[str] = getattr(protection, "_exempt_blueprints", ())
     return name not in exempt and endpoint.rpartition(".")[0] not in blueprints
-
-
-def _check_enforce(route: Route, policy: Policy, found: Findings) -> None:
-    """Find ``enforce`` with ``origins="*"``. A public route to read from, below a default policy
-    that enforces, is fine."""
-    if policy.enforce == "off" or not policy.compiled.sends_star:
-        return
-    changes_state = any(method not in SAFE_METHODS for method in route.methods)
-    is_meant = layer_that_sets(route, ("enforce",)) == layer_that_sets(route, ("origins",))
-    if changes_state or is_meant:
-        message = f"origins='*' with enforce={policy.enforce!r}."
-        found.add("enforce_without_effect", message, [route], fields=("origins", "enforce"))
 
 
 def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
