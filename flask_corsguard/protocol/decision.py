@@ -12,7 +12,6 @@ from flask_corsguard.protocol.origins import (
     MAX_ORIGIN_LENGTH,
     ORIGIN_CUT,
     CheckFailedError,
-    OriginSet,
     parse_origin,
 )
 from flask_corsguard.protocol.policy import Policy
@@ -124,27 +123,39 @@ def decide(
         about, would reach; None if the guard leaves the route alone.
     :param request: what came from the network. No value in it makes this raise.
     :param scope: where the policy applies.
-    :param asks: whether a callable in ``origins`` is asked. If not, an origin that nothing else in
-        the policy covers is ``ORIGIN_NOT_ALLOWED``, until :func:`decide_by_callable`.
+    :param asks: whether a callable in ``origins`` is asked.
+    :returns: :data:`UNDECIDED` if it isn't, and nobody else knows: :func:`decide_unlisted` goes on.
     """
-    reason, detail = None, ""
+    reason = None
     if policy is not None and request.origin is not None:
-        compiled = policy.compiled
-        reason, detail = _check_origin(compiled, request.origin[ORIGIN_CUT], request.context, asks)
+        reason = _check_origin(policy.compiled, request.origin[ORIGIN_CUT])
+        if reason is Reason.ORIGIN_NOT_ALLOWED and policy.compiled.asks:
+            return decide_unlisted(policy, request, scope, asks=True) if asks else UNDECIDED
+    return _decided(policy, request, scope, reason)
+
+
+def decide_unlisted(policy: Policy, request: CorsRequest, scope: Scope, *, asks: bool) -> Decision:
+    """Decide one request whose origin nothing but a callable in ``origins`` may cover.
+
+    :param asks: whether it is asked. If not, the origin may not read.
+    """
+    reason, detail = Reason.ORIGIN_NOT_ALLOWED, ""
+    allow = policy.compiled.allow
+    if asks and allow is not None:
+        try:
+            if allow.asks(request.origin or "", request.context):
+                return _decided(policy, request, scope, None)
+        except CheckFailedError as error:
+            reason, detail = Reason.ORIGIN_CHECK_FAILED, str(error)
     return _decided(policy, request, scope, reason, detail)
 
 
-def decide_by_callable(policy: Policy, request: CorsRequest, scope: Scope) -> Decision:
-    """Decide one request whose origin nothing but the callable in ``origins`` may cover, as
-    :func:`decide` has found without asking it."""
-    origin, allow = request.origin, policy.compiled.allow
-    assert origin is not None
-    assert allow is not None
-    return _decided(policy, request, scope, *_ask(allow, origin, request.context))
-
-
 def _decided(
-    policy: Policy | None, request: CorsRequest, scope: Scope, reason: Reason | None, detail: str
+    policy: Policy | None,
+    request: CorsRequest,
+    scope: Scope,
+    reason: Reason | None,
+    detail: str = "",
 ) -> Decision:
     """The decision, where it is known why the origin may not read, if it may not."""
     origin = request.origin
@@ -187,37 +198,24 @@ def _decided(
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]
 
 
-_Objection = tuple[Reason | None, str]
-
-
-def _check_origin(compiled: CompiledPolicy, text: str, context: object, asks: bool) -> _Objection:
-    """Why an origin may not read, or None; and what else is known about a failure.
+def _check_origin(compiled: CompiledPolicy, text: str) -> Reason | None:
+    """Why an origin may not read, or None, as far as it is known without a callable.
 
     :param text: the origin, cut to a length that can be looked up.
     """
     if compiled.sends_star or text in compiled.listed:
-        return None, ""
+        return None
     allow, deny = compiled.allow, compiled.deny
     if text == "null":
         if deny is not None and text in deny.exact:
-            return Reason.ORIGIN_DENIED, ""
-        return (None if compiled.null else Reason.ORIGIN_NULL), ""
+            return Reason.ORIGIN_DENIED
+        return None if compiled.null else Reason.ORIGIN_NULL
     origin = parse_origin(text)
     if origin is None:
-        return Reason.ORIGIN_MALFORMED, ""
-    if deny is not None and deny.matches(text, origin, context):
-        return Reason.ORIGIN_DENIED, ""
-    if allow is None or allow.admits(text, origin):
-        return None, ""
-    return _ask(allow, text, context) if asks else (Reason.ORIGIN_NOT_ALLOWED, "")
-
-
-def _ask(allow: OriginSet, text: str, context: object) -> _Objection:
-    try:
-        allowed = allow.asks(text, context)
-    except CheckFailedError as error:
-        return Reason.ORIGIN_CHECK_FAILED, str(error)
-    return (None if allowed else Reason.ORIGIN_NOT_ALLOWED), ""
+        return Reason.ORIGIN_MALFORMED
+    if deny is not None and deny.admits(text, origin):
+        return Reason.ORIGIN_DENIED
+    return None if allow is None or allow.admits(text, origin) else Reason.ORIGIN_NOT_ALLOWED
 
 
 def _check_preflight(
@@ -238,3 +236,7 @@ def _check_preflight(
     if request.private_network and not compiled.private_network:
         return Reason.PRIVATE_NETWORK_NOT_ALLOWED
     return None
+
+
+#: Stands for a decision that only a callable can make.
+UNDECIDED = decide(Policy(), CorsRequest("", ""))

@@ -49,10 +49,9 @@ def key_of(request: Request) -> Key | None:
 class Kept(NamedTuple):
     """What is kept of a request.
 
-    :ivar decision: the decision by the policy alone, without its callable.
+    :ivar decision: the decision by the policy alone; ``UNDECIDED`` if only its callable can tell.
     :ivar entry: what made it, if the rest of the request has a say too: whether one of the app's
-        own pages sent it, whether a callable lets its origin in, whether the server refuses it.
-        None if the decision is final.
+        own pages sent it, whether the server refuses it. None if the decision is final.
     """
 
     decision: Decision
@@ -69,14 +68,13 @@ class DecisionCache(dict[Key | None, Kept]):
         self._turned_away = 0
 
     def keep(self, key: Key, kept: Kept) -> None:
-        """Keep a decision, if there is room and its method is not too long."""
-        decision = kept.decision
-        if len(decision.method) > METHOD_CUT.stop:
-            return
+        """Keep a decision, if there is room."""
         if len(self) < MOST_DECISIONS:
-            # A long path comes with the next request anyway.
-            is_long = len(decision.path) > _LONGEST_PATH
-            self[key] = Kept(decision._replace(path=""), kept.entry) if is_long else kept
+            decision = kept.decision
+            if len(decision.path) > _LONGEST_PATH:
+                # A long path comes with the next request anyway.
+                kept = Kept(decision._replace(path=""), kept.entry)
+            self[key] = kept
             return
         # A full cache keeps what it has: requests with made-up origins must not drive out the few
         # real pages. But the real pages change over time, so it starts anew now and then.

@@ -62,12 +62,12 @@ def enforced(decision: Decision, request: Request) -> Decision:
     """
     policy, reason = decision.policy, decision.reason
     assert policy is not None
-    compiled = policy.compiled
-    if decision.outcome is Outcome.ALLOWED and compiled.allow is not None:
-        return decision  # what "*" alone allows may read, no more
-    if reason is not None and decision.path != request.path:
+    if reason is None:
+        if decision.origin is not None and policy.compiled.allow is not None:
+            return decision  # what "*" alone allows may read, no more
+    elif decision.path != request.path:
         decision = decision._replace(path=request.path)
-    if compiled.enforces and (reason is None or reason.is_about_origin):
+    if policy.compiled.enforces and (reason is None or reason.is_about_origin):
         return _refused(decision, policy, request)
     return decision
 

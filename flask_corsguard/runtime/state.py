@@ -15,8 +15,13 @@ from werkzeug.routing import Rule
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import GuardLog
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide, decide_by_callable
-from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.decision import (
+    UNDECIDED,
+    CorsRequest,
+    Decision,
+    decide,
+    decide_unlisted,
+)
 from flask_corsguard.routing.layers import EndpointMarks
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
@@ -58,11 +63,12 @@ class InForce:
         decision, entry = self._cache.get(key) or self._by_policy(request, key)
         if entry is None:
             return decision
-        if is_same_origin(request.environ, self._self_origins):
+        is_own = is_same_origin(request.environ, self._self_origins)
+        if decision is UNDECIDED and entry.policy is not None:
+            asked = _cors_request(request)
+            decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
+        if is_own:
             return of_own_page(decision, request, self._self_origins)
-        policy = entry.policy
-        if decision.reason is Reason.ORIGIN_NOT_ALLOWED and policy and policy.compiled.asks:
-            decision = decide_by_callable(policy, _cors_request(request), entry.scope)
         return enforced(decision, request)
 
     def _by_policy(self, request: Request, key: Key | None) -> Kept:
@@ -72,7 +78,7 @@ class InForce:
             entry, key = self._lookup.by_url(request, asked.method), None
         decision = decide(entry.policy, asked, entry.scope, asks=False)
         kept = Kept(decision, None if is_final(decision) else entry)
-        if key is not None and entry.is_constant:
+        if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
             self._cache.keep(key, kept)
         return kept
 
