@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from flask import Request
 
@@ -46,16 +46,10 @@ def key_of(request: Request) -> Key | None:
     return (id(request.url_rule), request.method, origin)
 
 
-class Kept(NamedTuple):
-    """What is kept of a request.
-
-    :ivar decision: the decision by the policy alone; ``UNDECIDED`` if only its callable can tell.
-    :ivar entry: what made it, if the rest of the request has a say too: whether one of the app's
-        own pages sent it, whether the server refuses it. None if the decision is final.
-    """
-
-    decision: Decision
-    entry: Entry | None
+#: What is kept of a request: the decision by the policy alone (``UNDECIDED`` if only its callable
+#: can tell); and what made it, if the rest of the request has a say too: whether one of the app's
+#: own pages sent it, whether the server refuses it. None if the decision is final.
+Kept: TypeAlias = tuple[Decision, Entry | None]
 
 
 class DecisionCache(dict[Key | None, Kept]):
@@ -70,11 +64,10 @@ class DecisionCache(dict[Key | None, Kept]):
     def keep(self, key: Key, kept: Kept) -> None:
         """Keep a decision, if there is room."""
         if len(self) < MOST_DECISIONS:
-            decision = kept.decision
-            if len(decision.path) > _LONGEST_PATH:
-                # A long path comes with the next request anyway.
-                kept = Kept(decision._replace(path=""), kept.entry)
-            self[key] = kept
+            decision, entry = kept
+            # A long path comes with the next request anyway.
+            is_long = len(decision.path) > _LONGEST_PATH
+            self[key] = (decision._replace(path=""), entry) if is_long else kept
             return
         # A full cache keeps what it has: requests with made-up origins must not drive out the few
         # real pages. But the real pages change over time, so it starts anew now and then.

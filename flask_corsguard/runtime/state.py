@@ -60,24 +60,27 @@ class InForce:
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         key = key_of(request)
-        decision, entry = self._cache.get(key) or self._by_policy(request, key)
+        kept, asked = self._cache.get(key), None
+        if kept is None:
+            asked = _cors_request(request)
+            kept = self._by_policy(request, asked, key)
+        decision, entry = kept
         if entry is None:
             return decision
         is_own = is_same_origin(request.environ, self._self_origins)
         if decision is UNDECIDED and entry.policy is not None:
-            asked = _cors_request(request)
+            asked = asked or _cors_request(request)
             decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
         if is_own:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
 
-    def _by_policy(self, request: Request, key: Key | None) -> Kept:
-        asked = _cors_request(request)
+    def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
         decision = decide(entry.policy, asked, entry.scope, asks=False)
-        kept = Kept(decision, None if is_final(decision) else entry)
+        kept = decision, None if is_final(decision) else entry
         if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
             self._cache.keep(key, kept)
         return kept

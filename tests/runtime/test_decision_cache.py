@@ -11,7 +11,7 @@ from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt, current_decision
 from flask_corsguard.protocol.decision import CorsRequest, decide
-from flask_corsguard.runtime.decision_cache import DecisionCache, Kept
+from flask_corsguard.runtime.decision_cache import DecisionCache
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -166,7 +166,7 @@ def str_of(decision):
 
 
 def test_a_full_cache_keeps_what_it_has_and_starts_anew_at_times():
-    kept = Kept(decide(None, CorsRequest(None, "GET")), None)
+    kept = decide(None, CorsRequest(None, "GET")), None
     cache = DecisionCache()
     for _ in range(2):
         for number in range(4096):
@@ -183,5 +183,5 @@ def test_a_full_cache_keeps_what_it_has_and_starts_anew_at_times():
 def test_a_long_path_is_not_kept():
     cache = DecisionCache()
     for path, kept in (("/" * 100, "/" * 100), ("/" * 101, "")):
-        cache.keep((path,), Kept(decide(Policy(), CorsRequest(SHOP, "GET", path)), None))
-        assert cache[path,].decision.path == kept
+        cache.keep((path,), (decide(Policy(), CorsRequest(SHOP, "GET", path)), None))
+        assert cache[path,][0].path == kept
