@@ -174,12 +174,12 @@ def _cross_site_remedy(decision: Decision, policy: Policy) -> str:
     return f"say enforce={weaker!r} where other sites may cause such requests"
 
 
-def _cross_site(decision: Decision, policy: Policy) -> str:
+def _cross_site(decision: Decision, _policy: Policy) -> str:
     if decision.origin is None:
         return "another site caused the request, and no Origin says which"
     return (
-        f"origins='*' says who may read; enforce={policy.enforce!r} refuses the pages of other"
-        " sites WebSockets, and every method that could change something"
+        "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
+        " use no method that could change something"
     )
 
 

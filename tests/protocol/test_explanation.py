@@ -169,8 +169,8 @@ def test_a_check_that_failed() -> None:
          "say enforce='off' where other sites may cause such requests"),
         ({"blocked": True, "reason": Reason.CROSS_SITE_REQUEST},
          f"POST from '{A}': refused (CROSS_SITE_REQUEST).",
-         "origins='*' says who may read; enforce='unsafe' refuses the pages of other sites"
-         " WebSockets, and every method that could change something",
+         "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
+         " use no method that could change something",
          "say enforce='off' where other sites may cause such requests"),
         ({"blocked": True, "origin": None, "reason": Reason.SPECULATIVE, "detail": "this"},
          "POST: refused (SPECULATIVE).",
