@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from flask import Request, Response, current_app, request
@@ -99,8 +99,9 @@ class AppState:
         app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
-    :ivar has_later_writers: whether something can respond, or change a response, after the guard's
-        ``after_request`` function. True until the table is built.
+    :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
+        function. Something unknown, until the table is built.
+    :ivar response_class: the class of responses for which that has been looked at.
     """
 
     def __init__(
@@ -117,7 +118,8 @@ class AppState:
         self.log = GuardLog(app, settings.log_rejections)
         self.environ_key = f"flask_corsguard.decision.{id(app)}"
         self.in_force: InForce | None = None
-        self.has_later_writers = True
+        self.later_writers = ["unknown"]
+        self.response_class: type[Response] = app.response_class
         self._problems: tuple[Problem, ...] = ()
         self._lock = Lock()
         # The process in which the thread that has the lock makes a table: settings do not change
@@ -146,7 +148,8 @@ class AppState:
                 except PolicyError as error:
                     self._problems = error.problems
                 else:
-                    self.has_later_writers = has_later_writers(self.app)
+                    self.later_writers[:] = later_writers(self.app)
+                    self.response_class = self.app.response_class
                     self.in_force = prepared
         if self.in_force is None:
             raise PolicyError(self._problems)
@@ -237,10 +240,11 @@ class AppState:
         return InForce(self.app, settings, self.marks, rules)
 
 
-def has_later_writers(app: Flask) -> bool:
-    """Whether something can respond past the app's ``after_request`` functions, or change a
-    response after them: methods that an extension has replaced, such as ``handle_exception`` by
-    Flask-RESTX; a response class or a session interface of the app's own."""
+def later_writers(app: Flask) -> Iterator[str]:
+    """What can respond past the app's ``after_request`` functions, or change a response after them:
+    methods that an extension has replaced, such as ``handle_exception`` by Flask-RESTX; a response
+    class or a session interface of the app's own."""
+    # Not vars(app): to ask for it makes Python 3.11 keep a dict, and every access of Flask slower.
     replaceable = (
         "full_dispatch_request",
         "handle_user_exception",
@@ -248,22 +252,23 @@ def has_later_writers(app: Flask) -> bool:
         "finalize_request",
         "process_response",
     )
-    return (
-        any(name in vars(app) or _overrides(type(app), Flask, name) for name in replaceable)
-        or is_later_writer(app.response_class)
-        or _overrides(type(app.session_interface), SecureCookieSessionInterface, "save_session")
-        or "save_session" in getattr(app.session_interface, "__dict__", {})
-    )
+    yield from (name for name in replaceable if _is_replaced(app, Flask, name))
+    if _is_replaced(app.session_interface, SecureCookieSessionInterface, "save_session"):
+        yield "session_interface"
+    if is_later_writer(app.response_class):
+        yield "response_class"
 
 
-def is_later_writer(response_class: type[object]) -> bool:
+def is_later_writer(response_class: type[Response]) -> bool:
     """Whether a response class can change headers when the response is sent."""
     names = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter")
-    return any(_overrides(response_class, Response, name) for name in names)
+    return any(getattr(response_class, name) is not getattr(Response, name) for name in names)
 
 
-def _overrides(kind: type[object], base: type[object], name: str) -> bool:
-    return getattr(kind, name, None) is not getattr(base, name)
+def _is_replaced(instance: object, base: type[object], name: str) -> bool:
+    """Whether a method is not the one of *base*, be it by a subclass or on the instance."""
+    method = getattr(instance, name)
+    return getattr(method, "__func__", None) is not getattr(base, name)
 
 
 def state_of(app: Flask) -> AppState:
