@@ -138,7 +138,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
     Block.PREFLIGHT_STATUS: (
         "The preflight was answered with status {status}; only 2xx lets the request be sent.",
         "let the guard answer OPTIONS: allow what the page asks for in the policy, and keep"
-        " proxies, login checks and views of your own from answering first",
+        " proxies, login checks, functions of run_first and views of your own from answering first",
         "204 No Content to OPTIONS {url}",
     ),
     Block.ALLOW_METHODS_INVALID: (
