@@ -12,7 +12,8 @@ from flask_corsguard.text import shown
 
 _IN_FRONT = (
     "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this one, a"
-    " proxy, or Flask-SocketIO, which has cors_allowed_origins. The policy has no say there."
+    " proxy, Connexion, or Flask-SocketIO, which has cors_allowed_origins. The policy has no say"
+    " there."
 )
 _AROUND = (
     "Something around the app has changed the response, or answered in its place: {answer}.\n"

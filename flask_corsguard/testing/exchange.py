@@ -31,7 +31,6 @@ _NULL_BODY = frozenset({101, 103, 204, 205, 304})
 _STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
 _MOST_SHOWN = 300
 _DECISION_KEY = "flask_corsguard.decision."
-_ENVIRONS_KEY = "flask_corsguard.testing.environs"
 # Where WSGI middleware keeps the app that it wraps, and a method such as app.wsgi_app its object.
 _WRAPPED = ("wsgi_app", "app", "application", "__self__")
 _MOST_WRAPPERS = 20
@@ -125,16 +124,17 @@ def send(
     environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
     environ["QUERY_STRING"] = url.query[1:]
     environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query
-    # The environment that the app gets, and copies that middleware has made of it for a Flask app.
+    # The environment that the app gets, and those that middleware makes for a Flask app: a copy, or
+    # a new one in another thread.
     environs: list[dict[str, Any]] = []
-    environ[_ENVIRONS_KEY] = environs
+    asked = _asked(environ)
 
     def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environs.append(environ)  # run_wsgi_app() gives the app a copy of its own
         return app(environ, start_response)
 
     def began(_sender: Flask, **_: object) -> None:
-        if request.environ.get(_ENVIRONS_KEY) is environs:
+        if _asked(request.environ) == asked:
             environs.append(request.environ)
 
     with request_started.connected_to(began):
@@ -163,6 +163,13 @@ def send(
         decision,
         bool(kept) or _has_guard(app),
     )
+
+
+def _asked(environ: dict[str, Any]) -> tuple[str | None, ...]:
+    """What tells a request from others that the same apps get at the same time."""
+    names = ("REQUEST_METHOD", "QUERY_STRING", "HTTP_ORIGIN")
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return (path, *(environ.get(name) for name in names))
 
 
 def _has_guard(app: object) -> bool | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from flask import Flask
 from werkzeug.debug import DebuggedApplication
@@ -254,6 +256,16 @@ def around(wsgi_app, **lines):
     return middleware
 
 
+def in_a_thread(wsgi_app):
+    """Runs the app in another thread, with an environment of its own, as an ASGI server does."""
+
+    def middleware(environ, start_response):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: [*wsgi_app(dict(environ), start_response)]).result()
+
+    return middleware
+
+
 def within(wrap, origins=SHOP, view=lambda: "ok", debug=False):
     """A guarded app with something around its ``wsgi_app``."""
     app = guarded(view, origins=origins)
@@ -304,6 +316,7 @@ DECIDED = {
         [REJECTED, f"{AROUND} 200"],
         CHANGED,
     ),
+    "in a thread": (within(in_a_thread, origins="https://partner.example"), [REJECTED], "  "),
     "the debugger": (
         DebuggedApplication(within(lambda app: app, view=broken, debug=True)),
         [ALLOWED, "The view raised an exception, and Werkzeug's debugger answered"],
