@@ -16,7 +16,7 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.routing.layers import EndpointMarks
+from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
@@ -101,6 +101,7 @@ class AppState:
         self.in_force: InForce | None = None
         self._problems: tuple[Problem, ...] = ()
         self._lock = threading.Lock()
+        guarded_apps[id(app)] = app
 
     def current(self) -> InForce:
         """The settings in force or, before the first request, those that would be.
@@ -165,6 +166,7 @@ class AppState:
         """Settings with the rules that the app's URL map has, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
+        settings = settings.compared(self.app.config, in_time=self.in_force is None)
         return InForce(self.app, settings, self.marks, rules)
 
 
