@@ -31,6 +31,11 @@ DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
 #: The apps of this process that have a guard, by their id.
 guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
+#: Why something comes too late.
+POLICIES_IN_FORCE = (
+    "the policies of an app of this guard are in force already, since prepare() or its first"
+    " request"
+)
 
 
 class FileMark(NamedTuple):
@@ -90,8 +95,7 @@ class EndpointMarks:
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
-                f"{mark.location}: an app of this guard has served a request already; mark"
-                " endpoints while the apps are set up"
+                f"{mark.location}: {POLICIES_IN_FORCE}; mark endpoints while the apps are set up"
             )
 
 
