@@ -133,9 +133,10 @@ def cors(
 
 
 def mark_left_by(decorator: object) -> Mark | None:
-    """The mark that *decorator* leaves, if it is what ``cors(...)`` returned or ``cors_exempt``."""
-    if decorator is cors_exempt:
-        return Mark(None, {}, "", exempt=True)
+    """The mark that *decorator* leaves, if it is what ``cors(...)`` returned, or ``cors_exempt``.
+    For ``cors`` without parentheses, a stand-in."""
+    if decorator is cors or decorator is cors_exempt:
+        return Mark(None, {}, "", exempt=decorator is cors_exempt)
     mark = getattr(decorator, _DECORATOR_ATTRIBUTE, None)
     return mark if isinstance(mark, Mark) else None
 
