@@ -152,7 +152,8 @@ class GuardLog:
 
     def own_response_failed(self, error: BaseException | None) -> None:
         """Write which of the app's functions failed on the guard's own response."""
-        function = (error and called_by(error, "process_response")) or "a function of the app"
+        phases = ("process_response", "do_teardown_request", "do_teardown_appcontext")
+        function = (error and called_by(error, *phases)) or "a function of the app"
         self.notice(
             ("own response", function),
             "%s failed on the guard's own response%s. It was sent all the same. Preflights and"

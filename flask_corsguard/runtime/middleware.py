@@ -68,8 +68,9 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
                 if "HTTP_ORIGIN" in environ and not (decision and decision.reason):
                     state.log.exception_left(environ["PATH_INFO"], error)
                 raise
-            state.log.own_response_failed(error)
-            return own(environ, _replacing(start_response))
+            if f"{key}{FAILED}" not in environ:
+                state.log.own_response_failed(error)
+            return own(environ, _again(start_response))
         finally:
             # The app may have been called by one of its own views, with that request's environment.
             if outer is not None:
@@ -108,10 +109,13 @@ class _LastWriter:
         # Without a decision, something has answered before the hooks: it is not the app's response.
         if not decision or decision.policy is None:
             return self._start_response(status, headers, *exc_info)
-        if self._can_replace and f"{self._state.environ_key}{FAILED}" in self._environ:
+        failed = f"{self._state.environ_key}{FAILED}" in self._environ
+        if self._can_replace and (failed or status >= "5"):
             own = finished_response(self._state, decision, Request(self._environ))
             if own is not None and own.status_code != int(status[:3]):
                 # An extension has made an error of it, without the hooks.
+                if not failed:
+                    self._state.log.own_response_failed(None)
                 self._own = own
                 return lambda _: None
         if is_written(decision, headers):
@@ -121,12 +125,16 @@ class _LastWriter:
         return self._start_response(status, final.to_wsgi_list(), *exc_info)
 
 
-def _replacing(start_response: StartResponse) -> StartResponse:
-    """A ``start_response`` for a second response: if headers have been sent by then, the server
-    raises the exception anew (PEP 3333, "Error Handling")."""
+def _again(start_response: StartResponse) -> StartResponse:
+    """A ``start_response`` that may have been called before: a teardown function can fail too."""
     error = sys.exc_info()
 
-    def replace(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
-        return start_response(status, headers, error)
+    def start_again(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
+        try:
+            return start_response(status, headers)
+        except AssertionError:
+            # PEP 3333, "The start_response() Callable": a second time only with exc_info. Not with
+            # it at once, because Werkzeug's test client raises that.
+            return start_response(status, headers, error)
 
-    return replace
+    return start_again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -212,11 +213,23 @@ class AppState:
                 while self._changes:
                     self._at_work_in = os.getpid()
                     try:
-                        self._change(self._changes.popleft())
-                    except Exception as error:
-                        self.log.failure("a change of the settings in a signal handler", error)
+                        self._make_changes()
                     finally:
                         self._at_work_in = None
+
+    def _make_changes(self) -> None:
+        """Make the changes that came in meanwhile: all at once, or one by one if one is wrong."""
+        changes = [self._changes.popleft() for _ in range(len(self._changes))]
+        with contextlib.suppress(Exception):
+            self._change(
+                lambda old: functools.reduce(lambda new, change: change(new), changes, old)
+            )
+            return
+        for change in changes:
+            try:
+                self._change(change)
+            except Exception as error:
+                self.log.failure("a change of the settings in a signal handler", error)
 
     def _prepared(self, settings: Settings, rules: Iterable[Rule] | None = None) -> InForce:
         """Settings with the rules that the app's URL map has, or with those given."""
