@@ -135,10 +135,13 @@ def cors(
 def mark_left_by(decorator: object) -> Mark | None:
     """The mark that *decorator* leaves, if it is what ``cors(...)`` returned, or ``cors_exempt``.
     For ``cors`` without parentheses, a stand-in."""
-    if decorator is cors or decorator is cors_exempt:
-        return Mark(None, {}, "", exempt=decorator is cors_exempt)
-    mark = getattr(decorator, _DECORATOR_ATTRIBUTE, None)
-    return mark if isinstance(mark, Mark) else None
+    for each in wrapped_chain(decorator):
+        if each is cors or each is cors_exempt:
+            return Mark(None, {}, "", exempt=each is cors_exempt)
+        mark = getattr(each, _DECORATOR_ATTRIBUTE, None)
+        if isinstance(mark, Mark):
+            return mark
+    return None
 
 
 def cors_exempt(target: Target) -> Target:

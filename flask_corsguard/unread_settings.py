@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: What every configuration key begins with.
 PREFIX = "CORSGUARD_"
 _FLASK = "FLASK_"
-# What the keys of Flask-CORS begin with.
+# What the keys of Flask-CORS begin with, and our own with an underscore too many.
 _OTHERS = "CORS_"
 # Below this, what is in a mapping or list is compared by identity.
 _MOST_NESTED = 4
@@ -186,10 +186,10 @@ class Reading:
 
 
 def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
-    """The settings of Flask-CORS, by the names of our own."""
+    """Settings with names such as Flask-CORS has."""
     variables = {key.removeprefix(_FLASK): key for key in os.environ}
     for key in (key for key in {**variables, **config} if isinstance(key, str)):
-        given = key.removeprefix(_OTHERS).lower()
+        given = key.removeprefix(_OTHERS).removeprefix("GUARD_").lower()
         name = given if given in FIELDS else _MEANT_BY_OTHERS.get(given, "")
         if not (key.startswith(_OTHERS) and key.isupper() and name):
             continue

@@ -168,7 +168,9 @@ class Resolver:
     def without_effect(self, layers: Layers) -> Mapping[str, str]:
         """What is set in vain, of the fields that no mark in *layers* sets itself."""
         found = self._settings.without_effect
-        if not found or any(layer.mark.policy is not None for layer in layers):
+        if not found:
+            return found
+        if any(layer.mark.policy is not None for layer in layers):
             return {}
         marked = {name for layer in layers for name in layer.mark.fields}
         return {name: words for name, words in found.items() if name not in marked}

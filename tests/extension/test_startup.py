@@ -352,6 +352,10 @@ IN_VAIN = {
         {}, {"CORS_ORIGINS": SHOP}, {},
         "CORS_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
     ),
+    "a key with an underscore": (
+        {}, {"CORS_GUARD_ORIGINS": SHOP}, {},
+        "CORS_GUARD_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
+    ),
     "its other key": (
         {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
         "CORS_RESOURCES in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",

@@ -177,6 +177,7 @@ LISTS = {
     "by method": {"method_decorators": {"get": [_same], "put": [cors("partners")]}},
     "by method, alone": {"method_decorators": {"put": cors("partners")}},
     "without parentheses": {"method_decorators": [cors]},
+    "a partial": {"method_decorators": [functools.partial(cors, origins=SHOP)]},
     "exempt": {"method_decorators": [cors_exempt]},
     "another list": {"handler_decorators": [cors(origins=SHOP)]},
     "not a list": {"method_decorators": cors(origins=SHOP)},
