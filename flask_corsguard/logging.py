@@ -125,6 +125,8 @@ class GuardLog:
             line += f"; {decision.detail}"
         line += str(left_out)
         if self._app.debug:
+            if vain := explanation.without_effect(decision):
+                line += f". Without effect: {vain}"
             line += f". If it should be allowed: {explanation.remedy(decision)}"
         self._write(logging.WARNING, "%s.", line)
 

@@ -20,7 +20,7 @@ from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.routing.layers import EndpointMarks
+from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
@@ -126,6 +126,7 @@ class AppState:
         # meanwhile. A signal handler in that thread leaves its change here, to be made afterwards.
         self._at_work_in: int | None = None
         self._changes: deque[Callable[[Settings], Settings]] = deque()
+        guarded_apps[id(app)] = app
 
     def current(self) -> InForce:
         """The settings in force or, before the first request, those that would be.
@@ -237,6 +238,7 @@ class AppState:
         """Settings with the rules that the app's URL map has, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
+        settings = settings.compared(self.app.config, in_time=self.in_force is None)
         return InForce(self.app, settings, self.marks, rules)
 
 
