@@ -11,7 +11,7 @@ from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
 from flask_corsguard import signals
-from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.errors import CorsGuardError, PolicyError, is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.routing.table import LateRuleError
@@ -77,7 +77,9 @@ class Hooks:
         state = self._state
         try:
             decision = report_only.decision_for(request)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             state.log.failure("the policy in report_only", error)
             return
         if decision.reason is not None:
