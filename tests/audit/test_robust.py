@@ -38,7 +38,14 @@ class _Endless(dict[str, str]):
         return itertools.repeat(("https://x.example", ""))
 
 
+class _Hidden:
+    @property
+    def __dict__(self) -> Any:
+        raise Timeout
+
+
 PROXIES = (LocalProxy(lambda: g.db), LocalProxy(lambda: 1 / 0))
+HIDDEN = _Hidden()
 FAILING, SLOW, ENDLESS = _Failing(a="b"), _Slow(a="b"), _Endless(a="b")
 
 
@@ -51,7 +58,7 @@ def audited_soon(entry: Any) -> Report:
 
 
 def reads_odd_things(origin: str) -> bool:
-    return origin == APP and bool(PROXIES or FAILING or SLOW or ENDLESS)
+    return origin == APP and bool(PROXIES or FAILING or SLOW or ENDLESS or HIDDEN.site)
 
 
 COMPILED = re.compile(r"^https://([a-z0-9]+-?)+\.example\.com$")

@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from unittest.mock import Mock
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -293,6 +294,7 @@ def has_key(request):
         (lambda request: "yes", 403, "TypeError"),
         (lambda request: None, 403, "TypeError"),
         (lambda request: 1, 403, "TypeError"),
+        (lambda request: Mock(spec=True), 403, "TypeError"),
         (lambda: True, 403, "TypeError"),
         (lambda request: 1 / 0, 403, "division by zero"),
         (lambda request: abort(401), 403, "Unauthorized"),

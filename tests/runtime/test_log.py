@@ -1,5 +1,6 @@
 """What the guard writes to the log ``flask_corsguard``."""
 
+import atexit
 import gc
 import logging
 import re
@@ -198,7 +199,7 @@ def test_memory_and_lines_are_bounded(shop, http, log_lines, clock, monkeypatch,
     asked = 0
     for minute in range(minutes):
         for path, method in (("/x", "GET"), ("/api/y", "PUT"), ("/none", "GET")):
-            for name in ("a", f"b{minute}"):
+            for name in (f"a{minute}", f"b{minute}", f"a{minute}"):
                 flood(shop, 15, path, method, name)
                 asked += 15
         assert len(limit._quiet) == 20
@@ -208,6 +209,17 @@ def test_memory_and_lines_are_bounded(shop, http, log_lines, clock, monkeypatch,
     state_of(shop).log.write_counts()
     counted = re.findall(r"(\d+) (?:more|others)", " ".join([*lines, *log_lines()]))
     assert sum(map(int, counted)) == asked - len(lines)
+
+
+def test_the_oldest_are_forgotten_first(monkeypatch):
+    """Whatever was asked while there was no room."""
+    monkeypatch.setattr("flask_corsguard.logging.MOST_REMEMBERED", 2)
+    clock = SimpleNamespace(now=0.0)
+    limit = RateLimit(lambda: clock.now)
+    admitted = []
+    for clock.now, kind in ((0, "a"), (30, "b"), (40, "c"), (61, "d"), (62, "e"), (91, "e")):
+        admitted += kind if limit.admit(kind, "x") is not None else "-"
+    assert "".join(admitted) == "ab-d-e"
 
 
 def test_a_flood_does_not_hide_a_failure(shop, http, log_lines, monkeypatch):
@@ -555,6 +567,16 @@ def test_an_app_is_not_kept_for_its_counts(http):
     assert kept() is None
 
 
+def test_all_apps_share_one_function_at_the_end(app):
+    def serve_app():
+        served = Flask("shop", static_folder=None)
+        CorsGuard(served)
+        flood(served, 1)
+        return atexit._ncallbacks()
+
+    assert serve_app() == serve_app()
+
+
 def test_lines_at_the_end_are_bounded(app, log_lines):
     """The largest counts have a line each, all others one."""
     CorsGuard(app, origins=SHOP)
@@ -572,9 +594,10 @@ def test_lines_at_the_end_are_bounded(app, log_lines):
 def test_nothing_is_counted_where_nothing_is_logged(shop, http, log_lines, monkeypatch):
     logger = logging.getLogger("flask_corsguard")
     monkeypatch.setattr(logger, "disabled", True)
-    flood(shop, 3)
-    flood(shop, 3)
-    state_of(shop).log.failure("something", LookupError())
+    for _ in range(2):
+        flood(shop, 3)
+        state_of(shop).log.failure("something", LookupError())
+        state_of(shop).log.notice("a notice", "something")
     monkeypatch.setattr(logger, "disabled", False)
     state_of(shop).log.write_counts()
     assert log_lines() == []
