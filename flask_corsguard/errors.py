@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from flask_corsguard.text import SHUTDOWNS, text_of
 
@@ -89,7 +89,8 @@ def is_shutdown(error: BaseException) -> bool:
     if isinstance(error, Exception):
         return False
     if isinstance(error, BaseExceptionGroup):
-        return any(map(is_shutdown, error.exceptions))
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return any(map(is_shutdown, group.exceptions))
     # By its name: greenlet need not be installed.
     return isinstance(error, SHUTDOWNS) or any(
         kind.__name__ == "GreenletExit" for kind in type(error).__mro__
