@@ -20,7 +20,7 @@ from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Reason
-from flask_corsguard.text import described, name_of, shown
+from flask_corsguard.text import called_by, described, name_of, shown
 
 logger = logging.getLogger("flask_corsguard")
 
@@ -43,9 +43,8 @@ class LeftOut(NamedTuple):
 
     def __str__(self) -> str:
         alike = f"; {self.alike} more like it were left out" if self.alike else ""
-        like = "at this endpoint, for this reason,"
-        others = f"; {self.others} others {like} were left out" if self.others else ""
-        last = f"; others {like} are only counted for up to a minute" if self.is_last else ""
+        others = f"; {self.others} others of this kind were left out" if self.others else ""
+        last = "; others of this kind are only counted for up to a minute" if self.is_last else ""
         return alike + others + last
 
 
@@ -251,17 +250,6 @@ class GuardLog:
             if left_out is not None:
                 self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
 
-    def notice(self, key: str, text: str, *values: object) -> None:
-        """Write a warning, at most one a minute for each key.
-
-        :param key: what it is about, in a few words of the guard's own.
-        :param text: the warning without the full stop, with ``%s`` for each of the *values*.
-        """
-        if logger.isEnabledFor(logging.WARNING):
-            left_out = self._failures.admit(("notice", key), key)
-            if left_out is not None:
-                self._write(logging.WARNING, f"{text}%s.", *values, left_out)
-
     def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
         """Write, once for each endpoint, that a view sets headers that belong to the guard."""
         if endpoint not in self._warned:
@@ -274,6 +262,65 @@ class GuardLog:
                 _place(endpoint),
                 listed,
             )
+
+    def own_response_failed(self, error: BaseException | None) -> None:
+        """Write which of the app's functions failed on the guard's own response."""
+        phases = ("process_response", "do_teardown_request", "do_teardown_appcontext")
+        function = (error and called_by(error, *phases)) or "a function of the app"
+        self.notice(
+            ("functions that fail on the guard's own response", function),
+            "%s failed on the guard's own response%s. It was sent all the same. Preflights and"
+            " refused requests reach no other before_request function: if this one relies on one,"
+            " register that with guard.run_first.",
+            function,
+            f": {described(error)}" if error else "",
+        )
+
+    def exception_left(self, path: str, error: BaseException) -> None:
+        """Write that no hook could write headers, because an exception has left the app."""
+        self.notice(
+            ("exceptions that leave the app", path),
+            "%s raised %s, and the exception left the app, as it does in debug mode, under TESTING"
+            " and with PROPAGATE_EXCEPTIONS. Whatever responds now, such as Werkzeug's debugger,"
+            " sends no CORS headers, so a browser calls it a CORS error.",
+            shown(path),
+            described(error),
+        )
+
+    def preflight_ended(self, decision: Decision, function: str, status: int) -> None:
+        """Write that a function of ``run_first`` has responded to a preflight with an error."""
+        self.notice(
+            ("preflights that run_first ends", decision.endpoint, function, status),
+            "%s, but %s, which runs ahead of the guard, has responded with %s: the browser takes"
+            " that for a refusal.",
+            explanation.summary(decision),
+            function,
+            status,
+        )
+
+    def middleware_missed(self) -> None:
+        """Write that a request has come past the guard's middleware."""
+        if not self._app.testing:
+            self.notice(
+                "requests past the guard's middleware",
+                "a request has reached the app past the guard's middleware: something has put an"
+                " older app.wsgi_app back after CorsGuard(app), or calls the app's methods itself."
+                " Where an extension responds without after_request functions, its responses have"
+                " no CORS headers.",
+            )
+
+    def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:
+        """Write a warning, at most one a minute for each key.
+
+        :param key: a few words that say what it is about; or these, and what tells one such warning
+            from another.
+        :param text: the warning, with ``%s`` for each of the *values*.
+        """
+        if logger.isEnabledFor(logging.WARNING):
+            about = key if isinstance(key, str) else str(key[0])
+            left_out = self._failures.admit(("notice", key), about)
+            if left_out is not None:
+                self._write(logging.WARNING, f"{text.removesuffix('.')}%s.", *values, left_out)
 
     def write_counts(self) -> None:
         """Write how many lines were left out without a later line that says so: a line for each

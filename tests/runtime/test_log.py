@@ -159,7 +159,7 @@ def test_the_budget_of_an_endpoint_and_reason(shop, http, log_lines, clock):
     http.send(shop, "/x", PARTNER)
     (line,) = log_lines()
     assert PARTNER in line
-    assert "; 41 others at this endpoint, for this reason, were left out." in line
+    assert "; 41 others of this kind were left out." in line
     flood(shop, MOST_LINES + 5, name="later")
     lines = log_lines()
     assert len(lines) == MOST_LINES - 1
@@ -176,7 +176,7 @@ def test_what_is_alike_is_counted_for_itself(shop, http, log_lines, clock):
     clock.now += 61
     http.send(shop, "/x", PARTNER)
     (line,) = log_lines()
-    assert "; 3 more like it were left out; 8 others at" in line
+    assert "; 3 more like it were left out; 8 others of" in line
     state_of(shop).log.write_counts()
     assert log_lines() == []
 
@@ -435,16 +435,27 @@ def test_a_notice(shop, log_lines, clock):
     """A warning once a minute for each key, of which the next one says how many there were."""
     log = state_of(shop).log
     for key in ("one", "two", "one"):
-        log.notice(key, "%s failed with %s", key, 500)
+        log.notice(key, "%s failed with %s.", key, 500)
     assert log_lines() == ["one failed with 500.", "two failed with 500."]
     clock.now += 61
-    log.notice("one", "100 percent")
-    log.notice("one", "100 percent")
+    for text in ("100 percent", "none"):
+        log.notice("one", text)
     log.write_counts()
     assert log_lines() == [
         "100 percent; 1 more like it were left out.",
         "one: 1 more lines were left out.",
     ]
+
+
+def test_notices_about_made_up_paths(shop, log_lines):
+    """What is in a key can come from the network: then there are no more than of rejections."""
+    log = state_of(shop).log
+    for n in range(MOST_LINES + 10):
+        log.notice(("paths", f"/{n}"), "%s failed.", n)
+    log.notice("other", "something failed.")
+    assert len(log_lines()) == MOST_LINES + 1
+    log.write_counts()
+    assert log_lines() == ["paths: 10 more lines were left out."]
 
 
 # A log that fails or is slow
