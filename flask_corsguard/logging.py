@@ -207,23 +207,23 @@ class GuardLog:
         has_failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
         if not (self._log_rejections or has_failed) or not logger.isEnabledFor(logging.WARNING):
             return
-        left_out: LeftOut | None = LeftOut()
-        if not self._app.debug:
-            left_out = self._admit_failure(decision) if has_failed else self._admit(decision)
+        if self._app.debug:
+            left_out: LeftOut | None = LeftOut()
+        elif has_failed:
+            left_out = self._admit_failure(decision)
+        else:
+            endpoint, reason = decision.endpoint, decision.reason
+            kind = (
+                endpoint,
+                decision.origin,
+                decision.policy_source,
+                reason,
+                decision.blocked,
+                decision.report_only,
+            )
+            left_out = self.rate_limit.admit(kind, (endpoint, reason))
         if left_out is not None:
             self._write_rejection(decision, left_out)
-
-    def _admit(self, decision: Decision) -> LeftOut | None:
-        endpoint, reason = decision.endpoint, decision.reason
-        kind = (
-            endpoint,
-            decision.origin,
-            decision.policy_source,
-            reason,
-            decision.blocked,
-            decision.report_only,
-        )
-        return self.rate_limit.admit(kind, (endpoint, reason))
 
     def _admit_failure(self, decision: Decision) -> LeftOut | None:
         """One line for the callable, whatever the origin and the endpoint."""
