@@ -211,15 +211,23 @@ def test_memory_and_lines_are_bounded(shop, http, log_lines, clock, monkeypatch,
     assert sum(map(int, counted)) == asked - len(lines)
 
 
-def test_the_oldest_are_forgotten_first(monkeypatch):
-    """Whatever was asked while there was no room."""
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        pytest.param("0a 30b 40c 61d 62e 91e", "ab-d-e", id="no room meanwhile"),
+        pytest.param("0a 30b 61a 91c 122c", "abac-", id="written again"),
+    ],
+)
+def test_the_oldest_are_forgotten_first(monkeypatch, asked, written):
+    """At each second, a kind; and whether a line was written."""
     monkeypatch.setattr("flask_corsguard.logging.MOST_REMEMBERED", 2)
     clock = SimpleNamespace(now=0.0)
     limit = RateLimit(lambda: clock.now)
-    admitted = []
-    for clock.now, kind in ((0, "a"), (30, "b"), (40, "c"), (61, "d"), (62, "e"), (91, "e")):
+    admitted = ""
+    for step in asked.split():
+        clock.now, kind = float(step[:-1]), step[-1]
         admitted += kind if limit.admit(kind, "x") is not None else "-"
-    assert "".join(admitted) == "ab-d-e"
+    assert admitted == written
 
 
 def test_a_flood_does_not_hide_a_failure(shop, http, log_lines, monkeypatch):
