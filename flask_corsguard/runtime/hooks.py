@@ -12,7 +12,7 @@ from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
 from flask_corsguard import signals
-from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.errors import CorsGuardError, PolicyError, is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
@@ -93,7 +93,9 @@ class Hooks:
         state = self._state
         try:
             decision = report_only.decision_for(request)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             state.log.failure("the policy in report_only", error)
             return
         if decision.reason is not None:

@@ -16,7 +16,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
@@ -293,8 +293,11 @@ def app_context(app: Flask) -> Generator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(Exception):
+        try:
             context.pop()
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
 
 
 def _current_decision() -> Decision:
