@@ -301,8 +301,9 @@ def app_context(app: Flask) -> Generator[None]:
 
 
 def _current_decision() -> Decision:
-    state_of(current_app)
+    # Outside of a request, a RuntimeError: that is how a LocalProxy knows that it is unbound.
     decision: Decision | None = getattr(request, DECISION, None)
+    state_of(current_app)
     if decision is None:
         raise CorsGuardError("nothing has been decided about this request yet")
     return decision
