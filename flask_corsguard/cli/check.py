@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -14,6 +15,8 @@ from flask_corsguard.cli.loading import guarded_app
 from flask_corsguard.cli.terminal import Line, console, write
 
 if TYPE_CHECKING:
+    from flask_corsguard.audit.delivery import Fault
+    from flask_corsguard.runtime.state import AppState
     from flask_corsguard.simulate import Simulation
     from flask_corsguard.testing.engines import EngineName
 
@@ -56,9 +59,11 @@ def check(
 ) -> None:
     """Simulate a page's request to URL, and tell what the page can read and why.
 
-    No view of the app runs. Exits with 0 if the page may read the response, with 1 if not.
+    No view of the app runs. A preflight that the guard allows is also sent through the app, where
+    the app's hooks run for it. Exits with 0 if the page may read the response, with 1 if not.
     """
-    from flask_corsguard.simulate import simulate
+    from flask_corsguard.audit.findings import RULES
+    from flask_corsguard.simulate import Step, simulate
 
     with guarded_app(info) as state:
         simulation = simulate(
@@ -70,15 +75,43 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
+        fault = _fault(state, simulation)
+    allowed = simulation.allowed and fault is None
+    if fault is not None:
+        lines = (fault.message, f"Change: {RULES[fault.code].change}")
+        step = Step("The preflight, sent through the app, fails", lines)
+        simulation = simulation._replace(steps=(*simulation.steps, step))
     if as_json:
-        click.echo(json.dumps(_object(simulation, origin, method), indent=2))
+        told = {**_object(simulation, origin, method), "allowed": allowed}
+        told["fault"] = fault and {"code": fault.code, "message": fault.message}
+        click.echo(json.dumps(told, indent=2))
     else:
-        write(_lines(simulation), console(sys.stdout))
-    context.exit(0 if simulation.allowed else 1)
+        write(_lines(simulation, allowed=allowed), console(sys.stdout))
+    context.exit(0 if allowed else 1)
 
 
-def _lines(simulation: Simulation) -> Iterator[Line]:
-    verdict, colour = ("allowed", "green") if simulation.allowed else ("rejected", "red")
+def _fault(state: AppState, simulation: Simulation) -> Fault | None:
+    """What fails on a preflight that the guard allows, if that is really sent through the app."""
+    from flask.testing import EnvironBuilder
+
+    from flask_corsguard.audit.delivery import deliver, fault_of, unheard
+    from flask_corsguard.protocol.reasons import Outcome
+
+    for exchange in simulation.response.exchanges:
+        decision = exchange.decision
+        if not exchange.preflight or decision is None or decision.outcome is not Outcome.ALLOWED:
+            continue
+        if decision.policy is not None and decision.policy.answer_preflight:
+            headers = exchange.request_headers
+            builder = EnvironBuilder(state.app, exchange.url, method="OPTIONS", headers=headers)
+            with closing(builder), unheard(state.app):
+                delivery = deliver(state, builder.get_environ())
+            return None if delivery.passes else fault_of(state.app, delivery)
+    return None
+
+
+def _lines(simulation: Simulation, *, allowed: bool) -> Iterator[Line]:
+    verdict, colour = ("allowed", "green") if allowed else ("rejected", "red")
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")

@@ -247,3 +247,8 @@ def _view_class(view: object) -> type[View] | None:
         if isinstance(found, type) and issubclass(found, View):
             return found
     return None
+
+
+def unrouted_marks(app: Flask) -> list[Mark]:  # noqa: ARG001
+    """The marks that no route of *app* has."""
+    return []

@@ -133,9 +133,6 @@ def test_patterns(pattern: str, meant: tuple[str, ...]) -> None:
         r"https://app\.example\.com",
         r"https://pr-\d+\.example\.com",
         r"https://(app|admin)\.example\.com(:\d+)?",
-        r"http://localhost(:\d+)?",
-        r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?",
-        r"https://app\.example\.com|http://localhost:\d+",
         r"capacitor://localhost",
     ],
 )
@@ -227,7 +224,25 @@ CALLABLES: dict[str, Any] = {
 def test_callables(allows: Any) -> None:
     """A callable that lets in nobody who is hostile is no finding."""
     assert not [origin for origin in HOSTILE if is_let_in(guarded(allows), "/", origin)]
-    check_clean(lambda: guarded(allows))
+    check_clean(lambda: guarded(allows, max_age=0))
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "http://localhost:*",
+        "http://127.0.0.1:5000",
+        "https://app.localhost",
+        re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"),
+        re.compile(r"https://app\.example\.com|http://localhost:\d+"),
+    ],
+    ids=str,
+)
+def test_the_own_machine_in_debug_mode(origins: Any) -> None:
+    """Nor are pages of a development server, with credentials where the app is in debug mode."""
+    fields = {"allow_credentials": True, "enforce": "unsafe"}
+    check_clean(lambda: guarded(origins, {"DEBUG": True}, **fields))
+    check_clean(lambda: guarded(origins))
 
 
 @pytest.mark.parametrize(
@@ -249,9 +264,7 @@ def test_callables_with_credentials(name: str) -> None:
         ("https://*.your-site.github.io", {}),
         ("http://app.example.com", {}),
         ("http://192.168.0.7:8080", {}),
-        ("http://localhost:*", {"allow_credentials": True}),
-        ("http://127.0.0.1:5000", {"allow_credentials": True, "enforce": "unsafe"}),
-        ("http://app.localhost", {"allow_credentials": True}),
+        ("http://localhost:*", {"enforce": "unsafe"}),
         (APP, {"allow_credentials": True}),
         ("https://example.com:8443", {"allow_credentials": True}),
         ("capacitor://localhost", {"allow_credentials": True}),
@@ -695,7 +708,11 @@ def test_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
             if name in ("api", "cases", "origins", "page", "account"):
                 del sys.modules[name]
     assert found == {
-        "api": {"credentials_without_enforce", "exempt_sends_own_headers"},
+        "api": {
+            "credentials_without_enforce",
+            "exempt_sends_own_headers",
+            "loopback_with_credentials",
+        },
         "unprotected": set(),
         "protected": set(),
     }

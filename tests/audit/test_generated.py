@@ -43,7 +43,7 @@ BAD = {
     24: ("null_allowed", 'origins="null", dangerously_allow_null_origin=True'),
     26: ("subdomains_with_credentials", 'origins="https://*.team-{n}.example", ' + ACT),
     28: ("credentials_without_enforce", 'origins="https://{n}.example", allow_credentials=True'),
-    30: ("enforce_without_effect", 'origins="*", enforce="unsafe"'),
+    30: ("loopback_with_credentials", 'origins="http://localhost:*", ' + ACT),
     32: ("max_age_ignored", 'origins="https://team-{n}.example", max_age=86400'),
     34: ("check_failed", 'origins=lambda origin: re.match("https://team-{n}.example$", origin)'),
 }

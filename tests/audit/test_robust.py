@@ -3,6 +3,7 @@
 import itertools
 import re
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -82,25 +83,59 @@ def test_what_nothing_is_wrong_with(entry: Any) -> None:
 MANY = tuple(f"https://s{number}.customer{number}.example" for number in range(300))
 
 
-def by_asking(origin: str, request: Request) -> bool:
-    time.sleep(0.0002)  # as if there was a data base
-    return origin == APP and bool(request.path)
-
-
-@pytest.mark.parametrize(
-    ("allows", "most"),
-    [(lambda origin: origin in MANY, 500), (by_asking, 50)],
-    ids=["a long list", "a data base"],
-)
-def test_many_routes_and_a_callable_with_much_to_do(allows: Any, most: int) -> None:
-    """Everything is tried on the first route; on the others, only what takes little time."""
-    first, app = guarded(allows), guarded(allows)
+def many_routes(origins: Any) -> Flask:
+    """An app with 21 routes."""
+    app = guarded(origins, max_age=0)
     for number in range(20):
         app.add_url_rule(f"/items-{number}", f"items-{number}", lambda: "shop")
-    report = audit(app)
-    assert not report.findings
-    # Each as a request and as its preflight: these, and some that were let in.
-    assert report.attempts <= audit(first).attempts + 20 * 2 * (most + 70)
+    return app
+
+
+def test_a_callable_is_asked_about_each_origin_once() -> None:
+    """However many routes its policy has, and also by the preflights that are really sent."""
+    asked: Counter[str] = Counter()
+
+    def allows(origin: str) -> bool:
+        asked[origin] += 1
+        return origin in MANY
+
+    report = audit(many_routes(allows))
+    assert not report.findings, told(report)
+    assert set(asked.values()) == {1}
+    assert len(asked) > len(MANY)
+    name = "test_a_callable_is_asked_about_each_origin_once.<locals>.allows"
+    (sentence,) = report.not_seen
+    assert f"The callable {name} in origins was asked {len(asked):,} times" in sentence
+
+
+@pytest.mark.parametrize("seconds", [0, 0.0005], ids=["at once", "a data base"])
+def test_a_callable_that_takes_the_request_is_asked_a_little_more_on_each_route(
+    seconds: float,
+) -> None:
+    """Everything is tried on the first route; on the others, only what takes little time."""
+    asked: Counter[str] = Counter()
+
+    def allows(origin: str, request: Request) -> bool:
+        asked[request.path] += 1
+        time.sleep(seconds)
+        return origin in MANY
+
+    report = audit(many_routes(allows))
+    assert not report.findings, told(report)
+    first, *others = asked.values()
+    assert first > len(MANY)
+    # 24 origins, or 10 that take 0.01 s: as a request and as its preflight, and one really sent.
+    assert all(5 <= number <= 2 * (10 if seconds else 24) + 1 for number in others)
+    assert f"was asked {asked.total():,} times" in report.not_seen[0]
+
+
+def test_what_was_not_seen_is_said_once_a_policy() -> None:
+    """Also where nothing is asked, nothing is said."""
+    app = many_routes(lambda origin: origin == APP)
+    other = cors(origins=[APP, lambda origin: origin == "https://partner.example"])(lambda: "")
+    app.add_url_rule("/other", "other", other)
+    assert len(audit(app).not_seen) == 2
+    assert audit(guarded([APP, re.compile(r"https://pr-\d+\.example\.com")])).not_seen == ()
 
 
 def _with_failing_teardown() -> Flask:

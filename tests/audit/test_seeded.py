@@ -41,7 +41,6 @@ SUBDOMAINS, UNENFORCED = "subdomains_with_credentials", "credentials_without_enf
 NULL, MAX_AGE, LOGIN = "null_allowed", "max_age_ignored", "any_origin_next_to_login"
 EXEMPT, LOST, AHEAD = "exempt_sends_own_headers", "lost_mark", "runs_before_guard"
 PROXY, CHANGED, UNUSABLE = "proxy_hides_origin", "answer_changed", "unusable_policy"
-POINTLESS = "enforce_without_effect"
 
 APP, HTTP = "https://app.example.com", "http://app.example.com"
 LOOSE, EVIL = re.compile(r"https://.*example\.com"), "https://evilexample.com"
@@ -177,8 +176,6 @@ CASES |= {
     "a_post_and_a_cookie_for_the_site_alone": default(
         UNENFORCED, NOTE, {"origins": APP, **ACT}, "", "GET,POST /account",
         config={"SESSION_COOKIE_SAMESITE": "Lax"}),
-    "enforce_for_everybody": default(
-        POINTLESS, WARNING, {"origins": "*", "enforce": "unsafe"}, "", "GET,POST /account"),
     "max_age": default(MAX_AGE, NOTE, {"origins": APP, "max_age": 86400}),
     "max_age_by_a_second": default(MAX_AGE, NOTE, {"origins": APP, "max_age": 7201}),
     "everybody_and_a_login": default(LOGIN, WARNING, {"origins": "*"}, "", "GET,POST /login"),
@@ -479,11 +476,6 @@ def enforce_elsewhere(app: Flask, guard: CorsGuard) -> None:
     route(app, "POST /account")
     mark = cors(Policy(origins=APP, allow_credentials=True))  # seeded
     register(app, mark(Blueprint("api", __name__, url_prefix="/api")), "POST /account")
-
-
-@seeded(POINTLESS, routes={"/open"})
-def enforce_and_a_public_route_that_changes_state(app: Flask, guard: CorsGuard) -> None:
-    route(app, "POST /open", view=cors(origins="*", enforce="all")(lambda: ""))  # seeded
 
 
 # '*' and logins.

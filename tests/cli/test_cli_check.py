@@ -105,7 +105,7 @@ def test_json() -> None:
     decision = {"outcome": "REJECTED", "reason": "ORIGIN_NOT_ALLOWED"}
     decision |= {"source": "view api.change_user", "location": "app.py:18"}
     request = {"url": "http://localhost:5000/api/users/7", "origin": OTHER, "method": "PUT"}
-    outcome = {"allowed": False, "reason": "preflight_status", "decision": decision}
+    outcome = {"allowed": False, "reason": "preflight_status", "decision": decision, "fault": None}
     assert told == {**request, **outcome}
     assert why.startswith("The preflight was answered with status 403")
     assert [set(step) for step in steps] == [{"title", "lines"}] * 2
