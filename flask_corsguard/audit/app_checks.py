@@ -19,6 +19,8 @@ from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import name_of, text_of
 
+_SOCKETIO = ("engineio", "flask_socketio", "socketio")
+
 
 def check_app(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
     """Look at middleware, at signs of a proxy, and at what runs ahead of the guard.
@@ -41,6 +43,8 @@ def _check_middleware(app: Flask, found: Findings) -> None:
         elif is_from(layer, "flask_sockets", "flask_uwsgi_websocket"):
             message = f"{name_of(layer)} accepts WebSocket handshakes before the guard sees them."
             found.add("websocket_not_enforced", message)
+        elif is_from(layer, *_SOCKETIO):
+            continue
         elif _sends_header(layer) and not any(map(_sends_header, inner)):
             message = f"{name_of(layer)}, around the app, sends {ALLOW_ORIGIN} itself."
             found.add("answer_changed", message, location=location_of(layer))
@@ -76,7 +80,7 @@ def _engineio_servers(holders: Iterable[object]) -> list[object]:
     """The servers that hold ``cors_allowed_origins``: behind an extension, or in middleware."""
     waiting, found = list(holders), dict[int, object]()
     for holder in waiting:
-        if is_from(holder, "flask_socketio", "socketio", "engineio"):
+        if is_from(holder, *_SOCKETIO):
             if hasattr(holder, "cors_allowed_origins"):
                 found[id(holder)] = holder
             held = (getattr(holder, name, None) for name in ("server", "engineio_app", "eio"))

@@ -8,7 +8,7 @@ import functools
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from itertools import chain, takewhile
+from itertools import chain, dropwhile, takewhile
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
@@ -18,7 +18,7 @@ from flask.signals import got_request_exception, request_started, request_tearin
 from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
-from flask_corsguard.audit.source_code import is_ours, location_of, made_with
+from flask_corsguard.audit.source_code import held_by, is_ours, location_of
 from flask_corsguard.decorators import from_here
 from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
@@ -99,7 +99,8 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     def failed(_sender: Flask, *, exception: Exception, **_: object) -> None:
         errors.append(exception)
 
-    status, headers = None, Headers()
+    status: int | None = None
+    headers = Headers()
     with (
         request_started.connected_to(reached, app),
         request_tearing_down.connected_to(reached, app),
@@ -111,8 +112,8 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
-        except Exception as error:
-            errors.append(error)
+        except Exception as left:
+            errors.append(left)
     inner = seen[-1] if seen else {}
     decision: Decision | None = inner.get(key) or None
     error = errors[0] if errors else None
@@ -195,8 +196,7 @@ def layers_around(app: Flask) -> Iterator[tuple[Function, list[Function]]]:
         layer = waiting.popleft()
         if id(layer) not in seen and _is_layer(layer, app):
             seen.add(id(layer))
-            held = (*getattr(layer, "__dict__", {}).values(), *made_with(layer))
-            inner = [value for value in held if value is not layer and _is_layer(value, app)]
+            inner = [value for value in held_by(layer) if _is_layer(value, app)]
             waiting += inner
             if not is_ours(layer):
                 yield layer, inner
@@ -223,10 +223,10 @@ def _culprit(app: Flask, error: Exception) -> tuple[str, str]:
         if frame.f_code in hooks:
             function, kind = hooks[frame.f_code]
             return f"{name_of(function)}, {kind},", location_of(function)
-    libraries = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
-    # Below Flask, the first function of somebody else; without Flask, the last one of all.
-    start = libraries.index("flask") if "flask" in libraries else len(frames) - 1
-    for frame, library in zip(frames[start:], libraries[start:], strict=True):
+    # Below the app itself, the first function of somebody else; around it, the last one.
+    below = list(dropwhile(lambda frame: frame.f_code is not Flask.wsgi_app.__code__, frames))
+    for frame in below or frames[-1:]:
+        library = str(frame.f_globals.get("__name__")).partition(".")[0]
         if library not in _FRAMEWORK:
             code = frame.f_code
             return code.co_qualname, from_here(f"{code.co_filename}:{code.co_firstlineno}")

@@ -54,7 +54,7 @@ class PolicyChecks:
 
     def __init__(self, policy: Policy, found: Findings, *, debug: bool) -> None:
         self.opaque = [entry for entry in policy.origins if not isinstance(entry, str)]
-        self.callable = next(filter(callable, self.opaque), None)
+        self.callable = next((entry for entry in self.opaque if callable(entry)), None)
         self._asked = 0
         self._policy = policy
         self._found = found

@@ -97,7 +97,7 @@ def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
 def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
     """Find credentials on a route where other sites can cause a change of state."""
     changing = [method for method in route.methods if method not in SAFE_METHODS]
-    if not policy.allow_credentials or policy.enforce in ("unsafe", "all"):
+    if not policy.allow_credentials or _refuses(policy):
         return
     if not changing or _is_protected(app, route.endpoint):
         return
@@ -131,7 +131,7 @@ def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     """Find a route that accepts WebSocket handshakes from anybody. Every page can send one, with
     cookies whatever the policy says, and CORS does not apply to it."""
     policy, view = route.policy, app.view_functions.get(route.endpoint)
-    if "GET" not in route.methods or (policy and policy.enforce in ("unsafe", "all")):
+    if "GET" not in route.methods or _refuses(policy):
         return
     if not (route.url_rule.websocket or opens_websockets(view)) or mentions(view, "origin"):
         return
@@ -176,10 +176,7 @@ def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Fi
     code, fields = "any_origin_next_to_login", ("origins",)
     logins = [route for route in routes if _is_login(route)]
     open_logins = [
-        route
-        for route in logins
-        # With enforce, nobody sends anything to it from another site.
-        if _is_for_everybody(route.policy) and not (route.policy and route.policy.compiled.enforces)
+        route for route in logins if _is_for_everybody(route.policy) and not _refuses(route.policy)
     ]
     for route in open_logins:
         found.add(code, "origins='*' covers a login.", [route], fields=fields)
@@ -206,6 +203,11 @@ def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Fi
 def _is_login(route: Route) -> bool:
     names = (*route.rule.lower().split("/"), route.endpoint.lower().rpartition(".")[2])
     return any(map(_LOGIN.fullmatch, names))
+
+
+def _refuses(policy: Policy | None) -> bool:
+    """Whether other sites' requests that change state are refused, and WebSocket handshakes."""
+    return policy is not None and policy.enforce in ("unsafe", "all")
 
 
 def _is_for_everybody(policy: Policy | None) -> bool:

@@ -71,6 +71,14 @@ def made_with(start: object) -> Iterator[FunctionType]:
     return (value for value in _walk(start, parts) if isinstance(value, FunctionType))
 
 
+def held_by(target: object) -> list[object]:
+    """What a callable holds itself: in its closure, its attributes or its arguments."""
+    if isinstance(target, (MethodType, functools.partial)):
+        return _contents(target)  # pyright: ignore[reportUnknownArgumentType]
+    closure = _cells(target) if isinstance(target, FunctionType) else ()
+    return [*closure, *getattr(target, "__dict__", {}).values()]
+
+
 def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterator[object]:
     seen: set[int] = set()
     waiting = deque([(start, 0)])

@@ -4,10 +4,12 @@ import itertools
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, Request, g
+from flask import Flask, Request, Response, g, request
+from flask.signals import request_started
 from werkzeug.local import LocalProxy
 from werkzeug.routing import BaseConverter
 
@@ -136,6 +138,97 @@ def test_what_was_not_seen_is_said_once_a_policy() -> None:
     app.add_url_rule("/other", "other", other)
     assert len(audit(app).not_seen) == 2
     assert audit(guarded([APP, re.compile(r"https://pr-\d+\.example\.com")])).not_seen == ()
+
+
+def asks_for_a_login() -> Any:
+    return ("log in", 401) if "Authorization" not in request.headers else None
+
+
+def reads_what_did_not_run(response: Response) -> Response:
+    response.headers["X-Took"] = g.started
+    return response
+
+
+def raises(values: Any) -> Any:
+    raise ConnectionError("no store")
+
+
+def with_after_request(app: Flask) -> None:
+    app.after_request(reads_what_did_not_run)
+
+
+def with_something_in_front(app: Flask) -> None:
+    def move(sender: Flask, **_: Any) -> None:
+        functions = sender.before_request_funcs[None]
+        functions[:] = [asks_for_a_login, *(f for f in functions if f is not asks_for_a_login)]
+
+    request_started.connect(move, app, weak=False)
+
+
+def with_a_preprocessor(app: Flask) -> None:
+    app.url_value_preprocessor(lambda endpoint, values: raises(values))
+
+
+def with_middleware(app: Flask) -> None:
+    def takes_options(environ: Any, start_response: Any) -> Any:
+        start_response("405 Nope", [])
+        return [b""]
+
+    inner = app.wsgi_app
+
+    def dispatching(environ: Any, start_response: Any) -> Any:
+        options = environ["REQUEST_METHOD"] == "OPTIONS"
+        return (takes_options if options else inner)(environ, start_response)
+
+    app.wsgi_app = dispatching  # type: ignore[method-assign]
+
+
+def with_middleware_that_fails(app: Flask) -> None:
+    app.wsgi_app = lambda environ, _: raises(environ)  # type: ignore[method-assign]
+
+
+FAULTS: dict[str, tuple[Callable[[Flask], None], str, str]] = {
+    "after_request": (
+        with_after_request,
+        "preflight_fails",
+        "reads_what_did_not_run, an after_request function, fails on a preflight",
+    ),
+    "in front": (
+        with_something_in_front,
+        "runs_before_guard",
+        "A preflight gets status 401 before the guard sees it: by asks_for_a_login.",
+    ),
+    "a preprocessor": (
+        with_a_preprocessor,
+        "runs_before_guard",
+        "with_a_preprocessor.<locals>.<lambda>, a url_value_preprocessor, fails before the guard"
+        " sees a preflight: ConnectionError 'no store' at ",
+    ),
+    "middleware": (
+        with_middleware,
+        "runs_before_guard",
+        "A preflight gets status 405 before the guard sees it:"
+        " with_middleware.<locals>.dispatching, with_middleware.<locals>.takes_options.",
+    ),
+    "middleware that fails": (
+        with_middleware_that_fails,
+        "runs_before_guard",
+        "raises fails before the guard sees a preflight: ConnectionError 'no store' at ",
+    ),
+}
+
+
+@pytest.mark.parametrize("config", [{}, {"TESTING": True}], ids=["as it is", "in tests"])
+@pytest.mark.parametrize(("change", "code", "words"), FAULTS.values(), ids=FAULTS)
+def test_a_preflight_that_fails_names_what_is_at_fault(
+    change: Callable[[Flask], None], code: str, words: str, config: dict[str, Any]
+) -> None:
+    """The message names the function, the location is that of the function, if it is known."""
+    app = guarded(APP, config)
+    change(app)
+    (finding,) = (found for found in audit(app).findings if found.message.startswith(words))
+    assert finding.code == code
+    assert "test_robust.py:" in finding.location or "dispatching" in words
 
 
 def _with_failing_teardown() -> Flask:
