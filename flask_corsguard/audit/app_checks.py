@@ -69,8 +69,9 @@ def _check_socketio(app: Flask, found: Findings) -> None:
                 location = location_of(allowed)
         elif allowed == []:
             message = f"{name} has cors_allowed_origins=[], and so does not look at the origin."
-        elif isinstance(allowed, Iterable) and "*" in cast("Iterable[object]", allowed):
-            message = f"{name} has cors_allowed_origins={text_of(allowed)}."
+        elif allowed == "*" or (isinstance(allowed, (list, tuple, set)) and "*" in allowed):
+            shown = text_of(cast("object", allowed))
+            message = f"{name} has cors_allowed_origins={shown}."
         if message:
             evidence = UNRELATED[0]
             found.add("socketio_allows_all", message, location=location, evidence=evidence)

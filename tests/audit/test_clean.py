@@ -453,6 +453,7 @@ def a_login_for_everything_after_the_guard(app: Flask, guard: CorsGuard) -> None
 SOCKETIO: dict[str, Any] = {
     "own pages": None,
     "an origin": APP,
+    "no wildcard to Engine.IO": "https://*.example.com",
     "a list": [APP, PARTNER],
     "nobody": (),
     "a callable": lambda origin: origin == APP,
