@@ -17,20 +17,23 @@ from flask_corsguard.audit.source_code import is_from, is_ours, location_of, men
 from flask_corsguard.config import Settings
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.state import AppState
 from flask_corsguard.text import name_of, text_of
 
 _SOCKETIO = ("engineio", "flask_socketio", "socketio")
 
 
-def check_app(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
+def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
     """Look at middleware, at signs of a proxy, and at what runs ahead of the guard.
 
-    :param app: one that has served a request, since the guard moves to the front on the first.
+    :param state: the guard of an app that has served a request: the guard moves to the front on
+        the first.
     """
+    app = state.app
     _check_middleware(app, found)
     _check_socketio(app, found)
-    _check_proxy(app, settings, routes, found)
-    _check_order(app, found)
+    _check_proxy(app, state.settings, routes, found)
+    _check_order(state, found)
 
 
 def _check_middleware(app: Flask, found: Findings) -> None:
@@ -98,8 +101,8 @@ def _lets_in(check: Callable[..., object], origin: str) -> bool:
     return False
 
 
-def _check_order(app: Flask, found: Findings) -> None:
-    for function in functions_ahead(app):
+def _check_order(state: AppState, found: Findings) -> None:
+    for function in functions_ahead(state):
         message = f"{name_of(function)} runs before the guard on every request."
         found.add("runs_before_guard", message, location=location_of(function))
 

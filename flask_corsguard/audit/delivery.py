@@ -24,7 +24,8 @@ from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.runtime.hooks import ENDED_EARLY
+from flask_corsguard.runtime.hooks import is_tracing
+from flask_corsguard.runtime.middleware import ENDED_EARLY, ENDED_FIRST
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
 from flask_corsguard.text import described, name_of, shown
@@ -48,7 +49,9 @@ class Delivery(NamedTuple):
     :ivar headers: its headers.
     :ivar decision: what the guard has decided, or None if the preflight did not reach it.
     :ivar early: the status of a response that was made before the guard saw the preflight, or None.
+    :ivar first: the name of the function of ``run_first`` that made it, or "".
     :ivar reached_app: whether it reached the app, through what is around it.
+    :ivar is_bypass: whether it reached the app, but not through the guard's middleware.
     :ivar error: the exception that was raised on the way, or None.
     """
 
@@ -56,7 +59,9 @@ class Delivery(NamedTuple):
     headers: Headers
     decision: Decision | None
     early: int | None
+    first: str
     reached_app: bool
+    is_bypass: bool
     error: Exception | None
 
     @property
@@ -88,6 +93,7 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     views do not, if its policy has ``answer_preflight``."""
     app, key = state.app, state.environ_key
     seen: list[WSGIEnvironment] = []
+    unmarked: list[WSGIEnvironment] = []
     errors: list[Exception] = []
 
     # Not the environment that is sent: middleware may hand a copy on.
@@ -96,13 +102,19 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         if all(own.get(name) == environ.get(name) for name in ("REQUEST_METHOD", "HTTP_ORIGIN")):
             seen.append(own)
 
-    def failed(_sender: Flask, *, exception: Exception, **_: object) -> None:
-        errors.append(exception)
+    def began(_sender: Flask, **_: object) -> None:
+        if key not in request.environ:
+            unmarked.append(request.environ)
+
+    def failed(_sender: Flask, exception: Exception | None = None, **_: object) -> None:
+        if exception is not None:
+            errors.append(exception)
 
     status: int | None = None
     headers = Headers()
     with (
         request_started.connected_to(reached, app),
+        request_started.connected_to(began, app),
         request_tearing_down.connected_to(reached, app),
         got_request_exception.connected_to(failed, app),
     ):
@@ -115,9 +127,16 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         except Exception as left:
             errors.append(left)
     inner = seen[-1] if seen else {}
-    decision: Decision | None = inner.get(key) or None
-    error = errors[0] if errors else None
-    return Delivery(status, headers, decision, inner.get(f"{key}{ENDED_EARLY}"), bool(seen), error)
+    return Delivery(
+        status,
+        headers,
+        inner.get(key) or None,
+        inner.get(f"{key}{ENDED_EARLY}"),
+        inner.get(f"{key}{ENDED_FIRST}", ""),
+        bool(seen),
+        any(inner is each for each in unmarked),
+        errors[0] if errors else None,
+    )
 
 
 @contextlib.contextmanager
@@ -135,17 +154,18 @@ def unheard(app: Flask) -> Generator[None]:
             each.disabled = was_disabled
 
 
-def fault_of(app: Flask, delivery: Delivery) -> Fault | None:
+def fault_of(state: AppState, delivery: Delivery) -> Fault | None:
     """What is wrong with the response to a preflight, and what in the app is at fault; None if it
     is what the guard has decided."""
+    app = state.app
     decision, status, error = delivery.decision, delivery.status, delivery.error
     if decision is None or delivery.early is not None:
-        return _fault_before(app, delivery)
+        return _fault_before(state, delivery)
     if decision.policy is None or not decision.policy.answer_preflight:
         return None  # a mark on single files: the app responds
     is_right = status is not None and _is_right(decision, status)
     if error is not None:
-        who, location = _culprit(app, error)
+        who, location = _culprit(state, error)
         also = "" if is_right else f", and the response is {_in_words(status)}"
         message = f"{who} fails on a preflight{also}: {described(error)}."
         return Fault("preflight_fails", message, location, is_right)
@@ -162,30 +182,43 @@ def fault_of(app: Flask, delivery: Delivery) -> Fault | None:
     return None
 
 
-def _fault_before(app: Flask, delivery: Delivery) -> Fault | None:
+def _fault_before(state: AppState, delivery: Delivery) -> Fault | None:
     """What has responded, or failed, before the guard saw the preflight."""
     status = delivery.early or delivery.status
     if delivery.error is not None:
-        who, location = _culprit(app, delivery.error)
+        who, location = _culprit(state, delivery.error)
         message = f"{who} fails before the guard sees a preflight: {described(delivery.error)}."
         return Fault("runs_before_guard", message, location)
     # Not found: a URL that was made up, or that the app around this one does not know.
     if status == _REFUSED[-1]:
         return None
+    if delivery.first:
+        if status is not None and _is_ok(status):
+            return None
+        message = f"{delivery.first}, a function of run_first, ends a preflight with"
+        location = next((location_of(f) for f in state.first if name_of(f) == delivery.first), "")
+        return Fault("runs_before_guard", f"{message} status {status}.", location)
     message = f"A preflight gets status {status} before the guard sees it"
     if not delivery.reached_app:
-        return Fault("runs_before_guard", f"{message}{_around(app)}.")
-    ahead = functions_ahead(app)
+        return Fault("runs_before_guard", f"{message}{_around(state.app)}.")
+    ahead = functions_ahead(state)
     if ahead:
         names = ", ".join(map(name_of, ahead[:_MOST_NAMED]))
         return Fault("runs_before_guard", f"{message}: by {names}.", location_of(ahead[0]))
     return Fault("runs_before_guard", f"{message}.")
 
 
-def functions_ahead(app: Flask) -> list[Function]:
-    """The functions that run before the guard on every request."""
-    functions = cast("list[Function]", app.before_request_funcs.get(None, []))
-    return list(takewhile(lambda function: not is_ours(function), functions))
+def functions_ahead(state: AppState) -> list[Function]:
+    """The functions that run before the guard on every request, and should not."""
+    functions = cast("list[Function]", state.app.before_request_funcs.get(None, []))
+    ahead = takewhile(lambda function: not is_ours(function), functions)
+    return [f for f in ahead if not is_tracing(f) and _unwrapped(f) not in state.first]
+
+
+def _unwrapped(function: Function) -> Function:
+    """What the guard has wrapped, if it is a function of ``run_first``."""
+    wrapped: Function = getattr(function, "__wrapped__", function)
+    return wrapped
 
 
 def layers_around(app: Flask) -> Iterator[tuple[Function, list[Function]]]:
@@ -215,10 +248,10 @@ def _around(app: Flask) -> str:
     return f": {', '.join(names)}" if names else ""
 
 
-def _culprit(app: Flask, error: Exception) -> tuple[str, str]:
+def _culprit(state: AppState, error: Exception) -> tuple[str, str]:
     """The function that has raised an exception: its name in words, and its file and line."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    hooks = {_code_of(function): (function, kind) for function, kind in _hooks_of(app)}
+    hooks = {_code_of(function): (function, kind) for function, kind in _hooks_of(state)}
     for frame in frames:
         if frame.f_code in hooks:
             function, kind = hooks[frame.f_code]
@@ -233,17 +266,19 @@ def _culprit(app: Flask, error: Exception) -> tuple[str, str]:
     return "Something", ""
 
 
-def _hooks_of(app: Flask) -> Iterator[tuple[Function, str]]:
+def _hooks_of(state: AppState) -> Iterator[tuple[Function, str]]:
     """What Flask calls before and after requests; each with its kind in words."""
+    for function in state.first:
+        yield function, "a function of run_first"
     for kind, words in (
         ("url_value_preprocessors", "a url_value_preprocessor"),
         ("before_request_funcs", "a before_request function"),
         ("after_request_funcs", "an after_request function"),
         ("teardown_request_funcs", "a teardown_request function"),
     ):
-        registered: Mapping[str | None, Iterable[Function]] = getattr(app, kind)
+        registered: Mapping[str | None, Iterable[Function]] = getattr(state.app, kind)
         for function in chain.from_iterable(registered.values()):
-            if not is_ours(function):
+            if not is_ours(function) and _unwrapped(function) not in state.first:
                 yield function, words
 
 
@@ -274,7 +309,8 @@ def _in_words(status: int | None) -> str:
 def _changed(sent: Headers, wanted: Mapping[str, str]) -> Iterator[str]:
     yield from _lost(sent, wanted)
     varies = {part.strip().lower() for part in ",".join(sent.getlist(VARY)).split(",")}
-    lost = [part for part in wanted.get(VARY, "").split(", ") if part.lower() not in varies]
+    names = wanted[VARY].split(", ") if VARY in wanted else []
+    lost = [name for name in names if name.lower() not in varies]
     if lost and "*" not in varies:
         yield f"Vary lacks {', '.join(lost)}"
     known = {name.lower() for name in wanted}

@@ -27,9 +27,12 @@ def send_preflights(
     for origin in origins:
         environ = {**requests.environ(preflight=True), "HTTP_ORIGIN": origin}
         delivery = deliver(state, environ)
+        if delivery.is_bypass:
+            message = "app.wsgi_app no longer leads through what CorsGuard has put there."
+            found.add("middleware_bypassed", message)
         if delivery.decision is not None:
             yield origin, delivery.decision
-        fault = fault_of(state.app, delivery)
+        fault = fault_of(state, delivery)
         if fault is not None:
             level = Level.NOTE if fault.is_harmless else None
             found.add(fault.code, fault.message, [route], level=level, location=fault.location)

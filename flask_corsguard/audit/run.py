@@ -50,7 +50,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
                 if progress:
                     progress(done, len(routes))
         check_routes(app, state.settings, routes, found)
-        check_app(app, state.settings, routes, found)
+        check_app(state, routes, found)
     if progress:
         progress(len(routes), len(routes))
     return found.report(routes, attempts)

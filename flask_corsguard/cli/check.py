@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flask_corsguard.runtime.state import AppState
     from flask_corsguard.simulate import Simulation
     from flask_corsguard.testing.engines import EngineName
+    from flask_corsguard.testing.exchange import Exchange
 
 #: The simulated engines. Written down here, because importing them imports the browser.
 ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
@@ -75,38 +76,42 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
-        fault = _fault(state, simulation)
-    allowed = simulation.allowed and fault is None
-    if fault is not None:
+        failing = _failing_preflight(state, simulation) if simulation.allowed else None
+    told = _object(simulation, origin, method)
+    if failing is not None:
+        fault, exchange = failing
+        told |= {"allowed": False, "why": fault.message, "fault": fault.code}
+        # What the browser does after the preflight does not happen.
+        position = next(n for n, step in enumerate(simulation.steps) if step.exchange is exchange)
         lines = (fault.message, f"Change: {RULES[fault.code].change}")
-        step = Step("The preflight, sent through the app, fails", lines)
-        simulation = simulation._replace(steps=(*simulation.steps, step))
+        last = Step("The preflight, sent through the app, fails", lines)
+        steps = (*simulation.steps[: position + 1], last)
+        simulation = simulation._replace(steps=steps)
     if as_json:
-        told = {**_object(simulation, origin, method), "allowed": allowed}
-        told["fault"] = fault and {"code": fault.code, "message": fault.message}
         click.echo(json.dumps(told, indent=2))
     else:
-        write(_lines(simulation, allowed=allowed), console(sys.stdout))
-    context.exit(0 if allowed else 1)
+        write(_lines(simulation, allowed=bool(told["allowed"])), console(sys.stdout))
+    context.exit(0 if told["allowed"] else 1)
 
 
-def _fault(state: AppState, simulation: Simulation) -> Fault | None:
-    """What fails on a preflight that the guard allows, if that is really sent through the app."""
+def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, Exchange] | None:
+    """The first preflight that the guard allows, and that fails if it is really sent through the
+    app; with what is at fault."""
     from flask.testing import EnvironBuilder
 
     from flask_corsguard.audit.delivery import deliver, fault_of, unheard
-    from flask_corsguard.protocol.reasons import Outcome
 
     for exchange in simulation.response.exchanges:
-        decision = exchange.decision
-        if not exchange.preflight or decision is None or decision.outcome is not Outcome.ALLOWED:
+        policy = exchange.decision and exchange.decision.policy
+        if not exchange.preflight or policy is None or not policy.answer_preflight:
             continue
-        if decision.policy is not None and decision.policy.answer_preflight:
-            headers = exchange.request_headers
-            builder = EnvironBuilder(state.app, exchange.url, method="OPTIONS", headers=headers)
-            with closing(builder), unheard(state.app):
-                delivery = deliver(state, builder.get_environ())
-            return None if delivery.passes else fault_of(state.app, delivery)
+        headers = exchange.request_headers
+        builder = EnvironBuilder(state.app, exchange.url, method="OPTIONS", headers=headers)
+        with closing(builder), unheard(state.app):
+            delivery = deliver(state, builder.get_environ())
+        fault = None if delivery.passes else fault_of(state, delivery)
+        if fault is not None:
+            return fault, exchange
     return None
 
 
@@ -140,6 +145,7 @@ def _object(simulation: Simulation, origin: str, method: str) -> dict[str, objec
         "origin": origin,
         "method": method,
         "reason": response.reason,
+        "fault": None,
         "why": response.why,
         "decision": decision
         and {

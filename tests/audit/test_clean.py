@@ -545,6 +545,42 @@ APPS |= {
 }
 
 
+def of_tracing() -> None:
+    g.span = 1
+
+
+of_tracing.__module__ = "opentelemetry.instrumentation.flask"
+
+
+@clean()
+def functions_that_run_first(app: Flask, guard: CorsGuard) -> None:
+    """A pair of which both run, one that lets preflights pass, and one that knows its hosts."""
+
+    @guard.run_first
+    def begin() -> None:
+        g.started = 1
+
+    @guard.run_first
+    def login() -> Any:
+        return None if request.method == "OPTIONS" or "user" in session else ("log in", 401)
+
+    @guard.run_first
+    def known_hosts() -> None:
+        if request.host not in ("localhost", "shop.example"):
+            abort(400)
+
+    @guard.run_first
+    def health() -> Any:
+        return "up" if request.path == "/" else None
+
+    app.before_request(of_tracing)
+
+    @app.after_request
+    def took(response: Response) -> Response:
+        response.headers["X-Took"] = str(g.started)
+        return response
+
+
 @clean()
 def a_pair_of_functions_of_which_one_does_without(app: Flask, guard: CorsGuard) -> None:
     app.before_request(lambda: setattr(g, "started", 1))

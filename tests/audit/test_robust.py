@@ -5,7 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask, Request, Response, g, request
@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, cors
 from flask_corsguard.audit import Report, audit
-from tests.audit.cases import Build, codes_of, guarded, route, told
+from tests.audit.cases import Build, codes_of, guarded, route, shop, told
 
 APP = "https://app.example.com"
 
@@ -198,6 +198,16 @@ FAULTS: dict[str, tuple[Callable[[Flask], None], str, str]] = {
         "runs_before_guard",
         "A preflight gets status 401 before the guard sees it: by asks_for_a_login.",
     ),
+    "run_first": (
+        lambda app: cast("Any", app).guard.run_first(asks_for_a_login),
+        "runs_before_guard",
+        "asks_for_a_login, a function of run_first, ends a preflight with status 401.",
+    ),
+    "run_first that fails": (
+        lambda app: cast("Any", app).guard.run_first(lambda: raises(app)),
+        "runs_before_guard",
+        "<lambda>.<locals>.<lambda>, a function of run_first, fails before the guard sees a",
+    ),
     "a preprocessor": (
         with_a_preprocessor,
         "runs_before_guard",
@@ -224,7 +234,9 @@ def test_a_preflight_that_fails_names_what_is_at_fault(
     change: Callable[[Flask], None], code: str, words: str, config: dict[str, Any]
 ) -> None:
     """The message names the function, the location is that of the function, if it is known."""
-    app = guarded(APP, config)
+    app = shop()
+    app.config.update(config)
+    app.guard = CorsGuard(app, origins=APP)  # type: ignore[attr-defined]
     change(app)
     (finding,) = (found for found in audit(app).findings if found.message.startswith(words))
     assert finding.code == code
