@@ -250,7 +250,7 @@ _ALL = (
     Rule(
         "mark_without_route",
         Level.NOTE,
-        "A mark is on a function that is no view of the app",
+        "A mark is on a function that is not a view of the app",
         "The route that it was meant for has the policy that applies further out, which may be"
         " wider.",
         "Use functools.wraps in the decorator in between, or register the view. If it is a view of"
@@ -263,7 +263,7 @@ _ALL = (
         "What it responds to never reaches the guard: preflights fail, responses lack CORS"
         " headers, and requests that enforce would refuse take effect.",
         "Make it an ordinary before_request function: those always run after the guard. What has to"
-        " run first belongs into guard.run_first, and should let preflights pass: OPTIONS with"
+        " run first belongs in guard.run_first, and should let preflights pass: OPTIONS with"
         " Access-Control-Request-Method.",
     ),
     Rule(
@@ -271,9 +271,9 @@ _ALL = (
         Level.WARNING,
         "Something fails on the guard's own response to a preflight",
         "Nobody. But the browser does not send the request for which it has asked.",
-        "Before-request functions do not run for a preflight. Register what the failing function"
-        " counts on with guard.run_first, which runs it for preflights too; or have the function do"
-        " without.",
+        "The app's before_request functions do not run for a preflight. Register what the failing"
+        " function counts on with guard.run_first, which runs it for preflights too; or have the"
+        " function do without.",
     ),
     Rule(
         "middleware_bypassed",

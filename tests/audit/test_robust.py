@@ -14,8 +14,9 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, cors
-from flask_corsguard.audit import Report, audit
-from tests.audit.cases import Build, codes_of, guarded, route, shop, told
+from flask_corsguard.audit import Level, Report, audit
+from flask_corsguard.decorators import mark_of
+from tests.audit.cases import Build, codes_of, guarded, route, shop, told, unnamed
 
 APP = "https://app.example.com"
 
@@ -185,6 +186,20 @@ def with_middleware(app: Flask) -> None:
 
 def with_middleware_that_fails(app: Flask) -> None:
     app.wsgi_app = lambda environ, _: raises(environ)  # type: ignore[method-assign]
+
+
+def test_marks_without_a_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are notes, at the line of the mark; unless the audit has found the view around it."""
+    app = guarded(())
+    lost = cors(origins=APP)(lambda: "")
+    unused = cors(origins=APP)(lambda: "")
+    app.add_url_rule("/lost", "lost", unnamed(lost))
+    marks = [mark for mark in map(mark_of, (lost, unused)) if mark]
+    monkeypatch.setattr("flask_corsguard.audit.route_checks.unrouted_marks", lambda _: marks)
+    assert [(f.code, f.level, f.location) for f in audit(app).findings] == [
+        ("lost_mark", Level.ERROR, marks[0].location),
+        ("mark_without_route", Level.NOTE, marks[1].location),
+    ]
 
 
 FAULTS: dict[str, tuple[Callable[[Flask], None], str, str]] = {
