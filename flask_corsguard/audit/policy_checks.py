@@ -29,11 +29,7 @@ _LONGEST_KEPT = 7200
 _MOST_SHOWN = 3
 # The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
 _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
-_INTENDED_SITES = (
-    "insecure_origin",
-    "subdomains_with_credentials",
-    "loopback_with_credentials",
-)
+_INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials", "loopback_with_credentials")
 # A name beside the intended one, under a suffix where names are not sold, such as .internal.
 _OWN_SUFFIX = "own_suffix"
 _OUTSIDE = "outside of request context"
