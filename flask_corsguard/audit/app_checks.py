@@ -10,10 +10,10 @@ from typing import Any, cast
 from flask.app import Flask
 from werkzeug.test import create_environ
 
-from flask_corsguard.audit.delivery import functions_ahead, layers_around
 from flask_corsguard.audit.findings import RULES, Findings, Level
 from flask_corsguard.audit.hostile_origins import UNRELATED
 from flask_corsguard.audit.source_code import is_from, is_ours, location_of, mentions
+from flask_corsguard.audit.surroundings import functions_ahead, layers_around
 from flask_corsguard.config import Settings
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.routing.table import Route

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from flask import Request
 
-from flask_corsguard.audit.findings import Findings
+from flask_corsguard.audit.delivery import deliver, fault_of
+from flask_corsguard.audit.findings import Findings, Level
 from flask_corsguard.audit.hostile_origins import LABELS, UNRELATED, fitted
 from flask_corsguard.audit.intended_origins import intended_by, named_by_strings, sites_of
 from flask_corsguard.audit.policy_checks import Intended, PolicyChecks
-from flask_corsguard.audit.real_preflights import send_preflights
 from flask_corsguard.audit.sample_requests import SampleRequests
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin
@@ -96,7 +96,7 @@ def attack(
             allowed = first.allowed if first and checks.callable is None else ()
             unrelated = _OPAQUE if is_asked_once else UNRELATED[0]
             origins = tuple(dict.fromkeys((*_an_allowed_one(policy, allowed), unrelated)))
-            checks.count_asked(send_preflights(state, route, requests, origins, found))
+            checks.count_asked(_send_preflights(state, route, requests, origins, found))
         yield len(tried.decisions) + len(origins)
     checks.say_what_was_asked()
     for origins, concerned in let_in.items():
@@ -159,6 +159,33 @@ def _an_allowed_one(policy: Policy, allowed: Iterable[str]) -> Iterator[str]:
         yield min(listed)
     else:
         yield from islice(allowed, 1)
+
+
+def _send_preflights(
+    state: AppState,
+    route: Route,
+    requests: SampleRequests,
+    origins: Iterable[str],
+    found: Findings,
+) -> Iterator[tuple[str, Decision]]:
+    """Send a route a preflight from each of some origins. Add a finding if something fails or ends
+    one on its way, or changes its response.
+
+    :returns: the origins with the guard's decisions.
+    """
+    for origin in origins:
+        environ = {**requests.environ(preflight=True), "HTTP_ORIGIN": origin}
+        delivery = deliver(state, environ)
+        if delivery.is_bypass:
+            message = "app.wsgi_app no longer leads through what CorsGuard has put there."
+            found.add("middleware_bypassed", message)
+        if delivery.decision is not None:
+            yield origin, delivery.decision
+        fault = fault_of(state, delivery)
+        if fault is not None:
+            level = Level.NOTE if fault.is_harmless else None
+            found.add(fault.code, fault.message, [route], level=level, location=fault.location)
+            return
 
 
 def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:

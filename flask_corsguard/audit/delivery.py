@@ -6,11 +6,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import traceback
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from itertools import chain, dropwhile, takewhile
+from collections.abc import Generator, Iterator, Mapping
+from itertools import dropwhile
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import request
 from flask.app import Flask
@@ -18,13 +17,13 @@ from flask.signals import got_request_exception, request_started, request_tearin
 from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
-from flask_corsguard.audit.source_code import held_by, is_ours, location_of
+from flask_corsguard.audit.source_code import location_of
+from flask_corsguard.audit.surroundings import functions_ahead, hooks_of, layers_around
 from flask_corsguard.decorators import from_here
 from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.runtime.hooks import is_tracing
 from flask_corsguard.runtime.middleware import ENDED_EARLY, ENDED_FIRST
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
@@ -33,9 +32,6 @@ from flask_corsguard.text import described, name_of, shown
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-Function = Callable[..., Any]
-
-_MOST_LAYERS = 20
 _MOST_NAMED = 3
 _FRAMEWORK = ("flask", "flask_corsguard", "werkzeug")
 # A preflight that is refused: with the guard's own status; or as if there was no such URL.
@@ -208,40 +204,6 @@ def _fault_before(state: AppState, delivery: Delivery) -> Fault | None:
     return Fault("runs_before_guard", f"{message}.")
 
 
-def functions_ahead(state: AppState) -> list[Function]:
-    """The functions that run before the guard on every request, and should not."""
-    functions = cast("list[Function]", state.app.before_request_funcs.get(None, []))
-    ahead = takewhile(lambda function: not is_ours(function), functions)
-    return [f for f in ahead if not is_tracing(f) and _unwrapped(f) not in state.first]
-
-
-def _unwrapped(function: Function) -> Function:
-    """What the guard has wrapped, if it is a function of ``run_first``."""
-    wrapped: Function = getattr(function, "__wrapped__", function)
-    return wrapped
-
-
-def layers_around(app: Flask) -> Iterator[tuple[Function, list[Function]]]:
-    """What is around the app, the outermost first; each with what it holds in turn."""
-    waiting = deque([cast("object", app.wsgi_app)])
-    seen: set[int] = set()
-    while waiting and len(seen) < _MOST_LAYERS:
-        layer = waiting.popleft()
-        if id(layer) not in seen and _is_layer(layer, app):
-            seen.add(id(layer))
-            inner = [value for value in held_by(layer) if _is_layer(value, app)]
-            waiting += inner
-            if not is_ours(layer):
-                yield layer, inner
-
-
-def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
-    if not callable(value) or isinstance(value, (type, Flask)):
-        return False
-    is_of_flask = str(getattr(value, "__module__", "")).startswith("flask.")
-    return not is_of_flask and getattr(value, "__self__", None) is not app
-
-
 def _around(app: Flask) -> str:
     """What is around the app, if anything is: ``: Timed``."""
     names = [name_of(layer) for layer, _ in layers_around(app)][:_MOST_NAMED]
@@ -251,7 +213,7 @@ def _around(app: Flask) -> str:
 def _culprit(state: AppState, error: Exception) -> tuple[str, str]:
     """The function that has raised an exception: its name in words, and its file and line."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    hooks = {_code_of(function): (function, kind) for function, kind in _hooks_of(state)}
+    hooks = {_code_of(function): (function, kind) for function, kind in hooks_of(state)}
     for frame in frames:
         if frame.f_code in hooks:
             function, kind = hooks[frame.f_code]
@@ -264,22 +226,6 @@ def _culprit(state: AppState, error: Exception) -> tuple[str, str]:
             code = frame.f_code
             return code.co_qualname, from_here(f"{code.co_filename}:{code.co_firstlineno}")
     return "Something", ""
-
-
-def _hooks_of(state: AppState) -> Iterator[tuple[Function, str]]:
-    """What Flask calls before and after requests; each with its kind in words."""
-    for function in state.first:
-        yield function, "a function of run_first"
-    for kind, words in (
-        ("url_value_preprocessors", "a url_value_preprocessor"),
-        ("before_request_funcs", "a before_request function"),
-        ("after_request_funcs", "an after_request function"),
-        ("teardown_request_funcs", "a teardown_request function"),
-    ):
-        registered: Mapping[str | None, Iterable[Function]] = getattr(state.app, kind)
-        for function in chain.from_iterable(registered.values()):
-            if not is_ours(function) and _unwrapped(function) not in state.first:
-                yield function, words
 
 
 def _code_of(function: object) -> CodeType | None:
