@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any, cast
@@ -15,6 +14,7 @@ from flask_corsguard.audit.hostile_origins import UNRELATED
 from flask_corsguard.audit.source_code import is_from, is_ours, location_of, mentions
 from flask_corsguard.audit.surroundings import functions_ahead, layers_around
 from flask_corsguard.config import Settings
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
@@ -96,8 +96,11 @@ def _lets_in(check: Callable[..., object], origin: str) -> bool:
     """Whether a callable of Engine.IO, which may take the environment too, allows an origin."""
     environ = {**create_environ("/socket.io/"), "HTTP_ORIGIN": origin}
     for arguments in ((origin, environ), (origin,)):
-        with contextlib.suppress(Exception):
+        try:
             return bool(check(*arguments))
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
     return False
 
 

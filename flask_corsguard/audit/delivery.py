@@ -20,6 +20,7 @@ from werkzeug.test import run_wsgi_app
 from flask_corsguard.audit.source_code import location_of
 from flask_corsguard.audit.surroundings import functions_ahead, hooks_of, layers_around
 from flask_corsguard.decorators import from_here
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
@@ -58,7 +59,7 @@ class Delivery(NamedTuple):
     first: str
     reached_app: bool
     is_bypass: bool
-    error: Exception | None
+    error: BaseException | None
 
     @property
     def passes(self) -> bool:
@@ -90,7 +91,7 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     app, key = state.app, state.environ_key
     seen: list[WSGIEnvironment] = []
     unmarked: list[WSGIEnvironment] = []
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
 
     # Not the environment that is sent: middleware may hand a copy on.
     def reached(_sender: Flask, **_: object) -> None:
@@ -102,7 +103,7 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         if key not in request.environ:
             unmarked.append(request.environ)
 
-    def failed(_sender: Flask, exception: Exception | None = None, **_: object) -> None:
+    def failed(_sender: Flask, exception: BaseException | None = None, **_: object) -> None:
         if exception is not None:
             errors.append(exception)
 
@@ -120,7 +121,9 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
-        except Exception as left:
+        except BaseException as left:
+            if is_shutdown(left):
+                raise
             errors.append(left)
     inner = seen[-1] if seen else {}
     return Delivery(
@@ -210,7 +213,7 @@ def _around(app: Flask) -> str:
     return f": {', '.join(names)}" if names else ""
 
 
-def _culprit(state: AppState, error: Exception) -> tuple[str, str]:
+def _culprit(state: AppState, error: BaseException) -> tuple[str, str]:
     """The function that has raised an exception: its name in words, and its file and line."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     hooks = {_code_of(function): (function, kind) for function, kind in hooks_of(state)}

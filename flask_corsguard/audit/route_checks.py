@@ -59,10 +59,9 @@ def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
                         f" which is made by {name_of(view)} ({location_of(view)})."
                     )
                     found.add("lost_mark", message, reached, location=mark.location)
-    for mark in unrouted_marks(app):
-        if not found.has("lost_mark", mark.location):
-            message = f"No route of the app has the mark at {mark.location}."
-            found.add("mark_without_route", message, location=mark.location)
+    for unrouted in unrouted_marks(app):
+        if not found.has("lost_mark", unrouted.location):
+            found.add("mark_without_route", unrouted.message, location=unrouted.location)
 
 
 def _functions_of(view: object) -> Iterator[object]:

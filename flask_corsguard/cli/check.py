@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from flask_corsguard.cli.loading import guarded_app
+from flask_corsguard.cli.loading import guarded_app, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def check(
             engine=cast("EngineName", engine),
         )
         failing = _failing_preflight(state, simulation) if simulation.allowed else None
+        warn_of_unrouted_marks(state.app)
     told = _object(simulation, origin, method)
     if failing is not None:
         fault, exchange = failing

@@ -41,6 +41,9 @@ from tests.audit.cases import (
 from tests.audit.look_alikes import EngineMiddleware, SocketIO, SocketServer, WhiteNoise
 from tests.loading import load_file
 
+# Marks of other tests are not marks of the app.
+pytestmark = pytest.mark.usefixtures("own_marks")
+
 APP = "https://app.example.com"
 PARTNER = "https://partner.example"
 ROOT = Path(__file__).parents[2]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from types import ModuleType
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -142,6 +143,7 @@ def audited(
     path = tmp_path_factory.mktemp("generated") / "generated_app.py"
     path.write_text(source)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flask_corsguard.decorators._targets", WeakValueDictionary())
         module = load_file(path, patch)
         progress: list[tuple[int, int]] = []
         started = time.process_time()

@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -15,8 +16,12 @@ from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, cors
 from flask_corsguard.audit import Level, Report, audit
-from flask_corsguard.decorators import mark_of
+from flask_corsguard.audit.source_code import location_of
 from tests.audit.cases import Build, codes_of, guarded, route, shop, told, unnamed
+from tests.raised import Timeout
+
+# Marks of other tests are not marks of the app.
+pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP = "https://app.example.com"
 
@@ -28,13 +33,27 @@ class _Failing(dict[str, str]):
     keys = values = items = __iter__ = _fail
 
 
+class _Slow(dict[str, str]):
+    def _fail(self) -> Any:
+        raise Timeout
+
+    keys = values = items = __iter__ = __len__ = _fail
+
+
 class _Endless(dict[str, str]):
     def items(self) -> Any:
         return itertools.repeat(("https://x.example", ""))
 
 
+class _Hidden:
+    @property
+    def __dict__(self) -> Any:
+        raise Timeout
+
+
 PROXIES = (LocalProxy(lambda: g.db), LocalProxy(lambda: 1 / 0))
-FAILING, ENDLESS = _Failing(a="b"), _Endless(a="b")
+HIDDEN = _Hidden()
+FAILING, SLOW, ENDLESS = _Failing(a="b"), _Slow(a="b"), _Endless(a="b")
 
 
 def audited_soon(entry: Any) -> Report:
@@ -46,7 +65,7 @@ def audited_soon(entry: Any) -> Report:
 
 
 def reads_odd_things(origin: str) -> bool:
-    return origin == APP and bool(PROXIES or FAILING or ENDLESS)
+    return origin == APP and bool(PROXIES or FAILING or SLOW or ENDLESS or HIDDEN.site)
 
 
 COMPILED = re.compile(r"^https://([a-z0-9]+-?)+\.example\.com$")
@@ -188,17 +207,15 @@ def with_middleware_that_fails(app: Flask) -> None:
     app.wsgi_app = lambda environ, _: raises(environ)  # type: ignore[method-assign]
 
 
-def test_marks_without_a_route(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marks_without_a_route() -> None:
     """They are notes, at the line of the mark; unless the audit has found the view around it."""
     app = guarded(())
     lost = cors(origins=APP)(lambda: "")
     unused = cors(origins=APP)(lambda: "")
     app.add_url_rule("/lost", "lost", unnamed(lost))
-    marks = [mark for mark in map(mark_of, (lost, unused)) if mark]
-    monkeypatch.setattr("flask_corsguard.audit.route_checks.unrouted_marks", lambda _: marks)
     assert [(f.code, f.level, f.location) for f in audit(app).findings] == [
-        ("lost_mark", Level.ERROR, marks[0].location),
-        ("mark_without_route", Level.NOTE, marks[1].location),
+        ("lost_mark", Level.ERROR, location_of(lost)),
+        ("mark_without_route", Level.NOTE, location_of(unused)),
     ]
 
 
@@ -258,17 +275,32 @@ def test_a_preflight_that_fails_names_what_is_at_fault(
     assert "test_robust.py:" in finding.location or "dispatching" in words
 
 
-def _with_failing_teardown() -> Flask:
+def _with_failing_teardown(error: type[BaseException]) -> Flask:
+    def fail(_error: object) -> None:
+        raise error
+
     app = guarded(APP)
-    app.teardown_appcontext(lambda error: g.db.close())
+    app.teardown_appcontext(fail)
     return app
 
 
-def _with_a_request_class_that_fails() -> Flask:
+def _with_a_failing_hook(error: type[BaseException]) -> Flask:
+    app = guarded(APP)
+
+    @app.url_value_preprocessor
+    def fail(*_: object) -> None:
+        raise error
+
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    return app
+
+
+def _with_a_request_class_that_fails(error: type[BaseException]) -> Flask:
     class Versioned(Request):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.version = self.environ["HTTP_X_VERSION"]
+            if "HTTP_X_VERSION" not in self.environ:
+                raise error
 
     app = guarded(re.compile(r"https://.*example\.com"))
     app.request_class = Versioned
@@ -278,8 +310,16 @@ def _with_a_request_class_that_fails() -> Flask:
 class Failing(BaseConverter):
     """Looks things up in a database that is not there."""
 
+    error: type[BaseException] = ConnectionError
+
     def to_python(self, value: str) -> str:
-        raise ConnectionError(value)
+        raise self.error(value)
+
+
+class Slow(Failing):
+    """Does not find it in time."""
+
+    error = Timeout
 
 
 class Choosy(BaseConverter):
@@ -301,17 +341,21 @@ def _with_a_converter(converter: type[BaseConverter]) -> Flask:
     return app
 
 
+ROOT = "neighbour_allowed GET,HEAD,OPTIONS /"
+FIRST = "runs_before_guard GET,HEAD,OPTIONS /"
 ORDERS = "neighbour_allowed GET,HEAD,OPTIONS /orders/<own:order>"
 APPS: dict[str, tuple[Build, set[str]]] = {
-    "failing teardown": (_with_failing_teardown, set()),
-    "failing request class": (
-        _with_a_request_class_that_fails,
-        {"neighbour_allowed GET,HEAD,OPTIONS /"},
-    ),
+    "failing teardown": (partial(_with_failing_teardown, LookupError), set()),
+    "slow teardown": (partial(_with_failing_teardown, Timeout), set()),
+    "failing request class": (partial(_with_a_request_class_that_fails, KeyError), {ROOT}),
+    "slow request class": (partial(_with_a_request_class_that_fails, Timeout), {ROOT}),
+    "failing hook": (partial(_with_a_failing_hook, LookupError), {FIRST}),
+    "slow hook": (partial(_with_a_failing_hook, Timeout), {FIRST}),
     "odd keys": (lambda: guarded(reads_odd_things, {1: "example.com"}), set()),
     "a trusted host": (lambda: guarded(APP, {"TRUSTED_HOSTS": "shop.example"}), set()),
     "trusted hosts": (lambda: guarded(APP, {"TRUSTED_HOSTS": {"shop.example"}}), set()),
     "failing converter": (lambda: _with_a_converter(Failing), {ORDERS}),
+    "slow converter": (lambda: _with_a_converter(Slow), {ORDERS}),
     "choosy converter": (lambda: _with_a_converter(Choosy), {ORDERS}),
 }
 
