@@ -251,7 +251,7 @@ class OriginSet:
         self._wildcards = wildcards
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
-        self._check_takes_request = check_takes_request
+        self.check_takes_request = check_takes_request
         self._first_wildcard = min(wildcards, default="")
 
     def __eq__(self, other: object) -> bool:
@@ -319,7 +319,7 @@ class OriginSet:
 
     def _matches_check(self, text: str, context: object) -> bool:
         assert self._check is not None
-        arguments = (text, context) if self._check_takes_request else (text,)
+        arguments = (text, context) if self.check_takes_request else (text,)
         try:
             allowed = self._check(*arguments)
         except BaseException as error:

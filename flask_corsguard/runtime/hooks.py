@@ -167,7 +167,7 @@ class Hooks:
         before: list[Function] = app.before_request_funcs[None]
         own = (self._before_request, *wanted, *self._first.values())
         others = [function for function in before if function not in own]
-        tracing = [function for function in others if _is_tracing(function)]
+        tracing = [function for function in others if is_tracing(function)]
         others = [function for function in others if function not in tracing]
         self._first = {
             function: self._first.get(function) or self._ahead(function) for function in wanted
@@ -269,5 +269,6 @@ def _take_out(response: Response) -> None:
             response.headers.remove(name)
 
 
-def _is_tracing(function: Function) -> bool:
+def is_tracing(function: Function) -> bool:
+    """Whether a function belongs to an instrumentation that measures whole requests."""
     return str(getattr(function, "__module__", "")).startswith(_TRACING)
