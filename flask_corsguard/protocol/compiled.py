@@ -19,6 +19,7 @@ class CompiledPolicy:
     :ivar deny: origins that may not, or None for nobody.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
+    :ivar asks_request: whether the callable in ``origins`` takes the request.
     :ivar null: whether the opaque origin may read.
     :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :ivar enforces: whether the server refuses, or reports, anybody.
@@ -39,6 +40,7 @@ class CompiledPolicy:
         self.deny: OriginSet | None = deny or None
         self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
         self.asks = self.allow is not None and not self.allow.is_constant
+        self.asks_request = self.allow is not None and self.allow.check_takes_request
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is
         # looked up only if there are deny_origins.
         is_named = everyone or "null" in policy.origins

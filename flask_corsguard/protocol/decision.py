@@ -17,7 +17,7 @@ from flask_corsguard.protocol.origins import (
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, str] = MappingProxyType({})
 _PREFLIGHT_REFUSED = MappingProxyType({headers.VARY: headers.PREFLIGHT_VARY})
 
 
@@ -53,6 +53,7 @@ class Scope(NamedTuple):
     :ivar governed_elsewhere: methods that another policy may govern at the same URL.
     :ivar allow_methods: the ``Access-Control-Allow-Methods`` value, or None to repeat the requested
         method.
+    :ivar without_effect: policy field -> where it is set in vain, in words.
     """
 
     endpoint: str | None = None
@@ -61,6 +62,7 @@ class Scope(NamedTuple):
     methods: frozenset[str] | None = None
     governed_elsewhere: frozenset[str] = frozenset()
     allow_methods: str | None = None
+    without_effect: Mapping[str, str] = _NONE
 
 
 ANYWHERE = Scope()
@@ -87,6 +89,8 @@ class Decision(NamedTuple):
         by ``enforce="report"``. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
     :ivar detail: what else is known about a failure or a refusal, in words.
+    :ivar without_effect: policy field -> where it is set although the guard does not read it there,
+        or something else wins, in words.
     """
 
     outcome: Outcome
@@ -102,8 +106,9 @@ class Decision(NamedTuple):
     path: str = ""
     blocked: bool = False
     report_only: bool = False
-    headers: Mapping[str, str] = _NO_HEADERS
+    headers: Mapping[str, str] = _NONE
     detail: str = ""
+    without_effect: Mapping[str, str] = _NONE
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
@@ -162,7 +167,7 @@ def _decided(
     preflight = request.preflight and origin is not None
     names: tuple[str, ...] | None = ()
     if policy is None:
-        outcome, own = Outcome.EXEMPT, _NO_HEADERS
+        outcome, own = Outcome.EXEMPT, _NONE
     elif origin is None:
         outcome, own = Outcome.NOT_CORS, policy.compiled.headers.not_cors
     else:
@@ -193,6 +198,7 @@ def _decided(
         False,  # report_only
         own,
         detail,
+        scope.without_effect,
     )
     # Not Decision(...), which takes five times as long.
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]

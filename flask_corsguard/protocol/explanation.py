@@ -37,6 +37,8 @@ def lines(decision: Decision) -> Iterator[str]:
     yield f"{summary(decision)}."
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
+    if vain := without_effect(decision):
+        yield f"  Without effect: {vain}."
     if decision.outcome is Outcome.REJECTED:
         yield f"  Change: {remedy(decision)}."
 
@@ -78,6 +80,16 @@ def found(decision: Decision) -> str:
     words = _said(_FOUND[decision.reason], decision, policy)
     joint = ": " if decision.reason is Reason.ORIGIN_CHECK_FAILED else "; "
     return f"{words}{joint}{decision.detail}" if decision.detail else words
+
+
+def without_effect(decision: Decision) -> str:
+    """What is set in vain, and would have mattered to a rejection; or ""."""
+    names = _SETTINGS.get(decision.reason, ()) if decision.reason else ()
+    if decision.blocked:
+        names += ("enforce", "self_origins")
+    return "; ".join(
+        decision.without_effect[name] for name in names if name in decision.without_effect
+    )
 
 
 def remedy(decision: Decision) -> str:
@@ -189,6 +201,17 @@ _VERDICTS = {
     Outcome.ALLOWED: "allowed",
     Outcome.REJECTED: "rejected",
     Outcome.EXEMPT: "exempt",
+}
+
+#: What can lead to another decision, for each reason.
+_SETTINGS: dict[Reason, tuple[str, ...]] = {
+    Reason.ORIGIN_NOT_ALLOWED: ("origins",),
+    Reason.ORIGIN_DENIED: ("deny_origins",),
+    Reason.ORIGIN_NULL: ("origins", "dangerously_allow_null_origin"),
+    Reason.ORIGIN_CHECK_FAILED: ("origins",),
+    Reason.METHOD_NOT_ALLOWED: ("methods",),
+    Reason.HEADERS_NOT_ALLOWED: ("allow_headers",),
+    Reason.PRIVATE_NETWORK_NOT_ALLOWED: ("allow_private_network",),
 }
 
 _Words = str | Callable[["Decision", Policy], str]

@@ -36,6 +36,13 @@ def registrable_domain(host: str) -> str | None:
     return _list().privatesuffix(host)
 
 
+def suffix_below(host: str) -> str | None:
+    """An example of a public suffix below *host*, or None if there is none."""
+    listed: frozenset[str] = getattr(_list(), "_publicsuffix", frozenset())
+    below = (name for name in listed if name.endswith(f".{host}") and name[0] not in "*!")
+    return min(below, default=None)
+
+
 @cache
 def _list() -> PublicSuffixList:
     # Imported only here, because reading the list takes longer than everything else.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Generator, Iterable
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
 
-from flask import Request, current_app, request
+from flask import Request, Response, current_app, request
 from flask.app import Flask
+from flask.sessions import SecureCookieSessionInterface
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
+from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
@@ -22,7 +26,7 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
-from flask_corsguard.routing.layers import EndpointMarks
+from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
@@ -30,6 +34,9 @@ from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
 from flask_corsguard.runtime.same_origin import is_same_origin
 
 EXTENSION_KEY = "corsguard"
+#: The attribute of a request that holds its decision. Not in the WSGI environment, which two
+#: requests of one app share if a view hands it on to the app itself.
+DECISION = "_corsguard_decision"
 
 
 class InForce:
@@ -102,20 +109,39 @@ def _cors_request(request: Request) -> CorsRequest:
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
-    :ivar environ_key: where a request's decision is kept in the WSGI environment. It names the
-        app: a view can hand its environment on to another app with a guard of its own.
+    :ivar environ_key: where the middleware finds a request's decision in the WSGI environment:
+        False until there is one. It names the app: a view can hand its environment on to another
+        app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
+    :ivar first: the functions of ``run_first``, in their order.
+    :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
+        function. Something unknown, until the table is built.
+    :ivar response_class: the class of responses for which that has been looked at.
     """
 
-    def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        marks: EndpointMarks,
+        first: Sequence[Callable[[], Any]] = (),
+    ) -> None:
         self.app = app
         self.settings = settings
         self.marks = marks
+        self.first = first
         self.log = GuardLog(app, settings.log_rejections)
         self.environ_key = f"flask_corsguard.decision.{id(app)}"
         self.in_force: InForce | None = None
+        self.later_writers = ["unknown"]
+        self.response_class: type[Response] = app.response_class
         self._problems: tuple[Problem, ...] = ()
-        self._lock = threading.Lock()
+        self._lock = Lock()
+        # The process in which the thread that has the lock makes a table: settings do not change
+        # meanwhile. A signal handler in that thread leaves its change here, to be made afterwards.
+        self._at_work_in: int | None = None
+        self._changes: deque[Callable[[Settings], Settings]] = deque()
+        guarded_apps[id(app)] = app
 
     def current(self) -> InForce:
         """The settings in force or, before the first request, those that would be.
@@ -130,16 +156,20 @@ class AppState:
         :raises PolicyError: while there is a problem with any route. The app serves nothing until
             it is fixed.
         """
-        with self._lock:
+        with self._work():
             if self.in_force is None and not self._problems:
                 self.marks.frozen = True
                 try:
-                    self.in_force = self._prepared(self.settings)
+                    prepared = self._prepared(self.settings)
                 except PolicyError as error:
                     self._problems = error.problems
-            if self.in_force is None:
-                raise PolicyError(self._problems)
-            return self.in_force
+                else:
+                    self.later_writers[:] = later_writers(self.app)
+                    self.response_class = self.app.response_class
+                    self.in_force = prepared
+        if self.in_force is None:
+            raise PolicyError(self._problems)
+        return self.in_force
 
     def late_decision(self, request: Request, in_force: InForce) -> tuple[Decision, InForce]:
         """The decision about a request, and the :class:`InForce` that made it: a new one if the
@@ -154,7 +184,7 @@ class AppState:
                 in_force = self._with_rule(in_force, error.rule)
 
     def _with_rule(self, outdated: InForce, rule: Rule) -> InForce:
-        with self._lock:
+        with self._work():
             if self.in_force not in (None, outdated):
                 return self.in_force
             # Not all rules that the map has by now: a problem with another one must not matter.
@@ -166,21 +196,96 @@ class AppState:
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         """Put other settings in force, for all requests that begin from now on.
 
+        In a signal handler that interrupts a thread while it makes a table, the change is made as
+        soon as that is done; if it cannot be made then, that is logged.
+
         :param change: makes the new settings from the old ones.
         :raises PolicyError: if they do not fit the routes; then nothing has changed.
         """
         with self._lock:
-            settings = change(self.settings)
-            if self.in_force is not None or self._problems:
-                self.in_force = self._prepared(settings)
-            self.settings = settings
-            self._problems = ()
+            if self._at_work_in == os.getpid():
+                self._changes.append(change)
+                return
+            with self._work():
+                self._change(change)
+
+    def _change(self, change: Callable[[Settings], Settings]) -> None:
+        settings = change(self.settings)
+        if self.in_force is not None or self._problems:
+            self.in_force = self._prepared(settings)
+        self.settings = settings
+        self._problems = ()
+
+    @contextlib.contextmanager
+    def _work(self) -> Generator[None]:
+        """Hold the lock to make a table. At the end, make the changes that came in meanwhile."""
+        with self._lock:
+            if self._at_work_in == os.getpid():
+                yield
+                return
+            self._at_work_in = os.getpid()
+            try:
+                yield
+            finally:
+                self._at_work_in = None
+                while self._changes:
+                    self._at_work_in = os.getpid()
+                    try:
+                        self._make_changes()
+                    finally:
+                        self._at_work_in = None
+
+    def _make_changes(self) -> None:
+        """Make the changes that came in meanwhile: all at once, or one by one if one is wrong."""
+        changes = [self._changes.popleft() for _ in range(len(self._changes))]
+        with contextlib.suppress(Exception):
+            self._change(
+                lambda old: functools.reduce(lambda new, change: change(new), changes, old)
+            )
+            return
+        for change in changes:
+            try:
+                self._change(change)
+            except Exception as error:
+                self.log.failure("a change of the settings in a signal handler", error)
 
     def _prepared(self, settings: Settings, rules: Iterable[Rule] | None = None) -> InForce:
         """Settings with the rules that the app's URL map has, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
+        settings = settings.compared(self.app.config, in_time=self.in_force is None)
         return InForce(self.app, settings, self.marks, rules)
+
+
+def later_writers(app: Flask) -> Iterator[str]:
+    """What can respond past the app's ``after_request`` functions, or change a response after them:
+    methods that an extension has replaced, such as ``handle_exception`` by Flask-RESTX; a response
+    class or a session interface of the app's own."""
+    # Not vars(app): to ask for it makes Python 3.11 keep a dict, and every access of Flask slower.
+    replaceable = (
+        "full_dispatch_request",
+        "handle_user_exception",
+        "handle_exception",
+        "finalize_request",
+        "process_response",
+    )
+    yield from (name for name in replaceable if _is_replaced(app, Flask, name))
+    if _is_replaced(app.session_interface, SecureCookieSessionInterface, "save_session"):
+        yield "session_interface"
+    if is_later_writer(app.response_class):
+        yield "response_class"
+
+
+def is_later_writer(response_class: type[Response]) -> bool:
+    """Whether a response class can change headers when the response is sent."""
+    names = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter")
+    return any(getattr(response_class, name) is not getattr(Response, name) for name in names)
+
+
+def _is_replaced(instance: object, base: type[object], name: str) -> bool:
+    """Whether a method is not the one of *base*, be it by a subclass or on the instance."""
+    method = getattr(instance, name)
+    return getattr(method, "__func__", None) is not getattr(base, name)
 
 
 def state_of(app: Flask) -> AppState:
@@ -203,12 +308,17 @@ def app_context(app: Flask) -> Generator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(Exception):
+        try:
             context.pop()
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
 
 
 def _current_decision() -> Decision:
-    decision: Decision | None = request.environ.get(state_of(current_app).environ_key)
+    # Outside of a request, a RuntimeError: that is how a LocalProxy knows that it is unbound.
+    decision: Decision | None = getattr(request, DECISION, None)
+    state_of(current_app)
     if decision is None:
         raise CorsGuardError("nothing has been decided about this request yet")
     return decision

@@ -223,7 +223,7 @@ def test_help_needs_no_app(command: str) -> None:
 def test_the_group_is_cheap_to_import() -> None:
     """The group imports little, because every ``flask`` command imports it."""
     source = (
-        "import sys\nimport flask_corsguard\nbefore = set(sys.modules)\n"
+        "import sys\nfrom flask_corsguard import CorsGuard\nbefore = set(sys.modules)\n"
         "import flask_corsguard.cli\nprint(*sorted(set(sys.modules) - before))\n"
         "print(*sys.modules)"
     )
@@ -261,6 +261,27 @@ def test_an_app_that_prints_while_it_is_loaded(folder: Path, command: str) -> No
     ran = run(f"{command} --origin https://app.example.com", str(folder / "app.py"))
     assert json.loads(ran.out)
     assert ran.err.splitlines() == ["loading", "connected"]
+
+
+@pytest.mark.parametrize(
+    "command", ["check / --origin https://a.example", "routes", "routes --json"]
+)
+def test_marks_that_no_route_has(folder: Path, command: str) -> None:
+    """They are named on the standard error, with file and line; the output is as without them."""
+    folder.joinpath("app.py").write_text(
+        "from flask import Flask\n"
+        "from flask_corsguard import CorsGuard, cors\n"
+        "app = Flask(__name__, static_folder=None)\n"
+        "CorsGuard(app, origins='https://a.example')\n"
+        "app.add_url_rule('/', 'index', lambda: '')\n"
+        "@cors(origins='https://b.example')\n"
+        "def orders(): return ''\n"
+    )
+    ran = run(command, str(folder / "app.py"))
+    assert ran.code == 0
+    assert "orders" not in ran.out
+    (line,) = ran.err.splitlines()
+    assert re.match(r"Warning: @cors at \S*app\.py:6 has no effect: .* to app\.orders\. ", line)
 
 
 def test_callables_that_take_the_request() -> None:

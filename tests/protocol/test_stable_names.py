@@ -71,6 +71,7 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "methods": None,
         "governed_elsewhere": frozenset(),
         "allow_methods": None,
+        "without_effect": {},
     }
 
 
@@ -93,4 +94,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "report_only": False,
         "headers": {},
         "detail": "",
+        "without_effect": {},
     }
