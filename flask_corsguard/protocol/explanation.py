@@ -186,6 +186,15 @@ def _cross_site_remedy(decision: Decision, policy: Policy) -> str:
     return f"say enforce={weaker!r} where other sites may cause such requests"
 
 
+def _cross_site(decision: Decision, _policy: Policy) -> str:
+    if decision.origin is None:
+        return "another site caused the request, and no Origin says which"
+    return (
+        "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
+        " use no method that could change something"
+    )
+
+
 _VERDICTS = {
     Outcome.NOT_CORS: "not a CORS request",
     Outcome.SAME_ORIGIN: "same origin",
@@ -229,7 +238,8 @@ _FOUND: dict[Reason, _Words] = {
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
         "the browser asks whether a public page may reach this private network"
     ),
-    Reason.CROSS_SITE_REQUEST: "another site caused the request, and no Origin says which",
+    Reason.CROSS_SITE_REQUEST: _cross_site,
+    Reason.SPECULATIVE: "a browser asked ahead of time, perhaps for a page of another site",
 }
 
 _REMEDY: dict[Reason, _Words] = {
@@ -246,6 +256,10 @@ _REMEDY: dict[Reason, _Words] = {
     Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: "set allow_private_network=True",
     Reason.CROSS_SITE_REQUEST: _cross_site_remedy,
+    Reason.SPECULATIVE: (
+        "nothing: it asks again when the user goes there. The app's own pages pass where they send"
+        " Referer, and every site's with enforce='unsafe'"
+    ),
 }
 
 

@@ -291,12 +291,13 @@ class OriginSet:
         :param context: handed to a callable that takes a second parameter.
         :raises CheckFailedError: if the callable raised or did not return a bool.
         """
+        return self.admits(text, origin) or self.asks(text, context)
+
+    def admits(self, text: str, origin: Origin) -> bool:
+        """The part of :meth:`matches` that asks no callable."""
         if self.lists(text, origin):
             return True
-        for regex in self._regexes:
-            if regex.fullmatch(text):
-                return True
-        return self._check is not None and self._matches_check(text, context)
+        return bool(self._regexes) and any(regex.fullmatch(text) for regex in self._regexes)
 
     def lists(self, text: str, origin: Origin) -> bool:
         """The part of :meth:`matches` that runs none of the user's code or patterns."""
@@ -317,8 +318,13 @@ class OriginSet:
             dot = host.find(".", dot + 1)
         return False
 
-    def _matches_check(self, text: str, context: object) -> bool:
-        assert self._check is not None
+    def asks(self, text: str, context: object) -> bool:
+        """The part of :meth:`matches` that asks the callable, if there is one.
+
+        :raises CheckFailedError: as :meth:`matches`.
+        """
+        if self._check is None:
+            return False
         arguments = (text, context) if self.check_takes_request else (text,)
         try:
             allowed = self._check(*arguments)

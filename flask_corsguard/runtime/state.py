@@ -19,12 +19,19 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
+from flask_corsguard.protocol.decision import (
+    UNDECIDED,
+    CorsRequest,
+    Decision,
+    decide,
+    decide_unlisted,
+)
 from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
-from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
-from flask_corsguard.runtime.enforcement import enforced
+from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
+from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
+from flask_corsguard.runtime.same_origin import is_same_origin
 
 EXTENSION_KEY = "corsguard"
 #: How the keys of all apps for a :class:`RequestRecord` begin.
@@ -62,22 +69,30 @@ class InForce:
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         key = key_of(request)
-        decision = self._cache.get(key) or self._ask_policy(request, key)
-        if decision.reason is None:
-            policy = decision.policy
-            if decision.origin is not None or policy is None or not policy.compiled.enforces:
-                return decision
-        return enforced(decision, request, self._self_origins)
+        kept, asked = self._cache.get(key), None
+        if kept is None:
+            asked = _cors_request(request)
+            kept = self._by_policy(request, asked, key)
+        decision, entry = kept
+        if entry is None:
+            return decision
+        is_own = is_same_origin(request.environ, self._self_origins)
+        if decision is UNDECIDED and entry.policy is not None:
+            asked = asked or _cors_request(request)
+            decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
+        if is_own:
+            return of_own_page(decision, request, self._self_origins)
+        return enforced(decision, request)
 
-    def _ask_policy(self, request: Request, key: Key | None) -> Decision:
-        asked = _cors_request(request)
+    def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
-        decision = decide(entry.policy, asked, entry.scope)
-        if key is not None and entry.is_constant:
-            self._cache.keep(key, decision)
-        return decision
+        decision = decide(entry.policy, asked, entry.scope, asks=False)
+        kept = decision, None if is_final(decision) else entry
+        if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
+            self._cache.keep(key, kept)
+        return kept
 
 
 def _cors_request(request: Request) -> CorsRequest:

@@ -184,6 +184,49 @@ def test_headers_that_browsers_leave_out() -> None:
     assert left_out not in run(f"{USER} {A} --header X-Own:1").out
 
 
+def enforcing() -> Flask:
+    app = Flask("bank", static_folder=None)
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/sign-out", "sign_out", cors(enforce="all")(lambda: ""))
+    app.add_url_rule("/status", "status", cors(origins="*")(lambda: ""), methods=["GET", "PUT"])
+    return app
+
+
+@pytest.mark.parametrize(
+    ("origin", "url", "code", "said"),
+    [
+        (OTHER, "/sign-out", 1, "2. It is held back\n   GET /sign-out: refused (SPECULATIVE)."),
+        ("null", "/sign-out", 1, "and there is no Referer."),
+        ("http://localhost:5000", "/sign-out", 0, "The view sign_out would run here"),
+        (OTHER, "/status", 0, "2. The browser keeps it until the user goes there"),
+        (OTHER, "/none", 0, "The status of the response is 404."),
+    ],
+)
+def test_what_a_browser_asks_ahead_of_time(origin: str, url: str, code: int, said: str) -> None:
+    headers = ["--header=Sec-Purpose: prefetch", "--header=Sec-Fetch-Site: none"]
+    ran = run(["check", url, "--origin", origin, *headers], enforcing())
+    assert ran.code == code
+    assert said in ran.out
+    assert ran.out.startswith(f"{origin}: ahead of time: GET http://localhost:5000{url}: ")
+    assert "Left out" not in ran.out
+    words = shlex.split(ran.out.split("\nThe same with curl:\n")[1])
+    assert (f"Referer: {origin}/" in words) == (origin != "null")
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "step"),
+    [("GET", 0, "Request"), ("POST", 1, "Request"), ("PUT", 1, "Preflight")],
+)
+def test_a_public_view_that_strangers_only_read(method: str, code: int, step: str) -> None:
+    ran = run(f"check /status --origin {OTHER} --method {method} --json", enforcing())
+    told = json.loads(ran.out)
+    assert (ran.code, told["allowed"]) == (code, code == 0)
+    assert told["steps"][-2]["title"] == step
+    if code:
+        assert told["decision"]["reason"] == "CROSS_SITE_REQUEST"
+        assert "enforce='off'" in told["why"]
+
+
 def test_a_teardown_function_that_counts_on_a_request() -> None:
     app = made()
     app.teardown_appcontext(lambda error: g.db.close())
