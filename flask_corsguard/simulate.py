@@ -26,7 +26,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
 from flask_corsguard.runtime.responses import own_response, write_decision
-from flask_corsguard.runtime.state import AppState, InForce, app_context
+from flask_corsguard.runtime.state import AppState, InForce, RequestRecord, app_context
 from flask_corsguard.testing.browser import Browser
 from flask_corsguard.testing.engines import ENGINES, Engine, EngineName
 from flask_corsguard.testing.exchange import Exchange, WsgiApp, send
@@ -311,7 +311,8 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
             environ["SCRIPT_NAME"] = script_name
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
         request = matched_request(app, environ)
-        decision = environ[state.environ_key] = decide_aside(state, request, in_force)
+        record = environ[state.environ_key] = RequestRecord()
+        decision = record.decision = decide_aside(state, request, in_force)
         response = own_response(decision, request, debug=False)
         if response is None and request.routing_exception is not None:
             error = request.routing_exception.get_response(environ)

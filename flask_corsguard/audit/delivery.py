@@ -25,8 +25,7 @@ from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.runtime.middleware import ENDED_EARLY, ENDED_FIRST
-from flask_corsguard.runtime.state import AppState
+from flask_corsguard.runtime.state import AppState, RequestRecord
 from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
 from flask_corsguard.text import described, name_of, shown
 
@@ -125,13 +124,14 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
             if is_shutdown(left):
                 raise
             errors.append(left)
-    inner = seen[-1] if seen else {}
+    inner: WSGIEnvironment = seen[-1] if seen else {}
+    record: RequestRecord = inner.get(key) or RequestRecord()
     return Delivery(
         status,
         headers,
-        inner.get(key) or None,
-        inner.get(f"{key}{ENDED_EARLY}"),
-        inner.get(f"{key}{ENDED_FIRST}", ""),
+        record.decision,
+        record.ended_early,
+        record.ended_first,
         bool(seen),
         any(inner is each for each in unmarked),
         errors[0] if errors else None,

@@ -34,6 +34,8 @@ from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
 from flask_corsguard.runtime.same_origin import is_same_origin
 
 EXTENSION_KEY = "corsguard"
+#: How the keys of all apps for a :class:`RequestRecord` begin.
+RECORD_KEY = "flask_corsguard.record."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
 DECISION = "_corsguard_decision"
@@ -106,12 +108,28 @@ def _cors_request(request: Request) -> CorsRequest:
     return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
 
 
+class RequestRecord:
+    """What the guard has done about one request. The middleware puts one into the WSGI environment,
+    where the hooks find it, in copies of the environment too.
+
+    :ivar decision: the decision, once there is one.
+    :ivar ended_early: the status of a response that something else made before the guard saw the
+        request.
+    :ivar ended_first: the name of the function of ``run_first`` that has ended the request, or "".
+    :ivar has_failed: whether something has failed on the guard's own response.
+    """
+
+    decision: Decision | None = None
+    ended_early: int | None = None
+    ended_first: str = ""
+    has_failed: bool = False
+
+
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
-    :ivar environ_key: where the middleware finds a request's decision in the WSGI environment:
-        False until there is one. It names the app: a view can hand its environment on to another
-        app with a guard of its own.
+    :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
+        the app: a view can hand its environment on to another app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
@@ -131,7 +149,7 @@ class AppState:
         self.marks = marks
         self.first = first
         self.log = GuardLog(app, settings.log_rejections)
-        self.environ_key = f"flask_corsguard.decision.{id(app)}"
+        self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class

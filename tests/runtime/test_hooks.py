@@ -5,7 +5,6 @@ from flask import Flask, abort, request
 from flask.signals import request_started
 
 from flask_corsguard import CorsGuard, current_decision
-from flask_corsguard.runtime.middleware import ENDED_EARLY
 from flask_corsguard.runtime.state import state_of
 
 SHOP = "https://shop.example"
@@ -49,7 +48,7 @@ def test_the_status_of_what_ended_a_request_early_is_kept(site, status):
     environ = {}
     site.teardown_request(lambda _: environ.update(request.environ))
     site.test_client().get("/")
-    assert environ[f"{state_of(site).environ_key}{ENDED_EARLY}"] == status
+    assert environ[state_of(site).environ_key].ended_early == status
 
 
 def test_current_decision_outside_of_a_request():
