@@ -8,9 +8,10 @@ from collections.abc import Callable
 from blinker import NamedSignal, Namespace
 from flask.app import Flask
 
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.text import name_of
 
 _signals = Namespace()
@@ -28,6 +29,8 @@ origin_allowed = _signals.signal("origin-allowed")
 
 def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
     """Log the decision if it is a rejection, and send the signal that belongs to it, if any."""
+    if decision.reason is Reason.SPECULATIVE:
+        return  # the address bar asks ahead of time all day long, and looks the same
     if decision.reason is not None:
         log.rejection(decision)
         about_origin = decision.reason.is_about_origin
@@ -48,7 +51,9 @@ def _send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) ->
     for receiver in receivers:
         try:
             app.ensure_sync(receiver)(app, decision=decision)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             log.failure(f"receiver {name_of(receiver)} of the signal {signal.name}", error)
 
 

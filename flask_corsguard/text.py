@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from typing import cast
 
+#: What no function holds back: it ends the process, the generator or the coroutine.
+SHUTDOWNS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
 
 def text_of(value: object, limit: int = 200) -> str:
     """A value as Python source, cut after *limit* characters; for any object, however odd."""
     try:
         text = repr(value)
-    except Exception:
+    except SHUTDOWNS:
+        raise
+    except BaseException:
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[:limit]}..."
 
@@ -28,7 +33,12 @@ def source_of(value: object) -> str:
 
 def name_of(target: object) -> str:
     """The name of a callable in its code; of a callable object, the name of its class."""
-    return str(getattr(target, "__qualname__", type(target).__qualname__))
+    try:
+        return str(getattr(target, "__qualname__", type(target).__qualname__))
+    except SHUTDOWNS:
+        raise
+    except BaseException:  # from a __getattr__, say
+        return type(target).__qualname__
 
 
 def shown(value: str, limit: int = 100) -> str:
@@ -47,18 +57,20 @@ def described(error: BaseException) -> str:
     location = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     try:
         message = str(error)
-    except Exception:
+    except SHUTDOWNS:
+        raise
+    except BaseException:
         message = ""
     return f"{type(error).__name__} {shown(message, 200)}{location}"
 
 
-def called_by(error: BaseException, function: str) -> str:
-    """What *function*, one of Flask's, called when an exception was raised: name, file and line; or
-    "" if it is not in the traceback."""
+def called_by(error: BaseException, *functions: str) -> str:
+    """What one of *functions* of Flask called when an exception was raised: name, file and line; or
+    "" if none of them is in the traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         code = trace.tb_next.tb_frame.f_code
-        if trace.tb_frame.f_code.co_name == function:
+        if trace.tb_frame.f_code.co_name in functions:
             return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
         trace = trace.tb_next
     return ""

@@ -17,7 +17,7 @@ from flask_corsguard.protocol.origins import (
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, str] = MappingProxyType({})
 _PREFLIGHT_REFUSED = MappingProxyType({headers.VARY: headers.PREFLIGHT_VARY})
 
 
@@ -53,6 +53,7 @@ class Scope(NamedTuple):
     :ivar governed_elsewhere: methods that another policy may govern at the same URL.
     :ivar allow_methods: the ``Access-Control-Allow-Methods`` value, or None to repeat the requested
         method.
+    :ivar without_effect: policy field -> where it is set in vain, in words.
     """
 
     endpoint: str | None = None
@@ -61,6 +62,7 @@ class Scope(NamedTuple):
     methods: frozenset[str] | None = None
     governed_elsewhere: frozenset[str] = frozenset()
     allow_methods: str | None = None
+    without_effect: Mapping[str, str] = _NONE
 
 
 ANYWHERE = Scope()
@@ -87,6 +89,8 @@ class Decision(NamedTuple):
         by ``enforce="report"``. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
     :ivar detail: what else is known about a failure or a refusal, in words.
+    :ivar without_effect: policy field -> where it is set although the guard does not read it there,
+        or something else wins, in words.
     """
 
     outcome: Outcome
@@ -102,8 +106,9 @@ class Decision(NamedTuple):
     path: str = ""
     blocked: bool = False
     report_only: bool = False
-    headers: Mapping[str, str] = _NO_HEADERS
+    headers: Mapping[str, str] = _NONE
     detail: str = ""
+    without_effect: Mapping[str, str] = _NONE
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
@@ -114,25 +119,59 @@ class Decision(NamedTuple):
         return "\n".join(explanation.lines(self))
 
 
-def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE) -> Decision:
+def decide(
+    policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE, *, asks: bool = True
+) -> Decision:
     """Decide one request.
 
     :param policy: the policy of the route that the request, or the one that a preflight asks
         about, would reach; None if the guard leaves the route alone.
     :param request: what came from the network. No value in it makes this raise.
     :param scope: where the policy applies.
+    :param asks: whether a callable in ``origins`` is asked.
+    :returns: :data:`UNDECIDED` if it isn't, and nobody else knows: :func:`decide_unlisted` goes on.
     """
+    reason = None
+    if policy is not None and request.origin is not None:
+        reason = _check_origin(policy.compiled, request.origin[ORIGIN_CUT])
+        if reason is Reason.ORIGIN_NOT_ALLOWED and policy.compiled.asks:
+            return decide_unlisted(policy, request, scope, asks=True) if asks else UNDECIDED
+    return _decided(policy, request, scope, reason)
+
+
+def decide_unlisted(policy: Policy, request: CorsRequest, scope: Scope, *, asks: bool) -> Decision:
+    """Decide one request whose origin nothing but a callable in ``origins`` may cover.
+
+    :param asks: whether it is asked. If not, the origin may not read.
+    """
+    reason, detail = Reason.ORIGIN_NOT_ALLOWED, ""
+    allow = policy.compiled.allow
+    if asks and allow is not None:
+        try:
+            if allow.asks(request.origin or "", request.context):
+                return _decided(policy, request, scope, None)
+        except CheckFailedError as error:
+            reason, detail = Reason.ORIGIN_CHECK_FAILED, str(error)
+    return _decided(policy, request, scope, reason, detail)
+
+
+def _decided(
+    policy: Policy | None,
+    request: CorsRequest,
+    scope: Scope,
+    reason: Reason | None,
+    detail: str = "",
+) -> Decision:
+    """The decision, where it is known why the origin may not read, if it may not."""
     origin = request.origin
     preflight = request.preflight and origin is not None
-    reason, detail = None, ""
     names: tuple[str, ...] | None = ()
     if policy is None:
-        outcome, own = Outcome.EXEMPT, _NO_HEADERS
+        outcome, own = Outcome.EXEMPT, _NONE
     elif origin is None:
         outcome, own = Outcome.NOT_CORS, policy.compiled.headers.not_cors
     else:
         compiled = policy.compiled
-        reason, detail = _check_origin(compiled, origin[ORIGIN_CUT], request.context)
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
             reason = reason or _check_preflight(compiled, request, names, scope)
@@ -159,35 +198,30 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
         False,  # report_only
         own,
         detail,
+        scope.without_effect,
     )
     # Not Decision(...), which takes five times as long.
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]
 
 
-def _check_origin(
-    compiled: CompiledPolicy, text: str, context: object
-) -> tuple[Reason | None, str]:
-    """Why an origin may not read, or None; and what else is known about a failure.
+def _check_origin(compiled: CompiledPolicy, text: str) -> Reason | None:
+    """Why an origin may not read, or None, as far as it is known without a callable.
 
     :param text: the origin, cut to a length that can be looked up.
     """
     if compiled.sends_star or text in compiled.listed:
-        return None, ""
+        return None
     allow, deny = compiled.allow, compiled.deny
     if text == "null":
         if deny is not None and text in deny.exact:
-            return Reason.ORIGIN_DENIED, ""
-        return (None if compiled.null else Reason.ORIGIN_NULL), ""
+            return Reason.ORIGIN_DENIED
+        return None if compiled.null else Reason.ORIGIN_NULL
     origin = parse_origin(text)
     if origin is None:
-        return Reason.ORIGIN_MALFORMED, ""
-    if deny is not None and deny.matches(text, origin, context):
-        return Reason.ORIGIN_DENIED, ""
-    try:
-        allowed = allow is None or allow.matches(text, origin, context)
-    except CheckFailedError as error:
-        return Reason.ORIGIN_CHECK_FAILED, str(error)
-    return (None if allowed else Reason.ORIGIN_NOT_ALLOWED), ""
+        return Reason.ORIGIN_MALFORMED
+    if deny is not None and deny.admits(text, origin):
+        return Reason.ORIGIN_DENIED
+    return None if allow is None or allow.admits(text, origin) else Reason.ORIGIN_NOT_ALLOWED
 
 
 def _check_preflight(
@@ -197,6 +231,8 @@ def _check_preflight(
 
     :param names: the requested headers, or None if they cannot be read.
     """
+    if compiled.strangers_only_read and request.method not in headers.SAFE_METHODS:
+        return Reason.CROSS_SITE_REQUEST
     if not compiled.allows_method(request.method, scope.methods):
         return Reason.METHOD_NOT_ALLOWED
     if names is None:
@@ -206,3 +242,7 @@ def _check_preflight(
     if request.private_network and not compiled.private_network:
         return Reason.PRIVATE_NETWORK_NOT_ALLOWED
     return None
+
+
+#: Stands for a decision that only a callable can make.
+UNDECIDED = decide(Policy(), CorsRequest("", ""))

@@ -37,6 +37,8 @@ def lines(decision: Decision) -> Iterator[str]:
     yield f"{summary(decision)}."
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
+    if vain := without_effect(decision):
+        yield f"  Without effect: {vain}."
     if decision.outcome is Outcome.REJECTED:
         yield f"  Change: {remedy(decision)}."
 
@@ -78,6 +80,16 @@ def found(decision: Decision) -> str:
     words = _said(_FOUND[decision.reason], decision, policy)
     joint = ": " if decision.reason is Reason.ORIGIN_CHECK_FAILED else "; "
     return f"{words}{joint}{decision.detail}" if decision.detail else words
+
+
+def without_effect(decision: Decision) -> str:
+    """What is set in vain, and would have mattered to a rejection; or ""."""
+    names = _SETTINGS.get(decision.reason, ()) if decision.reason else ()
+    if decision.blocked:
+        names += ("enforce", "self_origins")
+    return "; ".join(
+        decision.without_effect[name] for name in names if name in decision.without_effect
+    )
 
 
 def remedy(decision: Decision) -> str:
@@ -174,12 +186,32 @@ def _cross_site_remedy(decision: Decision, policy: Policy) -> str:
     return f"say enforce={weaker!r} where other sites may cause such requests"
 
 
+def _cross_site(decision: Decision, _policy: Policy) -> str:
+    if decision.origin is None:
+        return "another site caused the request, and no Origin says which"
+    return (
+        "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
+        " use no method that could change something"
+    )
+
+
 _VERDICTS = {
     Outcome.NOT_CORS: "not a CORS request",
     Outcome.SAME_ORIGIN: "same origin",
     Outcome.ALLOWED: "allowed",
     Outcome.REJECTED: "rejected",
     Outcome.EXEMPT: "exempt",
+}
+
+#: What can lead to another decision, for each reason.
+_SETTINGS: dict[Reason, tuple[str, ...]] = {
+    Reason.ORIGIN_NOT_ALLOWED: ("origins",),
+    Reason.ORIGIN_DENIED: ("deny_origins",),
+    Reason.ORIGIN_NULL: ("origins", "dangerously_allow_null_origin"),
+    Reason.ORIGIN_CHECK_FAILED: ("origins",),
+    Reason.METHOD_NOT_ALLOWED: ("methods",),
+    Reason.HEADERS_NOT_ALLOWED: ("allow_headers",),
+    Reason.PRIVATE_NETWORK_NOT_ALLOWED: ("allow_private_network",),
 }
 
 _Words = str | Callable[["Decision", Policy], str]
@@ -206,7 +238,8 @@ _FOUND: dict[Reason, _Words] = {
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
         "the browser asks whether a public page may reach this private network"
     ),
-    Reason.CROSS_SITE_REQUEST: "another site caused the request, and no Origin says which",
+    Reason.CROSS_SITE_REQUEST: _cross_site,
+    Reason.SPECULATIVE: "a browser asked ahead of time, perhaps for a page of another site",
 }
 
 _REMEDY: dict[Reason, _Words] = {
@@ -223,6 +256,10 @@ _REMEDY: dict[Reason, _Words] = {
     Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: "set allow_private_network=True",
     Reason.CROSS_SITE_REQUEST: _cross_site_remedy,
+    Reason.SPECULATIVE: (
+        "nothing: it asks again when the user goes there. The app's own pages pass where they send"
+        " Referer, and every site's with enforce='unsafe'"
+    ),
 }
 
 

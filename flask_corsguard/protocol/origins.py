@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.text import described, shown, text_of
 
 #: The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
@@ -250,7 +251,7 @@ class OriginSet:
         self._wildcards = wildcards
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
-        self._check_takes_request = check_takes_request
+        self.check_takes_request = check_takes_request
         self._first_wildcard = min(wildcards, default="")
 
     def __eq__(self, other: object) -> bool:
@@ -274,6 +275,11 @@ class OriginSet:
         """Whether an origin always gets the same verdict: no callable has a say."""
         return self._check is None
 
+    @property
+    def check(self) -> Callable[..., object] | None:
+        """The callable that is asked about what matches nothing else, if any."""
+        return self._check
+
     def __bool__(self) -> bool:
         return bool(self.exact or self._any_port or self._wildcards or self._regexes or self._check)
 
@@ -285,12 +291,13 @@ class OriginSet:
         :param context: handed to a callable that takes a second parameter.
         :raises CheckFailedError: if the callable raised or did not return a bool.
         """
+        return self.admits(text, origin) or self.asks(text, context)
+
+    def admits(self, text: str, origin: Origin) -> bool:
+        """The part of :meth:`matches` that asks no callable."""
         if self.lists(text, origin):
             return True
-        for regex in self._regexes:
-            if regex.fullmatch(text):
-                return True
-        return self._check is not None and self._matches_check(text, context)
+        return bool(self._regexes) and any(regex.fullmatch(text) for regex in self._regexes)
 
     def lists(self, text: str, origin: Origin) -> bool:
         """The part of :meth:`matches` that runs none of the user's code or patterns."""
@@ -311,16 +318,23 @@ class OriginSet:
             dot = host.find(".", dot + 1)
         return False
 
-    def _matches_check(self, text: str, context: object) -> bool:
-        assert self._check is not None
-        arguments = (text, context) if self._check_takes_request else (text,)
+    def asks(self, text: str, context: object) -> bool:
+        """The part of :meth:`matches` that asks the callable, if there is one.
+
+        :raises CheckFailedError: as :meth:`matches`.
+        """
+        if self._check is None:
+            return False
+        arguments = (text, context) if self.check_takes_request else (text,)
         try:
             allowed = self._check(*arguments)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             raise CheckFailedError(described(error)) from error
-        # A truthy object is not consent: a coroutine, a mock or a match object would let
-        # everybody in.
-        if not isinstance(allowed, bool):
+        # A truthy object is not consent: a coroutine, a mock or a match object would let everybody
+        # in. Not isinstance(), to which an object can say what it likes.
+        if type(allowed) is not bool:
             message = f"it returned {shown(text_of(allowed), 60)} where True or False was expected"
             raise CheckFailedError(message)
         return allowed

@@ -317,6 +317,16 @@ def _name_the_site(pattern: OriginPattern, suffix: str) -> str:
     return f"Name the site, such as {site!r}, or say dangerously_allow_public_suffixes=True."
 
 
+def _check_enforced_any_origin(origins: _Origins, enforce: read.Enforce) -> Iterable[Problem]:
+    if origins == "*" and enforce == "all":
+        message = (
+            "origins='*' lets the pages of every site read, and enforce='all' refuses what they"
+            " ask for. For a view that everybody may read, say enforce='unsafe', which refuses"
+            " them what could change something, or enforce='off', which refuses nothing."
+        )
+        yield Problem("enforce_all_any_origin", "enforce", "all", message, "'unsafe'")
+
+
 def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:
     # https://fetch.spec.whatwg.org/#concept-response-cors-exposed-header-name-list
     if credentials and expose == "*":
@@ -341,6 +351,7 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
         ("origins", "enforce", "dangerously_allow_public_suffixes"),
         _check_enforced_public_suffix,
     ),
+    (("origins", "enforce"), _check_enforced_any_origin),
     (("expose_headers", "allow_credentials"), _check_expose),
 )
 

@@ -26,8 +26,8 @@ class Entry:
 
     :ivar policy: the policy, or None if the guard leaves the route alone.
     :ivar scope: where it applies.
-    :ivar is_constant: whether the decision depends on nothing but the rule, the method and the CORS
-        headers, so that it can be kept.
+    :ivar is_constant: whether what the policy says, without its callable, depends on nothing but
+        the rule, the method and the CORS headers, so that it can be kept.
     """
 
     __slots__ = ("_file_argument", "_files", "is_constant", "policy", "scope")
@@ -35,8 +35,7 @@ class Entry:
     def __init__(self, policy: Policy | None, scope: Scope, *, is_constant: bool = True) -> None:
         self.policy = policy
         self.scope = scope
-        allow = policy.compiled.allow if policy else None
-        self.is_constant = is_constant and (allow is None or allow.is_constant)
+        self.is_constant = is_constant
         self._files: Sequence[tuple[re.Pattern[str], Entry]] = ()
         self._file_argument = ""
 
@@ -217,10 +216,11 @@ class PolicyTable:
         nowhere: frozenset[str] = frozenset()
 
         def entry(rule: Rule, found: RoutePolicy, others: frozenset[str]) -> Entry:
-            policy, source, location, _ = found
+            policy, source, location, layers = found
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
             listed = policy.compiled.headers.allow_methods(at_url, others) if policy else None
-            scope = Scope(rule.endpoint, source, location, at_url, others, listed)
+            without_effect = self._resolver.without_effect(layers)
+            scope = Scope(rule.endpoint, source, location, at_url, others, listed, without_effect)
             return Entry(policy, scope, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}
@@ -237,7 +237,8 @@ class PolicyTable:
     def _unrouted(self, layers: Layers) -> Entry:
         """The entry of URLs without a route. It allows any method: the page can read the 404."""
         policy, source, location, _ = self._resolver.policy_of(layers)
-        return Entry(policy, Scope(None, source, location))
+        without_effect = self._resolver.without_effect(layers)
+        return Entry(policy, Scope(None, source, location, without_effect=without_effect))
 
     def _raise_problems(self) -> None:
         problems, self._resolver.problems = self._resolver.problems, []

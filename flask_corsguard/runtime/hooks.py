@@ -12,20 +12,20 @@ from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
 from flask_corsguard import signals
-from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.errors import CorsGuardError, PolicyError, is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
-from flask_corsguard.runtime.middleware import (
-    ENDED_EARLY,
-    ENDED_FIRST,
-    FAILED,
-    finished_response,
-    guarded,
-)
+from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import own_response, write_decision, write_headers
-from flask_corsguard.runtime.state import DECISION, AppState, InForce, is_later_writer
+from flask_corsguard.runtime.state import (
+    DECISION,
+    AppState,
+    InForce,
+    RequestRecord,
+    is_later_writer,
+)
 from flask_corsguard.text import name_of
 
 # The request itself, because Flask's proxy for it would take time on every access.
@@ -68,19 +68,15 @@ class Hooks:
 
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
-        key = state.environ_key
 
         def before_request() -> Response | None:
             request = _current_request()
-            environ = request.environ
-            if key not in environ:
-                state.log.middleware_missed()
             in_force = state.in_force or state.put_in_force()
             try:
                 decision = in_force.decision_for(request)
             except LateRuleError:
                 decision, in_force = state.late_decision(request, in_force)
-            environ[key] = request.__dict__[DECISION] = decision
+            _keep(state, request, decision)
             if decision.reason is not None or signals.origin_allowed.receivers:
                 signals.announce(state.app, decision, state.log)
             if in_force.report_only is not None:
@@ -97,7 +93,9 @@ class Hooks:
         state = self._state
         try:
             decision = report_only.decision_for(request)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             state.log.failure("the policy in report_only", error)
             return
         if decision.reason is not None:
@@ -106,25 +104,20 @@ class Hooks:
 
     def _make_after_request(self) -> Callable[[Response], Response]:
         state = self._state
-        app, key = state.app, state.environ_key
 
         def after_request(response: Response) -> Response:
-            request = _current_request()
-            decision: Decision | None = request.__dict__.get(DECISION)
+            decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
-            # A view may have handed the environment on to the app, which has decided about that.
-            request.environ[key] = decision
-            if type(response) is not app.response_class and is_later_writer(type(response)):
-                state.has_later_writers = True
-            written: Mapping[str, str] | None = response.__dict__.get(_WRITTEN)
             if decision.policy is not None:
                 replaced = write_decision(decision, response.headers)
-                if replaced and written is None:
+                if replaced and not hasattr(response, _WRITTEN):
                     state.log.own_headers(decision.endpoint, replaced)
-                response.__dict__[_WRITTEN] = decision.headers
-            elif written is not None:
-                _take_out(written, response)
+                response._corsguard_written = decision.headers  # type: ignore[attr-defined]
+            else:
+                _take_out(response)
+            if type(response) is not state.response_class and is_later_writer(type(response)):
+                state.later_writers.append("a response class")
             return response
 
         return after_request
@@ -136,7 +129,8 @@ class Hooks:
         if decision is None:
             write_headers({VARY: "Origin"}, response.headers)
             return response
-        own = finished_response(self._state, decision, _current_request())
+        request = _current_request()
+        own = finished_response(self._state, decision, request, _record(self._state, request))
         return self._after_request(own or response)
 
     def _late_decision(self, status: int) -> Decision | None:
@@ -146,15 +140,15 @@ class Hooks:
         :returns: None if there is a problem with the policies.
         """
         state, request = self._state, _current_request()
-        environ = request.environ
-        environ[f"{state.environ_key}{ENDED_EARLY}"] = status
+        record = _record(state, request)
+        record.ended_early = status
         try:
             in_force = state.put_in_force()
             decision, in_force = state.late_decision(request, in_force)
         except PolicyError:
             return None
-        environ[state.environ_key] = request.__dict__[DECISION] = decision
-        first = environ.get(f"{state.environ_key}{ENDED_FIRST}")
+        _keep(state, request, decision)
+        first = record.ended_first
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
         if first and is_permitted and status // 100 != 2:
             state.log.preflight_ended(decision, first, status)
@@ -174,7 +168,7 @@ class Hooks:
         before: list[Function] = app.before_request_funcs[None]
         own = (self._before_request, *wanted, *self._first.values())
         others = [function for function in before if function not in own]
-        tracing = [function for function in others if _is_tracing(function)]
+        tracing = [function for function in others if is_tracing(function)]
         others = [function for function in others if function not in tracing]
         self._first = {
             function: self._first.get(function) or self._ahead(function) for function in wanted
@@ -194,15 +188,15 @@ class Hooks:
 
     def _ahead(self, function: Function) -> Function:
         """A function of ``run_first``, which notes that it has ended the request, if it has."""
-        app, key = self._state.app, f"{self._state.environ_key}{ENDED_FIRST}"
+        state = self._state
 
         @functools.wraps(function)
         def run_first() -> Any:
-            environ = _current_request().environ
-            environ[key] = name_of(function)
-            result = app.ensure_sync(function)()
+            record = _record(state, _current_request())
+            record.ended_first = name_of(function)
+            result = state.app.ensure_sync(function)()
             if result is None:
-                del environ[key]
+                record.ended_first = ""
             return result
 
         return run_first
@@ -229,14 +223,31 @@ class Hooks:
         if not has_request_context() or current_app != state.app:
             return  # sent by something else than a request of this app
         request = _current_request()
-        decision = request.__dict__.get(DECISION) or self._late_decision(500)
-        own = decision and finished_response(state, decision, request)
+        decision: Decision | None = getattr(request, DECISION, None) or self._late_decision(500)
+        record = _record(state, request)
+        own = decision and finished_response(state, decision, request, record)
         if own:
-            request.environ[f"{state.environ_key}{FAILED}"] = True
+            record.has_failed = True
             state.log.own_response_failed(exception)
             _run_next(functools.partial(_turn_into, own))
         else:
             _run_next(self._after_request)
+
+
+def _keep(state: AppState, request: Any, decision: Decision) -> None:
+    request._corsguard_decision = decision
+    record = request.environ.get(state.environ_key) or _record(state, request)
+    if record.decision is None:
+        record.decision = decision
+    # Else a view has pushed another request with its own environment, whose response is not sent.
+
+
+def _record(state: AppState, request: Request) -> RequestRecord:
+    record: RequestRecord | None = request.environ.get(state.environ_key)
+    if record is None:
+        record = request.environ[state.environ_key] = RequestRecord()
+        state.log.middleware_missed()
+    return record
 
 
 def _run_next(function: Callable[[Response], Response]) -> None:
@@ -257,12 +268,14 @@ def _turn_into(own: Response, response: Response) -> Response:
     return response
 
 
-def _take_out(written: Mapping[str, str], response: Response) -> None:
+def _take_out(response: Response) -> None:
     """Take headers out that were written on a response when another view returned it."""
+    written: Mapping[str, str] = getattr(response, _WRITTEN, {})
     for name in written:
         if name != VARY:
             response.headers.remove(name)
 
 
-def _is_tracing(function: Function) -> bool:
+def is_tracing(function: Function) -> bool:
+    """Whether a function belongs to an instrumentation that measures whole requests."""
     return str(getattr(function, "__module__", "")).startswith(_TRACING)

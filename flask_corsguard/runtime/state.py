@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from flask import Request, Response, current_app, request
@@ -15,17 +16,26 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.routing.layers import EndpointMarks
+from flask_corsguard.protocol.decision import (
+    UNDECIDED,
+    CorsRequest,
+    Decision,
+    decide,
+    decide_unlisted,
+)
+from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
-from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
-from flask_corsguard.runtime.enforcement import enforced
+from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
+from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
+from flask_corsguard.runtime.same_origin import is_same_origin
 
 EXTENSION_KEY = "corsguard"
+#: How the keys of all apps for a :class:`RequestRecord` begin.
+RECORD_KEY = "flask_corsguard.record."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
 DECISION = "_corsguard_decision"
@@ -59,22 +69,30 @@ class InForce:
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         key = key_of(request)
-        decision = self._cache.get(key) or self._ask_policy(request, key)
-        if decision.reason is None:
-            policy = decision.policy
-            if decision.origin is not None or policy is None or not policy.compiled.enforces:
-                return decision
-        return enforced(decision, request, self._self_origins)
+        kept, asked = self._cache.get(key), None
+        if kept is None:
+            asked = _cors_request(request)
+            kept = self._by_policy(request, asked, key)
+        decision, entry = kept
+        if entry is None:
+            return decision
+        is_own = is_same_origin(request.environ, self._self_origins)
+        if decision is UNDECIDED and entry.policy is not None:
+            asked = asked or _cors_request(request)
+            decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
+        if is_own:
+            return of_own_page(decision, request, self._self_origins)
+        return enforced(decision, request)
 
-    def _ask_policy(self, request: Request, key: Key | None) -> Decision:
-        asked = _cors_request(request)
+    def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
-        decision = decide(entry.policy, asked, entry.scope)
-        if key is not None and entry.is_constant:
-            self._cache.keep(key, decision)
-        return decision
+        decision = decide(entry.policy, asked, entry.scope, asks=False)
+        kept = decision, None if is_final(decision) else entry
+        if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
+            self._cache.keep(key, kept)
+        return kept
 
 
 def _cors_request(request: Request) -> CorsRequest:
@@ -90,16 +108,33 @@ def _cors_request(request: Request) -> CorsRequest:
     return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
 
 
+class RequestRecord:
+    """What the guard has done about one request. The middleware puts one into the WSGI environment,
+    where the hooks find it, in copies of the environment too.
+
+    :ivar decision: the decision, once there is one.
+    :ivar ended_early: the status of a response that something else made before the guard saw the
+        request.
+    :ivar ended_first: the name of the function of ``run_first`` that has ended the request, or "".
+    :ivar has_failed: whether something has failed on the guard's own response.
+    """
+
+    decision: Decision | None = None
+    ended_early: int | None = None
+    ended_first: str = ""
+    has_failed: bool = False
+
+
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
-    :ivar environ_key: where the middleware finds a request's decision in the WSGI environment:
-        False until there is one. It names the app: a view can hand its environment on to another
-        app with a guard of its own.
+    :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
+        the app: a view can hand its environment on to another app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
-    :ivar has_later_writers: whether something can respond, or change a response, after the guard's
-        ``after_request`` function. True until the table is built.
+    :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
+        function. Something unknown, until the table is built.
+    :ivar response_class: the class of responses for which that has been looked at.
     """
 
     def __init__(
@@ -114,15 +149,17 @@ class AppState:
         self.marks = marks
         self.first = first
         self.log = GuardLog(app, settings.log_rejections)
-        self.environ_key = f"flask_corsguard.decision.{id(app)}"
+        self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.in_force: InForce | None = None
-        self.has_later_writers = True
+        self.later_writers = ["unknown"]
+        self.response_class: type[Response] = app.response_class
         self._problems: tuple[Problem, ...] = ()
         self._lock = Lock()
         # The process in which the thread that has the lock makes a table: settings do not change
         # meanwhile. A signal handler in that thread leaves its change here, to be made afterwards.
         self._at_work_in: int | None = None
         self._changes: deque[Callable[[Settings], Settings]] = deque()
+        guarded_apps[id(app)] = app
 
     def current(self) -> InForce:
         """The settings in force or, before the first request, those that would be.
@@ -145,7 +182,8 @@ class AppState:
                 except PolicyError as error:
                     self._problems = error.problems
                 else:
-                    self.has_later_writers = has_later_writers(self.app)
+                    self.later_writers[:] = later_writers(self.app)
+                    self.response_class = self.app.response_class
                     self.in_force = prepared
         if self.in_force is None:
             raise PolicyError(self._problems)
@@ -211,23 +249,37 @@ class AppState:
                 while self._changes:
                     self._at_work_in = os.getpid()
                     try:
-                        self._change(self._changes.popleft())
-                    except Exception as error:
-                        self.log.failure("a change of the settings in a signal handler", error)
+                        self._make_changes()
                     finally:
                         self._at_work_in = None
+
+    def _make_changes(self) -> None:
+        """Make the changes that came in meanwhile: all at once, or one by one if one is wrong."""
+        changes = [self._changes.popleft() for _ in range(len(self._changes))]
+        with contextlib.suppress(Exception):
+            self._change(
+                lambda old: functools.reduce(lambda new, change: change(new), changes, old)
+            )
+            return
+        for change in changes:
+            try:
+                self._change(change)
+            except Exception as error:
+                self.log.failure("a change of the settings in a signal handler", error)
 
     def _prepared(self, settings: Settings, rules: Iterable[Rule] | None = None) -> InForce:
         """Settings with the rules that the app's URL map has, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
+        settings = settings.compared(self.app.config, in_time=self.in_force is None)
         return InForce(self.app, settings, self.marks, rules)
 
 
-def has_later_writers(app: Flask) -> bool:
-    """Whether something can respond past the app's ``after_request`` functions, or change a
-    response after them: methods that an extension has replaced, such as ``handle_exception`` by
-    Flask-RESTX; a response class or a session interface of the app's own."""
+def later_writers(app: Flask) -> Iterator[str]:
+    """What can respond past the app's ``after_request`` functions, or change a response after them:
+    methods that an extension has replaced, such as ``handle_exception`` by Flask-RESTX; a response
+    class or a session interface of the app's own."""
+    # Not vars(app): to ask for it makes Python 3.11 keep a dict, and every access of Flask slower.
     replaceable = (
         "full_dispatch_request",
         "handle_user_exception",
@@ -235,22 +287,23 @@ def has_later_writers(app: Flask) -> bool:
         "finalize_request",
         "process_response",
     )
-    return (
-        any(name in vars(app) or _overrides(type(app), Flask, name) for name in replaceable)
-        or is_later_writer(app.response_class)
-        or _overrides(type(app.session_interface), SecureCookieSessionInterface, "save_session")
-        or "save_session" in getattr(app.session_interface, "__dict__", {})
-    )
+    yield from (name for name in replaceable if _is_replaced(app, Flask, name))
+    if _is_replaced(app.session_interface, SecureCookieSessionInterface, "save_session"):
+        yield "session_interface"
+    if is_later_writer(app.response_class):
+        yield "response_class"
 
 
-def is_later_writer(response_class: type[object]) -> bool:
+def is_later_writer(response_class: type[Response]) -> bool:
     """Whether a response class can change headers when the response is sent."""
     names = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter")
-    return any(_overrides(response_class, Response, name) for name in names)
+    return any(getattr(response_class, name) is not getattr(Response, name) for name in names)
 
 
-def _overrides(kind: type[object], base: type[object], name: str) -> bool:
-    return getattr(kind, name, None) is not getattr(base, name)
+def _is_replaced(instance: object, base: type[object], name: str) -> bool:
+    """Whether a method is not the one of *base*, be it by a subclass or on the instance."""
+    method = getattr(instance, name)
+    return getattr(method, "__func__", None) is not getattr(base, name)
 
 
 def state_of(app: Flask) -> AppState:
@@ -273,13 +326,17 @@ def app_context(app: Flask) -> Generator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(Exception):
+        try:
             context.pop()
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
 
 
 def _current_decision() -> Decision:
-    state_of(current_app)
+    # Outside of a request, a RuntimeError: that is how a LocalProxy knows that it is unbound.
     decision: Decision | None = getattr(request, DECISION, None)
+    state_of(current_app)
     if decision is None:
         raise CorsGuardError("nothing has been decided about this request yet")
     return decision

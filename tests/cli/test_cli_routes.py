@@ -223,7 +223,7 @@ def test_help_needs_no_app(command: str) -> None:
 def test_the_group_is_cheap_to_import() -> None:
     """The group imports little, because every ``flask`` command imports it."""
     source = (
-        "import sys\nimport flask_corsguard\nbefore = set(sys.modules)\n"
+        "import sys\nfrom flask_corsguard import CorsGuard\nbefore = set(sys.modules)\n"
         "import flask_corsguard.cli\nprint(*sorted(set(sys.modules) - before))\n"
         "print(*sys.modules)"
     )
@@ -263,6 +263,27 @@ def test_an_app_that_prints_while_it_is_loaded(folder: Path, command: str) -> No
     assert ran.err.splitlines() == ["loading", "connected"]
 
 
+@pytest.mark.parametrize(
+    "command", ["check / --origin https://a.example", "routes", "routes --json"]
+)
+def test_marks_that_no_route_has(folder: Path, command: str) -> None:
+    """They are named on the standard error, with file and line; the output is as without them."""
+    folder.joinpath("app.py").write_text(
+        "from flask import Flask\n"
+        "from flask_corsguard import CorsGuard, cors\n"
+        "app = Flask(__name__, static_folder=None)\n"
+        "CorsGuard(app, origins='https://a.example')\n"
+        "app.add_url_rule('/', 'index', lambda: '')\n"
+        "@cors(origins='https://b.example')\n"
+        "def orders(): return ''\n"
+    )
+    ran = run(command, str(folder / "app.py"))
+    assert ran.code == 0
+    assert "orders" not in ran.out
+    (line,) = ran.err.splitlines()
+    assert re.match(r"Warning: @cors at \S*app\.py:6 has no effect: .* to app\.orders\. ", line)
+
+
 def test_callables_that_take_the_request() -> None:
     app = Flask("x")
     seen = []
@@ -283,6 +304,16 @@ def test_a_method_that_no_preflight_allows() -> None:
     CorsGuard(app, origins="https://a.example", methods="PATCH")
     app.add_url_rule("/", "index", lambda: "", methods=["GET", "PUT", "PATCH"])
     for method, readable in (("PUT", False), ("patch", True), ("GET", True)):
+        assert bool(rows(app, f"--endpoint index {A} --method {method}")) is readable
+
+
+@pytest.mark.parametrize("enforce", ["off", "report", "unsafe"])
+def test_where_strangers_only_read(enforce: str) -> None:
+    app = Flask("x")
+    CorsGuard(app, origins="*", enforce=enforce)
+    app.add_url_rule("/", "index", lambda: "", methods=["GET", "POST", "PUT"])
+    for method in ("GET", "HEAD", "POST", "PUT"):
+        readable = enforce != "unsafe" or method in ("GET", "HEAD")
         assert bool(rows(app, f"--endpoint index {A} --method {method}")) is readable
 
 

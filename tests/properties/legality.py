@@ -142,6 +142,7 @@ def _dangers(fields: Mapping[str, object]) -> Iterator[bool]:
     credentials = fields.get("allow_credentials", False)
     is_enforced = fields.get("enforce", "off") != "off"
     yield bool(credentials and "*" in origins)
+    yield fields.get("enforce") == "all" and "*" in origins
     yield bool(credentials and "*" in entries(fields.get("expose_headers", ())))
     yield "null" in origins and not fields.get("dangerously_allow_null_origin", False)
     if credentials and not fields.get("dangerously_allow_insecure_origins", False):

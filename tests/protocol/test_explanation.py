@@ -167,6 +167,16 @@ def test_a_check_that_failed() -> None:
          "POST: refused (CROSS_SITE_REQUEST).",
          "another site caused the request, and no Origin says which",
          "say enforce='off' where other sites may cause such requests"),
+        ({"blocked": True, "reason": Reason.CROSS_SITE_REQUEST},
+         f"POST from '{A}': refused (CROSS_SITE_REQUEST).",
+         "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
+         " use no method that could change something",
+         "say enforce='off' where other sites may cause such requests"),
+        ({"blocked": True, "origin": None, "reason": Reason.SPECULATIVE, "detail": "this"},
+         "POST: refused (SPECULATIVE).",
+         "a browser asked ahead of time, perhaps for a page of another site; this",
+         "nothing: it asks again when the user goes there. The app's own pages pass where they send"
+         " Referer, and every site's with enforce='unsafe'"),
     ],
 )  # fmt: skip
 def test_what_the_server_refuses(

@@ -220,13 +220,18 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["origins: 'https://*.co.uk' with enforce='report': anybody can register a name under"
       " 'co.uk', so nobody is kept out. Name the site, such as 'https://*.your-site.co.uk', or"
       " say dangerously_allow_public_suffixes=True. [enforce_public_suffix]"]),
+    ({"origins": "*", "enforce": "all"},
+     ["enforce: origins='*' lets the pages of every site read, and enforce='all' refuses what they"
+      " ask for. For a view that everybody may read, say enforce='unsafe', which refuses them what"
+      " could change something, or enforce='off', which refuses nothing."
+      " [enforce_all_any_origin]"]),
     ({"expose_headers": "*", "allow_credentials": True},
      ["expose_headers: with allow_credentials=True browsers take '*' for a header's name. List"
       " the names. [expose_all_with_credentials]"]),
 ]  # fmt: skip
 
 # What a message ends with, and what would be right. "Name the site" names none.
-SUGGESTED = re.compile(r"(?:Did you mean|Write) ('[^']*'|\[.*?\](?=\.)|\w+)")
+SUGGESTED = re.compile(r"(?:Did you mean |Write |say enforce=)('[^']*'|\[.*?\](?=\.)|\w+)")
 
 
 @pytest.mark.parametrize(("fields", "texts"), MESSAGES, ids=[id_of(row[0]) for row in MESSAGES])
@@ -364,6 +369,11 @@ def test_checks_wait_for_what_is_known_further_out() -> None:
     found = check_combination({"origins": "*", "allow_credentials": True})
     assert [problem.code for problem in found] == ["credentials_any_origin"]
     assert check_combination({"origins": "*", "allow_credentials": False}) == []
+    assert check_combination({"enforce": "all"}) == []
+    found = check_combination({"origins": "*", "enforce": "all"})
+    assert [(problem.code, problem.suggestion) for problem in found] == [
+        ("enforce_all_any_origin", "'unsafe'")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def test_reasons() -> None:
         "HEADERS_MALFORMED": "headers-malformed",
         "PRIVATE_NETWORK_NOT_ALLOWED": "private-network-not-allowed",
         "CROSS_SITE_REQUEST": "cross-site-request",
+        "SPECULATIVE": "speculative",
     }
 
 
@@ -70,6 +71,7 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "methods": None,
         "governed_elsewhere": frozenset(),
         "allow_methods": None,
+        "without_effect": {},
     }
 
 
@@ -92,4 +94,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "report_only": False,
         "headers": {},
         "detail": "",
+        "without_effect": {},
     }
