@@ -23,6 +23,8 @@ class CompiledPolicy:
     :ivar enforces: whether the server refuses, or reports, anybody.
     :ivar enforces_safe: whether the server refuses requests with safe methods too.
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
+    :ivar asks_request: whether the callable in ``origins`` takes the request, and so may look at
+        its method.
     :ivar private_network: whether a page may reach a private network.
     :ivar answers_preflight: whether the guard responds to preflights, rather than the app.
     :ivar headers: the headers of its responses.
@@ -44,10 +46,14 @@ class CompiledPolicy:
         self.private_network = policy.allow_private_network
         self.answers_preflight = policy.answer_preflight
         self.any_header = "*" in policy.allow_headers
+        self.asks_request = self.allow is not None and self.allow.asks_request
         self._header_names = frozenset(name.lower() for name in policy.allow_headers)
         self._methods = policy.methods
         self.headers = ResponseHeaders(
-            policy, sends_star=self.sends_star, enforces_safe=self.enforces_safe
+            policy,
+            sends_star=self.sends_star,
+            enforces_safe=self.enforces_safe,
+            forgets_preflights=self.asks_request,
         )
 
     def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:

@@ -274,6 +274,11 @@ class OriginSet:
         """Whether an origin always gets the same verdict: no callable has a say."""
         return self._check is None
 
+    @property
+    def asks_request(self) -> bool:
+        """Whether a callable has a say that is given the request."""
+        return self._check is not None and self._check_takes_request
+
     def __bool__(self) -> bool:
         return bool(self.exact or self._any_port or self._wildcards or self._regexes or self._check)
 
