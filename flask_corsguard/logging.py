@@ -16,7 +16,8 @@ from flask.app import Flask
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.remedies import set_by
 from flask_corsguard.text import described, shown
 
 logger = logging.getLogger("flask_corsguard")
@@ -109,6 +110,7 @@ class GuardLog:
                 decision.endpoint,
                 decision.origin,
                 decision.policy_source,
+                decision.outcome,
                 decision.reason,
                 decision.blocked,
                 decision.report_only,
@@ -118,14 +120,16 @@ class GuardLog:
             self._write_rejection(decision, left_out)
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
-        line = f"{explanation.summary(decision)} by {explanation.set_by(decision)}"
+        line = f"{explanation.summary(decision)} by {set_by(decision)}"
         if decision.reason is Reason.ORIGIN_CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
+        elif decision.outcome is Outcome.UNENFORCED:
+            line += f'; {explanation.NOT_HELD_BACK}, enforce="unsafe" refuses it'
         elif decision.detail:
             line += f"; {decision.detail}"
         line += str(left_out)
         if self._app.debug:
-            line += f". If it should be allowed: {explanation.remedy(decision)}"
+            line = ". ".join([line, *explanation.advice(decision)])
         self._write(logging.WARNING, "%s.", line)
 
     def failure(self, what: str, error: BaseException) -> None:

@@ -140,6 +140,7 @@ class PolicyTable:
         self.app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
+        self._configured = frozenset(() if settings.is_report_only else settings.configured)
         self.rules = tuple(rules)
         self._policies = [self._policies_of(rule) for rule in self.rules]
         self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
@@ -217,10 +218,11 @@ class PolicyTable:
         nowhere: frozenset[str] = frozenset()
 
         def entry(rule: Rule, found: RoutePolicy, others: frozenset[str]) -> Entry:
-            policy, source, location, _ = found
+            policy, source, location, layers = found
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
             listed = policy.compiled.headers.allow_methods(at_url, others) if policy else None
-            scope = Scope(rule.endpoint, source, location, at_url, others, listed)
+            configured = nowhere if layers else self._configured
+            scope = Scope(rule.endpoint, source, location, at_url, others, listed, configured)
             return Entry(policy, scope, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}

@@ -13,6 +13,7 @@ def test_outcomes() -> None:
         "SAME_ORIGIN": "same-origin",
         "ALLOWED": "allowed",
         "REJECTED": "rejected",
+        "UNENFORCED": "unenforced",
         "EXEMPT": "exempt",
     }
 
@@ -70,6 +71,7 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "methods": None,
         "governed_elsewhere": frozenset(),
         "allow_methods": None,
+        "configured": frozenset(),
     }
 
 
@@ -92,4 +94,6 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "report_only": False,
         "headers": {},
         "detail": "",
+        "further_reasons": (),
+        "configured": frozenset(),
     }
