@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: The simulated engines. Written down here, because importing them imports the browser.
 ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
 
+# What the lines that say what to do begin with.
+_ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
+
 
 @click.command("check")
 @click.argument("url")
@@ -56,7 +59,9 @@ def check(
 ) -> None:
     """Simulate a page's request to URL, and tell what the page can read and why.
 
-    No view of the app runs. Exits with 0 if the page may read the response, with 1 if not.
+    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, it is a WebSocket
+    handshake. No view of the app runs. Exits with 0 if the page may read the response, or can use
+    the socket; with 1 if not.
     """
     from flask_corsguard.simulate import simulate
 
@@ -78,13 +83,13 @@ def check(
 
 
 def _lines(simulation: Simulation) -> Iterator[Line]:
-    verdict, colour = ("allowed", "green") if simulation.allowed else ("rejected", "red")
-    yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
+    colour = "green" if simulation.verdict == "allowed" else "red"
+    yield Line(f"{simulation.response.question}: {simulation.verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")
         yield Line(f"{number}. {step.title}", "bold")
         for text in step.lines:
-            yield _indented(text, "bold" if text.lstrip().startswith("Change: ") else "")
+            yield _indented(text, "bold" if text.lstrip().startswith(_ADVICE) else "")
         for text in str(step.exchange or "").splitlines():
             yield _indented(text, "dim")
     if simulation.curl:

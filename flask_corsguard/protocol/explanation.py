@@ -90,6 +90,8 @@ def found(decision: Decision) -> str:
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
     if decision.outcome is Outcome.UNENFORCED:
         use = "if the view opens the socket, any page of that origin can use it"
+        if decision.endpoint is None:
+            use = "but no route of the app takes this one"
         return f"{words[0]}; {NOT_HELD_BACK}: {use}"
     return "; also: ".join(words)
 

@@ -45,8 +45,9 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     if decision.endpoint is None:
         # Not the policy: because of a misspelt URL, it would be opened for the whole app.
         return (
-            "check the URL, the method and the trailing slash: no route of the app is there"
-            f" (policy: {set_by(decision)}; it matters only to a page that has to read the 404)"
+            "check the URL, the method and the trailing slash: no route of the app takes this"
+            f" request (policy: {set_by(decision)}; it matters only to a page that has to read the"
+            " 404)"
         )
     change = _Change(decision, policy)
     if credentials and not policy.allow_credentials:

@@ -192,6 +192,14 @@ def test_a_callable_that_said_no(origins: Any, found: str) -> None:
     assert lines[2] == f"  Found: {found}."
 
 
+def test_a_handshake_that_no_route_takes() -> None:
+    decision = decide(Policy(), CorsRequest(A, "GET", "/chat"))
+    lines = decision._replace(outcome=Outcome.UNENFORCED).explain().splitlines()
+    assert lines[2].endswith(": but no route of the app takes this one.")
+    assert lines[3] == '  To refuse it: enforce="unsafe" (policy: default).'
+    assert lines[4].startswith("  To admit it: check the URL, the method and the trailing slash: ")
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     request = CorsRequest(A, "DELETE", "/users", True, "x-a", True)
     assert decide(Policy(origins="https://b.com", methods="PUT"), request, HERE).explain() == (

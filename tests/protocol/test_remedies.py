@@ -226,9 +226,9 @@ def test_a_url_without_a_route() -> None:
     for request in (ask(), ask(method="PUT", names="authorization")):
         advice = to_allow(decide(Policy(), request, Scope(location="app.py:7")))
         assert advice == (
-            "check the URL, the method and the trailing slash: no route of the app is there"
-            " (policy: default, set at app.py:7; it matters only to a page that has to read the"
-            " 404)"
+            "check the URL, the method and the trailing slash: no route of the app takes this"
+            " request (policy: default, set at app.py:7; it matters only to a page that has to read"
+            " the 404)"
         )
 
 
