@@ -106,8 +106,8 @@ class Simulation(NamedTuple):
         """The same in words, and whether anybody has allowed it."""
         if not self.allowed:
             return "rejected"
-        is_open = self.decision is not None and self.decision.outcome is Outcome.UNENFORCED
-        return "not refused" if is_open else "allowed"
+        is_admitted = self.decision is None or self.decision.reason is None
+        return "allowed" if is_admitted else "not refused"
 
 
 def explain(
