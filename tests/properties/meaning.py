@@ -182,10 +182,13 @@ def is_refusable(fields: Fields, environ: Mapping[str, str]) -> bool:
     enforce = fields.get("enforce", "off")
     if is_constant(fields) or enforce == "off":
         return False
-    upgrade = environ.get("HTTP_UPGRADE", "")
-    is_handshake = "websocket" in upgrade.lower() or len(upgrade) > LONGEST_UPGRADE
-    is_safe = environ["REQUEST_METHOD"].upper() in _SAFE_METHODS and not is_handshake
+    is_safe = environ["REQUEST_METHOD"].upper() in _SAFE_METHODS and not _is_handshake(environ)
     return enforce == "all" or not is_safe
+
+
+def _is_handshake(environ: Mapping[str, str]) -> bool:
+    upgrade = environ.get("HTTP_UPGRADE", "")
+    return "websocket" in upgrade.lower() or len(upgrade) > LONGEST_UPGRADE
 
 
 def verdict(
@@ -201,6 +204,9 @@ def verdict(
     if is_own(environ, self_origins):
         return (Outcome.SAME_ORIGIN if has_origin else Outcome.NOT_CORS), None
     if has_origin:
+        is_get = environ["REQUEST_METHOD"].upper() == "GET"
+        if is_get and _is_handshake(environ) and fields.get("enforce", "off") == "off":
+            return Outcome.UNENFORCED, reason  # and a browser refuses it as little
         return Outcome.REJECTED, reason
     if is_refusable(fields, environ):
         return Outcome.REJECTED, Reason.CROSS_SITE_REQUEST
