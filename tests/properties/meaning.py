@@ -206,7 +206,7 @@ def verdict(
     if has_origin:
         is_get = environ["REQUEST_METHOD"].upper() == "GET"
         if is_get and _is_handshake(environ) and fields.get("enforce", "off") == "off":
-            return Outcome.UNENFORCED, reason  # and a browser refuses it as little
+            return Outcome.UNENFORCED, reason  # no browser does either
         return Outcome.REJECTED, reason
     if is_refusable(fields, environ):
         return Outcome.REJECTED, Reason.CROSS_SITE_REQUEST
