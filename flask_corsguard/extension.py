@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Unpack, cast
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar, Unpack, cast
 
 from flask import current_app
 from flask.app import Flask
@@ -14,13 +15,14 @@ from flask_corsguard.decorators import call_site, make_mark
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields
-from flask_corsguard.routing.layers import EndpointMarks, FileMark
+from flask_corsguard.routing.layers import POLICIES_IN_FORCE, EndpointMarks, FileMark
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
 from flask_corsguard.text import text_of
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
+FirstFunction = TypeVar("FirstFunction", bound=Callable[[], Any])
 ReportOnly = Policy | PolicyFields | Literal[False] | None
 
 
@@ -58,8 +60,12 @@ class CorsGuard:
             policy, fields, policies, report_only, self_origins, inspector, call_site()
         )
         self._marks = EndpointMarks()
+        self._first: list[Callable[[], Any]] = []
+        # Weak, so that the app can be forgotten.
+        self._app: Callable[[], Flask | None] = lambda: None
         if app is not None:
             self.init_app(app)
+            self._app = weakref.ref(app)
 
     def init_app(self, app: Flask) -> None:
         """Guard *app*. Reads its configuration now; marks are read before its first request.
@@ -75,7 +81,7 @@ class CorsGuard:
                 " @cors(...) marks; guard.reconfigure() changes the default at run time."
             )
         settings = read_settings(app.config, self._arguments)
-        state = AppState(app, settings, self._marks)
+        state = AppState(app, settings, self._marks, self._first)
         Hooks(state)  # registers itself; its hooks keep it alive
         app.extensions[EXTENSION_KEY] = state
         if settings.inspector is not None:
@@ -118,6 +124,42 @@ class CorsGuard:
         mark = make_mark(None, fields, "for_files", location)
         self._marks.add_files(endpoint, FileMark(globs, mark))
 
+    def run_first(self, function: FirstFunction) -> FirstFunction:
+        """Have a function run before the guard: also on preflights and refused requests, to which
+        the guard responds before any ``before_request`` function runs. As a decorator, or called.
+
+        What it returns, or aborts with, is the response, as with ``app.before_request``; the guard
+        writes the decision's headers on it. A preflight that gets a 401 in that way has failed.
+        :data:`current_decision` is not known yet.
+
+        :param function: takes no arguments, and runs once, even if it is a ``before_request``
+            function too. Several run in the order in which they were given.
+        :returns: *function* itself.
+        :raises CorsGuardError: if it cannot be called, or policies are in force already.
+        """
+        location = call_site()
+        if not callable(function) or isinstance(function, type):
+            raise CorsGuardError(f"{location}: run_first takes a function, not {text_of(function)}")
+        if self._marks.frozen:
+            raise CorsGuardError(
+                f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up"
+            )
+        if function not in self._first:
+            self._first.append(function)
+        return function
+
+    def prepare(self, app: Flask | None = None) -> None:
+        """Work out every route's policy now rather than on the first request, and raise everything
+        that is wrong. Meant as the last line of an app factory: then an app with a mistake does not
+        start, and one that is loaded before its server forks is ready.
+
+        A mark that no route of the app has is logged, since another app may have it.
+
+        :param app: the app; if left out, the current one, or the constructor's.
+        :raises PolicyError: with everything that is wrong with any route.
+        """
+        self._state(app).put_in_force()
+
     def explain(
         self,
         url: str,
@@ -138,7 +180,7 @@ class CorsGuard:
         :param method: the method that the page asks for. With ``"OPTIONS"`` and an
             ``Access-Control-Request-Method`` among *headers*, the request is taken as it stands.
         :param headers: the request headers that the page sets: names, or names with values.
-        :param app: the app; the current one if left out.
+        :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         # Imported only here, because it brings the simulated browser along.
@@ -149,7 +191,7 @@ class CorsGuard:
     def routes(self, app: Flask | None = None) -> list[Route]:
         """Every (rule, methods, policy, where it came from), in the order of the rules.
 
-        :param app: the app; the current one if left out.
+        :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         return self._state(app).current().table.routes()
@@ -170,7 +212,7 @@ class CorsGuard:
         :param policy: the new default policy; *fields* then override it.
         :param policies: named policies that are new or changed; the others stay.
         :param report_only: the report-only policy from now on; False for none.
-        :param app: the app; the current one if left out.
+        :param app: the app; if left out, the current one, or the constructor's.
         :param fields: fields of the default policy to change.
         :raises PolicyError: if anything cannot be used; then nothing has changed.
         """
@@ -179,11 +221,18 @@ class CorsGuard:
         state.change_settings(lambda old: changed_settings(old, new))
 
     def _state(self, app: Flask | None) -> AppState:
+        if app is not None:
+            return state_of(app)
+        current: Flask | None = None
+        if current_app:
+            current = cast("Any", current_app)._get_current_object()
+        known = current and current.extensions.get(EXTENSION_KEY)
+        if isinstance(known, AppState) and known.marks is self._marks:
+            return known
+        app = self._app() or current
         if app is None:
-            if not current_app:
-                raise CorsGuardError("which app? Pass app=..., or call this in app.app_context()")
-            app = cast("Any", current_app)._get_current_object()
-        return state_of(cast("Flask", app))
+            raise CorsGuardError("which app? Pass app=..., or call this in app.app_context()")
+        return state_of(app)
 
 
 def _check_strings(location: str, caller: str, *names: object) -> None:

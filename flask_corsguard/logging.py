@@ -18,7 +18,7 @@ from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import set_by
-from flask_corsguard.text import described, shown
+from flask_corsguard.text import called_by, described, shown
 
 logger = logging.getLogger("flask_corsguard")
 
@@ -151,6 +151,57 @@ class GuardLog:
                 who,
                 listed,
             )
+
+    def own_response_failed(self, error: BaseException | None) -> None:
+        """Write which of the app's functions failed on the guard's own response."""
+        phases = ("process_response", "do_teardown_request", "do_teardown_appcontext")
+        function = (error and called_by(error, *phases)) or "a function of the app"
+        self.notice(
+            ("own response", function),
+            "%s failed on the guard's own response%s. It was sent all the same. Preflights and"
+            " refused requests reach no other before_request function: if this one relies on one,"
+            " register that with guard.run_first.",
+            function,
+            f": {described(error)}" if error else "",
+        )
+
+    def exception_left(self, path: str, error: BaseException) -> None:
+        """Write that no hook could write headers, because an exception has left the app."""
+        self.notice(
+            ("exception", path),
+            "%s raised %s, and the exception left the app, as it does in debug mode, under TESTING"
+            " and with PROPAGATE_EXCEPTIONS. Whatever responds now, such as Werkzeug's debugger,"
+            " sends no CORS headers, so a browser calls it a CORS error.",
+            shown(path),
+            described(error),
+        )
+
+    def preflight_ended(self, decision: Decision, function: str, status: int) -> None:
+        """Write that a function of ``run_first`` has responded to a preflight with an error."""
+        self.notice(
+            ("preflight", decision.endpoint, function, status),
+            "%s, but %s, which runs ahead of the guard, has responded with %s: the browser takes"
+            " that for a refusal.",
+            explanation.summary(decision),
+            function,
+            status,
+        )
+
+    def middleware_missed(self) -> None:
+        """Write that a request has come past the guard's middleware."""
+        if not self._app.testing:
+            self.notice(
+                "middleware",
+                "a request has reached the app past the guard's middleware: something has put an"
+                " older app.wsgi_app back after CorsGuard(app), or calls the app's methods itself."
+                " Where an extension responds without after_request functions, its responses have"
+                " no CORS headers.",
+            )
+
+    def notice(self, key: Hashable, text: str, *values: object) -> None:
+        """Write a warning, at most once in :data:`QUIET_SECONDS` for each *key*."""
+        if self.rate_limit.admit(("notice", key)) is not None:
+            self._write(logging.WARNING, text, *values)
 
     @staticmethod
     def _write(level: int, text: str, *values: object) -> None:

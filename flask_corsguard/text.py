@@ -50,3 +50,15 @@ def described(error: BaseException) -> str:
     except Exception:
         message = ""
     return f"{type(error).__name__} {shown(message, 200)}{location}"
+
+
+def called_by(error: BaseException, *functions: str) -> str:
+    """What one of *functions* of Flask called when an exception was raised: name, file and line; or
+    "" if none of them is in the traceback."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        code = trace.tb_next.tb_frame.f_code
+        if trace.tb_frame.f_code.co_name in functions:
+            return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
+        trace = trace.tb_next
+    return ""

@@ -16,7 +16,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.table import Route
-from flask_corsguard.runtime.hooks import ENDED_EARLY
+from flask_corsguard.runtime.middleware import ENDED_EARLY
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.text import described, shown
 
@@ -67,7 +67,7 @@ def _send(
     if close is not None:
         close()
     key, own = state.environ_key, seen[0]
-    return int(status[:3]), headers, own.get(key), own.get(f"{key}{ENDED_EARLY}")
+    return int(status[:3]), headers, own.get(key) or None, own.get(f"{key}{ENDED_EARLY}")
 
 
 def _changed(sent: Headers, wanted: Mapping[str, str]) -> Iterator[str]:

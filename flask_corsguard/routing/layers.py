@@ -15,6 +15,11 @@ from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
+#: Why something comes too late.
+POLICIES_IN_FORCE = (
+    "the policies of an app of this guard are in force already, since prepare() or its first"
+    " request"
+)
 
 
 class FileMark(NamedTuple):
@@ -74,8 +79,7 @@ class EndpointMarks:
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
-                f"{mark.location}: an app of this guard has served a request already; mark"
-                " endpoints while the apps are set up"
+                f"{mark.location}: {POLICIES_IN_FORCE}; mark endpoints while the apps are set up"
             )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from flask import Request, Response, after_this_request, request
+from flask import Request, Response, after_this_request, current_app, has_request_context, request
 from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
@@ -14,15 +15,28 @@ from flask_corsguard import signals
 from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
+from flask_corsguard.runtime.middleware import (
+    ENDED_EARLY,
+    ENDED_FIRST,
+    FAILED,
+    finished_response,
+    guarded,
+)
 from flask_corsguard.runtime.responses import own_response, write_decision, write_headers
-from flask_corsguard.runtime.state import AppState, InForce
+from flask_corsguard.runtime.state import DECISION, AppState, InForce, is_later_writer
+from flask_corsguard.text import name_of
 
-#: Appended to ``AppState.environ_key``, the key for the status of a response that something else
-#: made before the guard saw the request.
-ENDED_EARLY = ".ended_early"
 # The request itself, because Flask's proxy for it would take time on every access.
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
+# The decision's headers on a response, as an attribute of it: a view can return the same response
+# again.
+_WRITTEN = "_corsguard_written"
+# Instrumentations that measure whole requests: their functions stay before the guard.
+_TRACING = ("opentelemetry.", "aws_xray_sdk.", "flask_opentracing.", "scout_apm.")
+
+Function = Callable[[], Any]
 
 
 class Hooks:
@@ -45,22 +59,28 @@ class Hooks:
                 f"{app!r} has served a request already; call init_app() while the app is set up"
             ) from None
         app.after_request(self._after_request)
+        self._first: dict[Function, Function] = {}
         self._move_to_the_edge()
+        app.wsgi_app = guarded(state, app.wsgi_app)  # type: ignore[assignment, method-assign]
         # Connected weakly, so that the app can be forgotten. Until then, its hooks keep self alive.
         request_started.connect(self._first_request, app)
         got_request_exception.connect(self._exception, app)
 
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
+        key = state.environ_key
 
         def before_request() -> Response | None:
             request = _current_request()
+            environ = request.environ
+            if key not in environ:
+                state.log.middleware_missed()
             in_force = state.in_force or state.put_in_force()
             try:
                 decision = in_force.decision_for(request)
             except LateRuleError:
                 decision, in_force = state.late_decision(request, in_force)
-            request.environ[state.environ_key] = decision
+            environ[key] = request.__dict__[DECISION] = decision
             if decision.reason is not None or signals.origin_allowed.receivers:
                 signals.announce(state.app, decision, state.log)
             if in_force.report_only is not None:
@@ -86,15 +106,25 @@ class Hooks:
 
     def _make_after_request(self) -> Callable[[Response], Response]:
         state = self._state
+        app, key = state.app, state.environ_key
 
         def after_request(response: Response) -> Response:
-            decision: Decision | None = _current_request().environ.get(state.environ_key)
+            request = _current_request()
+            decision: Decision | None = request.__dict__.get(DECISION)
             if decision is None:
                 return self._undecided(response)
+            # A view may have handed the environment on to the app, which has decided about that.
+            request.environ[key] = decision
+            if type(response) is not app.response_class and is_later_writer(type(response)):
+                state.has_later_writers = True
+            written: Mapping[str, str] | None = response.__dict__.get(_WRITTEN)
             if decision.policy is not None:
                 replaced = write_decision(decision, response.headers)
-                if replaced:
+                if replaced and written is None:
                     state.log.own_headers(decision.endpoint, replaced)
+                response.__dict__[_WRITTEN] = decision.headers
+            elif written is not None:
+                _take_out(written, response)
             return response
 
         return after_request
@@ -102,14 +132,37 @@ class Hooks:
     def _undecided(self, response: Response) -> Response:
         """Decide now, because something ended the request before the guard's ``before_request``: a
         ``url_value_preprocessor``, for example."""
-        environ = _current_request().environ
-        environ[f"{self._state.environ_key}{ENDED_EARLY}"] = response.status_code
-        try:
-            own = self._before_request()
-        except PolicyError:
+        decision = self._late_decision(response.status_code)
+        if decision is None:
             write_headers({VARY: "Origin"}, response.headers)
             return response
+        own = finished_response(self._state, decision, _current_request())
         return self._after_request(own or response)
+
+    def _late_decision(self, status: int) -> Decision | None:
+        """Decide about a request that has ended, and announce that.
+
+        :param status: the status of the response that there is already.
+        :returns: None if there is a problem with the policies.
+        """
+        state, request = self._state, _current_request()
+        environ = request.environ
+        environ[f"{state.environ_key}{ENDED_EARLY}"] = status
+        try:
+            in_force = state.put_in_force()
+            decision, in_force = state.late_decision(request, in_force)
+        except PolicyError:
+            return None
+        environ[state.environ_key] = request.__dict__[DECISION] = decision
+        first = environ.get(f"{state.environ_key}{ENDED_FIRST}")
+        is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
+        if first and is_permitted and status // 100 != 2:
+            state.log.preflight_ended(decision, first, status)
+        else:
+            signals.announce(state.app, decision, state.log)
+        if in_force.report_only is not None:
+            self._report(in_force.report_only, request)
+        return decision
 
     def _move_to_the_edge(self) -> None:
         """Run before every other function, and after every other (those run in reverse order).
@@ -117,13 +170,42 @@ class Hooks:
         There is no public API for the order; the lists themselves are public.
         """
         app = self._state.app
-        hooks: list[tuple[Any, Callable[..., Any]]] = [
-            (app.before_request_funcs, self._before_request),
-            (app.after_request_funcs, self._after_request),
+        wanted = self._state.first
+        before: list[Function] = app.before_request_funcs[None]
+        own = (self._before_request, *wanted, *self._first.values())
+        others = [function for function in before if function not in own]
+        tracing = [function for function in others if _is_tracing(function)]
+        others = [function for function in others if function not in tracing]
+        self._first = {
+            function: self._first.get(function) or self._ahead(function) for function in wanted
+        }
+        # A new list in one step: another thread may be going through the old one.
+        app.before_request_funcs[None] = [
+            *tracing,
+            *self._first.values(),
+            self._before_request,
+            *others,
         ]
-        for functions, hook in hooks:
-            # A new list in one step: another thread may be going through the old one.
-            functions[None] = [hook, *[f for f in functions[None] if f is not hook]]
+        after = app.after_request_funcs[None]
+        app.after_request_funcs[None] = [
+            self._after_request,
+            *[f for f in after if f is not self._after_request],
+        ]
+
+    def _ahead(self, function: Function) -> Function:
+        """A function of ``run_first``, which notes that it has ended the request, if it has."""
+        app, key = self._state.app, f"{self._state.environ_key}{ENDED_FIRST}"
+
+        @functools.wraps(function)
+        def run_first() -> Any:
+            environ = _current_request().environ
+            environ[key] = name_of(function)
+            result = app.ensure_sync(function)()
+            if result is None:
+                del environ[key]
+            return result
+
+        return run_first
 
     def _first_request(self, _sender: Flask, **_: object) -> None:
         """Put the hooks before and after everything that has been registered by now."""
@@ -134,10 +216,53 @@ class Hooks:
         with contextlib.suppress(RuntimeError):
             request_started.disconnect(self._first_request)
 
-    def _exception(self, _sender: Flask, **_: object) -> None:
-        """Write the headers on the 500 response too.
+    def _exception(
+        self, _sender: Flask, exception: BaseException | None = None, **_: object
+    ) -> None:
+        """Write the headers on the 500 response too; if something has failed on the guard's own
+        response, turn the 500 response into that.
 
         If an ``after_request`` function raises, Flask skips the functions that follow it, and the
         guard's own is the last. ``after_this_request`` functions run before all of them.
         """
-        after_this_request(self._after_request)
+        state = self._state
+        if not has_request_context() or current_app != state.app:
+            return  # sent by something else than a request of this app
+        request = _current_request()
+        decision = request.__dict__.get(DECISION) or self._late_decision(500)
+        own = decision and finished_response(state, decision, request)
+        if own:
+            request.environ[f"{state.environ_key}{FAILED}"] = True
+            state.log.own_response_failed(exception)
+            _run_next(functools.partial(_turn_into, own))
+        else:
+            _run_next(self._after_request)
+
+
+def _run_next(function: Callable[[Response], Response]) -> None:
+    """Run a function on the response before any ``after_this_request`` function of the app, which
+    may be what has failed. There is no public API for that."""
+    from flask.globals import request_ctx
+
+    after_this_request(function)
+    functions = request_ctx._after_request_functions  # pyright: ignore[reportPrivateUsage]
+    functions.insert(0, functions.pop())
+
+
+def _turn_into(own: Response, response: Response) -> Response:
+    """Make a response the same as *own*. Flask sends this very object if anything else fails."""
+    response.status = own.status
+    response.headers = own.headers
+    response.set_data(own.get_data())
+    return response
+
+
+def _take_out(written: Mapping[str, str], response: Response) -> None:
+    """Take headers out that were written on a response when another view returned it."""
+    for name in written:
+        if name != VARY:
+            response.headers.remove(name)
+
+
+def _is_tracing(function: Function) -> bool:
+    return str(getattr(function, "__module__", "")).startswith(_TRACING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flask import Request, Response
 from werkzeug.datastructures import Headers
@@ -19,6 +19,13 @@ _OWN_PREFIXES = ("access-control-", "vary")
 _COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
 # The class of a response's headers, if it keeps them in a private list, ``_list``.
 _LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
+
+# What tells some cache to keep a response, beside Cache-Control: RFC 9213's field and those like it
+# of single CDNs end like this, others have names of their own.
+_CACHING_SUFFIX = "-cache-control"
+_CACHING_HEADERS = frozenset(
+    {"age", "edge-control", "expires", "pragma", "surrogate-control", "x-accel-expires"}
+)
 
 _NONE: frozenset[str] = frozenset()
 
@@ -118,6 +125,9 @@ def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
     """
     if decision.blocked:
         # No cache may keep it: the next request may be allowed.
+        for name in [name.lower() for name, _ in target]:
+            if name in _CACHING_HEADERS or name.endswith(_CACHING_SUFFIX):
+                target.remove(name)
         target.set("Cache-Control", "no-store")
     elif type(target) is _LISTED_HEADERS:
         # Werkzeug's private list. The public methods would be a fifth of what the guard costs: they
@@ -130,6 +140,22 @@ def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
             fields.extend(decision.headers.items())
             return _NONE
     return write_headers(decision.headers, target)
+
+
+def is_written(decision: Decision, headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether the headers of a response are those of a decision as they stand. If in doubt, no."""
+    if decision.blocked:
+        return False
+    wanted = decision.headers
+    found = 0
+    for name, value in headers:
+        if name in wanted:
+            if value != wanted[name]:
+                return False
+            found += 1
+        elif name not in _COMMON_HEADERS and name.lower().startswith(_OWN_PREFIXES):
+            return False
+    return found == len(wanted)
 
 
 def write_headers(wanted: Mapping[str, str], target: Headers) -> frozenset[str]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Generator, Iterable
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, cast
 
-from flask import Request, current_app, request
+from flask import Request, Response, current_app, request
 from flask.app import Flask
+from flask.sessions import SecureCookieSessionInterface
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
 from flask_corsguard.routing.layers import EndpointMarks
@@ -23,6 +27,9 @@ from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Ke
 from flask_corsguard.runtime.enforcement import enforced
 
 EXTENSION_KEY = "corsguard"
+#: The attribute of a request that holds its decision. Not in the WSGI environment, which two
+#: requests of one app share if a view hands it on to the app itself.
+DECISION = "_corsguard_decision"
 
 
 class InForce:
@@ -87,20 +94,36 @@ def _cors_request(request: Request) -> CorsRequest:
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
-    :ivar environ_key: where a request's decision is kept in the WSGI environment. It names the
-        app: a view can hand its environment on to another app with a guard of its own.
+    :ivar environ_key: where the middleware finds a request's decision in the WSGI environment:
+        False until there is one. It names the app: a view can hand its environment on to another
+        app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
+    :ivar first: the functions of ``run_first``, in their order.
+    :ivar has_later_writers: whether something can respond, or change a response, after the guard's
+        ``after_request`` function. True until the table is built.
     """
 
-    def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        marks: EndpointMarks,
+        first: Sequence[Callable[[], Any]] = (),
+    ) -> None:
         self.app = app
         self.settings = settings
         self.marks = marks
+        self.first = first
         self.log = GuardLog(app, settings.log_rejections)
         self.environ_key = f"flask_corsguard.decision.{id(app)}"
         self.in_force: InForce | None = None
+        self.has_later_writers = True
         self._problems: tuple[Problem, ...] = ()
-        self._lock = threading.Lock()
+        self._lock = Lock()
+        # The process in which the thread that has the lock makes a table: settings do not change
+        # meanwhile. A signal handler in that thread leaves its change here, to be made afterwards.
+        self._at_work_in: int | None = None
+        self._changes: deque[Callable[[Settings], Settings]] = deque()
 
     def current(self) -> InForce:
         """The settings in force or, before the first request, those that would be.
@@ -115,16 +138,19 @@ class AppState:
         :raises PolicyError: while there is a problem with any route. The app serves nothing until
             it is fixed.
         """
-        with self._lock:
+        with self._work():
             if self.in_force is None and not self._problems:
                 self.marks.frozen = True
                 try:
-                    self.in_force = self._prepared(self.settings)
+                    prepared = self._prepared(self.settings)
                 except PolicyError as error:
                     self._problems = error.problems
-            if self.in_force is None:
-                raise PolicyError(self._problems)
-            return self.in_force
+                else:
+                    self.has_later_writers = has_later_writers(self.app)
+                    self.in_force = prepared
+        if self.in_force is None:
+            raise PolicyError(self._problems)
+        return self.in_force
 
     def late_decision(self, request: Request, in_force: InForce) -> tuple[Decision, InForce]:
         """The decision about a request, and the :class:`InForce` that made it: a new one if the
@@ -139,7 +165,7 @@ class AppState:
                 in_force = self._with_rule(in_force, error.rule)
 
     def _with_rule(self, outdated: InForce, rule: Rule) -> InForce:
-        with self._lock:
+        with self._work():
             if self.in_force not in (None, outdated):
                 return self.in_force
             # Not all rules that the map has by now: a problem with another one must not matter.
@@ -151,21 +177,93 @@ class AppState:
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         """Put other settings in force, for all requests that begin from now on.
 
+        In a signal handler that interrupts a thread while it makes a table, the change is made as
+        soon as that is done; if it cannot be made then, that is logged.
+
         :param change: makes the new settings from the old ones.
         :raises PolicyError: if they do not fit the routes; then nothing has changed.
         """
         with self._lock:
-            settings = change(self.settings)
-            if self.in_force is not None or self._problems:
-                self.in_force = self._prepared(settings)
-            self.settings = settings
-            self._problems = ()
+            if self._at_work_in == os.getpid():
+                self._changes.append(change)
+                return
+            with self._work():
+                self._change(change)
+
+    def _change(self, change: Callable[[Settings], Settings]) -> None:
+        settings = change(self.settings)
+        if self.in_force is not None or self._problems:
+            self.in_force = self._prepared(settings)
+        self.settings = settings
+        self._problems = ()
+
+    @contextlib.contextmanager
+    def _work(self) -> Generator[None]:
+        """Hold the lock to make a table. At the end, make the changes that came in meanwhile."""
+        with self._lock:
+            if self._at_work_in == os.getpid():
+                yield
+                return
+            self._at_work_in = os.getpid()
+            try:
+                yield
+            finally:
+                self._at_work_in = None
+                while self._changes:
+                    self._at_work_in = os.getpid()
+                    try:
+                        self._make_changes()
+                    finally:
+                        self._at_work_in = None
+
+    def _make_changes(self) -> None:
+        """Make the changes that came in meanwhile: all at once, or one by one if one is wrong."""
+        changes = [self._changes.popleft() for _ in range(len(self._changes))]
+        with contextlib.suppress(Exception):
+            self._change(
+                lambda old: functools.reduce(lambda new, change: change(new), changes, old)
+            )
+            return
+        for change in changes:
+            try:
+                self._change(change)
+            except Exception as error:
+                self.log.failure("a change of the settings in a signal handler", error)
 
     def _prepared(self, settings: Settings, rules: Iterable[Rule] | None = None) -> InForce:
         """Settings with the rules that the app's URL map has, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
         return InForce(self.app, settings, self.marks, rules)
+
+
+def has_later_writers(app: Flask) -> bool:
+    """Whether something can respond past the app's ``after_request`` functions, or change a
+    response after them: methods that an extension has replaced, such as ``handle_exception`` by
+    Flask-RESTX; a response class or a session interface of the app's own."""
+    replaceable = (
+        "full_dispatch_request",
+        "handle_user_exception",
+        "handle_exception",
+        "finalize_request",
+        "process_response",
+    )
+    return (
+        any(name in vars(app) or _overrides(type(app), Flask, name) for name in replaceable)
+        or is_later_writer(app.response_class)
+        or _overrides(type(app.session_interface), SecureCookieSessionInterface, "save_session")
+        or "save_session" in getattr(app.session_interface, "__dict__", {})
+    )
+
+
+def is_later_writer(response_class: type[object]) -> bool:
+    """Whether a response class can change headers when the response is sent."""
+    names = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter")
+    return any(_overrides(response_class, Response, name) for name in names)
+
+
+def _overrides(kind: type[object], base: type[object], name: str) -> bool:
+    return getattr(kind, name, None) is not getattr(base, name)
 
 
 def state_of(app: Flask) -> AppState:
@@ -193,7 +291,8 @@ def app_context(app: Flask) -> Generator[None]:
 
 
 def _current_decision() -> Decision:
-    decision: Decision | None = request.environ.get(state_of(current_app).environ_key)
+    state_of(current_app)
+    decision: Decision | None = getattr(request, DECISION, None)
     if decision is None:
         raise CorsGuardError("nothing has been decided about this request yet")
     return decision

@@ -161,6 +161,6 @@ def test_a_mark_that_comes_too_late(app, http):
         with pytest.raises(CorsGuardError) as caught:
             mark("index", max_age=5)
         assert _without_line(str(caught.value)) == (
-            "LINE: an app of this guard has served a request already; mark endpoints while the apps"
-            " are set up"
+            "LINE: the policies of an app of this guard are in force already, since prepare() or"
+            " its first request; mark endpoints while the apps are set up"
         )

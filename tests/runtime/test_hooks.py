@@ -5,7 +5,7 @@ from flask import Flask, abort, request
 from flask.signals import request_started
 
 from flask_corsguard import CorsGuard
-from flask_corsguard.runtime.hooks import ENDED_EARLY
+from flask_corsguard.runtime.middleware import ENDED_EARLY
 from flask_corsguard.runtime.state import state_of
 
 SHOP = "https://shop.example"

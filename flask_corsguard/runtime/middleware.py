@@ -1,0 +1,140 @@
+"""What hooks cannot do: the thin layer around ``app.wsgi_app``, which is the place that Flask
+documents for it (https://flask.palletsprojects.com/en/stable/api/#flask.Flask.wsgi_app)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from flask import Request, Response
+from flask.signals import request_finished
+from werkzeug.datastructures import Headers
+
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.runtime.responses import is_written, own_response, write_decision
+from flask_corsguard.runtime.state import AppState
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# Appended to ``AppState.environ_key``:
+#: the status of a response that something else made before the guard saw the request;
+ENDED_EARLY = ".ended_early"
+#: the name of the function of ``run_first`` that has ended the request;
+ENDED_FIRST = ".ended_first"
+#: whether something has failed on the guard's own response.
+FAILED = ".failed"
+
+
+def finished_response(state: AppState, decision: Decision, request: Request) -> Response | None:
+    """The guard's own response to a preflight or a refused request, with the decision's headers;
+    None if the app, or a function of ``run_first``, responds."""
+    if f"{state.environ_key}{ENDED_FIRST}" in request.environ:
+        return None
+    response = own_response(decision, request, debug=state.app.debug)
+    if response is not None:
+        write_decision(decision, response.headers)
+    return response
+
+
+def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
+    """The middleware of one app.
+
+    - It marks the environment, so that the hooks see whether something has put the old ``wsgi_app``
+      back.
+    - If an exception leaves the app (``TESTING``, ``DEBUG``, ``PROPAGATE_EXCEPTIONS``), it sends
+      the guard's own response all the same.
+    - If something can respond past the hooks, or write after them, it writes the decision's headers
+      once more. Only then: to wrap ``start_response`` costs more than all else here.
+
+    :param inner: what has been the app's ``wsgi_app`` so far.
+    """
+    key = state.environ_key
+
+    def corsguard_middleware(
+        environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        outer = environ.get(key)
+        environ[key] = False
+        try:
+            if state.has_later_writers or request_finished.receivers:
+                return _LastWriter(state, environ, start_response).respond(inner)
+            return inner(environ, start_response)
+        except Exception as error:
+            decision: Decision | Literal[False] = environ[key]
+            own = decision and finished_response(state, decision, Request(environ))
+            if not own:
+                if "HTTP_ORIGIN" in environ and not (decision and decision.reason):
+                    state.log.exception_left(environ["PATH_INFO"], error)
+                raise
+            if f"{key}{FAILED}" not in environ:
+                state.log.own_response_failed(error)
+            return own(environ, _again(start_response))
+        finally:
+            # The app may have been called by one of its own views, with that request's environment.
+            if outer is not None:
+                environ[key] = outer
+
+    return corsguard_middleware
+
+
+class _LastWriter:
+    """A ``start_response`` that writes the decision's headers on whatever response comes."""
+
+    def __init__(
+        self, state: AppState, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> None:
+        self._state = state
+        self._environ = environ
+        self._start_response = start_response
+        self._own: Response | None = None
+        self._can_replace = True
+
+    def respond(self, inner: WSGIApplication) -> Iterable[bytes]:
+        """Call *inner*, and respond with what it responds or with what the guard has to."""
+        chunks = inner(self._environ, self)
+        self._can_replace = False
+        if self._own is None:
+            return chunks
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+        return self._own(self._environ, self._start_response)
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], *exc_info: Any
+    ) -> Callable[[bytes], object]:
+        decision: Decision | Literal[False] = self._environ[self._state.environ_key]
+        # Without a decision, something has answered before the hooks: it is not the app's response.
+        if not decision or decision.policy is None:
+            return self._start_response(status, headers, *exc_info)
+        failed = f"{self._state.environ_key}{FAILED}" in self._environ
+        if self._can_replace and (failed or status >= "5"):
+            own = finished_response(self._state, decision, Request(self._environ))
+            if own is not None and own.status_code != int(status[:3]):
+                # An extension has made an error of it, without the hooks.
+                if not failed:
+                    self._state.log.own_response_failed(None)
+                self._own = own
+                return lambda _: None
+        if is_written(decision, headers):
+            return self._start_response(status, headers, *exc_info)
+        final = Headers(headers)
+        write_decision(decision, final)
+        return self._start_response(status, final.to_wsgi_list(), *exc_info)
+
+
+def _again(start_response: StartResponse) -> StartResponse:
+    """A ``start_response`` that may have been called before: a teardown function can fail too."""
+    error = sys.exc_info()
+
+    def start_again(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
+        try:
+            return start_response(status, headers)
+        except AssertionError:
+            # PEP 3333, "The start_response() Callable": a second time only with exc_info. Not with
+            # it at once, because Werkzeug's test client raises that.
+            return start_response(status, headers, error)
+
+    return start_again
