@@ -1,13 +1,37 @@
 """CORS for Flask: policies that are checked before they can hurt, and rejections that say why."""
 
-from flask_corsguard.decorators import cors, cors_exempt
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
-from flask_corsguard.extension import CorsGuard
-from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.runtime.state import current_decision
-from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask_corsguard.decorators import cors, cors_exempt
+    from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+    from flask_corsguard.extension import CorsGuard
+    from flask_corsguard.protocol.decision import Decision
+    from flask_corsguard.protocol.policy import Policy
+    from flask_corsguard.protocol.reasons import Outcome, Reason
+    from flask_corsguard.runtime.state import current_decision
+    from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
+else:
+    # pytest imports this package for its plugin, in every run. Flask comes with the first name.
+    from flask_corsguard.lazy_names import load_on_use
+
+    __getattr__, __dir__ = load_on_use(
+        __name__,
+        {
+            "flask_corsguard.decorators": ["cors", "cors_exempt"],
+            "flask_corsguard.errors": ["CorsGuardError", "PolicyError", "Problem"],
+            "flask_corsguard.extension": ["CorsGuard"],
+            "flask_corsguard.protocol.decision": ["Decision"],
+            "flask_corsguard.protocol.policy": ["Policy"],
+            "flask_corsguard.protocol.reasons": ["Outcome", "Reason"],
+            "flask_corsguard.runtime.state": ["current_decision"],
+            "flask_corsguard.signals": [
+                "origin_allowed",
+                "origin_rejected",
+                "preflight_rejected",
+            ],
+        },
+    )
 
 __all__ = [
     "CorsGuard",

@@ -47,7 +47,20 @@ POLICY_BLOCKS = frozenset(
     if block.startswith(("allow_", "preflight_")) or block.endswith("_not_allowed")
 )
 #: what keeps the page from every response of its kind, whatever the server sends
-UNCONDITIONAL_BLOCKS = frozenset({Block.BEACON, Block.NAVIGATION, Block.UNREACHABLE})
+UNCONDITIONAL_BLOCKS = frozenset(
+    {
+        Block.BEACON,
+        Block.BEACON_LIMIT,
+        Block.MIXED_CONTENT,
+        Block.MIXED_FORM,
+        Block.MODE_NO_CORS,
+        Block.MODE_SAME_ORIGIN,
+        Block.NAVIGATION,
+        Block.NO_CORS_REDIRECT,
+        Block.NOT_HTTP,
+        Block.UNREACHABLE,
+    }
+)
 
 
 class BlockedError(Exception):
@@ -125,7 +138,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
     Block.PREFLIGHT_STATUS: (
         "The preflight was answered with status {status}; only 2xx lets the request be sent.",
         "let the guard answer OPTIONS: allow what the page asks for in the policy, and keep"
-        " proxies, login checks and views of your own from answering first",
+        " proxies, login checks, functions of run_first and views of your own from answering first",
         "204 No Content to OPTIONS {url}",
     ),
     Block.ALLOW_METHODS_INVALID: (

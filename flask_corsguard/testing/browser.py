@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -92,7 +93,8 @@ class Browser:
     ) -> Response:
         """Call ``fetch()`` in the page.
 
-        :param url: absolute, or relative to the page.
+        :param url: absolute, or relative to the page. A relative one is of the page's own origin,
+            so that the assertions on the response fail: CORS has no say there.
         :param headers: a mapping, or pairs. What a page may not set is dropped, as by a browser.
         :param body: a str, bytes, a mapping or pairs (``URLSearchParams``), a :class:`Blob` or a
             :class:`FormData`.
@@ -121,7 +123,11 @@ class Browser:
             append_header(given, "content-type", content_type, mode, engine)
         request = self._request(target, method, given, data)
         request.mode, request.credentials, request.redirect = mode, credentials, redirect
-        return self._fetch(request, f"fetch() of {method} {target}")
+        response = self._fetch(request, f"fetch() of {method} {target}")
+        # With this mode, the page's own origin is meant.
+        if response.type == "basic" and mode != "same-origin" and self._is_relative(url):
+            return replace(response, relative=True)
+        return response
 
     def submit(
         self,
@@ -224,6 +230,13 @@ class Browser:
             headers=headers,
             text=last.text,
         )
+
+    def _is_relative(self, url: str) -> bool:
+        """Whether a URL would lead elsewhere from a page elsewhere."""
+        scheme = self._page.scheme if self._page else ""
+        elsewhere = Url(scheme, Origin(scheme, "elsewhere.invalid", None), "/")
+        target = parse_url(url, elsewhere)
+        return target is not None and target.origin == elsewhere.origin
 
     def _read_url(self, text: object) -> Url:
         base = Url(self._page.scheme, self._page, "/") if self._page else None

@@ -9,6 +9,8 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from flask import request, request_started
+from flask.app import Flask
 from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
 
@@ -16,6 +18,7 @@ from flask_corsguard.errors import BrowserError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_token
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
+from flask_corsguard.runtime.state import EXTENSION_KEY
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 
@@ -28,6 +31,9 @@ _NULL_BODY = frozenset({101, 103, 204, 205, 304})
 _STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
 _MOST_SHOWN = 300
 _DECISION_KEY = "flask_corsguard.decision."
+# Where WSGI middleware keeps the app that it wraps, and a method such as app.wsgi_app its object.
+_WRAPPED = ("wsgi_app", "app", "application", "__self__")
+_MOST_WRAPPERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,8 @@ class Exchange:
     :ivar status: the response's status.
     :ivar response_headers: the response's headers, whether the page sees them or not.
     :ivar response_body: its bytes, whether the page sees them or not.
-    :ivar decision: what a guard in the app decided, or None.
+    :ivar decision: what a guard in the app decided, or None if none did.
+    :ivar has_guard: whether the app has a guard; None if that cannot be seen.
     """
 
     preflight: bool
@@ -54,6 +61,7 @@ class Exchange:
     response_headers: Headers
     response_body: bytes
     decision: Decision | None
+    has_guard: bool | None
 
     @property
     def text(self) -> str:
@@ -116,14 +124,21 @@ def send(
     environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
     environ["QUERY_STRING"] = url.query[1:]
     environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query
-    seen: dict[str, Any] = {}
+    # The environment that the app gets, and those that middleware makes for a Flask app: a copy, or
+    # a new one in another thread.
+    environs: list[dict[str, Any]] = []
+    asked = _asked(environ)
 
     def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        nonlocal seen
-        seen = environ  # run_wsgi_app() gives the app a copy of its own
+        environs.append(environ)  # run_wsgi_app() gives the app a copy of its own
         return app(environ, start_response)
 
-    chunks, status_line, response_headers = run_wsgi_app(watched, environ)
+    def began(_sender: Flask, **_: object) -> None:
+        if _asked(request.environ) == asked:
+            environs.append(request.environ)
+
+    with request_started.connected_to(began):
+        chunks, status_line, response_headers = run_wsgi_app(watched, environ)
     try:
         content = b"".join(chunks)
     finally:
@@ -133,6 +148,8 @@ def send(
     if not _STATUS_LINE.fullmatch(status_line):
         raise BrowserError(f"the app answered {method} {url} with the status {status_line!r:.100}")
     status = int(status_line[:3])
+    kept = [pair for each in environs for pair in each.items() if pair[0].startswith(_DECISION_KEY)]
+    decision = next((value for _, value in kept if isinstance(value, Decision)), None)
     has_body = method != "HEAD" and status not in _NULL_BODY
     return Exchange(
         preflight,
@@ -143,5 +160,23 @@ def send(
         status,
         response_headers,
         content if has_body else b"",
-        next((seen[key] for key in seen if key.startswith(_DECISION_KEY)), None),
+        decision,
+        bool(kept) or _has_guard(app),
     )
+
+
+def _asked(environ: dict[str, Any]) -> tuple[str | None, ...]:
+    """What tells a request from others that the same apps get at the same time."""
+    names = ("REQUEST_METHOD", "QUERY_STRING", "HTTP_ORIGIN")
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return (path, *(environ.get(name) for name in names))
+
+
+def _has_guard(app: object) -> bool | None:
+    """Whether an app, or what it wraps, has a guard; None if it does not show what it wraps."""
+    for _ in range(_MOST_WRAPPERS):
+        if isinstance(app, Flask):
+            return EXTENSION_KEY in app.extensions
+        wrapped = (getattr(app, name, None) for name in _WRAPPED)
+        app = next((each for each in wrapped if callable(each)), None)
+    return None

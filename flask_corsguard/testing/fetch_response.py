@@ -8,13 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_corsguard.errors import BrowserError, unknown_name
-from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.testing.blocks import (
-    POLICY_BLOCKS,
-    UNCONDITIONAL_BLOCKS,
-    Block,
-    BlockedError,
-)
+from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.testing.advice import why_blocked
+from flask_corsguard.testing.blocks import UNCONDITIONAL_BLOCKS, Block, BlockedError
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.visible_headers import VisibleHeaders
 
@@ -29,6 +25,8 @@ class Response:
     :ivar reason: the rule that keeps the response from the page, or None.
     :ivar why: that rule in words, with what to send and what to change instead; for a readable
         response, which of its headers the page does not see, or "".
+    :ivar relative: whether the test gave a relative URL that stayed at the page's own origin, so
+        that CORS had nothing to decide.
     :ivar type: ``basic``, ``cors``, ``opaque``, ``opaqueredirect``; None if ``fetch()`` failed.
     :ivar status: the status that the page sees: 0 for an opaque response, None if there is none.
     :ivar url: where the response came from, after redirects; "" if the page is not told.
@@ -48,6 +46,7 @@ class Response:
     redirected: bool = False
     headers: VisibleHeaders = field(default_factory=lambda: VisibleHeaders({}, {}))
     text: str | None = None
+    relative: bool = False
 
     @property
     def ok(self) -> bool:
@@ -63,15 +62,17 @@ class Response:
         return json.loads(self.text) if self.readable and self.text is not None else None
 
     def assert_readable(self) -> Response:
-        """Fail unless the page may read the response.
+        """Fail unless the page may read the response, whatever its status.
 
         :returns: the response itself.
         :raises AssertionError: with the rule that keeps it from the page, what to change, and all
-            that went over the wire.
+            that went over the wire; or because the URL was relative, which says nothing about CORS.
         """
         __tracebackhide__ = True
         if not self.readable:
             raise AssertionError(self._report("is not readable", self.why))
+        if self.relative:
+            raise AssertionError(self._report("says nothing about CORS", self._same_origin))
         return self
 
     def assert_visible(self, *names: str) -> Response:
@@ -93,16 +94,18 @@ class Response:
 
         :param reason: the rule that should block it, such as ``"allow_origin_missing"``. If None,
             any rule will do, except those that block every response of their kind: a navigation,
-            a beacon, a missing server.
+            a beacon, a missing server, and whatever the page itself did wrong.
         :returns: the response itself.
         :raises AssertionError: if the page may read it, or another rule keeps it from the page.
         :raises BrowserError: if there is no such rule.
         """
         __tracebackhide__ = True
         if reason is not None and reason not in list(Block):
-            raise BrowserError(unknown_name("", "reason", reason, "rule", map(str, Block)).message)
+            raise BrowserError(self._unknown_reason(reason))
         if self.readable:
             found = f"The page reads it: status {self.status}, {self.text!r:.200}"
+            if self.type == "basic":
+                found = f"{found}\n{self._same_origin}"
             raise AssertionError(self._report("is not blocked", found))
         verdict = ""
         if reason is None and self.reason in UNCONDITIONAL_BLOCKS:
@@ -112,6 +115,29 @@ class Response:
         if verdict:
             raise AssertionError(self._report(verdict, self.why))
         return self
+
+    @property
+    def _same_origin(self) -> str:
+        return (
+            "It is of the page's own origin, which no policy restricts.\n"
+            "Change: give the whole URL of an API at another origin, such as"
+            f" https://api.test/users. If the page's own origin is meant, write {self.url}."
+        )
+
+    def _unknown_reason(self, given: object) -> str:
+        """That there is no such rule, and which one is meant: it is often a guard's reason."""
+        name = str(given.name if isinstance(given, Reason) else given).lower().replace("-", "_")
+        guards, hint = Reason.__members__.get(name.upper()), ""
+        meant = name if name in list(Block) else None
+        if guards is not None:
+            is_preflight = not guards.is_about_origin or any(e.preflight for e in self.exchanges)
+            meant = Block.PREFLIGHT_STATUS if is_preflight else Block.ALLOW_ORIGIN_MISSING
+            hint = (
+                f" {guards.name} is a reason of the guard, which no page is told; a test finds it"
+                " in response.exchanges[-1].decision.reason."
+            )
+        known = map(str, Block)
+        return unknown_name("", "reason", given, "rule", known, meant and str(meant)).message + hint
 
     def _report(self, verdict: str, why: str) -> str:
         lines = [f"{self.question} {verdict}", *(f"  {line}" for line in why.splitlines())]
@@ -141,11 +167,7 @@ def blocked(
     :param url: what the page sees of its URL.
     """
     exchanges = tuple(exchanges)
-    decision = exchanges[-1].decision if exchanges else None
-    why = str(error)
-    if decision and decision.outcome is Outcome.REJECTED and error.block in POLICY_BLOCKS:
-        # The guard's own words say better what to change, and where.
-        why = f"{error.words(change=False)}\nFlask-CorsGuard decided: {decision.explain()}"
+    why = why_blocked(error, exchanges[-1] if exchanges else None)
     if opaque is None:
         return Response(question, exchanges, False, error.block, why)
     return Response(question, exchanges, False, error.block, why, opaque, 0, url, text="")

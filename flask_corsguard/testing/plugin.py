@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
-from flask_corsguard.testing.browser import Browser
-from flask_corsguard.testing.engines import EngineName
-from flask_corsguard.testing.exchange import WsgiApp
+if TYPE_CHECKING:
+    from flask_corsguard.testing import Browser
+    from flask_corsguard.testing.engines import EngineName
+    from flask_corsguard.testing.exchange import WsgiApp
 
 
 class BrowserFactory:
@@ -30,6 +32,9 @@ class BrowserFactory:
         :param engine: ``"standard"``, ``"chromium"``, ``"firefox"`` or ``"webkit"``.
         :param servers: WSGI apps by origin, or one for all; the fixture ``app`` by default.
         """
+        # Here, because pytest imports this module in every run, and few tests need Flask.
+        from flask_corsguard.testing import Browser
+
         if servers is not None:
             return Browser(servers, page, engine)
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from flask_corsguard.protocol.headers import EXPOSE_HEADERS, FORBIDDEN_RESPONSE_HEADERS
 from flask_corsguard.protocol.safelist import SAFELISTED_RESPONSE_HEADERS
+from flask_corsguard.testing.advice import change_at
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.text import shown
 
@@ -86,5 +87,5 @@ def _why_hidden(exchange: Exchange, name: str, listed: list[str] | None) -> str:
         found = "'*' does not count for a request with credentials: 'include'"
     return (
         f"JavaScript does not see {name}: {found}.\nSend: {EXPOSE_HEADERS}: {name}\n"
-        f"Change: add '{name}' to expose_headers."
+        + change_at(exchange, f"add '{name}' to expose_headers")
     )

@@ -245,7 +245,7 @@ def test_resources() -> None:
 
 
 def test_errors() -> None:
-    """Headers on 404, and on 500 after an exception"""
+    """Headers on 404, and on 500 after an exception outside debug mode"""
     for app, extension in ((make_app(), CORS), (make_app(), CorsGuard)):
 
         @app.get("/error")
@@ -258,6 +258,19 @@ def test_errors() -> None:
         for url, status in (("/unknown", 404), ("/error", 500)):
             response = client.get(url, headers={"Origin": ALLOWED})
             assert (response.status_code, cors_headers(response)) == (status, ALLOWS)
+
+
+def test_debug_mode(caplog: pytest.LogCaptureFixture) -> None:
+    """A view that raises in debug mode, so that the debugger answers without headers"""
+    caplog.set_level(logging.WARNING)
+    for extension, said in ((CORS, 0), (CorsGuard, 1)):
+        app = make_app()
+        app.debug = True
+        extension(app, origins=[ALLOWED])
+        app.add_url_rule("/error", view_func=lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):  # reaches the debugger
+            app.test_client().get("/error", headers={"Origin": ALLOWED})
+        assert caplog.text.count("sends no CORS headers") == said == len(caplog.records)
 
 
 def test_browser() -> None:

@@ -2,6 +2,7 @@
 each name is used once."""
 
 import ast
+import importlib
 import re
 import sys
 from collections import Counter
@@ -87,6 +88,22 @@ def test_the_protocol_knows_no_framework() -> None:
         if name.partition(".")[0] not in allowed and not own.match(name)
     }
     assert found == set()
+
+
+@pytest.mark.parametrize("package", [(), ("testing",)], ids=["flask_corsguard", "testing"])
+def test_public_names_are_loaded_when_they_are_used(package: tuple[str, ...]) -> None:
+    """Python finds each name where type checkers find it, and no other."""
+    (choice,) = (node for node in SOURCES[package].body if isinstance(node, ast.If))
+    for_types = {n.module: [a.name for a in n.names] for n in choice.body if hasattr(n, "module")}
+    (table,) = (ast.literal_eval(node) for node in ast.walk(choice) if isinstance(node, ast.Dict))
+    assert table == for_types
+    module = importlib.import_module(".".join(("flask_corsguard", *package)))
+    assert sorted(name for names in table.values() for name in names) == sorted(module.__all__)
+    assert set(module.__all__) <= set(dir(module))
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match=r"has no attribute 'CorsGard'"):
+        _ = module.CorsGard
 
 
 def test_the_name_of_a_file_or_class_stands_once() -> None:

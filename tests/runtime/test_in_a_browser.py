@@ -190,7 +190,7 @@ def test_enforcement_stops_what_needs_no_preflight(app, open_page, enforce):
     assert len(ran) == (0 if refused else 8)
     # A friend and the app's own pages go on.
     open_page().fetch(url, method="POST").assert_readable()
-    open_page(API).fetch("/", method="POST").assert_readable()
+    open_page(API).fetch(url, method="POST").assert_readable()
     assert open_page(API).submit("/").exchanges[0].status == 200
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
 
-from flask_corsguard import Outcome
+import pytest
+from flask import Flask
+from werkzeug.debug import DebuggedApplication
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_corsguard import Outcome, cors, cors_exempt
 from flask_corsguard.testing import Block, Browser
+from flask_corsguard.testing.blocks import POLICY_BLOCKS
 
 from .servers import API, OPEN, SHOP, anyone, fixed, guarded, redirecting, serve
 
@@ -31,6 +38,9 @@ def preflights(status=204, **changes):
     return fixed(lines=OPEN, preflight=(status, MINE | lines))
 
 
+NOBODY = (
+    "No guard decided about this request: the app has none, or something in front of it answered."
+)
 # What was asked of which server (or servers, from which page, in which engine), which rule stopped
 # it, what the sentence says, what it says to send, and what to change.
 BLOCKS = [
@@ -201,7 +211,8 @@ def test_why(servers, asked, block, found, send, change):
     assert last.startswith("Change: ")
     assert last.endswith(".")
     assert change in last
-    assert more == ([f"Send: {line}" for line in send.split(" | ")] if send else [])
+    lines = [f"Send: {line}" for line in send.split(" | ")] if send else []
+    assert more == lines + [NOBODY] * (block in POLICY_BLOCKS)
     if block in NOT_SENT:
         assert response.exchanges == ()
     # The page sees nothing of it, except that there is one if it is opaque.
@@ -218,26 +229,145 @@ def test_the_table_has_every_rule():
     assert {row[2] for row in BLOCKS} == set(Block)
 
 
-@pytest.mark.parametrize("origins", [SHOP, "https://partner.example"])
-def test_what_a_guard_has_to_say(origins):
-    """A guard that refused names its policy. One that allowed it has no more to say: what took the
-    headers off came after it."""
-    app = guarded(origins=origins)
-
-    def proxy(environ, start_response):
-        return app(environ, lambda status, headers: start_response(status, []))
-
-    response = Browser(proxy, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing")
-    _, send, *more = response.why.splitlines()
+def test_a_guard_that_refused_names_its_policy():
+    response = Browser(guarded(origins="https://partner.example"), SHOP).fetch(f"{API}/")
+    _, send, *more = response.assert_blocked("allow_origin_missing").why.splitlines()
     assert send == f"Send: {ALLOW}"
-    if origins == SHOP:
-        assert response.exchanges[0].decision.outcome is Outcome.ALLOWED
-        assert more == [f"Change: {ADD}."]
-    else:
-        assert more[0].startswith("Flask-CorsGuard decided: GET / from 'https://shop.example': rej")
-        allow = f'  To allow it: origins=["{origins}", "{SHOP}"] (policy: default, set at '
-        assert more[-1].startswith(allow)
-        assert not any("Change:" in line for line in more)
+    assert more[0].startswith("Flask-CorsGuard decided: GET / from 'https://shop.example': rej")
+    allow = (
+        f'  To allow it: origins=["https://partner.example", "{SHOP}"] (policy: default, set at '
+    )
+    assert more[-1].startswith(allow)
+    assert not any("Change:" in line for line in more)
+
+
+def in_front(environ, start_response):
+    """Responds to an origin that it does not know, as Flask-SocketIO does."""
+    start_response("400 BAD REQUEST", [("Content-Type", "text/plain"), ("Server", "x'\x1b")])
+    return [b'"Not an accepted origin."']
+
+
+def around(wsgi_app, **lines):
+    """Middleware that replaces CORS headers, and hands a copy of the environment on."""
+
+    def middleware(environ, start_response):
+        def start(status, headers, exc_info=None):
+            kept = [(n, v) for n, v in headers if not n.startswith("Access-Control-")]
+            return start_response(status, [*kept, *lines.items()], exc_info)
+
+        return wsgi_app(dict(environ), start)
+
+    return middleware
+
+
+def in_a_thread(wsgi_app):
+    """Runs the app in another thread, with an environment of its own, as an ASGI server does."""
+
+    def middleware(environ, start_response):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: [*wsgi_app(dict(environ), start_response)]).result()
+
+    return middleware
+
+
+def within(wrap, origins=SHOP, view=lambda: "ok", debug=False):
+    """A guarded app with something around its ``wsgi_app``."""
+    app = guarded(view, origins=origins)
+    app.debug, app.wsgi_app = debug, wrap(app.wsgi_app)
+    return app
+
+
+def broken():
+    raise KeyError("x")
+
+
+FRONT = "The guard did not decide about this request: something in front of the app answered"
+BY_STRANGER = (
+    r"status 400, Content-Type 'text/plain', Server 'x\x27\x1b', body "
+    "'\"Not an accepted origin.\"'."
+)
+IN_FRONT = "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this"
+ALLOWED = "Flask-CorsGuard decided: GET index from 'https://shop.example': allowed."
+REJECTED = "Flask-CorsGuard decided: GET / from 'https://shop.example': rejected"
+AROUND = "Something around the app has changed the response, or answered in its place: status"
+CHANGED = "Change: what does that: WSGI middleware around app.wsgi_app, an app mounted beside this"
+TO_OTHER = {ORIGIN: "https://b.example"}
+
+# By what decided: the app, the words, and the change.
+DECIDED = {
+    "app.wsgi_app": (within(lambda _: in_front), [f"{FRONT}: {BY_STRANGER}"], IN_FRONT),
+    "within middleware": (
+        ProxyFix(within(lambda _: in_front)), [f"{FRONT}: {BY_STRANGER}"], IN_FRONT
+    ),
+    "beside a mounted app": (
+        DispatcherMiddleware(guarded(origins=SHOP), {"/users": in_front}),
+        [f"{FRONT}: {BY_STRANGER}"],
+        IN_FRONT,
+    ),
+    "a table with problems": (
+        guarded(cors("unknown")(lambda: "ok"), origins=SHOP),
+        [f"{FRONT}, or an exception ended it that the server's log has: status 500"],
+        IN_FRONT,
+    ),
+    "a function": (in_front, [NOBODY], f"Change: {ADD}."),
+    "no guard": (
+        Flask("shop"), ["No guard decided about this request: the app has none."], f"Change: {ADD}."
+    ),
+    "taken off": (within(around), [ALLOWED, f"{AROUND} 200"], CHANGED),
+    "replaced": (within(lambda app: around(app, **TO_OTHER)), [ALLOWED, f"{AROUND} 200"], CHANGED),
+    "added": (
+        within(lambda app: around(app, **TO_OTHER), origins="https://partner.example"),
+        [REJECTED, f"{AROUND} 200"],
+        CHANGED,
+    ),
+    "in a thread": (within(in_a_thread, origins="https://partner.example"), [REJECTED], "  "),
+    "the debugger": (
+        DebuggedApplication(within(lambda app: app, view=broken, debug=True)),
+        [ALLOWED, "The view raised an exception, and Werkzeug's debugger answered"],
+        "Change: fix the exception. Outside debug mode the page can read the 500.",
+    ),
+    "exempt": (
+        guarded(cors_exempt(lambda: "ok"), origins=SHOP),
+        ["Flask-CorsGuard decided: GET index from 'https://shop.example': exempt."],
+        "Change: have the view send these headers itself, or take cors_exempt out.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("app_", "words", "change"), DECIDED.values(), ids=DECIDED)
+def test_who_decided(app_, words, change):
+    """A policy is to change only where a policy decided; ``why`` says what else did."""
+    path = "/users" if isinstance(app_, DispatcherMiddleware) else "/"
+    response = Browser(app_, SHOP).fetch(f"{API}{path}").assert_blocked()
+    assert response.reason in (Block.ALLOW_ORIGIN_MISSING, Block.ALLOW_ORIGIN_MISMATCH)
+    *lines, last = response.why.splitlines()
+    assert last.startswith(change)
+    for each in words:
+        assert [line for line in lines if line.startswith(each)], response.why
+    assert (ADD in response.why) == (ADD in change or REJECTED in words)
+
+
+def test_who_decided_about_a_preflight():
+    """The same for preflights, where it is the last request that counts."""
+    browser = Browser(within(lambda _: in_front), SHOP)
+    why = browser.fetch(f"{API}/", method="PUT").assert_blocked("preflight_status").why
+    assert f"{FRONT}: {BY_STRANGER}\n{IN_FRONT}" in why
+    why = Browser(within(around), SHOP).fetch(f"{API}/", method="PUT").why
+    assert f"\n{AROUND} 204.\n{CHANGED}" in why
+
+
+def test_who_decided_what_is_hidden():
+    """No policy exposes a header that something in front of the guard sends, or an exempt view."""
+    lines = OPEN | {"X-Total": "7"}
+    response = Browser(within(lambda _: fixed(lines=lines)), SHOP).fetch(f"{API}/")
+    *_, found, change = response.assert_readable().why.splitlines()
+    assert found.startswith(FRONT)
+    assert change.startswith(IN_FRONT)
+    view = cors_exempt(lambda: ("ok", lines))
+    response = Browser(guarded(view, origins=SHOP), SHOP).fetch(f"{API}/").assert_readable()
+    assert response.why.endswith(
+        "Change: have the view send these headers itself, or take cors_exempt out."
+    )
 
 
 def test_a_rejection_that_is_not_what_stopped_it():

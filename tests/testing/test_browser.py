@@ -136,7 +136,8 @@ def test_one_server_is_everywhere():
 def test_addresses(url, expected):
     """An address is resolved against the page of the API that asks for it."""
     browser = Browser(anyone(), API)
-    assert browser.fetch(url).assert_readable().url == expected
+    response = browser.fetch(url)
+    assert (response.readable, response.url) == (True, expected)
     assert browser.navigate(url).exchanges[0].url == expected
 
 

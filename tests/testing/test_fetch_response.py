@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from flask_corsguard import Reason
 from flask_corsguard.testing import Block, Browser, BrowserError, FetchTypeError
 
-from .servers import API, OPEN, SHOP, anyone, fixed, redirecting
+from .servers import API, OPEN, SHOP, anyone, fixed, guarded, redirecting
 
 ASKED = f"{SHOP}: fetch() of GET {API}/"
 URL = f"{API}/"
@@ -67,6 +68,7 @@ def test_report_of_what_is_not_readable():
 {SHOP}: fetch() of PUT {API}/users/7 is not readable
   The preflight's response does not allow PUT: it allows none.
   Send: Access-Control-Allow-Methods: PUT
+  No guard decided about this request: the app has none, or something in front of it answered.
   Change: add 'PUT' to methods, or have a route at this URL accept it.
 
   1. preflight OPTIONS {API}/users/7
@@ -107,14 +109,24 @@ def test_report_of_what_is_not_blocked_by_that(app_, reason, begin):
     assert failure(response.assert_blocked, reason).startswith(begin)
 
 
-def test_what_stops_everything_has_to_be_named():
-    browser = Browser(anyone(), SHOP)
-    for response, reason in (
-        (browser.submit(URL), "navigation"),
-        (browser.send_beacon(URL, "x"), "beacon"),
-    ):
-        assert f"is blocked, but by {reason}, which" in failure(response.assert_blocked)
-        response.assert_blocked(reason)
+@pytest.mark.parametrize(
+    ("ask", "reason"),
+    [
+        (lambda browser: browser.submit(URL), "navigation"),
+        (lambda browser: browser.send_beacon(URL, "x"), "beacon"),
+        (lambda browser: browser.send_beacon(URL, "x" * 70_000), "beacon_limit"),
+        (lambda browser: browser.fetch(URL, mode="no-cors"), "mode_no_cors"),
+        (lambda browser: browser.fetch(URL, mode="same-origin"), "mode_same_origin"),
+        (lambda browser: browser.fetch(URL, mode="no-cors", redirect="error"), "no_cors_redirect"),
+        (lambda browser: browser.fetch("http://api.test/"), "mixed_content"),
+        (lambda browser: browser.fetch("localhost:5000/"), "not_http"),
+    ],
+)
+def test_what_stops_everything_has_to_be_named(ask, reason):
+    """What the page itself did wrong does not show that a policy keeps it out."""
+    response = ask(Browser(anyone(), SHOP))
+    assert f"is blocked, but by {reason}, which" in failure(response.assert_blocked)
+    response.assert_blocked(reason)
 
 
 def test_report_of_what_was_never_sent():
@@ -145,7 +157,8 @@ def test_a_report_is_cut_and_escaped():
     ("reason", "hint"),
     [
         ("allow_origin_mising", "Did you mean 'allow_origin_missing'?"),
-        ("ALLOW_ORIGIN_MISSING", "Known: allow_credentials_missing, "),
+        ("ALLOW_ORIGIN_MISSING", "Did you mean 'allow_origin_missing'?"),
+        ("allow-origin-missing", "Did you mean 'allow_origin_missing'?"),
         *((reason, "Known: ") for reason in ("", 7)),
     ],
 )
@@ -154,6 +167,72 @@ def test_no_such_rule(reason, hint):
     with pytest.raises(BrowserError) as caught:
         Browser(fixed(), SHOP).fetch(URL).assert_blocked(reason)
     assert str(caught.value).startswith(f"there is no rule {reason!r}. {hint}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "method", "meant"),
+    [
+        ("origin_not_allowed", "GET", "allow_origin_missing"),
+        ("origin_not_allowed", "PUT", "preflight_status"),
+        ("ORIGIN_NOT_ALLOWED", "GET", "allow_origin_missing"),
+        ("origin-denied", "GET", "allow_origin_missing"),
+        (Reason.ORIGIN_NOT_ALLOWED, "GET", "allow_origin_missing"),
+        (Reason.METHOD_NOT_ALLOWED, "GET", "preflight_status"),
+        ("METHOD_NOT_ALLOWED", "PUT", "preflight_status"),
+        ("headers_not_allowed", "PUT", "preflight_status"),
+    ],
+)  # fmt: skip
+def test_a_reason_of_the_guard(reason, method, meant):
+    """A guard's reason is not the browser's. The right one is named, whether the page reads the
+    response or not."""
+    for origins in (SHOP, "https://partner.example"):
+        response = Browser(guarded(origins=origins), SHOP).fetch(URL, method=method)
+        with pytest.raises(BrowserError) as caught:
+            response.assert_blocked(reason)
+        name = getattr(reason, "name", str(reason).upper().replace("-", "_"))
+        assert str(caught.value) == (
+            f"there is no rule {reason!r}. Did you mean '{meant}'? {name} is a reason of the guard,"
+            " which no page is told; a test finds it in response.exchanges[-1].decision.reason."
+        )
+
+
+OWN = (
+    "It is of the page's own origin, which no policy restricts.\n"
+    "  Change: give the whole URL of an API at another origin, such as https://api.test/users."
+    " If the page's own origin is meant, write {}."
+)
+
+
+@pytest.mark.parametrize(
+    "url", ["/users?q", "users?q", " \t/users?q#x", "https:/users?q", "https:users?q", "../users?q"]
+)
+def test_a_relative_url_says_nothing_about_cors(url):
+    """It is of the page's own origin, where an empty policy would do as well."""
+    response = Browser(fixed(), SHOP).fetch(url)
+    assert response.readable
+    own = OWN.format(f"{SHOP}/users?q")
+    for check in (response.assert_readable, response.assert_visible):
+        begin = (
+            f"{SHOP}: fetch() of GET {SHOP}/users?q says nothing about CORS\n  {own}\n\n  1. GET"
+        )
+        assert failure(check).startswith(begin)
+    assert f" is not blocked\n  The page reads it: status 200, 'ok'\n  {own}" in failure(
+        response.assert_blocked
+    )
+
+
+def test_the_own_origin_on_purpose():
+    """The whole URL, or a mode, says that the same origin is meant. Nor does a relative URL matter
+    where a redirect has led to another origin."""
+    browser = Browser({SHOP: redirecting(URL), API: anyone()}, SHOP)
+    assert browser.fetch("/").assert_readable().url == URL
+    browser = Browser(fixed(), SHOP)
+    browser.fetch(f"{SHOP}/").assert_readable()
+    browser.fetch("//shop.example/").assert_readable()
+    browser.fetch("/", mode="same-origin").assert_readable()
+    browser = Browser(redirecting("/"), SHOP)
+    browser.fetch("/").assert_blocked("redirect_limit")
+    browser.fetch("/", redirect="manual").assert_blocked("redirect_manual")
 
 
 def test_repr():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from .servers import anyone
@@ -126,6 +129,41 @@ def test_a_failure_says_what_to_change(run, tracebacks):
         ]
     )
     result.stdout.no_fnmatch_line("*fetch_response.py*")
+
+
+def test_flask_comes_with_the_fixture():
+    """Every run of pytest loads the plugin, and few need what it loads."""
+    code = """if True:
+        import sys, pytest
+        before = set(sys.modules)
+        import flask_corsguard.testing.plugin
+        print(*sorted(set(sys.modules) - before))
+    """
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == [
+        "flask_corsguard",
+        "flask_corsguard.lazy_names",
+        "flask_corsguard.testing",
+        "flask_corsguard.testing.plugin",
+    ]
+
+
+def test_a_relative_url(run):
+    """The test that an empty policy passes fails, and says what to write."""
+    result = run(
+        """
+        def test_it(cors_browser):
+            cors_browser(page="https://admin.example").fetch("/users/7").assert_readable()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *fetch() of GET https://admin.example/users/7 says nothing about CORS",
+            "E * It is of the page's own origin, which no policy restricts.",
+            "E * Change: give the whole URL of an API at another origin*",
+        ]
+    )
 
 
 def test_without_an_app(run):

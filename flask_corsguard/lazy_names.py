@@ -1,0 +1,27 @@
+"""Public names of a package, whose modules are loaded when a name is first used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+
+
+def load_on_use(
+    package: str, names: Mapping[str, Iterable[str]]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """The functions ``__getattr__`` and ``__dir__`` of a package
+    (https://docs.python.org/3/reference/datamodel.html#module.__getattr__).
+
+    :param names: the public names, by the module that defines them.
+    """
+    modules = {name: module for module, defined in names.items() for name in defined}
+    attributes = vars(sys.modules[package])
+
+    def module_getattr(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        attributes[name] = getattr(import_module(modules[name]), name)
+        return attributes[name]
+
+    return module_getattr, lambda: sorted({*attributes, *modules})

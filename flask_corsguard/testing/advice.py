@@ -1,0 +1,93 @@
+"""What keeps a response from the page, in words. What to change depends on what the guard did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.testing.blocks import POLICY_BLOCKS, BlockedError
+from flask_corsguard.testing.exchange import Exchange
+from flask_corsguard.text import shown
+
+_IN_FRONT = (
+    "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this one, a"
+    " proxy, Connexion, or Flask-SocketIO, which has cors_allowed_origins. The policy has no say"
+    " there."
+)
+_AROUND = (
+    "Something around the app has changed the response, or answered in its place: {answer}.\n"
+    "Change: what does that: WSGI middleware around app.wsgi_app, an app mounted beside this one,"
+    " or a proxy."
+)
+_DEBUGGER = (
+    "The view raised an exception, and Werkzeug's debugger answered, which sends no CORS headers.\n"
+    "Change: fix the exception. Outside debug mode the page can read the 500."
+)
+_EXEMPT = "Change: have the view send these headers itself, or take cors_exempt out."
+# Headers that tell who has answered.
+_TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
+_MOST_OF_A_BODY = 60
+
+
+def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
+    """Which rule keeps a response from the page, what to send and what to change.
+
+    :param exchange: the last one, or None if nothing was sent.
+    """
+    if exchange is None or error.block not in POLICY_BLOCKS:
+        return str(error)
+    decision, words = exchange.decision, error.words(change=False)
+    if decision is None:
+        if not exchange.has_guard:
+            unless = "" if exchange.has_guard is False else ", or something in front of it answered"
+            words += f"\nNo guard decided about this request: the app has none{unless}."
+        return f"{words}\n{change_at(exchange, error.change)}"
+    decided = f"{words}\nFlask-CorsGuard decided: {decision.explain()}"
+    if _is_changed(exchange, decision):
+        is_debugger = "Werkzeug Debugger" in exchange.text
+        around = _DEBUGGER if is_debugger else _AROUND.format(answer=_answer(exchange))
+        return f"{decided}\n{around}"
+    if decision.outcome is Outcome.REJECTED:
+        return decided  # which says better what to change, and where
+    change = change_at(exchange, error.change)
+    return f"{words if decision.outcome is Outcome.ALLOWED else decided}\n{change}"
+
+
+def change_at(exchange: Exchange, change: str) -> str:
+    """What to change, in a line that begins so.
+
+    :param change: that, if the guard decided by a policy or there is none.
+    """
+    if exchange.decision is None and exchange.has_guard:
+        who = "something in front of the app answered"
+        if exchange.status >= 500:
+            who += ", or an exception ended it that the server's log has"
+        found = f"The guard did not decide about this request: {who}: {_answer(exchange)}."
+        return f"{found}\n{_IN_FRONT}"
+    if exchange.decision is not None and exchange.decision.policy is None:
+        return _EXEMPT
+    return f"Change: {change}."
+
+
+def _is_changed(exchange: Exchange, decision: Decision) -> bool:
+    """Whether a response has other CORS headers than the guard has written."""
+    if decision.policy is None:
+        return False
+    sent = _cors_headers(decision.headers.items())
+    return sent != _cors_headers(exchange.response_headers)
+
+
+def _cors_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    lower = ((name.lower(), value) for name, value in headers)
+    return sorted(header for header in lower if header[0].startswith("access-control-"))
+
+
+def _answer(exchange: Exchange) -> str:
+    """A response, in words that help to find what made it."""
+    found = [f"status {exchange.status}"]
+    values = ((name, exchange.value_of(name)) for name in _TELLING)
+    found += [f"{name} {shown(value)}" for name, value in values if value]
+    if body := exchange.text.strip():
+        found.append(f"body {shown(body, _MOST_OF_A_BODY)}")
+    return ", ".join(found)
