@@ -61,6 +61,14 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     return str(change)
 
 
+def to_send_credentials(decision: Decision) -> str:
+    """What to change if a page that is allowed has to send credentials."""
+    assert decision.policy is not None
+    change = _Change(decision, decision.policy)
+    _allow_credentials(change)
+    return str(change)
+
+
 def reasons_of(decision: Decision) -> tuple[Reason, ...]:
     """Everything that is wrong with a request, as far as a page could put it right."""
     assert decision.reason is not None
@@ -247,14 +255,19 @@ def _allow_headers(change: _Change) -> None:
         present = [*change.policy.allow_headers]
         change.extend("allow_headers", present, [names.pop(name) for name in listable])
     response = [names.pop(name) for name in (*names,) if name.startswith("access-control-")]
-    _leave_out(change, response, "what is called so are response headers, which a server sends")
-    _leave_out(change, [*names.values()], "no page can send that")
-
-
-def _leave_out(change: _Change, names: list[str], why: str) -> None:
+    if response:
+        change.elsewhere.append(take_out_of_page(response))
     if names:
-        named = f"{', '.join(map(plain, names[:MOST_SHOWN]))}{and_more(names)}"
-        change.elsewhere.append(f"take {named} out of the page's fetch() or axios headers: {why}")
+        others = [*names.values()]
+        named = f"{', '.join(map(plain, others[:MOST_SHOWN]))}{and_more(others)}"
+        change.elsewhere.append(f"take {named} out of the headers: no page can send that")
+
+
+def take_out_of_page(names: Collection[str]) -> str:
+    """What to do about response headers that a page sends, in words."""
+    named = f"{', '.join(map(plain, [*names][:MOST_SHOWN]))}{and_more(names)}"
+    why = "it is a response header" if len(names) == 1 else "they are response headers"
+    return f"take {named} out of the page's fetch() or axios headers: {why}"
 
 
 def _enforce_less(change: _Change) -> None:

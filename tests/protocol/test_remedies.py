@@ -204,12 +204,12 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     "a response header": (
         {"origins": A}, ask(names="access-control-allow-origin,access-control-allow-methods,x-a"),
         f'allow_headers=["Content-Type", "X-A"] {SET}; take Access-Control-Allow-Origin,'
-        " Access-Control-Allow-Methods out of the page's fetch() or axios headers: what is called"
-        " so are response headers, which a server sends",
+        " Access-Control-Allow-Methods out of the page's fetch() or axios headers: they are"
+        " response headers",
     ),
     "a header that no page can send": (
         {"origins": A}, ask(names="cookie"),
-        "take Cookie out of the page's fetch() or axios headers: no page can send that",
+        "take Cookie out of the headers: no page can send that",
     ),
 }  # fmt: skip
 
