@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError, Problem
@@ -11,7 +12,6 @@ from flask_corsguard.protocol.fields import (
     OriginList,
     read_bool,
     read_listed_origins,
-    unknown_field,
 )
 from flask_corsguard.protocol.policy import (
     FIELDS,
@@ -21,8 +21,8 @@ from flask_corsguard.protocol.policy import (
     read_fields,
 )
 from flask_corsguard.text import text_of
+from flask_corsguard.unread_settings import PREFIX, Reading, is_ours, unknown_key
 
-PREFIX = "CORSGUARD_"
 #: The keys that aren't policy fields, in lower case and without the prefix.
 OTHER_KEYS = (
     "policies",
@@ -65,7 +65,10 @@ class Settings(NamedTuple):
     :ivar configured: field of the default policy -> the configuration key that sets it.
     :ivar audit_accept: findings of an audit that are accepted -> the reason.
     :ivar inspector: how the inspector is served, or None.
+    :ivar reading: what there was to read.
     :ivar is_report_only: whether these are the settings of :attr:`report_only`.
+    :ivar unread: the problems of what is set but was not read.
+    :ivar without_effect: field of the default policy -> where it is set in vain, in words.
     """
 
     default: Policy
@@ -77,14 +80,30 @@ class Settings(NamedTuple):
     configured: Mapping[str, str]
     audit_accept: Mapping[str, str]
     inspector: InspectorSettings | None
+    reading: Reading
     is_report_only: bool = False
+    unread: tuple[Problem, ...] = ()
+    without_effect: Mapping[str, str] = MappingProxyType({})
 
     def for_report_only(self) -> Settings | None:
         """The same settings with the report-only policy as the default one, or None."""
         if self.report_only is None:
             return None
         policy, source = self.report_only
-        return self._replace(default=policy, source=source, report_only=None, is_report_only=True)
+        return self._replace(
+            default=policy, source=source, report_only=None, is_report_only=True, without_effect={}
+        )
+
+    def compared(self, config: Mapping[str, Any], *, in_time: bool) -> Settings:
+        """The same settings, with what is set by now and has no effect.
+
+        :param config: ``app.config`` as it is by now.
+        :param in_time: whether there was no request yet. Later changes are nobody's mistake.
+        """
+        return self._replace(
+            unread=tuple(self.reading.problems(config)) if in_time else (),
+            without_effect=self.reading.without_effect(config, self),
+        )
 
 
 class Arguments(NamedTuple):
@@ -153,13 +172,10 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     problems: list[Problem] = []
     given: dict[str, Any] = {}
     for key, value in config.items():
-        # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
-        if not isinstance(key, str) or not (key + "_").startswith(PREFIX):
-            continue
         if key in known:
             given[known[key]] = value
-        else:
-            problems.append(unknown_field("unknown_key", key, "setting", known, PREFIX))
+        elif is_ours(key, known):
+            problems.append(unknown_key(key, known))
     others = {name: given.pop(name) for name in OTHER_KEYS if name in given}
 
     usable: dict[str, Any] = {}
@@ -203,7 +219,20 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
         configured=keys,
         audit_accept=accepted,
         inspector=served,
+        reading=Reading(config, known, _winning(arguments), policies, location),
     )
+
+
+def _winning(arguments: Arguments) -> set[str]:
+    """The names of what the arguments give, so that no configuration key has a say in it."""
+    names = {*(FIELDS if arguments.policy else arguments.fields)}
+    if arguments.report_only is not None:
+        names.add("report_only")
+    if arguments.self_origins:
+        names.add("self_origins")
+    if arguments.inspector is not None:
+        names.add("inspector")
+    return names
 
 
 def changed_settings(old: Settings, new: Arguments) -> Settings:

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import inspect
 import os
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, Unpack, cast
 
@@ -17,13 +18,17 @@ from flask.views import View
 
 from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
-from flask_corsguard.text import text_of
+from flask_corsguard.text import name_of, text_of
 
 _ATTRIBUTE = "__corsguard_mark__"
 _OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
+_DECORATOR_ATTRIBUTE = "__corsguard_decorator__"
 _BLUEPRINTS_KEY = "corsguard.blueprints"
 # How many decorators around one function are looked through.
 _MOST_WRAPPERS = 50
+
+# Everything that was marked and still exists, by its id; some of it has no hash.
+_targets: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
 
@@ -60,6 +65,11 @@ class Mark:
             other.exempt,
             other.location,
         )
+
+    @property
+    def decorator(self) -> str:
+        """The decorator, as it is written."""
+        return "@cors_exempt" if self.exempt else "@cors"
 
 
 class OuterMark(NamedTuple):
@@ -118,7 +128,20 @@ def cors(
         attach(target, mark)
         return target
 
+    vars(decorate)[_DECORATOR_ATTRIBUTE] = mark
     return decorate
+
+
+def mark_left_by(decorator: object) -> Mark | None:
+    """The mark that *decorator* leaves, if it is what ``cors(...)`` returned, or ``cors_exempt``.
+    For ``cors`` without parentheses, a stand-in."""
+    for each in wrapped_chain(decorator):
+        if each is cors or each is cors_exempt:
+            return Mark(None, {}, "", exempt=each is cors_exempt)
+        mark = getattr(each, _DECORATOR_ATTRIBUTE, None)
+        if isinstance(mark, Mark):
+            return mark
+    return None
 
 
 def cors_exempt(target: Target) -> Target:
@@ -169,6 +192,8 @@ def attach(target: Any, mark: Mark) -> None:
             " guard.for_endpoint('its endpoint', ...) instead"
         ) from None
 
+    with contextlib.suppress(TypeError):  # it cannot be referred to weakly
+        _targets[id(target)] = target
     if not isinstance(target, (type, Blueprint)):
         _tell_wrapped(target, mark)
 
@@ -209,16 +234,45 @@ def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]
 
 def mark_of(target: object) -> Mark | None:
     """The mark that *target* carries itself, or that a decorator around it has hidden."""
+    found = marked(target)
+    return found.mark if found else None
+
+
+class Marked(NamedTuple):
+    """What carries a mark: a view, a view class, a handler method or a blueprint."""
+
+    mark: Mark
+    target: object
+
+    @property
+    def name(self) -> str:
+        """The target's name. What ``functools.wraps`` makes of a function has the same one."""
+        if isinstance(self.target, Blueprint):
+            return _name(self.target)
+        named = self.target if hasattr(self.target, "__qualname__") else type(self.target)
+        return f"{named.__module__}.{name_of(named)}"
+
+
+def marked(target: object) -> Marked | None:
+    """*target* with its mark, or what it wraps."""
     if isinstance(target, type):
         mark = vars(target).get(_ATTRIBUTE)
-        return mark if isinstance(mark, Mark) else None
+        return Marked(mark, target) if isinstance(mark, Mark) else None
     for function in wrapped_chain(target):
         # the view may be an instance whose class has marked its __call__()
         for carrier in (function, getattr(type(function), "__call__", None)):  # noqa: B004
             mark = getattr(carrier, _ATTRIBUTE, None)
             if isinstance(mark, Mark):
-                return mark
+                return Marked(mark, carrier)
     return None
+
+
+def all_marked() -> Iterator[Marked]:
+    """Everything that has been marked by now and still exists."""
+    for reference in _targets.valuerefs():
+        found = marked(reference())
+        if found is not None:
+            yield found
 
 
 def outer_marks_of(target: object) -> list[Mark]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from flask_corsguard.text import text_of
+from flask_corsguard.text import SHUTDOWNS, text_of
 
 
 class CorsGuardError(Exception):
@@ -77,3 +77,21 @@ class BrowserError(CorsGuardError, ValueError):
 class FetchTypeError(CorsGuardError, TypeError):
     """A mistake in the page's own code, for which ``fetch()`` raises a ``TypeError`` before it
     sends anything (https://fetch.spec.whatwg.org/#dom-request)."""
+
+
+def is_shutdown(error: BaseException) -> bool:
+    """Whether an exception ends the process, the greenlet or the coroutine, so that nothing may
+    hold it back.
+
+    Every other one, ``gevent.Timeout`` and ``asyncio.CancelledError`` too, is a failure of the code
+    that raised it.
+    """
+    if isinstance(error, Exception):
+        return False
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return any(map(is_shutdown, group.exceptions))
+    # By its name: greenlet need not be installed.
+    return isinstance(error, SHUTDOWNS) or any(
+        kind.__name__ == "GreenletExit" for kind in type(error).__mro__
+    )

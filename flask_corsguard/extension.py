@@ -15,7 +15,12 @@ from flask_corsguard.decorators import call_site, make_mark
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields
-from flask_corsguard.routing.layers import POLICIES_IN_FORCE, EndpointMarks, FileMark
+from flask_corsguard.routing.layers import (
+    POLICIES_IN_FORCE,
+    EndpointMarks,
+    FileMark,
+    unrouted_marks,
+)
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
@@ -158,7 +163,10 @@ class CorsGuard:
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: with everything that is wrong with any route.
         """
-        self._state(app).put_in_force()
+        state = self._state(app)
+        state.put_in_force()
+        for mark in unrouted_marks(state.app):
+            state.log.notice(("marks that no route has", mark.location), "%s", mark.message)
 
     def explain(
         self,

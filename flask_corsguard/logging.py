@@ -3,47 +3,85 @@ a person can read."""
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import logging
 import math
+import os
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
+from weakref import WeakSet
 
 from flask.app import Flask
 
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import set_by
-from flask_corsguard.text import called_by, described, shown
+from flask_corsguard.text import called_by, described, name_of, shown
 
 logger = logging.getLogger("flask_corsguard")
 
 #: How long, in seconds, one line stands for all others like it.
 QUIET_SECONDS = 60.0
-#: How many different lines are remembered: an attacker can make up any number of origins.
+#: How many different lines are written about one subject in that time: whoever sends requests can
+#: make up any number of origins.
+MOST_LINES = 60
+#: How many different lines are remembered.
 MOST_REMEMBERED = 1024
 
 
 class LeftOut(NamedTuple):
-    """How many lines were left out: of the same kind, and of kinds no longer remembered."""
+    """How many lines were left out since the last one: of the same kind, and others about the same
+    subject; and whether the next ones will be."""
 
-    alike: int
-    others: int
+    alike: int = 0
+    others: int = 0
+    is_last: bool = False
 
     def __str__(self) -> str:
         alike = f"; {self.alike} more like it were left out" if self.alike else ""
-        others = f"; {self.others} others were left out" if self.others else ""
-        return alike + others
+        others = f"; {self.others} others of this kind were left out" if self.others else ""
+        last = "; others of this kind are only counted for up to a minute" if self.is_last else ""
+        return alike + others + last
+
+
+class _Subject:
+    """What is counted about one subject.
+
+    :ivar until: when the minute is over in which *lines* were written.
+    :ivar left_out: how many lines were left out, but for those that a :class:`_Kind` counts.
+    """
+
+    __slots__ = ("left_out", "lines", "until")
+
+    def __init__(self) -> None:
+        self.until = -math.inf
+        self.lines = self.left_out = 0
+
+
+class _Kind:
+    """Lines that are alike, one of which was written.
+
+    :ivar until: until when the others are left out.
+    """
+
+    __slots__ = ("left_out", "subject", "until")
+
+    def __init__(self, until: float, subject: _Subject) -> None:
+        self.until = until
+        self.subject = subject
+        self.left_out = 0
 
 
 class RateLimit:
-    """At most one line in :data:`QUIET_SECONDS` for each key, in bounded memory.
+    """In :data:`QUIET_SECONDS`, at most one line of each kind, :data:`MOST_LINES` about each
+    subject, and :data:`MOST_REMEMBERED` in all.
 
-    While :data:`MOST_REMEMBERED` keys are being kept quiet, all new ones count as a single one.
+    Each process counts for itself. Memory is bounded if the number of subjects is.
 
     :param clock: seconds on a clock that never goes back.
     """
@@ -51,46 +89,107 @@ class RateLimit:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = Lock()
-        # key -> until when it is kept quiet, and how many lines were left out; the oldest first
-        self._quiet: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
-        self._others = 0
-        self._last_of_others = -math.inf
+        self._pid = 0  # the process that has counted
+        self._subjects: dict[Hashable, _Subject] = {}
+        self._quiet: OrderedDict[Hashable, _Kind] = OrderedDict()  # the oldest first
 
-    def admit(self, key: Hashable) -> LeftOut | None:
+    def admit(self, kind: Hashable, subject: Hashable) -> LeftOut | None:
         """Ask whether a line may be written.
 
+        :param subject: all lines of a kind have the same.
         :returns: what was left out since the last one, or None to leave this one out too.
         """
         now = self._clock()
-        quiet = self._quiet
+        # A signal handler can call this at any point of it. Nothing raises then, but a count may
+        # come out one too low.
         with self._lock:
-            until, left_out = quiet.get(key, (-math.inf, 0))
-            if now < until:
-                quiet[key] = (until, left_out + 1)
+            if self._pid != os.getpid():
+                self._start_over()
+                _at_exit.register()
+            about = self._subjects.get(subject)
+            if about is None:
+                about = self._subjects[subject] = _Subject()
+            known = self._quiet.get(kind)
+            if known is not None and now < known.until:
+                known.left_out += 1
                 return None
-            if key not in quiet and len(quiet) >= MOST_REMEMBERED:
-                while quiet and next(iter(quiet.values()))[0] <= now:
-                    self._others += quiet.popitem(last=False)[1][1]
-                if len(quiet) >= MOST_REMEMBERED:
-                    return self._admit_another(now)
-            quiet[key] = (now + QUIET_SECONDS, 0)
-            quiet.move_to_end(key)
-            return self._left_out(left_out)
+            if now >= about.until:
+                about.until, about.lines = now + QUIET_SECONDS, 0
+            if about.lines >= MOST_LINES or (known is None and not self._has_room(now)):
+                about.left_out += 1
+                return None
+            about.lines += 1
+            self._quiet.pop(kind, None)  # the new one goes to the end
+            self._quiet[kind] = _Kind(now + QUIET_SECONDS, about)
+            alike = known.left_out if known is not None else 0
+            others, about.left_out = about.left_out, 0
+            return LeftOut(alike, others, about.lines == MOST_LINES)
 
-    def _admit_another(self, now: float) -> LeftOut | None:
-        if now - self._last_of_others < QUIET_SECONDS:
-            self._others += 1
-            return None
-        self._last_of_others = now
-        return self._left_out(0)
+    def _has_room(self, now: float) -> bool:
+        """Whether another kind can be remembered, once those that are over are forgotten."""
+        quiet = self._quiet
+        while len(quiet) >= MOST_REMEMBERED:
+            kind, oldest = quiet.popitem(last=False)
+            if now < oldest.until:
+                quiet[kind] = oldest
+                quiet.move_to_end(kind, last=False)
+                return False
+            oldest.subject.left_out += oldest.left_out
+        return True
 
-    def _left_out(self, alike: int) -> LeftOut:
-        others, self._others = self._others, 0
-        return LeftOut(alike, others)
+    def take_counts(self) -> Counter[Hashable]:
+        """How many lines about each subject have been left out in this process and not been
+        reported. They count as reported then."""
+        with self._lock:
+            pid, subjects, quiet = self._pid, self._subjects, self._quiet
+            self._start_over()
+        if pid != os.getpid():
+            return Counter()
+        for kind in quiet.values():
+            kind.subject.left_out += kind.left_out
+        return Counter({s: about.left_out for s, about in subjects.items() if about.left_out})
+
+    def _start_over(self) -> None:
+        self._pid = os.getpid()
+        self._subjects, self._quiet = {}, OrderedDict()
+
+
+class _AtExit:
+    """Has every log write, when a process ends, how many lines were left out in it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._logs: WeakSet[GuardLog] = WeakSet()
+        self._pid = 0  # the process that it is registered for
+
+    def add(self, log: GuardLog) -> None:
+        """Remember a log for as long as it lives."""
+        with self._lock:
+            self._logs.add(log)
+
+    def register(self) -> None:
+        """Have it done in this process too.
+
+        Done late, in a request: what is registered last runs first, while the app's own functions
+        have not stopped the listener of its log's queue, say.
+        """
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                atexit.register(self._write)
+
+    def _write(self) -> None:
+        with self._lock:
+            logs = list(self._logs)
+        for log in logs:
+            log.write_counts()
+
+
+_at_exit = _AtExit()
 
 
 class GuardLog:
-    """The log of one app.
+    """The log of one app. Whatever happens in it, the request goes on.
 
     :param log_rejections: whether rejections are logged; failures and warnings always are.
     """
@@ -99,25 +198,41 @@ class GuardLog:
         self._app = app
         self._log_rejections = log_rejections
         self.rate_limit = RateLimit()
+        # One of their own, so that a flood of rejections cannot hide them.
+        self._failures = RateLimit()
         self._warned: set[str | None] = set()
+        _at_exit.add(self)
 
     def rejection(self, decision: Decision) -> None:
         """Write who was turned away, and why. In debug mode, also what to change."""
-        if not self._log_rejections and decision.reason is not Reason.ORIGIN_CHECK_FAILED:
+        has_failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
+        if not (self._log_rejections or has_failed) or not logger.isEnabledFor(logging.WARNING):
             return
-        left_out = self.rate_limit.admit(
-            (
-                decision.endpoint,
+        if self._app.debug:
+            left_out: LeftOut | None = LeftOut()
+        elif has_failed:
+            left_out = self._admit_failure(decision)
+        else:
+            endpoint, reason = decision.endpoint, decision.reason
+            kind = (
+                endpoint,
                 decision.origin,
                 decision.policy_source,
                 decision.outcome,
-                decision.reason,
+                reason,
                 decision.blocked,
                 decision.report_only,
             )
-        )
+            left_out = self.rate_limit.admit(kind, (endpoint, reason))
         if left_out is not None:
             self._write_rejection(decision, left_out)
+
+    def _admit_failure(self, decision: Decision) -> LeftOut | None:
+        """One line for the callable, whatever the origin and the endpoint."""
+        assert decision.policy is not None
+        assert decision.policy.compiled.allow is not None
+        check = decision.policy.compiled.allow.check
+        return self._failures.admit(("callable", id(check)), f"callable {name_of(check)}")
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
         line = f"{explanation.summary(decision)} by {set_by(decision)}"
@@ -129,26 +244,28 @@ class GuardLog:
             line += f"; {decision.detail}"
         line += str(left_out)
         if self._app.debug:
+            if vain := explanation.without_effect(decision):
+                line += f". Without effect: {vain}"
             line = ". ".join([line, *explanation.advice(decision)])
         self._write(logging.WARNING, "%s.", line)
 
     def failure(self, what: str, error: BaseException) -> None:
         """Write that some of the app's code failed when the guard called it."""
-        left_out = self.rate_limit.admit(("failure", what))
-        if left_out is not None:
-            self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
+        if logger.isEnabledFor(logging.ERROR):
+            left_out = self._failures.admit(("failure", what), what)
+            if left_out is not None:
+                self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
 
     def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
         """Write, once for each endpoint, that a view sets headers that belong to the guard."""
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
-            who = f"endpoint {endpoint}" if endpoint else "a URL without a route"
             self._write(
                 logging.WARNING,
                 "%s: the app sets %s itself; the guard has replaced or removed it. Take it out, or"
                 " mark the view with cors_exempt.",
-                who,
+                _place(endpoint),
                 listed,
             )
 
@@ -157,7 +274,7 @@ class GuardLog:
         phases = ("process_response", "do_teardown_request", "do_teardown_appcontext")
         function = (error and called_by(error, *phases)) or "a function of the app"
         self.notice(
-            ("own response", function),
+            ("functions that fail on the guard's own response", function),
             "%s failed on the guard's own response%s. It was sent all the same. Preflights and"
             " refused requests reach no other before_request function: if this one relies on one,"
             " register that with guard.run_first.",
@@ -168,7 +285,7 @@ class GuardLog:
     def exception_left(self, path: str, error: BaseException) -> None:
         """Write that no hook could write headers, because an exception has left the app."""
         self.notice(
-            ("exception", path),
+            ("exceptions that leave the app", path),
             "%s raised %s, and the exception left the app, as it does in debug mode, under TESTING"
             " and with PROPAGATE_EXCEPTIONS. Whatever responds now, such as Werkzeug's debugger,"
             " sends no CORS headers, so a browser calls it a CORS error.",
@@ -179,7 +296,7 @@ class GuardLog:
     def preflight_ended(self, decision: Decision, function: str, status: int) -> None:
         """Write that a function of ``run_first`` has responded to a preflight with an error."""
         self.notice(
-            ("preflight", decision.endpoint, function, status),
+            ("preflights that run_first ends", decision.endpoint, function, status),
             "%s, but %s, which runs ahead of the guard, has responded with %s: the browser takes"
             " that for a refusal.",
             explanation.summary(decision),
@@ -191,20 +308,53 @@ class GuardLog:
         """Write that a request has come past the guard's middleware."""
         if not self._app.testing:
             self.notice(
-                "middleware",
+                "requests past the guard's middleware",
                 "a request has reached the app past the guard's middleware: something has put an"
                 " older app.wsgi_app back after CorsGuard(app), or calls the app's methods itself."
                 " Where an extension responds without after_request functions, its responses have"
                 " no CORS headers.",
             )
 
-    def notice(self, key: Hashable, text: str, *values: object) -> None:
-        """Write a warning, at most once in :data:`QUIET_SECONDS` for each *key*."""
-        if self.rate_limit.admit(("notice", key)) is not None:
-            self._write(logging.WARNING, text, *values)
+    def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:
+        """Write a warning, at most one a minute for each key.
+
+        :param key: a few words that say what it is about; or these, and what tells one such warning
+            from another.
+        :param text: the warning, with ``%s`` for each of the *values*.
+        """
+        if logger.isEnabledFor(logging.WARNING):
+            about = key if isinstance(key, str) else str(key[0])
+            left_out = self._failures.admit(("notice", key), about)
+            if left_out is not None:
+                self._write(logging.WARNING, f"{text.removesuffix('.')}%s.", *values, left_out)
+
+    def write_counts(self) -> None:
+        """Write how many lines were left out without a later line that says so: a line for each
+        endpoint and reason, up to :data:`MOST_LINES`."""
+        counts = (self.rate_limit.take_counts() + self._failures.take_counts()).most_common()
+        listed, rest = counts[:MOST_LINES], counts[MOST_LINES:]
+        if rest:
+            listed.append(("elsewhere", sum(count for _, count in rest)))
+        for subject, count in listed:
+            self._write(logging.WARNING, "%s: %d more lines were left out.", _named(subject), count)
 
     @staticmethod
     def _write(level: int, text: str, *values: object) -> None:
         # A log handler that fails must not make the request fail.
-        with contextlib.suppress(Exception):
+        try:
             logger.log(level, text, *values)
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
+
+
+def _place(endpoint: str | None) -> str:
+    return f"endpoint {endpoint}" if endpoint else "a URL without a route"
+
+
+def _named(subject: Hashable) -> str:
+    """What lines are about, in words."""
+    if isinstance(subject, str):
+        return subject
+    endpoint, reason = cast("tuple[str | None, Reason]", subject)
+    return f"{_place(endpoint)} ({reason.name})"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from blinker import NamedSignal, Namespace
 from flask.app import Flask
 
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
@@ -56,7 +57,9 @@ def _send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) ->
     for receiver in receivers:
         try:
             app.ensure_sync(receiver)(app, decision=decision)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             log.failure(f"receiver {name_of(receiver)} of the signal {signal.name}", error)
 
 

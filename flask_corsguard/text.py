@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from typing import cast
 
+#: What no function holds back: it ends the process, the generator or the coroutine.
+SHUTDOWNS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
 
 def text_of(value: object, limit: int = 200) -> str:
     """A value as Python source, cut after *limit* characters; for any object, however odd."""
     try:
         text = repr(value)
-    except Exception:
+    except SHUTDOWNS:
+        raise
+    except BaseException:
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[:limit]}..."
 
@@ -28,7 +33,12 @@ def source_of(value: object) -> str:
 
 def name_of(target: object) -> str:
     """The name of a callable in its code; of a callable object, the name of its class."""
-    return str(getattr(target, "__qualname__", type(target).__qualname__))
+    try:
+        return str(getattr(target, "__qualname__", type(target).__qualname__))
+    except SHUTDOWNS:
+        raise
+    except BaseException:  # from a __getattr__, say
+        return type(target).__qualname__
 
 
 def shown(value: str, limit: int = 100) -> str:
@@ -47,7 +57,9 @@ def described(error: BaseException) -> str:
     location = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     try:
         message = str(error)
-    except Exception:
+    except SHUTDOWNS:
+        raise
+    except BaseException:
         message = ""
     return f"{type(error).__name__} {shown(message, 200)}{location}"
 

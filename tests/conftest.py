@@ -4,6 +4,7 @@ import contextlib
 import functools
 import importlib.metadata
 import logging
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -322,6 +323,13 @@ def moved(request: pytest.FixtureRequest, app: Flask) -> tuple[str, str]:
         app.add_url_rule(rule, rule, redirect_to=to, methods=["GET", "PUT"])
     pair: tuple[str, str] = request.param
     return pair
+
+
+@pytest.fixture
+def own_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the marks that other tests have made, and modules when they were imported."""
+    marks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+    monkeypatch.setattr("flask_corsguard.decorators._targets", marks)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from werkzeug.test import run_wsgi_app
 from flask_corsguard.audit.findings import Findings
 from flask_corsguard.audit.hostile_origins import UNRELATED
 from flask_corsguard.audit.sample_requests import SampleRequests
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.policy import Policy
@@ -35,7 +36,9 @@ def send_preflights(
         environ = {**requests.environ(preflight=True), "HTTP_ORIGIN": origin}
         try:
             status, headers, decision, ended_early = _send(state, environ)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             message = f"A preflight raises {described(error)}."
             found.add("runs_before_guard", message, [route])
             return

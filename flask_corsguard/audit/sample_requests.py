@@ -16,6 +16,7 @@ from flask.testing import EnvironBuilder
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard.audit.patterns import samples
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.routing.layers import EndpointMarks
 from flask_corsguard.routing.table import Route, file_argument
 from flask_corsguard.simulate import matched_request
@@ -63,7 +64,9 @@ class SampleRequests:
         if request is None or request.url_rule is not self._rule:
             try:
                 request = self._app.request_class(environ)
-            except Exception:  # from the app's own request class
+            except BaseException as error:  # from the app's own request class
+                if is_shutdown(error):
+                    raise
                 request = Request(environ)
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
         return request
@@ -71,7 +74,9 @@ class SampleRequests:
     def _matched(self, environ: dict[str, Any]) -> Request | None:
         try:
             return matched_request(self._app, environ)
-        except Exception:  # from one of the app's converters
+        except BaseException as error:  # from one of the app's converters
+            if is_shutdown(error):
+                raise
             return None
 
     def _host(self, config: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 
 from flask_corsguard.decorators import from_here
+from flask_corsguard.errors import is_shutdown
 
 _DEEPEST = 4
 _MOST = 2000
@@ -150,7 +151,9 @@ def _named(value: object, names: Container[str]) -> list[object]:
     try:
         parts = chain(*(vars(base).items() for base in kind.__mro__[-2::-1]), vars(value).items())
         return [part for name, part in parts if name in names]
-    except Exception:
+    except BaseException as error:
+        if is_shutdown(error):
+            raise
         return []
 
 
@@ -166,7 +169,9 @@ def _contents(value: object) -> list[object]:
     """What an object holds, up to a limit. It can be of any kind, so reading it may fail."""
     try:
         return list(islice(_held_by(value), _MOST))
-    except Exception:
+    except BaseException as error:
+        if is_shutdown(error):
+            raise
         return []
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from flask_corsguard.cli.loading import guarded_app
+from flask_corsguard.cli.loading import guarded_app, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
+        warn_of_unrouted_marks(state.app)
     if as_json:
         click.echo(json.dumps(_object(simulation, origin, method), indent=2))
     else:

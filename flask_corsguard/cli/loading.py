@@ -12,6 +12,7 @@ from flask.cli import NoAppException, ScriptInfo
 
 from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.routing.layers import unrouted_marks
 from flask_corsguard.runtime.state import AppState, app_context, state_of
 from flask_corsguard.text import described
 
@@ -47,6 +48,12 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     except Exception as error:
         # Some of the app's code failed, a converter, say. Exit code 1 would mean a verdict.
         raise UnusableError(f"the app failed: {described(error)}") from error
+
+
+def warn_of_unrouted_marks(app: Flask) -> None:
+    """Write, to the standard error, which marks no route has."""
+    for mark in unrouted_marks(app):
+        click.echo(f"Warning: {printable(mark.message)}", err=True)
 
 
 def _load(info: ScriptInfo) -> Flask:

@@ -13,7 +13,7 @@ from flask.app import Flask
 from flask.cli import ScriptInfo, pass_script_info
 from werkzeug.routing import Map, Rule
 
-from flask_corsguard.cli.loading import UnusableError, guarded_app
+from flask_corsguard.cli.loading import UnusableError, guarded_app, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, printable, write
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
 from flask_corsguard.protocol.explanation import fields_of, policy_summary
@@ -55,6 +55,7 @@ def routes(
     """List every rule and method with its policy, and where that was set."""
     with guarded_app(info) as state:
         found = state.current().table.routes()
+        warn_of_unrouted_marks(state.app)
         if endpoint is not None:
             found = [route for route in found if fnmatchcase(route.endpoint, endpoint)]
         if path is not None:

@@ -11,6 +11,7 @@ from flask import Request
 from werkzeug.exceptions import NotFound
 
 from flask_corsguard.config import InspectorSettings
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, parse_origin
 from flask_corsguard.protocol.policy import Policy
@@ -55,10 +56,12 @@ def objection(state: AppState, settings: InspectorSettings, request: Request) ->
 def _passes(check: Callable[[Any], object], request: Request, state: AppState) -> bool:
     try:
         verdict = check(request)
-        if not isinstance(verdict, bool):
-            # As with a callable in origins, a truthy object is not a yes.
+        # As with a callable in origins, a truthy object is not a yes.
+        if type(verdict) is not bool:
             raise TypeError(f"it returned {text_of(verdict, 60)}, not True or False")
-    except Exception as error:
+    except BaseException as error:
+        if is_shutdown(error):
+            raise
         state.log.failure(_CHECK, error)
         return False
     return verdict

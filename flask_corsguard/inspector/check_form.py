@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.errors import CorsGuardError, is_shutdown
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH
 from flask_corsguard.runtime.state import AppState
@@ -62,5 +62,7 @@ class CheckForm(NamedTuple):
             )
         except (CorsGuardError, ValueError) as error:
             return str(error)
-        except Exception as error:  # from one of the app's converters, say
+        except BaseException as error:  # from one of the app's converters, say
+            if is_shutdown(error):
+                raise
             return f"This cannot be simulated: {described(error)}."

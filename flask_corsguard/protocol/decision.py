@@ -17,7 +17,7 @@ from flask_corsguard.protocol.origins import (
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, str] = MappingProxyType({})
 _PREFLIGHT_REFUSED = MappingProxyType({headers.VARY: headers.PREFLIGHT_VARY})
 
 
@@ -55,6 +55,7 @@ class Scope(NamedTuple):
         method.
     :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
         own.
+    :ivar without_effect: policy field -> where it is set in vain, in words.
     """
 
     endpoint: str | None = None
@@ -64,6 +65,7 @@ class Scope(NamedTuple):
     governed_elsewhere: frozenset[str] = frozenset()
     allow_methods: str | None = None
     configured: frozenset[str] = frozenset()
+    without_effect: Mapping[str, str] = _NONE
 
 
 ANYWHERE = Scope()
@@ -93,6 +95,8 @@ class Decision(NamedTuple):
     :ivar further_reasons: what else is wrong with a preflight.
     :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
         own.
+    :ivar without_effect: policy field -> where it is set although the guard does not read it there,
+        or something else wins, in words.
     """
 
     outcome: Outcome
@@ -108,10 +112,11 @@ class Decision(NamedTuple):
     path: str = ""
     blocked: bool = False
     report_only: bool = False
-    headers: Mapping[str, str] = _NO_HEADERS
+    headers: Mapping[str, str] = _NONE
     detail: str = ""
     further_reasons: tuple[Reason, ...] = ()
     configured: frozenset[str] = frozenset()
+    without_effect: Mapping[str, str] = _NONE
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
@@ -136,7 +141,7 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
     names: tuple[str, ...] | None = ()
     further: tuple[Reason, ...] = ()
     if policy is None:
-        outcome, own = Outcome.EXEMPT, _NO_HEADERS
+        outcome, own = Outcome.EXEMPT, _NONE
     elif origin is None:
         outcome, own = Outcome.NOT_CORS, policy.compiled.headers.not_cors
     else:
@@ -173,6 +178,7 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
         detail,
         further,
         scope.configured,
+        scope.without_effect,
     )
     # Not Decision(...), which takes five times as long.
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]

@@ -48,6 +48,8 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     yield f"{summary(decision)}."
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
+    if vain := without_effect(decision):
+        yield f"  Without effect: {vain}."
     yield from (f"  {line}." for line in advice(decision, credentials=credentials))
 
 
@@ -103,6 +105,18 @@ def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:
         return said
     joint = ": " if reason is Reason.ORIGIN_CHECK_FAILED else "; "
     return f"{said}{joint}{decision.detail}"
+
+
+def without_effect(decision: Decision) -> str:
+    """What is set in vain, and would have mattered to a verdict like this; or ""."""
+    if decision.reason is None:
+        return ""
+    names = [name for reason in reasons_of(decision) for name in _SETTINGS.get(reason, ())]
+    if decision.blocked or decision.outcome is Outcome.UNENFORCED:
+        names += ("enforce", "self_origins")
+    return "; ".join(
+        decision.without_effect[name] for name in names if name in decision.without_effect
+    )
 
 
 def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
@@ -196,6 +210,16 @@ _WOULD_BE = {Outcome.UNENFORCED: "would not be refused"}
 #: Why a WebSocket handshake that the guard does not refuse is not rejected by anybody.
 NOT_HELD_BACK = "no browser holds a WebSocket handshake back"
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+#: What can lead to another decision, for each reason.
+_SETTINGS: dict[Reason, tuple[str, ...]] = {
+    Reason.ORIGIN_NOT_ALLOWED: ("origins",),
+    Reason.ORIGIN_DENIED: ("deny_origins",),
+    Reason.ORIGIN_NULL: ("origins", "dangerously_allow_null_origin"),
+    Reason.ORIGIN_CHECK_FAILED: ("origins",),
+    Reason.METHOD_NOT_ALLOWED: ("methods",),
+    Reason.HEADERS_NOT_ALLOWED: ("allow_headers",),
+    Reason.PRIVATE_NETWORK_NOT_ALLOWED: ("allow_private_network",),
+}
 
 _Words = str | Callable[["Decision", Policy], str]
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.text import described, shown, text_of
 
 #: The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
@@ -279,6 +280,11 @@ class OriginSet:
         """Whether a callable has a say that is given the request."""
         return self._check is not None and self._check_takes_request
 
+    @property
+    def check(self) -> Callable[..., object] | None:
+        """The callable that is asked about what matches nothing else, if any."""
+        return self._check
+
     def __bool__(self) -> bool:
         return bool(self.exact or self._any_port or self._wildcards or self._regexes or self._check)
 
@@ -321,11 +327,13 @@ class OriginSet:
         arguments = (text, context) if self._check_takes_request else (text,)
         try:
             allowed = self._check(*arguments)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             raise CheckFailedError(described(error)) from error
-        # A truthy object is not consent: a coroutine, a mock or a match object would let
-        # everybody in.
-        if not isinstance(allowed, bool):
+        # A truthy object is not consent: a coroutine, a mock or a match object would let everybody
+        # in. Not isinstance(), to which an object can say what it likes.
+        if type(allowed) is not bool:
             message = f"it returned {shown(text_of(allowed), 60)} where True or False was expected"
             raise CheckFailedError(message)
         return allowed

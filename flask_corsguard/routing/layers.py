@@ -1,20 +1,36 @@
-"""Which policy the marks on a route add up to."""
+"""Which policy the marks on a route add up to, and which marks no route has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import contextlib
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, cast
+from weakref import WeakValueDictionary
 
 from flask.app import Flask
-from flask.views import View
+from flask.views import MethodView, View
 
 from flask_corsguard.config import Settings
-from flask_corsguard.decorators import Mark, mark_of, outer_marks_of, wrapped_chain
+from flask_corsguard.decorators import (
+    Mark,
+    Marked,
+    all_marked,
+    from_here,
+    mark_left_by,
+    mark_of,
+    marked,
+    outer_marks_of,
+    wrapped_chain,
+)
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
+from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
+#: The apps of this process that have a guard, by their id.
+guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
 #: Why something comes too late.
 POLICIES_IN_FORCE = (
     "the policies of an app of this guard are in force already, since prepare() or its first"
@@ -127,12 +143,13 @@ class Resolver:
     """
 
     def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = [*settings.unread]
         self._app = app
         self._settings = settings
         self._marks = marks
         self._view_marks = {mark for mark in map(mark_of, app.view_functions.values()) if mark}
         self._sums: dict[tuple[Mark, ...], _Sum] = {}
+        self._checked_classes: set[type[View]] = set()
         for endpoint, mark in marks.by_endpoint():
             if endpoint not in app.view_functions:
                 known = app.view_functions
@@ -147,6 +164,16 @@ class Resolver:
         location = last.mark.location if last else self._settings.source
         policy = None if left_alone else total.policy
         return RoutePolicy(policy, self._source(last), location, layers)
+
+    def without_effect(self, layers: Layers) -> Mapping[str, str]:
+        """What is set in vain, of the fields that no mark in *layers* sets itself."""
+        found = self._settings.without_effect
+        if not found:
+            return found
+        if any(layer.mark.policy is not None for layer in layers):
+            return {}
+        marked = {name for layer in layers for name in layer.mark.fields}
+        return {name: words for name, words in found.items() if name not in marked}
 
     def _source(self, layer: Layer | None) -> str:
         """In words, what sets a policy."""
@@ -201,6 +228,7 @@ class Resolver:
         targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
         if view_class:
             targets.append(view_class.dispatch_request)
+            self._check_decorator_lists(endpoint, view_class)
         own = mark_of(view)
         if own is None and endpoint not in self._marks.views:
             self._check_lost_marks(endpoint, view)
@@ -222,6 +250,28 @@ class Resolver:
                 )
                 problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")
                 self._add([problem])
+
+    def _check_decorator_lists(self, endpoint: str, view_class: type[View]) -> None:
+        """Refuse marks among ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to
+        the handler anew on each request. Lists with similar names are looked at too."""
+        if view_class in self._checked_classes:
+            return
+        self._checked_classes.add(view_class)
+        for name in dir(view_class):
+            if not name.endswith("_decorators"):
+                continue
+            for mark in filter(None, map(mark_left_by, _flat(getattr(view_class, name, None)))):
+                carried = filter(None, map(mark_of, _targets_in(view_class, KNOWN_METHODS)))
+                if any(mark is each or (mark.exempt and each.exempt) for each in carried):
+                    continue  # the class has applied them by itself
+                message = (
+                    f"{mark.decorator} is among the {name} of {view_class.__qualname__}, which are"
+                    " applied on each request, too late for a mark. Put it above the class, or"
+                    " above a handler method."
+                )
+                location = mark.location or _location_of(view_class)
+                where = f"view {endpoint}" + (f" ({location})" if location else "")
+                self._add([Problem("method_decorators", "cors", endpoint, message, where=where)])
 
     def handler_layers(self, endpoint: str, method: str) -> Layers:
         """The mark on the handler of *method* in a view class, if any."""
@@ -251,3 +301,91 @@ def _view_class(view: object) -> type[View] | None:
         if isinstance(found, type) and issubclass(found, View):
             return found
     return None
+
+
+def _flat(listed: object) -> Iterator[object]:
+    """The members of a list, or of the lists in a mapping."""
+    if isinstance(listed, Mapping):
+        for value in cast("Mapping[object, object]", listed).values():
+            yield from _flat(value)
+    elif isinstance(listed, (list, tuple, set, frozenset)):
+        yield from cast("Iterable[object]", listed)
+    else:
+        yield listed
+
+
+def _location_of(view_class: type[View]) -> str:
+    """File and line of a class, or "" if its source is not there."""
+    with contextlib.suppress(OSError, TypeError):
+        _, line = inspect.findsource(view_class)
+        return from_here(f"{inspect.getsourcefile(view_class)}:{line + 1}")
+    return ""
+
+
+class UnroutedMark(NamedTuple):
+    """A mark without effect, because no route of any app leads to what it is on.
+
+    :ivar location: file and line of the mark.
+    :ivar message: a sentence that says so, and what to do.
+    """
+
+    location: str
+    message: str
+
+
+def unrouted_marks(app: Flask) -> list[UnroutedMark]:
+    """The marks that neither a route of *app* has nor one of another app with a guard.
+
+    A mark that was made again at the same place, as when an app factory runs twice, counts as one.
+    """
+    left = {_key(each): each.mark for each in all_marked() if not _is_base_only(each.target)}
+    others = [other for other in (ref() for ref in guarded_apps.valuerefs()) if other is not app]
+    for each_app in (app, *filter(None, others)):
+        if not left:
+            break
+        for target in _routed_targets(each_app):
+            found = marked(target)
+            if found is not None:
+                left.pop(_key(found), None)
+    return [
+        UnroutedMark(
+            location,
+            f"{mark.decorator} at {location} has no effect: no route of the app leads to {name}."
+            " Register it, and use functools.wraps in the decorators around it; unless another app"
+            " has it.",
+        )
+        for (location, name), mark in sorted(left.items(), key=lambda item: item[0])
+    ]
+
+
+def _key(found: Marked) -> tuple[str, str]:
+    return found.mark.location, found.name
+
+
+def _routed_targets(app: Flask) -> Iterator[object]:
+    """What a mark can be on for a route of *app* to have it."""
+    yield from app.blueprints.values()
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions.get(rule.endpoint)
+        yield view
+        view_class = _view_class(view)
+        if view_class is not None:
+            yield from _targets_in(view_class, rule.methods or KNOWN_METHODS)
+
+
+def _targets_in(view_class: type[View], methods: Iterable[str]) -> Iterator[object]:
+    """What a mark can be on for a view class to have it."""
+    yield from view_class.__mro__
+    yield view_class.dispatch_request
+    for method in methods:
+        for name in ("head", "get") if method == "HEAD" else (method.lower(),):
+            yield getattr(view_class, name, None)
+
+
+def _is_base_only(target: object) -> bool:
+    """Whether a class cannot serve requests itself, but only what inherits from it."""
+    if not (isinstance(target, type) and issubclass(target, View)):
+        return False
+    if issubclass(target, MethodView):
+        return not target.methods
+    return target.dispatch_request is View.dispatch_request or inspect.isabstract(target)

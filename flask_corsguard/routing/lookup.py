@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule
 
 from flask_corsguard.decorators import marked_blueprints
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.routing.table import Entry, PolicyTable
 
@@ -74,7 +74,9 @@ class Lookup:
                 # A converter that raises this names no methods.
                 valid = set(error.valid_methods or ())
                 method = "GET" if not valid or "GET" in valid else min(valid)
-            except Exception:
+            except BaseException as error:
+                if is_shutdown(error):
+                    raise
                 break  # no route, or one of the app's converters fails
             else:
                 entries = table.entries.get(id(rule)) or table.late_entries(rule)
@@ -87,9 +89,11 @@ class Lookup:
         if self._prefixes is not None:
             # The host plays no part: every rule has a subdomain, and no redirect is followed.
             prefixes = self._prefixes.bind("", subdomain=adapter.subdomain)
-            # No blueprint, or one of the app's converters fails.
-            with contextlib.suppress(Exception):
+            try:
                 return self.table.of_blueprints[prefixes.match(adapter.path_info)[0]]
+            except BaseException as error:  # no blueprint, or one of the app's converters fails
+                if is_shutdown(error):
+                    raise
         return self.table.default
 
 

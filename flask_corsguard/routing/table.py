@@ -222,7 +222,9 @@ class PolicyTable:
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
             listed = policy.compiled.headers.allow_methods(at_url, others) if policy else None
             configured = nowhere if layers else self._configured
-            scope = Scope(rule.endpoint, source, location, at_url, others, listed, configured)
+            without_effect = self._resolver.without_effect(layers)
+            where = (rule.endpoint, source, location)
+            scope = Scope(*where, at_url, others, listed, configured, without_effect)
             return Entry(policy, scope, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}
@@ -239,7 +241,8 @@ class PolicyTable:
     def _unrouted(self, layers: Layers) -> Entry:
         """The entry of URLs without a route. It allows any method: the page can read the 404."""
         policy, source, location, _ = self._resolver.policy_of(layers)
-        return Entry(policy, Scope(None, source, location))
+        without_effect = self._resolver.without_effect(layers)
+        return Entry(policy, Scope(None, source, location, without_effect=without_effect))
 
     def _raise_problems(self) -> None:
         problems, self._resolver.problems = self._resolver.problems, []

@@ -12,7 +12,7 @@ from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
 from flask_corsguard import signals
-from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.errors import CorsGuardError, PolicyError, is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
@@ -68,19 +68,15 @@ class Hooks:
 
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
-        key = state.environ_key
 
         def before_request() -> Response | None:
             request = _current_request()
-            environ = request.environ
-            if key not in environ:
-                state.log.middleware_missed()
             in_force = state.in_force or state.put_in_force()
             try:
                 decision = in_force.decision_for(request)
             except LateRuleError:
                 decision, in_force = state.late_decision(request, in_force)
-            environ[key] = request.__dict__[DECISION] = decision
+            _keep(state, request, decision)
             if decision.reason is not None or signals.origin_allowed.receivers:
                 signals.announce(state.app, decision, state.log)
             if in_force.report_only is not None:
@@ -97,7 +93,9 @@ class Hooks:
         state = self._state
         try:
             decision = report_only.decision_for(request)
-        except Exception as error:
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
             state.log.failure("the policy in report_only", error)
             return
         if decision.reason is not None:
@@ -106,25 +104,20 @@ class Hooks:
 
     def _make_after_request(self) -> Callable[[Response], Response]:
         state = self._state
-        app, key = state.app, state.environ_key
 
         def after_request(response: Response) -> Response:
-            request = _current_request()
-            decision: Decision | None = request.__dict__.get(DECISION)
+            decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
-            # A view may have handed the environment on to the app, which has decided about that.
-            request.environ[key] = decision
-            if type(response) is not app.response_class and is_later_writer(type(response)):
-                state.has_later_writers = True
-            written: Mapping[str, str] | None = response.__dict__.get(_WRITTEN)
             if decision.policy is not None:
                 replaced = write_decision(decision, response.headers)
-                if replaced and written is None:
+                if replaced and not hasattr(response, _WRITTEN):
                     state.log.own_headers(decision.endpoint, replaced)
-                response.__dict__[_WRITTEN] = decision.headers
-            elif written is not None:
-                _take_out(written, response)
+                response._corsguard_written = decision.headers  # type: ignore[attr-defined]
+            else:
+                _take_out(response)
+            if type(response) is not state.response_class and is_later_writer(type(response)):
+                state.later_writers.append("a response class")
             return response
 
         return after_request
@@ -153,7 +146,7 @@ class Hooks:
             decision, in_force = state.late_decision(request, in_force)
         except PolicyError:
             return None
-        environ[state.environ_key] = request.__dict__[DECISION] = decision
+        _keep(state, request, decision)
         first = environ.get(f"{state.environ_key}{ENDED_FIRST}")
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
         if first and is_permitted and status // 100 != 2:
@@ -229,7 +222,7 @@ class Hooks:
         if not has_request_context() or current_app != state.app:
             return  # sent by something else than a request of this app
         request = _current_request()
-        decision = request.__dict__.get(DECISION) or self._late_decision(500)
+        decision: Decision | None = getattr(request, DECISION, None) or self._late_decision(500)
         own = decision and finished_response(state, decision, request)
         if own:
             request.environ[f"{state.environ_key}{FAILED}"] = True
@@ -237,6 +230,17 @@ class Hooks:
             _run_next(functools.partial(_turn_into, own))
         else:
             _run_next(self._after_request)
+
+
+def _keep(state: AppState, request: Any, decision: Decision) -> None:
+    request._corsguard_decision = decision
+    environ = request.environ
+    known = environ.get(state.environ_key)
+    if not known:
+        environ[state.environ_key] = decision
+        if known is None:
+            state.log.middleware_missed()
+    # Else a view has pushed another request with its own environment, whose response is not sent.
 
 
 def _run_next(function: Callable[[Response], Response]) -> None:
@@ -257,8 +261,9 @@ def _turn_into(own: Response, response: Response) -> Response:
     return response
 
 
-def _take_out(written: Mapping[str, str], response: Response) -> None:
+def _take_out(response: Response) -> None:
     """Take headers out that were written on a response when another view returned it."""
+    written: Mapping[str, str] = getattr(response, _WRITTEN, {})
     for name in written:
         if name != VARY:
             response.headers.remove(name)

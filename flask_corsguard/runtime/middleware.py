@@ -51,32 +51,50 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
     :param inner: what has been the app's ``wsgi_app`` so far.
     """
     key = state.environ_key
+    # Both are only ever changed in place. To look them up on their objects would take time.
+    later_writers, finish_receivers = state.later_writers, request_finished.receivers
 
     def corsguard_middleware(
         environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        outer = environ.get(key)
+        if key in environ:
+            return inside(environ, start_response)
         environ[key] = False
         try:
-            if state.has_later_writers or request_finished.receivers:
+            if later_writers or finish_receivers:
                 return _LastWriter(state, environ, start_response).respond(inner)
             return inner(environ, start_response)
         except Exception as error:
-            decision: Decision | Literal[False] = environ[key]
-            own = decision and finished_response(state, decision, Request(environ))
-            if not own:
-                if "HTTP_ORIGIN" in environ and not (decision and decision.reason):
-                    state.log.exception_left(environ["PATH_INFO"], error)
+            own = _own_response_after(state, environ, error)
+            if own is None:
                 raise
-            if f"{key}{FAILED}" not in environ:
-                state.log.own_response_failed(error)
             return own(environ, _again(start_response))
+
+    def inside(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """A request within a request: the app is called by one of its own views, with the
+        environment of that request, which keeps its decision."""
+        outer = environ.pop(key)
+        try:
+            return corsguard_middleware(environ, start_response)
         finally:
-            # The app may have been called by one of its own views, with that request's environment.
-            if outer is not None:
-                environ[key] = outer
+            environ[key] = outer
 
     return corsguard_middleware
+
+
+def _own_response_after(
+    state: AppState, environ: WSGIEnvironment, error: Exception
+) -> Response | None:
+    """The guard's own response after an exception has left the app, or None if the app was to
+    respond."""
+    decision: Decision | Literal[False] = environ[state.environ_key]
+    own = finished_response(state, decision, Request(environ)) if decision else None
+    if own is None:
+        if "HTTP_ORIGIN" in environ and not (decision and decision.reason):
+            state.log.exception_left(environ["PATH_INFO"], error)
+    elif f"{state.environ_key}{FAILED}" not in environ:
+        state.log.own_response_failed(error)
+    return own
 
 
 class _LastWriter:

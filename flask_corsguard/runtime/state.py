@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from flask import Request, Response, current_app, request
@@ -16,11 +16,11 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.routing.layers import EndpointMarks
+from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
@@ -99,8 +99,9 @@ class AppState:
         app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
-    :ivar has_later_writers: whether something can respond, or change a response, after the guard's
-        ``after_request`` function. True until the table is built.
+    :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
+        function. Something unknown, until the table is built.
+    :ivar response_class: the class of responses for which that has been looked at.
     """
 
     def __init__(
@@ -117,13 +118,15 @@ class AppState:
         self.log = GuardLog(app, settings.log_rejections)
         self.environ_key = f"flask_corsguard.decision.{id(app)}"
         self.in_force: InForce | None = None
-        self.has_later_writers = True
+        self.later_writers = ["unknown"]
+        self.response_class: type[Response] = app.response_class
         self._problems: tuple[Problem, ...] = ()
         self._lock = Lock()
         # The process in which the thread that has the lock makes a table: settings do not change
         # meanwhile. A signal handler in that thread leaves its change here, to be made afterwards.
         self._at_work_in: int | None = None
         self._changes: deque[Callable[[Settings], Settings]] = deque()
+        guarded_apps[id(app)] = app
 
     def current(self) -> InForce:
         """The settings in force or, before the first request, those that would be.
@@ -146,7 +149,8 @@ class AppState:
                 except PolicyError as error:
                     self._problems = error.problems
                 else:
-                    self.has_later_writers = has_later_writers(self.app)
+                    self.later_writers[:] = later_writers(self.app)
+                    self.response_class = self.app.response_class
                     self.in_force = prepared
         if self.in_force is None:
             raise PolicyError(self._problems)
@@ -234,13 +238,15 @@ class AppState:
         """Settings with the rules that the app's URL map has, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
+        settings = settings.compared(self.app.config, in_time=self.in_force is None)
         return InForce(self.app, settings, self.marks, rules)
 
 
-def has_later_writers(app: Flask) -> bool:
-    """Whether something can respond past the app's ``after_request`` functions, or change a
-    response after them: methods that an extension has replaced, such as ``handle_exception`` by
-    Flask-RESTX; a response class or a session interface of the app's own."""
+def later_writers(app: Flask) -> Iterator[str]:
+    """What can respond past the app's ``after_request`` functions, or change a response after them:
+    methods that an extension has replaced, such as ``handle_exception`` by Flask-RESTX; a response
+    class or a session interface of the app's own."""
+    # Not vars(app): to ask for it makes Python 3.11 keep a dict, and every access of Flask slower.
     replaceable = (
         "full_dispatch_request",
         "handle_user_exception",
@@ -248,22 +254,23 @@ def has_later_writers(app: Flask) -> bool:
         "finalize_request",
         "process_response",
     )
-    return (
-        any(name in vars(app) or _overrides(type(app), Flask, name) for name in replaceable)
-        or is_later_writer(app.response_class)
-        or _overrides(type(app.session_interface), SecureCookieSessionInterface, "save_session")
-        or "save_session" in getattr(app.session_interface, "__dict__", {})
-    )
+    yield from (name for name in replaceable if _is_replaced(app, Flask, name))
+    if _is_replaced(app.session_interface, SecureCookieSessionInterface, "save_session"):
+        yield "session_interface"
+    if is_later_writer(app.response_class):
+        yield "response_class"
 
 
-def is_later_writer(response_class: type[object]) -> bool:
+def is_later_writer(response_class: type[Response]) -> bool:
     """Whether a response class can change headers when the response is sent."""
     names = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter")
-    return any(_overrides(response_class, Response, name) for name in names)
+    return any(getattr(response_class, name) is not getattr(Response, name) for name in names)
 
 
-def _overrides(kind: type[object], base: type[object], name: str) -> bool:
-    return getattr(kind, name, None) is not getattr(base, name)
+def _is_replaced(instance: object, base: type[object], name: str) -> bool:
+    """Whether a method is not the one of *base*, be it by a subclass or on the instance."""
+    method = getattr(instance, name)
+    return getattr(method, "__func__", None) is not getattr(base, name)
 
 
 def state_of(app: Flask) -> AppState:
@@ -286,8 +293,11 @@ def app_context(app: Flask) -> Generator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(Exception):
+        try:
             context.pop()
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
 
 
 def _current_decision() -> Decision:

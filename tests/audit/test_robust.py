@@ -3,6 +3,7 @@
 import itertools
 import re
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from werkzeug.routing import BaseConverter
 from flask_corsguard import CorsGuard, cors
 from flask_corsguard.audit import Report, audit
 from tests.audit.cases import Build, codes_of, guarded, route, told
+from tests.raised import Timeout
 
 APP = "https://app.example.com"
 
@@ -24,13 +26,27 @@ class _Failing(dict[str, str]):
     keys = values = items = __iter__ = _fail
 
 
+class _Slow(dict[str, str]):
+    def _fail(self) -> Any:
+        raise Timeout
+
+    keys = values = items = __iter__ = __len__ = _fail
+
+
 class _Endless(dict[str, str]):
     def items(self) -> Any:
         return itertools.repeat(("https://x.example", ""))
 
 
+class _Hidden:
+    @property
+    def __dict__(self) -> Any:
+        raise Timeout
+
+
 PROXIES = (LocalProxy(lambda: g.db), LocalProxy(lambda: 1 / 0))
-FAILING, ENDLESS = _Failing(a="b"), _Endless(a="b")
+HIDDEN = _Hidden()
+FAILING, SLOW, ENDLESS = _Failing(a="b"), _Slow(a="b"), _Endless(a="b")
 
 
 def audited_soon(entry: Any) -> Report:
@@ -42,7 +58,7 @@ def audited_soon(entry: Any) -> Report:
 
 
 def reads_odd_things(origin: str) -> bool:
-    return origin == APP and bool(PROXIES or FAILING or ENDLESS)
+    return origin == APP and bool(PROXIES or FAILING or SLOW or ENDLESS or HIDDEN.site)
 
 
 COMPILED = re.compile(r"^https://([a-z0-9]+-?)+\.example\.com$")
@@ -103,17 +119,32 @@ def test_many_routes_and_a_callable_with_much_to_do(allows: Any, most: int) -> N
     assert report.attempts <= audit(first).attempts + 20 * 2 * (most + 70)
 
 
-def _with_failing_teardown() -> Flask:
+def _with_failing_teardown(error: type[BaseException]) -> Flask:
+    def fail(_error: object) -> None:
+        raise error
+
     app = guarded(APP)
-    app.teardown_appcontext(lambda error: g.db.close())
+    app.teardown_appcontext(fail)
     return app
 
 
-def _with_a_request_class_that_fails() -> Flask:
+def _with_a_failing_hook(error: type[BaseException]) -> Flask:
+    app = guarded(APP)
+
+    @app.url_value_preprocessor
+    def fail(*_: object) -> None:
+        raise error
+
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    return app
+
+
+def _with_a_request_class_that_fails(error: type[BaseException]) -> Flask:
     class Versioned(Request):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.version = self.environ["HTTP_X_VERSION"]
+            if "HTTP_X_VERSION" not in self.environ:
+                raise error
 
     app = guarded(re.compile(r"https://.*example\.com"))
     app.request_class = Versioned
@@ -123,8 +154,16 @@ def _with_a_request_class_that_fails() -> Flask:
 class Failing(BaseConverter):
     """Looks things up in a database that is not there."""
 
+    error: type[BaseException] = ConnectionError
+
     def to_python(self, value: str) -> str:
-        raise ConnectionError(value)
+        raise self.error(value)
+
+
+class Slow(Failing):
+    """Does not find it in time."""
+
+    error = Timeout
 
 
 class Choosy(BaseConverter):
@@ -146,17 +185,21 @@ def _with_a_converter(converter: type[BaseConverter]) -> Flask:
     return app
 
 
+ROOT = "neighbour_allowed GET,HEAD,OPTIONS /"
+FIRST = "runs_before_guard GET,HEAD,OPTIONS /"
 ORDERS = "neighbour_allowed GET,HEAD,OPTIONS /orders/<own:order>"
 APPS: dict[str, tuple[Build, set[str]]] = {
-    "failing teardown": (_with_failing_teardown, set()),
-    "failing request class": (
-        _with_a_request_class_that_fails,
-        {"neighbour_allowed GET,HEAD,OPTIONS /"},
-    ),
+    "failing teardown": (partial(_with_failing_teardown, LookupError), set()),
+    "slow teardown": (partial(_with_failing_teardown, Timeout), set()),
+    "failing request class": (partial(_with_a_request_class_that_fails, KeyError), {ROOT}),
+    "slow request class": (partial(_with_a_request_class_that_fails, Timeout), {ROOT}),
+    "failing hook": (partial(_with_a_failing_hook, LookupError), {FIRST}),
+    "slow hook": (partial(_with_a_failing_hook, Timeout), {FIRST}),
     "odd keys": (lambda: guarded(reads_odd_things, {1: "example.com"}), set()),
     "a trusted host": (lambda: guarded(APP, {"TRUSTED_HOSTS": "shop.example"}), set()),
     "trusted hosts": (lambda: guarded(APP, {"TRUSTED_HOSTS": {"shop.example"}}), set()),
     "failing converter": (lambda: _with_a_converter(Failing), {ORDERS}),
+    "slow converter": (lambda: _with_a_converter(Slow), {ORDERS}),
     "choosy converter": (lambda: _with_a_converter(Choosy), {ORDERS}),
 }
 

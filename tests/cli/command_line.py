@@ -10,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
+from weakref import WeakValueDictionary
 
 from flask import Flask
 from flask.cli import ScriptInfo
@@ -83,7 +84,7 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
 def run(
     arguments: str | list[str], app: Flask | str | None = None, columns: int = 0, **variables: str
 ) -> Ran:
-    """``flask cors`` in this process.
+    """``flask cors`` in this process, which knows no marks of other apps meanwhile.
 
     :param app: an app, or the name of one as for ``flask --app``; if left out, the one above.
     :param columns: the width of the terminal, or 0 for pipes.
@@ -99,6 +100,7 @@ def run(
     path, modules = [*sys.path], {*sys.modules}
     with (
         patch.dict(os.environ, environment(variables), clear=True),
+        patch("flask_corsguard.decorators._targets", WeakValueDictionary()),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

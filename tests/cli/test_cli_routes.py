@@ -263,6 +263,27 @@ def test_an_app_that_prints_while_it_is_loaded(folder: Path, command: str) -> No
     assert ran.err.splitlines() == ["loading", "connected"]
 
 
+@pytest.mark.parametrize(
+    "command", ["check / --origin https://a.example", "routes", "routes --json"]
+)
+def test_marks_that_no_route_has(folder: Path, command: str) -> None:
+    """They are named on the standard error, with file and line; the output is as without them."""
+    folder.joinpath("app.py").write_text(
+        "from flask import Flask\n"
+        "from flask_corsguard import CorsGuard, cors\n"
+        "app = Flask(__name__, static_folder=None)\n"
+        "CorsGuard(app, origins='https://a.example')\n"
+        "app.add_url_rule('/', 'index', lambda: '')\n"
+        "@cors(origins='https://b.example')\n"
+        "def orders(): return ''\n"
+    )
+    ran = run(command, str(folder / "app.py"))
+    assert ran.code == 0
+    assert "orders" not in ran.out
+    (line,) = ran.err.splitlines()
+    assert re.match(r"Warning: @cors at \S*app\.py:6 has no effect: .* to app\.orders\. ", line)
+
+
 def test_callables_that_take_the_request() -> None:
     app = Flask("x")
     seen = []

@@ -1,15 +1,18 @@
 """What the documentation lists is what there is. Its examples are run by the conftest above."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from flask import Flask
+from flask.views import MethodView
 
 import flask_corsguard
 import flask_corsguard.audit
@@ -136,17 +139,23 @@ def test_problem_examples(cells: list[str], login_required: Callable[..., Any]) 
     def index() -> str:
         return ""
 
+    class Item(MethodView):
+        def get(self) -> str:
+            return ""
+
+    app.add_url_rule("/item", view_func=Item.as_view("item"))
     example = code(example)
     statement = f"Policy({example})" if re.match(r"\w+=", example) else example
     scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
-    scope["login_required"] = login_required
+    scope |= {"login_required": login_required, "Item": Item, "os": os}
 
     def run() -> None:
         exec(statement, scope)
-        guard.init_app(app)
+        if "corsguard" not in app.extensions:
+            guard.init_app(app)
         guard.routes(app)
 
-    with pytest.raises(PolicyError) as caught:
+    with patch.dict(os.environ), pytest.raises(PolicyError) as caught:
         run()
     problems = [problem for problem in caught.value.problems if problem.code == code(name)]
     assert problems

@@ -1,6 +1,7 @@
 """Mistakes that the guard refuses to start with, and what it says about them."""
 
 import functools
+import re
 
 import pytest
 from flask import Blueprint, Flask
@@ -10,6 +11,7 @@ from flask_corsguard import CorsGuard, CorsGuardError, Policy, PolicyError, cors
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
+ADMIN = "https://admin.example"
 LINE = r"test_startup\.py:\d+"
 
 
@@ -49,6 +51,8 @@ def test_init_app_of_something_else(thing):
         ("CORSGUARD_SUPPORTS_CREDENTIALS", True, "unknown_key", "CORSGUARD_ALLOW_CREDENTIALS"),
         ("CORSGUARD_RESOURCES", {}, "unknown_key", "Mark blueprints and views"),
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
+        ("corsguard_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
+        ("CORSGUARD_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_ALLOW_CREDENTIALS", "true", "bool_expected", "True"),
         ("CORSGUARD_LOG_REJECTIONS", "false", "bool_expected", "False"),
         ("CORSGUARD_MAX_AGE", "60", "wrong_type", "60"),
@@ -116,6 +120,341 @@ def test_constructor_arguments_are_checked_without_an_app(fields, code):
 def test_what_is_not_a_default_policy(policy):
     with pytest.raises(CorsGuardError, match="is a Policy or given by fields"):
         CorsGuard(policy=policy)
+
+
+# Settings that nothing reads: an error where they would change something, when the table is built
+
+
+class _Odd:
+    """Compares in a way of its own, as arrays do."""
+
+    __hash__ = None
+
+    def __call__(self, request):
+        return True
+
+    def __eq__(self, other):
+        raise ValueError("the truth of an array is ambiguous")
+
+
+def _problems(ask):
+    with pytest.raises(PolicyError) as caught:
+        ask()
+    return [(problem.code, problem.field) for problem in caught.value.problems]
+
+
+def _set(config):
+    config["CORSGUARD_ENFORCE"] = "unsafe"
+
+
+def _update(config):
+    config.update(CORSGUARD_ENFORCE="unsafe")
+
+
+def _from_mapping(config):
+    config.from_mapping(CORSGUARD_ENFORCE="unsafe")
+
+
+def _from_object(config):
+    config.from_object(type("Production", (), {"CORSGUARD_ENFORCE": "unsafe"}))
+
+
+@pytest.mark.parametrize("change", [_set, _update, _from_mapping, _from_object])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda app, guard: guard.prepare(app),
+        lambda app, guard: guard.routes(app),
+        lambda app, guard: guard.explain("/", origin=SHOP, app=app),
+        lambda app, guard: app.test_client().get("/"),
+    ],
+    ids=["prepare", "routes", "explain", "first request"],
+)
+def test_a_key_that_is_set_after_it_was_read(app, change, ask):
+    app.testing = True
+    guard = CorsGuard(app, origins=SHOP)
+    change(app.config)
+    with pytest.raises(PolicyError, match=LINE) as caught:
+        ask(app, guard)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.field, problem.value) == (
+        "late_setting", "CORSGUARD_ENFORCE", "unsafe",
+    )  # fmt: skip
+    assert problem.message == (
+        "it is set after init_app() has read app.config, so this has no effect. Set it before"
+        " CorsGuard(app), or before guard.init_app(app); in tests too."
+    )
+
+
+LATE = {
+    "a list": ("CORSGUARD_ORIGINS", [SHOP], lambda c, k: c[k].append(PARTNER)),
+    "a set": ("CORSGUARD_ORIGINS", {SHOP}, lambda c, k: c[k].add(PARTNER)),
+    "a mapping in a mapping": (
+        "CORSGUARD_POLICIES", {"a": {"origins": [SHOP]}},
+        lambda c, k: c[k]["a"]["origins"].append(PARTNER),
+    ),
+    "another value": ("CORSGUARD_MAX_AGE", 5, lambda c, k: c.update({k: 6})),
+    "another type": ("CORSGUARD_MAX_AGE", 1, lambda c, k: c.update({k: True})),
+    "one more entry": ("CORSGUARD_AUDIT_ACCEPT", {}, lambda c, k: c[k].update(a="b")),
+    "another object": (
+        "CORSGUARD_INSPECTOR_CHECK", _Odd(), lambda c, k: c.update({k: _Odd()}),
+    ),
+    "removed": ("CORSGUARD_SELF_ORIGINS", [SHOP], lambda c, k: c.pop(k)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "change"), LATE.values(), ids=LATE)
+def test_a_key_that_is_changed_after_it_was_read(app, key, value, change):
+    """In place too; and putting the same value there again is no change."""
+    app.config[key] = value
+    guard = CorsGuard(app)
+    app.config[key] = list(value) if isinstance(value, list) else value
+    guard.routes(app)
+    change(app.config, key)
+    assert _problems(lambda: guard.routes(app)) == [("late_setting", key)]
+    with pytest.raises(PolicyError, match="it is removed" if key not in app.config else "changed"):
+        guard.prepare(app)
+
+
+def test_a_late_key_that_does_not_exist(app):
+    guard = CorsGuard(app)
+    app.config.update(CORSGUARD_ORIGNS=SHOP, corsguard_max_age=5)
+    with pytest.raises(PolicyError) as caught:
+        guard.routes(app)
+    messages = [problem.message for problem in caught.value.problems]
+    assert [problem.code for problem in caught.value.problems] == ["unknown_key"] * 2
+    assert "'CORSGUARD_ORIGINS'? Set it before CorsGuard(app)" in messages[0]
+    assert "'CORSGUARD_MAX_AGE'? Set it before CorsGuard(app)" in messages[1]
+
+
+def test_late_keys_are_said_together_with_everything_else(app):
+    guard = CorsGuard(app)
+    app.add_url_rule("/", "index", cors("nobody")(lambda: "ok"))
+    app.config["CORSGUARD_MAX_AGE"] = 5
+    expected = [("late_setting", "CORSGUARD_MAX_AGE"), ("unknown_policy", "policy")]
+    assert _problems(lambda: guard.prepare(app)) == expected
+
+
+def test_once_policies_are_in_force_app_config_may_change(site, http):
+    """Nothing reads it, and nothing looks at it, until the process starts again."""
+    guard = CorsGuard(site, origins=SHOP)
+    guard.prepare(site)
+    site.config["CORSGUARD_ENFORCE"] = "all"
+    assert http.readers(site, "/") == [SHOP]
+    guard.reconfigure(origins=PARTNER, app=site)
+    assert http.readers(site, "/") == [PARTNER]
+
+
+def test_the_extension_is_made_before_the_configuration_is_loaded(site, http):
+    guard = CorsGuard(max_age=5)
+    site.config["CORSGUARD_ORIGINS"] = SHOP
+    guard.init_app(site)
+    assert http.readers(site, "/") == [SHOP]
+
+
+# the constructor's arguments, variables, and the problems
+ENVIRONMENT = {
+    "forgotten": ({}, {"FLASK_CORSGUARD_ORIGINS": SHOP}, "unread_variable"),
+    "forgotten, in a mapping": (
+        {}, {"FLASK_CORSGUARD_POLICIES__a__origins": SHOP}, "unread_variable",
+    ),
+    "without FLASK_": ({}, {"CORSGUARD_ORIGINS": SHOP}, "unread_variable"),
+    "another case": ({}, {"flask_corsguard_enforce": "all"}, "unread_variable"),
+    "another field": ({"origins": SHOP}, {"FLASK_CORSGUARD_ENFORCE": "all"}, "unread_variable"),
+    "no field": ({}, {"FLASK_CORSGUARD_LOG_REJECTIONS": "false"}, "unread_variable"),
+    "another policy": (
+        {"policies": {"a": {}}}, {"FLASK_CORSGUARD_POLICIES__b__origins": SHOP}, "unread_variable",
+    ),
+    "misspelt": ({}, {"FLASK_CORSGUARD_ORIGNS": SHOP}, "unknown_key"),
+    "two underscores": ({}, {"FLASK_CORSGUARD__ORIGINS": SHOP}, "unknown_key"),
+    "given": ({"origins": SHOP}, {"FLASK_CORSGUARD_ORIGINS": PARTNER}, None),
+    "given by a policy": ({"policy": Policy()}, {"CORSGUARD_ENFORCE": "all"}, None),
+    "given, in a mapping": (
+        {"policies": {"a": {}}}, {"FLASK_CORSGUARD_POLICIES__a__origins": SHOP}, None,
+    ),
+    "given, as JSON": (
+        {"policies": {"a": {}}}, {"FLASK_CORSGUARD_POLICIES": '{"a": {"max_age": 5}}'}, None,
+    ),
+    "no report-only policy": (
+        {"report_only": False}, {"FLASK_CORSGUARD_REPORT_ONLY": "{}"}, None,
+    ),
+    "own origins": ({"self_origins": SHOP}, {"CORSGUARD_SELF_ORIGINS": PARTNER}, None),
+    "no inspector": ({"inspector": False}, {"CORSGUARD_INSPECTOR": "true"}, None),
+    "another app's": ({}, {"SHOP_CORSGUARD_ORIGINS": SHOP}, None),
+    "another tool's": ({}, {"CORSGUARD_REQUIRE_BROWSERS": "1", "MYCORSGUARD_ORIGINS": SHOP}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "variables", "code"), ENVIRONMENT.values(), ids=ENVIRONMENT)
+def test_a_variable_that_nothing_reads(app, monkeypatch, arguments, variables, code):
+    """The error has the name of the variable, and never its value."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    guard = CorsGuard(app, **arguments)
+    if code is None:
+        guard.prepare(app)
+        return
+    with pytest.raises(PolicyError, match=LINE) as caught:
+        guard.prepare(app)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.field) == (code, *variables)
+    assert (SHOP in str(caught.value), SHOP in str(problem.value)) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("FLASK_CORSGUARD_ORIGINS", "To have it read, call app.config.from_prefixed_env() before"),
+        ("CORSGUARD_ORIGINS", "name it FLASK_CORSGUARD_ORIGINS, and call app.config.from_prefixed"),
+        ("corsguard_policies__a__origins", "name it FLASK_CORSGUARD_POLICIES__a__origins, and"),
+        ("FLASK_CORSGUARD_ORIGNS", "Did you mean 'FLASK_CORSGUARD_ORIGINS'?"),
+    ],
+)
+def test_what_to_do_about_a_variable_that_nothing_reads(app, monkeypatch, name, remedy):
+    guard = CorsGuard(app)
+    monkeypatch.setenv(name, SHOP)  # as app.run() does, which reads .env files
+    with pytest.raises(PolicyError) as caught:
+        guard.prepare(app)
+    assert remedy in str(caught.value)
+
+
+def test_from_prefixed_env_is_called_too_late(app, monkeypatch):
+    """One problem: it would be two if variables and keys were looked at by themselves."""
+    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", SHOP)
+    guard = CorsGuard(app)
+    app.config.from_prefixed_env()
+    with pytest.raises(PolicyError) as caught:
+        guard.prepare(app)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.field) == ("late_setting", "CORSGUARD_ORIGINS")
+    assert "Call app.config.from_prefixed_env() before CorsGuard(app)" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FLASK_CORSGUARD_ORIGINS", f"{SHOP}, {PARTNER}"),
+        ("FLASK_CORSGUARD_POLICIES__a__origins", SHOP),
+        ("FLASK_CORSGUARD_POLICIES", '{"a": {"origins": []}}'),
+    ],
+)
+def test_from_prefixed_env_is_called_in_time(app, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    app.config.from_prefixed_env()
+    guard = CorsGuard(app)
+    app.config.from_prefixed_env()
+    guard.prepare(app)
+
+
+# constructor's arguments, configuration, variables, and what the explanation says
+IN_VAIN = {
+    "the key of Flask-CORS": (
+        {}, {"CORS_ORIGINS": SHOP}, {},
+        "CORS_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
+    ),
+    "a key with an underscore": (
+        {}, {"CORS_GUARD_ORIGINS": SHOP}, {},
+        "CORS_GUARD_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
+    ),
+    "its other key": (
+        {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
+        "CORS_RESOURCES in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
+    ),
+    "its variable": (
+        {}, {}, {"FLASK_CORS_ORIGINS": SHOP},
+        "FLASK_CORS_ORIGINS in the environment (the guard reads CORSGUARD_ORIGINS in app.config)",
+    ),
+    "a key beside an argument": (
+        {"origins": []}, {"CORSGUARD_ORIGINS": SHOP}, {},
+        "CORSGUARD_ORIGINS in app.config (LINE says otherwise)",
+    ),
+    "a key beside a policy": (
+        {"policy": Policy()}, {"CORSGUARD_ORIGINS": SHOP}, {},
+        "CORSGUARD_ORIGINS in app.config (LINE says otherwise)",
+    ),
+    "a variable beside a key": (
+        {}, {"CORSGUARD_ORIGINS": PARTNER}, {"FLASK_CORSGUARD_ORIGINS": SHOP},
+        "FLASK_CORSGUARD_ORIGINS in the environment (app.config says otherwise)",
+    ),
+    "a variable beside an argument": (
+        {"origins": PARTNER}, {}, {"FLASK_CORSGUARD_ORIGINS": SHOP},
+        "FLASK_CORSGUARD_ORIGINS in the environment (LINE says otherwise)",
+    ),
+    "a variable without FLASK_": (
+        {"origins": PARTNER}, {}, {"CORSGUARD_ORIGINS": SHOP},
+        "CORSGUARD_ORIGINS in the environment (Flask reads FLASK_CORSGUARD_ORIGINS)",
+    ),
+    "a variable with another prefix": (
+        {}, {}, {"SHOP_CORSGUARD_ORIGINS": SHOP},
+        "SHOP_CORSGUARD_ORIGINS in the environment"
+        " (only app.config.from_prefixed_env('SHOP') reads it)",
+    ),
+    "an empty key of Flask-CORS": ({}, {"CORS_ORIGINS": []}, {}, ""),
+    "a list that the app has read": (
+        {"origins": [ADMIN]}, {"CORS_ORIGINS": [ADMIN]}, {"CORSGUARD_ORIGINS": ADMIN}, "",
+    ),
+    "a key for something else": ({}, {"CORS_MAX_AGE": 5, "CORS_METHODS": "PUT"}, {}, ""),
+    "a key that means nothing here": ({}, {"CORS_LOGGER": "x", "CORSIKA": "x"}, {}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config", "variables", "words"), IN_VAIN.values(), ids=IN_VAIN
+)
+def test_what_is_set_in_vain_is_named_where_it_would_have_mattered(
+    site, monkeypatch, log_lines, arguments, config, variables, words
+):
+    """In the explanation of a rejection and, in debug mode, in the log."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    site.config.update(config, DEBUG=True)
+    guard = CorsGuard(site, **arguments)
+    site.add_url_rule("/own", "own", cors(origins=PARTNER)(lambda: "ok"))
+    site.add_url_rule("/other", "other", cors(Policy())(lambda: "ok"))
+    said = guard.explain("/", origin=SHOP, app=site).explain()
+    line = "".join(re.findall(r"  Without effect: (.*)\.\n", said))
+    assert re.sub(r"[^\s(]*test_startup\.py:\d+", "LINE", line) == words
+    site.test_client().get("/", headers={"Origin": SHOP})
+    assert (f". Without effect: {line}. " in log_lines()[0]) == bool(words)
+    for url in ("/own", "/other"):  # where a mark has a say in it
+        assert "Without effect" not in guard.explain(url, origin=SHOP, app=site).explain()
+
+
+@pytest.mark.parametrize("requested", ["PUT", "DELETE"])
+def test_what_is_set_in_vain_is_not_named_elsewhere(site, requested):
+    """Not where the request is allowed, nor where something else was wrong with it."""
+    site.config["CORS_METHODS"] = ["PUT", "DELETE"]
+    guard = CorsGuard(site, origins=SHOP)
+    decision = guard.explain("/", origin=SHOP, method=requested, app=site)
+    assert ("Without effect: CORS_METHODS" in decision.explain()) == (requested == "DELETE")
+    other = guard.explain("/", origin=PARTNER, method=requested, app=site)
+    assert "Without effect" not in other.explain()
+
+
+def test_what_would_have_let_a_refused_request_pass(site):
+    site.config["CORSGUARD_ENFORCE"] = "off"
+    guard = CorsGuard(site, enforce="all", self_origins=SHOP)
+    said = guard.explain("/", origin=PARTNER, app=site).explain()
+    assert "Without effect: CORSGUARD_ENFORCE in app.config" in said
+
+
+def test_a_late_key_that_an_argument_overrides_is_only_named(site, http):
+    guard = CorsGuard(site, origins=PARTNER, policies={"a": {}}, self_origins=ADMIN)
+    site.config.update(CORSGUARD_ORIGINS=SHOP, CORSGUARD_SELF_ORIGINS=SHOP)
+    site.config["CORSGUARD_POLICIES"] = {"a": {"max_age": 5}}
+    said = guard.explain("/", origin=SHOP, app=site).explain()
+    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
+    site.config["CORSGUARD_POLICIES"]["b"] = {}
+    assert _problems(lambda: guard.prepare(site)) == [("late_setting", "CORSGUARD_POLICIES")]
+
+
+def test_after_reconfigure_what_is_set_in_vain_is_worked_out_anew(site):
+    site.config["CORSGUARD_ORIGINS"] = SHOP
+    guard = CorsGuard(site)
+    guard.prepare(site)
+    guard.reconfigure(origins=PARTNER, app=site)
+    said = guard.explain("/", origin=SHOP, app=site).explain()
+    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
 
 
 # Marks

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from unittest.mock import Mock
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -21,6 +23,7 @@ from flask_corsguard import CorsGuard, Policy, PolicyError, cors, cors_exempt
 from flask_corsguard.inspector.rejections import MAX_REJECTIONS
 from flask_corsguard.inspector.site import EXTENSION_KEY
 from flask_corsguard.testing import Browser
+from tests.raised import FAILURES, RAISED, SHUTDOWNS
 
 ROOT = "/_corsguard/"
 PAGES = ("", "rejections", "rejections.json", "check")
@@ -291,6 +294,7 @@ def has_key(request):
         (lambda request: "yes", 403, "TypeError"),
         (lambda request: None, 403, "TypeError"),
         (lambda request: 1, 403, "TypeError"),
+        (lambda request: Mock(spec=True), 403, "TypeError"),
         (lambda: True, 403, "TypeError"),
         (lambda request: 1 / 0, 403, "division by zero"),
         (lambda request: abort(401), 403, "Unauthorized"),
@@ -309,6 +313,24 @@ def test_check(app, check, status, logged, debug, log_lines):
     if check is has_key:
         assert get(app, query={"key": "secret"}).status_code == 200
         assert get(app).status_code == 403
+
+
+@pytest.mark.parametrize("error", RAISED.values(), ids=RAISED)
+def test_a_check_that_raises_what_is_no_exception(app, error, log_lines):
+    """A time-out or a cancellation lets nobody in. Only a shutdown gets through."""
+
+    def check(request):
+        raise error()
+
+    app.config.update(CORSGUARD_INSPECTOR=True, CORSGUARD_INSPECTOR_CHECK=check)
+    CorsGuard(app)
+    if error in SHUTDOWNS.values():
+        with pytest.raises(type(error())):
+            get(app)
+        return
+    assert statuses(app) == {403}
+    (line,) = log_lines()
+    assert f"CORSGUARD_INSPECTOR_CHECK failed: {type(error()).__name__}" in line
 
 
 @pytest.mark.parametrize("check", [None, yes])
@@ -836,10 +858,15 @@ def test_a_rejection_is_played_as_it_was(shop):
         seen.clear()
 
 
-def test_a_converter_that_fails(app):
+@pytest.mark.parametrize(
+    "error",
+    [partial(RuntimeError, "<b>no</b>"), *FAILURES.values()],
+    ids=["an error", *FAILURES],
+)
+def test_a_converter_that_fails(app, error):
     class Broken(BaseConverter):
         def to_python(self, value):
-            raise RuntimeError("<b>no</b>")
+            raise error()
 
     app.url_map.converters["broken"] = Broken
     CorsGuard(app, inspector=True)

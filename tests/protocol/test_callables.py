@@ -11,6 +11,7 @@ import pytest
 
 from flask_corsguard import Policy, PolicyError, Reason
 from flask_corsguard.protocol.decision import CorsRequest, decide
+from tests.raised import FAILURES, SHUTDOWNS
 
 A = "https://a.example.com"
 REQUEST = object()
@@ -129,3 +130,52 @@ def test_what_is_said_of_a_result_that_is_not_a_bool(result: object, shown: str)
     decision = decide(Policy(origins=lambda origin: result), CorsRequest(A, "GET"))
     assert decision.reason is Reason.ORIGIN_CHECK_FAILED
     assert decision.detail == f"it returned {shown} where True or False was expected"
+
+
+def raising(error: Callable[[], BaseException]) -> Callable[[str], bool]:
+    def check(origin: str) -> bool:
+        raise error()
+
+    return check
+
+
+@pytest.mark.parametrize("error", FAILURES.values(), ids=FAILURES)
+def test_a_callable_that_raises_what_is_no_exception(error: Callable[[], BaseException]) -> None:
+    """A time-out or a cancellation lets nobody in, like any other failure, and is described."""
+    decision = decide(Policy(origins=raising(error)), CorsRequest(A, "GET"))
+    assert decision.reason is Reason.ORIGIN_CHECK_FAILED
+    assert decision.detail.startswith(f"{type(error()).__name__} '")
+    assert decision.detail.isprintable()
+
+
+@pytest.mark.parametrize("error", SHUTDOWNS.values(), ids=SHUTDOWNS)
+def test_a_callable_does_not_hold_back_a_shutdown(error: Callable[[], BaseException]) -> None:
+    with pytest.raises(type(error())):
+        decide(Policy(origins=raising(error)), CorsRequest(A, "GET"))
+
+
+class Odd:
+    """Says that it is a bool, and cannot be printed."""
+
+    def __init__(self, error: Callable[[], BaseException]) -> None:
+        self.error = error
+
+    @property
+    def __class__(self) -> Any:
+        return bool
+
+    def __repr__(self) -> str:
+        raise self.error()
+
+
+@pytest.mark.parametrize("error", [*FAILURES.values(), ValueError], ids=[*FAILURES, "an error"])
+def test_an_odd_result_lets_nobody_in(error: Callable[[], BaseException]) -> None:
+    decision = decide(Policy(origins=lambda origin: Odd(error)), CorsRequest(A, "GET"))
+    assert decision.reason is Reason.ORIGIN_CHECK_FAILED
+    assert decision.detail == "it returned '<Odd>' where True or False was expected"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_shutdown_while_a_result_is_printed(error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        decide(Policy(origins=lambda origin: Odd(error)), CorsRequest(A, "GET"))

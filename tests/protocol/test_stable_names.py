@@ -72,6 +72,7 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "governed_elsewhere": frozenset(),
         "allow_methods": None,
         "configured": frozenset(),
+        "without_effect": {},
     }
 
 
@@ -96,4 +97,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "detail": "",
         "further_reasons": (),
         "configured": frozenset(),
+        "without_effect": {},
     }

@@ -9,7 +9,7 @@ import pytest
 from flask import Blueprint
 from flask.views import MethodView, View
 
-from flask_corsguard import CorsGuard, CorsGuardError, PolicyError, cors
+from flask_corsguard import CorsGuard, CorsGuardError, PolicyError, cors, cors_exempt
 
 SHOP = "https://shop.example"
 
@@ -115,6 +115,32 @@ def _lost_mark(app, guard):
     cors(origins=SHOP)(functools.wraps(view)(lambda: view()))
 
 
+def _listed(app, **attributes):
+    """A class such as those of Flask-RESTful and Flask-RESTX, which wrap what as_view() returns."""
+
+    class Item(MethodView):
+        def get(self):
+            return "ok"
+
+    for name, value in attributes.items():
+        setattr(Item, name, value)
+    view = Item.as_view("item")
+    app.add_url_rule("/", view_func=functools.wraps(view)(lambda: view()))
+
+
+def _listed_by_a_base(app, guard):
+    class Base(MethodView):
+        method_decorators = (cors(origins=SHOP),)
+
+    class Item(Base):
+        def get(self):
+            return "ok"
+
+    view = Item.as_view("item")
+    for rule in ("/", "/again"):
+        app.add_url_rule(rule, view_func=view)
+
+
 PROBLEMS = {
     _unknown_policy: (
         ("unknown_policy", "policy", "partner", "partners", "view index (LINE)"),
@@ -133,7 +159,88 @@ PROBLEMS = {
         "@cors at LINE marks a function around the view 'not_a_class' that is not a view itself."
         " Put it directly above or below the route; or mark this view on its own.",
     ),
+    _listed_by_a_base: (
+        ("method_decorators", "cors", "item", None, "view item (LINE)"),
+        "@cors is among the method_decorators of _listed_by_a_base.<locals>.Item, which are applied"
+        " on each request, too late for a mark. Put it above the class, or above a handler method.",
+    ),
 }
+
+
+def _same(function):
+    return function
+
+
+LISTS = {
+    "list": {"method_decorators": [cors(origins=SHOP)]},
+    "tuple, below another": {"method_decorators": (_same, cors(origins=SHOP))},
+    "by method": {"method_decorators": {"get": [_same], "put": [cors("partners")]}},
+    "by method, alone": {"method_decorators": {"put": cors("partners")}},
+    "without parentheses": {"method_decorators": [cors]},
+    "a partial": {"method_decorators": [functools.partial(cors, origins=SHOP)]},
+    "exempt": {"method_decorators": [cors_exempt]},
+    "another list": {"handler_decorators": [cors(origins=SHOP)]},
+    "not a list": {"method_decorators": cors(origins=SHOP)},
+}
+
+
+@pytest.mark.parametrize("attributes", LISTS.values(), ids=LISTS)
+def test_a_mark_among_decorators_that_are_applied_on_each_request(app, attributes):
+    """An error that names the line and, where there is none, the line of the class."""
+    guard = CorsGuard(app, policies={"partners": {"origins": SHOP}})
+    _listed(app, **attributes)
+    with pytest.raises(PolicyError) as caught:
+        guard.routes()
+    (problem,) = caught.value.problems
+    (name,) = attributes
+    decorator = "@cors_exempt" if attributes[name] == [cors_exempt] else "@cors"
+    assert problem.message == (
+        f"{decorator} is among the {name} of _listed.<locals>.Item, which are applied on each"
+        " request, too late for a mark. Put it above the class, or above a handler method."
+    )
+    assert (problem.code, problem.value) == ("method_decorators", "item")
+    assert _without_line(problem.where) == "view item (LINE)"
+
+
+APPLIED = {
+    "decorators": {"decorators": [cors(origins=SHOP)]},
+    "other lists": {"method_decorators": [_same, functools.wraps(_same)], "my_decorators": None},
+    "no list": {"method_decorators": property(lambda self: [cors(origins=SHOP)])},
+}
+
+
+@pytest.mark.parametrize("attributes", APPLIED.values(), ids=APPLIED)
+def test_decorators_of_a_class_that_are_no_problem(app, attributes):
+    guard = CorsGuard(app)
+    _listed(app, **attributes)
+    (route,) = (route for route in guard.routes() if "GET" in route.methods)
+    assert len(route.layers) == ("decorators" in attributes)
+
+
+def test_decorators_that_a_class_applies_by_itself(app):
+    class Base(MethodView):
+        def __init_subclass__(cls, **_):
+            super().__init_subclass__()
+            for decorate in cls.handler_decorators:
+                decorate(cls.get)
+
+    class Item(Base):
+        handler_decorators = (cors(origins=SHOP),)
+
+        def get(self):
+            return "ok"
+
+    class Left(Base):
+        handler_decorators = (cors_exempt,)
+
+        def get(self):
+            return "ok"
+
+    guard = CorsGuard(app)
+    app.add_url_rule("/item", view_func=Item.as_view("item"))
+    app.add_url_rule("/left", view_func=Left.as_view("left"))
+    sources = {route.source for route in guard.routes() if "GET" in route.methods}
+    assert sources == {"method GET of view item", "method GET of view left"}
 
 
 @pytest.mark.parametrize("build", PROBLEMS, ids=lambda build: build.__name__)

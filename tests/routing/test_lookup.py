@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import BaseConverter, Map, Rule
 
 from flask_corsguard import CorsGuard, PolicyError, cors
 from flask_corsguard.runtime.state import state_of
+from tests.raised import RAISED, SHUTDOWNS
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -67,6 +70,37 @@ def test_a_converter_that_raises_405(app, http):
     app.add_url_rule("/<refusing:name>", "index", cors(origins=PARTNER)(view()))
     CorsGuard(app, origins=SHOP)
     assert http.readers(app, "/x", status=405) == [SHOP]
+
+
+class Moody(BaseConverter):
+    """Raises something else at each look-up."""
+
+    def __init__(self, map_, errors):
+        super().__init__(map_)
+        self.errors = errors
+
+    def to_python(self, value):
+        raise next(self.errors)()
+
+
+@pytest.mark.parametrize("path", ["/x", "/api/x/none"], ids=["a route", "a prefix"])
+@pytest.mark.parametrize("error", RAISED.values(), ids=RAISED)
+def test_a_converter_that_raises_what_is_no_exception(app, http, path, error):
+    """Where the guard looks a URL up once more, a failing converter finds no route, and the default
+    policy decides. A shutdown is not held back."""
+    # Flask itself looks the route up first, but never the prefix.
+    first = [NotFound] if path == "/x" else []
+    app.url_map.converters["moody"] = lambda map_: Moody(map_, chain(first, repeat(error)))
+    app.add_url_rule("/<moody:name>", "index", cors(origins=PARTNER)(view()))
+    api = cors(origins=PARTNER)(Blueprint("api", __name__, url_prefix="/api/<moody:name>"))
+    api.add_url_rule("/", "other", view())
+    app.register_blueprint(api)
+    CorsGuard(app, origins=SHOP)
+    if error in SHUTDOWNS.values():
+        with pytest.raises(type(error())):
+            http.send(app, path, SHOP)
+    else:
+        assert http.send(app, path, SHOP) == http.allowed(SHOP, 404)
 
 
 def test_redirects_after_redirects(app, http):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import abc
 import functools
+import gc
+import re
+import weakref
 
 import pytest
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView, View
 
-from flask_corsguard import CorsGuard, Policy, PolicyError, cors, current_decision
+from flask_corsguard import CorsGuard, Policy, PolicyError, cors, cors_exempt, current_decision
+from flask_corsguard.decorators import all_marked, mark_of
+from flask_corsguard.routing.layers import unrouted_marks
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -372,3 +378,294 @@ def test_fields_override_and_a_policy_replaces(app, http, how, arguments, fields
     granted = http.granted(PARTNER, "OPTIONS, PUT", max_age=max_age)
     assert http.preflight(app, "/", PARTNER) == granted
     assert http.readers(app, "/", "PUT") == [PARTNER]
+
+
+# Marks that no route has. Each of these leaves marks, and says which are unrouted.
+
+
+def _hidden(function):
+    """A decorator that everybody has written once: without functools.wraps."""
+    return lambda *arguments: function(*arguments)
+
+
+def _without_wraps(app):
+    @app.get("/")
+    @_hidden
+    @cors(origins=SHOP)
+    def orders():
+        return "ok"
+
+    return orders, ["orders"]
+
+
+def _above_the_route_without_wraps(app):
+    @cors(origins=SHOP)
+    @_hidden
+    @app.get("/")
+    def orders():
+        return "ok"
+
+    return orders, ["_hidden.<locals>.<lambda>"]
+
+
+def _a_view(app):
+    @cors_exempt
+    def orders():
+        return "ok"
+
+    return orders, ["orders"]
+
+
+def _an_error_handler(app):
+    @app.errorhandler(404)
+    @cors(origins=SHOP)
+    def missing(error):
+        return "no", 404
+
+    return missing, ["missing"]
+
+
+def _an_endpoint_without_a_rule(app):
+    @app.endpoint("orders")
+    @cors(origins=SHOP)
+    def orders():
+        return "ok"
+
+    return orders, ["orders"]
+
+
+def _a_blueprint(app):
+    api = cors(origins=SHOP)(Blueprint("api", __name__))
+
+    @api.get("/orders")
+    @cors(max_age=5)
+    def orders():
+        return "ok"
+
+    return api, ["blueprint 'api'", "orders"]
+
+
+def _a_class(app):
+    @cors(origins=SHOP)
+    class Items(MethodView):
+        get = view()
+
+    return Items, ["Items"]
+
+
+def _a_view_class(app):
+    @cors(origins=SHOP)
+    class Page(View):
+        @cors(max_age=5)
+        def dispatch_request(self):
+            return "ok"
+
+    return Page, ["Page", "Page.dispatch_request"]
+
+
+def _no_handler(app):
+    class Items(MethodView):
+        get = view()
+
+        @cors(origins=SHOP)
+        def fetch(self):
+            return "ok"
+
+    app.add_url_rule("/", view_func=Items.as_view("items"))
+    return Items, ["Items.fetch"]
+
+
+def _other_methods(app):
+    class Items(MethodView):
+        @cors(max_age=5)
+        def get(self):
+            return "ok"
+
+        @cors(origins=SHOP)
+        def put(self):
+            return "ok"
+
+    app.add_url_rule("/", view_func=Items.as_view("items"), methods=["HEAD"])
+    return Items, ["Items.put"]
+
+
+def _overridden(app):
+    class Base(MethodView):
+        @cors(origins=SHOP)
+        def get(self):
+            return "ok"
+
+    class Items(Base):
+        def get(self):
+            return super().get()
+
+    app.add_url_rule("/", view_func=Items.as_view("items"))
+    return Base, ["Base.get"]
+
+
+def _one_of_several_with_one_mark(app):
+    public = cors(origins=SHOP)
+
+    @app.get("/")
+    @public
+    def orders():
+        return "ok"
+
+    @public
+    def items():
+        return "ok"
+
+    return items, ["items"]
+
+
+def _in_use(app):
+    """Every place where a mark counts."""
+    api = cors(origins=SHOP)(Blueprint("api", __name__))
+    outer = cors(origins=SHOP)(Blueprint("outer", __name__, url_prefix="/none"))
+    outer.register_blueprint(api)
+    app.register_blueprint(outer)
+    for number, function in enumerate(ODD_VIEWS.values()):
+        mark = mark_of(function)
+        if mark and not mark.exempt:
+            app.add_url_rule(f"/{number}", f"odd{number}", function, methods=["GET"])
+    app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
+
+    @cors(origins=SHOP)
+    class Base(MethodView):
+        pass
+
+    class Sub(Base):
+        @cors(max_age=5)
+        def purge(self):
+            return "ok"
+
+    app.add_url_rule("/sub", view_func=Sub.as_view("sub"), methods=["PURGE"])
+
+    @functools.wraps(cors(origins=SHOP)(view()))
+    def rewrapped():
+        return "ok"
+
+    del rewrapped.__wrapped__
+    app.add_url_rule("/rewrapped", "rewrapped", rewrapped)
+    return (api, outer, Base, Sub), []
+
+
+def _bases_only(app):
+    """They could not serve a request themselves."""
+
+    @cors(origins=SHOP)
+    class Base(MethodView):
+        pass
+
+    @cors(origins=SHOP)
+    class Page(View):
+        pass
+
+    @cors(origins=SHOP)
+    class Abstract(View, abc.ABC):
+        def dispatch_request(self):
+            return self.render()
+
+        @abc.abstractmethod
+        def render(self): ...
+
+    return (Base, Page, Abstract), []
+
+
+def _made_again(app):
+    """An app factory runs again, and the first app still exists."""
+
+    def make():
+        @cors(origins=SHOP)
+        def orders():
+            return "ok"
+
+        return orders
+
+    app.add_url_rule("/", "index", make())
+    return make(), []
+
+
+def _of_another_app(app):
+    other = Flask("other")
+    CorsGuard(other)
+    function = cors(origins=SHOP)(view())
+    other.add_url_rule("/", "index", function)
+    return (other, function), []
+
+
+def _not_guarded(app):
+    other = Flask("other")
+    other.add_url_rule("/", "index", cors(origins=SHOP)(view()))
+    return other, ["view.<locals>.<lambda>"]
+
+
+UNROUTED = [
+    _without_wraps, _above_the_route_without_wraps, _a_view, _an_error_handler,
+    _an_endpoint_without_a_rule, _a_blueprint, _a_class, _a_view_class, _no_handler, _other_methods,
+    _overridden, _one_of_several_with_one_mark, _in_use, _bases_only, _made_again, _of_another_app,
+    _not_guarded,
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("own_marks")
+@pytest.mark.parametrize("build", UNROUTED, ids=lambda build: build.__name__[1:])
+def test_marks_that_no_route_has(app, build):
+    CorsGuard(app)
+    kept, names = build(app)
+    unrouted = unrouted_marks(app)
+    found = [
+        re.search(r"leads to (.*)\. Register", each.message)[1]
+        .removeprefix(f"{__name__}.")
+        .removeprefix(f"{build.__name__}.<locals>.")
+        for each in unrouted
+    ]
+    assert sorted(found) == sorted(names)
+    assert all(re.search(r"test_marks\.py:\d+$", each.location) for each in unrouted)
+    assert all(each.location in each.message for each in unrouted)
+    assert kept is not None
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_what_is_said_of_a_mark_that_no_route_has(app):
+    CorsGuard(app)
+    kept, _ = _a_view(app)
+    (unrouted,) = unrouted_marks(app)
+    assert re.sub(r"\S*test_marks\.py:\d+", "LINE", unrouted.message) == (
+        f"@cors_exempt at LINE has no effect: no route of the app leads to {__name__}."
+        "_a_view.<locals>.orders. Register it, and use functools.wraps in the decorators around it;"
+        " unless another app has it."
+    )
+    assert kept
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_marks_are_forgotten_with_what_they_are_on():
+    """So that a process which makes many apps, as tests do, keeps none of them."""
+
+    def make_app():
+        app = Flask("shop")
+        CorsGuard(app)
+        app.add_url_rule("/", "index", cors(origins=SHOP)(view()))
+        app.register_blueprint(cors(origins=SHOP)(Blueprint("api", __name__)))
+        cors(origins=SHOP)(type("Items", (MethodView,), {}))
+        return weakref.ref(app)
+
+    apps = [make_app() for _ in range(20)]
+    gc.collect()
+    assert [app() for app in apps if app()] == []
+    assert list(all_marked()) == []
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_what_cannot_be_referred_to_weakly_is_marked_all_the_same(app, http):
+    class Slots:
+        __slots__ = ("__corsguard_mark__", "__name__")
+
+        def __call__(self):
+            return "ok"
+
+    CorsGuard(app)
+    app.add_url_rule("/", "index", cors(origins=SHOP)(Slots()))
+    assert http.readers(app, "/") == [SHOP]
+    assert unrouted_marks(app) == []

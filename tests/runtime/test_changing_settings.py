@@ -200,3 +200,17 @@ def test_which_app_is_prepared(how):
         with (app if how == "context" else Flask("other")).app_context():
             guard.prepare()
     assert state_of(app).in_force is not None
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_prepare_names_marks_that_no_route_has(site, caplog):
+    @cors(origins=SHOP)
+    def forgotten():
+        return "ok"
+
+    guard = CorsGuard(site, origins=SHOP)
+    guard.prepare()
+    (record,) = caplog.records
+    assert "test_prepare_names_marks_that_no_route_has.<locals>.forgotten" in record.getMessage()
+    assert "test_changing_settings.py:" in record.getMessage()
+    assert forgotten() == "ok"

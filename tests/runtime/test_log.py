@@ -1,17 +1,28 @@
 """What the guard writes to the log ``flask_corsguard``."""
 
+import atexit
+import gc
 import logging
 import re
+import subprocess
+import sys
+import threading
+import weakref
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from flask import Blueprint
+from flask import Blueprint, Flask
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from flask_corsguard import CorsGuard, cors
+from flask_corsguard import CorsGuard, Policy, Reason, cors
+from flask_corsguard.logging import RateLimit
 from flask_corsguard.runtime.state import state_of
+from tests.raised import FAILURES, SHUTDOWNS
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
+MOST_LINES = 60
 MOST_REMEMBERED = 1024
 
 
@@ -30,7 +41,8 @@ def shop(app):
 def clock(shop):
     """The clock of *shop*'s log, which goes when it is told to."""
     clock = SimpleNamespace(now=1000.0)
-    state_of(shop).log.rate_limit._clock = lambda: clock.now
+    log = state_of(shop).log
+    log.rate_limit._clock = log._failures._clock = lambda: clock.now
     return clock
 
 
@@ -104,33 +116,181 @@ def test_other_rejections_have_lines_of_their_own(shop, http, log_lines, clock):
     assert len(log_lines()) == 5
 
 
-@pytest.mark.slow
-def test_memory_and_lines_are_bounded(shop, http, log_lines, clock):
-    shop.config["PROPAGATE_EXCEPTIONS"] = True
-    for n in range(MOST_REMEMBERED + 200):
-        http.send(shop, "/x", f"https://evil{n}.example")
-    limit = state_of(shop).log.rate_limit
-    assert len(limit._quiet) <= MOST_REMEMBERED + 1
-    assert len(log_lines()) <= MOST_REMEMBERED + 1
+def test_other_verdicts_have_lines_of_their_own(app, http, log_lines):
+    CorsGuard(app, origins=SHOP, enforce="unsafe", report_only=Policy(enforce="unsafe"))
+    app.add_url_rule("/x", "x", lambda: "ok", methods=["GET", "POST"])
+    for _ in range(2):
+        http.send(app, "/x", PARTNER)
+        http.send(app, "/x", PARTNER, method="POST")
+    verdicts = [re.search(r": (\w+(?: be \w+)?) \(", line)[1] for line in log_lines()]
+    assert verdicts == ["rejected", "would be rejected", "refused"]
 
-    clock.now += 61
-    http.send(shop, "/x", "https://evil-after.example")
+
+# What made-up origins can cause
+
+
+def flood(app, number, path="/x", method="GET", name="evil"):
+    """Requests from so many made-up origins. Not with Flask's test client, which takes longer."""
+    environ = EnvironBuilder(path, method=method).get_environ()
+    for n in range(number):
+        run_wsgi_app(app, environ | {"HTTP_ORIGIN": f"https://{name}{n}.example"})
+
+
+@pytest.mark.slow
+def test_10_000_made_up_origins(shop, log_lines):
+    """They cause 60 lines, and one with the count of the others: in real time."""
+    flood(shop, 10_000)
+    state_of(shop).log.write_counts()
+    lines = log_lines()
+    assert len(lines) == MOST_LINES + 1
+    assert lines[-1] == "endpoint x (ORIGIN_NOT_ALLOWED): 9940 more lines were left out."
+
+
+def test_the_budget_of_an_endpoint_and_reason(shop, http, log_lines, clock):
+    """The 60th line in a minute is the last, and says so; the first in the next has the count."""
+    flood(shop, MOST_LINES + 40)
+    lines = log_lines()
+    assert len(lines) == MOST_LINES
+    assert ["only counted for up to a minute" in line for line in lines] == [False] * 59 + [True]
+    clock.now += 59.9
     http.send(shop, "/x", PARTNER)
+    assert log_lines() == []
+    clock.now += 0.2
+    http.send(shop, "/x", PARTNER)
+    (line,) = log_lines()
+    assert PARTNER in line
+    assert "; 41 others of this kind were left out." in line
+    flood(shop, MOST_LINES + 5, name="later")
+    lines = log_lines()
+    assert len(lines) == MOST_LINES - 1
+    assert not any("left out" in line for line in lines)
+
+
+def test_what_is_alike_is_counted_for_itself(shop, http, log_lines, clock):
+    """Also where others are left out, and no line is counted twice."""
+    http.send(shop, "/x", PARTNER)
+    flood(shop, MOST_LINES + 7)
+    for _ in range(3):
+        http.send(shop, "/x", PARTNER)
+    log_lines()
+    clock.now += 61
+    http.send(shop, "/x", PARTNER)
+    (line,) = log_lines()
+    assert "; 3 more like it were left out; 8 others of" in line
+    state_of(shop).log.write_counts()
+    assert log_lines() == []
+
+
+def test_endpoints_and_reasons_have_budgets_of_their_own(shop, http, log_lines, clock):
+    flood(shop, 2 * MOST_LINES)
+    flood(shop, 2 * MOST_LINES, "/api/y", "PUT")
+    flood(shop, 2 * MOST_LINES, "/none")
+    http.send(shop, "/x", "null")
+    lines = log_lines()
+    assert len(lines) == 3 * MOST_LINES + 1
+    assert "ORIGIN_NULL" in lines[-1]
+
+
+@pytest.mark.parametrize("minutes", [1, 3])
+def test_memory_and_lines_are_bounded(shop, http, log_lines, clock, monkeypatch, minutes):
+    """Over all endpoints and reasons, and what is forgotten is counted."""
+    monkeypatch.setattr("flask_corsguard.logging.MOST_REMEMBERED", 20)
+    limit = state_of(shop).log.rate_limit
+    asked = 0
+    for minute in range(minutes):
+        for path, method in (("/x", "GET"), ("/api/y", "PUT"), ("/none", "GET")):
+            for name in (f"a{minute}", f"b{minute}", f"a{minute}"):
+                flood(shop, 15, path, method, name)
+                asked += 15
+        assert len(limit._quiet) == 20
+        clock.now += 61
+    lines = log_lines()
+    assert len(lines) == 20 * minutes
+    state_of(shop).log.write_counts()
+    counted = re.findall(r"(\d+) (?:more|others)", " ".join([*lines, *log_lines()]))
+    assert sum(map(int, counted)) == asked - len(lines)
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        pytest.param("0a 30b 40c 61d 62e 91e", "ab-d-e", id="no room meanwhile"),
+        pytest.param("0a 30b 61a 91c 122c", "abac-", id="written again"),
+    ],
+)
+def test_the_oldest_are_forgotten_first(monkeypatch, asked, written):
+    """At each second, a kind; and whether a line was written."""
+    monkeypatch.setattr("flask_corsguard.logging.MOST_REMEMBERED", 2)
+    clock = SimpleNamespace(now=0.0)
+    limit = RateLimit(lambda: clock.now)
+    admitted = ""
+    for step in asked.split():
+        clock.now, kind = float(step[:-1]), step[-1]
+        admitted += kind if limit.admit(kind, "x") is not None else "-"
+    assert admitted == written
+
+
+def test_a_flood_does_not_hide_a_failure(shop, http, log_lines, monkeypatch):
+    monkeypatch.setattr("flask_corsguard.logging.MOST_REMEMBERED", 20)
+    flood(shop, 30)
+    log_lines()
+    state_of(shop).log.failure("something", LookupError())
+    state_of(shop).log.notice("a notice", "something else")
     assert len(log_lines()) == 2
-    assert len(limit._quiet) <= MOST_REMEMBERED + 1
 
 
-@pytest.mark.slow
-def test_what_a_flood_left_out_is_counted(shop, http, log_lines, clock):
-    for n in range(MOST_REMEMBERED + 11):
-        http.send(shop, "/x", f"https://evil{n}.example")
-    left_out = MOST_REMEMBERED + 11 - len(log_lines())
-    assert left_out > 0
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
+def test_in_debug_mode_every_rejection_is_a_line(shop, http, log_lines, debug):
+    shop.debug = debug
+    for _ in range(3):
+        flood(shop, MOST_LINES + 1)
+    assert len(log_lines()) == (3 * (MOST_LINES + 1) if debug else MOST_LINES)
+    state_of(shop).log.write_counts()
+    assert len(log_lines()) == (0 if debug else 1)
+
+
+# A callable that fails
+
+
+def failing(origin):
+    raise LookupError("the store is away")
+
+
+def test_one_line_for_a_failing_callable(app, http, log_lines):
+    """Whatever the origin, the endpoint and the policy that has it, and then how many more."""
+    CorsGuard(app, origins=failing, report_only=Policy(origins=failing, max_age=5))
+    app.add_url_rule("/x", "x", cors(max_age=5)(lambda: "ok"))
+    app.add_url_rule("/other", "other", cors(origins=lambda origin: None)(lambda: "ok"))
+    log = state_of(app).log
+    clock = SimpleNamespace(now=1000.0)
+    log._failures._clock = lambda: clock.now
+    for path in ("/x", "/none"):
+        flood(app, 5, path)
+    (line,) = log_lines()
+    assert "GET /x from 'https://evil0.example': rejected (ORIGIN_CHECK_FAILED)" in line
+    assert "LookupError" in line
+    flood(app, 5, "/other")
+    (line,) = log_lines()
+    assert "it returned 'None'" in line
 
     clock.now += 61
-    for n in range(MOST_REMEMBERED + 11):
-        http.send(shop, "/x", f"https://later{n}.example")
-    assert any(re.search(rf"\b{left_out}\b.* left out", line) for line in log_lines())
+    http.send(app, "/", SHOP)
+    (line,) = log_lines()
+    assert "19 more like it were left out" in line
+    http.send(app, "/", SHOP)
+    log.write_counts()
+    assert log_lines() == [
+        "callable test_one_line_for_a_failing_callable.<locals>.<lambda>: 9 more lines were left"
+        " out.",
+        "callable failing: 3 more lines were left out.",
+    ]
+
+
+def test_a_failing_callable_where_rejections_are_not_logged(app, http, log_lines):
+    app.config["CORSGUARD_LOG_REJECTIONS"] = False
+    CorsGuard(app, origins=failing)
+    flood(app, 5)
+    assert len(log_lines()) == 1
 
 
 NASTY = "\n\r\x00\x1b[31m\x7f\x85\xa0\u2028\u2029'\"\\%s{0}\ud800\U0001f600"
@@ -211,7 +371,6 @@ def test_debug_mode_ends_with_the_remedy(shop, http, log_lines, heard, origin, m
     assert remedy not in line
 
     shop.debug = True
-    state_of(shop).log.rate_limit._quiet.clear()
     http.preflight(shop, "/x", origin, method)
     (line,) = log_lines()
     assert remedy in line
@@ -298,3 +457,255 @@ def test_no_warning_where_nothing_is_lost(app, http, log_lines, headers):
     app.add_url_rule("/", "index", lambda: ("ok", headers))
     http.send(app, "/", SHOP)
     assert log_lines() == []
+
+
+# Notices
+
+
+def test_a_notice(shop, log_lines, clock):
+    """A warning once a minute for each key, of which the next one says how many there were."""
+    log = state_of(shop).log
+    for key in ("one", "two", "one"):
+        log.notice(key, "%s failed with %s.", key, 500)
+    assert log_lines() == ["one failed with 500.", "two failed with 500."]
+    clock.now += 61
+    for text in ("100 percent", "none"):
+        log.notice("one", text)
+    log.write_counts()
+    assert log_lines() == [
+        "100 percent; 1 more like it were left out.",
+        "one: 1 more lines were left out.",
+    ]
+
+
+def test_notices_about_made_up_paths(shop, log_lines):
+    """What is in a key can come from the network: then there are no more than of rejections."""
+    log = state_of(shop).log
+    for n in range(MOST_LINES + 10):
+        log.notice(("paths", f"/{n}"), "%s failed.", n)
+    log.notice("other", "something failed.")
+    assert len(log_lines()) == MOST_LINES + 1
+    log.write_counts()
+    assert log_lines() == ["paths: 10 more lines were left out."]
+
+
+# A log that fails or is slow
+
+
+@pytest.fixture
+def handling():
+    """Adds a handler that calls a function with each line."""
+    logger = logging.getLogger("flask_corsguard")
+    added = []
+
+    def add(function):
+        class Handler(logging.Handler):
+            def emit(self, record):
+                function(record.getMessage())
+
+        added.append(Handler())
+        logger.addHandler(added[-1])
+
+    yield add
+    for handler in added:
+        logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize("error", FAILURES.values(), ids=FAILURES)
+def test_a_handler_that_raises_what_is_no_exception(shop, http, handling, error):
+    def fail(line):
+        raise error()
+
+    handling(fail)
+    log = state_of(shop).log
+    assert http.send(shop, "/x", PARTNER) == http.refused()
+    log.failure("something", error())
+    log.notice("a notice", "something else")
+    log.own_headers("x", ["Access-Control-Allow-Origin"])
+    http.send(shop, "/x", PARTNER)
+    log.write_counts()
+
+
+@pytest.mark.parametrize("error", SHUTDOWNS.values(), ids=SHUTDOWNS)
+def test_the_log_does_not_hold_back_a_shutdown(shop, http, handling, error):
+    def stop(line):
+        raise error()
+
+    handling(stop)
+    with pytest.raises(type(error())):
+        http.send(shop, "/x", PARTNER)
+
+
+def test_other_requests_do_not_wait_for_a_line(shop, http):
+    """Nothing is locked while it is written, but for what logging itself locks."""
+    logger = logging.getLogger("flask_corsguard")
+    ended = []
+
+    def ask_elsewhere(record):
+        logger.removeFilter(ask_elsewhere)
+        thread = threading.Thread(target=http.send, args=(shop, "/none", PARTNER), daemon=True)
+        thread.start()
+        thread.join(10)
+        ended.append(not thread.is_alive())
+
+    logger.addFilter(ask_elsewhere)
+    http.send(shop, "/x", PARTNER)
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("seconds", [0, 61], ids=["", "a minute later"])
+def test_a_signal_handler_in_the_middle(monkeypatch, seconds):
+    """Whatever step of it a request is interrupted at by another one, nothing raises."""
+    monkeypatch.setattr("flask_corsguard.logging.MOST_REMEMBERED", 2)
+    monkeypatch.setattr("flask_corsguard.logging.MOST_LINES", 3)
+    for stop in range(1, 1000):
+        clock = SimpleNamespace(now=0.0)
+        limit = RateLimit(partial(getattr, clock, "now"))
+        for kind in "abb":
+            limit.admit(kind, "x")
+        clock.now += seconds
+        steps = interrupted(partial(limit.admit, "c", "x"), stop, partial(limit.admit, "d", "x"))
+        assert 0 <= limit.take_counts()["x"] <= 3
+        if steps < stop:
+            break
+    assert stop > 50
+
+
+def interrupted(function, stop, handler):
+    """Call *function*, and *handler* before the instruction with this number; return how many."""
+    steps = 0
+    own = [RateLimit.admit.__code__, RateLimit._has_room.__code__]
+
+    def trace(frame, event, _):
+        nonlocal steps
+        if frame.f_code not in own:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            steps += 1
+            if steps == stop:
+                handler()  # not traced itself
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+# The end of a process
+
+
+def test_an_app_is_not_kept_for_its_counts(http):
+    app = Flask("gone", static_folder=None)
+    CorsGuard(app, origins=SHOP)
+    flood(app, 3)
+    kept = weakref.ref(app)
+    del app
+    gc.collect()
+    assert kept() is None
+
+
+def test_all_apps_share_one_function_at_the_end(app):
+    def serve_app():
+        served = Flask("shop", static_folder=None)
+        CorsGuard(served)
+        flood(served, 1)
+        return atexit._ncallbacks()
+
+    assert serve_app() == serve_app()
+
+
+def test_lines_at_the_end_are_bounded(app, log_lines):
+    """The largest counts have a line each, all others one."""
+    CorsGuard(app, origins=SHOP)
+    log = state_of(app).log
+    for n in range(MOST_LINES + 10):
+        for _ in range(102 - n):
+            log.rate_limit.admit(n, (f"view{n}", Reason.ORIGIN_NULL))
+    log.write_counts()
+    lines = log_lines()
+    assert len(lines) == MOST_LINES + 1
+    assert lines[0] == "endpoint view0 (ORIGIN_NULL): 101 more lines were left out."
+    assert lines[-1] == f"elsewhere: {sum(range(32, 42))} more lines were left out."
+
+
+def test_nothing_is_counted_where_nothing_is_logged(shop, http, log_lines, monkeypatch):
+    logger = logging.getLogger("flask_corsguard")
+    monkeypatch.setattr(logger, "disabled", True)
+    for _ in range(2):
+        flood(shop, 3)
+        state_of(shop).log.failure("something", LookupError())
+        state_of(shop).log.notice("a notice", "something")
+    monkeypatch.setattr(logger, "disabled", False)
+    state_of(shop).log.write_counts()
+    assert log_lines() == []
+
+
+PROGRAM = """
+import atexit, logging, os, queue, sys
+from logging.handlers import QueueHandler, QueueListener
+from flask import Flask
+from flask_corsguard import CorsGuard
+
+app = Flask("shop", static_folder=None)
+app.testing = True
+CorsGuard(app, origins="https://shop.example")
+app.add_url_rule("/x", "x", lambda: "ok")
+
+logger = logging.getLogger("flask_corsguard")
+handler = logging.StreamHandler(sys.stdout)
+handler.setFormatter(logging.Formatter("%(process)d %(message)s"))
+logger.addHandler(handler)
+
+def use_queue():
+    lines = queue.SimpleQueue()
+    listener = QueueListener(lines, handler)
+    listener.start()
+    atexit.register(listener.stop)  # as the standard library's documentation has it
+    logger.removeHandler(handler)
+    logger.addHandler(QueueHandler(lines))
+
+def ask(number, path="/x"):
+    for n in range(number):
+        app.test_client().get(path, headers={"Origin": f"https://evil{n}.example"})
+
+def fork(number):
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        assert os.waitpid(pid, 0)[1] == 0
+        print(pid, "has ended")
+    else:
+        ask(number)
+        sys.exit()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "counts"),
+    [
+        pytest.param("ask(70); ask(3, '/none')", [10], id="more than the budget"),
+        pytest.param("ask(5); ask(7)", [5], id="alike"),
+        pytest.param("use_queue(); ask(70)", [10], id="a queue"),
+        pytest.param("ask(60)", [], id="nothing"),
+        pytest.param("ask(70); 1 / 0", [10], id="an exception"),
+        pytest.param("ask(70); fork(80)", [20, 10], id="a fork"),
+        pytest.param("ask(70); fork(0)", [10], id="a fork without requests"),
+        pytest.param("fork(70); fork(61)", [10, 1], id="workers"),
+    ],
+)
+def test_counts_at_the_end_of_a_process(code, counts):
+    """Each process writes what it has left out itself, while its log still works."""
+    command = [sys.executable, "-c", f"{PROGRAM}\n{code}"]
+    written = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert written.stderr == "" or "ZeroDivisionError" in written.stderr
+    found = re.findall(
+        r"^(\d+) endpoint x \(ORIGIN_NOT_ALLOWED\): (\d+) more", written.stdout, re.M
+    )
+    assert [int(count) for _, count in found] == counts
+    assert len({pid for pid, _ in found}) == len(counts)
+    assert written.stdout.count("more lines") == len(counts)

@@ -141,7 +141,7 @@ def test_an_exempt_route_is_left_alone(starring, http):
 def test_nothing_is_wrapped_without_need(site, http):
     CorsGuard(site, origins=SHOP)
     http.send(site, "/")
-    assert not state_of(site).has_later_writers
+    assert state_of(site).later_writers == []
 
 
 def test_a_view_with_a_response_class_of_its_own(app, http):
@@ -345,7 +345,7 @@ def test_an_app_with_its_own_environment(app, http, inside, copied):
     assert http.send(app, "/private", EVIL) == http.refused()
     assert http.send(app, "/private", SHOP) == http.allowed(SHOP)
     errors(app)
-    state_of(app).has_later_writers = True
+    state_of(app).later_writers.append("errors")
     assert http.send(app, "/private", EVIL) == http.refused()
 
 

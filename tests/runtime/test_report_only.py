@@ -16,6 +16,7 @@ from flask_corsguard import (
     origin_rejected,
 )
 from flask_corsguard.runtime.state import state_of
+from tests.raised import RAISED, SHUTDOWNS
 
 KNOWN = "https://app.example"
 PARTNER = "https://partner.example"
@@ -315,6 +316,26 @@ def test_one_that_fails(site, http, log_lines, monkeypatch):
     assert http.send(site, "/", KNOWN) == http.allowed(KNOWN)
     [line] = log_lines()
     assert line.startswith("the policy in report_only failed: AttributeError")
+
+
+@pytest.mark.parametrize("error", RAISED.values(), ids=RAISED)
+def test_one_that_raises_what_is_no_exception(site, http, log_lines, monkeypatch, error):
+    """A time-out or a cancellation is a failure; only a shutdown gets through."""
+
+    class Failing:
+        def by_rule(self, *_, **__):
+            raise error()
+
+    CorsGuard(site, origins=KNOWN, report_only=STRICT)
+    report_only = state_of(site).put_in_force().report_only
+    monkeypatch.setattr(report_only, "_lookup", Failing())
+    if error in SHUTDOWNS.values():
+        with pytest.raises(type(error())):
+            http.send(site, "/", KNOWN)
+        return
+    assert http.send(site, "/", KNOWN) == http.allowed(KNOWN)
+    [line] = log_lines()
+    assert line.startswith(f"the policy in report_only failed: {type(error()).__name__}")
 
 
 def test_a_failing_log(site, http, failing_log):

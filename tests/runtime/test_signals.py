@@ -17,6 +17,7 @@ from flask_corsguard import (
     origin_rejected,
     preflight_rejected,
 )
+from tests.raised import FAILURES, SHUTDOWNS
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -205,6 +206,54 @@ def test_a_receiver_that_raises(shop, http, heard, log_lines, signal, origin, me
     assert "broken" in line
     assert signal.name in line
     assert "ZeroDivisionError" in line
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["", "async"])
+@pytest.mark.parametrize("error", FAILURES.values(), ids=FAILURES)
+def test_a_receiver_that_raises_what_is_no_exception(shop, http, heard, log_lines, error, is_async):
+    """A time-out or a cancellation in a receiver is a failure of that receiver alone."""
+
+    def broken(_sender, decision):
+        raise error()
+
+    async def broken_later(_sender, decision):
+        raise error()
+
+    receiver = broken_later if is_async else broken
+    with origin_allowed.connected_to(receiver, sender=shop):
+        assert http.send(shop, "/", SHOP) == http.allowed(SHOP)
+    assert len(heard) == 1
+    (line,) = log_lines()
+    assert (
+        f"{receiver.__name__} of the signal origin-allowed failed: {type(error()).__name__}" in line
+    )
+
+
+@pytest.mark.parametrize("error", SHUTDOWNS.values(), ids=SHUTDOWNS)
+def test_a_receiver_does_not_hold_back_a_shutdown(shop, http, log_lines, error):
+    def stop(_sender, decision):
+        raise error()
+
+    with origin_allowed.connected_to(stop, sender=shop), pytest.raises(type(error())):
+        http.send(shop, "/", SHOP)
+    assert log_lines() == []
+
+
+class Nameless:
+    """A receiver that fails, and has no name to log."""
+
+    def __call__(self, _sender, decision):
+        raise LookupError
+
+    def __getattr__(self, name):
+        raise LookupError(name)
+
+
+def test_a_receiver_without_a_name(shop, http, log_lines):
+    with origin_allowed.connected_to(Nameless(), sender=shop):
+        assert http.send(shop, "/", SHOP) == http.allowed(SHOP)
+    (line,) = log_lines()
+    assert "receiver Nameless" in line
 
 
 def test_an_async_receiver(shop, http):

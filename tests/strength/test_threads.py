@@ -71,7 +71,7 @@ class Account(NamedTuple):
 
 def verdict(decision: Decision) -> tuple[object, ...]:
     """All of a decision but for what two of the same have of their own."""
-    return (*decision[:-2], tuple(decision.headers.items()), decision.detail)
+    return (*decision[:-3], tuple(decision.headers.items()), decision.detail)
 
 
 def listen(sender: Flask, decision: Decision, name: str) -> None:

@@ -1,0 +1,285 @@
+"""Settings without effect: set where the guard does not read them, or after it has read them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from flask_corsguard.errors import Problem, unknown_name
+from flask_corsguard.protocol.fields import MEANT, read_listed_origins, unknown_field
+from flask_corsguard.protocol.policy import FIELDS
+
+if TYPE_CHECKING:
+    from flask_corsguard.config import Settings
+
+#: What every configuration key begins with.
+PREFIX = "CORSGUARD_"
+_FLASK = "FLASK_"
+# What the keys of Flask-CORS begin with, and our own with an underscore too many.
+_OTHERS = "CORS_"
+# Below this, what is in a mapping or list is compared by identity.
+_MOST_NESTED = 4
+_MOST_NAMED = 5
+_MEANT_BY_OTHERS = {**MEANT, "resources": "origins"}
+_IN_TIME = "before CorsGuard(app), or before guard.init_app(app)"
+
+
+# The policy field, or self_origins, that something sets in vain; its value; and in words where.
+_InVain = tuple[str, object, str]
+
+
+class _Variable(NamedTuple):
+    """An environment variable that looks like a setting.
+
+    :ivar name: its whole name.
+    :ivar prefix: what stands before ``CORSGUARD_``, in upper case.
+    :ivar key: the configuration key that it would become, in upper case.
+    :ivar path: the keys below that one, if it is a value in a mapping.
+    :ivar value: its value as Flask would read it. It is compared, and never shown.
+    """
+
+    name: str
+    prefix: str
+    key: str
+    path: Sequence[str]
+    value: object
+
+    @property
+    def is_for_flask(self) -> bool:
+        """Whether ``app.config.from_prefixed_env()`` would read it."""
+        return self.name.startswith(_FLASK + self.key)
+
+
+class Reading:
+    """What there was to read at the time when an app's settings were read.
+
+    :param config: ``app.config``.
+    :param known: configuration key -> the name of what it sets.
+    :param given: the names that the constructor gives, so that their keys count for nothing.
+    :param policies: the names of the policies that the constructor gives.
+    :param location: file and line of the constructor's call.
+    """
+
+    __slots__ = ("_given", "_keys", "_known", "_location", "_policies", "_variables")
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        known: Mapping[str, str],
+        given: Set[str],
+        policies: Collection[str],
+        location: str,
+    ) -> None:
+        self._known = known
+        self._given = given
+        self._policies = policies
+        self._location = location
+        self._keys = {key: _copied(config[key]) for key in config if is_ours(key, known)}
+        self._variables = _variables()
+
+    def problems(self, config: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is set and has no effect, although it would change something.
+
+        :param config: ``app.config`` as it is by now.
+        """
+        late = self._late(config)
+        variables = {**self._variables, **_variables()}
+        from_environment = {v.key for v in variables.values() if v.is_for_flask}
+        for key, how in sorted(late.items()):
+            value = config.get(key, self._keys.get(key))
+            what = "Call app.config.from_prefixed_env()" if key in from_environment else "Set it"
+            if key not in self._known:
+                problem = unknown_key(key, self._known)
+                message = f"{problem.message} {what} {_IN_TIME}."
+                yield problem._replace(message=message, where=self._location)
+            elif not self._is_given(self._known[key], value):
+                message = (
+                    f"it is {how} after init_app() has read app.config, so this has no effect."
+                    f" {what} {_IN_TIME}; in tests too."
+                )
+                yield Problem("late_setting", key, value, message, where=self._location)
+        for _, variable in sorted(variables.items()):
+            if variable.key not in late:
+                yield from self._unread(variable, config)
+
+    def _late(self, config: Mapping[str, Any]) -> dict[str, str]:
+        """The keys that are not what they were, and what has happened to them."""
+        late: dict[str, str] = {}
+        for key in {*self._keys, *(key for key in config if is_ours(key, self._known))}:
+            if key not in self._keys:
+                late[key] = "set"
+            elif key not in config:
+                late[key] = "removed"
+            elif not _is_same(self._keys[key], _copied(config[key])):
+                late[key] = "changed"
+        return late
+
+    def _unread(self, variable: _Variable, config: Mapping[str, Any]) -> Iterator[Problem]:
+        """The problem of an environment variable that was not read, if it is one."""
+        name, prefix, key, path, _ = variable
+        if prefix not in ("", _FLASK):
+            return  # another app's, perhaps
+        if key not in self._known:
+            if prefix:  # without one, it can be anybody's
+                known = [_FLASK + each for each in self._known]
+                kind = "environment variable"
+                problem = unknown_field("unknown_key", name, kind, known, _FLASK + PREFIX)
+                yield problem._replace(where=self._location)
+        elif not _has(config, (key, *path)) and not self._is_given(self._known[key], variable):
+            call = f"call app.config.from_prefixed_env() {_IN_TIME}"
+            if not variable.is_for_flask:
+                call = f"name it {'__'.join((_FLASK + key, *path))}, and {call}"
+            message = (
+                "this environment variable is set, but nothing has put it into app.config. To have"
+                f" it read, {call}. If it is meant for something else, rename it, or set"
+                f" app.config[{key!r}] yourself."
+            )
+            yield Problem("unread_variable", name, name, message, where=self._location)
+
+    def _is_given(self, name: str, value: object) -> bool:
+        """Whether the constructor's arguments win over *value* anyway."""
+        if name != "policies":
+            return name in self._given
+        if isinstance(value, _Variable):
+            value = dict.fromkeys(value.path[:1]) or value.value
+        names = cast("Mapping[object, object]", value) if isinstance(value, Mapping) else {"": None}
+        return all(each in self._policies for each in names)
+
+    def without_effect(self, config: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+        """What is set and has no effect, for the explanation of a rejection.
+
+        :param config: ``app.config`` as it is by now.
+        :returns: the name of each policy field, or of ``self_origins``, that is set in vain, and in
+            words where.
+        """
+        in_force = {**settings.default.values, "self_origins": settings.self_origins}
+        found: dict[str, list[str]] = {}
+        for name, value, words in (
+            *self._overridden_keys(config, settings),
+            *self._overridden_variables(settings),
+            *_of_flask_cors(config),
+        ):
+            if name in in_force and not _is_same(in_force[name], _read(name, value)):
+                found.setdefault(name, []).append(words)
+        return {name: ", ".join(words[:_MOST_NAMED]) for name, words in found.items()}
+
+    def _overridden_keys(self, config: Mapping[str, Any], settings: Settings) -> Iterator[_InVain]:
+        for key, name in self._known.items():
+            if key in config and name not in settings.configured:
+                wins = self._location if name == "self_origins" else settings.source
+                yield name, config[key], f"{key} in app.config ({wins} says otherwise)"
+
+    def _overridden_variables(self, settings: Settings) -> Iterator[_InVain]:
+        for variable in {**self._variables, **_variables()}.values():
+            name = self._known.get(variable.key, "")
+            if variable.is_for_flask:
+                wins = "app.config" if name in settings.configured else settings.source
+                why = f"{wins} says otherwise"
+            elif variable.prefix in ("", _FLASK):
+                why = f"Flask reads {_FLASK}{variable.key}"
+            else:
+                why = f"only app.config.from_prefixed_env({variable.prefix[:-1]!r}) reads it"
+            if not variable.path:
+                yield name, variable.value, f"{variable.name} in the environment ({why})"
+
+
+def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
+    """Settings with names such as Flask-CORS has."""
+    variables = {key.removeprefix(_FLASK): key for key in os.environ}
+    for key in (key for key in {**variables, **config} if isinstance(key, str)):
+        given = key.removeprefix(_OTHERS).removeprefix("GUARD_").lower()
+        name = given if given in FIELDS else _MEANT_BY_OTHERS.get(given, "")
+        if not (key.startswith(_OTHERS) and key.isupper() and name):
+            continue
+        ours = f"the guard reads {PREFIX}{name.upper()} in app.config"
+        if key in config:
+            yield name, config[key], f"{key} in app.config ({ours})"
+        else:
+            value = _parsed(os.environ.get(variables[key], ""))
+            yield name, value, f"{variables[key]} in the environment ({ours})"
+
+
+def unknown_key(key: str, known: Collection[str]) -> Problem:
+    """The problem of a configuration key that is none."""
+    if key.upper() in known:
+        return unknown_name("unknown_key", key, key, "setting", known, key.upper())
+    return unknown_field("unknown_key", key, "setting", known, PREFIX)
+
+
+def is_ours(key: object, known: Collection[str]) -> bool:
+    """Whether a configuration key is meant for the guard."""
+    # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
+    return isinstance(key, str) and (f"{key}_".startswith(PREFIX) or key.upper() in known)
+
+
+def _variables() -> dict[str, _Variable]:
+    """The environment variables that look like settings, by name."""
+    found: dict[str, _Variable] = {}
+    for name in os.environ:
+        prefix, ours, rest = name.upper().partition(PREFIX)
+        if ours and (not prefix or prefix.endswith("_")) and name.isprintable():
+            key = PREFIX + rest.partition("__")[0]
+            path = name[len(prefix + key) :].split("__")[1:]
+            found[name] = _Variable(name, prefix, key, path, _parsed(os.environ.get(name, "")))
+    return found
+
+
+def _parsed(text: str) -> object:
+    """The value of an environment variable as Flask reads it."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _read(name: str, value: object) -> object:
+    """The value of a policy field, or of ``self_origins``, as the guard would read it."""
+    # It may be somebody else's: an iterator, say, could be read only once.
+    if not isinstance(value, (str, int, list, tuple, set, frozenset)):
+        return value
+    problems: list[Problem] = []
+    reader = FIELDS[name].reader if name in FIELDS else read_listed_origins
+    read: object = reader(name, cast("object", value), problems)
+    return cast("object", value) if problems else read
+
+
+def _has(config: object, path: Sequence[str]) -> bool:
+    """Whether there is a value at the end of *path*, or on the way."""
+    for key in path:
+        if not isinstance(config, Mapping):
+            return True
+        if key not in config:
+            return False
+        config = cast("Mapping[str, object]", config)[key]
+    return True
+
+
+def _copied(value: object, depth: int = 0) -> object:
+    """A copy that later changes of a mapping, list or set do not reach. Anything else is itself."""
+    if depth >= _MOST_NESTED:
+        return value
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {key: _copied(item, depth + 1) for key, item in items}
+    if isinstance(value, (list, tuple)):
+        return [_copied(item, depth + 1) for item in cast("Sequence[object]", value)]
+    return set(cast("set[object]", value)) if isinstance(value, set) else value
+
+
+def _is_same(old: object, new: object) -> bool:
+    """Whether two values are equal, whatever their classes make of that."""
+    if old is new:
+        return True
+    kinds = type(old), type(new)
+    try:
+        if isinstance(old, dict) and isinstance(new, dict):
+            before, now = cast("dict[object, object]", old), cast("dict[object, object]", new)
+            return before.keys() == now.keys() and all(_is_same(before[k], now[k]) for k in before)
+        if isinstance(old, list) and isinstance(new, list):
+            items, others = cast("list[object]", old), cast("list[object]", new)
+            return len(items) == len(others) and all(map(_is_same, items, others))
+        return kinds[0] is kinds[1] and bool(old == new)
+    except Exception:
+        return False
