@@ -120,13 +120,16 @@ def without_effect(decision: Decision) -> str:
 
 
 def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
-    checks = [name_of(entry) for entry in policy.origins if callable(entry)]
-    entries = [entry for entry in policy.origins if not callable(entry)]
+    allow = policy.compiled.allow
+    check = allow.check if allow is not None else None
+    entries = [entry for entry in islice(policy.origins, MOST_SHOWN + 1) if entry is not check]
     said: list[str] = []
     if entries:
         listed = ", ".join(map(source_of, entries[:MOST_SHOWN]))
-        said.append(f"the origin matches none of {listed}{and_more(entries)}")
-    said += [f"{name} returned False" for name in checks]
+        number = len(policy.origins) - (check is not None)
+        said.append(f"the origin matches none of {listed}{and_more(range(number))}")
+    if check is not None:
+        said.append(f"{name_of(check)} returned False")
     words = ", and ".join(said) or "the policy allows no other origin"
     return f"{words}{_near_miss(decision, policy)}"
 

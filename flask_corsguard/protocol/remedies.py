@@ -170,34 +170,40 @@ def _allow_credentials(change: _Change) -> None:
 
 def _list_origin(change: _Change) -> None:
     policy, origin = change.policy, change.decision.origin or ""
+    allow = policy.compiled.allow
+    assert allow is not None
+    assert policy.origins != "*"
     credentials = policy.allow_credentials or "allow_credentials" in change.fields
     values, problems = read_fields({"origins": [origin]})
     problems += check_combination({**policy.values, **values, "allow_credentials": credentials})
     if any(problem.code == "credentials_insecure_origin" for problem in problems):
+        is_listed = origin.replace("http", "https", 1) in allow.exact
         change.elsewhere.append(
-            "serve the page over https and list that origin: with allow_credentials=True, whoever"
-            f" controls the network could pose as {json.dumps(origin)} and act as the user"
+            f"serve the page over https{', which is listed' if is_listed else ' and list that'}:"
+            " with allow_credentials=True, whoever controls the network could pose as"
+            f" {json.dumps(origin)} and act as the user"
         )
     elif problems:
         change.elsewhere.append(f"no policy can list the origin: {_sentence(problems[0])}")
-    elif any(map(callable, policy.origins)):
-        assert policy.origins != "*"
-        change.in_policy.append(_where_a_callable_looks(policy.origins, origin))
+    elif allow.check is not None:
+        change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     else:
         change.extend("origins", policy.origins, [origin])
 
 
-def _where_a_callable_looks(entries: OriginList, origin: str) -> str:
-    checks = [entry for entry in entries if callable(entry)]
-    words = f"add {json.dumps(origin)} where {' and '.join(map(name_of, checks))} looks"
-    if len(checks) == len(entries):
+def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
+    """What to do about an origin that a callable does not admit.
+
+    :param entries: the callable, and those beside it.
+    """
+    words = f"add {json.dumps(origin)} where {name_of(check)} looks"
+    if len(entries) == 1:
         return words
-    have_names = all(
-        isinstance(check, FunctionType) and check.__qualname__.isidentifier() for check in checks
-    )
-    whole = _source([*entries, origin]) if have_names and len(entries) < _MOST_ENTRIES else ""
-    if 0 < len(whole) <= _LONGEST_VALUE:
-        return f"{words}, or list it: origins={whole}"
+    has_name = isinstance(check, FunctionType) and check.__qualname__.isidentifier()
+    if has_name and len(entries) < _MOST_ENTRIES:
+        whole = _source([*entries, origin])
+        if len(whole) <= _LONGEST_VALUE:
+            return f"{words}, or list it: origins={whole}"
     return f"{words}, or add it to the entries beside that in origins"
 
 
@@ -235,7 +241,8 @@ def _allow_method(change: _Change) -> None:
     policy, method = change.policy, change.decision.method
     upper = method.upper()
     if upper in KNOWN_METHODS and upper != method:
-        change.elsewhere.append(f"have the page say fetch(url, {{method: '{upper}'}})")
+        accepted = ", which a route at this URL has to accept" if policy.methods is None else ""
+        change.elsewhere.append(f"have the page say fetch(url, {{method: '{upper}'}}){accepted}")
         method = upper
         if policy.compiled.allows_method(method, None):
             return

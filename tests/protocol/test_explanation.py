@@ -10,6 +10,7 @@ import pytest
 
 from flask_corsguard import Outcome, Policy, Reason
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
+from flask_corsguard.protocol.explanation import advice, lines
 
 A = "https://a.example.com"
 HERE = Scope("users.list", "view users.list", "app.py:12", frozenset({"GET", "PUT"}), frozenset())
@@ -72,7 +73,7 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      'methods=["PUT", "DELETE"]'),
     ({"origins": A}, CorsRequest(A, "patch", preflight=True),
      "method names are case-sensitive: patch is not PATCH",
-     "have the page say fetch(url, {method: 'PATCH'})"),
+     "have the page say fetch(url, {method: 'PATCH'}), which a route at this URL has to accept"),
     ({"origins": A, "methods": ()}, CorsRequest(A, "a\nb'", preflight=True),
      r"a\nb\x27 is none of the methods that the policy allows: GET, HEAD, POST",
      r"have the page use another method; none can send a\nb\x27"),
@@ -179,17 +180,32 @@ def test_near_misses(origins: str, origin: str, near: str) -> None:
     [
         ([lambda origin: False], "<lambda> returned False"),
         ([functools.partial(str.__eq__, "")], "partial returned False"),
+        ([*(f"https://{n}.com" for n in range(10, 15)), refuses],
+         "the origin matches none of 'https://10.com', 'https://11.com', 'https://12.com',"
+         " 'https://13.com', 'https://14.com', and refuses returned False"),
+        ([*(f"https://{n}.com" for n in range(10, 16)), refuses],
+         "the origin matches none of 'https://10.com', 'https://11.com', 'https://12.com',"
+         " 'https://13.com', 'https://14.com' and 1 more, and refuses returned False"),
         (["https://b.com", refuses],
          "the origin matches none of 'https://b.com', and refuses returned False"),
         (["http://a.example.com", refuses],
          "the origin matches none of 'http://a.example.com', and refuses returned False;"
          " 'http://a.example.com' would match: only the scheme differs"),
     ],
-    ids=["lambda", "partial", "beside a list", "near"],
+    ids=["lambda", "partial", "beside five", "beside six", "beside a list", "near"],
 )  # fmt: skip
 def test_a_callable_that_said_no(origins: Any, found: str) -> None:
     lines = decide(Policy(origins=origins), CorsRequest(A, "GET")).explain().splitlines()
     assert lines[2] == f"  Found: {found}."
+
+
+def test_a_page_that_asks_with_credentials() -> None:
+    """The guard is not told of that; who knows can say so."""
+    decision = decide(Policy(), CorsRequest(A, "GET"), HERE)
+    with_them = [*lines(decision, credentials=True)]
+    assert with_them[:3] == [*lines(decision)][:3]
+    assert with_them[3] == f'  To allow it: origins=["{A}"], allow_credentials=True {SET}.'
+    assert [*advice(decision)] == [f'To allow it: origins=["{A}"] {SET}']
 
 
 def test_a_handshake_that_no_route_takes() -> None:

@@ -10,7 +10,12 @@ import pytest
 
 from flask_corsguard import Outcome, Policy, Reason
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
-from flask_corsguard.protocol.remedies import set_by, to_allow, to_refuse
+from flask_corsguard.protocol.remedies import (
+    set_by,
+    to_allow,
+    to_refuse,
+    to_send_credentials,
+)
 
 A = "https://a.example"
 B = "https://b.example"
@@ -20,6 +25,11 @@ SET = "(policy: view users, set at app.py:7)"
 
 def customers(origin: str) -> bool:
     return False
+
+
+class Customers:
+    def __call__(self, origin: str) -> bool:
+        return False
 
 
 def ask(origin: str = A, method: str = "GET", names: str = "", **more: Any) -> CorsRequest:
@@ -128,14 +138,19 @@ CREDENTIALS = {"origins": B, "allow_credentials": True}
 IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     "http with credentials": (
         CREDENTIALS, HTTP,
-        "serve the page over https and list that origin: with allow_credentials=True, whoever"
-        ' controls the network could pose as "http://a.example" and act as the user',
+        "serve the page over https and list that: with allow_credentials=True, whoever controls"
+        ' the network could pose as "http://a.example" and act as the user',
+    ),
+    "http with credentials, https is listed": (
+        CREDENTIALS | {"origins": [B, A]}, HTTP,
+        "serve the page over https, which is listed: with allow_credentials=True, whoever controls"
+        ' the network could pose as "http://a.example" and act as the user',
     ),
     "http with credentials, and a header": (
         CREDENTIALS, ask("http://a.example", names="x-a"),
-        f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page over https and list that'
-        " origin: with allow_credentials=True, whoever controls the network could pose as"
-        ' "http://a.example" and act as the user',
+        f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page over https and list that:'
+        ' with allow_credentials=True, whoever controls the network could pose as "http://a.example"'
+        " and act as the user",
     ),
     "no policy can list it": (
         {}, ask("about://blank"),
@@ -185,6 +200,13 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
         {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(30))]}, ask(),
         f"take the entry that covers the origin out of deny_origins {SET}",
     ),
+    "denied, and a pattern lists it": (
+        {"origins": re.compile(".*"), "deny_origins": [A, B]}, ask(), f'deny_origins=["{B}"] {SET}',
+    ),
+    "denied, and a pattern does not list it": (
+        {"origins": re.compile("x"), "deny_origins": A}, ask(),
+        f"""origins=[re.compile('x'), "{A}"], deny_origins=[] {SET}""",
+    ),
     "denied with others": (
         {"origins": A, "deny_origins": "https://*.example"}, ask(),
         f"deny_origins=[] {SET}; mind that 'https://*.example' kept others out too",
@@ -207,9 +229,30 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
         " Access-Control-Allow-Methods out of the page's fetch() or axios headers: they are"
         " response headers",
     ),
-    "a header that no page can send": (
-        {"origins": A}, ask(names="cookie"),
-        "take Cookie out of the headers: no page can send that",
+    "one response header": (
+        {"origins": A}, ask(names="access-control-allow-origin"),
+        "take Access-Control-Allow-Origin out of the page's fetch() or axios headers: it is a"
+        " response header",
+    ),
+    "headers that no page can send": (
+        {"origins": A}, ask(names="cookie,host"),
+        "take Cookie, Host out of the headers: no page can send that",
+    ),
+    "20 names": (
+        {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b"),
+        f"allow_headers={json.dumps([*(f'X-{n}' for n in range(18)), 'X-A', 'X-B'])} {SET}",
+    ),
+    "21 names": (
+        {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b,x-c"),
+        f'add "X-A", "X-B", "X-C" to allow_headers, which has 18 entries {SET}',
+    ),
+    "a callable beside many": (
+        {"origins": [*(f"https://{n}.example" for n in range(19)), customers]}, ask(),
+        f'add "{A}" where customers looks, or add it to the entries beside that in origins {SET}',
+    ),
+    "an instance beside a list": (
+        {"origins": [B, Customers()]}, ask(),
+        f'add "{A}" where Customers looks, or add it to the entries beside that in origins {SET}',
     ),
 }  # fmt: skip
 
@@ -243,9 +286,13 @@ def test_a_url_without_a_route() -> None:
         ({"origins": "*"}, ask(names="x-a"),
          f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET}'),
         ({"origins": B}, HTTP,
-         f"allow_credentials=True {SET}; serve the page over https and list that origin: with"
+         f"allow_credentials=True {SET}; serve the page over https and list that: with"
          ' allow_credentials=True, whoever controls the network could pose as "http://a.example"'
          " and act as the user"),
+        ({"origins": "*"}, ask("about://x", names="x-a"),
+         'allow_headers=["Content-Type", "X-A"]; first put this right: \'about://x\': pages loaded'
+         " from about: send the origin 'null', never this one; then say"
+         f' origins=["about://x"], allow_credentials=True {SET}'),
         ({"origins": ["http://b.example", A]}, ask(names="x-a"),
          'allow_headers=["Content-Type", "X-A"]; first put this right:'
          " 'http://b.example' with allow_credentials=True: whoever controls the network between can"
@@ -256,12 +303,18 @@ def test_a_url_without_a_route() -> None:
          " with another Referrer-Policy; where a redirect to a sign-in page has led here, answer"
          " with 401 instead; allowing 'null' allows every site"),
     ],
-    ids=["listed", "allowed", "everybody", "http", "http beside", "null"],
+    ids=["listed", "allowed", "everybody", "http", "odd", "http beside", "null"],
 )  # fmt: skip
 def test_a_page_that_asks_with_credentials(
     fields: dict[str, Any], request_: CorsRequest, advice: str
 ) -> None:
     assert words(fields, request_, credentials=True) == advice
+
+
+def test_a_page_that_is_allowed_but_for_credentials() -> None:
+    decision = decide(Policy(origins=A), ask(), HERE)
+    assert decision.outcome is Outcome.ALLOWED
+    assert to_send_credentials(decision) == f"allow_credentials=True {SET}"
 
 
 # Refusing a handshake
@@ -300,6 +353,9 @@ def where(decision: Decision, **changes: Any) -> str:
         ({"policy_source": "default", "configured": frozenset({"allow_headers"})},
          f'origins=["{B}", "{A}"] (policy: default, set at app.py:7);'
          ' CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"] (in app.config)'),
+        ({"policy_source": "default", "configured": frozenset({"allow_headers", "origins"})},
+         f'CORSGUARD_ORIGINS=["{B}", "{A}"], CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"]'
+         " (in app.config)"),
         ({"policy_source": "report_only",
           "policy_location": "app.config (CORSGUARD_REPORT_ONLY)"},
          f'origins=["{B}", "{A}"], allow_headers=["Content-Type", "X-A"] (policy: report_only, set'
@@ -307,7 +363,7 @@ def where(decision: Decision, **changes: Any) -> str:
         ({"policy_location": ""},
          f'origins=["{B}", "{A}"], allow_headers=["Content-Type", "X-A"] (policy: view users)'),
     ],
-    ids=["configuration", "both", "report-only", "nowhere"],
+    ids=["configuration", "both", "configuration, all fields", "report-only", "nowhere"],
 )  # fmt: skip
 def test_where_it_is_set(changes: dict[str, Any], advice: str) -> None:
     """A field that a configuration key sets is written as that key."""
