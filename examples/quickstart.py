@@ -5,7 +5,7 @@ from flask import Flask
 from flask_corsguard import CorsGuard
 
 app = Flask(__name__)
-guard = CorsGuard(app, origins=["https://app.example.com", "http://localhost:*"])
+guard = CorsGuard(app, origins=["https://app.example.com"])
 
 
 @app.get("/api/users")

@@ -11,7 +11,7 @@ from flask.app import Flask
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.text import name_of
 
 _signals = Namespace()
@@ -34,6 +34,8 @@ handshake_unenforced = _signals.signal("handshake-unenforced")
 def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
     """Log the decision if its origin is not admitted, and send the signal that belongs to it, if
     any."""
+    if decision.reason is Reason.SPECULATIVE:
+        return  # the address bar asks ahead of time all day long, and looks the same
     if decision.outcome is Outcome.UNENFORCED:
         log.rejection(decision)
         _send(handshake_unenforced, app, decision, log)

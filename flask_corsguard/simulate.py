@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from flask import Request, Response, current_app, has_app_context
 from flask.app import Flask
-from werkzeug.datastructures import Headers as WireHeaders
+from werkzeug.datastructures import Headers as WsgiHeaders
 from werkzeug.exceptions import HTTPException
 
 from flask_corsguard.errors import FetchTypeError
@@ -27,7 +27,7 @@ from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
 from flask_corsguard.runtime.responses import own_response, write_decision
-from flask_corsguard.runtime.state import AppState, InForce, app_context
+from flask_corsguard.runtime.state import AppState, InForce, RequestRecord, app_context
 from flask_corsguard.testing.blocks import BlockedError
 from flask_corsguard.testing.browser import Browser
 from flask_corsguard.testing.engines import ENGINES, Engine, EngineName
@@ -36,7 +36,7 @@ from flask_corsguard.testing.fetch_arguments import read_headers
 from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.testing.fetch_response import Response as PageResponse
 from flask_corsguard.testing.fetch_response import blocked
-from flask_corsguard.testing.urls import parse_url
+from flask_corsguard.testing.urls import Url, parse_url
 from flask_corsguard.text import text_of
 
 if TYPE_CHECKING:
@@ -199,6 +199,9 @@ def simulate(
     browser = Browser(server, page=origin, engine=engine)
     if method.upper() == "GET" and (http_url := _handshake_url(url, given)) is not None:
         return _simulate_handshake(server, http_url, origin, ENGINES[engine], given)
+    target = parse_url(url, None)
+    if target is not None and _is_ahead_of_time(given):
+        return _simulate_ahead_of_time(server, target, origin, method, given)
     response = browser.fetch(
         url, method=method, headers=given, credentials="include" if credentials else "same-origin"
     )
@@ -230,7 +233,7 @@ def _simulate_handshake(
         response = blocked(question, (), error)
         steps.append(Step(_NOT_OPENED, tuple(response.why.splitlines())))
         return Simulation(url, response, None, tuple(steps), ())
-    headers = WireHeaders([*_HANDSHAKE.items(), ("Origin", origin)])
+    headers = WsgiHeaders([*_HANDSHAKE.items(), ("Origin", origin)])
     exchange = send(server, "GET", target, headers, None)
     decision = exchange.decision
     assert decision is not None
@@ -241,6 +244,33 @@ def _simulate_handshake(
     steps.append(Step(_OPENED if opens else _NOT_OPENED, tuple(why.splitlines())))
     response = PageResponse(question, (exchange,), readable=opens, why="" if opens else why)
     return Simulation(url, response, decision, tuple(steps), (_curl(exchange),))
+
+
+def _is_ahead_of_time(given: Iterable[tuple[str, str]]) -> bool:
+    """Whether no page sends these headers, but a browser for its speculation rules."""
+    sent = {name.lower(): value for name, value in given}
+    return "sec-purpose" in sent and sent.get("sec-fetch-site") == "none"
+
+
+def _simulate_ahead_of_time(
+    server: WsgiApp, url: Url, origin: str, method: str, given: list[tuple[str, str]]
+) -> Simulation:
+    """Simulate what a browser asks before the user goes anywhere. It names no ``Origin``."""
+    headers = WsgiHeaders([] if origin == "null" else [("Referer", f"{origin}/")])
+    for name, value in given:
+        headers[name] = value
+    exchange = send(server, method, url, headers, None)
+    decision = exchange.decision
+    is_held_back = decision is not None and decision.blocked
+    lines = tuple(decision.explain().splitlines()) if decision else ()
+    question = f"{origin}: ahead of time: {method} {url}"
+    response = PageResponse(question, (exchange,), not is_held_back, why="\n".join(lines))
+    title = "It is held back" if is_held_back else "The browser keeps it until the user goes there"
+    steps = (
+        Step("Request ahead of time", tuple(_about_request(exchange)), exchange),
+        Step(title, lines),
+    )
+    return Simulation(str(url), response, decision, steps, (_curl(exchange),))
 
 
 def _absolute_url(app: Flask, url: str, base: str | None) -> str:
@@ -337,7 +367,8 @@ def _curl(exchange: Exchange) -> str:
     elif exchange.method != "GET":
         words += ["--request", exchange.method]
     for name, value in exchange.request_headers:
-        if name.lower() not in _NOT_IN_CURL:
+        # Ahead of time, it is by Referer that the app's own pages are recognised.
+        if name.lower() not in _NOT_IN_CURL or "Sec-Purpose" in exchange.request_headers:
             words += ["--header", f"{name}: {value}" if value else f"{name};"]
     return shlex.join([*words, exchange.url])
 
@@ -376,7 +407,8 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
             environ["SCRIPT_NAME"] = script_name
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
         request = matched_request(app, environ)
-        decision = environ[state.environ_key] = decide_aside(state, request, in_force)
+        record = environ[state.environ_key] = RequestRecord()
+        decision = record.decision = decide_aside(state, request, in_force)
         response = own_response(decision, request, debug=False)
         if response is None and request.routing_exception is not None:
             error = request.routing_exception.get_response(environ)

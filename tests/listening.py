@@ -65,7 +65,7 @@ def listening(
             yield process
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
 
 
 def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -94,6 +94,7 @@ class Report(NamedTuple):
     :ivar unused: the keys of ``CORSGUARD_AUDIT_ACCEPT`` that accept nothing (any more).
     :ivar routes: how many routes were attacked.
     :ivar attempts: how many requests were tried on them.
+    :ivar not_seen: in sentences, what the audit could not look into. These are not findings.
     """
 
     findings: tuple[Finding, ...]
@@ -101,6 +102,7 @@ class Report(NamedTuple):
     unused: tuple[str, ...]
     routes: int
     attempts: int
+    not_seen: tuple[str, ...] = ()
 
     def at_least(self, level: Level) -> list[Finding]:
         """The findings of a level and above."""
@@ -164,11 +166,30 @@ _ALL = (
         " routes from cross-site request forgery in another way, and accept this finding.",
     ),
     Rule(
-        "enforce_without_effect",
+        "websocket_not_enforced",
         Level.WARNING,
-        "enforce refuses nobody, because everybody is allowed",
-        "Any page causes the requests that enforce was meant to refuse.",
-        "List the origins instead of '*', or take enforce out.",
+        "A route accepts WebSocket handshakes from every site",
+        "Any page opens the socket with the user's cookies, and reads and writes as the user: CORS"
+        " does not apply to WebSockets, so no browser holds it back.",
+        "Say enforce='unsafe' in the policy: it refuses handshakes from origins that are not"
+        " allowed. If something in front of Flask accepts them, have it check Origin.",
+    ),
+    Rule(
+        "socketio_allows_all",
+        Level.ERROR,
+        "Socket.IO, in front of the guard, lets in every site",
+        "Any page connects with the user's cookies, receives events and sends them as the user. No"
+        " policy of the guard applies there.",
+        "Give cors_allowed_origins the list of origins; or leave it out, for the app's own pages.",
+    ),
+    Rule(
+        "whitenoise_allows_all",
+        Level.WARNING,
+        "WhiteNoise, in front of the guard, lets every site read its files",
+        "Any page reads them in its visitors' browsers: also from networks that only these reach."
+        " No policy of the guard applies there.",
+        "Say WhiteNoise(..., allow_all_origins=False). If all of the files are public, accept this"
+        " finding.",
     ),
     Rule(
         "any_origin_next_to_login",
@@ -187,6 +208,31 @@ _ALL = (
         "Say max_age=7200 or less.",
     ),
     Rule(
+        "preflights_not_remembered",
+        Level.NOTE,
+        "A callable takes the request, so preflights are not remembered",
+        "Nobody. But each request that needs a preflight sends one: the callable may decide by the"
+        " method, and what a browser remembers holds for every method that the response names.",
+        "Have the callable take the origin alone; or say max_age=0.",
+    ),
+    Rule(
+        "loopback_with_credentials",
+        Level.NOTE,
+        "Pages on the user's own machine may act as the user",
+        "Any program there that listens on such a port, and any page that it serves, acts as the"
+        " user who has signed in.",
+        "Allow these origins only where the app runs in debug mode.",
+    ),
+    Rule(
+        "route_never_usable",
+        Level.NOTE,
+        "A policy names origins, and lets none of them use its route",
+        "Nobody. But pages of other origins cannot use the route, though the origin is allowed.",
+        "Name the method, or leave methods out: then it is what the route accepts. With"
+        " origins='*', say enforce='off' for what everybody may send. If no other page is meant to"
+        " use the route, say origins=[].",
+    ),
+    Rule(
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends CORS headers of its own",
@@ -202,12 +248,40 @@ _ALL = (
         " the route.",
     ),
     Rule(
+        "mark_without_route",
+        Level.NOTE,
+        "A mark is on a function that is not a view of the app",
+        "The route that it was meant for has the policy that applies further out, which may be"
+        " wider.",
+        "Use functools.wraps in the decorator in between, or register the view. If it is a view of"
+        " another app, accept this finding.",
+    ),
+    Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs ahead of the guard",
         "What it responds to never reaches the guard: preflights fail, responses lack CORS"
         " headers, and requests that enforce would refuse take effect.",
-        "Make it an ordinary before_request function: those always run after the guard.",
+        "Make it an ordinary before_request function: those always run after the guard. What has to"
+        " run first belongs in guard.run_first, and should let preflights pass: OPTIONS with"
+        " Access-Control-Request-Method.",
+    ),
+    Rule(
+        "preflight_fails",
+        Level.WARNING,
+        "Something fails on the guard's own response to a preflight",
+        "Nobody. But the browser does not send the request for which it has asked.",
+        "The app's before_request functions do not run for a preflight. Register what the failing"
+        " function counts on with guard.run_first, which runs it for preflights too; or have the"
+        " function do without.",
+    ),
+    Rule(
+        "middleware_bypassed",
+        Level.WARNING,
+        "The guard's middleware is not around the app any more",
+        "Nobody. But a response that an extension sends past the app's after_request functions has"
+        " no CORS headers, or headers of its own.",
+        "Wrap the app.wsgi_app that is there after CorsGuard(app), not one from before.",
     ),
     Rule(
         "proxy_hides_origin",
@@ -262,6 +336,7 @@ class Findings:
         self._settings = settings
         self._reasons = settings.audit_accept
         self._found: dict[Finding, dict[int, AuditedRoute]] = {}
+        self._not_seen: dict[str, None] = {}
         for key in self._reasons:
             code = key.partition(":")[0]
             if code not in RULES:
@@ -299,6 +374,14 @@ class Findings:
                 audited = AuditedRoute(route.rule, route.methods, route.endpoint, setter[0])
                 known[id(route)] = audited
 
+    def not_seen(self, sentence: str) -> None:
+        """Add what the audit cannot know."""
+        self._not_seen[sentence] = None
+
+    def has(self, code: str, location: str) -> bool:
+        """Whether there is a finding of a kind at some file and line."""
+        return any((found.code, found.location) == (code, location) for found in self._found)
+
     def report(self, routes: Sequence[Route], attempts: int) -> Report:
         """Everything found. A finding is divided if only some of its routes are accepted.
 
@@ -330,6 +413,7 @@ class Findings:
             tuple(key for key in self._reasons if key not in used),
             len(routes),
             attempts,
+            tuple(self._not_seen),
         )
 
     def _accepting(self, *keys: str) -> str:

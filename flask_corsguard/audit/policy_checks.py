@@ -10,6 +10,7 @@ from flask_corsguard.audit.findings import RULES, Findings, Level
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
+from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import Origin, OriginPattern, parse_origin
 from flask_corsguard.protocol.policy import Policy
@@ -17,7 +18,9 @@ from flask_corsguard.protocol.publicsuffix import (
     is_listed_suffix,
     is_public_suffix,
     is_reserved_suffix,
+    suffix_below,
 )
+from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import name_of, shown
 
@@ -26,25 +29,32 @@ _LONGEST_KEPT = 7200
 _MOST_SHOWN = 3
 # The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
 _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
-_INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials")
+_INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials", "loopback_with_credentials")
 # A name beside the intended one, under a suffix where names are not sold, such as .internal.
 _OWN_SUFFIX = "own_suffix"
 _OUTSIDE = "outside of request context"
 #: The entries that no origin can be read off (patterns and callables), and what they were made for.
 Intended: TypeAlias = dict[OriginForm, list[Origin]]
-_CAN_BE_TOO_WIDE = re.compile(r"http:|ws:|[^/]*://\*\.")
+_CAN_BE_TOO_WIDE = re.compile(r"http:|ws:|[^/]*://(?:\*\.|127\.|\[::1|(?:.*\.)?localhost)")
+# The schemes of pages that a server on the user's machine serves; others are those of apps.
+_SCHEMES_OF_PAGES = ("http", "https", "ws", "wss")
 
 
 class PolicyChecks:
     """Finds what is wrong with one policy, wherever it applies.
 
+    :param debug: whether the app is in debug mode.
     :ivar opaque: its entries that no origin can be read off: patterns and callables.
+    :ivar callable: the callable among them, or None.
     """
 
-    def __init__(self, policy: Policy, found: Findings) -> None:
+    def __init__(self, policy: Policy, found: Findings, *, debug: bool) -> None:
         self.opaque = [entry for entry in policy.origins if not isinstance(entry, str)]
+        self.callable = next((entry for entry in self.opaque if callable(entry)), None)
+        self._asked = 0
         self._policy = policy
         self._found = found
+        self._debug = debug
         # Whether anybody who is let in acts as the user.
         acts = policy.allow_credentials or policy.enforce != "off"
         self._level = Level.ERROR if acts else Level.WARNING
@@ -52,7 +62,13 @@ class PolicyChecks:
     def on_sight(self, routes: Iterable[Route]) -> None:
         """Find what shows without any attempt."""
         policy = self._policy
-        if policy.origins and (policy.max_age or 0) > _LONGEST_KEPT:
+        if policy.compiled.asks_request and policy.max_age and policy.answer_preflight:
+            message = (
+                f"{self._callable_in_words()} takes the request, so preflights are not remembered:"
+                f" max_age={policy.max_age} has no effect, and only the requested method is named."
+            )
+            self._found.add("preflights_not_remembered", message, routes, fields=("origins",))
+        elif policy.origins and (policy.max_age or 0) > _LONGEST_KEPT:
             message = f"max_age={policy.max_age}."
             self._found.add("max_age_ignored", message, routes, fields=("max_age",))
         if policy.origins == "*":
@@ -60,11 +76,15 @@ class PolicyChecks:
         by_code: dict[str, list[OriginPattern]] = {}
         for pattern in policy.origins.patterns(lambda text: bool(_CAN_BE_TOO_WIDE.match(text))):
             origin = pattern.origin
-            if pattern.subdomains and is_public_suffix(origin.host):
-                by_code.setdefault("public_suffix_wildcard", []).append(pattern)
-            elif pattern.subdomains and not origin.is_loopback:
-                by_code.setdefault("subdomains_with_credentials", []).append(pattern)
-            if origin.scheme in ("http", "ws") and not origin.is_loopback:
+            if origin.is_loopback:
+                if origin.scheme in _SCHEMES_OF_PAGES:
+                    by_code.setdefault("loopback_with_credentials", []).append(pattern)
+                continue
+            if pattern.subdomains:
+                is_shared = is_public_suffix(origin.host) or suffix_below(origin.host)
+                code = "public_suffix_wildcard" if is_shared else "subdomains_with_credentials"
+                by_code.setdefault(code, []).append(pattern)
+            if origin.scheme in ("http", "ws"):
                 by_code.setdefault("insecure_origin", []).append(pattern)
         for code, patterns in by_code.items():
             self._add_let_in(code, _listed(patterns), _example(patterns[0]), routes)
@@ -86,16 +106,41 @@ class PolicyChecks:
 
         :param failure: in words, how it failed.
         """
-        name = shown(", ".join(name_of(entry) for entry in self.opaque if callable(entry)))[1:-1]
-        message = f"The callable {name} in origins failed for a hostile origin: {failure}."
+        message = f"{self._callable_in_words()} failed for a hostile origin: {failure}."
         level = None
         if _OUTSIDE in failure:
             level = Level.NOTE
             message = (
-                f"The callable {name} in origins could not be tried, because it looks at"
+                f"{self._callable_in_words()} could not be tried, because it looks at"
                 " flask.request. Have it take the request as its second argument instead."
             )
         self._found.add("check_failed", message, [route], fields=("origins",), level=level)
+
+    def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:
+        """Count how often the callable was asked about a made-up origin."""
+        self._asked += sum(self.was_asked(text, decision) for text, decision in decisions)
+
+    def was_asked(self, text: str, decision: Decision) -> bool:
+        """Whether the callable had a say in a decision."""
+        policy, origin = self._policy, parse_origin(text)
+        if self.callable is None or origin is None or policy.origins == "*":
+            return False
+        by_others = decision.outcome is Outcome.SAME_ORIGIN or (
+            decision.reason is Reason.ORIGIN_DENIED or policy.origins.compiled.lists(text, origin)
+        )
+        return not by_others and self._entry_for(text) is self.callable
+
+    def say_what_was_asked(self) -> None:
+        """Say what the audit cannot know about the callable, if there is one."""
+        if self._asked:
+            self._found.not_seen(
+                f"{self._callable_in_words()} was asked {self._asked:,} times, with made-up"
+                " origins. What else it lets in, because of a database for example, the audit"
+                " cannot know."
+            )
+
+    def _callable_in_words(self) -> str:
+        return f"The callable {shown(name_of(self.callable))[1:-1]} in origins"
 
     def let_in(self, origins: Iterable[str], intended: Intended, routes: Iterable[Route]) -> None:
         """Find what is wrong if some origins were let in at some routes.
@@ -133,7 +178,8 @@ class PolicyChecks:
         for entry in self.opaque:
             if isinstance(entry, re.Pattern) and entry.fullmatch(text):
                 return entry
-        return next(entry for entry in self.opaque if callable(entry))
+        assert self.callable is not None
+        return self.callable
 
     def _add_worst(
         self, words: str, by_code: Mapping[str, list[str]], routes: Iterable[Route]
@@ -157,6 +203,8 @@ class PolicyChecks:
         fields: tuple[str, ...] = ("origins",)
         level, also = self._level, ""
         if code in _INTENDED_SITES:
+            if code == "loopback_with_credentials" and self._debug:
+                return
             if self._policy.allow_credentials:
                 fields, also = ("origins", "allow_credentials"), ", with credentials"
                 level = RULES[code].level
@@ -179,9 +227,11 @@ def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> s
     if text in UNRELATED or origin.host == ATTACKER:
         return "anybody_allowed"
     if origin.is_loopback:
-        return ""
+        return "loopback_with_credentials" if origin.scheme in _SCHEMES_OF_PAGES else ""
     if site not in sites and site not in named:
         label, _, suffix = site.partition(".")
+        if label in LABELS and any(suffix.endswith(f".{name}") for name in sites):
+            return "public_suffix_wildcard"  # the suffix is below a site
         known = {name for site in sites for name in (site, site.partition(".")[2])}
         if label in LABELS and suffix in known and is_reserved_suffix(suffix):
             return _OWN_SUFFIX
@@ -202,7 +252,8 @@ def _listed(patterns: list[OriginPattern]) -> str:
 
 def _example(pattern: OriginPattern) -> str:
     origin = pattern.origin
-    host = f"{LABELS[0]}.{origin.host}" if pattern.subdomains else origin.host
+    shared = None if is_public_suffix(origin.host) else suffix_below(origin.host)
+    host = f"{LABELS[0]}.{shared or origin.host}" if pattern.subdomains else origin.host
     return str(origin._replace(host=host))
 
 

@@ -9,27 +9,35 @@ from typing import Any, cast
 from flask.app import Flask
 
 from flask_corsguard.audit.findings import Findings, Level, layer_that_sets
-from flask_corsguard.audit.source_code import is_ours, location_of, made_with, mentions
+from flask_corsguard.audit.source_code import (
+    is_ours,
+    location_of,
+    made_with,
+    mentions,
+    opens_websockets,
+)
 from flask_corsguard.config import Settings
 from flask_corsguard.decorators import Mark, mark_of, wrapped_chain
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.routing.layers import Layer, unrouted_marks
 from flask_corsguard.routing.table import Route
-from flask_corsguard.text import name_of
+from flask_corsguard.text import name_of, source_of
 
 _LOGIN = re.compile(r"(log|sign)[-_]?(in|on|out)|authenticate")
 _FORM_METHOD = "POST"
 
 
 def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
-    """Look for lost marks, and at exempt routes, credentials, ``enforce`` and logins."""
+    """Look for lost marks, and at exempt routes, credentials, WebSockets, methods and logins."""
     _check_marks(app, routes, found)
     for route in routes:
         if route.policy is None:
             _check_exempt(app, route, found)
         else:
             _check_credentials(app, route, route.policy, found)
-            _check_enforce(route, route.policy, found)
+        _check_websockets(app, route, found)
+    _check_usable(routes, found)
     _check_logins(app, settings, routes, found)
 
 
@@ -51,6 +59,9 @@ def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
                         f" which is made by {name_of(view)} ({location_of(view)})."
                     )
                     found.add("lost_mark", message, reached, location=mark.location)
+    for unrouted in unrouted_marks(app):
+        if not found.has("lost_mark", unrouted.location):
+            found.add("mark_without_route", unrouted.message, location=unrouted.location)
 
 
 def _functions_of(view: object) -> Iterator[object]:
@@ -85,7 +96,7 @@ def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
 def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
     """Find credentials on a route where other sites can cause a change of state."""
     changing = [method for method in route.methods if method not in SAFE_METHODS]
-    if not policy.allow_credentials or policy.enforce in ("unsafe", "all"):
+    if not policy.allow_credentials or _refuses(policy):
         return
     if not changing or _is_protected(app, route.endpoint):
         return
@@ -115,22 +126,57 @@ def _is_protected(app: Flask, endpoint: str) -> bool:
     return name not in exempt and endpoint.rpartition(".")[0] not in blueprints
 
 
-def _check_enforce(route: Route, policy: Policy, found: Findings) -> None:
-    """Find ``enforce`` with ``origins="*"``. A public route to read from, below a default policy
-    that enforces, is fine."""
-    if policy.enforce == "off" or not policy.compiled.sends_star:
+def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
+    """Find a route that accepts WebSocket handshakes from anybody. Every page can send one, with
+    cookies whatever the policy says, and CORS does not apply to it."""
+    policy, view = route.policy, app.view_functions.get(route.endpoint)
+    if "GET" not in route.methods or _refuses(policy):
         return
-    changes_state = any(method not in SAFE_METHODS for method in route.methods)
-    is_meant = layer_that_sets(route, ("enforce",)) == layer_that_sets(route, ("origins",))
-    if changes_state or is_meant:
-        message = f"origins='*' with enforce={policy.enforce!r}."
-        found.add("enforce_without_effect", message, [route], fields=("origins", "enforce"))
+    if not (route.url_rule.websocket or opens_websockets(view)) or mentions(view, "origin"):
+        return
+    if policy is None:
+        message = "The route accepts WebSocket handshakes, and cors_exempt leaves them to its code."
+        found.add("websocket_not_enforced", message, [route], location=route.location)
+        return
+    message = f"The route accepts WebSocket handshakes, with enforce={policy.enforce!r}."
+    found.add("websocket_not_enforced", message, [route], fields=("enforce",))
+
+
+def _check_usable(routes: list[Route], found: Findings) -> None:
+    """Find a mark, or a default policy, that allows origins and then lets none of its routes be
+    used. One that does so for some of them is meant for the others."""
+    fields = ("methods", "origins")
+    by_setter: dict[tuple[str, Layer | None], list[tuple[Route, str]]] = {}
+    for route in routes:
+        policy, is_for_files = route.policy, route.endpoint.rpartition(".")[2] == "static"
+        if policy is not None and policy.origins and policy.answer_preflight and not is_for_files:
+            for field, why in zip(fields, _why_unusable(route, policy), strict=True):
+                setter = layer_that_sets(route, (field,))
+                by_setter.setdefault((field, setter), []).append((route, why))
+    for (field, _), concerned in by_setter.items():
+        if all(why for _, why in concerned):
+            for route, why in concerned:
+                found.add("route_never_usable", why, [route], fields=(field,))
+
+
+def _why_unusable(route: Route, policy: Policy) -> tuple[str, str]:
+    """Why no page of another origin can use a route: because of ``methods``, because of
+    ``origins``; each "" if it can."""
+    methods = frozenset(route.methods) - {"OPTIONS"}
+    by_methods = by_origins = ""
+    if not any(policy.compiled.allows_method(method, methods) for method in methods):
+        by_methods = f"methods={source_of(policy.methods)} leaves out every method of the route."
+    if policy.origins == "*" and policy.enforce == "unsafe" and methods.isdisjoint(SAFE_METHODS):
+        by_origins = "origins='*' lets everybody read, and enforce='unsafe' refuses every method."
+    return (by_methods, by_origins) if methods else ("", "")
 
 
 def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
     code, fields = "any_origin_next_to_login", ("origins",)
     logins = [route for route in routes if _is_login(route)]
-    open_logins = [route for route in logins if _is_for_everybody(route.policy)]
+    open_logins = [
+        route for route in logins if _is_for_everybody(route.policy) and not _refuses(route.policy)
+    ]
     for route in open_logins:
         found.add(code, "origins='*' covers a login.", [route], fields=fields)
     if not _is_for_everybody(settings.default):
@@ -156,6 +202,11 @@ def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Fi
 def _is_login(route: Route) -> bool:
     names = (*route.rule.lower().split("/"), route.endpoint.lower().rpartition(".")[2])
     return any(map(_LOGIN.fullmatch, names))
+
+
+def _refuses(policy: Policy | None) -> bool:
+    """Whether other sites' requests that change state are refused, and WebSocket handshakes."""
+    return policy is not None and policy.enforce in ("unsafe", "all")
 
 
 def _is_for_everybody(policy: Policy | None) -> bool:

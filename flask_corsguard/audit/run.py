@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 from flask.app import Flask
 
 from flask_corsguard.audit.app_checks import check_app
 from flask_corsguard.audit.attack import attack
+from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.audit.findings import RULES, Findings, Report
 from flask_corsguard.audit.route_checks import check_routes
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.logging import logger
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import app_context, state_of
-from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
 
 _LOCATION = re.compile(r"[^\s(),]+:\d+")
 
@@ -45,14 +43,14 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
         if route.policy is not None:
             by_policy.setdefault(route.policy, []).append(route)
     done = attempts = 0
-    with _unheard(), app_context(app):
+    with unheard(app), app_context(app):
         for policy, concerned in by_policy.items():
             for tried in attack(state, current.decision_for, policy, concerned, found):
                 done, attempts = done + 1, attempts + tried
                 if progress:
                     progress(done, len(routes))
         check_routes(app, state.settings, routes, found)
-        check_app(app, state.settings, routes, found)
+        check_app(state, routes, found)
     if progress:
         progress(len(routes), len(routes))
     return found.report(routes, attempts)
@@ -64,14 +62,3 @@ def _add_problem(problem: Problem, found: Findings) -> None:
     location = locations[-1] if locations else problem.where
     source = problem.where.removesuffix(f"({location})").strip()
     found.add(code, problem.message, source=source, location=location)
-
-
-@contextlib.contextmanager
-def _unheard() -> Generator[None]:
-    """Keep what an audit tries to itself: no signal is sent, no line is logged."""
-    was_disabled, logger.disabled = logger.disabled, True
-    try:
-        with origin_allowed.muted(), origin_rejected.muted(), preflight_rejected.muted():
-            yield
-    finally:
-        logger.disabled = was_disabled

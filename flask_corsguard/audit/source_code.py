@@ -26,6 +26,8 @@ _LONGEST_NAME = 60
 # How many attributes in a row are followed: settings.cors.site.
 _LONGEST_PATH = 2
 _PLAIN = (str, bytes, int, float, bool, type(None), tuple, list, set, frozenset, dict, LocalProxy)
+_WEBSOCKET_LIBRARIES = ("eventlet", "simple_websocket")
+_WEBSOCKET_CLASSES = frozenset({"Server", "WebSocketWSGI"})
 _PATHS = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 # One directory can lie in another: the innermost comes first.
 _LIBRARIES = tuple(sorted((path for path in _PATHS if path), reverse=True))
@@ -33,17 +35,20 @@ _LIBRARIES = tuple(sorted((path for path in _PATHS if path), reverse=True))
 
 def reachable(start: object) -> Iterator[object]:
     """Everything in the code of a callable, in that of the functions that it calls by name, and in
-    the variables that it was made with: functions, strings, compiled patterns.
+    the variables that it was made with: functions, classes, strings, compiled patterns.
 
     Library code is not entered, except that of the library that the callable itself belongs to.
     """
     entered = ("", _library_of(start))
 
+    def is_entered(function: FunctionType) -> bool:
+        return _library_of(function) in entered and not is_ours(function)
+
     def parts(value: object) -> Iterable[object]:
         if isinstance(value, (str, bytes, re.Pattern)):
             return ()
         if isinstance(value, FunctionType):
-            return _read_by(value) if _library_of(value) in entered else ()
+            return _read_by(value) if is_entered(value) else ()
         return _contents(value)
 
     for value in _walk(start, parts):
@@ -51,7 +56,7 @@ def reachable(start: object) -> Iterator[object]:
             yield value.decode("latin-1")
         elif isinstance(value, (str, re.Pattern)):
             yield cast("object", value)
-        elif isinstance(value, FunctionType) and _library_of(value) in entered:
+        elif isinstance(value, type) or (isinstance(value, FunctionType) and is_entered(value)):
             yield value
 
 
@@ -65,6 +70,14 @@ def made_with(start: object) -> Iterator[FunctionType]:
         return () if isinstance(value, type) else _contents(value)
 
     return (value for value in _walk(start, parts) if isinstance(value, FunctionType))
+
+
+def held_by(target: object) -> list[object]:
+    """What a callable holds itself: in its closure, its attributes or its arguments."""
+    if isinstance(target, (MethodType, functools.partial)):
+        return _contents(target)  # pyright: ignore[reportUnknownArgumentType]
+    closure = _cells(target) if isinstance(target, FunctionType) else ()
+    return [*closure, *getattr(target, "__dict__", {}).values()]
 
 
 def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterator[object]:
@@ -99,8 +112,42 @@ def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
     return False
 
 
+def opens_websockets(start: object) -> bool:
+    """Whether a callable's code accepts WebSocket handshakes, with one of the ways that there are
+    in WSGI."""
+    for value in reachable(start):
+        if isinstance(value, str):
+            found = value == "wsgi.websocket"  # of gevent-websocket
+        elif isinstance(value, type):
+            found = value.__name__ in _WEBSOCKET_CLASSES and is_from(value, *_WEBSOCKET_LIBRARIES)
+        elif isinstance(value, FunctionType):
+            names = {name for code in _codes(value.__code__) for name in code.co_names}
+            found = "websocket_handshake" in names or (  # of uWSGI
+                not names.isdisjoint(_WEBSOCKET_CLASSES)
+                and any(_is_websocket_module(value, name) for name in names)
+            )
+        else:
+            continue
+        if found:
+            return True
+    return False
+
+
+def _is_websocket_module(function: FunctionType, name: str) -> bool:
+    """Whether a name in a function's code is that of a module, imported there or for all."""
+    value: object = function.__globals__.get(name)
+    full_name = value.__name__ if isinstance(value, ModuleType) else name
+    return full_name.partition(".")[0] in _WEBSOCKET_LIBRARIES
+
+
+def is_from(value: object, *libraries: str) -> bool:
+    """Whether a class, or the class of an object, is based on one of these libraries'."""
+    kind = cast("type[object]", value) if isinstance(value, type) else type(value)
+    return any(str(base.__module__).partition(".")[0] in libraries for base in kind.__mro__)
+
+
 def is_ours(function: object) -> bool:
-    """Whether a hook is one of the guard's."""
+    """Whether a function is one of the guard's."""
     return str(getattr(function, "__module__", "")).startswith("flask_corsguard.")
 
 

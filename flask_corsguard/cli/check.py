@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -14,8 +15,11 @@ from flask_corsguard.cli.loading import guarded_app, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
 
 if TYPE_CHECKING:
+    from flask_corsguard.audit.delivery import Fault
+    from flask_corsguard.runtime.state import AppState
     from flask_corsguard.simulate import Simulation
     from flask_corsguard.testing.engines import EngineName
+    from flask_corsguard.testing.exchange import Exchange
 
 #: The simulated engines. Written down here, because importing them imports the browser.
 ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
@@ -60,10 +64,12 @@ def check(
     """Simulate a page's request to URL, and tell what the page can read and why.
 
     With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, it is a WebSocket
-    handshake. No view of the app runs. Exits with 0 if the page may read the response, or can use
-    the socket; with 1 if not.
+    handshake. No view of the app runs. A preflight that the guard allows is also sent through the
+    app, where the app's hooks run for it. Exits with 0 if the page may read the response, or can
+    use the socket; with 1 if not.
     """
-    from flask_corsguard.simulate import simulate
+    from flask_corsguard.audit.findings import RULES
+    from flask_corsguard.simulate import Step, simulate
 
     with guarded_app(info) as state:
         simulation = simulate(
@@ -75,17 +81,50 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
+        failing = _failing_preflight(state, simulation) if simulation.allowed else None
         warn_of_unrouted_marks(state.app)
+    told = _object(simulation, origin, method)
+    if failing is not None:
+        fault, exchange = failing
+        told |= {"allowed": False, "why": fault.message, "fault": fault.code}
+        # What the browser does after the preflight does not happen.
+        position = next(n for n, step in enumerate(simulation.steps) if step.exchange is exchange)
+        lines = (fault.message, f"Change: {RULES[fault.code].change}")
+        last = Step("The preflight, sent through the app, fails", lines)
+        steps = (*simulation.steps[: position + 1], last)
+        simulation = simulation._replace(steps=steps)
     if as_json:
-        click.echo(json.dumps(_object(simulation, origin, method), indent=2))
+        click.echo(json.dumps(told, indent=2))
     else:
-        write(_lines(simulation), console(sys.stdout))
-    context.exit(0 if simulation.allowed else 1)
+        write(_lines(simulation, allowed=bool(told["allowed"])), console(sys.stdout))
+    context.exit(0 if told["allowed"] else 1)
 
 
-def _lines(simulation: Simulation) -> Iterator[Line]:
-    colour = "green" if simulation.verdict == "allowed" else "red"
-    yield Line(f"{simulation.response.question}: {simulation.verdict}", f"bold {colour}")
+def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, Exchange] | None:
+    """The first preflight that the guard allows, and that fails if it is really sent through the
+    app; with what is at fault."""
+    from flask.testing import EnvironBuilder
+
+    from flask_corsguard.audit.delivery import deliver, fault_of, unheard
+
+    for exchange in simulation.response.exchanges:
+        policy = exchange.decision and exchange.decision.policy
+        if not exchange.preflight or policy is None or not policy.answer_preflight:
+            continue
+        headers = exchange.request_headers
+        builder = EnvironBuilder(state.app, exchange.url, method="OPTIONS", headers=headers)
+        with closing(builder), unheard(state.app):
+            delivery = deliver(state, builder.get_environ())
+        fault = None if delivery.passes else fault_of(state, delivery)
+        if fault is not None:
+            return fault, exchange
+    return None
+
+
+def _lines(simulation: Simulation, *, allowed: bool) -> Iterator[Line]:
+    verdict = simulation.verdict if allowed else "rejected"
+    colour = "green" if verdict == "allowed" else "red"
+    yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")
         yield Line(f"{number}. {step.title}", "bold")
@@ -113,6 +152,7 @@ def _object(simulation: Simulation, origin: str, method: str) -> dict[str, objec
         "origin": origin,
         "method": method,
         "reason": response.reason,
+        "fault": None,
         "why": response.why,
         "decision": decision
         and {

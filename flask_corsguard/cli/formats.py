@@ -56,7 +56,9 @@ def text_lines(report: Report) -> Iterator[Line]:
         yield Line(f"accepted {finding.code}, {_where(finding)}: {finding.accepted}", "dim")
     for key in report.unused:
         yield Line(_unused(key), "yellow")
-    if report.accepted or report.unused:
+    for sentence in report.not_seen:
+        yield Line(f"not seen: {sentence}", "dim")
+    if report.accepted or report.unused or report.not_seen:
         yield Line("")
     yield Line(f"{counts(report)}.", "bold" if report.findings else "bold green")
 
@@ -91,6 +93,7 @@ def as_json(report: Report) -> str:
             "findings": list(map(_object, report.findings)),
             "accepted": list(map(_object, report.accepted)),
             "unused": report.unused,
+            "not_seen": report.not_seen,
             "routes": report.routes,
             "attempts": report.attempts,
         },
@@ -125,6 +128,8 @@ def github_lines(report: Report) -> Iterator[str]:
         yield _command(_COMMANDS[finding.level], properties, message)
     for key in report.unused:
         yield _command("notice", {"title": "Unused acceptance"}, printable(_unused(key)))
+    for sentence in report.not_seen:
+        yield _command("notice", {"title": "Not seen by the audit"}, printable(sentence))
     yield printable(f"{counts(report)}.")
 
 

@@ -17,7 +17,7 @@ from flask_corsguard.cli.loading import UnusableError, guarded_app, warn_of_unro
 from flask_corsguard.cli.terminal import Line, console, printable, write
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
 from flask_corsguard.protocol.explanation import fields_of, policy_summary
-from flask_corsguard.protocol.headers import SAFELISTED_METHODS
+from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
@@ -110,7 +110,8 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
     for name in route.methods:
         # For callables that look at the request. Its real URL is not known.
         request = app.test_request_context("/", method=name, headers={"Origin": origin}).request
-        preflight = name not in SAFELISTED_METHODS
+        # A POST needs none. But the answer to one says whether it is refused.
+        preflight = name not in SAFE_METHODS
         question = CorsRequest(origin, name, preflight=preflight, context=request)
         is_wanted = method is None or name.upper() == method.upper()
         if is_wanted and decide(route.policy, question, scope).outcome is Outcome.ALLOWED:

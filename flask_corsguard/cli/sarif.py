@@ -32,9 +32,14 @@ def as_sarif(report: Report, app_file: Path | None) -> str:
         "version": flask_corsguard.__version__,
         "rules": list(map(_rule, RULES.values())),
     }
+    invocation: dict[str, object] = {"executionSuccessful": True}
+    if report.not_seen:
+        invocation["toolExecutionNotifications"] = [
+            {"level": "note", "message": {"text": sentence}} for sentence in report.not_seen
+        ]
     run = {
         "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": True}],
+        "invocations": [invocation],
         "columnKind": "unicodeCodePoints",
         "results": results,
     }

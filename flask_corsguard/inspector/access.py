@@ -15,7 +15,7 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, parse_origin
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.runtime.state import AppState
+from flask_corsguard.runtime.state import DECISION, AppState
 from flask_corsguard.text import shown, text_of
 
 #: No other origin may read, and requests that another site causes are refused.
@@ -30,7 +30,7 @@ def objection(state: AppState, settings: InspectorSettings, request: Request) ->
     """
     if not (state.app.debug or settings.outside_debug):
         raise NotFound
-    decision: Decision | None = request.environ.get(state.environ_key)
+    decision: Decision | None = getattr(request, DECISION, None)
     if decision is None or decision.policy != POLICY:
         return (
             "The inspector works under its own policy only, and that was lost: something has"

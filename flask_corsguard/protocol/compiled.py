@@ -18,13 +18,15 @@ class CompiledPolicy:
     :ivar allow: origins that may read, or None for everyone.
     :ivar deny: origins that may not, or None for nobody.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
+    :ivar asks: whether a callable has a say.
+    :ivar asks_request: whether it takes the request, and so may look at the method.
     :ivar null: whether the opaque origin may read.
     :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :ivar enforces: whether the server refuses, or reports, anybody.
     :ivar enforces_safe: whether the server refuses requests with safe methods too.
+    :ivar strangers_only_read: whether everyone may read, and the server refuses strangers every
+        method that is not safe.
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
-    :ivar asks_request: whether the callable in ``origins`` takes the request, and so may look at
-        its method.
     :ivar private_network: whether a page may reach a private network.
     :ivar answers_preflight: whether the guard responds to preflights, rather than the app.
     :ivar headers: the headers of its responses.
@@ -37,16 +39,18 @@ class CompiledPolicy:
         self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny or None
         self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
+        self.asks = self.allow is not None and not self.allow.is_constant
+        self.asks_request = self.allow is not None and self.allow.check_takes_request
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is
         # looked up only if there are deny_origins.
         is_named = everyone or "null" in policy.origins
         self.null: bool = policy.dangerously_allow_null_origin and is_named
-        self.enforces = policy.enforce != "off" and not self.sends_star
-        self.enforces_safe = self.enforces and policy.enforce == "all"
+        self.enforces = policy.enforce != "off"
+        self.enforces_safe = policy.enforce == "all"
+        self.strangers_only_read = everyone and policy.enforce == "unsafe"
         self.private_network = policy.allow_private_network
         self.answers_preflight = policy.answer_preflight
         self.any_header = "*" in policy.allow_headers
-        self.asks_request = self.allow is not None and self.allow.asks_request
         self._header_names = frozenset(name.lower() for name in policy.allow_headers)
         self._methods = policy.methods
         self.headers = ResponseHeaders(
@@ -54,6 +58,7 @@ class CompiledPolicy:
             sends_star=self.sends_star,
             enforces_safe=self.enforces_safe,
             forgets_preflights=self.asks_request,
+            only_safe_methods=self.strangers_only_read,
         )
 
     def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:

@@ -127,17 +127,52 @@ class Decision(NamedTuple):
         return "\n".join(explanation.lines(self))
 
 
-def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE) -> Decision:
+def decide(
+    policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE, *, asks: bool = True
+) -> Decision:
     """Decide one request.
 
     :param policy: the policy of the route that the request, or the one that a preflight asks
         about, would reach; None if the guard leaves the route alone.
     :param request: what came from the network. No value in it makes this raise.
     :param scope: where the policy applies.
+    :param asks: whether a callable in ``origins`` is asked.
+    :returns: :data:`UNDECIDED` if it isn't, and nobody else knows: :func:`decide_unlisted` goes on.
     """
+    reason = None
+    if policy is not None and request.origin is not None:
+        reason = _check_origin(policy.compiled, request.origin[ORIGIN_CUT])
+        if reason is Reason.ORIGIN_NOT_ALLOWED and policy.compiled.asks:
+            return decide_unlisted(policy, request, scope, asks=True) if asks else UNDECIDED
+    return _decided(policy, request, scope, reason)
+
+
+def decide_unlisted(policy: Policy, request: CorsRequest, scope: Scope, *, asks: bool) -> Decision:
+    """Decide one request whose origin nothing but a callable in ``origins`` may cover.
+
+    :param asks: whether it is asked. If not, the origin may not read.
+    """
+    reason, detail = Reason.ORIGIN_NOT_ALLOWED, ""
+    allow = policy.compiled.allow
+    if asks and allow is not None:
+        try:
+            if allow.asks(request.origin or "", request.context):
+                return _decided(policy, request, scope, None)
+        except CheckFailedError as error:
+            reason, detail = Reason.ORIGIN_CHECK_FAILED, str(error)
+    return _decided(policy, request, scope, reason, detail)
+
+
+def _decided(
+    policy: Policy | None,
+    request: CorsRequest,
+    scope: Scope,
+    reason: Reason | None,
+    detail: str = "",
+) -> Decision:
+    """The decision, where it is known why the origin may not read, if it may not."""
     origin = request.origin
     preflight = request.preflight and origin is not None
-    reason, detail = None, ""
     names: tuple[str, ...] | None = ()
     further: tuple[Reason, ...] = ()
     if policy is None:
@@ -146,7 +181,6 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
         outcome, own = Outcome.NOT_CORS, policy.compiled.headers.not_cors
     else:
         compiled = policy.compiled
-        reason, detail = _check_origin(compiled, origin[ORIGIN_CUT], request.context)
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
             further = _check_preflight(compiled, request, names, scope)
@@ -184,30 +218,24 @@ def decide(policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE)
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]
 
 
-def _check_origin(
-    compiled: CompiledPolicy, text: str, context: object
-) -> tuple[Reason | None, str]:
-    """Why an origin may not read, or None; and what else is known about a failure.
+def _check_origin(compiled: CompiledPolicy, text: str) -> Reason | None:
+    """Why an origin may not read, or None, as far as it is known without a callable.
 
     :param text: the origin, cut to a length that can be looked up.
     """
     if compiled.sends_star or text in compiled.listed:
-        return None, ""
+        return None
     allow, deny = compiled.allow, compiled.deny
     if text == "null":
         if deny is not None and text in deny.exact:
-            return Reason.ORIGIN_DENIED, ""
-        return (None if compiled.null else Reason.ORIGIN_NULL), ""
+            return Reason.ORIGIN_DENIED
+        return None if compiled.null else Reason.ORIGIN_NULL
     origin = parse_origin(text)
     if origin is None:
-        return Reason.ORIGIN_MALFORMED, ""
-    if deny is not None and deny.matches(text, origin, context):
-        return Reason.ORIGIN_DENIED, ""
-    try:
-        allowed = allow is None or allow.matches(text, origin, context)
-    except CheckFailedError as error:
-        return Reason.ORIGIN_CHECK_FAILED, str(error)
-    return (None if allowed else Reason.ORIGIN_NOT_ALLOWED), ""
+        return Reason.ORIGIN_MALFORMED
+    if deny is not None and deny.admits(text, origin):
+        return Reason.ORIGIN_DENIED
+    return None if allow is None or allow.admits(text, origin) else Reason.ORIGIN_NOT_ALLOWED
 
 
 def _check_preflight(
@@ -219,8 +247,10 @@ def _check_preflight(
     :returns: why the request may not be sent: everything, so that it can be put right at once.
     """
     wrong: tuple[Reason, ...] = ()
+    if compiled.strangers_only_read and request.method not in headers.SAFE_METHODS:
+        wrong = (Reason.CROSS_SITE_REQUEST,)
     if not compiled.allows_method(request.method, scope.methods):
-        wrong = (Reason.METHOD_NOT_ALLOWED,)
+        wrong += (Reason.METHOD_NOT_ALLOWED,)
     if names is None:
         wrong += (Reason.HEADERS_MALFORMED,)
     elif not all(map(compiled.allows_header, names)):
@@ -228,3 +258,7 @@ def _check_preflight(
     if request.private_network and not compiled.private_network:
         wrong += (Reason.PRIVATE_NETWORK_NOT_ALLOWED,)
     return wrong
+
+
+#: Stands for a decision that only a callable can make.
+UNDECIDED = decide(Policy(), CorsRequest("", ""))

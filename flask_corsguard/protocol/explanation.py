@@ -194,10 +194,13 @@ def _headers(decision: Decision, policy: Policy) -> str:
     return f"the page wants to send {named}; the policy allows {listed}{star}"
 
 
-def _cross_site(decision: Decision, policy: Policy) -> str:
+def _cross_site(decision: Decision, _policy: Policy) -> str:
     if decision.origin is None:
         return "another site caused the request, and no Origin says which"
-    return f"'*' lets everybody read, and does not exempt from enforce={policy.enforce!r}"
+    return (
+        "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
+        " use no method that could change something"
+    )
 
 
 _VERDICTS = {
@@ -249,6 +252,7 @@ _FOUND: dict[Reason, _Words] = {
         "the browser asks whether a public page may reach this private network"
     ),
     Reason.CROSS_SITE_REQUEST: _cross_site,
+    Reason.SPECULATIVE: "a browser asked ahead of time, perhaps for a page of another site",
 }
 
 

@@ -251,7 +251,7 @@ class OriginSet:
         self._wildcards = wildcards
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
-        self._check_takes_request = check_takes_request
+        self.check_takes_request = check_takes_request
         self._first_wildcard = min(wildcards, default="")
 
     def __eq__(self, other: object) -> bool:
@@ -276,11 +276,6 @@ class OriginSet:
         return self._check is None
 
     @property
-    def asks_request(self) -> bool:
-        """Whether a callable has a say that is given the request."""
-        return self._check is not None and self._check_takes_request
-
-    @property
     def check(self) -> Callable[..., object] | None:
         """The callable that is asked about what matches nothing else, if any."""
         return self._check
@@ -296,12 +291,13 @@ class OriginSet:
         :param context: handed to a callable that takes a second parameter.
         :raises CheckFailedError: if the callable raised or did not return a bool.
         """
+        return self.admits(text, origin) or self.asks(text, context)
+
+    def admits(self, text: str, origin: Origin) -> bool:
+        """The part of :meth:`matches` that asks no callable."""
         if self.lists(text, origin):
             return True
-        for regex in self._regexes:
-            if regex.fullmatch(text):
-                return True
-        return self._check is not None and self._matches_check(text, context)
+        return bool(self._regexes) and any(regex.fullmatch(text) for regex in self._regexes)
 
     def lists(self, text: str, origin: Origin) -> bool:
         """The part of :meth:`matches` that runs none of the user's code or patterns."""
@@ -322,9 +318,14 @@ class OriginSet:
             dot = host.find(".", dot + 1)
         return False
 
-    def _matches_check(self, text: str, context: object) -> bool:
-        assert self._check is not None
-        arguments = (text, context) if self._check_takes_request else (text,)
+    def asks(self, text: str, context: object) -> bool:
+        """The part of :meth:`matches` that asks the callable, if there is one.
+
+        :raises CheckFailedError: as :meth:`matches`.
+        """
+        if self._check is None:
+            return False
+        arguments = (text, context) if self.check_takes_request else (text,)
         try:
             allowed = self._check(*arguments)
         except BaseException as error:

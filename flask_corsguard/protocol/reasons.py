@@ -55,7 +55,10 @@ class Reason(Enum):
     PRIVATE_NETWORK_NOT_ALLOWED = "private-network-not-allowed"
     """The preflight asks for a private network and the policy does not grant it."""
     CROSS_SITE_REQUEST = "cross-site-request"
-    """Refused on the server: another site caused the request, which names no origin."""
+    """Refused on the server: another site caused the request, and no origin lets it: none is named,
+    or ``"*"`` alone covers it."""
+    SPECULATIVE = "speculative"
+    """Held back on the server: a browser asked ahead of time, perhaps for another site's page."""
 
 
 _PREFLIGHT_REASONS = frozenset(

@@ -42,7 +42,7 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     """
     policy = decision.policy
     assert policy is not None
-    if decision.endpoint is None:
+    if decision.endpoint is None and decision.reason is not Reason.SPECULATIVE:
         # Not the policy: because of a misspelt URL, it would be opened for the whole app.
         return (
             "check the URL, the method and the trailing slash: no route of the app takes this"
@@ -306,6 +306,10 @@ _NOT_NULL = (
     "serve the page from an origin of its own, with another Referrer-Policy; where a redirect to a"
     " sign-in page has led here, answer with 401 instead; allowing 'null' allows every site"
 )
+_NOT_YET = (
+    "nothing is needed, because the browser asks again when the user goes there; the app's own"
+    ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
+)
 # What to change for each reason: words, or a function that notes it down.
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
@@ -320,4 +324,5 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
         {"allow_private_network": True}
     ),
     Reason.CROSS_SITE_REQUEST: _enforce_less,
+    Reason.SPECULATIVE: _NOT_YET,
 }

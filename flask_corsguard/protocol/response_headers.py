@@ -20,14 +20,22 @@ class ResponseHeaders:
     :param enforces_safe: whether the server refuses requests with safe methods.
     :param forgets_preflights: whether a browser must not act on an earlier preflight, because each
         request may be decided differently: a callable in ``origins`` looks at it.
+    :param only_safe_methods: whether it refuses all others, whoever may read.
     :ivar refused: the headers of a response that the page may not read.
     :ivar not_cors: the headers of a response to a request without ``Origin``.
     """
 
     def __init__(
-        self, policy: Policy, *, sends_star: bool, enforces_safe: bool, forgets_preflights: bool
+        self,
+        policy: Policy,
+        *,
+        sends_star: bool,
+        enforces_safe: bool,
+        only_safe_methods: bool,
+        forgets_preflights: bool,
     ) -> None:
         self._sends_star = sends_star
+        self._only_safe_methods = only_safe_methods
         self._forgets_preflights = forgets_preflights
         self._methods = policy.methods
         self._credentials = policy.allow_credentials
@@ -37,7 +45,9 @@ class ResponseHeaders:
         vary: dict[str, str] = {} if sends_star else {headers.VARY: "Origin"}
         if enforces_safe:
             # A cache must not give another site a response that the server would refuse it.
-            vary[headers.VARY] += f", {headers.SEC_FETCH_SITE}"
+            # Sec-Purpose is not named: then what the app's own pages have prefetched would never
+            # be used.
+            vary[headers.VARY] = f"Origin, {headers.SEC_FETCH_SITE}"
         common = {headers.ALLOW_ORIGIN: "*"}
         if policy.allow_credentials:
             common[headers.ALLOW_CREDENTIALS] = "true"
@@ -98,8 +108,8 @@ class ResponseHeaders:
 
         A browser remembers every method in it for the whole URL, and then sends such requests
         without another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So it
-        never has a method that another policy governs at the same URL, nor one that the callable in
-        ``origins`` was not asked about.
+        never has a method that another policy governs at the same URL, that the server refuses, or
+        that the callable in ``origins`` was not asked about.
 
         :param accepted: the methods that the URL's routes accept, or None for any.
         :param governed_elsewhere: the methods that another policy governs.
@@ -109,9 +119,12 @@ class ResponseHeaders:
         if self._forgets_preflights:
             return None
         if methods == "*":
-            return None if self._credentials or governed_elsewhere else "*"
+            is_repeated = self._credentials or governed_elsewhere or self._only_safe_methods
+            return None if is_repeated else "*"
         if methods is None:
             if accepted is None:
                 return None
             methods = tuple(sorted(accepted))
+        if self._only_safe_methods:
+            methods = tuple(name for name in methods if name in headers.SAFE_METHODS)
         return ", ".join(name for name in methods if name not in governed_elsewhere)

@@ -26,8 +26,8 @@ class Entry:
 
     :ivar policy: the policy, or None if the guard leaves the route alone.
     :ivar scope: where it applies.
-    :ivar is_constant: whether the decision depends on nothing but the rule, the method and the CORS
-        headers, so that it can be kept.
+    :ivar is_constant: whether what the policy says, without its callable, depends on nothing but
+        the rule, the method and the CORS headers, so that it can be kept.
     """
 
     __slots__ = ("_file_argument", "_files", "is_constant", "policy", "scope")
@@ -35,8 +35,7 @@ class Entry:
     def __init__(self, policy: Policy | None, scope: Scope, *, is_constant: bool = True) -> None:
         self.policy = policy
         self.scope = scope
-        allow = policy.compiled.allow if policy else None
-        self.is_constant = is_constant and (allow is None or allow.is_constant)
+        self.is_constant = is_constant
         self._files: Sequence[tuple[re.Pattern[str], Entry]] = ()
         self._file_argument = ""
 

@@ -9,6 +9,7 @@ from flask import Request
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import ORIGIN_CUT
+from flask_corsguard.routing.table import Entry
 
 #: Cuts a requested method before it is used. One character too many is left, so that no policy
 #: allows a method that was cut.
@@ -45,12 +46,14 @@ def key_of(request: Request) -> Key | None:
     return (id(request.url_rule), request.method, origin)
 
 
-class DecisionCache(dict[Key | None, Decision]):
-    """A bounded number of decisions, by :func:`key_of`.
+#: What is kept of a request: the decision by the policy alone (``UNDECIDED`` if only its callable
+#: can tell); and what made it, if the rest of the request has a say too: whether one of the app's
+#: own pages sent it, whether the server refuses it. None if the decision is final.
+Kept: TypeAlias = tuple[Decision, Entry | None]
 
-    Each is the decision by the policy alone. Whether the request comes from one of the app's own
-    pages, and whether the server refuses it, is decided later: both depend on other headers.
-    """
+
+class DecisionCache(dict[Key | None, Kept]):
+    """A bounded number of decisions, by :func:`key_of`."""
 
     __slots__ = ("_turned_away",)
 
@@ -58,14 +61,13 @@ class DecisionCache(dict[Key | None, Decision]):
         super().__init__()
         self._turned_away = 0
 
-    def keep(self, key: Key, decision: Decision) -> None:
-        """Keep a decision, if there is room and its method is not too long."""
-        if len(decision.method) > METHOD_CUT.stop:
-            return
+    def keep(self, key: Key, kept: Kept) -> None:
+        """Keep a decision, if there is room."""
         if len(self) < MOST_DECISIONS:
+            decision, entry = kept
             # A long path comes with the next request anyway.
             is_long = len(decision.path) > _LONGEST_PATH
-            self[key] = decision._replace(path="") if is_long else decision
+            self[key] = (decision._replace(path=""), entry) if is_long else kept
             return
         # A full cache keeps what it has: requests with made-up origins must not drive out the few
         # real pages. But the real pages change over time, so it starts anew now and then.

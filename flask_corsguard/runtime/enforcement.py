@@ -12,27 +12,60 @@ from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import PREFLIGHT_VARY, SAFE_METHODS, SEC_FETCH_SITE, VARY
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.runtime.same_origin import evidence, is_same_origin
+from flask_corsguard.runtime.same_origin import evidence, is_speculative
+from flask_corsguard.text import shown
 
 #: An ``Upgrade`` value longer than this is taken for a WebSocket's without being read.
 _MAX_UPGRADE_LENGTH = 100
 
 
-def enforced(decision: Decision, request: Request, self_origins: OriginList) -> Decision:
-    """The final decision about a request that the policy alone has not allowed.
+def is_final(decision: Decision) -> bool:
+    """Whether nothing else in the request can change the decision by the policy alone: an origin
+    that is listed exactly passes, and where nobody is refused, so do ``*`` and no ``Origin``."""
+    policy = decision.policy
+    if policy is None:
+        return True
+    if decision.reason is not None:
+        return False
+    compiled = policy.compiled
+    if decision.origin is None or compiled.sends_star:
+        return not compiled.enforces
+    return compiled.allow is not None and decision.origin in compiled.allow.exact
 
-    :param decision: the decision by the policy alone: a rejection, or a decision about a request
-        without ``Origin`` by a policy that enforces.
+
+def of_own_page(decision: Decision, request: Request, self_origins: OriginList) -> Decision:
+    """The final decision about a request that is_same_origin() has recognised.
+
+    :param decision: the decision by the policy alone.
     :param self_origins: further origins that count as the app's own.
+    """
+    policy, environ = decision.policy, request.environ
+    assert policy is not None
+    if policy.compiled.enforces_safe and is_speculative(environ, self_origins):
+        referer: str | None = environ.get("HTTP_REFERER")
+        told = "there is no Referer" if referer is None else f"Referer is {shown(referer, 100)}"
+        detail = f"Sec-Purpose is {shown(environ['HTTP_SEC_PURPOSE'], 40)}, and {told}"
+        return _refusal(decision, request, Reason.SPECULATIVE, detail)
+    if decision.origin is None:
+        return decision
+    if decision.reason is None:
+        # Allowed as well, by a wildcard, say. The headers do no harm.
+        return decision._replace(outcome=Outcome.SAME_ORIGIN)
+    own = policy.compiled.headers.not_cors
+    return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None, path="", headers=own)
+
+
+def enforced(decision: Decision, request: Request) -> Decision:
+    """The final decision about a request that is not from the app's own pages.
+
+    :param decision: the decision by the policy.
     """
     policy, reason = decision.policy, decision.reason
     assert policy is not None
-    if is_same_origin(request.environ, self_origins):
-        if reason is None:
-            return decision
-        own = policy.compiled.headers.refused
-        return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None, path="", headers=own)
-    if reason is not None and decision.path != request.path:
+    if reason is None:
+        if decision.origin is not None and policy.compiled.allow is not None:
+            return decision  # what "*" alone allows may read, no more
+    elif decision.path != request.path:
         decision = decision._replace(path=request.path)
     if policy.compiled.enforces and (reason is None or reason.is_about_origin):
         return _refused(decision, policy, request)
@@ -43,25 +76,36 @@ def enforced(decision: Decision, request: Request, self_origins: OriginList) -> 
 
 def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
     """Refuse, or report, a request that another site caused, if the policy refuses its kind."""
-    is_spared = not policy.compiled.enforces_safe and request.method in SAFE_METHODS
+    is_rejected = decision.reason is not None
+    # With "report", the preflight that "unsafe" would refuse has been allowed.
+    method = request.method if is_rejected else decision.method
+    is_spared = not policy.compiled.enforces_safe and method in SAFE_METHODS
     if is_spared and not _opens_websocket(request.environ):
         return decision
-    if decision.preflight and policy.answer_preflight:
+    if decision.preflight and policy.answer_preflight and is_rejected:
         return decision  # refused as a preflight
-    refusal = decision._replace(
-        outcome=Outcome.REJECTED,
-        reason=decision.reason or Reason.CROSS_SITE_REQUEST,
-        path=request.path,
-        detail="; ".join(filter(None, (decision.detail, evidence(request.environ)))),
-    )
+    reason = decision.reason or Reason.CROSS_SITE_REQUEST
+    detail = "; ".join(filter(None, (decision.detail, evidence(request.environ))))
+    refusal = _refusal(decision, request, reason, detail, "Upgrade" if is_spared else "")
     if policy.enforce == "report":
-        return refusal._replace(report_only=True)
-    looked_at = [PREFLIGHT_VARY if decision.preflight else "Origin", SEC_FETCH_SITE]
-    if is_spared:
-        looked_at.append("Upgrade")
+        return refusal._replace(blocked=False, report_only=True, headers=decision.headers)
+    return refusal
+
+
+def _refusal(
+    decision: Decision, request: Request, reason: Reason, detail: str, also: str = ""
+) -> Decision:
+    """:param also: a header that was looked at besides those that always are."""
+    looked_at = [PREFLIGHT_VARY if decision.preflight else "Origin", SEC_FETCH_SITE, also]
     looked_at.append("Accept")  # for the form of the refusal
-    headers = MappingProxyType({VARY: ", ".join(looked_at)})
-    return refusal._replace(blocked=True, headers=headers)
+    return decision._replace(
+        outcome=Outcome.REJECTED,
+        reason=reason,
+        path=request.path,
+        blocked=True,
+        headers=MappingProxyType({VARY: ", ".join(filter(None, looked_at))}),
+        detail=detail,
+    )
 
 
 def _opens_websocket(environ: dict[str, Any]) -> bool:

@@ -17,15 +17,15 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
-from flask_corsguard.runtime.middleware import (
-    ENDED_EARLY,
-    ENDED_FIRST,
-    FAILED,
-    finished_response,
-    guarded,
-)
+from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import own_response, write_decision, write_headers
-from flask_corsguard.runtime.state import DECISION, AppState, InForce, is_later_writer
+from flask_corsguard.runtime.state import (
+    DECISION,
+    AppState,
+    InForce,
+    RequestRecord,
+    is_later_writer,
+)
 from flask_corsguard.text import name_of
 
 # The request itself, because Flask's proxy for it would take time on every access.
@@ -129,7 +129,8 @@ class Hooks:
         if decision is None:
             write_headers({VARY: "Origin"}, response.headers)
             return response
-        own = finished_response(self._state, decision, _current_request())
+        request = _current_request()
+        own = finished_response(self._state, decision, request, _record(self._state, request))
         return self._after_request(own or response)
 
     def _late_decision(self, status: int) -> Decision | None:
@@ -139,15 +140,15 @@ class Hooks:
         :returns: None if there is a problem with the policies.
         """
         state, request = self._state, _current_request()
-        environ = request.environ
-        environ[f"{state.environ_key}{ENDED_EARLY}"] = status
+        record = _record(state, request)
+        record.ended_early = status
         try:
             in_force = state.put_in_force()
             decision, in_force = state.late_decision(request, in_force)
         except PolicyError:
             return None
         _keep(state, request, decision)
-        first = environ.get(f"{state.environ_key}{ENDED_FIRST}")
+        first = record.ended_first
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
         if first and is_permitted and status // 100 != 2:
             state.log.preflight_ended(decision, first, status)
@@ -167,7 +168,7 @@ class Hooks:
         before: list[Function] = app.before_request_funcs[None]
         own = (self._before_request, *wanted, *self._first.values())
         others = [function for function in before if function not in own]
-        tracing = [function for function in others if _is_tracing(function)]
+        tracing = [function for function in others if is_tracing(function)]
         others = [function for function in others if function not in tracing]
         self._first = {
             function: self._first.get(function) or self._ahead(function) for function in wanted
@@ -187,15 +188,15 @@ class Hooks:
 
     def _ahead(self, function: Function) -> Function:
         """A function of ``run_first``, which notes that it has ended the request, if it has."""
-        app, key = self._state.app, f"{self._state.environ_key}{ENDED_FIRST}"
+        state = self._state
 
         @functools.wraps(function)
         def run_first() -> Any:
-            environ = _current_request().environ
-            environ[key] = name_of(function)
-            result = app.ensure_sync(function)()
+            record = _record(state, _current_request())
+            record.ended_first = name_of(function)
+            result = state.app.ensure_sync(function)()
             if result is None:
-                del environ[key]
+                record.ended_first = ""
             return result
 
         return run_first
@@ -223,9 +224,10 @@ class Hooks:
             return  # sent by something else than a request of this app
         request = _current_request()
         decision: Decision | None = getattr(request, DECISION, None) or self._late_decision(500)
-        own = decision and finished_response(state, decision, request)
+        record = _record(state, request)
+        own = decision and finished_response(state, decision, request, record)
         if own:
-            request.environ[f"{state.environ_key}{FAILED}"] = True
+            record.has_failed = True
             state.log.own_response_failed(exception)
             _run_next(functools.partial(_turn_into, own))
         else:
@@ -234,13 +236,18 @@ class Hooks:
 
 def _keep(state: AppState, request: Any, decision: Decision) -> None:
     request._corsguard_decision = decision
-    environ = request.environ
-    known = environ.get(state.environ_key)
-    if not known:
-        environ[state.environ_key] = decision
-        if known is None:
-            state.log.middleware_missed()
+    record = request.environ.get(state.environ_key) or _record(state, request)
+    if record.decision is None:
+        record.decision = decision
     # Else a view has pushed another request with its own environment, whose response is not sent.
+
+
+def _record(state: AppState, request: Request) -> RequestRecord:
+    record: RequestRecord | None = request.environ.get(state.environ_key)
+    if record is None:
+        record = request.environ[state.environ_key] = RequestRecord()
+        state.log.middleware_missed()
+    return record
 
 
 def _run_next(function: Callable[[Response], Response]) -> None:
@@ -269,5 +276,6 @@ def _take_out(response: Response) -> None:
             response.headers.remove(name)
 
 
-def _is_tracing(function: Function) -> bool:
+def is_tracing(function: Function) -> bool:
+    """Whether a function belongs to an instrumentation that measures whole requests."""
     return str(getattr(function, "__module__", "")).startswith(_TRACING)

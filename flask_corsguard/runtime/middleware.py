@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flask import Request, Response
 from flask.signals import request_finished
@@ -13,24 +13,18 @@ from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.runtime.responses import is_written, own_response, write_decision
-from flask_corsguard.runtime.state import AppState
+from flask_corsguard.runtime.state import AppState, RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Appended to ``AppState.environ_key``:
-#: the status of a response that something else made before the guard saw the request;
-ENDED_EARLY = ".ended_early"
-#: the name of the function of ``run_first`` that has ended the request;
-ENDED_FIRST = ".ended_first"
-#: whether something has failed on the guard's own response.
-FAILED = ".failed"
 
-
-def finished_response(state: AppState, decision: Decision, request: Request) -> Response | None:
+def finished_response(
+    state: AppState, decision: Decision, request: Request, record: RequestRecord
+) -> Response | None:
     """The guard's own response to a preflight or a refused request, with the decision's headers;
     None if the app, or a function of ``run_first``, responds."""
-    if f"{state.environ_key}{ENDED_FIRST}" in request.environ:
+    if record.ended_first:
         return None
     response = own_response(decision, request, debug=state.app.debug)
     if response is not None:
@@ -59,13 +53,13 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
     ) -> Iterable[bytes]:
         if key in environ:
             return inside(environ, start_response)
-        environ[key] = False
+        record = environ[key] = RequestRecord()
         try:
             if later_writers or finish_receivers:
-                return _LastWriter(state, environ, start_response).respond(inner)
+                return _LastWriter(state, record, environ, start_response).respond(inner)
             return inner(environ, start_response)
         except Exception as error:
-            own = _own_response_after(state, environ, error)
+            own = _own_response_after(state, record, environ, error)
             if own is None:
                 raise
             return own(environ, _again(start_response))
@@ -83,16 +77,16 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
 
 
 def _own_response_after(
-    state: AppState, environ: WSGIEnvironment, error: Exception
+    state: AppState, record: RequestRecord, environ: WSGIEnvironment, error: Exception
 ) -> Response | None:
     """The guard's own response after an exception has left the app, or None if the app was to
     respond."""
-    decision: Decision | Literal[False] = environ[state.environ_key]
-    own = finished_response(state, decision, Request(environ)) if decision else None
+    decision = record.decision
+    own = decision and finished_response(state, decision, Request(environ), record)
     if own is None:
         if "HTTP_ORIGIN" in environ and not (decision and decision.reason):
             state.log.exception_left(environ["PATH_INFO"], error)
-    elif f"{state.environ_key}{FAILED}" not in environ:
+    elif not record.has_failed:
         state.log.own_response_failed(error)
     return own
 
@@ -101,9 +95,14 @@ class _LastWriter:
     """A ``start_response`` that writes the decision's headers on whatever response comes."""
 
     def __init__(
-        self, state: AppState, environ: WSGIEnvironment, start_response: StartResponse
+        self,
+        state: AppState,
+        record: RequestRecord,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
     ) -> None:
         self._state = state
+        self._record = record
         self._environ = environ
         self._start_response = start_response
         self._own: Response | None = None
@@ -123,16 +122,15 @@ class _LastWriter:
     def __call__(
         self, status: str, headers: list[tuple[str, str]], *exc_info: Any
     ) -> Callable[[bytes], object]:
-        decision: Decision | Literal[False] = self._environ[self._state.environ_key]
+        record, decision = self._record, self._record.decision
         # Without a decision, something has answered before the hooks: it is not the app's response.
-        if not decision or decision.policy is None:
+        if decision is None or decision.policy is None:
             return self._start_response(status, headers, *exc_info)
-        failed = f"{self._state.environ_key}{FAILED}" in self._environ
-        if self._can_replace and (failed or status >= "5"):
-            own = finished_response(self._state, decision, Request(self._environ))
+        if self._can_replace and (record.has_failed or status >= "5"):
+            own = finished_response(self._state, decision, Request(self._environ), record)
             if own is not None and own.status_code != int(status[:3]):
                 # An extension has made an error of it, without the hooks.
-                if not failed:
+                if not record.has_failed:
                     self._state.log.own_response_failed(None)
                 self._own = own
                 return lambda _: None

@@ -86,7 +86,7 @@ def own_response(decision: Decision, request: Request, *, debug: bool) -> Respon
     policy = decision.policy
     if not decision.preflight or policy is None or not policy.compiled.answers_preflight:
         return None
-    if decision.outcome is Outcome.ALLOWED:
+    if decision.outcome is Outcome.ALLOWED or decision.report_only:
         # Any 2xx status would do (https://fetch.spec.whatwg.org/#ok-status); 204 says that there
         # is no body.
         return _NoContent(status=204)

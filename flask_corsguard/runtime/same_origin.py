@@ -6,7 +6,12 @@ from typing import Any
 
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import SEC_FETCH_SITE
-from flask_corsguard.protocol.origins import DEFAULT_PORTS, ORIGIN_CUT, parse_origin
+from flask_corsguard.protocol.origins import (
+    DEFAULT_PORTS,
+    MAX_ORIGIN_LENGTH,
+    ORIGIN_CUT,
+    parse_origin,
+)
 from flask_corsguard.text import shown
 
 _PAGE_SCHEMES: dict[str | None, str] = {"ws": "http", "wss": "https"}
@@ -26,24 +31,44 @@ def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     text: str | None = environ.get("HTTP_ORIGIN")
-    if text is None:
-        return True  # not a browser, or a GET by one from before 2020
-    text = text[ORIGIN_CUT]
+    # Without either: not a browser, or a GET by one from before 2020.
+    return text is None or _is_own(text, environ, self_origins)
+
+
+def is_speculative(environ: dict[str, Any], self_origins: OriginList) -> bool:
+    """Whether a browser asks ahead of time, and a page of another site may have had it do so.
+
+    For the speculation rules of any page, Chromium says ``Sec-Fetch-Site: none``, as if the user
+    had typed the address. That page can keep its ``Referer`` back, but not forge the app's
+    (https://wicg.github.io/nav-speculation/prefetch.html).
+    """
+    if "HTTP_SEC_PURPOSE" not in environ or environ.get("HTTP_SEC_FETCH_SITE") != "none":
+        return False
+    referer: str = environ.get("HTTP_REFERER", "")
+    scheme, _, rest = referer[ORIGIN_CUT].partition("://")
+    return not _is_own(f"{scheme}://{rest.partition('/')[0]}", environ, self_origins)
+
+
+def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> bool:
+    """Whether a serialized origin is the app's own.
+
+    It is compared with ``Host`` as it stands, and never repeated. So it need not be one that
+    :func:`parse_origin` reads: over http, browsers go to hosts that end with a dot or have a hyphen
+    where none may be.
+    """
+    if len(text) > MAX_ORIGIN_LENGTH:
+        return False
     scheme, _, authority = text.partition("://")
-    host = (environ.get("HTTP_HOST") or "").lower()
+    own_scheme = _own_scheme(environ)
     # https in front of an http app is a proxy that ends TLS. The other way round, the page was
     # loaded without TLS, and an attacker on the network may have written it.
-    own_scheme = _own_scheme(environ)
-    # An origin never names its scheme's default port; a Host header may.
-    is_own = (
-        host.startswith(authority)
-        and (scheme == own_scheme or (scheme, own_scheme) == ("https", "http"))
-        and host in (authority, f"{authority}:{DEFAULT_PORTS.get(scheme)}")
-    )
-    if not (is_own or self_origins):
-        return False
-    origin = parse_origin(text)
-    return origin is not None and (is_own or self_origins.compiled.matches(text, origin, None))
+    if authority and (scheme == own_scheme or (scheme, own_scheme) == ("https", "http")):
+        host = (environ.get("HTTP_HOST") or "").lower()
+        # An origin never names its scheme's default port; a Host header may.
+        if host in (authority, f"{authority}:{DEFAULT_PORTS.get(scheme)}"):
+            return True
+    origin = parse_origin(text) if self_origins else None
+    return origin is not None and self_origins.compiled.matches(text, origin, None)
 
 
 def evidence(environ: dict[str, Any]) -> str:

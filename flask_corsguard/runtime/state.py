@@ -19,14 +19,23 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
+from flask_corsguard.protocol.decision import (
+    UNDECIDED,
+    CorsRequest,
+    Decision,
+    decide,
+    decide_unlisted,
+)
 from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
-from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Key, key_of
-from flask_corsguard.runtime.enforcement import enforced
+from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
+from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
+from flask_corsguard.runtime.same_origin import is_same_origin
 
 EXTENSION_KEY = "corsguard"
+#: How the keys of all apps for a :class:`RequestRecord` begin.
+RECORD_KEY = "flask_corsguard.record."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
 DECISION = "_corsguard_decision"
@@ -60,22 +69,30 @@ class InForce:
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         key = key_of(request)
-        decision = self._cache.get(key) or self._ask_policy(request, key)
-        if decision.reason is None:
-            policy = decision.policy
-            if decision.origin is not None or policy is None or not policy.compiled.enforces:
-                return decision
-        return enforced(decision, request, self._self_origins)
+        kept, asked = self._cache.get(key), None
+        if kept is None:
+            asked = _cors_request(request)
+            kept = self._by_policy(request, asked, key)
+        decision, entry = kept
+        if entry is None:
+            return decision
+        is_own = is_same_origin(request.environ, self._self_origins)
+        if decision is UNDECIDED and entry.policy is not None:
+            asked = asked or _cors_request(request)
+            decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
+        if is_own:
+            return of_own_page(decision, request, self._self_origins)
+        return enforced(decision, request)
 
-    def _ask_policy(self, request: Request, key: Key | None) -> Decision:
-        asked = _cors_request(request)
+    def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
-        decision = decide(entry.policy, asked, entry.scope)
-        if key is not None and entry.is_constant:
-            self._cache.keep(key, decision)
-        return decision
+        decision = decide(entry.policy, asked, entry.scope, asks=False)
+        kept = decision, None if is_final(decision) else entry
+        if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
+            self._cache.keep(key, kept)
+        return kept
 
 
 def _cors_request(request: Request) -> CorsRequest:
@@ -91,12 +108,28 @@ def _cors_request(request: Request) -> CorsRequest:
     return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
 
 
+class RequestRecord:
+    """What the guard has done about one request. The middleware puts one into the WSGI environment,
+    where the hooks find it, in copies of the environment too.
+
+    :ivar decision: the decision, once there is one.
+    :ivar ended_early: the status of a response that something else made before the guard saw the
+        request.
+    :ivar ended_first: the name of the function of ``run_first`` that has ended the request, or "".
+    :ivar has_failed: whether something has failed on the guard's own response.
+    """
+
+    decision: Decision | None = None
+    ended_early: int | None = None
+    ended_first: str = ""
+    has_failed: bool = False
+
+
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
-    :ivar environ_key: where the middleware finds a request's decision in the WSGI environment:
-        False until there is one. It names the app: a view can hand its environment on to another
-        app with a guard of its own.
+    :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
+        the app: a view can hand its environment on to another app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
@@ -116,7 +149,7 @@ class AppState:
         self.marks = marks
         self.first = first
         self.log = GuardLog(app, settings.log_rejections)
-        self.environ_key = f"flask_corsguard.decision.{id(app)}"
+        self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class
@@ -301,8 +334,9 @@ def app_context(app: Flask) -> Generator[None]:
 
 
 def _current_decision() -> Decision:
-    state_of(current_app)
+    # Outside of a request, a RuntimeError: that is how a LocalProxy knows that it is unbound.
     decision: Decision | None = getattr(request, DECISION, None)
+    state_of(current_app)
     if decision is None:
         raise CorsGuardError("nothing has been decided about this request yet")
     return decision

@@ -18,7 +18,7 @@ from flask_corsguard.errors import BrowserError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_token
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
-from flask_corsguard.runtime.state import EXTENSION_KEY
+from flask_corsguard.runtime.state import EXTENSION_KEY, RECORD_KEY, RequestRecord
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 
@@ -30,7 +30,6 @@ REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _NULL_BODY = frozenset({101, 103, 204, 205, 304})
 _STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
 _MOST_SHOWN = 300
-_DECISION_KEY = "flask_corsguard.decision."
 # Where WSGI middleware keeps the app that it wraps, and a method such as app.wsgi_app its object.
 _WRAPPED = ("wsgi_app", "app", "application", "__self__")
 _MOST_WRAPPERS = 20
@@ -148,8 +147,10 @@ def send(
     if not _STATUS_LINE.fullmatch(status_line):
         raise BrowserError(f"the app answered {method} {url} with the status {status_line!r:.100}")
     status = int(status_line[:3])
-    kept = [pair for each in environs for pair in each.items() if pair[0].startswith(_DECISION_KEY)]
-    decision = next((value for _, value in kept if isinstance(value, Decision)), None)
+    records: list[RequestRecord] = [
+        value for each in environs for key, value in each.items() if key.startswith(RECORD_KEY)
+    ]
+    decision = next((record.decision for record in records if record.decision), None)
     has_body = method != "HEAD" and status not in _NULL_BODY
     return Exchange(
         preflight,
@@ -161,7 +162,7 @@ def send(
         response_headers,
         content if has_body else b"",
         decision,
-        bool(kept) or _has_guard(app),
+        bool(records) or _has_guard(app),
     )
 
 

@@ -1,5 +1,6 @@
 """Apps in which nothing is wrong, though some look as if it were: the audit must find nothing."""
 
+import contextlib
 import fnmatch
 import functools
 import ipaddress
@@ -11,9 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import simple_websocket
 from flask import Blueprint, Flask, Response, abort, current_app, g, request, session
 from flask.signals import request_started
 from flask.views import MethodView, View
+from flask_sock import Sock
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.middleware.shared_data import SharedDataMiddleware
@@ -35,7 +38,11 @@ from tests.audit.cases import (
     unnamed,
     wrapping,
 )
+from tests.audit.look_alikes import EngineMiddleware, SocketIO, SocketServer, WhiteNoise
 from tests.loading import load_file
+
+# Marks of other tests are not marks of the app.
+pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP = "https://app.example.com"
 PARTNER = "https://partner.example"
@@ -133,9 +140,6 @@ def test_patterns(pattern: str, meant: tuple[str, ...]) -> None:
         r"https://app\.example\.com",
         r"https://pr-\d+\.example\.com",
         r"https://(app|admin)\.example\.com(:\d+)?",
-        r"http://localhost(:\d+)?",
-        r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?",
-        r"https://app\.example\.com|http://localhost:\d+",
         r"capacitor://localhost",
     ],
 )
@@ -227,7 +231,25 @@ CALLABLES: dict[str, Any] = {
 def test_callables(allows: Any) -> None:
     """A callable that lets in nobody who is hostile is no finding."""
     assert not [origin for origin in HOSTILE if is_let_in(guarded(allows), "/", origin)]
-    check_clean(lambda: guarded(allows))
+    check_clean(lambda: guarded(allows, max_age=0))
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "http://localhost:*",
+        "http://127.0.0.1:5000",
+        "https://app.localhost",
+        re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"),
+        re.compile(r"https://app\.example\.com|http://localhost:\d+"),
+    ],
+    ids=str,
+)
+def test_the_own_machine_in_debug_mode(origins: Any) -> None:
+    """Nor are pages of a development server, with credentials where the app is in debug mode."""
+    fields = {"allow_credentials": True, "enforce": "unsafe"}
+    check_clean(lambda: guarded(origins, {"DEBUG": True}, **fields))
+    check_clean(lambda: guarded(origins))
 
 
 @pytest.mark.parametrize(
@@ -249,9 +271,7 @@ def test_callables_with_credentials(name: str) -> None:
         ("https://*.your-site.github.io", {}),
         ("http://app.example.com", {}),
         ("http://192.168.0.7:8080", {}),
-        ("http://localhost:*", {"allow_credentials": True}),
-        ("http://127.0.0.1:5000", {"allow_credentials": True, "enforce": "unsafe"}),
-        ("http://app.localhost", {"allow_credentials": True}),
+        ("http://localhost:*", {"enforce": "unsafe"}),
         (APP, {"allow_credentials": True}),
         ("https://example.com:8443", {"allow_credentials": True}),
         ("capacitor://localhost", {"allow_credentials": True}),
@@ -362,9 +382,10 @@ def fonts(app: Flask, guard: CorsGuard) -> None:
 
 @clean(app=flask, origins=APP, enforce="unsafe")
 def public_routes_for_reading_beside_enforce(app: Flask, guard: CorsGuard) -> None:
-    """They inherit enforce from the default policy, but it means nothing for them."""
+    """They inherit enforce from the default policy, which lets strangers do no more than read."""
     guard.for_files("static", "*.woff2", origins="*")
     app.add_url_rule("/status", "status", cors(origins="*")(lambda: ""))
+    app.add_url_rule("/open", "open", cors(origins="*")(lambda: ""), methods=["GET", "POST"])
     route(app, "POST /account")
 
 
@@ -383,7 +404,20 @@ class Timed:
         return self.app(environ, start)
 
 
+class Copying(Timed):
+    """Middleware that hands a copy of the environment on."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return super().__call__(environ.copy(), start_response)
+
+
 APPS |= {
+    "middleware_that_copies_the_environment": plain(around=Copying),
+    "middleware_that_copies_it_around_other": plain(around=lambda app: Copying(Timed(app))),
+    "whitenoise_without_the_header": plain(
+        around=lambda app: WhiteNoise(app, allow_all_origins=False)
+    ),
+    "socketio_as_middleware": plain(around=lambda app: EngineMiddleware(SocketServer([APP]), app)),
     "behind_a_proxy_with_proxy_fix": plain(
         views={"GET /me": lambda: request.headers.get("X-Forwarded-For", "")},
         around=lambda app: ProxyFix(app, x_for=1, x_host=1),
@@ -418,6 +452,147 @@ def a_login_for_everything_after_the_guard(app: Flask, guard: CorsGuard) -> None
     def login() -> None:
         if request.method == "OPTIONS" or "Authorization" not in request.headers:
             abort(401)
+
+
+SOCKETIO: dict[str, Any] = {
+    "own pages": None,
+    "an origin": APP,
+    "no wildcard to Engine.IO": "https://*.example.com",
+    "a list": [APP, PARTNER],
+    "nobody": (),
+    "a callable": lambda origin: origin == APP,
+    "a callable that takes the environment": lambda origin, environ: origin == APP,
+    "a callable that fails": lambda origin, environ: 1 / 0,
+}
+
+
+@pytest.mark.parametrize("allowed", SOCKETIO.values(), ids=SOCKETIO)
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+def test_socketio(allowed: Any, is_first: bool) -> None:
+    """Flask-SocketIO in front of the guard is no finding, if it does not let everybody in."""
+
+    def build() -> Flask:
+        app = shop()
+        if is_first:
+            SocketIO(app, allowed)
+        CorsGuard(app, origins=APP)
+        if not is_first:
+            SocketIO(app, allowed)
+        return app
+
+    check_clean(build)
+
+
+def chat() -> Any:
+    return simple_websocket.Server(request.environ).receive()
+
+
+def chat_with_own_pages() -> Any:
+    if request.headers.get("Origin") != APP:
+        abort(403)
+    return chat()
+
+
+def broadcast(clients: Any = ()) -> str:
+    for client in clients:
+        with contextlib.suppress(simple_websocket.ConnectionClosed):
+            client.send("news")
+    return ""
+
+
+@clean(origins=APP, enforce="unsafe")
+def websockets_where_a_policy_enforces(app: Flask, guard: CorsGuard) -> None:
+    app.add_url_rule("/chat", "chat", chat)
+    app.add_url_rule("/live", "live", cors(enforce="all")(lambda: ""), websocket=True)
+    Sock(app).route("/sock")(lambda ws: None)
+
+
+@clean()
+def views_that_look_at_the_origin_themselves(app: Flask, guard: CorsGuard) -> None:
+    app.add_url_rule("/chat", "chat", chat_with_own_pages)
+    app.add_url_rule("/exempt", "exempt", cors_exempt(wrapping(chat_with_own_pages)))
+    Sock(app).route("/sock")(lambda ws: ws.close() if request.origin != APP else None)
+
+
+@clean()
+def views_that_only_have_to_do_with_websockets(app: Flask, guard: CorsGuard) -> None:
+    route(app, "POST /news", view=broadcast)
+    route(app, "GET /server", view=lambda: simple_websocket.__name__)
+    route(app, "POST /chat", view=lambda: chat())  # no handshake is a POST
+
+
+@clean(origins=APP, methods=["GET", "POST"])
+def methods_that_some_routes_do_not_need(app: Flask, guard: CorsGuard) -> None:
+    """A policy for reading, and routes that are not for other pages."""
+    route(app, "PUT /item", "DELETE /items")
+
+
+@clean(origins="*", enforce="unsafe")
+def a_public_api_that_only_own_pages_change(app: Flask, guard: CorsGuard) -> None:
+    route(app, "POST /items", "GET,PUT /item")
+
+
+APPS |= {
+    "methods_for_nobody": plain("PUT /item", origins=(), methods="GET"),
+    "methods_that_the_view_takes_over": plain(
+        views={"PUT /item": cors(methods=["PUT"])(lambda: "")}, origins=APP, methods="GET"
+    ),
+    "methods_that_need_no_preflight": plain(
+        views={"POST /item": cors(methods=["PUT"])(lambda: "")}
+    ),
+    "an_app_that_answers_preflights": plain(
+        views={"PUT /item": cors(methods=["GET"], answer_preflight=False)(lambda: "")}
+    ),
+    "a_public_view_that_everybody_changes": plain(
+        views={"POST /items": cors(origins="*", enforce="off")(lambda: "")}, enforce="unsafe"
+    ),
+}
+
+
+def of_tracing() -> None:
+    g.span = 1
+
+
+of_tracing.__module__ = "opentelemetry.instrumentation.flask"
+
+
+@clean()
+def functions_that_run_first(app: Flask, guard: CorsGuard) -> None:
+    """A pair of which both run, one that lets preflights pass, and one that knows its hosts."""
+
+    @guard.run_first
+    def begin() -> None:
+        g.started = 1
+
+    @guard.run_first
+    def login() -> Any:
+        return None if request.method == "OPTIONS" or "user" in session else ("log in", 401)
+
+    @guard.run_first
+    def known_hosts() -> None:
+        if request.host not in ("localhost", "shop.example"):
+            abort(400)
+
+    @guard.run_first
+    def health() -> Any:
+        return "up" if request.path == "/" else None
+
+    app.before_request(of_tracing)
+
+    @app.after_request
+    def took(response: Response) -> Response:
+        response.headers["X-Took"] = str(g.started)
+        return response
+
+
+@clean()
+def a_pair_of_functions_of_which_one_does_without(app: Flask, guard: CorsGuard) -> None:
+    app.before_request(lambda: setattr(g, "started", 1))
+
+    @app.after_request
+    def took(response: Response) -> Response:
+        response.headers["X-Took"] = str(getattr(g, "started", 0))
+        return response
 
 
 ANYBODY = {"Access-Control-Allow-Origin": "*"}
@@ -695,7 +870,11 @@ def test_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
             if name in ("api", "cases", "origins", "page", "account"):
                 del sys.modules[name]
     assert found == {
-        "api": {"credentials_without_enforce", "exempt_sends_own_headers"},
+        "api": {
+            "credentials_without_enforce",
+            "exempt_sends_own_headers",
+            "loopback_with_credentials",
+        },
         "unprotected": set(),
         "protected": set(),
     }

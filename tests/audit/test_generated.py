@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from types import ModuleType
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -43,7 +44,7 @@ BAD = {
     24: ("null_allowed", 'origins="null", dangerously_allow_null_origin=True'),
     26: ("subdomains_with_credentials", 'origins="https://*.team-{n}.example", ' + ACT),
     28: ("credentials_without_enforce", 'origins="https://{n}.example", allow_credentials=True'),
-    30: ("enforce_without_effect", 'origins="*", enforce="unsafe"'),
+    30: ("loopback_with_credentials", 'origins="http://localhost:*", ' + ACT),
     32: ("max_age_ignored", 'origins="https://team-{n}.example", max_age=86400'),
     34: ("check_failed", 'origins=lambda origin: re.match("https://team-{n}.example$", origin)'),
 }
@@ -142,6 +143,7 @@ def audited(
     path = tmp_path_factory.mktemp("generated") / "generated_app.py"
     path.write_text(source)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flask_corsguard.decorators._targets", WeakValueDictionary())
         module = load_file(path, patch)
         progress: list[tuple[int, int]] = []
         started = time.process_time()

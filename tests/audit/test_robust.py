@@ -3,18 +3,25 @@
 import itertools
 import re
 import time
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from flask import Flask, Request, g
+from flask import Flask, Request, Response, g, request
+from flask.signals import request_started
 from werkzeug.local import LocalProxy
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, cors
-from flask_corsguard.audit import Report, audit
-from tests.audit.cases import Build, codes_of, guarded, route, told
+from flask_corsguard.audit import Level, Report, audit
+from flask_corsguard.audit.source_code import location_of
+from tests.audit.cases import Build, codes_of, guarded, route, shop, told, unnamed
 from tests.raised import Timeout
+
+# Marks of other tests are not marks of the app.
+pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP = "https://app.example.com"
 
@@ -98,25 +105,174 @@ def test_what_nothing_is_wrong_with(entry: Any) -> None:
 MANY = tuple(f"https://s{number}.customer{number}.example" for number in range(300))
 
 
-def by_asking(origin: str, request: Request) -> bool:
-    time.sleep(0.0002)  # as if there was a data base
-    return origin == APP and bool(request.path)
-
-
-@pytest.mark.parametrize(
-    ("allows", "most"),
-    [(lambda origin: origin in MANY, 500), (by_asking, 50)],
-    ids=["a long list", "a data base"],
-)
-def test_many_routes_and_a_callable_with_much_to_do(allows: Any, most: int) -> None:
-    """Everything is tried on the first route; on the others, only what takes little time."""
-    first, app = guarded(allows), guarded(allows)
+def many_routes(origins: Any) -> Flask:
+    """An app with 21 routes."""
+    app = guarded(origins, max_age=0)
     for number in range(20):
         app.add_url_rule(f"/items-{number}", f"items-{number}", lambda: "shop")
-    report = audit(app)
-    assert not report.findings
-    # Each as a request and as its preflight: these, and some that were let in.
-    assert report.attempts <= audit(first).attempts + 20 * 2 * (most + 70)
+    return app
+
+
+def test_a_callable_is_asked_about_each_origin_once() -> None:
+    """However many routes its policy has, and also by the preflights that are really sent."""
+    asked: Counter[str] = Counter()
+
+    def allows(origin: str) -> bool:
+        asked[origin] += 1
+        return origin in MANY
+
+    report = audit(many_routes(allows))
+    assert not report.findings, told(report)
+    assert set(asked.values()) == {1}
+    assert len(asked) > len(MANY)
+    name = "test_a_callable_is_asked_about_each_origin_once.<locals>.allows"
+    (sentence,) = report.not_seen
+    assert f"The callable {name} in origins was asked {len(asked):,} times" in sentence
+
+
+@pytest.mark.parametrize("seconds", [0, 0.0005], ids=["at once", "a data base"])
+def test_a_callable_that_takes_the_request_is_asked_a_little_more_on_each_route(
+    seconds: float,
+) -> None:
+    """Everything is tried on the first route; on the others, only what takes little time."""
+    asked: Counter[str] = Counter()
+
+    def allows(origin: str, request: Request) -> bool:
+        asked[request.path] += 1
+        time.sleep(seconds)
+        return origin in MANY
+
+    report = audit(many_routes(allows))
+    assert not report.findings, told(report)
+    first, *others = asked.values()
+    assert first > len(MANY)
+    # 24 origins, or 10 that take 0.01 s: as a request and as its preflight, and one really sent.
+    assert all(5 <= number <= 2 * (10 if seconds else 24) + 1 for number in others)
+    assert f"was asked {asked.total():,} times" in report.not_seen[0]
+
+
+def test_what_was_not_seen_is_said_once_a_policy() -> None:
+    """Also where nothing is asked, nothing is said."""
+    app = many_routes(lambda origin: origin == APP)
+    other = cors(origins=[APP, lambda origin: origin == "https://partner.example"])(lambda: "")
+    app.add_url_rule("/other", "other", other)
+    assert len(audit(app).not_seen) == 2
+    assert audit(guarded([APP, re.compile(r"https://pr-\d+\.example\.com")])).not_seen == ()
+
+
+def asks_for_a_login() -> Any:
+    return ("log in", 401) if "Authorization" not in request.headers else None
+
+
+def reads_what_did_not_run(response: Response) -> Response:
+    response.headers["X-Took"] = g.started
+    return response
+
+
+def raises(values: Any) -> Any:
+    raise ConnectionError("no store")
+
+
+def with_after_request(app: Flask) -> None:
+    app.after_request(reads_what_did_not_run)
+
+
+def with_something_in_front(app: Flask) -> None:
+    def move(sender: Flask, **_: Any) -> None:
+        functions = sender.before_request_funcs[None]
+        functions[:] = [asks_for_a_login, *(f for f in functions if f is not asks_for_a_login)]
+
+    request_started.connect(move, app, weak=False)
+
+
+def with_a_preprocessor(app: Flask) -> None:
+    app.url_value_preprocessor(lambda endpoint, values: raises(values))
+
+
+def with_middleware(app: Flask) -> None:
+    def takes_options(environ: Any, start_response: Any) -> Any:
+        start_response("405 Nope", [])
+        return [b""]
+
+    inner = app.wsgi_app
+
+    def dispatching(environ: Any, start_response: Any) -> Any:
+        options = environ["REQUEST_METHOD"] == "OPTIONS"
+        return (takes_options if options else inner)(environ, start_response)
+
+    app.wsgi_app = dispatching  # type: ignore[method-assign]
+
+
+def with_middleware_that_fails(app: Flask) -> None:
+    app.wsgi_app = lambda environ, _: raises(environ)  # type: ignore[method-assign]
+
+
+def test_marks_without_a_route() -> None:
+    """They are notes, at the line of the mark; unless the audit has found the view around it."""
+    app = guarded(())
+    lost = cors(origins=APP)(lambda: "")
+    unused = cors(origins=APP)(lambda: "")
+    app.add_url_rule("/lost", "lost", unnamed(lost))
+    assert [(f.code, f.level, f.location) for f in audit(app).findings] == [
+        ("lost_mark", Level.ERROR, location_of(lost)),
+        ("mark_without_route", Level.NOTE, location_of(unused)),
+    ]
+
+
+FAULTS: dict[str, tuple[Callable[[Flask], None], str, str]] = {
+    "after_request": (
+        with_after_request,
+        "preflight_fails",
+        "reads_what_did_not_run, an after_request function, fails on a preflight",
+    ),
+    "in front": (
+        with_something_in_front,
+        "runs_before_guard",
+        "A preflight gets status 401 before the guard sees it: by asks_for_a_login.",
+    ),
+    "run_first": (
+        lambda app: cast("Any", app).guard.run_first(asks_for_a_login),
+        "runs_before_guard",
+        "asks_for_a_login, a function of run_first, ends a preflight with status 401.",
+    ),
+    "run_first that fails": (
+        lambda app: cast("Any", app).guard.run_first(lambda: raises(app)),
+        "runs_before_guard",
+        "<lambda>.<locals>.<lambda>, a function of run_first, fails before the guard sees a",
+    ),
+    "a preprocessor": (
+        with_a_preprocessor,
+        "runs_before_guard",
+        "with_a_preprocessor.<locals>.<lambda>, a url_value_preprocessor, fails before the guard"
+        " sees a preflight: ConnectionError 'no store' at ",
+    ),
+    "middleware": (
+        with_middleware,
+        "runs_before_guard",
+        "A preflight gets status 405 before the guard sees it:"
+        " with_middleware.<locals>.dispatching, with_middleware.<locals>.takes_options.",
+    ),
+    "middleware that fails": (
+        with_middleware_that_fails,
+        "runs_before_guard",
+        "raises fails before the guard sees a preflight: ConnectionError 'no store' at ",
+    ),
+}
+
+
+@pytest.mark.parametrize("config", [{}, {"TESTING": True}], ids=["as it is", "in tests"])
+@pytest.mark.parametrize(("change", "code", "words"), FAULTS.values(), ids=FAULTS)
+def test_a_preflight_that_fails_names_what_is_at_fault(
+    change: Callable[[Flask], None], code: str, words: str, config: dict[str, Any]
+) -> None:
+    """The message names the function, the location is that of the function, if it is known."""
+    app = shop()
+    app.config.update(config)
+    app.guard = CorsGuard(app, origins=APP)  # type: ignore[attr-defined]
+    change(app)
+    (finding,) = (found for found in audit(app).findings if found.message.startswith(words))
+    assert finding.code == code
+    assert "test_robust.py:" in finding.location or "dispatching" in words
 
 
 def _with_failing_teardown(error: type[BaseException]) -> Flask:

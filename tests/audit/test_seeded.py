@@ -3,23 +3,28 @@ and says on which line."""
 
 import functools
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import simple_websocket
 from flask import (
     Blueprint,
     Flask,
     Response,
     abort,
     after_this_request,
+    g,
     make_response,
     redirect,
     request,
 )
+from flask.sessions import SecureCookieSessionInterface
 from flask.signals import request_started
 from flask.views import MethodView, View
 from flask_cors import CORS, cross_origin
+from flask_sock import Sock
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
@@ -34,6 +39,17 @@ from tests.audit.cases import (
     unnamed,
     wrapping,
 )
+from tests.audit.look_alikes import (
+    EngineMiddleware,
+    EngineServer,
+    SocketIO,
+    SocketMiddleware,
+    SocketServer,
+    WhiteNoise,
+)
+
+# Marks of other tests are not marks of the app.
+pytestmark = pytest.mark.usefixtures("own_marks")
 
 NOTE, WARNING, ERROR = Level.NOTE, Level.WARNING, Level.ERROR
 NEIGHBOUR, SUFFIX, INSECURE = "neighbour_allowed", "public_suffix_wildcard", "insecure_origin"
@@ -41,7 +57,10 @@ SUBDOMAINS, UNENFORCED = "subdomains_with_credentials", "credentials_without_enf
 NULL, MAX_AGE, LOGIN = "null_allowed", "max_age_ignored", "any_origin_next_to_login"
 EXEMPT, LOST, AHEAD = "exempt_sends_own_headers", "lost_mark", "runs_before_guard"
 PROXY, CHANGED, UNUSABLE = "proxy_hides_origin", "answer_changed", "unusable_policy"
-POINTLESS = "enforce_without_effect"
+LOOPBACK, FORGOTTEN = "loopback_with_credentials", "preflights_not_remembered"
+BYPASSED = "middleware_bypassed"
+NEVER, SOCKET, FAILS = "route_never_usable", "websocket_not_enforced", "preflight_fails"
+SOCKETIO, WHITENOISE = "socketio_allows_all", "whitenoise_allows_all"
 
 APP, HTTP = "https://app.example.com", "http://app.example.com"
 LOOSE, EVIL = re.compile(r"https://.*example\.com"), "https://evilexample.com"
@@ -140,6 +159,11 @@ CASES |= {
     "a_suffix_with_credentials": default(
         SUFFIX, ERROR, {"origins": "https://*.github.io", **ACT, **SUFFIXES_TOO},
         "https://evil.github.io"),
+    "above_a_suffix": default(
+        SUFFIX, WARNING, {"origins": "https://*.amazonaws.com"}, "https://evil.s3.amazonaws.com"),
+    "above_a_suffix_with_credentials": default(
+        SUFFIX, ERROR, {"origins": "https://*.amazonaws.com", **ACT, **SUFFIXES_TOO},
+        "https://evil.s3.amazonaws.com"),
     "a_suffix_with_enforce": default(
         SUFFIX, ERROR, {"origins": "https://*.pages.dev", "enforce": "unsafe", **SUFFIXES_TOO},
         "https://evil.pages.dev"),
@@ -177,8 +201,17 @@ CASES |= {
     "a_post_and_a_cookie_for_the_site_alone": default(
         UNENFORCED, NOTE, {"origins": APP, **ACT}, "", "GET,POST /account",
         config={"SESSION_COOKIE_SAMESITE": "Lax"}),
-    "enforce_for_everybody": default(
-        POINTLESS, WARNING, {"origins": "*", "enforce": "unsafe"}, "", "GET,POST /account"),
+    "the_own_machine": default(
+        LOOPBACK, NOTE, {"origins": [APP, "http://localhost:*"], **ACT}, "http://localhost:3000"),
+    "a_port_of_the_own_machine": default(
+        LOOPBACK, NOTE, {"origins": "http://127.0.0.1:5000", **ACT, "enforce": "unsafe"},
+        "http://127.0.0.1:5000"),
+    "a_name_of_the_own_machine": default(
+        LOOPBACK, NOTE, {"origins": "https://app.localhost", **ACT}, "https://app.localhost"),
+    "a_callable_that_takes_the_request": default(
+        FORGOTTEN, NOTE, {"origins": lambda origin, request: origin == APP}),
+    "a_callable_that_takes_the_request_and_a_long_max_age": default(
+        FORGOTTEN, NOTE, {"origins": [lambda o, request: o == APP], "max_age": 86400}),
     "max_age": default(MAX_AGE, NOTE, {"origins": APP, "max_age": 86400}),
     "max_age_by_a_second": default(MAX_AGE, NOTE, {"origins": APP, "max_age": 7201}),
     "everybody_and_a_login": default(LOGIN, WARNING, {"origins": "*"}, "", "GET,POST /login"),
@@ -481,9 +514,114 @@ def enforce_elsewhere(app: Flask, guard: CorsGuard) -> None:
     register(app, mark(Blueprint("api", __name__, url_prefix="/api")), "POST /account")
 
 
-@seeded(POINTLESS, routes={"/open"})
-def enforce_and_a_public_route_that_changes_state(app: Flask, guard: CorsGuard) -> None:
-    route(app, "POST /open", view=cors(origins="*", enforce="all")(lambda: ""))  # seeded
+# Routes that a policy closes.
+
+
+@seeded(NEVER, level=NOTE, routes={"/note"})
+def a_method_that_the_mark_leaves_out(app: Flask, guard: CorsGuard) -> None:
+    route(app, "PUT /note", view=cors(methods=["GET"])(lambda: ""))  # seeded
+
+
+@seeded(NEVER, level=NOTE, routes={"/note"})
+def every_method_that_the_mark_leaves_out(app: Flask, guard: CorsGuard) -> None:
+    view = cors(methods=["GET", "PUT"])(lambda: "")  # seeded
+    route(app, "PATCH,DELETE /note", view=view)
+
+
+@seeded(NEVER, level=NOTE, routes={"/api/item", "/api/items"})
+def methods_that_a_blueprint_leaves_out(app: Flask, guard: CorsGuard) -> None:
+    api = Blueprint("api", __name__, url_prefix="/api", static_folder=".", static_url_path="/s")
+    cors(origins="*", methods="GET")(api)  # seeded
+    register(app, api, "PUT /item", "DELETE /items")
+
+
+@seeded(NEVER, level=NOTE, routes={"/notes"})
+def a_method_that_the_mark_on_its_handler_leaves_out(app: Flask, guard: CorsGuard) -> None:
+    class Notes(MethodView):
+        get = handler()
+        delete = cors(methods=["PUT"])(handler())  # seeded
+
+    app.add_url_rule("/notes", view_func=Notes.as_view("notes"))
+
+
+@seeded(NEVER, level=NOTE, routes={"/open"}, enforce="unsafe")
+def everybody_where_enforce_refuses_everything(app: Flask, guard: CorsGuard) -> None:
+    route(app, "POST,PUT /open", view=cors(origins="*")(lambda: ""))  # seeded
+
+
+# WebSockets.
+
+
+def chat() -> Any:
+    return simple_websocket.Server(request.environ).receive()
+
+
+def chat_with_what_it_imports() -> Any:
+    from simple_websocket import Server as Accepted
+
+    return Accepted.accept(request.environ).receive()
+
+
+def of_gevent() -> Any:
+    return request.environ["wsgi.websocket"].receive()
+
+
+def accept() -> Any:
+    return simple_websocket.Server.accept(request.environ)
+
+
+def calls_a_helper() -> Any:
+    return accept().receive()
+
+
+class Chat(MethodView):
+    def get(self) -> Any:
+        return simple_websocket.Server(self.environ()).receive()
+
+    def environ(self) -> Any:
+        return request.environ
+
+
+def socket(
+    name: str, view: Callable[..., Any], routed: dict[str, Any] | None = None, **fields: Any
+) -> None:
+    """Put an app in the table with a view that accepts handshakes."""
+    view = cors(origins=APP, **fields)(view)
+
+    def change(app: Flask, guard: CorsGuard) -> None:
+        app.add_url_rule("/chat", "chat", view, **(routed or {}))
+
+    seeded(SOCKET, level=WARNING, routes={"/chat"})(change, name)
+
+
+socket("a_rule_for_websockets", lambda: "", {"websocket": True})
+socket("a_rule_for_websockets_for_everybody", lambda: "", {"websocket": True}, enforce="report")
+socket("a_view_that_accepts", chat)
+socket("a_view_that_imports_what_accepts", chat_with_what_it_imports)
+socket("a_view_that_calls_what_accepts", calls_a_helper)
+socket("a_view_that_reads_the_socket_of_gevent", of_gevent, {"methods": ["GET", "POST"]})
+socket("a_view_that_accepts_below_a_decorator", wrapping(lambda: chat()))
+socket("a_view_class_that_accepts", Chat.as_view("chat"), {"methods": ["GET"]})
+
+
+@seeded(SOCKET, level=WARNING, routes={"/chat"}, origins="*")
+def flask_sock_for_everybody(app: Flask, guard: CorsGuard) -> None:
+    Sock(app).route("/chat")(lambda ws: None)
+
+
+@seeded(SOCKET, level=WARNING, routes={"/live/chat"})
+def flask_sock_on_a_blueprint(app: Flask, guard: CorsGuard) -> None:
+    live = cors(enforce="report")(Blueprint("live", __name__, url_prefix="/live"))  # seeded
+    Sock(app).route("/chat", bp=live)(lambda ws: None)
+    app.register_blueprint(live)
+
+
+@seeded(SOCKET, level=WARNING, routes={"/chat"}, enforce="all")
+def an_exempt_route_that_accepts(app: Flask, guard: CorsGuard) -> None:
+    @Sock(app).route("/chat")
+    def chat(ws: Any) -> None: ...
+
+    cors_exempt(app.view_functions["chat"])  # seeded
 
 
 # '*' and logins.
@@ -694,6 +832,32 @@ def put_in_front_when_a_request_starts(app: Flask, guard: CorsGuard) -> None:
 
 
 @seeded(AHEAD)
+def run_first_and_asks_for_a_login(app: Flask, guard: CorsGuard) -> None:
+    guard.run_first(login_first)
+
+
+@seeded(AHEAD)
+def run_first_and_fails(app: Flask, guard: CorsGuard) -> None:
+    @guard.run_first  # seeded
+    def tenant() -> None:
+        g.tenant = request.headers["X-Tenant"]
+
+
+@seeded(BYPASSED)
+def the_old_wsgi_app_put_back(app: Flask) -> None:
+    old = app.wsgi_app
+    CorsGuard(app, origins=APP)
+    app.wsgi_app = old  # type: ignore[method-assign]
+
+
+@seeded(BYPASSED)
+def middleware_around_the_old_wsgi_app(app: Flask) -> None:
+    old = app.wsgi_app
+    CorsGuard(app, origins=lambda origin: origin == APP)
+    app.wsgi_app = ProxyFix(old)  # type: ignore[method-assign]
+
+
+@seeded(AHEAD)
 def a_preprocessor_that_aborts(app: Flask, guard: CorsGuard) -> None:
     @app.url_value_preprocessor
     def tenant(endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -795,9 +959,31 @@ spare_preflights = changing(
 )
 
 
+def replacing(app: Any, status: str) -> Any:
+    """Middleware that sends another status for preflights."""
+
+    def layer(environ: Any, start_response: Any) -> Any:
+        def start(own: str, *rest: Any) -> Any:
+            return start_response(status if environ["REQUEST_METHOD"] == "OPTIONS" else own, *rest)
+
+        return app(environ, start)
+
+    return layer
+
+
+class Timed:
+    """Middleware that passes everything on."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return self.app(environ, start_response)
+
+
 def middleware(name: str, code: str, around: Callable[[Any], Any]) -> None:
     """Put an app in the table with something around it."""
-    level = ERROR if code == CHANGED else WARNING
+    level = ERROR if code in (CHANGED, SOCKETIO) else WARNING
     seeded(code, level=level)(
         lambda app, guard: setattr(app, "wsgi_app", around(app.wsgi_app)), name
     )
@@ -811,6 +997,99 @@ middleware("middleware_that_takes_headers_out", CHANGED, clean)
 middleware("middleware_that_takes_vary_out", CHANGED, forget_vary)
 middleware("middleware_below_other_middleware", CHANGED, lambda app: ProxyFix(everybody(app)))
 middleware("middleware_that_spares_preflights", CHANGED, spare_preflights)
+
+
+def in_front(name: str, code: str, put: Callable[[Flask], Any], **given: Any) -> None:
+    """Put an app in the table with another library in front of Flask."""
+    seeded(code, **given)(lambda app, guard: put(app), name)
+
+
+@seeded(SOCKETIO, level=ERROR)
+def socketio_before_the_guard(app: Flask) -> None:
+    SocketIO(app, cors_allowed_origins="*")
+    CorsGuard(app, origins=APP)
+
+
+in_front("socketio", SOCKETIO, lambda app: SocketIO(app, "*"), level=ERROR)
+in_front("socketio_with_a_list", SOCKETIO, lambda app: SocketIO(app, [APP, "*"]), level=ERROR)
+in_front("socketio_that_does_not_look", SOCKETIO, lambda app: SocketIO(app, []), level=ERROR)
+in_front("socketio_with_a_callable", SOCKETIO, lambda app: SocketIO(app, lambda o: True))
+in_front(
+    "socketio_that_also_takes", SOCKETIO, lambda app: SocketIO(app, lambda o, environ: o != "")
+)
+middleware("socketio_as_middleware", SOCKETIO, lambda app: EngineMiddleware(SocketServer("*"), app))
+middleware("engineio_below", SOCKETIO, lambda app: Timed(EngineMiddleware(EngineServer("*"), app)))
+middleware("whitenoise", WHITENOISE, WhiteNoise)
+middleware("whitenoise_below", WHITENOISE, lambda app: ProxyFix(WhiteNoise(app)))
+middleware(
+    "whitenoise_with_a_header", CHANGED,
+    lambda app: WhiteNoise(
+        app, allow_all_origins=False, add_headers_function=lambda h, *_: h.update(HEADERS)
+    ),
+)  # fmt: skip
+middleware("sockets_in_front", SOCKET, SocketMiddleware)
+
+
+# What fails on a preflight.
+
+
+class Timer(Flask):
+    """Times requests, and fails for those that nobody has begun to time."""
+
+    def process_response(self, response: Response) -> Response:
+        response.headers["X-Took"] = f"{time.perf_counter() - g.started:.3f}"
+        return super().process_response(response)
+
+
+def took(response: Response) -> Response:
+    response.headers["X-Took"] = f"{time.perf_counter() - g.started:.3f}"  # seeded
+    return response
+
+
+def begin() -> None:
+    g.started = time.perf_counter()
+
+
+def timed(name: str, **given: Any) -> None:
+    def change(app: Flask, guard: CorsGuard) -> None:
+        app.before_request(begin)
+        app.after_request(took)
+
+    seeded(FAILS, level=NOTE, **given)(change, name)
+
+
+timed("what_reads_what_did_not_run")
+timed("what_reads_what_did_not_run_in_a_test", config={"TESTING": True})
+timed("what_reads_what_did_not_run_in_debug_mode", config={"DEBUG": True})
+timed("what_reads_what_did_not_run_and_propagates", config={"PROPAGATE_EXCEPTIONS": True})
+timed("what_reads_what_did_not_run_for_a_callable", origins=lambda origin: origin == APP)
+timed("what_reads_what_did_not_run_for_everybody", origins="*")
+
+
+@seeded(FAILS, level=NOTE, routes={"/api/items"})
+def an_after_request_function_of_a_blueprint(app: Flask, guard: CorsGuard) -> None:
+    api = Blueprint("api", __name__, url_prefix="/api")
+    api.before_request(begin)
+    api.after_request(functools.partial(took))
+    register(app, api, "PUT /items")
+
+
+@seeded(FAILS, level=NOTE, config={"SECRET_KEY": "x"})
+def a_session_that_cannot_be_saved(app: Flask, guard: CorsGuard) -> None:
+    class Sessions(SecureCookieSessionInterface):
+        def save_session(self, *_: Any) -> None:
+            raise ConnectionError("no store")
+
+    app.session_interface = Sessions()
+
+
+@seeded(FAILS, level=WARNING)
+def an_after_request_function_that_asks_for_a_login(app: Flask, guard: CorsGuard) -> None:
+    app.after_request(lambda response: Response("log in", 401, response.headers))
+
+
+middleware("middleware_that_knows_no_204", FAILS, lambda app: replacing(app, "405 Nope"))
+subclass("a_subclass_that_times", FAILS, Timer)
 
 
 # Proxies.

@@ -19,17 +19,22 @@ from flask_corsguard import CorsGuard, Reason
 from flask_corsguard.audit import Level, audit
 from tests.audit.cases import Case, check_found, codes_of, guarded, is_let_in, wrapping
 
+# Marks of other tests are not marks of the app.
+pytestmark = pytest.mark.usefixtures("own_marks")
+
 NEIGHBOUR = "neighbour_allowed"
 ANYBODY = "anybody_allowed"
 SUFFIX = "public_suffix_wildcard"
 INSECURE = "insecure_origin"
+LOOPBACK = "loopback_with_credentials"
 SUBDOMAINS = "subdomains_with_credentials"
 ACT: dict[str, Any] = {"allow_credentials": True}
 APP, HTTP = "https://app.example.com", "http://app.example.com"
 
 
 def check(origins: Any, codes: str, let_in: str, **fields: Any) -> None:
-    build = functools.partial(guarded, origins, **fields)
+    # Without max_age=0, it is a finding that a callable takes the request.
+    build = functools.partial(guarded, origins, **{"max_age": 0, **fields})
     check_found(Case(build, codes, guarded, let_in, routes={"/"}))
 
 
@@ -181,7 +186,9 @@ ACTING = [
     (INSECURE, r"(https|http)://(app|www)\.example\.com", ACT, "http://www.example.com"),
     (INSECURE, r"\w+://app\.example\.com", ACT, HTTP),
     (INSECURE, r"https?://192\.168\.0\.\d+", ACT, "http://192.168.0.7"),
-    (INSECURE, r"https?://(localhost|app\.example\.com)(:\d+)?", ACT, HTTP),
+    (f"{INSECURE} {LOOPBACK}", r"https?://(localhost|app\.example\.com)(:\d+)?", ACT, HTTP),
+    (LOOPBACK, r"http://localhost(:\d+)?", ACT, "http://localhost:3000"),
+    (LOOPBACK, r"https?://(127\.0\.0\.1|\[::1\])(:\d+)?", ACT, "http://127.0.0.1:5000"),
     (INSECURE, r"https?://app\.example\.com", {"enforce": "unsafe"}, HTTP),
     (INSECURE, r"https?://app\.example\.com", {**ACT, "enforce": "unsafe"}, HTTP),
     # every sub-domain
@@ -195,6 +202,7 @@ ACTING = [
     (ANYBODY, r"https://.*", ACT, "https://evil.net"),
     (ANYBODY, r".*", ACT, "http://evil.net"),
     (SUFFIX, r"https://[a-z]+\.github\.io", ACT, "https://evil.github.io"),
+    (SUFFIX, r"https://[a-z0-9.-]+\.amazonaws\.com", ACT, "https://evil.s3.amazonaws.com"),
 ]
 
 
@@ -438,6 +446,10 @@ EVERYBODYS_CALLABLES: dict[str, tuple[Any, str]] = {
 }
 TENANTS_CALLABLES: dict[str, tuple[Any, str]] = {
     "below a suffix": (lambda o: o.endswith(".github.io"), "https://evil.github.io"),
+    "below the parent of a suffix": (
+        lambda o: o.endswith(".amazonaws.com"),
+        "https://evil.s3.amazonaws.com",
+    ),
     "host below a suffix": (
         lambda o: (urlparse(o).hostname or "").endswith(".vercel.app"),
         "https://evil.vercel.app",
@@ -494,7 +506,7 @@ def test_callables_that_let_act(codes: str, allows: Any, evil: str) -> None:
 def test_callables_that_read_the_configuration(allows: Any, evil: str) -> None:
     """The audit reads what a callable means from app.config too."""
     sites = {"ALLOWED_SITES": ["example.com", "shop.example"]}
-    check_found(Case(lambda: guarded(allows, sites), NEIGHBOUR, guarded, evil))
+    check_found(Case(lambda: guarded(allows, sites, max_age=0), NEIGHBOUR, guarded, evil))
 
 
 def takes_apart(origin: str) -> bool:
@@ -554,7 +566,7 @@ def test_a_callable_that_lets_everybody_in_at_one_route() -> None:
         return request.path.startswith("/public") or origin == APP
 
     def build() -> Flask:
-        app = guarded(allows)
+        app = guarded(allows, max_age=0)
         app.add_url_rule("/public/<name>", "public", lambda name: name)
         return app
 

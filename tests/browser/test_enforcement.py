@@ -411,6 +411,11 @@ def raising_receiver(app: Flask, partners: list[str]) -> object:
     return CorsGuard(app, origins=partners, enforce="unsafe")
 
 
+def public(app: Flask, partners: list[str]) -> object:
+    """Everybody may read; nobody is let past ``enforce``."""
+    return CorsGuard(app, origins="*", enforce="unsafe")
+
+
 def lost_host(app: Flask, partners: list[str]) -> object:
     """An app without ProxyFix, behind a proxy that passes on its own name for the app."""
     wsgi_app = app.wsgi_app
@@ -430,10 +435,11 @@ def lost_host(app: Flask, partners: list[str]) -> object:
     [
         (raising_callable, ("partner",)),
         (raising_receiver, ()),
+        (public, ("partner",)),
         # If the browser says so, the app's own page is known all the same.
         (lost_host, ("own", None)),
     ],
-    ids=["raising callable", "raising receiver", "lost host"],
+    ids=["raising callable", "raising receiver", "public", "lost host"],
 )
 def test_what_fails_lets_nothing_more_through(
     browser: Browser, town: Town, setting: Setting, also_refused: tuple[str | None, ...],

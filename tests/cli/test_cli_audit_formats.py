@@ -55,7 +55,8 @@ ACCEPTED = finding(
 )  # fmt: skip
 
 CLEAN = Report((), (), (), 12, 3400)
-FULL = Report((ERROR, WARNING, NOTE), (ACCEPTED,), ("check_failed",), 12, 3400)
+NOT_SEEN = "The callable allows in origins was asked 72 times, with made-up origins."
+FULL = Report((ERROR, WARNING, NOTE), (ACCEPTED,), ("check_failed",), 12, 3400, (NOT_SEEN,))
 ONLY_ACCEPTED = Report((), (ACCEPTED,), (), 1, 1)
 ONLY_UNUSED = Report((), (), ("check_failed",), 1, 1)
 
@@ -131,6 +132,7 @@ note max_age_ignored
 
 accepted subdomains_with_credentials, blueprint api, /srv/app.py:3: All of them are ours
 CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts no finding; remove it
+not seen: {NOT_SEEN}
 
 12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted.
 """
@@ -148,7 +150,8 @@ def test_text_of_a_clean_app(audited: Audited) -> None:
 
 def test_json(audited: Audited) -> None:
     told = json.loads(audited(FULL, "--format json").out)
-    assert list(told) == ["findings", "accepted", "unused", "routes", "attempts"]
+    assert list(told) == ["findings", "accepted", "unused", "not_seen", "routes", "attempts"]
+    assert told["not_seen"] == [NOT_SEEN]
     assert (told["routes"], told["attempts"], told["unused"]) == (12, 3400, ["check_failed"])
     assert [item["level"] for item in told["findings"]] == ["error", "warning", "note"]
     route = {"rule": USERS.rule, "methods": ["GET", "HEAD"], "endpoint": "api.user", "source": ""}
@@ -160,7 +163,7 @@ def test_json(audited: Audited) -> None:
 
 
 def test_github(audited: Audited) -> None:
-    error, warning, note, unused, last = audited(FULL, "--format github").out.splitlines()
+    error, warning, note, unused, not_seen, last = audited(FULL, "--format github").out.splitlines()
     head = "::error file=my app/größe.py,line=12,title=A pattern or callable allows a neighbour"
     assert error.startswith(f"{head} of the site that it means (neighbour_allowed)::")
     assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
@@ -168,6 +171,7 @@ def test_github(audited: Audited) -> None:
     assert warning.startswith(f"{head} (credentials_without_enforce)::Routes with")
     assert note.startswith("::notice title=")
     assert unused.startswith("::notice title=Unused acceptance::")
+    assert not_seen == f"::notice title=Not seen by the audit::{NOT_SEEN}"
     assert last == "12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted."
 
 
@@ -209,7 +213,9 @@ def test_sarif() -> None:
     assert log["$schema"] == "https://json.schemastore.org/sarif-2.1.0.json"
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
-    assert run["invocations"] == [{"executionSuccessful": True}]
+    told = [{"level": "note", "message": {"text": NOT_SEEN}}]
+    assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": told}]
+    assert sarif(CLEAN)["runs"][0]["invocations"] == [{"executionSuccessful": True}]
     driver = run["tool"]["driver"]
     assert (driver["name"], driver["version"]) == ("Flask-CorsGuard", flask_corsguard.__version__)
     assert [rule["id"] for rule in driver["rules"]] == list(RULES)
@@ -335,7 +341,8 @@ def test_any_report_in_the_other_formats(report: Report) -> None:
     """The other formats show all of any report, and nothing that a terminal or GitHub acts on."""
     assert len(json.loads(as_json(report))["findings"]) == len(report.findings)
     lines = list(github_lines(report))
-    assert len(lines) == len(report.findings) + len(report.unused) + 1
+    others = len(report.unused) + len(report.not_seen)
+    assert len(lines) == len(report.findings) + others + 1
     assert "".join(lines).isprintable()
     for line, found in zip(lines, report.findings, strict=False):
         match = re.fullmatch(r"::(\w+) ((?:[a-z]+=[^:,]*,?)+)::(.*)", line)

@@ -3,16 +3,17 @@
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
-from flask import Flask, g
+from flask import Flask, Response, g, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.routing import BaseConverter
 
-from flask_corsguard import CorsGuard, cors_exempt
+from flask_corsguard import CorsGuard, cors, cors_exempt
 from flask_corsguard.cli.check import ENGINE_NAMES
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from tests.cli.command_line import APP, flask, in_terminal, made, run
@@ -105,7 +106,7 @@ def test_json() -> None:
     decision = {"outcome": "REJECTED", "reason": "ORIGIN_NOT_ALLOWED"}
     decision |= {"source": "view api.change_user", "location": "app.py:18"}
     request = {"url": "http://localhost:5000/api/users/7", "origin": OTHER, "method": "PUT"}
-    outcome = {"allowed": False, "reason": "preflight_status", "decision": decision}
+    outcome = {"allowed": False, "reason": "preflight_status", "decision": decision, "fault": None}
     assert told == {**request, **outcome}
     assert why.startswith("The preflight was answered with status 403")
     assert [set(step) for step in steps] == [{"title", "lines"}] * 2
@@ -215,6 +216,49 @@ def test_headers_that_browsers_leave_out() -> None:
     assert left_out not in run(f"{USER} {A} --header X-Own:1").out
 
 
+def enforcing() -> Flask:
+    app = Flask("bank", static_folder=None)
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/sign-out", "sign_out", cors(enforce="all")(lambda: ""))
+    app.add_url_rule("/status", "status", cors(origins="*")(lambda: ""), methods=["GET", "PUT"])
+    return app
+
+
+@pytest.mark.parametrize(
+    ("origin", "url", "code", "said"),
+    [
+        (OTHER, "/sign-out", 1, "2. It is held back\n   GET /sign-out: refused (SPECULATIVE)."),
+        ("null", "/sign-out", 1, "and there is no Referer."),
+        ("http://localhost:5000", "/sign-out", 0, "The view sign_out would run here"),
+        (OTHER, "/status", 0, "2. The browser keeps it until the user goes there"),
+        (OTHER, "/none", 0, "The status of the response is 404."),
+    ],
+)
+def test_what_a_browser_asks_ahead_of_time(origin: str, url: str, code: int, said: str) -> None:
+    headers = ["--header=Sec-Purpose: prefetch", "--header=Sec-Fetch-Site: none"]
+    ran = run(["check", url, "--origin", origin, *headers], enforcing())
+    assert ran.code == code
+    assert said in ran.out
+    assert ran.out.startswith(f"{origin}: ahead of time: GET http://localhost:5000{url}: ")
+    assert "Left out" not in ran.out
+    words = shlex.split(ran.out.split("\nThe same with curl:\n")[1])
+    assert (f"Referer: {origin}/" in words) == (origin != "null")
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "step"),
+    [("GET", 0, "Request"), ("POST", 1, "Request"), ("PUT", 1, "Preflight")],
+)
+def test_a_public_view_that_strangers_only_read(method: str, code: int, step: str) -> None:
+    ran = run(f"check /status --origin {OTHER} --method {method} --json", enforcing())
+    told = json.loads(ran.out)
+    assert (ran.code, told["allowed"]) == (code, code == 0)
+    assert told["steps"][-2]["title"] == step
+    if code:
+        assert told["decision"]["reason"] == "CROSS_SITE_REQUEST"
+        assert "enforce='off'" in told["why"]
+
+
 def test_a_teardown_function_that_counts_on_a_request() -> None:
     app = made()
     app.teardown_appcontext(lambda error: g.db.close())
@@ -236,3 +280,109 @@ def test_an_app_that_fails() -> None:
     ran = run(f"{USER} {A}", app)
     assert ran.code == 2
     assert "the app failed: " in ran.err
+
+
+def login_first() -> Any:
+    return ("log in", 401) if "Authorization" not in request.headers else None
+
+
+def run_login_first(app: Flask, guard: CorsGuard) -> None:
+    guard.run_first(login_first)
+
+
+def ask_for_a_login_afterwards(app: Flask, guard: CorsGuard) -> None:
+    app.after_request(lambda response: Response("log in", 401, response.headers))
+
+
+def time_requests(app: Flask, guard: CorsGuard) -> None:
+    """Fails on preflights, but the guard's response goes out all the same."""
+    app.before_request(lambda: setattr(g, "started", 0))
+    app.after_request(lambda response: Response(str(g.started), headers=response.headers))
+
+
+def fail_around_it(app: Flask, guard: CorsGuard) -> None:
+    def failing(environ: Any, start_response: Any) -> Any:
+        raise ConnectionError("no store")
+
+    app.wsgi_app = failing  # type: ignore[method-assign]
+
+
+def take_options(app: Flask, guard: CorsGuard) -> None:
+    inner = app.wsgi_app
+
+    def taking(environ: Any, start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            start_response("204 No Content", [("Allow", "PUT")])
+            return [b""]
+        return inner(environ, start_response)
+
+    app.wsgi_app = taking  # type: ignore[method-assign]
+
+
+def take_headers_out(app: Flask, guard: CorsGuard) -> None:
+    inner = app.wsgi_app
+
+    def taking(environ: Any, start_response: Any) -> Any:
+        return inner(environ, lambda status, headers, *rest: start_response(status, [], *rest))
+
+    app.wsgi_app = taking  # type: ignore[method-assign]
+
+
+REAL: dict[str, tuple[Callable[[Flask, CorsGuard], None], str]] = {
+    "nothing": (lambda app, guard: None, ""),
+    "rescued": (time_requests, ""),
+    "run_first": (
+        run_login_first,
+        "login_first, a function of run_first, ends a preflight with status 401.",
+    ),
+    "after_request": (
+        ask_for_a_login_afterwards,
+        "The response to a preflight is status 401, and not the guard's own.",
+    ),
+    "middleware that fails": (
+        fail_around_it,
+        "fail_around_it.<locals>.failing fails before the guard sees a preflight: ConnectionError",
+    ),
+    "middleware that takes OPTIONS": (
+        take_options,
+        "A preflight gets status 204 before the guard sees it: take_options.<locals>.taking.",
+    ),
+    "middleware that takes headers out": (
+        take_headers_out,
+        "A preflight's response is changed on its way out: Access-Control-Allow-Origin is not ",
+    ),
+}
+
+
+@pytest.mark.parametrize("testing", [False, True], ids=["as it is", "in tests"])
+@pytest.mark.parametrize(("change", "words"), REAL.values(), ids=REAL)
+def test_a_preflight_is_really_sent(
+    change: Callable[[Flask, CorsGuard], None], words: str, testing: bool
+) -> None:
+    """If something in the app ends it, the page cannot use the route, whatever the policy says. No
+    view runs."""
+    app = Flask("x")
+    app.testing = testing
+    change(app, CorsGuard(app, origins=A))
+    app.add_url_rule("/x", "x", lambda: pytest.fail("it ran"), methods=["PUT", "POST", "GET"])
+    ran = run(f"check /x --origin {A} --method PUT", app)
+    assert (ran.code, ran.err) == (1 if words else 0, "")
+    title = "2. The preflight, sent through the app, fails\n   "
+    assert (f"{title}{words}" in ran.out) is bool(words)
+    assert ran.out.splitlines()[0].endswith("rejected" if words else "allowed")
+    told = json.loads(run(f"check /x --origin {A} --method PUT --json", app).out)
+    assert told["allowed"] is not bool(words)
+    assert bool(told["fault"]) is bool(words)
+    assert words in told["why"]
+    assert ("The page reads the response" in ran.out) is not bool(words)
+    # Without a preflight, none is sent.
+    assert run(f"check /x --origin {A} --method POST", app).code == 0
+
+
+@pytest.mark.parametrize("mark", [cors(answer_preflight=False), cors_exempt])
+def test_no_preflight_is_sent_to_a_view(mark: Any) -> None:
+    app = Flask("x")
+    CorsGuard(app, origins=A)
+    view = mark(lambda: pytest.fail("it ran"))
+    app.add_url_rule("/x", "x", view, methods=["PUT", "OPTIONS"], provide_automatic_options=False)
+    assert "through the app" not in run(f"check /x --origin {A} --method PUT", app).out

@@ -307,6 +307,16 @@ def test_a_method_that_no_preflight_allows() -> None:
         assert bool(rows(app, f"--endpoint index {A} --method {method}")) is readable
 
 
+@pytest.mark.parametrize("enforce", ["off", "report", "unsafe"])
+def test_where_strangers_only_read(enforce: str) -> None:
+    app = Flask("x")
+    CorsGuard(app, origins="*", enforce=enforce)
+    app.add_url_rule("/", "index", lambda: "", methods=["GET", "POST", "PUT"])
+    for method in ("GET", "HEAD", "POST", "PUT"):
+        readable = enforce != "unsafe" or method in ("GET", "HEAD")
+        assert bool(rows(app, f"--endpoint index {A} --method {method}")) is readable
+
+
 def test_paths_on_other_hosts_and_with_other_converters() -> None:
     class Even(BaseConverter):
         regex = "[02468]"

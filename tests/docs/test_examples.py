@@ -54,8 +54,8 @@ def test_quickstart_is_the_six_lines_of_the_readme() -> None:
 
 # Each request, with the origins of the pages that read the response, and of some that do not.
 READERS = [
-    ("quickstart", "GET /api/users", [APP, "http://localhost:5173", "http://localhost"],
-     [OTHER, "http://app.example.com"]),
+    ("quickstart", "GET /api/users", [APP],
+     [OTHER, "http://app.example.com", "http://localhost:5173"]),
     ("quickstart", "GET /unknown", [APP], [OTHER]),
     ("blueprints", "GET /api/users", [APP], [PARTNER]),
     ("blueprints", "GET /api/unknown", [APP], [PARTNER]),

@@ -42,7 +42,7 @@ FORMS = {
     "a string": SHOP,
     "a list": [SHOP],
     "a generator": (origin for origin in [SHOP]),
-    "a comma-separated string": f" https://other.example , {SHOP} ,",
+    "a comma-separated string": f" https://other.example , {SHOP} ",
     "a wildcard, with the partner denied": "https://*.example",
     "a regex": re.compile(r"https://shop\.example"),
     "a regex in a list": [re.compile(r"https://sh?op.example"), PARTNER],

@@ -354,6 +354,8 @@ def test_debug_mode_that_has_ended(app, check):
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"},
         {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none", "Sec-Purpose": "prefetch"},
+        {"Sec-Fetch-Site": "none", "Sec-Purpose": "prefetch;prerender", "Referer": f"{STRANGER}/"},
     ],
 )
 @pytest.mark.parametrize("widen", ["default", "blueprint", "endpoint"])

@@ -42,6 +42,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     "denied": {"origins": [*LISTED, *PATTERNS], "deny_origins": DENIED, "enforce": "all"},
     "everyone": {"origins": "*", "methods": "*", "allow_headers": ["*", "Authorization"]},
     "most": {"origins": "*", "deny_origins": DENIED, "methods": "*", "allow_headers": "*"},
+    "everyone reads": {"origins": "*", "enforce": "unsafe"},
+    "most read": {"origins": "*", "deny_origins": DENIED, "enforce": "unsafe", "methods": "*"},
     "null": {"origins": ["null", LISTED[0]], "dangerously_allow_null_origin": True, "methods": ()},
     "no null": {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},
     "patterns": {"origins": PATTERNS, "methods": ["PUT", "PURGE"], "allow_headers": ["X-A", "x-b"]},

@@ -4,7 +4,9 @@ The guard's own form of a policy is not used: only ``Outcome`` and ``Reason`` na
 the answers.
 """
 
+import contextlib
 import functools
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,23 +43,21 @@ def read_origin(text: str) -> standard.Parts | None:
 
 
 def entries(value: object) -> list[Any]:
-    """The entries of a list of origins: strings are split at commas."""
+    """The entries of a list: a string is JSON, or split at commas."""
     if isinstance(value, (list, tuple)):
-        return [entry for item in value for entry in entries(item)]
+        parts = ([item] if not isinstance(item, str) else entries(item) for item in value)
+        return [part for found in parts for part in found]
     if not isinstance(value, str):
         return [value]
-    if "," not in value:
-        return [value.strip()]
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def names(value: object) -> list[str]:
-    """Names in a list of methods or headers. An empty string is an empty list."""
-    return [name for name in entries(value) if name]
+    with contextlib.suppress(ValueError, RecursionError):
+        parsed = json.loads(value)
+        if isinstance(parsed, list):
+            return entries(parsed)
+    return [part.strip() for part in value.split(",")]
 
 
 def is_constant(fields: Fields) -> bool:
-    """Whether everybody may, whatever ``Origin`` says."""
+    """Whether everybody may read, whatever ``Origin`` says."""
     return _is_everyone(fields) and not entries(fields.get("deny_origins", ()))
 
 
@@ -131,12 +131,14 @@ def against_preflight(
 
     :param accepted: the methods that the URL's routes accept, or None for any.
     """
+    if _is_everyone(fields) and fields.get("enforce") == "unsafe" and method not in _SAFE_METHODS:
+        return Reason.CROSS_SITE_REQUEST
     if method not in standard.SAFELISTED_METHODS and not _covers(fields, method, accepted):
         return Reason.METHOD_NOT_ALLOWED
     asked = read_requested_headers(requested)
     if asked is None:
         return Reason.HEADERS_MALFORMED
-    allowed = [name.lower() for name in names(fields.get("allow_headers", "Content-Type"))]
+    allowed = [name.lower() for name in entries(fields.get("allow_headers", "Content-Type"))]
     for name in asked:
         if name not in allowed and ("*" not in allowed or name == "authorization"):
             return Reason.HEADERS_NOT_ALLOWED
@@ -147,7 +149,7 @@ def against_preflight(
 
 def _covers(fields: Fields, method: str, accepted: frozenset[str] | None) -> bool:
     value = fields.get("methods")
-    listed = accepted if value is None else names(value)
+    listed = accepted if value is None else entries(value)
     if listed is not None and set(listed) != {"*"}:
         return method in listed
     is_method = standard.is_token(method) and len(method) <= LONGEST_METHOD
@@ -161,29 +163,42 @@ def is_own(environ: Mapping[str, str], self_origins: object) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = environ.get("HTTP_ORIGIN")
-    if origin is None:
-        return True
-    parts = read_origin(origin)
-    if parts is None:
+    return origin is None or _is_own_origin(origin, environ, self_origins)
+
+
+def _is_own_origin(origin: str, environ: Mapping[str, str], self_origins: object) -> bool:
+    """Whatever the host looks like: it is compared with ``Host`` as it stands."""
+    if len(origin) > LONGEST_ORIGIN:
         return False
     if any(admits(entry, origin) for entry in entries(self_origins)):
         return True
-    scheme = environ["wsgi.url_scheme"]
-    own_scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
-    if parts.scheme != own_scheme and (parts.scheme, own_scheme) != ("https", "http"):
+    host = environ.get("HTTP_HOST", "").lower()
+    own_scheme = {"ws": "http", "wss": "https"}.get(*[environ["wsgi.url_scheme"]] * 2)
+    schemes = ["http", "https"] if own_scheme == "http" else [own_scheme]
+    return any(
+        origin == f"{scheme}://{own}"
+        for scheme in schemes
+        for own in (host, host.removesuffix(f":{standard.DEFAULT_PORTS.get(scheme)}"))
+        if own
+    )
+
+
+def is_speculative(environ: Mapping[str, str], self_origins: object) -> bool:
+    """Whether a browser asks ahead of time, and does not name one of the app's own pages."""
+    if environ.get("HTTP_SEC_FETCH_SITE") != "none" or "HTTP_SEC_PURPOSE" not in environ:
         return False
-    default_port = f":{standard.DEFAULT_PORTS.get(parts.scheme)}"
-    host = environ.get("HTTP_HOST", "").lower().removesuffix(default_port)
-    return origin == f"{parts.scheme}://{host}"
+    scheme, _, rest = environ.get("HTTP_REFERER", "").partition("://")
+    return not _is_own_origin(f"{scheme}://{rest.split('/')[0]}", environ, self_origins)
 
 
-def is_refusable(fields: Fields, environ: Mapping[str, str]) -> bool:
-    """Whether such a request from a page that may not is refused, or reported: step 5."""
+def is_refusable(fields: Fields, environ: Mapping[str, str], method: str) -> bool:
+    """Whether such a request from a page that may not is refused, or reported: step 5.
+
+    :param method: its method, or the one that a preflight requests, if that counts.
+    """
     enforce = fields.get("enforce", "off")
-    if is_constant(fields) or enforce == "off":
-        return False
-    is_safe = environ["REQUEST_METHOD"].upper() in _SAFE_METHODS and not _is_handshake(environ)
-    return enforce == "all" or not is_safe
+    is_safe = method in _SAFE_METHODS and not _is_handshake(environ)
+    return enforce == "all" or (enforce != "off" and not is_safe)
 
 
 def _is_handshake(environ: Mapping[str, str]) -> bool:
@@ -192,22 +207,33 @@ def _is_handshake(environ: Mapping[str, str]) -> bool:
 
 
 def verdict(
-    fields: Fields, environ: Mapping[str, str], self_origins: object, reason: Reason | None
+    fields: Fields,
+    environ: Mapping[str, str],
+    self_origins: object,
+    reason: Reason | None,
+    method: str,
 ) -> tuple[Outcome, Reason | None]:
     """What is decided about a request.
 
     :param reason: what the policy has against its origin, or against what a preflight requests.
+    :param method: its method, or the one that a preflight requests.
     """
-    has_origin = "HTTP_ORIGIN" in environ
-    if has_origin and reason is None:
-        return Outcome.ALLOWED, None
+    origin = environ.get("HTTP_ORIGIN")
+    nothing = Outcome.ALLOWED if origin is not None else Outcome.NOT_CORS
+    enforce = fields.get("enforce", "off")
+    if reason is None and origin is not None:
+        is_listed = origin in entries(fields.get("origins", ()))
+        if is_listed or (is_constant(fields) and enforce == "off"):
+            return Outcome.ALLOWED, None
     if is_own(environ, self_origins):
-        return (Outcome.SAME_ORIGIN if has_origin else Outcome.NOT_CORS), None
-    if has_origin:
+        if enforce == "all" and is_speculative(environ, self_origins):
+            return Outcome.REJECTED, Reason.SPECULATIVE
+        return (Outcome.NOT_CORS if origin is None else Outcome.SAME_ORIGIN), None
+    if reason is not None:
         is_get = environ["REQUEST_METHOD"].upper() == "GET"
-        if is_get and _is_handshake(environ) and fields.get("enforce", "off") == "off":
-            return Outcome.UNENFORCED, reason  # no browser does either
+        if enforce == "off" and is_get and _is_handshake(environ):
+            return Outcome.UNENFORCED, reason  # no browser holds it back either
         return Outcome.REJECTED, reason
-    if is_refusable(fields, environ):
+    if (origin is None or _is_everyone(fields)) and is_refusable(fields, environ, method):
         return Outcome.REJECTED, Reason.CROSS_SITE_REQUEST
-    return Outcome.NOT_CORS, None
+    return nothing, None

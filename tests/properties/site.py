@@ -112,11 +112,21 @@ class Site(NamedTuple):
 def site(enforce: str) -> Site:
     """The site with one value of ``enforce`` everywhere."""
     default = {**_DEFAULT, "enforce": enforce}
-    guarded, bare = _app(), _app()
+    guarded, bare = _app(enforce), _app(enforce)
     guard = CorsGuard(guarded, self_origins=SELF_ORIGINS, **default)
-    guard.for_files("files", "*.json", **_JSON)
+    guard.for_files("files", "*.json", **_fitting(enforce, _JSON))
     guarded.after_request(_keep_verdict)
     return Site(guarded, bare, dict(_table(default)))
+
+
+def _fitting(enforce: str, mark: Fields) -> Fields:
+    """``"*"`` together with ``"all"`` would be an error."""
+    is_public = enforce == "all" and mark.get("origins") == "*"
+    return {**mark, "enforce": "unsafe"} if is_public else mark
+
+
+def _routes(enforce: str) -> list[tuple[str, list[str], _Mark]]:
+    return [(path, names, mark and _fitting(enforce, mark)) for path, names, mark in _ROUTES]
 
 
 def _keep_verdict(response: Response) -> Response:
@@ -128,7 +138,7 @@ def _keep_verdict(response: Response) -> Response:
 def _table(default: Fields) -> Iterable[tuple[str, Policies]]:
     api = {**default, **_API}
     inner = {**api, **_INNER}
-    yield from _rows("", _ROUTES, default)
+    yield from _rows("", _routes(default["enforce"]), default)
     yield from _rows("/api", _API_ROUTES, api)
     yield from _rows("/api/inner", _API_ROUTES, inner)
     strict, put = {**default, "max_age": 1}, {**default, "max_age": 1, "origins": _ADMIN}
@@ -136,7 +146,7 @@ def _table(default: Fields) -> Iterable[tuple[str, Policies]]:
     admin = {**default, "origins": _ADMIN}
     yield "/files/a.txt", _with_own({"GET": default})
     for path in ("/files/a.json", "/files/b/../a.json"):
-        yield path, _with_own({"GET": {**default, **_JSON}})
+        yield path, _with_own({"GET": {**default, **_fitting(default["enforce"], _JSON)}})
     yield "/folder", {**_with_own({"GET": admin, "POST": admin}), "*": default}  # no redirect
     yield "/missing", {"*": default}
     yield "/apiary", {"*": default}
@@ -160,10 +170,10 @@ def _with_own(row: dict[str, _Mark]) -> Policies:
     return {"OPTIONS": row["GET"], **row, "HEAD": row["GET"]}
 
 
-def _app() -> Flask:
+def _app(enforce: str) -> Flask:
     app = Flask("site")
     app.logger.disabled = True  # "/failing" fails
-    _add_routes(app, _ROUTES)
+    _add_routes(app, _routes(enforce))
     api, inner = Blueprint("api", "site"), Blueprint("inner", "site", url_prefix="/inner")
     _add_routes(api, _API_ROUTES)
     _add_routes(inner, _API_ROUTES)

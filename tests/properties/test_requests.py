@@ -16,6 +16,10 @@ _ORIGINS = [*strategies.SERIALIZED, "https://admin.shop.example", "https://a.fro
 ]
 _OTHERS = {
     "SEC_FETCH_SITE": st.sampled_from(("same-origin", "none", "same-site", "cross-site", "")),
+    "SEC_PURPOSE": st.sampled_from(("prefetch", "prefetch;prerender", "")),
+    "REFERER": st.sampled_from(
+        ("https://api.test/", "https://evil.test/", "https://a.front.test/")
+    ),
     "UPGRADE": st.sampled_from(("websocket", "WebSocket", "h2c, websocket", "h2c")),
     "ACCEPT": st.sampled_from(("text/html", "*/*", "text/html;q=x", "a" * 2000)),
     "HOST": st.sampled_from(HOSTS),
@@ -87,23 +91,59 @@ def test_preflights_that_differ_in_one_thing(path: str) -> None:
         check_request(site("off"), environ_of("OPTIONS", path, sent))
 
 
-_LOOKED_AT: dict[str, tuple[str | None, ...]] = {
-    "ORIGIN": (
-        None,
-        *"https://api.test http://api.test https://evil.test http://api.test:1".split(),
-    ),
+# Each header, with the values that it is sent with; None for no such header.
+_Sent = dict[str, tuple[str | None, ...]]
+_OWN, _STRANGER = "https://api.test", "https://evil.test"
+_LOOKED_AT: _Sent = {
+    "ORIGIN": (None, _OWN, "http://api.test", _STRANGER, "http://api.test:1"),
     "SEC_FETCH_SITE": (None, "same-origin", "none", "same-site", "cross-site"),
     "UPGRADE": (None, "websocket"),
     "HOST": ("api.test", "API.test:443"),
 }
+# What is also allowed by a wildcard, or has a host that no policy can list.
+_OWN_HOSTS: _Sent = {
+    "ORIGIN": ("https://shop.example", "https://a.shop.example", "https://-a.test"),
+    "SEC_FETCH_SITE": (None, "same-origin", "cross-site"),
+    "HOST": ("a.shop.example", "-a.test", "-A.test:443"),
+}
+_AHEAD: _Sent = {
+    "ORIGIN": (None, _OWN, _STRANGER, "https://a.shop.example"),
+    "SEC_FETCH_SITE": ("none", "same-origin", "cross-site"),
+    "SEC_PURPOSE": (None, "prefetch"),
+    "REFERER": (None, "https://api.test/", "https://evil.test/"),
+    "HOST": ("api.test",),
+}
+_METHODS = ("GET", "OPTIONS", "PUT", "preflight")
 
 
-@pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT"])
+def _check_all(enforce: str, method: str, path: str, sent: _Sent) -> None:
+    for *values, scheme in itertools.product(*sent.values(), ("https", "http")):
+        headers = {k: v for k, v in zip(sent, values, strict=True) if v is not None}
+        if method == "preflight":
+            headers["ACCESS_CONTROL_REQUEST_METHOD"] = "PUT"
+        name = "OPTIONS" if method == "preflight" else method
+        check_request(site(enforce), environ_of(name, path, headers, scheme))
+
+
+@pytest.mark.parametrize("method", _METHODS)
 @pytest.mark.parametrize("enforce", ENFORCE)
 def test_whose_page_caused_a_request(enforce: str, method: str) -> None:
-    for *values, scheme in itertools.product(*_LOOKED_AT.values(), ("https", "http")):
-        headers = {k: v for k, v in zip(_LOOKED_AT, values, strict=True) if v is not None}
-        check_request(site(enforce), environ_of(method, "/plain", headers, scheme))
+    _check_all(enforce, method, "/plain", _LOOKED_AT)
+
+
+@pytest.mark.parametrize("path", ["/open", "/most", "/function"])
+@pytest.mark.parametrize("enforce", ENFORCE)
+def test_where_everybody_may_read_or_a_callable_decides(enforce: str, path: str) -> None:
+    for method in _METHODS:
+        fewer = {"ORIGIN": (None, _OWN, _STRANGER), "SEC_FETCH_SITE": (None, "none", "cross-site")}
+        _check_all(enforce, method, path, {**_LOOKED_AT, **fewer, "HOST": ("api.test",)})
+
+
+@pytest.mark.parametrize("sent", [_OWN_HOSTS, _AHEAD], ids=["own hosts", "ahead of time"])
+@pytest.mark.parametrize("enforce", ENFORCE)
+def test_own_pages_first(enforce: str, sent: _Sent) -> None:
+    for method in ("GET", "PUT"):
+        _check_all(enforce, method, "/plain", sent)
 
 
 @given(requests())

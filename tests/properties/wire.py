@@ -124,22 +124,24 @@ def _check_headers(answer: Answer) -> None:
 def _check_actual(fields: Fields, environ: Environ, answer: Answer, bare: Answer) -> None:
     origin = environ.get("HTTP_ORIGIN")
     reason = None if origin is None else meaning.against_origin(fields, origin)
-    verdict = meaning.verdict(fields, environ, SELF_ORIGINS, reason)
+    method = environ["REQUEST_METHOD"].upper()
+    verdict = meaning.verdict(fields, environ, SELF_ORIGINS, reason, method)
     assert answer.verdict == verdict
-    if meaning.is_constant(fields):
+    if verdict[0] is Outcome.REJECTED and _is_refused(fields, environ):
+        _check_refused(environ, answer)
+    elif meaning.is_constant(fields):
         _check_untouched(answer, bare, granted(fields, "*"), set())
-    elif origin is not None and verdict[0] is Outcome.ALLOWED:
+    elif origin is not None and reason is None:
         is_all = fields["enforce"] == "all"
         vary = {"origin", "sec-fetch-site"} if is_all else {"origin"}
         _check_untouched(answer, bare, granted(fields, origin), vary)
-    elif verdict[0] is Outcome.REJECTED and _is_refused(fields, environ):
-        _check_refused(environ, answer)
     else:
         _check_untouched(answer, bare, {}, {"origin"})
 
 
 def _is_refused(fields: Fields, environ: Environ) -> bool:
-    return fields["enforce"] != "report" and meaning.is_refusable(fields, environ)
+    method = environ["REQUEST_METHOD"].upper()
+    return fields["enforce"] != "report" and meaning.is_refusable(fields, environ, method)
 
 
 def _check_untouched(
@@ -170,11 +172,18 @@ def _check_preflight(
         fields, method, applied.accepted, requested, private
     )
     answers = fields.get("answer_preflight", True)
-    assert answer.verdict == meaning.verdict(fields, environ, SELF_ORIGINS, reason)
-    if reason is not None and meaning.is_own(environ, SELF_ORIGINS):
-        _check_untouched(answer, bare, {}, set() if meaning.is_constant(fields) else {"origin"})
+    verdict = meaning.verdict(fields, environ, SELF_ORIGINS, reason, method)
+    assert answer.verdict == verdict
+    is_own = verdict[0] is Outcome.SAME_ORIGIN
+    if verdict[1] is Reason.SPECULATIVE:
+        _check_refused(environ, answer)
+    elif reason is not None and is_own:
+        is_constant = meaning.is_constant(fields)
+        cors = granted(fields, "*") if is_constant else {}
+        _check_untouched(answer, bare, cors, set() if is_constant else {"origin"})
     elif reason is None:
-        _check_allowed_preflight(applied, fields, environ, answer, bare if not answers else None)
+        is_apps = is_own or not answers
+        _check_allowed_preflight(applied, fields, environ, answer, bare if is_apps else None)
     elif answers:
         _check_refused_preflight(answer, reason)
     elif about_origin is not None and _is_refused(fields, environ):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from flask_corsguard import Decision, Outcome, Policy, Reason
 from flask_corsguard.protocol.decision import (
+    UNDECIDED,
     CorsRequest,
     Scope,
     decide,
+    decide_unlisted,
 )
 from flask_corsguard.protocol.headers import MAX_LIST_LENGTH, MAX_METHOD_LENGTH, PREFLIGHT_VARY
 
@@ -99,8 +102,8 @@ ACTUAL: dict[str, Row] = {
     "enforce unsafe": ({"origins": A, "enforce": "unsafe"}, A, None, ECHO),
     "enforce report": ({"origins": A, "enforce": "report"}, EVIL, Reason.ORIGIN_NOT_ALLOWED,
                        REFUSED),
-    "enforce all, *": ({"origins": "*", "enforce": "all"}, EVIL, None, STAR),
-    "enforce all, * but one": ({**BUT_EVIL, "enforce": "all"}, A, None, {**ECHO, **SITE}),
+    "enforce unsafe, *": ({"origins": "*", "enforce": "unsafe"}, EVIL, None, STAR),
+    "enforce unsafe, * but one": ({**BUT_EVIL, "enforce": "unsafe"}, A, None, ECHO),
 }  # fmt: skip
 
 
@@ -183,15 +186,15 @@ ENFORCING: list[tuple[dict[str, Any], bool, bool]] = [
     ({"enforce": "report"}, True, False),
     ({"enforce": "unsafe"}, True, False),
     ({"enforce": "all"}, True, True),
-    ({"enforce": "all", "origins": "*"}, False, False),
-    ({"enforce": "all", **BUT_EVIL}, True, True),
+    ({"enforce": "unsafe", "origins": "*"}, True, False),
+    ({"enforce": "report", **BUT_EVIL}, True, False),
     ({"enforce": "off", **BUT_EVIL}, False, False),
 ]
 
 
 @pytest.mark.parametrize(("fields", "enforces", "safe"), ENFORCING)
 def test_whom_the_server_refuses(fields: dict[str, Any], enforces: bool, safe: bool) -> None:
-    """Each ``enforce`` refuses what it says; with ``*``, there is nobody to refuse."""
+    """Each ``enforce`` refuses what it says, with ``*`` too."""
     compiled = Policy(**{"origins": A, **fields}).compiled
     assert (compiled.enforces, compiled.enforces_safe) == (enforces, safe)
 
@@ -213,6 +216,8 @@ ANY_WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
 NO_METHOD, MALFORMED = Reason.METHOD_NOT_ALLOWED, Reason.HEADERS_MALFORMED
 NO_HEADER = Reason.HEADERS_NOT_ALLOWED
 
+READ_ONLY = {"origins": "*", "enforce": "unsafe"}
+STRANGER = Reason.CROSS_SITE_REQUEST
 # policy, requested method, requested headers, reason or headers
 PREFLIGHTS: list[tuple[dict[str, Any], str, str | None, Reason | dict[str, str]]] = [
     ({}, "PUT", None, GRANTED),
@@ -251,6 +256,16 @@ PREFLIGHTS: list[tuple[dict[str, Any], str, str | None, Reason | dict[str, str]]
     ({"origins": "*"}, "PUT", "content-type", {**GRANTED, ACAO: "*"}),
     ({"origins": "*"}, "PUT", "x-a", NO_HEADER),
     ({"origins": EVIL}, "DELETE", "x a", Reason.ORIGIN_NOT_ALLOWED),
+    ({"origins": "*", "enforce": "report"}, "PUT", None, {**GRANTED, ACAO: "*"}),
+    (READ_ONLY, "GET", None, {**GRANTED, ACAO: "*"}),
+    (READ_ONLY, "OPTIONS", None, NO_METHOD),
+    (READ_ONLY, "POST", None, STRANGER),
+    (READ_ONLY, "PUT", None, STRANGER),
+    (READ_ONLY, "DELETE", "x a", STRANGER),
+    ({**READ_ONLY, "methods": "*"}, "PURGE", None, STRANGER),
+    ({**READ_ONLY, "deny_origins": B}, "GET", None, GRANTED),
+    ({**READ_ONLY, "deny_origins": B}, "PUT", None, STRANGER),
+    ({**READ_ONLY, "deny_origins": A}, "PUT", None, Reason.ORIGIN_DENIED),
 ]  # fmt: skip
 
 
@@ -328,6 +343,11 @@ PUT = frozenset({"PUT"})
         ({"methods": "*", "origins": needs_request}, ALL, NONE, None),
         ({"methods": ["PUT"], "origins": [A, needs_request]}, ALL, NONE, None),
         ({"methods": ["PUT"], "origins": raises}, ALL, NONE, "PUT"),
+        (READ_ONLY, ALL, NONE, "GET, HEAD, OPTIONS"),
+        (READ_ONLY, ALL, frozenset({"GET"}), "HEAD, OPTIONS"),
+        ({**READ_ONLY, "methods": ["PUT", "GET"]}, ALL, NONE, "GET"),
+        ({**READ_ONLY, "methods": "*"}, ALL, NONE, None),
+        ({**READ_ONLY, "enforce": "report"}, ALL, NONE, "DELETE, GET, HEAD, OPTIONS, PUT"),
     ],
 )
 def test_allow_methods(
@@ -438,6 +458,31 @@ def test_a_callable_is_asked_about_what_nothing_else_has_decided(
     policy = Policy(origins=[A, never], deny_origins=deny)
     for origin in origins.split():
         assert decide(policy, CorsRequest(origin, "GET")).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [(A, None), (B, Reason.ORIGIN_DENIED), ("null", Reason.ORIGIN_NULL), (None, None),
+     (f"{A}.", Reason.ORIGIN_MALFORMED), (EVIL, Reason.ORIGIN_NOT_ALLOWED)],
+)  # fmt: skip
+def test_what_the_list_knows_without_its_callable(origin: str, reason: Reason | None) -> None:
+    policy = Policy(origins=[re.compile(r"https://\w\.example\.com"), never], deny_origins=B)
+    decision = decide(policy, CorsRequest(origin, "GET"), asks=False)
+    if reason is Reason.ORIGIN_NOT_ALLOWED:
+        assert decision is UNDECIDED
+        decision = decide_unlisted(policy, CorsRequest(origin, "GET"), ROUTE, asks=False)
+    assert decision.reason is reason
+
+
+@pytest.mark.parametrize("preflight", [False, True])
+@pytest.mark.parametrize("check", [raises, needs_request, lambda origin: 1])
+def test_asked_later_a_callable_has_the_same_say(
+    check: Callable[..., bool], preflight: bool
+) -> None:
+    policy = Policy(origins=[B, check])
+    for origin in (A, EVIL):
+        request = CorsRequest(origin, "PUT", "/x", preflight, context="the request")
+        assert decide_unlisted(policy, request, ROUTE, asks=True) == decide(policy, request, ROUTE)
 
 
 def test_a_denied_origin_stays_out_however_it_was_let_in() -> None:

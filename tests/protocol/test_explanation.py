@@ -246,8 +246,14 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
          f'enforce="off" {SET}; other sites can then cause such requests'),
         ({"blocked": True, "reason": Reason.CROSS_SITE_REQUEST},
          f"POST users.list from '{A}': refused (CROSS_SITE_REQUEST).",
-         "'*' lets everybody read, and does not exempt from enforce='unsafe'",
+         "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
+         " use no method that could change something",
          f'enforce="off" {SET}; other sites can then cause such requests'),
+        ({"blocked": True, "origin": None, "reason": Reason.SPECULATIVE, "detail": "this"},
+         "POST users.list: refused (SPECULATIVE).",
+         "a browser asked ahead of time, perhaps for a page of another site; this",
+         "nothing is needed, because the browser asks again when the user goes there; the app's own"
+         " pages pass where they send Referer, and every site's with enforce=\"unsafe\""),
     ],
 )  # fmt: skip
 def test_what_the_server_refuses(

@@ -30,6 +30,7 @@ def test_reasons() -> None:
         "HEADERS_MALFORMED": "headers-malformed",
         "PRIVATE_NETWORK_NOT_ALLOWED": "private-network-not-allowed",
         "CROSS_SITE_REQUEST": "cross-site-request",
+        "SPECULATIVE": "speculative",
     }
 
 

@@ -10,6 +10,7 @@ from flask import Flask
 from flask_corsguard import CorsGuard, PolicyError, cors
 from flask_corsguard.runtime import state as state_module
 from flask_corsguard.runtime.state import state_of
+from tests.listening import free_port, require
 
 SHOP = "https://shop.example"
 FIRST = "https://first.example"
@@ -214,3 +215,37 @@ def test_prepare_names_marks_that_no_route_has(site, caplog):
     assert "test_prepare_names_marks_that_no_route_has.<locals>.forgotten" in record.getMessage()
     assert "test_changing_settings.py:" in record.getMessage()
     assert forgotten() == "ok"
+
+
+MISTAKEN = """
+    from flask import Flask
+    from flask_corsguard import CorsGuard, cors
+    def create_app(prepared):
+        app = Flask("shop")
+        guard = CorsGuard(app, origins="https://a.example", allow_credentials=True)
+        app.add_url_rule("/health", "health", cors(origins="*")(lambda: "ok"))
+        app.add_url_rule("/own", "own", cors("prtners")(lambda: "ok"))
+        if prepared:
+            guard.prepare()
+        return app
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--check-config", "--preload"])
+def test_gunicorn_does_not_start_what_is_wrong(tmp_path, option):
+    require(["gunicorn"])
+    (tmp_path / "mistaken.py").write_text(textwrap.dedent(MISTAKEN))
+
+    def run_gunicorn(prepared):
+        target = f"mistaken:create_app({prepared})"
+        bind = f"--bind=127.0.0.1:{free_port()}"
+        command = [sys.executable, "-m", "gunicorn", bind, f"--chdir={tmp_path}", option, target]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    failed = run_gunicorn(prepared=True)
+    assert failed.returncode != 0
+    assert "credentials_any_origin" in failed.stderr
+    assert "unknown_policy" in failed.stderr
+    if option == "--check-config":
+        assert run_gunicorn(prepared=False).returncode == 0

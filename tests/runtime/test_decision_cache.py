@@ -166,22 +166,22 @@ def str_of(decision):
 
 
 def test_a_full_cache_keeps_what_it_has_and_starts_anew_at_times():
-    decision = decide(None, CorsRequest(None, "GET"))
+    kept = decide(None, CorsRequest(None, "GET")), None
     cache = DecisionCache()
     for _ in range(2):
         for number in range(4096):
-            cache.keep((number,), decision)
+            cache.keep((number,), kept)
         for number in range(40_959):
-            cache.keep(("made up", number), decision)
+            cache.keep(("made up", number), kept)
         assert list(cache) == [(number,) for number in range(4096)]
-        cache.keep(("made up",), decision)
+        cache.keep(("made up",), kept)
         assert not cache
-    cache.keep(("another",), decision)
-    assert cache == {("another",): decision}
+    cache.keep(("another",), kept)
+    assert cache == {("another",): kept}
 
 
 def test_a_long_path_is_not_kept():
     cache = DecisionCache()
     for path, kept in (("/" * 100, "/" * 100), ("/" * 101, "")):
-        cache.keep((path,), decide(Policy(), CorsRequest(SHOP, "GET", path)))
-        assert cache[path,].path == kept
+        cache.keep((path,), (decide(Policy(), CorsRequest(SHOP, "GET", path)), None))
+        assert cache[path,][0].path == kept

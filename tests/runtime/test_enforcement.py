@@ -18,6 +18,7 @@ from flask_corsguard import (
     current_decision,
     origin_rejected,
 )
+from tests.conftest import cors_headers
 
 EVIL = "https://evil.example"
 SHOP = "https://shop.example"
@@ -380,26 +381,205 @@ def test_urls_without_a_route(app, http, path):
     assert summary(http.open(app, path, EVIL, "POST", CROSS)) == REFUSED
 
 
-def test_everybody_is_allowed(app, http, heard):
-    """With ``*``, there is nobody whom ``enforce`` could refuse."""
-    guarded(app, origins="*", enforce="all")
-    for origin in (EVIL, "null", "garbage", None):
-        for method in ("GET", "POST"):
-            response = http.send(app, "/x", origin, method=method, environ=CROSS)
-            assert response == (200, {"Access-Control-Allow-Origin": "*"})
-    assert {s.name for s in heard} == {"origin-allowed"}
+# "*" says who may read, and lets nobody past enforce. Origin, Sec-Fetch-Site, method, and why it is
+# refused with "unsafe", if it is.
+STRANGER = "CROSS_SITE_REQUEST"
+PUBLIC = [
+    (EVIL, "cross-site", "POST", STRANGER),
+    (EVIL, "cross-site", "DELETE", STRANGER),
+    (EVIL, "same-site", "POST", STRANGER),
+    (EVIL, None, "POST", STRANGER),
+    ("null", "cross-site", "POST", STRANGER),
+    ("null", None, "POST", STRANGER),
+    ("garbage", "cross-site", "POST", STRANGER),
+    (None, "cross-site", "POST", STRANGER),
+    (None, "same-site", "POST", STRANGER),
+    (None, "?", "POST", STRANGER),
+    (EVIL, "cross-site", "WS", STRANGER),
+    (EVIL, None, "WS", STRANGER),
+    (None, "cross-site", "WS", STRANGER),
+    ("http://localhost:1", None, "POST", STRANGER),
+    # reading
+    (EVIL, "cross-site", "GET", None),
+    (EVIL, "cross-site", "HEAD", None),
+    (EVIL, "cross-site", "OPTIONS", None),
+    ("null", "cross-site", "GET", None),
+    (None, "cross-site", "GET", None),
+    (EVIL, None, "GET", None),
+    # own pages, and programs
+    (EVIL, "same-origin", "POST", None),
+    ("null", "same-origin", "POST", None),
+    ("http://localhost", "same-origin", "WS", None),
+    (None, "same-origin", "POST", None),
+    (None, "none", "POST", None),
+    ("http://localhost", None, "POST", None),
+    ("https://localhost", None, "POST", None),
+    ("http://localhost", None, "WS", None),
+    (None, None, "POST", None),
+    (None, None, "DELETE", None),
+    (None, None, "WS", None),
+]
 
 
-@pytest.mark.parametrize(("enforce", "method"), [("unsafe", "POST"), ("all", "GET")])
-def test_everybody_but_some(app, http, heard, enforce, method):
-    guarded(app, origins="*", deny_origins=EVIL, enforce=enforce)
-    statuses = [
-        http.open(app, "/x", origin, method, CROSS).status_code
-        for origin in (SHOP, EVIL, "null", None)
-    ]
-    assert statuses == [200, 403, 403, 403]
-    reasons = [s.decision.reason.name for s in heard if s.decision.blocked]
-    assert reasons == ["ORIGIN_DENIED", "ORIGIN_NULL", "CROSS_SITE_REQUEST"]
+@pytest.mark.parametrize("enforce", ["off", "report", "unsafe"])
+@pytest.mark.parametrize(("origin", "site", "method", "reason"), PUBLIC)
+def test_a_public_view(app, http, heard, enforce, origin, site, method, reason):
+    """Every response keeps the literal ``*`` and no ``Vary``, but for refusals."""
+    seen = []
+    CorsGuard(app, origins="*", enforce=enforce)
+    app.add_url_rule("/x", "x", lambda: seen.append(current_decision.outcome.name) or "done",
+                     methods=["GET", "POST", "DELETE", "OPTIONS"])  # fmt: skip
+    app.add_url_rule("/x", "socket", app.view_functions["x"], websocket=True)
+    environ = {} if site is None else {SITE: site}
+    if method == "WS":
+        environ |= {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
+    response = http.open(app, "/x", origin, "GET" if method == "WS" else method, environ)
+
+    verdicts = [(s.name, s.decision.reason and s.decision.reason.name) for s in heard]
+    if reason is None or enforce == "off":
+        assert verdicts == [] or {name for name, _ in verdicts} == {"origin-allowed"}
+    else:
+        assert verdicts == [("origin-rejected", reason)]
+        assert heard[0].decision.report_only == (enforce == "report")
+    if reason is not None and enforce == "unsafe":
+        upgrade = "Upgrade, " if method == "WS" else ""
+        vary = f"Origin, Sec-Fetch-Site, {upgrade}Accept"
+        assert summary(response) == (403, vary, "no-store")
+        assert seen == []
+    else:
+        assert (response.status_code, cors_headers(response)) == (200, STAR)
+        assert len(seen) == 1
+
+
+STAR = {"Access-Control-Allow-Origin": "*"}
+
+
+@pytest.mark.parametrize("enforce", ["off", "report", "unsafe"])
+@pytest.mark.parametrize(
+    ("method", "names", "refused"),
+    [
+        ("GET", "content-type", False),
+        ("HEAD", "content-type", False),
+        ("POST", "content-type", True),
+        ("PUT", None, True),
+    ],
+)
+def test_preflights_for_a_public_view(app, http, heard, enforce, method, names, refused):
+    """Refused for what would be refused; an allowed one names no method that would be."""
+    guard = CorsGuard(app, origins="*", enforce=enforce)
+    app.add_url_rule("/x", "x", view("x"), methods=["GET", "POST", "PUT"])
+    asked = guard.explain("/x", origin=EVIL, method=method, headers=names or (), app=app)
+    response = http.preflight(app, "/x", EVIL, method, names)
+    assert [s.decision.reason for s in heard] == [asked.reason]
+    if refused and enforce == "unsafe":
+        assert response == http.denied()
+        assert asked.reason is Reason.CROSS_SITE_REQUEST
+        assert "enforce='off'" in asked.explain()
+    else:
+        named = "GET, HEAD, OPTIONS" + ("" if enforce == "unsafe" else ", POST, PUT")
+        assert response == http.granted("*", named)
+        is_told = refused and enforce == "report"
+        assert (asked.reason, asked.report_only) == (
+            (Reason.CROSS_SITE_REQUEST, True) if is_told else (None, False)
+        )
+
+
+def test_a_public_view_that_anybody_may_use(app, http):
+    """What to change where strangers are to use it: ``enforce="off"`` on the view."""
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/read", "read", cors(origins="*")(view("read")), methods=["POST"])
+    free = cors(origins="*", enforce="off")(view("free"))
+    app.add_url_rule("/free", "free", free, methods=["POST"])
+    assert summary(http.open(app, "/read", EVIL, "POST", CROSS)) == REFUSED
+    assert http.send(app, "/free", EVIL, method="POST", environ=CROSS) == (200, STAR)
+    assert http.preflight(app, "/free", EVIL, "POST").status == 204
+    assert ran(app) == ["free"]
+
+
+BUT_EVIL = {"origins": "*", "deny_origins": EVIL}
+
+
+@pytest.mark.parametrize(
+    ("fields", "origin", "reason"),
+    [
+        (BUT_EVIL, SHOP, STRANGER),
+        (BUT_EVIL, EVIL, "ORIGIN_DENIED"),
+        (BUT_EVIL, "null", "ORIGIN_NULL"),
+        (BUT_EVIL, "garbage", "ORIGIN_MALFORMED"),
+        (BUT_EVIL, None, STRANGER),
+        ({**BUT_EVIL, "dangerously_allow_null_origin": True}, "null", STRANGER),
+        ({"origins": ["null", SHOP], "dangerously_allow_null_origin": True}, "null", None),
+        ({"origins": ["null", SHOP], "dangerously_allow_null_origin": True}, SHOP, None),
+    ],
+    ids=["*", "denied", "null", "malformed", "no Origin", "* with null", "null", "listed"],
+)
+def test_who_is_let_past(app, http, heard, fields, origin, reason):
+    guarded(app, enforce="unsafe", **fields)
+    response = http.open(app, "/x", origin, "POST", CROSS)
+    assert (response.status_code, ran(app)) == ((403, []) if reason else (200, ["x"]))
+    assert [s.decision.reason.name for s in heard if s.decision.blocked] == [reason][: bool(reason)]
+    assert http.open(app, "/x", origin, "GET", CROSS).status_code == 200
+
+
+def test_everybody_and_all(app):
+    """Both cannot be: an error where they meet, which says what to write there."""
+    for fields in ({}, {"deny_origins": EVIL}):
+        with pytest.raises(PolicyError, match=r"enforce='unsafe'.*enforce='off'"):
+            CorsGuard(Flask("other"), origins="*", enforce="all", **fields)
+    guard = CorsGuard(app, enforce="all")
+    app.add_url_rule("/health", "health", cors(origins="*")(view("health")))
+    app.add_url_rule("/open", "open", cors(origins="*", enforce="unsafe")(view("open")))
+    with pytest.raises(PolicyError) as caught:
+        guard.routes(app)
+    [problem] = caught.value.problems
+    assert (problem.code, problem.field) == ("enforce_all_any_origin", "enforce")
+    assert problem.where.startswith("view health (")
+
+
+# What a browser asks ahead of time
+
+AHEAD = {SITE: "none", "HTTP_SEC_PURPOSE": "prefetch"}
+
+
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender", "", "x" * 10_000])
+def test_asked_ahead_of_time(app, http, heard, log_lines, purpose):
+    """Held back before anything runs, and neither logged nor signalled."""
+    guard = guarded(app, origins=SHOP, enforce="all")
+    environ = {**AHEAD, "HTTP_SEC_PURPOSE": purpose}
+    assert summary(http.open(app, "/x", None, "GET", environ)) == REFUSED
+    own = {**environ, "HTTP_REFERER": "http://localhost/page"}
+    assert http.send(app, "/x", environ=own) == (200, {"Vary": "Origin, Sec-Fetch-Site"})
+    assert ran(app) == ["x"]
+    assert (heard, log_lines()) == ([], [])
+    headers = {"Sec-Fetch-Site": "none", "Sec-Purpose": purpose}
+    decision = guard.explain("/x", origin=None, headers=headers, app=app)
+    assert (decision.reason, decision.blocked) == (Reason.SPECULATIVE, True)
+    headers["Referer"] = "http://localhost/page"
+    assert guard.explain("/x", origin=None, headers=headers, app=app).outcome.name == "NOT_CORS"
+
+
+@pytest.mark.parametrize("referer", ["", "/", "https:///", "http://" + "x" * 60_000, "\xff\x80"])
+def test_odd_referers(app, http, referer):
+    guarded(app, enforce="all")
+    environ = {**AHEAD, "HTTP_REFERER": referer, "HTTP_ACCEPT": FORM}
+    app.debug = True
+    response = http.open(app, "/x", None, "GET", environ)
+    assert response.status_code == 403
+    assert len(response.data) < 1000
+    assert "SPECULATIVE" in response.text
+
+
+def test_a_self_origin_may_ask_ahead_of_time(app, http):
+    guarded(app, enforce="all", self_origins="https://front.example")
+    environ = {**AHEAD, "HTTP_REFERER": "https://front.example/page"}
+    assert http.open(app, "/x", None, "GET", environ).status_code == 200
+
+
+@pytest.mark.parametrize("enforce", ["off", "report", "unsafe"])
+def test_where_other_sites_may_get(app, http, heard, log_lines, enforce):
+    guarded(app, enforce=enforce, report_only={"enforce": "all"})
+    assert http.send(app, "/x", environ=AHEAD) == http.refused()
+    assert (heard, log_lines()) == ([], [])
 
 
 def test_exempt_routes_are_left_alone(app, http):

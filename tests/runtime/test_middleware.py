@@ -235,10 +235,19 @@ MODES = {
 }
 
 
+def copies(app):
+    """As Flask-SocketIO's middleware does if it is there first."""
+    inner = app.wsgi_app
+    app.wsgi_app = lambda environ, start_response: inner(dict(environ), start_response)
+
+
+@pytest.mark.parametrize("around", [None, copies], ids=["", "copied environment"])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("failing", FAILING)
-def test_the_guards_own_responses_survive(app, http, caplog, failing, mode):
+def test_the_guards_own_responses_survive(app, http, caplog, failing, mode, around):
     app.config.update(MODES[mode])
+    if around:
+        around(app)
     CorsGuard(app, origins=SHOP, enforce="unsafe")
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     FAILING[failing](app)

@@ -1,5 +1,7 @@
 """The app's own pages are recognised, and never called rejected."""
 
+import re
+
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -7,6 +9,7 @@ from flask_corsguard import CorsGuard, Outcome, cors, current_decision
 
 SHOP = "https://shop.example"
 SITE = "HTTP_SEC_FETCH_SITE"
+LONG = f"{'a.' * 156}a"
 LONGEST = "x" * 64 + "://" + ".".join(["a" * 63, "a" * 63, "a" * 63, "a" * 61])
 
 
@@ -34,6 +37,12 @@ OWN = {
     "and in front of http": ("https://a.test", "http://a.test", {"HTTP_HOST": "a.test:443"}),
     "Host in capitals": ("http://a.test", "http://a.test", {"HTTP_HOST": "A.Test"}),
     "IPv6": ("http://[::1]:5000", "http://[::1]:5000", {}),
+    "IPv6 in capitals": ("http://[fe80::1]", "http://a.test", {"HTTP_HOST": "[FE80::1]:80"}),
+    "a dot at the end": ("http://a.test.", "http://a.test.", {}),
+    "a hyphen in front": ("http://-a.test", "http://-a.test", {}),
+    "a hyphen at the end": ("http://a-.test:8080", "http://a-.test:8080", {}),
+    "underscores": ("http://_a_b.test", "http://_A_b.test", {}),
+    "the longest": (f"http://{LONG}", "http://a.test", {"HTTP_HOST": LONG}),
     "same-origin": ("https://b.test", "http://a.test", {SITE: "same-origin"}),
     "none": ("http://b.test", "https://a.test", {SITE: "none"}),
     "opaque, same-origin": ("null", "http://a.test", {SITE: "same-origin"}),
@@ -50,7 +59,12 @@ FOREIGN = {
     "a slash": ("http://a.test/", "http://a.test", {}),
     "userinfo": ("http://x@a.test", "http://a.test", {}),
     "opaque": ("null", "http://a.test", {}),
+    "a dot more": ("http://a.test.", "http://a.test", {}),
+    "a dot less": ("http://a.test", "http://a.test.", {}),
+    "too long": (f"http://{LONG}b", "http://a.test", {"HTTP_HOST": f"{LONG}b"}),
+    "a hyphen, cross-site": ("http://-a.test", "http://-a.test", {SITE: "cross-site"}),
     "no host": ("http://", "http://a.test", {"HTTP_HOST": ""}),
+    "no host, a port": ("http://", "http://a.test", {"HTTP_HOST": ":80"}),
     "no host, an origin": ("http://localhost", "http://localhost", {"HTTP_HOST": ""}),
     "no scheme": ("://a.test", "http://a.test", {}),
     "cross-site": ("http://a.test", "http://a.test", {SITE: "cross-site"}),
@@ -134,9 +148,42 @@ def test_a_preflight_of_an_own_page_goes_to_the_app(app, http, heard):
     assert heard == []
 
 
-def test_an_own_page_that_is_listed_as_well_is_allowed(app, http):
-    _app(app, origins="http://localhost")
+# An own page that the policy lets read as well: the fields, and what it is called. It is sent the
+# headers all the same.
+ALSO_ALLOWED = {
+    "listed": ({"origins": "http://localhost"}, Outcome.ALLOWED),
+    "listed, others denied": (
+        {"origins": "http://localhost", "deny_origins": SHOP}, Outcome.ALLOWED,
+    ),
+    "any port": ({"origins": "http://localhost:*"}, Outcome.SAME_ORIGIN),
+    "pattern": ({"origins": re.compile("http://local.*")}, Outcome.SAME_ORIGIN),
+    "everybody but one": ({"origins": "*", "deny_origins": SHOP}, Outcome.SAME_ORIGIN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "outcome"), ALSO_ALLOWED.values(), ids=ALSO_ALLOWED)
+@pytest.mark.parametrize("enforce", ["off", "report", "unsafe"])
+def test_own_pages_that_are_allowed_as_well(app, http, heard, fields, outcome, enforce):
+    seen = _app(app, enforce=enforce, **fields)
     assert http.send(app, "/", "http://localhost") == http.allowed("http://localhost")
+    assert [d.outcome for d in seen] == [outcome]
+    allowed = [] if outcome is Outcome.SAME_ORIGIN else ["origin-allowed"]
+    assert [s.name for s in heard] == allowed
+
+
+def test_no_callable_is_asked_about_own_pages(app, http, heard, log_lines):
+    """Nor one of a report-only policy. What it would say, or raise, makes no difference."""
+
+    def fail(origin):
+        raise LookupError(origin)
+
+    seen = _app(app, origins=fail, report_only={"origins": fail})
+    http.send(app, "/", "http://localhost.", environ={"HTTP_HOST": "localhost."})
+    http.send(app, "/", "null", environ={SITE: "same-origin"})
+    assert [d.outcome for d in seen] == [Outcome.SAME_ORIGIN] * 2
+    assert (heard, log_lines()) == ([], [])
+    http.send(app, "/", "http://localhost", environ={SITE: "cross-site"})
+    assert len(log_lines()) == 1  # one a minute for a callable
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from flask_corsguard import (
     origin_rejected,
     preflight_rejected,
 )
-from flask_corsguard.runtime.state import state_of
+from flask_corsguard.runtime.state import DECISION, state_of
 
 from .served import ONE, PARTNER, SHOP, TWO
 from .threads import frequent_switches, run_together
@@ -229,7 +229,8 @@ def test_a_mixture_would_be_noticed() -> None:
     @app.after_request
     def decide_again(response: Response) -> Response:
         state = state_of(app)
-        request.environ[state.environ_key] = state.put_in_force().decide(request)
+        decision = state.put_in_force().decision_for(request)
+        setattr(request._get_current_object(), DECISION, decision)
         return response
 
     with pytest.raises(AssertionError, match=r"^assert Account"):
