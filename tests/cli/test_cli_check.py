@@ -256,7 +256,7 @@ def test_a_public_view_that_strangers_only_read(method: str, code: int, step: st
     assert told["steps"][-2]["title"] == step
     if code:
         assert told["decision"]["reason"] == "CROSS_SITE_REQUEST"
-        assert "enforce='off'" in told["why"]
+        assert 'enforce="off"' in told["why"]
 
 
 def test_a_teardown_function_that_counts_on_a_request() -> None:

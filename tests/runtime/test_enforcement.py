@@ -474,7 +474,7 @@ def test_preflights_for_a_public_view(app, http, heard, enforce, method, names, 
     if refused and enforce == "unsafe":
         assert response == http.denied()
         assert asked.reason is Reason.CROSS_SITE_REQUEST
-        assert "enforce='off'" in asked.explain()
+        assert 'enforce="off"' in asked.explain()
     else:
         named = "GET, HEAD, OPTIONS" + ("" if enforce == "unsafe" else ", POST, PUT")
         assert response == http.granted("*", named)
