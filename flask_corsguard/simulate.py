@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from flask import Request, Response, current_app, has_app_context
 from flask.app import Flask
-from werkzeug.datastructures import Headers as WireHeaders
+from werkzeug.datastructures import Headers as WsgiHeaders
 from werkzeug.exceptions import HTTPException
 
 from flask_corsguard.errors import FetchTypeError
@@ -213,33 +213,6 @@ def simulate(
     return Simulation(url, response, decision, tuple(steps), tuple(map(_curl, response.exchanges)))
 
 
-def _is_ahead_of_time(given: Iterable[tuple[str, str]]) -> bool:
-    """Whether no page sends these headers, but a browser for its speculation rules."""
-    sent = {name.lower(): value for name, value in given}
-    return "sec-purpose" in sent and sent.get("sec-fetch-site") == "none"
-
-
-def _simulate_ahead_of_time(
-    server: WsgiApp, url: Url, origin: str, method: str, given: list[tuple[str, str]]
-) -> Simulation:
-    """Simulate what a browser asks before the user goes anywhere. It names no ``Origin``."""
-    headers = WireHeaders([] if origin == "null" else [("Referer", f"{origin}/")])
-    for name, value in given:
-        headers[name] = value
-    exchange = send(server, method, url, headers, None)
-    decision = exchange.decision
-    is_held_back = decision is not None and decision.blocked
-    lines = tuple(decision.explain().splitlines()) if decision else ()
-    question = f"{origin}: ahead of time: {method} {url}"
-    response = PageResponse(question, (exchange,), not is_held_back, why="\n".join(lines))
-    title = "It is held back" if is_held_back else "The browser keeps it until the user goes there"
-    steps = (
-        Step("Request ahead of time", tuple(_about_request(exchange)), exchange),
-        Step(title, lines),
-    )
-    return Simulation(str(url), response, decision, steps, (_curl(exchange),))
-
-
 def _simulate_handshake(
     server: WsgiApp, url: str, origin: str, engine: Engine, given: Iterable[tuple[str, str]]
 ) -> Simulation:
@@ -260,7 +233,7 @@ def _simulate_handshake(
         response = blocked(question, (), error)
         steps.append(Step(_NOT_OPENED, tuple(response.why.splitlines())))
         return Simulation(url, response, None, tuple(steps), ())
-    headers = WireHeaders([*_HANDSHAKE.items(), ("Origin", origin)])
+    headers = WsgiHeaders([*_HANDSHAKE.items(), ("Origin", origin)])
     exchange = send(server, "GET", target, headers, None)
     decision = exchange.decision
     assert decision is not None
@@ -271,6 +244,33 @@ def _simulate_handshake(
     steps.append(Step(_OPENED if opens else _NOT_OPENED, tuple(why.splitlines())))
     response = PageResponse(question, (exchange,), readable=opens, why="" if opens else why)
     return Simulation(url, response, decision, tuple(steps), (_curl(exchange),))
+
+
+def _is_ahead_of_time(given: Iterable[tuple[str, str]]) -> bool:
+    """Whether no page sends these headers, but a browser for its speculation rules."""
+    sent = {name.lower(): value for name, value in given}
+    return "sec-purpose" in sent and sent.get("sec-fetch-site") == "none"
+
+
+def _simulate_ahead_of_time(
+    server: WsgiApp, url: Url, origin: str, method: str, given: list[tuple[str, str]]
+) -> Simulation:
+    """Simulate what a browser asks before the user goes anywhere. It names no ``Origin``."""
+    headers = WsgiHeaders([] if origin == "null" else [("Referer", f"{origin}/")])
+    for name, value in given:
+        headers[name] = value
+    exchange = send(server, method, url, headers, None)
+    decision = exchange.decision
+    is_held_back = decision is not None and decision.blocked
+    lines = tuple(decision.explain().splitlines()) if decision else ()
+    question = f"{origin}: ahead of time: {method} {url}"
+    response = PageResponse(question, (exchange,), not is_held_back, why="\n".join(lines))
+    title = "It is held back" if is_held_back else "The browser keeps it until the user goes there"
+    steps = (
+        Step("Request ahead of time", tuple(_about_request(exchange)), exchange),
+        Step(title, lines),
+    )
+    return Simulation(str(url), response, decision, steps, (_curl(exchange),))
 
 
 def _absolute_url(app: Flask, url: str, base: str | None) -> str:

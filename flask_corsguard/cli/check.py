@@ -96,8 +96,7 @@ def check(
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
-        verdict = simulation.verdict if failing is None else "rejected"
-        write(_lines(simulation, verdict), console(sys.stdout))
+        write(_lines(simulation, allowed=bool(told["allowed"])), console(sys.stdout))
     context.exit(0 if told["allowed"] else 1)
 
 
@@ -122,7 +121,8 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
     return None
 
 
-def _lines(simulation: Simulation, verdict: str) -> Iterator[Line]:
+def _lines(simulation: Simulation, *, allowed: bool) -> Iterator[Line]:
+    verdict = simulation.verdict if allowed else "rejected"
     colour = "green" if verdict == "allowed" else "red"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):

@@ -19,6 +19,7 @@ class CompiledPolicy:
     :ivar deny: origins that may not, or None for nobody.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
+    :ivar asks_request: whether it takes the request, and so may look at the method.
     :ivar null: whether the opaque origin may read.
     :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :ivar enforces: whether the server refuses, or reports, anybody.
@@ -26,8 +27,6 @@ class CompiledPolicy:
     :ivar strangers_only_read: whether everyone may read, and the server refuses strangers every
         method that is not safe.
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
-    :ivar asks_request: whether the callable in ``origins`` takes the request, and so may look at
-        its method.
     :ivar private_network: whether a page may reach a private network.
     :ivar answers_preflight: whether the guard responds to preflights, rather than the app.
     :ivar headers: the headers of its responses.
@@ -58,8 +57,8 @@ class CompiledPolicy:
             policy,
             sends_star=self.sends_star,
             enforces_safe=self.enforces_safe,
-            only_safe_methods=self.strangers_only_read,
             forgets_preflights=self.asks_request,
+            only_safe_methods=self.strangers_only_read,
         )
 
     def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:

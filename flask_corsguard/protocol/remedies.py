@@ -4,7 +4,6 @@ is wrong at once, and nothing that :class:`~flask_corsguard.Policy` would refuse
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
@@ -42,7 +41,7 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     """
     policy = decision.policy
     assert policy is not None
-    if decision.endpoint is None:
+    if decision.endpoint is None and decision.reason is not Reason.SPECULATIVE:
         # Not the policy: because of a misspelt URL, it would be opened for the whole app.
         return (
             "check the URL, the method and the trailing slash: no route of the app takes this"
@@ -222,13 +221,8 @@ def _do_not_deny(change: _Change) -> None:
         wider = [source_of(entry) for entry in covering if entry != text]
         if wider:
             change.elsewhere.append(f"mind that {' and '.join(wider)} kept others out too")
-    patterns = (entry for entry in policy.origins if isinstance(entry, re.Pattern))
     allow = policy.compiled.allow
-    if not (
-        allow is None
-        or allow.lists(text, origin)
-        or any(_covers(entry, text, origin) for entry in patterns)
-    ):
+    if allow is not None and not allow.admits(text, origin):
         _list_origin(change)
 
 
@@ -249,7 +243,9 @@ def _allow_method(change: _Change) -> None:
     if policy.methods is None:
         change.elsewhere.append(f"add a route that accepts {plain(method)} at this URL")
     elif read_fields({"methods": [method]})[1]:
-        change.elsewhere.append(f"have the page use another method; none can send {plain(method)}")
+        change.elsewhere.append(
+            f"have the page use another method: no policy lists {plain(method)}"
+        )
     else:
         change.extend("methods", policy.methods, [method])
 
@@ -267,7 +263,7 @@ def _allow_headers(change: _Change) -> None:
     if names:
         others = [*names.values()]
         named = f"{', '.join(map(plain, others[:MOST_SHOWN]))}{and_more(others)}"
-        change.elsewhere.append(f"take {named} out of the headers: no page can send that")
+        change.elsewhere.append(f"take {named} out of the headers: no policy lists that")
 
 
 def take_out_of_page(names: Collection[str]) -> str:
@@ -306,6 +302,10 @@ _NOT_NULL = (
     "serve the page from an origin of its own, with another Referrer-Policy; where a redirect to a"
     " sign-in page has led here, answer with 401 instead; allowing 'null' allows every site"
 )
+_NOT_YET = (
+    "nothing is needed, because the browser asks again when the user goes there; the app's own"
+    ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
+)
 # What to change for each reason: words, or a function that notes it down.
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
@@ -320,8 +320,5 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
         {"allow_private_network": True}
     ),
     Reason.CROSS_SITE_REQUEST: _enforce_less,
-    Reason.SPECULATIVE: (
-        "nothing: it asks again when the user goes there. The app's own pages pass where they send"
-        " Referer, and every site's with enforce='unsafe'"
-    ),
+    Reason.SPECULATIVE: _NOT_YET,
 }

@@ -18,9 +18,9 @@ class ResponseHeaders:
 
     :param sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :param enforces_safe: whether the server refuses requests with safe methods.
-    :param only_safe_methods: whether it refuses all others, whoever may read.
     :param forgets_preflights: whether a browser must not act on an earlier preflight, because each
         request may be decided differently: a callable in ``origins`` looks at it.
+    :param only_safe_methods: whether it refuses all others, whoever may read.
     :ivar refused: the headers of a response that the page may not read.
     :ivar not_cors: the headers of a response to a request without ``Origin``.
     """

@@ -231,8 +231,8 @@ def verdict(
         return (Outcome.NOT_CORS if origin is None else Outcome.SAME_ORIGIN), None
     if reason is not None:
         is_get = environ["REQUEST_METHOD"].upper() == "GET"
-        if is_get and _is_handshake(environ) and enforce == "off":
-            return Outcome.UNENFORCED, reason  # no browser does either
+        if enforce == "off" and is_get and _is_handshake(environ):
+            return Outcome.UNENFORCED, reason  # no browser holds it back either
         return Outcome.REJECTED, reason
     if (origin is None or _is_everyone(fields)) and is_refusable(fields, environ, method):
         return Outcome.REJECTED, Reason.CROSS_SITE_REQUEST

@@ -340,14 +340,14 @@ PUT = frozenset({"PUT"})
         ({"methods": "*"}, ALL, NONE, "*"),
         ({"methods": "*"}, ALL, PUT, None),
         ({"methods": "*", "allow_credentials": True}, ALL, NONE, None),
+        ({"methods": "*", "origins": needs_request}, ALL, NONE, None),
+        ({"methods": ["PUT"], "origins": [A, needs_request]}, ALL, NONE, None),
+        ({"methods": ["PUT"], "origins": raises}, ALL, NONE, "PUT"),
         (READ_ONLY, ALL, NONE, "GET, HEAD, OPTIONS"),
         (READ_ONLY, ALL, frozenset({"GET"}), "HEAD, OPTIONS"),
         ({**READ_ONLY, "methods": ["PUT", "GET"]}, ALL, NONE, "GET"),
         ({**READ_ONLY, "methods": "*"}, ALL, NONE, None),
         ({**READ_ONLY, "enforce": "report"}, ALL, NONE, "DELETE, GET, HEAD, OPTIONS, PUT"),
-        ({"methods": "*", "origins": needs_request}, ALL, NONE, None),
-        ({"methods": ["PUT"], "origins": [A, needs_request]}, ALL, NONE, None),
-        ({"methods": ["PUT"], "origins": raises}, ALL, NONE, "PUT"),
     ],
 )
 def test_allow_methods(

@@ -76,10 +76,10 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      "have the page say fetch(url, {method: 'PATCH'}), which a route at this URL has to accept"),
     ({"origins": A, "methods": ()}, CorsRequest(A, "a\nb'", preflight=True),
      r"a\nb\x27 is none of the methods that the policy allows: GET, HEAD, POST",
-     r"have the page use another method; none can send a\nb\x27"),
+     r"have the page use another method: no policy lists a\nb\x27"),
     ({"origins": A, "methods": "*"}, CorsRequest(A, "TRACE", preflight=True),
      "TRACE is none of the methods that the policy allows: *, GET, HEAD, POST",
-     "have the page use another method; none can send TRACE"),
+     "have the page use another method: no policy lists TRACE"),
     ({"origins": A}, CorsRequest(A, "GET", "", True, "x-a, content-type, x-b"),
      "the page wants to send x-a, x-b; the policy allows Content-Type",
      'allow_headers=["Content-Type", "X-A", "X-B"]'),
@@ -252,8 +252,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         ({"blocked": True, "origin": None, "reason": Reason.SPECULATIVE, "detail": "this"},
          "POST users.list: refused (SPECULATIVE).",
          "a browser asked ahead of time, perhaps for a page of another site; this",
-         "nothing: it asks again when the user goes there. The app's own pages pass where they send"
-         " Referer, and every site's with enforce='unsafe'"),
+         "nothing is needed, because the browser asks again when the user goes there; the app's own"
+         " pages pass where they send Referer, and every site's with enforce=\"unsafe\""),
     ],
 )  # fmt: skip
 def test_what_the_server_refuses(

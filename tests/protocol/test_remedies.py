@@ -72,9 +72,9 @@ ONE_ROUND: dict[str, tuple[dict[str, Any], CorsRequest]] = {
         {"origins": re.compile("https://[ab].example"), "deny_origins": A}, ask()
     ),
     "a method": ({"origins": A, "methods": "POST"}, ask(method="PUT")),
-    "an odd method": ({"origins": A, "methods": ()}, ask(method="x-'`|~")),
+    "an odd method": ({"origins": A, "methods": ()}, ask(method="x-'`~x")),
     "a header": ({"origins": A}, ask(names="authorization")),
-    "an odd header": ({"origins": A}, ask(names="x-'`|~")),
+    "an odd header": ({"origins": A}, ask(names="x-'`~x")),
     "headers": ({"origins": A, "allow_headers": "X-One"}, ask(names="x-one,x-two,content-type")),
     "no headers": ({"origins": A, "allow_headers": ()}, ask(names="authorization,content-type")),
     "many headers": ({"origins": A}, ask(names=LONG_NAMES)),
@@ -211,6 +211,24 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
         {"origins": A, "deny_origins": "https://*.example"}, ask(),
         f"deny_origins=[] {SET}; mind that 'https://*.example' kept others out too",
     ),
+    "denied twice": (
+        {"origins": A, "deny_origins": ["https://*.example", re.compile(".*")]}, ask(),
+        f"deny_origins=[] {SET}; mind that 'https://*.example' and re.compile('.*') kept others out"
+        " too",
+    ),
+    "denied by one of 20": (
+        {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(19))]}, ask(),
+        f"deny_origins={json.dumps([f'https://{n}.example' for n in range(19)])} {SET}",
+    ),
+    "http in the name of the host": (
+        CREDENTIALS | {"origins": "https://http.example"}, ask("http://http.example"),
+        "serve the page over https, which is listed: with allow_credentials=True, whoever controls"
+        ' the network could pose as "http://http.example" and act as the user',
+    ),
+    "a callable beside long entries": (
+        {"origins": [*(f"https://{'x' * 60}.{n}.example" for n in range(10)), customers]}, ask(),
+        f'add "{A}" where customers looks, or add it to the entries beside that in origins {SET}',
+    ),
     "no route takes the method": (
         {"origins": A}, ask(method="DELETE", names="x-a"),
         f'allow_headers=["Content-Type", "X-A"] {SET}; add a route that accepts DELETE at this URL',
@@ -221,7 +239,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "a method that no page can send": (
         {"origins": A, "methods": "PUT"}, ask(method="TRACE"),
-        "have the page use another method; none can send TRACE",
+        "have the page use another method: no policy lists TRACE",
     ),
     "a response header": (
         {"origins": A}, ask(names="access-control-allow-origin,access-control-allow-methods,x-a"),
@@ -236,7 +254,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "headers that no page can send": (
         {"origins": A}, ask(names="cookie,host"),
-        "take Cookie, Host out of the headers: no page can send that",
+        "take Cookie, Host out of the headers: no policy lists that",
     ),
     "20 names": (
         {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b"),
@@ -298,12 +316,24 @@ def test_a_url_without_a_route() -> None:
          " 'http://b.example' with allow_credentials=True: whoever controls the network between can"
          " pose as that origin and act as the user. Write 'https://b.example', or say"
          f" dangerously_allow_insecure_origins=True; then say allow_credentials=True {SET}"),
+        ({"origins": A, "expose_headers": "*"}, ask(names="x-a"),
+         'allow_headers=["Content-Type", "X-A"]; first put this right: with allow_credentials=True'
+         " browsers take '*' for a header's name. List the names; then say allow_credentials=True"
+         f" {SET}"),
+        ({"origins": [A, "http://b.example"], "expose_headers": "*"}, ask(names="x-a"),
+         'allow_headers=["Content-Type", "X-A"]; first put this right: \'http://b.example\' with'
+         " allow_credentials=True: whoever controls the network between can pose as that origin and"
+         " act as the user. Write 'https://b.example', or say"
+         " dangerously_allow_insecure_origins=True; with allow_credentials=True browsers take '*'"
+         f" for a header's name. List the names; then say allow_credentials=True {SET}"),
         ({"origins": "*"}, ask("null", names="x-a"),
          f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page from an origin of its own,'
          " with another Referrer-Policy; where a redirect to a sign-in page has led here, answer"
          " with 401 instead; allowing 'null' allows every site"),
     ],
-    ids=["listed", "allowed", "everybody", "http", "odd", "http beside", "null"],
+    ids=[
+        "listed", "allowed", "everybody", "http", "odd", "http beside", "exposed", "both", "null",
+    ],
 )  # fmt: skip
 def test_a_page_that_asks_with_credentials(
     fields: dict[str, Any], request_: CorsRequest, advice: str
