@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from flask_corsguard.errors import Problem, unknown_name
 
-#: What other CORS libraries call a field -> our name, where the nearest name is another one or
+#: What other CORS libraries call a field -> our name. Most of these have another nearest name, or
 #: none: ``deny_origins`` for ``allowed_origins``.
 MEANT = {
     "allow_method": "methods",
@@ -16,6 +16,7 @@ MEANT = {
     "allow_origin_regex": "origins",
     "allow_origin_vary_request_func": "origins",
     "allow_origin_with_context_func": "origins",
+    "allow_origins": "origins",
     "allowed_methods": "methods",
     "allowed_origin": "origins",
     "allowed_origin_patterns": "origins",
@@ -26,7 +27,9 @@ MEANT = {
     "blacklist": "deny_origins",
     "blocked_origins": "deny_origins",
     "blocklist": "deny_origins",
+    "headers": "allow_headers",
     "origin_regex_whitelist": "origins",
+    "origin_whitelist": "origins",
     "preflight_max_age": "max_age",
     "provide_automatic_options": "answer_preflight",
     "set_is_origin_allowed": "origins",
@@ -133,6 +136,7 @@ def unknown_field(
 
 def _as_field(name: str) -> str:
     """A name as a field would be written: ``allow_origin`` for ``Access-Control-Allow-Origin``,
-    ``max_age`` for ``maxAge`` and ``CORS_MAX_AGE``."""
+    ``max_age`` for ``maxAge``, ``CORS_MAX_AGE`` and ``FLASK_CORSGUARD_MAX_AGE``."""
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
-    return re.sub(r"^((corsguard|cors|access_control)_+)+", "", snake)
+    without = snake.rpartition("corsguard_")[2].lstrip("_")
+    return re.sub(r"^((cors|access_control)_+)+", "", without)

@@ -265,7 +265,7 @@ def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> 
         return
     for pattern in origins.patterns(lambda text: text.startswith(("http:", "ws:"))):
         if not pattern.origin.is_loopback:
-            fixed = repair(str(pattern).replace("://", "s://", 1))
+            fixed = repair(str(pattern).replace("://", "s://"))
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: whoever controls the network"
                 f" between can pose as that origin and act as the user. Write {fixed!r}, or say"

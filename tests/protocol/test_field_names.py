@@ -118,6 +118,20 @@ def test_the_same_in_the_configuration(key, advice, ours):
     assert problem.suggestion == ours
 
 
+def test_the_same_in_the_environment():
+    prefix = "FLASK_CORSGUARD_"
+    known = [f"{prefix}{name.upper()}" for name in FIELDS]
+    for name, ours in (("TRUSTED_ORIGINS", "ORIGINS"), ("Origins", "ORIGINS")):
+        problem = unknown_field("unknown_key", prefix + name, "variable", known, prefix)
+        assert problem.suggestion == repr(prefix + ours)
+
+
+@pytest.mark.parametrize("name", ["allow_origins", "headers", "origin_whitelist"])
+def test_a_name_that_is_looked_up_without_the_nearest(name):
+    """A setting of Flask-CORS or django-cors-headers, such as CORS_HEADERS."""
+    assert MEANT[name] in FIELDS
+
+
 def test_each_name_is_in_one_table():
     tables = [FIELDS.keys(), MEANT.keys(), SWITCHES.keys(), INSTEAD.keys()]
     names = [name for table in tables for name in table]

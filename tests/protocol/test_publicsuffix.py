@@ -88,7 +88,7 @@ LIST = """\
 example
 co.example text b.co.example
 *.WILD.example
-!except.wild.example
+!w.wild.example
 long-name.other.example
 a.b.other.example
 \xe4.uml\xe4ut.example
