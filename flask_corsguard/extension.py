@@ -216,7 +216,9 @@ class CorsGuard:
             ``Origin``.
         :param method: the method that the page asks for. With ``"OPTIONS"`` and an
             ``Access-Control-Request-Method`` among *headers*, the request is taken as it stands.
-        :param headers: the request headers that the page sets: names, or names with values.
+        :param headers: the request headers that the page sets: names, or names with values. With
+            ``Upgrade: websocket``, or a *url* that begins with ``ws:``, it is a WebSocket
+            handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
         """

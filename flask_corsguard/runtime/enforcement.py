@@ -20,13 +20,12 @@ _MAX_UPGRADE_LENGTH = 100
 
 
 def is_final(decision: Decision) -> bool:
-    """Whether nothing else in the request can change the decision by the policy alone: an origin
-    that is listed exactly passes, and where nobody is refused, so do ``*`` and no ``Origin``."""
+    """Whether nothing else in the request can change a decision, by the policy alone, that rejects
+    nobody: an origin that is listed exactly passes; where nobody is refused, so do ``*`` and no
+    ``Origin``."""
     policy = decision.policy
     if policy is None:
         return True
-    if decision.reason is not None:
-        return False
     compiled = policy.compiled
     if decision.origin is None or compiled.sends_star:
         return not compiled.enforces
@@ -69,6 +68,8 @@ def enforced(decision: Decision, request: Request) -> Decision:
         decision = decision._replace(path=request.path)
     if policy.compiled.enforces and (reason is None or reason.is_about_origin):
         return _refused(decision, policy, request)
+    if reason is not None and request.method == "GET" and _opens_websocket(request.environ):
+        return decision._replace(outcome=Outcome.UNENFORCED)
     return decision
 
 

@@ -59,13 +59,17 @@ def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> boo
     if len(text) > MAX_ORIGIN_LENGTH:
         return False
     scheme, _, authority = text.partition("://")
-    own_scheme = _own_scheme(environ)
-    # https in front of an http app is a proxy that ends TLS. The other way round, the page was
-    # loaded without TLS, and an attacker on the network may have written it.
-    if authority and (scheme == own_scheme or (scheme, own_scheme) == ("https", "http")):
-        host = (environ.get("HTTP_HOST") or "").lower()
-        # An origin never names its scheme's default port; a Host header may.
-        if host in (authority, f"{authority}:{DEFAULT_PORTS.get(scheme)}"):
+    host = (environ.get("HTTP_HOST") or "").lower()
+    # An origin never names its scheme's default port; a Host header may.
+    if (
+        authority
+        and host.startswith(authority)
+        and host in (authority, f"{authority}:{DEFAULT_PORTS.get(scheme)}")
+    ):
+        own_scheme = _own_scheme(environ)
+        # https in front of an http app is a proxy that ends TLS. The other way round, the page was
+        # loaded without TLS, and an attacker on the network may have written it.
+        if scheme == own_scheme or (scheme, own_scheme) == ("https", "http"):
             return True
     origin = parse_origin(text) if self_origins else None
     return origin is not None and self_origins.compiled.matches(text, origin, None)

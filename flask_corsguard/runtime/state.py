@@ -89,7 +89,7 @@ class InForce:
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
         decision = decide(entry.policy, asked, entry.scope, asks=False)
-        kept = decision, None if is_final(decision) else entry
+        kept = decision, entry if decision.reason is not None or not is_final(decision) else None
         if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
             self._cache.keep(key, kept)
         return kept

@@ -197,10 +197,13 @@ def is_refusable(fields: Fields, environ: Mapping[str, str], method: str) -> boo
     :param method: its method, or the one that a preflight requests, if that counts.
     """
     enforce = fields.get("enforce", "off")
-    upgrade = environ.get("HTTP_UPGRADE", "")
-    is_handshake = "websocket" in upgrade.lower() or len(upgrade) > LONGEST_UPGRADE
-    is_safe = method in _SAFE_METHODS and not is_handshake
+    is_safe = method in _SAFE_METHODS and not _is_handshake(environ)
     return enforce == "all" or (enforce != "off" and not is_safe)
+
+
+def _is_handshake(environ: Mapping[str, str]) -> bool:
+    upgrade = environ.get("HTTP_UPGRADE", "")
+    return "websocket" in upgrade.lower() or len(upgrade) > LONGEST_UPGRADE
 
 
 def verdict(
@@ -227,6 +230,9 @@ def verdict(
             return Outcome.REJECTED, Reason.SPECULATIVE
         return (Outcome.NOT_CORS if origin is None else Outcome.SAME_ORIGIN), None
     if reason is not None:
+        is_get = environ["REQUEST_METHOD"].upper() == "GET"
+        if enforce == "off" and is_get and _is_handshake(environ):
+            return Outcome.UNENFORCED, reason  # no browser holds it back either
         return Outcome.REJECTED, reason
     if (origin is None or _is_everyone(fields)) and is_refusable(fields, environ, method):
         return Outcome.REJECTED, Reason.CROSS_SITE_REQUEST
