@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.protocol.fields import (
-    OriginList,
-    read_bool,
-    read_listed_origins,
-)
+from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
 from flask_corsguard.protocol.policy import (
     FIELDS,
     Policy,
     PolicyFields,
     check_combination,
+    fields_meant,
     read_fields,
 )
 from flask_corsguard.text import text_of
@@ -142,9 +141,10 @@ def read_arguments(
     """
     problems: list[Problem] = []
     if policy is not None and not isinstance(policy, Policy):
+        meant = fields_meant(policy) or "origins=['https://app.example.com']"
         message = (
-            "the default policy is a Policy or given by fields, such as origins=[...];"
-            f" {text_of(policy)} is neither."
+            "the default policy is a Policy or given by fields, by name;"
+            f" {text_of(policy)} is neither. Write {meant}."
         )
         problems.append(Problem("wrong_type", "policy", policy, message))
         policy = None
@@ -174,7 +174,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     for key, value in config.items():
         if key in known:
             given[known[key]] = value
-        elif is_ours(key, known):
+        elif is_ours(key):
             problems.append(unknown_key(key, known))
     others = {name: given.pop(name) for name in OTHER_KEYS if name in given}
 
@@ -328,6 +328,7 @@ def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Pr
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
     """Read a mapping from what is accepted to why."""
     example = "such as {'subdomains_with_credentials': 'all of them are ours'}"
+    value = _read_json(value)
     if not isinstance(value, Mapping):
         message = f"a mapping is needed, from what is accepted to the reason, {example}."
         problems.append(Problem("wrong_type", field, value, message))
@@ -346,6 +347,7 @@ def _read_report_only(
     value: object, where: str, problems: list[Problem]
 ) -> Policy | Literal[False] | None:
     """Read the report-only policy: a policy, its fields, or False for none."""
+    value = _read_json(value)
     if value is None or value is False:
         return value
     if isinstance(value, Policy):
@@ -353,7 +355,10 @@ def _read_report_only(
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
         return derive(Policy(), fields, f"{where}, report_only", problems)
-    message = f"{text_of(value)} is neither a Policy nor a mapping of fields, nor False for none."
+    message = (
+        f"{text_of(value)} is neither a Policy nor a mapping of fields, nor False for none."
+        f" Write {_as_fields(value)}."
+    )
     problems.append(Problem("wrong_type", "report_only", value, message, where=where))
     return None
 
@@ -365,11 +370,16 @@ def _report_only(policy: Policy | Literal[False] | None, source: str) -> ReportO
 def read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:
     """Read named policies: a mapping from names to policies or to their fields."""
     policies: dict[str, Policy] = {}
+    value = _read_json(value)
     if not isinstance(value, Mapping):
-        message = f"{text_of(value)} does not map names to policies."
+        message = (
+            f"{text_of(value)} does not map names to policies. Write"
+            f" {{'partners': {_as_fields(value)}}}."
+        )
         problems.append(Problem("wrong_type", "policies", value, message, where=where))
         return policies
-    for name, policy in cast("Mapping[str, object]", value).items():
+    for name, given in cast("Mapping[str, object]", value).items():
+        policy = _read_json(given)
         if not isinstance(name, str):
             message = f"the name of a policy is a string, not {text_of(name)}."
             problems.append(Problem("wrong_type", "policies", name, message, where=where))
@@ -379,7 +389,23 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
             fields = cast("Mapping[str, Any]", policy)
             policies[name] = derive(Policy(), fields, f"{where}, policy {name!r}", problems)
         else:
-            message = f"{text_of(policy)} is neither a Policy nor a mapping of fields."
+            message = (
+                f"{text_of(policy)} is neither a Policy nor a mapping of fields. Write"
+                f" {_as_fields(policy)}."
+            )
             which = f"{where}, policy {name!r}"
             problems.append(Problem("wrong_type", "policies", policy, message, where=which))
     return policies
+
+
+def _read_json(value: object) -> object:
+    """What JSON in a string says, as a configuration without ``from_prefixed_env()`` has it."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError, RecursionError):
+            return cast("object", json.loads(value))
+    return value
+
+
+def _as_fields(value: object) -> str:
+    """The mapping that was meant by origins, as source, or else an example."""
+    return f"{{'origins': {text_of(value) if fields_meant(value) else '[...]'}}}"

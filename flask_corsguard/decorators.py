@@ -17,7 +17,13 @@ from flask.blueprints import BlueprintSetupState
 from flask.views import View
 
 from flask_corsguard.errors import CorsGuardError, PolicyError
-from flask_corsguard.protocol.policy import Policy, PolicyFields, check_combination, read_fields
+from flask_corsguard.protocol.policy import (
+    Policy,
+    PolicyFields,
+    check_combination,
+    fields_meant,
+    read_fields,
+)
 from flask_corsguard.text import name_of, text_of
 
 _ATTRIBUTE = "__corsguard_mark__"
@@ -86,6 +92,13 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
     :raises PolicyError: for fields that no policy further out could put right.
     :raises CorsGuardError: for anything that is not a policy.
     """
+    meant = fields_meant(policy)
+    if meant:
+        arguments = meant if caller == "cors" else f"..., {meant}"
+        raise CorsGuardError(
+            f"{location}: {text_of(policy)} is neither a policy nor the name of one; fields are"
+            f" given by name. Write {caller}({arguments})"
+        )
     if policy is not None and not isinstance(policy, (Policy, str)):
         if callable(policy) or isinstance(policy, Blueprint):
             raise CorsGuardError(

@@ -20,7 +20,7 @@ class Problem(NamedTuple):
     :ivar field: the policy field or configuration key at fault.
     :ivar value: the value as it was given.
     :ivar message: a sentence for people, with the corrected value if there is one.
-    :ivar suggestion: the corrected value as Python source, or None.
+    :ivar suggestion: the corrected value as Python source, or None; for an unknown field, its name.
     :ivar where: what the policy belongs to (``view users.list, app.py:12``), or "".
     """
 
@@ -59,14 +59,17 @@ def unknown_name(
     """The problem of an unknown name.
 
     :param kind: what the name should name, in words, for the message.
-    :param known: the names that exist; the closest one is suggested.
+    :param known: the names that exist; the closest one is suggested, in whatever case it is given.
     :param meant: the name to suggest instead of the closest one.
     """
-    choices = sorted(known)
-    close = difflib.get_close_matches(name, choices, n=1) if isinstance(name, str) else []
-    guess = meant or (close[0] if close else None)
-    hint = f"Did you mean {guess!r}?" if guess else f"Known: {', '.join(choices) or 'none'}."
-    return Problem(code, field, name, f"there is no {kind} {text_of(name)}. {hint}", guess)
+    names = sorted(known)
+    choices = {choice.lower(): choice for choice in names}
+    wanted = name.lower() if isinstance(name, str) else ""
+    close = difflib.get_close_matches(wanted, choices, n=1)
+    guess = meant or (choices[close[0]] if close else None)
+    hint = f"Did you mean {guess!r}?" if guess else f"Known: {', '.join(names) or 'none'}."
+    message = f"there is no {kind} {text_of(name)}. {hint}"
+    return Problem(code, field, name, message, repr(guess) if guess else None)
 
 
 class BrowserError(CorsGuardError, ValueError):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeVar, Unpack, cast
+from typing import Any, Literal, Never, TypeVar, Unpack, cast
 
-from flask import current_app
+from flask import Blueprint, current_app
 from flask.app import Flask
+from werkzeug.local import LocalProxy
 from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments, read_settings
 from flask_corsguard.decorators import call_site, make_mark
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.policy import Policy, PolicyFields
+from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import (
     POLICIES_IN_FORCE,
     EndpointMarks,
@@ -29,6 +30,16 @@ from flask_corsguard.text import text_of
 NamedPolicies = Mapping[str, Policy | PolicyFields]
 FirstFunction = TypeVar("FirstFunction", bound=Callable[[], Any])
 ReportOnly = Policy | PolicyFields | Literal[False] | None
+
+
+_STARLETTE = "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"
+# What to do with their apps.
+_OTHER_FRAMEWORKS = {
+    "connexion": "Only a connexion.FlaskApp has one, as its .app: CorsGuard(app.app, ...)",
+    "fastapi": _STARLETTE,
+    "quart": "For Quart there is Quart-CORS",
+    "starlette": _STARLETTE,
+}
 
 
 class CorsGuard:
@@ -72,14 +83,26 @@ class CorsGuard:
             self.init_app(app)
             self._app = weakref.ref(app)
 
-    def init_app(self, app: Flask) -> None:
+    def init_app(self, app: Flask, *unnamed: Never, **fields: Never) -> None:
         """Guard *app*. Reads its configuration now; marks are read before its first request.
 
+        :param app: the app, and nothing else: fields and policies go to the constructor.
         :raises PolicyError: with everything that is wrong with the settings.
         :raises CorsGuardError: if the app is guarded already, or has served a request.
         """
+        if unnamed or fields:
+            raise CorsGuardError(
+                "init_app() takes the app alone. Fields and policies go to the constructor,"
+                " CorsGuard(origins=[...]), or into app.config, as CORSGUARD_ORIGINS"
+            )
+        if isinstance(app, LocalProxy):
+            raise CorsGuardError(
+                "CorsGuard takes the app itself: current_app._get_current_object() where there is"
+                " only current_app"
+            )
         if not isinstance(app, Flask):
-            raise CorsGuardError(f"init_app() takes a Flask app, not {app!r}")
+            hint = _instead_of(app)
+            raise CorsGuardError(f"CorsGuard takes a Flask app, not {text_of(app)}. {hint}")
         if EXTENSION_KEY in app.extensions:
             raise CorsGuardError(
                 f"{app!r} has a guard already. Call init_app() once, and set other policies with"
@@ -125,6 +148,12 @@ class CorsGuard:
         if not globs:
             raise CorsGuardError(
                 f"{location}: name the files, such as for_files({endpoint!r}, '*.woff2')"
+            )
+        origins = [glob for glob in globs if "://" in glob]
+        if origins:
+            raise CorsGuardError(
+                f"{location}: {origins!r} are no files; write for_files({endpoint!r}, '*.woff2',"
+                f" origins={origins!r})"
             )
         mark = make_mark(None, fields, "for_files", location)
         self._marks.add_files(endpoint, FileMark(globs, mark))
@@ -187,7 +216,9 @@ class CorsGuard:
             ``Origin``.
         :param method: the method that the page asks for. With ``"OPTIONS"`` and an
             ``Access-Control-Request-Method`` among *headers*, the request is taken as it stands.
-        :param headers: the request headers that the page sets: names, or names with values.
+        :param headers: the request headers that the page sets: names, or names with values. With
+            ``Upgrade: websocket``, or a *url* that begins with ``ws:``, it is a WebSocket
+            handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
         """
@@ -241,6 +272,25 @@ class CorsGuard:
         if app is None:
             raise CorsGuardError("which app? Pass app=..., or call this in app.app_context()")
         return state_of(app)
+
+
+def _instead_of(thing: object) -> str:
+    """What to write, where something other than an app was given."""
+    meant = fields_meant(thing)
+    framework = type(thing).__module__.partition(".")[0]
+    if meant:
+        return f"Fields are given by name: CorsGuard(app, {meant})"
+    if isinstance(thing, Policy):
+        return "The app comes first: CorsGuard(app, policy)"
+    if isinstance(thing, Blueprint):
+        return "Mark the blueprint before it is registered: cors(origins=[...])(blueprint)"
+    if isinstance(getattr(thing, "app", None), Flask):
+        return f"A {type(thing).__name__} has the Flask app as its .app: CorsGuard(app.app, ...)"
+    if framework in _OTHER_FRAMEWORKS:
+        return _OTHER_FRAMEWORKS[framework]
+    if callable(thing):
+        return "Call the factory first, and give the app that it returns: CorsGuard(create_app())"
+    return "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"
 
 
 def _check_strings(location: str, caller: str, *names: object) -> None:

@@ -19,7 +19,8 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.remedies import set_by
 from flask_corsguard.text import called_by, described, name_of, shown
 
 logger = logging.getLogger("flask_corsguard")
@@ -217,6 +218,7 @@ class GuardLog:
                 endpoint,
                 decision.origin,
                 decision.policy_source,
+                decision.outcome,
                 reason,
                 decision.blocked,
                 decision.report_only,
@@ -233,16 +235,18 @@ class GuardLog:
         return self._failures.admit(("callable", id(check)), f"callable {name_of(check)}")
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
-        line = f"{explanation.summary(decision)} by {explanation.set_by(decision)}"
+        line = f"{explanation.summary(decision)} by {set_by(decision)}"
         if decision.reason is Reason.ORIGIN_CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
+        elif decision.outcome is Outcome.UNENFORCED:
+            line += f'; {explanation.NOT_HELD_BACK}, enforce="unsafe" refuses it'
         elif decision.detail:
             line += f"; {decision.detail}"
         line += str(left_out)
         if self._app.debug:
             if vain := explanation.without_effect(decision):
                 line += f". Without effect: {vain}"
-            line += f". If it should be allowed: {explanation.remedy(decision)}"
+            line = ". ".join([line, *explanation.advice(decision)])
         self._write(logging.WARNING, "%s.", line)
 
     def failure(self, what: str, error: BaseException) -> None:

@@ -26,12 +26,20 @@ preflight_rejected = _signals.signal("preflight-rejected")
 #: Sent in the same way when a request from another origin is allowed.
 origin_allowed = _signals.signal("origin-allowed")
 
+#: Sent in the same way, to the inspector, for a WebSocket handshake that nothing refuses. It has no
+#: public signal: the others announce what happens, and here nothing does.
+handshake_unenforced = _signals.signal("handshake-unenforced")
+
 
 def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
-    """Log the decision if it is a rejection, and send the signal that belongs to it, if any."""
+    """Log the decision if its origin is not admitted, and send the signal that belongs to it, if
+    any."""
     if decision.reason is Reason.SPECULATIVE:
         return  # the address bar asks ahead of time all day long, and looks the same
-    if decision.reason is not None:
+    if decision.outcome is Outcome.UNENFORCED:
+        log.rejection(decision)
+        _send(handshake_unenforced, app, decision, log)
+    elif decision.reason is not None:
         log.rejection(decision)
         about_origin = decision.reason.is_about_origin
         _send(origin_rejected if about_origin else preflight_rejected, app, decision, log)

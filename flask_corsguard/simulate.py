@@ -23,16 +23,21 @@ from flask_corsguard.protocol.headers import (
     SAFELISTED_METHODS,
     is_forbidden_request_header,
 )
+from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
 from flask_corsguard.runtime.responses import own_response, write_decision
 from flask_corsguard.runtime.state import AppState, InForce, RequestRecord, app_context
+from flask_corsguard.testing.blocks import BlockedError
 from flask_corsguard.testing.browser import Browser
 from flask_corsguard.testing.engines import ENGINES, Engine, EngineName
 from flask_corsguard.testing.exchange import Exchange, WsgiApp, send
 from flask_corsguard.testing.fetch_arguments import read_headers
+from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.testing.fetch_response import Response as PageResponse
+from flask_corsguard.testing.fetch_response import blocked
 from flask_corsguard.testing.urls import Url, parse_url
+from flask_corsguard.text import text_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -40,8 +45,23 @@ if TYPE_CHECKING:
 Headers = Iterable[str] | Mapping[str, str]
 
 # For headers given without a value: something that a page would send.
-_VALUES = {"authorization": "Bearer token", "content-type": "application/json"}
+_VALUES = {
+    "authorization": "Bearer token",
+    "content-type": "application/json",
+    "upgrade": "websocket",
+}
+# What a browser sends with a WebSocket handshake, besides Origin and, in Chromium, no
+# Sec-Fetch-Site (https://websockets.spec.whatwg.org/#opening-handshake).
+_HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+_SOCKET_SCHEMES = {"ws": "http", "wss": "https"}
 _NOT_IN_CURL = frozenset({"accept", "content-length", "referer"})
+_OPENED = "The page can use the socket"
+_NOT_OPENED = "The page cannot open the socket"
 # Where `flask run` listens.
 _LOCAL = "http://localhost:5000"
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
@@ -61,7 +81,7 @@ class Step(NamedTuple):
 
 
 class Simulation(NamedTuple):
-    """What came of one simulated ``fetch()``.
+    """What came of one simulated ``fetch()``, or of a WebSocket handshake.
 
     :ivar url: the whole URL asked for.
     :ivar response: what the page would see, and what would go over the wire.
@@ -78,8 +98,16 @@ class Simulation(NamedTuple):
 
     @property
     def allowed(self) -> bool:
-        """Whether the page may read the response."""
+        """Whether the page may read the response, or can use the socket."""
         return self.response.readable
+
+    @property
+    def verdict(self) -> str:
+        """The same in words, and whether anybody has allowed it."""
+        if not self.allowed:
+            return "rejected"
+        is_admitted = self.decision is None or self.decision.reason is None
+        return "allowed" if is_admitted else "not refused"
 
 
 def explain(
@@ -90,6 +118,8 @@ def explain(
         method = method.upper()
     in_force = state.current()
     given = _pairs(headers)
+    if method == "GET" and (http_url := _handshake_url(url, given)) is not None:
+        return _explain_handshake(state, in_force, http_url, origin, given)
     # A preflight also has the headers that only a browser sets.
     preflight = {n.lower(): v for n, v in given if is_forbidden_request_header(n.lower())}
     is_preflight = method == "OPTIONS" and "access-control-request-method" in preflight
@@ -108,6 +138,36 @@ def explain(
     return _decide(state, in_force, url, origin, method, given)
 
 
+def _handshake_url(url: str, given: Iterable[tuple[str, str]]) -> str | None:
+    """The URL as http or https, if it is asked for with a WebSocket handshake: by its scheme, or by
+    an ``Upgrade`` header."""
+    scheme, separator, rest = url.partition("://")
+    if scheme.lower() in _SOCKET_SCHEMES:
+        return f"{_SOCKET_SCHEMES[scheme.lower()]}{separator}{rest}"
+    upgrade = any(
+        name.lower() == "upgrade" and "websocket" in value.lower() for name, value in given
+    )
+    return url if upgrade else None
+
+
+def _explain_handshake(
+    state: AppState,
+    in_force: InForce,
+    url: str,
+    origin: str | None,
+    given: list[tuple[str, str]],
+) -> Decision:
+    """The decision about a handshake with what is missing of its headers. If only a route for
+    ordinary requests is there, which a handshake does not reach, it is taken as it stands."""
+    known = {name.lower() for name, _ in given}
+    missing = [header for header in _HANDSHAKE.items() if header[0].lower() not in known]
+    decision = _decide(state, in_force, url, origin, "GET", [*given, *missing])
+    if decision.endpoint is not None:
+        return decision
+    missing = [header for header in missing if header[0] == "Upgrade"]
+    return _decide(state, in_force, url, origin, "GET", [*given, *missing])
+
+
 def simulate(
     state: AppState,
     url: str,
@@ -119,7 +179,8 @@ def simulate(
     engine: EngineName = "standard",
     base: str | None = None,
 ) -> Simulation:
-    """Simulate one ``fetch()``, step by step.
+    """Simulate one ``fetch()``, step by step; or a WebSocket handshake, if the URL is ``ws:`` or
+    ``wss:``, or ``Upgrade: websocket`` is among the headers.
 
     :param url: a path, or a whole URL if the host matters.
     :param origin: the page's origin.
@@ -136,6 +197,8 @@ def simulate(
     root = urlsplit(base).path.rstrip("/") if base else ""
     server = stand_in(state, unquote(root))
     browser = Browser(server, page=origin, engine=engine)
+    if method.upper() == "GET" and (http_url := _handshake_url(url, given)) is not None:
+        return _simulate_handshake(server, http_url, origin, ENGINES[engine], given)
     target = parse_url(url, None)
     if target is not None and _is_ahead_of_time(given):
         return _simulate_ahead_of_time(server, target, origin, method, given)
@@ -148,6 +211,39 @@ def simulate(
     left_out = {name.lower() for name, _ in given} - kept
     steps = _steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)
     return Simulation(url, response, decision, tuple(steps), tuple(map(_curl, response.exchanges)))
+
+
+def _simulate_handshake(
+    server: WsgiApp, url: str, origin: str, engine: Engine, given: Iterable[tuple[str, str]]
+) -> Simulation:
+    target = parse_url(url)
+    if target is None or target.origin is None:
+        raise FetchTypeError(f"{text_of(url)} is not a URL that a WebSocket can have.")
+    question = f"{origin}: WebSocket handshake with {str(target).replace('http', 'ws', 1)}"
+    left_out = {name.lower() for name, _ in given} - {name.lower() for name in _HANDSHAKE}
+    steps: list[Step] = []
+    if left_out:
+        names = ", ".join(sorted(left_out))
+        line = f"Left out, because a page cannot set the headers of a handshake: {names}."
+        steps.append(Step("Headers", (line,)))
+    request = FetchRequest(engine, parse_origin(origin), [target])
+    try:
+        request.choose_tainting()
+    except BlockedError as error:
+        response = blocked(question, (), error)
+        steps.append(Step(_NOT_OPENED, tuple(response.why.splitlines())))
+        return Simulation(url, response, None, tuple(steps), ())
+    headers = WsgiHeaders([*_HANDSHAKE.items(), ("Origin", origin)])
+    exchange = send(server, "GET", target, headers, None)
+    decision = exchange.decision
+    assert decision is not None
+    steps.append(Step("Handshake", tuple(_about_request(exchange)), exchange))
+    # The view, which is not run, would open the socket. Any other response keeps it closed.
+    opens = exchange.status == 200
+    why = decision.explain()
+    steps.append(Step(_OPENED if opens else _NOT_OPENED, tuple(why.splitlines())))
+    response = PageResponse(question, (exchange,), readable=opens, why="" if opens else why)
+    return Simulation(url, response, decision, tuple(steps), (_curl(exchange),))
 
 
 def _is_ahead_of_time(given: Iterable[tuple[str, str]]) -> bool:

@@ -7,8 +7,9 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from flask_corsguard.errors import Problem, unknown_name
-from flask_corsguard.protocol.fields import MEANT, read_listed_origins, unknown_field
+from flask_corsguard.errors import Problem
+from flask_corsguard.protocol.field_names import MEANT, unknown_field
+from flask_corsguard.protocol.fields import read_listed_origins
 from flask_corsguard.protocol.policy import FIELDS
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Reading:
         self._given = given
         self._policies = policies
         self._location = location
-        self._keys = {key: _copied(config[key]) for key in config if is_ours(key, known)}
+        self._keys = {key: _copied(config[key]) for key in config if is_ours(key)}
         self._variables = _variables()
 
     def problems(self, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -107,7 +108,7 @@ class Reading:
     def _late(self, config: Mapping[str, Any]) -> dict[str, str]:
         """The keys that are not what they were, and what has happened to them."""
         late: dict[str, str] = {}
-        for key in {*self._keys, *(key for key in config if is_ours(key, self._known))}:
+        for key in {*self._keys, *(key for key in config if is_ours(key))}:
             if key not in self._keys:
                 late[key] = "set"
             elif key not in config:
@@ -203,15 +204,13 @@ def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
 
 def unknown_key(key: str, known: Collection[str]) -> Problem:
     """The problem of a configuration key that is none."""
-    if key.upper() in known:
-        return unknown_name("unknown_key", key, key, "setting", known, key.upper())
     return unknown_field("unknown_key", key, "setting", known, PREFIX)
 
 
-def is_ours(key: object, known: Collection[str]) -> bool:
+def is_ours(key: object) -> bool:
     """Whether a configuration key is meant for the guard."""
     # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
-    return isinstance(key, str) and (f"{key}_".startswith(PREFIX) or key.upper() in known)
+    return isinstance(key, str) and f"{key}_".upper().startswith(PREFIX)
 
 
 def _variables() -> dict[str, _Variable]:

@@ -1,12 +1,14 @@
-"""``explain()`` and ``flask cors check`` say the same of every request."""
+"""``explain()`` and ``flask cors check`` say the same of every request, and of a handshake."""
 
 from __future__ import annotations
+
+import functools
 
 import pytest
 from flask import Flask
 
-from flask_corsguard import CorsGuard, Outcome
-from flask_corsguard.cli import cors
+from flask_corsguard import CorsGuard, Outcome, cors, cors_exempt
+from flask_corsguard.cli import cors as command
 from flask_corsguard.errors import FetchTypeError
 from flask_corsguard.runtime.state import state_of
 from flask_corsguard.simulate import Headers, simulate
@@ -88,7 +90,7 @@ def test_several_headers(shop: Flask, headers: Headers, safelisted: bool, method
 def test_the_command_line(shop: Flask, header: str) -> None:
     """``flask cors check`` exits with what ``explain()`` says."""
     arguments = ["check", "/", "--origin", PAGE, "--header", header]
-    code = shop.test_cli_runner().invoke(cors, arguments).exit_code
+    code = shop.test_cli_runner().invoke(command, arguments).exit_code
     assert code == (0 if explained(shop, [header]) else 1)
 
 
@@ -98,3 +100,83 @@ def test_what_fetch_refuses(shop: Flask, headers: Headers) -> None:
     assert not explained(shop, headers)
     with pytest.raises(FetchTypeError):
         simulated(shop, headers)
+
+
+@pytest.fixture(scope="module")
+def chat() -> Flask:
+    """An app with sockets of every kind."""
+    app = Flask("chat", static_folder=None)
+    app.extensions["guard"] = CorsGuard(app, origins=PAGE)
+    app.add_url_rule("/plain", "plain", lambda: "ok")
+    for name, mark in (
+        ("chat", cors(max_age=5)),
+        ("open", cors(origins="*")),
+        ("reported", cors(enforce="report")),
+        ("closed", cors(enforce="unsafe")),
+        ("exempt", cors_exempt),
+    ):
+        app.add_url_rule(f"/{name}", name, mark(lambda: "ok"), websocket=True)
+    return app
+
+
+UPGRADE = {"Upgrade": "websocket"}
+OTHER = "https://other.example"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "headers", "verdict", "status"),
+    [
+        ("/chat", OTHER, UPGRADE, "not refused", 200),
+        ("/chat", OTHER, ["Upgrade"], "not refused", 200),
+        ("/chat", OTHER, ["Upgrade: WebSocket", "Connection: Upgrade"], "not refused", 200),
+        ("ws://localhost:5000/chat", OTHER, (), "not refused", 200),
+        ("wss://api.example.com/chat", "null", (), "not refused", 200),
+        ("/chat", PAGE, UPGRADE, "allowed", 200),
+        ("/chat", "http://localhost:5000", UPGRADE, "allowed", 200),
+        ("/open", OTHER, UPGRADE, "allowed", 200),
+        ("/exempt", OTHER, UPGRADE, "allowed", 200),
+        ("/reported", OTHER, UPGRADE, "not refused", 200),
+        ("/closed", OTHER, UPGRADE, "rejected", 403),
+        ("/closed", PAGE, UPGRADE, "allowed", 200),
+        # Nothing opens a socket there.
+        ("/plain", PAGE, UPGRADE, "rejected", 400),
+        ("/none", OTHER, UPGRADE, "rejected", 404),
+        ("ws://api.example.com/chat", PAGE, (), "rejected", None),  # mixed content
+    ],
+)
+def test_handshakes(
+    chat: Flask, url: str, origin: str, headers: Headers, verdict: str, status: int | None
+) -> None:
+    """A handshake is played as a browser sends it; only what opens the socket is for the page."""
+    simulation = simulate(state_of(chat), url, origin=origin, headers=headers)
+    assert simulation.verdict == verdict
+    assert simulation.allowed is (verdict != "rejected")
+    exchanges = simulation.response.exchanges
+    assert [exchange.status for exchange in exchanges] == ([status] if status else [])
+    title = "can use the socket" if simulation.allowed else "cannot open the socket"
+    assert simulation.steps[-1].title == f"The page {title}"
+    if simulation.decision:
+        guard: CorsGuard = chat.extensions["guard"]
+        whole = simulation.url.replace("ws", "http", 1)
+        explained = guard.explain(whole, origin=origin, headers=UPGRADE, app=chat)
+        assert simulation.decision.outcome is explained.outcome
+
+
+def test_headers_that_a_handshake_cannot_have(chat: Flask) -> None:
+    headers = {**UPGRADE, "Authorization": "Bearer x", "Cookie": "a=b"}
+    simulation = simulate(state_of(chat), "/chat", origin=OTHER, headers=headers)
+    line = "Left out, because a page cannot set the headers of a handshake: authorization, cookie."
+    assert simulation.steps[0].lines == (line,)
+    assert "Authorization" not in simulation.response.exchanges[0].request_headers
+
+
+def test_what_is_no_handshake(chat: Flask) -> None:
+    ask = functools.partial(simulate, state_of(chat), "/chat", origin=OTHER)
+    assert ask(headers=UPGRADE, method="POST").response.question.startswith(f"{OTHER}: fetch() of ")
+    assert ask(headers={"Upgrade": "h2c"}).response.question.startswith(f"{OTHER}: fetch() of ")
+
+
+@pytest.mark.parametrize("url", ["ws://[", "wss:///"])
+def test_a_url_that_no_socket_has(chat: Flask, url: str) -> None:
+    with pytest.raises(FetchTypeError, match="is not a URL"):
+        simulate(state_of(chat), url, origin=OTHER)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: The simulated engines. Written down here, because importing them imports the browser.
 ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
 
+# What the lines that say what to do begin with.
+_ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
+
 
 @click.command("check")
 @click.argument("url")
@@ -60,8 +63,10 @@ def check(
 ) -> None:
     """Simulate a page's request to URL, and tell what the page can read and why.
 
-    No view of the app runs. A preflight that the guard allows is also sent through the app, where
-    the app's hooks run for it. Exits with 0 if the page may read the response, with 1 if not.
+    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, it is a WebSocket
+    handshake. No view of the app runs. A preflight that the guard allows is also sent through the
+    app, where the app's hooks run for it. Exits with 0 if the page may read the response, or can
+    use the socket; with 1 if not.
     """
     from flask_corsguard.audit.findings import RULES
     from flask_corsguard.simulate import Step, simulate
@@ -117,13 +122,14 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
 
 
 def _lines(simulation: Simulation, *, allowed: bool) -> Iterator[Line]:
-    verdict, colour = ("allowed", "green") if allowed else ("rejected", "red")
+    verdict = simulation.verdict if allowed else "rejected"
+    colour = "green" if verdict == "allowed" else "red"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")
         yield Line(f"{number}. {step.title}", "bold")
         for text in step.lines:
-            yield _indented(text, "bold" if text.lstrip().startswith("Change: ") else "")
+            yield _indented(text, "bold" if text.lstrip().startswith(_ADVICE) else "")
         for text in str(step.exchange or "").splitlines():
             yield _indented(text, "dim")
     if simulation.curl:

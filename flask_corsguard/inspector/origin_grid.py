@@ -34,6 +34,7 @@ class Sign(Enum):
     READ = ("read", "●", "may read")
     SOME = ("some", "◐", "some methods only")
     ASKED = ("asked", "?", "a callable decides")
+    SOCKET = ("socket", "!", "not admitted, but nothing refuses its WebSocket")
     NO = ("no", "·", "may not read")
     EXEMPT = ("exempt", "\N{EN DASH}", "exempt")
 
@@ -122,7 +123,7 @@ class Grid:
         self.columns = columns
         # By identity: policies that are derived from one another have the same list.
         self._listed: dict[int, OriginList] = {}
-        self._known: dict[tuple[Policy, tuple[str, ...]], tuple[tuple[Cell, ...], str, str]] = {}
+        self._known: dict[tuple[object, ...], tuple[tuple[Cell, ...], str, str]] = {}
 
     def row(self, route: Route) -> Row:
         """The row of one route."""
@@ -132,9 +133,13 @@ class Grid:
             return Row(route, cells, policy_summary(None), "")
         # HEAD goes with GET, and OPTIONS is for everybody.
         own = tuple(name for name in route.methods if name not in ("HEAD", "OPTIONS"))
-        key = (policy, own or route.methods)
+        methods = own or route.methods
+        is_open = route.url_rule.websocket and policy.enforce in ("off", "report")
+        key = (policy, methods, is_open)
         if key not in self._known:
-            cells = tuple(self._cell(*key, column) for column in self.columns)
+            cells = tuple(self._cell(policy, methods, column) for column in self.columns)
+            if is_open:
+                cells = tuple(map(_open_socket, self.columns, cells))
             who, _, how = policy_summary(policy).partition("; ")
             self._known[key] = (cells, who, "; ".join(filter(None, (how, *_further(policy)))))
         return Row(route, *self._known[key])
@@ -174,6 +179,11 @@ class Grid:
 def _cell(sign: Sign, column: Column, more: str = "") -> Cell:
     sample = "" if column.sample == column.label else f" (such as {column.sample})"
     return Cell(sign, f"{column.label}{sample}: {sign.words}{more}")
+
+
+def _open_socket(column: Column, cell: Cell) -> Cell:
+    """The cell of a WebSocket that no handshake is kept from."""
+    return _cell(Sign.SOCKET, column) if cell.sign in (Sign.NO, Sign.ASKED) else cell
 
 
 def _further(policy: Policy) -> Iterator[str]:

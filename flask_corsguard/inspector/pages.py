@@ -14,6 +14,7 @@ from flask_corsguard.inspector.origin_grid import Sign
 from flask_corsguard.inspector.rejections import MAX_REJECTIONS, RecentRejection, RecentRejections
 from flask_corsguard.inspector.route_filter import RouteFilter, filtered_routes
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.testing.engines import ENGINES
 
@@ -86,6 +87,8 @@ class Pages:
 def _as_shown(entry: RecentRejection) -> dict[str, str]:
     decision = entry.decision
     verdict = "refused" if decision.blocked else ""
+    if decision.outcome is Outcome.UNENFORCED:
+        verdict = "not refused"
     return {
         "number": str(entry.number),
         "time": time.strftime("%H:%M:%S", time.localtime(entry.last)),
@@ -110,6 +113,8 @@ def _again(decision: Decision) -> str:
         "origin": decision.origin,
         "method": decision.method,
     }
-    if decision.request_headers:
+    if decision.outcome is Outcome.UNENFORCED:
+        query["headers"] = "Upgrade: websocket"
+    elif decision.request_headers:
         query["headers"] = "\n".join(decision.request_headers)
     return f"check?{urlencode(query)}"

@@ -1,4 +1,4 @@
-"""The last rejections, in bounded memory."""
+"""The last rejections, and the last handshakes that nothing refuses, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.reasons import Reason
-from flask_corsguard.signals import origin_rejected, preflight_rejected
+from flask_corsguard.signals import handshake_unenforced, origin_rejected, preflight_rejected
 
 #: How many are kept. A client can make up any number.
 MAX_REJECTIONS = 100
@@ -25,7 +25,7 @@ _MAX_DETAIL_LENGTH = 600
 
 
 class RecentRejection(NamedTuple):
-    """All rejections that are alike.
+    """All rejections, or handshakes that nothing refuses, that are alike.
 
     :ivar number: tells the entries apart; a higher number is a later entry.
     :ivar times: how many there were.
@@ -40,7 +40,8 @@ class RecentRejection(NamedTuple):
 
 
 class RecentRejections:
-    """Hears of every rejection of one app, and keeps the last ones."""
+    """Hears of every rejection of one app, and of every handshake that nothing refuses; keeps the
+    last ones."""
 
     def __init__(self, app: Flask) -> None:
         self._kept: OrderedDict[Hashable, RecentRejection] = OrderedDict()
@@ -54,11 +55,19 @@ class RecentRejections:
         # blinker before 1.8 forgets to disconnect a method that two signals hold, and takes the
         # next one at the same address for it.
         self._receiver = receiver
-        for signal in (origin_rejected, preflight_rejected):
+        for signal in (origin_rejected, preflight_rejected, handshake_unenforced):
             signal.connect(receiver, sender=app)
 
     def _keep(self, cut: Decision) -> None:
-        key = (cut.origin, cut.method, cut.endpoint, cut.reason, cut.preflight, cut.report_only)
+        key = (
+            cut.origin,
+            cut.method,
+            cut.endpoint,
+            cut.outcome,
+            cut.reason,
+            cut.preflight,
+            cut.report_only,
+        )
         with self._lock:
             known = self._kept.pop(key, None)
             number, before = (known.number, known.times) if known else (next(self._numbers), 0)
@@ -75,7 +84,8 @@ class RecentRejections:
 def _cut(decision: Decision) -> Decision:
     """A decision in bounded size. Its origin is bounded from the start."""
     names = decision.request_headers
-    if decision.reason is Reason.HEADERS_NOT_ALLOWED and decision.policy is not None:
+    reasons = (decision.reason, *decision.further_reasons)
+    if Reason.HEADERS_NOT_ALLOWED in reasons and decision.policy is not None:
         # Only the refused ones matter.
         names = tuple(n for n in names if not decision.policy.compiled.allows_header(n))
     return decision._replace(

@@ -19,7 +19,7 @@ class CompiledPolicy:
     :ivar deny: origins that may not, or None for nobody.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
-    :ivar asks_request: whether the callable in ``origins`` takes the request.
+    :ivar asks_request: whether it takes the request, and so may look at the method.
     :ivar null: whether the opaque origin may read.
     :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :ivar enforces: whether the server refuses, or reports, anybody.
@@ -57,6 +57,7 @@ class CompiledPolicy:
             policy,
             sends_star=self.sends_star,
             enforces_safe=self.enforces_safe,
+            forgets_preflights=self.asks_request,
             only_safe_methods=self.strangers_only_read,
         )
 

@@ -53,6 +53,8 @@ class Scope(NamedTuple):
     :ivar governed_elsewhere: methods that another policy may govern at the same URL.
     :ivar allow_methods: the ``Access-Control-Allow-Methods`` value, or None to repeat the requested
         method.
+    :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
+        own.
     :ivar without_effect: policy field -> where it is set in vain, in words.
     """
 
@@ -62,6 +64,7 @@ class Scope(NamedTuple):
     methods: frozenset[str] | None = None
     governed_elsewhere: frozenset[str] = frozenset()
     allow_methods: str | None = None
+    configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
 
 
@@ -72,7 +75,7 @@ class Decision(NamedTuple):
     """What was decided about one request, and why. Immutable.
 
     :ivar outcome: the verdict.
-    :ivar reason: why it was rejected, or None.
+    :ivar reason: why it was rejected or is not admitted, or None.
     :ivar origin: the ``Origin`` value as sent, cut after 320 characters. If it is malformed, it can
         hold anything: escape it before it goes into a log or a page.
     :ivar method: the request's method; for a preflight the requested one.
@@ -83,12 +86,15 @@ class Decision(NamedTuple):
     :ivar policy_source: in words, what set the policy: ``view users.list``, ``blueprint api``,
         ``default``.
     :ivar policy_location: file and line where the policy was set, or "".
-    :ivar path: the path asked for if the request was rejected; "" otherwise.
+    :ivar path: the path asked for if there is a reason; "" otherwise.
     :ivar blocked: whether the server refuses to run the request.
     :ivar report_only: whether this only reports what would be refused: by a report-only policy, or
         by ``enforce="report"``. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
     :ivar detail: what else is known about a failure or a refusal, in words.
+    :ivar further_reasons: what else is wrong with a preflight.
+    :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
+        own.
     :ivar without_effect: policy field -> where it is set although the guard does not read it there,
         or something else wins, in words.
     """
@@ -108,11 +114,13 @@ class Decision(NamedTuple):
     report_only: bool = False
     headers: Mapping[str, str] = _NONE
     detail: str = ""
+    further_reasons: tuple[Reason, ...] = ()
+    configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
-        where it was set, what was found, and what to change if it should have been allowed.
+        where it was set, what was found, and everything to change if it should have been allowed.
 
         Safe to print: everything that came from the network is escaped and cut.
         """
@@ -166,6 +174,7 @@ def _decided(
     origin = request.origin
     preflight = request.preflight and origin is not None
     names: tuple[str, ...] | None = ()
+    further: tuple[Reason, ...] = ()
     if policy is None:
         outcome, own = Outcome.EXEMPT, _NONE
     elif origin is None:
@@ -174,7 +183,10 @@ def _decided(
         compiled = policy.compiled
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
-            reason = reason or _check_preflight(compiled, request, names, scope)
+            further = _check_preflight(compiled, request, names, scope)
+            if further and reason is None:
+                reason, *_ = further
+                further = further[1:]
         outcome = Outcome.ALLOWED if reason is None else Outcome.REJECTED
         if reason is not None:
             own = _PREFLIGHT_REFUSED if preflight else compiled.headers.refused
@@ -198,6 +210,8 @@ def _decided(
         False,  # report_only
         own,
         detail,
+        further,
+        scope.configured,
         scope.without_effect,
     )
     # Not Decision(...), which takes five times as long.
@@ -226,22 +240,24 @@ def _check_origin(compiled: CompiledPolicy, text: str) -> Reason | None:
 
 def _check_preflight(
     compiled: CompiledPolicy, request: CorsRequest, names: tuple[str, ...] | None, scope: Scope
-) -> Reason | None:
+) -> tuple[Reason, ...]:
     """https://fetch.spec.whatwg.org/#cors-preflight-fetch, the browser's checks in its order.
 
     :param names: the requested headers, or None if they cannot be read.
+    :returns: why the request may not be sent: everything, so that it can be put right at once.
     """
+    wrong: tuple[Reason, ...] = ()
     if compiled.strangers_only_read and request.method not in headers.SAFE_METHODS:
-        return Reason.CROSS_SITE_REQUEST
+        wrong = (Reason.CROSS_SITE_REQUEST,)
     if not compiled.allows_method(request.method, scope.methods):
-        return Reason.METHOD_NOT_ALLOWED
+        wrong += (Reason.METHOD_NOT_ALLOWED,)
     if names is None:
-        return Reason.HEADERS_MALFORMED
-    if not all(map(compiled.allows_header, names)):
-        return Reason.HEADERS_NOT_ALLOWED
+        wrong += (Reason.HEADERS_MALFORMED,)
+    elif not all(map(compiled.allows_header, names)):
+        wrong += (Reason.HEADERS_NOT_ALLOWED,)
     if request.private_network and not compiled.private_network:
-        return Reason.PRIVATE_NETWORK_NOT_ALLOWED
-    return None
+        wrong += (Reason.PRIVATE_NETWORK_NOT_ALLOWED,)
+    return wrong
 
 
 #: Stands for a decision that only a callable can make.

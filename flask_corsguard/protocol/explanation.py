@@ -14,38 +14,57 @@ from flask_corsguard.protocol.headers import (
     MAX_LIST_ELEMENTS,
     MAX_LIST_LENGTH,
     MAX_LIST_NAMES,
-    SAFE_METHODS,
     SAFELISTED_METHODS,
 )
-from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.protocol.origins import Origin, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.remedies import (
+    MOST_SHOWN,
+    and_more,
+    plain,
+    reasons_of,
+    refused_headers,
+    set_by,
+    to_allow,
+    to_refuse,
+)
 from flask_corsguard.text import name_of, shown, source_of
 
 if TYPE_CHECKING:
     from flask_corsguard.protocol.decision import Decision
 
-_MOST_SHOWN = 5
 # Limits of a policy's summary.
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
 
 
-def lines(decision: Decision) -> Iterator[str]:
-    """The lines of :meth:`Decision.explain`."""
+def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
+    """The lines of :meth:`Decision.explain`.
+
+    :param credentials: whether the page asks with credentials, which the guard is not told.
+    """
     yield f"{summary(decision)}."
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
     if vain := without_effect(decision):
         yield f"  Without effect: {vain}."
-    if decision.outcome is Outcome.REJECTED:
-        yield f"  Change: {remedy(decision)}."
+    yield from (f"  {line}." for line in advice(decision, credentials=credentials))
+
+
+def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
+    """What to change for another verdict, where somebody may want one."""
+    if decision.outcome is Outcome.UNENFORCED:
+        yield f"To refuse it: {to_refuse(decision)}"
+        yield f"To admit it: {to_allow(decision)}"
+    elif decision.outcome is Outcome.REJECTED:
+        yield f"To allow it: {to_allow(decision, credentials=credentials)}"
 
 
 def summary(decision: Decision) -> str:
     """Who asked, for what, and the verdict."""
-    what = f"{_plain(decision.method)} {_plain(decision.path or decision.endpoint or '')}".strip()
+    what = f"{plain(decision.method)} {plain(decision.path or decision.endpoint or '')}".strip()
     if decision.preflight:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"
@@ -55,14 +74,8 @@ def summary(decision: Decision) -> str:
 
 def _verdict(decision: Decision) -> str:
     if decision.report_only:
-        return "would be rejected"
+        return _WOULD_BE.get(decision.outcome, "would be rejected")
     return "refused" if decision.blocked else _VERDICTS[decision.outcome]
-
-
-def set_by(decision: Decision) -> str:
-    """What set the policy that decided, and where."""
-    location = f", set at {decision.policy_location}" if decision.policy_location else ""
-    return f"{decision.policy_source}{location}"
 
 
 def found(decision: Decision) -> str:
@@ -76,47 +89,49 @@ def found(decision: Decision) -> str:
         return "the route is marked cors_exempt; its responses are as the app made them"
     if decision.outcome is Outcome.ALLOWED:
         return "the origin may read the response"
-    assert decision.reason is not None
-    words = _said(_FOUND[decision.reason], decision, policy)
-    joint = ": " if decision.reason is Reason.ORIGIN_CHECK_FAILED else "; "
-    return f"{words}{joint}{decision.detail}" if decision.detail else words
+    words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
+    if decision.outcome is Outcome.UNENFORCED:
+        use = "if the view opens the socket, any page of that origin can use it"
+        if decision.endpoint is None:
+            use = "but no route of the app takes this one"
+        return f"{words[0]}; {NOT_HELD_BACK}: {use}"
+    return "; also: ".join(words)
+
+
+def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:
+    words = _FOUND[reason]
+    said = words if isinstance(words, str) else words(decision, policy)
+    if reason is not decision.reason or not decision.detail:
+        return said
+    joint = ": " if reason is Reason.ORIGIN_CHECK_FAILED else "; "
+    return f"{said}{joint}{decision.detail}"
 
 
 def without_effect(decision: Decision) -> str:
-    """What is set in vain, and would have mattered to a rejection; or ""."""
-    names = _SETTINGS.get(decision.reason, ()) if decision.reason else ()
-    if decision.blocked:
+    """What is set in vain, and would have mattered to a verdict like this; or ""."""
+    if decision.reason is None:
+        return ""
+    names = [name for reason in reasons_of(decision) for name in _SETTINGS.get(reason, ())]
+    if decision.blocked or decision.outcome is Outcome.UNENFORCED:
         names += ("enforce", "self_origins")
     return "; ".join(
         decision.without_effect[name] for name in names if name in decision.without_effect
     )
 
 
-def remedy(decision: Decision) -> str:
-    """What to change if a rejected request should have been allowed."""
-    policy = decision.policy
-    if decision.reason is None or policy is None:
-        return "nothing"
-    return f"{_said(_REMEDY[decision.reason], decision, policy)} (policy: {set_by(decision)})"
-
-
-def _said(words: _Words, decision: Decision, policy: Policy) -> str:
-    return words if isinstance(words, str) else words(decision, policy)
-
-
-def _plain(text: str) -> str:
-    """Text from the network, escaped but without quotes; spaces are escaped, so that its end is
-    unmistakable."""
-    return shown(text, 200)[1:].replace("'", "", 1).replace(" ", r"\x20")
-
-
 def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
-    entries = policy.origins
-    if not entries:
-        return "the policy allows no other origin"
-    listed = ", ".join(map(source_of, entries[:_MOST_SHOWN]))
-    more = f" and {len(entries) - _MOST_SHOWN} more" if len(entries) > _MOST_SHOWN else ""
-    return f"the origin matches none of {listed}{more}{_near_miss(decision, policy)}"
+    allow = policy.compiled.allow
+    check = allow.check if allow is not None else None
+    entries = [entry for entry in islice(policy.origins, MOST_SHOWN + 1) if entry is not check]
+    said: list[str] = []
+    if entries:
+        listed = ", ".join(map(source_of, entries[:MOST_SHOWN]))
+        number = len(policy.origins) - (check is not None)
+        said.append(f"the origin matches none of {listed}{and_more(range(number))}")
+    if check is not None:
+        said.append(f"{name_of(check)} returned False")
+    words = ", and ".join(said) or "the policy allows no other origin"
+    return f"{words}{_near_miss(decision, policy)}"
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:
@@ -125,27 +140,41 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
     allow = policy.compiled.allow
     if origin is None or allow is None or policy.origins == "*":
         return ""
-    other_scheme = {"http": "https", "https": "http"}.get(origin.scheme, origin.scheme)
-    www = (
-        origin.host.removeprefix("www.") if origin.host.startswith("www.") else f"www.{origin.host}"
-    )
-    candidates = (
-        (origin._replace(scheme=other_scheme), "only the scheme differs"),
-        (origin._replace(host=www), "only the www. differs"),
-    )
-    for pattern in islice(policy.origins.patterns(), _MOST_SHOWN):
+    for pattern in islice(policy.origins.patterns(), MOST_SHOWN):
         if pattern.subdomains and pattern.origin == origin:
             return f"; {str(pattern)!r} covers sub-domains but not {origin.host!r} itself"
         if pattern.origin._replace(port=origin.port) == origin:
             return f"; {str(pattern)!r} is the same but for the port"
-    for candidate, difference in candidates:
+    for candidate, difference in _candidates(origin):
         if candidate != origin and allow.lists(str(candidate), candidate):
             return f"; {str(candidate)!r} would match: {difference}"
+    if origin.host in _LOOPBACK:
+        for pattern in islice(policy.origins.patterns(), MOST_SHOWN):
+            other = pattern.origin
+            if other.host in _LOOPBACK and other.scheme == origin.scheme:
+                return f"; {str(pattern)!r} has another port, and {_are_different(origin, other)}"
     return ""
 
 
+def _candidates(origin: Origin) -> Iterator[tuple[Origin, str]]:
+    """Origins that are easily taken for the same one."""
+    other_scheme = {"http": "https", "https": "http"}.get(origin.scheme, origin.scheme)
+    yield origin._replace(scheme=other_scheme), "only the scheme differs"
+    bare = origin.host.removeprefix("www.")
+    www = bare if bare != origin.host else f"www.{bare}"
+    yield origin._replace(host=www), "only the www. differs"
+    if origin.host in _LOOPBACK:
+        for host in _LOOPBACK:
+            other = origin._replace(host=host)
+            yield other, _are_different(origin, other)
+
+
+def _are_different(one: Origin, other: Origin) -> str:
+    return f"{one.host} and {other.host} are different origins"
+
+
 def _methods(decision: Decision, policy: Policy) -> str:
-    method = _plain(decision.method)
+    method = plain(decision.method)
     upper = decision.method.upper()
     if upper in KNOWN_METHODS and upper != decision.method:
         return f"method names are case-sensitive: {method} is not {upper}"
@@ -155,35 +184,14 @@ def _methods(decision: Decision, policy: Policy) -> str:
     return f"{method} is none of the methods that the policy allows: {listed}"
 
 
-def _method_remedy(decision: Decision, policy: Policy) -> str:
-    method = _plain(decision.method)
-    upper = decision.method.upper()
-    if upper in KNOWN_METHODS and upper != decision.method:
-        return f"have the page say fetch(url, {{method: '{upper}'}})"
-    if policy.methods is None:
-        return f"add a route that accepts {method} at this URL"
-    return f"add '{method}' to methods"
-
-
-def _refused_headers(decision: Decision, policy: Policy) -> str:
-    refused = [n for n in decision.request_headers if not policy.compiled.allows_header(n)]
-    more = f" and {len(refused) - _MOST_SHOWN} more" if len(refused) > _MOST_SHOWN else ""
-    return ", ".join(_plain(name) for name in refused[:_MOST_SHOWN]) + more
-
-
 def _headers(decision: Decision, policy: Policy) -> str:
-    refused = _refused_headers(decision, policy)
-    listed = ", ".join(policy.allow_headers[: 2 * _MOST_SHOWN]) or "none"
+    refused = refused_headers(decision)
+    named = f"{', '.join(map(plain, refused[:MOST_SHOWN]))}{and_more(refused)}"
+    listed = ", ".join(policy.allow_headers[: 2 * MOST_SHOWN]) or "none"
     star = ""
     if policy.compiled.any_header and "authorization" in decision.request_headers:
         star = " ('*' never covers Authorization)"
-    return f"the page wants to send {refused}; the policy allows {listed}{star}"
-
-
-def _cross_site_remedy(decision: Decision, policy: Policy) -> str:
-    # With a safe method, "unsafe" refuses only WebSocket handshakes, and those name their origin.
-    weaker = "unsafe" if policy.enforce == "all" and decision.method in SAFE_METHODS else "off"
-    return f"say enforce={weaker!r} where other sites may cause such requests"
+    return f"the page wants to send {named}; the policy allows {listed}{star}"
 
 
 def _cross_site(decision: Decision, _policy: Policy) -> str:
@@ -200,9 +208,14 @@ _VERDICTS = {
     Outcome.SAME_ORIGIN: "same origin",
     Outcome.ALLOWED: "allowed",
     Outcome.REJECTED: "rejected",
+    Outcome.UNENFORCED: "not refused",
     Outcome.EXEMPT: "exempt",
 }
 
+_WOULD_BE = {Outcome.UNENFORCED: "would not be refused"}
+#: Why a WebSocket handshake that the guard does not refuse is not rejected by anybody.
+NOT_HELD_BACK = "no browser holds a WebSocket handshake back"
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 #: What can lead to another decision, for each reason.
 _SETTINGS: dict[Reason, tuple[str, ...]] = {
     Reason.ORIGIN_NOT_ALLOWED: ("origins",),
@@ -216,7 +229,7 @@ _SETTINGS: dict[Reason, tuple[str, ...]] = {
 
 _Words = str | Callable[["Decision", Policy], str]
 
-# What was found, and what to change, for each reason: a text, or a function that makes one.
+# What was found, for each reason: a text, or a function that makes one.
 _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_NOT_ALLOWED: _origin_not_allowed,
     Reason.ORIGIN_DENIED: "the origin is listed in deny_origins",
@@ -240,26 +253,6 @@ _FOUND: dict[Reason, _Words] = {
     ),
     Reason.CROSS_SITE_REQUEST: _cross_site,
     Reason.SPECULATIVE: "a browser asked ahead of time, perhaps for a page of another site",
-}
-
-_REMEDY: dict[Reason, _Words] = {
-    Reason.ORIGIN_NOT_ALLOWED: lambda d, _: f"add {shown(d.origin or '')} to origins",
-    Reason.ORIGIN_DENIED: "take the origin out of deny_origins",
-    Reason.ORIGIN_NULL: (
-        "serve the page from an origin of its own, with another Referrer-Policy; allowing 'null'"
-        " allows every site"
-    ),
-    Reason.ORIGIN_MALFORMED: "nothing: whatever sent this is not a browser's page",
-    Reason.ORIGIN_CHECK_FAILED: "fix the callable so that it returns True or False",
-    Reason.METHOD_NOT_ALLOWED: _method_remedy,
-    Reason.HEADERS_NOT_ALLOWED: lambda d, p: f"add {_refused_headers(d, p)} to allow_headers",
-    Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",
-    Reason.PRIVATE_NETWORK_NOT_ALLOWED: "set allow_private_network=True",
-    Reason.CROSS_SITE_REQUEST: _cross_site_remedy,
-    Reason.SPECULATIVE: (
-        "nothing: it asks again when the user goes there. The app's own pages pass where they send"
-        " Referer, and every site's with enforce='unsafe'"
-    ),
 }
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import datetime
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.lists import empty_entry, hint_for_entry, read_entries
+from flask_corsguard.protocol.name_errors import diagnose_name
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import (
     OPAQUE_SCHEMES,
@@ -32,6 +34,11 @@ Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
+_SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# 600, 10m, 10 minutes, 1 hour
+_DURATION = re.compile(r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?")
+
+_LISTED_ONLY = "list the origins; '*' and callables are for origins only."
 
 
 class OriginList(tuple[OriginForm, ...]):
@@ -59,8 +66,7 @@ def read_listed_origins(field: str, value: object, problems: Problems) -> Origin
     origins = read_origins(field, value, problems)
     if not isinstance(origins, str) and not any(callable(form) for form in origins):
         return origins
-    message = "list the origins; '*' and callables are for origins only."
-    problems.append(Problem("origin_type", field, value, message))
+    problems.append(Problem("origin_type", field, value, _LISTED_ONLY))
     return _compile_origins(field, (), (), (), problems)
 
 
@@ -71,7 +77,7 @@ def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] 
     strings: dict[str, None] = {}
     regexes: dict[re.Pattern[str], None] = {}
     checks: dict[OriginCheck, None] = {}
-    for entry in _entries(field, value, problems):
+    for entry in read_entries(field, value, problems):
         if isinstance(entry, str):
             strings[entry] = None
         elif isinstance(entry, re.Pattern):
@@ -79,8 +85,15 @@ def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] 
         elif _is_function(entry):
             checks[cast("OriginCheck", entry)] = None
         else:
-            message = f"{text_of(entry)} is not a string, a compiled pattern or a function."
+            message = (
+                f"{text_of(entry)} is not a string, a compiled pattern or a function."
+                f"{hint_for_entry(entry)}"
+            )
             problems.append(Problem("origin_type", field, entry, message))
+    if "" in strings:
+        del strings[""]
+        others = (*strings, *regexes, *checks)
+        problems.append(empty_entry("origin_empty", field, value, others))
     if "*" in strings:
         if len(strings) + len(regexes) + len(checks) > 1:
             problems.append(_not_alone(field, value, "entries"))
@@ -134,31 +147,11 @@ def _read_patterns(
             yield pattern
 
 
-def _entries(field: str, value: object, problems: Problems) -> Iterable[object]:
-    if isinstance(value, str):
-        return _split(value)
-    if isinstance(value, re.Pattern) or callable(value):
-        return (cast("object", value),)
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
-        return [
-            part
-            for entry in cast("Iterable[object]", value)
-            for part in (_split(entry) if isinstance(entry, str) else (entry,))
-        ]
-    message = f"{text_of(cast('Any', value))} is neither a string nor a list."
-    problems.append(Problem("wrong_type", field, value, message))
-    return ()
-
-
-def _split(text: str) -> list[str]:
-    """The parts of a comma-separated string, so that one environment variable can hold a list."""
-    if "," not in text:
-        return [text.strip()]
-    return [part for part in (part.strip() for part in text.split(",")) if part]
-
-
 def _string_problems(field: str, text: str) -> Iterator[Problem]:
     found, suggestion = diagnose(text)
+    if suggestion == "'*'" and field != "origins":
+        yield Problem("origin_type", field, text, _LISTED_ONLY)
+        return
     hint = f" Write {suggestion}." if suggestion else ""
     for code, sentence in found:
         yield Problem(code, field, text, f"{text_of(text)}: {sentence}.{hint}", suggestion)
@@ -222,9 +215,9 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
     if "*" in names:
         problems.append(_not_alone(field, value, "methods"))
     for name in names:
-        if not headers.is_token(name) or len(name) > headers.MAX_METHOD_LENGTH:
-            message = f"{name!r} is not an HTTP method name."
-            problems.append(Problem("method_malformed", field, name, message))
+        wrong = diagnose_name(name, "an HTTP method name", headers.MAX_METHOD_LENGTH)
+        if wrong:
+            problems.append(Problem("method_malformed", field, name, *wrong))
         elif name.upper() in headers.FORBIDDEN_METHODS:
             message = f"browsers never let a page send {name}; leave it out."
             problems.append(Problem("method_forbidden", field, name, message))
@@ -241,17 +234,17 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         return "*"
     for name in names:
         lower = name.lower()
-        if not headers.is_token(name):
-            message = f"{name!r} is not a header name."
-            problems.append(Problem("header_malformed", field, name, message))
+        wrong = diagnose_name(name, "a header name")
+        if wrong:
+            problems.append(Problem("header_malformed", field, name, *wrong))
         elif headers.is_forbidden_request_header(lower):
             message = f"browsers never let a page set {name}; leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower.startswith("access-control-"):
-            message = f"{name} is a response header, which the guard writes; leave it out."
-            problems.append(Problem("header_is_response", field, name, message))
-        elif lower in headers.RESPONSE_ONLY_HEADERS:
-            message = f"{name} is a response header; did you mean it for expose_headers?"
+            message = (
+                f"{name} is a response header, which the guard writes; leave it out, here and among"
+                " the headers that the page sends."
+            )
             problems.append(Problem("header_is_response", field, name, message))
     return names
 
@@ -265,14 +258,14 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         problems.append(_not_alone(field, value, "names"))
     for name in names:
         lower = name.lower()
-        if not headers.is_token(name):
-            message = f"{name!r} is not a header name."
-            problems.append(Problem("header_malformed", field, name, message))
+        wrong = diagnose_name(name, "a header name")
+        if wrong:
+            problems.append(Problem("header_malformed", field, name, *wrong))
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
             message = f"browsers never show {name} to a page; leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
-        elif lower in headers.REQUEST_ONLY_HEADERS or lower.startswith("access-control-request-"):
-            message = f"{name} is a request header; did you mean it for allow_headers?"
+        elif lower.startswith("access-control-request-"):
+            message = f"{name} is a request header, which the browser writes; leave it out."
             problems.append(Problem("header_is_request", field, name, message))
         elif lower.startswith("access-control-"):
             message = f"{name} is read by the browser alone; leave it out."
@@ -282,14 +275,15 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
 
 def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...]:
     names: dict[str, str] = {}
-    for entry in _entries(field, value, problems):
+    for entry in read_entries(field, value, problems):
         if isinstance(entry, str):
-            # an empty string is an empty list, so that an environment variable can say so
-            if entry:
-                names.setdefault(entry if field == "methods" else entry.lower(), entry)
+            names.setdefault(entry if field == "methods" else entry.lower(), entry)
         else:
-            message = f"{text_of(entry)} is not a string."
+            message = f"{text_of(entry)} is not a string.{hint_for_entry(entry)}"
             problems.append(Problem("wrong_type", field, entry, message))
+    if "" in names:
+        del names[""]
+        problems.append(empty_entry("name_empty", field, value, names.values()))
     return tuple(names.values())
 
 
@@ -312,9 +306,7 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     words: tuple[Enforce, ...] = get_args(Enforce)
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    problem = unknown_name("enforce_unknown", field, value, "way to enforce", words)
-    guess = problem.suggestion
-    problems.append(problem._replace(suggestion=repr(guess) if guess else None))
+    problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words))
     return "off"
 
 
@@ -328,11 +320,9 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
     else:
         seconds = value
     if isinstance(seconds, bool) or not isinstance(seconds, int):
-        text = text_of(seconds).strip("'\" ").removesuffix(".0")
-        guess = text if text.isascii() and text.isdigit() and len(text) < 6 else None
-        message = f"{text_of(value)} is not a whole number of seconds or a timedelta."
-        if guess:
-            message += f" Write {guess}."
+        guess = _seconds_in(text_of(seconds).strip("'\" ").removesuffix(".0"))
+        hint = f"Write {guess}." if guess else "Give a number, such as 600."
+        message = f"{text_of(value)} is not a whole number of seconds or a timedelta. {hint}"
         problems.append(Problem("wrong_type", field, value, message, guess))
         return None
     if not 0 <= seconds <= MAX_AGE_LIMIT:
@@ -343,47 +333,8 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
     return int(seconds)
 
 
-#: What other CORS libraries call a field -> our name, if the nearest name is another one:
-#: ``deny_origins`` for ``allowed_origins``.
-MEANT = {
-    "allow_method": "methods",
-    "allow_origin": "origins",
-    "allow_origin_func": "origins",
-    "allow_origin_regex": "origins",
-    "allow_origins": "origins",
-    "allowed_methods": "methods",
-    "allowed_origin": "origins",
-    "allowed_origin_patterns": "origins",
-    "allowed_origin_regexes": "origins",
-    "allowed_origins": "origins",
-    "automatic_options": "answer_preflight",
-    "headers": "allow_headers",
-    "preflight_max_age": "max_age",
-}
-
-_NOT_NEEDED = "It is not needed here: leave it out."
-#: Names that mean nothing here, and what to write instead.
-INSTEAD = {
-    "always_send": _NOT_NEEDED,
-    "intercept_exceptions": _NOT_NEEDED,
-    "resources": "Mark blueprints and views with @cors(...), or endpoints with for_endpoint().",
-    "send_wildcard": _NOT_NEEDED,
-    "vary_header": _NOT_NEEDED,
-}
-
-
-def unknown_field(
-    code: str, given: object, kind: str, known: Iterable[str], prefix: str = ""
-) -> Problem:
-    """The problem of an unknown field.
-
-    :param given: what was written: *prefix*, and a name in any case.
-    :param known: what could have been written.
-    """
-    field = str(given)
-    name = field.removeprefix(prefix).lower()
-    if name in INSTEAD:
-        return Problem(code, field, given, f"there is no {kind} {field!r}. {INSTEAD[name]}")
-    meant = MEANT.get(name)
-    written = prefix + (meant.upper() if prefix else meant) if meant else None
-    return unknown_name(code, field, given, kind, known, written)
+def _seconds_in(text: str) -> str | None:
+    """The whole seconds in ``600``, ``10m`` or ``10 minutes``, as source; None beyond the limit."""
+    found = _DURATION.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS_IN[found[2] or "s"] if found else MAX_AGE_LIMIT + 1
+    return str(seconds) if seconds <= MAX_AGE_LIMIT else None

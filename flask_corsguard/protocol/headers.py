@@ -70,48 +70,6 @@ _FORBIDDEN_REQUEST_HEADERS = frozenset(
 # https://fetch.spec.whatwg.org/#forbidden-response-header-name
 FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 
-# Fields that RFC 9110 and its neighbours define for one direction only. Listing one of them for
-# the other direction is always a mix-up of the two lists.
-REQUEST_ONLY_HEADERS = frozenset(
-    [
-        "accept",
-        "accept-language",
-        "authorization",
-        "cookie",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "origin",
-        "proxy-authorization",
-        "range",
-        "referer",
-        "user-agent",
-        "x-http-method-override",
-        "x-requested-with",
-    ]
-)
-RESPONSE_ONLY_HEADERS = frozenset(
-    [
-        "accept-ranges",
-        "age",
-        "allow",
-        "content-range",
-        "etag",
-        "location",
-        "proxy-authenticate",
-        "retry-after",
-        "server",
-        "server-timing",
-        "set-cookie",
-        "timing-allow-origin",
-        "vary",
-        "www-authenticate",
-    ]
-)
-
 
 def is_token(text: str) -> bool:
     """Whether *text* is an RFC 9110 token, the grammar of method and field names."""

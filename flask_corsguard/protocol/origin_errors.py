@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
     OPAQUE_SCHEMES,
@@ -21,9 +22,21 @@ from flask_corsguard.protocol.origins import (
 )
 
 _SEPARATORS = re.compile(r"[|;\s]+")
+_QUOTES = "'\"`"
+# https:host, https//host and the like; not localhost:3000
+_BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
+# Words that people write for what has a sign of its own, or none: sentence and correction.
+_EVERYBODY = ("everybody is written as '*'", "'*'")
+_NOBODY = ("nobody is written as an empty list", "[]")
+_OWN = ("the app's own pages are always let in, and not listed", "[]")
+_WORDS = {
+    **dict.fromkeys(("all", "any", "everybody", "everyone", "true"), _EVERYBODY),
+    **dict.fromkeys(("false", "nobody", "none"), _NOBODY),
+    **dict.fromkeys(("same-origin", "self"), _OWN),
+}
 # Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those have
 # better explanations (an IPv6 address, a query, a scheme).
-_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\]]*-|https\?:")
+_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\[\]]*-|https\?:")
 
 
 def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
@@ -34,13 +47,24 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     """
     if not text:
         return [("origin_empty", "an origin cannot be empty")], None
-    if text.casefold() == "null":
+    bare = text.strip(_QUOTES)
+    if bare.casefold() == "null":
         sentence = "the opaque origin is 'null' in lower case, and any site can send it"
         return [("origin_case", sentence)], None
-    parts = [part for part in _SEPARATORS.split(text) if part]
-    if len(parts) > 1 and all("://" in part or parse_pattern(repair(part) or "") for part in parts):
-        fixed = [repair(part) for part in parts]
-        known = ", ".join(repr(part) for part in fixed if part) if all(fixed) else None
+    word = _WORDS.get(bare.lower())
+    if word:
+        return [("origin_no_scheme", word[0])], word[1]
+    if is_unreplaced(bare):
+        return [("origin_invalid", "this is a variable that nothing has replaced")], None
+    if bare != text:
+        fixed = bare if bare == "*" else repair(bare)
+        return [("origin_quotes", "an origin has no quotes")], repr(fixed) if fixed else None
+    parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
+    if parts not in ([], [text]) and all(
+        "://" in part or parse_pattern(repair(part) or "") for part in parts
+    ):
+        repaired = [repair(part) for part in parts]
+        known = ", ".join(repr(part) for part in repaired if part) if all(repaired) else None
         sentence = "one string holds one origin; give several as a list (or separated by commas)"
         return [("origin_separator", sentence)], known
     if _REGEX_SIGNS.search(text):
@@ -58,9 +82,10 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
 
 def repair(text: str) -> str | None:
     """The entry that *text* was probably meant to be, or None."""
-    scheme, separator, rest = text.strip().partition("://")
+    text = _BROKEN_SCHEME.sub(r"\1://", text.strip())
+    scheme, separator, rest = text.partition("://")
     if not separator:
-        rest = text.strip().lstrip("/")
+        rest = text.lstrip("/")
         is_local = rest.startswith(("localhost", "127.", "[::1]"))
         scheme = "http" if is_local else "https"
     scheme = scheme.lower()
@@ -68,8 +93,8 @@ def repair(text: str) -> str | None:
     host, port = _split_port(authority)
     star = "*." if host.startswith("*.") else ""
     host = host.removeprefix("*.")
-    if host.startswith("*") and is_host(host[1:].lstrip(".")):
-        star, host = "*.", host[1:].lstrip(".")  # https://*example.com
+    if host.startswith(("*", ".")) and is_host(host.lstrip("*.")):
+        star, host = "*.", host.lstrip("*.")  # https://*example.com, .example.com
     host = _canonical_host(host.rstrip("."))
     if port and port.isdecimal():
         number = int(port[:6])

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast, overload
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    Never,
+    NoReturn,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
 from flask_corsguard.protocol.compiled import CompiledPolicy
+from flask_corsguard.protocol.field_names import unknown_field
+from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OriginPattern
-from flask_corsguard.protocol.publicsuffix import is_public_suffix
-from flask_corsguard.text import source_of
+from flask_corsguard.protocol.publicsuffix import is_public_suffix, suffix_below
+from flask_corsguard.text import source_of, text_of
 
 _T = TypeVar("_T")
 
@@ -109,7 +123,9 @@ class Policy:
     compiled: CompiledPolicy
     _meaning: tuple[Hashable, ...]
 
-    def __init__(self, **fields: Unpack[PolicyFields]) -> None:
+    def __init__(self, *unnamed: Never, **fields: Unpack[PolicyFields]) -> None:
+        if unnamed:
+            raise PolicyError([unnamed_fields("Policy", unnamed[0])])
         self._set({name: field.default for name, field in FIELDS.items()}, fields)
 
     def derive(self, **fields: Unpack[PolicyFields]) -> Policy:
@@ -175,10 +191,38 @@ def read_fields(
     for name, value in fields.items():
         field = FIELDS.get(name)
         if field is None:
-            problems.append(read.unknown_field("unknown_field", name, "policy field", FIELDS))
+            problems.append(unknown_field("unknown_field", name, "policy field", FIELDS))
         else:
             given[name] = field.reader(name, value, problems)
     return given, problems
+
+
+def fields_meant(value: object) -> str | None:
+    """What to write by name, as source, if *value* is origins, or a mapping of fields, where
+    neither belongs."""
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[object, object]", value)
+        if not fields or not all(name in FIELDS for name in fields):
+            return None
+        return ", ".join(f"{name}={text_of(given)}" for name, given in fields.items())
+    is_list = isinstance(value, (list, tuple, set, frozenset))
+    entries = tuple(cast("Iterable[object]", value)) if is_list else (value,)
+    if not entries or not all(map(_is_written_origin, entries)):
+        return None
+    return f"origins={text_of(value)}"
+
+
+def _is_written_origin(entry: object) -> bool:
+    return isinstance(entry, re.Pattern) or (
+        isinstance(entry, str) and ("://" in entry or entry.strip() == "*")
+    )
+
+
+def unnamed_fields(caller: str, value: object) -> Problem:
+    """The problem of a value without a name where *caller* takes fields by name."""
+    meant = fields_meant(value) or "origins=['https://app.example.com']"
+    message = f"fields are given by name, not as {text_of(value)}. Write {caller}({meant})."
+    return Problem("wrong_type", "policy", value, message)
 
 
 def check_combination(values: Mapping[str, object]) -> list[Problem]:
@@ -221,7 +265,7 @@ def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> 
         return
     for pattern in origins.patterns(lambda text: text.startswith(("http:", "ws:"))):
         if not pattern.origin.is_loopback:
-            fixed = str(pattern).replace("http:", "https:", 1)
+            fixed = repair(str(pattern).replace("://", "s://"))
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: whoever controls the network"
                 f" between can pose as that origin and act as the user. Write {fixed!r}, or say"
@@ -235,10 +279,10 @@ def _check_public_suffix(
     origins: _Origins, credentials: bool, dangerously: bool
 ) -> Iterable[Problem]:
     if credentials and not dangerously:
-        for pattern in _public_suffixes(origins):
+        for pattern, suffix in _public_suffixes(origins):
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: anybody can register a name under"
-                f" {pattern.origin.host!r} and act as the user. {_name_the_site(pattern)}"
+                f" {suffix!r} and act as the user. {_name_the_site(pattern, suffix)}"
             )
             yield Problem("credentials_public_suffix", "origins", str(pattern), message)
 
@@ -248,27 +292,29 @@ def _check_enforced_public_suffix(
 ) -> Iterable[Problem]:
     # A form sends the user's cookies along whether or not the page may use credentials.
     if enforce != "off" and not dangerously:
-        for pattern in _public_suffixes(origins):
+        for pattern, suffix in _public_suffixes(origins):
             message = (
                 f"{str(pattern)!r} with enforce={enforce!r}: anybody can register a name under"
-                f" {pattern.origin.host!r}, so nobody is kept out. {_name_the_site(pattern)}"
+                f" {suffix!r}, so nobody is kept out. {_name_the_site(pattern, suffix)}"
             )
             yield Problem("enforce_public_suffix", "origins", str(pattern), message)
 
 
-def _public_suffixes(origins: _Origins) -> Iterable[OriginPattern]:
-    return [
-        pattern
-        for pattern in (() if origins == "*" else origins.patterns(lambda text: "://*." in text))
-        if is_public_suffix(pattern.origin.host)
-    ]
+def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
+    """The wildcards that span sites of different people, each with a suffix where it does."""
+    for pattern in () if origins == "*" else origins.patterns(lambda text: "://*." in text):
+        host = pattern.origin.host
+        suffix = host if is_public_suffix(host) else suffix_below(host)
+        if suffix is not None:
+            yield pattern, suffix
 
 
-def _name_the_site(pattern: OriginPattern) -> str:
-    return (
-        f"Name the site, such as 'https://*.your-site.{pattern.origin.host}', or say"
-        " dangerously_allow_public_suffixes=True."
-    )
+def _name_the_site(pattern: OriginPattern, suffix: str) -> str:
+    host = f"your-site.{suffix}"
+    if is_public_suffix(host):  # by a rule such as *.ck
+        host = f"your-site.any.{suffix}"
+    site = str(pattern._replace(origin=pattern.origin._replace(host=host)))
+    return f"Name the site, such as {site!r}, or say dangerously_allow_public_suffixes=True."
 
 
 def _check_enforced_any_origin(origins: _Origins, enforce: read.Enforce) -> Iterable[Problem]:

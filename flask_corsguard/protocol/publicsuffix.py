@@ -30,17 +30,16 @@ def is_reserved_suffix(host: str) -> bool:
     return host in _PRIVATE_SUFFIXES
 
 
+def suffix_below(host: str) -> str | None:
+    """A public suffix below *host*, for example ``s3.amazonaws.com`` for ``amazonaws.com``: the one
+    with the fewest labels, and of these the shortest; or None if there is none."""
+    return _suffixes_below().get(host)
+
+
 def registrable_domain(host: str) -> str | None:
     """The part of *host* that somebody registered: one label more than its public suffix, or
     None if it is such a suffix itself (https://url.spec.whatwg.org/#host-registrable-domain)."""
     return _list().privatesuffix(host)
-
-
-def suffix_below(host: str) -> str | None:
-    """An example of a public suffix below *host*, or None if there is none."""
-    listed: frozenset[str] = getattr(_list(), "_publicsuffix", frozenset())
-    below = (name for name in listed if name.endswith(f".{host}") and name[0] not in "*!")
-    return min(below, default=None)
 
 
 @cache
@@ -49,3 +48,27 @@ def _list() -> PublicSuffixList:
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()
+
+
+@cache
+def _suffixes_below() -> dict[str, str]:
+    """Every name with public suffixes below it -> one of them. The class above cannot be asked for
+    these, so its file is read once more (https://github.com/publicsuffix/list/wiki/Format)."""
+    from publicsuffixlist import PSLFILE
+
+    suffixes: set[str] = set()
+    with open(PSLFILE, encoding="utf-8") as lines:
+        for line in lines:
+            rule = line.partition(" ")[0].strip().lower()
+            # An exception (!www.ck) names no suffix.
+            if rule and not rule.startswith(("//", "!")):
+                ascii_rule = rule if rule.isascii() else rule.encode("idna").decode("ascii")
+                # *.ck makes a suffix of every name below ck, and of ck too.
+                suffixes |= {ascii_rule.removeprefix("*."), ascii_rule.replace("*", "any")}
+    below: dict[str, str] = {}
+    for suffix in sorted(suffixes, key=lambda name: (name.count("."), len(name), name)):
+        parent = suffix.partition(".")[2]
+        while parent and parent not in below:
+            below[parent] = suffix
+            parent = parent.partition(".")[2]
+    return below

@@ -19,12 +19,15 @@ class Outcome(Enum):
     """The page may read the response."""
     REJECTED = "rejected"
     """The page may not read the response; :class:`Reason` says why."""
+    UNENFORCED = "unenforced"
+    """A WebSocket handshake that the policy does not admit, for the :class:`Reason` given, and that
+    nothing refuses. No browser holds it back, so the page can use the socket that a view opens."""
     EXEMPT = "exempt"
     """The route is marked with ``cors_exempt``; the guard leaves it alone."""
 
 
 class Reason(Enum):
-    """Why a request was rejected.
+    """Why a request was rejected, or is not admitted.
 
     :ivar is_about_origin: whether the origin itself was turned away, rather than what it wanted to
         do.

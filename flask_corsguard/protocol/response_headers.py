@@ -18,16 +18,25 @@ class ResponseHeaders:
 
     :param sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :param enforces_safe: whether the server refuses requests with safe methods.
+    :param forgets_preflights: whether a browser must not act on an earlier preflight, because each
+        request may be decided differently: a callable in ``origins`` looks at it.
     :param only_safe_methods: whether it refuses all others, whoever may read.
     :ivar refused: the headers of a response that the page may not read.
     :ivar not_cors: the headers of a response to a request without ``Origin``.
     """
 
     def __init__(
-        self, policy: Policy, *, sends_star: bool, enforces_safe: bool, only_safe_methods: bool
+        self,
+        policy: Policy,
+        *,
+        sends_star: bool,
+        enforces_safe: bool,
+        only_safe_methods: bool,
+        forgets_preflights: bool,
     ) -> None:
         self._sends_star = sends_star
         self._only_safe_methods = only_safe_methods
+        self._forgets_preflights = forgets_preflights
         self._methods = policy.methods
         self._credentials = policy.allow_credentials
         # With credentials a browser takes "*" for a header's name, so the requested names are
@@ -52,8 +61,9 @@ class ResponseHeaders:
         prepared: dict[str, str] = {}
         if policy.allow_headers and not self._repeats_names:
             prepared[headers.ALLOW_HEADERS] = ", ".join(policy.allow_headers)
-        if policy.max_age is not None:
-            prepared[headers.MAX_AGE] = str(policy.max_age)
+        max_age = 0 if self._forgets_preflights else policy.max_age
+        if max_age is not None:
+            prepared[headers.MAX_AGE] = str(max_age)
         return {**prepared, headers.VARY: headers.PREFLIGHT_VARY}
 
     def allowed(self, origin: str) -> Mapping[str, str]:
@@ -98,13 +108,16 @@ class ResponseHeaders:
 
         A browser remembers every method in it for the whole URL, and then sends such requests
         without another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So it
-        never has a method that another policy governs at the same URL, or that the server refuses.
+        never has a method that another policy governs at the same URL, that the server refuses, or
+        that the callable in ``origins`` was not asked about.
 
         :param accepted: the methods that the URL's routes accept, or None for any.
         :param governed_elsewhere: the methods that another policy governs.
         :returns: None if the response should repeat the requested method.
         """
         methods = self._methods
+        if self._forgets_preflights:
+            return None
         if methods == "*":
             is_repeated = self._credentials or governed_elsewhere or self._only_safe_methods
             return None if is_repeated else "*"

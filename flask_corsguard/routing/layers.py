@@ -25,6 +25,7 @@ from flask_corsguard.decorators import (
 )
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
 from flask_corsguard.protocol.headers import KNOWN_METHODS
+from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
@@ -204,6 +205,10 @@ class Resolver:
             named = self._settings.policies
             if policy not in named:
                 problem = unknown_name("unknown_policy", "policy", policy, "policy", named)
+                origin = repair(policy) if "." in policy else None
+                if origin:
+                    message = f"{problem.message} If it is an origin, write origins={origin!r}."
+                    problem = problem._replace(message=message)
                 self._add([problem._replace(where=where)])
                 return None
             policy = named[policy]

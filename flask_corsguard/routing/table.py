@@ -139,6 +139,7 @@ class PolicyTable:
         self.app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
+        self._configured = frozenset(() if settings.is_report_only else settings.configured)
         self.rules = tuple(rules)
         self._policies = [self._policies_of(rule) for rule in self.rules]
         self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
@@ -219,8 +220,10 @@ class PolicyTable:
             policy, source, location, layers = found
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
             listed = policy.compiled.headers.allow_methods(at_url, others) if policy else None
+            configured = nowhere if layers else self._configured
             without_effect = self._resolver.without_effect(layers)
-            scope = Scope(rule.endpoint, source, location, at_url, others, listed, without_effect)
+            where = (rule.endpoint, source, location)
+            scope = Scope(*where, at_url, others, listed, configured, without_effect)
             return Entry(policy, scope, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}

@@ -68,6 +68,8 @@ def enforced(decision: Decision, request: Request) -> Decision:
         decision = decision._replace(path=request.path)
     if policy.compiled.enforces and (reason is None or reason.is_about_origin):
         return _refused(decision, policy, request)
+    if reason is not None and request.method == "GET" and _opens_websocket(request.environ):
+        return decision._replace(outcome=Outcome.UNENFORCED)
     return decision
 
 

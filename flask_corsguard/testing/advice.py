@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.testing.blocks import POLICY_BLOCKS, BlockedError
-from flask_corsguard.testing.exchange import Exchange
+from flask_corsguard.protocol.remedies import to_send_credentials
+from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, BlockedError
+from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
 from flask_corsguard.text import shown
 
 _IN_FRONT = (
@@ -43,15 +45,33 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
             unless = "" if exchange.has_guard is False else ", or something in front of it answered"
             words += f"\nNo guard decided about this request: the app has none{unless}."
         return f"{words}\n{change_at(exchange, error.change)}"
-    decided = f"{words}\nFlask-CorsGuard decided: {decision.explain()}"
+    explained = "\n".join(explanation.lines(decision, credentials=error.credentials))
+    decided = f"{words}\nFlask-CorsGuard decided: {explained}"
     if _is_changed(exchange, decision):
         is_debugger = "Werkzeug Debugger" in exchange.text
         around = _DEBUGGER if is_debugger else _AROUND.format(answer=_answer(exchange))
         return f"{decided}\n{around}"
     if decision.outcome is Outcome.REJECTED:
         return decided  # which says better what to change, and where
+    if error.block in CREDENTIALS_BLOCKS and decision.policy is not None:
+        change = to_send_credentials(decision)
+        return f"{words}\nTo allow it: {change}; or {error.without_credentials}."
     change = change_at(exchange, error.change)
     return f"{words if decision.outcome is Outcome.ALLOWED else decided}\n{change}"
+
+
+def after_redirect(exchanges: Iterable[Exchange]) -> str:
+    """What to change if a redirect has led a request to a sign-in page, in a line; "" if none has.
+
+    :param exchanges: all but the last one.
+    """
+    for exchange in exchanges:
+        if exchange.status in REDIRECT_STATUSES and not exchange.preflight:
+            return (
+                f"\nThe request was redirected from {shown(exchange.url)}: where that leads to a"
+                " sign-in page, answer with 401 instead."
+            )
+    return ""
 
 
 def change_at(exchange: Exchange, change: str) -> str:

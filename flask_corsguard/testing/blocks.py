@@ -46,6 +46,8 @@ POLICY_BLOCKS = frozenset(
     for block in Block
     if block.startswith(("allow_", "preflight_")) or block.endswith("_not_allowed")
 )
+#: what a policy without ``allow_credentials`` keeps from a page that asks with credentials
+CREDENTIALS_BLOCKS = frozenset({Block.ALLOW_ORIGIN_WILDCARD, Block.ALLOW_CREDENTIALS_MISSING})
 #: what keeps the page from every response of its kind, whatever the server sends
 UNCONDITIONAL_BLOCKS = frozenset(
     {
@@ -71,11 +73,15 @@ class BlockedError(Exception):
     :ivar found: a sentence that says what was found.
     :ivar send: what the server has to send instead: header lines or a status, perhaps nothing.
     :ivar change: what to change, in terms of a Flask-CorsGuard policy if that is what decides.
+    :ivar credentials: whether the response would have to allow credentials.
+    :ivar without_credentials: how to need none, in words, or "".
     """
 
     def __init__(self, block: Block, **facts: object) -> None:
         self.block = block
         self.found, self.change, *self.send = (text.format_map(facts) for text in _WORDS[block])
+        self.credentials = bool(facts.get("credentials"))
+        self.without_credentials = str(facts.get("without_credentials", ""))
         super().__init__(block)
 
     def words(self, *, change: bool = True) -> str:
@@ -131,8 +137,9 @@ _WORDS: dict[Block, tuple[str, ...]] = {
     Block.PREFLIGHT_REDIRECTED: (
         "The preflight was answered with a redirect (status {status}{location}), which browsers do"
         " not follow there.",
-        "have the page ask for the address that needs no redirect: mind a trailing slash, https,"
-        " and logins that redirect OPTIONS as well",
+        "have the page ask for the address that needs no redirect: mind a trailing slash and https;"
+        " where it leads to a sign-in page, let OPTIONS pass, and answer what needs a sign-in with"
+        " 401 instead",
         "a 2xx status at {url} itself",
     ),
     Block.PREFLIGHT_STATUS: (
@@ -161,7 +168,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
     Block.HEADER_NOT_ALLOWED: (
         "The preflight's response does not allow the request header {header}: {value}. The browser"
         " asks for it because {unsafe}.",
-        "add {quoted} to allow_headers",
+        _REMEDY,
         "Access-Control-Allow-Headers: {headers}",
     ),
     Block.MODE_SAME_ORIGIN: (
@@ -197,7 +204,8 @@ _WORDS: dict[Block, tuple[str, ...]] = {
     ),
     Block.UNREACHABLE: (
         "The redirect leads to {url}, for which this browser has no server.",
-        "pass it one: Browser({{'{origin}': app, ...}})",
+        "pass it one: Browser({{'{origin}': app, ...}}); or, where it is a sign-in page, answer"
+        " with 401 instead",
     ),
     Block.REDIRECT_UNWANTED: (
         "The response is a redirect (status {status}), and the page asked with redirect: 'error'.",

@@ -86,6 +86,7 @@ def check_cors(exchange: Exchange, requester: Requester) -> None:
         response="The preflight's response" if exchange.preflight else "The response",
         origin=requester.origin,
         value=value,
+        credentials=requester.credentials,
         with_credentials=needed,
         without_credentials=avoided,
         remedy=requester.remedy,

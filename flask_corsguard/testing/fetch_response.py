@@ -9,8 +9,13 @@ from typing import Any
 
 from flask_corsguard.errors import BrowserError, unknown_name
 from flask_corsguard.protocol.reasons import Reason
-from flask_corsguard.testing.advice import why_blocked
-from flask_corsguard.testing.blocks import UNCONDITIONAL_BLOCKS, Block, BlockedError
+from flask_corsguard.testing.advice import after_redirect, why_blocked
+from flask_corsguard.testing.blocks import (
+    POLICY_BLOCKS,
+    UNCONDITIONAL_BLOCKS,
+    Block,
+    BlockedError,
+)
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.visible_headers import VisibleHeaders
 
@@ -168,6 +173,8 @@ def blocked(
     """
     exchanges = tuple(exchanges)
     why = why_blocked(error, exchanges[-1] if exchanges else None)
+    if error.block in POLICY_BLOCKS:
+        why += after_redirect(exchanges[:-1])
     if opaque is None:
         return Response(question, exchanges, False, error.block, why)
     return Response(question, exchanges, False, error.block, why, opaque, 0, url, text="")

@@ -12,6 +12,7 @@ from flask_corsguard.protocol.headers import (
     ALLOW_ORIGIN,
     SAFELISTED_METHODS,
 )
+from flask_corsguard.protocol.remedies import take_out_of_page
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.cors_check import Requester, check_cors
 from flask_corsguard.testing.engines import Engine
@@ -43,7 +44,12 @@ def read_preflight(exchange: Exchange, requester: Requester) -> Allowed:
             Block.PREFLIGHT_REDIRECTED, status=exchange.status, location=location, url=exchange.url
         )
     elif not 200 <= exchange.status <= 299:
-        error = BlockedError(Block.PREFLIGHT_STATUS, status=exchange.status, url=exchange.url)
+        error = BlockedError(
+            Block.PREFLIGHT_STATUS,
+            status=exchange.status,
+            url=exchange.url,
+            credentials=requester.credentials,
+        )
     else:
         check_cors(exchange, requester)
         methods, headers = exchange.list_of(ALLOW_METHODS), exchange.list_of(ALLOW_HEADERS)
@@ -74,14 +80,31 @@ def check_preflight(allowed: Allowed, requester: Requester, engine: Engine) -> N
         names |= set(unsafe) - (set() if engine.wildcard_covers_authorization else {AUTHORIZATION})
     refused = [name for name in unsafe if name not in names]
     if refused:
-        raise BlockedError(
-            Block.HEADER_NOT_ALLOWED,
-            header=refused[0],
-            value=_header_words(refused[0], allowed.headers),
-            unsafe=unsafe[refused[0]],
-            headers=", ".join(unsafe),
-            quoted=_quoted(refused),
-        )
+        raise _header_error(refused, requester, allowed.headers)
+
+
+def _header_error(refused: list[str], requester: Requester, listed: list[str]) -> BlockedError:
+    sent = _without_response_headers(requester.unsafe)
+    to_list = _without_response_headers(refused)
+    mixed_up = [name for name in refused if name not in to_list]
+    remedies = [f"add {_quoted(to_list)} to allow_headers"] if to_list else []
+    if mixed_up:
+        remedies.append(take_out_of_page(mixed_up))
+    error = BlockedError(
+        Block.HEADER_NOT_ALLOWED,
+        header=refused[0],
+        value=_header_words(refused[0], listed),
+        unsafe=requester.unsafe[refused[0]],
+        headers=", ".join(sent),
+        remedy="; ".join(remedies),
+    )
+    if not sent:
+        error.send = []
+    return error
+
+
+def _without_response_headers(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith("access-control-")]
 
 
 def _needed_headers(requester: Requester) -> list[str]:
@@ -90,8 +113,8 @@ def _needed_headers(requester: Requester) -> list[str]:
         lines.append(f"{ALLOW_CREDENTIALS}: true")
     if requester.method not in SAFELISTED_METHODS:
         lines.append(f"{ALLOW_METHODS}: {requester.method}")
-    if requester.unsafe:
-        lines.append(f"{ALLOW_HEADERS}: {', '.join(requester.unsafe)}")
+    if sent := _without_response_headers(requester.unsafe):
+        lines.append(f"{ALLOW_HEADERS}: {', '.join(sent)}")
     return lines
 
 

@@ -175,6 +175,38 @@ def test_whatever_is_asked_for(url: str, header: str, method: str) -> None:
     assert (ran.out + ran.err).replace("\n", "").isprintable()
 
 
+@pytest.fixture
+def chat() -> Flask:
+    app = Flask("chat")
+    CorsGuard(app, origins=A)
+    app.add_url_rule("/chat", "chat", lambda: "", websocket=True)
+    return app
+
+
+def test_a_handshake_that_nothing_refuses(chat: Flask) -> None:
+    """It is not called rejected, and the advice is to refuse it."""
+    ran = run(["check", "/chat", "--origin", OTHER, "--header", "Upgrade: websocket"], chat)
+    first, *lines = ran.out.splitlines()
+    assert ran.code == 0
+    assert first == f"{OTHER}: WebSocket handshake with ws://localhost:5000/chat: not refused"
+    assert "rejected" not in ran.out
+    assert [line[3:] for line in lines if line[:1].isdigit()] == [
+        "Handshake",
+        "The page can use the socket",
+    ]
+    assert any(line.startswith('     To refuse it: enforce="unsafe" (policy: ') for line in lines)
+    assert any(line.startswith(f'     To admit it: origins=["{A}", "{OTHER}"] (') for line in lines)
+    told = json.loads(run(f"check ws://localhost/chat --origin {OTHER} --json", chat).out)
+    assert (told["allowed"], told["decision"]["outcome"]) == (True, "UNENFORCED")
+    assert told["decision"]["reason"] == "ORIGIN_NOT_ALLOWED"
+
+
+def test_a_handshake_of_an_allowed_page(chat: Flask) -> None:
+    ran = run(f"check ws://localhost/chat --origin {A}", chat)
+    assert ran.code == 0
+    assert ran.out.splitlines()[0].endswith("ws://localhost/chat: allowed")
+
+
 def test_headers_that_browsers_leave_out() -> None:
     ran = run(f"{USER} {A} --header Cookie:a=b --header Host:x")
     assert ran.code == 0
@@ -224,7 +256,7 @@ def test_a_public_view_that_strangers_only_read(method: str, code: int, step: st
     assert told["steps"][-2]["title"] == step
     if code:
         assert told["decision"]["reason"] == "CROSS_SITE_REQUEST"
-        assert "enforce='off'" in told["why"]
+        assert 'enforce="off"' in told["why"]
 
 
 def test_a_teardown_function_that_counts_on_a_request() -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from flask_corsguard import CorsGuard, Policy, cors_exempt
+from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
 from flask_corsguard.protocol.explanation import fields_of
 from flask_corsguard.protocol.policy import FIELDS
 from tests.cli.command_line import APP, Ran, flask, made, run
@@ -335,3 +335,17 @@ def test_an_app_can_still_be_set_up() -> None:
     assert run("routes", app).code == 0
     app.add_url_rule("/late", "late", cors_exempt(lambda: ""))
     assert ("/late", "GET HEAD OPTIONS") in rows(app)
+
+
+def test_a_socket_that_nothing_refuses_is_open_to_every_origin() -> None:
+    app = Flask("x", static_folder=None)
+    CorsGuard(app, origins="https://a.example")
+    app.add_url_rule("/chat", "chat", lambda: "", websocket=True)
+    app.add_url_rule("/closed", "closed", cors(enforce="unsafe")(lambda: ""), websocket=True)
+    for arguments, expected in (
+        ("--origin https://b.example", ["/chat"]),
+        ("--origin https://b.example --method GET", ["/chat"]),
+        ("--origin https://b.example --method HEAD", []),
+        ("--origin https://a.example", ["/chat", "/closed"]),
+    ):
+        assert [rule for rule, _ in rows(app, arguments)] == expected

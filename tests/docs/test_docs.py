@@ -112,7 +112,7 @@ def codes_in_source() -> Iterator[str]:
             found: ast.expr | None = None
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func).rpartition(".")[2]
-                if name in ("Problem", "unknown_field", "unknown_name"):
+                if name in ("Problem", "empty_entry", "unknown_field", "unknown_name"):
                     found = node.args[0]
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
                 found = node.value

@@ -1,6 +1,9 @@
 """What a developer asks of the guard: explain, routes, reconfigure, for_endpoint, for_files, and
 the mark cors_exempt."""
 
+import copy
+import json
+import re
 import threading
 
 import pytest
@@ -134,6 +137,79 @@ def test_explain_where_the_host_decides(http):
         explained = [guard.explain(url, origin=origin, app=app) for origin in (SHOP, PARTNER)]
         allowed = [d.origin for d in explained if d.outcome is Outcome.ALLOWED]
         assert allowed == readers
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "expected"),
+    [
+        ("/chat", {"Upgrade": "websocket"}, "UNENFORCED chat"),
+        ("/chat", {"Upgrade": "WebSocket", "Connection": "keep-alive, Upgrade"}, "UNENFORCED chat"),
+        ("/chat", ["Upgrade"], "UNENFORCED chat"),
+        ("/chat", {"Upgrade": "websocket", "X-Trace": "1"}, "UNENFORCED chat"),
+        ("ws://api.test/chat", (), "UNENFORCED chat"),
+        ("WSS://api.test/chat", (), "UNENFORCED chat"),
+        ("/closed", {"Upgrade": "websocket"}, "REJECTED closed"),
+        ("/chat", (), "REJECTED None"),  # not a handshake
+        ("/chat", {"Upgrade": "h2c"}, "REJECTED None"),
+        ("/", {"Upgrade": "websocket"}, "UNENFORCED index"),  # as it stands
+        ("/", {"Upgrade": "websocket", "Connection": "Upgrade"}, "UNENFORCED None"),
+        ("ws://api.test/none", (), "UNENFORCED None"),
+    ],
+)
+def test_explain_a_handshake(app, url, headers, expected):
+    """A handshake is explained as a browser would send it."""
+    guard = CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok")
+    app.add_url_rule("/chat", "chat", lambda: "ok", websocket=True)
+    app.add_url_rule("/closed", "closed", cors(enforce="unsafe")(lambda: "ok"), websocket=True)
+
+    decision = guard.explain(url, origin=PARTNER, headers=headers, app=app)
+    assert f"{decision.outcome.name} {decision.endpoint}" == expected
+    assert decision.blocked == (decision.endpoint == "closed")
+    if url.lower().startswith("ws"):
+        own = "http" + url[2:].rpartition("/")[0].lower()
+        assert guard.explain(url, origin=own, headers=headers, app=app).reason is None
+
+
+# Configuration, arguments, and the mark on the view
+SET_IN = {
+    "arguments": ({}, {"origins": PARTNER}, None),
+    "nothing": ({}, {}, None),
+    "configuration": ({"ORIGINS": PARTNER}, {}, None),
+    "configuration and arguments": ({"ALLOW_HEADERS": "X-A"}, {"origins": PARTNER}, None),
+    "the other way round": ({"ORIGINS": PARTNER}, {"allow_headers": "X-A"}, None),
+    "mark": ({}, {"origins": PARTNER}, {"max_age": 5}),
+    "mark and configuration": ({"ORIGINS": PARTNER}, {}, {"allow_headers": "X-A"}),
+    "named policy": ({"POLICIES": {"open": {"origins": PARTNER}}}, {}, "open"),
+}
+
+
+@pytest.mark.parametrize("name", SET_IN)
+def test_the_advice_of_explain_is_taken_once(name):
+    """What explain() says to write, written where it says, allows the request."""
+    config, arguments, mark = copy.deepcopy(SET_IN[name])
+    policy, marked = ((mark,), {}) if isinstance(mark, str) else ((), mark)
+
+    def explained():
+        app = Flask("shop")
+        app.config.from_mapping({f"CORSGUARD_{key}": value for key, value in config.items()})
+        guard = CorsGuard(app, **arguments)
+        decorate = (lambda view: view) if mark is None else cors(*policy, **marked)
+        app.add_url_rule("/x", "x", decorate(lambda: "ok"))
+        names = ["Authorization", "X-Trace"]
+        return guard.explain("/x", origin=SHOP, headers=names, app=app)
+
+    before = explained()
+    assert before.reason is Reason.ORIGIN_NOT_ALLOWED
+    advice = before.explain().splitlines()[-1]
+    assert advice.startswith("  To allow it: ")
+    for key, value in re.findall(r"CORSGUARD_(\w+)=(\[.*?\])", advice):
+        config[key] = json.loads(value)
+    for field, value in re.findall(r"\b([a-z_]+)=(\[.*?\])", advice):
+        (arguments if mark is None else marked)[field] = json.loads(value)
+    assert explained().outcome is Outcome.ALLOWED, advice
+    # Nothing is set in two places.
+    assert not {key.lower() for key in config} & set(arguments)
 
 
 def test_explain_runs_nothing(app, heard, log_lines):

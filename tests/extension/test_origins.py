@@ -42,7 +42,7 @@ FORMS = {
     "a string": SHOP,
     "a list": [SHOP],
     "a generator": (origin for origin in [SHOP]),
-    "a comma-separated string": f" https://other.example , {SHOP} ,",
+    "a comma-separated string": f" https://other.example , {SHOP} ",
     "a wildcard, with the partner denied": "https://*.example",
     "a regex": re.compile(r"https://shop\.example"),
     "a regex in a list": [re.compile(r"https://sh?op.example"), PARTNER],
@@ -70,7 +70,8 @@ def test_forms(site, http, origins):
     CorsGuard(site, origins=origins, deny_origins=PARTNER)
 
     assert http.send(site, "/", SHOP, method="PUT") == http.allowed(SHOP)
-    assert http.preflight(site, "/", SHOP) == http.granted(SHOP)
+    once = {"allow_methods": "PUT", "max_age": "0"} if origins is _shops_with_header else {}
+    assert http.preflight(site, "/", SHOP) == http.granted(SHOP, **once)
     for origin in OTHERS:
         assert http.send(site, "/", origin, method="PUT") == http.refused()
         assert http.preflight(site, "/", origin) == http.denied()

@@ -1,10 +1,13 @@
 """Mistakes that the guard refuses to start with, and what it says about them."""
 
 import functools
+import json
 import re
+import subprocess
+import sys
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, current_app
 from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, CorsGuardError, Policy, PolicyError, cors, cors_exempt
@@ -32,10 +35,88 @@ def test_init_app_after_the_first_request(app, http):
     assert http.send(app, "/", SHOP) == (404, {})
 
 
-@pytest.mark.parametrize("thing", [None, "shop", Blueprint("api", __name__)])
-def test_init_app_of_something_else(thing):
-    with pytest.raises(CorsGuardError, match="takes a Flask app"):
-        CorsGuard().init_app(thing)
+class _Outer:
+    """A FlaskApp of Connexion, a ProxyFix around the app, a flask_restx.Api."""
+
+    def __init__(self, app):
+        self.app = app
+
+
+_FastAPI = type("FastAPI", (), {"__module__": "fastapi.applications", "__call__": len})
+_Quart = type("Quart", (), {"__module__": "quart.app"})
+_AsyncApp = type("AsyncApp", (), {"__module__": "connexion.apps.asynchronous"})
+_BY_NAME = "Fields are given by name: CorsGuard(app, {})"
+NOT_AN_APP = {
+    "an origin": (SHOP, _BY_NAME.format(f"origins={SHOP!r}")),
+    "everybody": ("*", _BY_NAME.format("origins='*'")),
+    "a list": ([SHOP], _BY_NAME.format(f"origins=[{SHOP!r}]")),
+    "fields": ({"max_age": 5}, _BY_NAME.format("max_age=5")),
+    "a policy": (Policy(origins="*"), "The app comes first: CorsGuard(app, policy)"),
+    "a name": ("shop", "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"),
+    "a blueprint": (
+        Blueprint("api", __name__),
+        "Mark the blueprint before it is registered: cors(origins=[...])(blueprint)",
+    ),
+    "what holds an app": (
+        _Outer(Flask("shop")),
+        "A _Outer has the Flask app as its .app: CorsGuard(app.app, ...)",
+    ),
+    "Connexion": (_AsyncApp(), "Only a connexion.FlaskApp has one, as its .app"),
+    "FastAPI": (_FastAPI(), "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"),
+    "Quart": (_Quart(), "For Quart there is Quart-CORS"),
+    "a factory": (lambda: Flask("shop"), "Call the factory first, and give the app that it"),
+}
+
+
+@pytest.mark.parametrize(("thing", "hint"), NOT_AN_APP.values(), ids=NOT_AN_APP)
+def test_something_other_than_an_app(thing, hint):
+    """The error says what to write, from the constructor and from init_app()."""
+    for guard in (CorsGuard, CorsGuard().init_app):
+        with pytest.raises(CorsGuardError, match="CorsGuard takes a Flask app, not ") as caught:
+            guard(thing)
+        assert f". {hint}" in str(caught.value)
+
+
+def test_init_app_of_nothing():
+    with pytest.raises(CorsGuardError, match="takes a Flask app, not None"):
+        CorsGuard().init_app(None)
+
+
+def test_init_app_of_the_current_app(app):
+    with app.app_context(), pytest.raises(CorsGuardError, match="_get_current_object"):
+        CorsGuard(current_app, origins=SHOP)
+    with pytest.raises(CorsGuardError, match="_get_current_object"):
+        CorsGuard(current_app)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [((), {"origins": SHOP}), ((Policy(),), {}), ((SHOP,), {})],
+    ids=["fields", "policy", "origin"],
+)
+def test_init_app_takes_no_policy(app, arguments, fields):
+    with pytest.raises(CorsGuardError, match=r"the constructor, CorsGuard\(origins.*app\.config"):
+        CorsGuard().init_app(app, *arguments, **fields)
+
+
+# What OpenTelemetry's FlaskInstrumentor().instrument() does to the package.
+_REPLACED = """
+import flask
+{before}
+class Instrumented(flask.Flask):
+    pass
+flask.Flask = Instrumented
+from flask_corsguard import CorsGuard
+for app in (Flask("x"), flask.Flask("y")):
+    CorsGuard(app, origins="https://app.example.com").prepare(app)
+"""
+
+
+@pytest.mark.parametrize("before", ["from flask import Flask", "Flask = flask.Flask"])
+def test_a_flask_class_that_tracing_has_replaced(before):
+    """An app of the class that was imported before is an app all the same."""
+    script = _REPLACED.format(before=before)
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
 
 
 # Configuration
@@ -61,6 +142,26 @@ def test_init_app_of_something_else(thing):
         ("CORSGUARD_POLICIES", {"a": {"origin": SHOP}}, "unknown_field", "origins"),
         ("CORSGUARD_SELF_ORIGINS", "*", "origin_type", "list the origins"),
         ("CORSGUARD_SELF_ORIGINS", "null", "null_origin", "Leave it out"),
+        ("CORSGUARD_SELF_ORIGINS", "", "origin_empty", "or [] for none"),
+        ("CORSGUARD_ORIGINS", "", "origin_empty", "or [] for none"),
+        ("CORSGUARD_ORIGINS", f"['{SHOP}']", "list_in_string", f'["{SHOP}"]'),
+        ("CORSGUARD_DENY_ORIGINS", ",", "origin_empty", "or [] for none"),
+        ("CORSGUARD_ALLOW_HEADERS", "", "name_empty", "or [] for none"),
+        ("CORSGUARD_METHODS", "", "name_empty", "or [] for none"),
+        ("CORSGUARD_MAX_AGE", "", "wrong_type", "Give a number, such as 600."),
+        ("CORSGUARD_ENFORCE", "", "enforce_unknown", "Known: all, off"),
+        ("CORSGUARD_ALLOW_CREDENTIALS", "", "bool_expected", "false"),
+        ("CORSGUARD_POLICIES", "", "wrong_type", "{'partners': {'origins': [...]}}"),
+        ("CORSGUARD_POLICIES", {"a": {"ORIGINS": SHOP}}, "unknown_field", "mean 'origins'"),
+        ("CORSGUARD_POLICIES", {"a": [SHOP]}, "wrong_type", f"{{'origins': ['{SHOP}']}}"),
+        ("CORSGUARD_REPORT_ONLY", "", "wrong_type", "{'origins': [...]}"),
+        ("CORSGUARD_REPORT_ONLY", SHOP, "wrong_type", f"{{'origins': '{SHOP}'}}"),
+        ("CORSGUARD_REPORT_ONLY", {"ENFORCE": "all"}, "unknown_field", "mean 'enforce'"),
+        ("CORSGUARD", {"ORIGINS": SHOP}, "unknown_key", "one underscore"),
+        ("corsguard_origins", SHOP, "unknown_key", "'CORSGUARD_ORIGINS'"),
+        ("CORSGUARD_CORS_ORIGINS", SHOP, "unknown_key", "'CORSGUARD_ORIGINS'"),
+        ("CORSGUARD_TIMING_ALLOW_ORIGIN", "*", "unknown_key", "in the view"),
+        ("CORSGUARD_ALLOW_NULL_ORIGIN", True, "unknown_key", "Leave it out"),
     ],
 )
 def test_a_setting_that_is_wrong(app, key, value, code, remedy):
@@ -118,8 +219,31 @@ def test_constructor_arguments_are_checked_without_an_app(fields, code):
 
 @pytest.mark.parametrize("policy", [SHOP, "*", {"origins": SHOP}, [SHOP]])
 def test_what_is_not_a_default_policy(policy):
-    with pytest.raises(CorsGuardError, match="is a Policy or given by fields"):
+    with pytest.raises(CorsGuardError, match="is a Policy or given by fields") as caught:
         CorsGuard(policy=policy)
+    origins = policy["origins"] if isinstance(policy, dict) else policy
+    assert f"Write origins={origins!r}." in str(caught.value)
+
+
+def test_json_in_a_string_is_read(app, http):
+    """As in a configuration that comes from the environment without from_prefixed_env()."""
+    app.config.update(
+        CORSGUARD_ORIGINS=json.dumps([SHOP]),
+        CORSGUARD_POLICIES=json.dumps({"partners": {"origins": [PARTNER]}}),
+        CORSGUARD_REPORT_ONLY=json.dumps({"origins": []}),
+    )
+    guard = CorsGuard(app)
+    guard.for_endpoint("me", "partners")
+    app.add_url_rule("/me", "me", lambda: "ok")
+    assert http.readers(app, "/", status=404) == [SHOP]
+    assert http.readers(app, "/me") == [PARTNER]
+
+
+def test_capitals_in_a_policy_from_the_environment(app, monkeypatch):
+    monkeypatch.setenv("FLASK_CORSGUARD_POLICIES__own__ORIGINS", SHOP)
+    app.config.from_prefixed_env()
+    with pytest.raises(PolicyError, match=r"policy 'own': ORIGINS: .*Did you mean 'origins'\?"):
+        CorsGuard(app)
 
 
 # Settings that nothing reads: an error where they would change something, when the table is built
@@ -422,13 +546,13 @@ def test_what_is_set_in_vain_is_named_where_it_would_have_mattered(
 
 @pytest.mark.parametrize("requested", ["PUT", "DELETE"])
 def test_what_is_set_in_vain_is_not_named_elsewhere(site, requested):
-    """Not where the request is allowed, nor where something else was wrong with it."""
+    """Not where the request is allowed, nor where only something else is wrong with it."""
     site.config["CORS_METHODS"] = ["PUT", "DELETE"]
     guard = CorsGuard(site, origins=SHOP)
     decision = guard.explain("/", origin=SHOP, method=requested, app=site)
     assert ("Without effect: CORS_METHODS" in decision.explain()) == (requested == "DELETE")
     other = guard.explain("/", origin=PARTNER, method=requested, app=site)
-    assert "Without effect" not in other.explain()
+    assert ("Without effect: CORS_METHODS" in other.explain()) == (requested == "DELETE")
 
 
 def test_what_would_have_let_a_refused_request_pass(site):
@@ -556,10 +680,48 @@ def test_cors_with_nothing_in_its_parentheses():
         cors()
 
 
-@pytest.mark.parametrize("policy", [[SHOP], 7, {"origins": SHOP}])
+@pytest.mark.parametrize("policy", [[], 7, ["own", "partners"], {"own": SHOP}], ids=repr)
 def test_a_mark_with_no_policy(policy):
     with pytest.raises(CorsGuardError, match="takes a Policy or the name of one"):
         cors(policy)
+
+
+@pytest.mark.parametrize(
+    ("policy", "written"),
+    [
+        *((value, f"origins={value!r}") for value in (SHOP, "*", f"{SHOP}, {PARTNER}", [SHOP])),
+        ({"origins": SHOP, "max_age": 5}, f"origins={SHOP!r}, max_age=5"),
+    ],
+    ids=["an origin", "everybody", "several", "a list", "fields"],
+)
+def test_origins_where_a_policy_belongs(policy, written):
+    """The error has the line to write."""
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        cors(policy)
+    assert str(caught.value).endswith(f"Write cors({written})")
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        CorsGuard().for_endpoint("me", policy)
+    assert str(caught.value).endswith(f"Write for_endpoint(..., {written})")
+
+
+def test_an_origin_among_the_files():
+    with pytest.raises(CorsGuardError, match=rf"'\*.woff2', origins=\['{SHOP}'\]"):
+        CorsGuard().for_files("static", "*.css", SHOP)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Partners", "Did you mean 'partners'?"),
+        ("app.example.com", "If it is an origin, write origins='https://app.example.com'."),
+    ],
+)
+def test_a_name_that_is_no_policy(app, name, hint):
+    guard = CorsGuard(app, policies={"partners": {}})
+    app.add_url_rule("/", "index", cors(name)(lambda: "ok"))
+    with pytest.raises(PolicyError) as caught:
+        guard.routes()
+    assert hint in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -672,6 +672,38 @@ def test_all_kinds_are_told_apart(shop):
     ]
 
 
+def test_a_socket_that_nothing_refuses(app):
+    """The pages do not say that a page is kept from it, and the form plays its handshake."""
+    CorsGuard(app, inspector=True, origins=SHOP)
+    add(app, "/chat", websocket=True)
+    add(app, "/closed", cors(enforce="unsafe"), websocket=True)
+    add(app, "/asks", cors(origins=lambda origin: False), websocket=True)
+    add(app, "/open", cors(origins="*"), websocket=True)
+    add(app, "/exempt", cors_exempt, websocket=True)
+    assert cells(get(app).text) == {
+        "/asks": ["socket"] * 3,
+        "/chat": ["read", "socket", "socket"],
+        "/closed": ["read", "no", "no"],
+        "/exempt": ["exempt"] * 3,
+        "/open": ["everyone"] * 3,
+    }
+    assert [*cells(get(app, query={"origin": STRANGER}).text)] == ["/asks", "/chat", "/open"]
+
+    handshake = {"UPGRADE": "websocket", "CONNECTION": "Upgrade"}
+    reject(app, path="/chat", **handshake)
+    reject(app, path="/chat", **handshake)
+    (entry,) = entries(app)
+    assert (entry["verdict"], entry["reason"]) == ("not refused", "ORIGIN_NOT_ALLOWED")
+    assert 'To refuse it: enforce="unsafe"' in entry["explanation"]
+    again = text_of(app, entry["again"])
+    assert "The page can use the socket" in again
+    assert 'To refuse it: enforce="unsafe"' in again
+    assert "rejected" not in entry["explanation"]
+    for query in ({"url": "/closed", "headers": "Upgrade: websocket"}, {"url": "ws://localhost/x"}):
+        closed = text_of(app, "check", query={"origin": STRANGER, **query})
+        assert "The page cannot open the socket" in closed
+
+
 def test_report_only(app):
     """The pages name the report-only policy, and what it would reject."""
     CorsGuard(app, inspector=True, origins="*", report_only={"origins": SHOP})

@@ -1,18 +1,21 @@
 """Which fields make a policy, written out slowly from the reference, for the values of JSON."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
-from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
-from flask_corsguard.protocol.headers import REQUEST_ONLY_HEADERS, RESPONSE_ONLY_HEADERS
 from tests.properties import standard
-from tests.properties.meaning import LONGEST_METHOD, entries, names, read_origin
+from tests.properties.meaning import LONGEST_METHOD, entries, read_origin
 
 _UPPER_CASE_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _OPAQUE_SCHEMES = ("about", "blob", "data", "file", "javascript")
 # RFC 6761, RFC 6762, RFC 8375 and ICANN: never for sale
 _PRIVATE_NAMES = ("example", "home.arpa", "internal", "invalid", "local", "localhost", "test")
 _LIST = PublicSuffixList()
+with open(PSLFILE, encoding="utf-8") as _lines:
+    _RULES = [line.split()[0] for line in _lines if line.strip() and line[:2] != "//"]
+_SUFFIXES = tuple(rule.encode("idna").decode("ascii") for rule in _RULES if rule[0] != "!")
 
 
 def is_legal(fields: Mapping[str, object]) -> bool:
@@ -36,58 +39,71 @@ def is_entry(text: str) -> bool:
     return isinstance(parts.host, str) or not has_wildcard
 
 
-def _is_strings(value: object) -> bool:
-    items = value if isinstance(value, list) else [value]
-    return all(isinstance(item, str) for item in items)
+def _is_list(value: object) -> bool:
+    """Whether a list or a string holds strings alone, and no empty one."""
+    return isinstance(value, (str, list)) and all(
+        isinstance(entry, str) and entry for entry in entries(value)
+    )
 
 
 def _is_origins(value: object) -> bool:
-    return _is_strings(value) and (set(entries(value)) == {"*"} or _is_listed_origins(value))
+    return _is_list(value) and (set(entries(value)) == {"*"} or _is_listed_origins(value))
 
 
 def _is_listed_origins(value: object) -> bool:
-    return _is_strings(value) and all(text == "null" or is_entry(text) for text in entries(value))
+    return _is_list(value) and all(text == "null" or is_entry(text) for text in entries(value))
 
 
 def _is_methods(value: object) -> bool:
     if value is None:
         return True
-    if not _is_strings(value):
+    if not _is_list(value):
         return False
-    return set(names(value)) == {"*"} or all(map(_is_method, names(value)))
+    return set(entries(value)) == {"*"} or all(map(_is_method, entries(value)))
 
 
 def _is_method(name: str) -> bool:
     upper = name.upper()
     return (
-        standard.is_token(name)
-        and name != "*"
+        _is_name(name)
         and len(name) <= LONGEST_METHOD
         and upper not in standard.FORBIDDEN_METHODS
         and (upper not in _UPPER_CASE_METHODS or name == upper)
     )
 
 
-def _is_allow_headers(value: object) -> bool:
-    return _is_strings(value) and all(
+def _is_name(name: str) -> bool:
+    """A token; but neither a pattern, nor several names, nor quoted, nor a variable."""
+    return (
         standard.is_token(name)
-        and not standard.is_forbidden_header(name)
-        and name.lower() not in RESPONSE_ONLY_HEADERS
-        and not name.lower().startswith("access-control-")
-        for name in names(value)
+        and not {"*", "|"} & set(name)
+        and ".+" not in name
+        and name[0] not in "^'`"
+        and name[-1] not in "$'`"
+        and not re.fullmatch(r"\$[A-Za-z0-9_]+|%[A-Za-z0-9_]+%", name)
+    )
+
+
+def _is_allow_headers(value: object) -> bool:
+    return _is_list(value) and all(
+        name == "*"
+        or (
+            _is_name(name)
+            and not standard.is_forbidden_header(name)
+            and not name.lower().startswith("access-control-")
+        )
+        for name in entries(value)
     )
 
 
 def _is_expose_headers(value: object) -> bool:
-    if not _is_strings(value):
+    if not _is_list(value):
         return False
-    return set(names(value)) == {"*"} or all(
-        standard.is_token(name)
-        and name != "*"
+    return set(entries(value)) == {"*"} or all(
+        _is_name(name)
         and name.lower() not in ("set-cookie", "set-cookie2")
-        and name.lower() not in REQUEST_ONLY_HEADERS
         and not name.lower().startswith("access-control-")
-        for name in names(value)
+        for name in entries(value)
     )
 
 
@@ -127,7 +143,7 @@ def _dangers(fields: Mapping[str, object]) -> Iterator[bool]:
     is_enforced = fields.get("enforce", "off") != "off"
     yield bool(credentials and "*" in origins)
     yield fields.get("enforce") == "all" and "*" in origins
-    yield bool(credentials and "*" in names(fields.get("expose_headers", ())))
+    yield bool(credentials and "*" in entries(fields.get("expose_headers", ())))
     yield "null" in origins and not fields.get("dangerously_allow_null_origin", False)
     if credentials and not fields.get("dangerously_allow_insecure_origins", False):
         yield from map(_is_insecure, origins)
@@ -149,4 +165,6 @@ def _is_insecure(entry: str) -> bool:
 def _spans_sites(entry: str) -> bool:
     _, wildcard, rest = entry.partition("://*.")
     host = rest.removesuffix(":*").partition(":")[0]
-    return bool(wildcard) and host not in _PRIVATE_NAMES and _LIST.is_public(host)
+    if not wildcard or host in _PRIVATE_NAMES:
+        return False
+    return _LIST.is_public(host) or any(suffix.endswith(f".{host}") for suffix in _SUFFIXES)

@@ -4,7 +4,9 @@ The guard's own form of a policy is not used: only ``Outcome`` and ``Reason`` na
 the answers.
 """
 
+import contextlib
 import functools
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,19 +43,17 @@ def read_origin(text: str) -> standard.Parts | None:
 
 
 def entries(value: object) -> list[Any]:
-    """The entries of a list of origins: strings are split at commas."""
+    """The entries of a list: a string is JSON, or split at commas."""
     if isinstance(value, (list, tuple)):
-        return [entry for item in value for entry in entries(item)]
+        parts = ([item] if not isinstance(item, str) else entries(item) for item in value)
+        return [part for found in parts for part in found]
     if not isinstance(value, str):
         return [value]
-    if "," not in value:
-        return [value.strip()]
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def names(value: object) -> list[str]:
-    """Names in a list of methods or headers. An empty string is an empty list."""
-    return [name for name in entries(value) if name]
+    with contextlib.suppress(ValueError, RecursionError):
+        parsed = json.loads(value)
+        if isinstance(parsed, list):
+            return entries(parsed)
+    return [part.strip() for part in value.split(",")]
 
 
 def is_constant(fields: Fields) -> bool:
@@ -138,7 +138,7 @@ def against_preflight(
     asked = read_requested_headers(requested)
     if asked is None:
         return Reason.HEADERS_MALFORMED
-    allowed = [name.lower() for name in names(fields.get("allow_headers", "Content-Type"))]
+    allowed = [name.lower() for name in entries(fields.get("allow_headers", "Content-Type"))]
     for name in asked:
         if name not in allowed and ("*" not in allowed or name == "authorization"):
             return Reason.HEADERS_NOT_ALLOWED
@@ -149,7 +149,7 @@ def against_preflight(
 
 def _covers(fields: Fields, method: str, accepted: frozenset[str] | None) -> bool:
     value = fields.get("methods")
-    listed = accepted if value is None else names(value)
+    listed = accepted if value is None else entries(value)
     if listed is not None and set(listed) != {"*"}:
         return method in listed
     is_method = standard.is_token(method) and len(method) <= LONGEST_METHOD
@@ -197,10 +197,13 @@ def is_refusable(fields: Fields, environ: Mapping[str, str], method: str) -> boo
     :param method: its method, or the one that a preflight requests, if that counts.
     """
     enforce = fields.get("enforce", "off")
-    upgrade = environ.get("HTTP_UPGRADE", "")
-    is_handshake = "websocket" in upgrade.lower() or len(upgrade) > LONGEST_UPGRADE
-    is_safe = method in _SAFE_METHODS and not is_handshake
+    is_safe = method in _SAFE_METHODS and not _is_handshake(environ)
     return enforce == "all" or (enforce != "off" and not is_safe)
+
+
+def _is_handshake(environ: Mapping[str, str]) -> bool:
+    upgrade = environ.get("HTTP_UPGRADE", "")
+    return "websocket" in upgrade.lower() or len(upgrade) > LONGEST_UPGRADE
 
 
 def verdict(
@@ -227,6 +230,9 @@ def verdict(
             return Outcome.REJECTED, Reason.SPECULATIVE
         return (Outcome.NOT_CORS if origin is None else Outcome.SAME_ORIGIN), None
     if reason is not None:
+        is_get = environ["REQUEST_METHOD"].upper() == "GET"
+        if enforce == "off" and is_get and _is_handshake(environ):
+            return Outcome.UNENFORCED, reason  # no browser holds it back either
         return Outcome.REJECTED, reason
     if (origin is None or _is_everyone(fields)) and is_refusable(fields, environ, method):
         return Outcome.REJECTED, Reason.CROSS_SITE_REQUEST

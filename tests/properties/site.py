@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, request
 from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, CorsGuardError, cors, cors_exempt, current_decision
-from tests.properties.lists import DENIED, LISTED, PATTERNS, is_customer
+from tests.properties.lists import DENIED, LISTED, PATTERNS, is_customer, is_customer_there
 from tests.properties.meaning import Fields
 
 SELF_ORIGINS = ["https://front.test", "https://*.front.test"]
@@ -46,6 +46,7 @@ _ROUTES: list[tuple[str, list[str], _Mark]] = [
     }),
     ("/patterns", ["GET", "POST"], {"origins": PATTERNS, "allow_private_network": True}),
     ("/function", ["GET", "POST"], {"origins": [is_customer, LISTED[0]]}),
+    ("/function-of-request", ["GET", "PUT"], {"origins": [is_customer_there, LISTED[0]]}),
     ("/null", ["GET", "PUT"], {"origins": "null", "dangerously_allow_null_origin": True}),
     ("/nobody", ["GET", "PUT"], {"origins": (), "methods": ()}),
     ("/own-answer", ["GET", "OPTIONS"], {"answer_preflight": False}),

@@ -3,6 +3,7 @@
 import datetime
 import enum
 import functools
+import json
 import re
 from collections.abc import Callable
 from operator import methodcaller
@@ -172,7 +173,7 @@ def asked() -> tuple[st.SearchStrategy[Any], ...]:
 # Entries that are dangerous together with other fields, or that are none
 DANGEROUS = """
 * null https://*.github.io https://*.com https://*.example https://*.a.com:* http://shop.example
-ws://shop.example http://*.localhost http://localhost.test http://127.8.8.8 http://127.evil.test
+ws://shop.example https://*.amazonaws.com http://*.localhost http://localhost.test http://127.8.8.8 http://127.evil.test
 http://128.0.0.1 http://[::2] http://[::1] https://*.192.0.2.7 https://*.[::1]
 https://*.co.uk:8443 file://localhost
 """.split()
@@ -187,6 +188,7 @@ NAMES = [
     *"X-Trace x-trace X-A Content-Type Authorization authorization Accept * Cookie Host".split(),
     *"Sec-A Proxy-A Set-Cookie ETag Vary Range X:A Access-Control-Allow-Origin".split(),
     *"Access-Control-Request-Method !#$%&'*+-.^_`|~ \" \xe4 \u212aelvin x-\u0130 (x)".split(),
+    *"X-* X-.+ ^X-A X-A$ $X %X% X|Y 'X' `X ' | $ ^ .+".split(),
     *("x\r\nX: 1", "x\0", "X A", ""),
 ]
 _LIKELY_METHODS = "GET HEAD POST PUT DELETE PATCH PURGE get put Delete patch".split()
@@ -235,7 +237,8 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 def _strings(text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    return text | st.lists(text, max_size=4) | st.lists(text, max_size=3).map(", ".join)
+    lists = st.lists(text, max_size=4)
+    return text | lists | lists.map(", ".join) | lists.map(json.dumps) | lists.map(str)
 
 
 _LIKELY: dict[str, st.SearchStrategy[Any]] = {

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_corsguard import Outcome, Reason
 from tests.properties import meaning, standard
 from tests.properties.checks import PREFLIGHT_VARY, granted
+from tests.properties.lists import is_customer_there
 from tests.properties.meaning import Fields
 from tests.properties.site import LOG, SELF_ORIGINS, VERDICT, Applied, Site
 
@@ -235,9 +236,11 @@ def _check_remembered(applied: Applied, environ: Environ, sent: Mapping[str, str
     fields, _, at_url = applied
     others = {name for name, other in at_url.items() if other != fields}
     assert not others & set(listed) - {method}
+    asks_request = is_customer_there in meaning.entries((fields or {}).get("origins", ()))
+    assert not asks_request or listed == [method]
     max_age = sent.get("Access-Control-Max-Age")
     wanted = (fields or {}).get("max_age", 600)
-    if others & set(standard.SAFELISTED_METHODS):
+    if asks_request or others & set(standard.SAFELISTED_METHODS):
         assert max_age == "0"
     elif at_url:
         assert max_age == (None if wanted is None else str(wanted))

@@ -68,6 +68,16 @@ def test_what_a_callable_is_called_with(check: Callable[..., Any]) -> None:
     assert other.reason in (Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_CHECK_FAILED)
 
 
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_policy_knows_whether_its_callable_takes_the_request(name: str) -> None:
+    takes_it = {
+        "origin and request", "two of any name", "an optional request", "all optional",
+        "two and an optional one", "an instance", "a partial function with a request",
+    }  # fmt: skip
+    assert Policy(origins=[A, TAKEN[name]]).compiled.asks_request is (name in takes_it)
+    assert not Policy(origins="*").compiled.asks_request
+
+
 class Unhashable:
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -340,6 +340,9 @@ PUT = frozenset({"PUT"})
         ({"methods": "*"}, ALL, NONE, "*"),
         ({"methods": "*"}, ALL, PUT, None),
         ({"methods": "*", "allow_credentials": True}, ALL, NONE, None),
+        ({"methods": "*", "origins": needs_request}, ALL, NONE, None),
+        ({"methods": ["PUT"], "origins": [A, needs_request]}, ALL, NONE, None),
+        ({"methods": ["PUT"], "origins": raises}, ALL, NONE, "PUT"),
         (READ_ONLY, ALL, NONE, "GET, HEAD, OPTIONS"),
         (READ_ONLY, ALL, frozenset({"GET"}), "HEAD, OPTIONS"),
         ({**READ_ONLY, "methods": ["PUT", "GET"]}, ALL, NONE, "GET"),
@@ -383,6 +386,15 @@ def test_header_names_are_not_remembered_for_a_method_of_another_policy(
     request = CorsRequest(A, "OPTIONS", preflight=True)
     decision = decide(Policy(origins=A, max_age=max_age), request, scope)
     assert decision.headers.get(ACMA) == sent
+
+
+@pytest.mark.parametrize("max_age", [600, 0, None])
+def test_a_callable_that_takes_the_request_is_asked_each_time(max_age: int | None) -> None:
+    """What it has allowed once is not to be remembered, not even for a listed origin."""
+    policy = Policy(origins=[B, needs_request], max_age=max_age)
+    for origin in (A, B):
+        request = CorsRequest(origin, "PUT", preflight=True, context="the request")
+        assert decide(policy, request).headers[ACMA] == "0"
 
 
 def test_a_method_in_other_case_is_another_method() -> None:

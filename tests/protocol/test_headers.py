@@ -59,13 +59,13 @@ IN_LISTS: list[tuple[str, str, str]] = [
      " te trailer transfer-encoding upgrade via", "header_forbidden", ""),
     ("proxy-authenticate proxy-connection proxy- sec-ch-ua sec-fetch-site sec-", "header_forbidden",
      ""),
-    ("access-control-request-headers access-control-request-method cookie host origin"
-     " proxy-authorization referer", "header_forbidden", "header_is_request"),
-    ("accept accept-language authorization if-match if-modified-since if-none-match if-range"
-     " if-unmodified-since range user-agent x-http-method-override x-requested-with", "",
+    ("cookie host origin proxy-authorization referer", "header_forbidden", ""),
+    ("access-control-request-headers access-control-request-method", "header_forbidden",
      "header_is_request"),
+    ("accept accept-language authorization if-match if-modified-since if-none-match if-range"
+     " if-unmodified-since range user-agent x-http-method-override x-requested-with", "", ""),
     ("accept-ranges age allow content-range etag location retry-after server server-timing"
-     " timing-allow-origin vary www-authenticate", "header_is_response", ""),
+     " timing-allow-origin vary www-authenticate", "", ""),
     ("access-control-allow-credentials access-control-allow-headers access-control-allow-methods"
      " access-control-allow-origin access-control-expose-headers access-control-max-age",
      "header_is_response", "header_forbidden"),

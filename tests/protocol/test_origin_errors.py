@@ -78,8 +78,8 @@ TABLE = [
     ("https://*Xa.com", ["origin_wildcard"], None),
     ("https://*.*.a.com|https://b.com", ["origin_separator"], "'https://*.a.com', 'https://b.com'"),
     ("https://a.com|https://b.com|", ["origin_separator"], "'https://a.com', 'https://b.com'"),
-    ("https://a.com|", ["origin_host"], None),
-    ("|https://a.com", ["origin_scheme"], None),
+    ("https://a.com|", ["origin_separator"], "'https://a.com'"),
+    ("|https://a.com", ["origin_separator"], "'https://a.com'"),
     ("https://a://b", ["origin_path", "origin_port"], "'https://a'"),
     ("https://a\u3002com", ["origin_not_ascii"], "'https://a.com'"),
     (r"https:\/\/a\-b\.com", ["origin_regex"], "'https://a-b.com'"),
@@ -91,6 +91,23 @@ TABLE = [
     ("http://a.com:065535", ["origin_port"], "'http://a.com:65535'"),
     ("http://[::A]", ["origin_case"], "'http://[::a]'"),
     ("http://x::1]", ["origin_host"], None),
+    ("https://a.com; ", ["origin_separator"], "'https://a.com'"),
+    (";", ["origin_no_scheme"], None),
+    ("'https://A.com/'", ["origin_quotes"], "'https://a.com'"),
+    ('"https://a.com', ["origin_quotes"], "'https://a.com'"),
+    ("'*'", ["origin_quotes"], "'*'"),
+    ("'null'", ["origin_case"], None),
+    ("''", ["origin_quotes"], None),
+    *((word, ["origin_no_scheme"], "'*'") for word in "all ANY everyone Everybody true".split()),
+    *((word, ["origin_no_scheme"], "[]") for word in "none nobody False self 'self'".split()),
+    *((text, ["origin_invalid"], None) for text in "$A ${A} $(A) %A% {{a}} '$A'".split()),
+    ("https//a.com", ["origin_no_scheme"], "'https://a.com'"),
+    ("https:a.com:8443", ["origin_no_scheme"], "'https://a.com:8443'"),
+    ("http:/a.com", ["origin_no_scheme"], "'http://a.com'"),
+    ("HTTPS;//a.com", ["origin_no_scheme"], "'https://a.com'"),
+    ("https:8080", ["origin_no_scheme"], "'https://https:8080'"),
+    (".example.com", ["origin_no_scheme"], "'https://*.example.com'"),
+    ("https://.example.com", ["origin_host"], "'https://*.example.com'"),
     # https://url.spec.whatwg.org/#concept-ipv4-parser
     ("http://0x", ["origin_ip"], "'http://0.0.0.0'"),
     ("http://0x00007f000001", ["origin_ip"], "'http://127.0.0.1'"),
@@ -120,7 +137,7 @@ def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None
     assert [code for code, _ in found] == codes
     assert suggested == suggestion
     for text in suggested.split(", ") if suggested else ():
-        assert parse_pattern(text.strip("'"))
+        assert text in ("'*'", "[]") or parse_pattern(text.strip("'"))
 
 
 # An entry of origins, and what is wrong with it.
@@ -151,6 +168,11 @@ SENTENCES: list[tuple[str, str]] = [
     ("https://-a.com", "'-a.com' is not a host name"),
     ("http://127.1", "browsers send IP addresses in their canonical form"),
     ("https://*.1.2.3.4", "an IP address has no sub-domains"),
+    ("'https://a.com'", "an origin has no quotes"),
+    ("all", "everybody is written as '*'"),
+    ("none", "nobody is written as an empty list"),
+    ("self", "the app's own pages are always let in, and not listed"),
+    ("${A}", "this is a variable that nothing has replaced"),
     ("https://a.com:x", "'x' is not a port"),
     ("https://a.com:", "the port is missing after ':'"),
     ("https://a.com:0", "port 0 is out of range (1 to 65535)"),

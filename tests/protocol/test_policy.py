@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flask_corsguard import Policy, PolicyError
-from flask_corsguard.protocol.policy import FIELDS, PolicyFields
+from flask_corsguard.protocol.policy import FIELDS, PolicyFields, fields_meant
 
 A = "https://a.example.com"
 B = "https://b.example.com"
@@ -30,7 +30,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "everyone": {"origins": "*"},
     "everyone in a list": {"origins": ["*"]},
     "a string with commas": {"origins": f"{A}, {B}"},
-    "a string with spaces and empty parts": {"origins": f" {A} ,, "},
+    "a string with spaces": {"origins": f" {A} , {B} "},
     "a tuple of all kinds": {"origins": (A, re.compile("x"), one)},
     "a set": {"origins": {A, B}},
     "an iterator": {"origins": iter([A])},
@@ -49,11 +49,22 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "dangerously_allow_public_suffixes": True,
     },
     "names under a public suffix": {"origins": "https://*.example.co.uk", "enforce": "all"},
+    "names above one without credentials": {"origins": "https://*.amazonaws.com"},
+    "names above one with credentials": {
+        "origins": "https://*.amazonaws.com",
+        "allow_credentials": True,
+        "dangerously_allow_public_suffixes": True,
+    },
+    "denying names above one": {
+        "origins": A,
+        "deny_origins": "https://*.amazonaws.com",
+        "allow_credentials": True,
+    },
     "names that are never sold": {"origins": "https://*.internal", "allow_credentials": True},
     "any method": {"methods": "*"},
     "methods of the route": {"methods": None},
     "no method": {"methods": ()},
-    "no method in the environment": {"methods": ""},
+    "no method in the environment": {"methods": "[]"},
     "methods": {"methods": "PUT, DELETE"},
     "odd methods": {"methods": ["PURGE", "M-SEARCH", "purge"]},
     "any header": {"allow_headers": "*"},
@@ -291,3 +302,37 @@ def test_derive() -> None:
 def test_survives_pickling() -> None:
     policy = Policy(origins=[A, "https://*.b.com", re.compile("x")], methods="*", max_age=1)
     assert pickle.loads(pickle.dumps(policy)) == policy
+
+
+# What was given without a name, and how it is written with one.
+UNNAMED: dict[str, tuple[Any, str | None]] = {
+    "an origin": (A, f"origins={A!r}"),
+    "everybody": (" * ", "origins=' * '"),
+    "origins": ([A, "*"], f"origins=['{A}', '*']"),
+    "a tuple": ((A,), f"origins=('{A}',)"),
+    "a set": ({A}, f"origins={{'{A}'}}"),
+    "a frozenset": (frozenset({A}), f"origins=frozenset({{'{A}'}})"),
+    "a pattern": (re.compile("x"), "origins=re.compile('x')"),
+    "fields": ({"origins": A, "max_age": 5}, f"origins={A!r}, max_age=5"),
+    "no fields": ({}, None),
+    "other names": ({"origins": A, "path": "/"}, None),
+    "a name": ("partners", None),
+    "names": ([A, "partners"], None),
+    "an empty list": ([], None),
+    "a number": (5, None),
+}
+
+
+@pytest.mark.parametrize(("value", "meant"), UNNAMED.values(), ids=UNNAMED)
+def test_fields_without_a_name(value: Any, meant: str | None) -> None:
+    assert fields_meant(value) == meant
+    with pytest.raises(PolicyError) as caught:
+        Policy(value)
+    (problem,) = caught.value.problems
+    written = meant or "origins=['https://app.example.com']"
+    assert problem[:4] == (
+        "wrong_type",
+        "policy",
+        value,
+        f"fields are given by name, not as {value!r}. Write Policy({written}).",
+    )

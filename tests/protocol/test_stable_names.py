@@ -13,6 +13,7 @@ def test_outcomes() -> None:
         "SAME_ORIGIN": "same-origin",
         "ALLOWED": "allowed",
         "REJECTED": "rejected",
+        "UNENFORCED": "unenforced",
         "EXEMPT": "exempt",
     }
 
@@ -71,6 +72,7 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "methods": None,
         "governed_elsewhere": frozenset(),
         "allow_methods": None,
+        "configured": frozenset(),
         "without_effect": {},
     }
 
@@ -94,5 +96,7 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "report_only": False,
         "headers": {},
         "detail": "",
+        "further_reasons": (),
+        "configured": frozenset(),
         "without_effect": {},
     }

@@ -143,15 +143,15 @@ def _listed_by_a_base(app, guard):
 
 PROBLEMS = {
     _unknown_policy: (
-        ("unknown_policy", "policy", "partner", "partners", "view index (LINE)"),
+        ("unknown_policy", "policy", "partner", "'partners'", "view index (LINE)"),
         "there is no policy 'partner'. Did you mean 'partners'?",
     ),
     _unknown_policy_further_out: (
-        ("unknown_policy", "policy", "partner", "partners", "blueprint api (LINE)"),
+        ("unknown_policy", "policy", "partner", "'partners'", "blueprint api (LINE)"),
         "there is no policy 'partner'. Did you mean 'partners'?",
     ),
     _unknown_endpoint: (
-        ("unknown_endpoint", "endpoint", "indexx", "index", "LINE"),
+        ("unknown_endpoint", "endpoint", "indexx", "'index'", "LINE"),
         "there is no endpoint 'indexx'. Did you mean 'index'?",
     ),
     _lost_mark: (

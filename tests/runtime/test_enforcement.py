@@ -10,6 +10,7 @@ from flask.views import MethodView, View
 
 from flask_corsguard import (
     CorsGuard,
+    Outcome,
     PolicyError,
     Reason,
     cors,
@@ -262,7 +263,7 @@ def test_the_form_of_a_refusal(app, http, heard, accept, expected, debug):
     assert summary(response) == REFUSED
     assert response.content_type == expected
     detail = heard[0].decision.explain() if debug else DETAIL
-    assert (f"Change: add '{EVIL}' to origins" in detail) == debug
+    assert (f'To allow it: origins=["{EVIL}"]' in detail) == debug
     if expected == PROBLEM:
         assert list(response.get_json(force=True).items()) == [
             ("title", "Cross-origin request refused"),
@@ -473,7 +474,7 @@ def test_preflights_for_a_public_view(app, http, heard, enforce, method, names, 
     if refused and enforce == "unsafe":
         assert response == http.denied()
         assert asked.reason is Reason.CROSS_SITE_REQUEST
-        assert "enforce='off'" in asked.explain()
+        assert 'enforce="off"' in asked.explain()
     else:
         named = "GET, HEAD, OPTIONS" + ("" if enforce == "unsafe" else ", POST, PUT")
         assert response == http.granted("*", named)
@@ -645,6 +646,62 @@ def test_upgrades(app, http, upgrade, is_handshake):
     assert response.status_code == (403 if is_handshake else 200)
     if is_handshake:
         assert summary(response) == (403, "Origin, Sec-Fetch-Site, Upgrade, Accept", "no-store")
+
+
+HANDSHAKE = {"HTTP_UPGRADE": "websocket"}
+UNENFORCED = "UNENFORCED ORIGIN_NOT_ALLOWED"
+
+
+@pytest.mark.parametrize(
+    ("fields", "origin", "method", "environ", "expected"),
+    [
+        ({}, EVIL, "GET", HANDSHAKE, UNENFORCED),
+        ({}, EVIL, "GET", HANDSHAKE | CROSS, UNENFORCED),
+        ({}, EVIL, "GET", {"HTTP_UPGRADE": "h2c, WebSocket"}, UNENFORCED),
+        ({}, "null", "GET", HANDSHAKE, "UNENFORCED ORIGIN_NULL"),
+        ({"deny_origins": SHOP}, SHOP, "GET", HANDSHAKE, "UNENFORCED ORIGIN_DENIED"),
+        ({"origins": lambda _: None}, EVIL, "GET", HANDSHAKE, "UNENFORCED ORIGIN_CHECK_FAILED"),
+        ({}, SHOP, "GET", HANDSHAKE, "ALLOWED"),
+        ({"origins": "*"}, EVIL, "GET", HANDSHAKE, "ALLOWED"),
+        # No page of another site sent these, or none that a browser would let open the socket.
+        ({}, "http://localhost", "GET", HANDSHAKE, "SAME_ORIGIN"),
+        ({}, EVIL, "GET", HANDSHAKE | {SITE: "same-origin"}, "SAME_ORIGIN"),
+        ({}, None, "GET", HANDSHAKE, "NOT_CORS"),
+        ({}, None, "GET", HANDSHAKE | CROSS, "NOT_CORS"),
+        ({}, EVIL, "GET", {"HTTP_UPGRADE": "h2c"}, "REJECTED ORIGIN_NOT_ALLOWED"),
+        ({}, EVIL, "GET", {}, "REJECTED ORIGIN_NOT_ALLOWED"),
+        ({}, EVIL, "POST", HANDSHAKE, "REJECTED ORIGIN_NOT_ALLOWED"),
+        # It would be refused.
+        ({"enforce": "report"}, EVIL, "GET", HANDSHAKE, "REJECTED ORIGIN_NOT_ALLOWED"),
+    ],
+)
+def test_handshakes_that_nothing_refuses(
+    app, http, heard, log_lines, fields, origin, method, environ, expected
+):
+    """No browser holds a WebSocket handshake back, so it is not called rejected."""
+    guarded(app, **{"origins": SHOP, **fields})
+    seen = []
+    app.after_request(
+        lambda response: seen.append(current_decision._get_current_object()) or response
+    )
+    response = http.open(app, "/x", origin, method, environ)
+
+    (decision,) = seen
+    reason = f" {decision.reason.name}" if decision.reason else ""
+    assert f"{decision.outcome.name}{reason}" == expected
+    assert (response.status_code, ran(app)) == (200, ["x"])
+    if decision.outcome is Outcome.UNENFORCED:
+        assert heard == []
+        assert dict(response.headers).get("Vary") == "Origin"
+        assert "rejected" not in decision.explain()
+        assert "rejected" not in log_lines()[0]
+
+
+def test_an_exempt_socket_is_exempt(app, http, heard, log_lines):
+    CorsGuard(app)
+    app.add_url_rule("/x", "x", cors_exempt(view("x")))
+    http.open(app, "/x", EVIL, environ=HANDSHAKE)
+    assert (heard, log_lines()) == ([], [])
 
 
 # What must not get round it

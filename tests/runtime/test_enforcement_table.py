@@ -51,7 +51,7 @@ class Row(NamedTuple):
         expected = {"off": "runs", "unsafe": self.unsafe, "report": self.unsafe, "all": self.all}
         return None if expected[enforce] == "runs" else expected[enforce]
 
-    def outcome(self) -> Outcome:
+    def outcome(self, enforce: str) -> Outcome:
         """The verdict that the view sees, if it runs."""
         if self.origin is None:
             return Outcome.NOT_CORS
@@ -59,6 +59,8 @@ class Row(NamedTuple):
             return Outcome.ALLOWED  # listed exactly, so before anything else
         if self.site in ("same-origin", "none"):
             return Outcome.SAME_ORIGIN
+        if self.method == "WS" and self.unsafe != "runs" and enforce == "off":
+            return Outcome.UNENFORCED
         if self.all != "runs":
             return Outcome.REJECTED  # it may not read, whatever is enforced
         return Outcome.ALLOWED if ".friends." in self.origin else Outcome.SAME_ORIGIN
@@ -199,7 +201,8 @@ def test_row(row, enforce, heard):
         if is_report:
             assert app.config["seen"] == decision
     else:
-        assert app.config["seen"].outcome is row.outcome()
+        outcome = row.outcome(enforce)
+        assert app.config["seen"].outcome is outcome
         name = {Outcome.REJECTED: "origin-rejected", Outcome.ALLOWED: "origin-allowed"}
-        expected = [(name[row.outcome()], False, False)] if row.outcome() in name else []
+        expected = [(name[outcome], False, False)] if outcome in name else []
         assert decisions == expected

@@ -1,9 +1,11 @@
 """What JavaScript gets from a guarded app, in browsers of every engine."""
 
-import pytest
-from flask import request
+import functools
 
-from flask_corsguard import CorsGuard, Outcome
+import pytest
+from flask import Blueprint, request
+
+from flask_corsguard import CorsGuard, Outcome, cors
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -25,7 +27,7 @@ def test_the_guards_own_words_are_in_the_failure(app, cors_browser):
         cors_browser(SHOP).fetch(f"{API}/", method="PUT").assert_readable()
     said = str(caught.value)
     assert f"Found: the origin matches none of '{PARTNER}'." in said
-    assert f"Change: add '{SHOP}' to origins (policy: default, set at " in said
+    assert f'To allow it: origins=["{PARTNER}", "{SHOP}"] (policy: default, set at ' in said
     assert "test_in_a_browser.py:" in said
 
 
@@ -88,6 +90,71 @@ def test_max_age_0(app, open_page):
     browser = open_page()
     responses = [browser.fetch(f"{API}/", method="PUT").assert_readable() for _ in range(2)]
     assert [len(response.exchanges) for response in responses] == [2, 2]
+
+
+def may(origin, request):
+    """Everybody may read, and nobody may do anything else."""
+    asked = request.headers.get("Access-Control-Request-Method", request.method)
+    return asked in ("GET", "HEAD")
+
+
+class May:
+    def __call__(self, origin, request):
+        return may(origin, request)
+
+
+ASKS = {
+    "function": may,
+    "callable object": May(),
+    "partial": functools.partial(lambda _, origin, request: may(origin, request), 1),
+    "default": lambda origin, request=None: may(origin, request),
+}
+READ = {"headers": {"X-Own": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("asks", "where", "max_age"),
+    [
+        ("function", "default", 600),
+        ("callable object", "default", None),
+        ("partial", "blueprint", 600),
+        ("default", "beside a list", 600),
+    ],
+    ids=list(ASKS),
+)
+def test_a_callable_that_decides_by_method_is_asked_about_each(
+    app, open_page, asks, where, max_age
+):
+    """What a browser was allowed to do lets it do nothing else: neither another method nor, with
+    the same header, a POST. That holds for what a listed origin was told too."""
+    fields = {"origins": ASKS[asks], "methods": "*", "allow_headers": ["*"], "max_age": max_age}
+    if where == "beside a list":
+        fields["origins"] = [PARTNER, ASKS[asks]]
+    api = Blueprint("api", __name__)
+    if where == "blueprint":
+        cors(**fields)(api)
+    CorsGuard(app, **({} if where == "blueprint" else fields))
+    ran = []
+    methods = ["GET", "POST", "DELETE"]
+    api.add_url_rule("/", "index", lambda: ran.append(request.method) or "ok", methods=methods)
+    app.register_blueprint(api)
+
+    browser, url = open_page(), f"{API}/"
+    browser.fetch(url, **READ).assert_readable()
+    browser.fetch(url, method="HEAD", **READ).assert_readable()
+    browser.fetch(url, method="DELETE").assert_blocked("preflight_status")
+    browser.fetch(url, method="DELETE", **READ).assert_blocked("preflight_status")
+    browser.fetch(url, method="POST", **READ).assert_blocked("preflight_status")
+    assert ran == ["GET", "HEAD"]
+
+
+def test_a_callable_in_report_only_changes_no_response(app, open_page):
+    CorsGuard(app, origins=SHOP, report_only={"origins": may})
+    app.add_url_rule(**VIEW)
+
+    browser = open_page()
+    browser.fetch(f"{API}/", method="PUT").assert_readable()
+    assert len(browser.fetch(f"{API}/", method="PUT").assert_readable().exchanges) == 1
 
 
 def test_a_view_does_not_run_before_its_preflight_is_allowed(app, open_page):

@@ -360,8 +360,8 @@ def test_turned_off_from_the_environment(app, http, log_lines, monkeypatch):
 @pytest.mark.parametrize(
     ("origin", "method", "remedy"),
     [
-        (PARTNER, "PUT", f"add '{PARTNER}' to origins"),
-        (SHOP, "DELETE", "add a route that accepts DELETE"),
+        (PARTNER, "PUT", f'To allow it: origins=["{SHOP}", "{PARTNER}"]'),
+        (SHOP, "DELETE", "To allow it: add a route that accepts DELETE"),
     ],
 )
 def test_debug_mode_ends_with_the_remedy(shop, http, log_lines, heard, origin, method, remedy):
@@ -375,7 +375,32 @@ def test_debug_mode_ends_with_the_remedy(shop, http, log_lines, heard, origin, m
     (line,) = log_lines()
     assert remedy in line
     last_line = heard[-1].decision.explain().splitlines()[-1]
-    assert line.endswith(last_line.strip().removeprefix("Change: "))
+    assert line.endswith(f". {last_line.strip()}")
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
+def test_a_handshake_that_nothing_refuses(shop, http, log_lines, heard, debug):
+    """The line says that nobody holds it back, and what would; there is no signal."""
+    shop.debug = debug
+    state = state_of(shop)
+    handshake = {"HTTP_UPGRADE": "websocket"}
+    assert http.send(shop, "/x", PARTNER, environ=handshake) == http.refused()
+    (line,) = log_lines()
+    set_at = f"set at {state.settings.source}"
+    assert line == (
+        f"GET /x from '{PARTNER}': not refused (ORIGIN_NOT_ALLOWED) by default, {set_at}; no"
+        ' browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
+        + f'. To refuse it: enforce="unsafe" (policy: default, {set_at}). To admit it:'
+        f' origins=["{SHOP}", "{PARTNER}"] (policy: default, {set_at})' * debug + "."
+    )
+    assert heard == []
+
+
+def test_a_handshake_has_a_line_of_its_own(shop, http, log_lines):
+    for environ in ({"HTTP_UPGRADE": "websocket"}, {}) * 2:
+        http.send(shop, "/x", PARTNER, environ=environ)
+    verdicts = [re.search("rejected|not refused", line)[0] for line in log_lines()]
+    assert verdicts == ["not refused", "rejected"]
 
 
 def test_a_failing_check_says_what_raised(app, http, log_lines):

@@ -342,3 +342,20 @@ def test_a_failing_log(site, http, failing_log):
     CorsGuard(site, origins="*", report_only=STRICT)
     assert http.send(site, "/", EVIL) == (200, STAR)
     assert failing_log == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("reported", "verdict", "signals"),
+    [
+        ({"origins": KNOWN}, "would not be refused", []),
+        ({"origins": KNOWN, "enforce": "unsafe"}, "would be rejected", ["origin-rejected"]),
+    ],
+    ids=["not enforced", "enforced"],
+)
+def test_a_handshake(site, http, heard, log_lines, reported, verdict, signals):
+    """A report-only policy that would not refuse a handshake does not say that it would."""
+    CorsGuard(site, origins=[KNOWN, PARTNER], report_only=reported)
+    http.send(site, "/", PARTNER, environ={"HTTP_UPGRADE": "websocket"})
+    (line,) = log_lines()
+    assert f"GET / from '{PARTNER}': {verdict} (ORIGIN_NOT_ALLOWED) by report_only, " in line
+    assert [sent.name for sent in heard] == ["origin-allowed", *signals]

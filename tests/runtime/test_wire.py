@@ -111,6 +111,25 @@ PREFLIGHTS = {
         {"allow_methods": "ODD", "allow_credentials": "true"},
     ),
     "methods listed": ({"methods": ["PUT"]}, "PUT", None, {"allow_methods": "PUT"}),
+    # A callable that takes the request is asked about each one.
+    "a callable": ({"origins": lambda origin: origin == SHOP}, "PUT", None, {}),
+    **{
+        f"a callable that takes the request, {name}": (
+            {
+                "origins": ["https://admin.example", lambda origin, request: origin == SHOP],
+                **fields,
+            },
+            method,
+            "content-type",
+            {"allow_methods": method, "max_age": "0"},
+        )
+        for name, fields, method in (
+            ("methods of the route", {}, "PUT"),
+            ("methods listed", {"methods": ["PUT", "DELETE"]}, "PUT"),
+            ("methods *", {"methods": "*"}, "ODD"),
+            ("no max age", {"max_age": None}, "GET"),
+        )
+    },
     # https://fetch.spec.whatwg.org/#cors-preflight-fetch: they need not be in the list
     "GET, not listed": ({"methods": ()}, "GET", "content-type", {"allow_methods": None}),
     "POST, not listed": ({"methods": ["PUT"]}, "POST", None, {"allow_methods": "PUT"}),
@@ -122,7 +141,7 @@ PREFLIGHTS = {
 )
 def test_preflights_that_are_allowed(site, http, fields, method, headers, changes):
     """An allowed preflight gets these headers alone, no body, and nothing for another origin."""
-    CorsGuard(site, origins=SHOP, **fields)
+    CorsGuard(site, **{"origins": SHOP, **fields})
 
     granted = http.granted(SHOP, **changes)
     assert http.preflight(site, "/", SHOP, method, headers) == granted

@@ -131,6 +131,16 @@ BLOCKS = [
     (preflights(Access_Control_Allow_Headers="*", Access_Control_Allow_Credentials="true"),
      X_A | INCLUDE, Block.HEADER_NOT_ALLOWED, "its '*' does not count for a request with",
      f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
+    (preflights(), {"headers": {ORIGIN: "*"}}, Block.HEADER_NOT_ALLOWED,
+     "request header access-control-allow-origin: it allows none", None,
+     "take access-control-allow-origin out of the page's fetch() or axios headers: it is a response"
+     " header"),
+    (preflights(), {"headers": {ORIGIN: "*", METHODS: "*", "X-A": "1"}}, Block.HEADER_NOT_ALLOWED,
+     "request header access-control-allow-methods: it allows none", f"{HEADERS}: x-a",
+     "add 'x-a' to allow_headers; take access-control-allow-methods, access-control-allow-origin"
+     " out of the page's fetch() or axios headers: they are response headers"),
+    (preflights(500), {"headers": {ORIGIN: "*"}}, Block.PREFLIGHT_STATUS, "status 500",
+     f"204 No Content to OPTIONS {API}/ | {ALLOW}", "let the guard answer OPTIONS"),
     (anyone(), {"mode": "same-origin"}, Block.MODE_SAME_ORIGIN, "is of another origin", None,
      "have the page leave mode out"),
     (anyone(), {"mode": "no-cors"}, Block.MODE_NO_CORS, "makes the response opaque", None,
@@ -207,6 +217,8 @@ def test_why(servers, asked, block, found, send, change):
     assert found in first
     assert first.endswith(".")
     assert len(first) < 1000
+    if more[-1].startswith("The request was redirected from "):
+        more.pop()
     last = more.pop()
     assert last.startswith("Change: ")
     assert last.endswith(".")
@@ -229,12 +241,57 @@ def test_the_table_has_every_rule():
     assert {row[2] for row in BLOCKS} == set(Block)
 
 
+CREDENTIALS_TOO = [
+    ({"origins": "*"}, {}, "allow_origin_wildcard", f'origins=["{SHOP}"], allow_credentials=True'),
+    ({"origins": SHOP}, {}, "allow_credentials_missing", "allow_credentials=True"),
+    ({"origins": SHOP}, PUT, "allow_credentials_missing", "allow_credentials=True"),
+    ({"origins": OTHER}, {}, "allow_origin_missing",
+     f'origins=["{OTHER}", "{SHOP}"], allow_credentials=True'),
+    ({"origins": OTHER}, X_A, "preflight_status",
+     f'origins=["{OTHER}", "{SHOP}"], allow_headers=["Content-Type", "X-A"],'
+     " allow_credentials=True"),
+    ({"origins": OTHER, "allow_credentials": True}, {}, "allow_origin_missing",
+     f'origins=["{OTHER}", "{SHOP}"]'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked", "block", "change"),
+    CREDENTIALS_TOO,
+    ids=[f"{number}-{row[2]}" for number, row in enumerate(CREDENTIALS_TOO)],
+)
+def test_a_guard_whose_policy_has_no_credentials(policy, asked, block, change):
+    """Whatever else is wrong, the advice allows the credentials that the page asks with, too."""
+    response = Browser(guarded(**policy), SHOP).fetch(f"{API}/", credentials="include", **asked)
+    advice = response.assert_blocked(block).why.splitlines()[-1].strip()
+    assert advice.startswith(f"To allow it: {change} (policy: default, set at ")
+    changed = {**policy, **eval(f"dict({change})")}
+    Browser(guarded(**changed), SHOP).fetch(
+        f"{API}/", credentials="include", **asked
+    ).assert_readable()
+
+
+def test_a_redirect_to_a_sign_in_page():
+    """Where a redirect led to what the page may not read, the advice is to answer with 401."""
+    hint = f"The request was redirected from '{API}/': where that leads to a sign-in page, answer"
+    for login in (fixed(), guarded(origins="https://b.example")):
+        servers = {API: redirecting(f"{OTHER}/login"), OTHER: login}
+        why = Browser(servers, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing").why
+        assert why.splitlines()[-1] == f"{hint} with 401 instead."
+    # A page that has not been redirected is told nothing of it.
+    assert hint not in Browser(fixed(), SHOP).fetch(f"{API}/").why
+
+
 def test_a_guard_that_refused_names_its_policy():
     response = Browser(guarded(origins="https://partner.example"), SHOP).fetch(f"{API}/")
     _, send, *more = response.assert_blocked("allow_origin_missing").why.splitlines()
     assert send == f"Send: {ALLOW}"
     assert more[0].startswith("Flask-CorsGuard decided: GET / from 'https://shop.example': rej")
-    assert not [line for line in more if line.startswith("Change:")]
+    allow = (
+        f'  To allow it: origins=["https://partner.example", "{SHOP}"] (policy: default, set at '
+    )
+    assert more[-1].startswith(allow)
+    assert not any("Change:" in line for line in more)
 
 
 def in_front(environ, start_response):
@@ -340,7 +397,8 @@ def test_who_decided(app_, words, change):
     assert last.startswith(change)
     for each in words:
         assert [line for line in lines if line.startswith(each)], response.why
-    assert (ADD in response.why) == (ADD in change or REJECTED in words)
+    is_about_policy = ADD in response.why or f'"{SHOP}"] (policy: ' in response.why
+    assert is_about_policy == (ADD in change or REJECTED in words)
 
 
 def test_who_decided_about_a_preflight():

@@ -121,7 +121,7 @@ def test_a_failure_says_what_to_change(run, tracebacks):
             "E *https://admin.example: fetch() of PUT https://localhost/users/7 is not readable",
             "E * The preflight was answered with status 403*",
             "E * Flask-CorsGuard decided: *rejected (ORIGIN_NOT_ALLOWED)*",
-            "E * Change: add 'https://admin.example' to origins (*conftest.py:*).",
+            'E * To allow it: origins=[[]*, "https://admin.example"] (policy: *conftest.py:*).',
             "E * 1. preflight OPTIONS https://localhost/users/7",
             "E * > Access-Control-Request-Method: PUT",
             "E * > Origin: https://admin.example",

@@ -42,6 +42,7 @@ CorsGuard(app, inspector=True)
 CorsGuard(app, inspector="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 CorsGuard(app, enforce="every")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 guard.init_app(app)
+guard.init_app(app, origins="*")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 policy = Policy(origins="*", deny_origins=[re.compile("x"), "https://b.com"], methods=None)
 assert_type(policy.derive(max_age=datetime.timedelta(hours=1)), Policy)
@@ -51,6 +52,7 @@ assert_type(policy.enforce, Literal["off", "report", "unsafe", "all"])
 assert_type(policy.allow_headers, Literal["*"] | tuple[str, ...])
 
 Policy(orgins="*")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+Policy("*")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 Policy(max_age="600")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 cors(allow_credentials="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

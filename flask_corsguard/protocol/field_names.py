@@ -1,0 +1,142 @@
+"""Names that are no policy field: what was meant by them, also where another library has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from flask_corsguard.errors import Problem, unknown_name
+
+#: What other CORS libraries call a field -> our name. Most of these have another nearest name, or
+#: none: ``deny_origins`` for ``allowed_origins``.
+MEANT = {
+    "allow_method": "methods",
+    "allow_origin": "origins",
+    "allow_origin_func": "origins",
+    "allow_origin_regex": "origins",
+    "allow_origin_vary_request_func": "origins",
+    "allow_origin_with_context_func": "origins",
+    "allow_origins": "origins",
+    "allowed_methods": "methods",
+    "allowed_origin": "origins",
+    "allowed_origin_patterns": "origins",
+    "allowed_origin_regexes": "origins",
+    "allowed_origins": "origins",
+    "allowlist": "origins",
+    "automatic_options": "answer_preflight",
+    "blacklist": "deny_origins",
+    "blocked_origins": "deny_origins",
+    "blocklist": "deny_origins",
+    "headers": "allow_headers",
+    "origin_regex_whitelist": "origins",
+    "origin_whitelist": "origins",
+    "preflight_max_age": "max_age",
+    "provide_automatic_options": "answer_preflight",
+    "set_is_origin_allowed": "origins",
+    "set_preflight_max_age": "max_age",
+    "trusted_origins": "origins",
+    "whitelist": "origins",
+}
+
+#: Names of switches -> the field, and the value as source, that does the same.
+SWITCHES = {
+    "allow_all": ("origins", "'*'"),
+    "allow_all_headers": ("allow_headers", "'*'"),
+    "allow_all_methods": ("methods", "'*'"),
+    "allow_all_origins": ("origins", "'*'"),
+    "allow_any_header": ("allow_headers", "'*'"),
+    "allow_any_method": ("methods", "'*'"),
+    "allow_any_origin": ("origins", "'*'"),
+    "disallow_credentials": ("allow_credentials", "False"),
+    "options_passthrough": ("answer_preflight", "False"),
+    "origin_allow_all": ("origins", "'*'"),
+    "preflight_continue": ("answer_preflight", "False"),
+}
+
+_NOT_NEEDED = "It is not needed here: leave it out."
+_MARKS = "Mark blueprints and views with @cors(...), or endpoints with for_endpoint()."
+_STATUS = "Leave it out: a preflight gets 204, and to browsers any 2xx is the same."
+_NULL = (
+    "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
+    " and list that."
+)
+_SUBDOMAINS = "Leave it out, and write 'https://*.example.com' among the origins."
+_SCHEMES = "Leave it out, and list these origins with their scheme, such as 'app://example.com'."
+_OF_THE_APP = "It belongs to the app, not to a policy: CorsGuard(app, {}=...)."
+_OF_THE_CONFIGURATION = "It belongs to the app, not to a policy: app.config['CORSGUARD_{}'] = ..."
+#: Other names, and what to do instead.
+INSTEAD = {
+    "allow_browser_extensions": _SCHEMES,
+    "allow_files": _NULL,
+    "allow_null": _NULL,
+    "allow_null_origin": _NULL,
+    "allow_web_sockets": "Leave it out: WebSocket handshakes are refused by enforce alone.",
+    "allow_wildcard": _SUBDOMAINS,
+    "allow_wildcard_origin": _SUBDOMAINS,
+    "always_send": _NOT_NEEDED,
+    "audit_accept": _OF_THE_CONFIGURATION.format("AUDIT_ACCEPT"),
+    "corsguard": "A variable has one underscore there, such as FLASK_CORSGUARD_ORIGINS.",
+    "custom_schemas": _SCHEMES,
+    "debug": "Leave it out: the log and 'flask cors check' say why a request is rejected.",
+    "inspector": _OF_THE_APP.format("inspector"),
+    "inspector_check": _OF_THE_CONFIGURATION.format("INSPECTOR_CHECK"),
+    "intercept_exceptions": _NOT_NEEDED,
+    "log_rejections": _OF_THE_CONFIGURATION.format("LOG_REJECTIONS"),
+    "options_success_status": _STATUS,
+    "policies": _OF_THE_APP.format("policies"),
+    "preflight_status_code": _STATUS,
+    "replace_https_referer": _NOT_NEEDED,
+    "report_only": _OF_THE_APP.format("report_only"),
+    "resource": _MARKS,
+    "resources": _MARKS,
+    "self_origins": _OF_THE_APP.format("self_origins"),
+    "send_origin_wildcard": _NOT_NEEDED,
+    "send_wildcard": _NOT_NEEDED,
+    "set_is_origin_allowed_to_allow_wildcard_subdomains": _SUBDOMAINS,
+    "success_status": _STATUS,
+    "timing_allow_origin": "Set the header Timing-Allow-Origin in the view: it isn't part of CORS.",
+    "urls_regex": _MARKS,
+    "vary": _NOT_NEEDED,
+    "vary_header": _NOT_NEEDED,
+}
+
+
+def unknown_field(
+    code: str, given: object, kind: str, known: Iterable[str], prefix: str = ""
+) -> Problem:
+    """The problem of an unknown field.
+
+    It never suggests a field that lifts a check: who wants one has to look it up.
+
+    :param given: what was written, in any case.
+    :param known: what could have been written.
+    :param prefix: what all of that begins with.
+    """
+    field = str(given)
+    name = _as_field(field)
+    harmless = [choice for choice in known if "dangerously" not in choice.lower()]
+    instead = INSTEAD.get(name)
+    if name in SWITCHES:
+        ours, value = SWITCHES[name]
+        setting = f"{prefix}{ours.upper()} = {value}" if prefix else f"{ours}={value}"
+        instead = f"Write {setting}."
+    elif name.startswith("dangerously"):
+        instead = 'Its name is in the reference, under "Policy fields", and in lower case.'
+    if instead:
+        return Problem(code, field, given, f"there is no {kind} {field!r}. {instead}")
+    ours = MEANT.get(name, name)
+    written = prefix + ours.upper() if prefix else ours
+    problem = unknown_name(
+        code, field, given, kind, harmless, written if written in harmless else None
+    )
+    if prefix or problem.suggestion is None:
+        return problem
+    return problem._replace(suggestion=problem.suggestion[1:-1])
+
+
+def _as_field(name: str) -> str:
+    """A name as a field would be written: ``allow_origin`` for ``Access-Control-Allow-Origin``,
+    ``max_age`` for ``maxAge``, ``CORS_MAX_AGE`` and ``FLASK_CORSGUARD_MAX_AGE``."""
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
+    without = snake.rpartition("corsguard_")[2].lstrip("_")
+    return re.sub(r"^((cors|access_control)_+)+", "", without)

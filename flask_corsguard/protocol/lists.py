@@ -1,0 +1,141 @@
+"""Reading a list of origins, methods or headers: from a list, a string with commas, or JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from flask_corsguard.errors import Problem
+from flask_corsguard.text import text_of
+
+# What to write, as Python and as JSON; in all other fields it is origins.
+_EXAMPLES = {
+    "methods": '["PUT", "DELETE"]',
+    "allow_headers": '["Content-Type", "Authorization"]',
+    "expose_headers": '["X-Total-Count"]',
+}
+# A correction with more entries than this would not be read.
+_MOST_ENTRIES = 10
+# A list, tuple or set as Python prints it: ['a'], ("a",), set(['a']), frozenset(), ...
+_PRINTED = re.compile(r"\w*[\[({]+\s*(?:['\"].*)?[\])}]+", re.DOTALL)
+# [a, b]; but neither [::1] nor [a-z]+
+_BARE = re.compile(r"\[\s*[\w*+.-]+(?:://[^\s,\[\]]*)?\s*(?:,[^\[\]]*)?\]")
+
+# What a shell, a compose file or a template would have replaced.
+_VARIABLE = re.compile(r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%")
+
+
+def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
+    """The entries of a list, in their order. Strings are stripped, and split at commas; what is
+    left of them can be empty."""
+    if isinstance(value, str):
+        return _split(field, value, problems)
+    if isinstance(value, re.Pattern) or callable(value):
+        return [value]
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, Mapping)):
+        problems.append(_not_a_list(field, cast("Any", value)))
+        return []
+    entries = cast("Iterable[object]", value)
+    if isinstance(value, (set, frozenset)):
+        entries = sorted(entries, key=text_of)  # in the same order in every process
+    return [
+        part
+        for entry in entries
+        for part in (_split(field, entry, problems) if isinstance(entry, str) else (entry,))
+    ]
+
+
+def empty_entry(code: str, field: str, value: object, others: Iterable[object]) -> Problem:
+    """The problem of a list in which an entry is empty, as a variable that is unset leaves it.
+
+    :param others: the entries that are not empty.
+    """
+    rest = list(others)
+    if not rest:
+        message = (
+            f"{text_of(value)} names nothing: is a variable unset? Give a list, such as"
+            f" {_example(field)}, or [] for none; both can stand in an environment variable."
+        )
+        return Problem(code, field, value, message)
+    source = _source_of_list(rest)
+    message = f"{text_of(value)} has an empty entry: a comma too many, or an unset variable?"
+    message += f" Write {source}." if source else " Take it out."
+    return Problem(code, field, value, message, source)
+
+
+def hint_for_entry(entry: object) -> str:
+    """What to do with an entry that is not a string, as the end of a message."""
+    if entry is None:
+        return " Is a variable unset?"
+    if isinstance(entry, (list, tuple, set, frozenset)):
+        return " Put what is in it into the list itself."
+    if isinstance(entry, re.Pattern):
+        return " Names have no patterns: list each."
+    return ""
+
+
+def is_unreplaced(text: str) -> bool:
+    """Whether a variable's name stands where its value should."""
+    return _VARIABLE.fullmatch(text) is not None
+
+
+def _split(field: str, text: str, problems: list[Problem]) -> list[object]:
+    """The parts of a string, so that one environment variable can hold a list."""
+    text = text.strip()
+    if text.endswith(("]", ")", "}")):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, list):
+            return read_entries(field, cast("list[object]", found), problems)
+        if _PRINTED.fullmatch(text) or _BARE.fullmatch(text):
+            return _entries_of_no_json(field, text, problems)
+    if "," not in text:
+        return [text]
+    return [part.strip() for part in text.split(",")]
+
+
+def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[object]:
+    """The entries that were probably meant, so that all that is wrong with them is said too."""
+    quoted = [single or double for single, double in re.findall(r"'([^']*)'|\"([^\"]*)\"", text)]
+    bare = text[1:-1].split(",") if text.startswith("[") else []
+    is_mapping = re.search(r"['\"]\s*:", text) is not None
+    parts = [] if is_mapping else [part.strip() for part in quoted or bare]
+    entries: list[object] = [part for part in parts if part]
+    source = None if is_mapping else _source_of_list(entries)
+    hint = f"Write {source}." if source else f"Give a list, such as {_example(field)}."
+    message = (
+        f"{text_of(text)}: a list inside a string is JSON (double quotes, no comma at the end), not"
+        f" Python; or just has commas. {hint}"
+    )
+    problems.append(Problem("list_in_string", field, text, message, source))
+    return entries
+
+
+def _not_a_list(field: str, value: object) -> Problem:
+    source: str | None = None
+    if value is None or value is False:
+        source, hint = "[]", "Write [] for none."
+    elif isinstance(value, bytes) and value.isascii():
+        source = repr(value.decode("ascii"))
+        hint = f"Write {source}."
+    elif value is True and field == "origins":
+        hint = f"List them, such as {_example(field)}; everybody is '*'."
+    else:
+        hint = f"Give a list, such as {_example(field)}."
+    message = f"{text_of(value)} is neither a string nor a list. {hint}"
+    return Problem("wrong_type", field, value, message, source)
+
+
+def _example(field: str) -> str:
+    return _EXAMPLES.get(field, '["https://app.example.com"]')
+
+
+def _source_of_list(entries: list[object]) -> str | None:
+    """The list as source, or None if it has other entries than strings, or too many."""
+    if len(entries) > _MOST_ENTRIES or not all(isinstance(entry, str) for entry in entries):
+        return None
+    return json.dumps(entries)

@@ -1,0 +1,50 @@
+"""What is wrong with the name of a method or a header in a policy, and the name that was meant.
+
+Runs at start-up, on configuration, like the diagnosis of origins.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from flask_corsguard.protocol.headers import is_token
+from flask_corsguard.protocol.lists import is_unreplaced
+from flask_corsguard.text import text_of
+
+_SEPARATORS = re.compile(r"[\s;|]+")
+_QUOTES = "'\"`"
+# Signs of a pattern. Some are characters of a token too, but no real name has them.
+_PATTERN_SIGNS = re.compile(r"[*?|\\()\[\]{}]|\.\+|^[\^'`]|[$'`]$")
+
+
+def diagnose_name(
+    name: str, kind: str, longest: int | None = None
+) -> tuple[str, str | None] | None:
+    """Say what keeps *name* from being a name that can match. ``"*"`` alone is one.
+
+    :param kind: what it should be, in words, for the message.
+    :param longest: how many characters it may have.
+    :returns: a message and the correction as Python source, or None if it is certain; None if
+        nothing is wrong.
+    """
+    if name == "*":
+        return None
+    found = f"{text_of(name)} is not {kind}"
+    if is_unreplaced(name):
+        return f"{found}: it is a variable that nothing has replaced.", None
+    parts = [part for part in _SEPARATORS.split(name) if part]
+    if parts and parts != [name] and not any(diagnose_name(part, kind) for part in parts):
+        source = json.dumps(parts)
+        return f"{found}: commas separate names. Write {source}.", source
+    for meant, problem in (
+        (name.strip(_QUOTES), "it has quotes"),
+        (name.partition(":")[0], "it has a colon"),
+    ):
+        if meant != name and diagnose_name(meant, kind) is None:
+            return f"{found}: {problem}. Write {meant!r}.", repr(meant)
+    if _PATTERN_SIGNS.search(name):
+        return f"{found}, and names have no patterns: list each, or '*' alone for all.", None
+    if not is_token(name) or (longest is not None and len(name) > longest):
+        return f"{found}.", None
+    return None

@@ -1,0 +1,324 @@
+"""What to change so that a request comes to another verdict: values to paste whole, everything that
+is wrong at once, and nothing that :class:`~flask_corsguard.Policy` would refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, cast
+
+from flask_corsguard.errors import Problem
+from flask_corsguard.protocol.fields import OriginForm, OriginList, read_listed_origins
+from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
+from flask_corsguard.protocol.origins import Origin, parse_origin
+from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
+from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.text import name_of, shown, source_of
+
+if TYPE_CHECKING:
+    from flask_corsguard.protocol.decision import Decision
+
+#: How many of several names are shown.
+MOST_SHOWN = 5
+# Of a list that is given whole: its entries, and the characters of its source.
+_MOST_ENTRIES = 20
+_LONGEST_VALUE = 600
+# Of a name in a list that is not.
+_LONGEST_NAME = 320
+
+
+def set_by(decision: Decision) -> str:
+    """What set the policy that decided, and where."""
+    location = f", set at {decision.policy_location}" if decision.policy_location else ""
+    return f"{decision.policy_source}{location}"
+
+
+def to_allow(decision: Decision, *, credentials: bool = False) -> str:
+    """What to change if a request that was not admitted should have been.
+
+    :param credentials: whether the page asks with credentials.
+    """
+    policy = decision.policy
+    assert policy is not None
+    if decision.endpoint is None and decision.reason is not Reason.SPECULATIVE:
+        # Not the policy: because of a misspelt URL, it would be opened for the whole app.
+        return (
+            "check the URL, the method and the trailing slash: no route of the app takes this"
+            f" request (policy: {set_by(decision)}; it matters only to a page that has to read the"
+            " 404)"
+        )
+    change = _Change(decision, policy)
+    if credentials and not policy.allow_credentials:
+        _allow_credentials(change)
+    for each in reasons_of(decision):
+        remedy = _REMEDIES[each]
+        if isinstance(remedy, str):
+            change.elsewhere.append(remedy)
+        else:
+            remedy(change)
+    return str(change)
+
+
+def to_send_credentials(decision: Decision) -> str:
+    """What to change if a page that is allowed has to send credentials."""
+    assert decision.policy is not None
+    change = _Change(decision, decision.policy)
+    _allow_credentials(change)
+    return str(change)
+
+
+def reasons_of(decision: Decision) -> tuple[Reason, ...]:
+    """Everything that is wrong with a request, as far as a page could put it right."""
+    assert decision.reason is not None
+    is_malformed = decision.reason is Reason.ORIGIN_MALFORMED
+    return (decision.reason, *(() if is_malformed else decision.further_reasons))
+
+
+def to_refuse(decision: Decision) -> str:
+    """What to change if a WebSocket handshake that nothing refuses should be refused."""
+    assert decision.policy is not None
+    change = _Change(decision, decision.policy)
+    change.set_if_it_may({"enforce": "unsafe"})
+    return str(change)
+
+
+class _Change:
+    """Everything that has to change for one decision.
+
+    :ivar fields: field of the policy -> its new value, whole.
+    :ivar in_policy: what else to change where the policy is set, in words.
+    :ivar elsewhere: what to change in the page or in the app, in words.
+    """
+
+    def __init__(self, decision: Decision, policy: Policy) -> None:
+        self.decision = decision
+        self.policy = policy
+        self.fields: dict[str, object] = {}
+        self.in_policy: list[str] = []
+        self.elsewhere: list[str] = []
+
+    def set_if_it_may(self, fields: dict[str, Any]) -> None:
+        """Change fields; or say what has to be put right first, if the rest of the policy keeps
+        them from having these values."""
+        values, problems = read_fields(fields)
+        problems += check_combination({**self.policy.values, **values})
+        if not problems:
+            self.fields |= fields
+            return
+        given = ", ".join(f"{field}={_source(value)}" for field, value in fields.items())
+        first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
+        self.in_policy.append(f"first put this right: {first}; then say {given}")
+
+    def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
+        """Add names to a list, which is given whole if it is short enough to be pasted."""
+        entries, added = [*entries], [*added]
+        whole = [*entries, *added]
+        if len(whole) <= _MOST_ENTRIES and len(_source(whole)) <= _LONGEST_VALUE:
+            self.fields[field] = whole
+            return
+        named = ", ".join(json.dumps(name[:_LONGEST_NAME]) for name in added[:MOST_SHOWN])
+        has = f"which has {len(entries):,} entries"
+        self.in_policy.append(f"add {named}{and_more(added)} to {field}, {has}")
+
+    def __str__(self) -> str:
+        decision = self.decision
+        is_default = decision.policy_source == "default"
+        all_configured = is_default and decision.policy_location.startswith("app.config (")
+        here: list[str] = []
+        in_config: list[str] = []
+        for field in (name for name in FIELDS if name in self.fields):
+            source = _source(self.fields[field])
+            if all_configured:
+                here.append(f"CORSGUARD_{field.upper()}={source}")
+            elif field in decision.configured:
+                in_config.append(f"CORSGUARD_{field.upper()}={source}")
+            else:
+                here.append(f"{field}={source}")
+        pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
+        if pieces:
+            pieces[-1] += f" (policy: {set_by(decision)})"
+        if in_config:
+            pieces.append(f"{', '.join(in_config)} (in app.config)")
+        return "; ".join([*pieces, *self.elsewhere])
+
+
+def _source(value: object) -> str:
+    """A value as Python source; strings and lists of strings are JSON too, for an environment
+    variable."""
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_source, cast('list[object]', value)))}]"
+    return source_of(value)
+
+
+def _sentence(problem: Problem) -> str:
+    return problem.message.removesuffix(".")
+
+
+def _allow_credentials(change: _Change) -> None:
+    policy, origin = change.policy, change.decision.origin
+    if policy.origins != "*":
+        change.set_if_it_may({"allow_credentials": True})
+    elif origin == "null":
+        change.elsewhere.append(_NOT_NULL)
+    else:
+        change.set_if_it_may({"origins": [origin], "allow_credentials": True})
+
+
+def _list_origin(change: _Change) -> None:
+    policy, origin = change.policy, change.decision.origin or ""
+    allow = policy.compiled.allow
+    assert allow is not None
+    assert policy.origins != "*"
+    credentials = policy.allow_credentials or "allow_credentials" in change.fields
+    values, problems = read_fields({"origins": [origin]})
+    problems += check_combination({**policy.values, **values, "allow_credentials": credentials})
+    if any(problem.code == "credentials_insecure_origin" for problem in problems):
+        is_listed = origin.replace("http", "https", 1) in allow.exact
+        change.elsewhere.append(
+            f"serve the page over https{', which is listed' if is_listed else ' and list that'}:"
+            " with allow_credentials=True, whoever controls the network could pose as"
+            f" {json.dumps(origin)} and act as the user"
+        )
+    elif problems:
+        change.elsewhere.append(f"no policy can list the origin: {_sentence(problems[0])}")
+    elif allow.check is not None:
+        change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
+    else:
+        change.extend("origins", policy.origins, [origin])
+
+
+def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
+    """What to do about an origin that a callable does not admit.
+
+    :param entries: the callable, and those beside it.
+    """
+    words = f"add {json.dumps(origin)} where {name_of(check)} looks"
+    if len(entries) == 1:
+        return words
+    has_name = isinstance(check, FunctionType) and check.__qualname__.isidentifier()
+    if has_name and len(entries) < _MOST_ENTRIES:
+        whole = _source([*entries, origin])
+        if len(whole) <= _LONGEST_VALUE:
+            return f"{words}, or list it: origins={whole}"
+    return f"{words}, or add it to the entries beside that in origins"
+
+
+def _do_not_deny(change: _Change) -> None:
+    policy, text = change.policy, change.decision.origin or ""
+    origin = parse_origin(text)
+    if origin is None:  # "null"
+        change.elsewhere.append(_NOT_NULL)
+        return
+    if len(policy.deny_origins) > _MOST_ENTRIES:
+        change.in_policy.append("take the entry that covers the origin out of deny_origins")
+    else:
+        covering = [entry for entry in policy.deny_origins if _covers(entry, text, origin)]
+        rest = [entry for entry in policy.deny_origins if entry not in covering]
+        change.fields["deny_origins"] = rest
+        wider = [source_of(entry) for entry in covering if entry != text]
+        if wider:
+            change.elsewhere.append(f"mind that {' and '.join(wider)} kept others out too")
+    allow = policy.compiled.allow
+    if allow is not None and not allow.admits(text, origin):
+        _list_origin(change)
+
+
+def _covers(entry: OriginForm, text: str, origin: Origin) -> bool:
+    """Whether one entry of a list covers an origin."""
+    return read_listed_origins("", [entry], []).compiled.matches(text, origin, None)
+
+
+def _allow_method(change: _Change) -> None:
+    policy, method = change.policy, change.decision.method
+    upper = method.upper()
+    if upper in KNOWN_METHODS and upper != method:
+        accepted = ", which a route at this URL has to accept" if policy.methods is None else ""
+        change.elsewhere.append(f"have the page say fetch(url, {{method: '{upper}'}}){accepted}")
+        method = upper
+        if policy.compiled.allows_method(method, None):
+            return
+    if policy.methods is None:
+        change.elsewhere.append(f"add a route that accepts {plain(method)} at this URL")
+    elif read_fields({"methods": [method]})[1]:
+        change.elsewhere.append(
+            f"have the page use another method: no policy lists {plain(method)}"
+        )
+    else:
+        change.extend("methods", policy.methods, [method])
+
+
+def _allow_headers(change: _Change) -> None:
+    names = {name: name.title() for name in refused_headers(change.decision)}
+    listable = [name for name in names if not read_fields({"allow_headers": [name]})[1]]
+    if listable:
+        # "*" alone is kept as a string
+        present = [*change.policy.allow_headers]
+        change.extend("allow_headers", present, [names.pop(name) for name in listable])
+    response = [names.pop(name) for name in (*names,) if name.startswith("access-control-")]
+    if response:
+        change.elsewhere.append(take_out_of_page(response))
+    if names:
+        others = [*names.values()]
+        named = f"{', '.join(map(plain, others[:MOST_SHOWN]))}{and_more(others)}"
+        change.elsewhere.append(f"take {named} out of the headers: no policy lists that")
+
+
+def take_out_of_page(names: Collection[str]) -> str:
+    """What to do about response headers that a page sends, in words."""
+    named = f"{', '.join(map(plain, [*names][:MOST_SHOWN]))}{and_more(names)}"
+    why = "it is a response header" if len(names) == 1 else "they are response headers"
+    return f"take {named} out of the page's fetch() or axios headers: {why}"
+
+
+def _enforce_less(change: _Change) -> None:
+    # With a safe method, "unsafe" refuses only WebSocket handshakes, and those name their origin.
+    is_safe = change.decision.method in SAFE_METHODS
+    change.fields["enforce"] = "unsafe" if change.policy.enforce == "all" and is_safe else "off"
+    change.elsewhere.append("other sites can then cause such requests")
+
+
+def refused_headers(decision: Decision) -> list[str]:
+    """The requested headers that the policy does not allow."""
+    assert decision.policy is not None
+    allows = decision.policy.compiled.allows_header
+    return [name for name in decision.request_headers if not allows(name)]
+
+
+def plain(text: str) -> str:
+    """Text from the network, escaped but without quotes; spaces are escaped, so that its end is
+    unmistakable."""
+    return shown(text, 200)[1:].replace("'", "", 1).replace(" ", r"\x20")
+
+
+def and_more(entries: Collection[object]) -> str:
+    """How many of several names are not shown."""
+    return f" and {len(entries) - MOST_SHOWN} more" if len(entries) > MOST_SHOWN else ""
+
+
+_NOT_NULL = (
+    "serve the page from an origin of its own, with another Referrer-Policy; where a redirect to a"
+    " sign-in page has led here, answer with 401 instead; allowing 'null' allows every site"
+)
+_NOT_YET = (
+    "nothing is needed, because the browser asks again when the user goes there; the app's own"
+    ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
+)
+# What to change for each reason: words, or a function that notes it down.
+_REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
+    Reason.ORIGIN_NOT_ALLOWED: _list_origin,
+    Reason.ORIGIN_DENIED: _do_not_deny,
+    Reason.ORIGIN_NULL: _NOT_NULL,
+    Reason.ORIGIN_MALFORMED: "nothing can: whatever sent this is not a browser's page",
+    Reason.ORIGIN_CHECK_FAILED: "fix the callable so that it returns True or False",
+    Reason.METHOD_NOT_ALLOWED: _allow_method,
+    Reason.HEADERS_NOT_ALLOWED: _allow_headers,
+    Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",
+    Reason.PRIVATE_NETWORK_NOT_ALLOWED: lambda change: change.set_if_it_may(
+        {"allow_private_network": True}
+    ),
+    Reason.CROSS_SITE_REQUEST: _enforce_less,
+    Reason.SPECULATIVE: _NOT_YET,
+}

@@ -1,0 +1,428 @@
+"""What to change: the whole value, everything at once, and nothing that a policy would refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from flask_corsguard import Outcome, Policy, Reason
+from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
+from flask_corsguard.protocol.remedies import (
+    set_by,
+    to_allow,
+    to_refuse,
+    to_send_credentials,
+)
+
+A = "https://a.example"
+B = "https://b.example"
+HERE = Scope("users", "view users", "app.py:7", frozenset({"GET", "POST", "PUT"}))
+SET = "(policy: view users, set at app.py:7)"
+
+
+def customers(origin: str) -> bool:
+    return False
+
+
+class Customers:
+    def __call__(self, origin: str) -> bool:
+        return False
+
+
+def ask(origin: str = A, method: str = "GET", names: str = "", **more: Any) -> CorsRequest:
+    is_simple = not names and method in ("GET", "POST")
+    return CorsRequest(origin, method, "/users", not is_simple, names, **more)
+
+
+def pasted(text: str) -> dict[str, Any]:
+    """The policy fields in an advice, as Python reads them."""
+    found = re.match(r"(\w+=.*?)(; | \(policy: )", text)
+    fields: dict[str, Any] = eval(f"dict({found[1] if found else ''})", {"re": re})
+    return fields
+
+
+def words(fields: dict[str, Any], request: CorsRequest, **more: Any) -> str:
+    return to_allow(decide(Policy(**fields), request, HERE), **more)
+
+
+# Taking the advice
+
+LONG_NAMES = ",".join(f"x-{n:02}" for n in range(15))
+ONE_ROUND: dict[str, tuple[dict[str, Any], CorsRequest]] = {
+    "nothing allowed": ({}, ask()),
+    "another origin": ({"origins": B}, ask()),
+    "a pattern": ({"origins": [re.compile("https://[bc].example", re.I), B]}, ask()),
+    "a wildcard": ({"origins": "https://*.a.example"}, ask()),
+    "a port": ({"origins": "http://localhost:3000"}, ask("http://127.0.0.1:5173")),
+    "an extension": ({"origins": A}, ask("chrome-extension://abcdef")),
+    "http": ({"origins": A}, ask("http://a.example")),
+    "http of the own machine, credentials": (
+        {"origins": A, "allow_credentials": True}, ask("http://localhost:3000")
+    ),
+    "credentials": ({"origins": B, "allow_credentials": True}, ask()),
+    "denied": ({"origins": [A, B], "deny_origins": [A, "https://evil.example"]}, ask()),
+    "denied with others": (
+        {"origins": "*", "deny_origins": ["https://*.example", re.compile("https://a.*")]}, ask(),
+    ),
+    "denied and not listed": ({"origins": B, "deny_origins": [A, B]}, ask()),
+    "denied, but a pattern lists it": (
+        {"origins": re.compile("https://[ab].example"), "deny_origins": A}, ask()
+    ),
+    "a method": ({"origins": A, "methods": "POST"}, ask(method="PUT")),
+    "an odd method": ({"origins": A, "methods": ()}, ask(method="x-'`~x")),
+    "a header": ({"origins": A}, ask(names="authorization")),
+    "an odd header": ({"origins": A}, ask(names="x-'`~x")),
+    "headers": ({"origins": A, "allow_headers": "X-One"}, ask(names="x-one,x-two,content-type")),
+    "no headers": ({"origins": A, "allow_headers": ()}, ask(names="authorization,content-type")),
+    "many headers": ({"origins": A}, ask(names=LONG_NAMES)),
+    "every header": ({"origins": A, "allow_headers": "*"}, ask(names="authorization,x-a")),
+    "every header, credentials": (
+        {"origins": A, "allow_headers": ["*", "X-A"], "allow_credentials": True},
+        ask(names="authorization,x-a,x-b"),
+    ),
+    "a private network": ({"origins": A}, ask(method="PUT", private_network=True)),
+    "origin and header": ({"origins": B}, ask(names="authorization")),
+    "everything": (
+        {"origins": B, "methods": "POST", "allow_headers": "X-One", "deny_origins": A},
+        ask(method="PUT", names="authorization", private_network=True),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONE_ROUND)
+def test_one_round(name: str) -> None:
+    """What is advised, pasted, allows the request."""
+    fields, request = ONE_ROUND[name]
+    policy = Policy(**fields)
+    advice = to_allow(decide(policy, request, HERE))
+    changed = policy.derive(**pasted(advice))
+    assert decide(changed, request, HERE).outcome is Outcome.ALLOWED, advice
+    # What was there is still there, but for what denied the origin.
+    for field in pasted(advice):
+        if field != "deny_origins" and policy.values[field]:
+            assert set(policy.values[field]) <= set(changed.values[field]), field
+
+
+def test_a_list_of_strings_is_json_too() -> None:
+    """The same value can stand in a Python file and in an environment variable."""
+    advice = words({"origins": B}, ask(names="authorization"))
+    for field, value in pasted(advice).items():
+        assert f"{field}={json.dumps(value)}" in advice
+
+
+@pytest.mark.parametrize(
+    ("policy", "method", "changed"),
+    [
+        ({"enforce": "all"}, "GET", {"enforce": "unsafe"}),
+        ({"enforce": "all"}, "HEAD", {"enforce": "unsafe"}),
+        ({"enforce": "all"}, "POST", {"enforce": "off"}),
+        ({"enforce": "unsafe"}, "GET", {"enforce": "off"}),  # a WebSocket
+        ({"enforce": "unsafe"}, "POST", {"enforce": "off"}),
+    ],
+)
+def test_the_weakest_change_that_lets_a_request_of_another_site_pass(
+    policy: dict[str, Any], method: str, changed: dict[str, Any]
+) -> None:
+    decision = decide(Policy(**policy), ask(method=method), HERE)
+    advice = to_allow(decision._replace(reason=Reason.CROSS_SITE_REQUEST, origin=None))
+    assert pasted(advice) == changed
+
+
+# Where no value helps
+
+HTTP = ask("http://a.example")
+CREDENTIALS = {"origins": B, "allow_credentials": True}
+IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
+    "http with credentials": (
+        CREDENTIALS, HTTP,
+        "serve the page over https and list that: with allow_credentials=True, whoever controls"
+        ' the network could pose as "http://a.example" and act as the user',
+    ),
+    "http with credentials, https is listed": (
+        CREDENTIALS | {"origins": [B, A]}, HTTP,
+        "serve the page over https, which is listed: with allow_credentials=True, whoever controls"
+        ' the network could pose as "http://a.example" and act as the user',
+    ),
+    "http with credentials, and a header": (
+        CREDENTIALS, ask("http://a.example", names="x-a"),
+        f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page over https and list that:'
+        ' with allow_credentials=True, whoever controls the network could pose as "http://a.example"'
+        " and act as the user",
+    ),
+    "no policy can list it": (
+        {}, ask("about://blank"),
+        "no policy can list the origin: 'about://blank': pages loaded from about: send the origin"
+        " 'null', never this one",
+    ),
+    "malformed": (
+        {}, ask("https://a.example/", names="x-a"),
+        "nothing can: whatever sent this is not a browser's page",
+    ),
+    "null": (
+        {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},
+        ask("null"),
+        "serve the page from an origin of its own, with another Referrer-Policy; where a redirect"
+        " to a sign-in page has led here, answer with 401 instead; allowing 'null' allows every"
+        " site",
+    ),
+    "a callable": (
+        {"origins": customers}, ask(), f'add "{A}" where customers looks {SET}'
+    ),
+    "a callable beside a list": (
+        {"origins": [B, customers]}, ask(),
+        f'add "{A}" where customers looks, or list it: origins=["{B}", customers, "{A}"] {SET}',
+    ),
+    "a lambda beside a list": (
+        {"origins": [B, lambda origin: False]}, ask(),
+        f'add "{A}" where <lambda> looks, or add it to the entries beside that in origins {SET}',
+    ),
+    "a callable, and a header": (
+        {"origins": customers}, ask(names="x-a"),
+        f'allow_headers=["Content-Type", "X-A"]; add "{A}" where customers looks {SET}',
+    ),
+    "a long list": (
+        {"origins": [f"https://{n}.example" for n in range(5000)]}, ask(),
+        f'add "{A}" to origins, which has 5,000 entries {SET}',
+    ),
+    "long entries": (
+        {"origins": [f"https://{'x' * 60}.{n}.example" for n in range(10)]}, ask(),
+        f'add "{A}" to origins, which has 10 entries {SET}',
+    ),
+    "many headers": (
+        {"origins": A}, ask(names=",".join(f"x-{n:02}" for n in range(30))),
+        'add "X-00", "X-01", "X-02", "X-03", "X-04" and 25 more to allow_headers, which has 1'
+        f" entries {SET}",
+    ),
+    "denied by many": (
+        {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(30))]}, ask(),
+        f"take the entry that covers the origin out of deny_origins {SET}",
+    ),
+    "denied, and a pattern lists it": (
+        {"origins": re.compile(".*"), "deny_origins": [A, B]}, ask(), f'deny_origins=["{B}"] {SET}',
+    ),
+    "denied, and a pattern does not list it": (
+        {"origins": re.compile("x"), "deny_origins": A}, ask(),
+        f"""origins=[re.compile('x'), "{A}"], deny_origins=[] {SET}""",
+    ),
+    "denied with others": (
+        {"origins": A, "deny_origins": "https://*.example"}, ask(),
+        f"deny_origins=[] {SET}; mind that 'https://*.example' kept others out too",
+    ),
+    "denied twice": (
+        {"origins": A, "deny_origins": ["https://*.example", re.compile(".*")]}, ask(),
+        f"deny_origins=[] {SET}; mind that 'https://*.example' and re.compile('.*') kept others out"
+        " too",
+    ),
+    "denied by one of 20": (
+        {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(19))]}, ask(),
+        f"deny_origins={json.dumps([f'https://{n}.example' for n in range(19)])} {SET}",
+    ),
+    "http in the name of the host": (
+        CREDENTIALS | {"origins": "https://http.example"}, ask("http://http.example"),
+        "serve the page over https, which is listed: with allow_credentials=True, whoever controls"
+        ' the network could pose as "http://http.example" and act as the user',
+    ),
+    "a callable beside long entries": (
+        {"origins": [*(f"https://{'x' * 60}.{n}.example" for n in range(10)), customers]}, ask(),
+        f'add "{A}" where customers looks, or add it to the entries beside that in origins {SET}',
+    ),
+    "no route takes the method": (
+        {"origins": A}, ask(method="DELETE", names="x-a"),
+        f'allow_headers=["Content-Type", "X-A"] {SET}; add a route that accepts DELETE at this URL',
+    ),
+    "a method in lower case": (
+        {"origins": A, "methods": "PUT"}, ask(method="patch"),
+        f"""methods=["PUT", "PATCH"] {SET}; have the page say fetch(url, {{method: 'PATCH'}})""",
+    ),
+    "a method that no page can send": (
+        {"origins": A, "methods": "PUT"}, ask(method="TRACE"),
+        "have the page use another method: no policy lists TRACE",
+    ),
+    "a response header": (
+        {"origins": A}, ask(names="access-control-allow-origin,access-control-allow-methods,x-a"),
+        f'allow_headers=["Content-Type", "X-A"] {SET}; take Access-Control-Allow-Origin,'
+        " Access-Control-Allow-Methods out of the page's fetch() or axios headers: they are"
+        " response headers",
+    ),
+    "one response header": (
+        {"origins": A}, ask(names="access-control-allow-origin"),
+        "take Access-Control-Allow-Origin out of the page's fetch() or axios headers: it is a"
+        " response header",
+    ),
+    "headers that no page can send": (
+        {"origins": A}, ask(names="cookie,host"),
+        "take Cookie, Host out of the headers: no policy lists that",
+    ),
+    "20 names": (
+        {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b"),
+        f"allow_headers={json.dumps([*(f'X-{n}' for n in range(18)), 'X-A', 'X-B'])} {SET}",
+    ),
+    "21 names": (
+        {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b,x-c"),
+        f'add "X-A", "X-B", "X-C" to allow_headers, which has 18 entries {SET}',
+    ),
+    "a callable beside many": (
+        {"origins": [*(f"https://{n}.example" for n in range(19)), customers]}, ask(),
+        f'add "{A}" where customers looks, or add it to the entries beside that in origins {SET}',
+    ),
+    "an instance beside a list": (
+        {"origins": [B, Customers()]}, ask(),
+        f'add "{A}" where Customers looks, or add it to the entries beside that in origins {SET}',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_WORDS)
+def test_in_words(name: str) -> None:
+    """Where no value helps, or it is too long to be pasted, the advice says what else to do."""
+    fields, request, advice = IN_WORDS[name]
+    assert words(fields, request) == advice
+
+
+def test_a_url_without_a_route() -> None:
+    """A misspelt URL is no reason to open the default policy."""
+    for request in (ask(), ask(method="PUT", names="authorization")):
+        advice = to_allow(decide(Policy(), request, Scope(location="app.py:7")))
+        assert advice == (
+            "check the URL, the method and the trailing slash: no route of the app takes this"
+            " request (policy: default, set at app.py:7; it matters only to a page that has to read"
+            " the 404)"
+        )
+
+
+# Credentials, which the guard is not told of
+
+
+@pytest.mark.parametrize(
+    ("fields", "request_", "advice"),
+    [
+        ({"origins": B}, ask(), f'origins=["{B}", "{A}"], allow_credentials=True {SET}'),
+        ({"origins": B, "allow_credentials": True}, ask(), f'origins=["{B}", "{A}"] {SET}'),
+        ({"origins": "*"}, ask(names="x-a"),
+         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET}'),
+        ({"origins": B}, HTTP,
+         f"allow_credentials=True {SET}; serve the page over https and list that: with"
+         ' allow_credentials=True, whoever controls the network could pose as "http://a.example"'
+         " and act as the user"),
+        ({"origins": "*"}, ask("about://x", names="x-a"),
+         'allow_headers=["Content-Type", "X-A"]; first put this right: \'about://x\': pages loaded'
+         " from about: send the origin 'null', never this one; then say"
+         f' origins=["about://x"], allow_credentials=True {SET}'),
+        ({"origins": ["http://b.example", A]}, ask(names="x-a"),
+         'allow_headers=["Content-Type", "X-A"]; first put this right:'
+         " 'http://b.example' with allow_credentials=True: whoever controls the network between can"
+         " pose as that origin and act as the user. Write 'https://b.example', or say"
+         f" dangerously_allow_insecure_origins=True; then say allow_credentials=True {SET}"),
+        ({"origins": A, "expose_headers": "*"}, ask(names="x-a"),
+         'allow_headers=["Content-Type", "X-A"]; first put this right: with allow_credentials=True'
+         " browsers take '*' for a header's name. List the names; then say allow_credentials=True"
+         f" {SET}"),
+        ({"origins": [A, "http://b.example"], "expose_headers": "*"}, ask(names="x-a"),
+         'allow_headers=["Content-Type", "X-A"]; first put this right: \'http://b.example\' with'
+         " allow_credentials=True: whoever controls the network between can pose as that origin and"
+         " act as the user. Write 'https://b.example', or say"
+         " dangerously_allow_insecure_origins=True; with allow_credentials=True browsers take '*'"
+         f" for a header's name. List the names; then say allow_credentials=True {SET}"),
+        ({"origins": "*"}, ask("null", names="x-a"),
+         f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page from an origin of its own,'
+         " with another Referrer-Policy; where a redirect to a sign-in page has led here, answer"
+         " with 401 instead; allowing 'null' allows every site"),
+    ],
+    ids=[
+        "listed", "allowed", "everybody", "http", "odd", "http beside", "exposed", "both", "null",
+    ],
+)  # fmt: skip
+def test_a_page_that_asks_with_credentials(
+    fields: dict[str, Any], request_: CorsRequest, advice: str
+) -> None:
+    assert words(fields, request_, credentials=True) == advice
+
+
+def test_a_page_that_is_allowed_but_for_credentials() -> None:
+    decision = decide(Policy(origins=A), ask(), HERE)
+    assert decision.outcome is Outcome.ALLOWED
+    assert to_send_credentials(decision) == f"allow_credentials=True {SET}"
+
+
+# Refusing a handshake
+
+
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [
+        ({"origins": A}, f'enforce="unsafe" {SET}'),
+        ({"origins": "https://*.co.uk"},
+         "first put this right: 'https://*.co.uk' with enforce='unsafe': anybody can register a"
+         " name under 'co.uk', so nobody is kept out. Name the site, such as"
+         " 'https://*.your-site.co.uk', or say dangerously_allow_public_suffixes=True; then say"
+         f' enforce="unsafe" {SET}'),
+    ],
+    ids=["possible", "not yet"],
+)  # fmt: skip
+def test_how_to_refuse_a_handshake(fields: dict[str, Any], advice: str) -> None:
+    assert to_refuse(decide(Policy(**fields), ask(B), HERE)) == advice
+
+
+# Where it is set
+
+
+def where(decision: Decision, **changes: Any) -> str:
+    return to_allow(decision._replace(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({"policy_source": "default", "policy_location": "app.config (CORSGUARD_ORIGINS)",
+          "configured": frozenset({"origins"})},
+         f'CORSGUARD_ORIGINS=["{B}", "{A}"], CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"]'
+         " (policy: default, set at app.config (CORSGUARD_ORIGINS))"),
+        ({"policy_source": "default", "configured": frozenset({"allow_headers"})},
+         f'origins=["{B}", "{A}"] (policy: default, set at app.py:7);'
+         ' CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"] (in app.config)'),
+        ({"policy_source": "default", "configured": frozenset({"allow_headers", "origins"})},
+         f'CORSGUARD_ORIGINS=["{B}", "{A}"], CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"]'
+         " (in app.config)"),
+        ({"policy_source": "report_only",
+          "policy_location": "app.config (CORSGUARD_REPORT_ONLY)"},
+         f'origins=["{B}", "{A}"], allow_headers=["Content-Type", "X-A"] (policy: report_only, set'
+         " at app.config (CORSGUARD_REPORT_ONLY))"),
+        ({"policy_location": ""},
+         f'origins=["{B}", "{A}"], allow_headers=["Content-Type", "X-A"] (policy: view users)'),
+    ],
+    ids=["configuration", "both", "configuration, all fields", "report-only", "nowhere"],
+)  # fmt: skip
+def test_where_it_is_set(changes: dict[str, Any], advice: str) -> None:
+    """A field that a configuration key sets is written as that key."""
+    assert where(decide(Policy(origins=B), ask(names="x-a"), HERE), **changes) == advice
+
+
+def test_what_set_a_policy() -> None:
+    decision = decide(Policy(), ask(), HERE)
+    assert set_by(decision) == "view users, set at app.py:7"
+    assert set_by(decision._replace(policy_location="")) == "view users"
+
+
+# Whatever is asked
+
+
+@pytest.mark.parametrize(
+    ("fields", "request_"),
+    [
+        ({}, CorsRequest(A, "x" * 60_000, "/", True, "x" * 4096, True)),
+        ({"methods": ()}, CorsRequest(A, "\n'\"\\", "/", True, "'`", True)),
+        (CREDENTIALS, CorsRequest(A, "GET", "/", True, ",".join(f"{n:x<31}" for n in range(128)))),
+        ({"deny_origins": A}, CorsRequest("https://" + "a." * 150 + "example", "GET")),
+        ({"methods": ["PUT"] * 30}, CorsRequest(HTTP.origin, "y" * 40, "/", True, "\ud800")),
+    ],
+    ids=["long", "odd", "many", "long origin", "not a list"],
+)
+def test_the_line_is_bounded(fields: dict[str, Any], request_: CorsRequest) -> None:
+    advice = words(fields, request_, credentials=True)
+    assert advice.isascii()
+    assert advice.isprintable()
+    assert len(advice) < 2000
+    Policy(**fields).derive(**pasted(advice))
