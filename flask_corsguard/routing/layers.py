@@ -358,7 +358,8 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
             break
         for target in _routed_targets(each_app):
             found = marked(target)
-            if found is not None and left.pop(_key(found), None):
+            if found is not None and _key(found) in left:
+                del left[_key(found)]
                 _routed_before.add(_key(found))
     return [
         UnroutedMark(
