@@ -702,6 +702,17 @@ def test_what_cannot_be_marked(target):
             mark(target)
 
 
+@pytest.mark.parametrize(
+    ("target", "instead"),
+    [(len, "use guard.for_endpoint("), (_Class().dispatch_request, "put the mark above the class")],
+    ids=["built in", "bound"],
+)
+def test_what_to_do_about_what_cannot_carry_a_mark(target, instead):
+    with pytest.raises(CorsGuardError) as caught:
+        cors_exempt(target)
+    assert f" cannot carry a mark; {instead}" in str(caught.value)
+
+
 @pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)], ids=type)
 def test_cors_without_parentheses(target):
     with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses"):
