@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Never, TypeVar, Unpack, cast
@@ -174,12 +175,14 @@ class CorsGuard:
         location = call_site()
         if not callable(function) or isinstance(function, type):
             raise CorsGuardError(f"{location}: run_first takes a function, not {text_of(function)}")
+        if function in self._first:
+            return function
         if self._marks.frozen:
             raise CorsGuardError(
-                f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up"
+                f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up, and"
+                " outside of a factory that runs again"
             )
-        if function not in self._first:
-            self._first.append(function)
+        self._first.append(function)
         return function
 
     def prepare(self, app: Flask | None = None) -> None:
@@ -195,7 +198,9 @@ class CorsGuard:
         state = self._state(app)
         state.put_in_force()
         for mark in unrouted_marks(state.app):
-            state.log.notice(("marks that no route has", mark.location), "%s", mark.message)
+            state.log.notice(
+                ("marks that no route has", mark.location), "%s", mark.message.removesuffix(".")
+            )
 
     def explain(
         self,
@@ -288,7 +293,7 @@ def _instead_of(thing: object) -> str:
         return f"A {type(thing).__name__} has the Flask app as its .app: CorsGuard(app.app, ...)"
     if framework in _OTHER_FRAMEWORKS:
         return _OTHER_FRAMEWORKS[framework]
-    if callable(thing):
+    if inspect.isfunction(thing):
         return "Call the factory first, and give the app that it returns: CorsGuard(create_app())"
     return "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"
 

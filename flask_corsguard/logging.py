@@ -237,7 +237,7 @@ class GuardLog:
         assert decision.policy is not None
         assert decision.policy.compiled.allow is not None
         check = decision.policy.compiled.allow.check
-        return self._failures.admit(("callable", id(check)), f"callable {name_of(check)}")
+        return self._failures.admit(("callable", check), f"callable {name_of(check)}")
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
         line = f"{explanation.summary(decision)} by {set_by(decision)}"
