@@ -96,13 +96,18 @@ class RateLimit:
         self._subjects: dict[Hashable, _Subject] = {}
         self._quiet: OrderedDict[Hashable, _Kind] = OrderedDict()  # the oldest first
 
-    def leaves_out(self, kind: Hashable) -> bool:
-        """Leave a line out if one of its kind was written less than a minute ago. Without the lock,
-        which takes longer than all of this."""
-        known = self._quiet.get(kind)
-        if known is None or self._clock() >= known.until or self._pid != os.getpid():
+    def leaves_out(self, kind: Hashable, subject: Hashable) -> bool:
+        """Leave a line out if one of its kind was written in the minute, or all that may be about
+        its subject were. Without the lock, which takes longer than all of this."""
+        now = self._clock()
+        counter: _Kind | _Subject | None = self._quiet.get(kind)
+        if counter is None or now >= counter.until:
+            counter = about = self._subjects.get(subject)
+            if about is None or now >= about.until or about.lines < MOST_LINES:
+                return False
+        if counter is None or self._pid != os.getpid():
             return False
-        known.left_out += 1
+        counter.left_out += 1
         return True
 
     def admit(self, kind: Hashable, subject: Hashable) -> LeftOut | None:
@@ -221,9 +226,9 @@ class GuardLog:
         has_failed = reason is _CHECK_FAILED
         if not (self._log_rejections or has_failed):
             return
-        endpoint = decision.endpoint
+        subject = decision.endpoint, reason
         kind = (
-            endpoint,
+            decision.endpoint,
             decision.origin,
             decision.policy_source,
             decision.outcome,
@@ -231,7 +236,7 @@ class GuardLog:
             decision.blocked,
             decision.report_only,
         )
-        if not is_debug and self.rate_limit.leaves_out(kind):
+        if not is_debug and self.rate_limit.leaves_out(kind, subject):
             return
         if not logger.isEnabledFor(logging.WARNING):
             return
@@ -240,7 +245,7 @@ class GuardLog:
         elif has_failed:
             left_out = self._admit_failure(decision)
         else:
-            left_out = self.rate_limit.admit(kind, (endpoint, reason))
+            left_out = self.rate_limit.admit(kind, subject)
         if left_out is not None:
             self._write_rejection(decision, left_out)
 
