@@ -216,7 +216,10 @@ _VERDICTS = {
 _WOULD_BE = {Outcome.UNENFORCED: "would not be refused"}
 #: Why a WebSocket handshake that the guard does not refuse is not rejected by anybody.
 NOT_HELD_BACK = "no browser holds a WebSocket handshake back"
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+#: The same, with what does.
+UNSAFE_REFUSES = f'{NOT_HELD_BACK}, enforce="unsafe" refuses it'
+# What a server on the same machine may be called; browsers take 0.0.0.0 for that too.
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 #: What can lead to another decision, for each reason.
 _SETTINGS: dict[Reason, tuple[str, ...]] = {
     Reason.ORIGIN_NOT_ALLOWED: ("origins",),

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Request
 
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import PREFLIGHT_VARY, SAFE_METHODS, SEC_FETCH_SITE, VARY
 from flask_corsguard.protocol.policy import Policy
@@ -85,6 +86,8 @@ def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
         return decision  # refused as a preflight
     reason = decision.reason or Reason.CROSS_SITE_REQUEST
     detail = "; ".join(filter(None, (decision.detail, evidence(request.environ))))
+    if policy.enforce == "report" and is_spared:
+        detail = f"{detail}; {UNSAFE_REFUSES}"
     refusal = _refusal(decision, request, reason, detail, "Upgrade" if is_spared else "")
     if policy.enforce == "report":
         return refusal._replace(blocked=False, report_only=True, headers=decision.headers)
