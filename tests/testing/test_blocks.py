@@ -39,7 +39,8 @@ def preflights(status=204, **changes):
 
 
 NOBODY = (
-    "No guard decided about this request: the app has none, or something in front of it answered."
+    "No guard decided about this request: the app has none, or something in front of it answered;"
+    " then change that."
 )
 # What was asked of which server (or servers, from which page, in which engine), which rule stopped
 # it, what the sentence says, what it says to send, and what to change.
