@@ -13,7 +13,12 @@ from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import PREFLIGHT_VARY, SAFE_METHODS, SEC_FETCH_SITE, VARY
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.runtime.same_origin import evidence, is_speculative, other_name
+from flask_corsguard.runtime.same_origin import (
+    ON_THIS_MACHINE,
+    evidence,
+    is_speculative,
+    other_name,
+)
 from flask_corsguard.text import shown
 
 #: An ``Upgrade`` value longer than this is taken for a WebSocket's without being read.
@@ -67,8 +72,9 @@ def enforced(decision: Decision, request: Request) -> Decision:
             return decision  # what "*" alone allows may read, no more
     elif decision.path != request.path:
         decision = decision._replace(path=request.path)
-    if reason is Reason.ORIGIN_NOT_ALLOWED and decision.origin is not None:
-        other = other_name(decision.origin, request.environ)
+    origin = decision.origin or ""
+    if origin.startswith(ON_THIS_MACHINE) and reason is Reason.ORIGIN_NOT_ALLOWED:
+        other = other_name(origin, request.environ)
         decision = decision._replace(detail=other) if other else decision
     if policy.compiled.enforces and (reason is None or reason.is_about_origin):
         return _refused(decision, policy, request)

@@ -15,6 +15,8 @@ from flask_corsguard.protocol.origins import (
 )
 from flask_corsguard.text import shown
 
+#: How the origins of pages begin that may be the app's own by another name.
+ON_THIS_MACHINE = tuple(f"{scheme}://{name}" for scheme in ("http", "https") for name in LOOPBACK)
 _PAGE_SCHEMES: dict[str | None, str] = {"ws": "http", "wss": "https"}
 
 
