@@ -54,17 +54,24 @@ class PolicyError(CorsGuardError, ValueError):
 
 
 def unknown_name(
-    code: str, field: str, name: object, kind: str, known: Iterable[str], meant: str | None = None
+    code: str,
+    field: str,
+    name: object,
+    kind: str,
+    known: Iterable[str],
+    meant: str | None = None,
+    prefix: str = "",
 ) -> Problem:
     """The problem of an unknown name.
 
     :param kind: what the name should name, in words, for the message.
     :param known: the names that exist; the closest one is suggested, in whatever case it is given.
     :param meant: the name to suggest instead of the closest one.
+    :param prefix: what all of them begin with, in upper case: it makes no two of them alike.
     """
     names = sorted(known)
-    choices = {choice.lower(): choice for choice in names}
-    wanted = name.lower() if isinstance(name, str) else ""
+    choices = {choice.removeprefix(prefix).lower(): choice for choice in names}
+    wanted = name.upper().removeprefix(prefix).lower() if isinstance(name, str) else ""
     close = difflib.get_close_matches(wanted, choices, n=1)
     guess = meant or (choices[close[0]] if close else None)
     hint = f"Did you mean {guess!r}?" if guess else f"Known: {', '.join(names) or 'none'}."

@@ -261,7 +261,7 @@ class GuardLog:
         if decision.reason is _CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
         elif decision.outcome is Outcome.UNENFORCED:
-            line += f'; {explanation.NOT_HELD_BACK}, enforce="unsafe" refuses it'
+            line += f"; {explanation.UNSAFE_REFUSES}"
         elif decision.detail:
             line += f"; {decision.detail}"
         line += str(left_out)

@@ -120,8 +120,9 @@ def explain(
     given = _pairs(headers)
     if method == "GET" and (http_url := _handshake_url(url, given)) is not None:
         return _explain_handshake(state, in_force, http_url, origin, given)
-    # A preflight also has the headers that only a browser sets.
+    # A preflight also has the headers that only a browser sets, but opens no socket.
     preflight = {n.lower(): v for n, v in given if is_forbidden_request_header(n.lower())}
+    preflight.pop("upgrade", None)
     is_preflight = method == "OPTIONS" and "access-control-request-method" in preflight
     if origin is not None and not is_preflight:
         try:
@@ -241,6 +242,8 @@ def _simulate_handshake(
     # The view, which is not run, would open the socket. Any other response keeps it closed.
     opens = exchange.status == 200
     why = decision.explain()
+    if not opens and not decision.blocked:
+        why = f"No route of the app accepts this handshake.\n{why}"
     steps.append(Step(_OPENED if opens else _NOT_OPENED, tuple(why.splitlines())))
     response = PageResponse(question, (exchange,), readable=opens, why="" if opens else why)
     return Simulation(url, response, decision, tuple(steps), (_curl(exchange),))

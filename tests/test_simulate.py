@@ -155,6 +155,8 @@ def test_handshakes(
     assert [exchange.status for exchange in exchanges] == ([status] if status else [])
     title = "can use the socket" if simulation.allowed else "cannot open the socket"
     assert simulation.steps[-1].title == f"The page {title}"
+    says_why = simulation.steps[-1].lines[0] == "No route of the app accepts this handshake."
+    assert says_why is (status in (400, 404))
     if simulation.decision:
         guard: CorsGuard = chat.extensions["guard"]
         whole = simulation.url.replace("ws", "http", 1)
@@ -173,6 +175,12 @@ def test_headers_that_a_handshake_cannot_have(chat: Flask) -> None:
 def test_what_is_no_handshake(chat: Flask) -> None:
     ask = functools.partial(simulate, state_of(chat), "/chat", origin=OTHER)
     assert ask(headers=UPGRADE, method="POST").response.question.startswith(f"{OTHER}: fetch() of ")
+    for method in ("POST", "PATCH", "patch"):
+        explained = chat.extensions["guard"].explain(
+            "/chat", origin=PAGE, method=method, headers=UPGRADE, app=chat
+        )
+        simulation = simulate(state_of(chat), "/chat", origin=PAGE, method=method, headers=UPGRADE)
+        assert simulation.allowed is (explained.outcome is Outcome.ALLOWED)
     assert ask(headers={"Upgrade": "h2c"}).response.question.startswith(f"{OTHER}: fetch() of ")
 
 

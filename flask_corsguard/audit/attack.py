@@ -98,7 +98,6 @@ def attack(
             origins = tuple(dict.fromkeys((*_an_allowed_one(policy, allowed), unrelated)))
             checks.count_asked(_send_preflights(state, route, requests, origins, found))
         yield len(tried.decisions) + len(origins)
-    checks.say_what_was_asked()
     for origins, concerned in let_in.items():
         checks.let_in(origins, intended, concerned)
 

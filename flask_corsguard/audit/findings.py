@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -336,7 +337,7 @@ class Findings:
         self._settings = settings
         self._reasons = settings.audit_accept
         self._found: dict[Finding, dict[int, AuditedRoute]] = {}
-        self._not_seen: dict[str, None] = {}
+        self._asked: Counter[tuple[int, str]] = Counter()
         for key in self._reasons:
             code = key.partition(":")[0]
             if code not in RULES:
@@ -374,9 +375,12 @@ class Findings:
                 audited = AuditedRoute(route.rule, route.methods, route.endpoint, setter[0])
                 known[id(route)] = audited
 
-    def not_seen(self, sentence: str) -> None:
-        """Add what the audit cannot know."""
-        self._not_seen[sentence] = None
+    def count_asked(self, check: object, words: str, number: int) -> None:
+        """Count how often a callable was asked. What it lets in besides, the audit cannot know.
+
+        :param words: the callable in words.
+        """
+        self._asked[id(check), words] += number
 
     def has(self, code: str, location: str) -> bool:
         """Whether there is a finding of a kind at some file and line."""
@@ -413,7 +417,11 @@ class Findings:
             tuple(key for key in self._reasons if key not in used),
             len(routes),
             attempts,
-            tuple(self._not_seen),
+            tuple(
+                f"{words} was asked {number:,} times, with made-up origins. What else it lets in,"
+                " because of a database for example, the audit cannot know."
+                for (_, words), number in self._asked.items()
+            ),
         )
 
     def _accepting(self, *keys: str) -> str:

@@ -51,7 +51,6 @@ class PolicyChecks:
     def __init__(self, policy: Policy, found: Findings, *, debug: bool) -> None:
         self.opaque = [entry for entry in policy.origins if not isinstance(entry, str)]
         self.callable = next((entry for entry in self.opaque if callable(entry)), None)
-        self._asked = 0
         self._policy = policy
         self._found = found
         self._debug = debug
@@ -118,7 +117,9 @@ class PolicyChecks:
 
     def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:
         """Count how often the callable was asked about a made-up origin."""
-        self._asked += sum(self.was_asked(text, decision) for text, decision in decisions)
+        asked = sum(self.was_asked(text, decision) for text, decision in decisions)
+        if asked:
+            self._found.count_asked(self.callable, self._callable_in_words(), asked)
 
     def was_asked(self, text: str, decision: Decision) -> bool:
         """Whether the callable had a say in a decision."""
@@ -129,15 +130,6 @@ class PolicyChecks:
             decision.reason is Reason.ORIGIN_DENIED or policy.origins.compiled.lists(text, origin)
         )
         return not by_others and self._entry_for(text) is self.callable
-
-    def say_what_was_asked(self) -> None:
-        """Say what the audit cannot know about the callable, if there is one."""
-        if self._asked:
-            self._found.not_seen(
-                f"{self._callable_in_words()} was asked {self._asked:,} times, with made-up"
-                " origins. What else it lets in, because of a database for example, the audit"
-                " cannot know."
-            )
 
     def _callable_in_words(self) -> str:
         return f"The callable {shown(name_of(self.callable))[1:-1]} in origins"

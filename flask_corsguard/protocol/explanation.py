@@ -149,10 +149,10 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
     for candidate, difference in _candidates(origin):
         if candidate != origin and allow.lists(str(candidate), candidate):
             return f"; {str(candidate)!r} would match: {difference}"
-    if origin.host in _LOOPBACK:
+    if origin.host in LOOPBACK:
         for pattern in islice(policy.origins.patterns(), MOST_SHOWN):
             other = pattern.origin
-            if other.host in _LOOPBACK and other.scheme == origin.scheme:
+            if other.host in LOOPBACK and other.scheme == origin.scheme:
                 return f"; {str(pattern)!r} has another port, and {_are_different(origin, other)}"
     return ""
 
@@ -164,8 +164,8 @@ def _candidates(origin: Origin) -> Iterator[tuple[Origin, str]]:
     bare = origin.host.removeprefix("www.")
     www = bare if bare != origin.host else f"www.{bare}"
     yield origin._replace(host=www), "only the www. differs"
-    if origin.host in _LOOPBACK:
-        for host in _LOOPBACK:
+    if origin.host in LOOPBACK:
+        for host in LOOPBACK:
             other = origin._replace(host=host)
             yield other, _are_different(origin, other)
 
@@ -216,7 +216,10 @@ _VERDICTS = {
 _WOULD_BE = {Outcome.UNENFORCED: "would not be refused"}
 #: Why a WebSocket handshake that the guard does not refuse is not rejected by anybody.
 NOT_HELD_BACK = "no browser holds a WebSocket handshake back"
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+#: The same, with what does.
+UNSAFE_REFUSES = f'{NOT_HELD_BACK}, enforce="unsafe" refuses it'
+#: What a server on the same machine may be called; browsers take 0.0.0.0 for that too.
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 #: What can lead to another decision, for each reason.
 _SETTINGS: dict[Reason, tuple[str, ...]] = {
     Reason.ORIGIN_NOT_ALLOWED: ("origins",),

@@ -63,6 +63,7 @@ _NULL = (
 _INSECURE = "Leave it out, and serve the page over https, or from localhost."
 _SUBDOMAINS = "Leave it out, and write 'https://*.example.com' among the origins."
 _SCHEMES = "Leave it out, and list these origins with their scheme, such as 'app://example.com'."
+_TIMING = "Set the header Timing-Allow-Origin in the view: it isn't part of CORS."
 _OF_THE_APP = "It belongs to the app, not to a policy: CorsGuard(app, {}=...)."
 _OF_THE_CONFIGURATION = "It belongs to the app, not to a policy: app.config['CORSGUARD_{}'] = ..."
 #: Other names, and what to do instead.
@@ -102,7 +103,8 @@ INSTEAD = {
     "send_wildcard": _NOT_NEEDED,
     "set_is_origin_allowed_to_allow_wildcard_subdomains": _SUBDOMAINS,
     "success_status": _STATUS,
-    "timing_allow_origin": "Set the header Timing-Allow-Origin in the view: it isn't part of CORS.",
+    "timing_allow_origin": _TIMING,
+    "timing_allow_origins": _TIMING,
     "urls_regex": _MARKS,
     "vary": _NOT_NEEDED,
     "vary_header": _NOT_NEEDED,
@@ -134,9 +136,8 @@ def unknown_field(
         return Problem(code, field, given, f"there is no {kind} {field!r}. {instead}")
     ours = MEANT.get(name, name)
     written = prefix + ours.upper() if prefix else ours
-    problem = unknown_name(
-        code, field, given, kind, harmless, written if written in harmless else None
-    )
+    meant = written if written in harmless else None
+    problem = unknown_name(code, field, given, kind, harmless, meant, prefix)
     if prefix or problem.suggestion is None:
         return problem
     return problem._replace(suggestion=problem.suggestion[1:-1])

@@ -8,11 +8,17 @@ from typing import Any
 from flask import Request
 
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import PREFLIGHT_VARY, SAFE_METHODS, SEC_FETCH_SITE, VARY
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.runtime.same_origin import evidence, is_speculative
+from flask_corsguard.runtime.same_origin import (
+    ON_THIS_MACHINE,
+    evidence,
+    is_speculative,
+    other_name,
+)
 from flask_corsguard.text import shown
 
 #: An ``Upgrade`` value longer than this is taken for a WebSocket's without being read.
@@ -66,6 +72,10 @@ def enforced(decision: Decision, request: Request) -> Decision:
             return decision  # what "*" alone allows may read, no more
     elif decision.path != request.path:
         decision = decision._replace(path=request.path)
+    origin = decision.origin or ""
+    if origin.startswith(ON_THIS_MACHINE) and reason is Reason.ORIGIN_NOT_ALLOWED:
+        other = other_name(origin, request.environ)
+        decision = decision._replace(detail=other) if other else decision
     if policy.compiled.enforces and (reason is None or reason.is_about_origin):
         return _refused(decision, policy, request)
     if reason is not None and request.method == "GET" and _opens_websocket(request.environ):
@@ -85,6 +95,8 @@ def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
         return decision  # refused as a preflight
     reason = decision.reason or Reason.CROSS_SITE_REQUEST
     detail = "; ".join(filter(None, (decision.detail, evidence(request.environ))))
+    if policy.enforce == "report" and is_spared:
+        detail = f"{detail}; {UNSAFE_REFUSES}"
     refusal = _refusal(decision, request, reason, detail, "Upgrade" if is_spared else "")
     if policy.enforce == "report":
         return refusal._replace(blocked=False, report_only=True, headers=decision.headers)

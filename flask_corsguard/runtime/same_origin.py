@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_corsguard.protocol.explanation import LOOPBACK
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import SEC_FETCH_SITE
 from flask_corsguard.protocol.origins import (
@@ -14,6 +15,8 @@ from flask_corsguard.protocol.origins import (
 )
 from flask_corsguard.text import shown
 
+#: How the origins of pages begin that may be the app's own by another name.
+ON_THIS_MACHINE = tuple(f"{scheme}://{name}" for scheme in ("http", "https") for name in LOOPBACK)
 _PAGE_SCHEMES: dict[str | None, str] = {"ws": "http", "wss": "https"}
 
 
@@ -73,6 +76,28 @@ def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> boo
             return True
     origin = parse_origin(text) if self_origins else None
     return origin is not None and self_origins.compiled.matches(text, origin, None)
+
+
+def other_name(text: str, environ: dict[str, Any]) -> str:
+    """What to say of an origin that is the app's own but for the name of this machine; or ""."""
+    scheme, _, authority = text.partition("://")
+    theirs, port = _name_and_port(authority)
+    if theirs not in LOOPBACK or scheme != _own_scheme(environ):
+        return ""
+    ours, own_port = _name_and_port((environ.get("HTTP_HOST") or "").lower())
+    if ours not in LOOPBACK or ours == theirs or port != own_port:
+        return ""
+    return (
+        f"the app was asked as {ours}, and {theirs} is another origin: with one name for both, it"
+        " is the app's own page"
+    )
+
+
+def _name_and_port(authority: str) -> tuple[str, str]:
+    if authority.endswith("]"):  # an IPv6 address
+        return authority, ""
+    name, colon, port = authority.rpartition(":")
+    return (name, port) if colon else (authority, "")
 
 
 def evidence(environ: dict[str, Any]) -> str:

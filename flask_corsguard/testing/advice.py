@@ -12,6 +12,11 @@ from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, Bl
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
 from flask_corsguard.text import shown
 
+_NO_GUARD = "No guard decided about this request: the app has none."
+_PERHAPS_NO_GUARD = (
+    "No guard decided about this request: the app has none, or something in front of it answered;"
+    " then change that."
+)
 _IN_FRONT = (
     "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this one, a"
     " proxy, Connexion, or Flask-SocketIO, which has cors_allowed_origins. The policy has no say"
@@ -42,8 +47,7 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
     decision, words = exchange.decision, error.words(change=False)
     if decision is None:
         if not exchange.has_guard:
-            unless = "" if exchange.has_guard is False else ", or something in front of it answered"
-            words += f"\nNo guard decided about this request: the app has none{unless}."
+            words += f"\n{_NO_GUARD if exchange.has_guard is False else _PERHAPS_NO_GUARD}"
         return f"{words}\n{change_at(exchange, error.change)}"
     explained = "\n".join(explanation.lines(decision, credentials=error.credentials))
     decided = f"{words}\nFlask-CorsGuard decided: {explained}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -30,9 +32,10 @@ REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _NULL_BODY = frozenset({101, 103, 204, 205, 304})
 _STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
 _MOST_SHOWN = 300
-# Where WSGI middleware keeps the app that it wraps, and a method such as app.wsgi_app its object.
+# Where middleware with slots keeps the app that it wraps, and a method such as app.wsgi_app its
+# object.
 _WRAPPED = ("wsgi_app", "app", "application", "__self__")
-_MOST_WRAPPERS = 20
+_MOST_WRAPPED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +177,27 @@ def _asked(environ: dict[str, Any]) -> tuple[str | None, ...]:
 
 
 def _has_guard(app: object) -> bool | None:
-    """Whether an app, or what it wraps, has a guard; None if it does not show what it wraps."""
-    for _ in range(_MOST_WRAPPERS):
-        if isinstance(app, Flask):
-            return EXTENSION_KEY in app.extensions
-        wrapped = (getattr(app, name, None) for name in _WRAPPED)
-        app = next((each for each in wrapped if callable(each)), None)
-    return None
+    """Whether an app, or one that it wraps, has a guard; None if it does not show what it wraps."""
+    waiting, found = [app], None
+    for layer in islice(waiting, _MOST_WRAPPED):  # goes on with what is added
+        if isinstance(layer, Flask):
+            if EXTENSION_KEY in layer.extensions:
+                return True
+            found = False
+        else:
+            waiting += filter(_may_be_layer, _held_by(layer))
+    return found
+
+
+def _may_be_layer(value: object) -> bool:
+    return callable(value) and not isinstance(value, type)
+
+
+def _held_by(layer: object) -> Iterator[object]:
+    """What WSGI middleware may wrap: what its attributes or its closure hold."""
+    for name in _WRAPPED:
+        yield getattr(layer, name, None)
+    yield from getattr(layer, "__dict__", {}).values()
+    for cell in getattr(layer, "__closure__", None) or ():
+        with suppress(ValueError):  # an empty cell
+            yield cell.cell_contents

@@ -151,6 +151,20 @@ def test_a_callable_that_takes_the_request_is_asked_a_little_more_on_each_route(
     assert f"was asked {asked.total():,} times" in report.not_seen[0]
 
 
+def test_a_callable_of_several_policies_is_counted_together() -> None:
+    asked: Counter[str] = Counter()
+
+    def allows(origin: str) -> bool:
+        asked[origin] += 1
+        return origin == APP
+
+    app = many_routes(allows)
+    app.add_url_rule("/other", "other", cors(max_age=60)(lambda: "shop"))
+    (sentence,) = audit(app).not_seen
+    assert max(asked.values()) == 2
+    assert f"was asked {asked.total():,} times" in sentence
+
+
 def test_what_was_not_seen_is_said_once_a_policy() -> None:
     """Also where nothing is asked, nothing is said."""
     app = many_routes(lambda origin: origin == APP)

@@ -159,6 +159,8 @@ def test_a_check_that_failed() -> None:
          "'http://127.0.0.1:3000' would match: localhost and 127.0.0.1 are different origins"),
         ("http://localhost:*", "http://[::1]:3000",
          "'http://localhost:3000' would match: [::1] and localhost are different origins"),
+        ("http://0.0.0.0:3000", "http://localhost:3000",
+         "'http://0.0.0.0:3000' would match: localhost and 0.0.0.0 are different origins"),
         ("http://localhost:3000", "http://127.0.0.1:5173",
          "'http://localhost:3000' has another port, and 127.0.0.1 and localhost are different"
          " origins"),

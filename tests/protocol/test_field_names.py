@@ -34,7 +34,8 @@ DO = {
     " resource CORS_URLS_REGEX",
     "Leave it out: a preflight gets 204, and to browsers any 2xx is the same.":
     "options_success_status optionsSuccessStatus preflightStatusCode success_status",
-    "Set the header Timing-Allow-Origin in the view: it isn't part of CORS.": "timing_allow_origin",
+    "Set the header Timing-Allow-Origin in the view: it isn't part of CORS.": "timing_allow_origin"
+    " timing_allow_origins",
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
     " and list that.": "allow_null_origin allow_null allow_files allow_null_origins null_origins",
     "Leave it out, and serve the page over https, or from localhost.": "allow_insecure_origins"
@@ -100,6 +101,10 @@ def test_a_field_that_lifts_a_check_is_never_suggested(name, prefix):
     assert "dangerously" not in (problem.suggestion or "").lower()
 
 
+KEYS = [f"CORSGUARD_{name.upper()}" for name in FIELDS]
+KNOWN = f"Known: {', '.join(sorted(key for key in KEYS if 'DANGEROUSLY' not in key))}."
+
+
 @pytest.mark.parametrize(
     ("key", "advice", "ours"),
     [
@@ -108,14 +113,16 @@ def test_a_field_that_lifts_a_check_is_never_suggested(name, prefix):
         ("Origin", "Did you mean {}?", "'CORSGUARD_ORIGINS'"),
         ("MAX_AG", "Did you mean {}?", "'CORSGUARD_MAX_AGE'"),
         ("TRUSTED_ORIGINS", "Did you mean {}?", "'CORSGUARD_ORIGINS'"),
+        # That all keys begin alike makes none of them the nearest.
+        ("OPTIONSSUCCESSSTATUS", KNOWN, None),
+        ("ALLOW_PUBLIC_SUFFIXES", KNOWN, None),
         ("SEND_WILDCARD", "It is not needed here: leave it out.", None),
         ("ALLOW_ALL_ORIGINS", "Write CORSGUARD_ORIGINS = '*'.", None),
         ("PREFLIGHT_CONTINUE", "Write CORSGUARD_ANSWER_PREFLIGHT = False.", None),
     ],
 )
 def test_the_same_in_the_configuration(key, advice, ours):
-    known = [f"CORSGUARD_{name.upper()}" for name in FIELDS]
-    problem = unknown_field("unknown_key", f"CORSGUARD_{key}", "setting", known, "CORSGUARD_")
+    problem = unknown_field("unknown_key", f"CORSGUARD_{key}", "setting", KEYS, "CORSGUARD_")
     assert problem.message == f"there is no setting 'CORSGUARD_{key}'. {advice.format(ours)}"
     assert problem.suggestion == ours
 

@@ -690,6 +690,10 @@ def test_handshakes_that_nothing_refuses(
     reason = f" {decision.reason.name}" if decision.reason else ""
     assert f"{decision.outcome.name}{reason}" == expected
     assert (response.status_code, ran(app)) == (200, ["x"])
+    if decision.report_only:
+        words = '; no browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
+        assert words in decision.explain()
+        assert words in log_lines()[0]
     if decision.outcome is Outcome.UNENFORCED:
         assert heard == []
         assert dict(response.headers).get("Vary") == "Origin"

@@ -202,3 +202,28 @@ def test_nothing_is_said_of_own_pages(app, http, heard, log_lines, fields):
     assert http.send(app, "/", "http://localhost") == http.refused()
     assert http.open(app, "/", "http://localhost").text == "SAME_ORIGIN"
     assert (heard, log_lines()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("origin", "url", "ours"),
+    [
+        ("http://localhost:5000", "http://127.0.0.1:5000", "127.0.0.1"),
+        ("http://127.0.0.1:5000", "http://LOCALHOST:5000", "localhost"),
+        ("http://[::1]", "http://localhost", "localhost"),
+        ("http://0.0.0.0:1", "http://[::1]:1", "[::1]"),
+        # Another app, or another scheme, which a name would not change.
+        ("http://localhost:3000", "http://127.0.0.1:5000", ""),
+        ("https://localhost:5000", "http://127.0.0.1:5000", ""),
+        ("http://127.0.0.1:5000", "http://api.test:5000", ""),
+        (SHOP, "http://127.0.0.1:5000", ""),
+    ],
+)
+def test_the_machine_has_several_names(app, http, log_lines, origin, url, ours):
+    """Where the page is the app's own but for that, the log and the explanation say so."""
+    CorsGuard(app, enforce="unsafe")
+    app.add_url_rule("/", "index", lambda: current_decision.explain(), methods=["GET", "POST"])
+    words = "; the app was asked as " + (f"{ours}, and " if ours else "")
+    response = app.test_client().get("/", url, headers={"Origin": origin})
+    app.test_client().post("/", url, headers={"Origin": origin})
+    said = [response.text, *log_lines()]
+    assert [words in text for text in said] == [bool(ours)] * 3

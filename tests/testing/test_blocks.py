@@ -39,7 +39,8 @@ def preflights(status=204, **changes):
 
 
 NOBODY = (
-    "No guard decided about this request: the app has none, or something in front of it answered."
+    "No guard decided about this request: the app has none, or something in front of it answered;"
+    " then change that."
 )
 # What was asked of which server (or servers, from which page, in which engine), which rule stopped
 # it, what the sentence says, what it says to send, and what to change.
@@ -315,6 +316,11 @@ def in_front(environ, start_response):
     return [b'"Not an accepted origin."']
 
 
+def refusing(app):
+    """Middleware that lets nobody through, and shows what it wraps only in its closure."""
+    return lambda environ, start_response: (app and in_front)(environ, start_response)
+
+
 def around(wsgi_app, **lines):
     """Middleware that replaces CORS headers, and hands a copy of the environment on."""
 
@@ -371,6 +377,14 @@ DECIDED = {
         DispatcherMiddleware(guarded(origins=SHOP), {"/users": in_front}),
         [f"{FRONT}: {BY_STRANGER}"],
         IN_FRONT,
+    ),
+    "a function around the app": (
+        refusing(guarded(origins=SHOP)), [f"{FRONT}: {BY_STRANGER}"], IN_FRONT
+    ),
+    "a function around an app without a guard": (
+        refusing(Flask("shop")),
+        ["No guard decided about this request: the app has none."],
+        f"Change: {ADD}.",
     ),
     "a table with problems": (
         guarded(cors("unknown")(lambda: "ok"), origins=SHOP),

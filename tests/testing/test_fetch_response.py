@@ -68,7 +68,8 @@ def test_report_of_what_is_not_readable():
 {SHOP}: fetch() of PUT {API}/users/7 is not readable
   The preflight's response does not allow PUT: it allows none.
   Send: Access-Control-Allow-Methods: PUT
-  No guard decided about this request: the app has none, or something in front of it answered.
+  No guard decided about this request: the app has none, or something in front of it answered; \
+then change that.
   Change: add 'PUT' to methods, or have a route at this URL accept it.
 
   1. preflight OPTIONS {API}/users/7
