@@ -174,12 +174,13 @@ class CorsGuard:
         location = call_site()
         if not callable(function) or isinstance(function, type):
             raise CorsGuardError(f"{location}: run_first takes a function, not {text_of(function)}")
+        if function in self._first:  # by the factory of another app, say
+            return function
         if self._marks.frozen:
             raise CorsGuardError(
                 f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up"
             )
-        if function not in self._first:
-            self._first.append(function)
+        self._first.append(function)
         return function
 
     def prepare(self, app: Flask | None = None) -> None:

@@ -12,6 +12,7 @@ from flask.signals import request_finished
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.responses import is_written, own_response, write_decision
 from flask_corsguard.runtime.state import AppState, RequestRecord
 
@@ -84,8 +85,9 @@ def _own_response_after(
     decision = record.decision
     own = decision and finished_response(state, decision, Request(environ), record)
     if own is None:
-        if "HTTP_ORIGIN" in environ and not (decision and decision.reason):
-            state.log.exception_left(environ["PATH_INFO"], error)
+        is_allowed = decision is None or decision.outcome is Outcome.ALLOWED
+        if "HTTP_ORIGIN" in environ and is_allowed:
+            state.log.exception_left(environ.get("PATH_INFO", ""), error)
     elif not record.has_failed:
         state.log.own_response_failed(error)
     return own
@@ -126,10 +128,10 @@ class _LastWriter:
         # Without a decision, something has answered before the hooks: it is not the app's response.
         if decision is None or decision.policy is None:
             return self._start_response(status, headers, *exc_info)
-        if self._can_replace and (record.has_failed or status >= "5"):
+        if self._can_replace and (not record.has_finished or record.has_failed or status >= "5"):
             own = finished_response(self._state, decision, Request(self._environ), record)
-            if own is not None and own.status_code != int(status[:3]):
-                # An extension has made an error of it, without the hooks.
+            if own is not None:
+                # An extension has responded instead, without the hooks.
                 if not record.has_failed:
                     self._state.log.own_response_failed(None)
                 self._own = own
@@ -148,7 +150,7 @@ def _again(start_response: StartResponse) -> StartResponse:
     def start_again(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
         try:
             return start_response(status, headers)
-        except AssertionError:
+        except Exception:  # each server raises another one
             # PEP 3333, "The start_response() Callable": a second time only with exc_info. Not with
             # it at once, because Werkzeug's test client raises that.
             return start_response(status, headers, error)
