@@ -110,8 +110,6 @@ class Hooks:
             decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
-            if decision.preflight or decision.blocked:
-                _record(state, _current_request()).has_finished = True
             written = getattr(response, _WRITTEN, None)
             if written is not None:
                 # Another thread may be about to send it.
@@ -127,6 +125,8 @@ class Hooks:
             if replaced and written is None:
                 state.log.own_headers(decision.endpoint, replaced)
             response._corsguard_written = decision.headers  # type: ignore[attr-defined]
+            if decision.preflight or decision.blocked:
+                _record(state, _current_request()).finished = response
             return response
 
         return after_request

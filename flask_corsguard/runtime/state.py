@@ -116,15 +116,15 @@ class RequestRecord:
     :ivar ended_early: the status of a response that something else made before the guard saw the
         request.
     :ivar ended_first: the name of the function of ``run_first`` that has ended the request, or "".
-    :ivar has_finished: whether the guard's ``after_request`` function has seen the response to a
-        preflight or a refused request.
+    :ivar finished: the response to a preflight or a refused request, once the guard's
+        ``after_request`` function has seen it.
     :ivar has_failed: whether something has failed on the guard's own response.
     """
 
     decision: Decision | None = None
     ended_early: int | None = None
     ended_first: str = ""
-    has_finished: bool = False
+    finished: Response | None = None
     has_failed: bool = False
 
 

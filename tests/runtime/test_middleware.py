@@ -449,13 +449,14 @@ def test_a_server_that_has_been_given_a_response(app, http, error):
     given = []
 
     def start_response(status, headers, exc_info=None):
-        if given and not exc_info:
+        assert exc_info is None  # gunicorn would send the headers twice
+        if given:
             raise error
         given.append(status)
 
     environ = create_environ(method="OPTIONS", headers={"Origin": SHOP}, environ_base=ASKING)
     list(app(environ, start_response))
-    assert given == ["204 NO CONTENT"] * 2
+    assert given == ["204 NO CONTENT"]
 
 
 # A response that is returned more than once
