@@ -167,7 +167,8 @@ class CorsGuard:
         :data:`current_decision` is not known yet.
 
         :param function: takes no arguments, and runs once, even if it is a ``before_request``
-            function too. Several run in the order in which they were given.
+            function of the app or of a blueprint too. Several run in the order in which they were
+            given.
         :returns: *function* itself.
         :raises CorsGuardError: if it cannot be called, or policies are in force already.
         """

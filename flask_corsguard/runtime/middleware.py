@@ -138,12 +138,16 @@ class _LastWriter:
                 if not record.has_failed:
                     self._state.log.own_response_failed(None)
                 self._own = own
-                return lambda _: None
+                return _ignore
         if is_written(decision, headers):
             return self._start_response(status, headers, *exc_info)
         final = Headers(headers)
         write_decision(decision, final)
         return self._start_response(status, final.to_wsgi_list(), *exc_info)
+
+
+def _ignore(_: bytes) -> None:
+    """A ``write`` for a response that is not sent."""
 
 
 def _again(start_response: StartResponse) -> StartResponse:
@@ -156,6 +160,6 @@ def _again(start_response: StartResponse) -> StartResponse:
         except Exception:
             # PEP 3333 forbids a second call; each server raises another exception. With exc_info
             # it could be made, but then gunicorn sends the headers twice.
-            return lambda _: None
+            return _ignore
 
     return start_again
