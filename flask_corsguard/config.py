@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import inspect
 import json
@@ -100,7 +101,7 @@ class Settings(NamedTuple):
         :param in_time: whether there was no request yet. Later changes are nobody's mistake.
         """
         return self._replace(
-            unread=tuple(self.reading.problems(config)) if in_time else (),
+            unread=tuple(self.reading.problems(config, self)) if in_time else (),
             without_effect=self.reading.without_effect(config, self),
         )
 
@@ -327,10 +328,11 @@ def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Pr
 
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
     """Read a mapping from what is accepted to why."""
-    example = "such as {'subdomains_with_credentials': 'all of them are ours'}"
+    example = "{'subdomains_with_credentials': 'all of them are ours'}"
     value = _read_json(value)
     if not isinstance(value, Mapping):
-        message = f"a mapping is needed, from what is accepted to the reason, {example}."
+        hint = _what_to_write(value, example)
+        message = f"a mapping is needed, from what is accepted to the reason. {hint}"
         problems.append(Problem("wrong_type", field, value, message))
         return {}
     reasons: dict[str, str] = {}
@@ -338,7 +340,9 @@ def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[st
         if isinstance(key, str) and isinstance(reason, str) and reason.strip():
             reasons[key] = reason
         else:
-            message = f"{text_of(key)} needs a reason in words, {example}; not {text_of(reason)}."
+            message = (
+                f"{text_of(key)} needs a reason in words, such as {example}; not {text_of(reason)}."
+            )
             problems.append(Problem("wrong_type", field, reason, message))
     return reasons
 
@@ -357,7 +361,7 @@ def _read_report_only(
         return derive(Policy(), fields, f"{where}, report_only", problems)
     message = (
         f"{text_of(value)} is neither a Policy nor a mapping of fields, nor False for none."
-        f" Write {_as_fields(value)}."
+        f" {_what_to_write(value, _as_fields(value))}"
     )
     problems.append(Problem("wrong_type", "report_only", value, message, where=where))
     return None
@@ -372,10 +376,8 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
     policies: dict[str, Policy] = {}
     value = _read_json(value)
     if not isinstance(value, Mapping):
-        message = (
-            f"{text_of(value)} does not map names to policies. Write"
-            f" {{'partners': {_as_fields(value)}}}."
-        )
+        hint = _what_to_write(value, f"{{'partners': {_as_fields(value)}}}")
+        message = f"{text_of(value)} does not map names to policies. {hint}"
         problems.append(Problem("wrong_type", "policies", value, message, where=where))
         return policies
     for name, given in cast("Mapping[str, object]", value).items():
@@ -390,8 +392,8 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
             policies[name] = derive(Policy(), fields, f"{where}, policy {name!r}", problems)
         else:
             message = (
-                f"{text_of(policy)} is neither a Policy nor a mapping of fields. Write"
-                f" {_as_fields(policy)}."
+                f"{text_of(policy)} is neither a Policy nor a mapping of fields."
+                f" {_what_to_write(policy, _as_fields(policy))}"
             )
             which = f"{where}, policy {name!r}"
             problems.append(Problem("wrong_type", "policies", policy, message, where=which))
@@ -404,6 +406,16 @@ def _read_json(value: object) -> object:
         with contextlib.suppress(ValueError, RecursionError):
             return cast("object", json.loads(value))
     return value
+
+
+def _what_to_write(value: object, example: str) -> str:
+    """The end of a message about something that is no mapping."""
+    if not (isinstance(value, str) and value.lstrip().startswith("{")):
+        return f"Write {example}."
+    hint = "A mapping inside a string is JSON (double quotes, no comma at the end), not Python."
+    with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return f"{hint} Write {json.dumps(ast.literal_eval(value.strip()))}."
+    return hint
 
 
 def _as_fields(value: object) -> str:

@@ -200,9 +200,11 @@ def attach(target: Any, mark: Mark) -> None:
     try:
         setattr(target, _ATTRIBUTE, mark)
     except (AttributeError, TypeError):
+        instead = "use guard.for_endpoint('its endpoint', ...) instead"
+        if inspect.ismethod(target):  # as in the method_decorators of a resource
+            instead = "put the mark above the class, or above the method where it is defined"
         raise CorsGuardError(
-            f"{mark.location}: {target!r} cannot carry a mark; use"
-            " guard.for_endpoint('its endpoint', ...) instead"
+            f"{mark.location}: {target!r} cannot carry a mark; {instead}"
         ) from None
 
     with contextlib.suppress(TypeError):  # it cannot be referred to weakly

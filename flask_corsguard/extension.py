@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Never, TypeVar, Unpack, cast
@@ -179,7 +180,8 @@ class CorsGuard:
             return function
         if self._marks.frozen:
             raise CorsGuardError(
-                f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up"
+                f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up, and"
+                " outside of a factory that runs again"
             )
         self._first.append(function)
         return function
@@ -197,7 +199,9 @@ class CorsGuard:
         state = self._state(app)
         state.put_in_force()
         for mark in unrouted_marks(state.app):
-            state.log.notice(("marks that no route has", mark.location), "%s", mark.message)
+            state.log.notice(
+                ("marks that no route has", mark.location), "%s", mark.message.removesuffix(".")
+            )
 
     def explain(
         self,
@@ -290,7 +294,7 @@ def _instead_of(thing: object) -> str:
         return f"A {type(thing).__name__} has the Flask app as its .app: CorsGuard(app.app, ...)"
     if framework in _OTHER_FRAMEWORKS:
         return _OTHER_FRAMEWORKS[framework]
-    if callable(thing):
+    if inspect.isfunction(thing):
         return "Call the factory first, and give the app that it returns: CorsGuard(create_app())"
     return "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"
 

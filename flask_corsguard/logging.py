@@ -25,6 +25,9 @@ from flask_corsguard.text import called_by, described, name_of, shown
 
 logger = logging.getLogger("flask_corsguard")
 
+# Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
+_CHECK_FAILED = Reason.ORIGIN_CHECK_FAILED
+
 #: How long, in seconds, one line stands for all others like it.
 QUIET_SECONDS = 60.0
 #: How many different lines are written about one subject in that time: whoever sends requests can
@@ -92,6 +95,15 @@ class RateLimit:
         self._pid = 0  # the process that has counted
         self._subjects: dict[Hashable, _Subject] = {}
         self._quiet: OrderedDict[Hashable, _Kind] = OrderedDict()  # the oldest first
+
+    def leaves_out(self, kind: Hashable) -> bool:
+        """Leave a line out if one of its kind was written less than a minute ago. Without the lock,
+        which takes longer than all of this."""
+        known = self._quiet.get(kind)
+        if known is None or self._clock() >= known.until or self._pid != os.getpid():
+            return False
+        known.left_out += 1
+        return True
 
     def admit(self, kind: Hashable, subject: Hashable) -> LeftOut | None:
         """Ask whether a line may be written.
@@ -205,24 +217,29 @@ class GuardLog:
 
     def rejection(self, decision: Decision) -> None:
         """Write who was turned away, and why. In debug mode, also what to change."""
-        has_failed = decision.reason is Reason.ORIGIN_CHECK_FAILED
-        if not (self._log_rejections or has_failed) or not logger.isEnabledFor(logging.WARNING):
+        reason, is_debug = decision.reason, self._app.debug
+        has_failed = reason is _CHECK_FAILED
+        if not (self._log_rejections or has_failed):
             return
-        if self._app.debug:
+        endpoint = decision.endpoint
+        kind = (
+            endpoint,
+            decision.origin,
+            decision.policy_source,
+            decision.outcome,
+            reason,
+            decision.blocked,
+            decision.report_only,
+        )
+        if not is_debug and self.rate_limit.leaves_out(kind):
+            return
+        if not logger.isEnabledFor(logging.WARNING):
+            return
+        if is_debug:
             left_out: LeftOut | None = LeftOut()
         elif has_failed:
             left_out = self._admit_failure(decision)
         else:
-            endpoint, reason = decision.endpoint, decision.reason
-            kind = (
-                endpoint,
-                decision.origin,
-                decision.policy_source,
-                decision.outcome,
-                reason,
-                decision.blocked,
-                decision.report_only,
-            )
             left_out = self.rate_limit.admit(kind, (endpoint, reason))
         if left_out is not None:
             self._write_rejection(decision, left_out)
@@ -232,11 +249,11 @@ class GuardLog:
         assert decision.policy is not None
         assert decision.policy.compiled.allow is not None
         check = decision.policy.compiled.allow.check
-        return self._failures.admit(("callable", id(check)), f"callable {name_of(check)}")
+        return self._failures.admit(("callable", check), f"callable {name_of(check)}")
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
         line = f"{explanation.summary(decision)} by {set_by(decision)}"
-        if decision.reason is Reason.ORIGIN_CHECK_FAILED:
+        if decision.reason is _CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
         elif decision.outcome is Outcome.UNENFORCED:
             line += f'; {explanation.NOT_HELD_BACK}, enforce="unsafe" refuses it'

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_corsguard.errors import Problem
@@ -23,7 +25,16 @@ _OTHERS = "CORS_"
 # Below this, what is in a mapping or list is compared by identity.
 _MOST_NESTED = 4
 _MOST_NAMED = 5
-_MEANT_BY_OTHERS = {**MEANT, "resources": "origins"}
+_MEANT_BY_OTHERS = {
+    **MEANT,
+    "allow_methods": "methods",
+    "allowed_headers": "allow_headers",
+    "exposed_headers": "expose_headers",
+    "resources": "origins",
+    "supports_credentials": "allow_credentials",
+}
+# Other values may be somebody else's: an iterator, say, could be read only once.
+_READ = (str, int, list, tuple, set, frozenset, re.Pattern, timedelta)
 _IN_TIME = "before CorsGuard(app), or before guard.init_app(app)"
 
 
@@ -80,22 +91,25 @@ class Reading:
         self._keys = {key: _copied(config[key]) for key in config if is_ours(key)}
         self._variables = _variables()
 
-    def problems(self, config: Mapping[str, Any]) -> Iterator[Problem]:
+    def problems(self, config: Mapping[str, Any], settings: Settings) -> Iterator[Problem]:
         """What is set and has no effect, although it would change something.
 
         :param config: ``app.config`` as it is by now.
         """
+        in_force = _in_force(settings)
         late = self._late(config)
         variables = {**self._variables, **_variables()}
         from_environment = {v.key for v in variables.values() if v.is_for_flask}
         for key, how in sorted(late.items()):
-            value = config.get(key, self._keys.get(key))
+            name, value = self._known.get(key, ""), config.get(key, self._keys.get(key))
             what = "Call app.config.from_prefixed_env()" if key in from_environment else "Set it"
-            if key not in self._known:
+            if not name:
                 problem = unknown_key(key, self._known)
                 message = f"{problem.message} {what} {_IN_TIME}."
                 yield problem._replace(message=message, where=self._location)
-            elif not self._is_given(self._known[key], value):
+            elif not self._is_given(name, value) and (
+                key not in config or _would_change(name, value, in_force)
+            ):
                 message = (
                     f"it is {how} after init_app() has read app.config, so this has no effect."
                     f" {what} {_IN_TIME}; in tests too."
@@ -103,7 +117,7 @@ class Reading:
                 yield Problem("late_setting", key, value, message, where=self._location)
         for _, variable in sorted(variables.items()):
             if variable.key not in late:
-                yield from self._unread(variable, config)
+                yield from self._unread(variable, config, in_force)
 
     def _late(self, config: Mapping[str, Any]) -> dict[str, str]:
         """The keys that are not what they were, and what has happened to them."""
@@ -117,9 +131,11 @@ class Reading:
                 late[key] = "changed"
         return late
 
-    def _unread(self, variable: _Variable, config: Mapping[str, Any]) -> Iterator[Problem]:
+    def _unread(
+        self, variable: _Variable, config: Mapping[str, Any], in_force: Mapping[str, object]
+    ) -> Iterator[Problem]:
         """The problem of an environment variable that was not read, if it is one."""
-        name, prefix, key, path, _ = variable
+        name, prefix, key, path, value = variable
         if prefix not in ("", _FLASK):
             return  # another app's, perhaps
         if key not in self._known:
@@ -128,7 +144,11 @@ class Reading:
                 kind = "environment variable"
                 problem = unknown_field("unknown_key", name, kind, known, _FLASK + PREFIX)
                 yield problem._replace(where=self._location)
-        elif not _has(config, (key, *path)) and not self._is_given(self._known[key], variable):
+        elif (
+            not _has(config, (key, *path))
+            and not self._is_given(self._known[key], variable)
+            and (path or _would_change(self._known[key], value, in_force))
+        ):
             call = f"call app.config.from_prefixed_env() {_IN_TIME}"
             if not variable.is_for_flask:
                 call = f"name it {'__'.join((_FLASK + key, *path))}, and {call}"
@@ -155,14 +175,14 @@ class Reading:
         :returns: the name of each policy field, or of ``self_origins``, that is set in vain, and in
             words where.
         """
-        in_force = {**settings.default.values, "self_origins": settings.self_origins}
+        in_force = _in_force(settings)
         found: dict[str, list[str]] = {}
         for name, value, words in (
             *self._overridden_keys(config, settings),
             *self._overridden_variables(settings),
             *_of_flask_cors(config),
         ):
-            if name in in_force and not _is_same(in_force[name], _read(name, value)):
+            if name in in_force and _would_change(name, value, in_force):
                 found.setdefault(name, []).append(words)
         return {name: ", ".join(words[:_MOST_NAMED]) for name, words in found.items()}
 
@@ -233,10 +253,18 @@ def _parsed(text: str) -> object:
         return text
 
 
+def _in_force(settings: Settings) -> dict[str, object]:
+    return {**settings.default.values, "self_origins": settings.self_origins}
+
+
+def _would_change(name: str, value: object, in_force: Mapping[str, object]) -> bool:
+    """Whether a setting says something else than what is in force."""
+    return name not in in_force or not _is_same(in_force[name], _read(name, value))
+
+
 def _read(name: str, value: object) -> object:
     """The value of a policy field, or of ``self_origins``, as the guard would read it."""
-    # It may be somebody else's: an iterator, say, could be read only once.
-    if not isinstance(value, (str, int, list, tuple, set, frozenset)):
+    if not isinstance(value, _READ):
         return value
     problems: list[Problem] = []
     reader = FIELDS[name].reader if name in FIELDS else read_listed_origins

@@ -48,7 +48,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     yield f"{summary(decision)}."
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
-    if vain := without_effect(decision):
+    if vain := without_effect(decision, credentials=credentials):
         yield f"  Without effect: {vain}."
     yield from (f"  {line}." for line in advice(decision, credentials=credentials))
 
@@ -107,11 +107,12 @@ def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:
     return f"{said}{joint}{decision.detail}"
 
 
-def without_effect(decision: Decision) -> str:
+def without_effect(decision: Decision, *, credentials: bool = False) -> str:
     """What is set in vain, and would have mattered to a verdict like this; or ""."""
-    if decision.reason is None:
-        return ""
-    names = [name for reason in reasons_of(decision) for name in _SETTINGS.get(reason, ())]
+    reasons = reasons_of(decision) if decision.reason else ()
+    names = [name for reason in reasons for name in _SETTINGS.get(reason, ())]
+    if credentials and decision.policy is not None:
+        names.append("allow_credentials")
     if decision.blocked or decision.outcome is Outcome.UNENFORCED:
         names += ("enforce", "self_origins")
     return "; ".join(

@@ -60,6 +60,7 @@ _NULL = (
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
     " and list that."
 )
+_INSECURE = "Leave it out, and serve the page over https, or from localhost."
 _SUBDOMAINS = "Leave it out, and write 'https://*.example.com' among the origins."
 _SCHEMES = "Leave it out, and list these origins with their scheme, such as 'app://example.com'."
 _OF_THE_APP = "It belongs to the app, not to a policy: CorsGuard(app, {}=...)."
@@ -68,8 +69,12 @@ _OF_THE_CONFIGURATION = "It belongs to the app, not to a policy: app.config['COR
 INSTEAD = {
     "allow_browser_extensions": _SCHEMES,
     "allow_files": _NULL,
+    "allow_http": _INSECURE,
+    "allow_insecure": _INSECURE,
+    "allow_insecure_origins": _INSECURE,
     "allow_null": _NULL,
     "allow_null_origin": _NULL,
+    "allow_null_origins": _NULL,
     "allow_web_sockets": "Leave it out: WebSocket handshakes are refused by enforce alone.",
     "allow_wildcard": _SUBDOMAINS,
     "allow_wildcard_origin": _SUBDOMAINS,
@@ -80,8 +85,11 @@ INSTEAD = {
     "debug": "Leave it out: the log and 'flask cors check' say why a request is rejected.",
     "inspector": _OF_THE_APP.format("inspector"),
     "inspector_check": _OF_THE_CONFIGURATION.format("INSPECTOR_CHECK"),
+    "insecure_origins": _INSECURE,
     "intercept_exceptions": _NOT_NEEDED,
     "log_rejections": _OF_THE_CONFIGURATION.format("LOG_REJECTIONS"),
+    "null_origin": _NULL,
+    "null_origins": _NULL,
     "options_success_status": _STATUS,
     "policies": _OF_THE_APP.format("policies"),
     "preflight_status_code": _STATUS,

@@ -336,5 +336,7 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
 def _seconds_in(text: str) -> str | None:
     """The whole seconds in ``600``, ``10m`` or ``10 minutes``, as source; None beyond the limit."""
     found = _DURATION.fullmatch(text)
-    seconds = int(found[1]) * _SECONDS_IN[found[2] or "s"] if found else MAX_AGE_LIMIT + 1
+    if found is None:
+        return None
+    seconds = int(found[1]) * _SECONDS_IN[found[2] or "s"]
     return str(seconds) if seconds <= MAX_AGE_LIMIT else None

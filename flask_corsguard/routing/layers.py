@@ -32,6 +32,9 @@ DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
 #: The apps of this process that have a guard, by their id.
 guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
+# The file, line and name of marks that a route has had: in a test suite, the app can be gone while
+# its views are still there.
+_routed_before: set[tuple[str, str]] = set()
 #: Why something comes too late.
 POLICIES_IN_FORCE = (
     "the policies of an app of this guard are in force already, since prepare() or its first"
@@ -205,7 +208,7 @@ class Resolver:
             named = self._settings.policies
             if policy not in named:
                 problem = unknown_name("unknown_policy", "policy", policy, "policy", named)
-                origin = repair(policy) if "." in policy else None
+                origin = repair(policy) if "." in policy or "localhost" in policy else None
                 if origin:
                     message = f"{problem.message} If it is an origin, write origins={origin!r}."
                     problem = problem._replace(message=message)
@@ -339,19 +342,25 @@ class UnroutedMark(NamedTuple):
 
 
 def unrouted_marks(app: Flask) -> list[UnroutedMark]:
-    """The marks that neither a route of *app* has nor one of another app with a guard.
+    """The marks that neither a route of *app* has nor one of another app with a guard, which may
+    be gone by now.
 
     A mark that was made again at the same place, as when an app factory runs twice, counts as one.
     """
-    left = {_key(each): each.mark for each in all_marked() if not _is_base_only(each.target)}
+    left = {
+        _key(each): each.mark
+        for each in all_marked()
+        if _key(each) not in _routed_before and not _is_base_only(each.target)
+    }
     others = [other for other in (ref() for ref in guarded_apps.valuerefs()) if other is not app]
     for each_app in (app, *filter(None, others)):
         if not left:
             break
         for target in _routed_targets(each_app):
             found = marked(target)
-            if found is not None:
-                left.pop(_key(found), None)
+            if found is not None and _key(found) in left:
+                del left[_key(found)]
+                _routed_before.add(_key(found))
     return [
         UnroutedMark(
             location,
@@ -391,6 +400,8 @@ def _is_base_only(target: object) -> bool:
     """Whether a class cannot serve requests itself, but only what inherits from it."""
     if not (isinstance(target, type) and issubclass(target, View)):
         return False
+    if inspect.isabstract(target):
+        return True
     if issubclass(target, MethodView):
         return not target.methods
-    return target.dispatch_request is View.dispatch_request or inspect.isabstract(target)
+    return target.dispatch_request is View.dispatch_request

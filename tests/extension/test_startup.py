@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from flask import Blueprint, Flask, current_app
@@ -65,6 +66,7 @@ NOT_AN_APP = {
     "FastAPI": (_FastAPI(), "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"),
     "Quart": (_Quart(), "For Quart there is Quart-CORS"),
     "a factory": (lambda: Flask("shop"), "Call the factory first, and give the app that it"),
+    "a WSGI function": (Flask("shop").wsgi_app, "Give the app itself: CorsGuard(app, ...)"),
 }
 
 
@@ -154,6 +156,16 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_POLICIES", "", "wrong_type", "{'partners': {'origins': [...]}}"),
         ("CORSGUARD_POLICIES", {"a": {"ORIGINS": SHOP}}, "unknown_field", "mean 'origins'"),
         ("CORSGUARD_POLICIES", {"a": [SHOP]}, "wrong_type", f"{{'origins': ['{SHOP}']}}"),
+        (
+            "CORSGUARD_POLICIES",
+            f"{{'a': {{'origins': '{SHOP}'}}}}",
+            "wrong_type",
+            f'the end), not Python. Write {{"a": {{"origins": "{SHOP}"}}}}.',
+        ),
+        ("CORSGUARD_POLICIES", {"a": "{'max_age': 5}"}, "wrong_type", 'Write {"max_age": 5}.'),
+        ("CORSGUARD_REPORT_ONLY", '{"max_age": 5,}', "wrong_type", 'Write {"max_age": 5}.'),
+        ("CORSGUARD_AUDIT_ACCEPT", "{'a': ", "wrong_type", "the end), not Python."),
+        ("CORSGUARD_AUDIT_ACCEPT", "a", "wrong_type", "Write {'subdomains_with"),
         ("CORSGUARD_REPORT_ONLY", "", "wrong_type", "{'origins': [...]}"),
         ("CORSGUARD_REPORT_ONLY", SHOP, "wrong_type", f"{{'origins': '{SHOP}'}}"),
         ("CORSGUARD_REPORT_ONLY", {"ENFORCE": "all"}, "unknown_field", "mean 'enforce'"),
@@ -340,6 +352,26 @@ def test_a_key_that_is_changed_after_it_was_read(app, key, value, change):
         guard.prepare(app)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("CORSGUARD_ORIGINS", [SHOP]),
+        ("CORSGUARD_METHODS", None),
+        ("CORSGUARD_MAX_AGE", timedelta(minutes=10)),
+        ("CORSGUARD_ENFORCE", "off"),
+        ("CORSGUARD_SELF_ORIGINS", []),
+        ("CORSGUARD_ORIGINS", (SHOP,)),
+    ],
+)
+def test_a_late_key_that_changes_nothing(site, http, key, value):
+    """It says what is so anyway: a default, or the same in another form."""
+    site.config["CORSGUARD_ORIGINS"] = SHOP
+    guard = CorsGuard(site)
+    site.config[key] = value
+    guard.prepare(site)
+    assert http.readers(site, "/") == [SHOP]
+
+
 def test_a_late_key_that_does_not_exist(app):
     guard = CorsGuard(app)
     app.config.update(CORSGUARD_ORIGNS=SHOP, corsguard_max_age=5)
@@ -402,6 +434,7 @@ ENVIRONMENT = {
     "no report-only policy": (
         {"report_only": False}, {"FLASK_CORSGUARD_REPORT_ONLY": "{}"}, None,
     ),
+    "the default": ({}, {"FLASK_CORSGUARD_MAX_AGE": "600", "CORSGUARD_ENFORCE": "off"}, None),
     "own origins": ({"self_origins": SHOP}, {"CORSGUARD_SELF_ORIGINS": PARTNER}, None),
     "no inspector": ({"inspector": False}, {"CORSGUARD_INSPECTOR": "true"}, None),
     "another app's": ({}, {"SHOP_CORSGUARD_ORIGINS": SHOP}, None),
@@ -669,6 +702,17 @@ def test_what_cannot_be_marked(target):
             mark(target)
 
 
+@pytest.mark.parametrize(
+    ("target", "instead"),
+    [(len, "use guard.for_endpoint("), (_Class().dispatch_request, "put the mark above the class")],
+    ids=["built in", "bound"],
+)
+def test_what_to_do_about_what_cannot_carry_a_mark(target, instead):
+    with pytest.raises(CorsGuardError) as caught:
+        cors_exempt(target)
+    assert f" cannot carry a mark; {instead}" in str(caught.value)
+
+
 @pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)], ids=type)
 def test_cors_without_parentheses(target):
     with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses"):
@@ -714,6 +758,7 @@ def test_an_origin_among_the_files():
     [
         ("Partners", "Did you mean 'partners'?"),
         ("app.example.com", "If it is an origin, write origins='https://app.example.com'."),
+        ("localhost:3000", "If it is an origin, write origins='http://localhost:3000'."),
     ],
 )
 def test_a_name_that_is_no_policy(app, name, hint):

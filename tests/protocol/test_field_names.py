@@ -36,7 +36,9 @@ DO = {
     "options_success_status optionsSuccessStatus preflightStatusCode success_status",
     "Set the header Timing-Allow-Origin in the view: it isn't part of CORS.": "timing_allow_origin",
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
-    " and list that.": "allow_null_origin allow_null allow_files",
+    " and list that.": "allow_null_origin allow_null allow_files allow_null_origins null_origins",
+    "Leave it out, and serve the page over https, or from localhost.": "allow_insecure_origins"
+    " allow_insecure insecure_origins allow_http",
     "Leave it out, and write 'https://*.example.com' among the origins.": "allow_wildcard"
     " allow_wildcard_origin SetIsOriginAllowedToAllowWildcardSubdomains",
     "Leave it out, and list these origins with their scheme, such as 'app://example.com'.":

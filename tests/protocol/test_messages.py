@@ -104,6 +104,10 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"origins": "null"},
      ["origins: any site can send the origin 'null' from a sandboxed frame, so allowing it"
       " allows everybody. Leave it out, or say dangerously_allow_null_origin=True. [null_origin]"]),
+    ({"origins": "all"},
+     ["origins: 'all': everybody is written as '*'. Write '*'. [origin_no_scheme]"]),
+    ({"deny_origins": "all"},
+     ["deny_origins: list the origins; '*' and callables are for origins only. [origin_type]"]),
     ({"deny_origins": "*"},
      ["deny_origins: list the origins; '*' and callables are for origins only. [origin_type]"]),
     ({"deny_origins": "null,x"},

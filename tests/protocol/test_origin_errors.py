@@ -7,6 +7,7 @@ import pytest
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import parse_pattern
 
+WORDS_FOR_NOBODY = "none nobody False self 'self' same-origin"
 # What is given, the code of each problem, and the suggestion.
 TABLE = [
     ("", ["origin_empty"], None),
@@ -95,16 +96,20 @@ TABLE = [
     (";", ["origin_no_scheme"], None),
     ("'https://A.com/'", ["origin_quotes"], "'https://a.com'"),
     ('"https://a.com', ["origin_quotes"], "'https://a.com'"),
+    ("`https://a.com`", ["origin_quotes"], "'https://a.com'"),
     ("'*'", ["origin_quotes"], "'*'"),
     ("'null'", ["origin_case"], None),
     ("''", ["origin_quotes"], None),
     *((word, ["origin_no_scheme"], "'*'") for word in "all ANY everyone Everybody true".split()),
-    *((word, ["origin_no_scheme"], "[]") for word in "none nobody False self 'self'".split()),
+    *((word, ["origin_no_scheme"], "[]") for word in WORDS_FOR_NOBODY.split()),
     *((text, ["origin_invalid"], None) for text in "$A ${A} $(A) %A% {{a}} '$A'".split()),
     ("https//a.com", ["origin_no_scheme"], "'https://a.com'"),
     ("https:a.com:8443", ["origin_no_scheme"], "'https://a.com:8443'"),
     ("http:/a.com", ["origin_no_scheme"], "'http://a.com'"),
     ("HTTPS;//a.com", ["origin_no_scheme"], "'https://a.com'"),
+    ("wss:a.com", ["origin_no_scheme"], "'wss://a.com'"),
+    ("ws:/[::1]", ["origin_no_scheme"], "'ws://[::1]'"),
+    ("https:*.a.com", ["origin_no_scheme"], "'https://*.a.com'"),
     ("https:8080", ["origin_no_scheme"], "'https://https:8080'"),
     (".example.com", ["origin_no_scheme"], "'https://*.example.com'"),
     ("https://.example.com", ["origin_host"], "'https://*.example.com'"),

@@ -569,7 +569,15 @@ def _bases_only(app):
         @abc.abstractmethod
         def render(self): ...
 
-    return (Base, Page, Abstract), []
+    @cors(origins=SHOP)
+    class Items(MethodView, abc.ABC):
+        def get(self):
+            return self.items()
+
+        @abc.abstractmethod
+        def items(self): ...
+
+    return (Base, Page, Abstract, Items), []
 
 
 def _made_again(app):
@@ -624,6 +632,21 @@ def test_marks_that_no_route_has(app, build):
     assert all(re.search(r"test_marks\.py:\d+$", each.location) for each in unrouted)
     assert all(each.location in each.message for each in unrouted)
     assert kept is not None
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_a_mark_that_an_app_has_had(app):
+    """As in a test suite, where apps come and go and the views stay."""
+    function = cors(origins=SHOP)(view())
+    first = Flask("first")
+    CorsGuard(first)
+    first.add_url_rule("/", "index", function)
+    assert unrouted_marks(first) == []
+    del first
+    gc.collect()
+    CorsGuard(app)
+    assert unrouted_marks(app) == []
+    assert function() == "ok"
 
 
 @pytest.mark.usefixtures("own_marks")

@@ -1,5 +1,6 @@
 """Settings that change, in a signal handler or before a fork, while a table is made."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -240,6 +241,7 @@ def test_prepare_names_marks_that_no_route_has(site, caplog):
     guard.prepare()
     (record,) = caplog.records
     assert "test_prepare_names_marks_that_no_route_has.<locals>.forgotten" in record.getMessage()
+    assert re.search(r"[^.]\.$", record.getMessage())
     assert "test_changing_settings.py:" in record.getMessage()
     assert forgotten() == "ok"
 

@@ -558,6 +558,29 @@ def test_asked_ahead_of_time(app, http, heard, log_lines, purpose):
     assert guard.explain("/x", origin=None, headers=headers, app=app).outcome.name == "NOT_CORS"
 
 
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({}, "Sec-Purpose is 'prefetch', and there is no Referer"),
+        ({"Referer": f"{EVIL}/"}, f"Sec-Purpose is 'prefetch', and Referer is '{EVIL}/'"),
+        (
+            {"Sec-Purpose": "p" * 41, "Referer": "r" * 101},
+            f"Sec-Purpose is '{'p' * 40}'... (41 characters), and Referer is '{'r' * 100}'..."
+            " (101 characters)",
+        ),
+    ],
+    ids=["no Referer", "Referer", "long"],
+)
+def test_what_is_said_of_what_is_asked_ahead_of_time(app, headers, found):
+    guard = guarded(app, enforce="all")
+    sent = {"Sec-Fetch-Site": "none", "Sec-Purpose": "prefetch", **headers}
+    decision = guard.explain("/x", origin=None, headers=sent, app=app)
+    assert (decision.outcome.name, decision.path, decision.report_only) == ("REJECTED", "/x", False)
+    assert decision.explain().splitlines()[2] == (
+        f"  Found: a browser asked ahead of time, perhaps for a page of another site; {found}."
+    )
+
+
 @pytest.mark.parametrize("referer", ["", "/", "https:///", "http://" + "x" * 60_000, "\xff\x80"])
 def test_odd_referers(app, http, referer):
     guarded(app, enforce="all")

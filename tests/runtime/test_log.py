@@ -286,6 +286,22 @@ def test_one_line_for_a_failing_callable(app, http, log_lines):
     ]
 
 
+class _Store:
+    def admits(self, origin):
+        raise LookupError("away")
+
+
+def test_one_line_for_a_failing_method(app, http, log_lines):
+    """Each time that one asks for a method of an object, it is a new one, and equal."""
+    CorsGuard(app)
+    store = _Store()
+    app.add_url_rule("/a", "a", cors(origins=store.admits)(lambda: "ok"))
+    app.add_url_rule("/b", "b", cors(origins=store.admits)(lambda: "ok"))
+    http.send(app, "/a", SHOP)
+    http.send(app, "/b", SHOP)
+    assert len(log_lines()) == 1
+
+
 def test_a_failing_callable_where_rejections_are_not_logged(app, http, log_lines):
     app.config["CORSGUARD_LOG_REJECTIONS"] = False
     CorsGuard(app, origins=failing)

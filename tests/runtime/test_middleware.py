@@ -638,7 +638,10 @@ def test_what_cannot_run_first(app, function):
 
 @pytest.mark.parametrize("how", ["prepare", "request"])
 def test_too_late_to_run_first(app, http, how):
+    """Unless it does already, as when an app factory runs again."""
     guard = CorsGuard(app)
+    function = guard.run_first(lambda: None)
     guard.prepare() if how == "prepare" else http.send(app, "/")
+    assert guard.run_first(function) is function
     with pytest.raises(CorsGuardError, match="in force already"):
         guard.run_first(lambda: None)

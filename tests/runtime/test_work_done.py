@@ -204,6 +204,32 @@ def test_what_is_kept_of_a_request(http, path, origin, kept):
     assert len(state_of(app).current()._cache) == kept
 
 
+# The fields, the origin, and whether anything else about a request matters.
+FINAL = [
+    ({"origins": SHOP}, None, True),
+    ({"origins": SHOP}, SHOP, True),
+    ({"origins": SHOP}, PARTNER, False),
+    ({"origins": "https://*.example"}, SHOP, False),
+    ({"origins": SHOP, "enforce": "unsafe"}, None, False),
+    ({"origins": SHOP, "enforce": "unsafe"}, SHOP, True),
+    ({"origins": SHOP, "deny_origins": PARTNER}, SHOP, True),
+    ({"origins": "*"}, None, True),
+    ({"origins": "*"}, SHOP, True),
+    ({"origins": "*", "enforce": "unsafe"}, None, False),
+    ({"origins": "*", "enforce": "unsafe"}, SHOP, False),
+]
+
+
+@pytest.mark.parametrize(("fields", "origin", "is_final"), FINAL)
+def test_whether_the_rest_of_a_request_is_looked_at(http, fields, origin, is_final):
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, **fields)
+    app.add_url_rule("/", "index", lambda: "ok")
+    http.send(app, "/", origin)
+    [(_, entry)] = state_of(app).current()._cache.values()
+    assert (entry is None) == is_final
+
+
 def test_a_rule_without_options_makes_no_request_search(http, work):
     app = build()
     app.add_url_rule("/no-options", "no", lambda: "ok", provide_automatic_options=False)

@@ -10,7 +10,7 @@ from werkzeug.debug import DebuggedApplication
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_corsguard import Outcome, cors, cors_exempt
+from flask_corsguard import CorsGuard, Outcome, cors, cors_exempt
 from flask_corsguard.testing import Block, Browser
 from flask_corsguard.testing.blocks import POLICY_BLOCKS
 
@@ -269,6 +269,21 @@ def test_a_guard_whose_policy_has_no_credentials(policy, asked, block, change):
     Browser(guarded(**changed), SHOP).fetch(
         f"{API}/", credentials="include", **asked
     ).assert_readable()
+
+
+@pytest.mark.parametrize("origins", [SHOP, OTHER], ids=["read", "refused"])
+def test_credentials_that_a_setting_allows_in_vain(origins):
+    """Flask-CORS has that key; the guard has another one, and none where a view is exempt."""
+    app = Flask("shop")
+    app.config["CORS_SUPPORTS_CREDENTIALS"] = True
+    app.add_url_rule("/", "index", lambda: "ok")
+    app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"))
+    CorsGuard(app, origins=origins)
+    browser = Browser(app, SHOP)
+    found = "Without effect: CORS_SUPPORTS_CREDENTIALS in app.config (the guard reads CORSGUARD_ALL"
+    assert found in browser.fetch(f"{API}/", credentials="include").why
+    assert found not in browser.fetch(f"{API}/exempt", credentials="include").why
+    assert found not in browser.fetch(f"{API}/").why
 
 
 def test_a_redirect_to_a_sign_in_page():
