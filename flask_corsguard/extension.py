@@ -168,14 +168,15 @@ class CorsGuard:
         :data:`current_decision` is not known yet.
 
         :param function: takes no arguments, and runs once, even if it is a ``before_request``
-            function too. Several run in the order in which they were given.
+            function of the app or of a blueprint too. Several run in the order in which they were
+            given.
         :returns: *function* itself.
         :raises CorsGuardError: if it cannot be called, or policies are in force already.
         """
         location = call_site()
         if not callable(function) or isinstance(function, type):
             raise CorsGuardError(f"{location}: run_first takes a function, not {text_of(function)}")
-        if function in self._first:
+        if function in self._first:  # by the factory of another app, say
             return function
         if self._marks.frozen:
             raise CorsGuardError(

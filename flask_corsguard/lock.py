@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from types import TracebackType
@@ -30,4 +31,8 @@ class Lock:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._of_processes[os.getpid()].release()
+        lock = self._of_processes.get(os.getpid())
+        # A signal handler can have forked since: then this process has not taken it.
+        if lock is not None:
+            with contextlib.suppress(RuntimeError):
+                lock.release()

@@ -308,9 +308,9 @@ class GuardLog:
         """Write that no hook could write headers, because an exception has left the app."""
         self.notice(
             ("exceptions that leave the app", path),
-            "%s raised %s, and the exception left the app, as it does in debug mode, under TESTING"
-            " and with PROPAGATE_EXCEPTIONS. Whatever responds now, such as Werkzeug's debugger,"
-            " sends no CORS headers, so a browser calls it a CORS error.",
+            "%s raised %s, and the exception left the app, as it does in debug mode, under TESTING,"
+            " with PROPAGATE_EXCEPTIONS and from teardown functions. Whatever responds now, such as"
+            " Werkzeug's debugger, sends no CORS headers, so a browser calls it a CORS error.",
             shown(path),
             described(error),
         )

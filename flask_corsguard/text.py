@@ -7,6 +7,8 @@ from typing import cast
 
 #: What no function holds back: it ends the process, the generator or the coroutine.
 SHUTDOWNS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+# What Flask calls an app's function through: an asynchronous one, or a receiver of a signal.
+_CARRIERS = {"asgiref", "asyncio", "blinker", "concurrent"}
 
 
 def text_of(value: object, limit: int = 200) -> str:
@@ -66,11 +68,14 @@ def described(error: BaseException) -> str:
 
 def called_by(error: BaseException, *functions: str) -> str:
     """What one of *functions* of Flask called when an exception was raised: name, file and line; or
-    "" if none of them is in the traceback."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        code = trace.tb_next.tb_frame.f_code
-        if trace.tb_frame.f_code.co_name in functions:
-            return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
-        trace = trace.tb_next
+    "" if none of them is in the traceback, or if it was the guard."""
+    trace, is_called = error.__traceback__, False
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if is_called and package not in _CARRIERS:
+            code = frame.f_code
+            place = f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
+            return place if package != __package__ else ""
+        is_called = is_called or frame.f_code.co_name in functions
     return ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from flask import Request, Response, after_this_request, current_app, has_request_context, request
@@ -109,15 +110,23 @@ class Hooks:
             decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
-            if decision.policy is not None:
-                replaced = write_decision(decision, response.headers)
-                if replaced and not hasattr(response, _WRITTEN):
-                    state.log.own_headers(decision.endpoint, replaced)
-                response._corsguard_written = decision.headers  # type: ignore[attr-defined]
-            else:
-                _take_out(response)
+            written = getattr(response, _WRITTEN, None)
+            if written is not None:
+                # Another thread may be about to send it.
+                response = copy.copy(response)
+                response.headers = response.headers.copy()
+            if decision.policy is None:
+                _take_out(written or {}, response)
+                return response
             if type(response) is not state.response_class and is_later_writer(type(response)):
-                state.later_writers.append("a response class")
+                # What it writes when it is sent, it writes now.
+                response = cast("Response", Response.from_app(response, request.environ))
+            replaced = write_decision(decision, response.headers)
+            if replaced and written is None:
+                state.log.own_headers(decision.endpoint, replaced)
+            response._corsguard_written = decision.headers  # type: ignore[attr-defined]
+            if decision.preflight or decision.blocked:
+                _record(state, _current_request()).finished = response
             return response
 
         return after_request
@@ -180,6 +189,9 @@ class Hooks:
             self._before_request,
             *others,
         ]
+        for name, functions in app.before_request_funcs.items():
+            if name is not None and wanted:
+                functions[:] = [function for function in functions if function not in wanted]
         after = app.after_request_funcs[None]
         app.after_request_funcs[None] = [
             self._after_request,
@@ -268,9 +280,8 @@ def _turn_into(own: Response, response: Response) -> Response:
     return response
 
 
-def _take_out(response: Response) -> None:
+def _take_out(written: Iterable[str], response: Response) -> None:
     """Take headers out that were written on a response when another view returned it."""
-    written: Mapping[str, str] = getattr(response, _WRITTEN, {})
     for name in written:
         if name != VARY:
             response.headers.remove(name)

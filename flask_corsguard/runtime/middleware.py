@@ -3,7 +3,6 @@ documents for it (https://flask.palletsprojects.com/en/stable/api/#flask.Flask.w
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from flask.signals import request_finished
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.responses import is_written, own_response, write_decision
 from flask_corsguard.runtime.state import AppState, RequestRecord
 
@@ -83,11 +83,16 @@ def _own_response_after(
     respond."""
     decision = record.decision
     own = decision and finished_response(state, decision, Request(environ), record)
-    if own is None:
-        if "HTTP_ORIGIN" in environ and not (decision and decision.reason):
-            state.log.exception_left(environ["PATH_INFO"], error)
-    elif not record.has_failed:
+    if decision is None or own is None:
+        is_allowed = decision is None or decision.outcome is Outcome.ALLOWED
+        if "HTTP_ORIGIN" in environ and is_allowed:
+            state.log.exception_left(environ.get("PATH_INFO", ""), error)
+        return None
+    if not record.has_failed:
         state.log.own_response_failed(error)
+    if record.finished:
+        own = record.finished  # the server may have been given that one already
+        write_decision(decision, own.headers)
     return own
 
 
@@ -126,14 +131,14 @@ class _LastWriter:
         # Without a decision, something has answered before the hooks: it is not the app's response.
         if decision is None or decision.policy is None:
             return self._start_response(status, headers, *exc_info)
-        if self._can_replace and (record.has_failed or status >= "5"):
+        if self._can_replace and (not record.finished or record.has_failed or status >= "5"):
             own = finished_response(self._state, decision, Request(self._environ), record)
-            if own is not None and own.status_code != int(status[:3]):
-                # An extension has made an error of it, without the hooks.
+            if own is not None:
+                # An extension has responded instead, without the hooks.
                 if not record.has_failed:
                     self._state.log.own_response_failed(None)
                 self._own = own
-                return lambda _: None
+                return _ignore
         if is_written(decision, headers):
             return self._start_response(status, headers, *exc_info)
         final = Headers(headers)
@@ -141,16 +146,20 @@ class _LastWriter:
         return self._start_response(status, final.to_wsgi_list(), *exc_info)
 
 
+def _ignore(_: bytes) -> None:
+    """A ``write`` for a response that is not sent."""
+
+
 def _again(start_response: StartResponse) -> StartResponse:
-    """A ``start_response`` that may have been called before: a teardown function can fail too."""
-    error = sys.exc_info()
+    """A ``start_response`` that may have been called already, with the same response: a teardown
+    function can fail after that."""
 
     def start_again(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
         try:
             return start_response(status, headers)
-        except AssertionError:
-            # PEP 3333, "The start_response() Callable": a second time only with exc_info. Not with
-            # it at once, because Werkzeug's test client raises that.
-            return start_response(status, headers, error)
+        except Exception:
+            # PEP 3333 forbids a second call; each server raises another exception. With exc_info
+            # it could be made, but then gunicorn sends the headers twice.
+            return _ignore
 
     return start_again

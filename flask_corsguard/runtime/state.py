@@ -116,12 +116,15 @@ class RequestRecord:
     :ivar ended_early: the status of a response that something else made before the guard saw the
         request.
     :ivar ended_first: the name of the function of ``run_first`` that has ended the request, or "".
+    :ivar finished: the response to a preflight or a refused request, once the guard's
+        ``after_request`` function has seen it.
     :ivar has_failed: whether something has failed on the guard's own response.
     """
 
     decision: Decision | None = None
     ended_early: int | None = None
     ended_first: str = ""
+    finished: Response | None = None
     has_failed: bool = False
 
 
@@ -288,6 +291,8 @@ def later_writers(app: Flask) -> Iterator[str]:
         "process_response",
     )
     yield from (name for name in replaceable if _is_replaced(app, Flask, name))
+    if type(app).wsgi_app is not Flask.wsgi_app:  # on the instance, it is the guard's middleware
+        yield "wsgi_app"
     if _is_replaced(app.session_interface, SecureCookieSessionInterface, "save_session"):
         yield "session_interface"
     if is_later_writer(app.response_class):

@@ -144,6 +144,27 @@ FORK = """
     print("done")
 """
 
+FORKING_HANDLER = """
+    import os
+    from flask import Flask
+    from flask_corsguard import CorsGuard
+    from flask_corsguard.runtime import state
+    app = Flask("shop")
+    app.add_url_rule("/", "index", lambda: "")
+    CorsGuard(app, origins="https://a.example").reconfigure(max_age=5, app=app)
+    real, children = state.PolicyTable, []
+    def table(*arguments):
+        children.append(os.fork())
+        return real(*arguments)
+    state.PolicyTable = table
+    response = app.test_client().get("/", headers={"Origin": "https://a.example"})
+    failed = response.headers.get("Access-Control-Allow-Origin") != "https://a.example"
+    if not children[0]:
+        os._exit(failed)
+    assert (failed, os.waitpid(children[0], 0)[1]) == (False, 0)
+    print("done")
+"""
+
 
 def run(script, *arguments):
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script), *arguments]
@@ -160,6 +181,12 @@ def test_signals_without_end():
 @pytest.mark.parametrize("during", ["request", "reconfigure"])
 def test_a_fork_while_a_table_is_made(during):
     run(FORK, during)
+
+
+@pytest.mark.slow
+def test_a_fork_by_the_thread_that_makes_a_table():
+    """In a signal handler; both processes go on."""
+    run(FORKING_HANDLER)
 
 
 def test_a_guard_that_is_prepared_makes_no_table_for_requests(site, http, monkeypatch):

@@ -4,9 +4,20 @@ import functools
 import logging
 
 import pytest
-from flask import Flask, Response, abort, after_this_request, current_app, g, request, session
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    current_app,
+    g,
+    request,
+    session,
+)
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionInterface
 from flask.signals import got_request_exception, request_finished
+from werkzeug.test import create_environ
 
 from flask_corsguard import (
     CorsGuard,
@@ -18,6 +29,7 @@ from flask_corsguard import (
     origin_allowed,
     origin_rejected,
 )
+from flask_corsguard.runtime.middleware import guarded
 from flask_corsguard.runtime.state import state_of
 from tests.conftest import cors_headers
 
@@ -75,6 +87,20 @@ def subclass(name):
     return change
 
 
+def handles_all(app):
+    """What catches its exceptions responds itself."""
+
+    def wsgi_app(self, environ, start_response):
+        try:
+            return Flask.wsgi_app(self, environ, start_response)
+        except ZeroDivisionError:
+            return with_star(Response("error", 500))(environ, start_response)
+
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.__class__ = type("Handling", (Flask,), {"wsgi_app": wsgi_app})
+    app.wsgi_app = guarded(state_of(app), app.__class__.wsgi_app.__get__(app))
+
+
 def sessions(app):
     app.session_interface = StarringSessions()
 
@@ -95,6 +121,7 @@ WRITERS = {
     "finalize_request in a subclass": subclass("finalize_request"),
     "process_response in a subclass": subclass("process_response"),
     "full_dispatch_request in a subclass": subclass("full_dispatch_request"),
+    "wsgi_app in a subclass": handles_all,
     "a session interface": sessions,
     "headers of a response class": responses(Star),
     "a response class that is called": responses(StarWhenCalled),
@@ -110,7 +137,7 @@ def starring(app, request):
     app.add_url_rule("/raise", "raise", lambda: 1 / 0)
     app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"))
     WRITERS[request.param](app)
-    app.starring_errors_only = request.param.startswith("handle_")
+    app.starring_errors_only = request.param.startswith(("handle_", "wsgi_app"))
     return app
 
 
@@ -147,10 +174,21 @@ def test_nothing_is_wrapped_without_need(site, http):
 def test_a_view_with_a_response_class_of_its_own(app, http):
     """Not known until the view has returned one."""
     CorsGuard(app, origins=SHOP)
-    app.add_url_rule("/", "index", lambda: Star("ok"))
-    http.send(app, "/")
+    app.add_url_rule("/", "index", lambda: Star(stream(), headers={"Set-Cookie": "a=b"}))
+    closed = []
+
+    def stream():
+        yield b"o"
+        yield b"k"
+        closed.append(True)
+
+    http.send(app, "/none")  # the table is built
     assert http.send(app, "/", EVIL) == http.refused()
-    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+    response = http.open(app, "/", SHOP)
+    assert (response.data, response.headers["Set-Cookie"]) == (b"ok", "a=b")
+    assert cors_headers(response) == http.allowed(SHOP).cors
+    assert closed == [True]
+    assert http.open(app, "/", SHOP, "HEAD").data == b""
 
 
 class CookieSessions(SecureCookieSessionInterface):
@@ -212,6 +250,16 @@ def restx(app):
     errors(app)
 
 
+def extension_responds(status):
+    """As Flask-RESTful does, with a status for the exception, and without the signal."""
+
+    def change(app):
+        reads_g(app)
+        app.handle_exception = lambda error: with_star(Response("error", status))
+
+    return change
+
+
 def tears_down(app):
     app.before_request(lambda: setattr(g, "database", None))
     # pytest-flask pushes a request of its own, for GET.
@@ -226,6 +274,8 @@ FAILING = {
     "a handler of the error too": fails_to_handle,
     "a handler that makes it a 400": returns_400,
     "an extension handles the error": restx,
+    "an extension makes it a 200": extension_responds(200),
+    "an extension makes it a 403": extension_responds(403),
 }
 MODES = {
     "production": {},
@@ -305,18 +355,38 @@ def test_nothing_keeps_a_refusal(app, http, name):
 
 
 @pytest.mark.parametrize("mode", [*MODES][1:])
-@pytest.mark.parametrize(("origin", "lines"), [(SHOP, 1), (EVIL, 1), (None, 0)])
-def test_an_exception_that_leaves_the_app(app, http, caplog, mode, origin, lines):
+@pytest.mark.parametrize(
+    ("origin", "path", "lines"),
+    [
+        (SHOP, "/", 1),
+        (EVIL, "/", 0),
+        (None, "/", 0),
+        ("http://localhost", "/", 0),  # the app's own page reads it
+        (SHOP, "/exempt", 0),
+    ],
+)
+def test_an_exception_that_leaves_the_app(app, http, caplog, mode, origin, path, lines):
     app.config.update(MODES[mode])
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", raising)
+    app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: raising()))
     for _ in range(2):
         with pytest.raises(KeyError):
-            http.open(app, "/", origin)
+            http.open(app, path, origin)
     found = [r.getMessage() for r in caplog.records if "left the app" in r.getMessage()]
-    expected = lines if origin == SHOP else 0
-    assert len(found) == expected
+    assert len(found) == lines
     assert not found or "Werkzeug's debugger" in found[0]
+
+
+def test_an_environment_without_a_path(app):
+    """PEP 3333 lets servers leave it out where it is empty."""
+    CorsGuard(app, origins=SHOP)
+    app.testing = True
+    app.add_url_rule("/", "index", raising)
+    environ = create_environ(headers={"Origin": SHOP})
+    del environ["PATH_INFO"]
+    with pytest.raises(KeyError, match="in other code"):
+        app(environ, lambda *_: None)
 
 
 def test_the_exception_signal_outside_a_request(app):
@@ -370,6 +440,25 @@ def test_middleware_that_is_put_out_of_the_way(app, http, caplog):
     assert "past the guard's middleware" in record.getMessage()
 
 
+@pytest.mark.parametrize("error", [AssertionError, RuntimeError])
+def test_a_server_that_has_been_given_a_response(app, http, error):
+    """A teardown function fails after that. What servers raise the second time is not the same."""
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
+    tears_down(app)
+    given = []
+
+    def start_response(status, headers, exc_info=None):
+        assert exc_info is None  # gunicorn would send the headers twice
+        if given:
+            raise error
+        given.append(status)
+
+    environ = create_environ(method="OPTIONS", headers={"Origin": SHOP}, environ_base=ASKING)
+    list(app(environ, start_response))
+    assert given == ["204 NO CONTENT"]
+
+
 # A response that is returned more than once
 
 
@@ -383,6 +472,22 @@ def test_one_response_for_each_request(app, http, caplog):
         assert http.send(app, "/", origin) == expected
     assert "Access-Control-Allow-Origin" not in http.send(app, "/exempt", SHOP).cors
     assert "the app sets" not in caplog.text
+
+
+def test_one_response_for_two_requests_at_once(app, http):
+    CorsGuard(app, origins=SHOP)
+    same = Response("ready")
+    app.add_url_rule("/", "index", lambda: same)
+    http.send(app, "/")
+
+    def another_request(session):
+        if request.headers.get("Origin") == SHOP:
+            assert http.send(app, "/", EVIL) == http.refused()
+        return True
+
+    app.session_interface = SecureCookieSessionInterface()
+    app.session_interface.is_null_session = another_request
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
 
 
 # run_first
@@ -486,12 +591,28 @@ def test_an_asynchronous_function(app, http):
 
 def test_one_guard_for_several_apps(http):
     guard, ran = CorsGuard(), []
-    guard.run_first(lambda: ran.append(current_app.name))
+    note = lambda: ran.append(current_app.name)  # noqa: E731
     for name in ("a", "b"):
         app = Flask(name)
         guard.init_app(app)
+        guard.run_first(note)
+        guard.prepare(app)
         http.send(app, "/")
     assert ran == ["a", "b"]
+
+
+def test_a_function_of_blueprints_too(app, http):
+    guard, ran = CorsGuard(app), []
+    note = lambda: ran.append(1)  # noqa: E731
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+    for blueprint in (outer, inner):
+        blueprint.before_request(note)
+    inner.add_url_rule("/", "index", lambda: "ok")
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    guard.run_first(note)
+    http.send(app, "/")
+    assert ran == [1]
 
 
 def test_tracing_keeps_its_place(app, http):
