@@ -19,7 +19,12 @@ from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.middleware import finished_response, guarded
-from flask_corsguard.runtime.responses import own_response, write_decision, write_headers
+from flask_corsguard.runtime.responses import (
+    own_response,
+    write_decision,
+    write_first,
+    write_headers,
+)
 from flask_corsguard.runtime.state import (
     DECISION,
     AppState,
@@ -110,20 +115,18 @@ class Hooks:
             decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
-            written = getattr(response, _WRITTEN, None)
-            if written is not None:
-                # Another thread may be about to send it.
-                response = copy.copy(response)
-                response.headers = response.headers.copy()
             if decision.policy is None:
-                _take_out(written or {}, response)
-                return response
+                return _without_headers(response)
             if type(response) is not state.response_class and is_later_writer(type(response)):
                 # What it writes when it is sent, it writes now.
                 response = cast("Response", Response.from_app(response, request.environ))
-            replaced = write_decision(decision, response.headers)
-            if replaced and written is None:
-                state.log.own_headers(decision.endpoint, replaced)
+            if not write_first(decision, response.headers):
+                written = getattr(response, _WRITTEN, None)
+                if written is not None:
+                    response = _copied(response)
+                replaced = write_decision(decision, response.headers)
+                if replaced and written is None:
+                    state.log.own_headers(decision.endpoint, replaced)
             response._corsguard_written = decision.headers  # type: ignore[attr-defined]
             if decision.preflight or decision.blocked:
                 _record(state, _current_request()).finished = response
@@ -280,11 +283,22 @@ def _turn_into(own: Response, response: Response) -> Response:
     return response
 
 
-def _take_out(written: Iterable[str], response: Response) -> None:
-    """Take headers out that were written on a response when another view returned it."""
-    for name in written:
-        if name != VARY:
-            response.headers.remove(name)
+def _copied(response: Response) -> Response:
+    """A copy of a response that was sent before: another thread may be about to send it again."""
+    response = copy.copy(response)
+    response.headers = response.headers.copy()
+    return response
+
+
+def _without_headers(response: Response) -> Response:
+    """The response of an exempt route, without what was written on it when another one sent it."""
+    written: Iterable[str] | None = getattr(response, _WRITTEN, None)
+    if written is not None:
+        response = _copied(response)
+        for name in written:
+            if name != VARY:
+                response.headers.remove(name)
+    return response
 
 
 def is_tracing(function: Function) -> bool:

@@ -27,7 +27,6 @@ _CACHING_HEADERS = frozenset(
     {"age", "edge-control", "expires", "pragma", "surrogate-control", "x-accel-expires"}
 )
 
-_NONE: frozenset[str] = frozenset()
 # Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
 _ALLOWED = Outcome.ALLOWED
 
@@ -131,17 +130,24 @@ def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
             if name in _CACHING_HEADERS or name.endswith(_CACHING_SUFFIX):
                 target.remove(name)
         target.set("Cache-Control", "no-store")
-    elif type(target) is _LISTED_HEADERS:
-        # Werkzeug's private list. The public methods would be a fifth of what the guard costs: they
-        # check each value for line breaks, and none of these can have one.
-        fields = target._list  # pyright: ignore[reportPrivateUsage]
-        for name, _ in fields:
-            if name not in _COMMON_HEADERS and name.lower().startswith(_OWN_PREFIXES):
-                break
-        else:
-            fields.extend(decision.headers.items())
-            return _NONE
     return write_headers(decision.headers, target)
+
+
+def write_first(decision: Decision, target: Headers) -> bool:
+    """The same in a fifth of the time, for a response that has no header of their kind: nearly all.
+
+    :returns: False, and nothing is written, for any other.
+    """
+    if decision.blocked or type(target) is not _LISTED_HEADERS:
+        return False
+    # Werkzeug's private list. The public methods would be a fifth of what the guard costs: they
+    # check each value for line breaks, and none of these can have one.
+    fields = target._list  # pyright: ignore[reportPrivateUsage]
+    for name, _ in fields:
+        if name not in _COMMON_HEADERS and name.lower().startswith(_OWN_PREFIXES):
+            return False
+    fields.extend(decision.headers.items())
+    return True
 
 
 def is_written(decision: Decision, headers: Iterable[tuple[str, str]]) -> bool:
