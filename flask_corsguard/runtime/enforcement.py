@@ -122,5 +122,7 @@ def _refusal(
 def _opens_websocket(environ: dict[str, Any]) -> bool:
     """Whether any server could take a request for a WebSocket handshake (RFC 6455 section 4.1).
     Such a GET needs no preflight, and the page reads everything that comes back."""
-    upgrade: str = environ.get("HTTP_UPGRADE", "")
+    upgrade: str | None = environ.get("HTTP_UPGRADE")
+    if upgrade is None:
+        return False
     return len(upgrade) > _MAX_UPGRADE_LENGTH or "websocket" in upgrade.lower()
