@@ -340,3 +340,24 @@ def test_a_long_path_is_cut() -> None:
     for length, shown in ((199, 199), (200, 200), (201, 200), (5000, 200)):
         decision = decide(Policy(), CorsRequest(A, "GET", "/".ljust(length, "-")))
         assert decision.explain().split()[1].count("-") == shown - 1
+
+
+@pytest.mark.parametrize(
+    ("origin", "credentials", "named"),
+    [
+        ("https://b.com", False, ["CORS_ORIGINS in app.config"]),
+        ("https://b.com", True, ["CORS_ORIGINS in app.config", "CORS_SUPPORTS in app.config"]),
+        (A, False, []),
+    ],
+    ids=["a rejection", "a rejection with credentials", "allowed"],
+)
+def test_settings_without_effect(origin, credentials, named):
+    """Those that would have mattered for this verdict."""
+    vain = {
+        "origins": "CORS_ORIGINS in app.config",
+        "methods": "CORS_METHODS in app.config",
+        "allow_credentials": "CORS_SUPPORTS in app.config",
+    }
+    decision = decide(Policy(origins=A), CorsRequest(origin, "GET"), Scope(without_effect=vain))
+    found = [line for line in lines(decision, credentials=credentials) if "Without" in line]
+    assert found == ([f"  Without effect: {'; '.join(named)}."] if named else [])
