@@ -246,6 +246,8 @@ class Nameless:
         raise LookupError
 
     def __getattr__(self, name):
+        if name.startswith("__func"):  # blinker asks for it
+            raise AttributeError(name)
         raise LookupError(name)
 
 
