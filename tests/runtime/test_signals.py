@@ -246,7 +246,7 @@ class Nameless:
         raise LookupError
 
     def __getattr__(self, name):
-        if name.startswith("__func"):  # blinker asks for it
+        if name.strip("_") in ("func", "im_func"):  # blinker asks for these
             raise AttributeError(name)
         raise LookupError(name)
 
