@@ -131,7 +131,8 @@ class _LastWriter:
         # Without a decision, something has answered before the hooks: it is not the app's response.
         if decision is None or decision.policy is None:
             return self._start_response(status, headers, *exc_info)
-        if self._can_replace and (not record.finished or record.has_failed or status >= "5"):
+        is_own = (decision.preflight or decision.blocked) and self._can_replace
+        if is_own and (not record.finished or record.has_failed or status >= "5"):
             own = finished_response(self._state, decision, Request(self._environ), record)
             if own is not None:
                 # An extension has responded instead, without the hooks.
