@@ -3,7 +3,7 @@ documents for it (https://flask.palletsprojects.com/en/stable/api/#flask.Flask.w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Request, Response
@@ -56,7 +56,7 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
         record = environ[key] = RequestRecord()
         try:
             if later_writers or finish_receivers:
-                return _LastWriter(state, record, environ, start_response).respond(inner)
+                return _with_last_word(state, record, inner, environ, start_response)
             return inner(environ, start_response)
         except Exception as error:
             own = _own_response_after(state, record, environ, error)
@@ -96,55 +96,59 @@ def _own_response_after(
     return own
 
 
-class _LastWriter:
-    """A ``start_response`` that writes the decision's headers on whatever response comes."""
+def _with_last_word(
+    state: AppState,
+    record: RequestRecord,
+    inner: WSGIApplication,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    """Call *inner*, and write the decision's headers on whatever it responds; if that has taken the
+    place of the guard's own response, respond with the latter."""
+    own: Response | None = None
+    is_called = True
 
-    def __init__(
-        self,
-        state: AppState,
-        record: RequestRecord,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-    ) -> None:
-        self._state = state
-        self._record = record
-        self._environ = environ
-        self._start_response = start_response
-        self._own: Response | None = None
-        self._can_replace = True
-
-    def respond(self, inner: WSGIApplication) -> Iterable[bytes]:
-        """Call *inner*, and respond with what it responds or with what the guard has to."""
-        chunks = inner(self._environ, self)
-        self._can_replace = False
-        if self._own is None:
-            return chunks
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
-        return self._own(self._environ, self._start_response)
-
-    def __call__(
-        self, status: str, headers: list[tuple[str, str]], *exc_info: Any
-    ) -> Callable[[bytes], object]:
-        record, decision = self._record, self._record.decision
+    def write_last(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        nonlocal own
+        decision = record.decision
         # Without a decision, something has answered before the hooks: it is not the app's response.
-        if decision is None or decision.policy is None:
-            return self._start_response(status, headers, *exc_info)
-        is_own = (decision.preflight or decision.blocked) and self._can_replace
-        if is_own and (not record.finished or record.has_failed or status >= "5"):
-            own = finished_response(self._state, decision, Request(self._environ), record)
-            if own is not None:
-                # An extension has responded instead, without the hooks.
-                if not record.has_failed:
-                    self._state.log.own_response_failed(None)
-                self._own = own
-                return _ignore
-        if is_written(decision, headers):
-            return self._start_response(status, headers, *exc_info)
-        final = Headers(headers)
-        write_decision(decision, final)
-        return self._start_response(status, final.to_wsgi_list(), *exc_info)
+        if decision is not None and decision.policy is not None:
+            if is_called and (decision.preflight or decision.blocked):
+                own = _replaced_response(state, record, decision, environ, status)
+                if own is not None:
+                    return _ignore
+            if not is_written(decision, headers):
+                final = Headers(headers)
+                write_decision(decision, final)
+                headers = final.to_wsgi_list()
+        if exc_info is None:
+            return start_response(status, headers)
+        return start_response(status, headers, exc_info)
+
+    chunks = inner(environ, write_last)
+    is_called = False
+    if own is None:
+        return chunks
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()
+    return own(environ, start_response)
+
+
+def _replaced_response(
+    state: AppState,
+    record: RequestRecord,
+    decision: Decision,
+    environ: WSGIEnvironment,
+    status: str,
+) -> Response | None:
+    """The guard's own response, if an extension has responded instead, without the hooks."""
+    if record.finished and not record.has_failed and status < "5":
+        return None
+    own = finished_response(state, decision, Request(environ), record)
+    if own is not None and not record.has_failed:
+        state.log.own_response_failed(None)
+    return own
 
 
 def _ignore(_: bytes) -> None:
