@@ -29,6 +29,7 @@ from flask_corsguard import (
     origin_allowed,
     origin_rejected,
 )
+from flask_corsguard.runtime import middleware
 from flask_corsguard.runtime.middleware import guarded
 from flask_corsguard.runtime.state import state_of
 from tests.conftest import cors_headers
@@ -163,6 +164,12 @@ def test_an_exempt_route_is_left_alone(starring, http):
     response = http.open(starring, "/exempt", EVIL)
     star = None if starring.starring_errors_only else "*"
     assert response.headers.get("Access-Control-Allow-Origin") == star
+
+
+def test_an_ordinary_request_is_not_made_twice(starring, http, monkeypatch):
+    """Where ``start_response`` is wrapped, a second Request would cost more than all the rest."""
+    monkeypatch.setattr(middleware, "Request", None)
+    assert http.open(starring, "/", SHOP).headers["Access-Control-Allow-Origin"] == SHOP
 
 
 def test_nothing_is_wrapped_without_need(site, http):
