@@ -321,8 +321,8 @@ def _read_self_origins(value: object, problems: list[Problem]) -> OriginList:
 
 def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Problem]:
     """Check the app's own origins as if they were those of the default policy."""
-    values = {**default.values, "origins": own, "dangerously_allow_null_origin": True}
-    problems = check_combination(values)
+    replaced = {"origins": own, "origins_vary": (), "dangerously_allow_null_origin": True}
+    problems = check_combination({**default.values, **replaced})
     return [problem._replace(field="self_origins", where=where) for problem in problems]
 
 

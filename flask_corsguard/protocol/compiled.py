@@ -19,7 +19,9 @@ class CompiledPolicy:
     :ivar deny: origins that may not, or None for nobody.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
-    :ivar asks_request: whether it takes the request, and so may look at the method.
+    :ivar asks_request: whether it takes the request.
+    :ivar forgets_preflights: whether it may look at the method, because nothing says at which
+        headers it looks.
     :ivar null: whether the opaque origin may read.
     :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
     :ivar enforces: whether the server refuses, or reports, anybody.
@@ -41,6 +43,7 @@ class CompiledPolicy:
         self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
         self.asks = self.allow is not None and not self.allow.is_constant
         self.asks_request = self.allow is not None and self.allow.check_takes_request
+        self.forgets_preflights = self.asks_request and not policy.origins_vary
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is
         # looked up only if there are deny_origins.
         is_named = everyone or "null" in policy.origins
@@ -57,8 +60,9 @@ class CompiledPolicy:
             policy,
             sends_star=self.sends_star,
             enforces_safe=self.enforces_safe,
-            forgets_preflights=self.asks_request,
+            forgets_preflights=self.forgets_preflights,
             only_safe_methods=self.strangers_only_read,
+            vary=policy.origins_vary,
         )
 
     def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:

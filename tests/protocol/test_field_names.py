@@ -28,8 +28,10 @@ DO = {
     "Write allow_headers='*'.": "AllowAnyHeader allow_all_headers",
     "Write allow_credentials=False.": "DisallowCredentials",
     "Write answer_preflight=False.": "preflight_continue preflightContinue OptionsPassthrough",
-    "It is not needed here: leave it out.": "always_send intercept_exceptions send_wildcard vary"
+    "It is not needed here: leave it out.": "always_send intercept_exceptions send_wildcard"
     " vary_header send_origin_wildcard replace_https_referer",
+    "Leave it out: the guard writes Vary. Name the request headers that a callable looks at in"
+    " origins_vary.": "vary",
     "Mark blueprints and views with @cors(...), or endpoints with for_endpoint().": "resources"
     " resource CORS_URLS_REGEX",
     "Leave it out: a preflight gets 204, and to browsers any 2xx is the same.":
