@@ -59,7 +59,10 @@ _VARY = (
     " origins_vary."
 )
 _NOT_NEEDED = "It is not needed here: leave it out."
-_MARKS = "Mark blueprints and views with @cors(...), or endpoints with for_endpoint()."
+_MARKS = (
+    "Mark blueprints and views with @cors(...), those that are not yours with for_blueprint() and"
+    " for_endpoint(), and what lies under a path with for_path()."
+)
 _STATUS = "Leave it out: a preflight gets 204, and to browsers any 2xx is the same."
 _NULL = (
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"

@@ -49,7 +49,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " [unknown_field]"]),
     ({"resources": {}},
      ["resources: there is no policy field 'resources'. Mark blueprints and views with @cors(...),"
-      " or endpoints with for_endpoint(). [unknown_field]"]),
+      " those that are not yours with for_blueprint() and for_endpoint(), and what lies under a"
+      " path with for_path(). [unknown_field]"]),
     ({"vary_header": True},
      ["vary_header: there is no policy field 'vary_header'. It is not needed here: leave it out."
       " [unknown_field]"]),
