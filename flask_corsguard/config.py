@@ -240,10 +240,12 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     named |= policies
     found = list[Problem]()
     configured_policy = _read_policy_key("policy", others.get("policy"), found)
-    if isinstance(policy, tuple):
-        found += origins_beside(policy, usable)
-    written = WrittenPolicy(policy or configured_policy or Policy(), {**overridden, **fields})
-    default = written.resolved(named, location, problems)
+    meant = policy or configured_policy or Policy()
+    found += origins_beside(meant, usable)
+    overridden = {} if found else overridden
+    written = WrittenPolicy(meant, {**overridden, **fields})
+    where = location if policy or configured_policy is None else "CORSGUARD_POLICY"
+    default = written.resolved(named, where, problems)
     key = "CORSGUARD_REPORT_ONLY"
     configured = _read_report_only(others.get("report_only"), key, problems)
     if report_only is None:

@@ -103,8 +103,8 @@ def origins_beside(
         for name in _OF_ONE:
             if name in fields:
                 message = (
-                    "beside a list of policies, it would change each of them. Put it into one of"
-                    " them."
+                    "beside a list of policies, it would change each of them. Leave it out, and put"
+                    " these origins into one of them."
                 )
                 yield Problem("origins_of_several", name, fields[name], message)
 

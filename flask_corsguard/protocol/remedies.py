@@ -36,6 +36,11 @@ def set_by(decision: Decision) -> str:
     return f"{decision.policy_source}{names}{location}"
 
 
+def _to_be_changed(decision: Decision, policy: Policy) -> str:
+    """Where to change *policy*."""
+    return set_by(decision._replace(policies=(policy,)))
+
+
 def name_in_list(policy: Policy) -> str:
     """What one of several policies is called; "" if it is the only one."""
     audience = policy.compiled.audience
@@ -153,7 +158,7 @@ class _Change:
                 here.append(f"{field}={source}{beside}")
         pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
         if pieces:
-            pieces[-1] += f" (policy: {set_by(decision)})"
+            pieces[-1] += f" (policy: {_to_be_changed(decision, self.policy)})"
         if in_config:
             pieces.append(f"{', '.join(in_config)} (in app.config)")
         return "; ".join([*pieces, *self.elsewhere])

@@ -203,6 +203,13 @@ class Resolver:
         if mark.exempt:
             return outer._replace(exempt=True)
         where = f"{self._source(layer)} ({mark.location})"
+        if (
+            self._settings.is_report_only
+            and isinstance(outer.policy, Audiences)
+            and "origins" in mark.fields
+        ):
+            # It says who may read, which no list of policies can take on.
+            return outer._replace(replaced=True)
         try:
             if mark.policy is None:
                 derived = outer.policy.derive(**mark.fields)

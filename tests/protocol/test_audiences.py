@@ -204,8 +204,7 @@ REMEDIES = {
         [OWN, PARTNERS],
         CorsRequest(C, "GET"),
         'origins=["https://b.example", "https://*.b.example", "https://c.example"] (policy:'
-        " default, policy 'own' (1 of 2), policy 2 of 2); an earlier one that lists the origin"
-        " decides instead.",
+        " default, policy 2 of 2); an earlier one that lists the origin decides instead.",
     ),
     "a method": (
         [OWN, PUBLIC],
