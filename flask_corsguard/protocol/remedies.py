@@ -13,7 +13,7 @@ from flask_corsguard.protocol.fields import OriginForm, OriginList, read_listed_
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
 from flask_corsguard.protocol.origins import Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
-from flask_corsguard.protocol.reasons import NOT_LISTED, Reason
+from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
 from flask_corsguard.text import name_of, shown, source_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ _LONGEST_NAME = 320
 def set_by(decision: Decision) -> str:
     """What set the policy that decided, and where. Of several, also which, or all that did not."""
     location = f", set at {decision.policy_location}" if decision.policy_location else ""
-    asked = decision.policies if nobody_admits(decision) else decision.policies[-1:]
+    is_foreign = decision.origin is not None and decision.outcome is not Outcome.SAME_ORIGIN
+    one_decided = is_foreign and not nobody_admits(decision)
+    asked = decision.policies[-1:] if one_decided else decision.policies
     names = "".join(f", {name}" for name in filter(None, map(name_in_list, asked)))
     return f"{decision.policy_source}{names}{location}"
 

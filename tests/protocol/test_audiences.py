@@ -174,7 +174,7 @@ def test_a_callable_that_takes_the_request_makes_browsers_forget_all_preflights(
     assert sent.headers["Access-Control-Allow-Methods"] == "PATCH"
 
 
-EXPLAINED = {
+EXPLAINED: dict[str, tuple[str, str | None, str, str]] = {
     "the one that decided": ("three", B, "GET", "Policy: default, policy 2 of 3."),
     "by its name": ("three", A, "GET", "Policy: default, policy 'own' (1 of 3)."),
     "all that did not": (
@@ -188,11 +188,17 @@ EXPLAINED = {
     "the one that failed": ("fails", C, "GET", "Policy: default, policy 2 of 3."),
     "the one that denied": ("denies", C, "GET", "Policy: default, policy 'own' (1 of 2)."),
     "a method": ("three", B, "PUT", "Policy: default, policy 2 of 3."),
+    "all, where there is no Origin": (
+        "closed",
+        None,
+        "GET",
+        "Policy: default, policy 'own' (1 of 2), policy 2 of 2.",
+    ),
 }
 
 
 @pytest.mark.parametrize(("name", "origin", "method", "said"), EXPLAINED.values(), ids=EXPLAINED)
-def test_the_explanation_names(name: str, origin: str, method: str, said: str) -> None:
+def test_the_explanation_names(name: str, origin: str | None, method: str, said: str) -> None:
     names = ["own", *[""] * (len(LISTS[name]) - 1)]
     audiences = Audiences(LISTS[name], names)
     request = CorsRequest(origin, method, "/x", preflight=method != "GET")
