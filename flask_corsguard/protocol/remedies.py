@@ -127,8 +127,12 @@ class _Change:
             self.fields |= fields
             return
         given = ", ".join(f"{field}={_source(value)}" for field, value in fields.items())
+        self.say_first(problems, f"say {given}")
+
+    def say_first(self, problems: list[Problem], words: str) -> None:
+        """Say what has to be put right first, if anything, and then what to change."""
         first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
-        self.in_policy.append(f"first put this right: {first}; then say {given}")
+        self.in_policy.append(f"first put this right: {first}; then {words}" if first else words)
 
     def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
         """Add names to a list, which is given whole if it is short enough to be pasted."""
@@ -187,9 +191,10 @@ def _allow_credentials(change: _Change) -> None:
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
     elif policy.compiled.audience:
-        change.elsewhere.append(
-            f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
-        )
+        values, problems = read_fields({"origins": [origin], "allow_credentials": True})
+        problems += check_combination({**Policy().values, **values})
+        words = f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
+        change.say_first(problems, words)
     else:
         change.set_if_it_may({"origins": [origin], "allow_credentials": True})
 

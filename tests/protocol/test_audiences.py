@@ -23,6 +23,7 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
+from flask_corsguard.protocol.remedies import to_send_credentials
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
 
@@ -229,6 +230,23 @@ REMEDIES = {
 def test_what_to_change(policies: list[Policy], request_: CorsRequest, said: str) -> None:
     decision = decide(Audiences(policies, ["own", ""]), request_, Scope("view"))
     assert f"To allow it: {said}" in decision.explain()
+
+
+BESIDE_STAR = {
+    "https": (C, f'list "{C}" in an earlier policy, one with allow_credentials=True (policy:'),
+    "http": (
+        "http://c.example",
+        "first put this right: 'http://c.example' with allow_credentials=True: whoever",
+    ),
+    "null": ("null", "serve the page from an origin of its own"),
+}
+
+
+@pytest.mark.parametrize(("origin", "said"), BESIDE_STAR.values(), ids=BESIDE_STAR)
+def test_credentials_where_everybody_may_read(origin: str, said: str) -> None:
+    """That policy stays as it is: with credentials, it would let every site act as the user."""
+    decision = decide(Audiences([OWN, PUBLIC], ["", ""]), CorsRequest(origin, "GET"), Scope("view"))
+    assert to_send_credentials(decision).startswith(said)
 
 
 # What cannot be combined: what is read, the fields beside it, and the problem with a part of it
