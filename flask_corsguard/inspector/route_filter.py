@@ -125,5 +125,8 @@ def filtered_routes(state: AppState, wanted: RouteFilter) -> FilteredRoutes:
         with_credentials=sum(policy.allow_credentials for policy in policies),
         exempt=len(routes) - len(policies),
         methods=sorted({method for route in routes for method in route.methods}),
-        odd_origin=bool(origin) and origin != "null" and parse_origin(origin) is None,
+        odd_origin=bool(origin)
+        and origin != "null"
+        and parse_origin(origin) is None
+        and not any(origin in policy.compiled.raw for policy in policies),
     )

@@ -17,6 +17,7 @@ class CompiledPolicy:
 
     :ivar allow: origins that may read, or None for everyone.
     :ivar deny: origins that may not, or None for nobody.
+    :ivar raw: what may read without being an origin that can be parsed.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
     :ivar asks_request: whether it takes the request, and so may look at the method.
@@ -38,7 +39,9 @@ class CompiledPolicy:
         self.sends_star = everyone and not deny
         self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny or None
-        self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
+        self.raw: frozenset[str] = frozenset(policy.raw_origins)
+        listed = self.allow.exact if self.allow and not deny else frozenset[str]()
+        self.listed = listed | self.raw if self.raw else listed
         self.asks = self.allow is not None and not self.allow.is_constant
         self.asks_request = self.allow is not None and self.allow.check_takes_request
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is

@@ -9,9 +9,14 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_corsguard.errors import Problem
-from flask_corsguard.protocol.fields import OriginForm, OriginList, read_listed_origins
+from flask_corsguard.protocol.fields import (
+    OriginForm,
+    OriginList,
+    is_raw,
+    read_listed_origins,
+)
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
-from flask_corsguard.protocol.origins import Origin, parse_origin
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.text import name_of, shown, source_of
@@ -71,8 +76,14 @@ def to_send_credentials(decision: Decision) -> str:
 def reasons_of(decision: Decision) -> tuple[Reason, ...]:
     """Everything that is wrong with a request, as far as a page could put it right."""
     assert decision.reason is not None
-    is_malformed = decision.reason is Reason.ORIGIN_MALFORMED
-    return (decision.reason, *(() if is_malformed else decision.further_reasons))
+    is_hopeless = decision.reason is Reason.ORIGIN_MALFORMED and not _can_be_listed_raw(decision)
+    return (decision.reason, *(() if is_hopeless else decision.further_reasons))
+
+
+def _can_be_listed_raw(decision: Decision) -> bool:
+    origin = decision.origin or ""
+    # One of that length may have been cut.
+    return "://" in origin and len(origin) < MAX_ORIGIN_LENGTH and is_raw(origin)
 
 
 def to_refuse(decision: Decision) -> str:
@@ -163,6 +174,9 @@ def _allow_credentials(change: _Change) -> None:
         change.set_if_it_may({"allow_credentials": True})
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
+    elif _can_be_listed_raw(change.decision):
+        given = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
+        change.set_if_it_may({**given, "allow_credentials": True})
     else:
         change.set_if_it_may({"origins": [origin], "allow_credentials": True})
 
@@ -172,6 +186,9 @@ def _list_origin(change: _Change) -> None:
     allow = policy.compiled.allow
     assert allow is not None
     assert policy.origins != "*"
+    if _can_be_listed_raw(change.decision):  # about://x, say
+        _list_raw(change)
+        return
     credentials = policy.allow_credentials or "allow_credentials" in change.fields
     values, problems = read_fields({"origins": [origin]})
     problems += check_combination({**policy.values, **values, "allow_credentials": credentials})
@@ -188,6 +205,17 @@ def _list_origin(change: _Change) -> None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     else:
         change.extend("origins", policy.origins, [origin])
+
+
+def _list_raw(change: _Change) -> None:
+    policy, origin = change.policy, change.decision.origin or ""
+    raw_origins = [*policy.raw_origins, origin]
+    if not _can_be_listed_raw(change.decision):
+        change.elsewhere.append("nothing can: whatever sent this is not a browser's page")
+    elif check_combination({**policy.values, "raw_origins": (origin,)}):
+        change.set_if_it_may({"raw_origins": raw_origins})
+    else:
+        change.extend("raw_origins", policy.raw_origins, [origin])
 
 
 def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
@@ -311,7 +339,7 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
     Reason.ORIGIN_DENIED: _do_not_deny,
     Reason.ORIGIN_NULL: _NOT_NULL,
-    Reason.ORIGIN_MALFORMED: "nothing can: whatever sent this is not a browser's page",
+    Reason.ORIGIN_MALFORMED: _list_raw,
     Reason.ORIGIN_CHECK_FAILED: "fix the callable so that it returns True or False",
     Reason.METHOD_NOT_ALLOWED: _allow_method,
     Reason.HEADERS_NOT_ALLOWED: _allow_headers,
