@@ -11,7 +11,7 @@ from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.fields import OriginForm, is_insecure_raw
+from flask_corsguard.protocol.fields import OriginForm, OriginList, is_insecure_raw
 from flask_corsguard.protocol.origins import Origin, OriginPattern, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import (
@@ -70,13 +70,15 @@ class PolicyChecks:
         elif (policy.origins or policy.raw_origins) and (policy.max_age or 0) > _LONGEST_KEPT:
             message = f"max_age={policy.max_age}."
             self._found.add("max_age_ignored", message, routes, fields=("max_age",))
-        for text in filter(is_insecure_raw, policy.raw_origins):
-            self._add_let_in("insecure_origin", f"raw_origins={[text]!r}", text, routes)
-            break
-        if policy.origins == "*":
-            return
+        plain = [*filter(is_insecure_raw, policy.raw_origins)]
+        if plain:
+            self._add_let_in("insecure_origin", f"raw_origins={plain!r}", plain[0], routes)
+        if policy.origins != "*":
+            self._strings_on_sight(policy.origins, routes)
+
+    def _strings_on_sight(self, origins: OriginList, routes: Iterable[Route]) -> None:
         by_code: dict[str, list[OriginPattern]] = {}
-        for pattern in policy.origins.patterns(lambda text: bool(_CAN_BE_TOO_WIDE.match(text))):
+        for pattern in origins.patterns(lambda text: bool(_CAN_BE_TOO_WIDE.match(text))):
             origin = pattern.origin
             if origin.is_loopback:
                 if origin.scheme in _SCHEMES_OF_PAGES:

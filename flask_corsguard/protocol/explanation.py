@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, cast
 
-from flask_corsguard.protocol.fields import OriginForm, OriginList
+from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.headers import (
     KNOWN_METHODS,
     MAX_LIST_ELEMENTS,

@@ -200,7 +200,7 @@ def is_insecure_raw(text: str) -> bool:
 def _raw_problems(field: str, text: str) -> Iterator[Problem]:
     shown = text_of(text)
     if parse_pattern(text) is not None:
-        message = f"{shown}: this can stand in origins, which has every check. Write it there."
+        message = f"{shown}: this can stand in origins, which has every check. List it there."
         yield Problem("raw_origin_needless", field, text, message)
         return
     wrong, suggestion = "", None
@@ -209,7 +209,7 @@ def _raw_problems(field: str, text: str) -> Iterator[Problem]:
     elif "," in text:
         parts = [part.strip() for part in text.split(",")]
         suggestion = json.dumps([part for part in parts if part])
-        wrong = f"this is never split at commas. For several, write a JSON list: {suggestion}"
+        wrong = f"this is never split at commas: several are a JSON list. Write {suggestion}"
     elif len(text) > MAX_ORIGIN_LENGTH or not all("!" <= character <= "~" for character in text):
         wrong = f"an Origin is at most {MAX_ORIGIN_LENGTH} characters of ASCII, without spaces"
     elif "*" in text:

@@ -43,7 +43,7 @@ _WILDCARDS = (
 _MOST_STARS = 3
 # Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those have
 # better explanations (an IPv6 address, a query, a scheme).
-_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\[\]]*-|https\?:")
+_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9*])\.[*+]|\[[^\[\]]*-|https\?:")
 
 
 def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
@@ -65,7 +65,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         return [("origin_invalid", "this is a variable that nothing has replaced")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
-        return [("origin_quotes", "an origin has no quotes")], repr(fixed) if fixed else None
+        return [("origin_quotes", "an origin has no quotes")], _source(fixed)
     parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
     if parts not in ([], [text]) and all(
         "://" in part or parse_pattern(repair(part) or "") for part in parts
@@ -83,14 +83,15 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     problems = list(dict.fromkeys(_problems(text)))
     if not problems:
         problems = [("origin_invalid", "this is not scheme://host[:port]")]
-    pattern = as_pattern(text)
-    if pattern:
-        return problems, pattern
-    fixed_text = repair(text)
-    if fixed_text is None:
+    suggestion = as_pattern(text) or _source(repair(text))
+    if suggestion is None:
         no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
         problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
-    return problems, repr(fixed_text) if fixed_text else None
+    return problems, suggestion
+
+
+def _source(text: str | None) -> str | None:
+    return None if text is None else repr(text)
 
 
 def repair(text: str) -> str | None:
@@ -108,12 +109,12 @@ def repair(text: str) -> str | None:
         number = int(port[:6])
         port = "" if number == DEFAULT_PORTS.get(scheme) else str(number)
     for star in ("*.", "") if host.startswith("*.") else ("", "*."):
-        # https://*example.com, .example.com
         name = host.lstrip("*.") if star else host
+        is_guess = bool(star) and host != star + name  # https://*example.com, .example.com
         canonical = _canonical_host(name.rstrip("."))
         candidate = f"{scheme}://{star}{canonical}" + (f":{port}" if port else "")
         pattern = parse_pattern(candidate)
-        if pattern is not None and not spans_registry(pattern):
+        if pattern is not None and not spans_registry(pattern, is_guess):
             return candidate
         if not host.startswith(("*", ".")):
             break
@@ -124,9 +125,12 @@ def _one_star(text: str) -> str:
     return re.sub(r"\*+", "*", text)
 
 
-def spans_registry(pattern: OriginPattern) -> bool:
-    """Whether a wildcard inside a label stands for names that anybody can register."""
-    return pattern.in_label and is_registry_suffix(pattern.origin.host)
+def spans_registry(pattern: OriginPattern, whole_labels: bool = False) -> bool:
+    """Whether a wildcard inside a label stands for names that anybody can register.
+
+    :param whole_labels: whether one in front of the name counts too.
+    """
+    return (pattern.in_label or whole_labels) and is_registry_suffix(pattern.origin.host)
 
 
 def covers_strangers(pattern: OriginPattern) -> str:
@@ -196,7 +200,9 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
     elif not is_scheme(scheme):
         yield "origin_scheme", f"{scheme!r} is not a scheme"
     if scheme.lower() in OPAQUE_SCHEMES:
-        sentence = f"in browsers, pages loaded from {scheme}: send the origin 'null', never this one"
+        sentence = (
+            f"in browsers, pages loaded from {scheme}: send the origin 'null', never this one"
+        )
         yield "origin_scheme", sentence
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     yield from _tail_problems(rest[len(authority) :])

@@ -310,8 +310,7 @@ class OriginSet:
                 further.append(str(origin))
         self.exact = frozenset(exact).union(further) if further else frozenset(exact)
         self._any_port = frozenset(any_port)  # "scheme://host"
-        # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, with "*" for
-        # any
+        # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, "*" for any
         self._wildcards = wildcards
         #: the schemes of which any host will do
         self.schemes = frozenset(schemes)

@@ -141,6 +141,7 @@ def test_defaults() -> None:
         "allow_credentials": False,
         "max_age": 600,
         "enforce": "off",
+        "raw_origins": (),
         "answer_preflight": True,
         "allow_private_network": False,
         "dangerously_allow_null_origin": False,
