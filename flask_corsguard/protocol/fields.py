@@ -172,7 +172,7 @@ def _string_problems(field: str, text: str) -> Iterator[Problem]:
 
 def read_raw_origins(field: str, value: object, problems: Problems) -> tuple[str, ...]:
     """Strings as they are sent, of those that ``origins`` cannot hold."""
-    texts = _read_names(field, value, problems, "origin_empty")
+    texts = _read_names(field, value, problems)
     for text in texts:
         problems += _raw_problems(field, text)
     return texts
@@ -336,13 +336,8 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
     return names
 
 
-def _read_names(
-    field: str, value: object, problems: Problems, if_empty: str = "name_empty"
-) -> tuple[str, ...]:
-    """Strings, each once.
-
-    :param if_empty: the code of the problem of an empty one.
-    """
+def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...]:
+    """Strings, each once."""
     ignores_case = field.endswith("headers")
     names: dict[str, str] = {}
     for entry in read_entries(field, value, problems):
@@ -353,7 +348,10 @@ def _read_names(
             problems.append(Problem("wrong_type", field, entry, message))
     if "" in names:
         del names[""]
-        problems.append(empty_entry(if_empty, field, value, names.values()))
+        code = "name_empty"
+        if field == "raw_origins":
+            code = "origin_empty"
+        problems.append(empty_entry(code, field, value, names.values()))
     return tuple(names.values())
 
 
