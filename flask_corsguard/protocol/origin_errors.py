@@ -166,19 +166,15 @@ def as_pattern(text: str) -> str | None:
 
 def _is_limited(labels: list[str], is_address: bool) -> bool:
     """Whether nobody else can have a host that these labels, with wildcards in them, stand for."""
+    host = ".".join(labels)
+    if "*" not in host:
+        return True
     if is_address:
-        ends = (".".join(labels).replace("*", digits) for digits in ("0", "255"))
-        return all(map(_is_private, ends))
+        return all(_is_private(host.replace("*", digits)) for digits in ("0", "255"))
     if max(label.count("*") for label in labels) > _MOST_STARS:
         return False  # the pattern would be slow
-    fixed: list[str] = []
-    for label in reversed(labels):
-        if "*" in label:
-            break
-        fixed.insert(0, label)
-    rest = ".".join(fixed)
-    is_open = rest and (is_public_suffix(rest) or suffix_below(rest) is not None)
-    return len(fixed) == len(labels) or bool(rest and not is_open)
+    rest = host.rpartition("*")[2].partition(".")[2]
+    return bool(rest) and not is_public_suffix(rest) and suffix_below(rest) is None
 
 
 def _is_private(address: str) -> bool:

@@ -298,7 +298,7 @@ def _check_registry_suffix(
 ) -> Iterable[Problem]:
     # In deny_origins too, where people who mean whole sub-domains would deny hardly anybody.
     for field, forms in (("origins", origins), ("deny_origins", deny)):
-        if forms == "*" or not forms.compiled.cuts or dangerously:
+        if isinstance(forms, str) or not forms.compiled.cuts or dangerously:
             continue
         for pattern in filter(spans_registry, forms.patterns(_has_star_in_host)):
             text, meant = str(pattern), repair(str(pattern))

@@ -190,17 +190,15 @@ def _list_origin(change: _Change) -> None:
         _list_raw(change)
         return
     credentials = policy.allow_credentials or "allow_credentials" in change.fields
-    values, problems = read_fields({"origins": [origin]})
-    problems += check_combination({**policy.values, **values, "allow_credentials": credentials})
-    if any(problem.code == "credentials_insecure_origin" for problem in problems):
+    values, _ = read_fields({"origins": [origin]})
+    if check_combination({**policy.values, **values, "allow_credentials": credentials}):
+        # Everything else about the policy is in order, and the origin too: but for http.
         is_listed = origin.replace("http", "https", 1) in allow.exact
         change.elsewhere.append(
             f"serve the page over https{', which is listed' if is_listed else ' and list that'}:"
             " with allow_credentials=True, whoever controls the network could pose as"
             f" {json.dumps(origin)} and act as the user"
         )
-    elif problems:
-        change.elsewhere.append(f"no policy can list the origin: {_sentence(problems[0])}")
     elif allow.check is not None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     else:

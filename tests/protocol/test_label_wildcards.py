@@ -229,6 +229,7 @@ PASTED: list[tuple[str, str, str, str]] = [
      "https://a.pr-1.example.com", "https://pr-1.example.com"),
     ("http://localhost:30*", r"http://localhost:30[0-9]+", "http://localhost:3000",
      "http://localhost:30 http://localhost:31 http://localhost"),
+    ("http://8.8.8.8:80*", r"http://8\.8\.8\.8:80[0-9]+", "http://8.8.8.8:8080", "http://8.8.8.8"),
     ("HTTPS://A.*.B.test", r"https://a\.[a-z0-9-]+\.b\.test", "https://a.x.b.test", ""),
     ("web+a.b://x.*.y.test", r"web\+a\.b://x\.[a-z0-9-]+\.y\.test", "web+a.b://x.a.y.test",
      "webba.b://x.a.y.test"),
@@ -265,7 +266,7 @@ def test_no_pattern_to_paste_is_slow(stars: int) -> None:
 OPEN = """
 https://example.* https://* https://*.* https://a.*.com https://a*b*.com https://*.*.co.uk
 https://a*b*.vercel.app https://a*b*.amazonaws.com https://localhost* http://8.8.8.* http://172.*
-http://192.168.1.1*:80 http://1.2.*.4 file://a.*.b.test https://a*b*c*d*.example.com https://[fe80::*]
+http://192.168.1.1*:8080 http://1.2.*.4 file://a.*.b.test https://a*b*c*d*.example.com https://[fe80::*]
 https://*:* https://*:80* http://*.*.1.2 https://app.*
 """.split()
 
