@@ -72,7 +72,9 @@ class PolicyChecks:
             self._found.add("max_age_ignored", message, routes, fields=("max_age",))
         plain = [*filter(is_insecure_raw, policy.raw_origins)]
         if plain:
-            self._add_let_in("insecure_origin", f"raw_origins={plain!r}", plain[0], routes)
+            self._add_let_in(
+                "insecure_origin", ", ".join(map(shown, plain[:_MOST_SHOWN])), plain[0], routes
+            )
         if policy.origins != "*":
             self._strings_on_sight(policy.origins, routes)
 
