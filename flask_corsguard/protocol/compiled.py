@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.origins import OriginSet
@@ -12,17 +12,35 @@ if TYPE_CHECKING:
     from flask_corsguard.protocol.policy import Policy
 
 
+class Audience(NamedTuple):
+    """What a policy has to know where it is one of several.
+
+    :ivar name: what it is called, in words.
+    :ivar forgets_preflights: whether a browser must not act on an earlier preflight of any of them.
+    :ivar vary: the request headers that any of their callables looks at.
+    """
+
+    name: str
+    forgets_preflights: bool
+    vary: tuple[str, ...]
+
+
 class CompiledPolicy:
     """Everything about a policy that a decision looks up, worked out once.
 
+    :param audience: given where it is one of several policies that are asked in order.
     :ivar allow: origins that may read, or None for everyone.
     :ivar deny: origins that may not, or None for nobody.
     :ivar raw: what may read without being an origin that can be parsed.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
-    :ivar asks_request: whether it takes the request, and so may look at the method.
+    :ivar asks_request: whether it takes the request.
+    :ivar forgets_preflights: whether it may look at the method, because nothing says at which
+        headers it looks.
     :ivar null: whether the opaque origin may read.
-    :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
+    :ivar star: whether ``Access-Control-Allow-Origin`` is ``*`` as it stands, for every origin.
+    :ivar sends_star: whether every response has that; among several policies, none knows whether it
+        will be asked.
     :ivar enforces: whether the server refuses, or reports, anybody.
     :ivar enforces_safe: whether the server refuses requests with safe methods too.
     :ivar strangers_only_read: whether everyone may read, and the server refuses strangers every
@@ -33,10 +51,12 @@ class CompiledPolicy:
     :ivar headers: the headers of its responses.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, audience: Audience | None = None) -> None:
         deny = policy.deny_origins.compiled
         everyone = policy.origins == "*"
-        self.sends_star = everyone and not deny
+        self.audience = audience
+        self.star = everyone and not deny
+        self.sends_star = self.star and audience is None
         self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny or None
         self.raw: frozenset[str] = frozenset(policy.raw_origins)
@@ -44,6 +64,7 @@ class CompiledPolicy:
         self.listed = listed | self.raw if self.raw else listed
         self.asks = self.allow is not None and not self.allow.is_constant
         self.asks_request = self.allow is not None and self.allow.check_takes_request
+        self.forgets_preflights = self.asks_request and not policy.origins_vary
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is
         # looked up only if there are deny_origins.
         is_named = everyone or "null" in policy.origins
@@ -58,10 +79,12 @@ class CompiledPolicy:
         self._methods = policy.methods
         self.headers = ResponseHeaders(
             policy,
-            sends_star=self.sends_star,
+            star=self.star,
+            is_alone=audience is None,
             enforces_safe=self.enforces_safe,
-            forgets_preflights=self.asks_request,
+            forgets_preflights=(audience or self).forgets_preflights,
             only_safe_methods=self.strangers_only_read,
+            vary=audience.vary if audience else policy.origins_vary,
         )
 
     def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:

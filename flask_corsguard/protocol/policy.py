@@ -22,7 +22,7 @@ from typing import (
 
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
-from flask_corsguard.protocol.compiled import CompiledPolicy
+from flask_corsguard.protocol.compiled import Audience, CompiledPolicy
 from flask_corsguard.protocol.field_names import unknown_field
 from flask_corsguard.protocol.origin_errors import covers_strangers, repair, spans_registry
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, OriginPattern
@@ -43,6 +43,7 @@ class PolicyFields(TypedDict, total=False):
     allow_credentials: bool
     max_age: int | datetime.timedelta | None
     enforce: read.Enforce
+    origins_vary: str | Iterable[str]
     raw_origins: str | Iterable[str]
     answer_preflight: bool
     allow_private_network: bool
@@ -107,6 +108,7 @@ class Policy:
     allow_credentials = Field(read.read_bool, default=False)
     max_age = Field(read.read_max_age, default=600)
     enforce = Field(read.read_enforce, default="off")
+    origins_vary = Field(read.read_vary, default=())
     raw_origins = Field(read.read_raw_origins, default=(), meaning=lambda p: p.compiled.raw)
     answer_preflight = Field(read.read_bool, default=True)
     allow_private_network = Field(read.read_bool, default=False)
@@ -138,6 +140,14 @@ class Policy:
         derived = object.__new__(Policy)
         derived._set(self.values, fields)
         return derived
+
+    def as_audience(self, audience: Audience) -> Policy:
+        """The same policy, prepared to be one of several. Equal to this one."""
+        member = object.__new__(Policy)
+        object.__setattr__(member, "values", self.values)
+        object.__setattr__(member, "compiled", CompiledPolicy(self, audience))
+        object.__setattr__(member, "_meaning", self._meaning)
+        return member
 
     def _set(self, base: Mapping[str, object], fields: PolicyFields) -> None:
         given, problems = read_fields(fields)
@@ -387,6 +397,15 @@ def _check_enforced_any_origin(origins: _Origins, enforce: read.Enforce) -> Iter
         yield Problem("enforce_all_any_origin", "enforce", "all", message, "'unsafe'")
 
 
+def _check_vary(origins: _Origins, vary: tuple[str, ...]) -> Iterable[Problem]:
+    if vary and (origins == "*" or origins.compiled.is_constant):
+        message = (
+            "no callable in origins looks at any header. Put the callable there, or say"
+            " origins_vary=[]."
+        )
+        yield Problem("vary_without_callable", "origins_vary", vary[0], message)
+
+
 def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:
     # https://fetch.spec.whatwg.org/#concept-response-cors-exposed-header-name-list
     if credentials and expose == "*":
@@ -421,6 +440,7 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
     ),
     (("origins", "allow_credentials", "enforce"), _check_any_host),
     (("origins", "enforce"), _check_enforced_any_origin),
+    (("origins", "origins_vary"), _check_vary),
     (("expose_headers", "allow_credentials"), _check_expose),
 )
 

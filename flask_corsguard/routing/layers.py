@@ -24,8 +24,8 @@ from flask_corsguard.decorators import (
     wrapped_chain,
 )
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
+from flask_corsguard.protocol.audiences import Audiences, resolve
 from flask_corsguard.protocol.headers import KNOWN_METHODS
-from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
@@ -50,29 +50,38 @@ class FileMark(NamedTuple):
 
 
 class EndpointMarks:
-    """The marks that a guard puts on endpoints by name.
+    """The marks that a guard puts on endpoints and blueprints by name.
 
     :ivar views: endpoint -> its mark.
+    :ivar blueprints: full name of a blueprint -> its mark.
     :ivar files: endpoint -> the marks on its files, in the order they are tried.
     :ivar frozen: whether a policy table was built from them for good.
     """
 
     def __init__(self) -> None:
         self.views: dict[str, Mark] = {}
+        self.blueprints: dict[str, Mark] = {}
         self.files: dict[str, list[FileMark]] = {}
         self.frozen = False
 
     def add_view(self, endpoint: str, mark: Mark) -> None:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
-        previous = self.views.get(endpoint)
+        self._add(self.views, "endpoint", endpoint, mark)
+
+    def add_blueprint(self, name: str, mark: Mark) -> None:
+        """:raises CorsGuardError: if it is marked already, or an app has served a request."""
+        self._add(self.blueprints, "blueprint", name, mark)
+
+    def _add(self, marks: dict[str, Mark], kind: str, name: str, mark: Mark) -> None:
+        previous = marks.get(name)
         if previous and not previous.says_the_same(mark):
             raise CorsGuardError(
-                f"{mark.location}: endpoint {endpoint!r} is marked already, at"
-                f" {previous.location}; put both into one mark"
+                f"{mark.location}: {kind} {name!r} is marked already, at {previous.location}; put"
+                " both into one mark"
             )
         if previous is None:
             self._check_in_time(mark)
-        self.views[endpoint] = mark
+        marks[name] = mark
 
     def add_files(self, endpoint: str, files: FileMark) -> None:
         """:raises CorsGuardError: if a glob is marked already, or an app has served a request."""
@@ -99,7 +108,7 @@ class EndpointMarks:
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
-                f"{mark.location}: {POLICIES_IN_FORCE}; mark endpoints while the apps are set up"
+                f"{mark.location}: {POLICIES_IN_FORCE}; mark it while the apps are set up"
             )
 
 
@@ -121,7 +130,7 @@ class RoutePolicy(NamedTuple):
     :ivar layers: all of the marks, the outermost first.
     """
 
-    policy: Policy | None
+    policy: Policy | Audiences | None
     source: str
     location: str
     layers: Layers = ()
@@ -133,7 +142,7 @@ class _Sum(NamedTuple):
     :ivar replaced: whether one of them replaces whatever is further out.
     """
 
-    policy: Policy
+    policy: Policy | Audiences
     exempt: bool = False
     replaced: bool = False
 
@@ -158,6 +167,11 @@ class Resolver:
             if endpoint not in app.view_functions:
                 known = app.view_functions
                 problem = unknown_name("unknown_endpoint", "endpoint", endpoint, "endpoint", known)
+                self.problems.append(problem._replace(where=mark.location))
+        for name, mark in marks.blueprints.items():
+            if name not in app.blueprints:
+                names = app.blueprints
+                problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
                 self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
@@ -203,24 +217,22 @@ class Resolver:
         if mark.exempt:
             return outer._replace(exempt=True)
         where = f"{self._source(layer)} ({mark.location})"
-        policy = mark.policy
-        if isinstance(policy, str):
-            named = self._settings.policies
-            if policy not in named:
-                problem = unknown_name("unknown_policy", "policy", policy, "policy", named)
-                origin = repair(policy) if "." in policy or "localhost" in policy else None
-                if origin:
-                    message = f"{problem.message} If it is an origin, write origins={origin!r}."
-                    problem = problem._replace(message=message)
-                self._add([problem._replace(where=where)])
-                return None
-            policy = named[policy]
+        if (
+            self._settings.is_report_only
+            and isinstance(outer.policy, Audiences)
+            and "origins" in mark.fields
+        ):
+            # It says who may read, which no list of policies can take on.
+            return outer._replace(replaced=True)
         try:
-            derived = (policy or outer.policy).derive(**mark.fields)
+            if mark.policy is None:
+                derived = outer.policy.derive(**mark.fields)
+            else:
+                derived = resolve(mark.policy, self._settings.policies, mark.fields)
         except PolicyError as error:
             self._add(problem._replace(where=where) for problem in error.problems)
             return None
-        return _Sum(derived, replaced=outer.replaced or policy is not None)
+        return _Sum(derived, replaced=outer.replaced or mark.policy is not None)
 
     def _add(self, problems: Iterable[Problem]) -> None:
         """Note problems down, each once: several routes can share one."""
@@ -298,8 +310,8 @@ class Resolver:
         parts = name.split(".") if name else []
         for end in range(1, len(parts) + 1):
             full_name = ".".join(parts[:end])
-            mark = mark_of(self._app.blueprints.get(full_name))
-            if mark:
+            own = mark_of(self._app.blueprints.get(full_name))
+            for mark in filter(None, (self._marks.blueprints.get(full_name), own)):
                 yield Layer(mark, f"blueprint {full_name}")
 
 

@@ -145,6 +145,16 @@ def _is_expose_headers(value: object) -> bool:
     )
 
 
+def _is_origins_vary(value: object) -> bool:
+    useless = ("origin", "cookie", "authorization")
+    return _is_list(value) and all(
+        _is_name(name)
+        and name.lower() not in useless
+        and not name.lower().startswith("access-control-request-")
+        for name in entries(value)
+    )
+
+
 def _is_bool(value: object) -> bool:
     return value is True or value is False
 
@@ -166,6 +176,7 @@ FIELDS: Mapping[str, Callable[[object], bool]] = {
     "allow_credentials": _is_bool,
     "max_age": _is_max_age,
     "enforce": _is_enforce,
+    "origins_vary": _is_origins_vary,
     "raw_origins": _is_raw_origins,
     "answer_preflight": _is_bool,
     "allow_private_network": _is_bool,
@@ -179,6 +190,7 @@ def _dangers(fields: Mapping[str, object]) -> Iterator[bool]:
     """docs/reference/policy-fields.md, "What is checked together"."""
     origins = entries(fields.get("origins", ()))
     credentials = fields.get("allow_credentials", False)
+    yield bool(entries(fields.get("origins_vary", ())))  # JSON has no callable
     is_enforced = fields.get("enforce", "off") != "off"
     yield (credentials or is_enforced) and any(text.endswith("://*") for text in origins)
     if not fields.get("dangerously_allow_public_suffixes", False):

@@ -62,4 +62,9 @@ POLICIES: dict[str, dict[str, Any]] = {
     "raw beside most": {"origins": "*", "deny_origins": DENIED, "raw_origins": RAW, "methods": "*"},
     "raw beside readers": {"origins": "*", "raw_origins": RAW, "enforce": "unsafe", "methods": "*"},
     "function": {"origins": [is_customer, *LISTED[:2]], "allow_headers": ()},
+    "function of headers": {
+        "origins": is_customer_there,
+        "origins_vary": ["X-Tenant", "x-tenant", "Sec-Fetch-Site"],
+        "enforce": "all",
+    },
 }
