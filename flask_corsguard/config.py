@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
-from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.decorators import Mark, make_mark
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
 from flask_corsguard.protocol.policy import (
     FIELDS,
@@ -26,6 +28,7 @@ from flask_corsguard.unread_settings import PREFIX, Reading, is_ours, unknown_ke
 #: The keys that aren't policy fields, in lower case and without the prefix.
 OTHER_KEYS = (
     "policies",
+    "paths",
     "report_only",
     "self_origins",
     "log_rejections",
@@ -69,6 +72,7 @@ class Settings(NamedTuple):
     :ivar is_report_only: whether these are the settings of :attr:`report_only`.
     :ivar unread: the problems of what is set but was not read.
     :ivar without_effect: field of the default policy -> where it is set in vain, in words.
+    :ivar paths: path prefix -> the mark that the configuration puts on it.
     """
 
     default: Policy
@@ -84,6 +88,7 @@ class Settings(NamedTuple):
     is_report_only: bool = False
     unread: tuple[Problem, ...] = ()
     without_effect: Mapping[str, str] = MappingProxyType({})
+    paths: Mapping[str, Mark] = MappingProxyType({})
 
     def for_report_only(self) -> Settings | None:
         """The same settings with the report-only policy as the default one, or None."""
@@ -189,6 +194,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     default = derive(policy or Policy(), {**overridden, **fields}, location, problems)
     named = read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
     named |= policies
+    paths = _read_paths(others.get("paths", {}), problems)
     key = "CORSGUARD_REPORT_ONLY"
     configured = _read_report_only(others.get("report_only"), key, problems)
     if report_only is None:
@@ -221,6 +227,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
         audit_accept=accepted,
         inspector=served,
         reading=Reading(config, known, _winning(arguments), policies, location),
+        paths=paths,
     )
 
 
@@ -398,6 +405,38 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
             which = f"{where}, policy {name!r}"
             problems.append(Problem("wrong_type", "policies", policy, message, where=which))
     return policies
+
+
+def _read_paths(value: object, problems: list[Problem]) -> dict[str, Mark]:
+    """Read the marks on paths: a mapping from prefixes to fields or to a policy."""
+    key = "CORSGUARD_PATHS"
+    paths: dict[str, Mark] = {}
+    value = _read_json(value)
+    if not isinstance(value, Mapping):
+        hint = _what_to_write(value, f"{{'/api': {_as_fields(value)}}}")
+        message = f"{text_of(value)} does not map paths to policies. {hint}"
+        problems.append(Problem("wrong_type", "paths", value, message, where=key))
+        return paths
+    for given, policy in cast("Mapping[object, object]", value).items():
+        found: list[Problem] = []
+        prefix = read_prefix("paths", given, found)
+        policy = _read_json(policy)
+        fields = cast("PolicyFields", policy) if isinstance(policy, Mapping) else PolicyFields()
+        try:
+            whole = None if isinstance(policy, Mapping) else policy
+            mark = make_mark(whole, fields, "for_path", f"app.config ({key})")
+        except PolicyError as error:
+            found += error.problems
+        except CorsGuardError as error:
+            message = f"{error}. In {key}, write {{{text_of(given)}: {_as_fields(policy)}}}."
+            found.append(Problem("wrong_type", "paths", policy, message))
+        else:
+            if prefix in paths:
+                message = f"{prefix!r} is there twice, with and without a slash at the end."
+                found.append(Problem("duplicate_path", "paths", given, message))
+            paths[prefix] = mark
+        problems += [each._replace(where=f"{key}, {text_of(given)}") for each in found]
+    return paths
 
 
 def _read_json(value: object) -> object:

@@ -14,13 +14,14 @@ from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments, read_settings
 from flask_corsguard.decorators import call_site, make_mark
-from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import (
     POLICIES_IN_FORCE,
-    EndpointMarks,
     FileMark,
+    GuardMarks,
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
@@ -76,7 +77,7 @@ class CorsGuard:
         self._arguments = read_arguments(
             policy, fields, policies, report_only, self_origins, inspector, call_site()
         )
-        self._marks = EndpointMarks()
+        self._marks = GuardMarks()
         self._first: list[Callable[[], Any]] = []
         # Weak, so that the app can be forgotten.
         self._app: Callable[[], Flask | None] = lambda: None
@@ -131,6 +132,28 @@ class CorsGuard:
         location = call_site()
         _check_strings(location, "for_endpoint", endpoint)
         self._marks.add_view(endpoint, make_mark(policy, fields, "for_endpoint", location))
+
+    def for_path(
+        self, prefix: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+    ) -> None:
+        """Mark everything under a path, by whole segments: ``"/api"`` covers ``/api``, ``/api/``
+        and ``/api/x``, and not ``/apix``; responses without a route too, such as 404s.
+
+        Longer prefixes override shorter ones, and marks on blueprints, views and methods override
+        every path. It opens paths; to lock something, mark the view, whatever its path.
+
+        :param prefix: the path, decoded and below the app's root; host and subdomain play no part.
+        :param policy: the policy, or the name of one, that replaces what applies further out.
+        :param fields: the fields that change what applies further out.
+        :raises PolicyError: if the prefix, or a field, cannot be used.
+        :raises CorsGuardError: if the path is marked already, or an app has served a request.
+        """
+        location = call_site()
+        problems: list[Problem] = []
+        prefix = read_prefix("for_path", prefix, problems)
+        if problems:
+            raise PolicyError(problem._replace(where=location) for problem in problems)
+        self._marks.add_path(prefix, make_mark(policy, fields, "for_path", location))
 
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
         """Mark single files of an endpoint that serves files.

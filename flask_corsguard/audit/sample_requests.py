@@ -17,7 +17,7 @@ from werkzeug.routing import BaseConverter
 
 from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
-from flask_corsguard.routing.layers import EndpointMarks
+from flask_corsguard.routing.layers import GuardMarks
 from flask_corsguard.routing.table import Route, file_argument
 from flask_corsguard.simulate import matched_request
 
@@ -34,7 +34,7 @@ class SampleRequests:
     :param marks: the marks on files, for a route that serves some.
     """
 
-    def __init__(self, app: Flask, route: Route, marks: EndpointMarks) -> None:
+    def __init__(self, app: Flask, route: Route, marks: GuardMarks) -> None:
         self._app = app
         self._rule = route.url_rule
         self._arguments = _file_arguments(route, marks)
@@ -116,7 +116,7 @@ def _sample(converter: BaseConverter) -> str:
         return "x"
 
 
-def _file_arguments(route: Route, marks: EndpointMarks) -> dict[str, str]:
+def _file_arguments(route: Route, marks: GuardMarks) -> dict[str, str]:
     """What a route that serves files has to capture so that its own mark counts."""
     name = file_argument(route.url_rule)
     taken: list[str] = []

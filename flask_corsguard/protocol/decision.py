@@ -56,6 +56,8 @@ class Scope(NamedTuple):
     :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
         own.
     :ivar without_effect: policy field -> where it is set in vain, in words.
+    :ivar ambiguous: in words, which two policies the path has; "" if it has one. No origin is
+        admitted then.
     """
 
     endpoint: str | None = None
@@ -66,6 +68,7 @@ class Scope(NamedTuple):
     allow_methods: str | None = None
     configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
+    ambiguous: str = ""
 
 
 ANYWHERE = Scope()
@@ -141,6 +144,8 @@ def decide(
     """
     reason = None
     if policy is not None and request.origin is not None:
+        if scope.ambiguous:
+            return _decided(policy, request, scope, Reason.PATH_AMBIGUOUS, scope.ambiguous)
         reason = _check_origin(policy.compiled, request.origin[ORIGIN_CUT])
         if reason is Reason.ORIGIN_NOT_ALLOWED and policy.compiled.asks:
             return decide_unlisted(policy, request, scope, asks=True) if asks else UNDECIDED
@@ -183,7 +188,8 @@ def _decided(
         compiled = policy.compiled
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
-            further = _check_preflight(compiled, request, names, scope)
+            if reason is not Reason.PATH_AMBIGUOUS:  # else there are two policies to check it by
+                further = _check_preflight(compiled, request, names, scope)
             if further and reason is None:
                 reason, *_ = further
                 further = further[1:]

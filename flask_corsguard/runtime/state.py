@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from flask import Request, Response, current_app, request
@@ -19,6 +19,7 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
+from flask_corsguard.path_prefix import is_alias
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
     CorsRequest,
@@ -26,8 +27,9 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
-from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
+from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
+from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
 from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
@@ -54,7 +56,7 @@ class InForce:
     __slots__ = ("_cache", "_lookup", "_self_origins", "report_only", "table")
 
     def __init__(
-        self, app: Flask, settings: Settings, marks: EndpointMarks, rules: Iterable[Rule]
+        self, app: Flask, settings: Settings, marks: GuardMarks, rules: Iterable[Rule]
     ) -> None:
         self.table = PolicyTable(app, settings, marks, rules)
         self._lookup = Lookup(self.table)
@@ -69,6 +71,8 @@ class InForce:
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         key = key_of(request)
+        if self.table.paths is not None:
+            key = _with_path(key, request, self.table.paths, self.table.varying)
         kept, asked = self._cache.get(key), None
         if kept is None:
             asked = _cors_request(request)
@@ -93,6 +97,19 @@ class InForce:
         if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
             self._cache.keep(key, kept)
         return kept
+
+
+def _with_path(
+    key: Key | None, request: Request, paths: Paths, varying: Mapping[int, bool]
+) -> Key | None:
+    """A request's key, where its path has a say: None for an alias, which is not kept."""
+    varies = varying.get(id(request.url_rule))
+    if varies is None or key is None:
+        return key
+    path = request.path
+    if is_alias(path):
+        return None
+    return (paths.longest(path), key) if varies else key
 
 
 def _cors_request(request: Request) -> CorsRequest:
@@ -144,7 +161,7 @@ class AppState:
         self,
         app: Flask,
         settings: Settings,
-        marks: EndpointMarks,
+        marks: GuardMarks,
         first: Sequence[Callable[[], Any]] = (),
     ) -> None:
         self.app = app
