@@ -16,6 +16,7 @@ from flask_corsguard.config import Settings
 from flask_corsguard.decorators import Mark, marked_blueprints
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.path_prefix import is_alias, normalised
+from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.decision import Scope
 from flask_corsguard.protocol.fields import Enforce
 from flask_corsguard.protocol.headers import KNOWN_METHODS
@@ -32,7 +33,7 @@ _STRICTNESS: tuple[Enforce, ...] = get_args(Enforce)
 class Entry:
     """One entry of the table: a policy and where it applies.
 
-    :ivar policy: the policy, or None if the guard leaves the route alone.
+    :ivar policy: the policy, or several, or None if the guard leaves the route alone.
     :ivar scope: where it applies.
     :ivar is_constant: whether what the policy says, without its callable, depends on nothing but
         the rule, the path prefix, the method and the CORS headers, so that it can be kept.
@@ -53,7 +54,7 @@ class Entry:
 
     def __init__(
         self,
-        policy: Policy | None,
+        policy: Policy | Audiences | None,
         scope: Scope,
         prefix: str = "",
         layers: Layers = (),
@@ -105,7 +106,7 @@ class Entry:
 class _RouteRow(NamedTuple):
     rule: str
     methods: tuple[str, ...]
-    policy: Policy | None
+    policy: Policy | Audiences | None
     source: str
 
 
@@ -114,7 +115,8 @@ class Route(_RouteRow):
 
     :ivar rule: the URL rule.
     :ivar methods: the methods that this row is about, sorted.
-    :ivar policy: their policy, or None for an exempt route.
+    :ivar policy: their policy; a tuple of several that are asked in order; or None for an exempt
+        route.
     :ivar source: in words, what set the policy.
     :ivar endpoint: the rule's endpoint (an attribute only).
     :ivar location: file and line of what set the policy (an attribute only).
@@ -129,6 +131,11 @@ class Route(_RouteRow):
     layers: Layers
     url_rule: Rule
     prefix: str
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every policy that may decide: none for an exempt route, one, or several."""
+        return policies_of(self.policy)
 
     @classmethod
     def of(cls, rule: Rule, prefix: str, methods: Iterable[str], found: RoutePolicy) -> Route:
@@ -248,10 +255,11 @@ class PolicyTable:
             f"as sent, {shown(path)} has the policy of {sent}; normalised, {shown(target)} has that"
             f" of {meant}"
         )
-        policies = (entry.policy, other) if is_usable else (entry.policy,)
+        policies = (*policies_of(entry.policy), *policies_of(other if is_usable else None))
         endpoint, source, location, *_ = entry.scope
         scope = Scope(endpoint, source, location, ambiguous=words)
-        nobody = _nobody(max(map(_enforced_by, policies), key=_STRICTNESS.index))
+        stricter = max((p.enforce for p in policies), key=_STRICTNESS.index, default="off")
+        nobody = _nobody(stricter)
         return Entry(nobody, scope, entry.prefix, entry.layers, is_constant=False)
 
     def paths_without_rules(self) -> list[tuple[str, str]]:
@@ -353,11 +361,14 @@ class PolicyTable:
         def entry(rule: Rule, prefix: str, found: RoutePolicy, others: frozenset[str]) -> Entry:
             policy, source, location, layers = found
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
-            listed = policy.compiled.headers.allow_methods(at_url, others) if policy else None
+            listed = tuple(
+                each.compiled.headers.allow_methods(at_url, others) for each in policies_of(policy)
+            )
+            only = listed[0] if len(listed) == 1 else None
             configured = nowhere if layers else self._configured
             without_effect = self._resolver.without_effect(layers)
             where = (rule.endpoint, source, location)
-            scope = Scope(*where, at_url, others, listed, configured, without_effect)
+            scope = Scope(*where, at_url, others, only, configured, without_effect, listed)
             return Entry(policy, scope, prefix, layers, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}
@@ -400,10 +411,6 @@ class PolicyTable:
 def _nobody(enforce: Enforce) -> Policy:
     """A policy that admits nobody."""
     return Policy(enforce=enforce)
-
-
-def _enforced_by(policy: Policy | None) -> Enforce:
-    return policy.enforce if policy is not None else "off"
 
 
 def file_argument(rule: Rule) -> str | None:
