@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
 from flask_corsguard.decorators import Mark, make_mark
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.audiences import (
     Audiences,
@@ -522,23 +522,32 @@ def _read_paths(value: object, problems: list[Problem]) -> dict[str, Mark]:
         found: list[Problem] = []
         prefix = read_prefix("paths", given, found)
         policy = _read_json(policy)
-        is_fields = isinstance(policy, Mapping)
-        fields = cast("PolicyFields", policy if is_fields else {})
-        try:
-            whole = None if is_fields else policy
-            mark = make_mark(whole, fields, "for_path", f"app.config ({key})")
-        except PolicyError as error:
-            found += error.problems
-        except CorsGuardError as error:
-            message = f"{error}. In {key}, write {{{text_of(given)}: {_as_fields(policy)}}}."
+        whole, fields = _mark_arguments(policy)
+        if (whole is None and not fields) or fields_meant(whole):
+            message = (
+                f"{text_of(policy)} is neither a mapping of fields, nor a Policy, nor the name of"
+                f" one or a list of these. Write {{{text_of(given)}: {_as_fields(policy)}}}."
+            )
             found.append(Problem("wrong_type", "paths", policy, message))
+        elif prefix and prefix in paths:
+            message = f"{prefix!r} is there twice, with and without a slash at the end."
+            found.append(Problem("duplicate_path", "paths", given, message))
         else:
-            if prefix in paths:
-                message = f"{prefix!r} is there twice, with and without a slash at the end."
-                found.append(Problem("duplicate_path", "paths", given, message))
-            paths[prefix] = mark
+            try:
+                mark = make_mark(whole, fields, "for_path", f"app.config ({key})")
+            except PolicyError as error:
+                found += error.problems
+            else:
+                paths[prefix] = mark
         problems += [each._replace(where=f"{key}, {text_of(given)}") for each in found]
     return paths
+
+
+def _mark_arguments(value: object) -> tuple[object, PolicyFields]:
+    """A policy, or the fields of one, to mark something with."""
+    if isinstance(value, Mapping):
+        return None, cast("PolicyFields", value)
+    return (value if isinstance(value, (Policy, str, list, tuple)) else None), {}
 
 
 def _read_json(value: object) -> object:
