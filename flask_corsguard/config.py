@@ -547,7 +547,7 @@ def _mark_arguments(value: object) -> tuple[object, PolicyFields]:
     """A policy, or the fields of one, to mark something with."""
     if isinstance(value, Mapping):
         return None, cast("PolicyFields", value)
-    return (value if isinstance(value, (Policy, str, list, tuple)) else None), {}
+    return cast("object", value) if isinstance(value, (Policy, str, list, tuple)) else None, {}
 
 
 def _read_json(value: object) -> object:

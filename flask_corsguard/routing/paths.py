@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flask.app import Flask
-from werkzeug.routing import AnyConverter, BaseConverter, Map, Rule
+from werkzeug.routing import AnyConverter, BaseConverter, Map, PathConverter, Rule
 
 from flask_corsguard.decorators import Mark, marked_blueprints
 from flask_corsguard.routing.layers import Layer, Layers
@@ -106,6 +106,8 @@ def _segments_of(rule: Rule) -> Iterator[_Segment]:
         for fixed in others:
             converter = converters.get(variables.pop(0))
             if converter is None or not converter.part_isolating:
+                if isinstance(converter, PathConverter):
+                    pattern += converter.regex
                 yield _Segment(re.compile(f"{pattern}.*", re.DOTALL), None, open_ended=True)
                 return
             pattern += f"(?:{converter.regex}){re.escape(fixed)}"
