@@ -36,30 +36,31 @@ class Paths:
 
     def __init__(self, marks: Mapping[str, Mark]) -> None:
         self.marks = marks
-        self._depth = max(prefix.count("/") for prefix in marks)
-        self._layers: dict[str, Layers] = {}
+        self._layers: dict[str, Layers] = {"": ()}
+        # Every prefix, and every path above one -> the longest prefix that covers it.
+        self._covering: dict[str, str] = {}
         # The segments that a prefix may go on with, after each of the paths above it.
         self._following: dict[str, set[str]] = {}
-        for prefix in ("", *sorted(marks, key=len)):
-            above = self._layers.get(self.longest(prefix.rpartition("/")[0]), ())
-            own = (Layer(marks[prefix], f"path {prefix}"),) if prefix else ()
-            self._layers[prefix] = above + own
-            while prefix:
-                head, _, segment = prefix.rpartition("/")
-                self._following.setdefault(head, set()).add(segment)
-                prefix = head
+        for prefix in sorted(marks, key=len):
+            outer = self.longest(prefix)
+            self._layers[prefix] = (*self._layers[outer], Layer(marks[prefix], f"path {prefix}"))
+            self._covering[prefix] = head = prefix
+            while head:
+                above, _, segment = head.rpartition("/")
+                self._following.setdefault(above, set()).add(segment)
+                self._covering.setdefault(head, outer)
+                head = above
 
     def longest(self, path: str) -> str:
         """The longest prefix that covers a path by whole segments, or ""."""
-        marks, longest, end = self.marks, "", 0
-        for _ in range(self._depth):
-            end = path.find("/", end + 1)
-            head = path if end < 0 else path[:end]
-            if head in marks:
-                longest = head
-            if end < 0:
-                break
-        return longest
+        covering, found, end = self._covering, "", path.find("/", 1)
+        # Most paths end it at once: no prefix begins with their first segment.
+        while end > 0:
+            known = covering.get(path[:end])
+            if known is None:
+                return found
+            found, end = known, path.find("/", end + 1)
+        return covering.get(path, found)
 
     def layers(self, prefix: str) -> Layers:
         """The marks on a prefix and on those above it, the outermost first."""

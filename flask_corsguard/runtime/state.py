@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from flask import Request, Response, current_app, request
@@ -53,13 +53,14 @@ class InForce:
     :raises PolicyError: with everything that is wrong with any route.
     """
 
-    __slots__ = ("_cache", "_lookup", "_self_origins", "report_only", "table")
+    __slots__ = ("_cache", "_lookup", "_paths", "_self_origins", "report_only", "table")
 
     def __init__(
         self, app: Flask, settings: Settings, marks: GuardMarks, rules: Iterable[Rule]
     ) -> None:
         self.table = PolicyTable(app, settings, marks, rules)
         self._lookup = Lookup(self.table)
+        self._paths = self.table.paths
         self._cache = DecisionCache()
         self._self_origins = settings.self_origins
         other = settings.for_report_only()
@@ -71,8 +72,8 @@ class InForce:
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
         key = key_of(request)
-        if self.table.paths is not None:
-            key = _with_path(key, request, self.table.paths, self.table.varying)
+        if self._paths is not None and id(request.url_rule) in self.table.varying:
+            key = self._with_path(key, request, self._paths)
         kept, asked = self._cache.get(key), None
         if kept is None:
             asked = _cors_request(request)
@@ -88,6 +89,13 @@ class InForce:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
 
+    def _with_path(self, key: Key | None, request: Request, paths: Paths) -> Key | None:
+        """A request's key, where its path has a say: None for an alias, which is not kept."""
+        path = request.path
+        if key is None or is_alias(path):
+            return None
+        return (paths.longest(path), key) if self.table.varying[id(request.url_rule)] else key
+
     def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
@@ -97,19 +105,6 @@ class InForce:
         if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
             self._cache.keep(key, kept)
         return kept
-
-
-def _with_path(
-    key: Key | None, request: Request, paths: Paths, varying: Mapping[int, bool]
-) -> Key | None:
-    """A request's key, where its path has a say: None for an alias, which is not kept."""
-    varies = varying.get(id(request.url_rule))
-    if varies is None or key is None:
-        return key
-    path = request.path
-    if is_alias(path):
-        return None
-    return (paths.longest(path), key) if varies else key
 
 
 def _cors_request(request: Request) -> CorsRequest:

@@ -18,7 +18,7 @@ from flask_corsguard import cors_exempt as exempt
 from flask_corsguard.path_prefix import is_alias, normalised
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.routing.paths import Paths
-from flask_corsguard.runtime.state import state_of
+from flask_corsguard.runtime.state import InForce, state_of
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -566,7 +566,7 @@ def test_decisions_are_kept_by_prefix(http):
 
 def test_without_paths_nothing_is_looked_at(http, site, monkeypatch):
     CorsGuard(site, origins=SHOP)
-    monkeypatch.setattr("flask_corsguard.runtime.state._with_path", None)
+    monkeypatch.setattr(InForce, "_with_path", None)
     monkeypatch.setattr("flask_corsguard.runtime.state.is_alias", None)
     monkeypatch.setattr("flask_corsguard.routing.table.is_alias", None)
     assert readers_of(site, http, "/") == SHOP
