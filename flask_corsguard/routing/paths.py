@@ -41,6 +41,8 @@ class Paths:
         self._covering: dict[str, str] = {}
         # The segments that a prefix may go on with, after each of the paths above it.
         self._following: dict[str, set[str]] = {}
+        # Those that no other one lies under.
+        self._innermost = {p for p in marks if not any(q.startswith(f"{p}/") for q in marks)}
         for prefix in sorted(marks, key=len):
             outer = self.longest(prefix)
             self._layers[prefix] = (*self._layers[outer], Layer(marks[prefix], f"path {prefix}"))
@@ -54,11 +56,13 @@ class Paths:
     def longest(self, path: str) -> str:
         """The longest prefix that covers a path by whole segments, or ""."""
         covering, found, end = self._covering, "", path.find("/", 1)
-        # Most paths end it at once: no prefix begins with their first segment.
+        # Most paths end it at once: no prefix goes on with their next segment.
         while end > 0:
             known = covering.get(path[:end])
             if known is None:
                 return found
+            if known in self._innermost:
+                return known
             found, end = known, path.find("/", end + 1)
         return covering.get(path, found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import itertools
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -180,8 +181,8 @@ class PolicyTable:
     :ivar entries: id of a rule -> method -> entry. Rules have no hash; *rules* keeps them alive.
     :ivar options_everywhere: whether every rule accepts OPTIONS.
     :ivar paths: the path prefixes that have marks; None if there are none.
-    :ivar varying: id of a rule whose URLs may be aliases -> whether they may lie under several
-        prefixes.
+    :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may lie under,
+        if these are several, each with a number that is no rule's id.
     :ivar unrouted: full name of a marked blueprint, or "", and prefix -> the entry of URLs without
         a route there.
     :ivar blueprint_prefixes: the URL prefixes of marked blueprints, by their names; None if there
@@ -197,11 +198,12 @@ class PolicyTable:
         self._resolver = Resolver(app, settings, marks)
         self._configured = frozenset(() if settings.is_report_only else settings.configured)
         self.rules = tuple(rules)
+        self._numbers = itertools.count(1)
         self.paths = self._marked_paths(settings.paths, marks.paths)
         self._policies = [each for rule in self.rules for each in self._policies_of(rule)]
         self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
-        self.varying: Mapping[int, bool] = {
-            id(rule): len(self._prefixes_of(rule)) > 1
+        self.varying: Mapping[int, Mapping[str, int]] = {
+            id(rule): self._places_of(rule)
             for rule in (self.rules if self.paths else ())
             if "<" in rule.rule or is_alias(rule.rule)
         }
@@ -307,6 +309,12 @@ class PolicyTable:
     def _prefixes_of(self, rule: Rule) -> Sequence[str]:
         """The path prefixes that the URLs of a rule may lie under."""
         return self.paths.of_rule(rule) if self.paths else ("",)
+
+    def _places_of(self, rule: Rule) -> Mapping[str, int]:
+        prefixes = self._prefixes_of(rule)
+        if len(prefixes) < 2:
+            return {}
+        return {prefix: -next(self._numbers) for prefix in prefixes}
 
     def _path_layers(self, prefix: str) -> Layers:
         return self.paths.layers(prefix) if self.paths else ()

@@ -25,10 +25,11 @@ _LONGEST_PATH = 100
 Key: TypeAlias = tuple[object, ...]
 
 
-def key_of(request: Request) -> Key | None:
-    """The key that a decision is kept under: the rule by its identity, the method, the origin, and
-    the other CORS headers of a preflight.
+def key_of(request: Request, place: int) -> Key | None:
+    """The key that a decision is kept under: the place, the method, the origin, and the other CORS
+    headers of a preflight.
 
+    :param place: stands for the rule, and for the path prefix where the rule has several.
     :returns: None for a preflight with a list that is too long to be kept.
     """
     environ = request.environ
@@ -42,8 +43,8 @@ def key_of(request: Request) -> Key | None:
                 if len(names) > _LONGEST_LIST:
                     return None
                 private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-                return (id(request.url_rule), method[METHOD_CUT], origin, names, private)
-    return (id(request.url_rule), request.method, origin)
+                return (place, method[METHOD_CUT], origin, names, private)
+    return (place, request.method, origin)
 
 
 #: What is kept of a request: the decision by the policy alone (``UNDECIDED`` if only its callable

@@ -53,14 +53,14 @@ class InForce:
     :raises PolicyError: with everything that is wrong with any route.
     """
 
-    __slots__ = ("_cache", "_lookup", "_paths", "_self_origins", "report_only", "table")
+    __slots__ = ("_cache", "_lookup", "_self_origins", "_varying", "report_only", "table")
 
     def __init__(
         self, app: Flask, settings: Settings, marks: GuardMarks, rules: Iterable[Rule]
     ) -> None:
         self.table = PolicyTable(app, settings, marks, rules)
         self._lookup = Lookup(self.table)
-        self._paths = self.table.paths
+        self._varying = self.table.varying
         self._cache = DecisionCache()
         self._self_origins = settings.self_origins
         other = settings.for_report_only()
@@ -71,9 +71,9 @@ class InForce:
 
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
-        key = key_of(request)
-        if self._paths is not None and id(request.url_rule) in self.table.varying:
-            key = self._with_path(key, request, self._paths)
+        paths = self.table.paths
+        place = id(request.url_rule) if paths is None else self._place_of(request, paths)
+        key = None if place is None else key_of(request, place)
         kept, asked = self._cache.get(key), None
         if kept is None:
             asked = _cors_request(request)
@@ -89,12 +89,17 @@ class InForce:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
 
-    def _with_path(self, key: Key | None, request: Request, paths: Paths) -> Key | None:
-        """A request's key, where its path has a say: None for an alias, which is not kept."""
+    def _place_of(self, request: Request, paths: Paths) -> int | None:
+        """What stands for the rule, and for the path prefix where the rule has several; None for an
+        alias, whose decision is not kept."""
+        place = id(request.url_rule)
+        places = self._varying.get(place)
+        if places is None:
+            return place
         path = request.path
-        if key is None or is_alias(path):
+        if ("//" in path or "/." in path or "\\" in path) and is_alias(path):
             return None
-        return (paths.longest(path), key) if self.table.varying[id(request.url_rule)] else key
+        return places.get(paths.longest(path)) if places else place
 
     def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
