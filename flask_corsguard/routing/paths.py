@@ -41,8 +41,6 @@ class Paths:
         self._covering: dict[str, str] = {}
         # The segments that a prefix may go on with, after each of the paths above it.
         self._following: dict[str, set[str]] = {}
-        # Those that no other one lies under.
-        self._innermost = {p for p in marks if not any(q.startswith(f"{p}/") for q in marks)}
         for prefix in sorted(marks, key=len):
             outer = self.longest(prefix)
             self._layers[prefix] = (*self._layers[outer], Layer(marks[prefix], f"path {prefix}"))
@@ -61,8 +59,6 @@ class Paths:
             known = covering.get(path[:end])
             if known is None:
                 return found
-            if known in self._innermost:
-                return known
             found, end = known, path.find("/", end + 1)
         return covering.get(path, found)
 

@@ -19,7 +19,7 @@ MOST_DECISIONS = 4096
 _MOST_TURNED_AWAY = 10 * MOST_DECISIONS
 # In characters. A preflight with a longer list is decided each time; a longer path is not kept.
 _LONGEST_LIST = 200
-_LONGEST_PATH = 100
+LONGEST_PATH = 100
 
 #: A request, as far as its policy's decision depends on it.
 Key: TypeAlias = tuple[object, ...]
@@ -67,7 +67,7 @@ class DecisionCache(dict[Key | None, Kept]):
         if len(self) < MOST_DECISIONS:
             decision, entry = kept
             # A long path comes with the next request anyway.
-            is_long = len(decision.path) > _LONGEST_PATH
+            is_long = len(decision.path) > LONGEST_PATH
             self[key] = (decision._replace(path=""), entry) if is_long else kept
             return
         # A full cache keeps what it has: requests with made-up origins must not drive out the few

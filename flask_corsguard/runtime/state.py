@@ -31,7 +31,15 @@ from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
-from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
+from flask_corsguard.runtime.decision_cache import (
+    LONGEST_PATH,
+    METHOD_CUT,
+    MOST_DECISIONS,
+    DecisionCache,
+    Kept,
+    Key,
+    key_of,
+)
 from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
 from flask_corsguard.runtime.same_origin import is_same_origin
 
@@ -53,7 +61,15 @@ class InForce:
     :raises PolicyError: with everything that is wrong with any route.
     """
 
-    __slots__ = ("_cache", "_lookup", "_self_origins", "_varying", "report_only", "table")
+    __slots__ = (
+        "_cache",
+        "_lookup",
+        "_prefixes",
+        "_self_origins",
+        "_varying",
+        "report_only",
+        "table",
+    )
 
     def __init__(
         self, app: Flask, settings: Settings, marks: GuardMarks, rules: Iterable[Rule]
@@ -61,6 +77,8 @@ class InForce:
         self.table = PolicyTable(app, settings, marks, rules)
         self._lookup = Lookup(self.table)
         self._varying = self.table.varying
+        # Of the paths that come again: path -> its longest prefix.
+        self._prefixes: dict[str, str] = {}
         self._cache = DecisionCache()
         self._self_origins = settings.self_origins
         other = settings.for_report_only()
@@ -93,13 +111,20 @@ class InForce:
         """What stands for the rule, and for the path prefix where the rule has several; None for an
         alias, whose decision is not kept."""
         place = id(request.url_rule)
-        places = self._varying.get(place)
-        if places is None:
+        numbers = self._varying.get(place)
+        if numbers is None:
             return place
         path = request.path
-        if ("//" in path or "/." in path or "\\" in path) and is_alias(path):
-            return None
-        return places.get(paths.longest(path)) if places else place
+        if not numbers:
+            return None if is_alias(path) else place
+        prefix = self._prefixes.get(path)
+        if prefix is None:
+            if is_alias(path):
+                return None
+            prefix = paths.longest(path)
+            if len(self._prefixes) < MOST_DECISIONS and len(path) <= LONGEST_PATH:
+                self._prefixes[path] = prefix
+        return numbers.get(prefix)
 
     def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
