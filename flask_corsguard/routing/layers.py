@@ -54,6 +54,7 @@ class GuardMarks:
     """The marks that a guard puts on what it does not decorate.
 
     :ivar views: endpoint -> its mark.
+    :ivar blueprints: full name of a blueprint -> its mark.
     :ivar files: endpoint -> the marks on its files, in the order they are tried.
     :ivar paths: path prefix -> its mark.
     :ivar frozen: whether a policy table was built from them for good.
@@ -61,6 +62,7 @@ class GuardMarks:
 
     def __init__(self) -> None:
         self.views: dict[str, Mark] = {}
+        self.blueprints: dict[str, Mark] = {}
         self.files: dict[str, list[FileMark]] = {}
         self.paths: dict[str, Mark] = {}
         self.frozen = False
@@ -68,6 +70,10 @@ class GuardMarks:
     def add_view(self, endpoint: str, mark: Mark) -> None:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
         self._add(self.views, "endpoint", endpoint, mark)
+
+    def add_blueprint(self, name: str, mark: Mark) -> None:
+        """:raises CorsGuardError: if it is marked already, or an app has served a request."""
+        self._add(self.blueprints, "blueprint", name, mark)
 
     def add_path(self, prefix: str, mark: Mark) -> None:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
@@ -109,7 +115,7 @@ class GuardMarks:
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
-                f"{mark.location}: {POLICIES_IN_FORCE}; set marks while the apps are set up"
+                f"{mark.location}: {POLICIES_IN_FORCE}; mark it while the apps are set up"
             )
 
 
@@ -168,6 +174,11 @@ class Resolver:
             if endpoint not in app.view_functions:
                 known = app.view_functions
                 problem = unknown_name("unknown_endpoint", "endpoint", endpoint, "endpoint", known)
+                self.problems.append(problem._replace(where=mark.location))
+        for name, mark in marks.blueprints.items():
+            if name not in app.blueprints:
+                names = app.blueprints
+                problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
                 self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
@@ -313,8 +324,8 @@ class Resolver:
         parts = name.split(".") if name else []
         for end in range(1, len(parts) + 1):
             full_name = ".".join(parts[:end])
-            mark = mark_of(self._app.blueprints.get(full_name))
-            if mark:
+            own = mark_of(self._app.blueprints.get(full_name))
+            for mark in filter(None, (self._marks.blueprints.get(full_name), own)):
                 yield Layer(mark, f"blueprint {full_name}")
 
 

@@ -88,9 +88,9 @@ class Lookup:
     def _unrouted(self, request: Request, adapter: MapAdapter | None) -> Entry:
         """The entry of a URL without a route: the one of the innermost blueprint above it."""
         table, name = self.table, ""
-        if adapter is not None and table.blueprint_prefixes is not None:
+        if adapter is not None and table.prefix_map is not None:
             # The host plays no part: every rule has a subdomain, and no redirect is followed.
-            prefixes = table.blueprint_prefixes.bind("", subdomain=adapter.subdomain)
+            prefixes = table.prefix_map.bind("", subdomain=adapter.subdomain)
             try:
                 name, _ = prefixes.match(adapter.path_info)
             except BaseException as error:  # no blueprint, or one of the app's converters fails

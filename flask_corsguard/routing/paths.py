@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from flask.app import Flask
-from werkzeug.routing import AnyConverter, BaseConverter, Map, PathConverter, Rule
+from werkzeug.routing import AnyConverter, BaseConverter, PathConverter, Rule
 
-from flask_corsguard.decorators import Mark, marked_blueprints
+from flask_corsguard.decorators import Mark
 from flask_corsguard.routing.layers import Layer, Layers
 from flask_corsguard.routing.overlap import VARIABLE
 
@@ -116,28 +114,3 @@ def _segments_of(rule: Rule) -> Iterator[_Segment]:
             if type(converter) is AnyConverter and segment == "\0":
                 values = frozenset(converter.items)
         yield _Segment(re.compile(pattern), values, open_ended=False)
-
-
-class _Rest(BaseConverter):
-    """Matches whatever follows a prefix."""
-
-    part_isolating = False
-    regex = ".*?"
-    weight = sys.maxsize  # tried last
-
-
-def blueprint_prefixes(app: Flask) -> Map:
-    """The URL prefixes of an app's marked blueprints, as the rules of a URL map. It matches them by
-    whole segments, with the app's own converters and subdomains."""
-    rules: list[Rule] = []
-    for name, (prefix, subdomain) in marked_blueprints(app).items():
-        if not prefix:
-            continue  # no URL lies under a blueprint without a prefix of its own
-        base = prefix.rstrip("/")
-        texts = (base or "/", f"{base}/<corsguard_rest:_corsguard_rest>")
-        rules += [Rule(text, endpoint=name, subdomain=subdomain) for text in texts]
-    return Map(
-        rules,
-        default_subdomain=app.url_map.default_subdomain,
-        converters={**app.url_map.converters, "corsguard_rest": _Rest},
-    )

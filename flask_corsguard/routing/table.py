@@ -14,7 +14,7 @@ from flask.app import Flask
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
-from flask_corsguard.decorators import Mark, marked_blueprints
+from flask_corsguard.decorators import Mark
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.path_prefix import is_alias, normalised
 from flask_corsguard.protocol.audiences import Audiences, policies_of
@@ -22,6 +22,7 @@ from flask_corsguard.protocol.decision import Scope
 from flask_corsguard.protocol.fields import Enforce
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.routing.blueprints import prefix_map, prefixes_of
 from flask_corsguard.routing.layers import GuardMarks, Layer, Layers, Resolver, RoutePolicy
 from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere, shape_of
 from flask_corsguard.routing.paths import Paths, blueprint_prefixes
@@ -185,8 +186,8 @@ class PolicyTable:
         if these are several, each with a number that is no rule's id.
     :ivar unrouted: full name of a marked blueprint, or "", and prefix -> the entry of URLs without
         a route there.
-    :ivar blueprint_prefixes: the URL prefixes of marked blueprints, by their names; None if there
-        are none.
+    :ivar prefixes: full name of a marked blueprint -> where its URLs lie.
+    :ivar prefix_map: the same as a URL map; None if there are none.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -208,7 +209,8 @@ class PolicyTable:
             if "<" in rule.rule or is_alias(rule.rule)
         }
         self.options_everywhere = all("OPTIONS" in each.by_method for each in self._policies)
-        self.blueprint_prefixes = blueprint_prefixes(app) if marked_blueprints(app) else None
+        self.prefixes = prefixes_of(app, marks.blueprints)
+        self.prefix_map = prefix_map(app, self.prefixes) if self.prefixes else None
         self.unrouted = {
             (name, prefix): self._unrouted(name, prefix) for name, prefix in self._unrouted_places()
         }
@@ -397,8 +399,10 @@ class PolicyTable:
     def _unrouted_places(self) -> Iterator[tuple[str, str]]:
         """Where URLs without a route can lie: in which marked blueprint, and under which prefix."""
         yield from (("", prefix) for prefix in ("", *(self.paths.marks if self.paths else ())))
-        if self.blueprint_prefixes is not None:
-            for rule in self.blueprint_prefixes.iter_rules():
+        if self.paths is None:
+            yield from ((name, "") for name in self.prefixes)
+        elif self.prefix_map is not None:
+            for rule in self.prefix_map.iter_rules():
                 yield from ((rule.endpoint, prefix) for prefix in self._prefixes_of(rule))
 
     def _unrouted(self, name: str, prefix: str) -> Entry:

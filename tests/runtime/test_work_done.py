@@ -239,7 +239,7 @@ def test_a_rule_without_options_makes_no_request_search(http, work):
 
 
 def test_no_map_of_prefixes_without_marked_blueprints(http, monkeypatch):
-    monkeypatch.setattr(table, "blueprint_prefixes", None)
+    monkeypatch.setattr(table, "prefix_map", None)
     assert http.send(build(), "/none", SHOP) == http.allowed(SHOP, 404)
 
 
