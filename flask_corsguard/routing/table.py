@@ -25,7 +25,7 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.blueprints import prefix_map, prefixes_of
 from flask_corsguard.routing.layers import GuardMarks, Layer, Layers, Resolver, RoutePolicy
 from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere, shape_of
-from flask_corsguard.routing.paths import Paths, blueprint_prefixes
+from flask_corsguard.routing.paths import Paths
 from flask_corsguard.text import shown
 
 # The values of the policy field "enforce", the strictest last.
