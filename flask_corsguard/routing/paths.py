@@ -41,7 +41,9 @@ class Paths:
         self._following: dict[str, set[str]] = {}
         for prefix in sorted(marks, key=len):
             outer = self.longest(prefix)
-            self._layers[prefix] = (*self._layers[outer], Layer(marks[prefix], f"path {prefix}"))
+            # It goes into the log, where every line is printable ASCII.
+            source = f"path {prefix.encode('unicode_escape').decode('ascii')}"
+            self._layers[prefix] = (*self._layers[outer], Layer(marks[prefix], source))
             self._covering[prefix] = head = prefix
             while head:
                 above, _, segment = head.rpartition("/")
