@@ -236,8 +236,7 @@ def _list_origin(change: _Change) -> None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     else:
         change.extend("origins", policy.origins, [origin])
-    if change.decision.policies[1:]:
-        change.elsewhere.append("an earlier one that lists the origin decides instead")
+    _note_earlier(change)
 
 
 def _list_raw(change: _Change) -> None:
@@ -249,6 +248,12 @@ def _list_raw(change: _Change) -> None:
         change.set_if_it_may({"raw_origins": raw_origins})
     else:
         change.extend("raw_origins", policy.raw_origins, [origin])
+        _note_earlier(change)
+
+
+def _note_earlier(change: _Change) -> None:
+    if change.decision.policies[1:]:
+        change.elsewhere.append("an earlier one that lists the origin decides instead")
 
 
 def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
