@@ -190,7 +190,7 @@ def _send_preflights(
 def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
     if policy.origins == "*":
         return
-    origins = dict.fromkeys(chain(named_by_strings(policy.origins), *intended.values()))
+    origins = dict.fromkeys(chain(named_by_strings(policy), *intended.values()))
     # The plainest first: their variants make the best examples of what is let in.
     plainest_first = sorted(origins, key=lambda origin: len(origin.host))
     found = dict.fromkeys((*UNRELATED, *map(str, origins), *fitted(plainest_first)))

@@ -149,7 +149,8 @@ def _check_usable(routes: list[Route], found: Findings) -> None:
     by_setter: dict[tuple[str, Layer | None], list[tuple[Route, str]]] = {}
     for route in routes:
         policy, is_for_files = route.policy, route.endpoint.rpartition(".")[2] == "static"
-        if policy is not None and policy.origins and policy.answer_preflight and not is_for_files:
+        lets_in = policy is not None and (policy.origins or policy.raw_origins)
+        if policy and lets_in and policy.answer_preflight and not is_for_files:
             for field, why in zip(fields, _why_unusable(route, policy), strict=True):
                 setter = layer_that_sets(route, (field,))
                 by_setter.setdefault((field, setter), []).append((route, why))
