@@ -139,6 +139,15 @@ class Route(_RouteRow):
         """Every policy that may decide: none for an exempt route, one, or several."""
         return policies_of(self.policy)
 
+    @property
+    def place(self) -> str:
+        """In words, what set the policy; and the path prefix, if neither that nor the rule says
+        under which one the row's URLs lie."""
+        is_said = f"{self.rule}/".startswith(f"{self.prefix}/")
+        if is_said or self.source == f"path {self.prefix}":
+            return self.source
+        return f"{self.source}, under {self.prefix}"
+
     @classmethod
     def of(cls, rule: Rule, prefix: str, methods: Iterable[str], found: RoutePolicy) -> Route:
         """The row for those *methods* of *rule* that have the same policy under *prefix*."""
