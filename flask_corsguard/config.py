@@ -11,7 +11,16 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
 from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.protocol.audiences import (
+    Audiences,
+    Written,
+    origins_beside,
+    policies_of,
+    read_policy,
+    resolve,
+)
 from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
+from flask_corsguard.protocol.lists import read_entries
 from flask_corsguard.protocol.policy import (
     FIELDS,
     Policy,
@@ -25,6 +34,7 @@ from flask_corsguard.unread_settings import PREFIX, Reading, is_ours, unknown_ke
 
 #: The keys that aren't policy fields, in lower case and without the prefix.
 OTHER_KEYS = (
+    "policy",
     "policies",
     "report_only",
     "self_origins",
@@ -35,11 +45,33 @@ OTHER_KEYS = (
 )
 
 
-class ReportOnly(NamedTuple):
-    """A report-only policy, and where it was set."""
+class WrittenPolicy(NamedTuple):
+    """A policy as it was written, to be worked out anew when the named policies change.
 
-    policy: Policy
+    :ivar policy: the policy, the name of one, or several.
+    :ivar fields: the fields that are changed in each.
+    """
+
+    policy: Written
+    fields: Mapping[str, Any] = MappingProxyType({})
+
+    def resolved(
+        self, named: Mapping[str, Policy], where: str, problems: list[Problem]
+    ) -> Policy | Audiences:
+        """The policy that was meant. What is wrong with it, and *where*, is added to *problems*."""
+        try:
+            return resolve(self.policy, named, self.fields)
+        except PolicyError as error:
+            problems += [problem._replace(where=where) for problem in error.problems]
+            return Policy()
+
+
+class ReportOnly(NamedTuple):
+    """A report-only policy, or several, and where it was set."""
+
+    policy: Policy | Audiences
     source: str
+    written: WrittenPolicy
 
 
 class InspectorSettings(NamedTuple):
@@ -56,7 +88,8 @@ class InspectorSettings(NamedTuple):
 class Settings(NamedTuple):
     """The settings that guard one app.
 
-    :ivar default: the app's default policy.
+    :ivar default: the app's default policy, or several.
+    :ivar written: the same as it was written.
     :ivar source: file and line, or configuration keys, that the default policy comes from.
     :ivar policies: the named policies.
     :ivar report_only: the policy that only reports what it would reject, or None.
@@ -71,7 +104,8 @@ class Settings(NamedTuple):
     :ivar without_effect: field of the default policy -> where it is set in vain, in words.
     """
 
-    default: Policy
+    default: Policy | Audiences
+    written: WrittenPolicy
     source: str
     policies: Mapping[str, Policy]
     report_only: ReportOnly | None
@@ -89,7 +123,7 @@ class Settings(NamedTuple):
         """The same settings with the report-only policy as the default one, or None."""
         if self.report_only is None:
             return None
-        policy, source = self.report_only
+        policy, source, _ = self.report_only
         return self._replace(
             default=policy, source=source, report_only=None, is_report_only=True, without_effect={}
         )
@@ -109,7 +143,7 @@ class Settings(NamedTuple):
 class Arguments(NamedTuple):
     """The arguments of the constructor or of ``reconfigure()``, read and checked.
 
-    :ivar policy: the default policy; it replaces the one from the configuration.
+    :ivar policy: the default policy, or several; it replaces the one from the configuration.
     :ivar fields: fields of the default policy; each overrides the one from the configuration.
     :ivar policies: named policies; they are added to those from the configuration.
     :ivar report_only: the report-only policy; False for none, None if not given.
@@ -118,10 +152,10 @@ class Arguments(NamedTuple):
     :ivar location: file and line of the call.
     """
 
-    policy: Policy | None
+    policy: Written | None
     fields: Mapping[str, Any]
     policies: Mapping[str, Policy]
-    report_only: Policy | Literal[False] | None
+    report_only: Written | Literal[False] | None
     self_origins: OriginList
     inspector: bool | None
     location: str
@@ -141,16 +175,9 @@ def read_arguments(
     :raises PolicyError: with every problem found.
     """
     problems: list[Problem] = []
-    if policy is not None and not isinstance(policy, Policy):
-        meant = fields_meant(policy) or "origins=['https://app.example.com']"
-        message = (
-            "the default policy is a Policy or given by fields, by name;"
-            f" {text_of(policy)} is neither. Write {meant}."
-        )
-        problems.append(Problem("wrong_type", "policy", policy, message))
-        policy = None
     values, found = read_fields(fields)
     problems += found + check_combination(values)
+    written = None if policy is None else _read_policy("policy", policy, values, problems)
     own = _read_self_origins(self_origins, problems)
     shown = None if inspector is None else read_bool("inspector", inspector, problems)
     problems = [problem._replace(where=location) for problem in problems]
@@ -158,7 +185,30 @@ def read_arguments(
     reported = _read_report_only(report_only, location, problems)
     if problems:
         raise PolicyError(problems)
-    return Arguments(policy, values, named, reported, own, shown, location)
+    return Arguments(written, values, named, reported, own, shown, location)
+
+
+def _read_policy(
+    field: str, value: object, fields: Mapping[str, Any], problems: list[Problem]
+) -> Written | None:
+    """Read what stands where a policy can: a policy, the name of one, or a list of these.
+
+    :param fields: the fields beside it.
+    """
+    meant = fields_meant(value)
+    if meant or not isinstance(value, (Policy, str, list, tuple)):
+        example = meant or "origins=['https://app.example.com']"
+        message = (
+            "a policy is a Policy, the name of one, or a list of these, or is given by fields, by"
+            f" name; {text_of(value)} is neither. Write {example}."
+        )
+        problems.append(Problem("wrong_type", field, value, message))
+        return None
+    try:
+        return read_policy(field, cast("object", value), fields)
+    except PolicyError as error:
+        problems += error.problems
+        return None
 
 
 def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
@@ -186,16 +236,22 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
         if not found:
             usable |= values
     overridden = usable if policy is None else {}
-    default = derive(policy or Policy(), {**overridden, **fields}, location, problems)
     named = read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
     named |= policies
+    found = list[Problem]()
+    configured_policy = _read_policy_key("policy", others.get("policy"), found)
+    meant = policy or configured_policy or Policy()
+    found += origins_beside(meant, usable)
+    overridden = {} if found else overridden
+    written = WrittenPolicy(meant, {**overridden, **fields})
+    where = location if policy or configured_policy is None else "CORSGUARD_POLICY"
+    default = written.resolved(named, where, problems)
     key = "CORSGUARD_REPORT_ONLY"
     configured = _read_report_only(others.get("report_only"), key, problems)
     if report_only is None:
-        reported = _report_only(configured, f"app.config ({key})")
+        reported = _report_only(configured, f"app.config ({key})", named, problems)
     else:
-        reported = _report_only(report_only, location)
-    found = list[Problem]()
+        reported = _report_only(report_only, location, named, problems)
     configured_own = _read_self_origins(others.get("self_origins", ()), found)
     own = self_origins or configured_own
     log_rejections = read_bool("log_rejections", others.get("log_rejections", True), found)
@@ -207,11 +263,13 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     problems += _check_self_origins(own, default, location)
     if problems:
         raise PolicyError(problems)
-    used = ", ".join(PREFIX + name.upper() for name in given)
+    keys_used = ["policy", *given] if configured_policy is not None else [*given]
+    used = ", ".join(PREFIX + name.upper() for name in keys_used)
     source = f"app.config ({used})" if used and policy is None and not fields else location
     keys = {name: PREFIX + name.upper() for name in overridden if name not in fields}
     return Settings(
         default=default,
+        written=written,
         source=source,
         policies=named,
         report_only=reported,
@@ -226,7 +284,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
 
 def _winning(arguments: Arguments) -> set[str]:
     """The names of what the arguments give, so that no configuration key has a say in it."""
-    names = {*(FIELDS if arguments.policy else arguments.fields)}
+    names = {*((*FIELDS, "policy") if arguments.policy else arguments.fields)}
     if arguments.report_only is not None:
         names.add("report_only")
     if arguments.self_origins:
@@ -241,22 +299,34 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
 
     :raises PolicyError: if the two do not fit together.
     """
-    settings = old._replace(policies={**old.policies, **new.policies})
-    if new.report_only is not None:
-        settings = settings._replace(report_only=_report_only(new.report_only, new.location))
-    if new.policy is None and not new.fields:
-        return settings
+    named = {**old.policies, **new.policies}
     problems: list[Problem] = []
-    default = derive(new.policy or old.default, new.fields, new.location, problems)
+    settings = old._replace(policies=named)
+    if new.report_only is not None:
+        reported = _report_only(new.report_only, new.location, named, problems)
+        settings = settings._replace(report_only=reported)
+    elif old.report_only is not None:
+        _, source, written = old.report_only
+        policy = written.resolved(named, new.location, problems)
+        settings = settings._replace(report_only=ReportOnly(policy, source, written))
+    written = old.written
+    if new.policy is not None:
+        written = WrittenPolicy(new.policy, new.fields)
+    elif new.fields:
+        written = written._replace(fields={**written.fields, **new.fields})
+    default = written.resolved(named, new.location, problems)
     problems += _check_self_origins(old.self_origins, default, new.location)
     if problems:
         raise PolicyError(problems)
+    settings = settings._replace(default=default, written=written)
+    if new.policy is None and not new.fields:
+        return settings
     configured = {
         name: key
         for name, key in old.configured.items()
         if new.policy is None and name not in new.fields
     }
-    return settings._replace(default=default, source=new.location, configured=configured)
+    return settings._replace(source=new.location, configured=configured)
 
 
 def _read_inspector(
@@ -319,11 +389,14 @@ def _read_self_origins(value: object, problems: list[Problem]) -> OriginList:
     return own
 
 
-def _check_self_origins(own: OriginList, default: Policy, where: str) -> list[Problem]:
+def _check_self_origins(own: OriginList, default: Policy | Audiences, where: str) -> list[Problem]:
     """Check the app's own origins as if they were those of the default policy."""
-    values = {**default.values, "origins": own, "dangerously_allow_null_origin": True}
-    problems = check_combination(values)
-    return [problem._replace(field="self_origins", where=where) for problem in problems]
+    found: list[Problem] = []
+    for policy in policies_of(default):
+        values = {**policy.values, "origins": own, "dangerously_allow_null_origin": True}
+        problems = check_combination(values)
+        found += [each._replace(field="self_origins", where=where) for each in problems]
+    return [problem for at, problem in enumerate(found) if problem not in found[:at]]
 
 
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
@@ -347,28 +420,56 @@ def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[st
     return reasons
 
 
+def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Written | None:
+    """Read a policy, a name, or a list of these, as a configuration key has it: a string with
+    commas, or JSON, is a list of names."""
+    if value is None or isinstance(value, Policy) or fields_meant(value):
+        return None if value is None else _read_policy(field, value, {}, problems)
+    names = read_entries(field, value, problems)
+    if "" in names:
+        message = (
+            f"{text_of(value)} has an empty name: is a variable unset? Give a name, or a list such"
+            ' as ["own", "public"].'
+        )
+        problems.append(Problem("policies_empty", field, value, message))
+        return None
+    return _read_policy(field, names, {}, problems)
+
+
 def _read_report_only(
     value: object, where: str, problems: list[Problem]
-) -> Policy | Literal[False] | None:
-    """Read the report-only policy: a policy, its fields, or False for none."""
+) -> Written | Literal[False] | None:
+    """Read the report-only policy: a policy, a name, a list of these, fields, or False for none."""
     value = _read_json(value)
     if value is None or value is False:
-        return value
-    if isinstance(value, Policy):
         return value
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
         return derive(Policy(), fields, f"{where}, report_only", problems)
+    is_text = isinstance(value, str) and value.strip() and not value.lstrip().startswith("{")
+    if (is_text or isinstance(value, (Policy, list, tuple))) and not fields_meant(value):
+        found: list[Problem] = []
+        written = _read_policy_key("report_only", cast("object", value), found)
+        problems += [problem._replace(where=where) for problem in found]
+        return written
     message = (
-        f"{text_of(value)} is neither a Policy nor a mapping of fields, nor False for none."
-        f" {_what_to_write(value, _as_fields(value))}"
+        f"{text_of(value)} is neither a Policy, nor the name of one, nor a list of these, nor a"
+        f" mapping of fields, nor False for none. {_what_to_write(value, _as_fields(value))}"
     )
     problems.append(Problem("wrong_type", "report_only", value, message, where=where))
     return None
 
 
-def _report_only(policy: Policy | Literal[False] | None, source: str) -> ReportOnly | None:
-    return ReportOnly(policy, source) if policy else None
+def _report_only(
+    policy: Written | Literal[False] | None,
+    source: str,
+    named: Mapping[str, Policy],
+    problems: list[Problem],
+) -> ReportOnly | None:
+    if policy is None or policy is False:
+        return None
+    written = WrittenPolicy(policy)
+    return ReportOnly(written.resolved(named, source, problems), source, written)
 
 
 def read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:

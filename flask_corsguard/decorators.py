@@ -17,6 +17,7 @@ from flask.blueprints import BlueprintSetupState
 from flask.views import View
 
 from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.protocol.audiences import PolicyForm, Written, read_policy
 from flask_corsguard.protocol.policy import (
     Policy,
     PolicyFields,
@@ -42,7 +43,7 @@ Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
 class Mark:
     """What one decorator says about its target.
 
-    :ivar policy: the policy, or the name of one, that replaces what applies further out.
+    :ivar policy: the policy, the name of one, or several, that replaces what applies further out.
     :ivar fields: the fields that change what applies further out.
     :ivar exempt: whether the guard leaves the target alone.
     :ivar location: file and line of the decorator.
@@ -52,7 +53,7 @@ class Mark:
 
     def __init__(
         self,
-        policy: Policy | str | None,
+        policy: Written | None,
         fields: Mapping[str, Any],
         location: str,
         *,
@@ -99,15 +100,15 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
             f"{location}: {text_of(policy)} is neither a policy nor the name of one; fields are"
             f" given by name. Write {caller}({arguments})"
         )
-    if policy is not None and not isinstance(policy, (Policy, str)):
+    if policy is not None and not isinstance(policy, (Policy, str, list, tuple)):
         if callable(policy) or isinstance(policy, Blueprint):
             raise CorsGuardError(
                 f"{location}: {caller} needs parentheses and something to change, such as"
                 f" @{caller}(origins=['https://app.example.com'])"
             )
         raise CorsGuardError(
-            f"{location}: {caller} takes a Policy or the name of one, not {text_of(policy)};"
-            f" fields are given by name, such as {caller}(origins=...)"
+            f"{location}: {caller} takes a Policy, the name of one or a list of these, not"
+            f" {text_of(policy)}; fields are given by name, such as {caller}(origins=...)"
         )
     if policy is None and not fields:
         raise CorsGuardError(
@@ -116,13 +117,19 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
         )
     values, problems = read_fields(fields)
     problems += check_combination(values)
+    written: Written | None = None
+    if policy is not None:
+        try:
+            written = read_policy("policy", cast("object", policy), values)
+        except PolicyError as error:
+            problems += error.problems
     if problems:
         raise PolicyError(problem._replace(where=location) for problem in problems)
-    return Mark(policy, values, location)
+    return Mark(written, values, location)
 
 
 def cors(
-    policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+    policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
 ) -> Callable[[Target], Target]:
     """Mark a view function, a view class, one handler method of it, or a blueprint.
 
@@ -130,7 +137,8 @@ def cors(
     replaces it whole. The target is returned unchanged, so it does not matter whether the mark
     stands above or below ``@app.get``.
 
-    :param policy: a :class:`Policy`, or the name of one in ``policies``.
+    :param policy: a :class:`Policy`, or the name of one in ``policies``; or a list of these, which
+        are asked in order: the first that admits the origin decides.
     :param fields: any of the policy fields.
     :raises PolicyError: if a field is unknown or its value cannot be used.
     :raises CorsGuardError: if there is nothing to mark, or the target is marked already.

@@ -15,6 +15,7 @@ from werkzeug.utils import import_string
 from flask_corsguard.config import changed_settings, read_arguments, read_settings
 from flask_corsguard.decorators import call_site, make_mark
 from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import (
@@ -30,7 +31,7 @@ from flask_corsguard.text import text_of
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
 FirstFunction = TypeVar("FirstFunction", bound=Callable[[], Any])
-ReportOnly = Policy | PolicyFields | Literal[False] | None
+ReportOnly = PolicyForm | PolicyFields | Literal[False] | None
 
 
 _STARLETTE = "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"
@@ -47,12 +48,13 @@ class CorsGuard:
     """Guards one app, or any number of them.
 
     :param app: the app; or leave it out and call :meth:`init_app`.
-    :param policy: the default policy, for every route without a mark. It replaces what
-        ``CORSGUARD_*`` configuration says; *fields* override it one by one. With neither, nothing
-        is allowed cross-origin.
+    :param policy: the default policy, for every route without a mark: a :class:`Policy`, or the
+        name of one; or a list of these, which are asked in order: the first that admits the origin
+        decides. It replaces what ``CORSGUARD_*`` configuration says; *fields* override it one by
+        one, in each of a list. With neither, nothing is allowed cross-origin.
     :param policies: named policies, for ``@cors("name")``: name -> Policy or mapping of fields.
-    :param report_only: a policy, or its fields, that runs beside the default policy. It changes no
-        response; what it would reject is signalled and logged. False turns off
+    :param report_only: a policy, a list of them, or fields, that runs beside the default policy. It
+        changes no response; what it would reject is signalled and logged. False turns off
         ``CORSGUARD_REPORT_ONLY``.
     :param self_origins: further origins that count as the app's own, if a proxy hides them.
     :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. If None,
@@ -65,7 +67,7 @@ class CorsGuard:
     def __init__(
         self,
         app: Flask | None = None,
-        policy: Policy | None = None,
+        policy: PolicyForm | None = None,
         *,
         policies: NamedPolicies | None = None,
         report_only: ReportOnly = None,
@@ -118,12 +120,13 @@ class CorsGuard:
             import_string("flask_corsguard.inspector.site.install")(state, settings.inspector)
 
     def for_endpoint(
-        self, endpoint: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+        self, endpoint: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
         """Mark a view that you cannot decorate. A mark on the view itself overrides this one.
 
         :param endpoint: the full endpoint name, such as ``"static"`` or ``"admin.index"``.
-        :param policy: the policy, or the name of one, that replaces what applies further out.
+        :param policy: the policy, the name of one, or a list of these, that replaces what applies
+            further out.
         :param fields: the fields that change what applies further out.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the endpoint is marked already, or an app has served a request.
@@ -243,7 +246,7 @@ class CorsGuard:
 
     def reconfigure(
         self,
-        policy: Policy | None = None,
+        policy: PolicyForm | None = None,
         *,
         policies: NamedPolicies | None = None,
         report_only: ReportOnly = None,
@@ -254,7 +257,7 @@ class CorsGuard:
 
         Atomic: each request is decided by the old settings or by the new ones. Marks stay.
 
-        :param policy: the new default policy; *fields* then override it.
+        :param policy: the new default policy, or several; *fields* then override it.
         :param policies: named policies that are new or changed; the others stay.
         :param report_only: the report-only policy from now on; False for none.
         :param app: the app; if left out, the current one, or the constructor's.

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_corsguard.errors import Problem
+from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.field_names import MEANT, unknown_field
 from flask_corsguard.protocol.fields import read_listed_origins
 from flask_corsguard.protocol.policy import FIELDS
@@ -254,7 +255,13 @@ def _parsed(text: str) -> object:
 
 
 def _in_force(settings: Settings) -> dict[str, object]:
-    return {**settings.default.values, "self_origins": settings.self_origins}
+    first, *others = policies_of(settings.default)
+    shared = {
+        name: value
+        for name, value in first.values.items()
+        if all(other.values[name] == value for other in others)
+    }
+    return {**shared, "self_origins": settings.self_origins}
 
 
 def _would_change(name: str, value: object, in_force: Mapping[str, object]) -> bool:

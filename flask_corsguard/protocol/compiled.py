@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.origins import OriginSet
@@ -12,16 +12,30 @@ if TYPE_CHECKING:
     from flask_corsguard.protocol.policy import Policy
 
 
+class Audience(NamedTuple):
+    """What a policy has to know where it is one of several.
+
+    :ivar name: what it is called, in words.
+    :ivar forgets_preflights: whether a browser must not act on an earlier preflight of any of them.
+    """
+
+    name: str
+    forgets_preflights: bool
+
+
 class CompiledPolicy:
     """Everything about a policy that a decision looks up, worked out once.
 
+    :param audience: given where it is one of several policies that are asked in order.
     :ivar allow: origins that may read, or None for everyone.
     :ivar deny: origins that may not, or None for nobody.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
     :ivar asks_request: whether it takes the request, and so may look at the method.
     :ivar null: whether the opaque origin may read.
-    :ivar sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
+    :ivar star: whether ``Access-Control-Allow-Origin`` is ``*`` as it stands, for every origin.
+    :ivar sends_star: whether every response has that; among several policies, none knows whether it
+        will be asked.
     :ivar enforces: whether the server refuses, or reports, anybody.
     :ivar enforces_safe: whether the server refuses requests with safe methods too.
     :ivar strangers_only_read: whether everyone may read, and the server refuses strangers every
@@ -32,10 +46,12 @@ class CompiledPolicy:
     :ivar headers: the headers of its responses.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, audience: Audience | None = None) -> None:
         deny = policy.deny_origins.compiled
         everyone = policy.origins == "*"
-        self.sends_star = everyone and not deny
+        self.audience = audience
+        self.star = everyone and not deny
+        self.sends_star = self.star and audience is None
         self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny or None
         self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
@@ -55,9 +71,10 @@ class CompiledPolicy:
         self._methods = policy.methods
         self.headers = ResponseHeaders(
             policy,
-            sends_star=self.sends_star,
+            star=self.star,
+            is_alone=audience is None,
             enforces_safe=self.enforces_safe,
-            forgets_preflights=self.asks_request,
+            forgets_preflights=audience.forgets_preflights if audience else self.asks_request,
             only_safe_methods=self.strangers_only_read,
         )
 

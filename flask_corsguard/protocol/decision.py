@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from flask_corsguard.protocol import explanation, headers
+from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.compiled import CompiledPolicy
 from flask_corsguard.protocol.origins import (
     MAX_ORIGIN_LENGTH,
@@ -15,7 +16,7 @@ from flask_corsguard.protocol.origins import (
     parse_origin,
 )
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _PREFLIGHT_REFUSED = MappingProxyType({headers.VARY: headers.PREFLIGHT_VARY})
@@ -56,6 +57,7 @@ class Scope(NamedTuple):
     :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
         own.
     :ivar without_effect: policy field -> where it is set in vain, in words.
+    :ivar allow_methods_of: with several policies, *allow_methods* for each.
     """
 
     endpoint: str | None = None
@@ -66,6 +68,7 @@ class Scope(NamedTuple):
     allow_methods: str | None = None
     configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
+    allow_methods_of: tuple[str | None, ...] = ()
 
 
 ANYWHERE = Scope()
@@ -82,7 +85,8 @@ class Decision(NamedTuple):
     :ivar request_headers: the requested headers of a preflight, in lower case.
     :ivar preflight: whether the request is a CORS preflight.
     :ivar endpoint: the Flask endpoint, or None if no route was found.
-    :ivar policy: the policy that decided, or None for an exempt route.
+    :ivar policy: the policy that decided, or None for an exempt route. Of several that were asked,
+        the last.
     :ivar policy_source: in words, what set the policy: ``view users.list``, ``blueprint api``,
         ``default``.
     :ivar policy_location: file and line where the policy was set, or "".
@@ -97,6 +101,7 @@ class Decision(NamedTuple):
         own.
     :ivar without_effect: policy field -> where it is set although the guard does not read it there,
         or something else wins, in words.
+    :ivar policies: the policies that were asked, in their order; the last is *policy*.
     """
 
     outcome: Outcome
@@ -117,6 +122,7 @@ class Decision(NamedTuple):
     further_reasons: tuple[Reason, ...] = ()
     configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
+    policies: tuple[Policy, ...] = ()
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
@@ -128,17 +134,23 @@ class Decision(NamedTuple):
 
 
 def decide(
-    policy: Policy | None, request: CorsRequest, scope: Scope = ANYWHERE, *, asks: bool = True
+    policy: Policy | Audiences | None,
+    request: CorsRequest,
+    scope: Scope = ANYWHERE,
+    *,
+    asks: bool = True,
 ) -> Decision:
     """Decide one request.
 
     :param policy: the policy of the route that the request, or the one that a preflight asks
-        about, would reach; None if the guard leaves the route alone.
+        about, would reach, or several; None if the guard leaves the route alone.
     :param request: what came from the network. No value in it makes this raise.
     :param scope: where the policy applies.
     :param asks: whether a callable in ``origins`` is asked.
     :returns: :data:`UNDECIDED` if it isn't, and nobody else knows: :func:`decide_unlisted` goes on.
     """
+    if isinstance(policy, Audiences):
+        return _decide_among(policy, request, scope, asks or None)
     reason = None
     if policy is not None and request.origin is not None:
         reason = _check_origin(policy.compiled, request.origin[ORIGIN_CUT])
@@ -147,20 +159,55 @@ def decide(
     return _decided(policy, request, scope, reason)
 
 
-def decide_unlisted(policy: Policy, request: CorsRequest, scope: Scope, *, asks: bool) -> Decision:
+def decide_unlisted(
+    policy: Policy | Audiences, request: CorsRequest, scope: Scope, *, asks: bool
+) -> Decision:
     """Decide one request whose origin nothing but a callable in ``origins`` may cover.
 
-    :param asks: whether it is asked. If not, the origin may not read.
+    :param asks: whether it is asked. If not, it admits nobody.
     """
-    reason, detail = Reason.ORIGIN_NOT_ALLOWED, ""
-    allow = policy.compiled.allow
-    if asks and allow is not None:
-        try:
-            if allow.asks(request.origin or "", request.context):
-                return _decided(policy, request, scope, None)
-        except CheckFailedError as error:
-            reason, detail = Reason.ORIGIN_CHECK_FAILED, str(error)
+    if isinstance(policy, Audiences):
+        return _decide_among(policy, request, scope, asks)
+    reason, detail = _ask(policy, request) if asks else (Reason.ORIGIN_NOT_ALLOWED, "")
     return _decided(policy, request, scope, reason, detail)
+
+
+def _ask(policy: Policy, request: CorsRequest) -> tuple[Reason | None, str]:
+    """Why the callable in ``origins`` does not admit an origin, with what else is known."""
+    try:
+        allow = policy.compiled.allow
+        if allow is not None and allow.asks(request.origin or "", request.context):
+            return None, ""
+    except CheckFailedError as error:
+        return Reason.ORIGIN_CHECK_FAILED, str(error)
+    return Reason.ORIGIN_NOT_ALLOWED, ""
+
+
+def _decide_among(
+    audiences: Audiences, request: CorsRequest, scope: Scope, asks: bool | None
+) -> Decision:
+    """Decide one request by the first policy that admits the origin, or does not for another reason
+    than that it is not listed.
+
+    :param asks: whether callables are asked. If False, they admit nobody; if None, the decision is
+        :data:`UNDECIDED` where one would be asked.
+    """
+    number, policy = len(audiences) - 1, audiences[-1]
+    reason, detail = None, ""
+    if request.origin is not None:
+        text = request.origin[ORIGIN_CUT]
+        for number, policy in enumerate(audiences):  # noqa: B007  (used after the loop)
+            reason = _check_origin(policy.compiled, text)
+            if reason is Reason.ORIGIN_NOT_ALLOWED and policy.compiled.asks:
+                if asks is None:
+                    return UNDECIDED
+                if asks:
+                    reason, detail = _ask(policy, request)
+            if reason not in NOT_LISTED:
+                break
+    if scope.allow_methods_of:
+        scope = scope._replace(allow_methods=scope.allow_methods_of[number])
+    return _decided(policy, request, scope, reason, detail, audiences[: number + 1])
 
 
 def _decided(
@@ -169,8 +216,12 @@ def _decided(
     scope: Scope,
     reason: Reason | None,
     detail: str = "",
+    policies: tuple[Policy, ...] = (),
 ) -> Decision:
-    """The decision, where it is known why the origin may not read, if it may not."""
+    """The decision, where it is known why the origin may not read, if it may not.
+
+    :param policies: those that were asked, of several.
+    """
     origin = request.origin
     preflight = request.preflight and origin is not None
     names: tuple[str, ...] | None = ()
@@ -183,7 +234,9 @@ def _decided(
         compiled = policy.compiled
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
-            further = _check_preflight(compiled, request, names, scope)
+            if reason is None or reason not in NOT_LISTED or not policies:
+                further = _check_preflight(compiled, request, names, scope)
+            # Else it is not known which of several policies would decide.
             if further and reason is None:
                 reason, *_ = further
                 further = further[1:]
@@ -213,6 +266,7 @@ def _decided(
         further,
         scope.configured,
         scope.without_effect,
+        policies or (() if policy is None else (policy,)),
     )
     # Not Decision(...), which takes five times as long.
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]
@@ -223,7 +277,7 @@ def _check_origin(compiled: CompiledPolicy, text: str) -> Reason | None:
 
     :param text: the origin, cut to a length that can be looked up.
     """
-    if compiled.sends_star or text in compiled.listed:
+    if compiled.star or text in compiled.listed:
         return None
     allow, deny = compiled.allow, compiled.deny
     if text == "null":

@@ -22,6 +22,8 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import (
     MOST_SHOWN,
     and_more,
+    name_in_list,
+    nobody_admits,
     plain,
     reasons_of,
     refused_headers,
@@ -90,6 +92,11 @@ def found(decision: Decision) -> str:
     if decision.outcome is Outcome.ALLOWED:
         return "the origin may read the response"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
+    if nobody_admits(decision):
+        words[0] = "; ".join(
+            f"{name_in_list(each)}: {_found_for(reasons_of(decision)[0], decision, each)}"
+            for each in decision.policies
+        )
     if decision.outcome is Outcome.UNENFORCED:
         use = "if the view opens the socket, any page of that origin can use it"
         if decision.endpoint is None:

@@ -22,7 +22,7 @@ from typing import (
 
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
-from flask_corsguard.protocol.compiled import CompiledPolicy
+from flask_corsguard.protocol.compiled import Audience, CompiledPolicy
 from flask_corsguard.protocol.field_names import unknown_field
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OriginPattern
@@ -136,6 +136,14 @@ class Policy:
         derived = object.__new__(Policy)
         derived._set(self.values, fields)
         return derived
+
+    def as_audience(self, audience: Audience) -> Policy:
+        """The same policy, prepared to be one of several. Equal to this one."""
+        member = object.__new__(Policy)
+        object.__setattr__(member, "values", self.values)
+        object.__setattr__(member, "compiled", CompiledPolicy(self, audience))
+        object.__setattr__(member, "_meaning", self._meaning)
+        return member
 
     def _set(self, base: Mapping[str, object], fields: PolicyFields) -> None:
         given, problems = read_fields(fields)

@@ -69,6 +69,8 @@ _PREFLIGHT_REASONS = frozenset(
         Reason.PRIVATE_NETWORK_NOT_ALLOWED,
     }
 )
+#: Why a policy does not admit an origin, where it has nothing against it.
+NOT_LISTED = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_NULL, Reason.ORIGIN_MALFORMED})
 
 for _reason in Reason:
     _reason.is_about_origin = _reason not in _PREFLIGHT_REASONS

@@ -13,7 +13,7 @@ from flask_corsguard.protocol.fields import OriginForm, OriginList, read_listed_
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
 from flask_corsguard.protocol.origins import Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
-from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.reasons import NOT_LISTED, Reason
 from flask_corsguard.text import name_of, shown, source_of
 
 if TYPE_CHECKING:
@@ -29,9 +29,27 @@ _LONGEST_NAME = 320
 
 
 def set_by(decision: Decision) -> str:
-    """What set the policy that decided, and where."""
+    """What set the policy that decided, and where. Of several, also which, or all that did not."""
     location = f", set at {decision.policy_location}" if decision.policy_location else ""
-    return f"{decision.policy_source}{location}"
+    asked = decision.policies if nobody_admits(decision) else decision.policies[-1:]
+    names = "".join(f", {name}" for name in filter(None, map(name_in_list, asked)))
+    return f"{decision.policy_source}{names}{location}"
+
+
+def _to_be_changed(decision: Decision, policy: Policy) -> str:
+    """Where to change *policy*."""
+    return set_by(decision._replace(policies=(policy,)))
+
+
+def name_in_list(policy: Policy) -> str:
+    """What one of several policies is called; "" if it is the only one."""
+    audience = policy.compiled.audience
+    return audience.name if audience else ""
+
+
+def nobody_admits(decision: Decision) -> bool:
+    """Whether several policies were asked, and none has anything for or against the origin."""
+    return len(decision.policies) > 1 and decision.reason in NOT_LISTED
 
 
 def to_allow(decision: Decision, *, credentials: bool = False) -> str:
@@ -124,7 +142,9 @@ class _Change:
     def __str__(self) -> str:
         decision = self.decision
         is_default = decision.policy_source == "default"
-        all_configured = is_default and decision.policy_location.startswith("app.config (")
+        in_list = self.policy.compiled.audience is not None
+        is_configured = is_default and decision.policy_location.startswith("app.config (")
+        all_configured = is_configured and not in_list
         here: list[str] = []
         in_config: list[str] = []
         for field in (name for name in FIELDS if name in self.fields):
@@ -134,10 +154,11 @@ class _Change:
             elif field in decision.configured:
                 in_config.append(f"CORSGUARD_{field.upper()}={source}")
             else:
-                here.append(f"{field}={source}")
+                beside = " beside the list" if in_list and field == "enforce" else ""
+                here.append(f"{field}={source}{beside}")
         pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
         if pieces:
-            pieces[-1] += f" (policy: {set_by(decision)})"
+            pieces[-1] += f" (policy: {_to_be_changed(decision, self.policy)})"
         if in_config:
             pieces.append(f"{', '.join(in_config)} (in app.config)")
         return "; ".join([*pieces, *self.elsewhere])
@@ -163,6 +184,10 @@ def _allow_credentials(change: _Change) -> None:
         change.set_if_it_may({"allow_credentials": True})
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
+    elif policy.compiled.audience:
+        change.elsewhere.append(
+            f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
+        )
     else:
         change.set_if_it_may({"origins": [origin], "allow_credentials": True})
 
@@ -188,6 +213,8 @@ def _list_origin(change: _Change) -> None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     else:
         change.extend("origins", policy.origins, [origin])
+    if change.decision.policies[1:]:
+        change.elsewhere.append("an earlier one that lists the origin decides instead")
 
 
 def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class ResponseHeaders:
     """The headers of one policy's responses.
 
-    :param sends_star: whether every response has ``Access-Control-Allow-Origin: *``.
+    :param star: whether ``Access-Control-Allow-Origin`` is ``*`` as it stands.
+    :param is_alone: whether no other policy may be asked instead: then that ``*`` is on every
+        response, with or without ``Origin``.
     :param enforces_safe: whether the server refuses requests with safe methods.
     :param forgets_preflights: whether a browser must not act on an earlier preflight, because each
         request may be decided differently: a callable in ``origins`` looks at it.
@@ -29,12 +31,13 @@ class ResponseHeaders:
         self,
         policy: Policy,
         *,
-        sends_star: bool,
+        star: bool,
+        is_alone: bool,
         enforces_safe: bool,
         only_safe_methods: bool,
         forgets_preflights: bool,
     ) -> None:
-        self._sends_star = sends_star
+        self._star = star
         self._only_safe_methods = only_safe_methods
         self._forgets_preflights = forgets_preflights
         self._methods = policy.methods
@@ -42,6 +45,7 @@ class ResponseHeaders:
         # With credentials a browser takes "*" for a header's name, so the requested names are
         # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
         self._repeats_names = "*" in policy.allow_headers and policy.allow_credentials
+        sends_star = star and is_alone
         vary: dict[str, str] = {} if sends_star else {headers.VARY: "Origin"}
         if enforces_safe:
             # A cache must not give another site a response that the server would refuse it.
@@ -55,7 +59,8 @@ class ResponseHeaders:
         self._allowed = common | (exposed if policy.expose_headers else {}) | vary
         self._preflight = common | self._prepare_preflight(policy)
         self.refused: Mapping[str, str] = MappingProxyType(vary)
-        self.not_cors = MappingProxyType(self._allowed) if sends_star else self.refused
+        self._with_star: Mapping[str, str] = MappingProxyType(self._allowed)
+        self.not_cors = self._with_star if sends_star else self.refused
 
     def _prepare_preflight(self, policy: Policy) -> dict[str, str]:
         prepared: dict[str, str] = {}
@@ -68,8 +73,8 @@ class ResponseHeaders:
 
     def allowed(self, origin: str) -> Mapping[str, str]:
         """The headers of a response that a page of *origin* may read."""
-        if self._sends_star:
-            return self.not_cors
+        if self._star:
+            return self._with_star
         prepared = self._allowed.copy()
         prepared[headers.ALLOW_ORIGIN] = origin
         return MappingProxyType(prepared)
@@ -82,7 +87,7 @@ class ResponseHeaders:
         :param names: the requested headers.
         """
         prepared = self._preflight.copy()
-        if not self._sends_star:
+        if not self._star:
             prepared[headers.ALLOW_ORIGIN] = origin
         methods = scope.allow_methods
         if methods is None or request.method in scope.governed_elsewhere:

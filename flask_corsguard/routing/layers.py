@@ -24,8 +24,8 @@ from flask_corsguard.decorators import (
     wrapped_chain,
 )
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
+from flask_corsguard.protocol.audiences import Audiences, resolve
 from flask_corsguard.protocol.headers import KNOWN_METHODS
-from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.policy import Policy
 
 DEFAULT_SOURCE = "default"
@@ -121,7 +121,7 @@ class RoutePolicy(NamedTuple):
     :ivar layers: all of the marks, the outermost first.
     """
 
-    policy: Policy | None
+    policy: Policy | Audiences | None
     source: str
     location: str
     layers: Layers = ()
@@ -133,7 +133,7 @@ class _Sum(NamedTuple):
     :ivar replaced: whether one of them replaces whatever is further out.
     """
 
-    policy: Policy
+    policy: Policy | Audiences
     exempt: bool = False
     replaced: bool = False
 
@@ -203,24 +203,22 @@ class Resolver:
         if mark.exempt:
             return outer._replace(exempt=True)
         where = f"{self._source(layer)} ({mark.location})"
-        policy = mark.policy
-        if isinstance(policy, str):
-            named = self._settings.policies
-            if policy not in named:
-                problem = unknown_name("unknown_policy", "policy", policy, "policy", named)
-                origin = repair(policy) if "." in policy or "localhost" in policy else None
-                if origin:
-                    message = f"{problem.message} If it is an origin, write origins={origin!r}."
-                    problem = problem._replace(message=message)
-                self._add([problem._replace(where=where)])
-                return None
-            policy = named[policy]
+        if (
+            self._settings.is_report_only
+            and isinstance(outer.policy, Audiences)
+            and "origins" in mark.fields
+        ):
+            # It says who may read, which no list of policies can take on.
+            return outer._replace(replaced=True)
         try:
-            derived = (policy or outer.policy).derive(**mark.fields)
+            if mark.policy is None:
+                derived = outer.policy.derive(**mark.fields)
+            else:
+                derived = resolve(mark.policy, self._settings.policies, mark.fields)
         except PolicyError as error:
             self._add(problem._replace(where=where) for problem in error.problems)
             return None
-        return _Sum(derived, replaced=outer.replaced or policy is not None)
+        return _Sum(derived, replaced=outer.replaced or mark.policy is not None)
 
     def _add(self, problems: Iterable[Problem]) -> None:
         """Note problems down, each once: several routes can share one."""

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 from flask_corsguard.config import Settings
 from flask_corsguard.decorators import marked_blueprints
 from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.decision import Scope
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
@@ -24,7 +25,7 @@ from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere
 class Entry:
     """One entry of the table: a policy and where it applies.
 
-    :ivar policy: the policy, or None if the guard leaves the route alone.
+    :ivar policy: the policy, or several, or None if the guard leaves the route alone.
     :ivar scope: where it applies.
     :ivar is_constant: whether what the policy says, without its callable, depends on nothing but
         the rule, the method and the CORS headers, so that it can be kept.
@@ -32,7 +33,9 @@ class Entry:
 
     __slots__ = ("_file_argument", "_files", "is_constant", "policy", "scope")
 
-    def __init__(self, policy: Policy | None, scope: Scope, *, is_constant: bool = True) -> None:
+    def __init__(
+        self, policy: Policy | Audiences | None, scope: Scope, *, is_constant: bool = True
+    ) -> None:
         self.policy = policy
         self.scope = scope
         self.is_constant = is_constant
@@ -67,7 +70,7 @@ class Entry:
 class _RouteRow(NamedTuple):
     rule: str
     methods: tuple[str, ...]
-    policy: Policy | None
+    policy: Policy | Audiences | None
     source: str
 
 
@@ -76,7 +79,8 @@ class Route(_RouteRow):
 
     :ivar rule: the URL rule.
     :ivar methods: the methods that this row is about, sorted.
-    :ivar policy: their policy, or None for an exempt route.
+    :ivar policy: their policy; a tuple of several that are asked in order; or None for an exempt
+        route.
     :ivar source: in words, what set the policy.
     :ivar endpoint: the rule's endpoint (an attribute only).
     :ivar location: file and line of what set the policy (an attribute only).
@@ -88,6 +92,11 @@ class Route(_RouteRow):
     location: str
     layers: Layers
     url_rule: Rule
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every policy that may decide: none for an exempt route, one, or several."""
+        return policies_of(self.policy)
 
     @classmethod
     def of(cls, rule: Rule, methods: Iterable[str], found: RoutePolicy) -> Route:
@@ -219,11 +228,14 @@ class PolicyTable:
         def entry(rule: Rule, found: RoutePolicy, others: frozenset[str]) -> Entry:
             policy, source, location, layers = found
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
-            listed = policy.compiled.headers.allow_methods(at_url, others) if policy else None
+            listed = tuple(
+                each.compiled.headers.allow_methods(at_url, others) for each in policies_of(policy)
+            )
+            only = listed[0] if len(listed) == 1 else None
             configured = nowhere if layers else self._configured
             without_effect = self._resolver.without_effect(layers)
             where = (rule.endpoint, source, location)
-            scope = Scope(*where, at_url, others, listed, configured, without_effect)
+            scope = Scope(*where, at_url, others, only, configured, without_effect, listed)
             return Entry(policy, scope, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}

@@ -33,7 +33,7 @@ def is_final(decision: Decision) -> bool:
     if policy is None:
         return True
     compiled = policy.compiled
-    if decision.origin is None or compiled.sends_star:
+    if decision.origin is None or compiled.star:
         return not compiled.enforces
     return compiled.allow is not None and decision.origin in compiled.allow.exact
 

@@ -231,7 +231,7 @@ def test_constructor_arguments_are_checked_without_an_app(fields, code):
 
 @pytest.mark.parametrize("policy", [SHOP, "*", {"origins": SHOP}, [SHOP]])
 def test_what_is_not_a_default_policy(policy):
-    with pytest.raises(CorsGuardError, match="is a Policy or given by fields") as caught:
+    with pytest.raises(CorsGuardError, match="or is given by fields, by name") as caught:
         CorsGuard(policy=policy)
     origins = policy["origins"] if isinstance(policy, dict) else policy
     assert f"Write origins={origins!r}." in str(caught.value)
@@ -724,9 +724,9 @@ def test_cors_with_nothing_in_its_parentheses():
         cors()
 
 
-@pytest.mark.parametrize("policy", [[], 7, ["own", "partners"], {"own": SHOP}], ids=repr)
+@pytest.mark.parametrize("policy", [7, {"own": SHOP}, {"own"}], ids=repr)
 def test_a_mark_with_no_policy(policy):
-    with pytest.raises(CorsGuardError, match="takes a Policy or the name of one"):
+    with pytest.raises(CorsGuardError, match="takes a Policy, the name of one or a list of these"):
         cors(policy)
 
 

@@ -128,6 +128,7 @@ def test_ordinary_requests(
         path="/x" if reason else "",
         headers=decision.headers,
         detail=decision.detail,
+        policies=(policy,),
     )
     assert bool(decision.detail) is (reason is Reason.ORIGIN_CHECK_FAILED)
 
@@ -161,6 +162,7 @@ def test_requests_without_origin(fields: dict[str, Any], headers: dict[str, str]
         policy_source="view e",
         policy_location="app.py:1",
         headers=headers,
+        policies=(policy,),
     )
 
 

@@ -74,6 +74,7 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "allow_methods": None,
         "configured": frozenset(),
         "without_effect": {},
+        "allow_methods_of": (),
     }
 
 
@@ -99,4 +100,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "further_reasons": (),
         "configured": frozenset(),
         "without_effect": {},
+        "policies": (),
     }

@@ -263,7 +263,7 @@ def test_reconfigured(site, http, heard):
 @pytest.mark.parametrize(
     ("value", "code", "field"),
     [
-        ("partners", "wrong_type", "report_only"),
+        ("partners", "unknown_policy", "policy"),
         (True, "wrong_type", "report_only"),
         ("", "wrong_type", "report_only"),
         ([KNOWN], "wrong_type", "report_only"),

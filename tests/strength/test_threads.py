@@ -71,7 +71,8 @@ class Account(NamedTuple):
 
 def verdict(decision: Decision) -> tuple[object, ...]:
     """All of a decision but for what two of the same have of their own."""
-    return (*decision[:-3], tuple(decision.headers.items()), decision.detail)
+    alike = decision._replace(without_effect={}, headers={}, further_reasons=())
+    return (*alike, tuple(decision.headers.items()))
 
 
 def listen(sender: Flask, decision: Decision, name: str) -> None:

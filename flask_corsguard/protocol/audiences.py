@@ -1,0 +1,216 @@
+"""Several policies for one route. They are asked in order, and one of them decides alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+from flask_corsguard.errors import PolicyError, Problem, unknown_name
+from flask_corsguard.protocol.compiled import Audience
+from flask_corsguard.protocol.origin_errors import repair
+from flask_corsguard.protocol.policy import Policy, read_fields
+from flask_corsguard.text import text_of
+
+#: What can stand where a policy can: a policy or the name of one, or a list of these.
+PolicyForm: TypeAlias = Policy | str | Sequence[Policy | str]
+#: The same, read: a list is a tuple of at least two.
+Written: TypeAlias = Policy | str | tuple[Policy | str, ...]
+
+# What belongs to one policy of a list, and not to each.
+_OF_ONE = ("origins", "raw_origins")
+
+
+class Audiences(tuple[Policy, ...]):
+    """Policies that are asked in order. The first that admits the origin decides alone; the search
+    also ends at one that denies it, or that cannot tell.
+
+    Equal to any tuple of the same policies.
+
+    :param policies: at least two.
+    :param names: the name of each, or "".
+    :raises PolicyError: if one would never be asked, or they do not agree on ``enforce``.
+    """
+
+    names: tuple[str, ...]
+
+    def __new__(cls, policies: Sequence[Policy], names: Sequence[str]) -> Audiences:
+        """Prepare each policy to be one of several."""
+        shown = [_shown(name, at, len(policies)) for at, name in enumerate(names, 1)]
+        problems = [*_problems(policies, shown)]
+        if problems:
+            raise PolicyError(problems)
+        # A browser remembers a preflight for the URL, whichever of them has decided about it.
+        forgets = any(policy.compiled.asks_request for policy in policies)
+        members = (
+            policy.as_audience(Audience(name, forgets))
+            for policy, name in zip(policies, shown, strict=True)
+        )
+        audiences = super().__new__(cls, members)
+        audiences.names = tuple(names)
+        return audiences
+
+    def derive(self, **fields: Any) -> Audiences:
+        """The same policies, each with some fields changed.
+
+        :raises PolicyError: if the fields, or the combination with one of them, cannot be used; or
+            if they say who may read, which only one policy can.
+        """
+        why = f"it would change each of {len(self)} policies, which have origins of their own"
+        of_one = [
+            Problem(
+                "origins_of_several",
+                name,
+                fields[name],
+                f"{why}. For one policy in their place, write @cors(Policy({name}=...)).",
+            )
+            for name in _OF_ONE
+            if name in fields
+        ]
+        if of_one:
+            raise PolicyError(of_one)
+        return Audiences(_each(self, fields), self.names)
+
+    def __repr__(self) -> str:
+        return f"[{', '.join(map(repr, self))}]"
+
+
+def read_policy(field: str, value: object, fields: Mapping[str, Any]) -> Written:
+    """Read what stands where a policy can.
+
+    :param value: a policy, a name, or a list of these.
+    :param fields: the fields beside it.
+    :raises PolicyError: if it is something else, or a list beside ``origins``.
+    """
+    if isinstance(value, (Policy, str)):
+        return value
+    if not isinstance(value, (list, tuple)):
+        message = f"{text_of(value)} is neither a policy, nor a name of one, nor a list of these."
+        raise PolicyError([Problem("wrong_type", field, value, message)])
+    entries = tuple(cast("Sequence[object]", value))
+    problems = [*_list_problems(field, value, entries)]
+    problems += origins_beside(entries, fields)
+    if problems:
+        raise PolicyError(problems)
+    policies = tuple(entry for entry in entries if isinstance(entry, (Policy, str)))
+    return policies[0] if len(policies) == 1 else policies
+
+
+def origins_beside(
+    written: Written | tuple[object, ...], fields: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """The problems of fields that say who may read, beside a list of policies."""
+    if isinstance(written, tuple) and len(written) > 1:
+        for name in _OF_ONE:
+            if name in fields:
+                message = (
+                    "beside a list of policies, it would change each of them. Leave it out, and put"
+                    " these origins into one of them."
+                )
+                yield Problem("origins_of_several", name, fields[name], message)
+
+
+def _list_problems(field: str, value: object, entries: tuple[object, ...]) -> Iterator[Problem]:
+    example = "['own', Policy(origins='*')]"
+    if not entries:
+        message = f"an empty list of policies decides nothing. Name some, such as {example}."
+        yield Problem("policies_empty", field, value, message)
+    for entry in entries:
+        if isinstance(entry, str) and repair(entry) and "://" in entry:
+            message = (
+                f"{text_of(entry)} is an origin, in a list of policies. Write"
+                f" Policy(origins={entry!r})."
+            )
+            yield Problem("wrong_type", field, entry, message)
+        elif not isinstance(entry, (Policy, str)):
+            message = (
+                f"{text_of(entry)} is neither a policy nor the name of one. A list of policies is,"
+                f" for example, {example}."
+            )
+            yield Problem("wrong_type", field, entry, message)
+
+
+def resolve(
+    written: Written, named: Mapping[str, Policy], fields: Mapping[str, Any]
+) -> Policy | Audiences:
+    """The policies that were meant, with some fields changed in each.
+
+    :param named: the named policies.
+    :raises PolicyError: for unknown names, and for what cannot be combined.
+    """
+    if isinstance(written, Policy):
+        return written.derive(**fields)
+    entries = written if isinstance(written, tuple) else (written,)
+    names = [entry for entry in entries if isinstance(entry, str)]
+    problems = [_unknown(name, named) for name in names if name not in named]
+    problems += origins_beside(written, fields)
+    if problems:
+        raise PolicyError(problems)
+    policies = [named[entry] if isinstance(entry, str) else entry for entry in entries]
+    derived = _each(policies, fields)
+    if len(derived) == 1:
+        return derived[0]
+    return Audiences(derived, [entry if isinstance(entry, str) else "" for entry in entries])
+
+
+def _each(policies: Sequence[Policy], fields: Mapping[str, Any]) -> list[Policy]:
+    """Each policy with the same fields changed.
+
+    :raises PolicyError: with everything that is wrong with any of them.
+    """
+    values, problems = read_fields(fields)
+    derived: list[Policy] = []
+    for policy in policies if not problems else ():
+        try:
+            derived.append(policy.derive(**values) if values else policy)
+        except PolicyError as error:
+            problems += error.problems
+    if problems:
+        raise PolicyError(
+            problem for at, problem in enumerate(problems) if problem not in problems[:at]
+        )
+    return derived
+
+
+def policies_of(policy: Policy | Audiences | None) -> tuple[Policy, ...]:
+    """Every policy of a route: none, one or several."""
+    if policy is None:
+        return ()
+    return policy if isinstance(policy, Audiences) else (policy,)
+
+
+def _unknown(name: str, named: Mapping[str, Policy]) -> Problem:
+    problem = unknown_name("unknown_policy", "policy", name, "policy", named)
+    origin = repair(name) if "." in name or "localhost" in name else None
+    if origin is None:
+        return problem
+    return problem._replace(
+        message=f"{problem.message} If it is an origin, write origins={origin!r}."
+    )
+
+
+def _shown(name: str, number: int, of: int) -> str:
+    return f"policy {name!r} ({number} of {of})" if name else f"policy {number} of {of}"
+
+
+def _problems(policies: Sequence[Policy], shown: Sequence[str]) -> Iterator[Problem]:
+    for at, policy in enumerate(policies):
+        if policy.origins == "*" and at + 1 < len(policies):
+            message = (
+                f"{shown[at]} lets everybody read, so that those after it would never be asked. Put"
+                " it last."
+            )
+            yield Problem("any_origin_not_last", "origins", "*", message)
+        if policy in policies[:at]:
+            message = (
+                f"{shown[at]} is the same as {shown[policies.index(policy)]}, and would never"
+                " decide. Take it out."
+            )
+            yield Problem("policy_twice", "policy", policy, message)
+    ways = {policy.enforce: name for policy, name in zip(policies, shown, strict=True)}
+    if len(ways) > 1:
+        said = ", ".join(f"{way!r} in {name}" for way, name in ways.items())
+        message = (
+            f"enforce is one for a whole list, and is {said}. Give it beside the list, or the same"
+            " in each."
+        )
+        yield Problem("enforce_of_several", "enforce", next(iter(ways)), message)
