@@ -75,7 +75,7 @@ def attack(
     again: Sequence[str] = ()
     let_in: dict[tuple[str, ...], list[Route]] = {}
     for route in routes:
-        requests = SampleRequests(state.app, route, state.marks)
+        requests = SampleRequests(state.app, route, state.marks, state.current().table.paths)
         if first is None:
             tried = _try(decide, policy, requests, attempts, preflights=not is_asked_once)
             if tried.decisions:

@@ -79,11 +79,11 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
             "a plain string is never taken for a regular expression; pass re.compile(...) if you"
             " mean one, or use the forms https://host and https://*.host"
         )
-        return [("origin_regex", sentence)], _unregexed(text) or as_pattern(text)
+        return [("origin_regex", sentence)], _unregexed(text) or _as_pattern(text)
     problems = list(dict.fromkeys(_problems(text)))
     if not problems:
         problems = [("origin_invalid", "this is not scheme://host[:port]")]
-    suggestion = as_pattern(text) or _source(repair(text))
+    suggestion = _as_pattern(text) or _source(repair(text))
     if suggestion is None:
         no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
         problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
@@ -138,7 +138,7 @@ def covers_strangers(pattern: OriginPattern) -> str:
     return f"anybody can register a name under {pattern.origin.host!r} that the wildcard covers"
 
 
-def as_pattern(text: str) -> str | None:
+def _as_pattern(text: str) -> str | None:
     """The compiled pattern, as source, for an entry with wildcards where no string can have them;
     or None if there is no other mistake, or if the pattern would let anybody in."""
     scheme, _, rest = _one_star(text.lower()).partition("://")

@@ -326,19 +326,14 @@ def _check_any_host(
     if origins == "*" or not origins.compiled.schemes:
         return
     for pattern in origins.patterns(lambda text: text.endswith("://*")):
+        text, every = str(pattern), f"every {pattern.origin.scheme} program that the user has"
         own = f"List your own program, such as '{pattern.example('its-own-id')}'."
         if credentials:
-            message = (
-                f"{str(pattern)!r} with allow_credentials=True: every {pattern.origin.scheme}"
-                f" program that the user has could act as the user. {own}"
-            )
-            yield Problem("credentials_any_host", "origins", str(pattern), message)
+            message = f"{text!r} with allow_credentials=True: {every} could act as the user. {own}"
+            yield Problem("credentials_any_host", "origins", text, message)
         if enforce != "off":
-            message = (
-                f"{str(pattern)!r} with enforce={enforce!r}: every {pattern.origin.scheme} program"
-                f" that the user has would be let past. {own}"
-            )
-            yield Problem("enforce_any_host", "origins", str(pattern), message)
+            message = f"{text!r} with enforce={enforce!r}: {every} would be let past. {own}"
+            yield Problem("enforce_any_host", "origins", text, message)
 
 
 def _has_star_in_host(text: str) -> bool:

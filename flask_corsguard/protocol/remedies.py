@@ -236,8 +236,7 @@ def _list_origin(change: _Change) -> None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     else:
         change.extend("origins", policy.origins, [origin])
-    if change.decision.policies[1:]:
-        change.elsewhere.append("an earlier one that lists the origin decides instead")
+    _note_earlier(change)
 
 
 def _list_raw(change: _Change) -> None:
@@ -249,6 +248,12 @@ def _list_raw(change: _Change) -> None:
         change.set_if_it_may({"raw_origins": raw_origins})
     else:
         change.extend("raw_origins", policy.raw_origins, [origin])
+        _note_earlier(change)
+
+
+def _note_earlier(change: _Change) -> None:
+    if change.decision.policies[1:]:
+        change.elsewhere.append("an earlier one that lists the origin decides instead")
 
 
 def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
@@ -367,6 +372,10 @@ _NOT_YET = (
     "nothing is needed, because the browser asks again when the user goes there; the app's own"
     ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
 )
+_ONE_PATH = (
+    "have the page ask for the normalised path; or mark the view with a whole policy, such as"
+    " @cors(Policy(...)), which then holds for every path"
+)
 # What to change for each reason: words, or a function that notes it down.
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
@@ -382,4 +391,5 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     ),
     Reason.CROSS_SITE_REQUEST: _enforce_less,
     Reason.SPECULATIVE: _NOT_YET,
+    Reason.PATH_AMBIGUOUS: _ONE_PATH,
 }
