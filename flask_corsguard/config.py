@@ -203,6 +203,8 @@ def _read_policy(
     meant = fields_meant(value)
     if meant or not isinstance(value, (Policy, str, list, tuple)):
         example = meant or "origins=['https://app.example.com']"
+        if isinstance(value, (set, frozenset)) and not meant:
+            example = "a list: they are asked in order, and a set has none"
         message = (
             "a policy is a Policy, the name of one, or a list of these, or is given by fields, by"
             f" name; {text_of(value)} is neither. Write {example}."
@@ -245,11 +247,11 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     named |= policies
     found = list[Problem]()
     configured_policy = _read_policy_key("policy", others.get("policy"), found)
-    meant = policy or configured_policy or Policy()
+    meant = configured_policy or Policy() if policy is None else policy
     found += origins_beside(meant, usable)
     overridden = {} if found else overridden
     written = WrittenPolicy(meant, {**overridden, **fields})
-    where = location if policy or configured_policy is None else "CORSGUARD_POLICY"
+    where = "CORSGUARD_POLICY" if policy is None and configured_policy else location
     default = written.resolved(named, where, problems)
     paths = _read_paths(others.get("paths", {}), problems)
     key = "CORSGUARD_REPORT_ONLY"
@@ -291,7 +293,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
 
 def _winning(arguments: Arguments) -> set[str]:
     """The names of what the arguments give, so that no configuration key has a say in it."""
-    names = {*((*FIELDS, "policy") if arguments.policy else arguments.fields)}
+    names = {*((*FIELDS, "policy") if arguments.policy is not None else arguments.fields)}
     if arguments.report_only is not None:
         names.add("report_only")
     if arguments.self_origins:
@@ -430,9 +432,16 @@ def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[st
 def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Written | None:
     """Read a policy, a name, or a list of these, as a configuration key has it: a string with
     commas, or JSON, is a list of names."""
-    if value is None or isinstance(value, Policy) or fields_meant(value):
-        return None if value is None else _read_policy(field, value, {}, problems)
-    names = read_entries(field, value, problems)
+    if value is None:
+        return None
+    value = _read_json(value)
+    if fields_meant(value) or not isinstance(value, (str, list, tuple)):
+        return _read_policy(field, value, {}, problems)
+    found: list[Problem] = []
+    names = read_entries(field, cast("object", value), found)
+    if found:
+        problems += found
+        return None
     if "" in names:
         message = (
             f"{text_of(value)} has an empty name: is a variable unset? Give a name, or a list such"

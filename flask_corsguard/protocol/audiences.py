@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from flask_corsguard.errors import PolicyError, Problem, unknown_name
 from flask_corsguard.protocol.compiled import Audience
 from flask_corsguard.protocol.origin_errors import repair
-from flask_corsguard.protocol.policy import Policy, read_fields
+from flask_corsguard.protocol.policy import Policy, fields_meant, read_fields
 from flask_corsguard.text import text_of
 
 #: What can stand where a policy can: a policy or the name of one, or a list of these.
@@ -16,8 +17,8 @@ PolicyForm: TypeAlias = Policy | str | Sequence[Policy | str]
 #: The same, read: a list is a tuple of at least two.
 Written: TypeAlias = Policy | str | tuple[Policy | str, ...]
 
-# What belongs to one policy of a list, and not to each.
-_OF_ONE = ("origins", "raw_origins")
+#: What belongs to one policy of a list, and not to each.
+OF_ONE = ("origins", "raw_origins")
 
 
 class Audiences(tuple[Policy, ...]):
@@ -64,7 +65,7 @@ class Audiences(tuple[Policy, ...]):
                 fields[name],
                 f"{why}. For one policy in their place, write @cors(Policy({name}=...)).",
             )
-            for name in _OF_ONE
+            for name in OF_ONE
             if name in fields
         ]
         if of_one:
@@ -102,7 +103,7 @@ def origins_beside(
 ) -> Iterator[Problem]:
     """The problems of fields that say who may read, beside a list of policies."""
     if isinstance(written, tuple) and len(written) > 1:
-        for name in _OF_ONE:
+        for name in OF_ONE:
             if name in fields:
                 message = (
                     "beside a list of policies, it would change each of them. Leave it out, and put"
@@ -117,11 +118,9 @@ def _list_problems(field: str, value: object, entries: tuple[object, ...]) -> It
         message = f"an empty list of policies decides nothing. Name some, such as {example}."
         yield Problem("policies_empty", field, value, message)
     for entry in entries:
-        if isinstance(entry, str) and repair(entry) and "://" in entry:
-            message = (
-                f"{text_of(entry)} is an origin, in a list of policies. Write"
-                f" Policy(origins={entry!r})."
-            )
+        if meant := fields_meant(entry):
+            what = "an origin" if isinstance(entry, (str, re.Pattern)) else "a mapping of fields"
+            message = f"{text_of(entry)} is {what}, in a list of policies. Write Policy({meant})."
             yield Problem("wrong_type", field, entry, message)
         elif not isinstance(entry, (Policy, str)):
             message = (
@@ -182,6 +181,10 @@ def policies_of(policy: Policy | Audiences | None) -> tuple[Policy, ...]:
 
 def _unknown(name: str, named: Mapping[str, Policy]) -> Problem:
     problem = unknown_name("unknown_policy", "policy", name, "policy", named)
+    parts = re.findall(r"[^][\s,'\"]+", name)
+    if len(parts) > 1 and all(part in named for part in parts):
+        message = f"{text_of(name)} is a list inside a string. Write {parts!r}."
+        return problem._replace(message=message, suggestion=repr(parts))
     origin = repair(name) if "." in name or "localhost" in name else None
     if origin is None:
         return problem

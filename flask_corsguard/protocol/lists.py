@@ -16,6 +16,8 @@ _EXAMPLES = {
     "allow_headers": '["Content-Type", "Authorization"]',
     "expose_headers": '["X-Total-Count"]',
     "raw_origins": '["file://", "app://."]',
+    "policy": '["own", "public"]',
+    "report_only": '["own", "public"]',
 }
 # A correction with more entries than this would not be read.
 _MOST_ENTRIES = 10

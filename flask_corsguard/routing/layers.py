@@ -25,7 +25,7 @@ from flask_corsguard.decorators import (
     wrapped_chain,
 )
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
-from flask_corsguard.protocol.audiences import Audiences, resolve
+from flask_corsguard.protocol.audiences import OF_ONE, Audiences, resolve
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
 
@@ -227,7 +227,7 @@ class Resolver:
         if (
             self._settings.is_report_only
             and isinstance(outer.policy, Audiences)
-            and "origins" in mark.fields
+            and any(name in mark.fields for name in OF_ONE)
         ):
             # It says who may read, which no list of policies can take on.
             return outer._replace(replaced=True)

@@ -668,6 +668,10 @@ UNSAFE = OWN.derive(enforce="unsafe")
         pytest.param([[OWN, PARTNERS]], {}, "(?i)policy|policies|list", id="a list in a list"),
         pytest.param([OWN, ["everyone"]], {}, "(?i)policy|policies|list", id="a list beside"),
         pytest.param([OWN, 7], {}, "7", id="a number"),
+        pytest.param("", {}, "there is no policy ''", id="no name"),
+        pytest.param("ownpages,everyone", {}, r"\['ownpages', 'everyone'\]", id="commas"),
+        pytest.param(["ownpages", "*"], {}, r"Policy\(origins='\*'\)", id="a star for a policy"),
+        pytest.param({"ownpages", "everyone"}, {}, "list", id="a set has no order"),
         pytest.param([OWN, None], {}, "None", id="None"),
         pytest.param([OWN, "everybody"], {}, "everyone", id="an unknown name"),
         pytest.param([APP, STRANGER], {}, "(?i)origins|polic", id="origins instead of names"),
@@ -889,12 +893,20 @@ def test_lists_from_the_environment(app, http, monkeypatch, value):
         ("ownpages,", "CORSGUARD_POLICY"),
         ([["ownpages"]], "CORSGUARD_POLICY"),
         (7, "CORSGUARD_POLICY"),
+        (False, "CORSGUARD_POLICY"),
+        ({}, "CORSGUARD_POLICY"),
+        ({"ownpages", "everyone"}, "a list: they are asked in order"),
+        ("ownpages,*", r"Policy\(origins='\*'\)"),
+        ('{"origins": "*"}', r"Write origins='\*'"),
+        ("['ownpages', 'everyone']", r'Write \["ownpages", "everyone"\]'),
+        ("{'ownpages': 'everyone'}", r'such as \["own", "public"\]'),
     ],
 )
 def test_configured_lists_that_are_wrong(app, value, message):
     app.config["CORSGUARD_POLICY"] = value
-    with pytest.raises(CorsGuardError, match=message):
+    with pytest.raises(PolicyError, match=message) as caught:
         prepared(app)
+    assert len(caught.value.problems) == 1
 
 
 def test_the_constructor_wins(app, http):

@@ -221,6 +221,15 @@ def test_fields_inside_a_policy_that_replaces(app, http, heard, inner):
     assert [signal.decision.report_only for signal in heard] == [False]
 
 
+@pytest.mark.parametrize("fields", [{"origins": PARTNER}, {"raw_origins": "file://"}], ids=str)
+def test_who_may_read_inside_of_a_list(app, http, heard, fields):
+    """Nobody can say which of several report-only policies that is for."""
+    app.add_url_rule("/", "index", cors(**fields)(lambda: "ok"))
+    CorsGuard(app, report_only=[Policy(origins=KNOWN), Policy(origins="*")])
+    assert http.send(app, "/", EVIL) == http.refused()
+    assert [signal.decision.report_only for signal in heard] == [False]
+
+
 # Turning it on and off
 
 
