@@ -44,7 +44,7 @@ class Audiences(tuple[Policy, ...]):
         forgets = any(policy.compiled.forgets_preflights for policy in policies)
         vary = tuple(name for policy in policies for name in policy.origins_vary)
         members = (
-            policy.as_audience(Audience(name, forgets, vary))
+            policy.as_audience(Audience(name, name is shown[-1], forgets, vary))
             for policy, name in zip(policies, shown, strict=True)
         )
         audiences = super().__new__(cls, members)

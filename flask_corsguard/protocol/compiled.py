@@ -16,11 +16,13 @@ class Audience(NamedTuple):
     """What a policy has to know where it is one of several.
 
     :ivar name: what it is called, in words.
+    :ivar is_last: whether no other is asked after it.
     :ivar forgets_preflights: whether a browser must not act on an earlier preflight of any of them.
     :ivar vary: the request headers that any of their callables looks at.
     """
 
     name: str
+    is_last: bool
     forgets_preflights: bool
     vary: tuple[str, ...]
 

@@ -93,11 +93,12 @@ def found(decision: Decision) -> str:
     if decision.outcome is Outcome.ALLOWED:
         return "the origin may read the response"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
-    if nobody_admits(decision):
-        words[0] = "; ".join(
-            f"{name_in_list(each)}: {_found_for(reasons_of(decision)[0], decision, each)}"
+    if nobody_admits(decision) and decision.reason is Reason.ORIGIN_NOT_ALLOWED:
+        of_each = (
+            f"{name_in_list(each)}: {_origin_not_allowed(decision, each)}"
             for each in decision.policies
         )
+        words[0] = "; ".join(filter(None, (*of_each, decision.detail)))
     if decision.outcome is Outcome.UNENFORCED:
         use = "if the view opens the socket, any page of that origin can use it"
         if decision.endpoint is None:

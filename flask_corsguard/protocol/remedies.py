@@ -288,7 +288,12 @@ def _do_not_deny(change: _Change) -> None:
         if wider:
             change.elsewhere.append(f"mind that {' and '.join(wider)} kept others out too")
     allow = policy.compiled.allow
-    if allow is not None and not allow.admits(text, origin):
+    audience = change.policy.compiled.audience
+    if audience and not audience.is_last:
+        change.elsewhere.append(
+            "if this one does not list the origin, a later one may then admit it"
+        )
+    elif allow is not None and not allow.admits(text, origin):
         _list_origin(change)
 
 

@@ -203,6 +203,13 @@ EXPLAINED: dict[str, tuple[str, str | None, str, str]] = {
         "  Found: policy 'own' (1 of 2): the origin matches none of 'https://a.example'; policy 2"
         " of 2: the origin matches none of 'https://b.example', 'https://*.b.example'.",
     ),
+    "null, once for all": (
+        "closed",
+        "null",
+        "GET",
+        "policy 2 of 2.\n  Found: the page has an opaque origin,",
+    ),
+    "odd, once for all": ("closed", "ODD:", "GET", "\n  Found: no browser writes an origin like"),
     "the one that failed": ("fails", C, "GET", "Policy: default, policy 2 of 3."),
     "the one that denied": ("denies", C, "GET", "Policy: default, policy 'own' (1 of 2)."),
     "a method": ("three", B, "PUT", "Policy: default, policy 2 of 3."),
@@ -234,6 +241,17 @@ REMEDIES = {
         [OWN, PUBLIC],
         CorsRequest(A, "PATCH", preflight=True),
         'methods=["PUT", "PATCH"] (policy: default, policy \'own\' (1 of 2)).',
+    ),
+    "denied, before another": (
+        [OWN.derive(deny_origins=[C]), PUBLIC],
+        CorsRequest(C, "GET"),
+        "deny_origins=[] (policy: default, policy 'own' (1 of 2)); if this one does not list the"
+        " origin, a later one may then admit it.",
+    ),
+    "denied, by the last": (
+        [OWN, PARTNERS.derive(origins=B, deny_origins=[C])],
+        CorsRequest(C, "GET"),
+        f'origins=["{B}", "{C}"], deny_origins=[] (policy: default, policy 2 of 2);',
     ),
     "enforce": (
         [OWN.derive(enforce="unsafe"), PUBLIC.derive(enforce="unsafe")],
