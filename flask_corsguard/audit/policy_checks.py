@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-from flask_corsguard.audit.findings import RULES, Findings, Level
+from flask_corsguard.audit.findings import RULES, Findings, Level, in_list
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
@@ -58,6 +58,9 @@ class PolicyChecks:
         acts = policy.allow_credentials or policy.enforce != "off"
         self._level = Level.ERROR if acts else Level.WARNING
 
+    def _add(self, code: str, message: str, routes: Iterable[Route], **where: Any) -> None:
+        self._found.add(code, f"{in_list(self._policy)}{message}", routes, **where)
+
     def on_sight(self, routes: Iterable[Route]) -> None:
         """Find what shows without any attempt."""
         policy = self._policy
@@ -66,10 +69,10 @@ class PolicyChecks:
                 f"{self._callable_in_words()} takes the request, so preflights are not remembered:"
                 f" max_age={policy.max_age} has no effect, and only the requested method is named."
             )
-            self._found.add("preflights_not_remembered", message, routes, fields=("origins",))
+            self._add("preflights_not_remembered", message, routes, fields=("origins",))
         elif policy.origins and (policy.max_age or 0) > _LONGEST_KEPT:
             message = f"max_age={policy.max_age}."
-            self._found.add("max_age_ignored", message, routes, fields=("max_age",))
+            self._add("max_age_ignored", message, routes, fields=("max_age",))
         if policy.origins == "*":
             return
         by_code: dict[str, list[OriginPattern]] = {}
@@ -96,7 +99,7 @@ class PolicyChecks:
                     user = f", which the callable {name_of(entry)} uses," if callable(entry) else ""
                     message = f"The pattern {shown(pattern.pattern, 200)}{user} is slow."
                     fields = ("origins", "deny_origins")
-                    self._found.add("slow_pattern", message, routes, fields=fields)
+                    self._add("slow_pattern", message, routes, fields=fields)
                     return True
         return False
 
@@ -113,7 +116,7 @@ class PolicyChecks:
                 f"{self._callable_in_words()} could not be tried, because it looks at"
                 " flask.request. Have it take the request as its second argument instead."
             )
-        self._found.add("check_failed", message, [route], fields=("origins",), level=level)
+        self._add("check_failed", message, [route], fields=("origins",), level=level)
 
     def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:
         """Count how often the callable was asked about a made-up origin."""
@@ -126,8 +129,11 @@ class PolicyChecks:
         policy, origin = self._policy, parse_origin(text)
         if self.callable is None or origin is None or policy.origins == "*":
             return False
+        if policy not in decision.policies:
+            return False  # an earlier one of the list has decided
+        is_denied = decision.reason is Reason.ORIGIN_DENIED and decision.policy == policy
         by_others = decision.outcome is Outcome.SAME_ORIGIN or (
-            decision.reason is Reason.ORIGIN_DENIED or policy.origins.compiled.lists(text, origin)
+            is_denied or policy.origins.compiled.lists(text, origin)
         )
         return not by_others and self._entry_for(text) is self.callable
 
@@ -150,7 +156,7 @@ class PolicyChecks:
             origin = parse_origin(text)
             if text == "null":
                 also = ", with credentials" if policy.allow_credentials else ""
-                self._found.add(
+                self._add(
                     "null_allowed",
                     f"'null' is among the origins{also}.",
                     routes,
@@ -206,7 +212,62 @@ class PolicyChecks:
             else:
                 return
         message = f"{words} lets in {shown(example)}{also}."
-        self._found.add(code, message, routes, fields=fields, level=level, evidence=example)
+        self._add(code, message, routes, fields=fields, level=level, evidence=example)
+
+
+class LetIn(NamedTuple):
+    """An origin that was let in, and the number of the policy that has done so."""
+
+    origin: str
+    number: int
+
+
+class ListChecks:
+    """The same for all of the policies that are asked in order, or for the only one.
+
+    :ivar opaque: the entries that no origin can be read off.
+    :ivar asks_callable: whether there are callables among these.
+    :ivar asks_once: whether all of these say the same everywhere.
+    :ivar answer_preflights: whether the guard responds to every preflight.
+    """
+
+    def __init__(self, policies: Sequence[Policy], found: Findings, *, debug: bool) -> None:
+        self._checks = [PolicyChecks(policy, found, debug=debug) for policy in policies]
+        self.opaque = [entry for check in self._checks for entry in check.opaque]
+        self.asks_callable = any(map(callable, self.opaque))
+        asks_request = any(policy.compiled.asks_request for policy in policies)
+        self.asks_once = self.asks_callable and not asks_request
+        self.answer_preflights = all(policy.answer_preflight for policy in policies)
+
+    def on_sight(self, routes: Iterable[Route]) -> bool:
+        """Find what shows without any attempt.
+
+        :returns: whether a pattern is too slow for attempts.
+        """
+        for check in self._checks:
+            check.on_sight(routes)
+        slow = [check for check in self._checks if check.is_slow(routes)]
+        return bool(slow)
+
+    def failed(self, decision: Decision, route: Route) -> None:
+        """Add that the callable of the policy that decided has failed at a route."""
+        self._checks[len(decision.policies) - 1].failed(decision.detail, route)
+
+    def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:
+        """Count how often each callable was asked about a made-up origin."""
+        decisions = tuple(decisions)
+        for check in self._checks:
+            check.count_asked(decisions)
+
+    def was_asked(self, text: str, decision: Decision) -> bool:
+        """Whether a callable had a say in a decision."""
+        return any(check.was_asked(text, decision) for check in self._checks)
+
+    def let_in(self, origins: Iterable[LetIn], intended: Intended, routes: Iterable[Route]) -> None:
+        """Find what is wrong if some origins were let in at some routes."""
+        for number, check in enumerate(self._checks):
+            own = [each.origin for each in origins if each.number == number]
+            check.let_in(own, intended, routes)
 
 
 def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> str:
