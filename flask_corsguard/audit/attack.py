@@ -78,6 +78,7 @@ def attack(
     check_order(policies, routes, found)
     intended: Intended = {entry: intended_by(entry, state.app.config) for entry in checks.opaque}
     attempts = tuple(dict.fromkeys(chain(*(_hostile_to(policy, intended) for policy in policies))))
+    listed = tuple(map(_listed_one, policies))
     first: _Tried | None = None
     again: Collection[str] = ()
     let_in: dict[tuple[LetIn, ...], list[Route]] = {}
@@ -99,7 +100,7 @@ def attack(
         if checks.answer_preflights and requests.is_reachable:
             allowed = first.allowed if first and not checks.asks_callable else ()
             unrelated = _OPAQUE if checks.asks_once else UNRELATED[0]
-            origins = dict.fromkeys((*_allowed_ones(policies, allowed), unrelated))
+            origins = dict.fromkeys((*_allowed_ones(listed, allowed), unrelated))
             sent += _send_preflights(state, route, requests, origins, found)
         checks.count_asked((*tried.decisions, *sent))
         yield len(tried.decisions) + len(sent)
@@ -162,12 +163,17 @@ def _spread(texts: Sequence[str], most: int) -> Sequence[str]:
     return texts[::step]
 
 
-def _allowed_ones(policies: Sequence[Policy], allowed: Iterable[LetIn]) -> Iterator[str]:
-    """For each policy, an origin that it lists or, if it lists none, has allowed."""
-    for number, policy in enumerate(policies):
-        listed = () if policy.origins == "*" else policy.compiled.listed - {_OPAQUE}
-        if listed:
-            yield min(listed)
+def _listed_one(policy: Policy) -> str:
+    """An origin that the policy lists, or ""."""
+    listed = frozenset[str]() if policy.origins == "*" else policy.compiled.listed
+    return min(listed - {_OPAQUE}, default="")
+
+
+def _allowed_ones(listed: Iterable[str], allowed: Iterable[LetIn]) -> Iterator[str]:
+    """For each policy, the origin that it lists or, if it lists none, one that it has allowed."""
+    for number, text in enumerate(listed):
+        if text:
+            yield text
         else:
             yield from islice((each.origin for each in allowed if each.number == number), 1)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 
 from flask_corsguard.audit.findings import Findings, Level, in_list
 from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
@@ -16,8 +15,6 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.text import name_of, shown
 
 _MOST_SHOWN = 3
-# How many entries of a policy are looked up in each earlier one.
-_MOST_ENTRIES = 10_000
 # How many wildcards of a policy are read one by one.
 _MOST_READ = 200
 # What a wildcard can stand for. Whatever covers all of them covers the wildcard: nobody lists such
@@ -37,7 +34,8 @@ def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Find
         is_last = number == len(policies) - 1
         if not policy.origins and (is_last or not policy.deny_origins):
             message = f"{in_list(policy)}no origin is listed."
-            found.add("policy_never_decides", message, routes, fields=("origins",))
+            level, fields = Level.NOTE, ("origins",)
+            found.add("policy_never_decides", message, routes, fields=fields, level=level)
         later = [each for each in policies[number + 1 :] if any(_entries(each))]
         if policy.compiled.asks and later:
             _check_callable(policy, later, routes, found)
@@ -49,8 +47,8 @@ def _check_callable(
     check = next(entry for entry in policy.origins if callable(entry))
     names = " and ".join(map(_name, later))
     message = (
-        f"{in_list(policy)}the callable {shown(name_of(check))[1:-1]} is asked about what {names}"
-        " lists. If it allows such an origin, or fails, that never decides."
+        f"{in_list(policy)}the callable {shown(name_of(check))[1:-1]} is asked before {names}. An"
+        " origin there that it allows, or fails for, never gets that far."
     )
     level = max(_level(policy, each) for each in later)
     found.add("callable_asked_first", message, routes, fields=("origins",), level=level)
@@ -62,7 +60,7 @@ def _check_earlier(
     """Find the entries of a policy that earlier ones decide about already."""
     decided: dict[tuple[Policy, str], list[str]] = {}
     is_left = False
-    for entry, examples in islice(_entries(policy), _MOST_ENTRIES + 1):
+    for entry, examples in _entries(policy):
         by = next(_deciding(earlier, entry, examples), None)
         if by is None:
             is_left = True

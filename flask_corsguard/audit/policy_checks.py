@@ -166,17 +166,16 @@ class PolicyChecks:
                 )
             elif origin is not None and not lists(text, origin):
                 entry = self._entry_for(text)
-                code = _code_of(text, origin, sites[entry], named)
-                if code:
+                code = _code_of(text, origin, sites[entry], named) if entry else ""
+                if entry and code:
                     by_entry.setdefault(entry, {}).setdefault(code, []).append(text)
         for entry, by_code in by_entry.items():
             self._add_worst(_described(entry, intended[entry], by_code), by_code, routes)
 
-    def _entry_for(self, text: str) -> OriginForm:
+    def _entry_for(self, text: str) -> OriginForm | None:
         for entry in self.opaque:
             if isinstance(entry, re.Pattern) and entry.fullmatch(text):
                 return entry
-        assert self.callable is not None
         return self.callable
 
     def _add_worst(
