@@ -393,8 +393,8 @@ def _check_self_origins(own: OriginList, default: Policy | Audiences, where: str
     """Check the app's own origins as if they were those of the default policy."""
     found: list[Problem] = []
     for policy in policies_of(default):
-        values = {**policy.values, "origins": own, "dangerously_allow_null_origin": True}
-        problems = check_combination(values)
+        replaced = {"origins": own, "origins_vary": (), "dangerously_allow_null_origin": True}
+        problems = check_combination({**policy.values, **replaced})
         found += [each._replace(field="self_origins", where=where) for each in problems]
     return [problem for at, problem in enumerate(found) if problem not in found[:at]]
 

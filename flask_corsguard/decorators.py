@@ -245,7 +245,7 @@ def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
     except AssertionError:
         raise CorsGuardError(
             f"{mark.location}: blueprint {blueprint.name!r} is registered already; mark it before"
-            " app.register_blueprint(...)"
+            f" app.register_blueprint(...), or use guard.for_blueprint({blueprint.name!r}, ...)"
         ) from None
 
 

@@ -215,7 +215,8 @@ _ALL = (
         "A callable takes the request, so preflights are not remembered",
         "Nobody. But each request that needs a preflight sends one: the callable may decide by the"
         " method, and what a browser remembers holds for every method that the response names.",
-        "Have the callable take the origin alone; or say max_age=0.",
+        "Say in origins_vary which request headers the callable looks at, if it does not decide by"
+        " the method; or have it take the origin alone; or say max_age=0.",
     ),
     Rule(
         "loopback_with_credentials",

@@ -64,7 +64,7 @@ class PolicyChecks:
     def on_sight(self, routes: Iterable[Route]) -> None:
         """Find what shows without any attempt."""
         policy = self._policy
-        if policy.compiled.asks_request and policy.max_age and policy.answer_preflight:
+        if policy.compiled.forgets_preflights and policy.max_age and policy.answer_preflight:
             message = (
                 f"{self._callable_in_words()} takes the request, so preflights are not remembered:"
                 f" max_age={policy.max_age} has no effect, and only the requested method is named."

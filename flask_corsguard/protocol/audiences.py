@@ -40,9 +40,10 @@ class Audiences(tuple[Policy, ...]):
         if problems:
             raise PolicyError(problems)
         # A browser remembers a preflight for the URL, whichever of them has decided about it.
-        forgets = any(policy.compiled.asks_request for policy in policies)
+        forgets = any(policy.compiled.forgets_preflights for policy in policies)
+        vary = tuple(name for policy in policies for name in policy.origins_vary)
         members = (
-            policy.as_audience(Audience(name, forgets))
+            policy.as_audience(Audience(name, forgets, vary))
             for policy, name in zip(policies, shown, strict=True)
         )
         audiences = super().__new__(cls, members)

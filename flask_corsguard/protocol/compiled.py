@@ -17,10 +17,12 @@ class Audience(NamedTuple):
 
     :ivar name: what it is called, in words.
     :ivar forgets_preflights: whether a browser must not act on an earlier preflight of any of them.
+    :ivar vary: the request headers that any of their callables looks at.
     """
 
     name: str
     forgets_preflights: bool
+    vary: tuple[str, ...]
 
 
 class CompiledPolicy:
@@ -31,7 +33,9 @@ class CompiledPolicy:
     :ivar deny: origins that may not, or None for nobody.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
-    :ivar asks_request: whether it takes the request, and so may look at the method.
+    :ivar asks_request: whether it takes the request.
+    :ivar forgets_preflights: whether it may look at the method, because nothing says at which
+        headers it looks.
     :ivar null: whether the opaque origin may read.
     :ivar star: whether ``Access-Control-Allow-Origin`` is ``*`` as it stands, for every origin.
     :ivar sends_star: whether every response has that; among several policies, none knows whether it
@@ -57,6 +61,7 @@ class CompiledPolicy:
         self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
         self.asks = self.allow is not None and not self.allow.is_constant
         self.asks_request = self.allow is not None and self.allow.check_takes_request
+        self.forgets_preflights = self.asks_request and not policy.origins_vary
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is
         # looked up only if there are deny_origins.
         is_named = everyone or "null" in policy.origins
@@ -74,8 +79,9 @@ class CompiledPolicy:
             star=self.star,
             is_alone=audience is None,
             enforces_safe=self.enforces_safe,
-            forgets_preflights=audience.forgets_preflights if audience else self.asks_request,
+            forgets_preflights=(audience or self).forgets_preflights,
             only_safe_methods=self.strangers_only_read,
+            vary=audience.vary if audience else policy.origins_vary,
         )
 
     def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:

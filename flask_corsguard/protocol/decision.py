@@ -19,7 +19,6 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-_PREFLIGHT_REFUSED = MappingProxyType({headers.VARY: headers.PREFLIGHT_VARY})
 
 
 class CorsRequest(NamedTuple):
@@ -242,7 +241,8 @@ def _decided(
                 further = further[1:]
         outcome = Outcome.ALLOWED if reason is None else Outcome.REJECTED
         if reason is not None:
-            own = _PREFLIGHT_REFUSED if preflight else compiled.headers.refused
+            prepared = compiled.headers
+            own = prepared.preflight_refused if preflight else prepared.refused
         elif preflight:
             own = compiled.headers.preflight(origin, request, names or (), scope)
         else:

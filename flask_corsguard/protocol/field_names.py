@@ -28,6 +28,7 @@ MEANT = {
     "blocked_origins": "deny_origins",
     "blocklist": "deny_origins",
     "headers": "allow_headers",
+    "origin_regex": "origins",
     "origin_regex_whitelist": "origins",
     "origin_whitelist": "origins",
     "preflight_max_age": "max_age",
@@ -53,8 +54,15 @@ SWITCHES = {
     "preflight_continue": ("answer_preflight", "False"),
 }
 
+_VARY = (
+    "Leave it out: the guard writes Vary. Name the request headers that a callable looks at in"
+    " origins_vary."
+)
 _NOT_NEEDED = "It is not needed here: leave it out."
-_MARKS = "Mark blueprints and views with @cors(...), or endpoints with for_endpoint()."
+_MARKS = (
+    "Mark blueprints and views with @cors(...), those that are not yours with for_blueprint() and"
+    " for_endpoint(), and what lies under a path with for_path()."
+)
 _STATUS = "Leave it out: a preflight gets 204, and to browsers any 2xx is the same."
 _NULL = (
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
@@ -106,7 +114,7 @@ INSTEAD = {
     "timing_allow_origin": _TIMING,
     "timing_allow_origins": _TIMING,
     "urls_regex": _MARKS,
-    "vary": _NOT_NEEDED,
+    "vary": _VARY,
     "vary_header": _NOT_NEEDED,
 }
 

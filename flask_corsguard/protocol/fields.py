@@ -38,6 +38,24 @@ _SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # 600, 10m, 10 minutes, 1 hour
 _DURATION = re.compile(r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?")
 
+_NO_PREFLIGHT_HAS_IT = (
+    "a preflight has neither Cookie nor Authorization, so the callable would decide about it"
+    " without them. Let it look at the origin alone, and check the user in the view."
+)
+_ASKED_METHOD = (
+    "leave it out: it is in Vary where it matters. If the callable decides by what a preflight"
+    " requests, say max_age=0 too."
+)
+# Headers that a callable cannot be said to look at, in lower case -> why not.
+_NEVER_IN_VARY = {
+    "*": "with '*' no cache could use any response. List the headers that the callable looks at.",
+    "access-control-request-headers": _ASKED_METHOD,
+    "access-control-request-method": _ASKED_METHOD,
+    "authorization": _NO_PREFLIGHT_HAS_IT,
+    "cookie": _NO_PREFLIGHT_HAS_IT,
+    "origin": "every response varies by Origin anyway. Leave it out.",
+}
+
 _LISTED_ONLY = "list the origins; '*' and callables are for origins only."
 
 
@@ -270,6 +288,19 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         elif lower.startswith("access-control-"):
             message = f"{name} is read by the browser alone; leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
+    return names
+
+
+def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
+    """Names of request headers that a callable looks at."""
+    names = _read_names(field, value, problems)
+    for name in names:
+        useless = _NEVER_IN_VARY.get(name.lower())
+        wrong = diagnose_name(name, "a header name", can_be_all=False)
+        if useless:
+            problems.append(Problem("vary_useless", field, name, useless))
+        elif wrong:
+            problems.append(Problem("header_malformed", field, name, *wrong))
     return names
 
 

@@ -71,6 +71,14 @@ _FORBIDDEN_REQUEST_HEADERS = frozenset(
 FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 
 
+def vary_by(*names: str) -> str:
+    """A ``Vary`` value that names each of *names* once, whatever its case."""
+    unique: dict[str, str] = {}
+    for name in names:
+        unique.setdefault(name.lower(), name)
+    return ", ".join(unique.values())
+
+
 def is_token(text: str) -> bool:
     """Whether *text* is an RFC 9110 token, the grammar of method and field names."""
     return bool(text) and not text.strip(_TCHAR)

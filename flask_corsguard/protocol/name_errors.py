@@ -19,12 +19,13 @@ _PATTERN_SIGNS = re.compile(r"[*?|\\()\[\]{}]|\.\+|^[\^'`]|[$'`]$")
 
 
 def diagnose_name(
-    name: str, kind: str, longest: int | None = None
+    name: str, kind: str, longest: int | None = None, *, can_be_all: bool = True
 ) -> tuple[str, str | None] | None:
     """Say what keeps *name* from being a name that can match. ``"*"`` alone is one.
 
     :param kind: what it should be, in words, for the message.
     :param longest: how many characters it may have.
+    :param can_be_all: whether ``"*"`` alone stands for all names.
     :returns: a message and the correction as Python source, or None if it is certain; None if
         nothing is wrong.
     """
@@ -44,7 +45,8 @@ def diagnose_name(
         if meant != name and diagnose_name(meant, kind) is None:
             return f"{found}: {problem}. Write {meant!r}.", repr(meant)
     if _PATTERN_SIGNS.search(name):
-        return f"{found}, and names have no patterns: list each, or '*' alone for all.", None
+        hint = ", or '*' alone for all" if can_be_all else ""
+        return f"{found}, and names have no patterns: list each{hint}.", None
     if not is_token(name) or (longest is not None and len(name) > longest):
         return f"{found}.", None
     return None

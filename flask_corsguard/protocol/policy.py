@@ -43,6 +43,7 @@ class PolicyFields(TypedDict, total=False):
     allow_credentials: bool
     max_age: int | datetime.timedelta | None
     enforce: read.Enforce
+    origins_vary: str | Iterable[str]
     answer_preflight: bool
     allow_private_network: bool
     dangerously_allow_null_origin: bool
@@ -106,6 +107,7 @@ class Policy:
     allow_credentials = Field(read.read_bool, default=False)
     max_age = Field(read.read_max_age, default=600)
     enforce = Field(read.read_enforce, default="off")
+    origins_vary = Field(read.read_vary, default=())
     answer_preflight = Field(read.read_bool, default=True)
     allow_private_network = Field(read.read_bool, default=False)
     dangerously_allow_null_origin = Field(
@@ -335,6 +337,15 @@ def _check_enforced_any_origin(origins: _Origins, enforce: read.Enforce) -> Iter
         yield Problem("enforce_all_any_origin", "enforce", "all", message, "'unsafe'")
 
 
+def _check_vary(origins: _Origins, vary: tuple[str, ...]) -> Iterable[Problem]:
+    if vary and (origins == "*" or origins.compiled.is_constant):
+        message = (
+            "no callable in origins looks at any header. Put the callable there, or say"
+            " origins_vary=[]."
+        )
+        yield Problem("vary_without_callable", "origins_vary", vary[0], message)
+
+
 def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:
     # https://fetch.spec.whatwg.org/#concept-response-cors-exposed-header-name-list
     if credentials and expose == "*":
@@ -360,6 +371,7 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
         _check_enforced_public_suffix,
     ),
     (("origins", "enforce"), _check_enforced_any_origin),
+    (("origins", "origins_vary"), _check_vary),
     (("expose_headers", "allow_credentials"), _check_expose),
 )
 

@@ -198,7 +198,7 @@ def _list_origin(change: _Change) -> None:
     assert allow is not None
     assert policy.origins != "*"
     credentials = policy.allow_credentials or "allow_credentials" in change.fields
-    values, problems = read_fields({"origins": [origin]})
+    values, problems = read_fields({"origins": [origin], "origins_vary": ()})
     problems += check_combination({**policy.values, **values, "allow_credentials": credentials})
     if any(problem.code == "credentials_insecure_origin" for problem in problems):
         is_listed = origin.replace("http", "https", 1) in allow.exact

@@ -21,9 +21,12 @@ class ResponseHeaders:
         response, with or without ``Origin``.
     :param enforces_safe: whether the server refuses requests with safe methods.
     :param forgets_preflights: whether a browser must not act on an earlier preflight, because each
-        request may be decided differently: a callable in ``origins`` looks at it.
+        request may be decided differently: a callable in ``origins`` may look at its method.
     :param only_safe_methods: whether it refuses all others, whoever may read.
+    :param vary: further request headers that decide who may read.
+    :ivar vary: the same.
     :ivar refused: the headers of a response that the page may not read.
+    :ivar preflight_refused: those of the response to a preflight that is refused.
     :ivar not_cors: the headers of a response to a request without ``Origin``.
     """
 
@@ -36,6 +39,7 @@ class ResponseHeaders:
         enforces_safe: bool,
         only_safe_methods: bool,
         forgets_preflights: bool,
+        vary: tuple[str, ...],
     ) -> None:
         self._star = star
         self._only_safe_methods = only_safe_methods
@@ -46,19 +50,22 @@ class ResponseHeaders:
         # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
         self._repeats_names = "*" in policy.allow_headers and policy.allow_credentials
         sends_star = star and is_alone
-        vary: dict[str, str] = {} if sends_star else {headers.VARY: "Origin"}
-        if enforces_safe:
-            # A cache must not give another site a response that the server would refuse it.
-            # Sec-Purpose is not named: then what the app's own pages have prefetched would never
-            # be used.
-            vary[headers.VARY] = f"Origin, {headers.SEC_FETCH_SITE}"
+        # A cache must not give another site a response that the server would refuse it.
+        # Sec-Purpose is not named: then what the app's own pages have prefetched would never be
+        # used.
+        looked_at = ("Origin", headers.SEC_FETCH_SITE) if enforces_safe else ("Origin",)
+        varies = {} if sends_star else {headers.VARY: headers.vary_by(*looked_at, *vary)}
+        self.vary = vary
+        self.preflight_refused: Mapping[str, str] = MappingProxyType(
+            {headers.VARY: headers.vary_by(headers.PREFLIGHT_VARY, *vary)}
+        )
         common = {headers.ALLOW_ORIGIN: "*"}
         if policy.allow_credentials:
             common[headers.ALLOW_CREDENTIALS] = "true"
         exposed = {headers.EXPOSE_HEADERS: ", ".join(policy.expose_headers)}
-        self._allowed = common | (exposed if policy.expose_headers else {}) | vary
+        self._allowed = common | (exposed if policy.expose_headers else {}) | varies
         self._preflight = common | self._prepare_preflight(policy)
-        self.refused: Mapping[str, str] = MappingProxyType(vary)
+        self.refused: Mapping[str, str] = MappingProxyType(varies)
         self._with_star: Mapping[str, str] = MappingProxyType(self._allowed)
         self.not_cors = self._with_star if sends_star else self.refused
 
@@ -69,7 +76,7 @@ class ResponseHeaders:
         max_age = 0 if self._forgets_preflights else policy.max_age
         if max_age is not None:
             prepared[headers.MAX_AGE] = str(max_age)
-        return {**prepared, headers.VARY: headers.PREFLIGHT_VARY}
+        return {**prepared, **self.preflight_refused}
 
     def allowed(self, origin: str) -> Mapping[str, str]:
         """The headers of a response that a page of *origin* may read."""

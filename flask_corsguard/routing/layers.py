@@ -50,29 +50,38 @@ class FileMark(NamedTuple):
 
 
 class EndpointMarks:
-    """The marks that a guard puts on endpoints by name.
+    """The marks that a guard puts on endpoints and blueprints by name.
 
     :ivar views: endpoint -> its mark.
+    :ivar blueprints: full name of a blueprint -> its mark.
     :ivar files: endpoint -> the marks on its files, in the order they are tried.
     :ivar frozen: whether a policy table was built from them for good.
     """
 
     def __init__(self) -> None:
         self.views: dict[str, Mark] = {}
+        self.blueprints: dict[str, Mark] = {}
         self.files: dict[str, list[FileMark]] = {}
         self.frozen = False
 
     def add_view(self, endpoint: str, mark: Mark) -> None:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
-        previous = self.views.get(endpoint)
+        self._add(self.views, "endpoint", endpoint, mark)
+
+    def add_blueprint(self, name: str, mark: Mark) -> None:
+        """:raises CorsGuardError: if it is marked already, or an app has served a request."""
+        self._add(self.blueprints, "blueprint", name, mark)
+
+    def _add(self, marks: dict[str, Mark], kind: str, name: str, mark: Mark) -> None:
+        previous = marks.get(name)
         if previous and not previous.says_the_same(mark):
             raise CorsGuardError(
-                f"{mark.location}: endpoint {endpoint!r} is marked already, at"
-                f" {previous.location}; put both into one mark"
+                f"{mark.location}: {kind} {name!r} is marked already, at {previous.location}; put"
+                " both into one mark"
             )
         if previous is None:
             self._check_in_time(mark)
-        self.views[endpoint] = mark
+        marks[name] = mark
 
     def add_files(self, endpoint: str, files: FileMark) -> None:
         """:raises CorsGuardError: if a glob is marked already, or an app has served a request."""
@@ -99,7 +108,7 @@ class EndpointMarks:
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
-                f"{mark.location}: {POLICIES_IN_FORCE}; mark endpoints while the apps are set up"
+                f"{mark.location}: {POLICIES_IN_FORCE}; mark it while the apps are set up"
             )
 
 
@@ -158,6 +167,11 @@ class Resolver:
             if endpoint not in app.view_functions:
                 known = app.view_functions
                 problem = unknown_name("unknown_endpoint", "endpoint", endpoint, "endpoint", known)
+                self.problems.append(problem._replace(where=mark.location))
+        for name, mark in marks.blueprints.items():
+            if name not in app.blueprints:
+                names = app.blueprints
+                problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
                 self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
@@ -296,8 +310,8 @@ class Resolver:
         parts = name.split(".") if name else []
         for end in range(1, len(parts) + 1):
             full_name = ".".join(parts[:end])
-            mark = mark_of(self._app.blueprints.get(full_name))
-            if mark:
+            own = mark_of(self._app.blueprints.get(full_name))
+            for mark in filter(None, (self._marks.blueprints.get(full_name), own)):
                 yield Layer(mark, f"blueprint {full_name}")
 
 

@@ -6,11 +6,9 @@ import sys
 from urllib.parse import unquote, urlsplit
 
 from flask import Request
-from flask.app import Flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule
 
-from flask_corsguard.decorators import marked_blueprints
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.routing.table import Entry, PolicyTable
@@ -29,7 +27,7 @@ class Lookup:
 
     def __init__(self, table: PolicyTable) -> None:
         self.table = table
-        self._prefixes = _prefixes_of(table.app) if table.of_blueprints else None
+        self._prefixes = _prefixes_of(table) if table.of_blueprints else None
 
     def by_rule(self, request: Request, method: str, *, preflight: bool) -> Entry | None:
         """The entry for the rule that Flask has matched; None if that is not enough to find it.
@@ -105,20 +103,21 @@ class _Rest(BaseConverter):
     weight = sys.maxsize  # tried last
 
 
-def _prefixes_of(app: Flask) -> Map:
+def _prefixes_of(table: PolicyTable) -> Map:
     """The URL prefixes of an app's marked blueprints, as the rules of a URL map. It matches them by
     whole segments, with the app's own converters and subdomains."""
     rules: list[Rule] = []
-    for name, (prefix, subdomain) in marked_blueprints(app).items():
+    for name, (prefix, subdomain) in table.prefixes.items():
         if not prefix:
             continue  # no URL lies under a blueprint without a prefix of its own
         base = prefix.rstrip("/")
         texts = (base or "/", f"{base}/<corsguard_rest:_corsguard_rest>")
         rules += [Rule(text, endpoint=name, subdomain=subdomain) for text in texts]
+    url_map = table.app.url_map
     return Map(
         rules,
-        default_subdomain=app.url_map.default_subdomain,
-        converters={**app.url_map.converters, "corsguard_rest": _Rest},
+        default_subdomain=url_map.default_subdomain,
+        converters={**url_map.converters, "corsguard_rest": _Rest},
     )
 
 

@@ -12,12 +12,12 @@ from flask.app import Flask
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
-from flask_corsguard.decorators import marked_blueprints
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.decision import Scope
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.routing.blueprints import prefixes_of
 from flask_corsguard.routing.layers import EndpointMarks, Layer, Layers, Resolver, RoutePolicy
 from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere, shape_of
 
@@ -138,6 +138,7 @@ class PolicyTable:
     :ivar entries: id of a rule -> method -> entry. Rules have no hash; *rules* keeps them alive.
     :ivar options_everywhere: whether every rule accepts OPTIONS.
     :ivar default: the entry of URLs without a route.
+    :ivar prefixes: full name of a marked blueprint -> where its URLs lie.
     :ivar of_blueprints: full name of a marked blueprint -> the entry of URLs without a route there.
     :raises PolicyError: with everything that is wrong with any route.
     """
@@ -154,9 +155,10 @@ class PolicyTable:
         self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
         self.options_everywhere = all("OPTIONS" in of_rule[1] for of_rule in self._policies)
         self.default = self._unrouted(())
+        self.prefixes = prefixes_of(app, marks.blueprints)
         self.of_blueprints = {
             name: self._unrouted(tuple(self._resolver.blueprint_layers(name)))
-            for name in marked_blueprints(app)
+            for name in self.prefixes
         }
         self._raise_problems()
 

@@ -10,7 +10,13 @@ from flask import Request
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
 from flask_corsguard.protocol.fields import OriginList
-from flask_corsguard.protocol.headers import PREFLIGHT_VARY, SAFE_METHODS, SEC_FETCH_SITE, VARY
+from flask_corsguard.protocol.headers import (
+    PREFLIGHT_VARY,
+    SAFE_METHODS,
+    SEC_FETCH_SITE,
+    VARY,
+    vary_by,
+)
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.runtime.same_origin import (
@@ -107,14 +113,16 @@ def _refusal(
     decision: Decision, request: Request, reason: Reason, detail: str, also: str = ""
 ) -> Decision:
     """:param also: a header that was looked at besides those that always are."""
+    assert decision.policy is not None
     looked_at = [PREFLIGHT_VARY if decision.preflight else "Origin", SEC_FETCH_SITE, also]
+    looked_at += decision.policy.compiled.headers.vary
     looked_at.append("Accept")  # for the form of the refusal
     return decision._replace(
         outcome=Outcome.REJECTED,
         reason=reason,
         path=request.path,
         blocked=True,
-        headers=MappingProxyType({VARY: ", ".join(filter(None, looked_at))}),
+        headers=MappingProxyType({VARY: vary_by(*filter(None, looked_at))}),
         detail=detail,
     )
 

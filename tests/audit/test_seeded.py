@@ -212,6 +212,8 @@ CASES |= {
         FORGOTTEN, NOTE, {"origins": lambda origin, request: origin == APP}),
     "a_callable_that_takes_the_request_and_a_long_max_age": default(
         FORGOTTEN, NOTE, {"origins": [lambda o, request: o == APP], "max_age": 86400}),
+    "a_callable_that_says_at_what_it_looks_and_a_long_max_age": default(MAX_AGE, NOTE, {
+        "origins": lambda o, request: o == APP, "origins_vary": "X-Tenant", "max_age": 86400}),
     "max_age": default(MAX_AGE, NOTE, {"origins": APP, "max_age": 86400}),
     "max_age_by_a_second": default(MAX_AGE, NOTE, {"origins": APP, "max_age": 7201}),
     "everybody_and_a_login": default(LOGIN, WARNING, {"origins": "*"}, "", "GET,POST /login"),

@@ -780,13 +780,14 @@ def test_a_name_that_is_no_policy(app, name, hint):
         ({"origins": "null"}, "null_origin", "dangerously_allow_null_origin"),
     ],
 )
-@pytest.mark.parametrize("how", ["cors", "for_endpoint", "for_files"])
+@pytest.mark.parametrize("how", ["cors", "for_endpoint", "for_blueprint", "for_files"])
 def test_fields_of_a_mark_are_checked_at_once(how, fields, code, remedy):
     """A mark raises at once for fields that no policy further out could put right."""
     guard = CorsGuard(dangerously_allow_null_origin=False)
     make = {
         "cors": cors,
         "for_endpoint": functools.partial(guard.for_endpoint, "static"),
+        "for_blueprint": functools.partial(guard.for_blueprint, "api"),
         "for_files": functools.partial(guard.for_files, "static", "*"),
     }[how]
     if code == "null_origin":
@@ -805,8 +806,11 @@ def test_for_files_without_files():
 def test_a_blueprint_that_is_registered_already(app):
     blueprint = Blueprint("api", __name__)
     app.register_blueprint(blueprint)
-    with pytest.raises(CorsGuardError, match=rf"{LINE}: blueprint 'api' is registered already"):
+    with pytest.raises(
+        CorsGuardError, match=rf"{LINE}: blueprint 'api' is registered already"
+    ) as e:
         cors(origins=SHOP)(blueprint)
+    assert str(e.value).endswith("or use guard.for_blueprint('api', ...)")
 
 
 def test_an_app_factory_may_run_again(http):

@@ -39,9 +39,8 @@ def check_origin(policy: Policy, fields: Fields, text: str) -> None:
     :param fields: the fields that the policy was made of.
     """
     reason = meaning.against_origin(fields, text)
-    common = {} if meaning.is_constant(fields) else {"Vary": "Origin"}
-    if fields.get("enforce") == "all" and common:
-        common["Vary"] += ", Sec-Fetch-Site"
+    looked_at = "Origin, Sec-Fetch-Site" if fields.get("enforce") == "all" else "Origin"
+    common = {} if meaning.is_constant(fields) else {"Vary": meaning.vary(fields, looked_at)}
     expected = {**granted(fields, text), **common} if reason is None else common
     verdict = deciding.decide(policy, deciding.CorsRequest(text, "GET", "/"))
     assert verdict.reason is reason, (ascii(text), verdict.reason, reason)
@@ -60,7 +59,7 @@ def check_preflight(policy: Policy, fields: Fields, text: str, method: str, requ
     verdict = deciding.decide(policy, asked)
     assert verdict.reason is reason, (ascii(text), ascii(method), ascii(requested), reason)
     assert (set(verdict.headers) > {"Vary"}) is (reason is None)
-    assert verdict.headers["Vary"] == PREFLIGHT_VARY
+    assert verdict.headers["Vary"] == meaning.vary(fields, PREFLIGHT_VARY)
     assert verdict.request_headers == tuple(meaning.read_requested_headers(requested) or ())
     assert all(line.isascii() and line.isprintable() for line in verdict.explain().split("\n"))
 

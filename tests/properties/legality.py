@@ -107,6 +107,16 @@ def _is_expose_headers(value: object) -> bool:
     )
 
 
+def _is_origins_vary(value: object) -> bool:
+    useless = ("origin", "cookie", "authorization")
+    return _is_list(value) and all(
+        _is_name(name)
+        and name.lower() not in useless
+        and not name.lower().startswith("access-control-request-")
+        for name in entries(value)
+    )
+
+
 def _is_bool(value: object) -> bool:
     return value is True or value is False
 
@@ -128,6 +138,7 @@ FIELDS: Mapping[str, Callable[[object], bool]] = {
     "allow_credentials": _is_bool,
     "max_age": _is_max_age,
     "enforce": _is_enforce,
+    "origins_vary": _is_origins_vary,
     "answer_preflight": _is_bool,
     "allow_private_network": _is_bool,
     "dangerously_allow_null_origin": _is_bool,
@@ -140,6 +151,7 @@ def _dangers(fields: Mapping[str, object]) -> Iterator[bool]:
     """docs/reference/policy-fields.md, "What is checked together"."""
     origins = entries(fields.get("origins", ()))
     credentials = fields.get("allow_credentials", False)
+    yield bool(entries(fields.get("origins_vary", ())))  # JSON has no callable
     is_enforced = fields.get("enforce", "off") != "off"
     yield bool(credentials and "*" in origins)
     yield fields.get("enforce") == "all" and "*" in origins

@@ -48,4 +48,9 @@ POLICIES: dict[str, dict[str, Any]] = {
     "no null": {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},
     "patterns": {"origins": PATTERNS, "methods": ["PUT", "PURGE"], "allow_headers": ["X-A", "x-b"]},
     "function": {"origins": [is_customer, *LISTED[:2]], "allow_headers": ()},
+    "function of headers": {
+        "origins": is_customer_there,
+        "origins_vary": ["X-Tenant", "x-tenant", "Sec-Fetch-Site"],
+        "enforce": "all",
+    },
 }

@@ -65,6 +65,25 @@ def _is_everyone(fields: Fields) -> bool:
     return set(entries(fields.get("origins", ()))) == {"*"}
 
 
+def vary(fields: Fields, first: str = "Origin") -> str:
+    """What every response of a policy varies by, unless everybody may read.
+
+    :param first: what it varies by whatever the callable looks at.
+    """
+    names = [*first.split(", "), *entries(fields.get("origins_vary", ()))]
+    unique = {name.lower(): name for name in reversed(names)}
+    return ", ".join(dict.fromkeys(unique[name.lower()] for name in names))
+
+
+def may_look_at_method(fields: Fields, takes_request: object) -> bool:
+    """Whether a callable, which takes the request, does not say what it looks at.
+
+    :param takes_request: the callable.
+    """
+    asked = takes_request in entries(fields.get("origins", ()))
+    return asked and not entries(fields.get("origins_vary", ()))
+
+
 def admits(entry: object, text: str) -> bool:
     """Whether one string or pattern covers an origin that is well-formed."""
     if isinstance(entry, re.Pattern):

@@ -47,6 +47,9 @@ _ROUTES: list[tuple[str, list[str], _Mark]] = [
     ("/patterns", ["GET", "POST"], {"origins": PATTERNS, "allow_private_network": True}),
     ("/function", ["GET", "POST"], {"origins": [is_customer, LISTED[0]]}),
     ("/function-of-request", ["GET", "PUT"], {"origins": [is_customer_there, LISTED[0]]}),
+    ("/function-of-headers", ["GET", "PUT"], {
+        "origins": [is_customer_there, LISTED[0]], "origins_vary": ["Accept", "X-Tenant"],
+    }),
     ("/null", ["GET", "PUT"], {"origins": "null", "dangerously_allow_null_origin": True}),
     ("/nobody", ["GET", "PUT"], {"origins": (), "methods": ()}),
     ("/own-answer", ["GET", "OPTIONS"], {"answer_preflight": False}),

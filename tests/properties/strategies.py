@@ -247,6 +247,7 @@ _LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "methods": _strings(st.sampled_from(METHODS)) | st.none(),
     "allow_headers": _strings(st.sampled_from(NAMES)),
     "expose_headers": _strings(st.sampled_from(NAMES)),
+    "origins_vary": _strings(st.sampled_from(NAMES)),
     "max_age": st.none() | st.integers(-1, 90_000) | st.sampled_from((86400, 86401, "600", 1.0)),
     "enforce": st.sampled_from(("off", "report", "unsafe", "all", "ALL", "", None)),
 }

@@ -128,15 +128,20 @@ def _check_actual(fields: Fields, environ: Environ, answer: Answer, bare: Answer
     verdict = meaning.verdict(fields, environ, SELF_ORIGINS, reason, method)
     assert answer.verdict == verdict
     if verdict[0] is Outcome.REJECTED and _is_refused(fields, environ):
-        _check_refused(environ, answer)
+        _check_refused(fields, environ, answer)
     elif meaning.is_constant(fields):
         _check_untouched(answer, bare, granted(fields, "*"), set())
     elif origin is not None and reason is None:
         is_all = fields["enforce"] == "all"
-        vary = {"origin", "sec-fetch-site"} if is_all else {"origin"}
-        _check_untouched(answer, bare, granted(fields, origin), vary)
+        looked_at = "Origin, Sec-Fetch-Site" if is_all else "Origin"
+        _check_untouched(answer, bare, granted(fields, origin), _names(fields, looked_at))
     else:
-        _check_untouched(answer, bare, {}, {"origin"})
+        _check_untouched(answer, bare, {}, _names(fields))
+
+
+def _names(fields: Fields, first: str = "Origin") -> set[str]:
+    """What a response varies by, in lower case."""
+    return set(meaning.vary(fields, first).lower().split(", "))
 
 
 def _is_refused(fields: Fields, environ: Environ) -> bool:
@@ -153,9 +158,9 @@ def _check_untouched(
     assert answer.vary == bare.vary | vary if expected else answer.vary >= bare.vary | vary
 
 
-def _check_refused(environ: Environ, answer: Answer) -> None:
+def _check_refused(fields: Fields, environ: Environ, answer: Answer) -> None:
     assert (answer.status, answer.cors) == (403, {})
-    assert answer.vary >= {"origin", "sec-fetch-site"}
+    assert answer.vary >= _names(fields, "Origin, Sec-Fetch-Site")
     assert standard.get(answer.headers, "Cache-Control") == "no-store"
     assert (b"refused" in answer.body) is (environ["REQUEST_METHOD"].upper() != "HEAD")
 
@@ -176,25 +181,25 @@ def _check_preflight(
     assert answer.verdict == verdict
     is_own = verdict[0] is Outcome.SAME_ORIGIN
     if verdict[1] is Reason.SPECULATIVE:
-        _check_refused(environ, answer)
+        _check_refused(fields, environ, answer)
     elif reason is not None and is_own:
         is_constant = meaning.is_constant(fields)
         cors = granted(fields, "*") if is_constant else {}
-        _check_untouched(answer, bare, cors, set() if is_constant else {"origin"})
+        _check_untouched(answer, bare, cors, set() if is_constant else _names(fields))
     elif reason is None:
         is_apps = is_own or not answers
         _check_allowed_preflight(applied, fields, environ, answer, bare if is_apps else None)
     elif answers:
-        _check_refused_preflight(answer, reason)
+        _check_refused_preflight(fields, answer, reason)
     elif about_origin is not None and _is_refused(fields, environ):
-        _check_refused(environ, answer)
+        _check_refused(fields, environ, answer)
     else:
-        _check_untouched(answer, bare, {}, set(PREFLIGHT_VARY.lower().split(", ")))
+        _check_untouched(answer, bare, {}, _names(fields, PREFLIGHT_VARY))
 
 
-def _check_refused_preflight(answer: Answer, reason: Reason) -> None:
+def _check_refused_preflight(fields: Fields, answer: Answer, reason: Reason) -> None:
     assert (answer.status, answer.cors) == (403, {})
-    assert standard.get(answer.headers, "Vary") == PREFLIGHT_VARY
+    assert standard.get(answer.headers, "Vary") == meaning.vary(fields, PREFLIGHT_VARY)
     assert standard.get(answer.headers, "Content-Type") == "application/problem+json"
     assert f'"{reason.name}"'.encode() in answer.body
 
@@ -208,10 +213,10 @@ def _check_allowed_preflight(
     asked = meaning.read_requested_headers(requested) or []
     if bare is None:
         assert (answer.status, answer.body) == (204, b"")
-        assert standard.get(answer.headers, "Vary") == PREFLIGHT_VARY
+        assert standard.get(answer.headers, "Vary") == meaning.vary(fields, PREFLIGHT_VARY)
     else:
         assert (answer.status, answer.body, answer.others) == (bare.status, bare.body, bare.others)
-        assert answer.vary == bare.vary | set(PREFLIGHT_VARY.lower().split(", "))
+        assert answer.vary == bare.vary | _names(fields, PREFLIGHT_VARY)
     # What a browser makes of it
     for credentials in (False, True):
         goes_on = standard.preflight_check(
@@ -236,11 +241,11 @@ def _check_remembered(applied: Applied, environ: Environ, sent: Mapping[str, str
     fields, _, at_url = applied
     others = {name for name, other in at_url.items() if other != fields}
     assert not others & set(listed) - {method}
-    asks_request = is_customer_there in meaning.entries((fields or {}).get("origins", ()))
-    assert not asks_request or listed == [method]
+    forgets = meaning.may_look_at_method(fields or {}, is_customer_there)
+    assert not forgets or listed == [method]
     max_age = sent.get("Access-Control-Max-Age")
     wanted = (fields or {}).get("max_age", 600)
-    if asks_request or others & set(standard.SAFELISTED_METHODS):
+    if forgets or others & set(standard.SAFELISTED_METHODS):
         assert max_age == "0"
     elif at_url:
         assert max_age == (None if wanted is None else str(wanted))

@@ -174,6 +174,23 @@ def test_a_callable_that_takes_the_request_makes_browsers_forget_all_preflights(
     assert sent.headers["Access-Control-Allow-Methods"] == "PATCH"
 
 
+@pytest.mark.parametrize("origin", [None, A, B, C], ids=["no Origin", "first", "second", "last"])
+@pytest.mark.parametrize("preflight", [False, True], ids=["request", "preflight"])
+def test_what_any_callable_looks_at_is_in_vary(origin: str | None, preflight: bool) -> None:
+    """Whichever policy decides; and browsers need not forget."""
+    audiences = Audiences(
+        [
+            Policy(origins=lambda origin, request: origin == A, origins_vary=["X-A", "X-B"]),
+            Policy(origins=lambda origin, request: origin == B, origins_vary=["x-b", "X-C"]),
+            PUBLIC,
+        ],
+        ["", "", ""],
+    )
+    sent = decide(audiences, CorsRequest(origin, "POST", preflight=preflight)).headers
+    assert sent["Vary"].endswith(", X-A, X-B, X-C")
+    assert sent.get("Access-Control-Max-Age") != "0"
+
+
 EXPLAINED = {
     "the one that decided": ("three", B, "GET", "Policy: default, policy 2 of 3."),
     "by its name": ("three", A, "GET", "Policy: default, policy 'own' (1 of 3)."),

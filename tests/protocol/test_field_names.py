@@ -28,9 +28,12 @@ DO = {
     "Write allow_headers='*'.": "AllowAnyHeader allow_all_headers",
     "Write allow_credentials=False.": "DisallowCredentials",
     "Write answer_preflight=False.": "preflight_continue preflightContinue OptionsPassthrough",
-    "It is not needed here: leave it out.": "always_send intercept_exceptions send_wildcard vary"
+    "It is not needed here: leave it out.": "always_send intercept_exceptions send_wildcard"
     " vary_header send_origin_wildcard replace_https_referer",
-    "Mark blueprints and views with @cors(...), or endpoints with for_endpoint().": "resources"
+    "Leave it out: the guard writes Vary. Name the request headers that a callable looks at in"
+    " origins_vary.": "vary",
+    "Mark blueprints and views with @cors(...), those that are not yours with for_blueprint() and"
+    " for_endpoint(), and what lies under a path with for_path().": "resources"
     " resource CORS_URLS_REGEX",
     "Leave it out: a preflight gets 204, and to browsers any 2xx is the same.":
     "options_success_status optionsSuccessStatus preflightStatusCode success_status",

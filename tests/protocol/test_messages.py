@@ -49,14 +49,40 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " [unknown_field]"]),
     ({"resources": {}},
      ["resources: there is no policy field 'resources'. Mark blueprints and views with @cors(...),"
-      " or endpoints with for_endpoint(). [unknown_field]"]),
+      " those that are not yours with for_blueprint() and for_endpoint(), and what lies under a"
+      " path with for_path(). [unknown_field]"]),
     ({"vary_header": True},
      ["vary_header: there is no policy field 'vary_header'. It is not needed here: leave it out."
       " [unknown_field]"]),
     ({"zzz": A},
      ["zzz: there is no policy field 'zzz'. Known: allow_credentials, allow_headers,"
       " allow_private_network, answer_preflight, deny_origins, enforce, expose_headers, max_age,"
-      " methods, origins. [unknown_field]"]),
+      " methods, origins, origins_vary. [unknown_field]"]),
+    *(
+        ({"origins": one, "origins_vary": name}, [f"origins_vary: {message} [{code}]"])
+        for code, message, names in [
+            ("vary_useless", "with '*' no cache could use any response. List the headers that the"
+             " callable looks at.", ["*", ["X-A", "*"]]),
+            ("vary_useless", "a preflight has neither Cookie nor Authorization, so the callable"
+             " would decide about it without them. Let it look at the origin alone, and check the"
+             " user in the view.", ["Cookie", "authorization"]),
+            ("vary_useless", "every response varies by Origin anyway. Leave it out.", ["origin"]),
+            ("vary_useless", "leave it out: it is in Vary where it matters. If the callable decides"
+             " by what a preflight requests, say max_age=0 too.",
+             ["Access-Control-Request-Method", "access-control-request-headers"]),
+            ("header_malformed", "'X-*' is not a header name, and names have no patterns: list"
+             " each.", ["X-*"]),
+            ("header_malformed", "'X A' is not a header name: commas separate names. Write"
+             ' ["X", "A"].', [["X A"]]),
+        ]
+        for name in names
+    ),
+    *(
+        ({**fields, "origins_vary": "X-Tenant"},
+         ["origins_vary: no callable in origins looks at any header. Put the callable there, or say"
+          " origins_vary=[]. [vary_without_callable]"])
+        for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
+    ),
     ({"origins": ["*", A]},
      ["origins: '*' stands alone: with it, the other entries would mean nothing."
       " [wildcard_not_alone]"]),

@@ -171,6 +171,10 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     "a callable": (
         {"origins": customers}, ask(), f'add "{A}" where customers looks {SET}'
     ),
+    "a callable that says what it looks at": (
+        {"origins": customers, "origins_vary": "X-Tenant"}, ask(),
+        f'add "{A}" where customers looks {SET}',
+    ),
     "a callable beside a list": (
         {"origins": [B, customers]}, ask(),
         f'add "{A}" where customers looks, or list it: origins=["{B}", customers, "{A}"] {SET}',

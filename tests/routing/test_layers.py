@@ -269,5 +269,5 @@ def test_a_mark_that_comes_too_late(app, http):
             mark("index", max_age=5)
         assert _without_line(str(caught.value)) == (
             "LINE: the policies of an app of this guard are in force already, since prepare() or"
-            " its first request; mark endpoints while the apps are set up"
+            " its first request; mark it while the apps are set up"
         )

@@ -23,6 +23,11 @@ REQUESTS = (
 )
 EVERYONE_BUT_B = {"origins": "*", "deny_origins": B}
 
+
+def is_a(origin: str) -> bool:
+    return origin == A
+
+
 # For every field: the other fields, and values that change what is sent. A new field needs a row.
 CHANGES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "origins": ({}, [(), A, B, [A, B], "*", "https://*.example"]),
@@ -33,6 +38,7 @@ CHANGES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "allow_credentials": ({"origins": A}, [False, True]),
     "max_age": ({"origins": A}, [None, 0, 600]),
     "enforce": ({"origins": A}, ["off", "unsafe", "all"]),
+    "origins_vary": ({"origins": is_a}, [(), "X-A", "x-a", ["X-A", "X-B"], ["X-B", "X-A"]]),
     "answer_preflight": ({"origins": A}, [True, False]),
     "allow_private_network": ({"origins": A}, [True, False]),
     "dangerously_allow_null_origin": (EVERYONE_BUT_B, [True, False]),

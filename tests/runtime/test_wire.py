@@ -6,13 +6,14 @@ import pytest
 from flask import Response, jsonify, make_response, request, send_file, session
 from werkzeug.datastructures import Headers, MultiDict
 
-from flask_corsguard import CorsGuard
+from flask_corsguard import CorsGuard, PolicyError
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
 STAR = {"Access-Control-Allow-Origin": "*"}
 ALLOWED = {"Access-Control-Allow-Origin": SHOP, "Vary": "Origin"}
 REFUSED = {"Vary": "Origin"}
+TENANT = {"Vary": "Origin, X-Tenant"}
 
 
 def _file():
@@ -75,6 +76,11 @@ POLICIES = {
         REFUSED,
     ),
     "nobody": ({}, REFUSED, REFUSED),
+    "a callable that looks at a header": (
+        {"origins": lambda origin, request: origin == SHOP, "origins_vary": ["X-Tenant"]},
+        ALLOWED | TENANT,
+        TENANT,
+    ),
 }
 
 
@@ -273,6 +279,63 @@ def test_a_view_that_sets_vary(app, http, own, merged):
     assert http.send(app, "/", SHOP) == (200, allowed)
     assert http.send(app, "/", PARTNER) == (200, {"Vary": merged})
     assert http.send(app, "/") == (200, {"Vary": merged})
+
+
+PREFLIGHT_VARY = (
+    "Access-Control-Request-Headers, Access-Control-Request-Method, Host, Origin, X-Tenant"
+)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda origin, request: request.headers.get("X-Tenant") == "shop",
+        lambda origin: request.headers.get("X-Tenant") == "shop",
+    ],
+    ids=["takes the request", "looks at flask.request"],
+)
+def test_a_callable_that_says_at_what_it_looks(site, http, check):
+    """Every response varies by it; it is not asked about each method."""
+    CorsGuard(site, origins=check, origins_vary=["X-Tenant", "x-tenant", "Host"])
+    site.add_url_rule("/own", "own", lambda: ("ok", {"Vary": "x-tenant"}))
+    vary = {"Vary": PREFLIGHT_VARY}
+
+    def preflight(path, method="PUT", tenant="shop"):
+        headers = {"Access-Control-Request-Method": method, "X-Tenant": tenant}
+        return http.send(site, path, SHOP, method="OPTIONS", headers=headers)
+
+    assert preflight("/") == (204, {**http.granted(SHOP).cors, **vary})
+    assert preflight("/", tenant="other") == (403, vary)
+    assert preflight("/", "DELETE") == (403, vary)
+    assert preflight("/none").cors["Vary"] == PREFLIGHT_VARY
+    assert http.send(site, "/own") == (200, {"Vary": "Host, Origin, x-tenant"})
+
+
+@pytest.mark.parametrize("enforce", ["unsafe", "all"])
+def test_refusals_vary_by_what_a_callable_looks_at(site, http, enforce):
+    names = ["X-Tenant", "Accept", "sec-fetch-site"]
+    CorsGuard(site, origins=lambda origin: False, origins_vary=names, enforce=enforce)
+
+    response = http.open(site, "/", SHOP, "POST")
+    assert response.status_code == 403
+    assert response.headers["Vary"] == "Origin, Sec-Fetch-Site, X-Tenant, Accept"
+    assert "X-Tenant" in http.open(site, "/", environ={"HTTP_SEC_FETCH_SITE": "none"}).vary
+
+
+def test_origins_without_a_callable_where_one_looks_at_headers(site):
+    """A mark that takes the callable away has to take the names away too."""
+    guard = CorsGuard(
+        site, origins=lambda origin: False, origins_vary="X-Tenant", self_origins=SHOP
+    )
+    guard.for_endpoint("index", origins=SHOP)
+
+    with pytest.raises(PolicyError, match=r"or say origins_vary=\[\]\. \[vary_without_callable\]"):
+        guard.prepare(site)
+    again = CorsGuard(origins=lambda origin: False, origins_vary="X-Tenant")
+    del site.extensions["corsguard"]
+    again.init_app(site)
+    again.for_endpoint("index", origins=SHOP, origins_vary=[])
+    again.prepare(site)
 
 
 def test_vary_of_a_view_that_everybody_may_read(app, http):

@@ -88,6 +88,7 @@ blueprint = cors(origins=["https://a.com"])(Blueprint("b", __name__))
 assert_type(blueprint, Blueprint)
 
 guard.for_endpoint("static", origins="*")
+guard.for_blueprint("outer.inner", policy, max_age=60)
 guard.for_files("static", "*.woff2", origins="*")
 guard.reconfigure(policy, app=app, policies={"partners": policy})
 guard.reconfigure(report_only=policy)

@@ -1,0 +1,116 @@
+"""Where an app has registered its blueprints: their URL prefixes and subdomains."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from flask import Blueprint
+from flask.app import Flask
+from werkzeug.routing import Rule
+
+from flask_corsguard.decorators import marked_blueprints
+
+#: The URL prefix, or None where no URL lies under one, and the subdomain; None for the default one.
+Prefix: TypeAlias = tuple[str | None, str | None]
+
+
+def prefixes_of(app: Flask, names: Container[str]) -> Mapping[str, Prefix]:
+    """The prefixes of the blueprints that carry a mark, and of those in *names*, by their full
+    names, in the order in which the app has registered them.
+
+    Flask does not keep what was given at registration. A mark has recorded it. Of another blueprint
+    the rules are known as they were written, and the URL map has them with the prefix in front.
+    """
+    recorded = marked_blueprints(app)
+    rules: dict[str, list[Rule]] = {}
+    for rule in app.url_map.iter_rules():
+        rules.setdefault(str(rule.endpoint), []).append(rule)
+    return {
+        name: recorded.get(name) or _prefix_of(app, name, rules)
+        for name in app.blueprints
+        if name in recorded or name in names
+    }
+
+
+def _prefix_of(app: Flask, name: str, rules: Mapping[str, list[Rule]]) -> Prefix:
+    """:param rules: endpoint -> the rules that the URL map has for it."""
+    blueprint = app.blueprints[name]
+    possible: set[tuple[str, str | None]] | None = None
+    for text, endpoint in _written_rules(blueprint):
+        end = _joined("", text)
+        fitting = {
+            (rule.rule.removesuffix(end).rstrip("/"), rule.subdomain)
+            for rule in rules.get(f"{name}.{endpoint}", ())
+            if rule.rule.endswith(end)
+        }
+        possible = fitting if possible is None else possible & fitting
+    if possible and len(possible) == 1:
+        ((prefix, subdomain),) = possible
+    else:
+        prefix, subdomain = _assumed(app, name, rules)
+    # Nothing tells "/" from no prefix but what the blueprint says itself.
+    return prefix or ("/" if blueprint.url_prefix == "/" else None), subdomain
+
+
+def _assumed(app: Flask, name: str, rules: Mapping[str, list[Rule]]) -> tuple[str, str | None]:
+    """The prefix that a blueprint was made with, under that of the one around it, if none of its
+    rules lies elsewhere."""
+    blueprint = app.blueprints[name]
+    outer = name.rpartition(".")[0]
+    around = _prefix_of(app, outer, rules)[0] if outer else None
+    prefix = _joined(around or "", blueprint.url_prefix or "").rstrip("/")
+    own = [r for endpoint in rules if endpoint.startswith(f"{name}.") for r in rules[endpoint]]
+    subdomain = own[0].subdomain if own else blueprint.subdomain
+    is_there = all(
+        rule.subdomain == subdomain and f"{rule.rule}/".startswith(f"{prefix}/") for rule in own
+    )
+    return prefix if is_there else "", subdomain
+
+
+def _written_rules(blueprint: Any) -> Iterator[tuple[str, str]]:
+    """The rules of a blueprint, and of those in it, as they were written, with their endpoints:
+    those that are on the blueprint's own subdomain."""
+    if blueprint.has_static_folder:
+        yield f"{blueprint.static_url_path}/<path:filename>", "static"
+    state = _SetupState()
+    for function in blueprint.deferred_functions:
+        # Any other could do anything.
+        if getattr(function, "__code__", None) is _code_that_adds_a_rule():
+            function(state)
+    yield from state.rules
+    for inner, options in getattr(blueprint, "_blueprints", ()):
+        prefix = options.get("url_prefix")
+        if prefix is None:
+            prefix = inner.url_prefix
+        if options.get("subdomain") is None and inner.subdomain is None:
+            for text, endpoint in _written_rules(inner):
+                written = text if prefix is None else _joined(prefix, text)
+                yield written, f"{options.get('name', inner.name)}.{endpoint}"
+
+
+class _SetupState:
+    """Takes the place of a blueprint's setup state, and notes its rules down."""
+
+    def __init__(self) -> None:
+        self.rules: list[tuple[str, str]] = []
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
+    ) -> None:
+        if "subdomain" not in options:
+            self.rules.append((rule, endpoint or view_func.__name__))
+
+
+@functools.cache
+def _code_that_adds_a_rule() -> object:
+    """The code of what ``Blueprint.add_url_rule`` has a registration do, in this Flask."""
+    blueprint = Blueprint("any", __name__)
+    blueprint.add_url_rule("/")
+    return getattr(blueprint.deferred_functions[0], "__code__", None)
+
+
+def _joined(prefix: str, text: str) -> str:
+    """As Flask joins them."""
+    return f"{prefix.rstrip('/')}/{text.lstrip('/')}" if text else prefix
