@@ -436,6 +436,13 @@ def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Writ
     return _read_policy(field, names, {}, problems)
 
 
+def _looks_like_policies(value: object) -> bool:
+    """Whether a value is a policy, what may be the name of one, or a list."""
+    if isinstance(value, str):
+        return bool(value.strip()) and not value.lstrip().startswith("{")
+    return isinstance(value, (Policy, list, tuple))
+
+
 def _read_report_only(
     value: object, where: str, problems: list[Problem]
 ) -> Written | Literal[False] | None:
@@ -446,10 +453,9 @@ def _read_report_only(
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
         return derive(Policy(), fields, f"{where}, report_only", problems)
-    is_text = isinstance(value, str) and value.strip() and not value.lstrip().startswith("{")
-    if (is_text or isinstance(value, (Policy, list, tuple))) and not fields_meant(value):
+    if _looks_like_policies(value) and not fields_meant(value):
         found: list[Problem] = []
-        written = _read_policy_key("report_only", cast("object", value), found)
+        written = _read_policy_key("report_only", value, found)
         problems += [problem._replace(where=where) for problem in found]
         return written
     message = (

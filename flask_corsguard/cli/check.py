@@ -13,6 +13,7 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import guarded_app, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
+from flask_corsguard.protocol.remedies import name_in_list
 
 if TYPE_CHECKING:
     from flask_corsguard.audit.delivery import Fault
@@ -160,6 +161,8 @@ def _object(simulation: Simulation, origin: str, method: str) -> dict[str, objec
             "reason": decision.reason and decision.reason.name,
             "source": decision.policy_source,
             "location": decision.policy_location,
+            # Of several, those that were asked; the last one decided, if any has.
+            "policies": [*filter(None, map(name_in_list, decision.policies))],
         },
         "steps": [{"title": step.title, "lines": step.lines} for step in simulation.steps],
         "exchanges": [

@@ -15,8 +15,13 @@ from werkzeug.routing import Map, Rule
 
 from flask_corsguard.cli.loading import UnusableError, guarded_app, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, printable, write
+from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
-from flask_corsguard.protocol.explanation import fields_of, policy_summary
+from flask_corsguard.protocol.explanation import (
+    fields_of,
+    policy_summaries,
+    policy_summary,
+)
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import parse_origin
@@ -104,7 +109,8 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
     if route.policy is None:
         return False
     scope = Scope(methods=frozenset(route.methods))
-    is_open = route.url_rule.websocket and route.policy.enforce in ("off", "report")
+    # enforce is the same in all of several policies.
+    is_open = route.url_rule.websocket and route.policies[0].enforce in ("off", "report")
     if is_open and method in (None, "GET"):
         return True  # nothing refuses the handshake
     for name in route.methods:
@@ -120,11 +126,23 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
 
 
 def _object(route: Route) -> dict[str, object]:
+    # As in Python: the policy, or all of several, or None. What was written for one policy cannot
+    # take several for an exempt route, or for the first of them.
+    policy: object = None if route.policy is None else fields_of(route.policies[0])
+    several: dict[str, object] = {}
+    if isinstance(route.policy, Audiences):
+        policy = [fields_of(each) for each in route.policy]
+        members = zip(route.policy.names, policy, map(policy_summary, route.policy), strict=True)
+        several["policies"] = [
+            {"name": name, "fields": fields, "summary": summary}
+            for name, fields, summary in members
+        ]
     return {
         "rule": route.rule,
         "methods": list(route.methods),
         "endpoint": route.endpoint,
-        "policy": None if route.policy is None else fields_of(route.policy),
+        "policy": policy,
+        **several,
         "summary": policy_summary(route.policy),
         "source": route.source,
         "location": route.location,
@@ -132,19 +150,20 @@ def _object(route: Route) -> dict[str, object]:
 
 
 def _write_plain(found: Iterable[Route]) -> None:
-    """Write one line for each route, in columns, for grep and awk."""
+    """Write one line for each policy of each route, in columns, for grep and awk."""
     rows = [
         [
             printable(cell) or "-"
             for cell in (
                 route.rule,
                 ",".join(route.methods),
-                policy_summary(route.policy),
+                summary,
                 route.source,
                 route.location,
             )
         ]
         for route in found
+        for summary in policy_summaries(route.policy)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -156,7 +175,7 @@ def _stacked(found: Iterable[Route]) -> Iterator[Line]:
     """The lines for a narrow terminal, whose columns would be a few letters wide."""
     for route in found:
         yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
-        yield Line(policy_summary(route.policy), indent=2)
+        yield from (Line(summary, indent=2) for summary in policy_summaries(route.policy))
         yield Line(_set_by(route), "dim", 2)
 
 
@@ -176,7 +195,7 @@ def _write_table(found: Iterable[Route], terminal: Console) -> None:
         table.add_row(
             Text(printable(route.rule), "bold"),
             Text(printable(" ".join(route.methods))),
-            Text(policy_summary(route.policy)),
+            Text("\n".join(policy_summaries(route.policy))),
             Text(printable(_set_by(route)), "dim"),
         )
     terminal.print(table)

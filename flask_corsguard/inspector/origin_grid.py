@@ -9,12 +9,21 @@ from itertools import islice
 from posixpath import commonpath
 from typing import NamedTuple
 
-from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
-from flask_corsguard.protocol.explanation import policy_summary
-from flask_corsguard.protocol.fields import OriginForm, OriginList
+from flask_corsguard.protocol.audiences import Audiences
+from flask_corsguard.protocol.decision import (
+    UNDECIDED,
+    CorsRequest,
+    Decision,
+    Scope,
+    decide,
+    decide_unlisted,
+)
+from flask_corsguard.protocol.explanation import policy_summaries
+from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import parse_pattern
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome
+from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.table import Route
 
 #: How many of the origins that policies name have a column.
@@ -45,10 +54,15 @@ class Sign(Enum):
 
 
 class Cell(NamedTuple):
-    """What one origin may do on one route, in words for those who cannot see the sign."""
+    """What one origin may do on one route.
+
+    :ivar words: the same in words, for those who cannot see the sign.
+    :ivar number: which of several policies says so, or 0.
+    """
 
     sign: Sign
     words: str
+    number: int = 0
 
 
 class Column(NamedTuple):
@@ -66,12 +80,14 @@ STRANGERS = (
 
 
 class Row(NamedTuple):
-    """A route with a cell for each column, and its policy in short."""
+    """A route with a cell for each column.
+
+    :ivar policies: each policy in short: who may read, and how.
+    """
 
     route: Route
     cells: tuple[Cell, ...]
-    who: str
-    how: str
+    policies: Sequence[tuple[str, str]]
 
 
 class RowGroup(NamedTuple):
@@ -91,7 +107,7 @@ def columns_of(routes: Iterable[Route]) -> tuple[list[Column], int]:
 
     :returns: a column for each, and how many have none.
     """
-    uses = Counter(route.policy for route in routes if route.policy)
+    uses = Counter(policy for route in routes for policy in route.policies)
     named: Counter[str] = Counter()
     unseen = 0
     for policy, number in uses.items():
@@ -121,64 +137,79 @@ class Grid:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = columns
-        # By identity: policies that are derived from one another have the same list.
-        self._listed: dict[int, OriginList] = {}
-        self._known: dict[tuple[object, ...], tuple[tuple[Cell, ...], str, str]] = {}
+        self._known: dict[tuple[object, ...], Row] = {}
 
     def row(self, route: Route) -> Row:
         """The row of one route."""
         policy = route.policy
         if policy is None:
             cells = tuple(_cell(Sign.EXEMPT, column) for column in self.columns)
-            return Row(route, cells, policy_summary(None), "")
+            return Row(route, cells, [("exempt", "")])
         # HEAD goes with GET, and OPTIONS is for everybody.
         own = tuple(name for name in route.methods if name not in ("HEAD", "OPTIONS"))
         methods = own or route.methods
-        is_open = route.url_rule.websocket and policy.enforce in ("off", "report")
-        key = (policy, methods, is_open)
+        # enforce is the same in all of several policies.
+        is_open = route.url_rule.websocket and route.policies[0].enforce in ("off", "report")
+        summaries = policy_summaries(policy)
+        # With the summaries, because lists that differ in their policies' names are equal.
+        key = (policy, *summaries, methods, is_open)
         if key not in self._known:
-            cells = tuple(self._cell(policy, methods, column) for column in self.columns)
+            cells = tuple(_cell_of(policy, methods, column) for column in self.columns)
             if is_open:
                 cells = tuple(map(_open_socket, self.columns, cells))
-            who, _, how = policy_summary(policy).partition("; ")
-            self._known[key] = (cells, who, "; ".join(filter(None, (how, *_further(policy)))))
-        return Row(route, *self._known[key])
-
-    def _cell(self, policy: Policy, methods: tuple[str, ...], column: Column) -> Cell:
-        listed = self._without_callables(policy)
-        scope = Scope(methods=frozenset(methods))
-        decisions = {
-            method: decide(listed, CorsRequest(column.sample, method, preflight=True), scope)
-            for method in methods
-        }
-        allowed = [m for m, decision in decisions.items() if decision.outcome is Outcome.ALLOWED]
-        if not allowed:
-            reasons = {decision.reason for decision in decisions.values()}
-            is_open = listed != policy and reasons == {Reason.ORIGIN_NOT_ALLOWED}
-            return _cell(Sign.ASKED if is_open else Sign.NO, column)
-        if len(allowed) < len(methods):
-            refused = " ".join(method for method in methods if method not in allowed)
-            return _cell(Sign.SOME, column, f", {' '.join(allowed)}, but not {refused}")
-        if policy.compiled.sends_star:
-            return _cell(Sign.EVERYONE, column)
-        return _cell(Sign.CREDENTIALS if policy.allow_credentials else Sign.READ, column)
-
-    def _without_callables(self, policy: Policy) -> Policy:
-        """The policy without its callables, which are not run for a page: they may take long, or
-        need a request."""
-        origins = policy.origins
-        if origins == "*" or origins.compiled.is_constant:
-            return policy
-        if id(origins) not in self._listed:
-            derived = policy.derive(origins=[form for form in origins if not callable(form)])
-            assert derived.origins != "*"
-            self._listed[id(origins)] = derived.origins
-        return policy.derive(origins=self._listed[id(origins)])
+            in_short = [*map(_in_short, summaries, route.policies)]
+            self._known[key] = Row(route, cells, in_short)
+        return self._known[key]._replace(route=route)
 
 
-def _cell(sign: Sign, column: Column, more: str = "") -> Cell:
+def _cell_of(policy: Policy | Audiences, methods: tuple[str, ...], column: Column) -> Cell:
+    # No callable is asked for a page: it may take long, or need a request.
+    first = CorsRequest(column.sample, methods[0], preflight=True)
+    asks = decide(policy, first, asks=False) is UNDECIDED
+    scope = Scope(methods=frozenset(methods))
+    decisions = {
+        method: decide_unlisted(policy, first._replace(method=method), scope, asks=False)
+        if asks
+        else decide(policy, first._replace(method=method), scope)
+        for method in methods
+    }
+    allowed = [m for m, decision in decisions.items() if decision.outcome is Outcome.ALLOWED]
+    decision = decisions[methods[0]]
+    assert decision.policy is not None
+    if not allowed:
+        sign, more = Sign.NO, ""
+    elif len(allowed) < len(methods):
+        refused = " ".join(method for method in methods if method not in allowed)
+        sign, more = Sign.SOME, f", {' '.join(allowed)}, but not {refused}"
+    elif decision.policy.compiled.star:
+        sign, more = Sign.EVERYONE, ""
+    else:
+        sign = Sign.CREDENTIALS if decision.policy.allow_credentials else Sign.READ
+        more = ""
+    number, by = _which(decision)
+    if asks:
+        # Whatever comes after the callable is the least that the origin may do.
+        least = f"; where it does not admit it: {sign.words}{more}{by}" if allowed else ""
+        return _cell(Sign.ASKED, column, least)
+    return _cell(sign, column, f"{more}{by}", number)
+
+
+def _which(decision: Decision) -> tuple[int, str]:
+    """Which of several policies has decided, as a number and in words; 0 if none has."""
+    policy = decision.policy
+    if policy is None or not (name := name_in_list(policy)) or decision.reason in NOT_LISTED:
+        return 0, ""
+    return len(decision.policies), f", by {name}"
+
+
+def _in_short(summary: str, policy: Policy) -> tuple[str, str]:
+    who, _, how = summary.partition("; ")
+    return who, "; ".join(filter(None, (how, *_further(policy))))
+
+
+def _cell(sign: Sign, column: Column, more: str = "", number: int = 0) -> Cell:
     sample = "" if column.sample == column.label else f" (such as {column.sample})"
-    return Cell(sign, f"{column.label}{sample}: {sign.words}{more}")
+    return Cell(sign, f"{column.label}{sample}: {sign.words}{more}", number)
 
 
 def _open_socket(column: Column, cell: Cell) -> Cell:
@@ -205,7 +236,7 @@ def _names(names: str | Sequence[str]) -> str:
 
 def grouped(rows: Iterable[Row]) -> list[RowGroup]:
     """Groups of rows that differ only in their route; those open to the most origins come first."""
-    groups: dict[tuple[Policy | None, tuple[Cell, ...]], list[Row]] = {}
+    groups: dict[tuple[Policy | Audiences | None, tuple[Cell, ...]], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.route.policy, row.cells), []).append(row)
     closed = (Sign.NO, Sign.EXEMPT)

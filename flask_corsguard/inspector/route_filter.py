@@ -74,6 +74,7 @@ class FilteredRoutes(NamedTuple):
     :ivar open_to_all: how many routes anybody may read.
     :ivar with_credentials: how many routes let others use the user's cookies.
     :ivar exempt: how many routes the guard leaves alone.
+    :ivar several: whether a route has several policies.
     :ivar methods: every method that a route accepts.
     :ivar odd_origin: whether no browser sends the origin that was asked for.
     """
@@ -88,6 +89,7 @@ class FilteredRoutes(NamedTuple):
     open_to_all: int
     with_credentials: int
     exempt: int
+    several: bool
     methods: Sequence[str]
     odd_origin: bool
 
@@ -111,7 +113,7 @@ def filtered_routes(state: AppState, wanted: RouteFilter) -> FilteredRoutes:
     rows = [grid.row(route) for route in routes if wanted.fits(route)]
     if origin:
         rows = [row for row in rows if row.cells[0].sign not in (Sign.NO, Sign.EXEMPT)]
-    policies = [route.policy for route in routes if route.policy]
+    governed = [route.policies for route in routes if route.policies]
     by_policy = wanted.by == "policy" or (not wanted.by and len(rows) > MANY_ROWS)
     return FilteredRoutes(
         columns=columns,
@@ -120,10 +122,12 @@ def filtered_routes(state: AppState, wanted: RouteFilter) -> FilteredRoutes:
         groups=grouped(rows) if by_policy else (),
         shown=len(rows),
         total=len(routes),
-        policies=len(set(policies)),
-        open_to_all=sum(policy.origins == "*" for policy in policies),
-        with_credentials=sum(policy.allow_credentials for policy in policies),
-        exempt=len(routes) - len(policies),
+        policies=len({policy for policies in governed for policy in policies}),
+        # Of several policies, only the last one can be open to everyone.
+        open_to_all=sum(policies[-1].origins == "*" for policies in governed),
+        with_credentials=sum(any(p.allow_credentials for p in policies) for policies in governed),
+        exempt=len(routes) - len(governed),
+        several=any(len(policies) > 1 for policies in governed),
         methods=sorted({method for route in routes for method in route.methods}),
         odd_origin=bool(origin) and origin != "null" and parse_origin(origin) is None,
     )

@@ -87,8 +87,9 @@ def read_policy(field: str, value: object, fields: Mapping[str, Any]) -> Written
     if not isinstance(value, (list, tuple)):
         message = f"{text_of(value)} is neither a policy, nor a name of one, nor a list of these."
         raise PolicyError([Problem("wrong_type", field, value, message)])
-    entries = tuple(cast("Sequence[object]", value))
-    problems = [*_list_problems(field, value, entries)]
+    given = cast("Sequence[object]", value)
+    entries = tuple(given)
+    problems = [*_list_problems(field, given, entries)]
     problems += origins_beside(entries, fields)
     if problems:
         raise PolicyError(problems)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
+from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import (
     KNOWN_METHODS,
@@ -267,15 +268,30 @@ _FOUND: dict[Reason, _Words] = {
 }
 
 
-def policy_summary(policy: Policy | None) -> str:
+def policy_summary(policy: Policy | Audiences | None) -> str:
     """Who may read, with credentials or not, by which methods, and what the server refuses.
 
-    At most 600 characters of printable ASCII. Policies with the same values in the same order have
-    the same summary. Header names and max age are left out: they say little about who is let in.
+    At most 600 characters of printable ASCII, or so many for each of up to five policies. Policies
+    with the same values in the same order have the same summary. Header names and max age are left
+    out: they say little about who is let in.
 
-    :param policy: None for a route that the guard leaves alone.
+    :param policy: several, in the order in which they are asked; or None for a route that the guard
+        leaves alone.
     """
-    return "; ".join(_parts(policy)) if policy is not None else "exempt"
+    summaries = policy_summaries(policy)
+    return "; then ".join(summaries[:MOST_SHOWN]) + and_more(summaries)
+
+
+def policy_summaries(policy: Policy | Audiences | None) -> list[str]:
+    """The summary of each policy; of several, with its number and its name."""
+    if policy is None:
+        return ["exempt"]
+    if isinstance(policy, Policy):
+        return ["; ".join(_parts(policy))]
+    labels = (f"{at} {_short_entry(name)}".strip() for at, name in enumerate(policy.names, 1))
+    return [
+        f"{label}: {'; '.join(_parts(each))}" for label, each in zip(labels, policy, strict=True)
+    ]
 
 
 def _parts(policy: Policy) -> Iterator[str]:

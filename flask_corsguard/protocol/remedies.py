@@ -13,7 +13,7 @@ from flask_corsguard.protocol.fields import OriginForm, OriginList, read_listed_
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
 from flask_corsguard.protocol.origins import Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
-from flask_corsguard.protocol.reasons import NOT_LISTED, Reason
+from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
 from flask_corsguard.text import name_of, shown, source_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ _LONGEST_NAME = 320
 def set_by(decision: Decision) -> str:
     """What set the policy that decided, and where. Of several, also which, or all that did not."""
     location = f", set at {decision.policy_location}" if decision.policy_location else ""
-    asked = decision.policies if nobody_admits(decision) else decision.policies[-1:]
+    is_foreign = decision.origin is not None and decision.outcome is not Outcome.SAME_ORIGIN
+    one_decided = is_foreign and not nobody_admits(decision)
+    asked = decision.policies[-1:] if one_decided else decision.policies
     names = "".join(f", {name}" for name in filter(None, map(name_in_list, asked)))
     return f"{decision.policy_source}{names}{location}"
 
@@ -125,8 +127,12 @@ class _Change:
             self.fields |= fields
             return
         given = ", ".join(f"{field}={_source(value)}" for field, value in fields.items())
+        self.say_first(problems, f"say {given}")
+
+    def say_first(self, problems: list[Problem], words: str) -> None:
+        """Say what has to be put right first, if anything, and then what to change."""
         first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
-        self.in_policy.append(f"first put this right: {first}; then say {given}")
+        self.in_policy.append(f"first put this right: {first}; then {words}" if first else words)
 
     def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
         """Add names to a list, which is given whole if it is short enough to be pasted."""
@@ -185,9 +191,10 @@ def _allow_credentials(change: _Change) -> None:
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
     elif policy.compiled.audience:
-        change.elsewhere.append(
-            f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
-        )
+        values, problems = read_fields({"origins": [origin], "allow_credentials": True})
+        problems += check_combination({**Policy().values, **values})
+        words = f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
+        change.say_first(problems, words)
     else:
         change.set_if_it_may({"origins": [origin], "allow_credentials": True})
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from flask import Flask, Response, request
 
-from flask_corsguard import CorsGuard, cors, cors_exempt
+from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
 
 from .browsers import complaints, emulate, requested_urls
 from .demo import LOW_CONTRAST
@@ -130,9 +130,12 @@ def make_app(number_of_routes: int, name: str = "shop") -> Flask:
     app = Flask(name, static_folder=None)
     app.debug = True
     app.config["CORSGUARD_LOG_REJECTIONS"] = False
-    CorsGuard(app, inspector=True, origins=["https://app.example.com", "http://localhost:*"])
+    origins = ["https://app.example.com", "http://localhost:*"]
+    named = {name: Policy(origins=origins) for name in CORPUS}
+    CorsGuard(app, inspector=True, origins=origins, policies=named)
     marks = (None, cors(origins="*"), cors(allow_credentials=True, origins=["https://b.example"]))
     marks += (cors(methods=["GET"]), cors(origins=[lambda origin: True]), cors_exempt)
+    marks += (cors([CORPUS[0], Policy(origins="*", methods=[])]),)
     for number in range(number_of_routes):
         mark = marks[number % len(marks)]
         view = (lambda: lambda **_: "")()
@@ -211,7 +214,8 @@ def test_hostile_names_in_the_app_are_text(visit: Callable[..., Visit]) -> None:
     app = make_app(0, name=CORPUS[0])
     for payload in CORPUS:
         rule = payload.replace("<", "").replace(">", "")
-        app.add_url_rule(f"/{rule}", payload.replace(".", ""), lambda: "", methods=["GET"])
+        view = cors([payload, Policy(origins="*")])((lambda: lambda: "")())
+        app.add_url_rule(f"/{rule}", payload.replace(".", ""), view, methods=["GET"])
     shop = visit(app)
     for query in ("?by=route", "?by=policy"):
         shop.open(query)
@@ -273,7 +277,7 @@ def test_low_windows(visit: Callable[..., Visit]) -> None:
 def test_keyboard(visit: Callable[..., Visit]) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    shop = visit(make_app(300))
+    shop = visit(make_app(350))
     shop.open("")
     reached = [tuple(shop.press(Keys.TAB)) for _ in range(14)]
     assert reached[:13] == [

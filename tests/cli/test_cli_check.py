@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.routing import BaseConverter
 
-from flask_corsguard import CorsGuard, cors, cors_exempt
+from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
 from flask_corsguard.cli.check import ENGINE_NAMES
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from tests.cli.command_line import APP, flask, in_terminal, made, run
@@ -104,7 +104,7 @@ def test_json() -> None:
     (exchange,) = told.pop("exchanges")
     steps, curl, why = told.pop("steps"), told.pop("curl"), told.pop("why")
     decision = {"outcome": "REJECTED", "reason": "ORIGIN_NOT_ALLOWED"}
-    decision |= {"source": "view api.change_user", "location": "app.py:18"}
+    decision |= {"source": "view api.change_user", "location": "app.py:18", "policies": []}
     request = {"url": "http://localhost:5000/api/users/7", "origin": OTHER, "method": "PUT"}
     outcome = {"allowed": False, "reason": "preflight_status", "decision": decision, "fault": None}
     assert told == {**request, **outcome}
@@ -115,6 +115,58 @@ def test_json() -> None:
     assert ["Origin", OTHER] in exchange["request_headers"]
     assert "Vary" in dict(exchange["response_headers"])
     assert len(curl) == 1
+
+
+OWN, PARTNERS, PUBLIC = "policy 'own' (1 of 3)", "policy 'partners' (2 of 3)", "policy 3 of 3"
+SEVERAL = {
+    f"{A}": ("ALLOWED", [OWN], OWN),
+    f"{A} --credentials": ("ALLOWED", [OWN], OWN),
+    f"{A} --method DELETE": ("METHOD_NOT_ALLOWED", [OWN], OWN),
+    f"{ADMIN} --method DELETE": ("ALLOWED", [OWN, PARTNERS], PARTNERS),
+    f"{OTHER} --method DELETE": ("ORIGIN_DENIED", [OWN, PARTNERS], PARTNERS),
+    "https://any.example": ("ALLOWED", [OWN, PARTNERS, PUBLIC], PUBLIC),
+    "https://any.example --credentials": ("ALLOWED", [OWN, PARTNERS, PUBLIC], ""),
+    "null --method DELETE": ("METHOD_NOT_ALLOWED", [OWN, PARTNERS, PUBLIC], PUBLIC),
+}
+CLOSED = ["policy 'own' (1 of 2)", "policy 'partners' (2 of 2)"]
+
+
+def several(*policies: str | Policy) -> Flask:
+    app = Flask("x", static_folder=None)
+    own = Policy(origins=A, allow_credentials=True, methods=["PUT"])
+    partners = Policy(origins=ADMIN, deny_origins=OTHER, methods=["DELETE"])
+    CorsGuard(app, [*policies], policies={"own": own, "partners": partners})
+    app.add_url_rule("/", "index", lambda: "", methods=["GET", "PUT", "DELETE"])
+    return app
+
+
+@pytest.mark.parametrize("arguments", SEVERAL)
+def test_which_of_several_policies_decides(arguments: str) -> None:
+    """It is named, in the text and in JSON."""
+    verdict, asked, named = SEVERAL[arguments]
+    app = several("own", "partners", Policy(origins="*", methods=[]))
+    told = json.loads(run(f"check / --origin {arguments} --json", app).out)
+    assert told["decision"]["policies"] == asked
+    assert verdict in (told["decision"]["outcome"], told["decision"]["reason"])
+    text = run(f"check / --origin {arguments}", app).out
+    if named:
+        assert f"Policy: default, {named}, set at " in text
+    else:
+        assert 'list "https://any.example" in an earlier policy, one with' in text
+
+
+def test_all_that_do_not_are_named() -> None:
+    app = several("own", "partners")
+    told = json.loads(run("check / --origin https://any.example --json", app).out)
+    assert told["decision"]["policies"] == CLOSED
+    text = run("check / --origin https://any.example", app).out
+    assert f"Policy: default, {', '.join(CLOSED)}, set at " in text
+    assert f"Found: {CLOSED[0]}: the origin matches none of '{A}'; {CLOSED[1]}: the " in text
+
+
+def test_an_own_page_is_let_in_by_none_of_them() -> None:
+    text = run("check / --origin http://localhost:5000", several("own", "partners")).out
+    assert f"Policy: default, {', '.join(CLOSED)}, set at " in text
 
 
 def test_json_where_nothing_is_sent() -> None:

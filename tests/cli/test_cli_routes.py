@@ -109,6 +109,68 @@ def test_plain_lines(folder: Path) -> None:
     assert re.sub("  +", "  ", ran.out) == PLAIN[1:]
 
 
+OWN = Policy(origins="https://own.example", allow_credentials=True, methods=["PUT"])
+PARTNERS = Policy(origins=["https://*.partner.example"], deny_origins="https://x.partner.example")
+PUBLIC = Policy(origins="*", methods=[])
+NUMBERED = [
+    "1 own: https://own.example; credentials; PUT",
+    "2 par\\x1btners: https://*.partner.example except https://x.partner.example",
+    "3: everyone (*); no preflighted method",
+]
+
+
+def several() -> Flask:
+    app = Flask("x", static_folder=None)
+    named = {"own": OWN, "par\x1btners": PARTNERS}
+    CorsGuard(app, ["own", "par\x1btners", PUBLIC], policies=named)
+    app.add_url_rule("/", "index", lambda: "", methods=["GET", "PUT"])
+    app.add_url_rule("/own", "own", cors("own")(lambda: ""))
+    return app
+
+
+def test_several_policies_have_a_line_each() -> None:
+    """In a terminal as well; and each has a number and its name."""
+    lines = run("routes --path /", several()).out.splitlines()
+    columns = [re.split("  +", line) for line in lines]
+    assert [line[2] for line in columns] == NUMBERED
+    assert {tuple(line[:2]) for line in columns} == {("/", "GET,HEAD,OPTIONS,PUT")}
+    assert {line[3] for line in columns} == {"default"}
+    stacked = run("routes --path /", several(), columns=89, NO_COLOR="1").out.splitlines()
+    assert stacked[1:4] == [f"  {line}" for line in NUMBERED]
+    table = run("routes --path /", several(), columns=160, NO_COLOR="1").out
+    assert [line for line in NUMBERED if line in table] == NUMBERED
+
+
+def test_a_json_row_of_several_policies() -> None:
+    """What is said of the policy is a list then, as in Python: never null, and not the first."""
+    several_row, own_row = json.loads(run("routes --json", several()).out)
+    each = [fields_of(policy) for policy in (OWN, PARTNERS, PUBLIC)]
+    each = json.loads(json.dumps(each))
+    assert several_row["policy"] == each
+    said = [(entry["name"], entry["fields"]) for entry in several_row["policies"]]
+    assert said == [*zip(("own", "par\x1btners", ""), each, strict=True)]
+    assert several_row["policies"][2]["summary"] == "everyone (*); no preflighted method"
+    assert several_row["summary"] == "; then ".join(NUMBERED)
+    assert own_row["policy"] == each[0]
+    assert "policies" not in own_row
+
+
+SEVERAL = {
+    "--origin https://own.example": ["/", "/own"],
+    "--origin https://own.example --method PUT": ["/"],
+    "--origin https://a.partner.example --method PUT": ["/"],
+    "--origin https://x.partner.example": [],
+    "--origin https://any.example": ["/"],
+    "--origin https://any.example --method PUT": [],
+    "--origin null": ["/"],
+}
+
+
+@pytest.mark.parametrize("arguments", SEVERAL)
+def test_the_origin_is_looked_up_in_all_of_several_policies(arguments: str) -> None:
+    assert [rule for rule, _ in rows(several(), arguments)] == SEVERAL[arguments]
+
+
 def test_no_route_is_no_error() -> None:
     assert run("routes --endpoint none") == Ran(0, "")
     assert run("routes --endpoint none --json") == Ran(0, "[]\n")

@@ -522,6 +522,128 @@ def test_policies_in_words(app, fields, expected):
     assert html.unescape(re.sub("<.*?>", "", cell)) == expected
 
 
+OWN = Policy(origins=SHOP, allow_credentials=True)
+PARTNERS = Policy(origins=[PARTNER, "https://*.partner.example"], methods=["PUT"])
+BUT_ONE = Policy(origins="*", deny_origins=STRANGER)
+# Policies, and each cell by its column: the sign, and what is said of it.
+SEVERAL = {
+    "* last": (
+        ["own", "partners", Policy(origins="*")],
+        {
+            SHOP: ("credentials", "may read, with cookies, by policy 'own' (1 of 3)"),
+            PARTNER: (
+                "some",
+                "some methods only, GET PUT, but not DELETE, by policy 'partners' (2",
+            ),
+            "null": ("everyone", "everyone may read, by policy 3 of 3"),
+            "any other site": ("everyone", "everyone may read, by policy 3 of 3"),
+        },
+    ),
+    "closed": (
+        ["own", "partners"],
+        {
+            SHOP: ("credentials", "may read, with cookies, by policy 'own' (1 of 2)"),
+            "null": ("no", "may not read"),
+            "any other site": ("no", "may not read"),
+        },
+    ),
+    "denied": (
+        ["own", BUT_ONE],
+        {
+            STRANGER: ("no", "may not read, by policy 2 of 2"),
+            "any other site": ("read", "may read, by policy 2 of 2"),
+            "null": ("no", "may not read"),
+        },
+    ),
+    "a callable": (
+        ["own", Policy(origins=[PARTNER, yes])],
+        {
+            SHOP: ("credentials", "may read, with cookies, by policy 'own' (1 of 2)"),
+            PARTNER: ("read", "may read, by policy 2 of 2"),
+            "any other site": ("asked", "a callable decides"),
+        },
+    ),
+    "a callable, then *": (
+        [Policy(origins=yes), Policy(origins="*")],
+        {
+            "any other site": (
+                "asked",
+                "a callable decides; where it does not admit it: everyone may read, by policy 2",
+            ),
+            "null": ("everyone", "everyone may read, by policy 2 of 2"),
+        },
+    ),
+}
+
+
+def several(app, policies, **options):
+    named = {"own": OWN, "partners": PARTNERS}
+    CorsGuard(app, policies, policies=named, inspector=True, **options)
+    add(app, methods=["GET", "PUT", "DELETE"])
+    return app
+
+
+@pytest.mark.parametrize(("policies", "expected"), SEVERAL.values(), ids=SEVERAL)
+def test_which_of_several_policies_a_page_reads_by(app, policies, expected):
+    """Each cell says by which of them, in words and by its number."""
+    page = get(several(app, policies)).text
+    found = re.findall(r'<td class="sign (\w+)" title="(.*?)" aria-label="(.*?)">(.*?)</td>', page)
+    by_column = dict(zip(columns(page), found, strict=True))
+    for column, (sign, words) in expected.items():
+        key, title, label, shown = by_column[column]
+        said = html.unescape(title).partition(": ")[2]
+        assert (key, said.startswith(words)) == (sign, True), said
+        number = re.search(r"by policy (?:'\w+' \()?(\d)", said)
+        if number and sign != "asked":
+            assert label.endswith(f", by policy {number[1]}")
+            assert shown.endswith(f"<sub>{number[1]}</sub>")
+        else:
+            assert "<sub>" not in shown
+
+
+def test_several_policies_in_words(app):
+    page = get(several(app, ["own", "partners", Policy(origins="*", expose_headers="ETag")])).text
+    (cell,) = re.findall(r'<td class="policy">(.*?)</td>', page)
+    assert [html.unescape(re.sub("<.*?>", "", line)) for line in cell.split("</div><div>")] == [
+        f"1 own: {SHOP}; credentials",
+        f"2 partners: {PARTNER}, https://*.partner.example; PUT",
+        "3: everyone (*); exposes ETag",
+    ]
+    assert "under 3 policies:" in page
+    assert "<b>1</b> open to everyone" in page
+    assert "<b>1</b> with the user" in page
+    assert "by this one of several policies" in page
+
+
+def test_several_policies_are_put_together_by_their_names(app):
+    """The same policies under other names are the same, but say so in other words."""
+    several(app, ["own", "partners"])
+    add(app, "/b", cors([OWN, PARTNERS]))
+    add(app, "/c", cors(["own", "partners"]), methods=["GET", "PUT", "DELETE"])
+    page = get(app, query={"by": "policy"}).text
+    labels = re.findall(r'<input type="checkbox"> <span>(.*?)</span>', page)
+    assert sorted(labels) == ["1 route <code>/b</code>", "2 routes <code>/…</code>"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [(SHOP, True), (PARTNER, True), (STRANGER, False), ("https://any.example", True)],
+)
+def test_routes_that_one_of_several_policies_opens(app, origin, shown):
+    several(app, ["own", "partners", BUT_ONE])
+    assert bool(cells(get(app, query={"origin": origin}).text)) is shown
+
+
+def test_a_rejection_by_several_policies(app):
+    several(app, ["own", "partners"])
+    reject(app, path="/")
+    (entry,) = entries(app)
+    assert (
+        "Policy: default, policy 'own' (1 of 2), policy 'partners' (2 of 2),"
+        in entry["explanation"]
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -23,6 +23,7 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
+from flask_corsguard.protocol.remedies import to_send_credentials
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
 
@@ -191,7 +192,7 @@ def test_what_any_callable_looks_at_is_in_vary(origin: str | None, preflight: bo
     assert sent.get("Access-Control-Max-Age") != "0"
 
 
-EXPLAINED = {
+EXPLAINED: dict[str, tuple[str, str | None, str, str]] = {
     "the one that decided": ("three", B, "GET", "Policy: default, policy 2 of 3."),
     "by its name": ("three", A, "GET", "Policy: default, policy 'own' (1 of 3)."),
     "all that did not": (
@@ -205,11 +206,17 @@ EXPLAINED = {
     "the one that failed": ("fails", C, "GET", "Policy: default, policy 2 of 3."),
     "the one that denied": ("denies", C, "GET", "Policy: default, policy 'own' (1 of 2)."),
     "a method": ("three", B, "PUT", "Policy: default, policy 2 of 3."),
+    "all, where there is no Origin": (
+        "closed",
+        None,
+        "GET",
+        "Policy: default, policy 'own' (1 of 2), policy 2 of 2.",
+    ),
 }
 
 
 @pytest.mark.parametrize(("name", "origin", "method", "said"), EXPLAINED.values(), ids=EXPLAINED)
-def test_the_explanation_names(name: str, origin: str, method: str, said: str) -> None:
+def test_the_explanation_names(name: str, origin: str | None, method: str, said: str) -> None:
     names = ["own", *[""] * (len(LISTS[name]) - 1)]
     audiences = Audiences(LISTS[name], names)
     request = CorsRequest(origin, method, "/x", preflight=method != "GET")
@@ -240,6 +247,23 @@ REMEDIES = {
 def test_what_to_change(policies: list[Policy], request_: CorsRequest, said: str) -> None:
     decision = decide(Audiences(policies, ["own", ""]), request_, Scope("view"))
     assert f"To allow it: {said}" in decision.explain()
+
+
+BESIDE_STAR = {
+    "https": (C, f'list "{C}" in an earlier policy, one with allow_credentials=True (policy:'),
+    "http": (
+        "http://c.example",
+        "first put this right: 'http://c.example' with allow_credentials=True: whoever",
+    ),
+    "null": ("null", "serve the page from an origin of its own"),
+}
+
+
+@pytest.mark.parametrize(("origin", "said"), BESIDE_STAR.values(), ids=BESIDE_STAR)
+def test_credentials_where_everybody_may_read(origin: str, said: str) -> None:
+    """That policy stays as it is: with credentials, it would let every site act as the user."""
+    decision = decide(Audiences([OWN, PUBLIC], ["", ""]), CorsRequest(origin, "GET"), Scope("view"))
+    assert to_send_credentials(decision).startswith(said)
 
 
 # What cannot be combined: what is read, the fields beside it, and the problem with a part of it

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 from flask_corsguard import Policy
-from flask_corsguard.protocol.explanation import fields_of, policy_summary
+from flask_corsguard.protocol.audiences import Audiences
+from flask_corsguard.protocol.explanation import fields_of, policy_summaries, policy_summary
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.policy import FIELDS
 from tests.properties import strategies
@@ -61,6 +62,25 @@ WORDS = [
 @pytest.mark.parametrize(("policy", "words"), WORDS, ids=[line[1] for line in WORDS])
 def test_summary(policy: Policy | None, words: str) -> None:
     assert policy_summary(policy) == words
+
+
+LISTS = {
+    "names": (["own", ""], f"1 own: {A}; credentials; then 2: everyone (*)"),
+    "odd names": (["a\n" + "b" * 90, ""], f"1 a\\n{'b' * 54}...: {A}; credentials; then 2: every"),
+}
+
+
+@pytest.mark.parametrize(("names", "words"), LISTS.values(), ids=LISTS)
+def test_several(names: list[str], words: str) -> None:
+    own = Policy(origins=A, allow_credentials=True)
+    assert policy_summary(Audiences([own, Policy(origins="*")], names)).startswith(words)
+
+
+def test_many() -> None:
+    """The summary is bounded; each policy by itself is there whatever their number."""
+    many = Audiences([Policy(origins=A, max_age=n) for n in range(100)], [""] * 100)
+    assert policy_summary(many).endswith(f"; then 5: {A} and 95 more")
+    assert policy_summaries(many)[99] == f"100: {A}"
 
 
 @settings(max_examples=100, deadline=None)

@@ -15,6 +15,12 @@ PARTNER = "https://partner.example"
 
 app = Flask(__name__)
 app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 600
+app.config["CORSGUARD_POLICIES"] = {
+    "own": {"origins": SHOP, "allow_credentials": True, "expose_headers": "X-Own"},
+    "partners": {"origins": PARTNER, "deny_origins": "https://attacker.example"},
+    "public": {"origins": "*"},
+    "but-one": {"origins": "*", "deny_origins": "https://attacker.example"},
+}
 guard = CorsGuard(app, origins=[SHOP, PARTNER], expose_headers=["X-Total"])
 guard.for_files("static", "*.woff2", "*.css", origins="*")
 
@@ -31,6 +37,29 @@ guard.for_endpoint("callable", origins=lambda origin: origin in (SHOP, PARTNER))
 guard.for_endpoint("denied", origins="*", deny_origins="https://attacker.example")
 guard.for_endpoint("credentials", allow_credentials=True)
 guard.for_endpoint("strict", enforce="all")
+
+# Several policies for one route: each origin by another one.
+for name, policies in {
+    "star": ["own", "public"],
+    "star-denied": ["own", "partners", "public"],
+    "but-one": ["own", "but-one"],
+    "closed": ["own", "partners"],
+}.items():
+    app.add_url_rule(
+        f"/several/{name}", f"several-{name}", cors(policies)(lambda: _made_for_whom())
+    )
+
+
+@app.get("/several/unknown")
+@cors(["own", "public"])
+def several_unknown() -> str:
+    abort(404, _made_for_whom())
+
+
+@app.get("/several/moved")
+@cors(["own", "public"])
+def several_moved() -> AnyResponse:
+    return redirect("/list")
 
 
 @app.get("/all")

@@ -113,6 +113,8 @@ def test_the_cache_answers_as_the_page_says(sequence: Sequence, tmp_path: Path) 
 
 FOR_A_LIST = dict.fromkeys(("/list", "/pattern", "/callable", "/denied", "/credentials"), 200)
 FOR_A_LIST |= {"/static/data.json": 200, "/streamed": 200, "/vary/twice": 200, "/moved": 302}
+FOR_A_LIST |= {f"/several/{name}": 200 for name in ("star", "star-denied", "but-one", "closed")}
+FOR_A_LIST |= {"/several/unknown": 404, "/several/moved": 302}
 FOR_A_LIST |= {"/refused": 403, "/unknown": 404, "/static/unknown.json": 404, "/broken": 500}
 
 
@@ -244,6 +246,38 @@ def test_what_goes_wrong_is_seen(
     assert astray(answers) == wronged
     (_, first, _), *others = answers
     assert {got.number for client, got, _ in others if client in wronged} == {first.number}
+
+
+# What a policy with * sends where it is the only one: no Vary.
+STAR_WITHOUT_VARY = """
+
+class Outer:
+    def __init__(self, wrapped):
+        self.wrapped = wrapped
+
+    def __call__(self, environ, start_response):
+        def start(status, headers, exc_info=None):
+            if ("Access-Control-Allow-Origin", "*") in headers:
+                headers = [header for header in headers if header[0] != "Vary"]
+            return start_response(status, headers, exc_info)
+        return self.wrapped(environ, start)
+
+app.wsgi_app = Outer(app.wsgi_app)
+"""
+SEVERAL_WRONG = {
+    "* without Vary": ("", APP + STAR_WITHOUT_VARY, [ATTACKER, SHOP, NOBODY], [SHOP, NOBODY]),
+    "a cache that ignores Vary": (IGNORING, APP, [SHOP, ATTACKER, NOBODY], [ATTACKER, NOBODY]),
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "order", "wronged"), SEVERAL_WRONG.values(), ids=SEVERAL_WRONG
+)
+def test_what_goes_wrong_with_several_policies_is_seen(
+    options: str, text: str, order: list[Client], wronged: list[Client], tmp_path: Path
+) -> None:
+    with cached(PROXY % options, text, tmp_path) as ports:
+        assert astray(asked(ports, "/several/star", order)) == wronged
 
 
 SECOND_LINE = """

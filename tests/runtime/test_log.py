@@ -81,6 +81,36 @@ def test_one_line_for_a_refused_preflight(shop, http, log_lines, method, headers
     assert [part for part in parts if part not in line] == []
 
 
+def test_of_several_policies_the_one_that_decided(app, http, log_lines, heard):
+    """Where none did, all are named. The signals have those that were asked."""
+
+    def fails(origin):
+        raise LookupError(origin)
+
+    own = Policy(origins=SHOP, methods=["PUT"])
+    partners = Policy(origins=PARTNER, deny_origins="https://denied.example", methods=["DELETE"])
+    CorsGuard(app, ["own", partners], policies={"own": own})
+    app.add_url_rule("/x", "x", lambda: "ok")
+    app.add_url_rule("/y", "y", cors(["own", Policy(origins=fails)])(lambda: "ok"))
+    first, second = "policy 'own' (1 of 2)", "policy 2 of 2"
+    for path, origin, method, named, asked in (
+        ("/x", "https://other.example", "GET", f"default, {first}, {second}, set at", 2),
+        ("/x", "null", "PUT", f"default, {first}, {second}, set at", 2),
+        ("/x", "https://denied.example", "GET", f"default, {second}, set at", 2),
+        ("/x", SHOP, "DELETE", f"default, {first}, set at", 1),
+        ("/x", PARTNER, "PUT", f"default, {second}, set at", 2),
+        ("/y", PARTNER, "GET", f"view y, {second}, set at", 2),
+    ):
+        heard.clear()
+        if method == "GET":
+            http.send(app, path, origin)
+        else:
+            http.preflight(app, path, origin, method)
+        (line,) = log_lines()
+        assert f" by {named} " in line
+        assert [len(signal.decision.policies) for signal in heard] == [asked]
+
+
 def test_nothing_for_what_is_not_rejected(shop, http, log_lines):
     http.send(shop, "/x")
     http.send(shop, "/x", SHOP)

@@ -23,6 +23,7 @@ from flask_corsguard import (
     current_decision,
     origin_rejected,
 )
+from flask_corsguard.protocol.audiences import Audiences
 
 
 def one(origin: str) -> bool:
@@ -102,7 +103,7 @@ assert_type(decision.headers, Mapping[str, str])
 for rule, methods, route_policy, source in guard.routes(app):
     assert_type(rule, str)
     assert_type(methods, tuple[str, ...])
-    assert_type(route_policy, Policy | None)
+    assert_type(route_policy, Policy | Audiences | None)
     assert_type(source, str)
 
 
