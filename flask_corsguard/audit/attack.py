@@ -11,7 +11,13 @@ from flask import Request
 
 from flask_corsguard.audit.delivery import deliver, fault_of
 from flask_corsguard.audit.findings import Findings, Level
-from flask_corsguard.audit.hostile_origins import LABELS, UNRELATED, fitted
+from flask_corsguard.audit.hostile_origins import (
+    LABELS,
+    UNRELATED,
+    around_raw,
+    around_wildcard,
+    fitted,
+)
 from flask_corsguard.audit.intended_origins import intended_by, named_by_strings, sites_of
 from flask_corsguard.audit.order_checks import check_as_written, check_order
 from flask_corsguard.audit.policy_checks import Intended, LetIn, ListChecks
@@ -29,6 +35,8 @@ from flask_corsguard.runtime.state import AppState
 # bounds.
 _AGAIN = 120
 _LEAST_ASKED_AGAIN, _MOST_ASKED_AGAIN, _SECONDS_AGAIN = 5, 24, 0.01
+# How many entries with wildcards, and raw ones, look-alikes are made of.
+_MOST_LOOK_ALIKES = 3
 # An origin that no callable is asked about.
 _OPAQUE = "null"
 
@@ -206,9 +214,10 @@ def _send_preflights(
 
 
 def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
+    yield from chain.from_iterable(map(around_raw, policy.raw_origins[:_MOST_LOOK_ALIKES]))
     if policy.origins == "*":
         return
-    origins = dict.fromkeys(chain(named_by_strings(policy.origins), *intended.values()))
+    origins = dict.fromkeys(chain(named_by_strings(policy), *intended.values()))
     # The plainest first: their variants make the best examples of what is let in.
     plainest_first = sorted(origins, key=lambda origin: len(origin.host))
     found = dict.fromkeys((*UNRELATED, *map(str, origins), *fitted(plainest_first)))
@@ -217,6 +226,8 @@ def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
     # One origin that is too long to be read is enough: others would show nothing more.
     too_long = [text for text in found if len(text) > MAX_ORIGIN_LENGTH]
     yield from (text for text in found if text not in too_long[1:])
+    wildcards = islice(policy.origins.patterns(lambda text: "*" in text), _MOST_LOOK_ALIKES)
+    yield from chain.from_iterable(map(around_wildcard, wildcards))
 
 
 def _names_beside(origins: Iterable[Origin]) -> Iterator[str]:

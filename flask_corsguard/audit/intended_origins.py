@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice, permutations
+from itertools import chain, islice, permutations
 from typing import Any, cast
 
 from flask_corsguard.audit.patterns import literals, samples
 from flask_corsguard.audit.source_code import reachable
-from flask_corsguard.protocol.fields import OriginList
-from flask_corsguard.protocol.origins import Origin, is_host, parse_origin
+from flask_corsguard.protocol.fields import parse_raw
+from flask_corsguard.protocol.origins import Origin, OriginPattern, is_host, parse_origin
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import registrable_domain
 
 # Limits for each entry of a policy: further origins would be attacked in the same way.
@@ -41,9 +42,17 @@ def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
     return _plausible(islice(_of_callable(entry, config), _MOST_CONSTANTS))
 
 
-def named_by_strings(origins: OriginList) -> list[Origin]:
-    """The origins that the first few strings in a list name."""
-    return _plausible(pattern.origin for pattern in islice(origins.patterns(), _MOST_STRINGS))
+def named_by_strings(policy: Policy) -> list[Origin]:
+    """The origins that the first few strings in a policy name."""
+    patterns = () if policy.origins == "*" else policy.origins.patterns()
+    raw = filter(None, map(parse_raw, policy.raw_origins))
+    return _plausible(
+        chain(map(_named_by, islice(patterns, _MOST_STRINGS)), islice(raw, _MOST_STRINGS))
+    )
+
+
+def _named_by(pattern: OriginPattern) -> Origin:
+    return pattern.example("x") if pattern.in_label or pattern.any_host else pattern.origin
 
 
 def _plausible(origins: Iterable[Origin]) -> list[Origin]:

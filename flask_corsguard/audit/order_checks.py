@@ -32,7 +32,8 @@ def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Find
         _check_earlier(policies[:number], policy, routes, found)
     for number, policy in enumerate(policies if len(policies) > 1 else ()):
         is_last = number == len(policies) - 1
-        if not policy.origins and (is_last or not policy.deny_origins):
+        is_empty = not policy.origins and not policy.raw_origins
+        if is_empty and (is_last or not policy.deny_origins):
             message = f"{in_list(policy)}no origin is listed."
             level, fields = Level.NOTE, ("origins",)
             found.add("policy_never_decides", message, routes, fields=fields, level=level)
@@ -94,7 +95,8 @@ def _deciding(
 def _by_structure(policy: Policy, text: str) -> str:
     """How the strings of a policy decide about an origin; "" if they don't."""
     compiled, origin = policy.compiled, parse_origin(text)
-    assert origin is not None
+    if origin is None:
+        return ""  # the name is too long for what stands beside it
     if compiled.deny is not None and compiled.deny.lists(text, origin):
         return _DENIES
     return _ADMITS if compiled.allow is not None and compiled.allow.lists(text, origin) else ""
@@ -110,21 +112,18 @@ def _by_all_but_callables(policy: Policy, text: str) -> str:
 
 def _entries(policy: Policy) -> Iterator[tuple[str, Sequence[str]]]:
     """The entries that are strings; each that stands for several origins with examples of them."""
-    if policy.origins == "*":
-        return
-    for entry in policy.origins:
+    for entry in (*policy.raw_origins, *(() if policy.origins == "*" else policy.origins)):
         if isinstance(entry, str) and "*" not in entry:
             yield entry, ()
+    if policy.origins == "*":
+        return
     for pattern in policy.origins.patterns(lambda text: "*" in text):
         yield str(pattern), tuple(_examples(pattern))
 
 
 def _examples(pattern: OriginPattern) -> Iterator[str]:
-    hosts = [pattern.origin.host]
-    if pattern.subdomains:
-        hosts = [f"{name}.{hosts[0]}" for name in (*_NAMES, ".".join(_NAMES))]
-    for host in hosts:
-        origin = pattern.origin._replace(host=host)
+    for name in (*_NAMES, ".".join(_NAMES)) if pattern.label == "*" else _NAMES:
+        origin = pattern.example(name)
         yield str(origin)
         if pattern.any_port:
             yield str(origin._replace(port=_PORT))
@@ -133,7 +132,7 @@ def _examples(pattern: OriginPattern) -> Iterator[str]:
 def _level(earlier: Policy, later: Policy) -> Level:
     """A warning where the earlier policy gives credentials, and the later one does not."""
     is_wider = earlier.allow_credentials and not later.allow_credentials
-    return Level.WARNING if is_wider and later.origins != "*" else Level.NOTE
+    return Level.WARNING if is_wider else Level.NOTE
 
 
 def _name(policy: Policy) -> str:
@@ -185,13 +184,14 @@ class _Reader:
         self._admits = _reader(() if policy.origins == "*" else policy.origins)
         self._denies = _reader(policy.deny_origins)
         self._has_denied = bool(policy.deny_origins)
+        self._raw = policy.raw_origins
 
     def says(self, text: str, *, is_origin: bool) -> str | None:
         """How the policy decides about an origin: "" if it does not, None if that is not known.
 
         :param is_origin: whether a browser would write an origin like that.
         """
-        if self._is_star and not self._has_denied:
+        if text in self._raw or (self._is_star and not self._has_denied):
             return _ADMITS
         if not is_origin and text != "null":
             return ""
@@ -223,6 +223,8 @@ def _reader(entries: Sequence[OriginForm]) -> Callable[[str], bool | None]:
 
 def _as_pattern(text: str) -> str:
     """An entry with a wildcard as a regular expression."""
+    if text.endswith("://*"):
+        return re.escape(text[:-1]) + r"(?:[^:/]+|\[.+\])"
     plain = text.removesuffix(":*")
     port = "(?::[0-9]+)?" if plain != text else ""
     escaped = re.escape(plain).replace(r"://\*\.", r"://(?:[a-z0-9_-]+\.)+")

@@ -11,7 +11,7 @@ from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.fields import OriginForm
+from flask_corsguard.protocol.fields import OriginForm, OriginList, is_insecure_raw
 from flask_corsguard.protocol.origins import Origin, OriginPattern, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import (
@@ -35,7 +35,7 @@ _OWN_SUFFIX = "own_suffix"
 _OUTSIDE = "outside of request context"
 #: The entries that no origin can be read off (patterns and callables), and what they were made for.
 Intended: TypeAlias = dict[OriginForm, list[Origin]]
-_CAN_BE_TOO_WIDE = re.compile(r"http:|ws:|[^/]*://(?:\*\.|127\.|\[::1|(?:.*\.)?localhost)")
+_CAN_BE_TOO_WIDE = re.compile(r"http:|ws:|[^/]*://(?:[^*:/]*\*[^:]|127\.|\[::1|(?:.*\.)?localhost)")
 # The schemes of pages that a server on the user's machine serves; others are those of apps.
 _SCHEMES_OF_PAGES = ("http", "https", "ws", "wss")
 
@@ -70,20 +70,29 @@ class PolicyChecks:
                 f" max_age={policy.max_age} has no effect, and only the requested method is named."
             )
             self._add("preflights_not_remembered", message, routes, fields=("origins",))
-        elif policy.origins and (policy.max_age or 0) > _LONGEST_KEPT:
+        elif (policy.origins or policy.raw_origins) and (policy.max_age or 0) > _LONGEST_KEPT:
             message = f"max_age={policy.max_age}."
             self._add("max_age_ignored", message, routes, fields=("max_age",))
-        if policy.origins == "*":
-            return
+        plain = [*filter(is_insecure_raw, policy.raw_origins)]
+        if plain:
+            self._add_let_in(
+                "insecure_origin", ", ".join(map(shown, plain[:_MOST_SHOWN])), plain[0], routes
+            )
+        if policy.origins != "*":
+            self._strings_on_sight(policy.origins, routes)
+
+    def _strings_on_sight(self, origins: OriginList, routes: Iterable[Route]) -> None:
         by_code: dict[str, list[OriginPattern]] = {}
-        for pattern in policy.origins.patterns(lambda text: bool(_CAN_BE_TOO_WIDE.match(text))):
+        for pattern in origins.patterns(lambda text: bool(_CAN_BE_TOO_WIDE.match(text))):
             origin = pattern.origin
             if origin.is_loopback:
                 if origin.scheme in _SCHEMES_OF_PAGES:
                     by_code.setdefault("loopback_with_credentials", []).append(pattern)
                 continue
-            if pattern.subdomains:
-                is_shared = is_public_suffix(origin.host) or suffix_below(origin.host)
+            if pattern.label:
+                # A part of a label never reaches the names below a suffix that is below the host.
+                is_above = pattern.label == "*" and suffix_below(origin.host)
+                is_shared = is_above or _varies_site(pattern)
                 code = "public_suffix_wildcard" if is_shared else "subdomains_with_credentials"
                 by_code.setdefault(code, []).append(pattern)
             if origin.scheme in ("http", "ws"):
@@ -149,7 +158,7 @@ class PolicyChecks:
         if policy.origins == "*":
             return
         lists = policy.origins.compiled.lists
-        named = sites_of(named_by_strings(policy.origins))
+        named = sites_of(named_by_strings(policy))
         sites = {entry: sites_of(intended[entry]) for entry in intended}
         by_entry: dict[OriginForm, dict[str, list[str]]] = {}
         for text in origins:
@@ -302,11 +311,17 @@ def _listed(patterns: list[OriginPattern]) -> str:
     return ", ".join(shown(str(pattern)) for pattern in patterns[:_MOST_SHOWN]) + more
 
 
+def _varies_site(pattern: OriginPattern) -> bool:
+    """Whether the wildcard is in the name of a site, and not only in that of one of its pages."""
+    return site_of(pattern.example("x")) != site_of(pattern.example("y"))
+
+
 def _example(pattern: OriginPattern) -> str:
     origin = pattern.origin
     shared = None if is_public_suffix(origin.host) else suffix_below(origin.host)
-    host = f"{LABELS[0]}.{shared or origin.host}" if pattern.subdomains else origin.host
-    return str(origin._replace(host=host))
+    if pattern.label == "*" and shared:
+        pattern = pattern._replace(origin=origin._replace(host=shared))
+    return str(pattern.example(LABELS[0]))
 
 
 def _described(entry: OriginForm, intended: list[Origin], let_in: Mapping[str, list[str]]) -> str:

@@ -152,7 +152,7 @@ def _check_usable(routes: list[Route], found: Findings) -> None:
     for route in routes:
         is_for_files = route.endpoint.rpartition(".")[2] == "static"
         for policy in () if is_for_files else route.policies:
-            if policy.origins and policy.answer_preflight:
+            if (policy.origins or policy.raw_origins) and policy.answer_preflight:
                 for field, why in zip(fields, _why_unusable(route, policy), strict=True):
                     key = field, layer_that_sets(route, (field,)), in_list(policy)
                     by_setter.setdefault(key, []).append((route, why))

@@ -112,7 +112,7 @@ def columns_of(routes: Iterable[Route]) -> tuple[list[Column], int]:
     unseen = 0
     for policy, number in uses.items():
         forms: tuple[OriginForm, ...] = () if policy.origins == "*" else policy.origins
-        forms += policy.deny_origins
+        forms += (*policy.raw_origins, *policy.deny_origins)
         unseen += max(0, len(forms) - _MAX_ORIGINS)
         for form in islice(forms, _MAX_ORIGINS):
             if isinstance(form, str) and form != "null":
@@ -123,10 +123,9 @@ def columns_of(routes: Iterable[Route]) -> tuple[list[Column], int]:
 
 def _column(label: str) -> Column:
     pattern = parse_pattern(label)
-    assert pattern is not None, "a policy holds nothing else"
-    origin = pattern.origin
-    if pattern.subdomains:
-        origin = origin._replace(host=f"{_ANY_NAME}.{origin.host}")
+    if pattern is None:  # a raw origin
+        return Column(label, label)
+    origin = pattern.example(_ANY_NAME)
     if pattern.any_port:
         origin = origin._replace(port=_ANY_PORT)
     return Column(label, str(origin))

@@ -129,5 +129,8 @@ def filtered_routes(state: AppState, wanted: RouteFilter) -> FilteredRoutes:
         exempt=len(routes) - len(governed),
         several=any(len(policies) > 1 for policies in governed),
         methods=sorted({method for route in routes for method in route.methods}),
-        odd_origin=bool(origin) and origin != "null" and parse_origin(origin) is None,
+        odd_origin=bool(origin)
+        and origin != "null"
+        and parse_origin(origin) is None
+        and not any(origin in p.compiled.raw for policies in governed for p in policies),
     )

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, cast
 from flask_corsguard.audit.hostile_origins import fitted
 from flask_corsguard.audit.intended_origins import of_pattern, site_of
 from flask_corsguard.migrate.values import quoted
-from flask_corsguard.protocol.origin_errors import diagnose
+from flask_corsguard.protocol.fields import is_raw
+from flask_corsguard.protocol.origin_errors import diagnose, repair
 from flask_corsguard.protocol.origins import Origin, parse_origin, parse_pattern
 
 # Those by which Flask-CORS tells.
@@ -96,6 +97,11 @@ def _never(entry: str, today: str) -> Entry:
         listed = ", ".join(repr(part.strip()) for part in entry.split(",") if part.strip())
         message = f"{entry!r} can never match: it is one string, and no origin has a comma"
         return _problem("never_matches", message, today, f"write a list: [{listed}].")
+    if "://" in entry and is_raw(entry):
+        message = f"{entry!r} is no origin that browsers send"
+        today = "no browser sends that. A native program may, and may then read the answers."
+        choice = f"write raw_origins=[{quoted(entry)}] if one does, byte for byte."
+        return _problem("never_matches", message, today, choice)
     found, suggestion = diagnose(entry)
     why = f": {found[0][1]}" if found else ""
     choice = (
@@ -157,13 +163,12 @@ def _better(text: str, otherwise: str) -> str:
 
 def _judge_glob(regex: re.Pattern[str], written: str, meant: list[Origin]) -> Entry:
     hostile = _hostile(regex, meant)
-    pattern = parse_pattern(written)
     example = written.replace("*", "app" if "//*" in written else "3000")
     today = "it is read as a regular expression, "
     today += "which does not match what was meant" if not regex.match(example) else "without an end"
     today += f", and lets in {hostile}, a name that anybody can have." if hostile else "."
     choice = f"write {written!r} to the guard: there, it is what it looks like."
-    if pattern is None:
+    if repair(written) != written:  # no entry, or one that covers what anybody can register
         choice = "list the origins; 'https://*.example.com' is every sub-domain."
     return _problem("glob", f"{written!r} is a glob, and not a regular expression", today, choice)
 
@@ -175,6 +180,9 @@ def _is_glob(text: str) -> bool:
 
 def _meant(regex: re.Pattern[str]) -> list[Origin]:
     if _is_glob(regex.pattern):
+        pattern = parse_pattern(regex.pattern.lower())
+        if pattern is not None and pattern.in_label:
+            return [pattern.example("x")]
         host = re.sub(
             r"//(\*\.?)+|:?\*", lambda m: "//" if m[0].startswith("//") else "", regex.pattern
         )

@@ -31,6 +31,7 @@ class CompiledPolicy:
     :param audience: given where it is one of several policies that are asked in order.
     :ivar allow: origins that may read, or None for everyone.
     :ivar deny: origins that may not, or None for nobody.
+    :ivar raw: what may read without being an origin that can be parsed.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
     :ivar asks: whether a callable has a say.
     :ivar asks_request: whether it takes the request.
@@ -58,7 +59,9 @@ class CompiledPolicy:
         self.sends_star = self.star and audience is None
         self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny or None
-        self.listed: frozenset[str] = self.allow.exact if self.allow and not deny else frozenset()
+        self.raw: frozenset[str] = frozenset(policy.raw_origins)
+        listed = self.allow.exact if self.allow and not deny else frozenset[str]()
+        self.listed = listed | self.raw if self.raw else listed
         self.asks = self.allow is not None and not self.allow.is_constant
         self.asks_request = self.allow is not None and self.allow.check_takes_request
         self.forgets_preflights = self.asks_request and not policy.origins_vary

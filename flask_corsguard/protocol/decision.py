@@ -302,7 +302,7 @@ def _check_preflight(
     """
     wrong: tuple[Reason, ...] = ()
     if compiled.strangers_only_read and request.method not in headers.SAFE_METHODS:
-        wrong = (Reason.CROSS_SITE_REQUEST,)
+        wrong = () if request.origin in compiled.raw else (Reason.CROSS_SITE_REQUEST,)
     if not compiled.allows_method(request.method, scope.methods):
         wrong += (Reason.METHOD_NOT_ALLOWED,)
     if names is None:

@@ -4,12 +4,12 @@ in tests."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, cast
 
 from flask_corsguard.protocol.audiences import Audiences
-from flask_corsguard.protocol.fields import OriginList
+from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.headers import (
     KNOWN_METHODS,
     MAX_LIST_ELEMENTS,
@@ -17,7 +17,7 @@ from flask_corsguard.protocol.headers import (
     MAX_LIST_NAMES,
     SAFELISTED_METHODS,
 )
-from flask_corsguard.protocol.origins import Origin, parse_origin
+from flask_corsguard.protocol.origins import Origin, OriginSet, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import (
@@ -131,11 +131,12 @@ def without_effect(decision: Decision, *, credentials: bool = False) -> str:
 def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
     allow = policy.compiled.allow
     check = allow.check if allow is not None else None
-    entries = [entry for entry in islice(policy.origins, MOST_SHOWN + 1) if entry is not check]
+    all_entries = chain(policy.origins, policy.raw_origins)
+    entries = [entry for entry in islice(all_entries, MOST_SHOWN + 1) if entry is not check]
     said: list[str] = []
     if entries:
         listed = ", ".join(map(source_of, entries[:MOST_SHOWN]))
-        number = len(policy.origins) - (check is not None)
+        number = len(policy.origins) + len(policy.raw_origins) - (check is not None)
         said.append(f"the origin matches none of {listed}{and_more(range(number))}")
     if check is not None:
         said.append(f"{name_of(check)} returned False")
@@ -150,9 +151,10 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
     if origin is None or allow is None or policy.origins == "*":
         return ""
     for pattern in islice(policy.origins.patterns(), MOST_SHOWN):
-        if pattern.subdomains and pattern.origin == origin:
+        if pattern.label == "*" and pattern.origin == origin:
             return f"; {str(pattern)!r} covers sub-domains but not {origin.host!r} itself"
-        if pattern.origin._replace(port=origin.port) == origin:
+        any_port = pattern._replace(any_port=True)
+        if not pattern.any_host and OriginSet([any_port]).lists(str(origin), origin):
             return f"; {str(pattern)!r} is the same but for the port"
     for candidate, difference in _candidates(origin):
         if candidate != origin and allow.lists(str(candidate), candidate):
@@ -160,7 +162,8 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
     if origin.host in LOOPBACK:
         for pattern in islice(policy.origins.patterns(), MOST_SHOWN):
             other = pattern.origin
-            if other.host in LOOPBACK and other.scheme == origin.scheme:
+            same_scheme = other.scheme == origin.scheme
+            if not pattern.label and other.host in LOOPBACK and same_scheme:
                 return f"; {str(pattern)!r} has another port, and {_are_different(origin, other)}"
     return ""
 
@@ -233,6 +236,7 @@ _SETTINGS: dict[Reason, tuple[str, ...]] = {
     Reason.ORIGIN_NOT_ALLOWED: ("origins",),
     Reason.ORIGIN_DENIED: ("deny_origins",),
     Reason.ORIGIN_NULL: ("origins", "dangerously_allow_null_origin"),
+    Reason.ORIGIN_MALFORMED: ("raw_origins",),
     Reason.ORIGIN_CHECK_FAILED: ("origins",),
     Reason.METHOD_NOT_ALLOWED: ("methods",),
     Reason.HEADERS_NOT_ALLOWED: ("allow_headers",),
@@ -296,10 +300,11 @@ def policy_summaries(policy: Policy | Audiences | None) -> list[str]:
 
 def _parts(policy: Policy) -> Iterator[str]:
     denied = f" except {_listed(policy.deny_origins)}" if policy.deny_origins else ""
+    raw = policy.raw_origins
     if policy.origins == "*":
-        yield f"everyone (*){denied}"
+        yield f"everyone (*){denied}{f', and {_listed(raw)}' if raw else ''}"
     else:
-        yield f"{_listed(policy.origins)}{denied}" if policy.origins else "nobody"
+        yield f"{_listed(policy.origins, raw)}{denied}" if policy.origins or raw else "nobody"
     if policy.allow_credentials:
         yield "credentials"
     if policy.methods == "*":
@@ -312,9 +317,9 @@ def _parts(policy: Policy) -> Iterator[str]:
         yield f"enforce={policy.enforce}"
 
 
-def _listed(origins: OriginList) -> str:
-    more = len(origins) - _MOST_ORIGINS
-    named = ", ".join(map(_short_entry, origins[:_MOST_ORIGINS]))
+def _listed(*lists: Sequence[OriginForm]) -> str:
+    more = sum(map(len, lists)) - _MOST_ORIGINS
+    named = ", ".join(map(_short_entry, islice(chain(*lists), _MOST_ORIGINS)))
     return f"{named} +{more}" if more > 0 else named
 
 

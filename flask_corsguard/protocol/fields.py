@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias, cast, get_args
@@ -18,9 +19,13 @@ from flask_corsguard.protocol.lists import empty_entry, hint_for_entry, read_ent
 from flask_corsguard.protocol.name_errors import diagnose_name
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import (
+    DEFAULT_PORTS,
+    MAX_ORIGIN_LENGTH,
     OPAQUE_SCHEMES,
+    Origin,
     OriginPattern,
     OriginSet,
+    is_scheme,
     parse_origin,
     parse_pattern,
 )
@@ -35,6 +40,10 @@ Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
 _SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# What a native program can send instead of what browsers do.
+_ODD_BUT_SENT = frozenset(
+    {"origin_case", "origin_default_port", "origin_host", "origin_no_host", "origin_scheme"}
+)
 # 600, 10m, 10 minutes, 1 hour
 _DURATION = re.compile(r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?")
 
@@ -171,8 +180,62 @@ def _string_problems(field: str, text: str) -> Iterator[Problem]:
         yield Problem("origin_type", field, text, _LISTED_ONLY)
         return
     hint = f" Write {suggestion}." if suggestion else ""
+    if field == "origins" and _ODD_BUT_SENT.issuperset(code for code, _ in found):
+        raw = json.dumps([text])
+        if is_scheme(text.partition("://")[0].lower()) and is_raw(text):
+            hint += f" If a native program sends exactly that, list it in raw_origins={raw}."
     for code, sentence in found:
         yield Problem(code, field, text, f"{text_of(text)}: {sentence}.{hint}", suggestion)
+
+
+def read_raw_origins(field: str, value: object, problems: Problems) -> tuple[str, ...]:
+    """Strings as they are sent, of those that ``origins`` cannot hold."""
+    texts = _read_names(field, value, problems)
+    for text in texts:
+        problems += _raw_problems(field, text)
+    return texts
+
+
+def is_raw(text: str) -> bool:
+    """Whether ``raw_origins`` can hold a string."""
+    return bool(text) and not any(_raw_problems("", text))
+
+
+def parse_raw(text: str) -> Origin | None:
+    """The origin that is meant by one in upper case, or with its scheme's default port."""
+    lower = text.lower()
+    port = DEFAULT_PORTS.get(lower.partition("://")[0])
+    return parse_origin(lower.removesuffix(f":{port}"))
+
+
+def is_insecure_raw(text: str) -> bool:
+    """Whether a raw origin is sent over the network without TLS."""
+    origin = parse_raw(text)
+    is_plain = text.lower().startswith(("http:", "ws:"))
+    return is_plain and (origin is None or not origin.is_loopback)
+
+
+def _raw_problems(field: str, text: str) -> Iterator[Problem]:
+    shown = text_of(text)
+    if parse_pattern(text) is not None:
+        message = f"{shown}: this can stand in origins, which has every check. List it there."
+        yield Problem("raw_origin_needless", field, text, message)
+        return
+    wrong, suggestion = "", None
+    if text == "null":
+        wrong = "any site can send that, from a sandboxed frame. Leave it out"
+    elif "," in text:
+        parts = [part.strip() for part in text.split(",")]
+        suggestion = json.dumps([part for part in parts if part])
+        wrong = f"this is never split at commas: several are a JSON list. Write {suggestion}"
+    elif len(text) > MAX_ORIGIN_LENGTH or not all("!" <= character <= "~" for character in text):
+        wrong = f"an Origin is at most {MAX_ORIGIN_LENGTH} characters of ASCII, without spaces"
+    elif "*" in text:
+        wrong = "this is compared as it stands, and has no wildcards. List what is sent"
+    elif text.lower().startswith(("http:", "https:")) and parse_raw(text) is None:
+        wrong = "of http and https, this has upper case and default ports only. List what is sent"
+    if wrong:
+        yield Problem("raw_origin_malformed", field, text, f"{shown}: {wrong}.", suggestion)
 
 
 def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[Problem]:
@@ -305,16 +368,21 @@ def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
 
 
 def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...]:
+    """Strings, each once."""
+    has_case = field in ("methods", "raw_origins")
     names: dict[str, str] = {}
     for entry in read_entries(field, value, problems):
         if isinstance(entry, str):
-            names.setdefault(entry if field == "methods" else entry.lower(), entry)
+            names.setdefault(entry if has_case else entry.lower(), entry)
         else:
             message = f"{text_of(entry)} is not a string.{hint_for_entry(entry)}"
             problems.append(Problem("wrong_type", field, entry, message))
     if "" in names:
         del names[""]
-        problems.append(empty_entry("name_empty", field, value, names.values()))
+        code = "name_empty"
+        if field == "raw_origins":
+            code = "origin_empty"
+        problems.append(empty_entry(code, field, value, names.values()))
     return tuple(names.values())
 
 

@@ -15,9 +15,12 @@ _EXAMPLES = {
     "methods": '["PUT", "DELETE"]',
     "allow_headers": '["Content-Type", "Authorization"]',
     "expose_headers": '["X-Total-Count"]',
+    "raw_origins": '["file://", "app://."]',
 }
 # A correction with more entries than this would not be read.
 _MOST_ENTRIES = 10
+# Fields whose strings hold one entry each, kept as it is, or a JSON list.
+_NEVER_SPLIT = frozenset({"raw_origins"})
 # A list, tuple or set as Python prints it: ['a'], ("a",), set(['a']), frozenset(), ...
 _PRINTED = re.compile(r"\w*[\[({]+\s*(?:['\"].*)?[\])}]+", re.DOTALL)
 # [a, b]; but neither [::1] nor [a-z]+
@@ -28,8 +31,8 @@ _VARIABLE = re.compile(r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%")
 
 
 def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
-    """The entries of a list, in their order. Strings are stripped, and split at commas; what is
-    left of them can be empty."""
+    """The entries of a list, in their order. Strings are stripped and split at commas, unless the
+    field's never are; what is left of them can be empty."""
     if isinstance(value, str):
         return _split(field, value, problems)
     if isinstance(value, re.Pattern) or callable(value):
@@ -81,9 +84,9 @@ def is_unreplaced(text: str) -> bool:
     return _VARIABLE.fullmatch(text) is not None
 
 
-def _split(field: str, text: str, problems: list[Problem]) -> list[object]:
+def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
     """The parts of a string, so that one environment variable can hold a list."""
-    text = text.strip()
+    text = given.strip()
     if text.endswith(("]", ")", "}")):
         try:
             found = json.loads(text)
@@ -93,6 +96,8 @@ def _split(field: str, text: str, problems: list[Problem]) -> list[object]:
             return read_entries(field, cast("list[object]", found), problems)
         if _PRINTED.fullmatch(text) or _BARE.fullmatch(text):
             return _entries_of_no_json(field, text, problems)
+    if field in _NEVER_SPLIT:
+        return [given[:]]  # a plain string
     if "," not in text:
         return [text]
     return [part.strip() for part in text.split(",")]
@@ -107,9 +112,10 @@ def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[
     entries: list[object] = [part for part in parts if part]
     source = None if is_mapping else _source_of_list(entries)
     hint = f"Write {source}." if source else f"Give a list, such as {_example(field)}."
+    commas = "" if field in _NEVER_SPLIT else "; or just has commas"
     message = (
         f"{text_of(text)}: a list inside a string is JSON (double quotes, no comma at the end), not"
-        f" Python; or just has commas. {hint}"
+        f" Python{commas}. {hint}"
     )
     problems.append(Problem("list_in_string", field, text, message, source))
     return entries

@@ -14,12 +14,13 @@ from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
     OPAQUE_SCHEMES,
-    is_host,
+    OriginPattern,
     is_scheme,
     parse_origin,
     parse_pattern,
     serialize_ipv6,
 )
+from flask_corsguard.protocol.publicsuffix import is_public_suffix, is_registry_suffix, suffix_below
 
 _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`"
@@ -34,9 +35,15 @@ _WORDS = {
     **dict.fromkeys(("false", "nobody", "none"), _NOBODY),
     **dict.fromkeys(("same-origin", "self"), _OWN),
 }
+_WILDCARDS = (
+    "a wildcard stands for whole sub-domains (https://*.example.com), for a part of the first label"
+    " (https://pr-*.example.com) or for the port (http://localhost:*), and nowhere else"
+)
+# With more of them in one label, a pattern would be slow.
+_MOST_STARS = 3
 # Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those have
 # better explanations (an IPv6 address, a query, a scheme).
-_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9])\.[*+]|\[[^\[\]]*-|https\?:")
+_REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9*])\.[*+]|\[[^\[\]]*-|https\?:")
 
 
 def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
@@ -58,7 +65,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         return [("origin_invalid", "this is a variable that nothing has replaced")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
-        return [("origin_quotes", "an origin has no quotes")], repr(fixed) if fixed else None
+        return [("origin_quotes", "an origin has no quotes")], _source(fixed)
     parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
     if parts not in ([], [text]) and all(
         "://" in part or parse_pattern(repair(part) or "") for part in parts
@@ -72,12 +79,19 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
             "a plain string is never taken for a regular expression; pass re.compile(...) if you"
             " mean one, or use the forms https://host and https://*.host"
         )
-        return [("origin_regex", sentence)], _unregexed(text)
+        return [("origin_regex", sentence)], _unregexed(text) or _as_pattern(text)
     problems = list(dict.fromkeys(_problems(text)))
-    fixed_text = repair(text)
     if not problems:
         problems = [("origin_invalid", "this is not scheme://host[:port]")]
-    return problems, repr(fixed_text) if fixed_text else None
+    suggestion = _as_pattern(text) or _source(repair(text))
+    if suggestion is None:
+        no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
+        problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
+    return problems, suggestion
+
+
+def _source(text: str | None) -> str | None:
+    return None if text is None else repr(text)
 
 
 def repair(text: str) -> str | None:
@@ -90,17 +104,84 @@ def repair(text: str) -> str | None:
         scheme = "http" if is_local else "https"
     scheme = scheme.lower()
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
-    host, port = _split_port(authority)
-    star = "*." if host.startswith("*.") else ""
-    host = host.removeprefix("*.")
-    if host.startswith(("*", ".")) and is_host(host.lstrip("*.")):
-        star, host = "*.", host.lstrip("*.")  # https://*example.com, .example.com
-    host = _canonical_host(host.rstrip("."))
+    host, port = _split_port(_one_star(authority))
     if port and port.isdecimal():
         number = int(port[:6])
         port = "" if number == DEFAULT_PORTS.get(scheme) else str(number)
-    candidate = f"{scheme}://{star}{host}" + (f":{port}" if port else "")
-    return candidate if parse_pattern(candidate) else None
+    for star in ("*.", "") if host.startswith("*.") else ("", "*."):
+        name = host.lstrip("*.") if star else host
+        is_guess = bool(star) and host != star + name  # https://*example.com, .example.com
+        canonical = _canonical_host(name.rstrip("."))
+        candidate = f"{scheme}://{star}{canonical}" + (f":{port}" if port else "")
+        pattern = parse_pattern(candidate)
+        if pattern is not None and not spans_registry(pattern, is_guess):
+            return candidate
+        if not host.startswith(("*", ".")):
+            break
+    return None
+
+
+def _one_star(text: str) -> str:
+    return re.sub(r"\*+", "*", text)
+
+
+def spans_registry(pattern: OriginPattern, whole_labels: bool = False) -> bool:
+    """Whether a wildcard inside a label stands for names that anybody can register.
+
+    :param whole_labels: whether one in front of the name counts too.
+    """
+    return (pattern.in_label or whole_labels) and is_registry_suffix(pattern.origin.host)
+
+
+def covers_strangers(pattern: OriginPattern) -> str:
+    """What is wrong with such a wildcard."""
+    return f"anybody can register a name under {pattern.origin.host!r} that the wildcard covers"
+
+
+def _as_pattern(text: str) -> str | None:
+    """The compiled pattern, as source, for an entry with wildcards where no string can have them;
+    or None if there is no other mistake, or if the pattern would let anybody in."""
+    scheme, _, rest = _one_star(text.lower()).partition("://")
+    authority = rest.removesuffix("/")
+    host, port = _split_port(authority)
+    labels = host.split(".")
+    is_address = not host.strip("0123456789.*") and labels[0] != "*"
+    if is_address and labels[-1] == "*":
+        labels += ["*"] * (4 - len(labels))
+    digit = "1" if is_address else "a"
+    sample = ".".join(labels).replace("*", digit)
+    colon_port = "" if port in (None, "*") else f":{port}".replace("*", "1")
+    origin = parse_origin(f"{scheme}://{sample}{colon_port}")
+    if "*" not in authority or origin is None or scheme in OPAQUE_SCHEMES:
+        return None
+    if parse_pattern(f"{scheme}://{authority}") or not _is_limited(labels, is_address):
+        return None
+    star = "[0-9]{1,3}" if is_address else "[a-z0-9-]+"
+    source = re.escape(f"{scheme}://").replace(r"\-", "-")
+    source += r"\.".join(labels).replace("*", star)
+    if port is not None:
+        source += "(?::[0-9]+)?" if port == "*" else f":{port.replace('*', '[0-9]+')}"
+    return f're.compile(r"{source}")'
+
+
+def _is_limited(labels: list[str], is_address: bool) -> bool:
+    """Whether nobody else can have a host that these labels, with wildcards in them, stand for."""
+    host = ".".join(labels)
+    if "*" not in host:
+        return True
+    if is_address:
+        return all(_is_private(host.replace("*", digits)) for digits in ("0", "255"))
+    if max(label.count("*") for label in labels) > _MOST_STARS:
+        return False  # the pattern would be slow
+    rest = host.rpartition("*")[2].partition(".")[2]
+    return bool(rest) and not is_public_suffix(rest) and suffix_below(rest) is None
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(address).is_private
+    except ValueError:
+        return False
 
 
 def _problems(text: str) -> Iterator[tuple[str, str]]:
@@ -115,13 +196,16 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
     elif not is_scheme(scheme):
         yield "origin_scheme", f"{scheme!r} is not a scheme"
     if scheme.lower() in OPAQUE_SCHEMES:
-        yield "origin_scheme", f"pages loaded from {scheme}: send the origin 'null', never this one"
+        sentence = (
+            f"in browsers, pages loaded from {scheme}: send the origin 'null', never this one"
+        )
+        yield "origin_scheme", sentence
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     yield from _tail_problems(rest[len(authority) :])
     if "@" in authority:
         yield "origin_userinfo", "an origin has no user name or password"
     host, port = _split_port(authority.rpartition("@")[2])
-    yield from _host_problems(host)
+    yield from _host_problems(scheme.lower(), host)
     if port is not None:
         yield from _port_problems(scheme.lower(), port)
 
@@ -137,18 +221,19 @@ def _tail_problems(tail: str) -> Iterator[tuple[str, str]]:
         yield "origin_fragment", "an origin has no fragment"
 
 
-def _host_problems(host: str) -> Iterator[tuple[str, str]]:
+def _host_problems(scheme: str, host: str) -> Iterator[tuple[str, str]]:
     bare = host.removeprefix("*.")
     if not bare:
         yield "origin_no_host", "the host is missing"
         return
-    if "*" in bare:
-        sentence = (
-            "a wildcard stands for whole sub-domains (https://*.example.com) or for the port"
-            " (http://localhost:*), and nowhere else"
-        )
-        yield "origin_wildcard", sentence
+    pattern = parse_pattern(f"{scheme}://{_canonical_host(host)}") if "*" in bare else None
+    if pattern is not None and spans_registry(pattern):
+        yield "origin_wildcard", covers_strangers(pattern)
         return
+    if "*" in bare and pattern is None:
+        yield "origin_wildcard", _WILDCARDS
+        return
+    bare = bare.replace("*", "a")
     if not bare.isascii():
         yield "origin_not_ascii", "browsers send the punycode form of this host"
     elif bare != bare.lower():

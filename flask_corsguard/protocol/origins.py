@@ -23,8 +23,12 @@ ORIGIN_CUT = slice(MAX_ORIGIN_LENGTH + 1)
 # https://url.spec.whatwg.org/#default-port: never part of a serialized origin.
 DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 
-# Pages loaded from these have an opaque origin, which is sent as "null".
+# In browsers, pages loaded from these have an opaque origin, which is sent as "null".
 OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
+
+# No entry stands for all of their hosts: that would be everybody.
+_SCHEMES_OF_THE_WEB = frozenset({"http", "https", "ws", "wss"})
+_ANY_HOST = "*"
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
@@ -32,6 +36,8 @@ _LAST_OF_ADDRESSES = _DIGITS + "]"
 _SCHEME_CHARACTERS = _LETTERS + _DIGITS + "+-."
 # The underscore is not a host name character, but browsers send it and such names exist.
 _HOST_CHARACTERS = _LETTERS + _DIGITS + "-_."
+# What a wildcard inside a label stands for.
+_STAR_CHARACTERS = _LETTERS + _DIGITS + "-"
 
 
 class Origin(NamedTuple):
@@ -72,16 +78,37 @@ class Origin(NamedTuple):
 
 
 class OriginPattern(NamedTuple):
-    """One entry of an allow-list: an origin, perhaps with a wildcard sub-domain or port."""
+    """One entry of an allow-list: an origin, perhaps with a wildcard in its host or port.
+
+    :ivar origin: what follows the label. For any host of a scheme, its host is ``*``.
+    :ivar label: the label with a wildcard: ``*`` for one label or more, ``pr-*`` for one that
+        begins like this; "" if there is none.
+    :ivar any_port: whether any port will do.
+    """
 
     origin: Origin
-    subdomains: bool
+    label: str
     any_port: bool
 
     def __str__(self) -> str:
-        star = "*." if self.subdomains else ""
+        label = f"{self.label}." if self.label else ""
         port = ":*" if self.any_port else "" if self.origin.port is None else f":{self.origin.port}"
-        return f"{self.origin.scheme}://{star}{self.origin.host}{port}"
+        return f"{self.origin.scheme}://{label}{self.origin.host}{port}"
+
+    @property
+    def any_host(self) -> bool:
+        """Whether this stands for every host of its scheme."""
+        return self.origin.host == _ANY_HOST
+
+    @property
+    def in_label(self) -> bool:
+        """Whether a wildcard stands for a part of a label."""
+        return len(self.label) > 1
+
+    def example(self, name: str) -> Origin:
+        """An origin that the entry covers, with *name* for its wildcard."""
+        host = f"{self.label}.{self.origin.host}" if self.label else self.origin.host
+        return self.origin._replace(host=host.replace("*", name))
 
 
 def parse_origin(text: str) -> Origin | None:
@@ -117,17 +144,39 @@ def parse_origin(text: str) -> Origin | None:
 def parse_pattern(text: str) -> OriginPattern | None:
     """Read one string of an allow-list; None if it has none of the documented forms."""
     any_port = text.endswith(":*")
-    subdomains = "://*." in text
     plain = text.removesuffix(":*") if any_port else text
-    origin = parse_origin(plain.replace("://*.", "://", 1) if subdomains else plain)
+    label = ""
+    if "://*." in text:
+        label, plain = "*", plain.replace("://*.", "://", 1)
+    elif text.endswith("://*"):
+        scheme = plain[:-4]
+        is_limited = scheme in _SCHEMES_OF_THE_WEB or scheme in OPAQUE_SCHEMES
+        if is_limited or not is_scheme(scheme) or len(text) > MAX_ORIGIN_LENGTH:
+            return None
+        return OriginPattern(Origin(scheme, _ANY_HOST, None), "", any_port=False)
+    elif "*" in plain:
+        label, plain = _cut_label(plain)
+    origin = parse_origin(plain)
     if origin is None or origin.scheme in OPAQUE_SCHEMES:
         return None
     if any_port and origin.port is not None:
         return None
-    if subdomains and origin.is_address:
+    if label and origin.is_address:
         return None
-    values = (origin, subdomains, any_port)
+    values = (origin, label, any_port)
     return tuple.__new__(OriginPattern, values)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _cut_label(text: str) -> tuple[str, str]:
+    """The first label of a host, with a wildcard in it, and the origin that is left without it; or
+    twice "" if this is none."""
+    scheme, _, authority = text.partition("://")
+    label, _, rest = authority.partition(".")
+    # With a letter for the star, it has to be an origin, since the star stands for one at least.
+    is_origin = parse_origin(text.replace("*", "a")) is not None
+    if not is_origin or label.count("*") != 1 or "*" in rest or not rest:
+        return "", ""
+    return label, f"{scheme}://{rest}"
 
 
 def is_scheme(text: str) -> bool:
@@ -199,14 +248,16 @@ class CheckFailedError(Exception):
 
 
 _Ports: TypeAlias = frozenset[int | str | None]
+_Cut: TypeAlias = tuple[int, int]
 
 
 class OriginSet:
     """A compiled allow-list or deny-list.
 
     Looking an origin up costs the same for one entry and for a million: entries without a
-    wildcard sub-domain are found by hash, those with one by walking the labels of the asking
-    host. Only the patterns and the callable that the user gave are tried one by one.
+    wildcard in the host are found by hash, those with one by walking the labels of the asking
+    host, and by cutting its first one as the entries with the same rest are cut. Only the patterns
+    and the callable that the user gave are tried one by one.
 
     :param patterns: entries that are strings, parsed.
     :param regexes: compiled patterns, which have to match all of an origin.
@@ -227,12 +278,22 @@ class OriginSet:
         further: list[str] = []
         any_port: set[str] = set()
         wildcards: dict[str, _Ports] = {}
+        schemes: set[str] = set()
+        cuts: dict[str, set[_Cut]] = {}
         # Nearly all of a long list have the same ports; they share one set.
         shared: dict[_Ports | int | str | None, _Ports] = {}
         for pattern in patterns:
             origin = pattern.origin
-            if pattern.subdomains:
-                key = f"{origin.scheme}://.{origin.host}"
+            label = pattern.label
+            if label:
+                rest = f".{origin.host}"
+                if label == "*":
+                    key = f"{origin.scheme}://{rest}"
+                else:
+                    key = f"{origin.scheme}://{label}{rest}"
+                    before = label.index("*")
+                    cut = (before, len(label) - before - 1)
+                    cuts.setdefault(f"{origin.scheme}://{rest}", set()).add(cut)
                 port = "*" if pattern.any_port else origin.port
                 ports = shared.get(port)
                 if ports is None:
@@ -241,14 +302,21 @@ class OriginSet:
                 if known is not None:
                     ports = shared.setdefault(known | ports, known | ports)
                 wildcards[key] = ports
+            elif pattern.any_host:
+                schemes.add(origin.scheme)
             elif pattern.any_port:
                 any_port.add(f"{origin.scheme}://{origin.host}")
             else:
                 further.append(str(origin))
         self.exact = frozenset(exact).union(further) if further else frozenset(exact)
         self._any_port = frozenset(any_port)  # "scheme://host"
-        # "scheme://.parent-host" -> the ports it allows, with "*" for any
+        # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, "*" for any
         self._wildcards = wildcards
+        #: the schemes of which any host will do
+        self.schemes = frozenset(schemes)
+        #: "scheme://.parent-host" -> where a label before it can have its wildcard: as many
+        #: characters stand before and after that
+        self.cuts = {rest: tuple(sorted(found)) for rest, found in cuts.items()}
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
         self.check_takes_request = check_takes_request
@@ -261,6 +329,7 @@ class OriginSet:
             self.exact == other.exact
             and self._any_port == other._any_port
             and self._wildcards == other._wildcards
+            and self.schemes == other.schemes
             and set(self._regexes) == set(other._regexes)
             and self._check == other._check
         )
@@ -268,7 +337,7 @@ class OriginSet:
     def __hash__(self) -> int:
         # There can be too many wildcards to hash them all. A frozenset keeps its hash.
         wildcards = (len(self._wildcards), self._first_wildcard)
-        return hash((self.exact, self._any_port, wildcards, self._check))
+        return hash((self.exact, self._any_port, self.schemes, wildcards, self._check))
 
     @property
     def is_constant(self) -> bool:
@@ -281,7 +350,8 @@ class OriginSet:
         return self._check
 
     def __bool__(self) -> bool:
-        return bool(self.exact or self._any_port or self._wildcards or self._regexes or self._check)
+        strings = self.exact or self._any_port or self._wildcards or self.schemes
+        return bool(strings or self._regexes or self._check)
 
     def matches(self, text: str, origin: Origin, context: object) -> bool:
         """Whether an origin belongs to the set.
@@ -305,17 +375,31 @@ class OriginSet:
             return True
         if self._any_port and f"{origin.scheme}://{origin.host}" in self._any_port:
             return True
+        if self.schemes and origin.port is None and origin.scheme in self.schemes:
+            return True
         return bool(self._wildcards) and self._matches_wildcard(origin)
 
     def _matches_wildcard(self, origin: Origin) -> bool:
         host = origin.host
         prefix = f"{origin.scheme}://"
         dot = host.find(".")
+        if self.cuts and self._matches_label(prefix, host[:dot], host[dot:], origin.port):
+            return True
         while dot != -1:
             ports = self._wildcards.get(prefix + host[dot:])
             if ports is not None and ("*" in ports or origin.port in ports):
                 return True
             dot = host.find(".", dot + 1)
+        return False
+
+    def _matches_label(self, prefix: str, label: str, rest: str, port: int | None) -> bool:
+        for before, after in self.cuts.get(prefix + rest, ()):
+            end = len(label) - after
+            if end > before and not label[before:end].strip(_STAR_CHARACTERS):
+                key = f"{prefix}{label[:before]}*{label[end:]}{rest}"
+                ports = self._wildcards.get(key)
+                if ports is not None and ("*" in ports or port in ports):
+                    return True
         return False
 
     def asks(self, text: str, context: object) -> bool:

@@ -24,8 +24,8 @@ from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
 from flask_corsguard.protocol.compiled import Audience, CompiledPolicy
 from flask_corsguard.protocol.field_names import unknown_field
-from flask_corsguard.protocol.origin_errors import repair
-from flask_corsguard.protocol.origins import OriginPattern
+from flask_corsguard.protocol.origin_errors import covers_strangers, repair, spans_registry
+from flask_corsguard.protocol.origins import DEFAULT_PORTS, OriginPattern
 from flask_corsguard.protocol.publicsuffix import is_public_suffix, suffix_below
 from flask_corsguard.text import source_of, text_of
 
@@ -44,6 +44,7 @@ class PolicyFields(TypedDict, total=False):
     max_age: int | datetime.timedelta | None
     enforce: read.Enforce
     origins_vary: str | Iterable[str]
+    raw_origins: str | Iterable[str]
     answer_preflight: bool
     allow_private_network: bool
     dangerously_allow_null_origin: bool
@@ -108,6 +109,7 @@ class Policy:
     max_age = Field(read.read_max_age, default=600)
     enforce = Field(read.read_enforce, default="off")
     origins_vary = Field(read.read_vary, default=())
+    raw_origins = Field(read.read_raw_origins, default=(), meaning=lambda p: p.compiled.raw)
     answer_preflight = Field(read.read_bool, default=True)
     allow_private_network = Field(read.read_bool, default=False)
     dangerously_allow_null_origin = Field(
@@ -274,8 +276,11 @@ def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> 
     if not credentials or dangerously or origins == "*":
         return
     for pattern in origins.patterns(lambda text: text.startswith(("http:", "ws:"))):
-        if not pattern.origin.is_loopback:
-            fixed = repair(str(pattern).replace("://", "s://"))
+        origin = pattern.origin
+        if not origin.is_loopback:
+            scheme = f"{origin.scheme}s"
+            port = None if origin.port == DEFAULT_PORTS[scheme] else origin.port
+            fixed = str(pattern._replace(origin=origin._replace(scheme=scheme, port=port)))
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: whoever controls the network"
                 f" between can pose as that origin and act as the user. Write {fixed!r}, or say"
@@ -283,6 +288,56 @@ def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> 
             )
             code = "credentials_insecure_origin"
             yield Problem(code, "origins", str(pattern), message, repr(fixed))
+
+
+def _check_insecure_raw(
+    raw_origins: tuple[str, ...], credentials: bool, dangerously: bool
+) -> Iterable[Problem]:
+    for text in raw_origins if credentials and not dangerously else ():
+        if read.is_insecure_raw(text):
+            message = (
+                f"{text!r} with allow_credentials=True: whoever controls the network between can"
+                " pose as that origin and act as the user. Have it use TLS and list what it sends"
+                " then, or say dangerously_allow_insecure_origins=True."
+            )
+            yield Problem("credentials_insecure_origin", "raw_origins", text, message)
+
+
+def _check_registry_suffix(
+    origins: _Origins, deny: read.OriginList, dangerously: bool
+) -> Iterable[Problem]:
+    # In deny_origins too, where people who mean whole sub-domains would deny hardly anybody.
+    for field, forms in (("origins", origins), ("deny_origins", deny)):
+        if isinstance(forms, str) or not forms.compiled.cuts or dangerously:
+            continue
+        for pattern in filter(spans_registry, forms.patterns(_has_star_in_host)):
+            text, meant = str(pattern), repair(str(pattern))
+            remedy = _name_the_site(pattern, pattern.origin.host)
+            if meant is not None:
+                remedy = f"Write {meant!r}, or say dangerously_allow_public_suffixes=True."
+            message = f"{text!r}: {covers_strangers(pattern)}. {remedy}"
+            suggestion = None if meant is None else repr(meant)
+            yield Problem("origin_wildcard", field, text, message, suggestion)
+
+
+def _check_any_host(
+    origins: _Origins, credentials: bool, enforce: read.Enforce
+) -> Iterable[Problem]:
+    if origins == "*" or not origins.compiled.schemes:
+        return
+    for pattern in origins.patterns(lambda text: text.endswith("://*")):
+        text, every = str(pattern), f"every {pattern.origin.scheme} program that the user has"
+        own = f"List your own program, such as '{pattern.example('its-own-id')}'."
+        if credentials:
+            message = f"{text!r} with allow_credentials=True: {every} could act as the user. {own}"
+            yield Problem("credentials_any_host", "origins", text, message)
+        if enforce != "off":
+            message = f"{text!r} with enforce={enforce!r}: {every} would be let past. {own}"
+            yield Problem("enforce_any_host", "origins", text, message)
+
+
+def _has_star_in_host(text: str) -> bool:
+    return "*" in text[:-1]
 
 
 def _check_public_suffix(
@@ -312,10 +367,10 @@ def _check_enforced_public_suffix(
 
 def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
     """The wildcards that span sites of different people, each with a suffix where it does."""
-    for pattern in () if origins == "*" else origins.patterns(lambda text: "://*." in text):
+    for pattern in () if origins == "*" else origins.patterns(_has_star_in_host):
         host = pattern.origin.host
         suffix = host if is_public_suffix(host) else suffix_below(host)
-        if suffix is not None:
+        if pattern.label and suffix is not None:
             yield pattern, suffix
 
 
@@ -370,6 +425,15 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
         ("origins", "enforce", "dangerously_allow_public_suffixes"),
         _check_enforced_public_suffix,
     ),
+    (
+        ("raw_origins", "allow_credentials", "dangerously_allow_insecure_origins"),
+        _check_insecure_raw,
+    ),
+    (
+        ("origins", "deny_origins", "dangerously_allow_public_suffixes"),
+        _check_registry_suffix,
+    ),
+    (("origins", "allow_credentials", "enforce"), _check_any_host),
     (("origins", "enforce"), _check_enforced_any_origin),
     (("origins", "origins_vary"), _check_vary),
     (("expose_headers", "allow_credentials"), _check_expose),

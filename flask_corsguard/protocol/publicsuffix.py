@@ -25,6 +25,11 @@ def is_listed_suffix(host: str) -> bool:
     return _list().publicsuffix(host, accept_unknown=False) == host
 
 
+def is_registry_suffix(host: str) -> bool:
+    """Whether registries sell names directly below *host*: the ICANN section of the list."""
+    return _registries().publicsuffix(host, accept_unknown=False) == host
+
+
 def is_reserved_suffix(host: str) -> bool:
     """Whether names below *host* are never sold to the public."""
     return host in _PRIVATE_SUFFIXES
@@ -48,6 +53,13 @@ def _list() -> PublicSuffixList:
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()
+
+
+@cache
+def _registries() -> PublicSuffixList:
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList(only_icann=True)
 
 
 @cache

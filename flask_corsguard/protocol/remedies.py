@@ -9,9 +9,14 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_corsguard.errors import Problem
-from flask_corsguard.protocol.fields import OriginForm, OriginList, read_listed_origins
+from flask_corsguard.protocol.fields import (
+    OriginForm,
+    OriginList,
+    is_raw,
+    read_listed_origins,
+)
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
-from flask_corsguard.protocol.origins import Origin, parse_origin
+from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
 from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
 from flask_corsguard.text import name_of, shown, source_of
@@ -91,8 +96,14 @@ def to_send_credentials(decision: Decision) -> str:
 def reasons_of(decision: Decision) -> tuple[Reason, ...]:
     """Everything that is wrong with a request, as far as a page could put it right."""
     assert decision.reason is not None
-    is_malformed = decision.reason is Reason.ORIGIN_MALFORMED
-    return (decision.reason, *(() if is_malformed else decision.further_reasons))
+    is_hopeless = decision.reason is Reason.ORIGIN_MALFORMED and not _can_be_listed_raw(decision)
+    return (decision.reason, *(() if is_hopeless else decision.further_reasons))
+
+
+def _can_be_listed_raw(decision: Decision) -> bool:
+    origin = decision.origin or ""
+    # One of that length may have been cut.
+    return "://" in origin and len(origin) < MAX_ORIGIN_LENGTH and is_raw(origin)
 
 
 def to_refuse(decision: Decision) -> str:
@@ -191,10 +202,14 @@ def _allow_credentials(change: _Change) -> None:
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
     elif policy.compiled.audience:
-        values, problems = read_fields({"origins": [origin], "allow_credentials": True})
+        field = "raw_origins" if _can_be_listed_raw(change.decision) else "origins"
+        values, problems = read_fields({field: [origin], "allow_credentials": True})
         problems += check_combination({**Policy().values, **values})
         words = f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
         change.say_first(problems, words)
+    elif _can_be_listed_raw(change.decision):
+        given = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
+        change.set_if_it_may({**given, "allow_credentials": True})
     else:
         change.set_if_it_may({"origins": [origin], "allow_credentials": True})
 
@@ -204,22 +219,39 @@ def _list_origin(change: _Change) -> None:
     allow = policy.compiled.allow
     assert allow is not None
     assert policy.origins != "*"
+    if _can_be_listed_raw(change.decision):  # about://x, say
+        _list_raw(change)
+        return
     credentials = policy.allow_credentials or "allow_credentials" in change.fields
-    values, problems = read_fields({"origins": [origin], "origins_vary": ()})
-    problems += check_combination({**policy.values, **values, "allow_credentials": credentials})
-    if any(problem.code == "credentials_insecure_origin" for problem in problems):
+    values, _ = read_fields({"origins": [origin], "origins_vary": ()})
+    if check_combination({**policy.values, **values, "allow_credentials": credentials}):
+        # Everything else about the policy is in order, and the origin too: but for http.
         is_listed = origin.replace("http", "https", 1) in allow.exact
         change.elsewhere.append(
             f"serve the page over https{', which is listed' if is_listed else ' and list that'}:"
             " with allow_credentials=True, whoever controls the network could pose as"
             f" {json.dumps(origin)} and act as the user"
         )
-    elif problems:
-        change.elsewhere.append(f"no policy can list the origin: {_sentence(problems[0])}")
     elif allow.check is not None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     else:
         change.extend("origins", policy.origins, [origin])
+    _note_earlier(change)
+
+
+def _list_raw(change: _Change) -> None:
+    policy, origin = change.policy, change.decision.origin or ""
+    raw_origins = [*policy.raw_origins, origin]
+    if not _can_be_listed_raw(change.decision):
+        change.elsewhere.append("nothing can: whatever sent this is not a browser's page")
+    elif check_combination({**policy.values, "raw_origins": (origin,)}):
+        change.set_if_it_may({"raw_origins": raw_origins})
+    else:
+        change.extend("raw_origins", policy.raw_origins, [origin])
+        _note_earlier(change)
+
+
+def _note_earlier(change: _Change) -> None:
     if change.decision.policies[1:]:
         change.elsewhere.append("an earlier one that lists the origin decides instead")
 
@@ -345,7 +377,7 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
     Reason.ORIGIN_DENIED: _do_not_deny,
     Reason.ORIGIN_NULL: _NOT_NULL,
-    Reason.ORIGIN_MALFORMED: "nothing can: whatever sent this is not a browser's page",
+    Reason.ORIGIN_MALFORMED: _list_raw,
     Reason.ORIGIN_CHECK_FAILED: "fix the callable so that it returns True or False",
     Reason.METHOD_NOT_ALLOWED: _allow_method,
     Reason.HEADERS_NOT_ALLOWED: _allow_headers,

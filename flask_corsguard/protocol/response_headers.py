@@ -97,7 +97,9 @@ class ResponseHeaders:
         if not self._star:
             prepared[headers.ALLOW_ORIGIN] = origin
         methods = scope.allow_methods
-        if methods is None or request.method in scope.governed_elsewhere:
+        # Of those that may not use every method, only a raw origin gets this far with one of them.
+        is_raw = self._only_safe_methods and request.method not in headers.SAFE_METHODS
+        if methods is None or is_raw or request.method in scope.governed_elsewhere:
             methods = request.method
         if methods:
             prepared[headers.ALLOW_METHODS] = methods

@@ -33,12 +33,14 @@ _MAX_UPGRADE_LENGTH = 100
 
 def is_final(decision: Decision) -> bool:
     """Whether nothing else in the request can change a decision, by the policy alone, that rejects
-    nobody: an origin that is listed exactly passes; where nobody is refused, so do ``*`` and no
-    ``Origin``."""
+    nobody: an origin that is listed exactly, or raw, passes; where nobody is refused, so do ``*``
+    and no ``Origin``."""
     policy = decision.policy
     if policy is None:
         return True
     compiled = policy.compiled
+    if decision.origin in compiled.raw:
+        return True
     if decision.origin is None or compiled.star:
         return not compiled.enforces
     return compiled.allow is not None and decision.origin in compiled.allow.exact

@@ -100,6 +100,29 @@ ORDER: dict[str, tuple[tuple[Policy | str, ...], list[tuple[str, Level, str]]]] 
         [(EARLIER, NOTE, "In policy 2 of 2: 'http://localhost:3000' cannot count, because policy 1"
           " of 2 admits it already.")],
     ),
+    "any sub-domain before some": (
+        (Policy(origins="https://*.example.com"),
+         Policy(origins=["https://pr-*.example.com", "https://pr-*.example.org"])),
+        [(EARLIER, NOTE, "In policy 2 of 2: 'https://pr-*.example.com' cannot count, because policy"
+          " 1 of 2 admits it already.")],
+    ),
+    "a part of a label before a longer one": (
+        (Policy(origins="https://pr-*.example.com"),
+         Policy(origins=["https://pr-a-*.example.com", "https://pr-*-b.example.com", APP])),
+        [(EARLIER, NOTE, "In policy 2 of 2: 'https://pr-a-*.example.com',"
+          " 'https://pr-*-b.example.com' cannot count, because policy 1 of 2 admits them"
+          " already.")],
+    ),
+    "every extension before one": (
+        (Policy(origins="moz-extension://*"), Policy(origins="moz-extension://ab-cd")),
+        [(NEVER, NOTE, "In policy 2 of 2: 'moz-extension://ab-cd' cannot count, because policy 1 of"
+          " 2 admits it already.")],
+    ),
+    "a raw one twice": (
+        (Policy(raw_origins=["file://", "app://."]), Policy(origins=APP, raw_origins="file://")),
+        [(EARLIER, NOTE, "In policy 2 of 2: 'file://' cannot count, because policy 1 of 2 admits it"
+          " already.")],
+    ),
     "no origins": (
         (Policy(origins=APP), Policy(max_age=0), ANYBODY),
         [(NEVER, NOTE, "In policy 2 of 3: no origin is listed.")],
@@ -148,6 +171,16 @@ CLEAN: dict[str, tuple[Policy | str, ...]] = {
         Policy(origins="https://*.example.com"), Policy(origins="https://*.example.com:8443")),
     "a wildcard below another name": (
         Policy(origins=["https://*.a.example.com", APP]), Policy(origins="https://*.example.com")),
+    "a part of a label before a shorter one": (
+        Policy(origins="https://pr-a-*.example.com"), Policy(origins="https://pr-*.example.com")),
+    "a part of a label before any": (
+        Policy(origins="https://pr-*.example.com"), Policy(origins="https://*.example.com")),
+    "a part of a label before longer names": (
+        Policy(origins="https://pr-*.example.com"), Policy(origins="https://*.pr-1.example.com")),
+    "a label too long to try": (
+        Policy(origins=f"https://{'x' * 61}*.example.com"),
+        Policy(origins=f"https://y{'x' * 60}*.example.com")),
+    "raw": (Policy(raw_origins="file://"), Policy(raw_origins="app://."), "public"),
     "a port before any": (
         Policy(origins="http://localhost:3000"), Policy(origins="http://localhost:*")),
     "a callable last": (Policy(origins=APP), Policy(origins=only(OTHER))),

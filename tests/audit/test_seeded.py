@@ -159,6 +159,17 @@ CASES |= {
     "a_suffix_with_credentials": default(
         SUFFIX, ERROR, {"origins": "https://*.github.io", **ACT, **SUFFIXES_TOO},
         "https://evil.github.io"),
+    "inside_a_label_before_a_suffix": default(
+        SUFFIX, WARNING, {"origins": "https://my-*.vercel.app"}, "https://my-evil.vercel.app"),
+    "inside_a_label_before_a_suffix_with_credentials": default(
+        SUFFIX, ERROR, {"origins": "https://my-*.vercel.app", **ACT, **SUFFIXES_TOO},
+        "https://my-evil.vercel.app"),
+    "inside_a_label_with_credentials": default(
+        SUBDOMAINS, WARNING, {"origins": "https://pr-*.shop.example", **ACT},
+        "https://pr-evil.shop.example"),
+    "raw_without_tls": default(
+        INSECURE, ERROR, {"raw_origins": ["HTTP://Shop.example"], **HTTP_TOO},
+        "HTTP://Shop.example"),
     "above_a_suffix": default(
         SUFFIX, WARNING, {"origins": "https://*.amazonaws.com"}, "https://evil.s3.amazonaws.com"),
     "above_a_suffix_with_credentials": default(

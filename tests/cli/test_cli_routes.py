@@ -269,6 +269,15 @@ def test_wrong_usage(arguments: str) -> None:
     assert "Error: " in ran.err
 
 
+def test_a_raw_origin_that_some_policy_lists() -> None:
+    app = Flask("api")
+    app.add_url_rule("/native", "native", cors(raw_origins="app://.")(lambda: ""))
+    app.add_url_rule("/other", "other", lambda: "")
+    CorsGuard(app, origins="https://app.example.com")
+    assert rows(app, "--origin app://.") == [("/native", "GET HEAD OPTIONS")]
+    assert run("routes --origin app://..", app).code == 2
+
+
 def test_an_origin_is_corrected() -> None:
     ran = run("routes --origin https://App.example.com/")
     assert "Did you mean 'https://app.example.com'?" in ran.err

@@ -44,6 +44,7 @@ FORMS = {
     "a generator": (origin for origin in [SHOP]),
     "a comma-separated string": f" https://other.example , {SHOP} ",
     "a wildcard, with the partner denied": "https://*.example",
+    "a wildcard inside a label": "https://sh*p.example",
     "a regex": re.compile(r"https://shop\.example"),
     "a regex in a list": [re.compile(r"https://sh?op.example"), PARTNER],
     "alternatives": re.compile(r"https://shop\.exampl|https://shop\.example"),
@@ -183,3 +184,34 @@ def test_a_callable_is_asked_each_time(site, http):
     assert http.send(site, "/", SHOP) == http.allowed(SHOP)
     tenants.clear()
     assert http.send(site, "/", SHOP) == http.refused()
+
+
+VARIABLES = [
+    ("https://pr-*.shop.example,moz-extension://*", "file://"),
+    ('["https://pr-*.shop.example", "moz-extension://*"]', '["file://", "app://."]'),
+]
+
+
+@pytest.mark.parametrize(("origins", "raw"), VARIABLES, ids=["plain", "JSON"])
+def test_from_the_environment(site, http, monkeypatch, origins, raw):
+    """Wildcards of each kind and raw origins can be set there, in either form."""
+    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", origins)
+    monkeypatch.setenv("FLASK_CORSGUARD_RAW_ORIGINS", raw)
+    site.config.from_prefixed_env()
+    CorsGuard(site)
+    for origin in ("https://pr-1.shop.example", "moz-extension://0a-1b", "file://"):
+        assert http.send(site, "/", origin) == http.allowed(origin)
+    for origin in ("https://pr-1.x.shop.example", "file:///", "null", "moz-extension://*"):
+        assert http.send(site, "/", origin) == http.refused()
+
+
+@pytest.mark.parametrize("origins", [(), "*", SHOP], ids=["nobody", "everybody", "a shop"])
+def test_a_raw_origin_passes_enforce(site, origins):
+    """As one that is listed exactly does; one that is only like it is refused."""
+    CorsGuard(site, origins=origins, raw_origins=["file://"], enforce="unsafe")
+    for origin, status in {"file://": 200, "file:///": 403, "null": 403}.items():
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+        assert site.test_client().put("/", headers=headers).status_code == status
+        asked = {**headers, "Access-Control-Request-Method": "PUT"}
+        allowed = site.test_client().options("/", headers=asked).status_code
+        assert allowed == (204 if status == 200 else 403)

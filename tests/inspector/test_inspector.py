@@ -668,6 +668,21 @@ def test_filters(shop, query, expected):
     assert sorted(cells(page.text)) == [f"/{name}" for name in expected.split()]
 
 
+def test_wildcards_and_raw_origins_have_columns(app):
+    forms = ["https://pr-*.shop.example:*", "moz-extension://*"]
+    CorsGuard(app, origins=forms, raw_origins=["file://"], inspector=True)
+    add(app)
+    page = get(app).text
+    assert columns(page) == [*forms, "file://", "null", "any other site"]
+    assert set(map(tuple, cells(page).values())) == {("read", "read", "read", "no", "no")}
+    text = html.unescape(page)
+    assert "(such as https://pr-any-name.shop.example:49152): may read" in text
+    assert "(such as moz-extension://any-name): may read" in text
+    page = get(app, query={"origin": "file://"}).text
+    assert "No browser sends the origin" not in page
+    assert set(map(tuple, cells(page).values())) == {("read", "read", "read", "no", "no")}
+
+
 def test_an_origin_that_no_browser_sends(shop):
     page = get(shop, query={"origin": "HTTPS://Shop.example/<script>"}).text
     assert "No browser sends the origin" in page

@@ -52,11 +52,14 @@ FOUND: dict[str, list[str]] = {
     "glob": [
         f"{APP}CORS(app, origins='https://*.example.com') #!\n",
         f"{APP}CORS(app, origins=['http://localhost:*']) #!\n",
+        f"{APP}CORS(app, origins='https://pr-*.example.com') #!\n",
+        f"{APP}CORS(app, origins='https://*example.com') #!\n",
         f"{APP}x = ['https://a.example']\nx = x + ['https://*.a.example']\n"
         "CORS(app, origins=x) #!\n",
     ],
     "never_matches": [
         f"{APP}CORS(app, origins='https://app.example.com/') #!\n",
+        f"{APP}CORS(app, origins=['https://app.example.com', 'file://']) #!\n",
         f"{APP}CORS(app, origins='https://a.example, https://b.example') #!\n",
         f"{APP}CORS(app, allow_headers='Content-Type, X-Token') #!\n",
     ],

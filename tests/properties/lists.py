@@ -24,6 +24,11 @@ https://*.port.example:8443 http://192.0.2.7 http://127.0.0.1:* https://[2001:db
 http://[::1]:* capacitor://localhost chrome-extension://abcdefghijklmnopabcdefghijklmnop
 https://xn--exmple-cua.com wss://shop.example
 """.split()
+INSIDE = """
+https://pr-*.shop.example https://*-shop.example.org:* https://a*z.shop.example:8443
+http://*.shop.example http://x*.localhost:*
+""".split()
+RAW = ["file://", "app://.", "wss://shop.example:443", "HTTPS://SHOP.EXAMPLE", "about://blank"]
 PATTERNS = [
     re.compile(r"https://pr-\d+\.preview\.test"),
     re.compile(r"https://(a|a\.b)\.regex\.test(:\d+)?", re.IGNORECASE),
@@ -47,6 +52,15 @@ POLICIES: dict[str, dict[str, Any]] = {
     "null": {"origins": ["null", LISTED[0]], "dangerously_allow_null_origin": True, "methods": ()},
     "no null": {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},
     "patterns": {"origins": PATTERNS, "methods": ["PUT", "PURGE"], "allow_headers": ["X-A", "x-b"]},
+    "inside": {
+        "origins": [*INSIDE, "moz-extension://*"],
+        "deny_origins": "https://pr-0*.shop.example",
+    },
+    "inside, in force": {"origins": INSIDE, "enforce": "all", "methods": "PUT"},
+    "raw": {"origins": LISTED[0], "raw_origins": RAW, "allow_credentials": True},
+    "raw alone": {"raw_origins": RAW[:2], "enforce": "unsafe"},
+    "raw beside most": {"origins": "*", "deny_origins": DENIED, "raw_origins": RAW, "methods": "*"},
+    "raw beside readers": {"origins": "*", "raw_origins": RAW, "enforce": "unsafe", "methods": "*"},
     "function": {"origins": [is_customer, *LISTED[:2]], "allow_headers": ()},
     "function of headers": {
         "origins": is_customer_there,

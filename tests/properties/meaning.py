@@ -56,6 +56,19 @@ def entries(value: object) -> list[Any]:
     return [part.strip() for part in value.split(",")]
 
 
+def raw_entries(value: object) -> list[Any]:
+    """The entries of ``raw_origins``: a string is JSON, or one of them."""
+    if isinstance(value, (list, tuple)):
+        parts = ([item] if not isinstance(item, str) else raw_entries(item) for item in value)
+        return [part for found in parts for part in found]
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError, RecursionError):
+            parsed = json.loads(value)
+            if isinstance(parsed, list):
+                return raw_entries(parsed)
+    return [value]
+
+
 def is_constant(fields: Fields) -> bool:
     """Whether everybody may read, whatever ``Origin`` says."""
     return _is_everyone(fields) and not entries(fields.get("deny_origins", ()))
@@ -90,6 +103,11 @@ def admits(entry: object, text: str) -> bool:
         return entry.fullmatch(text) is not None
     assert isinstance(entry, str)
     asked = read_origin(text)
+    if entry.endswith("://*"):
+        return asked is not None and asked.port is None and entry == f"{asked.scheme}://*"
+    before, star, after = entry.partition("://")[2].removesuffix(":*").partition("*")
+    if star and not (before == "" and after.startswith(".")):
+        return _admits_by_label(entry, before, after, asked)
     known = standard.read_origin(entry.replace("://*.", "://").removesuffix(":*"))
     if asked is None or known is None or asked.scheme != known.scheme:
         return False
@@ -101,9 +119,24 @@ def admits(entry: object, text: str) -> bool:
     return all(isinstance(host, str) for host in hosts) and str(hosts[0]).endswith(f".{hosts[1]}")
 
 
+def _admits_by_label(entry: str, before: str, after: str, asked: standard.Parts | None) -> bool:
+    """Whether an entry with a ``*`` inside its first label covers an origin: as a pattern has it.
+
+    :param before: what stands before the ``*`` in the host, and *after* what stands after it, with
+        the port.
+    """
+    host = after.partition(":")[0]
+    if asked is None or not isinstance(asked.host, str):
+        return False
+    star = f"{re.escape(before)}[a-z0-9-]+{re.escape(host)}"
+    if entry.partition("://")[0] != asked.scheme or not re.fullmatch(star, asked.host):
+        return False
+    return entry.endswith(":*") or (f":{asked.port}" if asked.port else "") == after[len(host) :]
+
+
 def against_origin(fields: Fields, text: str) -> Reason | None:
     """Why an origin may not read, or None if it may."""
-    if is_constant(fields):
+    if is_constant(fields) or text in raw_entries(fields.get("raw_origins", ())):
         return None
     allowed, denied = entries(fields.get("origins", ())), entries(fields.get("deny_origins", ()))
     if text == "null":
@@ -144,13 +177,19 @@ def read_requested_headers(value: str) -> list[str] | None:
 
 
 def against_preflight(
-    fields: Fields, method: str, accepted: frozenset[str] | None, requested: str, private: bool
+    fields: Fields,
+    method: str,
+    accepted: frozenset[str] | None,
+    requested: str,
+    private: bool,
+    origin: str | None = None,
 ) -> Reason | None:
     """Why an origin that may ask may not do what a preflight requests, or None.
 
     :param accepted: the methods that the URL's routes accept, or None for any.
     """
-    if _is_everyone(fields) and fields.get("enforce") == "unsafe" and method not in _SAFE_METHODS:
+    is_stranger = _is_everyone(fields) and origin not in raw_entries(fields.get("raw_origins", ()))
+    if is_stranger and fields.get("enforce") == "unsafe" and method not in _SAFE_METHODS:
         return Reason.CROSS_SITE_REQUEST
     if method not in standard.SAFELISTED_METHODS and not _covers(fields, method, accepted):
         return Reason.METHOD_NOT_ALLOWED
@@ -241,7 +280,9 @@ def verdict(
     nothing = Outcome.ALLOWED if origin is not None else Outcome.NOT_CORS
     enforce = fields.get("enforce", "off")
     if reason is None and origin is not None:
-        is_listed = origin in entries(fields.get("origins", ()))
+        is_listed = origin in entries(fields.get("origins", ())) or origin in raw_entries(
+            fields.get("raw_origins", ())
+        )
         if is_listed or (is_constant(fields) and enforce == "off"):
             return Outcome.ALLOWED, None
     if is_own(environ, self_origins):

@@ -14,7 +14,15 @@ from flask import Blueprint, Flask, Response, request
 from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, CorsGuardError, cors, cors_exempt, current_decision
-from tests.properties.lists import DENIED, LISTED, PATTERNS, is_customer, is_customer_there
+from tests.properties.lists import (
+    DENIED,
+    INSIDE,
+    LISTED,
+    PATTERNS,
+    RAW,
+    is_customer,
+    is_customer_there,
+)
 from tests.properties.meaning import Fields
 
 SELF_ORIGINS = ["https://front.test", "https://*.front.test"]
@@ -44,6 +52,8 @@ _ROUTES: list[tuple[str, list[str], _Mark]] = [
         "allow_credentials": True, "methods": "*", "allow_headers": "*",
         "dangerously_allow_null_origin": True,
     }),
+    ("/native", ["GET", "PUT"], {"origins": "*", "raw_origins": RAW}),
+    ("/inside", ["GET", "PUT"], {"origins": INSIDE, "raw_origins": RAW, "deny_origins": DENIED}),
     ("/patterns", ["GET", "POST"], {"origins": PATTERNS, "allow_private_network": True}),
     ("/function", ["GET", "POST"], {"origins": [is_customer, LISTED[0]]}),
     ("/function-of-request", ["GET", "PUT"], {"origins": [is_customer_there, LISTED[0]]}),

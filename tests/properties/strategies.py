@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from tests.properties.legality import FIELDS
-from tests.properties.lists import LISTED, POLICIES, is_customer
+from tests.properties.lists import INSIDE, LISTED, POLICIES, RAW, is_customer
 from tests.properties.standard import serialize_ipv6
 
 SERIALIZED = [
@@ -20,6 +20,9 @@ SERIALIZED = [
     *"https://shop.example:8443 http://localhost https://a.any-port.example null".split(),
     *"https://old.shop.example https://a.evil.example https://x.bad.test".split(),
     *"https://pr-12.preview.test https://a.b.regex.test:9 https://a.customer.test".split(),
+    *"https://pr-1.shop.example https://pr-01.shop.example https://a-b-shop.example.org:9".split(),
+    *"https://a1z.shop.example:8443 http://x-1.localhost moz-extension://a1b2".split(),
+    *RAW,
     *"https://broken.customer.test https://vague.customer.test".split(),
 ]
 
@@ -175,13 +178,19 @@ DANGEROUS = """
 * null https://*.github.io https://*.com https://*.example https://*.a.com:* http://shop.example
 ws://shop.example https://*.amazonaws.com http://*.localhost http://localhost.test http://127.8.8.8 http://127.evil.test
 http://128.0.0.1 http://[::2] http://[::1] https://*.192.0.2.7 https://*.[::1]
-https://*.co.uk:8443 file://localhost
+https://*.co.uk:8443 file://localhost https://shop-*.co.uk https://*example.com
+https://my-*.vercel.app https://x-*.amazonaws.com http://a-*.shop.example ws://a*.localhost
+moz-extension://* https://pr-*.shop.example
 """.split()
 
 
 def entry_texts() -> st.SearchStrategy[str]:
     """Strings that may stand in a list of origins."""
-    return near_misses([*LISTED, *SERIALIZED, *DANGEROUS]) | st.sampled_from(DANGEROUS) | built()
+    return (
+        near_misses([*LISTED, *INSIDE, *SERIALIZED, *DANGEROUS])
+        | st.sampled_from(DANGEROUS)
+        | built()
+    )
 
 
 NAMES = [
@@ -244,6 +253,7 @@ def _strings(text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
 _LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "origins": _strings(entry_texts()) | st.just("*"),
     "deny_origins": _strings(entry_texts()),
+    "raw_origins": _strings(near_misses([*RAW, *LISTED, "HTTP://A.EXAMPLE:80", "ws://a:80"])),
     "methods": _strings(st.sampled_from(METHODS)) | st.none(),
     "allow_headers": _strings(st.sampled_from(NAMES)),
     "expose_headers": _strings(st.sampled_from(NAMES)),
@@ -256,7 +266,7 @@ _LIKELY: dict[str, st.SearchStrategy[Any]] = {
 # The fields that are checked together with the origins
 _TOGETHER = """
 allow_credentials enforce expose_headers dangerously_allow_null_origin
-dangerously_allow_insecure_origins dangerously_allow_public_suffixes
+dangerously_allow_insecure_origins dangerously_allow_public_suffixes raw_origins
 """.split()
 
 

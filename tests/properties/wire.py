@@ -174,7 +174,7 @@ def _check_preflight(
     private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
     about_origin = meaning.against_origin(fields, origin)
     reason = about_origin or meaning.against_preflight(
-        fields, method, applied.accepted, requested, private
+        fields, method, applied.accepted, requested, private, origin
     )
     answers = fields.get("answer_preflight", True)
     verdict = meaning.verdict(fields, environ, SELF_ORIGINS, reason, method)

@@ -57,7 +57,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"zzz": A},
      ["zzz: there is no policy field 'zzz'. Known: allow_credentials, allow_headers,"
       " allow_private_network, answer_preflight, deny_origins, enforce, expose_headers, max_age,"
-      " methods, origins, origins_vary. [unknown_field]"]),
+      " methods, origins, origins_vary, raw_origins. [unknown_field]"]),
     *(
         ({"origins": one, "origins_vary": name}, [f"origins_vary: {message} [{code}]"])
         for code, message, names in [
@@ -93,8 +93,74 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["origins: '*' stands alone: with it, the other entries would mean nothing."
       " [wildcard_not_alone]"]),
     ({"origins": "https://*"},
-     ["origins: 'https://*': a wildcard stands for whole sub-domains (https://*.example.com) or"
-      " for the port (http://localhost:*), and nowhere else. [origin_wildcard]"]),
+     ["origins: 'https://*': a wildcard stands for whole sub-domains (https://*.example.com), for"
+      " a part of the first label (https://pr-*.example.com) or for the port (http://localhost:*),"
+      " and nowhere else; list the hosts. [origin_wildcard]"]),
+    ({"origins": "file://"},
+     ["origins: 'file://': in browsers, pages loaded from file: send the origin 'null', never this"
+      ' one. If a native program sends exactly that, list it in raw_origins=["file://"].'
+      " [origin_scheme]",
+      "origins: 'file://': the host is missing. If a native program sends exactly that, list it in"
+      ' raw_origins=["file://"]. [origin_no_host]']),
+    ({"origins": "wss://host:443"},
+     ["origins: 'wss://host:443': browsers leave out :443, the default port of wss. Write"
+      " 'wss://host'. If a native program sends exactly that, list it in"
+      ' raw_origins=["wss://host:443"]. [origin_default_port]']),
+    ({"origins": "app://."},
+     ["origins: 'app://.': '.' is not a host name. If a native program sends exactly that, list it"
+      ' in raw_origins=["app://."]. [origin_host]']),
+    ({"origins": "moz-extension://*", "allow_credentials": True, "enforce": "all"},
+     ["origins: 'moz-extension://*' with allow_credentials=True: every moz-extension program that"
+      " the user has could act as the user. List your own program, such as"
+      " 'moz-extension://its-own-id'. [credentials_any_host]",
+      "origins: 'moz-extension://*' with enforce='all': every moz-extension program that the user"
+      " has would be let past. List your own program, such as 'moz-extension://its-own-id'."
+      " [enforce_any_host]"]),
+    ({"origins": "https://*example.com"},
+     ["origins: 'https://*example.com': anybody can register a name under 'com' that the wildcard"
+      " covers. Write 'https://*.example.com', or say dangerously_allow_public_suffixes=True."
+      " [origin_wildcard]"]),
+    ({"deny_origins": "https://shop-*.co.uk:*"},
+     ["deny_origins: 'https://shop-*.co.uk:*': anybody can register a name under 'co.uk' that the"
+      " wildcard covers. Name the site, such as 'https://shop-*.your-site.co.uk:*', or say"
+      " dangerously_allow_public_suffixes=True. [origin_wildcard]"]),
+    ({"origins": "https://my-*.vercel.app", "enforce": "report"},
+     ["origins: 'https://my-*.vercel.app' with enforce='report': anybody can register a name under"
+      " 'vercel.app', so nobody is kept out. Name the site, such as"
+      " 'https://my-*.your-site.vercel.app', or say dangerously_allow_public_suffixes=True."
+      " [enforce_public_suffix]"]),
+    ({"raw_origins": "file://,app://."},
+     ["raw_origins: 'file://,app://.': this is never split at commas: several are a JSON list."
+      ' Write ["file://", "app://."]. [raw_origin_malformed]']),
+    ({"raw_origins": "['file://']"},
+     ["""raw_origins: "['file://']": a list inside a string is JSON (double quotes, no comma at"""
+      """ the end), not Python. Write ["file://"]. [list_in_string]"""]),
+    ({"raw_origins": ""},
+     ["raw_origins: '' names nothing: is a variable unset? Give a list, such as"
+      ' ["file://", "app://."], or [] for none; both can stand in an environment variable.'
+      " [origin_empty]"]),
+    ({"raw_origins": [None]},
+     ["raw_origins: None is not a string. Is a variable unset? [wrong_type]"]),
+    ({"raw_origins": "https://a.com"},
+     ["raw_origins: 'https://a.com': this can stand in origins, which has every check. List it"
+      " there. [raw_origin_needless]"]),
+    ({"raw_origins": "null"},
+     ["raw_origins: 'null': any site can send that, from a sandboxed frame. Leave it out."
+      " [raw_origin_malformed]"]),
+    ({"raw_origins": "app://x y"},
+     ["raw_origins: 'app://x y': an Origin is at most 320 characters of ASCII, without spaces."
+      " [raw_origin_malformed]"]),
+    ({"raw_origins": "APP://*"},
+     ["raw_origins: 'APP://*': this is compared as it stands, and has no wildcards. List what is"
+      " sent. [raw_origin_malformed]"]),
+    ({"raw_origins": "https://a.com/"},
+     ["raw_origins: 'https://a.com/': of http and https, this has upper case and default ports"
+      " only. List what is sent. [raw_origin_malformed]"]),
+    ({"raw_origins": "http://A.com", "allow_credentials": True},
+     ["raw_origins: 'http://A.com' with allow_credentials=True: whoever controls the network"
+      " between can pose as that origin and act as the user. Have it use TLS and list what it"
+      " sends then, or say dangerously_allow_insecure_origins=True."
+      " [credentials_insecure_origin]"]),
     ({"origins": 5},
      ["origins: 5 is neither a string nor a list. Give a list, such as"
       ' ["https://app.example.com"]. [wrong_type]']),
@@ -328,7 +394,8 @@ def test_all_problems_at_once_in_one_text() -> None:
     assert str(caught.value) == (
         "3 problems:\n"
         "  - origins: 'https://A.com': browsers send origins in lower case, so this would never"
-        " match. Write 'https://a.com'. [origin_case]\n"
+        " match. Write 'https://a.com'. If a native program sends exactly that, list it in"
+        ' raw_origins=["https://A.com"]. [origin_case]\n'
         "  - origins: 'b.com': an origin starts with its scheme, such as https://."
         " Write 'https://b.com'. [origin_no_scheme]\n"
         "  - max_age: -1 is outside 0 to 86400 seconds. Write 0. [max_age_range]"

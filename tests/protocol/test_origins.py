@@ -184,17 +184,23 @@ def test_loopback(hosts: str, expected: bool) -> None:
 PATTERNS = """
     https://example.com https://*.example.com http://localhost:* https://*.example.com:*
     https://*.example.com:8443 http://127.0.0.1:* http://[::1]:* capacitor://localhost
-    https://*.localhost https://*.cluster1
+    https://*.localhost https://*.cluster1 https://pr-*.example.com https://*-shop.a.b:*
+    https://a*b.localhost:8443 app://x*.y https://*example.com moz-extension://* a+b://*
 """
 NOT_PATTERNS = """
-    * null https://* https://*:* https://*example.com https://*.*.example.com https://example.*
+    * null https://* https://*:* https://*.*.example.com https://example.*
     https://a.*.example.com *://example.com https://example.com:80* https://example.com:8080:*
-    https://*.127.0.0.1 https://*.[::1] https://*.
+    https://*.127.0.0.1 https://*.[::1] https://*. http://* ws://* wss://* file://* ://* A://*
+    moz-extension://*:* moz-extension://*:1 https://a*b*.example.com https://a.b*.example.com
+    https://*.a*.example.com https://pr-* https://pr-*:8443 http://1*.2.3.4 http://1*.2.3
+    http://[*::1] https://-*.a.com https://*-.a.com https://A*.a.com https://a*.com. h*://a.com
+    h*://a*.b.com https://a*.b.com:4* https://a*.b.com:443 file://a*.b x*://*
 """
 
 
 def test_wildcards() -> None:
-    """A wildcard stands in front of a whole name, or for the port, and nowhere else."""
+    """A wildcard stands in front of a whole name, for a part of its first label, for the port, or
+    for all hosts of an app's scheme, and nowhere else."""
     assert [str(parse_pattern(text)) for text in PATTERNS.split()] == PATTERNS.split()
     assert [text for text in NOT_PATTERNS.split() if parse_pattern(text)] == []
 

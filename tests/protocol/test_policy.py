@@ -142,6 +142,7 @@ def test_defaults() -> None:
         "max_age": 600,
         "enforce": "off",
         "origins_vary": (),
+        "raw_origins": (),
         "answer_preflight": True,
         "allow_private_network": False,
         "dangerously_allow_null_origin": False,

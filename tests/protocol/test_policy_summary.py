@@ -41,6 +41,12 @@ WORDS = [
     (Policy(origins=[A, "https://*.b.example"]), f"{A}, https://*.b.example"),
     (Policy(origins=[A, B, C, D]), f"{A}, {B} +2"),
     (Policy(origins="https://*.example.com", deny_origins=A), f"https://*.example.com except {A}"),
+    (Policy(raw_origins=["app://.", "file://"]), "app://., file://"),
+    (Policy(origins=A, raw_origins=["app://.", "file://"]), f"{A}, app://. +1"),
+    (
+        Policy(origins="*", deny_origins=B, raw_origins="app://."),
+        f"everyone (*) except {B}, and app://.",
+    ),
     (Policy(origins=re.compile(r"https://a\.example")), r"re.compile('https://a\\.example')"),
     (Policy(origins=re.compile("a\x1bé\n'")), r"""re.compile("a\\x1b\xe9\\n\x27")"""),
     (Policy(origins=allow), "allow"),

@@ -152,10 +152,24 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
         ' with allow_credentials=True, whoever controls the network could pose as "http://a.example"'
         " and act as the user",
     ),
-    "no policy can list it": (
-        {}, ask("about://blank"),
-        "no policy can list the origin: 'about://blank': pages loaded from about: send the origin"
-        " 'null', never this one",
+    "with credentials, beside all headers": (
+        {"origins": A, "expose_headers": "*"}, ask("https://[::1]"),
+        f'origins=["{A}", "https://[::1]"] {SET}',
+    ),
+    "no browser's": ({}, ask("about://blank"), f'raw_origins=["about://blank"] {SET}'),
+    "raw, too": (
+        {"raw_origins": ["file://"], "methods": ()}, ask("app://.", "PUT"),
+        f'methods=["PUT"], raw_origins=["file://", "app://."] {SET}',
+    ),
+    "raw without TLS": (
+        {"origins": B, "allow_credentials": True}, ask("ws://a.example:80"),
+        "first put this right: 'ws://a.example:80' with allow_credentials=True: whoever controls"
+        " the network between can pose as that origin and act as the user. Have it use TLS and list"
+        " what it sends then, or say dangerously_allow_insecure_origins=True; then say"
+        f' raw_origins=["ws://a.example:80"] {SET}',
+    ),
+    "perhaps cut": (
+        {}, ask("app://" + "a" * 400), "nothing can: whatever sent this is not a browser's page"
     ),
     "malformed": (
         {}, ask("https://a.example/", names="x-a"),
@@ -312,9 +326,8 @@ def test_a_url_without_a_route() -> None:
          ' allow_credentials=True, whoever controls the network could pose as "http://a.example"'
          " and act as the user"),
         ({"origins": "*"}, ask("about://x", names="x-a"),
-         'allow_headers=["Content-Type", "X-A"]; first put this right: \'about://x\': pages loaded'
-         " from about: send the origin 'null', never this one; then say"
-         f' origins=["about://x"], allow_credentials=True {SET}'),
+         'origins=[], allow_headers=["Content-Type", "X-A"], allow_credentials=True,'
+         f' raw_origins=["about://x"] {SET}'),
         ({"origins": ["http://b.example", A]}, ask(names="x-a"),
          'allow_headers=["Content-Type", "X-A"]; first put this right:'
          " 'http://b.example' with allow_credentials=True: whoever controls the network between can"

@@ -30,7 +30,7 @@ def is_a(origin: str) -> bool:
 
 # For every field: the other fields, and values that change what is sent. A new field needs a row.
 CHANGES: dict[str, tuple[dict[str, Any], list[Any]]] = {
-    "origins": ({}, [(), A, B, [A, B], "*", "https://*.example"]),
+    "origins": ({}, [(), A, B, [A, B], "*", "https://*.example", "https://*-c.example"]),
     "deny_origins": ({"origins": [A, B]}, [(), A, B]),
     "methods": ({"origins": A}, [None, "*", (), "PUT", ["PUT", "DELETE"], ["DELETE", "PUT"]]),
     "allow_headers": ({"origins": A}, [(), "*", "X-A", "x-a", ["X-A", "X-B"], ["X-B", "X-A"]]),
@@ -39,6 +39,7 @@ CHANGES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "max_age": ({"origins": A}, [None, 0, 600]),
     "enforce": ({"origins": A}, ["off", "unsafe", "all"]),
     "origins_vary": ({"origins": is_a}, [(), "X-A", "x-a", ["X-A", "X-B"], ["X-B", "X-A"]]),
+    "raw_origins": ({"origins": A}, [(), "file://", ["file://", "app://."]]),
     "answer_preflight": ({"origins": A}, [True, False]),
     "allow_private_network": ({"origins": A}, [True, False]),
     "dangerously_allow_null_origin": (EVERYONE_BUT_B, [True, False]),
@@ -57,7 +58,16 @@ def sent_by(policy: Policy) -> list[Any]:
     CorsGuard(app, policy)
     client = app.test_client()
     responses = []
-    for origin in (A, B, "https://c.a.example", "null", None):
+    for origin in (
+        A,
+        B,
+        "https://c.a.example",
+        "null",
+        "file://",
+        "app://.",
+        "https://x-c.example",
+        None,
+    ):
         headers = {"Sec-Fetch-Site": "cross-site"} | ({"Origin": origin} if origin else {})
         for method, names in REQUESTS:
             asked = {"Access-Control-Request-Method": method, NAMES: names}

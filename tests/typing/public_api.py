@@ -45,7 +45,12 @@ CorsGuard(app, enforce="every")  # type: ignore[arg-type]  # pyright: ignore[rep
 guard.init_app(app)
 guard.init_app(app, origins="*")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
-policy = Policy(origins="*", deny_origins=[re.compile("x"), "https://b.com"], methods=None)
+policy = Policy(
+    origins="*",
+    raw_origins=["file://"],
+    deny_origins=[re.compile("x"), "https://b.com"],
+    methods=None,
+)
 assert_type(policy.derive(max_age=datetime.timedelta(hours=1)), Policy)
 assert_type(policy.max_age, int | None)
 assert_type(policy.allow_credentials, bool)
