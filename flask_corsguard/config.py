@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
+from flask_corsguard.decorators import Mark, make_mark
 from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.audiences import (
     Audiences,
     Written,
@@ -36,6 +38,7 @@ from flask_corsguard.unread_settings import PREFIX, Reading, is_ours, unknown_ke
 OTHER_KEYS = (
     "policy",
     "policies",
+    "paths",
     "report_only",
     "self_origins",
     "log_rejections",
@@ -102,6 +105,7 @@ class Settings(NamedTuple):
     :ivar is_report_only: whether these are the settings of :attr:`report_only`.
     :ivar unread: the problems of what is set but was not read.
     :ivar without_effect: field of the default policy -> where it is set in vain, in words.
+    :ivar paths: path prefix -> the mark that the configuration puts on it.
     """
 
     default: Policy | Audiences
@@ -118,6 +122,7 @@ class Settings(NamedTuple):
     is_report_only: bool = False
     unread: tuple[Problem, ...] = ()
     without_effect: Mapping[str, str] = MappingProxyType({})
+    paths: Mapping[str, Mark] = MappingProxyType({})
 
     def for_report_only(self) -> Settings | None:
         """The same settings with the report-only policy as the default one, or None."""
@@ -246,6 +251,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     written = WrittenPolicy(meant, {**overridden, **fields})
     where = location if policy or configured_policy is None else "CORSGUARD_POLICY"
     default = written.resolved(named, where, problems)
+    paths = _read_paths(others.get("paths", {}), problems)
     key = "CORSGUARD_REPORT_ONLY"
     configured = _read_report_only(others.get("report_only"), key, problems)
     if report_only is None:
@@ -279,6 +285,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
         audit_accept=accepted,
         inspector=served,
         reading=Reading(config, known, _winning(arguments), policies, location),
+        paths=paths,
     )
 
 
@@ -505,6 +512,48 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
             which = f"{where}, policy {name!r}"
             problems.append(Problem("wrong_type", "policies", policy, message, where=which))
     return policies
+
+
+def _read_paths(value: object, problems: list[Problem]) -> dict[str, Mark]:
+    """Read the marks on paths: a mapping from prefixes to fields or to a policy."""
+    key = "CORSGUARD_PATHS"
+    paths: dict[str, Mark] = {}
+    value = _read_json(value)
+    if not isinstance(value, Mapping):
+        hint = _what_to_write(value, f"{{'/api': {_as_fields(value)}}}")
+        message = f"{text_of(value)} does not map paths to policies. {hint}"
+        problems.append(Problem("wrong_type", "paths", value, message, where=key))
+        return paths
+    for given, policy in cast("Mapping[object, object]", value).items():
+        found: list[Problem] = []
+        prefix = read_prefix("paths", given, found)
+        policy = _read_json(policy)
+        whole, fields = _mark_arguments(policy)
+        if (whole is None and not fields) or fields_meant(whole):
+            message = (
+                f"{text_of(policy)} is neither a mapping of fields, nor a Policy, nor the name of"
+                f" one or a list of these. Write {{{text_of(given)}: {_as_fields(policy)}}}."
+            )
+            found.append(Problem("wrong_type", "paths", policy, message))
+        elif prefix and prefix in paths:
+            message = f"{prefix!r} is there twice, with and without a slash at the end."
+            found.append(Problem("duplicate_path", "paths", given, message))
+        else:
+            try:
+                mark = make_mark(whole, fields, "for_path", f"app.config ({key})")
+            except PolicyError as error:
+                found += error.problems
+            else:
+                paths[prefix] = mark
+        problems += [each._replace(where=f"{key}, {text_of(given)}") for each in found]
+    return paths
+
+
+def _mark_arguments(value: object) -> tuple[object, PolicyFields]:
+    """A policy, or the fields of one, to mark something with."""
+    if isinstance(value, Mapping):
+        return None, cast("PolicyFields", value)
+    return cast("object", value) if isinstance(value, (Policy, str, list, tuple)) else None, {}
 
 
 def _read_json(value: object) -> object:

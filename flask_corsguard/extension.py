@@ -14,14 +14,15 @@ from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments, read_settings
 from flask_corsguard.decorators import call_site, make_mark
-from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import (
     POLICIES_IN_FORCE,
-    EndpointMarks,
     FileMark,
+    GuardMarks,
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
@@ -78,7 +79,7 @@ class CorsGuard:
         self._arguments = read_arguments(
             policy, fields, policies, report_only, self_origins, inspector, call_site()
         )
-        self._marks = EndpointMarks()
+        self._marks = GuardMarks()
         self._first: list[Callable[[], Any]] = []
         # Weak, so that the app can be forgotten.
         self._app: Callable[[], Flask | None] = lambda: None
@@ -151,6 +152,29 @@ class CorsGuard:
         location = call_site()
         _check_strings(location, "for_blueprint", name)
         self._marks.add_blueprint(name, make_mark(policy, fields, "for_blueprint", location))
+
+    def for_path(
+        self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
+    ) -> None:
+        """Mark everything under a path, by whole segments: ``"/api"`` covers ``/api``, ``/api/``
+        and ``/api/x``, and not ``/apix``; responses without a route too, such as 404s.
+
+        Longer prefixes override shorter ones, and marks on blueprints, views and methods override
+        every path. It opens paths; to lock something, mark the view, whatever its path.
+
+        :param prefix: the path, decoded and below the app's root; host and subdomain play no part.
+        :param policy: the policy, the name of one, or a list of these, that replaces what applies
+            further out.
+        :param fields: the fields that change what applies further out.
+        :raises PolicyError: if the prefix, or a field, cannot be used.
+        :raises CorsGuardError: if the path is marked already, or an app has served a request.
+        """
+        location = call_site()
+        problems: list[Problem] = []
+        prefix = read_prefix("for_path", prefix, problems)
+        if problems:
+            raise PolicyError(problem._replace(where=location) for problem in problems)
+        self._marks.add_path(prefix, make_mark(policy, fields, "for_path", location))
 
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
         """Mark single files of an endpoint that serves files.

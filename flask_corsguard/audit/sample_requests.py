@@ -17,7 +17,8 @@ from werkzeug.routing import BaseConverter
 
 from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
-from flask_corsguard.routing.layers import EndpointMarks
+from flask_corsguard.routing.layers import GuardMarks
+from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import Route, file_argument
 from flask_corsguard.simulate import matched_request
 
@@ -32,10 +33,15 @@ class SampleRequests:
     """Makes requests to one route.
 
     :param marks: the marks on files, for a route that serves some.
+    :param paths: the paths that have marks, for a route that may lie under some.
     """
 
-    def __init__(self, app: Flask, route: Route, marks: EndpointMarks) -> None:
+    def __init__(
+        self, app: Flask, route: Route, marks: GuardMarks, paths: Paths | None = None
+    ) -> None:
         self._app = app
+        self._prefix = route.prefix
+        self._paths_marked = paths
         self._rule = route.url_rule
         self._arguments = _file_arguments(route, marks)
         methods = route.methods or ("GET",)
@@ -95,7 +101,10 @@ class SampleRequests:
     def _reaches(self, path: str) -> bool:
         self._path = path
         matched = self._matched(self.environ(preflight=False))
-        return matched is not None and matched.url_rule is self._rule
+        if matched is None or matched.url_rule is not self._rule:
+            return False
+        paths = self._paths_marked
+        return paths is None or paths.longest(matched.path) == self._prefix
 
     def _paths(self) -> Iterator[str]:
         # A private attribute. Without it, every argument is guessed to be "x".
@@ -103,6 +112,21 @@ class SampleRequests:
         fitting = {name: _sample(converter) for name, converter in converters.items()}
         for values in (fitting, *(dict.fromkeys(fitting, value) for value in _VALUES)):
             yield self._filled({**values, **self._arguments})
+        for values in self._values_under_prefix():
+            yield self._filled({**fitting, **values, **self._arguments})
+
+    def _values_under_prefix(self) -> Iterator[dict[str, str]]:
+        """Values that may put the rule's URL under the route's path prefix."""
+        wanted = self._prefix.split("/")[1:]
+        values: dict[str, str] = {}
+        for number, segment in enumerate(self._rule.rule.strip("/").split("/")):
+            for variable in _VARIABLE.finditer(segment):
+                rest = "/".join(wanted[number:]).removeprefix(segment[: variable.start()])
+                for value in (rest, f"{rest}/x"):
+                    yield {**values, variable[1]: value}
+                if rest:
+                    value = rest.partition("/")[0]
+                    values[variable[1]] = value.removesuffix(segment[variable.end() :])
 
     def _filled(self, values: Mapping[str, str]) -> str:
         return _VARIABLE.sub(lambda match: values.get(match[1], "x"), self._rule.rule)
@@ -116,7 +140,7 @@ def _sample(converter: BaseConverter) -> str:
         return "x"
 
 
-def _file_arguments(route: Route, marks: EndpointMarks) -> dict[str, str]:
+def _file_arguments(route: Route, marks: GuardMarks) -> dict[str, str]:
     """What a route that serves files has to capture so that its own mark counts."""
     name = file_argument(route.url_rule)
     taken: list[str] = []

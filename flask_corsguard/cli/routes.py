@@ -64,7 +64,8 @@ def routes(
         if endpoint is not None:
             found = [route for route in found if fnmatchcase(route.endpoint, endpoint)]
         if path is not None:
-            found = [route for route in found if _matches(state.app, route, path)]
+            matching = (route for route in found if _matches(state.app, route, path))
+            found = list(matching) if "*" in path else _under(path.partition("?")[0], matching)
         if method is not None:
             wanted = method.upper()
             found = [route for route in found if wanted in map(str.upper, route.methods)]
@@ -94,6 +95,22 @@ def _matches(app: Flask, route: Route, path: str) -> bool:
     rule = Rule(route.rule, endpoint=route.endpoint)
     alone = Map([rule], converters=app.url_map.converters)
     return route.rule == path or alone.bind("localhost").test(path.partition("?")[0])
+
+
+def _under(path: str, found: Iterable[Route]) -> list[Route]:
+    """The rows whose path prefix is the longest above a path, of those of the same rule."""
+    rows = [r for r in found if path == r.rule or f"{path}/".startswith(f"{r.prefix}/")]
+    longest: dict[tuple[int, str], int] = {}
+    for row in rows:
+        for method in row.methods:
+            key = id(row.url_rule), method
+            longest[key] = max(longest.get(key, 0), len(row.prefix))
+    return [
+        row
+        for row in rows
+        if path == row.rule
+        or any(longest[id(row.url_rule), method] == len(row.prefix) for method in row.methods)
+    ]
 
 
 def _check_origin(origin: str) -> None:
@@ -146,6 +163,7 @@ def _object(route: Route) -> dict[str, object]:
         **several,
         "summary": policy_summary(route.policy),
         "source": route.source,
+        **({"prefix": route.prefix} if route.prefix else {}),
         "location": route.location,
     }
 
@@ -159,7 +177,7 @@ def _write_plain(found: Iterable[Route]) -> None:
                 route.rule,
                 ",".join(route.methods),
                 summary,
-                route.source,
+                route.place,
                 route.location,
             )
         ]
@@ -181,7 +199,7 @@ def _stacked(found: Iterable[Route]) -> Iterator[Line]:
 
 
 def _set_by(route: Route) -> str:
-    return f"{route.source}, {route.location}" if route.location else route.source
+    return f"{route.place}, {route.location}" if route.location else route.place
 
 
 def _write_table(found: Iterable[Route], terminal: Console) -> None:

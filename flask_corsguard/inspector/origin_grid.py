@@ -242,7 +242,7 @@ def grouped(rows: Iterable[Row]) -> list[RowGroup]:
     return [
         RowGroup(
             alike,
-            [*dict.fromkeys(row.route.source for row in alike)],
+            [*dict.fromkeys(row.route.place for row in alike)],
             _common_prefix([row.route.rule for row in alike]),
         )
         for alike in sorted(

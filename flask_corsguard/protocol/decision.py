@@ -57,6 +57,8 @@ class Scope(NamedTuple):
         own.
     :ivar without_effect: policy field -> where it is set in vain, in words.
     :ivar allow_methods_of: with several policies, *allow_methods* for each.
+    :ivar ambiguous: in words, which two policies the path has; "" if it has one. No origin is
+        admitted then.
     """
 
     endpoint: str | None = None
@@ -68,6 +70,7 @@ class Scope(NamedTuple):
     configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
     allow_methods_of: tuple[str | None, ...] = ()
+    ambiguous: str = ""
 
 
 ANYWHERE = Scope()
@@ -152,6 +155,8 @@ def decide(
         return _decide_among(policy, request, scope, asks or None)
     reason = None
     if policy is not None and request.origin is not None:
+        if scope.ambiguous:
+            return _decided(policy, request, scope, Reason.PATH_AMBIGUOUS, scope.ambiguous)
         reason = _check_origin(policy.compiled, request.origin[ORIGIN_CUT])
         if reason is Reason.ORIGIN_NOT_ALLOWED and policy.compiled.asks:
             return decide_unlisted(policy, request, scope, asks=True) if asks else UNDECIDED
@@ -233,9 +238,11 @@ def _decided(
         compiled = policy.compiled
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
-            if reason is None or reason not in NOT_LISTED or not policies:
-                further = _check_preflight(compiled, request, names, scope)
             # Else it is not known which of several policies would decide.
+            if reason is not Reason.PATH_AMBIGUOUS and (
+                reason is None or reason not in NOT_LISTED or not policies
+            ):
+                further = _check_preflight(compiled, request, names, scope)
             if further and reason is None:
                 reason, *_ = further
                 further = further[1:]

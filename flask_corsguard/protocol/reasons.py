@@ -59,6 +59,8 @@ class Reason(Enum):
     or ``"*"`` alone covers it."""
     SPECULATIVE = "speculative"
     """Held back on the server: a browser asked ahead of time, perhaps for another site's page."""
+    PATH_AMBIGUOUS = "path-ambiguous"
+    """The path, as it was sent and as it normalises, has two different policies."""
 
 
 _PREFLIGHT_REASONS = frozenset(

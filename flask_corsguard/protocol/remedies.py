@@ -372,6 +372,10 @@ _NOT_YET = (
     "nothing is needed, because the browser asks again when the user goes there; the app's own"
     ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
 )
+_ONE_PATH = (
+    "have the page ask for the normalised path; or mark the view with a whole policy, such as"
+    " @cors(Policy(...)), which then holds for every path"
+)
 # What to change for each reason: words, or a function that notes it down.
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
@@ -387,4 +391,5 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     ),
     Reason.CROSS_SITE_REQUEST: _enforce_less,
     Reason.SPECULATIVE: _NOT_YET,
+    Reason.PATH_AMBIGUOUS: _ONE_PATH,
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from flask import Blueprint
 from flask.app import Flask
-from werkzeug.routing import Rule
+from werkzeug.routing import BaseConverter, Map, Rule
 
 from flask_corsguard.decorators import marked_blueprints
 
@@ -114,3 +115,28 @@ def _code_that_adds_a_rule() -> object:
 def _joined(prefix: str, text: str) -> str:
     """As Flask joins them."""
     return f"{prefix.rstrip('/')}/{text.lstrip('/')}" if text else prefix
+
+
+class _Rest(BaseConverter):
+    """Matches whatever follows a prefix."""
+
+    part_isolating = False
+    regex = ".*?"
+    weight = sys.maxsize  # tried last
+
+
+def prefix_map(app: Flask, prefixes: Mapping[str, Prefix]) -> Map:
+    """The URL prefixes of blueprints, as the rules of a URL map. It matches them by whole segments,
+    with the app's own converters and subdomains."""
+    rules: list[Rule] = []
+    for name, (prefix, subdomain) in prefixes.items():
+        if not prefix:
+            continue  # no URL lies under a blueprint without a prefix of its own
+        base = prefix.rstrip("/")
+        texts = (base or "/", f"{base}/<corsguard_rest:_corsguard_rest>")
+        rules += [Rule(text, endpoint=name, subdomain=subdomain) for text in texts]
+    return Map(
+        rules,
+        default_subdomain=app.url_map.default_subdomain,
+        converters={**app.url_map.converters, "corsguard_rest": _Rest},
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
@@ -49,12 +50,13 @@ class FileMark(NamedTuple):
     mark: Mark
 
 
-class EndpointMarks:
-    """The marks that a guard puts on endpoints and blueprints by name.
+class GuardMarks:
+    """The marks that a guard puts on what it does not decorate.
 
     :ivar views: endpoint -> its mark.
     :ivar blueprints: full name of a blueprint -> its mark.
     :ivar files: endpoint -> the marks on its files, in the order they are tried.
+    :ivar paths: path prefix -> its mark.
     :ivar frozen: whether a policy table was built from them for good.
     """
 
@@ -62,6 +64,7 @@ class EndpointMarks:
         self.views: dict[str, Mark] = {}
         self.blueprints: dict[str, Mark] = {}
         self.files: dict[str, list[FileMark]] = {}
+        self.paths: dict[str, Mark] = {}
         self.frozen = False
 
     def add_view(self, endpoint: str, mark: Mark) -> None:
@@ -72,16 +75,9 @@ class EndpointMarks:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
         self._add(self.blueprints, "blueprint", name, mark)
 
-    def _add(self, marks: dict[str, Mark], kind: str, name: str, mark: Mark) -> None:
-        previous = marks.get(name)
-        if previous and not previous.says_the_same(mark):
-            raise CorsGuardError(
-                f"{mark.location}: {kind} {name!r} is marked already, at {previous.location}; put"
-                " both into one mark"
-            )
-        if previous is None:
-            self._check_in_time(mark)
-        marks[name] = mark
+    def add_path(self, prefix: str, mark: Mark) -> None:
+        """:raises CorsGuardError: if it is marked already, or an app has served a request."""
+        self._add(self.paths, "path", prefix, mark)
 
     def add_files(self, endpoint: str, files: FileMark) -> None:
         """:raises CorsGuardError: if a glob is marked already, or an app has served a request."""
@@ -104,6 +100,17 @@ class EndpointMarks:
         for endpoint, marks in self.files.items():
             for _, mark in marks:
                 yield endpoint, mark
+
+    def _add(self, marks: dict[str, Mark], kind: str, name: str, mark: Mark) -> None:
+        previous = marks.get(name)
+        if previous and not previous.says_the_same(mark):
+            raise CorsGuardError(
+                f"{mark.location}: {kind} {name!r} is marked already, at"
+                f" {previous.location}; put both into one mark"
+            )
+        if previous is None:
+            self._check_in_time(mark)
+        marks[name] = mark
 
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
@@ -155,7 +162,7 @@ class Resolver:
     :ivar problems: everything found wrong so far.
     """
 
-    def __init__(self, app: Flask, settings: Settings, marks: EndpointMarks) -> None:
+    def __init__(self, app: Flask, settings: Settings, marks: GuardMarks) -> None:
         self.problems: list[Problem] = [*settings.unread]
         self._app = app
         self._settings = settings
@@ -230,11 +237,18 @@ class Resolver:
             else:
                 derived = resolve(mark.policy, self._settings.policies, mark.fields)
         except PolicyError as error:
-            self._add(problem._replace(where=where) for problem in error.problems)
+            self.add(problem._replace(where=where) for problem in error.problems)
             return None
         return _Sum(derived, replaced=outer.replaced or mark.policy is not None)
 
-    def _add(self, problems: Iterable[Problem]) -> None:
+    def without_problems(self) -> Resolver:
+        """The same, to add up what no URL that is its own name has: its problems are not the
+        app's."""
+        resolver = copy.copy(self)
+        resolver.problems = []
+        return resolver
+
+    def add(self, problems: Iterable[Problem]) -> None:
         """Note problems down, each once: several routes can share one."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
@@ -269,7 +283,7 @@ class Resolver:
                     " view on its own."
                 )
                 problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")
-                self._add([problem])
+                self.add([problem])
 
     def _check_decorator_lists(self, endpoint: str, view_class: type[View]) -> None:
         """Refuse marks among ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to
@@ -291,7 +305,7 @@ class Resolver:
                 )
                 location = mark.location or _location_of(view_class)
                 where = f"view {endpoint}" + (f" ({location})" if location else "")
-                self._add([Problem("method_decorators", "cors", endpoint, message, where=where)])
+                self.add([Problem("method_decorators", "cors", endpoint, message, where=where)])
 
     def handler_layers(self, endpoint: str, method: str) -> Layers:
         """The mark on the handler of *method* in a view class, if any."""

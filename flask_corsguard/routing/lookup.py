@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from urllib.parse import unquote, urlsplit
 
 from flask import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
@@ -27,7 +26,6 @@ class Lookup:
 
     def __init__(self, table: PolicyTable) -> None:
         self.table = table
-        self._prefixes = _prefixes_of(table) if table.of_blueprints else None
 
     def by_rule(self, request: Request, method: str, *, preflight: bool) -> Entry | None:
         """The entry for the rule that Flask has matched; None if that is not enough to find it.
@@ -40,14 +38,18 @@ class Lookup:
         entries = self.table.entries.get(id(rule))
         if not preflight:
             entries = entries or self.table.late_entries(rule)
-            return (entries.get(method) or entries[""]).for_arguments(request.view_args)
+            return self._at(entries.get(method) or entries[""], request)
         if len(method) > MAX_METHOD_LENGTH:
             method = "GET"  # every policy refuses it
         # If every rule accepts OPTIONS, the rule that matched a preflight is the first that matches
         # its URL at all. If it accepts the requested method, that method would reach it too.
         if entries is None or method not in entries or not self.table.options_everywhere:
             return None
-        return entries[method].for_arguments(request.view_args)
+        return self._at(entries[method], request)
+
+    def _at(self, entry: Entry, request: Request) -> Entry | None:
+        found = self.table.under(entry, request.path).for_arguments(request.view_args)
+        return found and self.table.unless_ambiguous(found, request.path)
 
     def by_url(self, request: Request, method: str) -> Entry:
         """The entry of what would be served for *method* at the request's URL."""
@@ -55,9 +57,9 @@ class Lookup:
         try:
             adapter = table.app.create_url_adapter(request)
         except HTTPException:
-            return table.default  # a host that the app does not trust
+            return self._unrouted(request, None)  # a host that the app does not trust
         if adapter is None:
-            return table.default
+            return self._unrouted(request, None)
         path: str | None = None  # the adapter's own
         for _ in range(_MOST_STEPS):
             try:
@@ -78,47 +80,29 @@ class Lookup:
                 break  # no route, or one of the app's converters fails
             else:
                 entries = table.entries.get(id(rule)) or table.late_entries(rule)
-                entry = entries.get(method.upper()) or entries[""]
-                return entry.for_arguments(arguments) or entry
-        return self._unrouted(adapter)
+                found = path or _path_of(adapter)
+                entry = table.under(entries.get(method.upper()) or entries[""], found)
+                return table.unless_ambiguous(entry.for_arguments(arguments) or entry, found)
+        return self._unrouted(request, adapter)
 
-    def _unrouted(self, adapter: MapAdapter) -> Entry:
+    def _unrouted(self, request: Request, adapter: MapAdapter | None) -> Entry:
         """The entry of a URL without a route: the one of the innermost blueprint above it."""
-        if self._prefixes is not None:
+        table, name = self.table, ""
+        if adapter is not None and table.prefix_map is not None:
             # The host plays no part: every rule has a subdomain, and no redirect is followed.
-            prefixes = self._prefixes.bind("", subdomain=adapter.subdomain)
+            prefixes = table.prefix_map.bind("", subdomain=adapter.subdomain)
             try:
-                return self.table.of_blueprints[prefixes.match(adapter.path_info)[0]]
+                name, _ = prefixes.match(adapter.path_info)
             except BaseException as error:  # no blueprint, or one of the app's converters fails
                 if is_shutdown(error):
                     raise
-        return self.table.default
+        path = request.path if adapter is None else _path_of(adapter)
+        prefix = table.paths.longest(path) if table.paths else ""
+        return table.unless_ambiguous(table.unrouted[name, prefix], path)
 
 
-class _Rest(BaseConverter):
-    """Matches whatever follows a prefix."""
-
-    part_isolating = False
-    regex = ".*?"
-    weight = sys.maxsize  # tried last
-
-
-def _prefixes_of(table: PolicyTable) -> Map:
-    """The URL prefixes of an app's marked blueprints, as the rules of a URL map. It matches them by
-    whole segments, with the app's own converters and subdomains."""
-    rules: list[Rule] = []
-    for name, (prefix, subdomain) in table.prefixes.items():
-        if not prefix:
-            continue  # no URL lies under a blueprint without a prefix of its own
-        base = prefix.rstrip("/")
-        texts = (base or "/", f"{base}/<corsguard_rest:_corsguard_rest>")
-        rules += [Rule(text, endpoint=name, subdomain=subdomain) for text in texts]
-    url_map = table.app.url_map
-    return Map(
-        rules,
-        default_subdomain=url_map.default_subdomain,
-        converters={**url_map.converters, "corsguard_rest": _Rest},
-    )
+def _path_of(adapter: MapAdapter) -> str:
+    return f"/{adapter.path_info.lstrip('/')}"
 
 
 def _local_path(url: str, adapter: MapAdapter) -> str | None:

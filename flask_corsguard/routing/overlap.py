@@ -20,8 +20,8 @@ from werkzeug.routing import (
     UUIDConverter,
 )
 
-# A variable part, as werkzeug.routing reads it: <converter(arguments):name>
-_VARIABLE = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>")
+#: A variable part, as werkzeug.routing reads it: <converter(arguments):name>
+VARIABLE = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?(?P<name>[a-zA-Z_]\w*)>")
 # The converters whose values have no slash. Of an app's own converters, this is not known.
 _ONE_SEGMENT_CONVERTERS = (
     AnyConverter,
@@ -60,7 +60,7 @@ def shape_of(rule: Rule) -> Shape:
     domain = rule.host or rule.subdomain or ""
     segments: list[str | None] = []
     open_ended = False
-    for segment in _VARIABLE.sub(mark, rule.rule).strip("/").split("/"):
+    for segment in VARIABLE.sub(mark, rule.rule).strip("/").split("/"):
         is_fixed = _ONE_SEGMENT not in segment and _ANY_SEGMENTS not in segment
         segments.append(segment if is_fixed else None)
         if _ANY_SEGMENTS in segment:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
+import itertools
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, get_args
 
 from flask.app import Flask
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
+from flask_corsguard.decorators import Mark
 from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.path_prefix import is_alias, normalised
 from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.decision import Scope
+from flask_corsguard.protocol.fields import Enforce
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.routing.blueprints import prefixes_of
-from flask_corsguard.routing.layers import EndpointMarks, Layer, Layers, Resolver, RoutePolicy
+from flask_corsguard.routing.blueprints import prefix_map, prefixes_of
+from flask_corsguard.routing.layers import GuardMarks, Layer, Layers, Resolver, RoutePolicy
 from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere, shape_of
+from flask_corsguard.routing.paths import Paths
+from flask_corsguard.text import shown
+
+# The values of the policy field "enforce", the strictest last.
+_STRICTNESS: tuple[Enforce, ...] = get_args(Enforce)
 
 
 class Entry:
@@ -28,17 +38,37 @@ class Entry:
     :ivar policy: the policy, or several, or None if the guard leaves the route alone.
     :ivar scope: where it applies.
     :ivar is_constant: whether what the policy says, without its callable, depends on nothing but
-        the rule, the method and the CORS headers, so that it can be kept.
+        the rule, the path prefix, the method and the CORS headers, so that it can be kept.
+    :ivar prefix: the longest path prefix with a mark that its URLs lie under, or "".
+    :ivar layers: the marks that add up to the policy, the outermost first.
     """
 
-    __slots__ = ("_file_argument", "_files", "is_constant", "policy", "scope")
+    __slots__ = (
+        "_by_prefix",
+        "_file_argument",
+        "_files",
+        "is_constant",
+        "layers",
+        "policy",
+        "prefix",
+        "scope",
+    )
 
     def __init__(
-        self, policy: Policy | Audiences | None, scope: Scope, *, is_constant: bool = True
+        self,
+        policy: Policy | Audiences | None,
+        scope: Scope,
+        prefix: str = "",
+        layers: Layers = (),
+        *,
+        is_constant: bool = True,
     ) -> None:
         self.policy = policy
         self.scope = scope
+        self.prefix = prefix
+        self.layers = layers
         self.is_constant = is_constant
+        self._by_prefix: Mapping[str, Entry] = {}
         self._files: Sequence[tuple[re.Pattern[str], Entry]] = ()
         self._file_argument = ""
 
@@ -48,6 +78,14 @@ class Entry:
         self._files = tuple(files)
         for entry in (self, *(entry for _, entry in self._files)):
             entry.is_constant = False
+
+    def add_other(self, entry: Entry) -> None:
+        """Add the entry of the same rule and method under another path prefix."""
+        self._by_prefix = {self.prefix: self, **self._by_prefix, entry.prefix: entry}
+
+    def under(self, prefix: str) -> Entry:
+        """The entry under a path prefix, of those that the rule's URLs may lie under."""
+        return self._by_prefix.get(prefix, self)
 
     def for_arguments(self, arguments: Mapping[str, Any] | None) -> Entry | None:
         """The entry of the file that the route captured, or this one.
@@ -86,23 +124,36 @@ class Route(_RouteRow):
     :ivar location: file and line of what set the policy (an attribute only).
     :ivar layers: the marks that add up to the policy, the outermost first (an attribute only).
     :ivar url_rule: the rule itself (an attribute only).
+    :ivar prefix: the longest path prefix with a mark that the row's URLs lie under, or "" (an
+        attribute only).
     """
 
     endpoint: str
     location: str
     layers: Layers
     url_rule: Rule
+    prefix: str
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Every policy that may decide: none for an exempt route, one, or several."""
         return policies_of(self.policy)
 
+    @property
+    def place(self) -> str:
+        """In words, what set the policy; and the path prefix, if neither that nor the rule says
+        under which one the row's URLs lie."""
+        is_said = f"{self.rule}/".startswith(f"{self.prefix}/")
+        if is_said or self.source == f"path {self.prefix}":
+            return self.source
+        return f"{self.source}, under {self.prefix}"
+
     @classmethod
-    def of(cls, rule: Rule, methods: Iterable[str], found: RoutePolicy) -> Route:
-        """The row for those *methods* of *rule* that have the same policy."""
+    def of(cls, rule: Rule, prefix: str, methods: Iterable[str], found: RoutePolicy) -> Route:
+        """The row for those *methods* of *rule* that have the same policy under *prefix*."""
         route = cls(rule.rule, tuple(sorted(methods)), found.policy, found.source)
         route.url_rule = rule
+        route.prefix = prefix
         route.endpoint = rule.endpoint
         route.location = found.location
         route.layers = found.layers
@@ -110,9 +161,11 @@ class Route(_RouteRow):
 
 
 class _RulePolicies(NamedTuple):
-    """The policies of a rule: for each method, with "" for any other, and for its files."""
+    """The policies of a rule under one path prefix: for each method, with "" for any other, and for
+    its files."""
 
     rule: Rule
+    prefix: str
     by_method: Mapping[str, RoutePolicy]
     files: Sequence[tuple[re.Pattern[str], RoutePolicy]]
 
@@ -137,30 +190,98 @@ class PolicyTable:
     :ivar rules: the rules of the routes.
     :ivar entries: id of a rule -> method -> entry. Rules have no hash; *rules* keeps them alive.
     :ivar options_everywhere: whether every rule accepts OPTIONS.
-    :ivar default: the entry of URLs without a route.
+    :ivar paths: the path prefixes that have marks; None if there are none.
+    :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may lie under,
+        if these are several, each with a number that is no rule's id.
+    :ivar unrouted: full name of a marked blueprint, or "", and prefix -> the entry of URLs without
+        a route there.
     :ivar prefixes: full name of a marked blueprint -> where its URLs lie.
-    :ivar of_blueprints: full name of a marked blueprint -> the entry of URLs without a route there.
+    :ivar prefix_map: the same as a URL map; None if there are none.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
     def __init__(
-        self, app: Flask, settings: Settings, marks: EndpointMarks, rules: Iterable[Rule]
+        self, app: Flask, settings: Settings, marks: GuardMarks, rules: Iterable[Rule]
     ) -> None:
         self.app = app
         self._marks = marks
         self._resolver = Resolver(app, settings, marks)
         self._configured = frozenset(() if settings.is_report_only else settings.configured)
         self.rules = tuple(rules)
-        self._policies = [self._policies_of(rule) for rule in self.rules]
+        self._numbers = itertools.count(1)
+        self.paths = self._marked_paths(settings.paths, marks.paths)
+        self._policies = [each for rule in self.rules for each in self._policies_of(rule)]
         self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
-        self.options_everywhere = all("OPTIONS" in of_rule[1] for of_rule in self._policies)
-        self.default = self._unrouted(())
+        self.varying: Mapping[int, Mapping[str, int]] = {
+            id(rule): self._places_of(rule)
+            for rule in (self.rules if self.paths else ())
+            if "<" in rule.rule or is_alias(rule.rule)
+        }
+        self.options_everywhere = all("OPTIONS" in each.by_method for each in self._policies)
         self.prefixes = prefixes_of(app, marks.blueprints)
-        self.of_blueprints = {
-            name: self._unrouted(tuple(self._resolver.blueprint_layers(name)))
-            for name in self.prefixes
+        self.prefix_map = prefix_map(app, self.prefixes) if self.prefixes else None
+        self.unrouted = {
+            (name, prefix): self._unrouted(name, prefix) for name, prefix in self._unrouted_places()
         }
         self._raise_problems()
+
+    def _marked_paths(
+        self, configured: Mapping[str, Mark], given: Mapping[str, Mark]
+    ) -> Paths | None:
+        for prefix in sorted(configured.keys() & given.keys()):
+            message = (
+                f"for_path marks {prefix!r} too, at {given[prefix].location}. Put both into one."
+            )
+            where = configured[prefix].location
+            problem = Problem("duplicate_path", "paths", prefix, message, where=where)
+            self._resolver.problems.append(problem)
+        return Paths({**configured, **given}) if configured or given else None
+
+    def under(self, entry: Entry, path: str) -> Entry:
+        """The entry of the same rule and method for a request's path."""
+        return entry.under(self.paths.longest(path)) if self.paths else entry
+
+    def unless_ambiguous(self, entry: Entry, path: str) -> Entry:
+        """The entry for a request's path, or one that rejects the request: if the path is an alias,
+        and the path that it is taken for has another policy.
+
+        Some code serves what lies there, such as ``send_from_directory``.
+        """
+        paths = self.paths
+        if paths is None or not is_alias(path):
+            return entry
+        target = normalised(path)
+        prefix = paths.longest(target)
+        if prefix == entry.prefix:
+            return entry
+        resolver = self._resolver.without_problems()
+        own = entry.layers[len(paths.layers(entry.prefix)) :]
+        other = resolver.policy_of((*paths.layers(prefix), *own)).policy
+        is_usable = not resolver.problems
+        if is_usable and other == entry.policy:
+            return entry
+        sent, meant = (
+            f"{found.source} ({found.location})"
+            for found in (resolver.policy_of(paths.layers(p)) for p in (entry.prefix, prefix))
+        )
+        words = (
+            f"as sent, {shown(path)} has the policy of {sent}; normalised, {shown(target)} has that"
+            f" of {meant}"
+        )
+        policies = (*policies_of(entry.policy), *policies_of(other if is_usable else None))
+        endpoint, source, location, *_ = entry.scope
+        scope = Scope(endpoint, source, location, ambiguous=words)
+        stricter = max((p.enforce for p in policies), key=_STRICTNESS.index, default="off")
+        nobody = _nobody(stricter)
+        return Entry(nobody, scope, entry.prefix, entry.layers, is_constant=False)
+
+    def paths_without_rules(self) -> list[tuple[str, str]]:
+        """The path prefixes that no rule may lie under, each with the location of its mark."""
+        if self.paths is None:
+            return []
+        covering = {prefix for each in self._policies for prefix in self.paths.above(each.prefix)}
+        marks = self.paths.marks.items()
+        return [(prefix, mark.location) for prefix, mark in marks if prefix not in covering]
 
     def late_entries(self, rule: Rule) -> Mapping[str, Entry]:
         """The entries of a rule that is not in the table.
@@ -170,7 +291,8 @@ class PolicyTable:
         if rule.map is self.app.url_map:
             raise LateRuleError(rule)
         # The app has made a map of its own, perhaps for this request alone: nothing of it is kept.
-        policies = [self._policies_of(each) for each in rule.map.iter_rules()]
+        rules = rule.map.iter_rules()
+        policies = [policies for each in rules for policies in self._policies_of(each)]
         entries = self._entries_of(policies, is_constant=False)
         self._raise_problems()
         return entries[id(rule)]
@@ -178,19 +300,43 @@ class PolicyTable:
     def routes(self) -> list[Route]:
         """The table for people and tools: in the order of the rules, a row for each policy."""
         routes: list[Route] = []
-        for rule, by_method, files in self._policies:
+        known: set[tuple[int, Route, str]] = set()
+        for rule, prefix, by_method, files in self._policies:
             methods: dict[RoutePolicy, list[str]] = {}
             for method, found in by_method.items():
                 if method:
                     methods.setdefault(found, []).append(method)
-            routes += [Route.of(rule, names, found) for found, names in methods.items()]
             accepted = [method for method in by_method if method]
-            routes += [Route.of(rule, accepted, found) for _, found in files]
+            rows = [*methods.items(), *((found, accepted) for _, found in files)]
+            for found, names in rows:
+                route = Route.of(rule, prefix, names, found)
+                # A mark that replaces what applies further out: one row for all prefixes.
+                key = id(rule), route, route.location
+                if key not in known:
+                    known.add(key)
+                    routes.append(route)
         return routes
 
-    def _policies_of(self, rule: Rule) -> _RulePolicies:
+    def _prefixes_of(self, rule: Rule) -> Sequence[str]:
+        """The path prefixes that the URLs of a rule may lie under."""
+        return self.paths.of_rule(rule) if self.paths else ("",)
+
+    def _places_of(self, rule: Rule) -> Mapping[str, int]:
+        prefixes = self._prefixes_of(rule)
+        if len(prefixes) < 2:
+            return {}
+        return {prefix: -next(self._numbers) for prefix in prefixes}
+
+    def _path_layers(self, prefix: str) -> Layers:
+        return self.paths.layers(prefix) if self.paths else ()
+
+    def _policies_of(self, rule: Rule) -> Iterator[_RulePolicies]:
+        for prefix in self._prefixes_of(rule):
+            yield self._policies_under(prefix, rule)
+
+    def _policies_under(self, prefix: str, rule: Rule) -> _RulePolicies:
         resolver = self._resolver
-        view = resolver.view_layers(rule.endpoint)
+        view = self._path_layers(prefix) + resolver.view_layers(rule.endpoint)
         by_method = {
             method: resolver.policy_of(view + resolver.handler_layers(rule.endpoint, method))
             for method in sorted(KNOWN_METHODS if rule.methods is None else rule.methods)
@@ -207,15 +353,16 @@ class PolicyTable:
                     " that is called 'filename'."
                 )
                 problem = Problem("no_file_name", "for_files", rule.endpoint, message)
-                resolver.problems.append(problem._replace(where=mark.location))
-        return _RulePolicies(rule, by_method, files)
+                resolver.add([problem._replace(where=mark.location)])
+        return _RulePolicies(rule, prefix, by_method, files)
 
     def _entries_of(
         self, policies: Iterable[_RulePolicies], *, is_constant: bool = True
     ) -> dict[int, dict[str, Entry]]:
         accepted: dict[tuple[str, str | None, str | None], frozenset[str] | None] = {}
-        governed: dict[tuple[int, RoutePolicy], Governed] = {}
-        for rule, by_method, _ in policies:
+        # Rules under different prefixes share no URL.
+        governed: dict[str, dict[tuple[int, RoutePolicy], Governed]] = {}
+        for rule, prefix, by_method, _ in policies:
             methods = frozenset(by_method) - {""}
             url = (rule.rule, rule.subdomain, rule.host)
             known = accepted.get(url, frozenset())
@@ -223,11 +370,14 @@ class PolicyTable:
             shape = shape_of(rule)
             for found in set(by_method.values()):
                 own = frozenset(method for method in methods if by_method[method] == found)
-                governed[id(rule), found] = Governed(shape, own, found.policy)
-        elsewhere = methods_governed_elsewhere(governed.values())
+                row = Governed(shape, own, found.policy)
+                governed.setdefault(prefix, {})[id(rule), found] = row
+        elsewhere = {
+            prefix: methods_governed_elsewhere(rows.values()) for prefix, rows in governed.items()
+        }
         nowhere: frozenset[str] = frozenset()
 
-        def entry(rule: Rule, found: RoutePolicy, others: frozenset[str]) -> Entry:
+        def entry(rule: Rule, prefix: str, found: RoutePolicy, others: frozenset[str]) -> Entry:
             policy, source, location, layers = found
             at_url = accepted[rule.rule, rule.subdomain, rule.host]
             listed = tuple(
@@ -238,29 +388,50 @@ class PolicyTable:
             without_effect = self._resolver.without_effect(layers)
             where = (rule.endpoint, source, location)
             scope = Scope(*where, at_url, others, only, configured, without_effect, listed)
-            return Entry(policy, scope, is_constant=is_constant)
+            return Entry(policy, scope, prefix, layers, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}
-        for rule, by_method, files in policies:
-            of_rule = entries[id(rule)] = {}
+        for rule, prefix, by_method, files in policies:
+            of_rule = entries.setdefault(id(rule), {})
             for method, found in by_method.items():
-                others = elsewhere.get(governed[id(rule), found], nowhere)
-                of_rule[method] = entry(rule, found, others)
+                row = governed[prefix][id(rule), found]
+                others = elsewhere[prefix].get(row, nowhere)
+                made = entry(rule, prefix, found, others)
                 if files:
-                    of_files = [(pattern, entry(rule, f, others)) for pattern, f in files]
-                    of_rule[method].add_files(file_argument(rule) or "", of_files)
+                    of_files = [(pattern, entry(rule, prefix, f, others)) for pattern, f in files]
+                    made.add_files(file_argument(rule) or "", of_files)
+                first = of_rule.setdefault(method, made)
+                if first is not made:
+                    first.add_other(made)
         return entries
 
-    def _unrouted(self, layers: Layers) -> Entry:
+    def _unrouted_places(self) -> Iterator[tuple[str, str]]:
+        """Where URLs without a route can lie: in which marked blueprint, and under which prefix."""
+        yield from (("", prefix) for prefix in ("", *(self.paths.marks if self.paths else ())))
+        if self.paths is None:
+            yield from ((name, "") for name in self.prefixes)
+        elif self.prefix_map is not None:
+            for rule in self.prefix_map.iter_rules():
+                yield from ((rule.endpoint, prefix) for prefix in self._prefixes_of(rule))
+
+    def _unrouted(self, name: str, prefix: str) -> Entry:
         """The entry of URLs without a route. It allows any method: the page can read the 404."""
+        layers = (*self._path_layers(prefix), *self._resolver.blueprint_layers(name))
         policy, source, location, _ = self._resolver.policy_of(layers)
         without_effect = self._resolver.without_effect(layers)
-        return Entry(policy, Scope(None, source, location, without_effect=without_effect))
+        scope = Scope(None, source, location, without_effect=without_effect)
+        return Entry(policy, scope, prefix, layers)
 
     def _raise_problems(self) -> None:
         problems, self._resolver.problems = self._resolver.problems, []
         if problems:
             raise PolicyError(problems)
+
+
+@functools.cache
+def _nobody(enforce: Enforce) -> Policy:
+    """A policy that admits nobody."""
+    return Policy(enforce=enforce)
 
 
 def file_argument(rule: Rule) -> str | None:

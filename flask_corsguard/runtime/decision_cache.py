@@ -19,16 +19,17 @@ MOST_DECISIONS = 4096
 _MOST_TURNED_AWAY = 10 * MOST_DECISIONS
 # In characters. A preflight with a longer list is decided each time; a longer path is not kept.
 _LONGEST_LIST = 200
-_LONGEST_PATH = 100
+LONGEST_PATH = 100
 
 #: A request, as far as its policy's decision depends on it.
 Key: TypeAlias = tuple[object, ...]
 
 
-def key_of(request: Request) -> Key | None:
-    """The key that a decision is kept under: the rule by its identity, the method, the origin, and
-    the other CORS headers of a preflight.
+def key_of(request: Request, place: int) -> Key | None:
+    """The key that a decision is kept under: the place, the method, the origin, and the other CORS
+    headers of a preflight.
 
+    :param place: stands for the rule, and for the path prefix where the rule has several.
     :returns: None for a preflight with a list that is too long to be kept.
     """
     environ = request.environ
@@ -42,8 +43,8 @@ def key_of(request: Request) -> Key | None:
                 if len(names) > _LONGEST_LIST:
                     return None
                 private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-                return (id(request.url_rule), method[METHOD_CUT], origin, names, private)
-    return (id(request.url_rule), request.method, origin)
+                return (place, method[METHOD_CUT], origin, names, private)
+    return (place, request.method, origin)
 
 
 #: What is kept of a request: the decision by the policy alone (``UNDECIDED`` if only its callable
@@ -66,7 +67,7 @@ class DecisionCache(dict[Key | None, Kept]):
         if len(self) < MOST_DECISIONS:
             decision, entry = kept
             # A long path comes with the next request anyway.
-            is_long = len(decision.path) > _LONGEST_PATH
+            is_long = len(decision.path) > LONGEST_PATH
             self[key] = (decision._replace(path=""), entry) if is_long else kept
             return
         # A full cache keeps what it has: requests with made-up origins must not drive out the few

@@ -19,6 +19,7 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
+from flask_corsguard.path_prefix import is_alias
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
     CorsRequest,
@@ -26,10 +27,19 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
-from flask_corsguard.routing.layers import EndpointMarks, guarded_apps
+from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
+from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
-from flask_corsguard.runtime.decision_cache import METHOD_CUT, DecisionCache, Kept, Key, key_of
+from flask_corsguard.runtime.decision_cache import (
+    LONGEST_PATH,
+    METHOD_CUT,
+    MOST_DECISIONS,
+    DecisionCache,
+    Kept,
+    Key,
+    key_of,
+)
 from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
 from flask_corsguard.runtime.same_origin import is_same_origin
 
@@ -51,13 +61,24 @@ class InForce:
     :raises PolicyError: with everything that is wrong with any route.
     """
 
-    __slots__ = ("_cache", "_lookup", "_self_origins", "report_only", "table")
+    __slots__ = (
+        "_cache",
+        "_lookup",
+        "_prefixes",
+        "_self_origins",
+        "_varying",
+        "report_only",
+        "table",
+    )
 
     def __init__(
-        self, app: Flask, settings: Settings, marks: EndpointMarks, rules: Iterable[Rule]
+        self, app: Flask, settings: Settings, marks: GuardMarks, rules: Iterable[Rule]
     ) -> None:
         self.table = PolicyTable(app, settings, marks, rules)
         self._lookup = Lookup(self.table)
+        self._varying = self.table.varying
+        # Of the paths that come again: path -> its longest prefix.
+        self._prefixes: dict[str, str] = {}
         self._cache = DecisionCache()
         self._self_origins = settings.self_origins
         other = settings.for_report_only()
@@ -68,7 +89,9 @@ class InForce:
 
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
-        key = key_of(request)
+        paths = self.table.paths
+        place = id(request.url_rule) if paths is None else self._place_of(request, paths)
+        key = None if place is None else key_of(request, place)
         kept, asked = self._cache.get(key), None
         if kept is None:
             asked = _cors_request(request)
@@ -83,6 +106,25 @@ class InForce:
         if is_own:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
+
+    def _place_of(self, request: Request, paths: Paths) -> int | None:
+        """What stands for the rule, and for the path prefix where the rule has several; None for an
+        alias, whose decision is not kept."""
+        place = id(request.url_rule)
+        numbers = self._varying.get(place)
+        if numbers is None:
+            return place
+        path = request.path
+        if not numbers:
+            return None if is_alias(path) else place
+        prefix = self._prefixes.get(path)
+        if prefix is None:
+            if is_alias(path):
+                return None
+            prefix = paths.longest(path)
+            if len(self._prefixes) < MOST_DECISIONS and len(path) <= LONGEST_PATH:
+                self._prefixes[path] = prefix
+        return numbers.get(prefix)
 
     def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
@@ -144,7 +186,7 @@ class AppState:
         self,
         app: Flask,
         settings: Settings,
-        marks: EndpointMarks,
+        marks: GuardMarks,
         first: Sequence[Callable[[], Any]] = (),
     ) -> None:
         self.app = app

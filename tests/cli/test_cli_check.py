@@ -164,6 +164,18 @@ def test_all_that_do_not_are_named() -> None:
     assert f"Found: {CLOSED[0]}: the origin matches none of '{A}'; {CLOSED[1]}: the " in text
 
 
+def test_a_path_with_two_policies() -> None:
+    app = Flask("x", static_folder=None)
+    CorsGuard(app, origins=A).for_path("/private", origins=ADMIN)
+    app.add_url_rule("/<path:p>", "any", lambda p: "")
+    told = json.loads(run(f"check /x/..%2Fprivate/f --origin {A} --json", app).out)
+    assert told["decision"]["reason"] == "PATH_AMBIGUOUS"
+    text = run(f"check /x/..%2Fprivate/f --origin {A}", app).out
+    assert "has the policy of default (" in text
+    assert "normalised, '/private/f' has that of path /private (" in text
+    assert "To allow it: have the page ask for the normalised path" in text
+
+
 def test_an_own_page_is_let_in_by_none_of_them() -> None:
     text = run("check / --origin http://localhost:5000", several("own", "partners")).out
     assert f"Policy: default, {', '.join(CLOSED)}, set at " in text

@@ -171,6 +171,43 @@ def test_the_origin_is_looked_up_in_all_of_several_policies(arguments: str) -> N
     assert [rule for rule, _ in rows(several(), arguments)] == SEVERAL[arguments]
 
 
+def by_path() -> Flask:
+    app = Flask("x", static_folder=None)
+    guard = CorsGuard(app, origins="https://a.example")
+    guard.for_path("/api", [OWN, PUBLIC])
+    guard.for_path("/api/private", OWN)
+    app.add_url_rule("/api/users", "users", lambda: "")
+    app.add_url_rule("/<path:p>", "any", cors(max_age=5)(lambda p: ""))
+    app.add_url_rule("/v/<path:p>", "own", cors(OWN)(lambda p: ""))
+    app.add_url_rule("/w/<path:p>", "w", lambda p: "")
+    return app
+
+
+UNDER = {
+    "/api/users": [("/api/users", "path /api"), ("/<path:p>", "view any, under /api")],
+    "/api": [("/<path:p>", "view any, under /api")],
+    "/apix": [("/<path:p>", "view any")],
+    "/api/private/x": [("/<path:p>", "view any, under /api/private")],
+    "/v/x": [("/<path:p>", "view any"), ("/v/<path:p>", "view own")],
+    "/w/x": [("/<path:p>", "view any"), ("/w/<path:p>", "default")],
+}
+
+
+@pytest.mark.parametrize("path", UNDER)
+def test_a_path_is_what_sets_a_policy(path: str) -> None:
+    """A rule that may lie under several has a row for each, and a path finds its own."""
+    lines = run(f"routes --path {path}", by_path()).out.splitlines()
+    found = [(columns[0], columns[3]) for line in lines if (columns := re.split("  +", line))]
+    assert [*dict.fromkeys(found)] == UNDER[path]
+
+
+def test_the_json_rows_of_a_path() -> None:
+    told = json.loads(run("routes --json --endpoint any", by_path()).out)
+    assert [row.get("prefix") for row in told] == [None, "/api", "/api/private"]
+    assert {row["source"] for row in told} == {"view any"}
+    assert len(json.loads(run(["routes", "--json", "--path", "/<path:p>"], by_path()).out)) == 3
+
+
 def test_no_route_is_no_error() -> None:
     assert run("routes --endpoint none") == Ran(0, "")
     assert run("routes --endpoint none --json") == Ran(0, "[]\n")

@@ -634,6 +634,19 @@ def test_routes_that_one_of_several_policies_opens(app, origin, shown):
     assert bool(cells(get(app, query={"origin": origin}).text)) is shown
 
 
+def test_a_path_is_what_sets_a_policy(app):
+    guard = CorsGuard(app, inspector=True, origins=SHOP)
+    guard.for_path("/api", [OWN, BUT_ONE])
+    add(app, "/api/users")
+    add(app, "/<path:p>", cors(max_age=5))
+    text = get(app).text
+    assert re.findall(r'<td class="source">(.*?) <span', text) == [
+        "view /&lt;path:p&gt;",
+        "view /&lt;path:p&gt;, under /api",
+        "path /api",
+    ]
+
+
 def test_a_rejection_by_several_policies(app):
     several(app, ["own", "partners"])
     reject(app, path="/")

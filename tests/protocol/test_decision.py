@@ -555,3 +555,20 @@ def test_reasons_are_about_the_origin_or_about_its_preflight() -> None:
         Reason.HEADERS_MALFORMED,
         Reason.PRIVATE_NETWORK_NOT_ALLOWED,
     }
+
+
+@pytest.mark.parametrize("origin", [A, B, "null", "not an origin", "", None])
+@pytest.mark.parametrize("preflight", [False, True])
+def test_an_ambiguous_path(origin: str | None, preflight: bool) -> None:
+    """Whoever asks, for whatever: only what has no origin is not about CORS."""
+    scope = Scope(ambiguous="two policies")
+    request = CorsRequest(origin, "PUT", "/x/../y", preflight, "x-a", private_network=True)
+    decision = decide(Policy(), request, scope, asks=False)
+    if origin is None:
+        assert (decision.outcome, decision.reason) == (Outcome.NOT_CORS, None)
+    else:
+        assert (decision.outcome, decision.reason) == (Outcome.REJECTED, Reason.PATH_AMBIGUOUS)
+        assert (decision.detail, decision.further_reasons) == ("two policies", ())
+        assert decision.path == "/x/../y"
+    vary = PREFLIGHT_VARY if preflight and origin is not None else "Origin"
+    assert decision.headers == {"Vary": vary}

@@ -256,6 +256,11 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
          "a browser asked ahead of time, perhaps for a page of another site; this",
          "nothing is needed, because the browser asks again when the user goes there; the app's own"
          " pages pass where they send Referer, and every site's with enforce=\"unsafe\""),
+        ({"reason": Reason.PATH_AMBIGUOUS, "detail": "as sent, this; normalised, that"},
+         f"POST users.list from '{A}': rejected (PATH_AMBIGUOUS).",
+         "the path has two readings, with different policies; as sent, this; normalised, that",
+         "have the page ask for the normalised path; or mark the view with a whole policy, such as"
+         " @cors(Policy(...)), which then holds for every path"),
     ],
 )  # fmt: skip
 def test_what_the_server_refuses(

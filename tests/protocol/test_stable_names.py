@@ -31,6 +31,7 @@ def test_reasons() -> None:
         "PRIVATE_NETWORK_NOT_ALLOWED": "private-network-not-allowed",
         "CROSS_SITE_REQUEST": "cross-site-request",
         "SPECULATIVE": "speculative",
+        "PATH_AMBIGUOUS": "path-ambiguous",
     }
 
 
@@ -75,6 +76,7 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "configured": frozenset(),
         "without_effect": {},
         "allow_methods_of": (),
+        "ambiguous": "",
     }
 
 

@@ -264,9 +264,9 @@ def _without_line(text):
 def test_a_mark_that_comes_too_late(app, http):
     guard = CorsGuard(app)
     http.send(app, "/")
-    for mark in (guard.for_endpoint, functools.partial(guard.for_files, "static")):
+    for mark in (guard.for_endpoint, functools.partial(guard.for_files, "static"), guard.for_path):
         with pytest.raises(CorsGuardError) as caught:
-            mark("index", max_age=5)
+            mark("/index", max_age=5)
         assert _without_line(str(caught.value)) == (
             "LINE: the policies of an app of this guard are in force already, since prepare() or"
             " its first request; mark it while the apps are set up"

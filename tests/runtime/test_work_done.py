@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
-from flask_corsguard.routing import lookup
+from flask_corsguard.routing import table
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.runtime import responses, state
 from flask_corsguard.runtime.state import state_of
@@ -239,7 +239,7 @@ def test_a_rule_without_options_makes_no_request_search(http, work):
 
 
 def test_no_map_of_prefixes_without_marked_blueprints(http, monkeypatch):
-    monkeypatch.setattr(lookup, "_prefixes_of", None)
+    monkeypatch.setattr(table, "prefix_map", None)
     assert http.send(build(), "/none", SHOP) == http.allowed(SHOP, 404)
 
 

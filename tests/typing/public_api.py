@@ -95,6 +95,7 @@ assert_type(blueprint, Blueprint)
 
 guard.for_endpoint("static", origins="*")
 guard.for_blueprint("outer.inner", policy, max_age=60)
+guard.for_path("/api", "partners", max_age=60)
 guard.for_files("static", "*.woff2", origins="*")
 guard.reconfigure(policy, app=app, policies={"partners": policy})
 guard.reconfigure(report_only=policy)

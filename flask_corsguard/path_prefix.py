@@ -1,0 +1,95 @@
+"""The paths that policies are given for: how a prefix is written, and which paths have two
+readings."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from flask_corsguard.errors import Problem
+from flask_corsguard.text import text_of
+
+# A dot segment, wherever it stands.
+_DOTS = re.compile(r"/\.\.?(?:/|\Z)")
+# The signs that make a glob or a regular expression of a path.
+_SIGNS = re.compile(r"[*^|\[\]{}]|\.\+|\(\?|\$\Z|\\[.dwsS/-]")
+# What follows a prefix in the "resources" of Flask-CORS: /api/*, /api/.*, ^/api/(.+)$
+_ANYTHING_BELOW = re.compile(r"/?\??\(?\.?[*+]\)?\??\$?\Z")
+_DEFAULT = "that is every path, and its policy is the default one: CorsGuard(app, origins=[...])"
+
+
+def is_alias(path: str) -> bool:
+    """Whether some code takes a decoded path for another one: it has a dot segment, a backslash, or
+    an empty segment that is not the last."""
+    return "//" in path or "\\" in path or ("/." in path and _DOTS.search(path) is not None)
+
+
+def normalised(path: str) -> str:
+    """The path that an alias is taken for. It never leads out of the root."""
+    segments: list[str] = []
+    for segment in path.replace("\\", "/").split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return f"/{'/'.join(segments)}"
+
+
+def read_prefix(field: str, value: object, problems: list[Problem]) -> str:
+    """Read a prefix, such as ``/api``.
+
+    :param field: what it was given to, for the message.
+    :returns: the prefix without a slash at the end; "" if there is a problem.
+    """
+    if not isinstance(value, str):
+        message = f"a path is a string such as '/api', not {text_of(value)}."
+        problems.append(Problem("wrong_type", field, value, message))
+        return ""
+    wrong = _what_is_wrong(value)
+    if wrong is None:
+        return value.removesuffix("/")
+    meant = _meant_by(value)
+    if meant == "/":
+        meant = None
+        wrong = f"{_DEFAULT}."
+    elif meant is None or _what_is_wrong(meant) is not None:
+        meant = None
+        wrong = f"{wrong}. Write it like '/api', which covers '/api' and all that is below."
+    else:
+        wrong = f"{wrong}. Write {meant!r}."
+    message = f"{text_of(value)}: {wrong}"
+    problems.append(Problem("path_prefix", field, value, message, repr(meant) if meant else None))
+    return ""
+
+
+def _what_is_wrong(text: str) -> str | None:
+    if text in ("", "/"):
+        return _DEFAULT
+    for is_wrong, words in (
+        (text != text.strip(), "there is white space around the path"),
+        ("://" in text, "a path is needed, without scheme and host: the host plays no part"),
+        ("<" in text or ">" in text, "a prefix has no variables; mark the view or blueprint"),
+        (_SIGNS.search(text), "a prefix is no pattern: it covers all that is below by itself"),
+        ("?" in text or "#" in text, "a path has no query and no fragment"),
+        ("%" in text, "write the path decoded, as the rules of routes are"),
+        (not text.startswith("/"), "a path begins with a slash"),
+        (is_alias(text), "a prefix has no empty or dot segment, and no backslash"),
+    ):
+        if is_wrong:
+            return words
+    return None
+
+
+def _meant_by(text: str) -> str | None:
+    """The prefix that was probably meant; None if that cannot be told."""
+    text = text.strip()
+    if "://" in text:
+        try:
+            text = urlsplit(text).path
+        except ValueError:
+            return None
+    text = _ANYTHING_BELOW.sub("", text.removeprefix("^"))
+    if "<" in text or _SIGNS.search(text):
+        return None
+    text = unquote(re.split("[?#]", text)[0])
+    return normalised(text)
