@@ -267,6 +267,15 @@ _ALL = (
         " the view itself, whatever its path.",
     ),
     Rule(
+        "path_without_rule",
+        Level.NOTE,
+        "A path that has a policy covers no route",
+        "Nobody. But the policy holds for 404s alone, and the routes that it was meant for have the"
+        " one that applies further out, which may be wider.",
+        "Write the path as the routes have it, below the app's root. If something else than the"
+        " app's routes answers there, accept this finding.",
+    ),
+    Rule(
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends CORS headers of its own",

@@ -11,6 +11,7 @@ from flask_corsguard.audit.app_checks import check_app
 from flask_corsguard.audit.attack import attack
 from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.audit.findings import RULES, Findings, Report
+from flask_corsguard.audit.path_attack import attack_paths
 from flask_corsguard.audit.route_checks import check_routes
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol.audiences import Audiences, policies_of
@@ -51,6 +52,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
                 done, attempts = done + 1, attempts + tried
                 if progress:
                     progress(done, len(routes))
+        attempts += attack_paths(state, current.table, current.decision_for, routes, found)
         check_routes(app, state.settings, routes, found)
         check_app(state, routes, found)
     if progress:

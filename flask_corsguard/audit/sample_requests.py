@@ -77,6 +77,14 @@ class SampleRequests:
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
         return request
 
+    def spelled(self, path: str) -> Request | None:
+        """A request for another path, as a server hands it on; None if it does not reach the
+        route."""
+        environ = self.environ(preflight=False)
+        environ["PATH_INFO"] = path.encode().decode("latin-1")
+        request = self._matched(environ)
+        return request if request is not None and request.url_rule is self._rule else None
+
     def _matched(self, environ: dict[str, Any]) -> Request | None:
         try:
             return matched_request(self._app, environ)
