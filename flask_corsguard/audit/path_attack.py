@@ -66,9 +66,8 @@ def _attack_route(
     plain = requests.request(preflight=False)
     plain.environ.pop("HTTP_ORIGIN", None)
     served, policies, tried = _served(plain), decide(plain).policies, 0
-    for path in dict.fromkeys(_spellings(plain.path, paths.marks)):
-        odd = requests.spelled(path)
-        if odd is None or _served(odd) != served:
+    for path, odd in requests.spelled(dict.fromkeys(_spellings(plain.path, paths.marks))):
+        if _served(odd) != served:
             continue
         tried += 1
         # Without an origin, no callable is asked.

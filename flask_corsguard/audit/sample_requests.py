@@ -77,13 +77,13 @@ class SampleRequests:
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
         return request
 
-    def spelled(self, path: str) -> Request | None:
-        """A request for another path, as a server hands it on; None if it does not reach the
-        route."""
+    def spelled(self, paths: Iterable[str]) -> Iterator[tuple[str, Request]]:
+        """Requests for other paths, as a server hands these on, as far as they reach the route."""
         environ = self.environ(preflight=False)
-        environ["PATH_INFO"] = path.encode().decode("latin-1")
-        request = self._matched(environ)
-        return request if request is not None and request.url_rule is self._rule else None
+        for path in paths:
+            request = self._matched({**environ, "PATH_INFO": path.encode().decode("latin-1")})
+            if request is not None and request.url_rule is self._rule:
+                yield path, request
 
     def _matched(self, environ: dict[str, Any]) -> Request | None:
         try:

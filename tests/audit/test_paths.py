@@ -1,5 +1,7 @@
 """Policies by path, and routes that serve the same under another spelling of their path."""
 
+import inspect
+import json
 import re
 from typing import Any
 from urllib.parse import unquote
@@ -10,7 +12,8 @@ from werkzeug.routing import BaseConverter, PathConverter
 
 from flask_corsguard import CorsGuard, Policy, cors
 from flask_corsguard.audit import Level, audit
-from tests.audit.cases import check_clean, codes_of, is_let_in, route, told
+from flask_corsguard.cli.sarif import as_sarif
+from tests.audit.cases import MARKER, check_clean, codes_of, is_let_in, route, told
 
 # Marks of other tests are not marks of the app.
 pytestmark = pytest.mark.usefixtures("own_marks")
@@ -157,6 +160,27 @@ def _in_configuration() -> Flask:
     app.config["CORSGUARD_PATHS"] = {"/api": {"origins": APP}, "/apis": {"origins": APP}}
     CorsGuard(app)
     return app
+
+
+def test_locations_in_sarif() -> None:
+    """A path's and a list's findings are at the line of their mark; what differs is told apart."""
+    app = files(_Lower, PUBLIC, private=[OWN, Policy(origins=APP, max_age=9000)], nowhere=OWN)
+    report = audit(app)
+    results = json.loads(as_sarif(report, None))["runs"][0]["results"]
+    lines, first = inspect.getsourcelines(files)
+    line = next(n for n, text in enumerate(lines, first) if text.rstrip().endswith(MARKER))
+    assert {each["ruleId"] for each in results} == {
+        "wrong_policy",
+        "policy_never_decides",
+        "max_age_ignored",
+    }
+    for each in results:
+        (location,) = each["locations"]
+        assert location["physicalLocation"]["artifactLocation"]["uri"].endswith("test_paths.py")
+        assert location["physicalLocation"]["region"]["startLine"] == line
+    assert len({each["partialFingerprints"]["flaskCorsGuard/v1"] for each in results}) == len(
+        results
+    )
 
 
 UNUSED: dict[str, tuple[Any, str, str]] = {
