@@ -236,12 +236,66 @@ def test_patched_app() -> None:
     assert "handle_exception" not in vars(ours().application)
 
 
-def test_resources() -> None:
-    """Policies chosen by a pattern of the path"""
-    client = theirs(resources={r"/other/*": {"origins": ALLOWED}})
-    assert get(client, ALLOWED) == []
-    with pytest.raises(PolicyError, match="unknown_field"):
-        Policy(resources={"/other/*": {}})
+def test_by_path() -> None:
+    """Policies by path"""
+    app = make_app()
+    app.add_url_rule("/apikeys", "keys", lambda: "")
+    CORS(app, resources={r"/api/*": {"origins": ALLOWED}})
+    sent = {"Origin": ALLOWED}
+    assert cors_headers(app.test_client().get("/apikeys", headers=sent)) == only(
+        allow_origin=ALLOWED
+    )
+    assert get(app.test_client(), ALLOWED) == []
+
+    app = make_app()
+    CorsGuard(app).for_path("/api", origins=ALLOWED)
+    client = app.test_client()
+    assert cors_headers(client.get("/apikeys", headers=sent)) == get(client, ALLOWED) == REJECTS
+    assert cors_headers(client.get("/api/unknown", headers=sent)) == ALLOWS
+
+
+def test_several_audiences() -> None:
+    """Other settings for other origins on one route"""
+    app = make_app()
+    CORS(app)
+    CORS(app, origins=[ALLOWED], supports_credentials=True)
+    with_credentials = only(allow_origin=ALLOWED, allow_credentials="true")
+    assert get(app.test_client(), ALLOWED) == with_credentials
+    assert get(app.test_client(), OTHER) == only(allow_origin=OTHER, vary="Origin")
+
+    own = Policy(origins=ALLOWED, allow_credentials=True)
+    client = served(CorsGuard, policy=[own, Policy(origins="*")])
+    assert get(client, ALLOWED) == [*with_credentials, *REJECTS]
+    assert get(client, OTHER) == only(allow_origin="*", vary="Origin")
+    assert get(client, None) == REJECTS
+
+
+def test_wildcard_in_a_label() -> None:
+    """`"https://pr-*.example.com"`"""
+    preview, other = "https://pr-7.example.com", "https://prxexample.com"
+    client = theirs(origins="https://pr-*.example.com")
+    assert get(client, preview) == []
+    assert get(client, other) == only(allow_origin=other, vary="Origin")
+    client = ours(origins="https://pr-*.example.com")
+    assert get(client, preview) == only(allow_origin=preview, vary="Origin")
+    assert get(client, other) == REJECTS
+
+
+def test_function() -> None:
+    """A function in `origins`"""
+    called = []
+
+    def allows(origin: str, request: object) -> bool:
+        called.append(origin)
+        return origin == ALLOWED
+
+    for origins in (allows, [allows]):
+        assert get(theirs(origins=origins), ALLOWED) == []
+    assert called == []
+    client = ours(origins=allows, origins_vary="X-Tenant")
+    assert get(client, ALLOWED) == only(allow_origin=ALLOWED, vary="Origin, X-Tenant")
+    assert get(client, None) == only(vary="Origin, X-Tenant")
+    assert called == [ALLOWED]
 
 
 def test_errors() -> None:

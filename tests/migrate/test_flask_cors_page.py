@@ -125,11 +125,12 @@ def test_counterparts_exist() -> None:
     assert named <= fields
     app = Flask("configured")
     values = {"ORIGINS": APP, "ALLOW_CREDENTIALS": True, "MAX_AGE": 5, "ANSWER_PREFLIGHT": False}
+    values["PATHS"] = {"/api": {"max_age": 5}}
     for cells in rows("Configuration keys"):
         for key in re.findall(r"^`CORSGUARD_(\w+)`", cells[1]):
             value = True if key == "ALLOW_PRIVATE_NETWORK" else values.get(key, "GET")
             app.config[f"CORSGUARD_{key}"] = value
-    assert len([key for key in app.config if key.startswith("CORSGUARD_")]) == 8
+    assert len([key for key in app.config if key.startswith("CORSGUARD_")]) == 9
     CorsGuard(app)
 
 
@@ -250,13 +251,32 @@ def test_prefix() -> None:
 
     app = Flask("compared")
     app.add_url_rule("/apikeys", "keys", lambda: "")
-    api = cors(origins=APP)(Blueprint("api", __name__, url_prefix="/api"))
-    api.add_url_rule("/books", "books", lambda: "")
-    CorsGuard(app)
-    app.register_blueprint(api)
+    app.add_url_rule("/api/books", "books", lambda: "")
+    CorsGuard(app).for_path("/api", origins=APP)
     client = app.test_client()
     assert get(client, url="/apikeys") == REJECTED
     assert get(client, url="/api/books") == get(client, url="/api/unknown") == ALLOWED
+
+
+def test_several_resources() -> None:
+    """Several `resources` that match"""
+    app = Flask("compared")
+    options = {"origins": APP, "expose_headers": "X-Total"}
+    resources = {"/a/*": options, "/a/b/*": {"origins": OTHER}, "/a/b/c": {"origins": ADMIN}}
+    CORS(app, resources=resources)
+    client = app.test_client()
+    exposed = ("Expose-Headers", "X-Total")
+    assert get(client, url="/a/c") == [("Allow-Origin", APP), exposed]
+    assert get(client, OTHER, "/a/b/d") == [("Allow-Origin", OTHER)]
+    assert get(client, ADMIN, "/a/b/c") == [("Allow-Origin", ADMIN)]
+
+    app = Flask("compared")
+    guard = CorsGuard(app)
+    guard.for_path("/a/b", origins=OTHER)
+    guard.for_path("/a", origins=APP, expose_headers="X-Total")
+    client = app.test_client()
+    assert get(client, url="/a/c") == [("Allow-Origin", APP), exposed, ("Vary", "Origin")]
+    assert get(client, OTHER, "/a/b") == [("Allow-Origin", OTHER), exposed, ("Vary", "Origin")]
 
 
 def test_twice() -> None:
