@@ -144,7 +144,8 @@ class CorsGuard:
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for one inside of
             another; the one that was given at registration, if any.
-        :param policy: the policy, or the name of one, that replaces what applies further out.
+        :param policy: the policy, the name of one, or a list of these, that replaces what applies
+            further out.
         :param fields: the fields that change what applies further out.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the blueprint is marked already, or an app has served a request.
