@@ -173,8 +173,8 @@ class Reading:
         """What is set and has no effect, for the explanation of a rejection.
 
         :param config: ``app.config`` as it is by now.
-        :returns: the name of each policy field, or of ``self_origins``, that is set in vain, and in
-            words where.
+        :returns: the name of each policy field, or of ``self_origins`` or ``policy``, that is set
+            in vain, and in words where.
         """
         in_force = _in_force(settings)
         found: dict[str, list[str]] = {}
@@ -183,7 +183,9 @@ class Reading:
             *self._overridden_variables(settings),
             *_of_flask_cors(config),
         ):
-            if name in in_force and _would_change(name, value, in_force):
+            is_known = name in FIELDS or name == "self_origins"
+            is_given = name == "policy" and name in self._given
+            if is_given or (is_known and _would_change(name, value, in_force)):
                 found.setdefault(name, []).append(words)
         return {name: ", ".join(words[:_MOST_NAMED]) for name, words in found.items()}
 

@@ -120,6 +120,7 @@ def without_effect(decision: Decision, *, credentials: bool = False) -> str:
     """What is set in vain, and would have mattered to a verdict like this; or ""."""
     reasons = reasons_of(decision) if decision.reason else ()
     names = [name for reason in reasons for name in _SETTINGS.get(reason, ())]
+    names += ["policy"] if names else []
     if credentials and decision.policy is not None:
         names.append("allow_credentials")
     if decision.blocked or decision.outcome is Outcome.UNENFORCED:

@@ -198,6 +198,8 @@ class Resolver:
         if any(layer.mark.policy is not None for layer in layers):
             return {}
         marked = {name for layer in layers for name in layer.mark.fields}
+        if marked.intersection(OF_ONE):
+            marked.add("policy")
         return {name: words for name, words in found.items() if name not in marked}
 
     def _source(self, layer: Layer | None) -> str:

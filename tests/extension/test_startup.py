@@ -546,6 +546,15 @@ IN_VAIN = {
         "SHOP_CORSGUARD_ORIGINS in the environment"
         " (only app.config.from_prefixed_env('SHOP') reads it)",
     ),
+    "a policy that the constructor overrides": (
+        {"policy": Policy(origins=PARTNER), "policies": {"shop": {"origins": SHOP}}},
+        {"CORSGUARD_POLICY": "shop"}, {"FLASK_CORSGUARD_POLICY": "shop"},
+        "CORSGUARD_POLICY in app.config (LINE says otherwise), FLASK_CORSGUARD_POLICY in the"
+        " environment (LINE says otherwise)",
+    ),
+    "a policy that is in force": (
+        {"policies": {"shop": {"origins": PARTNER}}}, {"CORSGUARD_POLICY": "shop"}, {}, "",
+    ),
     "an empty key of Flask-CORS": ({}, {"CORS_ORIGINS": []}, {}, ""),
     "a list that the app has read": (
         {"origins": [ADMIN]}, {"CORS_ORIGINS": [ADMIN]}, {"CORSGUARD_ORIGINS": ADMIN}, "",
@@ -586,6 +595,13 @@ def test_what_is_set_in_vain_is_not_named_elsewhere(site, requested):
     assert ("Without effect: CORS_METHODS" in decision.explain()) == (requested == "DELETE")
     other = guard.explain("/", origin=PARTNER, method=requested, app=site)
     assert ("Without effect: CORS_METHODS" in other.explain()) == (requested == "DELETE")
+
+
+def test_what_is_set_in_vain_beside_a_list_that_does_not_agree_on_it(site):
+    guard = CorsGuard(site, [Policy(origins=ADMIN), Policy(origins=PARTNER)])
+    site.config["CORSGUARD_ORIGINS"] = SHOP
+    said = guard.explain("/", origin=SHOP, app=site).explain()
+    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
 
 
 def test_what_would_have_let_a_refused_request_pass(site):
