@@ -316,7 +316,7 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
         settings = settings._replace(report_only=reported)
     elif old.report_only is not None:
         _, source, written = old.report_only
-        policy = written.resolved(named, new.location, problems)
+        policy = written.resolved(named, f"{new.location}, report_only", problems)
         settings = settings._replace(report_only=ReportOnly(policy, source, written))
     written = old.written
     if new.policy is not None:
@@ -491,7 +491,7 @@ def _report_only(
     if policy is None or policy is False:
         return None
     written = WrittenPolicy(policy)
-    return ReportOnly(written.resolved(named, source, problems), source, written)
+    return ReportOnly(written.resolved(named, f"{source}, report_only", problems), source, written)
 
 
 def read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:

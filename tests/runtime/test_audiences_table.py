@@ -966,6 +966,16 @@ def test_reconfigure_with_a_wrong_list(app, http, audiences):
     assert http.send(app, "/", APP) == (200, VARY)
 
 
+def test_reconfigured_names_that_make_lists_wrong(app):
+    """Of the default policy and of the report-only one, each where it is."""
+    guard = CorsGuard(with_view(app), NAMES, report_only=NAMES, policies=POLICIES)
+    with pytest.raises(PolicyError) as caught:
+        guard.reconfigure(policies={"ownpages": UNSAFE}, app=app)
+    default, reported = caught.value.problems
+    assert default.code == reported.code == "enforce_of_several"
+    assert reported.where == f"{default.where}, report_only"
+
+
 # --- What is said ---
 
 
