@@ -137,7 +137,7 @@ class CorsGuard:
         self._marks.add_view(endpoint, make_mark(policy, fields, "for_endpoint", location))
 
     def for_blueprint(
-        self, name: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+        self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
         """Mark a blueprint that you cannot decorate, because an extension has made it, whether it
         is registered by now or later. A mark on the blueprint itself overrides this one.
