@@ -971,7 +971,7 @@ def test_reconfigured_names_that_make_lists_wrong(app):
     guard = CorsGuard(with_view(app), NAMES, report_only=NAMES, policies=POLICIES)
     with pytest.raises(PolicyError) as caught:
         guard.reconfigure(policies={"ownpages": UNSAFE}, app=app)
-    default, reported = caught.value.problems
+    reported, default = caught.value.problems
     assert default.code == reported.code == "enforce_of_several"
     assert reported.where == f"{default.where}, report_only"
 
