@@ -203,7 +203,7 @@ def _read_policy(
     meant = fields_meant(value)
     if meant or not isinstance(value, (Policy, str, list, tuple)):
         example = meant or "origins=['https://app.example.com']"
-        if isinstance(value, (set, frozenset)) and not meant:
+        if type(value) in (set, frozenset) and not meant:
             example = "a list: they are asked in order, and a set has none"
         message = (
             "a policy is a Policy, the name of one, or a list of these, or is given by fields, by"
@@ -435,10 +435,10 @@ def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Writ
     if value is None:
         return None
     value = _read_json(value)
-    if fields_meant(value) or not isinstance(value, (str, list, tuple)):
+    if fields_meant(value) or not _is_text_or_list(value):
         return _read_policy(field, value, {}, problems)
     found: list[Problem] = []
-    names = read_entries(field, cast("object", value), found)
+    names = read_entries(field, value, found)
     if found:
         problems += found
         return None
@@ -450,6 +450,10 @@ def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Writ
         problems.append(Problem("policies_empty", field, value, message))
         return None
     return _read_policy(field, names, {}, problems)
+
+
+def _is_text_or_list(value: object) -> bool:
+    return isinstance(value, (str, list, tuple))
 
 
 def _looks_like_policies(value: object) -> bool:

@@ -73,6 +73,9 @@ class Audiences(tuple[Policy, ...]):
             raise PolicyError(of_one)
         return Audiences(_each(self, fields), self.names)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Audiences, ([*self], self.names)
+
     def __repr__(self) -> str:
         return f"[{', '.join(map(repr, self))}]"
 
@@ -119,15 +122,10 @@ def _list_problems(field: str, value: object, entries: tuple[object, ...]) -> It
         message = f"an empty list of policies decides nothing. Name some, such as {example}."
         yield Problem("policies_empty", field, value, message)
     for entry in entries:
-        if meant := fields_meant(entry):
-            what = "an origin" if isinstance(entry, (str, re.Pattern)) else "a mapping of fields"
-            message = f"{text_of(entry)} is {what}, in a list of policies. Write Policy({meant})."
-            yield Problem("wrong_type", field, entry, message)
-        elif not isinstance(entry, (Policy, str)):
-            message = (
-                f"{text_of(entry)} is neither a policy nor the name of one. A list of policies is,"
-                f" for example, {example}."
-            )
+        meant = fields_meant(entry)
+        if meant or not isinstance(entry, (Policy, str)):
+            hint = f"Write Policy({meant})" if meant else f"A list of policies is, say, {example}"
+            message = f"{text_of(entry)} is neither a policy nor the name of one. {hint}."
             yield Problem("wrong_type", field, entry, message)
 
 
@@ -163,7 +161,9 @@ def _each(policies: Sequence[Policy], fields: Mapping[str, Any]) -> list[Policy]
     derived: list[Policy] = []
     for policy in policies if not problems else ():
         try:
-            derived.append(policy.derive(**values) if values else policy)
+            # One that was taken out of another list is prepared to be one of that.
+            is_ready = not values and policy.compiled.audience is None
+            derived.append(policy if is_ready else policy.derive(**values))
         except PolicyError as error:
             problems += error.problems
     if problems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +36,10 @@ def _fails(_origin: str) -> bool:
 
 def _listing(*origins: str) -> Callable[[str], bool]:
     return lambda origin: origin in origins
+
+
+def _pickled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))
 
 
 OWN = Policy(origins=A, allow_credentials=True, methods="PUT", max_age=60)
@@ -348,6 +354,25 @@ def test_one_alone_is_no_list() -> None:
     assert resolve(read_policy("policy", ["own"], {}), NAMED, {}) == OWN
     assert resolve("own", NAMED, {"max_age": 5}) == OWN.derive(max_age=5)
     assert resolve(OWN, {}, {}) == OWN
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, _pickled])
+def test_copies(copied: Callable[[Any], Any]) -> None:
+    several = resolve(("own", PARTNERS), NAMED, {})
+    assert isinstance(several, Audiences)
+    made = copied(several)
+    assert type(made) is Audiences
+    assert (made, made.names) == (several, ("own", ""))
+    assert [p.compiled.audience for p in made] == [p.compiled.audience for p in several]
+
+
+def test_one_of_a_list_can_stand_alone() -> None:
+    """As ``*`` does then: without Vary, and on every response."""
+    last = Audiences([OWN, PUBLIC], ["", ""])[-1]
+    for alone in (resolve(last, {}, {}), resolve("last", {"last": last}, {})):
+        assert isinstance(alone, Policy)
+        sent = decide(alone, CorsRequest(None, "GET")).headers
+        assert dict(sent) == {"Access-Control-Allow-Origin": "*"}
 
 
 def test_fields_change_each() -> None:
