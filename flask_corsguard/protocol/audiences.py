@@ -10,7 +10,7 @@ from flask_corsguard.errors import PolicyError, Problem, unknown_name
 from flask_corsguard.protocol.compiled import Audience
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.policy import Policy, fields_meant, read_fields
-from flask_corsguard.text import text_of
+from flask_corsguard.text import shown, text_of
 
 #: What can stand where a policy can: a policy or the name of one, or a list of these.
 PolicyForm: TypeAlias = Policy | str | Sequence[Policy | str]
@@ -36,16 +36,16 @@ class Audiences(tuple[Policy, ...]):
 
     def __new__(cls, policies: Sequence[Policy], names: Sequence[str]) -> Audiences:
         """Prepare each policy to be one of several."""
-        shown = [_shown(name, at, len(policies)) for at, name in enumerate(names, 1)]
-        problems = [*_problems(policies, shown)]
+        labels = [_label(name, at, len(policies)) for at, name in enumerate(names, 1)]
+        problems = [*_problems(policies, labels)]
         if problems:
             raise PolicyError(problems)
         # A browser remembers a preflight for the URL, whichever of them has decided about it.
         forgets = any(policy.compiled.forgets_preflights for policy in policies)
         vary = tuple(name for policy in policies for name in policy.origins_vary)
         members = (
-            policy.as_audience(Audience(name, name is shown[-1], forgets, vary))
-            for policy, name in zip(policies, shown, strict=True)
+            policy.as_audience(Audience(label, label is labels[-1], forgets, vary))
+            for policy, label in zip(policies, labels, strict=True)
         )
         audiences = super().__new__(cls, members)
         audiences.names = tuple(names)
@@ -194,25 +194,25 @@ def _unknown(name: str, named: Mapping[str, Policy]) -> Problem:
     )
 
 
-def _shown(name: str, number: int, of: int) -> str:
-    return f"policy {name!r} ({number} of {of})" if name else f"policy {number} of {of}"
+def _label(name: str, number: int, of: int) -> str:
+    return f"policy {shown(name)} ({number} of {of})" if name else f"policy {number} of {of}"
 
 
-def _problems(policies: Sequence[Policy], shown: Sequence[str]) -> Iterator[Problem]:
+def _problems(policies: Sequence[Policy], labels: Sequence[str]) -> Iterator[Problem]:
     for at, policy in enumerate(policies):
         if policy.origins == "*" and at + 1 < len(policies):
             message = (
-                f"{shown[at]} lets everybody read, so that those after it would never be asked. Put"
-                " it last."
+                f"{labels[at]} lets everybody read, so that those after it would never be asked."
+                " Put it last."
             )
             yield Problem("any_origin_not_last", "origins", "*", message)
         if policy in policies[:at]:
             message = (
-                f"{shown[at]} is the same as {shown[policies.index(policy)]}, and would never"
+                f"{labels[at]} is the same as {labels[policies.index(policy)]}, and would never"
                 " decide. Take it out."
             )
             yield Problem("policy_twice", "policy", policy, message)
-    ways = {policy.enforce: name for policy, name in zip(policies, shown, strict=True)}
+    ways = {policy.enforce: name for policy, name in zip(policies, labels, strict=True)}
     if len(ways) > 1:
         said = ", ".join(f"{way!r} in {name}" for way, name in ways.items())
         message = (

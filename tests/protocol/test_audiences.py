@@ -356,6 +356,15 @@ def test_one_alone_is_no_list() -> None:
     assert resolve(OWN, {}, {}) == OWN
 
 
+def test_names_are_escaped_and_cut() -> None:
+    """As everything is that goes into a line of the log."""
+    audiences = Audiences([OWN, PARTNERS], ["\u202eb\xf6se'\n", "n" * 200])
+    said = decide(audiences, CorsRequest(C, "GET"), Scope("view")).explain()
+    assert r"policy '\u202eb\xf6se\x27\n' (1 of 2)" in said
+    assert f"policy '{'n' * 100}'... (200 characters) (2 of 2)" in said
+    assert said.replace("\n", "").isprintable()
+
+
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, _pickled])
 def test_copies(copied: Callable[[Any], Any]) -> None:
     several = resolve(("own", PARTNERS), NAMED, {})
