@@ -4,7 +4,7 @@ is wrong at once, and nothing that :class:`~flask_corsguard.Policy` would refuse
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -76,13 +76,23 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     change = _Change(decision, policy)
     if credentials and not policy.allow_credentials:
         _allow_credentials(change)
-    for each in reasons_of(decision):
+    for each in (*reasons_of(decision), *_refused_by_the_last(decision, policy)):
         remedy = _REMEDIES[each]
         if isinstance(remedy, str):
             change.elsewhere.append(remedy)
         else:
             remedy(change)
     return str(change)
+
+
+def _refused_by_the_last(decision: Decision, policy: Policy) -> Iterator[Reason]:
+    """What else the last of several policies would refuse, once it lists the origin."""
+    can_be_listed = decision.reason is Reason.ORIGIN_NOT_ALLOWED or _can_be_listed_raw(decision)
+    if decision.preflight and can_be_listed and nobody_admits(decision):
+        if policy.methods is not None and not policy.compiled.allows_method(decision.method, None):
+            yield Reason.METHOD_NOT_ALLOWED
+        if refused_headers(decision):
+            yield Reason.HEADERS_NOT_ALLOWED
 
 
 def to_send_credentials(decision: Decision) -> str:

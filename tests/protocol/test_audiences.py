@@ -243,6 +243,27 @@ REMEDIES = {
         'origins=["https://b.example", "https://*.b.example", "https://c.example"] (policy:'
         " default, policy 2 of 2); an earlier one that lists the origin decides instead.",
     ),
+    "another origin, and what the last would refuse then": (
+        [OWN, PARTNERS.derive(origins=B)],
+        CorsRequest(C, "PUT", preflight=True, requested_headers="x-a"),
+        f'origins=["{B}", "{C}"], methods=["DELETE", "PUT"], allow_headers=["Content-Type", "X-A"]'
+        " (policy: default, policy 2 of 2); an earlier one that lists the origin decides instead.",
+    ),
+    "another origin, and the methods of the routes": (
+        [OWN, Policy(origins=B)],
+        CorsRequest(C, "PUT", preflight=True),
+        f'origins=["{B}", "{C}"] (policy: default, policy 2 of 2);',
+    ),
+    "a raw origin, and a header": (
+        [OWN, Policy(origins=B)],
+        CorsRequest("file://", "PUT", preflight=True, requested_headers="x-a"),
+        'allow_headers=["Content-Type", "X-A"], raw_origins=["file://"] (policy:',
+    ),
+    "nothing, and a header": (
+        [OWN, Policy(origins=B)],
+        CorsRequest("ODD:", "PUT", preflight=True, requested_headers="x-a"),
+        "nothing can: whatever sent this",
+    ),
     "a method": (
         [OWN, PUBLIC],
         CorsRequest(A, "PATCH", preflight=True),
