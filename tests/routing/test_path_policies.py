@@ -825,12 +825,11 @@ def test_the_policy_of_every_short_path(app, rule):
         with app.test_request_context("/", environ_overrides={"PATH_INFO": path}) as context:
             redirect = getattr(context.request.routing_exception, "new_url", None)
             decision = in_force.decision_for(context.request)
-        if redirect is not None:
-            path = unquote(redirect.removeprefix("http://localhost"))
+        served = path if redirect is None else unquote(redirect.removeprefix("http://localhost"))
         if has_two_readings(path) and longest(path) != longest(meant_by(path)):
             assert decision.policy == Policy(), path
         else:
-            assert decision.policy.max_age == ages[longest(path)], path
+            assert decision.policy.max_age == ages[longest(served)], path
 
 
 def test_the_prefixes_of_rules_are_those_of_their_urls():
