@@ -121,7 +121,7 @@ class _Rest(BaseConverter):
     """Matches whatever follows a prefix."""
 
     part_isolating = False
-    regex = ".*?"
+    regex = "(?s:.*?)"
     weight = sys.maxsize  # tried last
 
 
