@@ -137,14 +137,15 @@ class CorsGuard:
         self._marks.add_view(endpoint, make_mark(policy, fields, "for_endpoint", location))
 
     def for_blueprint(
-        self, name: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+        self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
         """Mark a blueprint that you cannot decorate, because an extension has made it, whether it
         is registered by now or later. A mark on the blueprint itself overrides this one.
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for one inside of
             another; the one that was given at registration, if any.
-        :param policy: the policy, or the name of one, that replaces what applies further out.
+        :param policy: the policy, the name of one, or a list of these, that replaces what applies
+            further out.
         :param fields: the fields that change what applies further out.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the blueprint is marked already, or an app has served a request.
