@@ -12,7 +12,6 @@ from flask_corsguard.decorators import Mark
 from flask_corsguard.routing.layers import Layer, Layers
 from flask_corsguard.routing.overlap import VARIABLE
 
-
 # Up to so many prefixes are one regular expression, which takes less time than look-ups, but more
 # with each of them.
 _FEW = 100
