@@ -12,10 +12,6 @@ from flask_corsguard.decorators import Mark
 from flask_corsguard.routing.layers import Layer, Layers
 from flask_corsguard.routing.overlap import VARIABLE
 
-# Up to so many prefixes are one regular expression, which takes less time than look-ups, but more
-# with each of them.
-_FEW = 100
-
 
 class _Segment(NamedTuple):
     """One segment of a rule.
@@ -38,7 +34,6 @@ class Paths:
 
     def __init__(self, marks: Mapping[str, Mark]) -> None:
         self.marks = marks
-        self._few: re.Pattern[str] | None = None
         self._layers: dict[str, Layers] = {"": ()}
         # Every prefix, and every path above one -> the longest prefix that covers it.
         self._covering: dict[str, str] = {}
@@ -55,15 +50,9 @@ class Paths:
                 self._following.setdefault(above, set()).add(segment)
                 self._covering.setdefault(head, outer)
                 head = above
-        if len(marks) <= _FEW:
-            longest_first = sorted(marks, key=len, reverse=True)
-            self._few = re.compile(rf"(?:{'|'.join(map(re.escape, longest_first))})(?=/|\Z)")
 
     def longest(self, path: str) -> str:
         """The longest prefix that covers a path by whole segments, or ""."""
-        if self._few is not None:
-            match = self._few.match(path)
-            return match[0] if match else ""
         covering, found, end = self._covering, "", path.find("/", 1)
         # Most paths end it at once: no prefix goes on with their next segment.
         while end > 0:

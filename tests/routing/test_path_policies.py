@@ -831,10 +831,8 @@ def paths_of(most: int) -> list[str]:
     return sorted({"/" + "".join(tail).lstrip("/") for tail in tails})
 
 
-@pytest.mark.parametrize("others", [0, 200])
-def test_every_short_path_is_read_as_defined(others):
-    more = (f"/other/{number}" for number in range(others))
-    paths = Paths(dict.fromkeys([*PREFIXES, *more]))  # type: ignore[arg-type]
+def test_every_short_path_is_read_as_defined():
+    paths = Paths(dict.fromkeys(PREFIXES))  # type: ignore[arg-type]
     for path in paths_of(6):
         assert is_alias(path) == has_two_readings(path), path
         assert normalised(path) == meant_by(path), path
