@@ -262,7 +262,8 @@ class CorsGuard:
         Runs no view or hook, sends no signal and logs nothing. If the browser would send a
         preflight first and the guard would reject it, this is the decision about the preflight.
 
-        :param url: a path, or a whole URL if the host matters.
+        :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
+            resolve ``..`` and backslashes themselves before they send anything.
         :param origin: the page's origin, as the browser would send it; None for a request without
             ``Origin``.
         :param method: the method that the page asks for. With ``"OPTIONS"`` and an
