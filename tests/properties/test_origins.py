@@ -1,5 +1,6 @@
 """Origins and lists of headers are read, and decided about, as the slow definition has it."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -37,36 +38,30 @@ def test_origins_are_decided_as_the_reference_says(fields: dict[str, Any], text:
     checks.check_origin(Policy(**fields), fields, text)
 
 
-_beside = [fields for fields in POLICIES.values() if not is_constant(fields)]
-
-
-@given(st.lists(st.sampled_from(_beside), min_size=1, max_size=3), policies, strategies.origins())
-def test_the_first_that_admits_or_may_not_decides(
-    before: list[dict[str, Any]], last: dict[str, Any], text: str
-) -> None:
-    """Of a list of policies, as if each were asked by itself until one has the last word."""
-    every = [{**fields, "enforce": "off"} for fields in (*before, last)]
-    try:
-        audiences = Audiences([Policy(**fields) for fields in every], [""] * len(every))
-    except PolicyError:
-        return  # "*" that is not last, or the same one twice
-    asked = list[dict[str, Any]]()
-    reason = None
-    for fields in every:
-        asked.append(fields)
-        reason = against_origin(fields, text)
-        if reason not in NOT_LISTED:
-            break
-    decision = decide(audiences, CorsRequest(text, "GET"))
-    assert decision.reason is reason
-    assert decision.policies == tuple(Policy(**fields) for fields in asked)
-    sent = decision.headers.get("Access-Control-Allow-Origin")
-    assert sent == (None if reason else "*" if is_constant(asked[-1]) else text)
-    names = [name for fields in every for name in entries(fields.get("origins_vary", ()))]
-    assert decision.headers["Vary"] == vary({"origins_vary": names})
-    assert reason or ("Access-Control-Allow-Credentials" in decision.headers) is bool(
-        asked[-1].get("allow_credentials")
-    )
+@pytest.mark.parametrize("name", POLICIES)
+def test_of_a_list_the_first_that_admits_or_may_not_decides(name: str) -> None:
+    """As if each policy were asked by itself, until one has the last word."""
+    for second, *others in itertools.product(POLICIES.values(), [{}, POLICIES["everyone"]]):
+        every = [{**f, "enforce": "off"} for f in (POLICIES[name], second, *filter(None, others))]
+        try:
+            audiences = Audiences([Policy(**fields) for fields in every], [""] * len(every))
+        except PolicyError:
+            continue  # "*" that is not last, or the same one twice
+        names = [name for fields in every for name in entries(fields.get("origins_vary", ()))]
+        for text in strategies.SERIALIZED:
+            reasons = [against_origin(fields, text) for fields in every]
+            ends = next((at for at, r in enumerate(reasons) if r not in NOT_LISTED), len(every) - 1)
+            decides, decision = every[ends], decide(audiences, CorsRequest(text, "GET"))
+            assert decision.reason is reasons[ends]
+            assert decision.policies == audiences[: ends + 1]
+            wanted = {"Vary": vary({"origins_vary": names})}
+            if decision.reason is None:
+                wanted["Access-Control-Allow-Origin"] = "*" if is_constant(decides) else text
+                if decides.get("allow_credentials"):
+                    wanted["Access-Control-Allow-Credentials"] = "true"
+                if exposed := entries(decides.get("expose_headers", [])):
+                    wanted["Access-Control-Expose-Headers"] = ", ".join(exposed)
+            assert decision.headers == wanted
 
 
 @given(*strategies.asked())
