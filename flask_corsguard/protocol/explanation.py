@@ -94,6 +94,7 @@ def found(decision: Decision) -> str:
         return "the origin may read the response"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
     if nobody_admits(decision):
+        words[1:] = [f"with {name_in_list(policy)}, {further}" for further in words[1:]]
         words[0] = "; ".join(
             f"{name_in_list(each)}: {_found_for(reasons_of(decision)[0], decision, each)}"
             for each in decision.policies

@@ -226,8 +226,12 @@ def _raw_problems(field: str, text: str) -> Iterator[Problem]:
         wrong = "any site can send that, from a sandboxed frame. Leave it out"
     elif "," in text:
         parts = [part.strip() for part in text.split(",")]
-        suggestion = json.dumps([part for part in parts if part])
-        wrong = f"this is never split at commas: several are a JSON list. Write {suggestion}"
+        usable = [part for part in parts if is_raw(part)]
+        suggestion = json.dumps(usable) if usable else None
+        hint = f". Write {suggestion}" if usable else ""
+        wrong = f"this is never split at commas: several are a JSON list{hint}"
+        for part in parts:
+            yield from _raw_problems(field, part) if part else ()
     elif len(text) > MAX_ORIGIN_LENGTH or not all("!" <= character <= "~" for character in text):
         wrong = f"an Origin is at most {MAX_ORIGIN_LENGTH} characters of ASCII, without spaces"
     elif "*" in text:
