@@ -45,6 +45,25 @@ def test_what_cannot(text: str) -> None:
     assert problem.value in (text, [text])
 
 
+COMMAS = [
+    ("file://,app://.", '["file://", "app://."]', 1),
+    ("file://, app://., ", '["file://", "app://."]', 1),
+    ("file://,https://a.example", '["file://"]', 2),
+    ("null,https://a.example", None, 3),
+]
+
+
+@pytest.mark.parametrize(("text", "suggestion", "count"), COMMAS, ids=[row[0] for row in COMMAS])
+def test_a_comma(text: str, suggestion: str | None, count: int) -> None:
+    """The correction can be pasted; what cannot be listed raw is said at once."""
+    with pytest.raises(PolicyError) as caught:
+        Policy(raw_origins=text)
+    *others, problem = caught.value.problems
+    assert (problem.suggestion, len(others) + 1) == (suggestion, count)
+    assert suggestion is None or Policy(raw_origins=json.loads(suggestion))
+    assert "several are a JSON list" in problem.message
+
+
 RAW = ("file://", "app://.", "HTTPS://Example.com")
 LOOK_ALIKES = """
 file:/// file:// file:///x FILE:// file: null app:// app://.. app://./ app://a https://example.com
