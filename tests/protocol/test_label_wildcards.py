@@ -349,6 +349,9 @@ BESIDE = [
     ("https://pr-**.example.com", ["origin_wildcard"], "'https://pr-*.example.com'"),
     ("https://**.example.com", ["origin_wildcard"], "'https://*.example.com'"),
     ("moz-extension://*/", ["origin_trailing_slash"], "'moz-extension://*'"),
+    ("moz-extension://*:*", ["origin_port"], "'moz-extension://*'"),
+    ("moz-extension://*:80", ["origin_port"], "'moz-extension://*'"),
+    ("https://*:8080", ["origin_wildcard"], None),
     (
         "https://*example.com/",
         ["origin_trailing_slash", "origin_wildcard"],
