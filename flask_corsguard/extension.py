@@ -137,14 +137,15 @@ class CorsGuard:
         self._marks.add_view(endpoint, make_mark(policy, fields, "for_endpoint", location))
 
     def for_blueprint(
-        self, name: str, policy: Policy | str | None = None, /, **fields: Unpack[PolicyFields]
+        self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
         """Mark a blueprint that you cannot decorate, because an extension has made it, whether it
         is registered by now or later. A mark on the blueprint itself overrides this one.
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for one inside of
             another; the one that was given at registration, if any.
-        :param policy: the policy, or the name of one, that replaces what applies further out.
+        :param policy: the policy, the name of one, or a list of these, that replaces what applies
+            further out.
         :param fields: the fields that change what applies further out.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the blueprint is marked already, or an app has served a request.
@@ -261,7 +262,8 @@ class CorsGuard:
         Runs no view or hook, sends no signal and logs nothing. If the browser would send a
         preflight first and the guard would reject it, this is the decision about the preflight.
 
-        :param url: a path, or a whole URL if the host matters.
+        :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
+            resolve ``..`` and backslashes themselves before they send anything.
         :param origin: the page's origin, as the browser would send it; None for a request without
             ``Origin``.
         :param method: the method that the page asks for. With ``"OPTIONS"`` and an

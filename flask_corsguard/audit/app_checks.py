@@ -114,7 +114,7 @@ def _check_proxy(app: Flask, settings: Settings, routes: list[Route], found: Fin
     if settings.self_origins or any(_knows_of_proxy(layer) for layer, _ in layers_around(app)):
         return
     code = "proxy_hides_origin"
-    enforced = any(route.policy and route.policy.compiled.enforces for route in routes)
+    enforced = any(policy.compiled.enforces for route in routes for policy in route.policies)
     hooks = cast("Iterable[list[Callable[..., Any]]]", app.before_request_funcs.values())
     for function in (*chain.from_iterable(hooks), *app.view_functions.values()):
         if not is_ours(function) and mentions(function, "x-forwarded-", prefix=True):

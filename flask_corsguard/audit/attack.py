@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -11,9 +11,16 @@ from flask import Request
 
 from flask_corsguard.audit.delivery import deliver, fault_of
 from flask_corsguard.audit.findings import Findings, Level
-from flask_corsguard.audit.hostile_origins import LABELS, UNRELATED, fitted
+from flask_corsguard.audit.hostile_origins import (
+    LABELS,
+    UNRELATED,
+    around_raw,
+    around_wildcard,
+    fitted,
+)
 from flask_corsguard.audit.intended_origins import intended_by, named_by_strings, sites_of
-from flask_corsguard.audit.policy_checks import Intended, PolicyChecks
+from flask_corsguard.audit.order_checks import check_as_written, check_order
+from flask_corsguard.audit.policy_checks import Intended, LetIn, ListChecks
 from flask_corsguard.audit.sample_requests import SampleRequests
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin
@@ -28,6 +35,8 @@ from flask_corsguard.runtime.state import AppState
 # bounds.
 _AGAIN = 120
 _LEAST_ASKED_AGAIN, _MOST_ASKED_AGAIN, _SECONDS_AGAIN = 5, 24, 0.01
+# How many entries with wildcards, and raw ones, look-alikes are made of.
+_MOST_LOOK_ALIKES = 3
 # An origin that no callable is asked about.
 _OPAQUE = "null"
 
@@ -36,27 +45,34 @@ class _Tried(NamedTuple):
     """What was tried on one route.
 
     :ivar decisions: each attempt with its decision; none if another mark governs the route's files.
-    :ivar allowed: the origins that were let in.
-    :ivar failure: how a callable failed, in words, or "".
-    :ivar failed_for: the origin that it failed for, or "".
+    :ivar allowed: what was let in.
+    :ivar failed: the first attempt for which a callable failed, or None.
     :ivar seconds: how long all of them took.
     """
 
     decisions: list[tuple[str, Decision]]
-    allowed: tuple[str, ...]
-    failure: str
-    failed_for: str
+    allowed: tuple[LetIn, ...]
+    failed: tuple[str, Decision] | None
     seconds: float
+
+    def unless_like(self, first: _Tried, again: Collection[str], *, asks_once: bool) -> _Tried:
+        """What *again* has come to on a further route; if it is the same as on the *first*, or has
+        to be, all of the first."""
+        if asks_once and self.decisions:
+            return self._replace(allowed=first.allowed, failed=first.failed)
+        if {*self.allowed} == {each for each in first.allowed if each.origin in again}:
+            return self._replace(allowed=first.allowed)
+        return self
 
 
 def attack(
     state: AppState,
     decide: Callable[[Request], Decision],
-    policy: Policy,
+    policies: tuple[Policy, ...],
     routes: list[Route],
     found: Findings,
 ) -> Iterator[int]:
-    """Attack the routes that have one policy, and find what is wrong with it.
+    """Attack the routes that have one policy, or one list of policies, and find what is wrong.
 
     Everything is tried on the first route. What that let in, and some of each kind, is tried on the
     others too, since a callable can decide by the request. One that takes the origin alone says the
@@ -64,47 +80,45 @@ def attack(
 
     :returns: how many requests were tried, route by route.
     """
-    checks = PolicyChecks(policy, found, debug=state.app.debug)
-    checks.on_sight(routes)
-    if checks.is_slow(routes):
+    checks = ListChecks(policies, found, debug=state.app.debug)
+    if checks.on_sight(routes):
         return
+    check_order(policies, routes, found)
     intended: Intended = {entry: intended_by(entry, state.app.config) for entry in checks.opaque}
-    attempts = tuple(_hostile_to(policy, intended))
-    is_asked_once = checks.callable is not None and not policy.compiled.asks_request
+    attempts = tuple(dict.fromkeys(chain(*(_hostile_to(policy, intended) for policy in policies))))
+    listed = tuple(map(_listed_one, policies))
     first: _Tried | None = None
-    again: Sequence[str] = ()
-    let_in: dict[tuple[str, ...], list[Route]] = {}
+    again: Collection[str] = ()
+    let_in: dict[tuple[LetIn, ...], list[Route]] = {}
     for route in routes:
         requests = SampleRequests(state.app, route, state.marks, state.current().table.paths)
         if first is None:
-            tried = _try(decide, policy, requests, attempts, preflights=not is_asked_once)
+            tried = _try(decide, policies, requests, attempts, preflights=not checks.asks_once)
             if tried.decisions:
                 first = tried
-                again = (_OPAQUE,) if is_asked_once else _again(tried, attempts, checks)
+                check_as_written(policies, tried.decisions, route, found)
+                again = (_OPAQUE,) if checks.asks_once else _again(tried, attempts, checks)
         else:
-            tried = _try(decide, policy, requests, again)
-            if tried.decisions and is_asked_once:
-                tried = tried._replace(allowed=first.allowed, failure=first.failure)
-            elif tried.allowed == tuple(text for text in again if text in first.allowed):
-                tried = tried._replace(allowed=first.allowed)
-        checks.count_asked(tried.decisions)
+            tried = _try(decide, policies, requests, again)
+            tried = tried.unless_like(first, again, asks_once=checks.asks_once)
         let_in.setdefault(tried.allowed, []).append(route)
-        if tried.failure:
-            checks.failed(tried.failure, route)
-        origins: Sequence[str] = ()
-        if policy.answer_preflight and requests.is_reachable:
-            allowed = first.allowed if first and checks.callable is None else ()
-            unrelated = _OPAQUE if is_asked_once else UNRELATED[0]
-            origins = tuple(dict.fromkeys((*_an_allowed_one(policy, allowed), unrelated)))
-            checks.count_asked(_send_preflights(state, route, requests, origins, found))
-        yield len(tried.decisions) + len(origins)
-    for origins, concerned in let_in.items():
-        checks.let_in(origins, intended, concerned)
+        if tried.failed:
+            checks.failed(tried.failed[1], route)
+        sent: list[tuple[str, Decision]] = []
+        if checks.answer_preflights and requests.is_reachable:
+            allowed = first.allowed if first and not checks.asks_callable else ()
+            unrelated = _OPAQUE if checks.asks_once else UNRELATED[0]
+            origins = dict.fromkeys((*_allowed_ones(listed, allowed), unrelated))
+            sent += _send_preflights(state, route, requests, origins, found)
+        checks.count_asked((*tried.decisions, *sent))
+        yield len(tried.decisions) + len(sent)
+    for allowed, concerned in let_in.items():
+        checks.let_in(allowed, intended, concerned)
 
 
 def _try(
     decide: Callable[[Request], Decision],
-    policy: Policy,
+    policies: tuple[Policy, ...],
     requests: SampleRequests,
     texts: Iterable[str],
     *,
@@ -120,29 +134,35 @@ def _try(
             request.environ["HTTP_ORIGIN"] = text.encode("utf-8").decode("latin-1")
             decisions.append((text, decide(request)))
     seconds = time.perf_counter() - started
-    if any(decision.policy != policy for _, decision in decisions):
+    if any(not d.policies or d.policies != policies[: len(d.policies)] for _, d in decisions):
         decisions = []  # another mark governs the route's files
-    allowed = dict.fromkeys(t for t, d in decisions if d.outcome is Outcome.ALLOWED)
-    failures = ((d.detail, t) for t, d in decisions if d.reason is Reason.ORIGIN_CHECK_FAILED)
-    failure, failed_for = next(failures, ("", ""))
-    return _Tried(decisions, tuple(allowed), failure, failed_for, seconds)
+    allowed = dict.fromkeys(
+        LetIn(text, len(decision.policies) - 1)
+        for text, decision in decisions
+        # There is nothing to find about whom "*" lets in, and it lets in all that is left.
+        if decision.outcome is Outcome.ALLOWED
+        and policies[len(decision.policies) - 1].origins != "*"
+    )
+    failures = (each for each in decisions if each[1].reason is Reason.ORIGIN_CHECK_FAILED)
+    return _Tried(decisions, tuple(allowed), next(failures, None), seconds)
 
 
-def _again(first: _Tried, attempts: Sequence[str], checks: PolicyChecks) -> list[str]:
+def _again(first: _Tried, attempts: Sequence[str], checks: ListChecks) -> Collection[str]:
     """What to try on the further routes of a policy.
 
     :param first: what was tried on the first one.
     """
-    if checks.callable is None:
-        return list(dict.fromkeys((*first.allowed, *attempts[:_AGAIN])))
+    allowed = list(dict.fromkeys(each.origin for each in first.allowed))
+    if not checks.asks_callable:
+        return tuple(dict.fromkeys((*allowed, *attempts[:_AGAIN])))
     asked = [text for text, decision in first.decisions if checks.was_asked(text, decision)]
     # Each is asked about twice.
     fitting = int(_SECONDS_AGAIN / 2 * len(asked) / first.seconds)
     most = max(_LEAST_ASKED_AGAIN, min(_MOST_ASKED_AGAIN, fitting))
-    let_in = _spread(first.allowed, most // 2)
-    refused = [text for text in dict.fromkeys(asked) if text not in first.allowed]
-    again = (first.failed_for, *let_in, *_spread(refused, most - len(let_in)))
-    return list(filter(None, dict.fromkeys(again)))
+    let_in = _spread(allowed, most // 2)
+    refused = [text for text in dict.fromkeys(asked) if text not in allowed]
+    failed = first.failed[:1] if first.failed else ()
+    return tuple(dict.fromkeys((*failed, *let_in, *_spread(refused, most - len(let_in)))))
 
 
 def _spread(texts: Sequence[str], most: int) -> Sequence[str]:
@@ -151,13 +171,19 @@ def _spread(texts: Sequence[str], most: int) -> Sequence[str]:
     return texts[::step]
 
 
-def _an_allowed_one(policy: Policy, allowed: Iterable[str]) -> Iterator[str]:
-    """An origin that the policy lists or, if it lists none, has allowed."""
-    listed = () if policy.origins == "*" else policy.compiled.listed - {_OPAQUE}
-    if listed:
-        yield min(listed)
-    else:
-        yield from islice(allowed, 1)
+def _listed_one(policy: Policy) -> str:
+    """An origin that the policy lists, or ""."""
+    listed = frozenset[str]() if policy.origins == "*" else policy.compiled.listed
+    return min(listed - {_OPAQUE}, default="")
+
+
+def _allowed_ones(listed: Iterable[str], allowed: Iterable[LetIn]) -> Iterator[str]:
+    """For each policy, the origin that it lists or, if it lists none, one that it has allowed."""
+    for number, text in enumerate(listed):
+        if text:
+            yield text
+        else:
+            yield from islice((each.origin for each in allowed if each.number == number), 1)
 
 
 def _send_preflights(
@@ -188,6 +214,7 @@ def _send_preflights(
 
 
 def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
+    yield from chain.from_iterable(map(around_raw, policy.raw_origins[:_MOST_LOOK_ALIKES]))
     if policy.origins == "*":
         return
     origins = dict.fromkeys(chain(named_by_strings(policy), *intended.values()))
@@ -199,6 +226,8 @@ def _hostile_to(policy: Policy, intended: Intended) -> Iterator[str]:
     # One origin that is too long to be read is enough: others would show nothing more.
     too_long = [text for text in found if len(text) > MAX_ORIGIN_LENGTH]
     yield from (text for text in found if text not in too_long[1:])
+    wildcards = islice(policy.origins.patterns(lambda text: "*" in text), _MOST_LOOK_ALIKES)
+    yield from chain.from_iterable(map(around_wildcard, wildcards))
 
 
 def _names_beside(origins: Iterable[Origin]) -> Iterator[str]:

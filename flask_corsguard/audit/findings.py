@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, unknown_name
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
 from flask_corsguard.routing.table import Route
 
@@ -235,6 +236,46 @@ _ALL = (
         " use the route, say origins=[].",
     ),
     Rule(
+        "entry_decided_earlier",
+        Level.WARNING,
+        "An entry of a policy never counts, because of an earlier policy of the list",
+        "Nobody, as long as the earlier policy allows less. But it holds for these origins: its"
+        " credentials, methods and headers, and not those that stand beside the entry.",
+        "Take the entry out, or put the policy that is made for it before the other.",
+    ),
+    Rule(
+        "policy_never_decides",
+        Level.WARNING,
+        "A policy of a list never admits anybody",
+        "Nobody, as long as the earlier policies allow less. But these hold for its origins.",
+        "Take the policy out; or put it before those that decide about its origins.",
+    ),
+    Rule(
+        "callable_asked_first",
+        Level.WARNING,
+        "A callable is asked about origins that a later policy of the list names",
+        "Nobody, as long as the callable allows none of them. But where it fails they are rejected,"
+        " and those that it allows get the credentials, methods and headers of its policy.",
+        "Put the policy with the callable after those that name their origins.",
+    ),
+    Rule(
+        "wrong_policy",
+        Level.ERROR,
+        "A request has another policy than the one that is written for it",
+        "They send the origin, or write the path, in the way that has the wider policy.",
+        "Have converters, and whatever else changes paths, leave them as they were sent; and mark"
+        " the view itself, whatever its path.",
+    ),
+    Rule(
+        "path_without_rule",
+        Level.NOTE,
+        "A path that has a policy covers no route",
+        "Nobody. But the policy holds for 404s alone, and the routes that it was meant for have the"
+        " one that applies further out, which may be wider.",
+        "Write the path as the routes have it, below the app's root. If something else than the"
+        " app's routes answers there, accept this finding.",
+    ),
+    Rule(
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends CORS headers of its own",
@@ -441,6 +482,12 @@ class Findings:
 def _in_short(sources: Iterable[str]) -> str:
     first, *others = dict.fromkeys(sources) or [""]
     return f"{first} and {len(others)} more" if others else first
+
+
+def in_list(policy: Policy) -> str:
+    """The beginning of a message about one policy of a list; "" if it stands alone."""
+    audience = policy.compiled.audience
+    return f"In {audience.name}: " if audience else ""
 
 
 def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from flask_corsguard.protocol.origins import Origin
+from flask_corsguard.protocol.origins import Origin, OriginPattern
 
 #: A host that nobody has: the top-level domain is reserved (RFC 2606 section 2).
 ATTACKER = "corsguard-audit.invalid"
@@ -66,6 +66,17 @@ _FITTED = (
 )  # fmt: skip
 
 
+# What a wildcard inside a label does not stand for, and what is put together in a wrong way around
+# it. {b} and {a} are what stands before and after it.
+_IN_LABEL = (
+    "{s}://{b}{a}.{h}", "{s}://{b}x.y{a}.{h}", "{s}://{b}.{a}.{h}", "{s}://{b}x_y{a}.{h}",
+    "{s}://{b}X{a}.{h}", "{s}://{b}*{a}.{h}", "{s}://{b}%78{a}.{h}", "{s}://{b}x@{a}.{h}",
+    "{s}://{b}x:1{a}.{h}", "{s}://{b}\xe1{a}.{h}", "{s}://{b}-{a}.{h}", "{s}://evil{b}x{a}.{h}",
+    "{s}://{b}x{a}evil.{h}", "{s}://{b}x{a}{h}", "{s}://{b}x{a}-{h}", "{s}://{b}x{a}_{h}",
+    "{s}://{b}x{a}." + ATTACKER, "{s}://{b}x." + ATTACKER + "{a}.{h}", "{s}://a.{b}x{a}.{h}",
+    "{s}://{b}x{a}.a.{h}", "{s}://{b}x{a}", "{s}://" + ATTACKER + "/{b}x{a}.{h}",
+)  # fmt: skip
+
 # What some browsers leave in host names.
 _ODD_CHARACTERS = "`}'$(+;~!&*,=_{|\"<^%"
 
@@ -87,6 +98,24 @@ def fitted(origins: Iterable[Origin]) -> Iterator[str]:
             yield f"{scheme}://evil.{host}{ending}"
         for name in () if origin.is_address else _altered(host):
             yield f"{scheme}://{name}{colon_port}"
+
+
+def around_wildcard(pattern: OriginPattern) -> Iterator[str]:
+    """The hostile variants of what an entry with a wildcard stands for."""
+    yield from fitted([pattern.example("x")])
+    if pattern.in_label:
+        before, _, after = pattern.label.partition("*")
+        port = "" if pattern.origin.port is None else f":{pattern.origin.port}"
+        names = {"b": before, "a": after, "s": pattern.origin.scheme}
+        for template in _IN_LABEL:
+            yield template.format_map({**names, "h": pattern.origin.host + port})
+
+
+def around_raw(text: str) -> Iterator[str]:
+    """A raw origin, and what only looks like it."""
+    yield from (text, text.lower(), text.upper(), text.title(), text[:-1], f"x{text}", f"{text}x")
+    yield from (f"{text}/", f"{text}{ATTACKER}", f"{text}.{ATTACKER}", f"{text}:1", f"{text} ")
+    yield from (f"{text}, {text}", f"null, {text}", f"https://{ATTACKER}/{text}")
 
 
 def _altered(host: str) -> Iterator[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-from flask_corsguard.audit.findings import RULES, Findings, Level
+from flask_corsguard.audit.findings import RULES, Findings, Level, in_list
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
@@ -58,6 +58,9 @@ class PolicyChecks:
         acts = policy.allow_credentials or policy.enforce != "off"
         self._level = Level.ERROR if acts else Level.WARNING
 
+    def _add(self, code: str, message: str, routes: Iterable[Route], **where: Any) -> None:
+        self._found.add(code, f"{in_list(self._policy)}{message}", routes, **where)
+
     def on_sight(self, routes: Iterable[Route]) -> None:
         """Find what shows without any attempt."""
         policy = self._policy
@@ -66,10 +69,10 @@ class PolicyChecks:
                 f"{self._callable_in_words()} takes the request, so preflights are not remembered:"
                 f" max_age={policy.max_age} has no effect, and only the requested method is named."
             )
-            self._found.add("preflights_not_remembered", message, routes, fields=("origins",))
+            self._add("preflights_not_remembered", message, routes, fields=("origins",))
         elif (policy.origins or policy.raw_origins) and (policy.max_age or 0) > _LONGEST_KEPT:
             message = f"max_age={policy.max_age}."
-            self._found.add("max_age_ignored", message, routes, fields=("max_age",))
+            self._add("max_age_ignored", message, routes, fields=("max_age",))
         plain = [*filter(is_insecure_raw, policy.raw_origins)]
         if plain:
             self._add_let_in(
@@ -87,7 +90,9 @@ class PolicyChecks:
                     by_code.setdefault("loopback_with_credentials", []).append(pattern)
                 continue
             if pattern.label:
-                is_shared = is_public_suffix(origin.host) or suffix_below(origin.host)
+                # A part of a label never reaches the names below a suffix that is below the host.
+                is_above = pattern.label == "*" and suffix_below(origin.host)
+                is_shared = is_above or _varies_site(pattern)
                 code = "public_suffix_wildcard" if is_shared else "subdomains_with_credentials"
                 by_code.setdefault(code, []).append(pattern)
             if origin.scheme in ("http", "ws"):
@@ -103,7 +108,7 @@ class PolicyChecks:
                     user = f", which the callable {name_of(entry)} uses," if callable(entry) else ""
                     message = f"The pattern {shown(pattern.pattern, 200)}{user} is slow."
                     fields = ("origins", "deny_origins")
-                    self._found.add("slow_pattern", message, routes, fields=fields)
+                    self._add("slow_pattern", message, routes, fields=fields)
                     return True
         return False
 
@@ -120,7 +125,7 @@ class PolicyChecks:
                 f"{self._callable_in_words()} could not be tried, because it looks at"
                 " flask.request. Have it take the request as its second argument instead."
             )
-        self._found.add("check_failed", message, [route], fields=("origins",), level=level)
+        self._add("check_failed", message, [route], fields=("origins",), level=level)
 
     def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:
         """Count how often the callable was asked about a made-up origin."""
@@ -133,8 +138,11 @@ class PolicyChecks:
         policy, origin = self._policy, parse_origin(text)
         if self.callable is None or origin is None or policy.origins == "*":
             return False
+        if policy not in decision.policies:
+            return False  # an earlier one of the list has decided
+        is_denied = decision.reason is Reason.ORIGIN_DENIED and decision.policy == policy
         by_others = decision.outcome is Outcome.SAME_ORIGIN or (
-            decision.reason is Reason.ORIGIN_DENIED or policy.origins.compiled.lists(text, origin)
+            is_denied or policy.origins.compiled.lists(text, origin)
         )
         return not by_others and self._entry_for(text) is self.callable
 
@@ -157,7 +165,7 @@ class PolicyChecks:
             origin = parse_origin(text)
             if text == "null":
                 also = ", with credentials" if policy.allow_credentials else ""
-                self._found.add(
+                self._add(
                     "null_allowed",
                     f"'null' is among the origins{also}.",
                     routes,
@@ -167,17 +175,16 @@ class PolicyChecks:
                 )
             elif origin is not None and not lists(text, origin):
                 entry = self._entry_for(text)
-                code = _code_of(text, origin, sites[entry], named)
-                if code:
+                code = _code_of(text, origin, sites[entry], named) if entry else ""
+                if entry and code:
                     by_entry.setdefault(entry, {}).setdefault(code, []).append(text)
         for entry, by_code in by_entry.items():
             self._add_worst(_described(entry, intended[entry], by_code), by_code, routes)
 
-    def _entry_for(self, text: str) -> OriginForm:
+    def _entry_for(self, text: str) -> OriginForm | None:
         for entry in self.opaque:
             if isinstance(entry, re.Pattern) and entry.fullmatch(text):
                 return entry
-        assert self.callable is not None
         return self.callable
 
     def _add_worst(
@@ -213,7 +220,62 @@ class PolicyChecks:
             else:
                 return
         message = f"{words} lets in {shown(example)}{also}."
-        self._found.add(code, message, routes, fields=fields, level=level, evidence=example)
+        self._add(code, message, routes, fields=fields, level=level, evidence=example)
+
+
+class LetIn(NamedTuple):
+    """An origin that was let in, and the number of the policy that has done so."""
+
+    origin: str
+    number: int
+
+
+class ListChecks:
+    """The same for all of the policies that are asked in order, or for the only one.
+
+    :ivar opaque: the entries that no origin can be read off.
+    :ivar asks_callable: whether there are callables among these.
+    :ivar asks_once: whether all of these say the same everywhere.
+    :ivar answer_preflights: whether the guard responds to every preflight.
+    """
+
+    def __init__(self, policies: Sequence[Policy], found: Findings, *, debug: bool) -> None:
+        self._checks = [PolicyChecks(policy, found, debug=debug) for policy in policies]
+        self.opaque = [entry for check in self._checks for entry in check.opaque]
+        self.asks_callable = any(map(callable, self.opaque))
+        asks_request = any(policy.compiled.asks_request for policy in policies)
+        self.asks_once = self.asks_callable and not asks_request
+        self.answer_preflights = all(policy.answer_preflight for policy in policies)
+
+    def on_sight(self, routes: Iterable[Route]) -> bool:
+        """Find what shows without any attempt.
+
+        :returns: whether a pattern is too slow for attempts.
+        """
+        for check in self._checks:
+            check.on_sight(routes)
+        slow = [check for check in self._checks if check.is_slow(routes)]
+        return bool(slow)
+
+    def failed(self, decision: Decision, route: Route) -> None:
+        """Add that the callable of the policy that decided has failed at a route."""
+        self._checks[len(decision.policies) - 1].failed(decision.detail, route)
+
+    def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:
+        """Count how often each callable was asked about a made-up origin."""
+        decisions = tuple(decisions)
+        for check in self._checks:
+            check.count_asked(decisions)
+
+    def was_asked(self, text: str, decision: Decision) -> bool:
+        """Whether a callable had a say in a decision."""
+        return any(check.was_asked(text, decision) for check in self._checks)
+
+    def let_in(self, origins: Iterable[LetIn], intended: Intended, routes: Iterable[Route]) -> None:
+        """Find what is wrong if some origins were let in at some routes."""
+        for number, check in enumerate(self._checks):
+            own = [each.origin for each in origins if each.number == number]
+            check.let_in(own, intended, routes)
 
 
 def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> str:
@@ -249,10 +311,15 @@ def _listed(patterns: list[OriginPattern]) -> str:
     return ", ".join(shown(str(pattern)) for pattern in patterns[:_MOST_SHOWN]) + more
 
 
+def _varies_site(pattern: OriginPattern) -> bool:
+    """Whether the wildcard is in the name of a site, and not only in that of one of its pages."""
+    return site_of(pattern.example("x")) != site_of(pattern.example("y"))
+
+
 def _example(pattern: OriginPattern) -> str:
     origin = pattern.origin
     shared = None if is_public_suffix(origin.host) else suffix_below(origin.host)
-    if pattern.label and shared:
+    if pattern.label == "*" and shared:
         pattern = pattern._replace(origin=origin._replace(host=shared))
     return str(pattern.example(LABELS[0]))
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from flask.app import Flask
 
-from flask_corsguard.audit.findings import Findings, Level, layer_that_sets
+from flask_corsguard.audit.findings import Findings, Level, in_list, layer_that_sets
 from flask_corsguard.audit.source_code import (
     is_ours,
     location_of,
@@ -18,6 +18,7 @@ from flask_corsguard.audit.source_code import (
 )
 from flask_corsguard.config import Settings
 from flask_corsguard.decorators import Mark, mark_of, wrapped_chain
+from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import Layer, unrouted_marks
@@ -34,8 +35,8 @@ def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Fin
     for route in routes:
         if route.policy is None:
             _check_exempt(app, route, found)
-        else:
-            _check_credentials(app, route, route.policy, found)
+        for policy in route.policies:
+            _check_credentials(app, route, policy, found)
         _check_websockets(app, route, found)
     _check_usable(routes, found)
     _check_logins(app, settings, routes, found)
@@ -96,7 +97,7 @@ def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
 def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
     """Find credentials on a route where other sites can cause a change of state."""
     changing = [method for method in route.methods if method not in SAFE_METHODS]
-    if not policy.allow_credentials or _refuses(policy):
+    if not policy.allow_credentials or _refuses(route):
         return
     if not changing or _is_protected(app, route.endpoint):
         return
@@ -109,7 +110,7 @@ def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings
         also = " SESSION_COOKIE_SAMESITE covers neither sub-domains nor other cookies."
     else:
         level = Level.WARNING
-    message = f"allow_credentials=True without enforce.{also}"
+    message = f"{in_list(policy)}allow_credentials=True without enforce.{also}"
     fields = ("allow_credentials", "enforce")
     found.add("credentials_without_enforce", message, [route], fields=fields, level=level)
 
@@ -129,16 +130,17 @@ def _is_protected(app: Flask, endpoint: str) -> bool:
 def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     """Find a route that accepts WebSocket handshakes from anybody. Every page can send one, with
     cookies whatever the policy says, and CORS does not apply to it."""
-    policy, view = route.policy, app.view_functions.get(route.endpoint)
-    if "GET" not in route.methods or _refuses(policy):
+    view = app.view_functions.get(route.endpoint)
+    if "GET" not in route.methods or _refuses(route):
         return
     if not (route.url_rule.websocket or opens_websockets(view)) or mentions(view, "origin"):
         return
-    if policy is None:
+    if not route.policies:
         message = "The route accepts WebSocket handshakes, and cors_exempt leaves them to its code."
         found.add("websocket_not_enforced", message, [route], location=route.location)
         return
-    message = f"The route accepts WebSocket handshakes, with enforce={policy.enforce!r}."
+    enforce = route.policies[0].enforce  # the same in each
+    message = f"The route accepts WebSocket handshakes, with enforce={enforce!r}."
     found.add("websocket_not_enforced", message, [route], fields=("enforce",))
 
 
@@ -146,18 +148,19 @@ def _check_usable(routes: list[Route], found: Findings) -> None:
     """Find a mark, or a default policy, that allows origins and then lets none of its routes be
     used. One that does so for some of them is meant for the others."""
     fields = ("methods", "origins")
-    by_setter: dict[tuple[str, Layer | None], list[tuple[Route, str]]] = {}
+    by_setter: dict[tuple[str, Layer | None, str], list[tuple[Route, str]]] = {}
     for route in routes:
-        policy, is_for_files = route.policy, route.endpoint.rpartition(".")[2] == "static"
-        lets_in = policy is not None and (policy.origins or policy.raw_origins)
-        if policy and lets_in and policy.answer_preflight and not is_for_files:
-            for field, why in zip(fields, _why_unusable(route, policy), strict=True):
-                setter = layer_that_sets(route, (field,))
-                by_setter.setdefault((field, setter), []).append((route, why))
-    for (field, _), concerned in by_setter.items():
+        is_for_files = route.endpoint.rpartition(".")[2] == "static"
+        for policy in () if is_for_files else route.policies:
+            if (policy.origins or policy.raw_origins) and policy.answer_preflight:
+                for field, why in zip(fields, _why_unusable(route, policy), strict=True):
+                    key = field, layer_that_sets(route, (field,)), in_list(policy)
+                    by_setter.setdefault(key, []).append((route, why))
+    for (field, _, policy_in_words), concerned in by_setter.items():
         if all(why for _, why in concerned):
             for route, why in concerned:
-                found.add("route_never_usable", why, [route], fields=(field,))
+                message = f"{policy_in_words}{why}"
+                found.add("route_never_usable", message, [route], fields=(field,))
 
 
 def _why_unusable(route: Route, policy: Policy) -> tuple[str, str]:
@@ -176,13 +179,19 @@ def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Fi
     code, fields = "any_origin_next_to_login", ("origins",)
     logins = [route for route in routes if _is_login(route)]
     open_logins = [
-        route for route in logins if _is_for_everybody(route.policy) and not _refuses(route.policy)
+        route for route in logins if _is_for_everybody(route.policies) and not _refuses(route)
     ]
     for route in open_logins:
         found.add(code, "origins='*' covers a login.", [route], fields=fields)
-    if not _is_for_everybody(settings.default):
+    if not _is_for_everybody(policies_of(settings.default)):
         return
-    with_credentials = [r for r in routes if r.policy and r.policy.allow_credentials]
+    # In a list that is the default policy, the others beside '*' may well allow them.
+    with_credentials = [
+        route
+        for route in routes
+        if route.policy is not settings.default
+        and any(policy.allow_credentials for policy in route.policies)
+    ]
     if hasattr(app, "login_manager"):
         why = "the app uses a login manager"
     elif logins and not open_logins:
@@ -205,13 +214,13 @@ def _is_login(route: Route) -> bool:
     return any(map(_LOGIN.fullmatch, names))
 
 
-def _refuses(policy: Policy | None) -> bool:
+def _refuses(route: Route) -> bool:
     """Whether other sites' requests that change state are refused, and WebSocket handshakes."""
-    return policy is not None and policy.enforce in ("unsafe", "all")
+    return any(policy.enforce in ("unsafe", "all") for policy in route.policies)
 
 
-def _is_for_everybody(policy: Policy | None) -> bool:
-    return policy is not None and policy.origins == "*"
+def _is_for_everybody(policies: Iterable[Policy]) -> bool:
+    return any(policy.origins == "*" for policy in policies)
 
 
 def _config(app: Flask) -> Mapping[str, Any]:

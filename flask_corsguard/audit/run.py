@@ -11,8 +11,10 @@ from flask_corsguard.audit.app_checks import check_app
 from flask_corsguard.audit.attack import attack
 from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.audit.findings import RULES, Findings, Report
+from flask_corsguard.audit.path_attack import attack_paths
 from flask_corsguard.audit.route_checks import check_routes
 from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import app_context, state_of
@@ -38,17 +40,19 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
         for problem in error.problems:
             _add_problem(problem, found)
         return found.report([], 0)
-    by_policy: dict[Policy, list[Route]] = {}
+    by_policy: dict[Policy | Audiences, list[Route]] = {}
     for route in routes:
         if route.policy is not None:
             by_policy.setdefault(route.policy, []).append(route)
     done = attempts = 0
     with unheard(app), app_context(app):
         for policy, concerned in by_policy.items():
-            for tried in attack(state, current.decision_for, policy, concerned, found):
+            policies = policies_of(policy)
+            for tried in attack(state, current.decision_for, policies, concerned, found):
                 done, attempts = done + 1, attempts + tried
                 if progress:
                     progress(done, len(routes))
+        attempts += attack_paths(state, current.table, current.decision_for, routes, found)
         check_routes(app, state.settings, routes, found)
         check_app(state, routes, found)
     if progress:

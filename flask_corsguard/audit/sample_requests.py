@@ -77,6 +77,14 @@ class SampleRequests:
             request.url_rule, request.view_args = self._rule, dict(self._arguments)
         return request
 
+    def spelled(self, paths: Iterable[str]) -> Iterator[tuple[str, Request]]:
+        """Requests for other paths, as a server hands these on, as far as they reach the route."""
+        environ = self.environ(preflight=False)
+        for path in paths:
+            request = self._matched({**environ, "PATH_INFO": path.encode().decode("latin-1")})
+            if request is not None and request.url_rule is self._rule:
+                yield path, request
+
     def _matched(self, environ: dict[str, Any]) -> Request | None:
         try:
             return matched_request(self._app, environ)

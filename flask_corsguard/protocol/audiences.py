@@ -62,7 +62,8 @@ class Audiences(tuple[Policy, ...]):
                 "origins_of_several",
                 name,
                 fields[name],
-                f"{why}. For one policy in their place, write @cors(Policy({name}=...)).",
+                f"{why}. For one policy in their place, give it whole, as in"
+                f" @cors(Policy({name}=...)).",
             )
             for name in _OF_ONE
             if name in fields

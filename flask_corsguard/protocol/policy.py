@@ -344,10 +344,11 @@ def _check_public_suffix(
     origins: _Origins, credentials: bool, dangerously: bool
 ) -> Iterable[Problem]:
     if credentials and not dangerously:
+        otherwise = ", give it a policy of its own without credentials (in a list of policies)"
         for pattern, suffix in _public_suffixes(origins):
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: anybody can register a name under"
-                f" {suffix!r} and act as the user. {_name_the_site(pattern, suffix)}"
+                f" {suffix!r} and act as the user. {_name_the_site(pattern, suffix, otherwise)}"
             )
             yield Problem("credentials_public_suffix", "origins", str(pattern), message)
 
@@ -374,7 +375,9 @@ def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
             yield pattern, suffix
 
 
-def _name_the_site(pattern: OriginPattern, suffix: str) -> str:
+def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> str:
+    if pattern.in_label and not spans_registry(pattern):
+        return f"List each host{otherwise}, or say dangerously_allow_public_suffixes=True."
     host = f"your-site.{suffix}"
     if is_public_suffix(host):  # by a rule such as *.ck
         host = f"your-site.any.{suffix}"

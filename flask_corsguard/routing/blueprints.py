@@ -98,9 +98,10 @@ class _SetupState:
         self.rules: list[tuple[str, str]] = []
 
     def add_url_rule(
-        self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
+        self, rule: Any, endpoint: str | None = None, view_func: Any = None, **options: Any
     ) -> None:
-        if "subdomain" not in options:
+        # Flask-RESTX hands over functions that make a rule.
+        if isinstance(rule, str) and "subdomain" not in options:
             self.rules.append((rule, endpoint or view_func.__name__))
 
 
@@ -121,7 +122,7 @@ class _Rest(BaseConverter):
     """Matches whatever follows a prefix."""
 
     part_isolating = False
-    regex = ".*?"
+    regex = "(?s:.*?)"
     weight = sys.maxsize  # tried last
 
 

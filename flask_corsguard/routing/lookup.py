@@ -82,7 +82,8 @@ class Lookup:
                 entries = table.entries.get(id(rule)) or table.late_entries(rule)
                 found = path or _path_of(adapter)
                 entry = table.under(entries.get(method.upper()) or entries[""], found)
-                return table.unless_ambiguous(entry.for_arguments(arguments) or entry, found)
+                entry = entry.for_arguments(arguments) or entry
+                return table.unless_ambiguous(entry, _path_of(adapter))
         return self._unrouted(request, adapter)
 
     def _unrouted(self, request: Request, adapter: MapAdapter | None) -> Entry:

@@ -107,8 +107,8 @@ def _segments_of(rule: Rule) -> Iterator[_Segment]:
         for fixed in others:
             converter = converters.get(variables.pop(0))
             if converter is None or not converter.part_isolating:
-                if isinstance(converter, PathConverter):
-                    pattern += converter.regex
+                if converter and converter.regex == PathConverter.regex:
+                    pattern += converter.regex  # at least one character, of any segments
                 yield _Segment(re.compile(f"{pattern}.*", re.DOTALL), None, open_ended=True)
                 return
             pattern += f"(?:{converter.regex}){re.escape(fixed)}"

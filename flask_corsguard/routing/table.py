@@ -242,33 +242,34 @@ class PolicyTable:
         return entry.under(self.paths.longest(path)) if self.paths else entry
 
     def unless_ambiguous(self, entry: Entry, path: str) -> Entry:
-        """The entry for a request's path, or one that rejects the request: if the path is an alias,
-        and the path that it is taken for has another policy.
+        """The entry, or one that rejects the request: if its path is an alias, and the path that it
+        is taken for has another policy.
 
         Some code serves what lies there, such as ``send_from_directory``.
+
+        :param path: the path as it was sent. The entry of a redirect is that of its target.
         """
         paths = self.paths
         if paths is None or not is_alias(path):
             return entry
         target = normalised(path)
-        prefix = paths.longest(target)
-        if prefix == entry.prefix:
+        prefixes = paths.longest(path), paths.longest(target)
+        if prefixes[0] == prefixes[1]:
             return entry
         resolver = self._resolver.without_problems()
         own = entry.layers[len(paths.layers(entry.prefix)) :]
-        other = resolver.policy_of((*paths.layers(prefix), *own)).policy
+        both = [resolver.policy_of((*paths.layers(prefix), *own)).policy for prefix in prefixes]
         is_usable = not resolver.problems
-        if is_usable and other == entry.policy:
+        if is_usable and both[0] == both[1]:
             return entry
-        sent, meant = (
-            f"{found.source} ({found.location})"
-            for found in (resolver.policy_of(paths.layers(p)) for p in (entry.prefix, prefix))
-        )
+        of_paths = [resolver.policy_of(paths.layers(prefix)) for prefix in prefixes]
+        sent, meant = (f"{found.source} ({found.location})" for found in of_paths)
         words = (
             f"as sent, {shown(path)} has the policy of {sent}; normalised, {shown(target)} has that"
             f" of {meant}"
         )
-        policies = (*policies_of(entry.policy), *policies_of(other if is_usable else None))
+        possible = both if is_usable else [found.policy for found in of_paths]
+        policies = [policy for each in (entry.policy, *possible) for policy in policies_of(each)]
         endpoint, source, location, *_ = entry.scope
         scope = Scope(endpoint, source, location, ambiguous=words)
         stricter = max((p.enforce for p in policies), key=_STRICTNESS.index, default="off")

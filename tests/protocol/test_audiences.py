@@ -342,7 +342,7 @@ def test_fields_change_each() -> None:
 
 def test_who_may_read_is_not_changed_in_each() -> None:
     several = Audiences([OWN, PARTNERS], ["", ""])
-    with pytest.raises(PolicyError, match=r"write @cors\(Policy\(origins=\.\.\.\)\)"):
+    with pytest.raises(PolicyError, match=r"as in @cors\(Policy\(origins=\.\.\.\)\)"):
         several.derive(origins=C)
 
 

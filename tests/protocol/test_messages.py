@@ -126,9 +126,13 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " dangerously_allow_public_suffixes=True. [origin_wildcard]"]),
     ({"origins": "https://my-*.vercel.app", "enforce": "report"},
      ["origins: 'https://my-*.vercel.app' with enforce='report': anybody can register a name under"
-      " 'vercel.app', so nobody is kept out. Name the site, such as"
-      " 'https://my-*.your-site.vercel.app', or say dangerously_allow_public_suffixes=True."
-      " [enforce_public_suffix]"]),
+      " 'vercel.app', so nobody is kept out. List each host, or say"
+      " dangerously_allow_public_suffixes=True. [enforce_public_suffix]"]),
+    ({"origins": "https://my-*.vercel.app", "allow_credentials": True},
+     ["origins: 'https://my-*.vercel.app' with allow_credentials=True: anybody can register a name"
+      " under 'vercel.app' and act as the user. List each host, give it a policy of its own without"
+      " credentials (in a list of policies), or say dangerously_allow_public_suffixes=True."
+      " [credentials_public_suffix]"]),
     ({"raw_origins": "file://,app://."},
      ["raw_origins: 'file://,app://.': this is never split at commas: several are a JSON list."
       ' Write ["file://", "app://."]. [raw_origin_malformed]']),

@@ -138,6 +138,10 @@ REGISTERED: dict[str, tuple[Build, str, str, str, str]] = {
         lambda app: app.register_blueprint(own_way(prefix="/api"), url_prefix="/v1"),
         "api", "/v1/x", "", "/api/none",
     ),
+    "rules made by functions, as in Flask-RESTX": (
+        lambda app: app.register_blueprint(made_by_functions(prefix="/api")),
+        "api", "/api/x", "/api/none", "/none",
+    ),
     "no rules": (
         lambda app: app.register_blueprint(made("api", prefix="/api")),
         "api", "", "/api/none", "/none",
@@ -164,6 +168,19 @@ def own_way(prefix: str) -> Blueprint:
     blueprint = made("api", prefix=prefix)
     view = lambda: "ok"  # noqa: E731
     blueprint.record(lambda state: state.add_url_rule("/x", "x", view, methods=["GET", "PUT"]))
+    return blueprint
+
+
+def made_by_functions(prefix: str) -> Blueprint:
+    blueprint = made("api", prefix=prefix)
+
+    def set_up(state: Any) -> None:
+        add = state.add_url_rule
+        state.add_url_rule = lambda rule, *args, **options: add(rule(), *args, **options)
+
+    blueprint.record(set_up)
+    rule: Any = lambda: "/x"  # noqa: E731
+    blueprint.add_url_rule(rule, "x", lambda: "ok", methods=["GET", "PUT"])
     return blueprint
 
 

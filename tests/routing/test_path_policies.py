@@ -11,7 +11,7 @@ import pytest
 from flask import Blueprint, Flask, send_from_directory
 from flask.views import MethodView
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.routing import BaseConverter, Map, Rule
+from werkzeug.routing import BaseConverter, Map, PathConverter, Rule
 
 from flask_corsguard import CorsGuard, CorsGuardError, Policy, PolicyError, Reason, cors
 from flask_corsguard import cors_exempt as exempt
@@ -446,6 +446,10 @@ class Two(BaseConverter):
     regex = "[a-z]{2}"
 
 
+class Pair(PathConverter):
+    regex = "[^/]+/[^/]+"
+
+
 class Deep(BaseConverter):
     regex = "[a-z/]+"
 
@@ -486,10 +490,13 @@ class Deep(BaseConverter):
         ("/<int:p>/<path:q>", ["", "/12"]),
         ("/<path:p>/y", ["", "/12", "/x", "/x/y"]),
         ("/<deep:p>/z", ["", "/12", "/x", "/x/y"]),
+        ("/<pair:p>", ["", "/12", "/x", "/x/y"]),
+        ("/<pair:p>/z", ["", "/12", "/x", "/x/y"]),
+        ("/x/<pair:p>", ["/x", "/x/y"]),
     ],
 )
 def test_the_prefixes_of_a_rule(app, rule, prefixes):
-    app.url_map.converters |= {"two": Two, "deep": Deep}
+    app.url_map.converters |= {"two": Two, "deep": Deep, "pair": Pair}
     guard = CorsGuard(app)
     for prefix in ("/x", "/x/y", "/12"):
         guard.for_path(prefix, origins=SHOP)
@@ -501,6 +508,27 @@ def test_the_prefixes_of_a_rule(app, rule, prefixes):
     assert numbers == (
         [prefixes if len(prefixes) > 1 else []] if "<" in rule or "//" in rule else []
     )
+
+
+def test_what_an_own_path_converter_takes(http, app):
+    """Its regular expression says more than that of the one it inherits from."""
+    app.url_map.converters["pair"] = Pair
+    guard = CorsGuard(app, origins=SHOP)
+    guard.for_path("/x", origins=PARTNER)
+    guard.for_path("/x/y/z", origins=ADMIN)
+    app.add_url_rule("/<pair:p>", "pair", lambda p: "ok")
+    team = cors(max_age=5)(Blueprint("team", __name__, url_prefix="/<pair:p>/z"))
+    app.register_blueprint(team)
+    for path, reader in (("/x/y", PARTNER), ("/y/x", SHOP), ("/x/y/z/7", ADMIN), ("/y/y/z", SHOP)):
+        assert readers_of(app, http, path) == reader
+
+
+def test_a_line_end_in_a_blueprint(http, app):
+    guard = CorsGuard(app, origins=SHOP)
+    guard.for_path("/x", origins=PARTNER)
+    app.register_blueprint(cors(origins=ADMIN)(Blueprint("in", __name__, url_prefix="/x/in")))
+    assert readers_of(app, http, "/x/in/%0Ay") == ADMIN
+    assert readers_of(app, http, "/x/in%0A/y") == PARTNER
 
 
 def test_one_row_where_a_policy_replaces_all(app):
@@ -825,12 +853,11 @@ def test_the_policy_of_every_short_path(app, rule):
         with app.test_request_context("/", environ_overrides={"PATH_INFO": path}) as context:
             redirect = getattr(context.request.routing_exception, "new_url", None)
             decision = in_force.decision_for(context.request)
-        if redirect is not None:
-            path = unquote(redirect.removeprefix("http://localhost"))
+        served = path if redirect is None else unquote(redirect.removeprefix("http://localhost"))
         if has_two_readings(path) and longest(path) != longest(meant_by(path)):
             assert decision.policy == Policy(), path
         else:
-            assert decision.policy.max_age == ages[longest(path)], path
+            assert decision.policy.max_age == ages[longest(served)], path
 
 
 def test_the_prefixes_of_rules_are_those_of_their_urls():
