@@ -94,7 +94,6 @@ def found(decision: Decision) -> str:
         return "the origin may read the response"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
     if nobody_admits(decision):
-        words[1:] = [f"with {name_in_list(policy)}, {further}" for further in words[1:]]
         words[0] = "; ".join(
             f"{name_in_list(each)}: {_found_for(reasons_of(decision)[0], decision, each)}"
             for each in decision.policies
@@ -104,7 +103,8 @@ def found(decision: Decision) -> str:
         if decision.endpoint is None:
             use = "but no route of the app takes this one"
         return f"{words[0]}; {NOT_HELD_BACK}: {use}"
-    return "; also: ".join(words)
+    also = f"; also, by {name_in_list(policy)}: " if nobody_admits(decision) else "; also: "
+    return also.join(words)
 
 
 def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:

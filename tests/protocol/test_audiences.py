@@ -166,7 +166,7 @@ def test_what_else_is_wrong_is_said_of_the_last_where_nobody_decides() -> None:
     decision = decide(audiences, CorsRequest(C, "PATCH", preflight=True))
     assert decision.reason is Reason.ORIGIN_NOT_ALLOWED
     assert decision.further_reasons == (Reason.METHOD_NOT_ALLOWED,)
-    also = "; also: with policy 'partners' (2 of 2), PATCH is none of the methods"
+    also = "; also, by policy 'partners' (2 of 2): PATCH is none of the methods"
     assert also in decision.explain()
 
 

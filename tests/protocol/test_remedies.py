@@ -131,6 +131,7 @@ ANY: dict[str, list[Any]] = {
 }
 NOT_BY_FIELDS = re.compile(
     'first put this right|nothing can|serve the page|add a route|have the page|take |list "|add "'
+    "|if this one does not list"
 )
 
 
