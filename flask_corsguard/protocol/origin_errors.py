@@ -281,8 +281,10 @@ def _unregexed(text: str) -> str | None:
     plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
     plain = plain.replace("https?:", "https:")
     plain = re.sub(r"://(\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\w\+)\)?\\?\.\)?)", "://*.", plain)
+    plain = re.sub(r"\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\[dw]\+)\)?", "*", plain)
     plain = plain.replace("\\.", ".").replace("\\-", "-").replace("\\/", "/")
-    return repr(plain) if parse_pattern(plain) else None
+    pattern = parse_pattern(plain)
+    return repr(plain) if pattern and not spans_registry(pattern, whole_labels=True) else None
 
 
 def _canonical_host(host: str) -> str:

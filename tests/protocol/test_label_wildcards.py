@@ -338,6 +338,31 @@ def test_no_pattern_that_lets_anybody_in(entry: str) -> None:
         assert found[0][1].endswith("; list the hosts")
 
 
+# Regular expressions in strings, and the entry that was meant.
+EXPRESSIONS = [
+    (r"https://pr-[a-z0-9-]+\.example\.com", "'https://pr-*.example.com'"),
+    (r"^https://pr-\d+\.example\.com$", "'https://pr-*.example.com'"),
+    (r"^https://(.*)-preview\.example\.com$", "'https://*-preview.example.com'"),
+    (r"^https://deploy-preview-\d+--x\.netlify\.app$", "'https://deploy-preview-*--x.netlify.app'"),
+    (r"http://localhost:\d+", "'http://localhost:*'"),
+    (r"https://x-.*-y-.*\.example\.com$", None),
+    (r"https://www\.[a-z]+\.example\.com$", None),
+    # Anybody's
+    (r"https://a.*\.co\.uk$", None),
+    (r"https://.*vercel\.app$", None),
+    (r"^https://.+\.com$", None),
+    (r"^https://[^.]+-x\.com$", None),
+    (r"https://a.*$", None),
+]
+
+
+@pytest.mark.parametrize(("entry", "suggestion"), EXPRESSIONS, ids=[row[0] for row in EXPRESSIONS])
+def test_what_an_expression_was_meant_for(entry: str, suggestion: str | None) -> None:
+    found, suggested = diagnose(entry)
+    assert [code for code, _ in found] == ["origin_regex"]
+    assert suggested == suggestion
+
+
 # Mistakes beside a wildcard inside a label, and the correction.
 BESIDE = [
     ("https://PR-*.Example.com", ["origin_case"], "'https://pr-*.example.com'"),
