@@ -6,7 +6,7 @@ import ast
 import contextlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
@@ -406,6 +406,17 @@ def _check_self_origins(own: OriginList, default: Policy | Audiences, where: str
         problems = check_combination({**policy.values, **replaced})
         found += [each._replace(field="self_origins", where=where) for each in problems]
     return [problem for at, problem in enumerate(found) if problem not in found[:at]]
+
+
+def check_enforced_self_origins(
+    own: OriginList, policy: Policy | Audiences, where: str
+) -> Iterator[Problem]:
+    """Check the app's own origins where a mark sets that others are refused."""
+    each, *others = policies_of(policy)
+    lifts = any(p.dangerously_allow_public_suffixes for p in (each, *others))
+    given = {"origins": own, "enforce": each.enforce, "allow_credentials": False}
+    for problem in check_combination({**given, "dangerously_allow_public_suffixes": lifts}):
+        yield problem._replace(field="self_origins", where=where)
 
 
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:

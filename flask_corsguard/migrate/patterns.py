@@ -17,6 +17,7 @@ from flask_corsguard.migrate.values import quoted
 from flask_corsguard.protocol.fields import is_raw
 from flask_corsguard.protocol.origin_errors import diagnose, repair
 from flask_corsguard.protocol.origins import Origin, parse_origin, parse_pattern
+from flask_corsguard.protocol.publicsuffix import is_public_suffix, suffix_below
 
 # Those by which Flask-CORS tells.
 _HINTS = frozenset("*\\]?$^[]()")
@@ -24,6 +25,12 @@ ATTACKER = "attacker.example"
 _parser: Any = importlib.import_module("re._parser")
 _ANY_SUBDOMAIN = re.compile(r"\^?(https?)://\.[*+]\\\.((?:[\w-]+\\\.)+[a-z]+)(?:\$|\\Z)", re.ASCII)
 _ONE_ORIGIN = re.compile(r"\^?(https?)://((?:[\w-]+\\\.)*[a-z]+)(:\d+)?(?:\$|\\Z)", re.ASCII)
+# What a wildcard inside a label stands for: no more, or somebody else would be let in.
+_IN_LABEL = re.compile(
+    r"\^?(https)://([\w-]*)\[(?:a-z0-9\\?-|-a-z0-9|0-9a-z\\?-)\]\+([\w-]*)\\\.((?:[\w-]+\\\.)+[a-z]+)"
+    r"(?:\$|\\Z)",
+    re.ASCII,
+)
 _OPEN_PORT = (r":\d+", ":[0-9]+", r":\d*", ":[0-9]*")
 _MOST_TRIED = 400
 
@@ -230,10 +237,18 @@ def _simple_form(text: str) -> str:
         simple = f"{found[1]}://*.{found[2]}"
     elif found := _ONE_ORIGIN.fullmatch(text):
         simple = f"{found[1]}://{found[2]}{found[3] or ''}"
+    elif (found := _IN_LABEL.fullmatch(text)) and found[2] + found[3]:
+        simple = f"{found[1]}://{found[2]}*{found[3]}.{found[4]}"
     else:
         return ""
     simple = simple.replace("\\.", ".")
-    return simple if parse_pattern(simple) else ""
+    pattern = parse_pattern(simple)
+    if pattern is None:
+        return ""
+    host = pattern.origin.host
+    # Depending on other fields, the guard may refuse it there.
+    is_shared = pattern.in_label and (is_public_suffix(host) or suffix_below(host))
+    return "" if is_shared else simple
 
 
 def _compiled_code(text: str) -> str:

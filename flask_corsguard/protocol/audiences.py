@@ -79,6 +79,9 @@ class Audiences(tuple[Policy, ...]):
     def __repr__(self) -> str:
         return f"[{', '.join(map(repr, self))}]"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Audiences, (tuple(self), self.names)
+
 
 def read_policy(field: str, value: object, fields: Mapping[str, Any]) -> Written:
     """Read what stands where a policy can.

@@ -98,7 +98,7 @@ class Decision(NamedTuple):
         by ``enforce="report"``. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
     :ivar detail: what else is known about a failure or a refusal, in words.
-    :ivar further_reasons: what else is wrong with a preflight.
+    :ivar further_reasons: what else is wrong with a preflight, by *policy*.
     :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
         own.
     :ivar without_effect: policy field -> where it is set although the guard does not read it there,
@@ -238,10 +238,8 @@ def _decided(
         compiled = policy.compiled
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
-            # Else it is not known which of several policies would decide.
-            if reason is not Reason.PATH_AMBIGUOUS and (
-                reason is None or reason not in NOT_LISTED or not policies
-            ):
+            # Where a path has two policies, it is not known which would decide.
+            if reason is not Reason.PATH_AMBIGUOUS:
                 further = _check_preflight(compiled, request, names, scope)
             if further and reason is None:
                 reason, *_ = further

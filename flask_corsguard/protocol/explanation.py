@@ -104,7 +104,8 @@ def found(decision: Decision) -> str:
         if decision.endpoint is None:
             use = "but no route of the app takes this one"
         return f"{words[0]}; {NOT_HELD_BACK}: {use}"
-    return "; also: ".join(words)
+    also = f"; also, by {name_in_list(policy)}: " if nobody_admits(decision) else "; also: "
+    return also.join(words)
 
 
 def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:

@@ -15,7 +15,12 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol import headers
-from flask_corsguard.protocol.lists import empty_entry, hint_for_entry, read_entries
+from flask_corsguard.protocol.lists import (
+    empty_entry,
+    hint_for_entry,
+    is_unreplaced,
+    read_entries,
+)
 from flask_corsguard.protocol.name_errors import diagnose_name
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import (
@@ -221,21 +226,40 @@ def _raw_problems(field: str, text: str) -> Iterator[Problem]:
         message = f"{shown}: this can stand in origins, which has every check. List it there."
         yield Problem("raw_origin_needless", field, text, message)
         return
-    wrong, suggestion = "", None
-    if text == "null":
-        wrong = "any site can send that, from a sandboxed frame. Leave it out"
-    elif "," in text:
-        parts = [part.strip() for part in text.split(",")]
-        suggestion = json.dumps([part for part in parts if part])
-        wrong = f"this is never split at commas: several are a JSON list. Write {suggestion}"
-    elif len(text) > MAX_ORIGIN_LENGTH or not all("!" <= character <= "~" for character in text):
-        wrong = f"an Origin is at most {MAX_ORIGIN_LENGTH} characters of ASCII, without spaces"
-    elif "*" in text:
-        wrong = "this is compared as it stands, and has no wildcards. List what is sent"
-    elif text.lower().startswith(("http:", "https:")) and parse_raw(text) is None:
-        wrong = "of http and https, this has upper case and default ports only. List what is sent"
+    parts = [part for part in map(str.strip, text.split(",")) if part] if "," in text else []
+    wrong, suggestion = _wrong_in_raw(text), None
+    if "," in text:
+        suggestion = _source_of_raw(parts)
+        wrong = "this is never split at commas: several are a JSON list"
+    elif len(text) > 2 and text[0] == text[-1] and text[0] in "'\"`":
+        suggestion = _source_of_raw([text[1:-1]])
+        wrong = "nothing sends an Origin in quotes"
+    hint = f" Write {suggestion}." if suggestion else ""
+    for part in parts:
+        yield from _raw_problems(field, part)
     if wrong:
-        yield Problem("raw_origin_malformed", field, text, f"{shown}: {wrong}.", suggestion)
+        yield Problem("raw_origin_malformed", field, text, f"{shown}: {wrong}.{hint}", suggestion)
+
+
+def _wrong_in_raw(text: str) -> str:
+    """What keeps one string from being a raw origin, or ""."""
+    if text == "null":
+        return "any site can send that, from a sandboxed frame. Leave it out"
+    if len(text) > MAX_ORIGIN_LENGTH or not all("!" <= character <= "~" for character in text):
+        return f"an Origin is at most {MAX_ORIGIN_LENGTH} characters of ASCII, without spaces"
+    if is_unreplaced(text):
+        return "this is a variable that nothing has replaced"
+    if "*" in text:
+        return "this is compared as it stands, and has no wildcards. List what is sent"
+    if text.lower().startswith(("http:", "https:")) and parse_raw(text) is None:
+        return "of http and https, this has upper case and default ports only. List what is sent"
+    return ""
+
+
+def _source_of_raw(texts: Iterable[str]) -> str | None:
+    """The list as source, of those that can stand in it; None if there are none."""
+    usable = [text for text in texts if is_raw(text)]
+    return json.dumps(usable) if usable else None
 
 
 def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ _EXAMPLES = {
     "methods": '["PUT", "DELETE"]',
     "allow_headers": '["Content-Type", "Authorization"]',
     "expose_headers": '["X-Total-Count"]',
+    "origins_vary": '["X-Tenant"]',
     "raw_origins": '["file://", "app://."]',
     "policy": '["own", "public"]',
     "report_only": '["own", "public"]',

@@ -105,6 +105,8 @@ def repair(text: str) -> str | None:
     scheme = scheme.lower()
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     host, port = _split_port(_one_star(authority))
+    if host == "*":
+        port = None  # any host of a scheme has none
     if port and port.isdecimal():
         number = int(port[:6])
         port = "" if number == DEFAULT_PORTS.get(scheme) else str(number)
@@ -206,7 +208,9 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
         yield "origin_userinfo", "an origin has no user name or password"
     host, port = _split_port(authority.rpartition("@")[2])
     yield from _host_problems(scheme.lower(), host)
-    if port is not None:
+    if port is not None and host == "*" and parse_pattern(f"{scheme}://*"):
+        yield "origin_port", "where any host of a scheme will do, there is no port"
+    elif port is not None:
         yield from _port_problems(scheme.lower(), port)
 
 
@@ -277,8 +281,10 @@ def _unregexed(text: str) -> str | None:
     plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
     plain = plain.replace("https?:", "https:")
     plain = re.sub(r"://(\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\w\+)\)?\\?\.\)?)", "://*.", plain)
+    plain = re.sub(r"\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\[dw]\+)\)?", "*", plain)
     plain = plain.replace("\\.", ".").replace("\\-", "-").replace("\\/", "/")
-    return repr(plain) if parse_pattern(plain) else None
+    pattern = parse_pattern(plain)
+    return repr(plain) if pattern and not spans_registry(pattern, whole_labels=True) else None
 
 
 def _canonical_host(host: str) -> str:

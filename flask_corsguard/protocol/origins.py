@@ -7,8 +7,10 @@ URL parser would strip, lower-case and decode on the way, and each of these hide
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from flask_corsguard.errors import is_shutdown
@@ -249,6 +251,17 @@ class CheckFailedError(Exception):
 
 _Ports: TypeAlias = frozenset[int | str | None]
 _Cut: TypeAlias = tuple[int, int]
+_Cuts: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
+# So many are tried one by one.
+_FEW_CUTS = 8
+_STAR_AND_REST = re.compile(r"\*[^.]*")
+
+
+@lru_cache(maxsize=256)
+def _grouped(cuts: tuple[_Cut, ...]) -> _Cuts:
+    """The same, by the first number. Nearly all of a long list are alike; they share one."""
+    groups = itertools.groupby(cuts, lambda cut: cut[0])
+    return tuple((before, tuple(after for _, after in found)) for before, found in groups)
 
 
 class OriginSet:
@@ -314,9 +327,13 @@ class OriginSet:
         self._wildcards = wildcards
         #: the schemes of which any host will do
         self.schemes = frozenset(schemes)
-        #: "scheme://.parent-host" -> where a label before it can have its wildcard: as many
-        #: characters stand before and after that
-        self.cuts = {rest: tuple(sorted(found)) for rest, found in cuts.items()}
+        #: "scheme://.parent-host" -> where a label before it can have its wildcard: how many
+        #: characters stand before that, and how many may stand after it
+        self.cuts = {rest: _grouped(tuple(sorted(found))) for rest, found in cuts.items()}
+        # Where there are many cuts: "scheme://pr-*.parent-host" for every label that begins so
+        is_crowded = any(len(found) > _FEW_CUTS for found in cuts.values())
+        labels = filter(_STAR_AND_REST.search, wildcards if is_crowded else ())
+        self._starts = frozenset(_STAR_AND_REST.sub("*", key, count=1) for key in labels)
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
         self.check_takes_request = check_takes_request
@@ -393,13 +410,16 @@ class OriginSet:
         return False
 
     def _matches_label(self, prefix: str, label: str, rest: str, port: int | None) -> bool:
-        for before, after in self.cuts.get(prefix + rest, ()):
-            end = len(label) - after
-            if end > before and not label[before:end].strip(_STAR_CHARACTERS):
-                key = f"{prefix}{label[:before]}*{label[end:]}{rest}"
-                ports = self._wildcards.get(key)
-                if ports is not None and ("*" in ports or port in ports):
-                    return True
+        for before, afters in self.cuts.get(prefix + rest, ()):
+            start = f"{prefix}{label[:before]}*"
+            if self._starts and f"{start}{rest}" not in self._starts:
+                continue
+            for after in afters:
+                end = len(label) - after
+                if end > before and not label[before:end].strip(_STAR_CHARACTERS):
+                    ports = self._wildcards.get(f"{start}{label[end:]}{rest}")
+                    if ports is not None and ("*" in ports or port in ports):
+                        return True
         return False
 
     def asks(self, text: str, context: object) -> bool:

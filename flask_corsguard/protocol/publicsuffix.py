@@ -27,7 +27,8 @@ def is_listed_suffix(host: str) -> bool:
 
 def is_registry_suffix(host: str) -> bool:
     """Whether registries sell names directly below *host*: the ICANN section of the list."""
-    return _registries().publicsuffix(host, accept_unknown=False) == host
+    is_listed: bool = _registries().publicsuffix(host, accept_unknown=False) == host
+    return is_listed and host not in _PRIVATE_SUFFIXES
 
 
 def is_reserved_suffix(host: str) -> bool:

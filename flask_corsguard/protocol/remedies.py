@@ -43,11 +43,6 @@ def set_by(decision: Decision) -> str:
     return f"{decision.policy_source}{names}{location}"
 
 
-def _to_be_changed(decision: Decision, policy: Policy) -> str:
-    """Where to change *policy*."""
-    return set_by(decision._replace(policies=(policy,)))
-
-
 def name_in_list(policy: Policy) -> str:
     """What one of several policies is called; "" if it is the only one."""
     audience = policy.compiled.audience
@@ -142,8 +137,10 @@ class _Change:
     def set_if_it_may(self, fields: dict[str, Any]) -> None:
         """Change fields; or say what has to be put right first, if the rest of the policy keeps
         them from having these values."""
-        values, problems = read_fields(fields)
-        problems += check_combination({**self.policy.values, **values})
+        values, problems = read_fields({**self.fields, **fields})
+        # Of several policies, each gets the same enforce.
+        for policy in self.decision.policies if "enforce" in fields else (self.policy,):
+            problems += check_combination({**policy.values, **values})
         if not problems:
             self.fields |= fields
             return
@@ -173,19 +170,23 @@ class _Change:
         is_configured = is_default and decision.policy_location.startswith("app.config (")
         all_configured = is_configured and not in_list
         here: list[str] = []
+        of_all: list[str] = []
         in_config: list[str] = []
         for field in (name for name in FIELDS if name in self.fields):
             source = _source(self.fields[field])
             if all_configured:
                 here.append(f"CORSGUARD_{field.upper()}={source}")
-            elif field in decision.configured:
+            elif field in decision.configured or (is_configured and field == "enforce"):
                 in_config.append(f"CORSGUARD_{field.upper()}={source}")
+            elif in_list and field == "enforce":
+                where = set_by(decision._replace(policies=()))
+                of_all.append(f"{field}={source} (policy: {where}, beside the list)")
             else:
-                beside = " beside the list" if in_list and field == "enforce" else ""
-                here.append(f"{field}={source}{beside}")
+                here.append(f"{field}={source}")
         pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
         if pieces:
-            pieces[-1] += f" (policy: {_to_be_changed(decision, self.policy)})"
+            pieces[-1] += f" (policy: {set_by(decision._replace(policies=(self.policy,)))})"
+        pieces += of_all
         if in_config:
             pieces.append(f"{', '.join(in_config)} (in app.config)")
         return "; ".join([*pieces, *self.elsewhere])
@@ -211,6 +212,8 @@ def _allow_credentials(change: _Change) -> None:
         change.set_if_it_may({"allow_credentials": True})
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
+    elif parse_origin(origin or "") is None and not _can_be_listed_raw(change.decision):
+        change.elsewhere.append(_NOTHING_CAN)
     elif policy.compiled.audience:
         field = "raw_origins" if _can_be_listed_raw(change.decision) else "origins"
         values, problems = read_fields({field: [origin], "allow_credentials": True})
@@ -252,9 +255,12 @@ def _list_origin(change: _Change) -> None:
 def _list_raw(change: _Change) -> None:
     policy, origin = change.policy, change.decision.origin or ""
     raw_origins = [*policy.raw_origins, origin]
+    credentials = policy.allow_credentials or "allow_credentials" in change.fields
     if not _can_be_listed_raw(change.decision):
-        change.elsewhere.append("nothing can: whatever sent this is not a browser's page")
-    elif check_combination({**policy.values, "raw_origins": (origin,)}):
+        change.elsewhere.append(_NOTHING_CAN)
+    elif check_combination(
+        {**policy.values, "raw_origins": (origin,), "allow_credentials": credentials}
+    ):
         change.set_if_it_may({"raw_origins": raw_origins})
     else:
         change.extend("raw_origins", policy.raw_origins, [origin])
@@ -383,6 +389,7 @@ _NOT_NULL = (
     "serve the page from an origin of its own, with another Referrer-Policy; where a redirect to a"
     " sign-in page has led here, answer with 401 instead; allowing 'null' allows every site"
 )
+_NOTHING_CAN = "nothing can: whatever sent this is not a browser's page"
 _NOT_YET = (
     "nothing is needed, because the browser asks again when the user goes there; the app's own"
     ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'

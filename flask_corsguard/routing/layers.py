@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from flask.app import Flask
 from flask.views import MethodView, View
 
-from flask_corsguard.config import Settings
+from flask_corsguard.config import Settings, check_enforced_self_origins
 from flask_corsguard.decorators import (
     Mark,
     Marked,
@@ -241,6 +241,8 @@ class Resolver:
         except PolicyError as error:
             self.add(problem._replace(where=where) for problem in error.problems)
             return None
+        if not self._settings.is_report_only:
+            self.add(check_enforced_self_origins(self._settings.self_origins, derived, where))
         return _Sum(derived, replaced=outer.replaced or mark.policy is not None)
 
     def without_problems(self) -> Resolver:

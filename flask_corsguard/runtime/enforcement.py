@@ -31,15 +31,18 @@ from flask_corsguard.text import shown
 _MAX_UPGRADE_LENGTH = 100
 
 
-def is_final(decision: Decision) -> bool:
+def is_final(decision: Decision, sent: str | None) -> bool:
     """Whether nothing else in the request can change a decision, by the policy alone, that rejects
     nobody: an origin that is listed exactly, or raw, passes; where nobody is refused, so do ``*``
-    and no ``Origin``."""
+    and no ``Origin``.
+
+    :param sent: the ``Origin`` value as sent; the decision's is cut, and may have become a raw one.
+    """
     policy = decision.policy
     if policy is None:
         return True
     compiled = policy.compiled
-    if decision.origin in compiled.raw:
+    if sent in compiled.raw:
         return True
     if decision.origin is None or compiled.star:
         return not compiled.enforces

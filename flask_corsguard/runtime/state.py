@@ -131,7 +131,8 @@ class InForce:
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
         decision = decide(entry.policy, asked, entry.scope, asks=False)
-        kept = decision, entry if decision.reason is not None or not is_final(decision) else None
+        final = decision.reason is None and is_final(decision, asked.origin)
+        kept = decision, None if final else entry
         if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
             self._cache.keep(key, kept)
         return kept

@@ -546,6 +546,16 @@ def test_raw_origins_get_past_enforce(site, http, enforce):
         assert http.open(site, "/", origin, "PUT", cross_site).status_code == status
 
 
+@pytest.mark.parametrize("origins", ["*", ()])
+def test_what_is_longer_than_a_raw_origin_does_not_get_past_enforce(site, http, origins):
+    """An Origin is cut before it is kept, and must not become a raw one by that."""
+    CorsGuard(site, origins=origins, raw_origins=[LONG], enforce="unsafe")
+    cross_site = {"HTTP_SEC_FETCH_SITE": "cross-site"}
+    for origin, status in [(LONG, 200), (f"{LONG}x", 403), (LONG * 2, 403), (LONG[:-1], 403)]:
+        for _ in range(2):
+            assert http.open(site, "/", origin, "PUT", cross_site).status_code == status
+
+
 @pytest.mark.parametrize(
     "origin", ["file://", "app://.", "wss://host:443", "https://Example.com", "http://example.COM"]
 )

@@ -283,6 +283,21 @@ def test_the_origin_that_a_finding_names_is_let_in(text: str) -> None:
             r"https://[A-Z]+\.example\.com$",
             r're.compile(r"https://[A-Z]+\.example\.com$", re.IGNORECASE)',
         ),
+        (r"^https://pr-[a-z0-9-]+\.example\.com$", '"https://pr-*.example.com"'),
+        (r"https://[-a-z0-9]+--x\.a\.example\.com\Z", '"https://*--x.a.example.com"'),
+        # A wildcard would let in more, or less.
+        *(
+            (text, f're.compile(r"{text}")')
+            for text in (
+                r"https://[a-z0-9-]+\.example\.com$",
+                r"https://pr-[a-z0-9]+\.example\.com$",
+                r"https://pr-\d+\.example\.com$",
+                r"http://pr-[a-z0-9-]+\.example\.com$",
+            )
+        ),
+        # It is said to let in too many, as it does; the guard may refuse the wildcard.
+        (r"https://pr-[a-z0-9-]+\.github\.io$", ""),
+        (r"https://pr-[a-z0-9-]+\.co\.uk$", ""),
         (".*", '"*"'),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from tests.properties.meaning import (
 )
 
 _UPPER_CASE_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_VARIABLE = r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%"
 _OPAQUE_SCHEMES = ("about", "blob", "data", "file", "javascript")
 # RFC 6761, RFC 6762, RFC 8375 and ICANN: never for sale
 _PRIVATE_NAMES = ("example", "home.arpa", "internal", "invalid", "local", "localhost", "test")
@@ -79,6 +80,8 @@ def _is_raw_origins(value: object) -> bool:
 
 def _is_raw(text: str) -> bool:
     if not re.fullmatch("[!-+\\--~]{1,320}", text) or "*" in text or text == "null":
+        return False
+    if re.fullmatch("(['\"`]).+\\1", text) or re.fullmatch(_VARIABLE, text):
         return False
     if re.match("https?:", text, re.IGNORECASE):
         scheme, _, rest = text.lower().partition("://")

@@ -25,7 +25,7 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
-from flask_corsguard.protocol.remedies import to_send_credentials
+from flask_corsguard.protocol.remedies import to_refuse, to_send_credentials
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
 
@@ -164,12 +164,14 @@ def test_one_decides_alone(
     assert sent.headers["Vary"].startswith("Origin, Access-Control-Request-Method")
 
 
-def test_what_else_is_wrong_is_not_said_where_nobody_would_decide() -> None:
-    audiences = Audiences([OWN, PARTNERS], ["", ""])
+def test_what_else_is_wrong_is_said_of_the_last_where_nobody_decides() -> None:
+    """What is advised is to list the origin there, and then the rest has to be in order too."""
+    audiences = Audiences([OWN, PARTNERS], ["", "partners"])
     decision = decide(audiences, CorsRequest(C, "PATCH", preflight=True))
-    assert (decision.reason, decision.further_reasons) == (Reason.ORIGIN_NOT_ALLOWED, ())
-    alone = decide(OWN, CorsRequest(C, "PATCH", preflight=True))
-    assert alone.further_reasons == (Reason.METHOD_NOT_ALLOWED,)
+    assert decision.reason is Reason.ORIGIN_NOT_ALLOWED
+    assert decision.further_reasons == (Reason.METHOD_NOT_ALLOWED,)
+    also = "; also, by policy 'partners' (2 of 2): PATCH is none of the methods"
+    assert also in decision.explain()
 
 
 def test_a_callable_that_takes_the_request_makes_browsers_forget_all_preflights() -> None:
@@ -283,7 +285,8 @@ REMEDIES = {
     "enforce": (
         [OWN.derive(enforce="unsafe"), PUBLIC.derive(enforce="unsafe")],
         CorsRequest(C, "DELETE", preflight=True),
-        'methods=["DELETE"], enforce="off" beside the list (policy: default, policy 2 of 2);',
+        'methods=["DELETE"] (policy: default, policy 2 of 2); enforce="off" (policy: default,'
+        " beside the list); other sites",
     ),
 }
 
@@ -435,3 +438,24 @@ def test_equality_and_repr() -> None:
 def test_policies_of() -> None:
     several = Audiences([OWN, PUBLIC], ["", ""])
     assert [policies_of(each) for each in (None, OWN, several)] == [(), (OWN,), (OWN, PUBLIC)]
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))]
+)
+def test_a_copy_decides_alike(copied: Callable[[Audiences], Audiences]) -> None:
+    audiences = Audiences([OWN, PARTNERS], ["own", ""])
+    again = copied(audiences)
+    assert (again, again.names) == (audiences, audiences.names)
+    for request in (CorsRequest(A, "GET"), CorsRequest(C, "GET"), CorsRequest(None, "GET")):
+        assert decide(again, request).explain() == decide(audiences, request).explain()
+
+
+def test_what_keeps_any_of_them_from_being_in_force_is_said() -> None:
+    suffix = Policy(origins="https://*.github.io")
+    decision = decide(Audiences([suffix, PARTNERS], ["", ""]), CorsRequest(C, "GET"))
+    assert to_refuse(decision).startswith(
+        "first put this right: 'https://*.github.io' with enforce"
+    )
+    decision = decide(Audiences([OWN, PARTNERS], ["", ""]), CorsRequest(C, "GET"), Scope("view"))
+    assert to_refuse(decision) == 'enforce="unsafe" (policy: default, beside the list)'

@@ -3,8 +3,11 @@ and what to write where no string can have them."""
 
 from __future__ import annotations
 
+import random
 import re
 import time
+import timeit
+from collections.abc import Callable
 
 import pytest
 
@@ -136,6 +139,53 @@ def test_equality_knows_them(one: str, other: str) -> None:
     assert Policy(origins=one).compiled.allow
 
 
+def random_label(chance: random.Random, letters: str, longest: int) -> str:
+    return "".join(chance.choice(letters) for _ in range(chance.randint(1, longest)))
+
+
+@pytest.mark.parametrize("count", [3, 30, 3000], ids=["few", "some", "many"])
+def test_wildcards_in_every_place(count: int) -> None:
+    """Beside others with the same rest, of any length on both sides, each covers what it did."""
+    chance = random.Random(count)
+    labels = {
+        random_label(chance, "ab-1", 6) + "*" + random_label(chance, "ab_", 5) for _ in range(count)
+    }
+    entries = [f"https://{label}.{rest}" for label in labels for rest in ("a.test", "b.test:1")]
+    patterns = [pattern for pattern in map(parse_pattern, entries) if pattern is not None]
+    listed = OriginSet(patterns)
+    regexes = [re.compile(re.escape(str(each)).replace(r"\*", "[a-z0-9-]+")) for each in patterns]
+    for _ in range(2000):
+        label = random_label(chance, "ab-1_", 12)
+        text = f"https://{label}.{chance.choice(['a.test', 'b.test:1', 'b.test', 'c.test'])}"
+        origin = parse_origin(text)
+        if origin is not None:
+            assert listed.lists(text, origin) is any(regex.fullmatch(text) for regex in regexes)
+
+
+def test_many_places_cost_little() -> None:
+    """A label is not cut in each of a thousand ways in turn."""
+    chance = random.Random(1)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    labels = [
+        random_label(chance, letters, 30) + "*" + random_label(chance, letters, 30)
+        for _ in range(20_000)
+    ]
+    one = OriginSet(filter(None, [parse_pattern(PR)]))
+    many = OriginSet(
+        filter(None, (parse_pattern(f"https://{each}.example.com") for each in labels))
+    )
+    text = f"https://{'pr1-' * 15}x.example.com"
+    origin = parse_origin(text)
+    assert origin is not None
+    assert not many.lists(text, origin)
+    assert best(lambda: many.lists(text, origin)) < 60 * best(lambda: one.lists(text, origin))
+
+
+def best(function: Callable[[], object]) -> float:
+    """How long a function takes at least."""
+    return min(timeit.repeat(function, number=50, repeat=20))
+
+
 def test_a_hundred_thousand_cost_what_one_costs() -> None:
     """A request is cut only where some entry with the same rest has its wildcard."""
     texts = [f"https://pr-{n}-*.{'example.com' if n % 2 else f's{n}.test'}" for n in range(100_000)]
@@ -176,6 +226,15 @@ REFUSED: list[tuple[str, str, str]] = [
     ("https://my-*.unlisted", "", "credentials_public_suffix enforce_public_suffix"),
     ("https://pr-*.example.com", "", ""),
     ("https://pr-*.internal", "", ""),
+    ("https://pr-*.home.arpa", "", ""),
+    ("https://pr-*.ck", "origin_wildcard", "credentials_public_suffix enforce_public_suffix"),
+    ("https://pr-*.a.ck", "origin_wildcard", "credentials_public_suffix enforce_public_suffix"),
+    ("https://pr-*.www.ck", "", ""),
+    (
+        "https://*-x.xn--55qx5d.cn",
+        "origin_wildcard",
+        "credentials_public_suffix enforce_public_suffix",
+    ),
     ("http://pr-*.localhost:*", "", ""),
     ("http://pr-*.example.com:443", "", "credentials_insecure_origin"),
     ("moz-extension://*", "", "credentials_any_host enforce_any_host"),
@@ -279,6 +338,31 @@ def test_no_pattern_that_lets_anybody_in(entry: str) -> None:
         assert found[0][1].endswith("; list the hosts")
 
 
+# Regular expressions in strings, and the entry that was meant.
+EXPRESSIONS = [
+    (r"https://pr-[a-z0-9-]+\.example\.com", "'https://pr-*.example.com'"),
+    (r"^https://pr-\d+\.example\.com$", "'https://pr-*.example.com'"),
+    (r"^https://(.*)-preview\.example\.com$", "'https://*-preview.example.com'"),
+    (r"^https://deploy-preview-\d+--x\.netlify\.app$", "'https://deploy-preview-*--x.netlify.app'"),
+    (r"http://localhost:\d+", "'http://localhost:*'"),
+    (r"https://x-.*-y-.*\.example\.com$", None),
+    (r"https://www\.[a-z]+\.example\.com$", None),
+    # Anybody's
+    (r"https://a.*\.co\.uk$", None),
+    (r"https://.*vercel\.app$", None),
+    (r"^https://.+\.com$", None),
+    (r"^https://[^.]+-x\.com$", None),
+    (r"https://a.*$", None),
+]
+
+
+@pytest.mark.parametrize(("entry", "suggestion"), EXPRESSIONS, ids=[row[0] for row in EXPRESSIONS])
+def test_what_an_expression_was_meant_for(entry: str, suggestion: str | None) -> None:
+    found, suggested = diagnose(entry)
+    assert [code for code, _ in found] == ["origin_regex"]
+    assert suggested == suggestion
+
+
 # Mistakes beside a wildcard inside a label, and the correction.
 BESIDE = [
     ("https://PR-*.Example.com", ["origin_case"], "'https://pr-*.example.com'"),
@@ -290,6 +374,9 @@ BESIDE = [
     ("https://pr-**.example.com", ["origin_wildcard"], "'https://pr-*.example.com'"),
     ("https://**.example.com", ["origin_wildcard"], "'https://*.example.com'"),
     ("moz-extension://*/", ["origin_trailing_slash"], "'moz-extension://*'"),
+    ("moz-extension://*:*", ["origin_port"], "'moz-extension://*'"),
+    ("moz-extension://*:80", ["origin_port"], "'moz-extension://*'"),
+    ("https://*:8080", ["origin_wildcard"], None),
     (
         "https://*example.com/",
         ["origin_trailing_slash", "origin_wildcard"],

@@ -22,6 +22,7 @@ NOT_LEGAL = [
     *"https://a.example/ https://a.example:0443 http://a.example:443".split(),
     *"https:// http: HTTPS://A..B https://a.example:443/ https://me@A.example app://A.* APP://*".split(),
     *("", " ", "file:// ", " file://", "app://a b", "app://a\n", "app://\xe4", "app://\x7f", "a,b"),
+    *("$RAW", "${RAW_ORIGINS}", "'file://'", '"https://a.example"', "`a`"),
     f"app://{'a' * 315}",
 ]
 
@@ -43,6 +44,25 @@ def test_what_cannot(text: str) -> None:
     (problem,) = caught.value.problems
     assert problem.field == "raw_origins"
     assert problem.value in (text, [text])
+
+
+COMMAS = [
+    ("file://,app://.", '["file://", "app://."]', 1),
+    ("file://, app://., ", '["file://", "app://."]', 1),
+    ("file://,https://a.example", '["file://"]', 2),
+    ("null,https://a.example", None, 3),
+]
+
+
+@pytest.mark.parametrize(("text", "suggestion", "count"), COMMAS, ids=[row[0] for row in COMMAS])
+def test_a_comma(text: str, suggestion: str | None, count: int) -> None:
+    """The correction can be pasted; what cannot be listed raw is said at once."""
+    with pytest.raises(PolicyError) as caught:
+        Policy(raw_origins=text)
+    *others, problem = caught.value.problems
+    assert (problem.suggestion, len(others) + 1) == (suggestion, count)
+    assert suggestion is None or Policy(raw_origins=json.loads(suggestion))
+    assert "several are a JSON list" in problem.message
 
 
 RAW = ("file://", "app://.", "HTTPS://Example.com")
@@ -162,6 +182,13 @@ def test_what_it_matches_none_of() -> None:
         Policy(origins=APP, raw_origins=RAW), CorsRequest("https://b.test", "GET")
     ).explain()
     assert f"matches none of '{APP}', 'file://', 'app://.', 'HTTPS://Example.com'." in said
+
+
+def test_quotes() -> None:
+    for text, suggestion in (("'file://'", '["file://"]'), ('"https://a.example"', None)):
+        with pytest.raises(PolicyError) as caught:
+            Policy(raw_origins=text if suggestion else [text])
+        assert [problem.suggestion for problem in caught.value.problems] == [suggestion]
 
 
 @pytest.mark.parametrize("text", ["file://", "app://.", "wss://host:443", "https://Example.com"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from typing import Any
 
 import pytest
 
-from flask_corsguard import Outcome, Policy, Reason
+from flask_corsguard import Outcome, Policy, PolicyError, Reason
+from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
 from flask_corsguard.protocol.remedies import (
     set_by,
@@ -104,6 +106,84 @@ def test_one_round(name: str) -> None:
     for field in pasted(advice):
         if field != "deny_origins" and policy.values[field]:
             assert set(policy.values[field]) <= set(changed.values[field]), field
+
+
+ORIGINS = [
+    A, B, "https://*.shop.example", "https://pr-*.shop.example", "http://localhost:*",
+    "moz-extension://*", "app://x", "http://plain.example", re.compile(r"https://[xy]\.example"),
+]  # fmt: skip
+ASKING = [
+    *"https://a.example https://c.example https://pr-.shop.example https://y.z.shop.example".split(),
+    *"http://127.0.0.1:3 moz-extension://abc moz-extension://a:1 chrome-extension://abc".split(),
+    *"file:// app://. app://x wss://h.example:443 ws://h.example:80 HTTPS://A.example".split(),
+    *"http://plain.example https://é.example https://a.example/ evil null".split(),
+    *("app://" + "y" * 313, "app://" + "y" * 314, "app://q\"'\\"),
+]
+ANY: dict[str, list[Any]] = {
+    "origins": ["*", [], *([one, other] for one in ORIGINS for other in ORIGINS[::4])],
+    "deny_origins": [["https://c.example"], ["https://*.shop.example", re.compile(".*y.*"), A]],
+    "raw_origins": [["file://"], ["app://.", "HTTPS://A.example"], ["wss://h.example:443"]],
+    "allow_credentials": [True],
+    "methods": [["PUT"], [], "*", ["DELETE", "PATCH"]],
+    "allow_headers": [[], "*", ["X-A"], ["*", "X-A"]],
+    "allow_private_network": [True],
+    "dangerously_allow_insecure_origins": [True],
+}
+NOT_BY_FIELDS = re.compile(
+    'first put this right|nothing can|serve the page|add a route|have the page|take |list "|add "'
+    "|if this one does not list"
+)
+
+
+def policies_at_random(chance: random.Random, enforce: str) -> Policy | Audiences:
+    """A policy, or a list, that can be configured."""
+    while True:
+        fields = [
+            {name: chance.choice(values) for name, values in ANY.items() if chance.random() < 0.4}
+            for _ in range(chance.randint(1, 3))
+        ]
+        try:
+            policies = [Policy(**each, enforce=enforce) for each in fields]
+            names = ["own", "", "public"]
+            return Audiences(policies, names[: len(policies)]) if policies[1:] else policies[0]
+        except PolicyError:
+            continue
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_round_for_whoever_asks(seed: int) -> None:
+    """What is advised, pasted where it says, allows the request, or words say what else to do; also
+    in lists."""
+    chance = random.Random(seed)
+    taken = 0
+    while taken < 250:
+        policy = policies_at_random(chance, chance.choice(["off", "unsafe", "report"]))
+        names = chance.choice(["", "x-a", "authorization,x-b", "content-type"])
+        method = chance.choice(["GET", "PUT", "DELETE", "patch"])
+        request = ask(chance.choice(ASKING), method, names, private_network=chance.random() < 0.2)
+        decision = decide(policy, request, HERE)
+        if decision.outcome is Outcome.ALLOWED:
+            continue
+        credentials = chance.random() < 0.3
+        advice = to_allow(decision, credentials=credentials)
+        fields, of_all = pasted(advice), {}
+        if found := re.search(r'enforce=("\w+") \(policy: [^)]*, beside the list\)', advice):
+            of_all = {"enforce": json.loads(found[1])}
+            fields.pop("enforce", None)
+        if NOT_BY_FIELDS.search(advice):
+            continue
+        taken += 1
+        changed: Policy | Audiences
+        if isinstance(policy, Audiences):
+            at = len(decision.policies) - 1
+            members = [*policy[:at], policy[at].derive(**fields), *policy[at + 1 :]]
+            changed = Audiences([each.derive(**of_all) for each in members], policy.names)
+        else:
+            changed = policy.derive(**fields)
+        again = decide(changed, request, HERE)
+        assert again.outcome is Outcome.ALLOWED, advice
+        assert again.policy is not None
+        assert again.policy.allow_credentials or not credentials, advice
 
 
 def test_a_list_of_strings_is_json_too() -> None:

@@ -5,10 +5,10 @@ Bodies say whom they were made for.
 
 import re
 
-from flask import Flask, Response, abort, redirect, request
+from flask import Flask, Request, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from flask_corsguard import CorsGuard, cors
+from flask_corsguard import CorsGuard, Policy, cors
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -48,6 +48,33 @@ for name, policies in {
     app.add_url_rule(
         f"/several/{name}", f"several-{name}", cors(policies)(lambda: _made_for_whom())
     )
+
+
+def is_of_tenant(origin: str, request: Request) -> bool:
+    """Each tenant has one origin, and says in a header who it is."""
+    return origin == f"https://{request.headers.get('X-Tenant')}.example"
+
+
+def _made_for_tenant() -> str:
+    return f"{_made_for_whom()}, {request.headers.get('X-Tenant')}"
+
+
+TENANTS = {"origins": is_of_tenant, "origins_vary": ["X-Tenant"]}
+app.add_url_rule("/tenants/list", "tenants", _made_for_tenant)
+app.add_url_rule(
+    "/tenants/streamed", "tenants-streamed", lambda: Response(iter((_made_for_tenant(),)))
+)
+app.add_url_rule("/tenants/moved", "tenants-moved", lambda: redirect("/list"))
+app.add_url_rule(
+    "/tenants/strict", "tenants-strict", cors(enforce="all")(lambda: _made_for_tenant())
+)
+app.add_url_rule("/tenants/broken", "tenants-broken", lambda: broken())
+app.add_url_rule(
+    "/tenants/several", "tenants-several", cors([Policy(**TENANTS), "public"])(_made_for_tenant)
+)
+guard.for_path("/tenants", **TENANTS)
+# The same, but for what it looks at.
+app.add_url_rule("/unnamed", "unnamed", cors(origins=is_of_tenant)(lambda: _made_for_tenant()))
 
 
 @app.get("/several/unknown")

@@ -48,6 +48,7 @@ class Client(NamedTuple):
     method: str = "GET"
     requested: str | None = None
     etag: str | None = None
+    tenant: str | None = None
 
     @property
     def fields(self) -> dict[str, str]:
@@ -58,6 +59,7 @@ class Client(NamedTuple):
             "Sec-Fetch-Site": self.site,
             "Access-Control-Request-Method": self.requested,
             "If-None-Match": self.etag,
+            "X-Tenant": self.tenant,
         }
         return {name: value for name, value in fields.items() if value}
 
@@ -135,6 +137,48 @@ def test_everybody_gets_the_same_answer(ports: Ports, path: str) -> None:
     for answers in in_every_order(ports, path, ALL):
         assert {got.answer.lines for _, got, _ in answers} == {FOR_EVERYBODY}
         assert len({got.number for _, got, _ in answers}) == 1, "the app is asked once"
+
+
+TENANTS = [
+    SHOP._replace(tenant="shop"),
+    SHOP._replace(tenant="partner"),
+    PARTNER._replace(tenant="partner"),
+    NOBODY._replace(tenant="shop"),
+]
+FOR_A_TENANT = {
+    "list": 200,
+    "streamed": 200,
+    "several": 200,
+    "moved": 302,
+    "broken": 500,
+    "no": 404,
+}
+
+
+@pytest.mark.parametrize("path", FOR_A_TENANT)
+def test_no_answer_of_one_tenant_reaches_another(ports: Ports, path: str) -> None:
+    """The names in ``origins_vary`` are in the cache's key, on every kind of answer."""
+    for answers in in_every_order(ports, f"/tenants/{path}", TENANTS):
+        assert {got.answer.status for _, got, _ in answers} == {FOR_A_TENANT[path]}
+        assert len({got.number for _, got, _ in answers}) == len(TENANTS)
+        allowed = [client for client, got, _ in answers if is_admitted(got, client)]
+        assert set(allowed) == {TENANTS[0], TENANTS[2]}
+
+
+def is_admitted(got: Got, client: Client) -> bool:
+    return ("Access-Control-Allow-Origin", client.origin) in got.answer.lines
+
+
+def test_what_one_tenant_is_refused_reaches_no_other(ports: Ports) -> None:
+    for answers in in_every_order(ports, "/tenants/strict", TENANTS[:3]):
+        passed = [client for client, got, _ in answers if got.answer.status == 200]
+        assert set(passed) == {TENANTS[0], TENANTS[2]}
+
+
+def test_without_its_name_a_header_is_not_in_the_key(ports: Ports) -> None:
+    """The same callable, without ``origins_vary``."""
+    assert astray(asked(ports, "/unnamed", TENANTS[:2])) == [TENANTS[1]]
+    assert astray(asked(ports, "/unnamed", TENANTS[1::-1])) == [TENANTS[0]]
 
 
 def test_head_and_get_share_what_is_stored(ports: Ports) -> None:

@@ -795,6 +795,10 @@ def test_every_request_is_looked_at_anew(app, http):
         ("http://shop.example", {"allow_credentials": True}, "credentials_insecure_origin"),
         ("https://*.co.uk", {"allow_credentials": True}, "credentials_public_suffix"),
         ("https://*.co.uk", {"enforce": "unsafe"}, "enforce_public_suffix"),
+        ("https://pr-*.github.io", {"enforce": "unsafe"}, "enforce_public_suffix"),
+        ("moz-extension://*", {"enforce": "report"}, "enforce_any_host"),
+        ("https://pr-*.co.uk", {}, "origin_wildcard"),
+        ("file://", {}, "origin_no_host origin_scheme"),
     ],
     ids=lambda value: "callable" if callable(value) else None,
 )
@@ -807,7 +811,37 @@ def test_self_origins_are_checked_like_origins(app, own, fields, code):
     ):
         with pytest.raises(PolicyError) as caught:
             make()
-        assert {(p.code, p.field) for p in caught.value.problems} == {(code, "self_origins")}
+        assert {p.field for p in caught.value.problems} == {"self_origins"}
+        assert sorted(p.code for p in caught.value.problems) == code.split()
+
+
+@pytest.mark.parametrize(
+    ("own", "code"),
+    [
+        ("https://*.github.io", "enforce_public_suffix"),
+        ("https://pr-*.github.io", "enforce_public_suffix"),
+        ("moz-extension://*", "enforce_any_host"),
+        ("https://pr-*.example.com", None),
+        ("http://intranet.example", None),
+    ],
+)
+def test_self_origins_where_a_mark_is_in_force(app, own, code):
+    """Strangers must not pass as the app's own pages under a path either."""
+    named = {"own": {"enforce": "unsafe"}, "public": {"origins": "*", "enforce": "unsafe"}}
+    for policy, fields in ((None, {"enforce": "unsafe"}), ("own", {}), (["own", "public"], {})):
+        guard = CorsGuard(other := Flask("other"), self_origins=own, policies=named)
+        guard.for_path("/x", policy, **fields)
+        if code is None:
+            guard.routes(other)
+            continue
+        with pytest.raises(PolicyError) as caught:
+            guard.routes(other)
+        (problem,) = caught.value.problems
+        assert (problem.code, problem.field) == (code, "self_origins")
+        assert problem.where.startswith("path /x (")
+    guard = CorsGuard(app, self_origins="https://*.github.io")
+    guard.for_path("/x", enforce="unsafe", dangerously_allow_public_suffixes=True)
+    guard.routes(app)
 
 
 def test_self_origins_where_the_danger_is_named(app, http):
