@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, TypeGuard, cast
 
 from flask_corsguard.decorators import Mark, make_mark
 from flask_corsguard.errors import PolicyError, Problem
@@ -56,7 +56,7 @@ class WrittenPolicy(NamedTuple):
     """
 
     policy: Written
-    fields: Mapping[str, Any] = MappingProxyType({})
+    fields: Mapping[str, Any]
 
     def resolved(
         self, named: Mapping[str, Policy], where: str, problems: list[Problem]
@@ -201,7 +201,7 @@ def _read_policy(
     :param fields: the fields beside it.
     """
     meant = fields_meant(value)
-    if meant or not isinstance(value, (Policy, str, list, tuple)):
+    if meant or not _is_policy_form(value):
         example = meant or "origins=['https://app.example.com']"
         if type(value) in (set, frozenset) and not meant:
             example = "a list: they are asked in order, and a set has none"
@@ -212,10 +212,14 @@ def _read_policy(
         problems.append(Problem("wrong_type", field, value, message))
         return None
     try:
-        return read_policy(field, cast("object", value), fields)
+        return read_policy(field, value, fields)
     except PolicyError as error:
         problems += error.problems
         return None
+
+
+def _is_policy_form(value: object) -> bool:
+    return isinstance(value, (Policy, str, list, tuple))
 
 
 def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
@@ -242,14 +246,13 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
         problems += [problem._replace(where=PREFIX + name.upper()) for problem in found]
         if not found:
             usable |= values
-    overridden = usable if policy is None else {}
     named = read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
     named |= policies
     found = list[Problem]()
     configured_policy = _read_policy_key("policy", others.get("policy"), found)
     meant = configured_policy or Policy() if policy is None else policy
     found += origins_beside(meant, usable)
-    overridden = {} if found else overridden
+    overridden = usable if policy is None and not found else {}
     written = WrittenPolicy(meant, {**overridden, **fields})
     where = "CORSGUARD_POLICY" if policy is None and configured_policy else location
     default = written.resolved(named, where, problems)
@@ -310,32 +313,26 @@ def changed_settings(old: Settings, new: Arguments) -> Settings:
     """
     named = {**old.policies, **new.policies}
     problems: list[Problem] = []
-    settings = old._replace(policies=named)
+    reported = old.report_only
     if new.report_only is not None:
         reported = _report_only(new.report_only, new.location, named, problems)
-        settings = settings._replace(report_only=reported)
-    elif old.report_only is not None:
-        _, source, written = old.report_only
-        policy = written.resolved(named, f"{new.location}, report_only", problems)
-        settings = settings._replace(report_only=ReportOnly(policy, source, written))
-    written = old.written
+    elif reported is not None:
+        where = f"{new.location}, report_only"
+        policy = reported.written.resolved(named, where, problems)
+        reported = reported._replace(policy=policy)
+    settings = old._replace(policies=named, report_only=reported)
+    written, source, configured = old.written, old.source, old.configured
     if new.policy is not None:
-        written = WrittenPolicy(new.policy, new.fields)
+        written, source, configured = WrittenPolicy(new.policy, new.fields), new.location, {}
     elif new.fields:
         written = written._replace(fields={**written.fields, **new.fields})
+        source = new.location
+        configured = {name: configured[name] for name in configured if name not in new.fields}
     default = written.resolved(named, new.location, problems)
     problems += _check_self_origins(old.self_origins, default, new.location)
     if problems:
         raise PolicyError(problems)
-    settings = settings._replace(default=default, written=written)
-    if new.policy is None and not new.fields:
-        return settings
-    configured = {
-        name: key
-        for name, key in old.configured.items()
-        if new.policy is None and name not in new.fields
-    }
-    return settings._replace(source=new.location, configured=configured)
+    return settings._replace(default=default, written=written, source=source, configured=configured)
 
 
 def _read_inspector(
@@ -377,17 +374,16 @@ def _read_inspector(
     return InspectorSettings(check, outside_debug)
 
 
-def derive(base: Policy, fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
-    """Change *fields* of *base*; add what is wrong with them, and *where*, to *problems*."""
+def _policy_of(fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
+    """The policy with these fields. What is wrong with it, and *where*, is added to *problems*."""
     values, found = read_fields(fields)
-    if found:
-        problems += [problem._replace(where=where) for problem in found]
-        return base
-    try:
-        return base.derive(**values)
-    except PolicyError as error:
-        problems += [problem._replace(where=where) for problem in error.problems]
-        return base
+    if not found:
+        try:
+            return Policy(**values)
+        except PolicyError as error:
+            found = [*error.problems]
+    problems += [problem._replace(where=where) for problem in found]
+    return Policy()
 
 
 def _read_self_origins(value: object, problems: list[Problem]) -> OriginList:
@@ -412,9 +408,9 @@ def check_enforced_self_origins(
     own: OriginList, policy: Policy | Audiences, where: str
 ) -> Iterator[Problem]:
     """Check the app's own origins where a mark sets that others are refused."""
-    each, *others = policies_of(policy)
-    lifts = any(p.dangerously_allow_public_suffixes for p in (each, *others))
-    given = {"origins": own, "enforce": each.enforce, "allow_credentials": False}
+    policies = policies_of(policy)
+    lifts = any(each.dangerously_allow_public_suffixes for each in policies)
+    given = {"origins": own, "enforce": policies[0].enforce, "allow_credentials": False}
     for problem in check_combination({**given, "dangerously_allow_public_suffixes": lifts}):
         yield problem._replace(field="self_origins", where=where)
 
@@ -422,14 +418,9 @@ def check_enforced_self_origins(
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
     """Read a mapping from what is accepted to why."""
     example = "{'subdomains_with_credentials': 'all of them are ours'}"
-    value = _read_json(value)
-    if not isinstance(value, Mapping):
-        hint = _what_to_write(value, example)
-        message = f"a mapping is needed, from what is accepted to the reason. {hint}"
-        problems.append(Problem("wrong_type", field, value, message))
-        return {}
+    words = "what is accepted to the reason"
     reasons: dict[str, str] = {}
-    for key, reason in cast("Mapping[object, object]", value).items():
+    for key, reason in _read_mapping(field, value, words, example, problems).items():
         if isinstance(key, str) and isinstance(reason, str) and reason.strip():
             reasons[key] = reason
         else:
@@ -446,7 +437,7 @@ def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Writ
     if value is None:
         return None
     value = _read_json(value)
-    if fields_meant(value) or not _is_text_or_list(value):
+    if isinstance(value, Policy) or not _is_policy_form(value) or fields_meant(value):
         return _read_policy(field, value, {}, problems)
     found: list[Problem] = []
     names = read_entries(field, value, found)
@@ -463,17 +454,6 @@ def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Writ
     return _read_policy(field, names, {}, problems)
 
 
-def _is_text_or_list(value: object) -> bool:
-    return isinstance(value, (str, list, tuple))
-
-
-def _looks_like_policies(value: object) -> bool:
-    """Whether a value is a policy, what may be the name of one, or a list."""
-    if isinstance(value, str):
-        return bool(value.strip()) and not value.lstrip().startswith("{")
-    return isinstance(value, (Policy, list, tuple))
-
-
 def _read_report_only(
     value: object, where: str, problems: list[Problem]
 ) -> Written | Literal[False] | None:
@@ -483,8 +463,9 @@ def _read_report_only(
         return value
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
-        return derive(Policy(), fields, f"{where}, report_only", problems)
-    if _looks_like_policies(value) and not fields_meant(value):
+        return _policy_of(fields, f"{where}, report_only", problems)
+    is_no_name = isinstance(value, str) and (not value.strip() or _is_mapping_in_text(value))
+    if _is_policy_form(value) and not is_no_name and not fields_meant(value):
         found: list[Problem] = []
         written = _read_policy_key("report_only", value, found)
         problems += [problem._replace(where=where) for problem in found]
@@ -505,20 +486,15 @@ def _report_only(
 ) -> ReportOnly | None:
     if policy is None or policy is False:
         return None
-    written = WrittenPolicy(policy)
+    written = WrittenPolicy(policy, {})
     return ReportOnly(written.resolved(named, f"{source}, report_only", problems), source, written)
 
 
 def read_policies(value: object, where: str, problems: list[Problem]) -> dict[str, Policy]:
     """Read named policies: a mapping from names to policies or to their fields."""
     policies: dict[str, Policy] = {}
-    value = _read_json(value)
-    if not isinstance(value, Mapping):
-        hint = _what_to_write(value, f"{{'partners': {_as_fields(value)}}}")
-        message = f"{text_of(value)} does not map names to policies. {hint}"
-        problems.append(Problem("wrong_type", "policies", value, message, where=where))
-        return policies
-    for name, given in cast("Mapping[str, object]", value).items():
+    words, example = "names to policies", f"{{'partners': {_as_fields(value)}}}"
+    for name, given in _read_mapping("policies", value, words, example, problems, where).items():
         policy = _read_json(given)
         if not isinstance(name, str):
             message = f"the name of a policy is a string, not {text_of(name)}."
@@ -527,7 +503,7 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
             policies[name] = policy
         elif isinstance(policy, Mapping):
             fields = cast("Mapping[str, Any]", policy)
-            policies[name] = derive(Policy(), fields, f"{where}, policy {name!r}", problems)
+            policies[name] = _policy_of(fields, f"{where}, policy {name!r}", problems)
         else:
             message = (
                 f"{text_of(policy)} is neither a Policy nor a mapping of fields."
@@ -542,13 +518,8 @@ def _read_paths(value: object, problems: list[Problem]) -> dict[str, Mark]:
     """Read the marks on paths: a mapping from prefixes to fields or to a policy."""
     key = "CORSGUARD_PATHS"
     paths: dict[str, Mark] = {}
-    value = _read_json(value)
-    if not isinstance(value, Mapping):
-        hint = _what_to_write(value, f"{{'/api': {_as_fields(value)}}}")
-        message = f"{text_of(value)} does not map paths to policies. {hint}"
-        problems.append(Problem("wrong_type", "paths", value, message, where=key))
-        return paths
-    for given, policy in cast("Mapping[object, object]", value).items():
+    words, example = "paths to policies", f"{{'/api': {_as_fields(value)}}}"
+    for given, policy in _read_mapping("paths", value, words, example, problems, key).items():
         found: list[Problem] = []
         prefix = read_prefix("paths", given, found)
         policy = _read_json(policy)
@@ -577,12 +548,31 @@ def _mark_arguments(value: object) -> tuple[object, PolicyFields]:
     """A policy, or the fields of one, to mark something with."""
     if isinstance(value, Mapping):
         return None, cast("PolicyFields", value)
-    return cast("object", value) if isinstance(value, (Policy, str, list, tuple)) else None, {}
+    return value if _is_policy_form(value) else None, {}
+
+
+def _read_mapping(
+    field: str, value: object, words: str, example: str, problems: list[Problem], where: str = ""
+) -> Mapping[Any, object]:
+    """Read a mapping, or the JSON of one.
+
+    :param words: what it maps to what, for the message about anything else.
+    """
+    read = _read_json(value)
+    if isinstance(read, Mapping):
+        return cast("Mapping[Any, object]", read)
+    message = f"{text_of(value)} does not map {words}. {_what_to_write(value, example)}"
+    problems.append(Problem("wrong_type", field, value, message, where=where))
+    return {}
+
+
+def _is_mapping_in_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.lstrip().startswith("{")
 
 
 def _read_json(value: object) -> object:
     """What JSON in a string says, as a configuration without ``from_prefixed_env()`` has it."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
+    if _is_mapping_in_text(value):
         with contextlib.suppress(ValueError, RecursionError):
             return cast("object", json.loads(value))
     return value
@@ -590,7 +580,7 @@ def _read_json(value: object) -> object:
 
 def _what_to_write(value: object, example: str) -> str:
     """The end of a message about something that is no mapping."""
-    if not (isinstance(value, str) and value.lstrip().startswith("{")):
+    if not _is_mapping_in_text(value):
         return f"Write {example}."
     hint = "A mapping inside a string is JSON (double quotes, no comma at the end), not Python."
     with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
