@@ -134,7 +134,7 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_endpoint", endpoint)
-        self._marks.add_view(endpoint, make_mark(policy, fields, "for_endpoint", location))
+        self._marks.add("endpoint", endpoint, make_mark(policy, fields, "for_endpoint", location))
 
     def for_blueprint(
         self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
@@ -152,7 +152,7 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_blueprint", name)
-        self._marks.add_blueprint(name, make_mark(policy, fields, "for_blueprint", location))
+        self._marks.add("blueprint", name, make_mark(policy, fields, "for_blueprint", location))
 
     def for_path(
         self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
@@ -175,7 +175,7 @@ class CorsGuard:
         prefix = read_prefix("for_path", prefix, problems)
         if problems:
             raise PolicyError(problem._replace(where=location) for problem in problems)
-        self._marks.add_path(prefix, make_mark(policy, fields, "for_path", location))
+        self._marks.add("path", prefix, make_mark(policy, fields, "for_path", location))
 
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
         """Mark single files of an endpoint that serves files.

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from flask.app import Flask
@@ -67,17 +67,18 @@ class GuardMarks:
         self.paths: dict[str, Mark] = {}
         self.frozen = False
 
-    def add_view(self, endpoint: str, mark: Mark) -> None:
+    def add(self, kind: Literal["endpoint", "blueprint", "path"], name: str, mark: Mark) -> None:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
-        self._add(self.views, "endpoint", endpoint, mark)
-
-    def add_blueprint(self, name: str, mark: Mark) -> None:
-        """:raises CorsGuardError: if it is marked already, or an app has served a request."""
-        self._add(self.blueprints, "blueprint", name, mark)
-
-    def add_path(self, prefix: str, mark: Mark) -> None:
-        """:raises CorsGuardError: if it is marked already, or an app has served a request."""
-        self._add(self.paths, "path", prefix, mark)
+        marks = {"endpoint": self.views, "blueprint": self.blueprints, "path": self.paths}[kind]
+        previous = marks.get(name)
+        if previous and not previous.says_the_same(mark):
+            raise CorsGuardError(
+                f"{mark.location}: {kind} {name!r} is marked already, at"
+                f" {previous.location}; put both into one mark"
+            )
+        if previous is None:
+            self._check_in_time(mark)
+        marks[name] = mark
 
     def add_files(self, endpoint: str, files: FileMark) -> None:
         """:raises CorsGuardError: if a glob is marked already, or an app has served a request."""
@@ -100,17 +101,6 @@ class GuardMarks:
         for endpoint, marks in self.files.items():
             for _, mark in marks:
                 yield endpoint, mark
-
-    def _add(self, marks: dict[str, Mark], kind: str, name: str, mark: Mark) -> None:
-        previous = marks.get(name)
-        if previous and not previous.says_the_same(mark):
-            raise CorsGuardError(
-                f"{mark.location}: {kind} {name!r} is marked already, at"
-                f" {previous.location}; put both into one mark"
-            )
-        if previous is None:
-            self._check_in_time(mark)
-        marks[name] = mark
 
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
@@ -170,16 +160,14 @@ class Resolver:
         self._view_marks = {mark for mark in map(mark_of, app.view_functions.values()) if mark}
         self._sums: dict[tuple[Mark, ...], _Sum] = {}
         self._checked_classes: set[type[View]] = set()
-        for endpoint, mark in marks.by_endpoint():
-            if endpoint not in app.view_functions:
-                known = app.view_functions
-                problem = unknown_name("unknown_endpoint", "endpoint", endpoint, "endpoint", known)
-                self.problems.append(problem._replace(where=mark.location))
-        for name, mark in marks.blueprints.items():
-            if name not in app.blueprints:
-                names = app.blueprints
-                problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
-                self.problems.append(problem._replace(where=mark.location))
+        for code, kind, known, named in (
+            ("unknown_endpoint", "endpoint", app.view_functions, marks.by_endpoint()),
+            ("unknown_blueprint", "blueprint", app.blueprints, marks.blueprints.items()),
+        ):
+            for name, mark in named:
+                if name not in known:
+                    problem = unknown_name(code, kind, name, kind, known)
+                    self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
         """Add up *layers*, the outermost first. *Fields override, a policy replaces.*"""
