@@ -48,24 +48,23 @@ def read_prefix(field: str, value: object, problems: list[Problem]) -> str:
     wrong = _what_is_wrong(value)
     if wrong is None:
         return value.removesuffix("/")
-    meant = _meant_by(value)
+    meant, suggestion = _meant_by(value), None
     if meant == "/":
-        meant = None
-        wrong = f"{_DEFAULT}."
+        message = f"{_DEFAULT}."
     elif meant is None or _what_is_wrong(meant) is not None:
-        meant = None
-        wrong = f"{wrong}. Write it like '/api', which covers '/api' and all that is below."
+        message = f"{wrong}. Write it like '/api', which covers '/api' and all that is below."
     else:
-        wrong = f"{wrong}. Write {meant!r}."
-    message = f"{text_of(value)}: {wrong}"
-    problems.append(Problem("path_prefix", field, value, message, repr(meant) if meant else None))
+        suggestion = repr(meant)
+        message = f"{wrong}. Write {suggestion}."
+    message = f"{text_of(value)}: {message}"
+    problems.append(Problem("path_prefix", field, value, message, suggestion))
     return ""
 
 
 def _what_is_wrong(text: str) -> str | None:
     if text in ("", "/"):
         return _DEFAULT
-    for is_wrong, words in (
+    signs = (
         (text != text.strip(), "there is white space around the path"),
         ("://" in text, "a path is needed, without scheme and host: the host plays no part"),
         ("<" in text or ">" in text, "a prefix has no variables; mark the view or blueprint"),
@@ -74,10 +73,8 @@ def _what_is_wrong(text: str) -> str | None:
         ("%" in text, "write the path decoded, as the rules of routes are"),
         (not text.startswith("/"), "a path begins with a slash"),
         (is_alias(text), "a prefix has no empty or dot segment, and no backslash"),
-    ):
-        if is_wrong:
-            return words
-    return None
+    )
+    return next((words for is_wrong, words in signs if is_wrong), None)
 
 
 def _meant_by(text: str) -> str | None:
