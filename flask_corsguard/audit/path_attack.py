@@ -43,7 +43,7 @@ def attack_paths(
     :returns: how many requests were tried.
     """
     paths, tried = table.paths, 0
-    if paths is None:
+    if not paths.marks:
         return tried
     for prefix, location in table.paths_without_rules():
         message = f"No rule of the app lies under {prefix!r}."

@@ -48,8 +48,9 @@ class Lookup:
         return self._at(entries[method], request)
 
     def _at(self, entry: Entry, request: Request) -> Entry | None:
-        found = self.table.under(entry, request.path).for_arguments(request.view_args)
-        return found and self.table.unless_ambiguous(found, request.path)
+        table, path = self.table, request.path
+        found = entry.at(path, table.paths).for_arguments(request.view_args)
+        return found and table.unless_ambiguous(found, path)
 
     def by_url(self, request: Request, method: str) -> Entry:
         """The entry of what would be served for *method* at the request's URL."""
@@ -80,8 +81,8 @@ class Lookup:
                 break  # no route, or one of the app's converters fails
             else:
                 entries = table.entries.get(id(rule)) or table.late_entries(rule)
-                found = path or _path_of(adapter)
-                entry = table.under(entries.get(method.upper()) or entries[""], found)
+                entry = entries.get(method.upper()) or entries[""]
+                entry = entry.at(path or _path_of(adapter), table.paths)
                 entry = entry.for_arguments(arguments) or entry
                 return table.unless_ambiguous(entry, _path_of(adapter))
         return self._unrouted(request, adapter)
@@ -98,8 +99,7 @@ class Lookup:
                 if is_shutdown(error):
                     raise
         path = request.path if adapter is None else _path_of(adapter)
-        prefix = table.paths.longest(path) if table.paths else ""
-        return table.unless_ambiguous(table.unrouted[name, prefix], path)
+        return table.unless_ambiguous(table.unrouted[name, table.paths.longest(path)], path)
 
 
 def _path_of(adapter: MapAdapter) -> str:

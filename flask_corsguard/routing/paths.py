@@ -74,6 +74,8 @@ class Paths:
 
     def of_rule(self, rule: Rule) -> list[str]:
         """Every prefix that is the longest one for some URL of a rule that is bound to a map."""
+        if not self.marks:
+            return [""]
         found: set[str] = set()
         heads = {""}
         for segment in _segments_of(rule):

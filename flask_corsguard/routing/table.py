@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import functools
-import itertools
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,8 +26,8 @@ from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere
 from flask_corsguard.routing.paths import Paths
 from flask_corsguard.text import shown
 
-# The values of the policy field "enforce", the strictest last.
-_STRICTNESS: tuple[Enforce, ...] = get_args(Enforce)
+# Policies that admit nobody, the strictest first.
+_NOBODY = [Policy(enforce=enforce) for enforce in reversed(get_args(Enforce))]
 
 
 class Entry:
@@ -83,9 +81,9 @@ class Entry:
         """Add the entry of the same rule and method under another path prefix."""
         self._by_prefix = {self.prefix: self, **self._by_prefix, entry.prefix: entry}
 
-    def under(self, prefix: str) -> Entry:
-        """The entry under a path prefix, of those that the rule's URLs may lie under."""
-        return self._by_prefix.get(prefix, self)
+    def at(self, path: str, paths: Paths) -> Entry:
+        """The entry of the same rule and method for a request's path."""
+        return self._by_prefix.get(paths.longest(path), self) if self._by_prefix else self
 
     def for_arguments(self, arguments: Mapping[str, Any] | None) -> Entry | None:
         """The entry of the file that the route captured, or this one.
@@ -190,9 +188,9 @@ class PolicyTable:
     :ivar rules: the rules of the routes.
     :ivar entries: id of a rule -> method -> entry. Rules have no hash; *rules* keeps them alive.
     :ivar options_everywhere: whether every rule accepts OPTIONS.
-    :ivar paths: the path prefixes that have marks; None if there are none.
+    :ivar paths: the path prefixes that have marks.
     :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may lie under,
-        if these are several, each with a number that is no rule's id.
+        if these are several, each with what stands for the rule there. Empty without prefixes.
     :ivar unrouted: full name of a marked blueprint, or "", and prefix -> the entry of URLs without
         a route there.
     :ivar prefixes: full name of a marked blueprint -> where its URLs lie.
@@ -208,14 +206,13 @@ class PolicyTable:
         self._resolver = Resolver(app, settings, marks)
         self._configured = frozenset(() if settings.is_report_only else settings.configured)
         self.rules = tuple(rules)
-        self._numbers = itertools.count(1)
         self.paths = self._marked_paths(settings.paths, marks.paths)
-        self._policies = [each for rule in self.rules for each in self._policies_of(rule)]
+        self._policies = self._policies_of(self.rules)
         self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
-        self.varying: Mapping[int, Mapping[str, int]] = {
+        self.varying: Mapping[int, Mapping[str, object]] = {
             id(rule): self._places_of(rule)
-            for rule in (self.rules if self.paths else ())
-            if "<" in rule.rule or is_alias(rule.rule)
+            for rule in self.rules
+            if self.paths.marks and ("<" in rule.rule or is_alias(rule.rule))
         }
         self.options_everywhere = all("OPTIONS" in each.by_method for each in self._policies)
         self.prefixes = prefixes_of(app, marks.blueprints)
@@ -225,9 +222,7 @@ class PolicyTable:
         }
         self._raise_problems()
 
-    def _marked_paths(
-        self, configured: Mapping[str, Mark], given: Mapping[str, Mark]
-    ) -> Paths | None:
+    def _marked_paths(self, configured: Mapping[str, Mark], given: Mapping[str, Mark]) -> Paths:
         for prefix in sorted(configured.keys() & given.keys()):
             message = (
                 f"for_path marks {prefix!r} too, at {given[prefix].location}. Put both into one."
@@ -235,11 +230,7 @@ class PolicyTable:
             where = configured[prefix].location
             problem = Problem("duplicate_path", "paths", prefix, message, where=where)
             self._resolver.problems.append(problem)
-        return Paths({**configured, **given}) if configured or given else None
-
-    def under(self, entry: Entry, path: str) -> Entry:
-        """The entry of the same rule and method for a request's path."""
-        return entry.under(self.paths.longest(path)) if self.paths else entry
+        return Paths({**configured, **given})
 
     def unless_ambiguous(self, entry: Entry, path: str) -> Entry:
         """The entry, or one that rejects the request: if its path is an alias, and the path that it
@@ -250,7 +241,7 @@ class PolicyTable:
         :param path: the path as it was sent. The entry of a redirect is that of its target.
         """
         paths = self.paths
-        if paths is None or not is_alias(path):
+        if not paths.marks or not is_alias(path):
             return entry
         target = normalised(path)
         prefixes = paths.longest(path), paths.longest(target)
@@ -269,17 +260,15 @@ class PolicyTable:
             f" of {meant}"
         )
         possible = both if is_usable else [found.policy for found in of_paths]
-        policies = [policy for each in (entry.policy, *possible) for policy in policies_of(each)]
+        each_policy = (p for policy in (entry.policy, *possible) for p in policies_of(policy))
+        ways = {"off", *(policy.enforce for policy in each_policy)}
+        nobody = next(policy for policy in _NOBODY if policy.enforce in ways)
         endpoint, source, location, *_ = entry.scope
         scope = Scope(endpoint, source, location, ambiguous=words)
-        stricter = max((p.enforce for p in policies), key=_STRICTNESS.index, default="off")
-        nobody = _nobody(stricter)
         return Entry(nobody, scope, entry.prefix, entry.layers, is_constant=False)
 
     def paths_without_rules(self) -> list[tuple[str, str]]:
         """The path prefixes that no rule may lie under, each with the location of its mark."""
-        if self.paths is None:
-            return []
         covering = {prefix for each in self._policies for prefix in self.paths.above(each.prefix)}
         marks = self.paths.marks.items()
         return [(prefix, mark.location) for prefix, mark in marks if prefix not in covering]
@@ -292,8 +281,7 @@ class PolicyTable:
         if rule.map is self.app.url_map:
             raise LateRuleError(rule)
         # The app has made a map of its own, perhaps for this request alone: nothing of it is kept.
-        rules = rule.map.iter_rules()
-        policies = [policies for each in rules for policies in self._policies_of(each)]
+        policies = self._policies_of(rule.map.iter_rules())
         entries = self._entries_of(policies, is_constant=False)
         self._raise_problems()
         return entries[id(rule)]
@@ -318,26 +306,20 @@ class PolicyTable:
                     routes.append(route)
         return routes
 
-    def _prefixes_of(self, rule: Rule) -> Sequence[str]:
-        """The path prefixes that the URLs of a rule may lie under."""
-        return self.paths.of_rule(rule) if self.paths else ("",)
+    def _places_of(self, rule: Rule) -> Mapping[str, object]:
+        prefixes = self.paths.of_rule(rule)
+        return {prefix: object() for prefix in prefixes} if len(prefixes) > 1 else {}
 
-    def _places_of(self, rule: Rule) -> Mapping[str, int]:
-        prefixes = self._prefixes_of(rule)
-        if len(prefixes) < 2:
-            return {}
-        return {prefix: -next(self._numbers) for prefix in prefixes}
-
-    def _path_layers(self, prefix: str) -> Layers:
-        return self.paths.layers(prefix) if self.paths else ()
-
-    def _policies_of(self, rule: Rule) -> Iterator[_RulePolicies]:
-        for prefix in self._prefixes_of(rule):
-            yield self._policies_under(prefix, rule)
+    def _policies_of(self, rules: Iterable[Rule]) -> list[_RulePolicies]:
+        return [
+            self._policies_under(prefix, rule)
+            for rule in rules
+            for prefix in self.paths.of_rule(rule)
+        ]
 
     def _policies_under(self, prefix: str, rule: Rule) -> _RulePolicies:
         resolver = self._resolver
-        view = self._path_layers(prefix) + resolver.view_layers(rule.endpoint)
+        view = self.paths.layers(prefix) + resolver.view_layers(rule.endpoint)
         by_method = {
             method: resolver.policy_of(view + resolver.handler_layers(rule.endpoint, method))
             for method in sorted(KNOWN_METHODS if rule.methods is None else rule.methods)
@@ -408,16 +390,16 @@ class PolicyTable:
 
     def _unrouted_places(self) -> Iterator[tuple[str, str]]:
         """Where URLs without a route can lie: in which marked blueprint, and under which prefix."""
-        yield from (("", prefix) for prefix in ("", *(self.paths.marks if self.paths else ())))
-        if self.paths is None:
+        yield from (("", prefix) for prefix in ("", *self.paths.marks))
+        if not self.paths.marks:
             yield from ((name, "") for name in self.prefixes)
         elif self.prefix_map is not None:
             for rule in self.prefix_map.iter_rules():
-                yield from ((rule.endpoint, prefix) for prefix in self._prefixes_of(rule))
+                yield from ((rule.endpoint, prefix) for prefix in self.paths.of_rule(rule))
 
     def _unrouted(self, name: str, prefix: str) -> Entry:
         """The entry of URLs without a route. It allows any method: the page can read the 404."""
-        layers = (*self._path_layers(prefix), *self._resolver.blueprint_layers(name))
+        layers = (*self.paths.layers(prefix), *self._resolver.blueprint_layers(name))
         policy, source, location, _ = self._resolver.policy_of(layers)
         without_effect = self._resolver.without_effect(layers)
         scope = Scope(None, source, location, without_effect=without_effect)
@@ -427,12 +409,6 @@ class PolicyTable:
         problems, self._resolver.problems = self._resolver.problems, []
         if problems:
             raise PolicyError(problems)
-
-
-@functools.cache
-def _nobody(enforce: Enforce) -> Policy:
-    """A policy that admits nobody."""
-    return Policy(enforce=enforce)
 
 
 def file_argument(rule: Rule) -> str | None:

@@ -25,7 +25,7 @@ LONGEST_PATH = 100
 Key: TypeAlias = tuple[object, ...]
 
 
-def key_of(request: Request, place: int) -> Key | None:
+def key_of(request: Request, place: object) -> Key | None:
     """The key that a decision is kept under: the place, the method, the origin, and the other CORS
     headers of a preflight.
 

@@ -29,7 +29,6 @@ from flask_corsguard.protocol.decision import (
 )
 from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
-from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
@@ -89,8 +88,7 @@ class InForce:
 
         :raises LateRuleError: if the rule that the request reaches is not in the table.
         """
-        paths = self.table.paths
-        place = id(request.url_rule) if paths is None else self._place_of(request, paths)
+        place = self._place_of(request) if self._varying else id(request.url_rule)
         key = None if place is None else key_of(request, place)
         kept, asked = self._cache.get(key), None
         if kept is None:
@@ -107,24 +105,24 @@ class InForce:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
 
-    def _place_of(self, request: Request, paths: Paths) -> int | None:
+    def _place_of(self, request: Request) -> object:
         """What stands for the rule, and for the path prefix where the rule has several; None for an
         alias, whose decision is not kept."""
         place = id(request.url_rule)
-        numbers = self._varying.get(place)
-        if numbers is None:
+        places = self._varying.get(place)
+        if places is None:
             return place
         path = request.path
-        if not numbers:
+        if not places:
             return None if is_alias(path) else place
         prefix = self._prefixes.get(path)
         if prefix is None:
             if is_alias(path):
                 return None
-            prefix = paths.longest(path)
+            prefix = self.table.paths.longest(path)
             if len(self._prefixes) < MOST_DECISIONS and len(path) <= LONGEST_PATH:
                 self._prefixes[path] = prefix
-        return numbers.get(prefix)
+        return places.get(prefix)
 
     def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
