@@ -29,12 +29,13 @@ class _Segment(NamedTuple):
 class Paths:
     """Path prefixes with marks on them.
 
-    :param marks: prefix -> its mark.
+    :ivar marks: prefix -> its mark.
+    :ivar layers: prefix, or "" -> the marks on it and on those above it, the outermost first.
     """
 
     def __init__(self, marks: Mapping[str, Mark]) -> None:
         self.marks = marks
-        self._layers: dict[str, Layers] = {"": ()}
+        self.layers: dict[str, Layers] = {"": ()}
         # Every prefix, and every path above one -> the longest prefix that covers it.
         self._covering: dict[str, str] = {}
         # The segments that a prefix may go on with, after each of the paths above it.
@@ -43,7 +44,7 @@ class Paths:
             outer = self.longest(prefix)
             # It goes into the log, where every line is printable ASCII.
             source = f"path {prefix.encode('unicode_escape').decode('ascii')}"
-            self._layers[prefix] = (*self._layers[outer], Layer(marks[prefix], source))
+            self.layers[prefix] = (*self.layers[outer], Layer(marks[prefix], source))
             self._covering[prefix] = head = prefix
             while head:
                 above, _, segment = head.rpartition("/")
@@ -61,10 +62,6 @@ class Paths:
                 return found
             found, end = known, path.find("/", end + 1)
         return covering.get(path, found)
-
-    def layers(self, prefix: str) -> Layers:
-        """The marks on a prefix and on those above it, the outermost first."""
-        return self._layers[prefix]
 
     def above(self, prefix: str) -> Iterator[str]:
         """A prefix and those above it, the innermost first."""

@@ -66,7 +66,7 @@ class Entry:
         self.prefix = prefix
         self.layers = layers
         self.is_constant = is_constant
-        self._by_prefix: Mapping[str, Entry] = {}
+        self._by_prefix: dict[str, Entry] = {}
         self._files: Sequence[tuple[re.Pattern[str], Entry]] = ()
         self._file_argument = ""
 
@@ -79,7 +79,7 @@ class Entry:
 
     def add_other(self, entry: Entry) -> None:
         """Add the entry of the same rule and method under another path prefix."""
-        self._by_prefix = {self.prefix: self, **self._by_prefix, entry.prefix: entry}
+        self._by_prefix[entry.prefix] = entry
 
     def at(self, path: str, paths: Paths) -> Entry:
         """The entry of the same rule and method for a request's path."""
@@ -248,12 +248,12 @@ class PolicyTable:
         if prefixes[0] == prefixes[1]:
             return entry
         resolver = self._resolver.without_problems()
-        own = entry.layers[len(paths.layers(entry.prefix)) :]
-        both = [resolver.policy_of((*paths.layers(prefix), *own)).policy for prefix in prefixes]
+        own = entry.layers[len(paths.layers[entry.prefix]) :]
+        both = [resolver.policy_of((*paths.layers[prefix], *own)).policy for prefix in prefixes]
         is_usable = not resolver.problems
         if is_usable and both[0] == both[1]:
             return entry
-        of_paths = [resolver.policy_of(paths.layers(prefix)) for prefix in prefixes]
+        of_paths = [resolver.policy_of(paths.layers[prefix]) for prefix in prefixes]
         sent, meant = (f"{found.source} ({found.location})" for found in of_paths)
         words = (
             f"as sent, {shown(path)} has the policy of {sent}; normalised, {shown(target)} has that"
@@ -288,8 +288,8 @@ class PolicyTable:
 
     def routes(self) -> list[Route]:
         """The table for people and tools: in the order of the rules, a row for each policy."""
-        routes: list[Route] = []
-        known: set[tuple[int, Route, str]] = set()
+        # A mark that replaces what applies further out: one row for all prefixes.
+        routes: dict[tuple[int, Route, str], Route] = {}
         for rule, prefix, by_method, files in self._policies:
             methods: dict[RoutePolicy, list[str]] = {}
             for method, found in by_method.items():
@@ -299,12 +299,8 @@ class PolicyTable:
             rows = [*methods.items(), *((found, accepted) for _, found in files)]
             for found, names in rows:
                 route = Route.of(rule, prefix, names, found)
-                # A mark that replaces what applies further out: one row for all prefixes.
-                key = id(rule), route, route.location
-                if key not in known:
-                    known.add(key)
-                    routes.append(route)
-        return routes
+                routes.setdefault((id(rule), route, route.location), route)
+        return [*routes.values()]
 
     def _places_of(self, rule: Rule) -> Mapping[str, object]:
         prefixes = self.paths.of_rule(rule)
@@ -319,7 +315,7 @@ class PolicyTable:
 
     def _policies_under(self, prefix: str, rule: Rule) -> _RulePolicies:
         resolver = self._resolver
-        view = self.paths.layers(prefix) + resolver.view_layers(rule.endpoint)
+        view = self.paths.layers[prefix] + resolver.view_layers(rule.endpoint)
         by_method = {
             method: resolver.policy_of(view + resolver.handler_layers(rule.endpoint, method))
             for method in sorted(KNOWN_METHODS if rule.methods is None else rule.methods)
@@ -399,7 +395,7 @@ class PolicyTable:
 
     def _unrouted(self, name: str, prefix: str) -> Entry:
         """The entry of URLs without a route. It allows any method: the page can read the 404."""
-        layers = (*self.paths.layers(prefix), *self._resolver.blueprint_layers(name))
+        layers = (*self.paths.layers[prefix], *self._resolver.blueprint_layers(name))
         policy, source, location, _ = self._resolver.policy_of(layers)
         without_effect = self._resolver.without_effect(layers)
         scope = Scope(None, source, location, without_effect=without_effect)
