@@ -6,7 +6,7 @@ import ast
 import contextlib
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeGuard, cast
 
@@ -404,15 +404,17 @@ def _check_self_origins(own: OriginList, default: Policy | Audiences, where: str
     return [problem for at, problem in enumerate(found) if problem not in found[:at]]
 
 
-def check_enforced_self_origins(
-    own: OriginList, policy: Policy | Audiences, where: str
-) -> Iterator[Problem]:
-    """Check the app's own origins where a mark sets that others are refused."""
+def check_enforced_self_origins(own: OriginList, policy: Policy | Audiences) -> None:
+    """Check the app's own origins where a mark sets that others are refused.
+
+    :raises PolicyError: if strangers have one of them.
+    """
     policies = policies_of(policy)
     lifts = any(each.dangerously_allow_public_suffixes for each in policies)
     given = {"origins": own, "enforce": policies[0].enforce, "allow_credentials": False}
-    for problem in check_combination({**given, "dangerously_allow_public_suffixes": lifts}):
-        yield problem._replace(field="self_origins", where=where)
+    problems = check_combination({**given, "dangerously_allow_public_suffixes": lifts})
+    if problems:
+        raise PolicyError(problem._replace(field="self_origins") for problem in problems)
 
 
 def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:

@@ -137,11 +137,13 @@ class _Sum(NamedTuple):
     """What some marks add up to.
 
     :ivar replaced: whether one of them replaces whatever is further out.
+    :ivar is_usable: whether nothing is wrong with it. Otherwise the policy is a stand-in.
     """
 
     policy: Policy | Audiences
     exempt: bool = False
     replaced: bool = False
+    is_usable: bool = True
 
 
 class Resolver:
@@ -200,16 +202,14 @@ class Resolver:
         if not layers:
             return _Sum(self._settings.default)
         key = tuple(layer.mark for layer in layers)
-        known = self._sums.get(key)
-        if known is None:
-            known = self._apply(self._add_up(layers[:-1]), layers[-1])
-            if known is None:
-                # a stand-in: because of the problem, there will be no table
-                return _Sum(Policy())
-            self._sums[key] = known
-        return known
+        total = self._sums.get(key)
+        if total is None:
+            total = self._apply(self._add_up(layers[:-1]), layers[-1])
+            if total.is_usable:  # what is wrong is to be found each time
+                self._sums[key] = total
+        return total
 
-    def _apply(self, outer: _Sum, layer: Layer) -> _Sum | None:
+    def _apply(self, outer: _Sum, layer: Layer) -> _Sum:
         mark = layer.mark
         if mark.exempt:
             return outer._replace(exempt=True)
@@ -226,12 +226,13 @@ class Resolver:
                 derived = outer.policy.derive(**mark.fields)
             else:
                 derived = resolve(mark.policy, self._settings.policies, mark.fields)
+            if not self._settings.is_report_only:
+                check_enforced_self_origins(self._settings.self_origins, derived)
         except PolicyError as error:
             self.add(problem._replace(where=where) for problem in error.problems)
-            return None
-        if not self._settings.is_report_only:
-            self.add(check_enforced_self_origins(self._settings.self_origins, derived, where))
-        return _Sum(derived, replaced=outer.replaced or mark.policy is not None)
+            return _Sum(Policy(), is_usable=False)
+        replaced = outer.replaced or mark.policy is not None
+        return _Sum(derived, replaced=replaced, is_usable=outer.is_usable)
 
     def without_problems(self) -> Resolver:
         """The same, to add up what no URL that is its own name has: its problems are not the

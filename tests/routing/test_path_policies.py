@@ -572,6 +572,29 @@ def test_a_blueprint_under_a_path_it_cannot_be_added_to(app):
         guard.prepare(other)
 
 
+@pytest.mark.parametrize(
+    ("outer", "below"),
+    [
+        ({"origins": "*"}, {"allow_credentials": True}),
+        (
+            {"origins": PARTNER, "enforce": "all", "dangerously_allow_public_suffixes": True},
+            {"dangerously_allow_public_suffixes": False},
+        ),
+    ],
+)
+def test_an_alias_for_what_cannot_be_added_up(http, app, outer, below):
+    """It is refused each time: what was found wrong with the sum is not forgotten."""
+    guard = CorsGuard(app, self_origins="https://*.github.io")
+    guard.for_path("/x", **outer)
+    api = cors(**below)(Blueprint("api", __name__, url_prefix="/<int:n>"))
+    view = cors(origins=SHOP, allow_credentials=False, enforce="off")(lambda n, p: "ok")
+    api.add_url_rule("/<path:p>", "view", view)
+    app.register_blueprint(api)
+    assert readers_of(app, http, "/7/x/a") == SHOP
+    for _ in range(3):
+        assert readers_of(app, http, "/7/../x/a") == NOBODY
+
+
 def test_rules_that_share_no_url_do_not_govern_each_other(http):
     """The catch-all's preflights under /x name only what is under /x too."""
     app = Flask("paths", static_folder=None)
