@@ -346,11 +346,10 @@ class PolicyTable:
             url = (rule.rule, rule.subdomain, rule.host)
             known = accepted.get(url, frozenset())
             accepted[url] = None if rule.methods is None or known is None else methods | known
-            shape = shape_of(rule)
+            shape, rows = shape_of(rule), governed.setdefault(prefix, {})
             for found in set(by_method.values()):
                 own = frozenset(method for method in methods if by_method[method] == found)
-                row = Governed(shape, own, found.policy)
-                governed.setdefault(prefix, {})[id(rule), found] = row
+                rows[id(rule), found] = Governed(shape, own, found.policy)
         elsewhere = {
             prefix: methods_governed_elsewhere(rows.values()) for prefix, rows in governed.items()
         }
