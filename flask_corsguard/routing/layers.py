@@ -162,14 +162,16 @@ class Resolver:
         self._view_marks = {mark for mark in map(mark_of, app.view_functions.values()) if mark}
         self._sums: dict[tuple[Mark, ...], _Sum] = {}
         self._checked_classes: set[type[View]] = set()
-        for code, kind, known, named in (
-            ("unknown_endpoint", "endpoint", app.view_functions, marks.by_endpoint()),
-            ("unknown_blueprint", "blueprint", app.blueprints, marks.blueprints.items()),
-        ):
-            for name, mark in named:
-                if name not in known:
-                    problem = unknown_name(code, kind, name, kind, known)
-                    self.problems.append(problem._replace(where=mark.location))
+        for name, mark in marks.by_endpoint():
+            if name not in app.view_functions:
+                known = app.view_functions
+                problem = unknown_name("unknown_endpoint", "endpoint", name, "endpoint", known)
+                self.problems.append(problem._replace(where=mark.location))
+        for name, mark in marks.blueprints.items():
+            if name not in app.blueprints:
+                names = app.blueprints
+                problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
+                self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
         """Add up *layers*, the outermost first. *Fields override, a policy replaces.*"""
