@@ -1,28 +1,23 @@
-"""What is wrong with the order of several policies, and whether the first that admits decides."""
+"""What is wrong with the order of several policies."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from flask_corsguard.audit.findings import Findings, Level, in_list
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.protocol.fields import OriginForm
+from flask_corsguard.protocol.decision import CorsRequest, decide
 from flask_corsguard.protocol.origins import OriginPattern, parse_origin
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
+from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import name_of, shown
 
 _MOST_SHOWN = 3
-# How many wildcards of a policy are read one by one.
-_MOST_READ = 200
 # What a wildcard can stand for. Whatever covers all of them covers the wildcard: nobody lists such
 # names, and they have no beginning and no end in common.
 _NAMES = ("a-corsguard-audit-b", "0-corsguard-audit-1")
 _PORT = 47391
-_ADMITS, _DENIES, _ADMITS_NOT = "admits", "denies", "does not admit"
-_OF_ORIGIN = NOT_LISTED | {Reason.ORIGIN_DENIED, Reason.ORIGIN_CHECK_FAILED}
+_ADMITS, _DENIES = "admits", "denies"
 
 
 def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Findings) -> None:
@@ -138,94 +133,3 @@ def _level(earlier: Policy, later: Policy) -> Level:
 def _name(policy: Policy) -> str:
     audience = policy.compiled.audience
     return audience.name if audience else "the policy"
-
-
-def check_as_written(
-    policies: Sequence[Policy],
-    decisions: Iterable[tuple[str, Decision]],
-    route: Route,
-    found: Findings,
-) -> None:
-    """Find a decision that is not what the policies say, read one by one, entry by entry: the first
-    that admits the origin, or denies it, decides."""
-    readers = [_Reader(policy) for policy in policies]
-    for text, decision in decisions:
-        number, says = _first_to_say(readers, text)
-        if says is None or decision.preflight or decision.outcome is Outcome.SAME_ORIGIN:
-            continue
-        is_admitted = decision.reason is None or decision.reason not in _OF_ORIGIN
-        if (len(decision.policies) - 1, is_admitted) != (number, says == _ADMITS):
-            verb = _ADMITS if is_admitted else _ADMITS_NOT
-            message = (
-                f"{_name(policies[number])} {says or _ADMITS_NOT} {shown(text)}, as it is written;"
-                f" and {_name(decision.policies[-1])} {verb} it."
-            )
-            found.add("wrong_policy", message, [route], fields=("origins",), evidence=text)
-            return
-
-
-def _first_to_say(readers: Sequence[_Reader], text: str) -> tuple[int, str | None]:
-    """The number of the policy that decides about an origin, and how: "" if none of them admits or
-    denies it, None if only a callable knows."""
-    is_origin = parse_origin(text) is not None
-    for number, reader in enumerate(readers):
-        says = reader.says(text, is_origin=is_origin)
-        if says != "":
-            return number, says
-    return len(readers) - 1, ""
-
-
-class _Reader:
-    """A policy, read entry by entry."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._is_star = policy.origins == "*"
-        self._admits_null = policy.dangerously_allow_null_origin
-        self._admits = _reader(() if policy.origins == "*" else policy.origins)
-        self._denies = _reader(policy.deny_origins)
-        self._has_denied = bool(policy.deny_origins)
-        self._raw = policy.raw_origins
-
-    def says(self, text: str, *, is_origin: bool) -> str | None:
-        """How the policy decides about an origin: "" if it does not, None if that is not known.
-
-        :param is_origin: whether a browser would write an origin like that.
-        """
-        if text in self._raw or (self._is_star and not self._has_denied):
-            return _ADMITS
-        if not is_origin and text != "null":
-            return ""
-        denied, admitted = self._denies(text), self._admits(text)
-        if self._is_star:
-            admitted = is_origin or self._admits_null
-        if denied is None or (admitted is None and not denied):
-            return None
-        return _DENIES if denied else _ADMITS if admitted else ""
-
-
-def _reader(entries: Sequence[OriginForm]) -> Callable[[str], bool | None]:
-    """Says whether an entry stands for an origin; None if that is not known."""
-    strings = [entry for entry in entries if isinstance(entry, str)]
-    exact = frozenset(strings)
-    wildcards = [text for text in strings if "*" in text]
-    patterns = [re.compile(_as_pattern(text)) for text in wildcards[:_MOST_READ]]
-    patterns += [entry for entry in entries if isinstance(entry, re.Pattern)]
-    is_unknown = len(wildcards) > _MOST_READ or any(callable(entry) for entry in entries)
-
-    def reads(text: str) -> bool | None:
-        is_opaque = text == "null"
-        if text in exact or (not is_opaque and any(each.fullmatch(text) for each in patterns)):
-            return True
-        return None if is_unknown and not is_opaque else False
-
-    return reads
-
-
-def _as_pattern(text: str) -> str:
-    """An entry with a wildcard as a regular expression."""
-    if text.endswith("://*"):
-        return re.escape(text[:-1]) + r"(?:[^:/]+|\[.+\])"
-    plain = text.removesuffix(":*")
-    port = "(?::[0-9]+)?" if plain != text else ""
-    escaped = re.escape(plain).replace(r"://\*\.", r"://(?:[a-z0-9_-]+\.)+")
-    return escaped.replace(r"\*", "[a-z0-9-]+") + port

@@ -27,6 +27,8 @@ from flask_corsguard.text import name_of, shown
 # The longest that Chromium keeps a preflight, in seconds.
 _LONGEST_KEPT = 7200
 _MOST_SHOWN = 3
+# How many wildcards of a policy are read one by one.
+_MOST_READ = 200
 # The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
 _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
 _INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials", "loopback_with_credentials")
@@ -51,6 +53,8 @@ class PolicyChecks:
     def __init__(self, policy: Policy, found: Findings, *, debug: bool) -> None:
         self.opaque = [entry for entry in policy.origins if not isinstance(entry, str)]
         self.callable = next((entry for entry in self.opaque if callable(entry)), None)
+        strings = (entry for entry in policy.origins if isinstance(entry, str))
+        self._wildcards = [text for text in strings if "*" in text]
         self._policy = policy
         self._found = found
         self._debug = debug
@@ -155,12 +159,10 @@ class PolicyChecks:
         :param intended: what each of :attr:`opaque` was made for.
         """
         policy = self._policy
-        if policy.origins == "*":
-            return
-        lists = policy.origins.compiled.lists
         named = sites_of(named_by_strings(policy))
         sites = {entry: sites_of(intended[entry]) for entry in intended}
         by_entry: dict[OriginForm, dict[str, list[str]]] = {}
+        not_written: list[str] = []
         for text in origins:
             origin = parse_origin(text)
             if text == "null":
@@ -173,13 +175,28 @@ class PolicyChecks:
                     level=self._level,
                     evidence=text,
                 )
-            elif origin is not None and not lists(text, origin):
+            elif not self._is_written(text, origin):
                 entry = self._entry_for(text)
-                code = _code_of(text, origin, sites[entry], named) if entry else ""
-                if entry and code:
+                if entry is None or origin is None:
+                    not_written.append(text)
+                elif code := _code_of(text, origin, sites[entry], named):
                     by_entry.setdefault(entry, {}).setdefault(code, []).append(text)
+        if not_written:
+            message = f"No entry stands for {shown(not_written[0])}, which is let in."
+            fields, evidence = ("origins",), not_written[0]
+            self._add("wrong_policy", message, routes, fields=fields, evidence=evidence)
         for entry, by_code in by_entry.items():
             self._add_worst(_described(entry, intended[entry], by_code), by_code, routes)
+
+    def _is_written(self, text: str, origin: Origin | None) -> bool:
+        """Whether a string of the policy stands for an origin. They are read one by one, and not
+        looked up as the guard does."""
+        compiled = self._policy.compiled
+        if text in compiled.raw or compiled.allow is None or text in compiled.allow.exact:
+            return True
+        if len(self._wildcards) > _MOST_READ:
+            return origin is not None and compiled.allow.lists(text, origin)
+        return any(re.fullmatch(_as_regex(entry), text) for entry in self._wildcards)
 
     def _entry_for(self, text: str) -> OriginForm | None:
         for entry in self.opaque:
@@ -304,6 +321,16 @@ def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> s
     if "attacker" in origin.host.removesuffix(site).split("."):
         return "subdomains_with_credentials"
     return ""
+
+
+def _as_regex(text: str) -> str:
+    """An entry with a wildcard as a regular expression."""
+    if text.endswith("://*"):
+        return re.escape(text[:-1]) + r"(?:[^:/]+|\[.+\])"
+    plain = text.removesuffix(":*")
+    port = "(?::[0-9]+)?" if plain != text else ""
+    escaped = re.escape(plain).replace(r"://\*\.", r"://(?:[a-z0-9_-]+\.)+")
+    return escaped.replace(r"\*", "[a-z0-9-]+") + port
 
 
 def _listed(patterns: list[OriginPattern]) -> str:
