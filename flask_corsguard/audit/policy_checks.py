@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from flask_corsguard.audit.findings import RULES, Findings, Level, in_list
+from flask_corsguard.audit.findings import RULES, Findings, Level, in_list, listed
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
@@ -26,7 +26,6 @@ from flask_corsguard.text import name_of, shown
 
 # The longest that Chromium keeps a preflight, in seconds.
 _LONGEST_KEPT = 7200
-_MOST_SHOWN = 3
 # How many wildcards of a policy are read one by one.
 _MOST_READ = 200
 # The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
@@ -79,9 +78,7 @@ class PolicyChecks:
             self._add("max_age_ignored", message, routes, fields=("max_age",))
         plain = [*filter(is_insecure_raw, policy.raw_origins)]
         if plain:
-            self._add_let_in(
-                "insecure_origin", ", ".join(map(shown, plain[:_MOST_SHOWN])), plain[0], routes
-            )
+            self._add_let_in("insecure_origin", listed(plain), plain[0], routes)
         if policy.origins != "*":
             self._strings_on_sight(policy.origins, routes)
 
@@ -102,7 +99,7 @@ class PolicyChecks:
             if origin.scheme in ("http", "ws"):
                 by_code.setdefault("insecure_origin", []).append(pattern)
         for code, patterns in by_code.items():
-            self._add_let_in(code, _listed(patterns), _example(patterns[0]), routes)
+            self._add_let_in(code, listed(patterns), _example(patterns[0]), routes)
 
     def is_slow(self, routes: Iterable[Route]) -> bool:
         """Whether a pattern of the policy, or of a callable, takes long to refuse some origins."""
@@ -331,11 +328,6 @@ def _as_regex(text: str) -> str:
     port = "(?::[0-9]+)?" if plain != text else ""
     escaped = re.escape(plain).replace(r"://\*\.", r"://(?:[a-z0-9_-]+\.)+")
     return escaped.replace(r"\*", "[a-z0-9-]+") + port
-
-
-def _listed(patterns: list[OriginPattern]) -> str:
-    more = f" and {len(patterns) - _MOST_SHOWN} more" if len(patterns) > _MOST_SHOWN else ""
-    return ", ".join(shown(str(pattern)) for pattern in patterns[:_MOST_SHOWN]) + more
 
 
 def _varies_site(pattern: OriginPattern) -> bool:

@@ -123,6 +123,11 @@ ORDER: dict[str, tuple[tuple[Policy | str, ...], list[tuple[str, Level, str]]]] 
         [(EARLIER, NOTE, "In policy 2 of 2: 'file://' cannot count, because policy 1 of 2 admits it"
           " already.")],
     ),
+    "a raw one before everybody": (
+        (Policy(raw_origins="file://"), Policy(origins="*", raw_origins="file://")),
+        [(EARLIER, NOTE, "In policy 2 of 2: 'file://' cannot count, because policy 1 of 2 admits it"
+          " already.")],
+    ),
     "no origins": (
         (Policy(origins=APP), Policy(max_age=0), ANYBODY),
         [(NEVER, NOTE, "In policy 2 of 3: no origin is listed.")],
