@@ -91,7 +91,7 @@ def attack(
     again: Collection[str] = ()
     let_in: dict[tuple[LetIn, ...], list[Route]] = {}
     for route in routes:
-        requests = SampleRequests(state.app, route, state.marks, state.current().table.paths)
+        requests = SampleRequests(state, route)
         if first is None:
             tried = _try(decide, policies, requests, attempts, preflights=not checks.asks_once)
             if tried.decisions:
