@@ -17,11 +17,7 @@ from flask_corsguard.cli.loading import UnusableError, guarded_app, warn_of_unro
 from flask_corsguard.cli.terminal import Line, console, printable, write
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
-from flask_corsguard.protocol.explanation import (
-    fields_of,
-    policy_summaries,
-    policy_summary,
-)
+from flask_corsguard.protocol.explanation import fields_of, policy_summaries, policy_summary
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import parse_origin
@@ -98,18 +94,17 @@ def _matches(app: Flask, route: Route, path: str) -> bool:
 
 
 def _under(path: str, found: Iterable[Route]) -> list[Route]:
-    """The rows whose path prefix is the longest above a path, of those of the same rule."""
+    """The rows with the longest path prefix above a path, of those of the same rule and method."""
     rows = [r for r in found if path == r.rule or f"{path}/".startswith(f"{r.prefix}/")]
-    longest: dict[tuple[int, str], int] = {}
-    for row in rows:
-        for method in row.methods:
-            key = id(row.url_rule), method
-            longest[key] = max(longest.get(key, 0), len(row.prefix))
+
+    def has_longest(row: Route, method: str) -> bool:
+        others = (r for r in rows if r.url_rule is row.url_rule and method in r.methods)
+        return all(len(other.prefix) <= len(row.prefix) for other in others)
+
     return [
         row
         for row in rows
-        if path == row.rule
-        or any(longest[id(row.url_rule), method] == len(row.prefix) for method in row.methods)
+        if path == row.rule or any(has_longest(row, method) for method in row.methods)
     ]
 
 
