@@ -22,6 +22,7 @@ from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing.layers import Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import shown
 
@@ -94,18 +95,17 @@ def _matches(app: Flask, route: Route, path: str) -> bool:
 
 
 def _under(path: str, found: Iterable[Route]) -> list[Route]:
-    """The rows with the longest path prefix above a path, of those of the same rule and method."""
+    """The rows with the longest path prefix above a path, of those that differ in nothing else."""
     rows = [r for r in found if path == r.rule or f"{path}/".startswith(f"{r.prefix}/")]
+    by_length = sorted(rows, key=lambda row: len(row.prefix))
+    longest = {_without_prefix(row): row for row in by_length}
+    return [row for row in rows if path == row.rule or longest[_without_prefix(row)] is row]
 
-    def has_longest(row: Route, method: str) -> bool:
-        others = (r for r in rows if r.url_rule is row.url_rule and method in r.methods)
-        return all(len(other.prefix) <= len(row.prefix) for other in others)
 
-    return [
-        row
-        for row in rows
-        if path == row.rule or any(has_longest(row, method) for method in row.methods)
-    ]
+def _without_prefix(row: Route) -> tuple[int, tuple[Layer, ...]]:
+    """The rule and its own marks."""
+    own = (layer for layer in row.layers if not layer.source.startswith("path "))
+    return id(row.url_rule), tuple(own)
 
 
 def _check_origin(origin: str) -> None:
