@@ -266,10 +266,11 @@ class ListChecks:
 
         :returns: whether a pattern is too slow for attempts.
         """
+        is_slow = False
         for check in self._checks:
             check.on_sight(routes)
-        slow = [check for check in self._checks if check.is_slow(routes)]
-        return bool(slow)
+            is_slow |= check.is_slow(routes)
+        return is_slow
 
     def failed(self, decision: Decision, route: Route) -> None:
         """Add that the callable of the policy that decided has failed at a route."""

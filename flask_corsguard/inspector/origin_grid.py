@@ -155,8 +155,7 @@ class Grid:
             cells = tuple(_cell_of(policy, methods, column) for column in self.columns)
             if is_open:
                 cells = tuple(map(_open_socket, self.columns, cells))
-            in_short = [*map(_in_short, summaries, route.policies)]
-            self._known[key] = Row(route, cells, in_short)
+            self._known[key] = Row(route, cells, [*map(_in_short, summaries, route.policies)])
         return self._known[key]._replace(route=route)
 
 
