@@ -65,7 +65,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         return [("origin_invalid", "this is a variable that nothing has replaced")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
-        return [("origin_quotes", "an origin has no quotes")], _source(fixed)
+        return [("origin_quotes", "an origin has no quotes")], fixed and repr(fixed)
     parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
     if parts not in ([], [text]) and all(
         "://" in part or parse_pattern(repair(part) or "") for part in parts
@@ -83,15 +83,12 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     problems = list(dict.fromkeys(_problems(text)))
     if not problems:
         problems = [("origin_invalid", "this is not scheme://host[:port]")]
-    suggestion = _as_pattern(text) or _source(repair(text))
+    repaired_text = repair(text)
+    suggestion = _as_pattern(text) or (repaired_text and repr(repaired_text))
     if suggestion is None:
         no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
         problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
     return problems, suggestion
-
-
-def _source(text: str | None) -> str | None:
-    return None if text is None else repr(text)
 
 
 def repair(text: str) -> str | None:
