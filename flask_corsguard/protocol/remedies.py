@@ -162,15 +162,15 @@ class _Change:
         in_config: list[str] = []
         for field in (name for name in FIELDS if name in self.fields):
             source = _source(self.fields[field])
+            given, key = f"{field}={source}", f"CORSGUARD_{field.upper()}={source}"
             if all_configured:
-                here.append(f"CORSGUARD_{field.upper()}={source}")
+                here.append(key)
             elif field in decision.configured or (is_configured and field == "enforce"):
-                in_config.append(f"CORSGUARD_{field.upper()}={source}")
+                in_config.append(key)
             elif in_list and field == "enforce":
-                where = _place(decision, ())
-                of_all.append(f"{field}={source} (policy: {where}, beside the list)")
+                of_all.append(f"{given} (policy: {_place(decision, ())}, beside the list)")
             else:
-                here.append(f"{field}={source}")
+                here.append(given)
         pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
         if pieces:
             pieces[-1] += f" (policy: {_place(decision, [self.policy])})"
