@@ -289,7 +289,7 @@ class OriginSet:
         schemes: set[str] = set()
         # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, "*" for any
         self._wildcards = _SmallSets[int | str | None]()
-        #: "scheme://.parent-host" -> how many characters stand before the wildcard in a label
+        #: ".parent-host" -> how many characters of a label stand before its wildcard
         self.cuts = _SmallSets[int]()
         # "scheme://pr-*.parent-host" -> how many characters of a label that begins so follow it
         self._ends = _SmallSets[int]()
@@ -302,7 +302,7 @@ class OriginSet:
                 self._wildcards.add(f"{prefix}{label}{rest}", port)
                 if label:
                     before, _, after = label.partition("*")
-                    self.cuts.add(f"{prefix}{rest}", len(before))
+                    self.cuts.add(rest, len(before))
                     self._ends.add(f"{prefix}{before}*{rest}", len(after))
             elif pattern.any_host:
                 schemes.add(origin.scheme)
@@ -390,12 +390,13 @@ class OriginSet:
         return False
 
     def _matches_label(self, prefix: str, label: str, rest: str, port: int | None) -> bool:
-        for before in self.cuts.get(prefix + rest, ()):
-            start = f"{prefix}{label[:before]}*"
-            for after in self._ends.get(start + rest, ()):
+        for before in self.cuts.get(rest, ()):
+            start = prefix + label[:before] + "*"
+            key = start + rest
+            for after in self._ends.get(key, ()):
                 end = len(label) - after
                 if end > before and not label[before:end].strip(_STAR_CHARACTERS):
-                    ports = self._wildcards.get(f"{start}{label[end:]}{rest}")
+                    ports = self._wildcards.get(start + label[end:] + rest if after else key)
                     if ports is not None and ("*" in ports or port in ports):
                         return True
         return False
