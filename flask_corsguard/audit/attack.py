@@ -19,7 +19,7 @@ from flask_corsguard.audit.hostile_origins import (
     fitted,
 )
 from flask_corsguard.audit.intended_origins import intended_by, named_by_strings, sites_of
-from flask_corsguard.audit.order_checks import check_as_written, check_order
+from flask_corsguard.audit.order_checks import check_order
 from flask_corsguard.audit.policy_checks import Intended, LetIn, ListChecks
 from flask_corsguard.audit.sample_requests import SampleRequests
 from flask_corsguard.protocol.decision import Decision
@@ -91,12 +91,11 @@ def attack(
     again: Collection[str] = ()
     let_in: dict[tuple[LetIn, ...], list[Route]] = {}
     for route in routes:
-        requests = SampleRequests(state.app, route, state.marks, state.current().table.paths)
+        requests = SampleRequests(state, route)
         if first is None:
             tried = _try(decide, policies, requests, attempts, preflights=not checks.asks_once)
             if tried.decisions:
                 first = tried
-                check_as_written(policies, tried.decisions, route, found)
                 again = (_OPAQUE,) if checks.asks_once else _again(tried, attempts, checks)
         else:
             tried = _try(decide, policies, requests, again)

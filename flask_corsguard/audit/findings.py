@@ -10,8 +10,13 @@ from typing import NamedTuple
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, unknown_name
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
 from flask_corsguard.routing.table import Route
+from flask_corsguard.text import shown
+
+# How many entries a message has.
+_MOST_SHOWN = 3
 
 
 class Level(enum.IntEnum):
@@ -486,8 +491,14 @@ def _in_short(sources: Iterable[str]) -> str:
 
 def in_list(policy: Policy) -> str:
     """The beginning of a message about one policy of a list; "" if it stands alone."""
-    audience = policy.compiled.audience
-    return f"In {audience.name}: " if audience else ""
+    name = name_in_list(policy)
+    return f"In {name}: " if name else ""
+
+
+def listed(entries: Sequence[object]) -> str:
+    """The first few of some origins, as they are written."""
+    more = f" and {len(entries) - _MOST_SHOWN} more" if len(entries) > _MOST_SHOWN else ""
+    return ", ".join(shown(str(entry)) for entry in entries[:_MOST_SHOWN]) + more
 
 
 def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:

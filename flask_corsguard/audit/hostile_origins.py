@@ -104,11 +104,10 @@ def around_wildcard(pattern: OriginPattern) -> Iterator[str]:
     """The hostile variants of what an entry with a wildcard stands for."""
     yield from fitted([pattern.example("x")])
     if pattern.in_label:
+        scheme, _, host = str(pattern.origin).partition("://")
         before, _, after = pattern.label.partition("*")
-        port = "" if pattern.origin.port is None else f":{pattern.origin.port}"
-        names = {"b": before, "a": after, "s": pattern.origin.scheme}
         for template in _IN_LABEL:
-            yield template.format_map({**names, "h": pattern.origin.host + port})
+            yield template.format(s=scheme, b=before, a=after, h=host)
 
 
 def around_raw(text: str) -> Iterator[str]:

@@ -1,52 +1,47 @@
-"""What is wrong with the order of several policies, and whether the first that admits decides."""
+"""What is wrong with the order of several policies."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from flask_corsguard.audit.findings import Findings, Level, in_list
-from flask_corsguard.protocol.decision import CorsRequest, Decision, decide
-from flask_corsguard.protocol.fields import OriginForm
-from flask_corsguard.protocol.origins import OriginPattern, parse_origin
+from flask_corsguard.audit.findings import Findings, Level, in_list, listed
+from flask_corsguard.protocol.decision import CorsRequest, decide
+from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_pattern
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
+from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import name_of, shown
 
-_MOST_SHOWN = 3
-# How many wildcards of a policy are read one by one.
-_MOST_READ = 200
 # What a wildcard can stand for. Whatever covers all of them covers the wildcard: nobody lists such
 # names, and they have no beginning and no end in common.
 _NAMES = ("a-corsguard-audit-b", "0-corsguard-audit-1")
 _PORT = 47391
-_ADMITS, _DENIES, _ADMITS_NOT = "admits", "denies", "does not admit"
-_OF_ORIGIN = NOT_LISTED | {Reason.ORIGIN_DENIED, Reason.ORIGIN_CHECK_FAILED}
+_ADMITS, _DENIES = "admits", "denies"
 
 
 def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Findings) -> None:
     """Find entries that an earlier policy of a list decides about already, policies that never
     admit anybody, and callables that are asked about what a later policy lists."""
-    for number, policy in enumerate(policies[1:], 1):
-        _check_earlier(policies[:number], policy, routes, found)
-    for number, policy in enumerate(policies if len(policies) > 1 else ()):
-        is_last = number == len(policies) - 1
-        is_empty = not policy.origins and not policy.raw_origins
-        if is_empty and (is_last or not policy.deny_origins):
+    if len(policies) == 1:
+        return
+    for number, policy in enumerate(policies):
+        _check_entries(policies[:number], policy, routes, found)
+        later = policies[number + 1 :]
+        if not (policy.origins or policy.raw_origins or (policy.deny_origins and later)):
             message = f"{in_list(policy)}no origin is listed."
             level, fields = Level.NOTE, ("origins",)
             found.add("policy_never_decides", message, routes, fields=fields, level=level)
-        later = [each for each in policies[number + 1 :] if any(_entries(each))]
-        if policy.compiled.asks and later:
-            _check_callable(policy, later, routes, found)
+        named = [each for each in later if any(_entries(each))]
+        if policy.compiled.asks and named:
+            _check_callable(policy, named, routes, found)
 
 
 def _check_callable(
     policy: Policy, later: Sequence[Policy], routes: Iterable[Route], found: Findings
 ) -> None:
     check = next(entry for entry in policy.origins if callable(entry))
-    names = " and ".join(map(_name, later))
+    names = " and ".join(map(name_in_list, later))
     message = (
         f"{in_list(policy)}the callable {shown(name_of(check))[1:-1]} is asked before {names}. An"
         " origin there that it allows, or fails for, never gets that far."
@@ -55,177 +50,62 @@ def _check_callable(
     found.add("callable_asked_first", message, routes, fields=("origins",), level=level)
 
 
-def _check_earlier(
+def _check_entries(
     earlier: Sequence[Policy], policy: Policy, routes: Iterable[Route], found: Findings
 ) -> None:
     """Find the entries of a policy that earlier ones decide about already."""
     decided: dict[tuple[Policy, str], list[str]] = {}
-    is_left = False
-    for entry, examples in _entries(policy):
-        by = next(_deciding(earlier, entry, examples), None)
-        if by is None:
-            is_left = True
+    is_left = policy.origins == "*" or any(not isinstance(entry, str) for entry in policy.origins)
+    for entry, pattern in _entries(policy):
+        for other in earlier:
+            verb = _verb_for_all(other, pattern) if pattern else _verb(other, entry)
+            if verb:
+                decided.setdefault((other, verb), []).append(entry)
+                break
         else:
-            decided.setdefault(by, []).append(entry)
-    is_left = is_left or any(not isinstance(entry, str) for entry in policy.origins)
+            is_left = True
+    code = "entry_decided_earlier" if is_left else "policy_never_decides"
     for (other, verb), entries in decided.items():
-        more = f" and {len(entries) - _MOST_SHOWN} more" if len(entries) > _MOST_SHOWN else ""
-        code = "entry_decided_earlier" if is_left else "policy_never_decides"
         message = (
-            f"{in_list(policy)}{', '.join(map(shown, entries[:_MOST_SHOWN]))}{more} cannot count,"
-            f" because {_name(other)} {verb} {'them' if len(entries) > 1 else 'it'} already."
+            f"{in_list(policy)}{listed(entries)} cannot count, because {name_in_list(other)} {verb}"
+            f" {'them' if len(entries) > 1 else 'it'} already."
         )
         level = _level(other, policy) if verb == _ADMITS else Level.NOTE
         found.add(code, message, routes, fields=("origins",), level=level)
 
 
-def _deciding(
-    earlier: Sequence[Policy], entry: str, examples: Sequence[str]
-) -> Iterator[tuple[Policy, str]]:
-    """The earlier policies that admit or deny all that an entry stands for."""
-    for policy in earlier:
-        if examples:
-            verbs = {_by_structure(policy, text) for text in examples}
-        else:
-            verbs = {_by_all_but_callables(policy, entry)}
-        if verbs <= {_ADMITS, _DENIES}:
-            yield policy, min(verbs)
+def _entries(policy: Policy) -> Iterator[tuple[str, OriginPattern | None]]:
+    """The entries that are strings; parsed, if they stand for several origins."""
+    for entry in (*policy.raw_origins, *policy.origins):
+        if isinstance(entry, str) and entry != "*":
+            yield entry, parse_pattern(entry) if "*" in entry else None
 
 
-def _by_structure(policy: Policy, text: str) -> str:
-    """How the strings of a policy decide about an origin; "" if they don't."""
-    compiled, origin = policy.compiled, parse_origin(text)
-    if origin is None:
-        return ""  # the name is too long for what stands beside it
-    if compiled.deny is not None and compiled.deny.lists(text, origin):
-        return _DENIES
-    return _ADMITS if compiled.allow is not None and compiled.allow.lists(text, origin) else ""
+def _verb(policy: Policy, text: str) -> str:
+    """How a policy decides about an origin without its callable; "" if it does not."""
+    reason = decide(policy, CorsRequest(text, "GET"), asks=False).reason
+    return _ADMITS if reason is None else _DENIES if reason is Reason.ORIGIN_DENIED else ""
 
 
-def _by_all_but_callables(policy: Policy, text: str) -> str:
-    """How a policy decides about an origin; "" if it does not, or if only its callable could."""
-    decision = decide(policy, CorsRequest(text, "GET"), asks=False)
-    if decision.reason is None:
-        return _ADMITS
-    return _DENIES if decision.reason is Reason.ORIGIN_DENIED else ""
+def _verb_for_all(policy: Policy, pattern: OriginPattern) -> str:
+    """How the strings of a policy decide about all that an entry stands for; "" if they don't."""
+    names = (*_NAMES, ".".join(_NAMES)) if pattern.label == "*" else _NAMES
+    origins = [pattern.example(name) for name in names]
+    if pattern.any_port:
+        origins += [origin._replace(port=_PORT) for origin in origins]
+    verbs = {_verb_by_strings(policy, str(origin)) for origin in origins}
+    return "" if "" in verbs else min(verbs)
 
 
-def _entries(policy: Policy) -> Iterator[tuple[str, Sequence[str]]]:
-    """The entries that are strings; each that stands for several origins with examples of them."""
-    for entry in (*policy.raw_origins, *(() if policy.origins == "*" else policy.origins)):
-        if isinstance(entry, str) and "*" not in entry:
-            yield entry, ()
-    if policy.origins == "*":
-        return
-    for pattern in policy.origins.patterns(lambda text: "*" in text):
-        yield str(pattern), tuple(_examples(pattern))
-
-
-def _examples(pattern: OriginPattern) -> Iterator[str]:
-    for name in (*_NAMES, ".".join(_NAMES)) if pattern.label == "*" else _NAMES:
-        origin = pattern.example(name)
-        yield str(origin)
-        if pattern.any_port:
-            yield str(origin._replace(port=_PORT))
+def _verb_by_strings(policy: Policy, text: str) -> str:
+    origin = parse_origin(text)  # None if the name is too long for what stands beside it
+    for entries, verb in ((policy.compiled.deny, _DENIES), (policy.compiled.allow, _ADMITS)):
+        if origin and entries and entries.lists(text, origin):
+            return verb
+    return ""
 
 
 def _level(earlier: Policy, later: Policy) -> Level:
     """A warning where the earlier policy gives credentials, and the later one does not."""
     is_wider = earlier.allow_credentials and not later.allow_credentials
     return Level.WARNING if is_wider else Level.NOTE
-
-
-def _name(policy: Policy) -> str:
-    audience = policy.compiled.audience
-    return audience.name if audience else "the policy"
-
-
-def check_as_written(
-    policies: Sequence[Policy],
-    decisions: Iterable[tuple[str, Decision]],
-    route: Route,
-    found: Findings,
-) -> None:
-    """Find a decision that is not what the policies say, read one by one, entry by entry: the first
-    that admits the origin, or denies it, decides."""
-    readers = [_Reader(policy) for policy in policies]
-    for text, decision in decisions:
-        number, says = _first_to_say(readers, text)
-        if says is None or decision.preflight or decision.outcome is Outcome.SAME_ORIGIN:
-            continue
-        is_admitted = decision.reason is None or decision.reason not in _OF_ORIGIN
-        if (len(decision.policies) - 1, is_admitted) != (number, says == _ADMITS):
-            verb = _ADMITS if is_admitted else _ADMITS_NOT
-            message = (
-                f"{_name(policies[number])} {says or _ADMITS_NOT} {shown(text)}, as it is written;"
-                f" and {_name(decision.policies[-1])} {verb} it."
-            )
-            found.add("wrong_policy", message, [route], fields=("origins",), evidence=text)
-            return
-
-
-def _first_to_say(readers: Sequence[_Reader], text: str) -> tuple[int, str | None]:
-    """The number of the policy that decides about an origin, and how: "" if none of them admits or
-    denies it, None if only a callable knows."""
-    is_origin = parse_origin(text) is not None
-    for number, reader in enumerate(readers):
-        says = reader.says(text, is_origin=is_origin)
-        if says != "":
-            return number, says
-    return len(readers) - 1, ""
-
-
-class _Reader:
-    """A policy, read entry by entry."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._is_star = policy.origins == "*"
-        self._admits_null = policy.dangerously_allow_null_origin
-        self._admits = _reader(() if policy.origins == "*" else policy.origins)
-        self._denies = _reader(policy.deny_origins)
-        self._has_denied = bool(policy.deny_origins)
-        self._raw = policy.raw_origins
-
-    def says(self, text: str, *, is_origin: bool) -> str | None:
-        """How the policy decides about an origin: "" if it does not, None if that is not known.
-
-        :param is_origin: whether a browser would write an origin like that.
-        """
-        if text in self._raw or (self._is_star and not self._has_denied):
-            return _ADMITS
-        if not is_origin and text != "null":
-            return ""
-        denied, admitted = self._denies(text), self._admits(text)
-        if self._is_star:
-            admitted = is_origin or self._admits_null
-        if denied is None or (admitted is None and not denied):
-            return None
-        return _DENIES if denied else _ADMITS if admitted else ""
-
-
-def _reader(entries: Sequence[OriginForm]) -> Callable[[str], bool | None]:
-    """Says whether an entry stands for an origin; None if that is not known."""
-    strings = [entry for entry in entries if isinstance(entry, str)]
-    exact = frozenset(strings)
-    wildcards = [text for text in strings if "*" in text]
-    patterns = [re.compile(_as_pattern(text)) for text in wildcards[:_MOST_READ]]
-    patterns += [entry for entry in entries if isinstance(entry, re.Pattern)]
-    is_unknown = len(wildcards) > _MOST_READ or any(callable(entry) for entry in entries)
-
-    def reads(text: str) -> bool | None:
-        is_opaque = text == "null"
-        if text in exact or (not is_opaque and any(each.fullmatch(text) for each in patterns)):
-            return True
-        return None if is_unknown and not is_opaque else False
-
-    return reads
-
-
-def _as_pattern(text: str) -> str:
-    """An entry with a wildcard as a regular expression."""
-    if text.endswith("://*"):
-        return re.escape(text[:-1]) + r"(?:[^:/]+|\[.+\])"
-    plain = text.removesuffix(":*")
-    port = "(?::[0-9]+)?" if plain != text else ""
-    escaped = re.escape(plain).replace(r"://\*\.", r"://(?:[a-z0-9_-]+\.)+")
-    return escaped.replace(r"\*", "[a-z0-9-]+") + port

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from flask_corsguard.audit.findings import RULES, Findings, Level, in_list
+from flask_corsguard.audit.findings import RULES, Findings, Level, in_list, listed
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
@@ -26,7 +26,8 @@ from flask_corsguard.text import name_of, shown
 
 # The longest that Chromium keeps a preflight, in seconds.
 _LONGEST_KEPT = 7200
-_MOST_SHOWN = 3
+# How many wildcards of a policy are read one by one.
+_MOST_READ = 200
 # The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
 _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
 _INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials", "loopback_with_credentials")
@@ -51,6 +52,8 @@ class PolicyChecks:
     def __init__(self, policy: Policy, found: Findings, *, debug: bool) -> None:
         self.opaque = [entry for entry in policy.origins if not isinstance(entry, str)]
         self.callable = next((entry for entry in self.opaque if callable(entry)), None)
+        strings = (entry for entry in policy.origins if isinstance(entry, str))
+        self._wildcards = [text for text in strings if "*" in text]
         self._policy = policy
         self._found = found
         self._debug = debug
@@ -75,9 +78,7 @@ class PolicyChecks:
             self._add("max_age_ignored", message, routes, fields=("max_age",))
         plain = [*filter(is_insecure_raw, policy.raw_origins)]
         if plain:
-            self._add_let_in(
-                "insecure_origin", ", ".join(map(shown, plain[:_MOST_SHOWN])), plain[0], routes
-            )
+            self._add_let_in("insecure_origin", listed(plain), plain[0], routes)
         if policy.origins != "*":
             self._strings_on_sight(policy.origins, routes)
 
@@ -98,7 +99,7 @@ class PolicyChecks:
             if origin.scheme in ("http", "ws"):
                 by_code.setdefault("insecure_origin", []).append(pattern)
         for code, patterns in by_code.items():
-            self._add_let_in(code, _listed(patterns), _example(patterns[0]), routes)
+            self._add_let_in(code, listed(patterns), _example(patterns[0]), routes)
 
     def is_slow(self, routes: Iterable[Route]) -> bool:
         """Whether a pattern of the policy, or of a callable, takes long to refuse some origins."""
@@ -155,12 +156,10 @@ class PolicyChecks:
         :param intended: what each of :attr:`opaque` was made for.
         """
         policy = self._policy
-        if policy.origins == "*":
-            return
-        lists = policy.origins.compiled.lists
         named = sites_of(named_by_strings(policy))
         sites = {entry: sites_of(intended[entry]) for entry in intended}
         by_entry: dict[OriginForm, dict[str, list[str]]] = {}
+        not_written: list[str] = []
         for text in origins:
             origin = parse_origin(text)
             if text == "null":
@@ -173,13 +172,28 @@ class PolicyChecks:
                     level=self._level,
                     evidence=text,
                 )
-            elif origin is not None and not lists(text, origin):
+            elif not self._is_written(text, origin):
                 entry = self._entry_for(text)
-                code = _code_of(text, origin, sites[entry], named) if entry else ""
-                if entry and code:
+                if entry is None or origin is None:
+                    not_written.append(text)
+                elif code := _code_of(text, origin, sites[entry], named):
                     by_entry.setdefault(entry, {}).setdefault(code, []).append(text)
+        if not_written:
+            message = f"No entry stands for {shown(not_written[0])}, which is let in."
+            fields, evidence = ("origins",), not_written[0]
+            self._add("wrong_policy", message, routes, fields=fields, evidence=evidence)
         for entry, by_code in by_entry.items():
             self._add_worst(_described(entry, intended[entry], by_code), by_code, routes)
+
+    def _is_written(self, text: str, origin: Origin | None) -> bool:
+        """Whether a string of the policy stands for an origin. They are read one by one, and not
+        looked up as the guard does."""
+        compiled = self._policy.compiled
+        if text in compiled.raw or compiled.allow is None or text in compiled.allow.exact:
+            return True
+        if len(self._wildcards) > _MOST_READ:
+            return origin is not None and compiled.allow.lists(text, origin)
+        return any(re.fullmatch(_as_regex(entry), text) for entry in self._wildcards)
 
     def _entry_for(self, text: str) -> OriginForm | None:
         for entry in self.opaque:
@@ -252,10 +266,11 @@ class ListChecks:
 
         :returns: whether a pattern is too slow for attempts.
         """
+        is_slow = False
         for check in self._checks:
             check.on_sight(routes)
-        slow = [check for check in self._checks if check.is_slow(routes)]
-        return bool(slow)
+            is_slow |= check.is_slow(routes)
+        return is_slow
 
     def failed(self, decision: Decision, route: Route) -> None:
         """Add that the callable of the policy that decided has failed at a route."""
@@ -306,9 +321,14 @@ def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> s
     return ""
 
 
-def _listed(patterns: list[OriginPattern]) -> str:
-    more = f" and {len(patterns) - _MOST_SHOWN} more" if len(patterns) > _MOST_SHOWN else ""
-    return ", ".join(shown(str(pattern)) for pattern in patterns[:_MOST_SHOWN]) + more
+def _as_regex(text: str) -> str:
+    """An entry with a wildcard as a regular expression."""
+    if text.endswith("://*"):
+        return re.escape(text[:-1]) + r"(?:[^:/]+|\[.+\])"
+    plain = text.removesuffix(":*")
+    port = "(?::[0-9]+)?" if plain != text else ""
+    escaped = re.escape(plain).replace(r"://\*\.", r"://(?:[a-z0-9_-]+\.)+")
+    return escaped.replace(r"\*", "[a-z0-9-]+") + port
 
 
 def _varies_site(pattern: OriginPattern) -> bool:

@@ -156,11 +156,10 @@ def _check_usable(routes: list[Route], found: Findings) -> None:
                 for field, why in zip(fields, _why_unusable(route, policy), strict=True):
                     key = field, layer_that_sets(route, (field,)), in_list(policy)
                     by_setter.setdefault(key, []).append((route, why))
-    for (field, _, policy_in_words), concerned in by_setter.items():
+    for (field, _, words), concerned in by_setter.items():
         if all(why for _, why in concerned):
             for route, why in concerned:
-                message = f"{policy_in_words}{why}"
-                found.add("route_never_usable", message, [route], fields=(field,))
+                found.add("route_never_usable", f"{words}{why}", [route], fields=(field,))
 
 
 def _why_unusable(route: Route, policy: Policy) -> tuple[str, str]:

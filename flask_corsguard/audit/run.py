@@ -52,7 +52,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
                 done, attempts = done + 1, attempts + tried
                 if progress:
                     progress(done, len(routes))
-        attempts += attack_paths(state, current.table, current.decision_for, routes, found)
+        attempts += attack_paths(state, routes, found)
         check_routes(app, state.settings, routes, found)
         check_app(state, routes, found)
     if progress:

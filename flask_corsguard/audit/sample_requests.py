@@ -11,15 +11,14 @@ from itertools import chain
 from typing import Any, cast
 
 from flask import Request
-from flask.app import Flask
 from flask.testing import EnvironBuilder
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.routing.layers import GuardMarks
-from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import Route, file_argument
+from flask_corsguard.runtime.state import AppState
 from flask_corsguard.simulate import matched_request
 
 # <converter(arguments):name>, as werkzeug.routing.rules reads it
@@ -30,20 +29,14 @@ _METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
 
 
 class SampleRequests:
-    """Makes requests to one route.
+    """Makes requests to one route."""
 
-    :param marks: the marks on files, for a route that serves some.
-    :param paths: the paths that have marks, for a route that may lie under some.
-    """
-
-    def __init__(
-        self, app: Flask, route: Route, marks: GuardMarks, paths: Paths | None = None
-    ) -> None:
-        self._app = app
+    def __init__(self, state: AppState, route: Route) -> None:
+        self._app = state.app
         self._prefix = route.prefix
-        self._paths_marked = paths
+        self._marked_paths = state.current().table.paths
         self._rule = route.url_rule
-        self._arguments = _file_arguments(route, marks)
+        self._arguments = _file_arguments(route, state.marks)
         methods = route.methods or ("GET",)
         self._method = next(m for m in (*_METHODS, *methods) if m in methods)
         self._path = ""
@@ -111,7 +104,7 @@ class SampleRequests:
         matched = self._matched(self.environ(preflight=False))
         if matched is None or matched.url_rule is not self._rule:
             return False
-        paths = self._paths_marked
+        paths = self._marked_paths
         return paths is None or paths.longest(matched.path) == self._prefix
 
     def _paths(self) -> Iterator[str]:

@@ -17,15 +17,12 @@ from flask_corsguard.cli.loading import UnusableError, guarded_app, warn_of_unro
 from flask_corsguard.cli.terminal import Line, console, printable, write
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
-from flask_corsguard.protocol.explanation import (
-    fields_of,
-    policy_summaries,
-    policy_summary,
-)
+from flask_corsguard.protocol.explanation import fields_of, policy_summaries, policy_summary
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing.layers import Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import shown
 
@@ -98,19 +95,17 @@ def _matches(app: Flask, route: Route, path: str) -> bool:
 
 
 def _under(path: str, found: Iterable[Route]) -> list[Route]:
-    """The rows whose path prefix is the longest above a path, of those of the same rule."""
+    """The rows with the longest path prefix above a path, of those that differ in nothing else."""
     rows = [r for r in found if path == r.rule or f"{path}/".startswith(f"{r.prefix}/")]
-    longest: dict[tuple[int, str], int] = {}
-    for row in rows:
-        for method in row.methods:
-            key = id(row.url_rule), method
-            longest[key] = max(longest.get(key, 0), len(row.prefix))
-    return [
-        row
-        for row in rows
-        if path == row.rule
-        or any(longest[id(row.url_rule), method] == len(row.prefix) for method in row.methods)
-    ]
+    by_length = sorted(rows, key=lambda row: len(row.prefix))
+    longest = {_without_prefix(row): row for row in by_length}
+    return [row for row in rows if path == row.rule or longest[_without_prefix(row)] is row]
+
+
+def _without_prefix(row: Route) -> tuple[int, tuple[Layer, ...]]:
+    """The rule and its own marks."""
+    own = (layer for layer in row.layers if not layer.source.startswith("path "))
+    return id(row.url_rule), tuple(own)
 
 
 def _check_origin(origin: str) -> None:

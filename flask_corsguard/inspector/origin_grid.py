@@ -13,7 +13,6 @@ from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
     CorsRequest,
-    Decision,
     Scope,
     decide,
     decide_unlisted,
@@ -156,8 +155,7 @@ class Grid:
             cells = tuple(_cell_of(policy, methods, column) for column in self.columns)
             if is_open:
                 cells = tuple(map(_open_socket, self.columns, cells))
-            in_short = [*map(_in_short, summaries, route.policies)]
-            self._known[key] = Row(route, cells, in_short)
+            self._known[key] = Row(route, cells, [*map(_in_short, summaries, route.policies)])
         return self._known[key]._replace(route=route)
 
 
@@ -165,40 +163,32 @@ def _cell_of(policy: Policy | Audiences, methods: tuple[str, ...], column: Colum
     # No callable is asked for a page: it may take long, or need a request.
     first = CorsRequest(column.sample, methods[0], preflight=True)
     asks = decide(policy, first, asks=False) is UNDECIDED
+    answer = decide_unlisted if asks else decide
     scope = Scope(methods=frozenset(methods))
     decisions = {
-        method: decide_unlisted(policy, first._replace(method=method), scope, asks=False)
-        if asks
-        else decide(policy, first._replace(method=method), scope)
+        method: answer(policy, first._replace(method=method), scope, asks=False)
         for method in methods
     }
     allowed = [m for m, decision in decisions.items() if decision.outcome is Outcome.ALLOWED]
     decision = decisions[methods[0]]
     assert decision.policy is not None
+    more = ""
     if not allowed:
-        sign, more = Sign.NO, ""
+        sign = Sign.NO
     elif len(allowed) < len(methods):
         refused = " ".join(method for method in methods if method not in allowed)
         sign, more = Sign.SOME, f", {' '.join(allowed)}, but not {refused}"
     elif decision.policy.compiled.star:
-        sign, more = Sign.EVERYONE, ""
+        sign = Sign.EVERYONE
     else:
         sign = Sign.CREDENTIALS if decision.policy.allow_credentials else Sign.READ
-        more = ""
-    number, by = _which(decision)
+    name = "" if decision.reason in NOT_LISTED else name_in_list(decision.policy)
+    number, by = (len(decision.policies), f", by {name}") if name else (0, "")
     if asks:
         # Whatever comes after the callable is the least that the origin may do.
         least = f"; where it does not admit it: {sign.words}{more}{by}" if allowed else ""
         return _cell(Sign.ASKED, column, least)
     return _cell(sign, column, f"{more}{by}", number)
-
-
-def _which(decision: Decision) -> tuple[int, str]:
-    """Which of several policies has decided, as a number and in words; 0 if none has."""
-    policy = decision.policy
-    if policy is None or not (name := name_in_list(policy)) or decision.reason in NOT_LISTED:
-        return 0, ""
-    return len(decision.policies), f", by {name}"
 
 
 def _in_short(summary: str, policy: Policy) -> tuple[str, str]:

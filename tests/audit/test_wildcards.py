@@ -116,3 +116,12 @@ def test_look_alikes_that_are_let_in(
     assert "wrong_policy" in codes_of(report), told(report)
     (finding,) = (each for each in report.findings if each.code == "wrong_policy")
     assert admits(finding.evidence)
+
+
+def test_a_matcher_that_takes_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entries are read in another way than the guard looks them up."""
+    name = "flask_corsguard.protocol.origins.OriginSet._matches_wildcard"
+    monkeypatch.setattr(name, lambda _, origin: origin.host.endswith("example.com"))
+    (finding,) = audit(guarded(origins=PR)).findings
+    assert finding.code == "wrong_policy"
+    assert not re.fullmatch(r"https://pr-[a-z0-9-]+\.example\.com", finding.evidence)

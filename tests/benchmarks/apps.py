@@ -55,6 +55,17 @@ def guarded_beside_enforcement() -> Flask:
     return app
 
 
+def guarded_by_paths() -> Flask:
+    """Measured under one of ten paths, which has three policies."""
+    app = bare()
+    guard = CorsGuard(app)
+    for number in range(9):
+        guard.for_path(f"/{number}", origins=[f"https://{number}.example.com"])
+    partners, previews = "https://*.partner.example", "https://pr-*.example.com"
+    guard.for_path("/items", [Policy(origins=each) for each in (partners, ORIGIN, previews)])
+    return app
+
+
 def empty_hooks() -> Flask:
     """The least that an extension can do: two hooks, which do nothing."""
     app = bare()
@@ -91,6 +102,7 @@ APPS: dict[str, Callable[[], Flask]] = {
     "CorsGuard, @cors": guarded_by_decorator,
     "CorsGuard, another route enforces": guarded_beside_enforcement,
     'CorsGuard, enforce="unsafe"': lambda: guarded(enforce="unsafe"),
+    "CorsGuard, ten paths and three policies": guarded_by_paths,
     "CorsGuard, a report-only policy": lambda: guarded(report_only=REPORT_ONLY),
 }
 

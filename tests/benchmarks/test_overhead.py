@@ -29,6 +29,9 @@ COSTS = {
     ("without Origin, from an own page", 'CorsGuard, enforce="unsafe"'): 1.20,
     ("without Origin, from another site", 'CorsGuard, enforce="unsafe"'): 1.24,
     ("allowed", 'CorsGuard, enforce="unsafe"'): 1.20,
+    ("without Origin", "CorsGuard, ten paths and three policies"): 1.19,
+    ("allowed", "CorsGuard, ten paths and three policies"): 1.22,
+    ("rejected", "CorsGuard, ten paths and three policies"): 1.24,
     ("allowed", "CorsGuard, a report-only policy"): 1.25,
 }
 MAIN = ("without Origin", "allowed", "rejected", "preflight")

@@ -201,6 +201,19 @@ def test_a_path_is_what_sets_a_policy(path: str) -> None:
     assert [*dict.fromkeys(found)] == UNDER[path]
 
 
+def test_files_under_a_path() -> None:
+    """Their own mark holds there too."""
+    app = Flask("x")
+    guard = CorsGuard(app, origins="https://a.example")
+    guard.for_files("static", "*.woff2", origins="*")
+    guard.for_path("/static/fonts", origins="https://b.example")
+    told = json.loads(run("routes --json --path /static/fonts/x.woff2", app).out)
+    assert [row["source"] for row in told] == [
+        "files *.woff2 of endpoint static",
+        "path /static/fonts",
+    ]
+
+
 def test_the_json_rows_of_a_path() -> None:
     told = json.loads(run("routes --json --endpoint any", by_path()).out)
     assert [row.get("prefix") for row in told] == [None, "/api", "/api/private"]

@@ -674,6 +674,7 @@ def test_host_and_subdomain_play_no_part(http, kind):
             assert readers_of(app, http, path, base_url=f"http://{host}/") == reader
 
 
+@pytest.mark.usefixtures("flask_3_1")
 def test_an_untrusted_host(http):
     app = build()
     app.config["TRUSTED_HOSTS"] = ["shop.test"]
