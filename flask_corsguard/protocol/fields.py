@@ -395,7 +395,9 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
             problems.append(Problem("wrong_type", field, entry, message))
     if "" in names:
         del names[""]
-        code = "origin_empty" if field == "raw_origins" else "name_empty"
+        code = "name_empty"
+        if field == "raw_origins":
+            code = "origin_empty"
         problems.append(empty_entry(code, field, value, names.values()))
     return tuple(names.values())
 
