@@ -36,7 +36,11 @@ class Audiences(tuple[Policy, ...]):
 
     def __new__(cls, policies: Sequence[Policy], names: Sequence[str]) -> Audiences:
         """Prepare each policy to be one of several."""
-        labels = [_label(name, at, len(policies)) for at, name in enumerate(names, 1)]
+        numbers = [f"{at} of {len(names)}" for at in range(1, len(names) + 1)]
+        labels = [
+            f"policy {shown(name)} ({number})" if name else f"policy {number}"
+            for name, number in zip(names, numbers, strict=True)
+        ]
         problems = [*_problems(policies, labels)]
         if problems:
             raise PolicyError(problems)
@@ -57,24 +61,14 @@ class Audiences(tuple[Policy, ...]):
         :raises PolicyError: if the fields, or the combination with one of them, cannot be used; or
             if they say who may read, which only one policy can.
         """
-        why = f"it would change each of {len(self)} policies, which have origins of their own"
-        of_one = [
-            Problem(
-                "origins_of_several",
-                name,
-                fields[name],
-                f"{why}. For one policy in their place, give it whole, as in"
-                f" @cors(Policy({name}=...)).",
-            )
-            for name in OF_ONE
-            if name in fields
-        ]
-        if of_one:
-            raise PolicyError(of_one)
+        message = (
+            f"it would change each of {len(self)} policies, which have origins of their own. For"
+            " one policy in their place, give it whole, as in @cors(Policy({}=...))."
+        )
+        problems = [*_origins_of_several(fields, message)]
+        if problems:
+            raise PolicyError(problems)
         return Audiences(_each(self, fields), self.names)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Audiences, ([*self], self.names)
 
     def __repr__(self) -> str:
         return f"[{', '.join(map(repr, self))}]"
@@ -95,35 +89,35 @@ def read_policy(field: str, value: object, fields: Mapping[str, Any]) -> Written
     if not isinstance(value, (list, tuple)):
         message = f"{text_of(value)} is neither a policy, nor a name of one, nor a list of these."
         raise PolicyError([Problem("wrong_type", field, value, message)])
-    given = cast("Sequence[object]", value)
-    entries = tuple(given)
-    problems = [*_list_problems(field, given, entries)]
-    problems += origins_beside(entries, fields)
+    entries = cast("Sequence[object]", value)
+    written = tuple(cast("Sequence[Policy | str]", value))
+    problems = [*_list_problems(field, entries), *origins_beside(written, fields)]
     if problems:
         raise PolicyError(problems)
-    policies = tuple(entry for entry in entries if isinstance(entry, (Policy, str)))
-    return policies[0] if len(policies) == 1 else policies
+    return written[0] if len(written) == 1 else written
 
 
-def origins_beside(
-    written: Written | tuple[object, ...], fields: Mapping[str, Any]
-) -> Iterator[Problem]:
+def origins_beside(written: Written, fields: Mapping[str, Any]) -> Iterator[Problem]:
     """The problems of fields that say who may read, beside a list of policies."""
     if isinstance(written, tuple) and len(written) > 1:
-        for name in OF_ONE:
-            if name in fields:
-                message = (
-                    "beside a list of policies, it would change each of them. Leave it out, and put"
-                    " these origins into one of them."
-                )
-                yield Problem("origins_of_several", name, fields[name], message)
+        message = (
+            "beside a list of policies, it would change each of them. Leave it out, and put these"
+            " origins into one of them."
+        )
+        yield from _origins_of_several(fields, message)
 
 
-def _list_problems(field: str, value: object, entries: tuple[object, ...]) -> Iterator[Problem]:
+def _origins_of_several(fields: Mapping[str, Any], message: str) -> Iterator[Problem]:
+    for name in OF_ONE:
+        if name in fields:
+            yield Problem("origins_of_several", name, fields[name], message.format(name))
+
+
+def _list_problems(field: str, entries: Sequence[object]) -> Iterator[Problem]:
     example = "['own', Policy(origins='*')]"
     if not entries:
         message = f"an empty list of policies decides nothing. Name some, such as {example}."
-        yield Problem("policies_empty", field, value, message)
+        yield Problem("policies_empty", field, entries, message)
     for entry in entries:
         meant = fields_meant(entry)
         if meant or not isinstance(entry, (Policy, str)):
@@ -161,18 +155,18 @@ def _each(policies: Sequence[Policy], fields: Mapping[str, Any]) -> list[Policy]
     :raises PolicyError: with everything that is wrong with any of them.
     """
     values, problems = read_fields(fields)
+    if problems:
+        raise PolicyError(problems)
     derived: list[Policy] = []
-    for policy in policies if not problems else ():
+    for policy in policies:
         try:
             # One that was taken out of another list is prepared to be one of that.
             is_ready = not values and policy.compiled.audience is None
             derived.append(policy if is_ready else policy.derive(**values))
         except PolicyError as error:
-            problems += error.problems
+            problems += [problem for problem in error.problems if problem not in problems]
     if problems:
-        raise PolicyError(
-            problem for at, problem in enumerate(problems) if problem not in problems[:at]
-        )
+        raise PolicyError(problems)
     return derived
 
 
@@ -190,15 +184,10 @@ def _unknown(name: str, named: Mapping[str, Policy]) -> Problem:
         message = f"{text_of(name)} is a list inside a string. Write {parts!r}."
         return problem._replace(message=message, suggestion=repr(parts))
     origin = repair(name) if "." in name or "localhost" in name else None
-    if origin is None:
-        return problem
-    return problem._replace(
-        message=f"{problem.message} If it is an origin, write origins={origin!r}."
-    )
-
-
-def _label(name: str, number: int, of: int) -> str:
-    return f"policy {shown(name)} ({number} of {of})" if name else f"policy {number} of {of}"
+    if origin is not None:
+        hint = f" If it is an origin, write origins={origin!r}."
+        return problem._replace(message=problem.message + hint)
+    return problem
 
 
 def _problems(policies: Sequence[Policy], labels: Sequence[str]) -> Iterator[Problem]:

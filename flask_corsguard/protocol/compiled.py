@@ -41,8 +41,6 @@ class CompiledPolicy:
         headers it looks.
     :ivar null: whether the opaque origin may read.
     :ivar star: whether ``Access-Control-Allow-Origin`` is ``*`` as it stands, for every origin.
-    :ivar sends_star: whether every response has that; among several policies, none knows whether it
-        will be asked.
     :ivar enforces: whether the server refuses, or reports, anybody.
     :ivar enforces_safe: whether the server refuses requests with safe methods too.
     :ivar strangers_only_read: whether everyone may read, and the server refuses strangers every
@@ -58,7 +56,6 @@ class CompiledPolicy:
         everyone = policy.origins == "*"
         self.audience = audience
         self.star = everyone and not deny
-        self.sends_star = self.star and audience is None
         self.allow: OriginSet | None = None if policy.origins == "*" else policy.origins.compiled
         self.deny: OriginSet | None = deny or None
         self.raw: frozenset[str] = frozenset(policy.raw_origins)
@@ -79,15 +76,7 @@ class CompiledPolicy:
         self.any_header = "*" in policy.allow_headers
         self._header_names = frozenset(name.lower() for name in policy.allow_headers)
         self._methods = policy.methods
-        self.headers = ResponseHeaders(
-            policy,
-            star=self.star,
-            is_alone=audience is None,
-            enforces_safe=self.enforces_safe,
-            forgets_preflights=(audience or self).forgets_preflights,
-            only_safe_methods=self.strangers_only_read,
-            vary=audience.vary if audience else policy.origins_vary,
-        )
+        self.headers = ResponseHeaders(policy, self)
 
     def allows_method(self, method: str, accepted: frozenset[str] | None) -> bool:
         """Whether a method may be requested.

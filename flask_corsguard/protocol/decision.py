@@ -306,8 +306,9 @@ def _check_preflight(
     :returns: why the request may not be sent: everything, so that it can be put right at once.
     """
     wrong: tuple[Reason, ...] = ()
-    if compiled.strangers_only_read and request.method not in headers.SAFE_METHODS:
-        wrong = () if request.origin in compiled.raw else (Reason.CROSS_SITE_REQUEST,)
+    would_write = compiled.strangers_only_read and request.method not in headers.SAFE_METHODS
+    if would_write and request.origin not in compiled.raw:
+        wrong = (Reason.CROSS_SITE_REQUEST,)
     if not compiled.allows_method(request.method, scope.methods):
         wrong += (Reason.METHOD_NOT_ALLOWED,)
     if names is None:

@@ -93,18 +93,20 @@ def found(decision: Decision) -> str:
     if decision.outcome is Outcome.ALLOWED:
         return "the origin may read the response"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
-    if nobody_admits(decision) and decision.reason is Reason.ORIGIN_NOT_ALLOWED:
-        of_each = (
-            f"{name_in_list(each)}: {_origin_not_allowed(decision, each)}"
-            for each in decision.policies
-        )
-        words[0] = "; ".join(filter(None, (*of_each, decision.detail)))
+    also = "; also: "
+    if nobody_admits(decision):
+        also = f"; also, by {name_in_list(policy)}: "
+        if decision.reason is Reason.ORIGIN_NOT_ALLOWED:
+            of_each = (
+                f"{name_in_list(each)}: {_origin_not_allowed(decision, each)}"
+                for each in decision.policies
+            )
+            words[0] = "; ".join(filter(None, (*of_each, decision.detail)))
     if decision.outcome is Outcome.UNENFORCED:
         use = "if the view opens the socket, any page of that origin can use it"
         if decision.endpoint is None:
             use = "but no route of the app takes this one"
         return f"{words[0]}; {NOT_HELD_BACK}: {use}"
-    also = f"; also, by {name_in_list(policy)}: " if nobody_admits(decision) else "; also: "
     return also.join(words)
 
 

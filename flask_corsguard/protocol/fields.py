@@ -15,12 +15,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol import headers
-from flask_corsguard.protocol.lists import (
-    empty_entry,
-    hint_for_entry,
-    is_unreplaced,
-    read_entries,
-)
+from flask_corsguard.protocol.lists import empty_entry, hint_for_entry, is_unreplaced, read_entries
 from flask_corsguard.protocol.name_errors import diagnose_name
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import (
@@ -185,10 +180,10 @@ def _string_problems(field: str, text: str) -> Iterator[Problem]:
         yield Problem("origin_type", field, text, _LISTED_ONLY)
         return
     hint = f" Write {suggestion}." if suggestion else ""
-    if field == "origins" and _ODD_BUT_SENT.issuperset(code for code, _ in found):
+    is_sent = field == "origins" and _ODD_BUT_SENT.issuperset(code for code, _ in found)
+    if is_sent and is_scheme(text.partition("://")[0].lower()) and is_raw(text):
         raw = json.dumps([text])
-        if is_scheme(text.partition("://")[0].lower()) and is_raw(text):
-            hint += f" If a native program sends exactly that, list it in raw_origins={raw}."
+        hint += f" If a native program sends exactly that, list it in raw_origins={raw}."
     for code, sentence in found:
         yield Problem(code, field, text, f"{text_of(text)}: {sentence}.{hint}", suggestion)
 
@@ -221,24 +216,27 @@ def is_insecure_raw(text: str) -> bool:
 
 
 def _raw_problems(field: str, text: str) -> Iterator[Problem]:
-    shown = text_of(text)
+    given = text_of(text)
     if parse_pattern(text) is not None:
-        message = f"{shown}: this can stand in origins, which has every check. List it there."
+        message = f"{given}: this can stand in origins, which has every check. List it there."
         yield Problem("raw_origin_needless", field, text, message)
         return
-    parts = [part for part in map(str.strip, text.split(",")) if part] if "," in text else []
-    wrong, suggestion = _wrong_in_raw(text), None
+    meant: list[str] = []
     if "," in text:
-        suggestion = _source_of_raw(parts)
+        meant = [part for part in map(str.strip, text.split(",")) if part]
         wrong = "this is never split at commas: several are a JSON list"
+        for part in meant:
+            yield from _raw_problems(field, part)
     elif len(text) > 2 and text[0] == text[-1] and text[0] in "'\"`":
-        suggestion = _source_of_raw([text[1:-1]])
+        meant = [text.strip("'\"`")]
         wrong = "nothing sends an Origin in quotes"
-    hint = f" Write {suggestion}." if suggestion else ""
-    for part in parts:
-        yield from _raw_problems(field, part)
+    else:
+        wrong = _wrong_in_raw(text)
     if wrong:
-        yield Problem("raw_origin_malformed", field, text, f"{shown}: {wrong}.{hint}", suggestion)
+        usable = [*filter(is_raw, meant)]
+        suggestion = json.dumps(usable) if usable else None
+        hint = f" Write {suggestion}." if suggestion else ""
+        yield Problem("raw_origin_malformed", field, text, f"{given}: {wrong}.{hint}", suggestion)
 
 
 def _wrong_in_raw(text: str) -> str:
@@ -254,12 +252,6 @@ def _wrong_in_raw(text: str) -> str:
     if text.lower().startswith(("http:", "https:")) and parse_raw(text) is None:
         return "of http and https, this has upper case and default ports only. List what is sent"
     return ""
-
-
-def _source_of_raw(texts: Iterable[str]) -> str | None:
-    """The list as source, of those that can stand in it; None if there are none."""
-    usable = [text for text in texts if is_raw(text)]
-    return json.dumps(usable) if usable else None
 
 
 def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[Problem]:

@@ -65,7 +65,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         return [("origin_invalid", "this is a variable that nothing has replaced")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
-        return [("origin_quotes", "an origin has no quotes")], _source(fixed)
+        return [("origin_quotes", "an origin has no quotes")], fixed and repr(fixed)
     parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
     if parts not in ([], [text]) and all(
         "://" in part or parse_pattern(repair(part) or "") for part in parts
@@ -83,15 +83,12 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     problems = list(dict.fromkeys(_problems(text)))
     if not problems:
         problems = [("origin_invalid", "this is not scheme://host[:port]")]
-    suggestion = _as_pattern(text) or _source(repair(text))
+    repaired_text = repair(text)
+    suggestion = _as_pattern(text) or (repaired_text and repr(repaired_text))
     if suggestion is None:
         no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
         problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
     return problems, suggestion
-
-
-def _source(text: str | None) -> str | None:
-    return None if text is None else repr(text)
 
 
 def repair(text: str) -> str | None:
@@ -105,22 +102,23 @@ def repair(text: str) -> str | None:
     scheme = scheme.lower()
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     host, port = _split_port(_one_star(authority))
+    host = host.rstrip(".")
     if host == "*":
         port = None  # any host of a scheme has none
     if port and port.isdecimal():
         number = int(port[:6])
         port = "" if number == DEFAULT_PORTS.get(scheme) else str(number)
-    for star in ("*.", "") if host.startswith("*.") else ("", "*."):
-        name = host.lstrip("*.") if star else host
-        is_guess = bool(star) and host != star + name  # https://*example.com, .example.com
-        canonical = _canonical_host(name.rstrip("."))
-        candidate = f"{scheme}://{star}{canonical}" + (f":{port}" if port else "")
-        pattern = parse_pattern(candidate)
-        if pattern is not None and not spans_registry(pattern, is_guess):
-            return candidate
-        if not host.startswith(("*", ".")):
-            break
-    return None
+    found = _canonical(scheme, host, port)
+    if found is None and host.startswith(("*", ".")):  # https://*example.com, .example.com
+        found = _canonical(scheme, f"*.{host.lstrip('*.')}", port, is_guess=True)
+    return found
+
+
+def _canonical(scheme: str, host: str, port: str | None, is_guess: bool = False) -> str | None:
+    """The entry as browsers would send it, or None if no policy should have it."""
+    text = f"{scheme}://{_canonical_host(host)}" + (f":{port}" if port else "")
+    pattern = parse_pattern(text)
+    return text if pattern and not spans_registry(pattern, whole_labels=is_guess) else None
 
 
 def _one_star(text: str) -> str:
@@ -230,14 +228,12 @@ def _host_problems(scheme: str, host: str) -> Iterator[tuple[str, str]]:
     if not bare:
         yield "origin_no_host", "the host is missing"
         return
-    pattern = parse_pattern(f"{scheme}://{_canonical_host(host)}") if "*" in bare else None
-    if pattern is not None and spans_registry(pattern):
-        yield "origin_wildcard", covers_strangers(pattern)
-        return
-    if "*" in bare and pattern is None:
-        yield "origin_wildcard", _WILDCARDS
-        return
-    bare = bare.replace("*", "a")
+    if "*" in bare:
+        pattern = parse_pattern(f"{scheme}://{_canonical_host(host)}")
+        if pattern is None or spans_registry(pattern):
+            yield "origin_wildcard", covers_strangers(pattern) if pattern else _WILDCARDS
+            return
+        bare = bare.replace("*", "a")
     if not bare.isascii():
         yield "origin_not_ascii", "browsers send the punycode form of this host"
     elif bare != bare.lower():

@@ -7,11 +7,9 @@ URL parser would strip, lower-case and decode on the way, and each of these hide
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeVar
 
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.text import described, shown, text_of
@@ -28,8 +26,8 @@ DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 # In browsers, pages loaded from these have an opaque origin, which is sent as "null".
 OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 
-# No entry stands for all of their hosts: that would be everybody.
-_SCHEMES_OF_THE_WEB = frozenset({"http", "https", "ws", "wss"})
+# No entry stands for all of their hosts: of the web, that would be everybody.
+_NEVER_ANY_HOST = OPAQUE_SCHEMES | {"http", "https", "ws", "wss"}
 _ANY_HOST = "*"
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -152,8 +150,7 @@ def parse_pattern(text: str) -> OriginPattern | None:
         label, plain = "*", plain.replace("://*.", "://", 1)
     elif text.endswith("://*"):
         scheme = plain[:-4]
-        is_limited = scheme in _SCHEMES_OF_THE_WEB or scheme in OPAQUE_SCHEMES
-        if is_limited or not is_scheme(scheme) or len(text) > MAX_ORIGIN_LENGTH:
+        if scheme in _NEVER_ANY_HOST or not is_scheme(scheme) or len(text) > MAX_ORIGIN_LENGTH:
             return None
         return OriginPattern(Origin(scheme, _ANY_HOST, None), "", any_port=False)
     elif "*" in plain:
@@ -249,19 +246,18 @@ class CheckFailedError(Exception):
     """A callable of ``origins`` raised, or returned something other than a bool."""
 
 
-_Ports: TypeAlias = frozenset[int | str | None]
-_Cut: TypeAlias = tuple[int, int]
-_Cuts: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
-# So many are tried one by one.
-_FEW_CUTS = 8
-_STAR_AND_REST = re.compile(r"\*[^.]*")
+_T = TypeVar("_T")
 
 
-@lru_cache(maxsize=256)
-def _grouped(cuts: tuple[_Cut, ...]) -> _Cuts:
-    """The same, by the first number. Nearly all of a long list are alike; they share one."""
-    groups = itertools.groupby(cuts, lambda cut: cut[0])
-    return tuple((before, tuple(after for _, after in found)) for before, found in groups)
+class _SmallSets(dict[str, frozenset[_T]]):
+    """A set for each key. Nearly all of a long list are alike; they share one."""
+
+    def __init__(self) -> None:
+        self._shared: dict[frozenset[_T], frozenset[_T]] = {}
+
+    def add(self, key: str, member: _T) -> None:
+        members = frozenset({member}).union(self.get(key, ()))
+        self[key] = self._shared.setdefault(members, members)
 
 
 class OriginSet:
@@ -290,31 +286,24 @@ class OriginSet:
     ) -> None:
         further: list[str] = []
         any_port: set[str] = set()
-        wildcards: dict[str, _Ports] = {}
         schemes: set[str] = set()
-        cuts: dict[str, set[_Cut]] = {}
-        # Nearly all of a long list have the same ports; they share one set.
-        shared: dict[_Ports | int | str | None, _Ports] = {}
+        # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, "*" for any
+        self._wildcards = _SmallSets[int | str | None]()
+        #: ".parent-host" -> how many characters of a label stand before its wildcard
+        self.cuts = _SmallSets[int]()
+        # "scheme://pr-*.parent-host" -> how many characters of a label that begins so follow it
+        self._ends = _SmallSets[int]()
         for pattern in patterns:
             origin = pattern.origin
-            label = pattern.label
-            if label:
-                rest = f".{origin.host}"
-                if label == "*":
-                    key = f"{origin.scheme}://{rest}"
-                else:
-                    key = f"{origin.scheme}://{label}{rest}"
-                    before = label.index("*")
-                    cut = (before, len(label) - before - 1)
-                    cuts.setdefault(f"{origin.scheme}://{rest}", set()).add(cut)
+            prefix, rest = f"{origin.scheme}://", f".{origin.host}"
+            if pattern.label:
+                label = pattern.label if pattern.in_label else ""
                 port = "*" if pattern.any_port else origin.port
-                ports = shared.get(port)
-                if ports is None:
-                    ports = shared[port] = frozenset({port})
-                known = wildcards.get(key)
-                if known is not None:
-                    ports = shared.setdefault(known | ports, known | ports)
-                wildcards[key] = ports
+                self._wildcards.add(f"{prefix}{label}{rest}", port)
+                if label:
+                    before, _, after = label.partition("*")
+                    self.cuts.add(rest, len(before))
+                    self._ends.add(f"{prefix}{before}*{rest}", len(after))
             elif pattern.any_host:
                 schemes.add(origin.scheme)
             elif pattern.any_port:
@@ -323,21 +312,12 @@ class OriginSet:
                 further.append(str(origin))
         self.exact = frozenset(exact).union(further) if further else frozenset(exact)
         self._any_port = frozenset(any_port)  # "scheme://host"
-        # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, "*" for any
-        self._wildcards = wildcards
         #: the schemes of which any host will do
         self.schemes = frozenset(schemes)
-        #: "scheme://.parent-host" -> where a label before it can have its wildcard: how many
-        #: characters stand before that, and how many may stand after it
-        self.cuts = {rest: _grouped(tuple(sorted(found))) for rest, found in cuts.items()}
-        # Where there are many cuts: "scheme://pr-*.parent-host" for every label that begins so
-        is_crowded = any(len(found) > _FEW_CUTS for found in cuts.values())
-        labels = filter(_STAR_AND_REST.search, wildcards if is_crowded else ())
-        self._starts = frozenset(_STAR_AND_REST.sub("*", key, count=1) for key in labels)
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
         self.check_takes_request = check_takes_request
-        self._first_wildcard = min(wildcards, default="")
+        self._first_wildcard = min(self._wildcards, default="")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OriginSet):
@@ -410,14 +390,13 @@ class OriginSet:
         return False
 
     def _matches_label(self, prefix: str, label: str, rest: str, port: int | None) -> bool:
-        for before, afters in self.cuts.get(prefix + rest, ()):
-            start = f"{prefix}{label[:before]}*"
-            if self._starts and f"{start}{rest}" not in self._starts:
-                continue
-            for after in afters:
+        for before in self.cuts.get(rest, ()):
+            start = prefix + label[:before] + "*"
+            key = start + rest
+            for after in self._ends.get(key, ()):
                 end = len(label) - after
                 if end > before and not label[before:end].strip(_STAR_CHARACTERS):
-                    ports = self._wildcards.get(f"{start}{label[end:]}{rest}")
+                    ports = self._wildcards.get(start + label[end:] + rest if after else key)
                     if ports is not None and ("*" in ports or port in ports):
                         return True
         return False

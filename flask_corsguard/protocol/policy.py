@@ -253,6 +253,8 @@ def check_combination(values: Mapping[str, object]) -> list[Problem]:
 
 _Origins = Literal["*"] | read.OriginList
 
+_OR_SAY = ", or say dangerously_allow_public_suffixes=True."
+
 
 def _check_any_origin(origins: _Origins, credentials: bool) -> Iterable[Problem]:
     if credentials and origins == "*":
@@ -311,13 +313,11 @@ def _check_registry_suffix(
         if isinstance(forms, str) or not forms.compiled.cuts or dangerously:
             continue
         for pattern in filter(spans_registry, forms.patterns(_has_star_in_host)):
-            text, meant = str(pattern), repair(str(pattern))
-            remedy = _name_the_site(pattern, pattern.origin.host)
-            if meant is not None:
-                remedy = f"Write {meant!r}, or say dangerously_allow_public_suffixes=True."
-            message = f"{text!r}: {covers_strangers(pattern)}. {remedy}"
-            suggestion = None if meant is None else repr(meant)
-            yield Problem("origin_wildcard", field, text, message, suggestion)
+            text = str(pattern)
+            meant = repair(text)
+            remedy = f"Write {meant!r}" if meant else _name_the_site(pattern, pattern.origin.host)
+            message = f"{text!r}: {covers_strangers(pattern)}. {remedy}{_OR_SAY}"
+            yield Problem("origin_wildcard", field, text, message, meant and repr(meant))
 
 
 def _check_any_host(
@@ -348,7 +348,8 @@ def _check_public_suffix(
         for pattern, suffix in _public_suffixes(origins):
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: anybody can register a name under"
-                f" {suffix!r} and act as the user. {_name_the_site(pattern, suffix, otherwise)}"
+                f" {suffix!r} and act as the user."
+                f" {_name_the_site(pattern, suffix, otherwise)}{_OR_SAY}"
             )
             yield Problem("credentials_public_suffix", "origins", str(pattern), message)
 
@@ -361,7 +362,7 @@ def _check_enforced_public_suffix(
         for pattern, suffix in _public_suffixes(origins):
             message = (
                 f"{str(pattern)!r} with enforce={enforce!r}: anybody can register a name under"
-                f" {suffix!r}, so nobody is kept out. {_name_the_site(pattern, suffix)}"
+                f" {suffix!r}, so nobody is kept out. {_name_the_site(pattern, suffix)}{_OR_SAY}"
             )
             yield Problem("enforce_public_suffix", "origins", str(pattern), message)
 
@@ -371,18 +372,18 @@ def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
     for pattern in () if origins == "*" else origins.patterns(_has_star_in_host):
         host = pattern.origin.host
         suffix = host if is_public_suffix(host) else suffix_below(host)
-        if pattern.label and suffix is not None:
+        if suffix is not None:
             yield pattern, suffix
 
 
 def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> str:
     if pattern.in_label and not spans_registry(pattern):
-        return f"List each host{otherwise}, or say dangerously_allow_public_suffixes=True."
+        return f"List each host{otherwise}"
     host = f"your-site.{suffix}"
     if is_public_suffix(host):  # by a rule such as *.ck
         host = f"your-site.any.{suffix}"
     site = str(pattern._replace(origin=pattern.origin._replace(host=host)))
-    return f"Name the site, such as {site!r}, or say dangerously_allow_public_suffixes=True."
+    return f"Name the site, such as {site!r}"
 
 
 def _check_enforced_any_origin(origins: _Origins, enforce: read.Enforce) -> Iterable[Problem]:
@@ -416,26 +417,14 @@ def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:
 _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("origins", "allow_credentials"), _check_any_origin),
     (("origins", "dangerously_allow_null_origin"), _check_null),
-    (
-        ("origins", "allow_credentials", "dangerously_allow_insecure_origins"),
-        _check_insecure,
-    ),
-    (
-        ("origins", "allow_credentials", "dangerously_allow_public_suffixes"),
-        _check_public_suffix,
-    ),
-    (
-        ("origins", "enforce", "dangerously_allow_public_suffixes"),
-        _check_enforced_public_suffix,
-    ),
+    (("origins", "allow_credentials", "dangerously_allow_insecure_origins"), _check_insecure),
+    (("origins", "allow_credentials", "dangerously_allow_public_suffixes"), _check_public_suffix),
+    (("origins", "enforce", "dangerously_allow_public_suffixes"), _check_enforced_public_suffix),
     (
         ("raw_origins", "allow_credentials", "dangerously_allow_insecure_origins"),
         _check_insecure_raw,
     ),
-    (
-        ("origins", "deny_origins", "dangerously_allow_public_suffixes"),
-        _check_registry_suffix,
-    ),
+    (("origins", "deny_origins", "dangerously_allow_public_suffixes"), _check_registry_suffix),
     (("origins", "allow_credentials", "enforce"), _check_any_host),
     (("origins", "enforce"), _check_enforced_any_origin),
     (("origins", "origins_vary"), _check_vary),

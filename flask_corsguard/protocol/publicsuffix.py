@@ -27,7 +27,8 @@ def is_listed_suffix(host: str) -> bool:
 
 def is_registry_suffix(host: str) -> bool:
     """Whether registries sell names directly below *host*: the ICANN section of the list."""
-    is_listed: bool = _registries().publicsuffix(host, accept_unknown=False) == host
+    registries = _list(only_icann=True)
+    is_listed: bool = registries.publicsuffix(host, accept_unknown=False) == host
     return is_listed and host not in _PRIVATE_SUFFIXES
 
 
@@ -49,18 +50,11 @@ def registrable_domain(host: str) -> str | None:
 
 
 @cache
-def _list() -> PublicSuffixList:
+def _list(*, only_icann: bool = False) -> PublicSuffixList:
     # Imported only here, because reading the list takes longer than everything else.
     from publicsuffixlist import PublicSuffixList
 
-    return PublicSuffixList()
-
-
-@cache
-def _registries() -> PublicSuffixList:
-    from publicsuffixlist import PublicSuffixList
-
-    return PublicSuffixList(only_icann=True)
+    return PublicSuffixList(only_icann=only_icann)
 
 
 @cache

@@ -4,17 +4,12 @@ is wrong at once, and nothing that :class:`~flask_corsguard.Policy` would refuse
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_corsguard.errors import Problem
-from flask_corsguard.protocol.fields import (
-    OriginForm,
-    OriginList,
-    is_raw,
-    read_listed_origins,
-)
+from flask_corsguard.protocol.fields import OriginForm, OriginList, is_raw, read_listed_origins
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
@@ -35,11 +30,14 @@ _LONGEST_NAME = 320
 
 def set_by(decision: Decision) -> str:
     """What set the policy that decided, and where. Of several, also which, or all that did not."""
-    location = f", set at {decision.policy_location}" if decision.policy_location else ""
     is_foreign = decision.origin is not None and decision.outcome is not Outcome.SAME_ORIGIN
     one_decided = is_foreign and not nobody_admits(decision)
-    asked = decision.policies[-1:] if one_decided else decision.policies
-    names = "".join(f", {name}" for name in filter(None, map(name_in_list, asked)))
+    return _place(decision, decision.policies[-1:] if one_decided else decision.policies)
+
+
+def _place(decision: Decision, policies: Iterable[Policy]) -> str:
+    location = f", set at {decision.policy_location}" if decision.policy_location else ""
+    names = "".join(f", {name}" for name in filter(None, map(name_in_list, policies)))
     return f"{decision.policy_source}{names}{location}"
 
 
@@ -71,23 +69,13 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     change = _Change(decision, policy)
     if credentials and not policy.allow_credentials:
         _allow_credentials(change)
-    for each in (*reasons_of(decision), *_refused_by_the_last(decision, policy)):
+    for each in reasons_of(decision):
         remedy = _REMEDIES[each]
         if isinstance(remedy, str):
             change.elsewhere.append(remedy)
         else:
             remedy(change)
     return str(change)
-
-
-def _refused_by_the_last(decision: Decision, policy: Policy) -> Iterator[Reason]:
-    """What else the last of several policies would refuse, once it lists the origin."""
-    can_be_listed = decision.reason is Reason.ORIGIN_NOT_ALLOWED or _can_be_listed_raw(decision)
-    if decision.preflight and can_be_listed and nobody_admits(decision):
-        if policy.methods is not None and not policy.compiled.allows_method(decision.method, None):
-            yield Reason.METHOD_NOT_ALLOWED
-        if refused_headers(decision):
-            yield Reason.HEADERS_NOT_ALLOWED
 
 
 def to_send_credentials(decision: Decision) -> str:
@@ -174,18 +162,18 @@ class _Change:
         in_config: list[str] = []
         for field in (name for name in FIELDS if name in self.fields):
             source = _source(self.fields[field])
+            given, key = f"{field}={source}", f"CORSGUARD_{field.upper()}={source}"
             if all_configured:
-                here.append(f"CORSGUARD_{field.upper()}={source}")
+                here.append(key)
             elif field in decision.configured or (is_configured and field == "enforce"):
-                in_config.append(f"CORSGUARD_{field.upper()}={source}")
+                in_config.append(key)
             elif in_list and field == "enforce":
-                where = set_by(decision._replace(policies=()))
-                of_all.append(f"{field}={source} (policy: {where}, beside the list)")
+                of_all.append(f"{given} (policy: {_place(decision, ())}, beside the list)")
             else:
-                here.append(f"{field}={source}")
+                here.append(given)
         pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
         if pieces:
-            pieces[-1] += f" (policy: {set_by(decision._replace(policies=(self.policy,)))})"
+            pieces[-1] += f" (policy: {_place(decision, [self.policy])})"
         pieces += of_all
         if in_config:
             pieces.append(f"{', '.join(in_config)} (in app.config)")
@@ -208,23 +196,23 @@ def _sentence(problem: Problem) -> str:
 
 def _allow_credentials(change: _Change) -> None:
     policy, origin = change.policy, change.decision.origin
+    is_raw_origin = _can_be_listed_raw(change.decision)
     if policy.origins != "*":
         change.set_if_it_may({"allow_credentials": True})
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
-    elif parse_origin(origin or "") is None and not _can_be_listed_raw(change.decision):
+    elif parse_origin(origin or "") is None and not is_raw_origin:
         change.elsewhere.append(_NOTHING_CAN)
     elif policy.compiled.audience:
-        field = "raw_origins" if _can_be_listed_raw(change.decision) else "origins"
+        field = "raw_origins" if is_raw_origin else "origins"
         values, problems = read_fields({field: [origin], "allow_credentials": True})
         problems += check_combination({**Policy().values, **values})
         words = f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
         change.say_first(problems, words)
-    elif _can_be_listed_raw(change.decision):
-        given = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
-        change.set_if_it_may({**given, "allow_credentials": True})
     else:
-        change.set_if_it_may({"origins": [origin], "allow_credentials": True})
+        raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
+        lists = raw if is_raw_origin else {"origins": [origin]}
+        change.set_if_it_may({**lists, "allow_credentials": True})
 
 
 def _list_origin(change: _Change) -> None:
@@ -304,7 +292,7 @@ def _do_not_deny(change: _Change) -> None:
         if wider:
             change.elsewhere.append(f"mind that {' and '.join(wider)} kept others out too")
     allow = policy.compiled.allow
-    audience = change.policy.compiled.audience
+    audience = policy.compiled.audience
     if audience and not audience.is_last:
         change.elsewhere.append(
             "if this one does not list the origin, a later one may then admit it"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask_corsguard.protocol import headers
 
 if TYPE_CHECKING:
+    from flask_corsguard.protocol.compiled import CompiledPolicy
     from flask_corsguard.protocol.decision import CorsRequest, Scope
     from flask_corsguard.protocol.policy import Policy
 
@@ -16,48 +17,33 @@ if TYPE_CHECKING:
 class ResponseHeaders:
     """The headers of one policy's responses.
 
-    :param star: whether ``Access-Control-Allow-Origin`` is ``*`` as it stands.
-    :param is_alone: whether no other policy may be asked instead: then that ``*`` is on every
-        response, with or without ``Origin``.
-    :param enforces_safe: whether the server refuses requests with safe methods.
-    :param forgets_preflights: whether a browser must not act on an earlier preflight, because each
-        request may be decided differently: a callable in ``origins`` may look at its method.
-    :param only_safe_methods: whether it refuses all others, whoever may read.
-    :param vary: further request headers that decide who may read.
-    :ivar vary: the same.
+    :param compiled: the rest of what was worked out about the policy.
+    :ivar vary: further request headers that decide who may read.
     :ivar refused: the headers of a response that the page may not read.
     :ivar preflight_refused: those of the response to a preflight that is refused.
     :ivar not_cors: the headers of a response to a request without ``Origin``.
     """
 
-    def __init__(
-        self,
-        policy: Policy,
-        *,
-        star: bool,
-        is_alone: bool,
-        enforces_safe: bool,
-        only_safe_methods: bool,
-        forgets_preflights: bool,
-        vary: tuple[str, ...],
-    ) -> None:
-        self._star = star
-        self._only_safe_methods = only_safe_methods
-        self._forgets_preflights = forgets_preflights
+    def __init__(self, policy: Policy, compiled: CompiledPolicy) -> None:
+        audience = compiled.audience
+        self.vary: tuple[str, ...] = audience.vary if audience else policy.origins_vary
+        self._star = compiled.star
+        self._only_safe_methods = compiled.strangers_only_read
+        self._forgets_preflights = (audience or compiled).forgets_preflights
         self._methods = policy.methods
         self._credentials = policy.allow_credentials
         # With credentials a browser takes "*" for a header's name, so the requested names are
         # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
         self._repeats_names = "*" in policy.allow_headers and policy.allow_credentials
-        sends_star = star and is_alone
+        # Of several policies, none knows whether it will be asked.
+        always_star = self._star and audience is None
         # A cache must not give another site a response that the server would refuse it.
         # Sec-Purpose is not named: then what the app's own pages have prefetched would never be
         # used.
-        looked_at = ("Origin", headers.SEC_FETCH_SITE) if enforces_safe else ("Origin",)
-        varies = {} if sends_star else {headers.VARY: headers.vary_by(*looked_at, *vary)}
-        self.vary = vary
+        looked_at = ("Origin", headers.SEC_FETCH_SITE) if compiled.enforces_safe else ("Origin",)
+        varies = {} if always_star else {headers.VARY: headers.vary_by(*looked_at, *self.vary)}
         self.preflight_refused: Mapping[str, str] = MappingProxyType(
-            {headers.VARY: headers.vary_by(headers.PREFLIGHT_VARY, *vary)}
+            {headers.VARY: headers.vary_by(headers.PREFLIGHT_VARY, *self.vary)}
         )
         common = {headers.ALLOW_ORIGIN: "*"}
         if policy.allow_credentials:
@@ -67,7 +53,7 @@ class ResponseHeaders:
         self._preflight = common | self._prepare_preflight(policy)
         self.refused: Mapping[str, str] = MappingProxyType(varies)
         self._with_star: Mapping[str, str] = MappingProxyType(self._allowed)
-        self.not_cors = self._with_star if sends_star else self.refused
+        self.not_cors = self._with_star if always_star else self.refused
 
     def _prepare_preflight(self, policy: Policy) -> dict[str, str]:
         prepared: dict[str, str] = {}

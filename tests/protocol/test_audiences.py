@@ -251,6 +251,12 @@ REMEDIES = {
         f'origins=["{B}", "{C}"], methods=["DELETE", "PUT"], allow_headers=["Content-Type", "X-A"]'
         " (policy: default, policy 2 of 2); an earlier one that lists the origin decides instead.",
     ),
+    "another origin, and a method that no page can send": (
+        [OWN, PARTNERS.derive(origins=B)],
+        CorsRequest(C, "TRACE", preflight=True),
+        f'origins=["{B}", "{C}"] (policy: default, policy 2 of 2); an earlier one that lists the'
+        " origin decides instead; have the page use another method: no policy lists TRACE.",
+    ),
     "another origin, and the methods of the routes": (
         [OWN, Policy(origins=B)],
         CorsRequest(C, "PUT", preflight=True),
