@@ -20,7 +20,7 @@ _TRIES = 4
 COSTS = {
     ("without Origin", "CorsGuard"): 1.17,
     ("allowed", "CorsGuard"): 1.20,
-    ("rejected", "CorsGuard"): 1.22,
+    ("rejected", "CorsGuard"): 1.28,
     ("preflight", "CorsGuard"): 0.97,
     ("allowed", "CorsGuard, @cors"): 1.20,
     ("preflight", "CorsGuard, @cors"): 0.97,
@@ -31,7 +31,7 @@ COSTS = {
     ("allowed", 'CorsGuard, enforce="unsafe"'): 1.20,
     ("without Origin", "CorsGuard, ten paths and three policies"): 1.19,
     ("allowed", "CorsGuard, ten paths and three policies"): 1.22,
-    ("rejected", "CorsGuard, ten paths and three policies"): 1.24,
+    ("rejected", "CorsGuard, ten paths and three policies"): 1.30,
     ("allowed", "CorsGuard, a report-only policy"): 1.25,
 }
 MAIN = ("without Origin", "allowed", "rejected", "preflight")
