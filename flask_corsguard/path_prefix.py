@@ -68,7 +68,7 @@ def _what_is_wrong(text: str) -> str | None:
         (text != text.strip(), "there is white space around the path"),
         ("://" in text, "a path is needed, without scheme and host: the host plays no part"),
         ("<" in text or ">" in text, "a prefix has no variables; mark the view or blueprint"),
-        (_SIGNS.search(text), "a prefix is no pattern: it covers all that is below by itself"),
+        (_SIGNS.search(text), "a prefix is not a pattern: it covers all that is below by itself"),
         ("?" in text or "#" in text, "a path has no query and no fragment"),
         ("%" in text, "write the path decoded, as the rules of routes are"),
         (not text.startswith("/"), "a path begins with a slash"),

@@ -105,7 +105,7 @@ def _never(entry: str, today: str) -> Entry:
         message = f"{entry!r} can never match: it is one string, and no origin has a comma"
         return _problem("never_matches", message, today, f"write a list: [{listed}].")
     if "://" in entry and is_raw(entry):
-        message = f"{entry!r} is no origin that browsers send"
+        message = f"{entry!r} is not an origin that browsers send"
         today = "no browser sends that. A native program may, and may then read the answers."
         choice = f"write raw_origins=[{quoted(entry)}] if one does, byte for byte."
         return _problem("never_matches", message, today, choice)
