@@ -256,7 +256,8 @@ class _SmallSets(dict[str, frozenset[_T]]):
         self._shared: dict[frozenset[_T], frozenset[_T]] = {}
 
     def add(self, key: str, member: _T) -> None:
-        members = frozenset({member}).union(self.get(key, ()))
+        known = self.get(key)
+        members = frozenset({member}) if known is None else known | {member}
         self[key] = self._shared.setdefault(members, members)
 
 
