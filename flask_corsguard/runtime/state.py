@@ -269,6 +269,8 @@ class AppState:
                 self._changes.append(change)
                 return
             with self._work():
+                if self._changes:  # this one interrupts a thread just before it makes them
+                    self._make_changes()
                 self._change(change)
 
     def _change(self, change: Callable[[Settings], Settings]) -> None:

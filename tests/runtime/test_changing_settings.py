@@ -83,6 +83,22 @@ def test_a_mistake_that_is_interrupted(site, http, interrupted):
     assert guard.routes(site)[0].policy.max_age == 7
 
 
+def test_a_change_just_before_earlier_ones_are_made(site, http, interrupted, monkeypatch):
+    """The later one counts, as everywhere."""
+    guard = CorsGuard(site, origins=SHOP)
+    interrupted(lambda: guard.reconfigure(origins=FIRST, app=site))
+
+    def set_attribute(state, name, value):
+        object.__setattr__(state, name, value)
+        if name == "_at_work_in" and value is None and state._changes:
+            guard.reconfigure(origins=SECOND, app=site)
+
+    monkeypatch.setattr(state_module.AppState, "__setattr__", set_attribute)
+    http.send(site, "/", SHOP)
+    assert http.send(site, "/", SECOND) == http.allowed(SECOND)
+    assert http.send(site, "/", FIRST) == http.refused()
+
+
 SIGNALS = """
     import os, signal
     from flask import Flask
@@ -94,12 +110,16 @@ SIGNALS = """
     serial = [0]
     def reload(*_):
         serial[0] += 1
-        if serial[0] == 100:
+        if serial[0] == 99:
             signal.setitimer(signal.ITIMER_REAL, 0)
         guard.reconfigure(origins=f"https://n{serial[0]}.example", app=app)
     signal.signal(signal.SIGALRM, reload)
     signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
     client = app.test_client()
+    while serial[0] < 99:
+        client.get("/r1")
+    # The last one comes alone: one that interrupts the handler of another is done before that.
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
     while serial[0] < 100:
         client.get("/r1")
     origin = f"https://n{serial[0]}.example"
