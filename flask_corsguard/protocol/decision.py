@@ -51,12 +51,11 @@ class Scope(NamedTuple):
     :ivar location: file and line where the policy was set, or "".
     :ivar methods: the methods that the URL's routes accept, or None for any.
     :ivar governed_elsewhere: methods that another policy may govern at the same URL.
-    :ivar allow_methods: the ``Access-Control-Allow-Methods`` value, or None to repeat the requested
-        method.
+    :ivar allow_methods: for each policy, the ``Access-Control-Allow-Methods`` value, or None to
+        repeat the requested method; empty if that is always repeated.
     :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
         own.
     :ivar without_effect: policy field -> where it is set in vain, in words.
-    :ivar allow_methods_of: with several policies, *allow_methods* for each.
     :ivar ambiguous: in words, which two policies the path has; "" if it has one. No origin is
         admitted then.
     """
@@ -66,10 +65,9 @@ class Scope(NamedTuple):
     location: str = ""
     methods: frozenset[str] | None = None
     governed_elsewhere: frozenset[str] = frozenset()
-    allow_methods: str | None = None
+    allow_methods: tuple[str | None, ...] = ()
     configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
-    allow_methods_of: tuple[str | None, ...] = ()
     ambiguous: str = ""
 
 
@@ -209,8 +207,6 @@ def _decide_among(
                     reason, detail = _ask(policy, request)
             if reason not in NOT_LISTED:
                 break
-    if scope.allow_methods_of:
-        scope = scope._replace(allow_methods=scope.allow_methods_of[number])
     return _decided(policy, request, scope, reason, detail, audiences[: number + 1])
 
 
@@ -249,7 +245,9 @@ def _decided(
             prepared = compiled.headers
             own = prepared.preflight_refused if preflight else prepared.refused
         elif preflight:
-            own = compiled.headers.preflight(origin, request, names or (), scope)
+            # Of several policies, the last that was asked; or else the only one.
+            methods = scope.allow_methods[len(policies) - 1] if scope.allow_methods else None
+            own = compiled.headers.preflight(origin, request, names or (), scope, methods)
         else:
             own = compiled.headers.allowed(origin)
     values = (

@@ -73,16 +73,21 @@ class ResponseHeaders:
         return MappingProxyType(prepared)
 
     def preflight(
-        self, origin: str, request: CorsRequest, names: tuple[str, ...], scope: Scope
+        self,
+        origin: str,
+        request: CorsRequest,
+        names: tuple[str, ...],
+        scope: Scope,
+        methods: str | None,
     ) -> Mapping[str, str]:
         """The headers of the response to an allowed preflight.
 
         :param names: the requested headers.
+        :param methods: what :meth:`allow_methods` has prepared.
         """
         prepared = self._preflight.copy()
         if not self._star:
             prepared[headers.ALLOW_ORIGIN] = origin
-        methods = scope.allow_methods
         # Of those that may not use every method, only a raw origin gets this far with one of them.
         is_raw = self._only_safe_methods and request.method not in headers.SAFE_METHODS
         if methods is None or is_raw or request.method in scope.governed_elsewhere:

@@ -361,11 +361,10 @@ class PolicyTable:
             listed = tuple(
                 each.compiled.headers.allow_methods(at_url, others) for each in policies_of(policy)
             )
-            only = listed[0] if len(listed) == 1 else None
             configured = nowhere if layers else self._configured
             without_effect = self._resolver.without_effect(layers)
             where = (rule.endpoint, source, location)
-            scope = Scope(*where, at_url, others, only, configured, without_effect, listed)
+            scope = Scope(*where, at_url, others, listed, configured, without_effect)
             return Entry(policy, scope, prefix, layers, is_constant=is_constant)
 
         entries: dict[int, dict[str, Entry]] = {}

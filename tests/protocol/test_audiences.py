@@ -153,7 +153,7 @@ def test_one_decides_alone(
     """Also about methods, credentials and how long a preflight is remembered."""
     audiences = Audiences(LISTS["three"], ["own", "", ""])
     of_each = tuple(each.compiled.headers.allow_methods(None, frozenset()) for each in audiences)
-    scope = Scope(allow_methods_of=of_each)
+    scope = Scope(allow_methods=of_each)
     sent = decide(audiences, CorsRequest(origin, method, preflight=True), scope)
     assert sent.reason is reason
     assert (

@@ -211,7 +211,7 @@ def test_what_else_is_looked_up() -> None:
 
 # Preflights
 
-ROUTE = Scope(methods=frozenset({"GET", "PUT"}), allow_methods="GET, PUT")
+ROUTE = Scope(methods=frozenset({"GET", "PUT"}), allow_methods=("GET, PUT",))
 NAMELESS = {ACAO: A, ACAM: "GET, PUT", ACMA: "600", "Vary": PREFLIGHT_VARY}
 GRANTED = {**NAMELESS, ACAH: "Content-Type"}
 ANY_WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
@@ -293,7 +293,7 @@ def test_preflights(
 
 def test_no_header_is_written_empty() -> None:
     policy = Policy(origins=A, methods=(), allow_headers=(), max_age=None)
-    scope = Scope(methods=frozenset({"GET"}), allow_methods="")
+    scope = Scope(methods=frozenset({"GET"}), allow_methods=("",))
     decision = decide(policy, CorsRequest(A, "GET", preflight=True), scope)
     assert dict(decision.headers) == {ACAO: A, "Vary": PREFLIGHT_VARY}
 
@@ -363,7 +363,7 @@ def test_allow_methods(
 
 
 def test_a_requested_method_is_named_even_if_some_other_route_may_have_it() -> None:
-    scope = Scope(methods=ALL, governed_elsewhere=PUT, allow_methods="DELETE")
+    scope = Scope(methods=ALL, governed_elsewhere=PUT, allow_methods=("DELETE",))
     decision = decide(Policy(origins=A), CorsRequest(A, "PUT", preflight=True), scope)
     assert decision.headers[ACAM] == "PUT"
 
@@ -384,7 +384,7 @@ def test_header_names_are_not_remembered_for_a_method_of_another_policy(
 ) -> None:
     """If another policy governs a method that needs no preflight, the max age sent is 0."""
     others = frozenset(elsewhere.split())
-    scope = Scope(methods=ALL, governed_elsewhere=others, allow_methods="OPTIONS")
+    scope = Scope(methods=ALL, governed_elsewhere=others, allow_methods=("OPTIONS",))
     request = CorsRequest(A, "OPTIONS", preflight=True)
     decision = decide(Policy(origins=A, max_age=max_age), request, scope)
     assert decision.headers.get(ACMA) == sent
@@ -530,7 +530,7 @@ def test_no_decision_can_be_changed() -> None:
 
 def test_one_request_changes_nothing_for_another() -> None:
     policy = Policy(origins=[A, B], allow_headers="*", allow_credentials=True)
-    elsewhere = Scope(governed_elsewhere=frozenset({"GET"}), allow_methods="PUT")
+    elsewhere = Scope(governed_elsewhere=frozenset({"GET"}), allow_methods=("PUT",))
     made: list[tuple[Decision, dict[str, str]]] = []
     for _ in range(2):
         for scope in (Scope(), elsewhere):

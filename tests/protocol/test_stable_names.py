@@ -72,10 +72,9 @@ def test_what_a_scope_is_where_nothing_is_said() -> None:
         "location": "",
         "methods": None,
         "governed_elsewhere": frozenset(),
-        "allow_methods": None,
+        "allow_methods": (),
         "configured": frozenset(),
         "without_effect": {},
-        "allow_methods_of": (),
         "ambiguous": "",
     }
 
