@@ -14,7 +14,8 @@ install_programs() {
     local row missing=()
     for row in chromium:chromium chromedriver:chromium-driver firefox-esr:firefox-esr \
         WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb nginx:nginx apache2:apache2-bin php:php-cli \
-        node:nodejs npm:npm uwsgi:uwsgi-core uwsgi:uwsgi-plugin-python3 valgrind:valgrind; do
+        node:nodejs npm:npm uwsgi:uwsgi-core uwsgi:uwsgi-plugin-python3 redis-server:redis-server \
+        pg_ctlcluster:postgresql valgrind:valgrind; do
         command -v "${row%%:*}" >/dev/null || missing+=("${row#*:}")
     done
     if ((${#missing[@]})); then

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from flask_corsguard.protocol.policy import Policy
     from flask_corsguard.protocol.reasons import Outcome, Reason
     from flask_corsguard.runtime.state import current_decision
-    from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
+    from flask_corsguard.signals import (
+        origin_allowed,
+        origin_rejected,
+        preflight_rejected,
+        settings_rejected,
+        source_failed,
+        source_refreshed,
+    )
 else:
     # pytest imports this package for its plugin, in every run. Flask comes with the first name.
     from flask_corsguard.lazy_names import load_on_use
@@ -29,6 +36,9 @@ else:
                 "origin_allowed",
                 "origin_rejected",
                 "preflight_rejected",
+                "settings_rejected",
+                "source_failed",
+                "source_refreshed",
             ],
         },
     )
@@ -48,6 +58,9 @@ __all__ = [
     "origin_allowed",
     "origin_rejected",
     "preflight_rejected",
+    "settings_rejected",
+    "source_failed",
+    "source_refreshed",
 ]
 
 __version__ = "0.1.0"

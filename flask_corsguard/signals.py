@@ -28,8 +28,19 @@ preflight_rejected = _signals.signal("preflight-rejected")
 #: Sent in the same way when a request from another origin is allowed.
 origin_allowed = _signals.signal("origin-allowed")
 
-#: Sent in the same way, to the inspector, for a WebSocket handshake that nothing refuses. It has no
-#: public signal: the others announce what happens, and here nothing does.
+#: Sent with the app as sender and ``source=`` when the origins of a source have been read anew: what
+#: :meth:`flask_corsguard.CorsGuard.status` says of it.
+source_refreshed = _signals.signal("source-refreshed")
+
+#: Sent in the same way when a source could not be read.
+source_failed = _signals.signal("source-failed")
+
+#: Sent with the app as sender, ``file=`` and ``problems=`` when a changed settings file has a mistake,
+#: so that the last good settings stay.
+settings_rejected = _signals.signal("settings-rejected")
+
+#: Sent with the app as sender and ``decision=``, to the inspector, for a WebSocket
+#: handshake that nothing refuses. It has no public signal: the others announce what happens, and here nothing does.
 handshake_unenforced = _signals.signal("handshake-unenforced")
 
 
@@ -40,16 +51,16 @@ def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
         return  # the address bar asks ahead of time all day long, and looks the same
     if decision.outcome is _UNENFORCED:
         log.rejection(decision)
-        _send(handshake_unenforced, app, decision, log)
+        send(handshake_unenforced, app, log, decision=decision)
     elif decision.reason is not None:
         log.rejection(decision)
         about_origin = decision.reason.is_about_origin
-        _send(origin_rejected if about_origin else preflight_rejected, app, decision, log)
+        send(origin_rejected if about_origin else preflight_rejected, app, log, decision=decision)
     elif decision.outcome is _ALLOWED:
-        _send(origin_allowed, app, decision, log)
+        send(origin_allowed, app, log, decision=decision)
 
 
-def _send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) -> None:
+def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> None:
     """Tell every receiver. One that raises is logged, and the others are told all the same."""
     if signal.is_muted or not signal.receivers:
         return
@@ -60,7 +71,7 @@ def _send(signal: NamedSignal, app: Flask, decision: Decision, log: GuardLog) ->
         return
     for receiver in receivers:
         try:
-            app.ensure_sync(receiver)(app, decision=decision)
+            app.ensure_sync(receiver)(app, **values)
         except BaseException as error:
             if is_shutdown(error):
                 raise

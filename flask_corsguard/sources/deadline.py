@@ -1,0 +1,34 @@
+"""How long a store may be waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Generator
+from contextvars import ContextVar
+
+# On the clock of time.monotonic().
+_until: ContextVar[float] = ContextVar("flask_corsguard_deadline")
+
+
+def seconds_left() -> float:
+    """How many seconds a source may still wait for its store, in a request. To be asked before each
+    wait.
+
+    :returns: more than 0; 30 where no request waits.
+    :raises TimeoutError: if the time is up.
+    """
+    left = _until.get(time.monotonic() + 30) - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline has passed")
+    return left
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> Generator[None]:
+    """Set what :func:`seconds_left` counts down."""
+    token = _until.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(token)
