@@ -18,6 +18,7 @@ from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.runtime import state as state_module
 from flask_corsguard.runtime.state import state_of
 from flask_corsguard.signals import settings_rejected
+from flask_corsguard.watched_file import WatchedFile
 from tests.raised import FAILURES
 
 SHOP = "https://shop.example"
@@ -277,6 +278,9 @@ CONTENT = {
         "origins = '*'\nallow_credentials = true", "credentials_any_origin", "List the origins",
     ),
     "no name": ("policy = ''", "policies_empty", "own"),
+    "no policy, and what it would need": (
+        "policy = 7\norigins_vary = 'X-Shop'", "wrong_type", "7 is neither",
+    ),
     "a list and origins": (
         "policy = ['a', 'b']\norigins = '*'\n[policies.a]\n[policies.b]\nmax_age = 5",
         "origins_of_several", "Leave it out",
@@ -409,6 +413,12 @@ def test_what_is_set_twice(file, content, arguments, config, field):
     other.test_client().get("/")
     assert file.rejected == [["set_twice"]]
     assert meaning(other) == before
+
+
+def test_null_sets_nothing(app, tmp_path):
+    file = File(tmp_path / "cors.json")
+    guard = file.guard(app, '{"policy": null, "report_only": null}', policy=Policy(origins=SHOP))
+    assert guard.explain("/", origin=SHOP).policy == Policy(origins=SHOP)
 
 
 def test_a_path_that_is_marked_too(app, file):
@@ -593,9 +603,12 @@ def test_a_change_is_in_force_at_the_next_request(site, http, file):
     assert http.readers(site, "/") == [PARTNER]
 
 
-def test_how_often_the_file_is_looked_at(site, http, file, monkeypatch):
+@pytest.mark.parametrize("ends_first", [False, True])
+def test_how_often_the_file_is_looked_at(site, http, file, monkeypatch, ends_first):
     """Once a second at most, and on requests only."""
-    file.guard(site, origins(SHOP))
+    guard = file.guard(site, origins(SHOP))
+    if ends_first:
+        guard.run_first(lambda: "stopped")
     opened, now = [], [time.monotonic() + 10]
     real = os.open
 
@@ -616,25 +629,29 @@ def test_how_often_the_file_is_looked_at(site, http, file, monkeypatch):
     assert len(opened) == 2
 
 
-@pytest.mark.parametrize("idle", [True, False])
-@pytest.mark.parametrize("clock", ["same", "ahead"])
-def test_two_seconds_later(site, http, file, monkeypatch, idle, clock):
-    """In a worker with nothing to do, one request is enough. If the file's times are ahead of this
-    machine's, two looks are needed."""
+@pytest.mark.parametrize("written", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("ahead", [0.0, 100.0])
+@pytest.mark.parametrize("step", [0.1, 2.0])
+def test_two_seconds_later(site, http, file, monkeypatch, written, ahead, step):
+    """In a worker with nothing to do, one request is enough; if the file's times are ahead of this
+    machine's, two are needed."""
     file.guard(site, origins(SHOP))
-    now, ahead = [1000.0], 100.0 if clock == "ahead" else 0.0
+    now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "time", lambda: 1_000_000_000 + now[0])
     http.send(site, "/", SHOP)
     file.path.write_text(origins(PARTNER))
-    os.utime(file.path, (1_000_001_000 + ahead,) * 2)
-    seen = []
-    for now[0] in [1002.0] if idle else [1000 + tenths / 10 for tenths in range(1, 21)]:
-        seen.append(http.send(site, "/", PARTNER) == http.allowed(PARTNER))
-    assert seen[-1] == (not idle or clock == "same")
-    if not idle:
-        assert seen.index(True) >= 9
-        assert all(seen[seen.index(True) :])
+    begin = 1000 + written
+    os.utime(file.path, (1_000_000_000 + begin + ahead,) * 2)
+    after = []
+    while not after or now[0] < begin + 3:
+        now[0] = begin + step * (len(after) + 1)
+        after.append(http.send(site, "/", PARTNER) == http.allowed(PARTNER))
+    first = step * (after.index(True) + 1)
+    assert first == 4 if ahead and step == 2 else 0.9 < first < (2.5 if ahead else 2.01)
+    assert all(after[after.index(True) :])
+    if step < 1 and not ahead:
+        assert first < 1.4
 
 
 def test_half_of_a_file(site, http, file):
@@ -915,6 +932,39 @@ def test_code_that_fails(site, http, file, during, caplog):
     assert http.readers(site, "/") == [SHOP]
     assert file.rejected == [["settings_file_unusable"]]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_one_thread_looks(site, http, file, monkeypatch):
+    file.guard(site, origins(SHOP))
+    http.send(site, "/")
+    real, looks = WatchedFile.look, []
+
+    def look(watched):
+        looks.append(threading.current_thread())
+        if len(looks) == 1:
+            file.due()
+            thread = threading.Thread(target=http.send, args=[site, "/", SHOP])
+            thread.start()
+            thread.join(30)
+        return real(watched)
+
+    monkeypatch.setattr(WatchedFile, "look", look)
+    file.write(origins(PARTNER))
+    assert http.readers(site, "/") == [PARTNER]
+    assert {*looks} == {threading.current_thread()}
+
+
+def test_reconfigure_before_a_fork(site, http, file, monkeypatch):
+    """In a new process the file is looked at anew, but it has not changed."""
+    guard = file.guard(site, origins(SHOP))
+    http.send(site, "/")
+    guard.reconfigure(origins=ADMIN, app=site)
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+    file.due()
+    assert http.readers(site, "/") == [ADMIN]
+    file.write(origins(PARTNER))
+    assert http.readers(site, "/") == [PARTNER]
 
 
 def test_receivers_that_fail(site, http, file):
