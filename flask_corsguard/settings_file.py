@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from flask_corsguard.config import (
     read_configured,
     winning,
 )
-from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.errors import PolicyError, Problem, in_words
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.audiences import policies_of, resolve
 from flask_corsguard.protocol.field_names import unknown_field
@@ -35,6 +36,10 @@ KEY = f"{PREFIX}SETTINGS_FILE"
 _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
+# A key of more parts than a host name can have. tomllib takes hours to read one of 1 MB.
+_LONG_KEY = re.compile(
+    r"""(?:^|[\[{,])[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){127}""", re.MULTILINE
+)
 
 
 class Candidate:
@@ -186,7 +191,7 @@ class SettingsFile:
             return ()
         problems = self._change(content, put_in_force)
         self._version = self._watched.version
-        self._mistake = "; ".join(map(str, problems)) or None
+        self._mistake = in_words(problems) or None
         if not problems:
             self.when_read = time.time()
         return problems
@@ -257,6 +262,8 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
         raise ValueError("it begins with a byte order mark. Save it as UTF-8 without one.")
     is_json = name.endswith(".json") or text.lstrip().startswith("{")
     try:
+        if not is_json and _LONG_KEY.search(text):
+            raise RecursionError
         values: object = json.loads(text) if is_json else tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply.") from error
