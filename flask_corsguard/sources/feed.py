@@ -238,6 +238,8 @@ class Feed:
             now_failed = self._clock()
             self._check_at = now_failed + max(self.refresh, PAUSE * (now_failed - now))
             is_stale = now_failed >= self.stale_at
+            if is_stale:
+                self._publish()  # decisions that rest on the rows are not kept any longer
             self.due = self._check_at if is_stale else min(self._check_at, self.stale_at)
             if is_shutdown(error):
                 raise
