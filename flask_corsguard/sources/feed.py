@@ -28,6 +28,8 @@ SELDOM = 30.0
 START_DEADLINE = 30.0
 #: A failure that has taken time is followed by a pause so many times as long.
 PAUSE = 10
+#: In seconds: how late a store may be asked before other requests wait for what it says.
+OVERDUE = 0.25
 # How many rows are taken before the clock is looked at.
 _PORTION = 500
 
@@ -98,6 +100,7 @@ class Feed:
         self.refresh = setting("refresh") if can_tell else max(setting("refresh"), SELDOM)
         self._reload_every: float = getattr(source, "reload_every", None) or math.inf
         self.due = self._check_at = self._reload_at = self.stale_at = self._read_at = -math.inf
+        self._failed_at = -math.inf
         self._version: object = None
         self.failure = ""
         self.failures = 0
@@ -177,9 +180,11 @@ class Feed:
 
     def ask(self, listener: Listener) -> None:
         """Ask the store, if nobody else in this process does. At most one request waits for it,
-        until the deadline; the others go on with what is known."""
+        until the deadline; the others go on with what is known, if that is recent."""
         lock = self._lock()
         if not lock.acquire(blocking=False):
+            if self._is_overdue() and lock.acquire(timeout=self._deadline / 4):
+                lock.release()
             return
         before, failures = self._published, self.failures
         try:
@@ -193,6 +198,13 @@ class Feed:
                 listener.failed(self)
             elif self._published != before:
                 listener.refreshed(self)
+
+    def _is_overdue(self) -> bool:
+        """Whether nobody has asked the store for a while, which has answered then. The first
+        requests after that wait a little for the one that asks now: a row that was revoked long ago
+        must not count in any of them."""
+        is_answering = self._failed_at < self._read_at and self._loading is None
+        return is_answering and self._clock() >= self._check_at + OVERDUE
 
     def load_now(self, listener: Listener) -> None:
         """Read everything, however long it takes, and close the connection."""
@@ -235,7 +247,7 @@ class Feed:
             self._loading = None
             self.failures += 1
             self.failure = described(error)
-            now_failed = self._clock()
+            self._failed_at = now_failed = self._clock()
             self._check_at = now_failed + max(self.refresh, PAUSE * (now_failed - now))
             is_stale = now_failed >= self.stale_at
             if is_stale:
