@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 from weakref import WeakValueDictionary, ref
 
 from flask_corsguard.errors import is_shutdown
@@ -69,6 +69,9 @@ class View:
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
         return f"the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
+
+
+_Snapshots: TypeAlias = list[tuple[View, Snapshot]]
 
 
 class Feed:
@@ -274,23 +277,37 @@ class Feed:
     def _check(self, now: float) -> bool:
         """Whether what is known is what the store has, after a few changes."""
         if self._changes is not None:
-            found = self._changes(self._version)
+            known = [(view, view.snapshot) for view in self.views if view.snapshot is not None]
+            found = self._changed(self._version, known)
             if found is None:
                 return False
-            version, added, removed = _parts(found, "changes() returned", "added", "removed")
-            added, removed = [*added], [*removed]
-            if added or removed:
-                by_tenant = self.by is not None
-                for view in self.views:
-                    if view.snapshot is not None:
-                        rows = Rows(view.rules, by_tenant=by_tenant)
-                        view.snapshot = view.snapshot.changed(added, removed, rows)
+            version, changed = found
+            for view, snapshot in changed:
+                view.snapshot = snapshot
+            if changed is not known:
                 self._publish()
             self._version = version
         elif self._version_of is None or bool(self._version_of() != self._version):
             return False
         self._is_current(now)
         return True
+
+    def _changed(self, since: object, snapshots: _Snapshots) -> tuple[object, _Snapshots] | None:
+        """The version of the store, and snapshots of it, made of those of an earlier version; None
+        if the store does not know any longer what has changed."""
+        assert self._changes is not None
+        found = self._changes(since)
+        if found is None:
+            return None
+        version, added, removed = _parts(found, "changes() returned", "added", "removed")
+        added, removed = [*added], [*removed]
+        if added or removed:
+            by_tenant = self.by is not None
+            snapshots = [
+                (view, old.changed(added, removed, Rows(view.rules, by_tenant=by_tenant)))
+                for view, old in snapshots
+            ]
+        return version, snapshots
 
     def _load(self, now: float) -> Generator[None]:
         """Read everything, and stop after each portion."""
@@ -304,12 +321,17 @@ class Feed:
             if len(portion) == _PORTION:
                 yield
         finished = [(view, reader.finished()) for view, reader in readers]
+        read_at = now
+        if self._read_at > now and self._changes is not None:
+            # Of what has changed meanwhile, which is known already, these rows may know nothing.
+            read_at = self._clock()
+            version, finished = self._changed(version, finished) or (version, finished)
         for view, snapshot in finished:
             view.snapshot = snapshot
         self._version = version
         self._publish()
         self._reload_at = now + self._reload_every
-        self._is_current(now)
+        self._is_current(read_at)
 
     def _publish(self) -> None:
         self._published += 1
