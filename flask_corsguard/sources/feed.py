@@ -206,8 +206,10 @@ class Feed:
         """Whether nobody has asked the store for a while, which has answered then. The first
         requests after that wait a little for the one that asks now: a row that was revoked long ago
         must not count in any of them."""
-        is_answering = self._failed_at < self._read_at and self._loading is None
-        return is_answering and self._clock() >= self._check_at + OVERDUE
+        is_answering = self._failed_at < self._read_at
+        is_read_by_several = self.due == -math.inf
+        is_late = self._clock() >= self._check_at + OVERDUE
+        return is_answering and is_late and not is_read_by_several
 
     def load_now(self, listener: Listener) -> None:
         """Read everything, however long it takes, and close the connection."""
