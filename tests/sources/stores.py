@@ -21,15 +21,20 @@ QUOTED = quote(PASSWORD, safe="")
 class Store(NamedTuple):
     """A server that listens.
 
-    :ivar url: its URL, with a field for the port.
+    :ivar user: the administrator, and a colon before the password.
     """
 
-    url: str
+    scheme: str
+    user: str
     port: int
+    path: str
 
-    def at(self, port: int) -> str:
-        """The URL of something that listens on another port, such as a proxy."""
-        return self.url.format(port=port)
+    def at(self, port: int, user: str = "") -> str:
+        """The URL of something that listens on another port, such as a proxy.
+
+        :param user: a user with password, percent-encoded; the administrator by default.
+        """
+        return f"{self.scheme}://{user or self.user}@127.0.0.1:{port}/{self.path}"
 
     @property
     def own_url(self) -> str:
@@ -45,7 +50,7 @@ def redis_server(*options: str) -> Iterator[Store]:
         command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--requirepass", PASSWORD, "--dir", folder, *options]
         with listening(command, port, Path(folder, "log"), {}):
-            yield Store(f"redis://:{QUOTED}@127.0.0.1:{{port}}/0", port)
+            yield Store("redis", f":{QUOTED}", port, "0")
 
 
 @contextmanager
@@ -76,7 +81,7 @@ def postgresql() -> Iterator[Store]:
         ):
             command += ["-c", setting]
         with listening(command, port, Path(folder, "log"), {}, Path(folder)) as process:
-            yield Store(f"postgresql://shop:{QUOTED}@127.0.0.1:{{port}}/postgres", port)
+            yield Store("postgresql", f"shop:{QUOTED}", port, "postgres")
             process.send_signal(signal.SIGQUIT)  # or it would wait for its clients
 
 

@@ -15,7 +15,8 @@ FORKING = """if True:
     rows = iter(source.load()[1])
     first = next(rows)
     child = os.fork()
-    expected = {expected}
+    with deadline(5):
+        expected = {expected}
     for _ in range({times}):
         with deadline(5):
             assert {call} == expected, {call}
@@ -70,6 +71,26 @@ def test_a_fork_with_sql(sql_store: Store) -> None:
         raise AssertionError""",
     )
     assert run_python(code, sql_store.own_url) == "stopped\nstopped\nboth\n"
+
+
+ENDING = """if True:
+    import gc, os, sys
+    from flask_corsguard.sources import SQLOrigins
+
+    source = SQLOrigins(sys.argv[1], "SELECT 'x'", "SELECT pg_backend_pid()")
+    connection = source.version()
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        print(source.version() == connection)
+    else:
+        del source  # with it goes what has been inherited
+        gc.collect()
+"""
+
+
+def test_a_child_that_ends_does_not_end_its_parents_connection(sql_store: Store) -> None:
+    assert run_python(ENDING, sql_store.own_url) == "True\n"
 
 
 GEVENT = """if True:

@@ -40,6 +40,7 @@ class Client:
     """What another program does."""
 
     def __init__(self, store: Store) -> None:
+        self.store = store
         self._connection = RedisConnection(store.own_url)
 
     def __call__(self, *command: str | int | bytes) -> Any:
@@ -155,6 +156,19 @@ def test_a_key_of_another_type(source: RedisOrigins, by_hand: Client, key: str, 
         assert "WRONGTYPE" in str(within_deadline(call))
     if name != "{key}":
         assert by_hand("SMEMBERS", key) == [A.encode()]  # nothing was written
+
+
+def test_what_is_left_of_a_reply_is_not_taken_for_the_next_one(
+    source: RedisOrigins, by_hand: Client, key: str
+) -> None:
+    source.add(A)
+    by_hand("ACL", "SETUSER", "limited", "on", ">x", "~*", "+@all", "-scard")
+    source = RedisOrigins(by_hand.store.at(by_hand.store.port, "limited:x"), key=key)
+    for _ in range(3):
+        assert "has no permissions to run the 'scard' command" in str(within_deadline(source.load))
+    by_hand("ACL", "SETUSER", "limited", "+scard")
+    assert whole(source)[1] == [A]
+    source.close()
 
 
 def test_a_version_that_is_no_number(source: RedisOrigins, by_hand: Client, key: str) -> None:
