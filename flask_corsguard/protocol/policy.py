@@ -115,11 +115,17 @@ class Policy:
     dangerously_allow_null_origin = Field(
         read.read_bool, default=False, meaning=lambda p: p.compiled.null
     )
-    # These two lift a check, and change nothing else.
+    # These two lift a check, and change nothing else; but rows that change are always checked.
     dangerously_allow_insecure_origins = Field(
-        read.read_bool, default=False, meaning=lambda _: None
+        read.read_bool,
+        default=False,
+        meaning=lambda p: p.compiled.sources and p.dangerously_allow_insecure_origins,
     )
-    dangerously_allow_public_suffixes = Field(read.read_bool, default=False, meaning=lambda _: None)
+    dangerously_allow_public_suffixes = Field(
+        read.read_bool,
+        default=False,
+        meaning=lambda p: p.compiled.sources and p.dangerously_allow_public_suffixes,
+    )
 
     #: the normalised value of every field
     values: Mapping[str, Any]
