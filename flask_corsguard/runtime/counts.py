@@ -1,30 +1,30 @@
-"""How many decisions were made in this process, by what can be known of them beforehand."""
+"""How many decisions of each kind there were."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-
+# Bound once: this is called on every request.
 _getpid = os.getpid
 
 
 class DecisionKind(NamedTuple):
-    """What decisions are counted by. All of it comes from the code: whoever sends requests can make
-    up nothing, so the number of kinds is limited.
+    """What decisions are counted by. Every part comes from the code, so their number is limited,
+    whatever is sent.
 
     :ivar outcome: the verdict.
     :ivar reason: why it was rejected or is not admitted, or None.
     :ivar endpoint: the Flask endpoint, or None if no route was found.
     :ivar policy: in words, what set the policy: ``view users.list``, ``blueprint api``,
         ``default``.
-    :ivar preflight: whether the requests were CORS preflights.
-    :ivar blocked: whether the server refused to run them.
+    :ivar preflight: whether these were CORS preflights.
+    :ivar blocked: whether the server refused to run these requests.
     """
 
     outcome: Outcome
@@ -35,48 +35,55 @@ class DecisionKind(NamedTuple):
     blocked: bool
 
 
-_COUNTED = ("outcome", "reason", "endpoint", "policy_source", "preflight", "blocked")
-# A plain tuple, which is equal to a DecisionKind and takes a fifth of the time.
-kind_of: Callable[[Decision], DecisionKind] = itemgetter(*map(Decision._fields.index, _COUNTED))
+#: The same as a plain tuple, which is equal, and made in a fraction of the time.
+Kind: TypeAlias = tuple[Outcome, Reason | None, str | None, str, bool, bool]
+
+_PARTS = ("outcome", "reason", "endpoint", "policy_source", "preflight", "blocked")
+#: The kind of a decision.
+kind_of: Callable[[Decision], Kind] = itemgetter(*map(Decision._fields.index, _PARTS))
 
 
 class Counts:
-    """The decisions of one app. Each process counts its own.
+    """The decisions about one app's requests. Each process counts its own.
 
-    There is no lock. CPython changes threads, and runs signal handlers, only where a function
-    written in Python begins, a loop goes back, or a call ends. Between the reading of a number and
-    the writing of the next one there is none of that: lists and ints are C. So no count is lost.
+    No thread takes a lock. With its global lock, CPython changes threads and runs signal handlers
+    only where a function in Python begins, where a loop goes back, and after a call. There is none
+    of these between the look at a number and its change, in one statement, so no count is lost.
 
-    :ivar receiver: told of each kind as soon as it is counted, or None.
+    :ivar receiver: is given each kind, and how many there are of it now; or None.
     """
 
-    __slots__ = ("_cells", "_pid", "receiver")
+    __slots__ = ("_numbers", "_pid", "receiver")
 
     def __init__(self) -> None:
-        self.receiver: Callable[[DecisionKind], None] | None = None
+        self.receiver: Callable[[Kind, int], None] | None = None
         self._pid = os.getpid()
-        # Lists with one number each: a kind takes longer to look up than all else here.
-        self._cells: dict[DecisionKind, list[int]] = {}
+        # In lists of one: to look a kind up takes longer than all else here.
+        self._numbers: dict[Kind, list[int]] = {}
 
-    def add(self, kind: DecisionKind) -> None:
-        """Count a decision of that kind."""
+    def add(self, kind: Kind) -> None:
+        """Count a decision."""
         if self._pid != _getpid():
             self._start_over()
         try:
-            cell = self._cells[kind]
+            number = self._numbers[kind]
         except KeyError:
-            cell = self._cells.setdefault(kind, [0])
-        cell[0] += 1
+            number = self._numbers.setdefault(kind, [0])
+        number[0] += 1
         if self.receiver is not None:
-            self.receiver(kind)
-
-    def _start_over(self) -> None:
-        fresh: dict[DecisionKind, list[int]] = {}
-        pid = os.getpid()
-        if self._pid != pid:
-            self._cells = fresh
-            self._pid = pid
+            self.receiver(kind, number[0])
 
     def copy(self) -> dict[DecisionKind, int]:
-        """How many decisions of each kind there were so far."""
-        return {DecisionKind._make(kind): cell[0] for kind, cell in self._cells.copy().items()}
+        """How many there are of each kind."""
+        if self._pid != _getpid():
+            self._start_over()
+        numbers = self._numbers.copy()  # a loop could meet a kind that another thread adds
+        return {DecisionKind(*kind): number for kind, [number] in numbers.items()}
+
+    def _start_over(self) -> None:
+        """Begin at zero after a fork. The process is looked at each time: servers that fork in C,
+        as uWSGI does, do not run ``os.register_at_fork`` functions."""
+        pid, numbers = os.getpid(), dict[Kind, list[int]]()
+        if self._pid != pid:  # no other thread has been first
+            self._numbers = numbers
+            self._pid = pid
