@@ -50,13 +50,13 @@ class Counts:
     only where a function in Python begins, where a loop goes back, and after a call. There is none
     of these between the look at a number and its change, in one statement, so no count is lost.
 
-    :ivar receiver: is given each kind, and how many there are of it now; or None.
+    :ivar receiver: is called with the kind of each decision that is counted; or None.
     """
 
     __slots__ = ("_numbers", "_pid", "receiver")
 
     def __init__(self) -> None:
-        self.receiver: Callable[[Kind, int], None] | None = None
+        self.receiver: Callable[[Kind], None] | None = None
         self._pid = os.getpid()
         # In lists of one: to look a kind up takes longer than all else here.
         self._numbers: dict[Kind, list[int]] = {}
@@ -71,7 +71,7 @@ class Counts:
             number = self._numbers.setdefault(kind, [0])
         number[0] += 1
         if self.receiver is not None:
-            self.receiver(kind, number[0])
+            self.receiver(kind)
 
     def copy(self) -> dict[DecisionKind, int]:
         """How many there are of each kind."""
