@@ -36,6 +36,7 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import Entry, LateRuleError, PolicyTable
+from flask_corsguard.runtime.counts import Counts
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
     MOST_DECISIONS,
@@ -249,6 +250,7 @@ class AppState:
         self.marks = marks
         self.first = first
         self.log = GuardLog(app, settings.log_rejections)
+        self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
