@@ -8,6 +8,7 @@ import click
 from flask_corsguard.cli.audit import audit
 from flask_corsguard.cli.check import check
 from flask_corsguard.cli.routes import routes
+from flask_corsguard.cli.sources import sources
 
 __all__ = ["cors"]
 
@@ -20,3 +21,4 @@ def cors() -> None:
 cors.add_command(routes)
 cors.add_command(check)
 cors.add_command(audit)
+cors.add_command(sources)
