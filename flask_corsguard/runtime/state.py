@@ -439,8 +439,11 @@ class AppState:
         }
 
     def load_sources(self) -> None:
-        """Read every source, as nobody waits for it. What fails is in its status."""
-        for feed in self.current().feeds():
+        """Read every source, as nobody waits for it. What fails is in its status.
+
+        :raises PolicyError: if the policy of any route cannot be used.
+        """
+        for feed in self.put_in_force().feeds():
             feed.load_now(self)
 
     def load_required_sources(self) -> None:

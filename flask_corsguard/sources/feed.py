@@ -54,12 +54,14 @@ class View:
     :ivar feed: the source's feed.
     :ivar rules: what the policy lists.
     :ivar snapshot: the rows; None if they have not been read.
+    :ivar admission: says that one of them admits an origin.
     """
 
     def __init__(self, feed: Feed, rules: Rules) -> None:
         self.feed = feed
         self.rules = rules
         self.snapshot: Snapshot | None = None
+        self.admission = f"a row of {feed.name} admits the origin"
 
     def words(self) -> str:
         """How many rows there are, and how old they are."""
@@ -68,7 +70,8 @@ class View:
             return f"the rows of {feed.name}, which has not been read"
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
-        return f"the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
+        whose = "" if feed.by is None else "its tenant's rows, of "
+        return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
 
 
 _Snapshots: TypeAlias = list[tuple[View, Snapshot]]
