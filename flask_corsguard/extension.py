@@ -236,13 +236,16 @@ class CorsGuard:
         that is wrong. Meant as the last line of an app factory: then an app with a mistake does not
         start, and one that is loaded before its server forks is ready.
 
-        A mark that no route of the app has is logged, since another app may have it.
+        A mark that no route of the app has is logged, since another app may have it. Sources that
+        say ``at_start="fail"`` are read, and their connections closed again.
 
         :param app: the app; if left out, the current one, or the constructor's.
-        :raises PolicyError: with everything that is wrong with any route.
+        :raises PolicyError: with everything that is wrong with any route; or if such a source
+            cannot be read.
         """
         state = self._state(app)
         state.put_in_force()
+        state.load_required_sources()
         for mark in unrouted_marks(state.app):
             state.log.notice(
                 ("marks that no route has", mark.location), "%s", mark.message.removesuffix(".")
@@ -310,6 +313,22 @@ class CorsGuard:
         state = self._state(app)
         new = read_arguments(policy, fields, policies, report_only, (), None, call_site())
         state.change_settings(lambda old: changed_settings(old, new))
+
+    def status(self, app: Flask | None = None) -> dict[str, Any]:
+        """What this process knows, for a readiness probe. Asks no store and runs none of the app's
+        code.
+
+        :param app: the app; if left out, the current one, or the constructor's.
+        :returns: ``fingerprint``: a short text, the same in every process with the same settings
+            and routes; callables count by their names, and sources not at all. ``pid``.
+            ``settings``: the ``file`` that is followed, ``when_read`` (seconds since 1970) and the
+            ``last_mistake``, or None. ``sources``: for each its ``name``, ``rows``, ``version``,
+            ``age`` in seconds, ``stale`` (whether it admits nobody), ``bad_rows`` (how many were
+            left out), ``problems`` (some of these, with the reasons), ``failures`` (how many) and
+            ``last_failure``.
+        :raises PolicyError: if the policy of any route cannot be used.
+        """
+        return self._state(app).status()
 
     def _state(self, app: Flask | None) -> AppState:
         if app is not None:

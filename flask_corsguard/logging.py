@@ -19,6 +19,7 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.lists import source_name
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import set_by
 from flask_corsguard.text import called_by, described, name_of, shown
@@ -250,11 +251,14 @@ class GuardLog:
             self._write_rejection(decision, left_out)
 
     def _admit_failure(self, decision: Decision) -> LeftOut | None:
-        """One line for the callable, whatever the origin and the endpoint."""
+        """One line for the callable or the sources, whatever the origin and the endpoint."""
         assert decision.policy is not None
         assert decision.policy.compiled.allow is not None
-        check = decision.policy.compiled.allow.check
-        return self._failures.admit(("callable", check), f"callable {name_of(check)}")
+        allow = decision.policy.compiled.allow
+        if allow.sources:
+            name = source_name(allow.sources[0])
+            return self._failures.admit(("source", name), f"source {name}")
+        return self._failures.admit(("callable", allow.check), f"callable {name_of(allow.check)}")
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
         line = f"{explanation.summary(decision)} by {set_by(decision)}"
@@ -277,6 +281,24 @@ class GuardLog:
             left_out = self._failures.admit(("failure", what), what)
             if left_out is not None:
                 self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
+
+    def source_failed(self, name: str, words: str) -> None:
+        """Write that a source could not be read. With the rejections that follow from it, this is
+        one line a minute."""
+        if logger.isEnabledFor(logging.ERROR):
+            left_out = self._failures.admit(("source", name), f"source {name}")
+            if left_out is not None:
+                self._write(logging.ERROR, "%s: %s%s.", name, words, left_out)
+
+    def bad_row(self, name: str, row: str, why: str) -> None:
+        """Write that a row of a source was left out."""
+        self.notice(
+            ("rows that were left out", name, row),
+            "%s: the row %s was left out: %s",
+            name,
+            row,
+            why,
+        )
 
     def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
         """Write, once for each endpoint, that a view sets headers that belong to the guard."""

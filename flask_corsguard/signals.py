@@ -28,19 +28,19 @@ preflight_rejected = _signals.signal("preflight-rejected")
 #: Sent in the same way when a request from another origin is allowed.
 origin_allowed = _signals.signal("origin-allowed")
 
-#: Sent with the app as sender and ``source=`` when the origins of a source have been read anew: what
+#: Sent with the app as sender and ``source=`` when the origins of a source have changed: what
 #: :meth:`flask_corsguard.CorsGuard.status` says of it.
 source_refreshed = _signals.signal("source-refreshed")
 
 #: Sent in the same way when a source could not be read.
 source_failed = _signals.signal("source-failed")
 
-#: Sent with the app as sender, ``file=`` and ``problems=`` when a changed settings file has a mistake,
-#: so that the last good settings stay.
+#: Sent with the app as sender, ``file=`` and ``problems=`` when a changed settings file has a
+#: mistake, so that the last good settings stay.
 settings_rejected = _signals.signal("settings-rejected")
 
-#: Sent with the app as sender and ``decision=``, to the inspector, for a WebSocket
-#: handshake that nothing refuses. It has no public signal: the others announce what happens, and here nothing does.
+#: Sent with the app as sender and ``decision=``, to the inspector, for a WebSocket handshake that
+#: nothing refuses. It is not public: the others announce what happens, and here nothing does.
 handshake_unenforced = _signals.signal("handshake-unenforced")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.origins import OriginSet
@@ -10,6 +10,14 @@ from flask_corsguard.protocol.response_headers import ResponseHeaders
 
 if TYPE_CHECKING:
     from flask_corsguard.protocol.policy import Policy
+
+
+class LiveOrigins(Protocol):
+    """What is known of the origins that a source gives to a policy."""
+
+    def words(self) -> str:
+        """The same in words: how many rows, and how old they are."""
+        ...
 
 
 class Audience(NamedTuple):
@@ -35,7 +43,9 @@ class CompiledPolicy:
     :ivar deny: origins that may not, or None for nobody.
     :ivar raw: what may read without being an origin that can be parsed.
     :ivar listed: origins that may read, as they are sent: these need no parsing.
-    :ivar asks: whether a callable has a say.
+    :ivar asks: whether a callable or a source has a say.
+    :ivar sources: the sources in ``origins``.
+    :ivar live: what is known of them; None until :mod:`flask_corsguard.sources` looks.
     :ivar asks_request: whether it takes the request.
     :ivar forgets_preflights: whether it may look at the method, because nothing says at which
         headers it looks.
@@ -62,6 +72,8 @@ class CompiledPolicy:
         listed = self.allow.exact if self.allow and not deny else frozenset[str]()
         self.listed = listed | self.raw if self.raw else listed
         self.asks = self.allow is not None and not self.allow.is_constant
+        self.sources = self.allow.sources if self.allow else ()
+        self.live: tuple[LiveOrigins, ...] | None = None
         self.asks_request = self.allow is not None and self.allow.check_takes_request
         self.forgets_preflights = self.asks_request and not policy.origins_vary
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from flask_corsguard.protocol import explanation, headers
 from flask_corsguard.protocol.audiences import Audiences
@@ -72,6 +72,13 @@ class Scope(NamedTuple):
 
 
 ANYWHERE = Scope()
+
+#: Whether the sources of a policy admit the origin of a request.
+AdmitsLive: TypeAlias = Callable[[Policy, CorsRequest], bool]
+
+
+def _not_read(_policy: Policy, _request: CorsRequest) -> bool:
+    raise CheckFailedError("the sources have not been read")
 
 
 class Decision(NamedTuple):
@@ -146,11 +153,11 @@ def decide(
         about, would reach, or several; None if the guard leaves the route alone.
     :param request: what came from the network. No value in it makes this raise.
     :param scope: where the policy applies.
-    :param asks: whether a callable in ``origins`` is asked.
+    :param asks: whether a callable in ``origins`` is asked. Sources are not known here.
     :returns: :data:`UNDECIDED` if it isn't, and nobody else knows: :func:`decide_unlisted` goes on.
     """
     if isinstance(policy, Audiences):
-        return _decide_among(policy, request, scope, asks or None)
+        return _decide_among(policy, request, scope, asks or None, _not_read)
     reason = None
     if policy is not None and request.origin is not None:
         if scope.ambiguous:
@@ -162,37 +169,63 @@ def decide(
 
 
 def decide_unlisted(
-    policy: Policy | Audiences, request: CorsRequest, scope: Scope, *, asks: bool
+    policy: Policy | Audiences,
+    request: CorsRequest,
+    scope: Scope,
+    *,
+    asks: bool,
+    admits_live: AdmitsLive = _not_read,
 ) -> Decision:
-    """Decide one request whose origin nothing but a callable in ``origins`` may cover.
+    """Decide one request whose origin nothing but a source or a callable in ``origins`` may cover.
 
-    :param asks: whether it is asked. If not, it admits nobody.
+    :param asks: whether these are asked. If not, they admit nobody.
+    :param admits_live: asks the sources.
     """
     if isinstance(policy, Audiences):
-        return _decide_among(policy, request, scope, asks)
-    reason, detail = _ask(policy, request) if asks else (Reason.ORIGIN_NOT_ALLOWED, "")
+        return _decide_among(policy, request, scope, asks, admits_live)
+    reason: Reason | None = Reason.ORIGIN_NOT_ALLOWED
+    detail = ""
+    if asks:
+        reason, detail = _ask(policy, request, admits_live)
     return _decided(policy, request, scope, reason, detail)
 
 
-def _ask(policy: Policy, request: CorsRequest) -> tuple[Reason | None, str]:
-    """Why the callable in ``origins`` does not admit an origin, with what else is known."""
+def _ask(
+    policy: Policy, request: CorsRequest, admits_live: AdmitsLive
+) -> tuple[Reason | None, str]:
+    """Why neither the sources nor the callable in ``origins`` admit an origin, with what else is
+    known."""
+    failures: list[str] = []
+    try:
+        if policy.compiled.sources and admits_live(policy, request):
+            return None, ""
+    except CheckFailedError as error:
+        failures.append(str(error))
     try:
         allow = policy.compiled.allow
         if allow is not None and allow.asks(request.origin or "", request.context):
             return None, ""
     except CheckFailedError as error:
-        return Reason.ORIGIN_CHECK_FAILED, str(error)
+        words = str(error)
+        failures.append(f"the callable: {words}" if failures else words)
+    if failures:
+        return Reason.ORIGIN_CHECK_FAILED, "; ".join(failures)
     return Reason.ORIGIN_NOT_ALLOWED, ""
 
 
 def _decide_among(
-    audiences: Audiences, request: CorsRequest, scope: Scope, asks: bool | None
+    audiences: Audiences,
+    request: CorsRequest,
+    scope: Scope,
+    asks: bool | None,
+    admits_live: AdmitsLive,
 ) -> Decision:
     """Decide one request by the first policy that admits the origin, or does not for another reason
     than that it is not listed.
 
-    :param asks: whether callables are asked. If False, they admit nobody; if None, the decision is
-        :data:`UNDECIDED` where one would be asked.
+    :param asks: whether callables and sources are asked. If False, they admit nobody; if None, the
+        decision is :data:`UNDECIDED` where one would be asked.
+    :param admits_live: asks the sources.
     """
     number, policy = len(audiences) - 1, audiences[-1]
     reason, detail = None, ""
@@ -204,7 +237,7 @@ def _decide_among(
                 if asks is None:
                     return UNDECIDED
                 if asks:
-                    reason, detail = _ask(policy, request)
+                    reason, detail = _ask(policy, request, admits_live)
             if reason not in NOT_LISTED:
                 break
     return _decided(policy, request, scope, reason, detail, audiences[: number + 1])
@@ -318,5 +351,5 @@ def _check_preflight(
     return wrong
 
 
-#: Stands for a decision that only a callable can make.
+#: Stands for a decision that only a callable or a source can make.
 UNDECIDED = decide(Policy(), CorsRequest("", ""))

@@ -17,6 +17,7 @@ from flask_corsguard.protocol.headers import (
     MAX_LIST_NAMES,
     SAFELISTED_METHODS,
 )
+from flask_corsguard.protocol.lists import is_source, source_name
 from flask_corsguard.protocol.origins import Origin, OriginSet, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
@@ -136,13 +137,19 @@ def without_effect(decision: Decision, *, credentials: bool = False) -> str:
 def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
     allow = policy.compiled.allow
     check = allow.check if allow is not None else None
+    sources = policy.compiled.sources
+    opaque = {*map(id, (check, *sources))}
     all_entries = chain(policy.origins, policy.raw_origins)
-    entries = [entry for entry in islice(all_entries, MOST_SHOWN + 1) if entry is not check]
+    first = islice(all_entries, MOST_SHOWN + len(opaque))
+    entries = [entry for entry in first if id(entry) not in opaque]
     said: list[str] = []
     if entries:
         listed = ", ".join(map(source_of, entries[:MOST_SHOWN]))
-        number = len(policy.origins) + len(policy.raw_origins) - (check is not None)
+        number = len(policy.origins) + len(policy.raw_origins)
+        number -= (check is not None) + len(sources)
         said.append(f"the origin matches none of {listed}{and_more(range(number))}")
+    for live in policy.compiled.live or ():
+        said.append(f"{'is' if said else 'the origin is'} not among {live.words()}")
     if check is not None:
         said.append(f"{name_of(check)} returned False")
     words = ", and ".join(said) or "the policy allows no other origin"
@@ -211,6 +218,12 @@ def _headers(decision: Decision, policy: Policy) -> str:
     return f"the page wants to send {named}; the policy allows {listed}{star}"
 
 
+def _check_failed(_decision: Decision, policy: Policy) -> str:
+    if not policy.compiled.sources:
+        return "the callable in origins failed"
+    return "nobody can tell whether the origin may read"
+
+
 def _cross_site(decision: Decision, _policy: Policy) -> str:
     if decision.origin is None:
         return "another site caused the request, and no Origin says which"
@@ -261,7 +274,7 @@ _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_MALFORMED: (
         "no browser writes an origin like this: it is not scheme://host[:port] in lower case"
     ),
-    Reason.ORIGIN_CHECK_FAILED: "the callable in origins failed",
+    Reason.ORIGIN_CHECK_FAILED: _check_failed,
     Reason.METHOD_NOT_ALLOWED: _methods,
     Reason.HEADERS_NOT_ALLOWED: _headers,
     Reason.HEADERS_MALFORMED: (
@@ -332,6 +345,7 @@ def _listed(*lists: Sequence[OriginForm]) -> str:
 def _short_entry(form: object) -> str:
     """An entry, escaped if needed, because a pattern or a name can hold anything, and cut."""
     text = form if isinstance(form, str) else source_of(form)
+    text = source_name(form) if is_source(form) else text
     if not (text.isascii() and text.isprintable()):
         text = shown(text)[1:-1]
     return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."
@@ -340,7 +354,8 @@ def _short_entry(form: object) -> str:
 def fields_of(policy: Policy) -> dict[str, object]:
     """Every field of a policy, as a value that JSON can hold.
 
-    A pattern among the origins is ``{"pattern": ...}``, a callable ``{"callable": its name}``.
+    A pattern among the origins is ``{"pattern": ...}``, a callable ``{"callable": its name}``, a
+    source ``{"source": its name}``.
     """
     return {name: _jsonable(value) for name, value in policy.values.items()}
 
@@ -350,6 +365,8 @@ def _jsonable(value: object) -> object:
         return [_jsonable(entry) for entry in cast("tuple[object, ...]", value)]
     if isinstance(value, re.Pattern):
         return {"pattern": cast("re.Pattern[str]", value).pattern}
+    if is_source(value):
+        return {"source": source_name(value)}
     if callable(value):
         return {"callable": name_of(value)}
     return value

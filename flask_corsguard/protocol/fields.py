@@ -10,12 +10,18 @@ import datetime
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, TypeAlias, cast, get_args
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol import headers
-from flask_corsguard.protocol.lists import empty_entry, hint_for_entry, is_unreplaced, read_entries
+from flask_corsguard.protocol.lists import (
+    empty_entry,
+    hint_for_entry,
+    is_source,
+    is_unreplaced,
+    read_entries,
+)
 from flask_corsguard.protocol.name_errors import diagnose_name
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import (
@@ -32,7 +38,17 @@ from flask_corsguard.protocol.origins import (
 from flask_corsguard.text import text_of
 
 OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
-OriginForm: TypeAlias = str | re.Pattern[str] | OriginCheck
+
+
+class OriginSource(Protocol):
+    """Gives origins that change while the app runs: see :mod:`flask_corsguard.sources`."""
+
+    def load(self) -> tuple[Any, Iterable[Any]]:
+        """Read everything: the version and the rows."""
+        ...
+
+
+OriginForm: TypeAlias = str | re.Pattern[str] | OriginCheck | OriginSource
 Names: TypeAlias = Literal["*"] | tuple[str, ...]
 Problems: TypeAlias = list[Problem]
 Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
@@ -40,6 +56,9 @@ Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
 _SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+#: The settings of a source that are times, in seconds, with their defaults.
+SOURCE_SECONDS = {"refresh": 1.0, "deadline": 0.2, "stale_after": 300.0}
+MAX_SOURCE_SECONDS = 86400
 # What a native program can send instead of what browsers do.
 _ODD_BUT_SENT = frozenset(
     {"origin_case", "origin_default_port", "origin_host", "origin_no_host", "origin_scheme"}
@@ -65,7 +84,7 @@ _NEVER_IN_VARY = {
     "origin": "every response varies by Origin anyway. Leave it out.",
 }
 
-_LISTED_ONLY = "list the origins; '*' and callables are for origins only."
+_LISTED_ONLY = "list the origins; '*', callables and sources are for origins only."
 
 
 class OriginList(tuple[OriginForm, ...]):
@@ -75,6 +94,13 @@ class OriginList(tuple[OriginForm, ...]):
     """
 
     compiled: OriginSet
+
+    @classmethod
+    def of(cls, entries: Iterable[OriginForm], compiled: OriginSet) -> OriginList:
+        """A list with its compiled form."""
+        origins = cls(entries)
+        origins.compiled = compiled
+        return origins
 
     def patterns(
         self, is_of_interest: Callable[[str], bool] = lambda _: True
@@ -91,42 +117,49 @@ class OriginList(tuple[OriginForm, ...]):
 def read_listed_origins(field: str, value: object, problems: Problems) -> OriginList:
     """Strings and compiled patterns only, for lists that must be readable as they stand."""
     origins = read_origins(field, value, problems)
-    if not isinstance(origins, str) and not any(callable(form) for form in origins):
+    if not isinstance(origins, str) and origins.compiled.is_constant:
         return origins
     problems.append(Problem("origin_type", field, value, _LISTED_ONLY))
-    return _compile_origins(field, (), (), (), problems)
+    return OriginList.of((), OriginSet())
 
 
-def read_origins(field: str, value: object, problems: Problems) -> Literal["*"] | OriginList:
-    """``"*"``, strings, compiled patterns and at most one callable."""
+def read_origins(  # noqa: C901  (one branch for each form)
+    field: str, value: object, problems: Problems
+) -> Literal["*"] | OriginList:
+    """``"*"``, strings, compiled patterns, sources and at most one callable."""
     if isinstance(value, OriginList):
         return value
     strings: dict[str, None] = {}
     regexes: dict[re.Pattern[str], None] = {}
     checks: dict[OriginCheck, None] = {}
+    sources: dict[int, OriginSource] = {}
     for entry in read_entries(field, value, problems):
         if isinstance(entry, str):
             strings[entry] = None
         elif isinstance(entry, re.Pattern):
             regexes[cast("re.Pattern[str]", entry)] = None
+        elif is_source(entry):
+            sources[id(entry)] = cast("OriginSource", entry)
         elif _is_function(entry):
             checks[cast("OriginCheck", entry)] = None
         else:
             message = (
-                f"{text_of(entry)} is not a string, a compiled pattern or a function."
+                f"{text_of(entry)} is not a string, a compiled pattern, a function or a source."
                 f"{hint_for_entry(entry)}"
             )
             problems.append(Problem("origin_type", field, entry, message))
     if "" in strings:
         del strings[""]
-        others = (*strings, *regexes, *checks)
+        others = (*strings, *regexes, *checks, *sources.values())
         problems.append(empty_entry("origin_empty", field, value, others))
     if "*" in strings:
-        if len(strings) + len(regexes) + len(checks) > 1:
+        if len(strings) + len(regexes) + len(checks) + len(sources) > 1:
             problems.append(_not_alone(field, value, "entries"))
         return "*"
-    origins = _compile_origins(field, strings, regexes, checks, problems)
+    origins = _compile_origins(field, strings, regexes, checks, sources.values(), problems)
     problems += _regex_problems(field, regexes)
+    for source in sources.values():
+        problems += [problem._replace(field=field) for problem in source_problems(source)]
     problems += _check_problems(field, value, checks)
     return origins
 
@@ -147,9 +180,9 @@ def _compile_origins(
     strings: Iterable[str],
     regexes: Iterable[re.Pattern[str]],
     checks: Iterable[OriginCheck],
+    sources: Collection[OriginSource],
     problems: Problems,
 ) -> OriginList:
-    result = OriginList((*strings, *regexes, *checks))
     exact: list[str] = []
     others: list[str] = []
     for text in strings:
@@ -159,8 +192,31 @@ def _compile_origins(
     check = next(iter(checks), None)
     takes_request = check is not None and _takes_request(check)
     patterns = _read_patterns(field, others, problems)
-    result.compiled = OriginSet(patterns, regexes, check, takes_request, exact)
-    return result
+    compiled = OriginSet(patterns, regexes, check, takes_request, exact, sources)
+    return OriginList.of((*strings, *regexes, *checks, *sources), compiled)
+
+
+def source_problems(source: object) -> Iterator[Problem]:
+    """What is wrong with the settings of a source, which one of the user's own need not have."""
+    for name, default in SOURCE_SECONDS.items():
+        value = getattr(source, name, default)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not 0 < value <= MAX_SOURCE_SECONDS:
+            message = (
+                f"{name}={text_of(value)} of {text_of(source)} is not a number of seconds above 0,"
+                f" up to {MAX_SOURCE_SECONDS}. Write {name}={default:g}."
+            )
+            yield Problem("source_seconds", name, value, message, f"{default:g}")
+    at_start = getattr(source, "at_start", "closed")
+    if at_start not in ("closed", "fail"):
+        yield unknown_name("source_at_start", "at_start", at_start, "at_start", ("closed", "fail"))
+    by = getattr(source, "by", None)
+    if by is not None and not callable(by):
+        message = (
+            f"by={text_of(by)} is not a function that takes the request. Write"
+            " by=lambda request: request.host."
+        )
+        yield Problem("wrong_type", "by", by, message)
 
 
 def _read_patterns(

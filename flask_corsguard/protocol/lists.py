@@ -38,7 +38,7 @@ def read_entries(field: str, value: object, problems: list[Problem]) -> list[obj
     field's never are; what is left of them can be empty."""
     if isinstance(value, str):
         return _split(field, value, problems)
-    if isinstance(value, re.Pattern) or callable(value):
+    if isinstance(value, re.Pattern) or callable(value) or is_source(value):
         return [value]
     if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, Mapping)):
         problems.append(_not_a_list(field, cast("Any", value)))
@@ -51,6 +51,17 @@ def read_entries(field: str, value: object, problems: list[Problem]) -> list[obj
         for entry in entries
         for part in (_split(field, entry, problems) if isinstance(entry, str) else (entry,))
     ]
+
+
+def is_source(value: object) -> bool:
+    """Whether a value gives origins that change: an object with ``load()``."""
+    return not isinstance(value, type) and callable(getattr(value, "load", None))
+
+
+def source_name(source: object) -> str:
+    """What a source is called."""
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) and name else type(source).__qualname__
 
 
 def empty_entry(code: str, field: str, value: object, others: Iterable[object]) -> Problem:

@@ -274,7 +274,9 @@ class OriginSet:
     :param check: a callable that is asked about what matches nothing else.
     :param check_takes_request: whether it takes a second parameter.
     :param exact: further entries: serialized origins, kept as they are, and ``null``.
+    :param sources: objects that know further origins, which change. The set never asks them itself.
     :ivar exact: serialized origins, found as they stand.
+    :ivar sources: the same as the parameter.
     """
 
     def __init__(
@@ -284,7 +286,9 @@ class OriginSet:
         check: Callable[..., object] | None = None,
         check_takes_request: bool = False,
         exact: Iterable[str] = (),
+        sources: Iterable[object] = (),
     ) -> None:
+        self.sources = tuple(sources)
         further: list[str] = []
         any_port: set[str] = set()
         schemes: set[str] = set()
@@ -330,6 +334,7 @@ class OriginSet:
             and self.schemes == other.schemes
             and set(self._regexes) == set(other._regexes)
             and self._check == other._check
+            and {*map(id, self.sources)} == {*map(id, other.sources)}
         )
 
     def __hash__(self) -> int:
@@ -339,8 +344,8 @@ class OriginSet:
 
     @property
     def is_constant(self) -> bool:
-        """Whether an origin always gets the same verdict: no callable has a say."""
-        return self._check is None
+        """Whether an origin always gets the same verdict: no callable and no source has a say."""
+        return self._check is None and not self.sources
 
     @property
     def check(self) -> Callable[..., object] | None:
@@ -349,7 +354,7 @@ class OriginSet:
 
     def __bool__(self) -> bool:
         strings = self.exact or self._any_port or self._wildcards or self.schemes
-        return bool(strings or self._regexes or self._check)
+        return bool(strings or self._regexes or self._check or self.sources)
 
     def matches(self, text: str, origin: Origin, context: object) -> bool:
         """Whether an origin belongs to the set.

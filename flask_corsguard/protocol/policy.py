@@ -397,12 +397,20 @@ def _check_enforced_any_origin(origins: _Origins, enforce: read.Enforce) -> Iter
 
 
 def _check_vary(origins: _Origins, vary: tuple[str, ...]) -> Iterable[Problem]:
-    if vary and (origins == "*" or origins.compiled.is_constant):
+    sources = () if origins == "*" else origins.compiled.sources
+    by_tenant = [source for source in sources if getattr(source, "by", None) is not None]
+    if vary and not by_tenant and (origins == "*" or origins.compiled.check is None):
         message = (
-            "no callable in origins looks at any header. Put the callable there, or say"
-            " origins_vary=[]."
+            "no callable in origins, and no source with by, looks at any header. Put it there, or"
+            " say origins_vary=[]."
         )
         yield Problem("vary_without_callable", "origins_vary", vary[0], message)
+    for source in () if vary else by_tenant:
+        message = (
+            f"{text_of(source)} has by, so that who may read depends on the request. Name the"
+            " headers that by looks at, such as origins_vary=['Host']."
+        )
+        yield Problem("vary_required", "origins_vary", (), message, "['Host']")
 
 
 def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:

@@ -45,7 +45,8 @@ class Reason(Enum):
     ORIGIN_MALFORMED = "origin-malformed"
     """No browser writes an origin like that."""
     ORIGIN_CHECK_FAILED = "origin-check-failed"
-    """The callable in ``origins`` raised, or did not return a bool."""
+    """Nobody can tell: the callable in ``origins`` raised, or did not return a bool; or a source
+    has not been read, or not for too long."""
     METHOD_NOT_ALLOWED = "method-not-allowed"
     """The requested method is not among ``methods``."""
     HEADERS_NOT_ALLOWED = "headers-not-allowed"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask_corsguard.errors import Problem
 from flask_corsguard.protocol.fields import OriginForm, OriginList, is_raw, read_listed_origins
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
+from flask_corsguard.protocol.lists import source_name
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
 from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
@@ -235,6 +236,9 @@ def _list_origin(change: _Change) -> None:
         )
     elif allow.check is not None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
+    elif allow.sources:
+        names = " or ".join(map(source_name, allow.sources))
+        change.in_policy.append(f"add {json.dumps(origin)} to {names}, or list it in origins")
     else:
         change.extend("origins", policy.origins, [origin])
     _note_earlier(change)
@@ -253,6 +257,18 @@ def _list_raw(change: _Change) -> None:
     else:
         change.extend("raw_origins", policy.raw_origins, [origin])
         _note_earlier(change)
+
+
+def _fix_check(change: _Change) -> None:
+    compiled = change.policy.compiled
+    if compiled.sources:
+        names = " and ".join(map(source_name, compiled.sources))
+        change.elsewhere.append(
+            f"have {names} give their rows ('flask cors sources' says what is wrong), or list the"
+            " origin in origins itself"
+        )
+    if compiled.allow is not None and compiled.allow.check is not None:
+        change.elsewhere.append("fix the callable so that it returns True or False")
 
 
 def _note_earlier(change: _Change) -> None:
@@ -392,7 +408,7 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_DENIED: _do_not_deny,
     Reason.ORIGIN_NULL: _NOT_NULL,
     Reason.ORIGIN_MALFORMED: _list_raw,
-    Reason.ORIGIN_CHECK_FAILED: "fix the callable so that it returns True or False",
+    Reason.ORIGIN_CHECK_FAILED: _fix_check,
     Reason.METHOD_NOT_ALLOWED: _allow_method,
     Reason.HEADERS_NOT_ALLOWED: _allow_headers,
     Reason.HEADERS_MALFORMED: "have the page send fewer or shorter header names",

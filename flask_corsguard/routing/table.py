@@ -34,9 +34,11 @@ class Entry:
     """One entry of the table: a policy and where it applies.
 
     :ivar policy: the policy, or several, or None if the guard leaves the route alone.
+    :ivar has_sources: whether a source may decide.
     :ivar scope: where it applies.
-    :ivar is_constant: whether what the policy says, without its callable, depends on nothing but
-        the rule, the path prefix, the method and the CORS headers, so that it can be kept.
+    :ivar is_constant: whether what the policy says, without its callable and sources, depends on
+        nothing but the rule, the path prefix, the method and the CORS headers, so that it can be
+        kept.
     :ivar prefix: the longest path prefix with a mark that its URLs lie under, or "".
     :ivar layers: the marks that add up to the policy, the outermost first.
     """
@@ -45,6 +47,7 @@ class Entry:
         "_by_prefix",
         "_file_argument",
         "_files",
+        "has_sources",
         "is_constant",
         "layers",
         "policy",
@@ -62,6 +65,7 @@ class Entry:
         is_constant: bool = True,
     ) -> None:
         self.policy = policy
+        self.has_sources = any(each.compiled.sources for each in policies_of(policy))
         self.scope = scope
         self.prefix = prefix
         self.layers = layers
@@ -301,6 +305,15 @@ class PolicyTable:
                 route = Route.of(rule, prefix, names, found)
                 routes.setdefault((id(rule), route, route.location), route)
         return [*routes.values()]
+
+    def policies(self) -> list[Policy]:
+        """Every policy of the table, each once."""
+        rows = (found for each in self._policies for found in each.by_method.values())
+        files = (found for each in self._policies for _, found in each.files)
+        routed = [found.policy for found in (*rows, *files)]
+        unrouted = [entry.policy for entry in self.unrouted.values()]
+        found = (policy for each in (*routed, *unrouted) for policy in policies_of(each))
+        return [*{id(policy): policy for policy in found}.values()]
 
     def _places_of(self, rule: Rule) -> Mapping[str, object]:
         prefixes = self.paths.of_rule(rule)

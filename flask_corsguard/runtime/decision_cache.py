@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from flask import Request
 
@@ -53,8 +53,11 @@ def key_of(request: Request, place: object) -> Key | None:
 Kept: TypeAlias = tuple[Decision, Entry | None]
 
 
-class DecisionCache(dict[Key | None, Kept]):
-    """A bounded number of decisions, by :func:`key_of`."""
+_Rest = TypeVar("_Rest")
+
+
+class DecisionCache(dict[Key | None, tuple[Decision, _Rest]], Generic[_Rest]):
+    """A bounded number of decisions, by :func:`key_of`, each with what it rests on."""
 
     __slots__ = ("_turned_away",)
 
@@ -62,13 +65,13 @@ class DecisionCache(dict[Key | None, Kept]):
         super().__init__()
         self._turned_away = 0
 
-    def keep(self, key: Key, kept: Kept) -> None:
+    def keep(self, key: Key, kept: tuple[Decision, _Rest]) -> None:
         """Keep a decision, if there is room."""
-        if len(self) < MOST_DECISIONS:
-            decision, entry = kept
+        if len(self) < MOST_DECISIONS or key in self:
+            decision, rest = kept
             # A long path comes with the next request anyway.
             is_long = len(decision.path) > LONGEST_PATH
-            self[key] = (decision._replace(path=""), entry) if is_long else kept
+            self[key] = (decision._replace(path=""), rest) if is_long else kept
             return
         # A full cache keeps what it has: requests with made-up origins must not drive out the few
         # real pages. But the real pages change over time, so it starts anew now and then.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
+import json
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -15,11 +17,13 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
+from flask_corsguard import signals
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.path_prefix import is_alias
+from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
     CorsRequest,
@@ -27,9 +31,11 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
+from flask_corsguard.protocol.lists import is_source
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
-from flask_corsguard.routing.table import LateRuleError, PolicyTable
+from flask_corsguard.routing.table import Entry, LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
     METHOD_CUT,
@@ -40,7 +46,10 @@ from flask_corsguard.runtime.decision_cache import (
     key_of,
 )
 from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
+from flask_corsguard.runtime.live_origins import LiveOrigins
 from flask_corsguard.runtime.same_origin import is_same_origin
+from flask_corsguard.sources.feed import Feed, Listener, views_of
+from flask_corsguard.text import source_of
 
 EXTENSION_KEY = "corsguard"
 #: How the keys of all apps for a :class:`RequestRecord` begin.
@@ -55,6 +64,7 @@ class InForce:
     app's routes, change.
 
     :param rules: the rules of the routes.
+    :param listener: is told what becomes of sources.
     :ivar table: the policy of each route.
     :ivar report_only: the same under the report-only policy, or None if there is none.
     :raises PolicyError: with everything that is wrong with any route.
@@ -62,26 +72,37 @@ class InForce:
 
     __slots__ = (
         "_cache",
+        "_fingerprint",
+        "_live",
         "_lookup",
         "_prefixes",
         "_self_origins",
         "_varying",
+        "_views",
         "report_only",
         "table",
     )
 
     def __init__(
-        self, app: Flask, settings: Settings, marks: GuardMarks, rules: Iterable[Rule]
+        self,
+        app: Flask,
+        settings: Settings,
+        marks: GuardMarks,
+        rules: Iterable[Rule],
+        listener: Listener,
     ) -> None:
         self.table = PolicyTable(app, settings, marks, rules)
+        self._live = LiveOrigins(listener)
+        self._fingerprint = ""
         self._lookup = Lookup(self.table)
         self._varying = self.table.varying
         # Of the paths that come again: path -> its longest prefix.
         self._prefixes: dict[str, str] = {}
-        self._cache = DecisionCache()
+        self._cache = DecisionCache[Entry | None]()
         self._self_origins = settings.self_origins
+        self._views = [views_of(policy) for policy in self.table.policies()]
         other = settings.for_report_only()
-        self.report_only = InForce(app, other, marks, self.table.rules) if other else None
+        self.report_only = InForce(app, other, marks, self.table.rules, listener) if other else None
 
     def decision_for(self, request: Request) -> Decision:
         """The decision about a request.
@@ -100,10 +121,34 @@ class InForce:
         is_own = is_same_origin(request.environ, self._self_origins)
         if decision is UNDECIDED and entry.policy is not None:
             asked = asked or _cors_request(request)
-            decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
+            if entry.has_sources and not is_own:
+                decision = self._live.decide(request, asked, entry, key)
+            else:
+                decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
         if is_own:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
+
+    def feeds(self) -> list[Feed]:
+        """The feed of each source that a policy has, in the order of the routes."""
+        feeds = [view.feed for views in self._views for view in views]
+        feeds += self.report_only.feeds() if self.report_only else []
+        return [*dict.fromkeys(feeds)]
+
+    def fingerprint(self) -> str:
+        """A short text that is the same for the same settings and routes, in every process."""
+        if not self._fingerprint:
+            known: list[object] = [_settings_of(self._self_origins)]
+            for route in self.table.routes():
+                policies = [_fields_in_words(policy) for policy in route.policies]
+                rule = route.url_rule
+                where = [rule.host, rule.subdomain, route.rule, route.methods, route.prefix]
+                known.append([*where, route.endpoint, policies])
+            for place, entry in sorted(self.table.unrouted.items()):
+                known.append([*place, *map(_fields_in_words, policies_of(entry.policy))])
+            known.append(self.report_only.fingerprint() if self.report_only else None)
+            self._fingerprint = hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
+        return self._fingerprint
 
     def _place_of(self, request: Request) -> object:
         """What stands for the rule, and for the path prefix where the rule has several; None for an
@@ -134,6 +179,18 @@ class InForce:
         if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
             self._cache.keep(key, kept)
         return kept
+
+
+def _fields_in_words(policy: Policy) -> dict[str, str]:
+    return {name: _settings_of(value) for name, value in policy.values.items()}
+
+
+def _settings_of(value: object) -> str:
+    """The value of a field, as source. Callables count by their names, and sources not at all."""
+    if isinstance(value, tuple):
+        entries = cast("tuple[object, ...]", value)
+        return source_of(tuple(entry for entry in entries if not is_source(entry)))
+    return source_of(value)
 
 
 def _cors_request(request: Request) -> CorsRequest:
@@ -318,7 +375,56 @@ class AppState:
         if rules is None:
             rules = self.app.url_map.iter_rules()
         settings = settings.compared(self.app.config, in_time=self.in_force is None)
-        return InForce(self.app, settings, self.marks, rules)
+        return InForce(self.app, settings, self.marks, rules, self)
+
+    def refreshed(self, feed: Feed) -> None:
+        """Tell that the rows of a source have changed, and which were left out."""
+        for row, why in feed.take_unnamed():
+            self.log.bad_row(feed.name, row, why)
+        signals.send(signals.source_refreshed, self.app, self.log, source=feed.status())
+
+    def failed(self, feed: Feed) -> None:
+        """Tell that a source could not be read."""
+        self.log.source_failed(feed.name, feed.unknown())
+        signals.send(signals.source_failed, self.app, self.log, source=feed.status())
+
+    def status(self) -> dict[str, Any]:
+        """See :meth:`flask_corsguard.CorsGuard.status`."""
+        in_force = self.current()
+        return {
+            "fingerprint": in_force.fingerprint(),
+            "pid": os.getpid(),
+            "settings": self.settings_status(),
+            "sources": [feed.status() for feed in in_force.feeds()],
+        }
+
+    def settings_status(self) -> dict[str, Any]:
+        """The part about the settings file."""
+        return {"file": None, "when_read": None, "last_mistake": None}
+
+    def load_sources(self) -> None:
+        """Read every source, as nobody waits for it. What fails is in its status."""
+        for feed in self.current().feeds():
+            feed.load_now(self)
+
+    def load_required_sources(self) -> None:
+        """Read the sources that say ``at_start="fail"``.
+
+        :raises PolicyError: if one of them cannot be read.
+        """
+        problems: list[Problem] = []
+        for feed in self.current().feeds():
+            if feed.at_start == "fail" and (feed.is_stale or not feed.is_known):
+                failures = feed.failures
+                feed.load_now(self)
+                if feed.failures != failures:
+                    message = (
+                        f"{feed.unknown()}. Have it answer, or say at_start='closed' to start"
+                        " without it."
+                    )
+                    problems.append(Problem("source_unread", "origins", feed.source, message))
+        if problems:
+            raise PolicyError(problems)
 
 
 def later_writers(app: Flask) -> Iterator[str]:

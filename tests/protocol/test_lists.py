@@ -162,7 +162,7 @@ def test_hostile_json_is_refused_in_words(text: str) -> None:
 
 
 NEITHER = "is neither a string nor a list."
-FORM = "is not a string, a compiled pattern or a function."
+FORM = "is not a string, a compiled pattern, a function or a source."
 
 
 @pytest.mark.parametrize(
@@ -197,5 +197,5 @@ def test_neither_a_string_nor_a_list_of_them(
 
 @pytest.mark.parametrize("word", ["all", "any", "'*'"])
 def test_everybody_is_for_origins_only(word: str) -> None:
-    message = "list the origins; '*' and callables are for origins only."
+    message = "list the origins; '*', callables and sources are for origins only."
     assert problems_of("deny_origins", word) == [("origin_type", message, None)]

@@ -79,7 +79,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     *(
         ({**fields, "origins_vary": "X-Tenant"},
-         ["origins_vary: no callable in origins looks at any header. Put the callable there, or say"
+         ["origins_vary: no callable in origins, and no source with by, looks at any header. Put it there, or say"
           " origins_vary=[]. [vary_without_callable]"])
         for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
     ),
@@ -169,7 +169,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["origins: 5 is neither a string nor a list. Give a list, such as"
       ' ["https://app.example.com"]. [wrong_type]']),
     ({"origins": [5]},
-     ["origins: 5 is not a string, a compiled pattern or a function. [origin_type]"]),
+     ["origins: 5 is not a string, a compiled pattern, a function or a source. [origin_type]"]),
     ({"origins": f"{A},"},
      [f"origins: '{A},' has an empty entry: a comma too many, or an unset variable? Write"
       f' ["{A}"]. [origin_empty]']),
@@ -203,9 +203,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"origins": "all"},
      ["origins: 'all': everybody is written as '*'. Write '*'. [origin_no_scheme]"]),
     ({"deny_origins": "all"},
-     ["deny_origins: list the origins; '*' and callables are for origins only. [origin_type]"]),
+     ["deny_origins: list the origins; '*', callables and sources are for origins only. [origin_type]"]),
     ({"deny_origins": "*"},
-     ["deny_origins: list the origins; '*' and callables are for origins only. [origin_type]"]),
+     ["deny_origins: list the origins; '*', callables and sources are for origins only. [origin_type]"]),
     ({"deny_origins": "null,x"},
      ["deny_origins: 'x': an origin starts with its scheme, such as https://. Write 'https://x'."
       " [origin_no_scheme]"]),

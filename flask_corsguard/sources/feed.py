@@ -1,0 +1,374 @@
+"""What a process knows of each source, and when it asks again."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Hashable, Iterable
+from itertools import islice
+from typing import Any, Protocol, cast
+from weakref import WeakValueDictionary, ref
+
+from flask_corsguard.errors import is_shutdown
+from flask_corsguard.lock import Lock
+from flask_corsguard.protocol.fields import SOURCE_SECONDS
+from flask_corsguard.protocol.lists import source_name
+from flask_corsguard.protocol.origins import CheckFailedError
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.publicsuffix import is_public_suffix
+from flask_corsguard.sources.deadline import deadline
+from flask_corsguard.sources.snapshot import Rows, Rules, Snapshot
+from flask_corsguard.text import described, shown, text_of
+
+#: In seconds: how often a source is asked that can only give everything.
+SELDOM = 30.0
+#: In seconds: how long prepare() and commands, which hold no request up, wait for a store.
+START_DEADLINE = 30.0
+#: A failure that has taken time is followed by a pause so many times as long.
+PAUSE = 10
+# How many rows are taken before the clock is looked at.
+_PORTION = 500
+
+# What reads rows in a process that has forked since. It may hold a connection of its parent, which
+# must not be closed.
+_left_alone: list[object] = []
+
+
+class Listener(Protocol):
+    """Who is told what becomes of a source."""
+
+    def refreshed(self, feed: Feed) -> None:
+        """The rows have changed."""
+
+    def failed(self, feed: Feed) -> None:
+        """The source could not be read."""
+
+
+class View:
+    """The rows of a source that a policy may list.
+
+    :ivar feed: the source's feed.
+    :ivar rules: what the policy lists.
+    :ivar snapshot: the rows; None if they have not been read.
+    """
+
+    def __init__(self, feed: Feed, rules: Rules) -> None:
+        self.feed = feed
+        self.rules = rules
+        self.snapshot: Snapshot | None = None
+
+    def words(self) -> str:
+        """How many rows there are, and how old they are."""
+        feed, snapshot = self.feed, self.snapshot
+        if snapshot is None:
+            return f"the rows of {feed.name}, which has not been read"
+        version = f", version {feed.version}" if feed.version else ""
+        rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
+        return f"the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
+
+
+class Feed:
+    """What one process knows of one source. Policies, and apps, share it.
+
+    :cvar publications: how often the rows of any source have changed in this process.
+    :ivar due: when the source is to be asked again, on the clock of ``time.monotonic()``.
+    :ivar stale_at: when what is known counts no longer.
+    :ivar failure: the last failure, in words; "" if there was none.
+    :ivar failures: how many there were.
+    """
+
+    publications = 0
+
+    def __init__(self, source: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        def setting(name: str) -> float:
+            return getattr(source, name, SOURCE_SECONDS[name])
+
+        self.source = source
+        self.name = source_name(source)
+        self.by: Callable[[Any], Hashable] | None = getattr(source, "by", None)
+        self.at_start: str = getattr(source, "at_start", "closed")
+        self._clock = clock
+        self._deadline = setting("deadline")
+        self._stale_after = setting("stale_after")
+        self._changes = _method(source, "changes")
+        self._version_of = _method(source, "version")
+        can_tell = self._changes or self._version_of
+        self.refresh = setting("refresh") if can_tell else max(setting("refresh"), SELDOM)
+        self._reload_every: float = getattr(source, "reload_every", None) or math.inf
+        self.due = self._check_at = self._reload_at = self.stale_at = self._read_at = -math.inf
+        self._version: object = None
+        self.failure = ""
+        self.failures = 0
+        # Replaced as a whole, since other threads go through them.
+        self._views: tuple[ref[View], ...] = ()
+        self._published = 0
+        self._loading: Generator[None] | None = None
+        self._pid = os.getpid()
+        self._locks = {self._pid: threading.Lock()}
+        self._named: set[str] = set()
+
+    @property
+    def age(self) -> float:
+        """How many seconds ago the rows were what the store has."""
+        return max(0.0, self._clock() - self._read_at)
+
+    @property
+    def version(self) -> str:
+        """The version of the rows, for people."""
+        text = "" if self._version is None else str(self._version)
+        return text if text.isprintable() and len(text) <= 100 else shown(text)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The rows for one of the policies; None if they have not been read."""
+        return next((view.snapshot for view in self.views), None)
+
+    @property
+    def views(self) -> list[View]:
+        """The rows for each of the policies."""
+        return [view for view in (each() for each in self._views) if view is not None]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the source admits nobody, because it has not been read, or not for too long."""
+        return self._clock() >= self.stale_at
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a snapshot for every policy."""
+        return all(view.snapshot for view in self.views)
+
+    def view(self, rules: Rules) -> View:
+        """The rows that a policy with these rules may list."""
+        with _registering:
+            views = self.views
+            for view in views:
+                if view.rules == rules:
+                    return view
+            view = View(self, rules)
+            self._views = tuple(map(ref, (*views, view)))
+            self.due = -math.inf
+        return view
+
+    def unknown(self) -> str:
+        """Why the source cannot tell, in words."""
+        words = f"{self.name} has not been read"
+        if self._read_at != -math.inf:
+            words = f"{self.name} was last read {self.age:.0f} s ago"
+        return f"{words}: {self.failure}" if self.failure else words
+
+    def status(self) -> dict[str, object]:
+        """What is known, for people and tools."""
+        snapshots = [view.snapshot for view in self.views if view.snapshot is not None]
+        bad = {row: why for snapshot in snapshots for row, why in snapshot.bad.items()}
+        return {
+            "name": self.name,
+            "rows": max((snapshot.rows for snapshot in snapshots), default=0),
+            "version": self.version,
+            "age": None if self._read_at == -math.inf else round(self.age, 3),
+            "stale": self.is_stale,
+            "bad_rows": max((snapshot.bad_rows for snapshot in snapshots), default=0),
+            "problems": [f"{row}: {why}" for row, why in bad.items()],
+            "failures": self.failures,
+            "last_failure": self.failure or None,
+        }
+
+    def ask(self, listener: Listener) -> None:
+        """Ask the store, if nobody else in this process does. At most one request waits for it,
+        until the deadline; the others go on with what is known."""
+        lock = self._lock()
+        if not lock.acquire(blocking=False):
+            return
+        before, failures = self._published, self.failures
+        try:
+            started = self._clock()
+            if started >= self.due:
+                # The second half is for a wait that begins at the end of the first.
+                self._work(self._deadline, started, started + self._deadline / 2)
+        finally:
+            lock.release()
+            if self.failures != failures:
+                listener.failed(self)
+            elif self._published != before:
+                listener.refreshed(self)
+
+    def load_now(self, listener: Listener) -> None:
+        """Read everything, however long it takes, and close the connection."""
+        with self._lock():
+            failures = self.failures
+            self._loading = None
+            self._reload_at = -math.inf
+            self._work(START_DEADLINE, self._clock(), math.inf)
+            close = _method(self.source, "close")
+            if close is not None:
+                try:
+                    close()
+                except BaseException as error:
+                    if is_shutdown(error):
+                        raise
+        if self.failures != failures:
+            listener.failed(self)
+        else:
+            listener.refreshed(self)
+
+    def _lock(self) -> threading.Lock:
+        pid = os.getpid()
+        # setdefault() is atomic, so that two threads of a new process take the same lock.
+        return self._locks.get(pid) or self._locks.setdefault(pid, threading.Lock())
+
+    def _work(self, seconds: float, now: float, until: float) -> None:
+        """Ask the store, and go on reading until the clock says *until*.
+
+        :param seconds: how long it may be waited for.
+        """
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            _left_alone.append(self._loading)
+            self._loading = None
+        try:
+            with deadline(seconds):
+                self._read(now, until)
+        except BaseException as error:
+            # A time-out of the server's kind, too: what it cuts short has not been read.
+            self._loading = None
+            self.failures += 1
+            self.failure = described(error)
+            now_failed = self._clock()
+            self._check_at = now_failed + max(self.refresh, PAUSE * (now_failed - now))
+            is_stale = now_failed >= self.stale_at
+            self.due = self._check_at if is_stale else min(self._check_at, self.stale_at)
+            if is_shutdown(error):
+                raise
+
+    def _read(self, now: float, until: float) -> None:
+        must_load = not self.is_known or now >= self._reload_at
+        if not must_load and now >= min(self._check_at, self.stale_at):
+            must_load = not self._check(now)
+        if must_load and self._loading is None:
+            self._loading = self._load(now)
+        while self._loading is not None:
+            if next(self._loading, self) is self:
+                self._loading = None
+            elif self._clock() >= until:
+                self.due = -math.inf  # the next request goes on
+                return
+        self.due = min(self._check_at, self._reload_at, self.stale_at)
+
+    def _check(self, now: float) -> bool:
+        """Whether what is known is what the store has, after a few changes."""
+        if self._changes is not None:
+            found = self._changes(self._version)
+            if found is None:
+                return False
+            version, added, removed = _parts(found, "changes() returned", "added", "removed")
+            added, removed = [*added], [*removed]
+            if added or removed:
+                by_tenant = self.by is not None
+                for view in self.views:
+                    if view.snapshot is not None:
+                        rows = Rows(view.rules, by_tenant=by_tenant)
+                        view.snapshot = view.snapshot.changed(added, removed, rows)
+                self._publish()
+            self._version = version
+        elif self._version_of is None or bool(self._version_of() != self._version):
+            return False
+        self._is_current(now)
+        return True
+
+    def _load(self, now: float) -> Generator[None]:
+        """Read everything, and stop after each portion."""
+        by_tenant = self.by is not None
+        readers = [(view, Rows(view.rules, by_tenant=by_tenant)) for view in self.views]
+        version, rows = _parts(self.source.load(), "load() returned", "rows")
+        remaining = iter(rows)
+        while portion := [*islice(remaining, _PORTION)]:
+            for _, reader in readers:
+                reader.add(portion)
+            if len(portion) == _PORTION:
+                yield
+        finished = [(view, reader.finished()) for view, reader in readers]
+        for view, snapshot in finished:
+            view.snapshot = snapshot
+        self._version = version
+        self._publish()
+        self._reload_at = now + self._reload_every
+        self._is_current(now)
+
+    def _publish(self) -> None:
+        self._published += 1
+        Feed.publications += 1
+
+    def _is_current(self, now: float) -> None:
+        self._read_at = now
+        self._check_at = now + self.refresh
+        self.stale_at = now + self._stale_after
+
+    def take_unnamed(self) -> list[tuple[str, str]]:
+        """The bad rows that have not been named yet, each with the reason. They count as named."""
+        bad = {
+            row: why
+            for view in self.views
+            if view.snapshot is not None
+            for row, why in view.snapshot.bad.items()
+        }
+        new = [(row, why) for row, why in bad.items() if row not in self._named]
+        self._named = set(bad)
+        return new
+
+
+def _method(source: object, name: str) -> Callable[..., Any] | None:
+    method = getattr(source, name, None)
+    return method if callable(method) else None
+
+
+def _parts(result: object, what: str, *lists: str) -> tuple[Any, ...]:
+    """What a method of a source has returned.
+
+    :raises TypeError: if it is something else.
+    """
+    parts: list[Any] = []
+    if isinstance(result, (tuple, list)):
+        parts += cast("Iterable[Any]", result)
+    is_wrong = [isinstance(p, (str, bytes)) or not isinstance(p, Iterable) for p in parts[1:]]
+    if len(parts) != 1 + len(lists) or any(is_wrong):
+        words = text_of(result)  # pyright: ignore[reportUnknownArgumentType]
+        raise TypeError(f"{what} {words} where ({', '.join(('version', *lists))}) was expected")
+    return tuple(parts)
+
+
+_feeds = WeakValueDictionary[int, Feed]()
+_registering = Lock()
+
+
+def feed_of(source: object) -> Feed:
+    """The feed of a source."""
+    with _registering:
+        feed = _feeds.get(id(source))
+        if feed is None:
+            feed = _feeds[id(source)] = Feed(source)
+        return feed
+
+
+def views_of(policy: Policy) -> tuple[View, ...]:
+    """What is known of the sources of a policy."""
+    compiled = policy.compiled
+    if compiled.live is None and not compiled.sources:
+        compiled.live = ()
+    elif compiled.live is None:
+        is_public_suffix("example.com")  # reads the list now, not while a request waits
+        rules = Rules.of(policy)
+        compiled.live = tuple(feed_of(source).view(rules) for source in compiled.sources)
+    return cast("tuple[View, ...]", compiled.live)
+
+
+def admits(view: View, tenant: Hashable, text: str) -> bool:
+    """Whether a source admits an origin, as far as it is known.
+
+    :raises CheckFailedError: if it is not known, or was not for too long.
+    """
+    snapshot = view.snapshot
+    if snapshot is None or view.feed.is_stale:
+        raise CheckFailedError(view.feed.unknown())
+    return snapshot.admits(tenant, text)
