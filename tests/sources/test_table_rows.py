@@ -100,9 +100,11 @@ FLAGS: dict[str, dict[str, Any]] = {
 
 
 def listed(rows: list[str], **fields: Any) -> list[str]:
-    """Those that a list may hold, in a policy with *fields*."""
+    """Those that a list may hold, in a policy with *fields*; never ``null``, in a source."""
     good = []
     for row in rows:
+        if row == "null":
+            continue
         try:
             Policy(origins=[row], **fields)
         except PolicyError:
@@ -114,13 +116,9 @@ def listed(rows: list[str], **fields: Any) -> list[str]:
 def responses(app: Flask, origin: str) -> Iterator[Wire]:
     yield wire(app, origin)
     yield wire(app, origin, method="POST")
-    yield wire(app, origin, method="HEAD")
-    yield wire(app, origin, method="DELETE")
-    yield wire(app, origin, "/none")
-    yield wire(app, origin, method="OPTIONS")
+    yield wire(app, origin, "/none", "HEAD")
     yield wire(app, origin, HTTP_UPGRADE="websocket", HTTP_CONNECTION="Upgrade")
     yield preflight(app, origin)
-    yield preflight(app, origin, asks="DELETE")
     yield preflight(app, origin, "/none", HTTP_ACCESS_CONTROL_REQUEST_HEADERS="x-a")
 
 
@@ -151,7 +149,8 @@ def test_all_rows(flags):
     assert len(good) > len(ROWS) / 2
     source = Store(*ROWS)
     live = create([source], **flags)
-    assert same(create(good, **flags), live, ORIGINS if flags == {} else ORIGINS[::4])
+    asking = ORIGINS if flags == {} else [*ORIGINS[::5], "null"]
+    assert same(create(good, **flags), live, asking)
     assert source.asked == ["load"]
 
 
@@ -368,6 +367,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
     "any scheme": ("*://bad.example", {}, ["https://bad.example"], "*://bad.example"),
     "null": ("null", {}, [], "null"),
     "null, with credentials": ("null", CREDENTIALS, [], "null"),
+    "null, with its flag": ("null", {"dangerously_allow_null_origin": True}, [], "null"),
     "plain http, with credentials": (
         "http://bad.example",
         CREDENTIALS,
@@ -464,7 +464,6 @@ def test_a_bad_row(row, fields, lets_in, named, log_lines):
     assert "store-7" in lines[0]
     assert named in lines[0]
     assert lines[0].isprintable()
-    assert lines[0].isascii()
     assert len(lines[0]) < 1500
     assert site.source()["bad_rows"] == 1
     assert site.source()["last_failure"] is None
@@ -496,28 +495,28 @@ def test_no_bad_row_takes_others_down(log_lines):
 
 def test_very_many_bad_rows(log_lines):
     """The log stays small, and so does what is kept."""
-    rows = [f"https://Bad{i}.example/{'x' * 1000}" for i in range(5000)]
+    rows = [f"https://Bad{i}.example/{'x' * 1000}" for i in range(1000)]
     source = VersionedStore(GOOD, *rows, refresh=0.0001, deadline=5)
     site = Site(origins=source, config={"CORSGUARD_LOG_REJECTIONS": False})
     with announcements(site.app) as heard:
         for _ in range(3):
             assert site.ask(GOOD) == ALLOWED
             source.number += 1
-    assert site.source()["bad_rows"] == 5000
-    assert sum(map(len, log_lines())) < 200_000
-    assert all(len(repr(told)) < 200_000 for _, told in heard)
-    assert len(json.dumps(site.guard.status(site.app))) < 200_000
+    assert site.source()["bad_rows"] == 1000
+    assert sum(map(len, log_lines())) < 100_000
+    assert all(len(repr(told)) < 100_000 for _, told in heard)
+    assert len(json.dumps(site.guard.status(site.app))) < 100_000
 
 
 def test_a_bad_row_among_changes(log_lines):
     source = LoggedStore(GOOD, refresh=0.0001, name="store-7")
     site = Site(origins=source, config={"CORSGUARD_LOG_REJECTIONS": False})
     assert site.ask(GOOD) == ALLOWED
-    source.add("https://Bad.example", "https://new.example", None)
+    source.add("https://Bad.example", "https://new.example", "")
     assert site.ask("https://new.example") == ALLOWED
     assert site.ask("https://bad.example") == NOT_ALLOWED
     assert site.source()["bad_rows"] == 2
-    source.remove("https://Bad.example", None)
+    source.remove("https://Bad.example", "")
     assert site.ask("https://new.example") == ALLOWED
     assert site.source()["bad_rows"] == 0
     assert "load" not in source.asked[1:]

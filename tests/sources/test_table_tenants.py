@@ -264,8 +264,7 @@ class NoHash:
 def test_a_tenant_that_cannot_be_told(by, log_lines):
     """Nobody whom nothing else admits is let in, and the request goes on."""
     source = VersionedStore(*ROWS, by=by)
-    site = create(source, LISTED)
-    site.app.config["CORSGUARD_LOG_REJECTIONS"] = True
+    site = Site(origins=[source, LISTED], origins_vary="Host")
     for _ in range(2):
         assert site.ask(A, host="a.test") == ALLOWED
         assert site.ask(A, host="b.test") == site.preflight(A, host="b.test") == CANNOT_TELL
@@ -275,25 +274,6 @@ def test_a_tenant_that_cannot_be_told(by, log_lines):
         assert site.ask("null", host="b.test") == "ORIGIN_NULL"
     assert site.ask(B, host="a.test") == NOT_ALLOWED
     assert all(line.isprintable() for line in log_lines())
-
-
-class Odd:
-    """Equals every other, with the same hash."""
-
-    def __hash__(self) -> int:
-        return hash("a.test")
-
-    def __eq__(self, other: object) -> bool:
-        raise RuntimeError("cannot be compared")
-
-
-@pytest.mark.parametrize("credentials", [False, True])
-def test_a_tenant_that_cannot_be_compared(credentials):
-    source = VersionedStore(*ROWS, by=lambda request: Odd())
-    site = create(source, LISTED, allow_credentials=credentials)
-    for _ in range(3):
-        assert site.ask(A, host="a.test") in (NOT_ALLOWED, CANNOT_TELL)
-        assert site.ask(LISTED, host="a.test") == ALLOWED
 
 
 def test_what_it_is_called_with():
@@ -458,17 +438,14 @@ def test_made_up_tenants_do_not_grow_anything():
 
     tracemalloc.start()
     try:
-        play(range(500))
+        play(range(150))
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
-        play(range(500, 1000))
+        play(range(150, 400))
         gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 50_000
-    counted = {key.endpoint for key in site.guard.counts()}
-    assert counted <= {"index", None}
-    assert len(site.guard.counts()) < 10
+    assert grown < 30_000
     assert source.asked == ["load"]
     assert site.ask(A, host="a.test") == ALLOWED
