@@ -32,37 +32,42 @@ class LiveOrigins:
         self._publications = Feed.publications
         self._cache: DecisionCache[tuple[Feed, ...]] = DecisionCache()
 
+    def kept(self, key: Key | None) -> Decision | None:
+        """The decision that is kept under a key, if no source that it rests on is due."""
+        if self._publications == Feed.publications:
+            kept = self._cache.get(key)
+            if kept is not None:
+                decision, feeds = kept
+                now = monotonic()
+                for feed in feeds:
+                    if now >= feed.due:
+                        return None
+                return decision
+        return None
+
     def decide(
         self, request: Request, asked: CorsRequest, entry: Entry, key: Key | None
     ) -> Decision:
         """The decision by the policy of an entry, which has a source.
 
-        :param key: what the decision may be kept under, if it rests on rows alone.
+        :param key: what it may be kept under, if it rests on rows alone.
         """
         policy = entry.policy
         assert policy is not None
         asking = _Asking(request, self._listener)
-        if key is not None and entry.is_constant:
+        if entry.by_tenant and key is not None:
             key = asking.key_with_tenants(key, entry)
-        if key is None or not entry.is_constant:
-            return decide_unlisted(policy, asked, entry.scope, asks=True, admits_live=asking.admits)
+            decision = self.kept(key)
+            if decision is not None:
+                return decision
         # Before any row is looked at: what rests on rows that are replaced meanwhile goes into the
         # cache that is replaced with them.
         if self._publications != Feed.publications:
             self._publications = Feed.publications
             self._cache = DecisionCache()
         cache = self._cache
-        kept = cache.get(key)
-        if kept is not None:
-            decision, feeds = kept
-            now = monotonic()
-            for feed in feeds:
-                if now >= feed.due:
-                    break
-            else:
-                return decision
         decision = decide_unlisted(policy, asked, entry.scope, asks=True, admits_live=asking.admits)
-        if asking.rests_on_rows(decision):
+        if key is not None and entry.is_constant and asking.rests_on_rows(decision):
             cache.keep(key, (decision, asking.feeds))
         return decision
 

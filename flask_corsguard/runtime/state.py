@@ -120,11 +120,14 @@ class InForce:
             return decision
         is_own = is_same_origin(request.environ, self._self_origins)
         if decision is UNDECIDED and entry.policy is not None:
-            asked = asked or _cors_request(request)
-            if entry.has_sources and not is_own:
-                decision = self._live.decide(request, asked, entry, key)
-            else:
+            if is_own or not entry.has_sources:
+                asked = asked or _cors_request(request)
                 decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
+            else:
+                kept_live = None if entry.by_tenant else self._live.kept(key)
+                decision = kept_live or self._live.decide(
+                    request, asked or _cors_request(request), entry, key
+                )
         if is_own:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)

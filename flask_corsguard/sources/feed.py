@@ -244,8 +244,9 @@ class Feed:
 
     def _read(self, now: float, until: float) -> None:
         must_load = not self.is_known or now >= self._reload_at
-        if not must_load and now >= min(self._check_at, self.stale_at):
-            must_load = not self._check(now)
+        if self.is_known and now >= min(self._check_at, self.stale_at):
+            # Before everything is read, too: that can take several requests.
+            must_load = not self._check(now) or must_load
         if must_load and self._loading is None:
             self._loading = self._load(now)
         while self._loading is not None:

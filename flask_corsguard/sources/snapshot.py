@@ -160,16 +160,20 @@ class Rows:
         """Read some rows. A bad one is left out, and says why."""
         any_exact, by_tenant, exact = self._rules.any_exact, self._by_tenant, self._exact
         others: list[tuple[Hashable, str, str]] = []
+        tenant: Any
+        text: Any
         for row in rows:
             # Nearly all rows are read in these lines, in a fifth of the time.
-            tenant, text = "", row
-            if by_tenant and row.__class__ is tuple and len(row) == 2:
-                tenant, text = row
-            if type(text) is str and type(tenant) is str and "*" not in text:
+            tenant, text = None, row
+            if by_tenant:
+                is_pair = row.__class__ is tuple and len(row) == 2
+                tenant, text = row if is_pair else (None, None)
+            is_usual = type(text) is str and (type(tenant) is str or not by_tenant)
+            if is_usual and "*" not in text:
                 origin = parse_origin(text)
                 scheme = "about" if origin is None else origin.scheme
                 if scheme == "https" or (any_exact and scheme not in OPAQUE_SCHEMES):
-                    exact.setdefault(tenant if by_tenant else None, set()).add(text)
+                    exact.setdefault(tenant, set()).add(text)
                     continue
             others += self.each([row])
             if len(others) >= _PORTION:
@@ -187,6 +191,9 @@ class Rows:
                     self._leave_out(shown, "a source with by has rows of a tenant and an origin")
                     continue
                 tenant, text = cast("tuple[Hashable, object]", tuple(cast("list[Any]", row)))
+                if tenant is None:
+                    self._leave_out(shown, "it has no tenant")
+                    continue
             try:
                 hash(tenant)
             except Exception:
