@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flask_corsguard.protocol.policy import Policy
 
 
-class LiveOrigins(Protocol):
+class KnownRows(Protocol):
     """What is known of the origins that a source gives to a policy."""
 
     def words(self) -> str:
@@ -73,7 +73,7 @@ class CompiledPolicy:
         self.listed = listed | self.raw if self.raw else listed
         self.asks = self.allow is not None and not self.allow.is_constant
         self.sources = self.allow.sources if self.allow else ()
-        self.live: tuple[LiveOrigins, ...] | None = None
+        self.live: tuple[KnownRows, ...] | None = None
         self.asks_request = self.allow is not None and self.allow.check_takes_request
         self.forgets_preflights = self.asks_request and not policy.origins_vary
         # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is

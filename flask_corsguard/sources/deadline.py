@@ -24,6 +24,15 @@ def seconds_left() -> float:
     return left
 
 
+def is_over() -> bool:
+    """Whether there is no time left."""
+    try:
+        seconds_left()
+    except TimeoutError:
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def deadline(seconds: float) -> Generator[None]:
     """Set what :func:`seconds_left` counts down."""

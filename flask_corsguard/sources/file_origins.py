@@ -1,0 +1,145 @@
+"""Origins in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.sources.source import AtStart, By, Row, Source
+from flask_corsguard.sources.store_errors import StoreError
+from flask_corsguard.text import text_of
+from flask_corsguard.watched_file import WatchedFile
+
+# In seconds: how long a change of the file is left alone.
+_SETTLE = 0.4
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+
+
+class FileOrigins(Source):
+    """Origins in a file, which is looked at again at each refresh.
+
+    One a line: what follows ``#``, at the beginning of a line or after white space, is a comment,
+    and empty lines are left out. A last line without a line end is no row, as it may be half of
+    one. A file whose name ends with ``.json``, or that begins with ``[``, is a JSON list; one that
+    ends with ``.toml`` has the key ``origins``.
+
+    The file has to be a regular one of at most 1 MB, owned by root or the user of the process, and
+    not writable for others. Links are followed. What has just been written is read when it has not
+    changed for 0.4 s. Reading itself has no time limit, which plays a part on a network's file
+    system.
+
+    :param path: where the file is; relative to the current directory at the time of this call.
+    :param refresh: see :class:`~flask_corsguard.sources.source.Source`, as for the others.
+    :param by: takes the request and returns its tenant, a string. A line is a tenant without white
+        space, white space and an origin then; in JSON, rows are pairs, or an object has a list for
+        each tenant; in TOML, ``origins`` is a table with a list for each tenant.
+    :raises PolicyError: if the path or a setting cannot be used. Whether there is such a file is
+        seen when it is read.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        refresh: float = 1.0,
+        deadline: float = 0.2,
+        stale_after: float = 300.0,
+        at_start: AtStart = "closed",
+        by: By | None = None,
+    ) -> None:
+        super().__init__(
+            refresh=refresh,
+            deadline=deadline,
+            stale_after=stale_after,
+            at_start=at_start,
+            by=by,
+        )
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            message = f"{text_of(path)} is not a path. Write '/etc/shop/origins.txt', say."
+            raise PolicyError([Problem("source_path", "path", path, message)])
+        self._file = WatchedFile(os.fspath(path), settle=_SETTLE)
+        self._content: bytes | None = None
+        self.name = f"FileOrigins {self._file.path}"
+
+    def __repr__(self) -> str:
+        return f"FileOrigins({self._file.path!r}, refresh={self.refresh!r})"
+
+    def version(self) -> str:
+        """What the content of the file is told by.
+
+        :raises CorsGuardError: if the file cannot be used.
+        """
+        self._look()
+        return self._file.version
+
+    def load(self) -> tuple[str, list[Row]]:
+        """The version and the rows.
+
+        :raises CorsGuardError: if the file cannot be used.
+        """
+        content = self._look()
+        try:
+            rows = [*_read(self._file.path, content, by_tenant=self.by is not None)]
+        except (ValueError, RecursionError) as error:
+            raise StoreError(f"{self._file.path!r} cannot be read: {error}") from error
+        return self._file.version, rows
+
+    def _look(self) -> bytes:
+        content = self._file.read() if self._content is None else self._file.look()
+        if content is not None:
+            self._content = content
+        assert self._content is not None
+        return self._content
+
+
+def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
+    """The rows.
+
+    :raises ValueError: if the content is neither JSON nor TOML where it has to be.
+    """
+    if path.endswith(".toml"):
+        table = tomllib.loads(content.decode("utf-8-sig"))
+        if [*table] != ["origins"]:
+            raise ValueError(f"it has the keys {text_of([*table])}, and has to have origins alone")
+        return _rows(table["origins"], by_tenant=by_tenant)
+    text = content.decode("utf-8-sig", "backslashreplace")
+    if path.endswith(".json") or text.lstrip().startswith("["):
+        value = json.loads(text, object_pairs_hook=_without_duplicates)
+        return _rows(value, by_tenant=by_tenant)
+    return _lines(text, by_tenant=by_tenant)
+
+
+def _lines(text: str, *, by_tenant: bool) -> Iterator[Row]:
+    # What follows the last line end is no row yet.
+    for line in text.split("\n")[:-1]:
+        row = _COMMENT.sub("", line).strip()
+        parts = row.split(None, 1) if by_tenant else ()
+        if row:
+            yield (parts[0], parts[1]) if len(parts) == 2 else row
+
+
+def _rows(value: Any, *, by_tenant: bool) -> Iterable[Row]:
+    entries: Any = value  # a row of another form is a bad one, which the guard leaves out
+    if isinstance(value, list):
+        return entries
+    if by_tenant and isinstance(value, dict):
+        return [(tenant, origin) for tenant, rows in entries.items() for origin in _each(rows)]
+    wanted = "a list of pairs, or a list for each tenant" if by_tenant else "a list of origins"
+    raise ValueError(f"it has {text_of(entries)}, and has to have {wanted}")
+
+
+def _each(value: Any) -> list[Any]:
+    entries: Any = value
+    return entries if isinstance(value, list) else [value]
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError(f"a name stands there twice: {text_of([name for name, _ in pairs])}")
+    return table

@@ -1,0 +1,128 @@
+"""A connection to Redis on which no wait outlasts the deadline."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, TypeAlias, cast
+
+import redis.connection
+import redis.exceptions
+from redis._parsers import _RESP2Parser  # pyright: ignore[reportPrivateUsage]
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+
+from flask_corsguard.sources.deadline import seconds_left
+from flask_corsguard.sources.store_errors import StoreError
+
+Command: TypeAlias = tuple[str | int | bytes, ...]
+
+# In bytes. A reply has about 1000 rows; nobody else says how much is read.
+_LARGEST_REPLY = 16_000_000
+# Of a pool, or of time: here, only the deadline counts.
+_NOT_OF_A_CONNECTION = ("max_connections", "timeout", "socket_timeout", "socket_connect_timeout")
+_OPTIONS = {
+    "decode_responses": False,
+    "health_check_interval": 0,
+    "protocol": 2,
+    "retry_on_timeout": False,
+    # With the parser of hiredis, a reply of 14 bytes that announces 2,000,000,000 others takes
+    # seconds.
+    "parser_class": _RESP2Parser,
+}
+
+
+class _Socket:
+    """A socket on which each wait ends with the deadline. redis-py's own time-outs begin anew with
+    each byte."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner = inner
+        self._received = 0
+
+    def sendall(self, data: bytes) -> None:
+        self._received = 0
+        self._inner.settimeout(seconds_left())
+        self._inner.sendall(data)
+
+    def recv(self, size: int) -> bytes:
+        self._inner.settimeout(seconds_left())
+        data = self._inner.recv(size)
+        self._received += len(data)
+        if self._received > _LARGEST_REPLY:
+            raise OSError(f"the reply has more than {_LARGEST_REPLY:,} bytes")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _BoundedConnection:
+    """What is put before each of redis-py's connections."""
+
+    @property
+    def socket_timeout(self) -> float:
+        return seconds_left()
+
+    @socket_timeout.setter
+    def socket_timeout(self, _value: float | None) -> None: ...
+
+    socket_connect_timeout = socket_timeout
+
+    def _connect(self) -> _Socket:
+        return _Socket(cast("Any", super())._connect())
+
+
+class RedisConnection:
+    """A connection that is made when it is first used, and again after a failure.
+
+    :param url: begins with ``redis://``, ``rediss://`` or ``unix://``.
+    :raises Exception: if it cannot be read, or has an option that redis-py does not have.
+    """
+
+    def __init__(self, url: str) -> None:
+        options: dict[str, Any] = {**cast("Any", redis.connection).parse_url(url), **_OPTIONS}
+        for name in _NOT_OF_A_CONNECTION:
+            options.pop(name, None)
+        self.passwords = [options[name] for name in ("password",) if name in options]
+        self._inner: Any = _BOUNDED[options.pop("connection_class", Connection)](**options)
+        # It would say who is there, which takes time. The attributes are of several versions.
+        self._inner.lib_name = self._inner.lib_version = self._inner.driver_info = None
+        self._is_made = False
+
+    def ask(self, *commands: Command, goes_on: bool = False) -> list[Any]:
+        """The replies to commands that only read, or that are one script.
+
+        :param goes_on: whether it has to be the connection of the commands before.
+        :raises Exception: if there are none before the deadline.
+        """
+        was_made = self._is_made
+        if goes_on and not was_made:
+            raise StoreError("the connection was lost")
+        try:
+            return self._replies(commands)
+        except redis.exceptions.ConnectionError:
+            if goes_on or not was_made:
+                raise
+        # A server ends connections on which nothing was asked for some time.
+        return self._replies(commands)
+
+    def _replies(self, commands: tuple[Command, ...]) -> list[Any]:
+        try:
+            packed = self._inner.pack_commands(commands)
+            self._inner.send_packed_command(packed, check_health=False)
+            self._is_made = True
+            return [self._inner.read_response() for _ in commands]
+        except BaseException:
+            # The rest of the replies would be taken for those to other commands.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it."""
+        self._is_made = False
+        self._inner.disconnect()
+
+
+_BOUNDED: dict[Any, Any] = {
+    kind: type(f"Bounded{kind.__name__}", (_BoundedConnection, kind), {})
+    for kind in (Connection, SSLConnection, UnixDomainSocketConnection)
+}

@@ -1,0 +1,237 @@
+"""Origins in a table of a database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.sources.source import AtStart, By, Row, Source
+from flask_corsguard.sources.store_errors import Secrets, StoreError, require
+from flask_corsguard.text import text_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, CursorResult, Executable
+
+    from flask_corsguard.sources.sql_session import SQLSession
+
+#: SQL as the database takes it, or a statement of SQLAlchemy Core.
+Statement: TypeAlias = "str | Executable"
+_T = TypeVar("_T")
+
+# How many rows are fetched at a time.
+_PORTION = 1000
+
+
+class SQLVersion(tuple[Any, ...]):
+    """The first row of a version statement."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self))
+
+
+class SQLOrigins(Source):
+    """Origins that a statement of SQL gives.
+
+    At each refresh, *version* is executed, and *rows* if its result has changed; without *version*,
+    *rows* is, every 30 seconds at most. Rows are fetched in portions. The connection is of the
+    source's own, one for each process; nothing is written.
+
+    Needs ``pip install 'flask-corsguard[sql]'`` and a driver. With psycopg (version 3), which
+    ``postgresql://`` stands for if it is installed, no wait for the server outlasts *deadline*, but
+    for the look-up of a host's name. SQLite ends a statement then. PyMySQL, pg8000 and mysqlclient
+    end each single wait; mysqlclient after whole seconds. psycopg2 cannot be interrupted while a
+    server is silent: connecting is given up after 2 seconds or more, and PostgreSQL itself ends a
+    statement that takes longer. Connecting takes some ten round trips, within the same deadline.
+
+    A statement that is a string is sent as it stands, ``%`` and ``:`` too.
+
+    :param url: a URL of SQLAlchemy: ``postgresql://user:password@host/database``.
+    :param rows: a statement that gives the origins, in one column.
+    :param version: one that gives what changes whenever *rows* gives something else, in one row:
+        ``SELECT count(*), max(changed) FROM cors_origins``.
+    :param refresh: see :class:`~flask_corsguard.sources.source.Source`, as for the others.
+    :param by: takes the request and returns its tenant. *rows* gives two columns then, the tenant
+        and the origin.
+    :ivar version: executes that statement; None without one.
+    :raises CorsGuardError: if SQLAlchemy or the driver is not installed.
+    :raises PolicyError: if the URL, a statement or a setting cannot be used.
+    """
+
+    version: Callable[[], SQLVersion] | None
+
+    def __init__(
+        self,
+        url: str | URL,
+        rows: Statement,
+        version: Statement | None = None,
+        *,
+        refresh: float = 1.0,
+        deadline: float = 0.2,
+        stale_after: float = 300.0,
+        at_start: AtStart = "closed",
+        by: By | None = None,
+    ) -> None:
+        require("sqlalchemy", "SQLOrigins", "sql")
+        super().__init__(
+            refresh=refresh,
+            deadline=deadline,
+            stale_after=stale_after,
+            at_start=at_start,
+            by=by,
+        )
+        self._url = _read_url(url, deadline)
+        given = self._url.render_as_string(hide_password=False)
+        self._secrets = Secrets(given, [str(self._url.password or "")])
+        self._rows_statement = _read_statement("rows", rows)
+        self._version_statement: Statement = ""
+        self.version = None
+        if version is not None:
+            self._version_statement = _read_statement("version", version)
+            self.version = self._read_version
+        self.name = f"SQLOrigins {self._url.get_backend_name()}://{_place(self._url)}"
+        # One for each process. That of a parent is neither used nor closed, so it stays in here.
+        self._sessions: dict[int, SQLSession] = {}
+
+    def __repr__(self) -> str:
+        url = self._secrets.hidden(self._url.render_as_string())
+        statements = [repr(str(self._rows_statement))]
+        if self.version is not None:
+            statements.append(f"version={str(self._version_statement)!r}")
+        return f"SQLOrigins({url!r}, {', '.join(statements)}, refresh={self.refresh!r})"
+
+    def load(self) -> tuple[SQLVersion | None, Iterator[Row]]:
+        """The version, and then the rows, which are fetched in portions."""
+        with self._secrets.kept():
+            session, version, result = self._ask(self._begin_to_load)
+        return version, self._fetch(session, result)
+
+    def close(self) -> None:
+        """Close this process's connection. The next use makes another one."""
+        session = self._sessions.pop(os.getpid(), None)
+        if session is not None:
+            session.close()
+
+    def _read_version(self) -> SQLVersion:
+        with self._secrets.kept():
+            return self._ask(self._ask_version)
+
+    def _ask(self, question: Callable[[SQLSession], _T]) -> _T:
+        """What a question gets, on a connection that is free."""
+        from sqlalchemy.exc import DBAPIError
+
+        session = self._sessions.get(os.getpid())
+        if session is not None and session.is_busy:
+            self.close()
+        elif session is not None:
+            try:
+                return self._answer(session, question)
+            except DBAPIError as error:
+                # A server, or what is in front of it, ends connections that are idle for long.
+                if not error.connection_invalidated:
+                    raise
+        return self._answer(self._connected(), question)
+
+    def _answer(self, session: SQLSession, question: Callable[[SQLSession], _T]) -> _T:
+        try:
+            return question(session)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connected(self) -> SQLSession:
+        from flask_corsguard.sources.sql_session import SQLSession
+
+        session = SQLSession(self._url, self.deadline)
+        self._sessions[os.getpid()] = session
+        return session
+
+    def _ask_version(self, session: SQLSession) -> SQLVersion:
+        session.begin()
+        row = session.execute(self._version_statement).first()
+        session.end()
+        if row is None:
+            raise StoreError("the version statement gives no row")
+        return SQLVersion(row)
+
+    def _begin_to_load(
+        self, session: SQLSession
+    ) -> tuple[SQLSession, SQLVersion | None, CursorResult[Any]]:
+        # First: what changes meanwhile changes the next version.
+        version = None if self.version is None else self._ask_version(session)
+        session.begin()
+        result = session.execute(self._rows_statement, _PORTION)
+        columns = len(result.keys())
+        if columns != (1 if self.by is None else 2):
+            wanted = "one, the origin" if self.by is None else "two, the tenant and the origin"
+            raise StoreError(f"the statement gives {columns} columns, and has to give {wanted}")
+        return session, version, result
+
+    def _fetch(self, session: SQLSession, result: CursorResult[Any]) -> Iterator[Row]:
+        try:
+            while True:
+                if self._sessions.get(os.getpid()) is not session:
+                    raise StoreError("the connection is not of this process, or no longer used")
+                with self._secrets.kept():
+                    rows = result.fetchmany(_PORTION)
+                    if not rows:
+                        session.end()
+                        return
+                if self.by is None:
+                    yield from (row[0] for row in rows)
+                else:
+                    yield from map(tuple, rows)
+        except BaseException:
+            if self._sessions.get(os.getpid()) is session:
+                self.close()
+            raise
+
+
+def _place(url: URL) -> str:
+    host = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
+    return f"{host}/{url.database or ''}"
+
+
+def _read_url(url: str | URL, deadline: float) -> URL:
+    from sqlalchemy.exc import NoSuchModuleError
+
+    from flask_corsguard.sources import sql_session
+
+    wrong = (
+        "this is not a URL that SQLAlchemy takes. Write it like"
+        " postgresql://user:password@host/database, with / ? # @ : in the password as %2F %3F %23"
+        " %40 %3A."
+    )
+    try:
+        read = sql_session.read_url(url)
+        if not read.get_dialect().is_async:
+            sql_session.engine_of(read, deadline)
+            return read
+        wrong = f"{read.drivername} is asynchronous. Write postgresql+psycopg://, say."
+    except NoSuchModuleError:
+        name = text_of(str(url).partition(":")[0])
+        wrong = f"SQLAlchemy knows no database or driver {name}. Write postgresql://, say."
+    except ImportError as error:
+        raise CorsGuardError(
+            f"SQLOrigins needs {error.name}, the database's driver, which is not installed. Install"
+            " it, or name another driver in the URL, such as postgresql+psycopg://."
+        ) from None
+    except Exception:
+        # What SQLAlchemy says has the password.
+        raise PolicyError([Problem("source_url", "url", "***", wrong)]) from None
+    raise PolicyError([Problem("source_url", "url", "***", wrong)])
+
+
+def _read_statement(name: str, statement: object) -> Statement:
+    from sqlalchemy import Executable
+
+    if isinstance(statement, Executable) or (isinstance(statement, str) and statement.strip()):
+        return statement
+    message = (
+        f"{text_of(statement)} is neither SQL nor a statement of SQLAlchemy. Write {name}='SELECT"
+        " ...'."
+    )
+    raise PolicyError([Problem("source_statement", name, statement, message)])

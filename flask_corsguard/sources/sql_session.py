@@ -1,0 +1,133 @@
+"""A connection to a database, as SQLAlchemy makes it."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, CursorResult, Engine, Executable, event, make_url
+from sqlalchemy.pool import NullPool
+
+from flask_corsguard.sources.deadline import is_over, seconds_left
+
+# In seconds: after that, PostgreSQL ends a transaction in which rows were being read, so that
+# reading that is not gone on with, for want of requests, holds nothing up.
+_LONGEST_PAUSE = 60
+# PostgreSQL does not notice that nobody waits for a statement any more. For one transaction only: a
+# proxy may give the connection to somebody else after that.
+_LIMITS = """\
+SELECT set_config('statement_timeout', '{statement}', true),
+ set_config('idle_in_transaction_session_timeout', '{pause}', true)"""
+# The drivers that postgresql:// stands for, if they are installed, best first.
+_POSTGRESQL = ("psycopg", "psycopg2", "pg8000")
+
+
+def read_url(given: str | URL) -> URL:
+    """A URL, with the driver.
+
+    :raises Exception: if it cannot be read, or nothing is installed that can connect to it.
+    """
+    url = make_url(given)
+    if url.drivername == "postgresql":
+        driver = next(filter(find_spec, _POSTGRESQL), None)
+        url = url.set(drivername=f"postgresql+{driver}") if driver else url
+    return url
+
+
+def engine_of(url: URL, deadline: float) -> Engine:
+    """What connects to a database, without a pool.
+
+    :param deadline: what the driver is told of time, in seconds, if the deadline of each call
+        cannot be kept to.
+    :raises Exception: if the driver is not installed.
+    """
+    options = _time_outs(url.get_driver_name(), deadline)
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool, connect_args=options)
+    if engine.driver == "psycopg":
+        from flask_corsguard.sources.psycopg_connection import BoundedConnection
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(
+            _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]
+        ) -> object:
+            return BoundedConnection.connect(*arguments, **options)
+
+    if engine.driver == "pysqlite":
+        event.listen(engine, "connect", _interrupt_at_deadline)
+    return engine
+
+
+def _time_outs(driver: str, deadline: float) -> dict[str, Any]:
+    """Arguments for a driver's function that connects."""
+    whole = math.ceil(deadline)
+    three: tuple[str, ...] = ("connect_timeout", "read_timeout", "write_timeout")
+    time_outs: dict[str, dict[str, Any]] = {
+        # Proxies between here and the server lose prepared statements.
+        "psycopg": {"prepare_threshold": None},
+        "psycopg2": {"connect_timeout": max(2, whole), "tcp_user_timeout": int(deadline * 1000)},
+        "pg8000": {"timeout": deadline},
+        "pymysql": dict.fromkeys(three, deadline),
+        "mysqldb": dict.fromkeys(three, whole),
+        "mariadbconnector": dict.fromkeys(three, whole),
+        "mysqlconnector": {"connection_timeout": whole},
+        # Portions are fetched in several requests, and so in several threads.
+        "pysqlite": {"timeout": deadline, "check_same_thread": False},
+    }
+    return time_outs.get(driver, {})
+
+
+def _interrupt_at_deadline(connection: Any, _record: object) -> None:
+    # Asked after so many instructions of SQLite's.
+    connection.set_progress_handler(is_over, 10_000)
+
+
+class SQLSession:
+    """A connection of one process.
+
+    :param deadline: how long, in seconds, a statement may take at least.
+    :ivar is_busy: whether a transaction has begun, which may not have come to its end.
+    """
+
+    def __init__(self, url: URL, deadline: float) -> None:
+        engine = engine_of(url, deadline)
+        self._deadline = deadline
+        self._connection = engine.connect()
+        self._driver: Any = self._connection.connection.driver_connection
+        # So that no pool does anything with it when this object goes, in a child process say.
+        self._connection.detach()
+        self._doubles_percent = engine.driver == "pg8000"
+        self._has_limits = engine.dialect.name == "postgresql"
+        self.is_busy = False
+
+    def begin(self) -> None:
+        """Begin a transaction, which only reads."""
+        self.is_busy = True
+        self._connection.begin()
+        if self._has_limits:
+            longest = math.ceil(max(self._deadline, seconds_left()) * 1000)
+            limits = _LIMITS.format(statement=longest, pause=_LONGEST_PAUSE * 1000)
+            self._connection.exec_driver_sql(limits)
+
+    def execute(self, statement: str | Executable, portion: int | None = None) -> CursorResult[Any]:
+        """Execute a statement.
+
+        :param portion: how many rows are fetched at a time; None for all.
+        """
+        options: dict[str, Any] = {"yield_per": portion} if portion else {}
+        if not isinstance(statement, str):
+            return self._connection.execute(statement, execution_options=options)
+        options["no_parameters"] = True
+        if self._doubles_percent:
+            statement = statement.replace("%", "%%")
+        return self._connection.exec_driver_sql(statement, execution_options=options)
+
+    def end(self) -> None:
+        """End the transaction."""
+        self._connection.rollback()
+        self.is_busy = False
+
+    def close(self) -> None:
+        """End the connection, whatever state it is in."""
+        self._driver.close()

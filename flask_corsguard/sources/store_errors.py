@@ -1,0 +1,78 @@
+"""What the errors of a store say: nothing that its URL keeps secret."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Generator, Iterable
+from importlib import import_module
+from urllib.parse import quote, quote_plus, unquote
+
+from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.sources.deadline import is_over
+
+_SECRET_OPTION = re.compile(r"[?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=([^&#]*)", re.IGNORECASE)
+_HIDDEN = "***"
+
+
+class StoreError(CorsGuardError):
+    """A store could not be asked, or replied with something else than rows. The message has neither
+    the user's name nor the password that the store's URL has."""
+
+
+class Secrets:
+    """What a store's URL keeps secret.
+
+    :param url: as it was given.
+    :param passwords: those that the client has read in it.
+    """
+
+    def __init__(self, url: str, passwords: Iterable[str] = ()) -> None:
+        user, at, _ = url.partition("://")[2].rpartition("@")
+        name, colon, password = user.partition(":")
+        found: set[str] = {user, password, *passwords, *_SECRET_OPTION.findall(url)}
+        if at and not colon:
+            found.add(name)  # the password, where the name should be
+        written: set[str] = set()
+        for secret in found - {""}:
+            plain = unquote(secret)
+            written |= {secret, plain, repr(plain)[1:-1], repr(plain.encode())[2:-1]}
+            written |= {quote(plain), quote(plain, safe=""), quote_plus(plain)}
+        # The longest first, so that no end of one is left over.
+        longest_first = sorted(written, key=len, reverse=True)
+        self._secrets = re.compile(
+            "|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE
+        )
+
+    def hidden(self, text: str) -> str:
+        """The text without what is secret."""
+        return self._secrets.sub(_HIDDEN, text)
+
+    @contextlib.contextmanager
+    def kept(self) -> Generator[None]:
+        """Whatever is raised in the block is raised as a :class:`StoreError`."""
+        try:
+            yield
+        except Exception as error:
+            # SQLAlchemy wraps the driver's errors, and adds the statement.
+            cause: object = getattr(error, "orig", None) or error
+            kind = "" if isinstance(cause, StoreError) else f"{type(cause).__name__}: "
+            text = " ".join(str(cause).split())
+            if is_over():
+                kind = f"not done before the deadline: {kind}"
+            # Not as its cause, which would be written down with it.
+            raise StoreError(self.hidden(f"{kind}{text}")) from None
+
+
+def require(module: str, source: str, extra: str) -> None:
+    """Require the package that a source needs.
+
+    :raises CorsGuardError: if it is not installed.
+    """
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise CorsGuardError(
+            f"{source} needs {module}, which is not installed. Run:"
+            f" pip install 'flask-corsguard[{extra}]'"
+        ) from error

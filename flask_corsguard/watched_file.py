@@ -1,0 +1,153 @@
+"""A file that is read again when it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import stat
+import time
+from typing import BinaryIO, NamedTuple
+
+from flask_corsguard.errors import CorsGuardError
+
+#: In bytes.
+LARGEST_FILE = 1_000_000
+
+
+class WatchedFileError(CorsGuardError):
+    """A file that is missing, cannot be read, or could have been written by somebody else."""
+
+
+class _Facts(NamedTuple):
+    """What tells a file from the one that was there before."""
+
+    size: int
+    written: int
+    changed: int
+    inode: int
+    device: int
+
+
+class WatchedFile:
+    """A file that is read again when it has changed. Links are followed, and another file may take
+    the place of the first one, as a mounted ConfigMap has it. For one thread at a time.
+
+    It has to be a regular file of at most 1 MB that only root or the user of this process can write
+    to. The folder's mode plays no part.
+
+    :param path: the path; a relative one starts at the working directory that there is now.
+    :param settle: for how long, in seconds, a change is left alone: half of a file may be valid.
+    :ivar pending: whether :meth:`look` has last seen a change that it has left alone.
+    :ivar version: a short text that is the same wherever the same content was taken; "" before.
+    """
+
+    def __init__(self, path: str, settle: float) -> None:
+        self.path = os.path.join(os.getcwd(), path)
+        self.settle = settle
+        self.pending = False
+        self.version = ""
+        self._taken: _Facts | None = None
+        # What the last looks have seen, and since when, by the monotonic clock.
+        self._seen: tuple[_Facts, float] | None = None
+
+    def read(self) -> bytes:
+        """The content as it is now, settled or not.
+
+        :raises WatchedFileError: if the file cannot be used.
+        """
+        content, facts, _ = self._read(is_first=True)
+        self._take(content, facts)
+        return content
+
+    def look(self) -> bytes | None:
+        """The content, if it is another one than was last taken, and has settled: its last write is
+        old enough; or, as clocks differ, two looks far enough apart have seen the same file.
+
+        :raises WatchedFileError: if the file cannot be used, changed or not.
+        """
+        self.pending = False
+        content, facts, has_settled = self._read(is_first=False)
+        if facts == self._taken:
+            self._seen = None
+            return None
+        if not has_settled:
+            self.pending = True
+            return None
+        before = self.version
+        self._take(content, facts)
+        return content if self.version != before else None
+
+    def _take(self, content: bytes, facts: _Facts) -> None:
+        self._taken, self._seen, self.pending = facts, None, False
+        self.version = hashlib.sha256(content).hexdigest()[:12]
+
+    def _read(self, *, is_first: bool) -> tuple[bytes, _Facts, bool]:
+        """The content, what it belongs to, and whether it has settled. Content that has not, or was
+        taken before, is not read, but for the first time."""
+        try:
+            # Opened first: what is looked at is what is read, whatever takes its place meanwhile.
+            with open(self.path, "rb", opener=_open) as file:
+                facts = self._checked(file)
+                if not is_first and (facts == self._taken or not self._has_settled(facts)):
+                    return b"", facts, False
+                content = file.read(LARGEST_FILE + 1)
+                is_same = self._checked(file) == facts and len(content) == facts.size
+        except (OSError, ValueError) as error:  # a ValueError for a null character in the path
+            raise WatchedFileError(self._unreadable(error)) from error
+        if not is_same:
+            self._seen = None
+        return content[:LARGEST_FILE], facts, is_same
+
+    def _has_settled(self, facts: _Facts) -> bool:
+        now = time.monotonic()
+        if self._seen is None or self._seen[0] != facts:
+            self._seen = facts, now
+        age = time.time() - facts.written / 1e9
+        return age >= self.settle or now - self._seen[1] >= self.settle
+
+    def _checked(self, file: BinaryIO) -> _Facts:
+        found = os.fstat(file.fileno())
+        file_name = shlex.quote(self.path)
+        if not stat.S_ISREG(found.st_mode):
+            raise WatchedFileError(
+                f"{self.path!r} is not a regular file: name one, or a link to one."
+            )
+        if found.st_size > LARGEST_FILE:
+            raise WatchedFileError(
+                f"{self.path!r} has {found.st_size:,} bytes; {LARGEST_FILE:,} at most are read."
+            )
+        if hasattr(os, "geteuid"):  # Windows has other rights
+            user = os.geteuid()
+            if found.st_uid not in (0, user):
+                raise WatchedFileError(
+                    f"{self.path!r} belongs to user {found.st_uid}, who could change it. It has to"
+                    f" belong to root or to user {user}, who runs this process:"
+                    f" chown root {file_name}"
+                )
+            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise WatchedFileError(
+                    f"{self.path!r} can be written by its group or by everybody (its mode is"
+                    f" {stat.S_IMODE(found.st_mode):04o}): chmod go-w {file_name}"
+                )
+        return _Facts(
+            found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
+        )
+
+    def _unreadable(self, error: Exception) -> str:
+        if isinstance(error, FileNotFoundError):
+            return f"there is no file {self.path!r}. Create it, or correct the path."
+        if isinstance(error, IsADirectoryError):
+            return f"{self.path!r} is a folder, not a regular file: name a file."
+        if isinstance(error, PermissionError):
+            return (
+                f"{self.path!r} cannot be opened by the user who runs this process:"
+                f" chmod a+r {shlex.quote(self.path)}; the folders above it need a+x."
+            )
+        reason = error.strerror if isinstance(error, OSError) else error
+        return f"{self.path!r} cannot be read: {reason}."
+
+
+def _open(path: str, flags: int) -> int:
+    # Without O_NONBLOCK, a named pipe would be waited for.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
