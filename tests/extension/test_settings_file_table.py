@@ -24,6 +24,7 @@ from flask_corsguard import (
     cors,
     settings_rejected,
 )
+from tests.cli.command_line import run
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
 STRANGER = "https://stranger.example"
@@ -103,7 +104,7 @@ HOLDS: dict[str, tuple[str, str, dict[str, str]]] = {
         f'policy = "own"\n[policies.own]\norigins = ["{C}"]\nmax_age = 7\n',
         {"/": "c", "/api/x": "c"},
     ),
-    "several": (
+    "several policies": (
         "cors.toml",
         f'policy = ["own", "other"]\n[policies.own]\norigins = "{C}"\nallow_credentials = true\n'
         f'[policies.other]\norigins = ["{A}"]\n',
@@ -225,7 +226,7 @@ MISTAKES: dict[str, tuple[str | bytes, list[str]]] = {
     "UTF-16": (toml(B).encode("utf-16"), []),
     "zero bytes": (b"\0" * 100, []),
     "deep": (f"origins = {'[' * 50_000}{']' * 50_000}\n", []),
-    "deep tables": ("a." * 5000 + "b = 1\n", []),
+    "deep tables": ("a." * 1000 + "b = 1\n", []),
     "large": (toml(B) + "#" * (1024 * 1024 + 1) + "\n", []),
 }  # fmt: skip
 JSON_MISTAKES: dict[str, tuple[str | bytes, list[str]]] = {
@@ -311,7 +312,7 @@ def test_no_file_at_the_start(tmp_path, make):
     make(followed.path)
     with pytest.raises(CorsGuardError) as caught:
         followed.start()
-    assert "CORSGUARD_SETTINGS_FILE" in str(caught.value)
+    assert "settings_file" in str(caught.value).lower()
     assert "cors.toml" in str(caught.value)
 
 
@@ -530,6 +531,8 @@ def the_time_of_tomorrow(folder: Path, log: list[str]) -> Iterator[None]:
     followed.write(toml(B))
     tomorrow = time.time() + 86400
     os.utime(followed.path, (tomorrow, tomorrow))
+    yield
+    followed.readers()  # by its time, it may be written just now
     yield
     assert followed.readers() == "b"
 
@@ -926,23 +929,17 @@ def test_validating(tmp_path, name):
     """Says beforehand what a start would say, with an exit code for CI."""
     good = name in HOLDS
     file_name, content = HOLDS[name][:2] if good else (name_for(name), AT_START[name][0])
-    followed = Followed(tmp_path, file_name)
-    followed.write(content)
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app)
-    result = app.test_cli_runner().invoke(args=["cors", "validate", str(followed.path)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert (result.exit_code == 0) == good, result.output
+    candidate = tmp_path / f"new-{file_name}"
+    candidate.write_bytes(content if isinstance(content, bytes) else content.encode())
+    app = Followed(tmp_path, content=toml(C)).start().app
+    ran = run(["validate", str(candidate)], app)
+    assert (ran.code == 0) == good, ran
     if not good:
-        assert all(part in result.output for part in AT_START[name][1])
+        assert all(part in ran.out + ran.err for part in AT_START[name][1])
 
 
-@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
-def test_validating_what_is_no_file(tmp_path, make):
-    path = tmp_path / "cors.toml"
-    make(path)
-    app = Flask("shop", static_folder=None)
-    CorsGuard(app)
-    result = app.test_cli_runner().invoke(args=["cors", "validate", str(path)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert result.exit_code != 0
+@pytest.mark.parametrize("kind", ["missing", "a folder", "a dangling link"])
+def test_validating_what_is_no_file(tmp_path, kind):
+    app = Followed(tmp_path, content=toml(C)).start().app
+    NO_FILES[kind](tmp_path / "new.toml")
+    assert run(["validate", str(tmp_path / "new.toml")], app).code != 0
