@@ -168,6 +168,11 @@ def decide(
     return _decided(policy, request, scope, reason)
 
 
+def decide_listed(policy: Policy, request: CorsRequest, scope: Scope) -> Decision:
+    """Decide one request whose origin the policy admits, as is known from elsewhere."""
+    return _decided(policy, request, scope, None)
+
+
 def decide_unlisted(
     policy: Policy | Audiences,
     request: CorsRequest,

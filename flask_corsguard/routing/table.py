@@ -35,7 +35,7 @@ class Entry:
 
     :ivar policy: the policy, or several, or None if the guard leaves the route alone.
     :ivar has_sources: whether a source may decide.
-    :ivar by_tenant: whether one asks which tenant's rows count.
+    :ivar live: what :mod:`flask_corsguard.runtime.live_origins` knows of them.
     :ivar scope: where it applies.
     :ivar is_constant: whether what the policy says, without its callable and sources, depends on
         nothing but the rule, the path prefix, the method and the CORS headers, so that it can be
@@ -48,10 +48,10 @@ class Entry:
         "_by_prefix",
         "_file_argument",
         "_files",
-        "by_tenant",
         "has_sources",
         "is_constant",
         "layers",
+        "live",
         "policy",
         "prefix",
         "scope",
@@ -67,9 +67,8 @@ class Entry:
         is_constant: bool = True,
     ) -> None:
         self.policy = policy
-        sources = [source for each in policies_of(policy) for source in each.compiled.sources]
-        self.has_sources = bool(sources)
-        self.by_tenant = any(getattr(source, "by", None) is not None for source in sources)
+        self.has_sources = any(each.compiled.sources for each in policies_of(policy))
+        self.live: Any = None
         self.scope = scope
         self.prefix = prefix
         self.layers = layers

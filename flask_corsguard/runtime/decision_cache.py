@@ -4,48 +4,15 @@ from __future__ import annotations
 
 from typing import Generic, TypeAlias, TypeVar
 
-from flask import Request
-
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
-from flask_corsguard.protocol.origins import ORIGIN_CUT
 from flask_corsguard.routing.table import Entry
+from flask_corsguard.runtime.requests import LONGEST_METHOD, Key
 
-#: Cuts a requested method before it is used. One character too many is left, so that no policy
-#: allows a method that was cut.
-METHOD_CUT = slice(MAX_METHOD_LENGTH + 1)
 MOST_DECISIONS = 4096
 # How many new decisions a full cache turns away before it starts anew.
 _MOST_TURNED_AWAY = 10 * MOST_DECISIONS
-# In characters. A preflight with a longer list is decided each time; a longer path is not kept.
-_LONGEST_LIST = 200
+# In characters.
 LONGEST_PATH = 100
-
-#: A request, as far as its policy's decision depends on it.
-Key: TypeAlias = tuple[object, ...]
-
-
-def key_of(request: Request, place: object) -> Key | None:
-    """The key that a decision is kept under: the place, the method, the origin, and the other CORS
-    headers of a preflight.
-
-    :param place: stands for the rule, and for the path prefix where the rule has several.
-    :returns: None for a preflight with a list that is too long to be kept.
-    """
-    environ = request.environ
-    origin: str | None = environ.get("HTTP_ORIGIN")
-    if origin is not None:
-        origin = origin[ORIGIN_CUT]
-        if request.method == "OPTIONS":
-            method: str | None = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
-            if method is not None:
-                names: str = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-                if len(names) > _LONGEST_LIST:
-                    return None
-                private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-                return (place, method[METHOD_CUT], origin, names, private)
-    return (place, request.method, origin)
-
 
 #: What is kept of a request: the decision by the policy alone (``UNDECIDED`` if only its callable
 #: can tell); and what made it, if the rest of the request has a say too: whether one of the app's
@@ -57,7 +24,8 @@ _Rest = TypeVar("_Rest")
 
 
 class DecisionCache(dict[Key | None, tuple[Decision, _Rest]], Generic[_Rest]):
-    """A bounded number of decisions, by :func:`key_of`, each with what it rests on."""
+    """A bounded number of decisions, by :func:`~flask_corsguard.runtime.requests.key_of`, each with
+    what it rests on."""
 
     __slots__ = ("_turned_away",)
 
@@ -67,8 +35,10 @@ class DecisionCache(dict[Key | None, tuple[Decision, _Rest]], Generic[_Rest]):
 
     def keep(self, key: Key, kept: tuple[Decision, _Rest]) -> None:
         """Keep a decision, if there is room."""
+        decision, rest = kept
+        if len(decision.method) > LONGEST_METHOD:
+            return
         if len(self) < MOST_DECISIONS or key in self:
-            decision, rest = kept
             # A long path comes with the next request anyway.
             is_long = len(decision.path) > LONGEST_PATH
             self[key] = (decision._replace(path=""), rest) if is_long else kept

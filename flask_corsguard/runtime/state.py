@@ -38,15 +38,13 @@ from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import Entry, LateRuleError, PolicyTable
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
-    METHOD_CUT,
     MOST_DECISIONS,
     DecisionCache,
     Kept,
-    Key,
-    key_of,
 )
 from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
 from flask_corsguard.runtime.live_origins import LiveOrigins
+from flask_corsguard.runtime.requests import Key, cors_request, key_of
 from flask_corsguard.runtime.same_origin import is_same_origin
 from flask_corsguard.sources.feed import Feed, Listener, views_of
 from flask_corsguard.text import source_of
@@ -113,21 +111,22 @@ class InForce:
         key = None if place is None else key_of(request, place)
         kept, asked = self._cache.get(key), None
         if kept is None:
-            asked = _cors_request(request)
+            asked = cors_request(request)
             kept = self._by_policy(request, asked, key)
         decision, entry = kept
         if entry is None:
             return decision
+        is_live = decision is UNDECIDED and entry.has_sources
+        if is_live and asked is None:  # else it has been looked for already
+            listed = self._live.listed(request, asked, entry, key)
+            if listed is not None:
+                return listed
         is_own = is_same_origin(request.environ, self._self_origins)
-        if decision is UNDECIDED and entry.policy is not None:
-            if is_own or not entry.has_sources:
-                asked = asked or _cors_request(request)
-                decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
-            else:
-                kept_live = None if entry.by_tenant else self._live.kept(key)
-                decision = kept_live or self._live.decide(
-                    request, asked or _cors_request(request), entry, key
-                )
+        if is_live and not is_own:
+            decision = self._live.decide(request, asked, entry, key)
+        elif decision is UNDECIDED and entry.policy is not None:
+            asked = asked or cors_request(request)
+            decision = decide_unlisted(entry.policy, asked, entry.scope, asks=not is_own)
         if is_own:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
@@ -176,10 +175,16 @@ class InForce:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
+        if entry.has_sources:
+            listed = self._live.listed(request, asked, entry, key)
+            if listed is not None:
+                if key is not None:
+                    self._cache.keep(key, (UNDECIDED, entry))
+                return listed, None
         decision = decide(entry.policy, asked, entry.scope, asks=False)
         final = decision.reason is None and is_final(decision, asked.origin)
         kept = decision, None if final else entry
-        if key is not None and entry.is_constant and len(asked.method) <= METHOD_CUT.stop:
+        if key is not None and entry.is_constant:
             self._cache.keep(key, kept)
         return kept
 
@@ -194,19 +199,6 @@ def _settings_of(value: object) -> str:
         entries = cast("tuple[object, ...]", value)
         return source_of(tuple(entry for entry in entries if not is_source(entry)))
     return source_of(value)
-
-
-def _cors_request(request: Request) -> CorsRequest:
-    sent = request.environ.get
-    origin: str | None = sent("HTTP_ORIGIN")
-    method: str | None = None
-    if origin is not None and request.method == "OPTIONS":
-        method = sent("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
-    if method is None:
-        return CorsRequest(origin, request.method, request.path, False, None, False, request)
-    names: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
-    private = sent("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-    return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
 
 
 class RequestRecord:

@@ -75,6 +75,7 @@ class Feed:
     :cvar publications: how often the rows of any source have changed in this process.
     :ivar due: when the source is to be asked again, on the clock of ``time.monotonic()``.
     :ivar stale_at: when what is known counts no longer.
+    :ivar fresh_until: until when nothing has to be looked at but the rows.
     :ivar failure: the last failure, in words; "" if there was none.
     :ivar failures: how many there were.
     """
@@ -97,7 +98,8 @@ class Feed:
         can_tell = self._changes or self._version_of
         self.refresh = setting("refresh") if can_tell else max(setting("refresh"), SELDOM)
         self._reload_every: float = getattr(source, "reload_every", None) or math.inf
-        self.due = self._check_at = self._reload_at = self.stale_at = self._read_at = -math.inf
+        self.due = self.fresh_until = self.stale_at = -math.inf
+        self._check_at = self._reload_at = self._read_at = -math.inf
         self._version: object = None
         self.failure = ""
         self.failures = 0
@@ -149,7 +151,7 @@ class Feed:
                     return view
             view = View(self, rules)
             self._views = tuple(map(ref, (*views, view)))
-            self.due = -math.inf
+            self._ask_at(-math.inf)
         return view
 
     def unknown(self) -> str:
@@ -238,7 +240,7 @@ class Feed:
             now_failed = self._clock()
             self._check_at = now_failed + max(self.refresh, PAUSE * (now_failed - now))
             is_stale = now_failed >= self.stale_at
-            self.due = self._check_at if is_stale else min(self._check_at, self.stale_at)
+            self._ask_at(self._check_at if is_stale else min(self._check_at, self.stale_at))
             if is_shutdown(error):
                 raise
 
@@ -253,9 +255,9 @@ class Feed:
             if next(self._loading, self) is self:
                 self._loading = None
             elif self._clock() >= until:
-                self.due = -math.inf  # the next request goes on
+                self._ask_at(-math.inf)  # the next request goes on
                 return
-        self.due = min(self._check_at, self._reload_at, self.stale_at)
+        self._ask_at(min(self._check_at, self._reload_at, self.stale_at))
 
     def _check(self, now: float) -> bool:
         """Whether what is known is what the store has, after a few changes."""
@@ -296,6 +298,10 @@ class Feed:
         self._publish()
         self._reload_at = now + self._reload_every
         self._is_current(now)
+
+    def _ask_at(self, due: float) -> None:
+        self.due = due
+        self.fresh_until = min(due, self.stale_at)
 
     def _publish(self) -> None:
         self._published += 1

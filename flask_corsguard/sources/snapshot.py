@@ -63,9 +63,10 @@ class Snapshot:
     :param bad_rows: how many were left out.
     :param earlier: the snapshot that was changed into this one.
     :ivar rows: how many good ones there are.
+    :ivar listed: the origins without a wildcard, if there are no tenants.
     """
 
-    __slots__ = ("_exact", "_others", "_patterns", "bad", "bad_rows", "rows")
+    __slots__ = ("_exact", "_others", "_patterns", "bad", "bad_rows", "listed", "rows")
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Snapshot:
         earlier: Snapshot | None = None,
     ) -> None:
         self._exact = exact
+        self.listed = exact.get(None, _NOTHING)
         self._patterns = patterns
         self._others: dict[Hashable, OriginSet] = {}
         for tenant, found in patterns.items():

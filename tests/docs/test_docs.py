@@ -21,6 +21,7 @@ from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, R
 from flask_corsguard.audit import RULES
 from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.sources import FileOrigins
 from flask_corsguard.testing import Browser
 from flask_corsguard.testing.engines import ENGINES
 from tests.docs.markdown import section, table
@@ -147,7 +148,7 @@ def test_problem_examples(cells: list[str], login_required: Callable[..., Any]) 
     example = code(example)
     statement = f"Policy({example})" if re.match(r"\w+=", example) else example
     scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
-    scope |= {"login_required": login_required, "Item": Item, "os": os}
+    scope |= {"login_required": login_required, "Item": Item, "os": os, "FileOrigins": FileOrigins}
 
     def run() -> None:
         exec(statement, scope)

@@ -185,6 +185,7 @@ def test_last_known_good_until_stale() -> None:
     assert isinstance(said, str)
     assert said.startswith("Versioned was last read 10 s ago: ConnectionError 'gone' at ")
     assert ask(B) == said
+    assert ask.feed.due > ask.now > ask.feed.fresh_until - 1  # nothing that was kept counts
     ask.source.error = None
     assert ask(A, after=1) is True
     assert ask.heard() == "refreshed" + " failed" * 10

@@ -1,0 +1,58 @@
+"""What the guard reads of a request."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from flask import Request
+
+from flask_corsguard.protocol.decision import CorsRequest
+from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
+from flask_corsguard.protocol.origins import ORIGIN_CUT
+
+#: One character more than any policy allows.
+LONGEST_METHOD = MAX_METHOD_LENGTH + 1
+#: Cuts a requested method before it is used. One character too many is left, so that no policy
+#: allows a method that was cut.
+METHOD_CUT = slice(LONGEST_METHOD)
+# In characters. A preflight with a longer list is decided each time.
+_LONGEST_LIST = 200
+
+#: A request, as far as its policy's decision depends on it.
+Key: TypeAlias = tuple[object, ...]
+
+
+def key_of(request: Request, place: object) -> Key | None:
+    """The key that a decision is kept under: the place, the method, the origin, and the other CORS
+    headers of a preflight.
+
+    :param place: stands for the rule, and for the path prefix where the rule has several.
+    :returns: None for a preflight with a list that is too long to be kept.
+    """
+    environ = request.environ
+    origin: str | None = environ.get("HTTP_ORIGIN")
+    if origin is not None:
+        origin = origin[ORIGIN_CUT]
+        if request.method == "OPTIONS":
+            method: str | None = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+            if method is not None:
+                names: str = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+                if len(names) > _LONGEST_LIST:
+                    return None
+                private = environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+                return (place, method[METHOD_CUT], origin, names, private)
+    return (place, request.method, origin)
+
+
+def cors_request(request: Request) -> CorsRequest:
+    """What a decision looks at in a request."""
+    sent = request.environ.get
+    origin: str | None = sent("HTTP_ORIGIN")
+    method: str | None = None
+    if origin is not None and request.method == "OPTIONS":
+        method = sent("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+    if method is None:
+        return CorsRequest(origin, request.method, request.path, False, None, False, request)
+    names: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
+    private = sent("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+    return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
