@@ -325,7 +325,7 @@ def test_everything_is_read_again_now_and_then():
     source.rows = [NEW]
     assert site.ask(NEW) == NOT_ALLOWED
     time.sleep(0.12)
-    assert eventually(lambda: site.ask(NEW) == ALLOWED, 0.6)
+    assert eventually(lambda: site.ask(NEW) == ALLOWED, 2)
     assert site.ask(GOOD) == NOT_ALLOWED
 
 
@@ -460,7 +460,7 @@ def repair(source: Store, *rows: str) -> None:
 @pytest.mark.parametrize("how", [*RAISING, *RETURNING])
 def test_a_refresh_that_fails(how):
     """What was read last stays, until the store is back."""
-    source = Faulty(GOOD, refresh=ALWAYS, deadline=0.02)
+    source = Faulty(GOOD, refresh=ALWAYS, deadline=0.02 if how == "slow" else 0.5)
     site = Site(origins=[source, LISTED], config=QUIET)
     assert site.ask(GOOD) == ALLOWED
     break_down(source, how)
@@ -481,7 +481,7 @@ def test_a_refresh_that_fails(how):
     assert len(status["last_failure"]) < 1000
     assert not status["stale"]
     repair(source, NEW)
-    assert eventually(lambda: site.ask(NEW) == ALLOWED, 0.5)
+    assert eventually(lambda: site.ask(NEW) == ALLOWED, 2)
     assert site.ask(GOOD) == NOT_ALLOWED
 
 
@@ -491,7 +491,7 @@ STATUS = {"name", "rows", "version", "age", "bad_rows", "last_failure", "stale",
 @pytest.mark.parametrize("how", [*RAISING, *RETURNING])
 def test_a_first_read_that_fails(how):
     """Nobody can be told to be in the rows or not, and the rest of the list goes on."""
-    source = Faulty(GOOD, refresh=ALWAYS, deadline=0.02)
+    source = Faulty(GOOD, refresh=ALWAYS, deadline=0.02 if how == "slow" else 0.5)
     break_down(source, how)
     site = Site(origins=[LISTED, source], config=QUIET)
     for origin in (GOOD, STRANGER, "https://third.example"):
@@ -507,7 +507,7 @@ def test_a_first_read_that_fails(how):
     assert status["last_failure"]
     assert not status["rows"]
     repair(source, NEW)
-    assert eventually(lambda: site.ask(NEW) == ALLOWED, 0.5)
+    assert eventually(lambda: site.ask(NEW) == ALLOWED, 2)
     assert site.ask(GOOD) == NOT_ALLOWED
     assert not site.source()["stale"]
 
@@ -564,7 +564,7 @@ def test_a_shutdown_while_the_store_is_asked(error):
         with pytest.raises(type(error())):
             site.ask(origin)
         repair(source, origin)
-        assert eventually(lambda o=origin: wire(site.app, o).allows, 0.5)
+        assert eventually(lambda o=origin: wire(site.app, o).allows, 2)
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
@@ -588,10 +588,10 @@ def test_rows_that_are_too_old(kind):
     source = kind(GOOD, refresh=0.01, stale_after=0.15)
     site = Site(origins=[source, LISTED, "https://*.wild.example"], config=QUIET)
     for _ in range(2):
-        assert eventually(lambda: site.ask(GOOD) == ALLOWED, 0.5)
+        assert eventually(lambda: site.ask(GOOD) == ALLOWED, 2)
         read = time.monotonic()
         source.fault = fail_with(OSError("gone"))
-        assert eventually(lambda: site.ask(GOOD) == CANNOT_TELL, 0.6)
+        assert eventually(lambda: site.ask(GOOD) == CANNOT_TELL, 2)
         assert time.monotonic() - read > 0.1
         for origin in (GOOD, STRANGER):
             assert site.ask(origin) == site.preflight(origin) == CANNOT_TELL
@@ -661,7 +661,7 @@ def test_one_line_a_minute(log_lines):
                     site.ask(f"https://s{i}.example")
                     site.ask(GOOD, "/none")
             source.fault = None
-            assert eventually(lambda: site.ask(GOOD) == ALLOWED, 0.5)
+            assert eventually(lambda: site.ask(GOOD) == ALLOWED, 2)
     lines = [line for line in log_lines() if "boom" in line]
     assert len(lines) == 1
     assert "store-7" in lines[0]
@@ -816,7 +816,7 @@ def test_others_do_not_wait(known):
     source.holds = False
     source.release.set()
     waiting.join(5)
-    assert eventually(lambda: site.ask(GOOD) == ALLOWED, 0.5)
+    assert eventually(lambda: site.ask(GOOD) == ALLOWED, 2)
     assert source.most == 1
 
 
@@ -980,7 +980,7 @@ def test_a_start_without_prepare():
     assert site.ask(LISTED) == ALLOWED
     assert site.ask(GOOD) == CANNOT_TELL
     source.fault = None
-    assert eventually(lambda: site.ask(GOOD) == ALLOWED, 0.5)
+    assert eventually(lambda: site.ask(GOOD) == ALLOWED, 2)
 
 
 # --- Several ---
@@ -995,7 +995,7 @@ def test_one_of_two_sources_is_gone():
             assert site.ask(GOOD) == site.preflight(GOOD) == site.ask(LISTED) == ALLOWED
             assert site.ask(STRANGER) == site.ask(NEW) == site.preflight(NEW) == CANNOT_TELL
     gone.fault = None
-    assert eventually(lambda: site.ask(NEW) == ALLOWED, 0.5)
+    assert eventually(lambda: site.ask(NEW) == ALLOWED, 2)
     assert site.ask(STRANGER) == NOT_ALLOWED
 
 
@@ -1018,12 +1018,12 @@ def test_a_source_and_a_callable(order, takes_request):
         assert site.ask("https://raises.example") == ALLOWED  # the source lets it in
         assert site.ask(STRANGER) == NOT_ALLOWED
     source.fault = fail_with(OSError("gone"))
-    assert eventually(lambda: site.ask(GOOD) == CANNOT_TELL, 0.6)
+    assert eventually(lambda: site.ask(GOOD) == CANNOT_TELL, 2)
     for _ in range(2):
         assert site.ask(NEW) == site.preflight(NEW) == ALLOWED
         assert site.ask(STRANGER) == site.ask("https://raises.example") == CANNOT_TELL
     repair(source)
-    assert eventually(lambda: site.ask(STRANGER) == NOT_ALLOWED, 0.5)
+    assert eventually(lambda: site.ask(STRANGER) == NOT_ALLOWED, 2)
     assert site.ask("https://raises.example") == CANNOT_TELL
     assert site.ask(GOOD) == NOT_ALLOWED
 
@@ -1048,13 +1048,13 @@ def test_a_source_in_an_audience():
         if round_:
             break
         source.fault = fail_with(OSError("gone"))
-        assert eventually(lambda: seen(GOOD) == (None, False), 0.6)
+        assert eventually(lambda: seen(GOOD) == (None, False), 2)
         for origin in (GOOD, NEW, STRANGER):
             assert site.ask(origin) == site.preflight(origin) == CANNOT_TELL
         assert seen(LISTED) == (LISTED, True)
         assert seen("null") == ("*", False)  # which no source can hold
         source.fault = None
-        assert eventually(lambda: seen(STRANGER) == ("*", False), 0.5)
+        assert eventually(lambda: seen(STRANGER) == ("*", False), 2)
 
 
 def test_one_source_in_several_audiences():
@@ -1102,7 +1102,7 @@ def test_report_only():
             assert site.ask(origin) == site.preflight(origin) == ALLOWED
         assert {reason for _, reason in reported} == {CANNOT_TELL}
         repair(source, NEW)
-        assert eventually(lambda: site.ask(STRANGER) and not site.source()["stale"], 0.5)
+        assert eventually(lambda: site.ask(STRANGER) and not site.source()["stale"], 2)
         reported.clear()
         for origin in (NEW, GOOD):
             assert site.ask(origin) == ALLOWED
@@ -1177,11 +1177,11 @@ def test_two_apps_on_one_source():
         assert wire(app, NEW).allows
         assert not wire(app, GOOD).allows
     source.fault = fail_with(OSError("gone"))
-    assert eventually(lambda: not any(wire(app, NEW).allows for app in [*apps, third]), 0.6)
+    assert eventually(lambda: not any(wire(app, NEW).allows for app in [*apps, third]), 2)
     assert all(wire(app, LISTED).allows for app in apps)
     assert [guard.status(app)["sources"][0]["stale"] for app in apps] == [True, True]
     source.fault = None
-    assert eventually(lambda: all(wire(app, NEW).allows for app in [*apps, third]), 0.5)
+    assert eventually(lambda: all(wire(app, NEW).allows for app in [*apps, third]), 2)
 
 
 def test_signals_go_to_every_app_that_uses_the_source():
