@@ -444,6 +444,7 @@ def fingerprints(seed: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_fingerprint_in_several_processes():
     """The same settings and routes, the same fingerprint."""
     first, second = fingerprints("1"), fingerprints("2")

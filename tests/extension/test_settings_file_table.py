@@ -906,6 +906,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BaseException 
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_changes(played, name):
     error = played[name]
