@@ -25,6 +25,7 @@ from flask_corsguard import (
     settings_rejected,
 )
 from tests.cli.command_line import run
+from tests.sources.memory_store import VersionedStore
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
 STRANGER = "https://stranger.example"
@@ -678,6 +679,28 @@ def half_of_it_is_written(folder: Path, log: list[str]) -> Iterator[None]:
     assert seen <= {"a", "ac"}
     assert followed.readers() == "ac"
     assert followed.rejected == []
+
+
+@case
+def a_source_beside_the_file(folder: Path, log: list[str]) -> Iterator[None]:
+    """The rows that were read stay, and so do the counts."""
+    source = VersionedStore(A, refresh=60)
+    live = {"origins": [source]}
+    followed = Followed(folder, content='policy = "live"\nmax_age = 5\n')
+    followed.start(policies={"live": live})
+    assert followed.readers() == "a"
+    followed.write(f'policy = ["live", "own"]\n[policies.own]\norigins = "{B}"\n')
+    yield
+    assert followed.readers() == "ab"
+    assert sum(followed.guard.counts().values()) == 6
+    followed.write(f'policy = "own"\n[policies.own]\norigins = "{B}"\n')
+    yield
+    assert followed.readers() == "b"
+    followed.write('policy = "live"\nallow_credentials = true\n')
+    yield
+    assert followed.readers() == "a"
+    assert followed.preflight(A)["Access-Control-Allow-Credentials"] == "true"
+    assert source.asked == ["load"]
 
 
 @case
