@@ -79,8 +79,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     *(
         ({**fields, "origins_vary": "X-Tenant"},
-         ["origins_vary: no callable in origins, and no source with by, looks at any header. Put it there,"
-          " or say origins_vary=[]. [vary_without_callable]"])
+         ["origins_vary: no callable in origins, and no source with by, looks at any header. Put it"
+          " there, or say origins_vary=[]. [vary_without_callable]"])
         for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
     ),
     ({"origins": ["*", A]},
