@@ -26,6 +26,7 @@ from flask_corsguard.routing.layers import (
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
 from flask_corsguard.settings_file import read_settings
@@ -330,6 +331,19 @@ class CorsGuard:
         :raises PolicyError: if the policy of any route cannot be used.
         """
         return self._state(app).status()
+
+    def counts(self, app: Flask | None = None) -> dict[DecisionKind, int]:
+        """How many decisions of each kind there have been in this process: one for each request.
+
+        What is only reported counts as what happens: with ``enforce="report"``, as with ``"off"``;
+        and what a report-only policy would reject, not at all.
+
+        :param app: the app; if left out, the current one, or the constructor's.
+        :returns: (``outcome``, ``reason``, ``endpoint``, ``policy``, ``preflight``, ``blocked``),
+            which are attributes too -> how many. The policy is
+            :attr:`Decision.policy_source`. No part can be made up by whoever sends requests.
+        """
+        return self._state(app).counts.copy()
 
     def _state(self, app: Flask | None) -> AppState:
         if app is not None:

@@ -36,6 +36,7 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import Entry, LateRuleError, PolicyTable
+from flask_corsguard.runtime.counts import Counts
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
     MOST_DECISIONS,
@@ -249,6 +250,7 @@ class AppState:
         self.marks = marks
         self.first = first
         self.log = GuardLog(app, settings.log_rejections)
+        self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
@@ -437,8 +439,11 @@ class AppState:
         }
 
     def load_sources(self) -> None:
-        """Read every source, as nobody waits for it. What fails is in its status."""
-        for feed in self.current().feeds():
+        """Read every source, as nobody waits for it. What fails is in its status.
+
+        :raises PolicyError: if the policy of any route cannot be used.
+        """
+        for feed in self.put_in_force().feeds():
             feed.load_now(self)
 
     def load_required_sources(self) -> None:

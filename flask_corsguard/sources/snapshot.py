@@ -19,6 +19,8 @@ from flask_corsguard.text import text_of
 
 #: How many bad rows are named.
 MOST_NAMED = 100
+# In characters. A reason can name the row, or a part of it.
+_LONGEST_REASON = 400
 # As many rows are checked at a time.
 _PORTION = 1000
 _NOTHING: frozenset[str] = frozenset()
@@ -88,6 +90,11 @@ class Snapshot:
         self.bad = bad
         self.bad_rows = bad_rows
         self.rows = sum(map(len, exact.values())) + sum(map(len, patterns.values()))
+
+    @property
+    def tenants(self) -> Set[Hashable]:
+        """The tenants that have a row."""
+        return self._exact.keys() | self._patterns.keys()
 
     def knows(self, tenant: Hashable) -> bool:
         """Whether a tenant has any row."""
@@ -251,7 +258,7 @@ class Rows:
     def _leave_out(self, row: str, why: str) -> None:
         self._bad_rows += 1
         if len(self._bad) < MOST_NAMED:
-            self._bad[row] = why.removesuffix(".")
+            self._bad[row] = why.removesuffix(".")[:_LONGEST_REASON]
 
     def finished(self) -> Snapshot:
         """The snapshot of all rows that were read."""
