@@ -21,7 +21,7 @@ from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, R
 from flask_corsguard.audit import RULES
 from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
-from flask_corsguard.sources import FileOrigins
+from flask_corsguard.sources import FileOrigins, RedisOrigins, SQLOrigins
 from flask_corsguard.testing import Browser
 from flask_corsguard.testing.engines import ENGINES
 from tests.docs.markdown import section, table
@@ -148,7 +148,8 @@ def test_problem_examples(cells: list[str], login_required: Callable[..., Any]) 
     example = code(example)
     statement = f"Policy({example})" if re.match(r"\w+=", example) else example
     scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
-    scope |= {"login_required": login_required, "Item": Item, "os": os, "FileOrigins": FileOrigins}
+    scope |= {"login_required": login_required, "Item": Item, "os": os}
+    scope |= {"FileOrigins": FileOrigins, "RedisOrigins": RedisOrigins, "SQLOrigins": SQLOrigins}
 
     def run() -> None:
         exec(statement, scope)
@@ -184,6 +185,8 @@ def test_every_python_block_is_run() -> None:
         others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}", "{include}"}
         # Of other servers and frameworks; tests/recipes runs those that it can.
         others |= {"apache", "nginx", "php", "py", "js", "xml", "java", "csharp", "json"}
+        # Of files and stores; the tests of the sources run the latter.
+        others |= {"toml", "sql"}
         # Python as well, run when the docs are built and by test_exchanges.py.
         others |= {"{exchanges}"}
         assert languages <= {"python", *others}, page
