@@ -55,7 +55,7 @@ class SQLOrigins(Source):
     :param rows: a statement that gives the origins, in one column.
     :param version: one that gives what changes whenever *rows* gives something else, in one row:
         ``SELECT number FROM cors_version``, say.
-    :param refresh: see :class:`~flask_corsguard.sources.source.Source`, as for the others.
+    :param refresh: like *deadline*, *stale_after* and *at_start*, a setting that all sources have.
     :param by: takes the request and returns its tenant. *rows* gives two columns then, the tenant
         and the origin.
     :ivar version: executes that statement; None without one.
