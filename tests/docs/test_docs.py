@@ -33,7 +33,7 @@ from flask_corsguard import signals as signals_module
 from flask_corsguard.audit import RULES
 from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
-from flask_corsguard.sources import FileOrigins
+from flask_corsguard.sources import FileOrigins, RedisOrigins, SQLOrigins
 from flask_corsguard.testing import Browser
 from flask_corsguard.testing.engines import ENGINES
 from tests.docs.markdown import section, table
@@ -192,8 +192,8 @@ def test_problem_examples(
     example = code(example)
     statement = f"Policy({example})" if re.match(r"\w+=", example) else example
     scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
-    scope |= {"login_required": login_required, "Item": Item, "os": os, "FileOrigins": FileOrigins}
-    scope["write"] = write
+    scope |= {"login_required": login_required, "Item": Item, "os": os, "write": write}
+    scope |= {"FileOrigins": FileOrigins, "RedisOrigins": RedisOrigins, "SQLOrigins": SQLOrigins}
 
     def run() -> None:
         exec(statement, scope)
@@ -226,9 +226,11 @@ def test_every_python_block_is_run() -> None:
     """Every block shown as Python is one that the conftest collects."""
     for page in PAGES:
         languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
-        others = {"console", "sh", "text", "yaml", "toml", "{toctree}", "{eval-rst}", "{include}"}
+        others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}", "{include}"}
         # Of other servers and frameworks; tests/recipes runs those that it can.
         others |= {"apache", "nginx", "php", "py", "js", "xml", "java", "csharp", "json"}
+        # Of files and stores; the tests of the sources run the latter.
+        others |= {"toml", "sql"}
         # Python as well, run when the docs are built and by test_exchanges.py.
         others |= {"{exchanges}"}
         assert languages <= {"python", *others}, page
