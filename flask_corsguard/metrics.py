@@ -120,9 +120,9 @@ class _Metrics:
 
     def update(self) -> None:
         """Bring everything up to date."""
+        self._due = time.monotonic() + _INTERVAL
         with self._lock:
             self._begin()
-            self._due = time.monotonic() + _INTERVAL
             settings: dict[str, float] = {}
             rows: dict[str, float] = {}
             ages: dict[str, float] = {}
