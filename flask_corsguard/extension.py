@@ -12,7 +12,7 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 from werkzeug.utils import import_string
 
-from flask_corsguard.config import changed_settings, read_arguments, read_settings
+from flask_corsguard.config import changed_settings, read_arguments
 from flask_corsguard.decorators import call_site, make_mark
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.path_prefix import read_prefix
@@ -29,6 +29,7 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.settings_file import read_settings
 from flask_corsguard.text import text_of
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
@@ -113,8 +114,8 @@ class CorsGuard:
                 f"{app!r} has a guard already. Call init_app() once, and set other policies with"
                 " @cors(...) marks; guard.reconfigure() changes the default at run time."
             )
-        settings = read_settings(app.config, self._arguments)
-        state = AppState(app, settings, self._marks, self._first)
+        settings, file = read_settings(app.config, self._arguments)
+        state = AppState(app, settings, self._marks, self._first, file)
         Hooks(state)  # registers itself; its hooks keep it alive
         app.extensions[EXTENSION_KEY] = state
         if settings.inspector is not None:

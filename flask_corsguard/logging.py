@@ -15,14 +15,14 @@ from weakref import WeakSet
 
 from flask.app import Flask
 
-from flask_corsguard.errors import is_shutdown
+from flask_corsguard.errors import Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import source_name
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import set_by
-from flask_corsguard.text import called_by, described, name_of, shown
+from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
 logger = logging.getLogger("flask_corsguard")
 
@@ -373,6 +373,16 @@ class GuardLog:
                 " Where an extension responds without after_request functions, its responses have"
                 " no CORS headers.",
             )
+
+    def settings_rejected(self, file: str, problems: Iterable[Problem]) -> None:
+        """Write what is wrong with a settings file that has changed."""
+        listed = "; ".join(on_one_line(str(problem)) for problem in problems)
+        self._write(
+            logging.ERROR,
+            "The settings file %s is not in force as it is now; the last good settings stay. %s",
+            shown(file),
+            listed,
+        )
 
     def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:
         """Write a warning, at most one a minute for each key.

@@ -26,13 +26,20 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.state import AppState, RequestRecord
-from flask_corsguard.signals import origin_allowed, origin_rejected, preflight_rejected
+from flask_corsguard.signals import (
+    origin_allowed,
+    origin_rejected,
+    preflight_rejected,
+    source_failed,
+    source_refreshed,
+)
 from flask_corsguard.text import described, name_of, shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _MOST_NAMED = 3
+_SIGNALS = (origin_allowed, origin_rejected, preflight_rejected, source_failed, source_refreshed)
 _FRAMEWORK = ("flask", "flask_corsguard", "werkzeug")
 # A preflight that is refused: with the guard's own status; or as if there was no such URL.
 _REFUSED = (403, 404)
@@ -146,7 +153,9 @@ def unheard(app: Flask) -> Generator[None]:
     for each in loggers:
         each.disabled = True
     try:
-        with origin_allowed.muted(), origin_rejected.muted(), preflight_rejected.muted():
+        with contextlib.ExitStack() as muted:
+            for signal in _SIGNALS:
+                muted.enter_context(signal.muted())
             yield
     finally:
         for each, was_disabled in zip(loggers, before, strict=True):

@@ -258,10 +258,10 @@ _ALL = (
     Rule(
         "callable_asked_first",
         Level.WARNING,
-        "A callable is asked about origins that a later policy of the list names",
-        "Nobody, as long as the callable allows none of them. But where it fails they are rejected,"
-        " and those that it allows get the credentials, methods and headers of its policy.",
-        "Put the policy with the callable after those that name their origins.",
+        "A callable or source is asked about origins that a later policy of the list names",
+        "Nobody, as long as it allows none of them. But where it fails they are rejected, and those"
+        " that it allows get the credentials, methods and headers of its policy.",
+        "Put the policy with the callable or source after those that name their origins.",
     ),
     Rule(
         "wrong_policy",
@@ -345,7 +345,22 @@ _ALL = (
         Level.WARNING,
         "A callable in origins fails",
         "Nobody: whom it fails for is not allowed. But allowed origins may be turned away.",
-        "Have it return True or False for any string.",
+        "Have it return True or False for any string; in by of a source, a value for any request.",
+    ),
+    Rule(
+        "source_unread",
+        Level.WARNING,
+        "A source in origins cannot be read",
+        "Nobody, as long as it cannot: it admits nobody. But what its rows let in, nobody has"
+        " checked, and allowed origins are turned away.",
+        "Run the audit where the source can be read; or accept this finding.",
+    ),
+    Rule(
+        "rows_left_out",
+        Level.NOTE,
+        "Rows of a source are left out",
+        "Nobody. But the origins that they were meant for are turned away.",
+        "Correct these rows, or take them out of the source.",
     ),
     Rule(
         "slow_pattern",

@@ -11,6 +11,7 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.table import Route
+from flask_corsguard.sources.feed import views_of
 from flask_corsguard.text import name_of, shown
 
 # What a wildcard can stand for. Whatever covers all of them covers the wildcard: nobody lists such
@@ -22,32 +23,34 @@ _ADMITS, _DENIES = "admits", "denies"
 
 def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Findings) -> None:
     """Find entries that an earlier policy of a list decides about already, policies that never
-    admit anybody, and callables that are asked about what a later policy lists."""
+    admit anybody, and callables and sources that are asked about what a later policy lists."""
     if len(policies) == 1:
         return
     for number, policy in enumerate(policies):
         _check_entries(policies[:number], policy, routes, found)
         later = policies[number + 1 :]
-        if not (policy.origins or policy.raw_origins or (policy.deny_origins and later)):
+        is_listing = policy.origins or policy.raw_origins or views_of(policy)
+        if not (is_listing or (policy.deny_origins and later)):
             message = f"{in_list(policy)}no origin is listed."
             level, fields = Level.NOTE, ("origins",)
             found.add("policy_never_decides", message, routes, fields=fields, level=level)
         named = [each for each in later if any(_entries(each))]
-        if policy.compiled.asks and named:
-            _check_callable(policy, named, routes, found)
+        for asked in _asked_by(policy) if named else ():
+            names = " and ".join(map(name_in_list, named))
+            message = (
+                f"{in_list(policy)}{asked} is asked before {names}. An origin there that it allows,"
+                " or fails for, never gets that far."
+            )
+            level = max(_level(policy, each) for each in named)
+            found.add("callable_asked_first", message, routes, fields=("origins",), level=level)
 
 
-def _check_callable(
-    policy: Policy, later: Sequence[Policy], routes: Iterable[Route], found: Findings
-) -> None:
-    check = next(entry for entry in policy.origins if callable(entry))
-    names = " and ".join(map(name_in_list, later))
-    message = (
-        f"{in_list(policy)}the callable {shown(name_of(check))[1:-1]} is asked before {names}. An"
-        " origin there that it allows, or fails for, never gets that far."
+def _asked_by(policy: Policy) -> Iterator[str]:
+    """The sources and the callable of a policy, in words."""
+    yield from (f"the source {view.feed.name}" for view in views_of(policy))
+    yield from (
+        f"the callable {shown(name_of(entry))[1:-1]}" for entry in policy.origins if callable(entry)
     )
-    level = max(_level(policy, each) for each in later)
-    found.add("callable_asked_first", message, routes, fields=("origins",), level=level)
 
 
 def _check_entries(
@@ -56,6 +59,7 @@ def _check_entries(
     """Find the entries of a policy that earlier ones decide about already."""
     decided: dict[tuple[Policy, str], list[str]] = {}
     is_left = policy.origins == "*" or any(not isinstance(entry, str) for entry in policy.origins)
+    is_left = is_left or bool(views_of(policy))  # the source may give others by and by
     for entry, pattern in _entries(policy):
         for other in earlier:
             verb = _verb_for_all(other, pattern) if pattern else _verb(other, entry)

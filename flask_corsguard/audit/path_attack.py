@@ -12,8 +12,10 @@ from flask_corsguard.audit.findings import Findings
 from flask_corsguard.audit.hostile_origins import UNRELATED
 from flask_corsguard.audit.intended_origins import intended_by
 from flask_corsguard.audit.sample_requests import SampleRequests
+from flask_corsguard.audit.source_rows import rows_of
 from flask_corsguard.path_prefix import normalised
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.lists import is_source
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import Route
@@ -112,11 +114,14 @@ def _served(request: Request) -> Mapping[str, Any]:
 def _origins_of(policies: Iterable[Policy], config: Mapping[str, Any]) -> Iterator[str]:
     """Some origins that the policies are for."""
     for policy in policies:
-        opaque = (entry for entry in policy.origins if not isinstance(entry, str))
+        opaque = (
+            entry for entry in policy.origins if not isinstance(entry, str) and not is_source(entry)
+        )
         intended = chain.from_iterable(intended_by(entry, config) for entry in opaque)
         patterns = () if policy.origins == "*" else policy.origins.patterns()
         named = (pattern.example("x") for pattern in patterns)
-        yield from islice(map(str, chain(policy.raw_origins, named, intended)), _MOST_ORIGINS)
+        origins = chain(policy.raw_origins, named, rows_of(policy), intended)
+        yield from islice(map(str, origins), _MOST_ORIGINS)
     yield UNRELATED[0]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from flask_corsguard.audit.findings import RULES, Findings, Level, in_list, listed
 from flask_corsguard.audit.hostile_origins import ATTACKER, LABELS, UNRELATED
 from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in, site_of, sites_of
 from flask_corsguard.audit.patterns import is_slow
+from flask_corsguard.audit.source_rows import is_unread, source_of_row
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import OriginForm, OriginList, is_insecure_raw
 from flask_corsguard.protocol.origins import Origin, OriginPattern, parse_origin
@@ -22,10 +24,13 @@ from flask_corsguard.protocol.publicsuffix import (
 )
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.routing.table import Route
+from flask_corsguard.sources.feed import View, views_of
 from flask_corsguard.text import name_of, shown
 
 # The longest that Chromium keeps a preflight, in seconds.
 _LONGEST_KEPT = 7200
+# How many bad rows of a source are named.
+_MOST_BAD = 3
 # How many wildcards of a policy are read one by one.
 _MOST_READ = 200
 # The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
@@ -33,6 +38,7 @@ _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed
 _INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials", "loopback_with_credentials")
 # A name beside the intended one, under a suffix where names are not sold, such as .internal.
 _OWN_SUFFIX = "own_suffix"
+_BY = "by of "
 _OUTSIDE = "outside of request context"
 #: The entries that no origin can be read off (patterns and callables), and what they were made for.
 Intended: TypeAlias = dict[OriginForm, list[Origin]]
@@ -79,8 +85,23 @@ class PolicyChecks:
         plain = [*filter(is_insecure_raw, policy.raw_origins)]
         if plain:
             self._add_let_in("insecure_origin", listed(plain), plain[0], routes)
+        for view in views_of(policy):
+            self._source_on_sight(view, routes)
         if policy.origins != "*":
             self._strings_on_sight(policy.origins, routes)
+
+    def _source_on_sight(self, view: View, routes: Iterable[Route]) -> None:
+        """Find what is wrong with the rows of a source, and whether there are any."""
+        fields = ("origins",)
+        if is_unread(view):
+            message = f"{view.feed.unknown()}. The audit has not seen whom it lets in."
+            self._add("source_unread", message, routes, fields=fields)
+        elif view.snapshot is not None and view.snapshot.bad_rows:
+            bad, number = view.snapshot.bad, view.snapshot.bad_rows
+            named = [f"{row}: {why}" for row, why in islice(bad.items(), _MOST_BAD)]
+            more = f"; and {number - len(named):,} more" if number > len(named) else ""
+            message = f"{view.feed.name} has rows that are left out: {'; '.join(named)}{more}."
+            self._add("rows_left_out", message, routes, fields=fields)
 
     def _strings_on_sight(self, origins: OriginList, routes: Iterable[Route]) -> None:
         by_code: dict[str, list[OriginPattern]] = {}
@@ -99,7 +120,9 @@ class PolicyChecks:
             if origin.scheme in ("http", "ws"):
                 by_code.setdefault("insecure_origin", []).append(pattern)
         for code, patterns in by_code.items():
-            self._add_let_in(code, listed(patterns), _example(patterns[0]), routes)
+            source = source_of_row(self._policy, str(patterns[0]))
+            words = listed(patterns) + (f", from {source}," if source else "")
+            self._add_let_in(code, words, _example(patterns[0]), routes)
 
     def is_slow(self, routes: Iterable[Route]) -> bool:
         """Whether a pattern of the policy, or of a callable, takes long to refuse some origins."""
@@ -114,10 +137,12 @@ class PolicyChecks:
         return False
 
     def failed(self, failure: str, route: Route) -> None:
-        """Add that a callable failed at a route.
+        """Add that a callable failed at a route, in ``origins`` or as the ``by`` of a source.
 
         :param failure: in words, how it failed.
         """
+        if any(map(is_unread, views_of(self._policy))):
+            return  # that is found on sight
         message = f"{self._callable_in_words()} failed for a hostile origin: {failure}."
         level = None
         if _OUTSIDE in failure:
@@ -126,6 +151,8 @@ class PolicyChecks:
                 f"{self._callable_in_words()} could not be tried, because it looks at"
                 " flask.request. Have it take the request as its second argument instead."
             )
+        if failure.startswith(_BY):
+            message = f"The callable {failure}."
         self._add("check_failed", message, [route], fields=("origins",), level=level)
 
     def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:

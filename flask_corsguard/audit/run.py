@@ -13,6 +13,7 @@ from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.audit.findings import RULES, Findings, Report
 from flask_corsguard.audit.path_attack import attack_paths
 from flask_corsguard.audit.route_checks import check_routes
+from flask_corsguard.audit.source_rows import with_rows
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.policy import Policy
@@ -25,7 +26,8 @@ _LOCATION = re.compile(r"[^\s(),]+:\d+")
 def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Report:
     """Attack every route of an app, and report what lets in somebody who should not be.
 
-    No view runs: requests are only decided about. Each route is also sent preflights, to which the
+    No view runs: requests are only decided about. Sources are read, and their rows taken for
+    entries. Each route is also sent preflights, to which the
     guard responds; after that, the app cannot be set up any further.
 
     :param progress: called now and then with the number of routes done and of all routes.
@@ -34,7 +36,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
     state = state_of(app)
     found = Findings(state.settings)
     try:
-        current = state.current()
+        current = state.put_in_force()
         routes = current.table.routes()
     except PolicyError as error:
         for problem in error.problems:
@@ -46,8 +48,9 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
             by_policy.setdefault(route.policy, []).append(route)
     done = attempts = 0
     with unheard(app), app_context(app):
+        state.load_sources()
         for policy, concerned in by_policy.items():
-            policies = policies_of(policy)
+            policies = tuple(map(with_rows, policies_of(policy)))
             for tried in attack(state, current.decision_for, policies, concerned, found):
                 done, attempts = done + 1, attempts + tried
                 if progress:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from flask_corsguard.cli.loading import guarded_app, warn_of_unrouted_marks
+from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.remedies import name_in_list
 
@@ -73,6 +73,7 @@ def check(
     from flask_corsguard.simulate import Step, simulate
 
     with guarded_app(info) as state:
+        read_sources(state)
         simulation = simulate(
             state,
             url,

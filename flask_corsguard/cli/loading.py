@@ -50,6 +50,17 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
         raise UnusableError(f"the app failed: {described(error)}") from error
 
 
+def read_sources(state: AppState) -> None:
+    """Read every source, and write, to the standard error, which cannot be read."""
+    from flask_corsguard.audit.delivery import unheard
+
+    with unheard(state.app):
+        state.load_sources()
+    for feed in state.current().feeds():
+        if feed.is_stale:
+            click.echo(f"Warning: {printable(feed.unknown())}", err=True)
+
+
 def warn_of_unrouted_marks(app: Flask) -> None:
     """Write, to the standard error, which marks no route has."""
     for mark in unrouted_marks(app):

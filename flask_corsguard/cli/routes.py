@@ -13,17 +13,30 @@ from flask.app import Flask
 from flask.cli import ScriptInfo, pass_script_info
 from werkzeug.routing import Map, Rule
 
-from flask_corsguard.cli.loading import UnusableError, guarded_app, warn_of_unrouted_marks
+from flask_corsguard.cli.loading import (
+    UnusableError,
+    guarded_app,
+    read_sources,
+    warn_of_unrouted_marks,
+)
 from flask_corsguard.cli.terminal import Line, console, printable, write
 from flask_corsguard.protocol.audiences import Audiences
-from flask_corsguard.protocol.decision import CorsRequest, Scope, decide
+from flask_corsguard.protocol.decision import (
+    UNDECIDED,
+    CorsRequest,
+    Scope,
+    decide,
+    decide_unlisted,
+)
 from flask_corsguard.protocol.explanation import fields_of, policy_summaries, policy_summary
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origin_errors import repair
-from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.protocol.origins import CheckFailedError, parse_origin
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.layers import Layer
 from flask_corsguard.routing.table import Route
+from flask_corsguard.sources.feed import views_of
 from flask_corsguard.text import shown
 
 if TYPE_CHECKING:
@@ -69,6 +82,7 @@ def routes(
         if origin is not None:
             if not any(origin in p.compiled.raw for route in found for p in route.policies):
                 _check_origin(origin)
+            read_sources(state)
             found = [route for route in found if _may_read(state.app, route, origin, method)]
     if as_json:
         click.echo(json.dumps([_object(route) for route in found], indent=2))
@@ -132,10 +146,32 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
         # A POST needs none. But the answer to one says whether it is refused.
         preflight = name not in SAFE_METHODS
         question = CorsRequest(origin, name, preflight=preflight, context=request)
-        is_wanted = method is None or name.upper() == method.upper()
-        if is_wanted and decide(route.policy, question, scope).outcome is Outcome.ALLOWED:
-            return True
+        if method is None or name.upper() == method.upper():
+            decision = decide(route.policy, question, scope, asks=False)
+            if decision is UNDECIDED:
+                decision = decide_unlisted(
+                    route.policy, question, scope, asks=True, admits_live=_admission
+                )
+            if decision.outcome is Outcome.ALLOWED:
+                return True
     return False
+
+
+def _admission(policy: Policy, question: CorsRequest) -> str:
+    """Which source of a policy admits an origin for any tenant, as the request is made up.
+
+    :raises CheckFailedError: if none does, and one cannot tell.
+    """
+    failure = ""
+    for view in views_of(policy):
+        snapshot = view.snapshot
+        if snapshot is None or view.feed.is_stale:
+            failure = view.feed.unknown()
+        elif any(snapshot.admits(tenant, question.origin or "") for tenant in snapshot.tenants):
+            return view.admission
+    if failure:
+        raise CheckFailedError(failure)
+    return ""
 
 
 def _object(route: Route) -> dict[str, object]:

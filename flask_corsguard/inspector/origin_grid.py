@@ -41,7 +41,7 @@ class Sign(Enum):
     CREDENTIALS = ("credentials", "◆", "may read, with cookies")
     READ = ("read", "●", "may read")
     SOME = ("some", "◐", "some methods only")
-    ASKED = ("asked", "?", "a callable decides")
+    ASKED = ("asked", "?", "a callable or source decides")
     SOCKET = ("socket", "!", "not admitted, but nothing refuses its WebSocket")
     NO = ("no", "·", "may not read")
     EXEMPT = ("exempt", "\N{EN DASH}", "exempt")

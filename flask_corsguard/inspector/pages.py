@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +54,10 @@ class Pages:
         """What each origin may do on each route."""
         filters = RouteFilter.of(query)
         table = filtered_routes(self._state, filters)
-        return self._render("routes", table=table, filters=filters, signs=list(Sign))
+        sources = [feed.status() for feed in self._state.current().feeds()]
+        return self._render(
+            "routes", table=table, filters=filters, signs=list(Sign), sources=sources
+        )
 
     def rejections(self) -> str:
         """The last rejections."""
@@ -62,6 +66,14 @@ class Pages:
     def entries(self) -> list[dict[str, str]]:
         """The last rejections, as they are shown."""
         return list(map(_as_shown, self._recent.latest()))
+
+    def poll(self) -> dict[str, object]:
+        """The same for the page's script, with the process that answers: not always the same."""
+        return {"process": self.process(), "entries": self.entries()}
+
+    def process(self) -> str:
+        """What tells the process that answers from the others, and its settings from theirs."""
+        return f"Process {os.getpid()}, fingerprint {self._state.current().fingerprint()}"
 
     def check(self, query: Mapping[str, str], base: str) -> str:
         """The form that simulates a request, and what came of it.
@@ -80,6 +92,7 @@ class Pages:
             default_source=settings.source,
             report_only=settings.report_only,
             rejected=len(self._recent.latest()),
+            process=self.process(),
             **values,
         )
 

@@ -78,7 +78,7 @@ def install(state: AppState, settings: InspectorSettings) -> None:
 
     add("", "routes", lambda: _response(pages.routes(request.args), _HTML))
     add("rejections", "rejections", lambda: _response(pages.rejections(), _HTML))
-    add("rejections.json", "poll", lambda: _response(json.dumps(pages.entries()), _JSON))
+    add("rejections.json", "poll", lambda: _response(json.dumps(pages.poll()), _JSON))
     add("check", "check", lambda: _response(pages.check(request.args, request.url_root), _HTML))
     # One rule each, so that no file is ever looked up by a name from the network.
     for name, (file, mimetype) in _ASSETS.items():

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 class KnownRows(Protocol):
-    """What is known of the origins that a source gives to a policy."""
+    """What is known of the origins that a source gives to a policy.
+
+    :ivar admission: says that one of them admits an origin.
+    """
+
+    admission: str
 
     def words(self) -> str:
         """The same in words: how many rows, and how old they are."""

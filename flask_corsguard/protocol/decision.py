@@ -73,11 +73,11 @@ class Scope(NamedTuple):
 
 ANYWHERE = Scope()
 
-#: Whether the sources of a policy admit the origin of a request.
-AdmitsLive: TypeAlias = Callable[[Policy, CorsRequest], bool]
+#: Says, in words, which source of a policy admits the origin of a request; "" if none does.
+AdmitsLive: TypeAlias = Callable[[Policy, CorsRequest], str]
 
 
-def _not_read(_policy: Policy, _request: CorsRequest) -> bool:
+def _not_read(_policy: Policy, _request: CorsRequest) -> str:
     raise CheckFailedError("the sources have not been read")
 
 
@@ -102,7 +102,8 @@ class Decision(NamedTuple):
     :ivar report_only: whether this only reports what would be refused: by a report-only policy, or
         by ``enforce="report"``. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
-    :ivar detail: what else is known about a failure or a refusal, in words.
+    :ivar detail: what else is known about a failure or a refusal, or which source admits the
+        origin, in words.
     :ivar further_reasons: what else is wrong with a preflight, by *policy*.
     :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
         own.
@@ -198,12 +199,12 @@ def decide_unlisted(
 def _ask(
     policy: Policy, request: CorsRequest, admits_live: AdmitsLive
 ) -> tuple[Reason | None, str]:
-    """Why neither the sources nor the callable in ``origins`` admit an origin, with what else is
-    known."""
+    """Why neither the sources nor the callable in ``origins`` admit an origin, or None if one does;
+    with what else is known."""
     failures: list[str] = []
     try:
-        if policy.compiled.sources and admits_live(policy, request):
-            return None, ""
+        if policy.compiled.sources and (admission := admits_live(policy, request)):
+            return None, admission
     except CheckFailedError as error:
         failures.append(str(error))
     try:

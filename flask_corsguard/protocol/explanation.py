@@ -92,7 +92,8 @@ def found(decision: Decision) -> str:
     if decision.outcome is Outcome.EXEMPT or policy is None:
         return "the route is marked cors_exempt; its responses are as the app made them"
     if decision.outcome is Outcome.ALLOWED:
-        return "the origin may read the response"
+        admission = _admission(decision, policy) if decision.detail else ""
+        return f"the origin may read the response{admission}"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
     also = "; also: "
     if nobody_admits(decision):
@@ -109,6 +110,12 @@ def found(decision: Decision) -> str:
             use = "but no route of the app takes this one"
         return f"{words[0]}; {NOT_HELD_BACK}: {use}"
     return also.join(words)
+
+
+def _admission(decision: Decision, policy: Policy) -> str:
+    """Which source admits the origin, and how old its rows are."""
+    by = [live.words() for live in policy.compiled.live or () if live.admission == decision.detail]
+    return f": it is among {by[0]}" if len(by) == 1 else f": {decision.detail}"
 
 
 def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:

@@ -115,11 +115,17 @@ class Policy:
     dangerously_allow_null_origin = Field(
         read.read_bool, default=False, meaning=lambda p: p.compiled.null
     )
-    # These two lift a check, and change nothing else.
+    # These two lift a check, and change nothing else; but rows that change are always checked.
     dangerously_allow_insecure_origins = Field(
-        read.read_bool, default=False, meaning=lambda _: None
+        read.read_bool,
+        default=False,
+        meaning=lambda p: p.compiled.sources and p.dangerously_allow_insecure_origins,
     )
-    dangerously_allow_public_suffixes = Field(read.read_bool, default=False, meaning=lambda _: None)
+    dangerously_allow_public_suffixes = Field(
+        read.read_bool,
+        default=False,
+        meaning=lambda p: p.compiled.sources and p.dangerously_allow_public_suffixes,
+    )
 
     #: the normalised value of every field
     values: Mapping[str, Any]
@@ -143,11 +149,20 @@ class Policy:
 
     def as_audience(self, audience: Audience) -> Policy:
         """The same policy, prepared to be one of several. Equal to this one."""
-        member = object.__new__(Policy)
-        object.__setattr__(member, "values", self.values)
-        object.__setattr__(member, "compiled", CompiledPolicy(self, audience))
-        object.__setattr__(member, "_meaning", self._meaning)
-        return member
+        return self._standing_in(self.values, audience)
+
+    def with_origins(self, origins: read.OriginList) -> Policy:
+        """The same policy with the rows of its sources in place of these, for who looks at what it
+        lists. Equal to this one."""
+        values = MappingProxyType({**self.values, "origins": origins})
+        return self._standing_in(values, self.compiled.audience)
+
+    def _standing_in(self, values: Mapping[str, Any], audience: Audience | None) -> Policy:
+        policy = object.__new__(Policy)
+        object.__setattr__(policy, "values", values)
+        object.__setattr__(policy, "compiled", CompiledPolicy(policy, audience))
+        object.__setattr__(policy, "_meaning", self._meaning)
+        return policy
 
     def _set(self, base: Mapping[str, object], fields: PolicyFields) -> None:
         given, problems = read_fields(fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -76,10 +77,12 @@ class Hooks:
 
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
-        count = state.counts.add
+        file, count = state.settings_file, state.counts.add
 
         def before_request() -> Response | None:
             request = _current_request()
+            if file is not None and time.monotonic() >= file.next_look:
+                state.follow()
             in_force = state.in_force or state.put_in_force()
             try:
                 decision = in_force.decision_for(request)
@@ -162,6 +165,7 @@ class Hooks:
         state, request = self._state, _current_request()
         record = _record(state, request)
         record.ended_early = status
+        state.follow()
         try:
             in_force = state.put_in_force()
             decision, in_force = state.late_decision(request, in_force)

@@ -173,8 +173,8 @@ class _Asking:
                         return None
         return key
 
-    def admits(self, policy: Policy, asked: CorsRequest) -> bool:
-        """Whether a source of a policy admits the origin.
+    def admits(self, policy: Policy, asked: CorsRequest) -> str:
+        """Says which source of a policy admits the origin; "" if none does.
 
         :raises CheckFailedError: if none does, and one cannot tell.
         """
@@ -189,7 +189,7 @@ class _Asking:
                     feed.ask(self._listener)
                 if admits(view, tenant, text):
                     self._admitted = True
-                    return True
+                    return view.admission
                 # What no row is about is not kept: anybody can make tenants up.
                 is_known = feed.by is None or (view.snapshot and view.snapshot.knows(tenant))
                 self._is_certain = self._is_certain and bool(is_known)
@@ -198,7 +198,7 @@ class _Asking:
                 failures.append(str(error))
         if failures:
             raise CheckFailedError("; ".join(failures))
-        return False
+        return ""
 
     def _tenant(self, feed: Feed) -> Hashable:
         if feed not in self._tenants:

@@ -89,6 +89,11 @@ class Snapshot:
         self.bad_rows = bad_rows
         self.rows = sum(map(len, exact.values())) + sum(map(len, patterns.values()))
 
+    @property
+    def tenants(self) -> Set[Hashable]:
+        """The tenants that have a row."""
+        return self._exact.keys() | self._patterns.keys()
+
     def knows(self, tenant: Hashable) -> bool:
         """Whether a tenant has any row."""
         return tenant in self._exact or tenant in self._patterns

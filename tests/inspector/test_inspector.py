@@ -94,7 +94,7 @@ def ask(app, method, headers, **options):
 
 
 def entries(app):
-    return json.loads(get(app, "rejections.json").text)
+    return json.loads(get(app, "rejections.json").text)["entries"]
 
 
 def cells(page):
@@ -560,7 +560,7 @@ SEVERAL = {
         {
             SHOP: ("credentials", "may read, with cookies, by policy 'own' (1 of 2)"),
             PARTNER: ("read", "may read, by policy 2 of 2"),
-            "any other site": ("asked", "a callable decides"),
+            "any other site": ("asked", "a callable or source decides"),
         },
     ),
     "a callable, then *": (
@@ -568,7 +568,7 @@ SEVERAL = {
         {
             "any other site": (
                 "asked",
-                "a callable decides; where it does not admit it: everyone may read, by policy 2",
+                "a callable or source decides; where it does not admit it: everyone may read, by policy 2",
             ),
             "null": ("everyone", "everyone may read, by policy 2 of 2"),
         },
@@ -986,7 +986,7 @@ def test_the_app_is_simulated_where_it_is_mounted(shop, mount):
     client = Client(DispatcherMiddleware(Flask("main"), {mount.encode().decode("latin-1"): shop}))
     root = quote(mount)
     client.get(f"{root}/default", headers={"Origin": STRANGER})
-    (entry,) = client.get(f"{root}{ROOT}rejections.json").json
+    (entry,) = client.get(f"{root}{ROOT}rejections.json").json["entries"]
     mounted = f"http://localhost{root}/default"
     queries = (urlencode({"url": url, "origin": STRANGER}) for url in ("/default", mounted))
     for again in (entry["again"], *(f"check?{query}" for query in queries)):

@@ -7,6 +7,7 @@ const list = document.getElementById("rejections");
 if (list) {
     const live = document.getElementById("live");
     const none = document.getElementById("none");
+    const process = document.getElementById("process");
     const blank = document.getElementById("entry").content.querySelector("li");
     let last = null;
 
@@ -20,7 +21,12 @@ if (list) {
         link.parentElement.hidden = !entry.again;
     };
 
-    const show = (entries) => {
+    const show = ({process: name, entries}) => {
+        if (process.textContent !== name) {
+            // Another process has entries of its own, with the same numbers.
+            process.textContent = name;
+            list.replaceChildren();
+        }
         const known = new Map([...list.children].map((item) => [item.dataset.number, item]));
         let next = list.firstElementChild;
         for (const entry of entries) {
