@@ -341,7 +341,7 @@ class CorsGuard:
         :param app: the app; if left out, the current one, or the constructor's.
         :returns: (``outcome``, ``reason``, ``endpoint``, ``policy``, ``preflight``, ``blocked``),
             which are attributes too -> how many. The policy is
-            :attr:`Decision.policy_source`. No part can be made up by whoever sends requests.
+            ``Decision.policy_source``. No part can be made up by whoever sends requests.
         """
         return self._state(app).counts.copy()
 

@@ -46,12 +46,17 @@ def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
     except ImportError as error:
         message = "metrics need prometheus_client: pip install 'flask-corsguard[prometheus]'"
         raise CorsGuardError(message) from error
+    in_files = values.ValueClass is not values.MutexValue
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ and not in_files:
+        raise CorsGuardError(
+            "PROMETHEUS_MULTIPROC_DIR was set after prometheus_client was imported, which looks for"
+            " it then. Set it in the environment of the server, or in gunicorn.conf.py"
+        )
     if registry is None:
         registry = REGISTRY
     with _registering:
         metrics = _by_registry.get(registry)
         if metrics is None:
-            in_files = values.ValueClass is not values.MutexValue
             metrics = _of_workers() if in_files else _Metrics()
             registry.register(_Files(metrics, registry) if in_files else metrics)
             _by_registry[registry] = metrics
