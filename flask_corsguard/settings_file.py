@@ -36,6 +36,8 @@ KEY = f"{PREFIX}SETTINGS_FILE"
 _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
+# In seconds: how late a look may be before requests wait for the one that looks; how long they do.
+_LATE, _PATIENCE = 0.5, 0.25
 # A key of more parts than a host name can have. tomllib takes hours to read one of 1 MB.
 _LONG_KEY = re.compile(
     r"""(?:^|[\[{,])[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){127}""", re.MULTILINE
@@ -104,6 +106,8 @@ class SettingsFile:
         self._watched = WatchedFile(path, _SETTLE)
         self._pid = os.getpid()
         self._alone = Lock()
+        # In which process a thread looks: a signal handler can interrupt it, and a fork leave it.
+        self._looking_in: int | None = None
         self.path = self._watched.path
         self.next_look = 0.0
         instead = candidate.get()
@@ -161,11 +165,14 @@ class SettingsFile:
         :param put_in_force: raises PolicyError if settings do not fit the app's routes.
         :returns: what is wrong with the file, the first time it is found.
         """
-        with self._alone.unless_taken() as is_alone:
+        is_late = time.monotonic() >= self.next_look + _LATE
+        with self._alone.unless_taken(_PATIENCE if is_late else 0) as is_alone:
             now = time.monotonic()
-            if not is_alone or now < self.next_look:
+            if not is_alone and is_late:  # the others wait no longer for the one that looks
+                self.next_look = now + _INTERVAL
+            if not is_alone or now < self.next_look or self._looking_in == os.getpid():
                 return ()
-            self.next_look = now + _INTERVAL
+            self._looking_in = os.getpid()
             if self._pid != os.getpid():
                 # What a thread of the parent process was about to put in force is not, in here.
                 self._pid, self._watched = os.getpid(), WatchedFile(self.path, _SETTLE)
@@ -176,8 +183,8 @@ class SettingsFile:
             finally:
                 if not is_done:  # a time-out of the server has cut it short
                     self._watched = WatchedFile(self.path, _SETTLE)
-            if self._watched.pending:
-                self.next_look = now + _SHORT_INTERVAL
+                self.next_look = now + (_SHORT_INTERVAL if self._watched.pending else _INTERVAL)
+                self._looking_in = None
             return tuple(problems)
 
     def _look(self, put_in_force: Callable[[Settings], object]) -> Sequence[Problem]:

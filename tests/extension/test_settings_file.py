@@ -852,7 +852,7 @@ def during(monkeypatch):
 
 
 def test_others_go_on_with_the_old_settings(site, http, file, during):
-    """One thread makes the new table, and nobody waits for it."""
+    """One thread makes the new table, and nobody waits for it for long."""
     file.guard(site, origins(SHOP))
     http.send(site, "/")
     seen = []
@@ -873,6 +873,25 @@ def test_others_go_on_with_the_old_settings(site, http, file, during):
     assert http.send(site, "/", PARTNER) == http.allowed(PARTNER)
     assert seen == [http.allowed(SHOP)] * 3
     assert http.send(site, "/", SHOP) == http.refused()
+
+
+def test_the_first_requests_after_a_pause(site, http, file, during):
+    """They wait a little for the one that makes the new table: the change was long ago."""
+    file.guard(site, origins(SHOP))
+    http.send(site, "/")
+    file.write(origins(PARTNER))
+    is_made = threading.Event()
+
+    def take_time():
+        is_made.set()
+        time.sleep(0.1)
+
+    during(take_time)
+    first = threading.Thread(target=http.send, args=[site, "/"])
+    first.start()
+    assert is_made.wait(10)
+    assert http.send(site, "/", SHOP) == http.refused()
+    first.join()
 
 
 def test_reconfigure_while_a_change_is_put_in_force(site, http, file, during):
