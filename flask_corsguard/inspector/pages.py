@@ -111,7 +111,7 @@ def _as_shown(entry: RecentRejection) -> dict[str, str]:
         "what": "preflight for " if decision.preflight else "",
         "request": visible(f"{decision.method} {decision.path}", _MAX_LINE_LENGTH),
         "origin": visible(decision.origin or "no Origin", _MAX_LINE_LENGTH),
-        "explanation": decision.explain(),
+        "explanation": entry.explanation or decision.explain(),
         "again": _again(decision),
     }
 
