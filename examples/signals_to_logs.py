@@ -1,4 +1,6 @@
-"""Rejections as JSON lines, and counted by reason. ``flask --app examples/signals_to_logs run``
+"""Rejections as JSON lines, and metrics. ``flask --app examples/signals_to_logs run``
+
+Over four workers: ``gunicorn --config examples/gunicorn.conf.py``
 
 The signals are sent for every rejection. The guard's own log, which leaves repeated lines out, is
 turned off here so that nothing is written twice.
@@ -7,11 +9,12 @@ turned off here so that nothing is written twice.
 import json
 import logging
 import sys
-from collections import Counter
 
 from flask import Flask
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from flask_corsguard import CorsGuard, origin_rejected, preflight_rejected
+from flask_corsguard.metrics import register
 
 app = Flask(__name__)
 app.config["CORSGUARD_LOG_REJECTIONS"] = False
@@ -21,10 +24,6 @@ log = logging.getLogger("rejections")
 log.setLevel(logging.INFO)
 log.propagate = False
 log.addHandler(logging.StreamHandler(sys.stdout))
-
-# By reason and endpoint, never by origin or path: whoever sends requests can make up any number of
-# those, but the number of reasons and endpoints is limited.
-counts = Counter()
 
 
 @origin_rejected.connect_via(app)
@@ -48,23 +47,17 @@ def write_line(sender, decision):
     log.info(json.dumps(line))
 
 
-@origin_rejected.connect_via(app)
-@preflight_rejected.connect_via(app)
-def count(_sender, decision):
-    if not decision.report_only:
-        counts[decision.reason.name, decision.endpoint or "no route"] += 1
-
-
 @app.get("/api/users")
 def users():
     return ["Ada", "Grace"]
 
 
+# The guard counts by itself, and never by origin or path: whoever sends requests can make up any
+# number of those. With several workers, these are the metrics of all of them.
+registry = CollectorRegistry()
+register(app, registry)
+
+
 @app.get("/metrics")
 def metrics():
-    """The counts in the text format that Prometheus reads."""
-    lines = [
-        f'cors_rejections_total{{reason="{reason}",endpoint="{endpoint}"}} {number}'
-        for (reason, endpoint), number in sorted(counts.items())
-    ]
-    return "\n".join([*lines, ""]), {"Content-Type": "text/plain; version=0.0.4"}
+    return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}

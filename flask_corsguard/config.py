@@ -41,6 +41,7 @@ OTHER_KEYS = (
     "paths",
     "report_only",
     "self_origins",
+    "settings_file",
     "log_rejections",
     "audit_accept",
     "inspector",
@@ -106,6 +107,7 @@ class Settings(NamedTuple):
     :ivar unread: the problems of what is set but was not read.
     :ivar without_effect: field of the default policy -> where it is set in vain, in words.
     :ivar paths: path prefix -> the mark that the configuration puts on it.
+    :ivar in_code: what a settings file is combined with.
     """
 
     default: Policy | Audiences
@@ -123,6 +125,7 @@ class Settings(NamedTuple):
     unread: tuple[Problem, ...] = ()
     without_effect: Mapping[str, str] = MappingProxyType({})
     paths: Mapping[str, Mark] = MappingProxyType({})
+    in_code: InCode | None = None
 
     def for_report_only(self) -> Settings | None:
         """The same settings with the report-only policy as the default one, or None."""
@@ -222,79 +225,160 @@ def _is_policy_form(value: object) -> bool:
     return isinstance(value, (Policy, str, list, tuple))
 
 
-def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
-    """Read everything that is known when the guard meets an app.
+class Configured(NamedTuple):
+    """What ``app.config``, or the settings file, says of policies.
+
+    :ivar file: the path of the settings file; "" for ``app.config``.
+    :ivar fields: the fields of the default policy.
+    :ivar policy: the default policy, or several, that the fields change.
+    :ivar policies: the named policies.
+    :ivar paths: path prefix -> its mark.
+    :ivar report_only: the report-only policy; False for none, None if not given.
+    """
+
+    file: str = ""
+    fields: Mapping[str, Any] = MappingProxyType({})
+    policy: Written | None = None
+    policies: Mapping[str, Policy] = MappingProxyType({})
+    paths: Mapping[str, Mark] = MappingProxyType({})
+    report_only: Written | Literal[False] | None = None
+
+    def where(self, name: str) -> str:
+        """What a problem with a setting belongs to."""
+        return self.file or PREFIX + name.upper()
+
+    def source(self, *names: str) -> str:
+        """Where settings come from; "" for none."""
+        keys = names if self.file else [PREFIX + name.upper() for name in names]
+        return f"{self.file or 'app.config'} ({', '.join(keys)})" if keys else ""
+
+    def source_of_default(self) -> str:
+        """Where the default policy, or a part of it, comes from; "" if not from here."""
+        return self.source(*(["policy"] if self.policy is not None else []), *self.fields)
+
+
+class InCode(NamedTuple):
+    """What is set other than in the settings file."""
+
+    arguments: Arguments
+    config: Configured
+
+
+def read_config(
+    config: Mapping[str, Any], arguments: Arguments, problems: list[Problem]
+) -> Settings:
+    """Read everything that is known when the guard meets an app, but for the settings file: that is
+    still to be combined with it.
 
     :param config: ``app.config``.
     :param arguments: the constructor's arguments, which win.
-    :raises PolicyError: with every problem found anywhere in the settings.
     """
-    policy, fields, policies, report_only, self_origins, inspector, location = arguments
     known = {PREFIX + name.upper(): name for name in (*FIELDS, *OTHER_KEYS)}
-    problems: list[Problem] = []
     given: dict[str, Any] = {}
     for key, value in config.items():
         if key in known:
             given[known[key]] = value
         elif is_ours(key):
             problems.append(unknown_key(key, known))
-    others = {name: given.pop(name) for name in OTHER_KEYS if name in given}
-
-    usable: dict[str, Any] = {}
-    for name, value in given.items():
-        values, found = read_fields({name: value})
-        problems += [problem._replace(where=PREFIX + name.upper()) for problem in found]
-        if not found:
-            usable |= values
-    named = read_policies(others.get("policies", {}), "CORSGUARD_POLICIES", problems)
-    named |= policies
-    found = list[Problem]()
-    configured_policy = _read_policy_key("policy", others.get("policy"), found)
-    meant = configured_policy or Policy() if policy is None else policy
-    found += origins_beside(meant, usable)
-    overridden = usable if policy is None and not found else {}
-    written = WrittenPolicy(meant, {**overridden, **fields})
-    where = "CORSGUARD_POLICY" if policy is None and configured_policy else location
-    default = written.resolved(named, where, problems)
-    paths = _read_paths(others.get("paths", {}), problems)
-    key = "CORSGUARD_REPORT_ONLY"
-    configured = _read_report_only(others.get("report_only"), key, problems)
-    if report_only is None:
-        reported = _report_only(configured, f"app.config ({key})", named, problems)
-    else:
-        reported = _report_only(report_only, location, named, problems)
-    configured_own = _read_self_origins(others.get("self_origins", ()), found)
-    own = self_origins or configured_own
-    log_rejections = read_bool("log_rejections", others.get("log_rejections", True), found)
-    accepted = _read_reasons("audit_accept", others.get("audit_accept", {}), found)
+    configured = read_configured("", given, problems)
+    found: list[Problem] = []
+    own = _read_self_origins(given.get("self_origins", ()), found)
+    log_rejections = read_bool("log_rejections", given.get("log_rejections", True), found)
+    accepted = _read_reasons("audit_accept", given.get("audit_accept", {}), found)
     is_debug = bool(config.get("DEBUG"))
-    served = _read_inspector(inspector, others, is_debug, location, found)
-    for problem in found:
-        problems.append(problem._replace(where=problem.where or PREFIX + problem.field.upper()))
-    problems += _check_self_origins(own, default, location)
-    if problems:
-        raise PolicyError(problems)
-    keys_used = ["policy", *given] if configured_policy is not None else [*given]
-    used = ", ".join(PREFIX + name.upper() for name in keys_used)
-    source = f"app.config ({used})" if used and policy is None and not fields else location
-    keys = {name: PREFIX + name.upper() for name in overridden if name not in fields}
+    location = arguments.location
+    served = _read_inspector(arguments.inspector, given, is_debug, location, found)
+    problems += [each._replace(where=each.where or PREFIX + each.field.upper()) for each in found]
     return Settings(
-        default=default,
-        written=written,
-        source=source,
-        policies=named,
-        report_only=reported,
-        self_origins=own,
+        default=Policy(),
+        written=WrittenPolicy(Policy(), {}),
+        source=location,
+        policies={},
+        report_only=None,
+        self_origins=arguments.self_origins or own,
         log_rejections=log_rejections,
-        configured=keys,
+        configured={},
         audit_accept=accepted,
         inspector=served,
-        reading=Reading(config, known, _winning(arguments), policies, location),
-        paths=paths,
+        reading=Reading(config, known, winning(arguments), arguments.policies, location),
+        in_code=InCode(arguments, configured),
     )
 
 
-def _winning(arguments: Arguments) -> set[str]:
+def read_configured(file: str, given: Mapping[str, Any], problems: list[Problem]) -> Configured:
+    """Read what ``app.config``, or the settings file, says of policies.
+
+    :param file: the path of the settings file; "" for ``app.config``.
+    :param given: names of settings, in lower case and without the prefix -> values.
+    """
+    place, fields = Configured(file), dict[str, Any]()
+    for name in (name for name in given if name in FIELDS):
+        values, wrong = read_fields({name: given[name]})
+        problems += [problem._replace(where=place.where(name)) for problem in wrong]
+        if not wrong:
+            fields |= values
+    policies = read_policies(given.get("policies", {}), place.where("policies"), problems)
+    found: list[Problem] = []
+    policy = _read_policy_key("policy", given.get("policy"), found)
+    if found:
+        fields = {}  # nobody can tell what they change
+        problems += [problem._replace(where=place.where("policy")) for problem in found]
+    return place._replace(
+        fields=fields,
+        policy=policy,
+        policies=policies,
+        paths=_read_paths(given.get("paths", {}), place, problems),
+        report_only=_read_report_only(
+            given.get("report_only"), place.where("report_only"), problems
+        ),
+    )
+
+
+def combined(settings: Settings, file: Configured, problems: list[Problem]) -> Settings:
+    """What is set in the code, with what the settings file says of policies.
+
+    :param settings: what :func:`read_config` has read, or this function has returned.
+    """
+    assert settings.in_code is not None
+    arguments, config = settings.in_code
+    location, given = arguments.location, arguments.fields
+    named = {**config.policies, **file.policies, **arguments.policies}
+    fields = {**config.fields, **file.fields}
+    meant, where = arguments.policy, file.file if file.fields else location
+    for place in (config, file):
+        if meant is None and place.policy is not None:
+            meant, where = place.policy, place.where("policy")
+    meant = Policy() if meant is None else meant
+    found = [*origins_beside(meant, fields)]
+    for problem in found:
+        place = file if problem.field in file.fields else config
+        problems.append(problem._replace(where=place.where(problem.field)))
+    used = fields if arguments.policy is None and not found else {}
+    written = WrittenPolicy(meant, {**used, **given})
+    default = written.resolved(named, where, problems)
+    reported: ReportOnly | None = None
+    if arguments.report_only is not None:
+        reported = _report_only(arguments.report_only, location, named, problems)
+    else:
+        for place in (config, file):
+            source = place.source("report_only")
+            reported = _report_only(place.report_only, source, named, problems) or reported
+    problems += _check_self_origins(settings.self_origins, default, location)
+    is_given = arguments.policy is not None or given
+    sources = location if is_given else config.source_of_default(), file.source_of_default()
+    keys = {name: PREFIX + name.upper() for name in used if name in config.fields}
+    return settings._replace(
+        default=default,
+        written=written,
+        source=", ".join(filter(None, sources)) or location,
+        policies=named,
+        report_only=reported,
+        configured={name: key for name, key in keys.items() if name not in given},
+        paths={**config.paths, **file.paths},
+    )
+
+
+def winning(arguments: Arguments) -> set[str]:
     """The names of what the arguments give, so that no configuration key has a say in it."""
     names = {*((*FIELDS, "policy") if arguments.policy is not None else arguments.fields)}
     if arguments.report_only is not None:
@@ -516,12 +600,12 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
     return policies
 
 
-def _read_paths(value: object, problems: list[Problem]) -> dict[str, Mark]:
+def _read_paths(value: object, place: Configured, problems: list[Problem]) -> dict[str, Mark]:
     """Read the marks on paths: a mapping from prefixes to fields or to a policy."""
-    key = "CORSGUARD_PATHS"
+    where = f"{place.file}, paths" if place.file else place.where("paths")
     paths: dict[str, Mark] = {}
     words, example = "paths to policies", f"{{'/api': {_as_fields(value)}}}"
-    for given, policy in _read_mapping("paths", value, words, example, problems, key).items():
+    for given, policy in _read_mapping("paths", value, words, example, problems, where).items():
         found: list[Problem] = []
         prefix = read_prefix("paths", given, found)
         policy = _read_json(policy)
@@ -537,12 +621,12 @@ def _read_paths(value: object, problems: list[Problem]) -> dict[str, Mark]:
             found.append(Problem("duplicate_path", "paths", given, message))
         else:
             try:
-                mark = make_mark(whole, fields, "for_path", f"app.config ({key})")
+                mark = make_mark(whole, fields, "for_path", place.source("paths"))
             except PolicyError as error:
                 found += error.problems
             else:
                 paths[prefix] = mark
-        problems += [each._replace(where=f"{key}, {text_of(given)}") for each in found]
+        problems += [each._replace(where=f"{where}, {text_of(given)}") for each in found]
     return paths
 
 

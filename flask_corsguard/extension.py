@@ -12,7 +12,7 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 from werkzeug.utils import import_string
 
-from flask_corsguard.config import changed_settings, read_arguments, read_settings
+from flask_corsguard.config import changed_settings, read_arguments
 from flask_corsguard.decorators import call_site, make_mark
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.path_prefix import read_prefix
@@ -26,8 +26,10 @@ from flask_corsguard.routing.layers import (
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.settings_file import read_settings
 from flask_corsguard.text import text_of
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
@@ -112,8 +114,8 @@ class CorsGuard:
                 f"{app!r} has a guard already. Call init_app() once, and set other policies with"
                 " @cors(...) marks; guard.reconfigure() changes the default at run time."
             )
-        settings = read_settings(app.config, self._arguments)
-        state = AppState(app, settings, self._marks, self._first)
+        settings, file = read_settings(app.config, self._arguments)
+        state = AppState(app, settings, self._marks, self._first, file)
         Hooks(state)  # registers itself; its hooks keep it alive
         app.extensions[EXTENSION_KEY] = state
         if settings.inspector is not None:
@@ -329,6 +331,19 @@ class CorsGuard:
         :raises PolicyError: if the policy of any route cannot be used.
         """
         return self._state(app).status()
+
+    def counts(self, app: Flask | None = None) -> dict[DecisionKind, int]:
+        """How many decisions of each kind there have been in this process: one for each request.
+
+        What is only reported counts as what happens: with ``enforce="report"``, as with ``"off"``;
+        and what a report-only policy would reject, not at all.
+
+        :param app: the app; if left out, the current one, or the constructor's.
+        :returns: (``outcome``, ``reason``, ``endpoint``, ``policy``, ``preflight``, ``blocked``),
+            which are attributes too -> how many. The policy is
+            :attr:`Decision.policy_source`. No part can be made up by whoever sends requests.
+        """
+        return self._state(app).counts.copy()
 
     def _state(self, app: Flask | None) -> AppState:
         if app is not None:

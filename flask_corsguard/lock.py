@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Generator
 from types import TracebackType
 
 
@@ -20,10 +21,23 @@ class Lock:
         self._of_processes = {os.getpid(): threading.RLock()}
 
     def __enter__(self) -> None:
+        self._acquire(waits=True)
+
+    @contextlib.contextmanager
+    def unless_taken(self) -> Generator[bool]:
+        """Take the lock, unless another thread has it: whether it was taken."""
+        is_taken = self._acquire(waits=False)
+        try:
+            yield is_taken
+        finally:
+            if is_taken:
+                self.__exit__(None, None, None)
+
+    def _acquire(self, *, waits: bool) -> bool:
         pid = os.getpid()
         # setdefault() is atomic, so that two threads of a new process take the same lock.
         lock = self._of_processes.get(pid) or self._of_processes.setdefault(pid, threading.RLock())
-        lock.acquire()
+        return lock.acquire(waits)
 
     def __exit__(
         self,

@@ -15,14 +15,14 @@ from weakref import WeakSet
 
 from flask.app import Flask
 
-from flask_corsguard.errors import is_shutdown
+from flask_corsguard.errors import Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import source_name
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import set_by
-from flask_corsguard.text import called_by, described, name_of, shown
+from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
 logger = logging.getLogger("flask_corsguard")
 
@@ -94,6 +94,7 @@ class RateLimit:
         self._clock = clock
         self._lock = Lock()
         self._pid = 0  # the process that has counted
+        self._total = 0  # of lines left out in it
         self._subjects: dict[Hashable, _Subject] = {}
         self._quiet: OrderedDict[Hashable, _Kind] = OrderedDict()  # the oldest first
 
@@ -109,6 +110,7 @@ class RateLimit:
         if counter is None or self._pid != os.getpid():
             return False
         counter.left_out += 1
+        self._total += 1
         return True
 
     def admit(self, kind: Hashable, subject: Hashable) -> LeftOut | None:
@@ -130,11 +132,13 @@ class RateLimit:
             known = self._quiet.get(kind)
             if known is not None and now < known.until:
                 known.left_out += 1
+                self._total += 1
                 return None
             if now >= about.until:
                 about.until, about.lines = now + QUIET_SECONDS, 0
             if about.lines >= MOST_LINES or (known is None and not self._has_room(now)):
                 about.left_out += 1
+                self._total += 1
                 return None
             about.lines += 1
             self._quiet.pop(kind, None)  # the new one goes to the end
@@ -167,8 +171,14 @@ class RateLimit:
             kind.subject.left_out += kind.left_out
         return Counter({s: about.left_out for s, about in subjects.items() if about.left_out})
 
+    @property
+    def left_out(self) -> int:
+        """How many lines have been left out in this process, reported or not."""
+        return self._total if self._pid == os.getpid() else 0
+
     def _start_over(self) -> None:
-        self._pid = os.getpid()
+        if self._pid != os.getpid():
+            self._pid, self._total = os.getpid(), 0
         self._subjects, self._quiet = {}, OrderedDict()
 
 
@@ -220,6 +230,11 @@ class GuardLog:
         self._failures = RateLimit()
         self._warned: set[str | None] = set()
         _at_exit.add(self)
+
+    @property
+    def left_out(self) -> int:
+        """How many lines have been left out in this process."""
+        return self.rate_limit.left_out + self._failures.left_out
 
     def rejection(self, decision: Decision) -> None:
         """Write who was turned away, and why. In debug mode, also what to change."""
@@ -358,6 +373,16 @@ class GuardLog:
                 " Where an extension responds without after_request functions, its responses have"
                 " no CORS headers.",
             )
+
+    def settings_rejected(self, file: str, problems: Iterable[Problem]) -> None:
+        """Write what is wrong with a settings file that has changed."""
+        listed = "; ".join(on_one_line(str(problem)) for problem in problems)
+        self._write(
+            logging.ERROR,
+            "The settings file %s is not in force as it is now; the last good settings stay. %s",
+            shown(file),
+            listed,
+        )
 
     def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:
         """Write a warning, at most one a minute for each key.

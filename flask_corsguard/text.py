@@ -51,6 +51,16 @@ def shown(value: str, limit: int = 100) -> str:
     return f"'{escaped}'{rest}"
 
 
+def on_one_line(text: str) -> str:
+    """Text with everything escaped that could end a line, move a cursor or hide something."""
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
+
+
 def described(error: BaseException) -> str:
     """An exception in one safe line, with the file and line that raised it."""
     trace = error.__traceback__

@@ -9,6 +9,7 @@ from flask_corsguard.cli.audit import audit
 from flask_corsguard.cli.check import check
 from flask_corsguard.cli.routes import routes
 from flask_corsguard.cli.sources import sources
+from flask_corsguard.cli.validate import validate
 
 __all__ = ["cors"]
 
@@ -22,3 +23,4 @@ cors.add_command(routes)
 cors.add_command(check)
 cors.add_command(audit)
 cors.add_command(sources)
+cors.add_command(validate)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import click
 
+from flask_corsguard.text import on_one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,14 +39,8 @@ class Line(NamedTuple):
 def printable(text: str) -> str:
     """Text from anywhere, with everything escaped that could move a cursor, hide something or end
     a line, and whatever the terminal has no character for."""
-    safe = "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in text
-    )
     encoding = sys.stdout.encoding or "utf-8"
-    return safe.encode(encoding, "backslashreplace").decode(encoding)
+    return on_one_line(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def console(stream: TextIO) -> Console | None:

@@ -86,6 +86,10 @@ class Field(Generic[_T]):
         return value
 
 
+def _where_rows_are_checked(name: str) -> Callable[[Policy], Hashable]:
+    return lambda policy: policy.compiled.sources and policy.values[name]
+
+
 class Policy:
     """Who may read the responses of a route, and how.
 
@@ -115,11 +119,17 @@ class Policy:
     dangerously_allow_null_origin = Field(
         read.read_bool, default=False, meaning=lambda p: p.compiled.null
     )
-    # These two lift a check, and change nothing else.
+    # These two lift a check, and change nothing else; but rows that change are always checked.
     dangerously_allow_insecure_origins = Field(
-        read.read_bool, default=False, meaning=lambda _: None
+        read.read_bool,
+        default=False,
+        meaning=_where_rows_are_checked("dangerously_allow_insecure_origins"),
     )
-    dangerously_allow_public_suffixes = Field(read.read_bool, default=False, meaning=lambda _: None)
+    dangerously_allow_public_suffixes = Field(
+        read.read_bool,
+        default=False,
+        meaning=_where_rows_are_checked("dangerously_allow_public_suffixes"),
+    )
 
     #: the normalised value of every field
     values: Mapping[str, Any]

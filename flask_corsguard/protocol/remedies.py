@@ -4,6 +4,7 @@ is wrong at once, and nothing that :class:`~flask_corsguard.Policy` would refuse
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +28,9 @@ _MOST_ENTRIES = 20
 _LONGEST_VALUE = 600
 # Of a name in a list that is not.
 _LONGEST_NAME = 320
+# Locations: configuration keys and nothing else; names in a settings file and nothing else.
+_ONLY_CONFIGURED = re.compile(r"app\.config \([A-Z_, ]+\)")
+_ONLY_IN_FILE = re.compile(r"(?!app\.config \()(?!.*:\d+, ).*?(?P<is_json>\.json)? \([a-z_, ]+\)")
 
 
 def set_by(decision: Decision) -> str:
@@ -156,7 +160,9 @@ class _Change:
         decision = self.decision
         is_default = decision.policy_source == "default"
         in_list = self.policy.compiled.audience is not None
-        is_configured = is_default and decision.policy_location.startswith("app.config (")
+        location = decision.policy_location
+        is_configured = is_default and _ONLY_CONFIGURED.fullmatch(location) is not None
+        file = _ONLY_IN_FILE.fullmatch(location)
         all_configured = is_configured and not in_list
         here: list[str] = []
         of_all: list[str] = []
@@ -164,6 +170,9 @@ class _Change:
         for field in (name for name in FIELDS if name in self.fields):
             source = _source(self.fields[field])
             given, key = f"{field}={source}", f"CORSGUARD_{field.upper()}={source}"
+            if file:
+                value = json.dumps(self.fields[field]) if source in ("True", "False") else source
+                given = f'"{field}": {value}' if file["is_json"] else f"{field} = {value}"
             if all_configured:
                 here.append(key)
             elif field in decision.configured or (is_configured and field == "enforce"):

@@ -94,6 +94,18 @@ def enforced(decision: Decision, request: Request) -> Decision:
     return decision
 
 
+def happens(decision: Decision, request: Request) -> Decision:
+    """What happens, where a decision by ``enforce="report"`` says what ``"unsafe"`` would do."""
+    if not decision.report_only:
+        return decision
+    if decision.reason is Reason.CROSS_SITE_REQUEST:
+        outcome = Outcome.NOT_CORS if decision.origin is None else Outcome.ALLOWED
+        return decision._replace(outcome=outcome, reason=None)
+    if request.method == "GET" and _opens_websocket(request.environ):
+        return decision._replace(outcome=Outcome.UNENFORCED)
+    return decision
+
+
 def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
     """Refuse, or report, a request that another site caused, if the policy refuses its kind."""
     is_rejected = decision.reason is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
+from flask_corsguard.runtime.counts import kind_of
+from flask_corsguard.runtime.enforcement import happens
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     own_response,
@@ -74,20 +77,28 @@ class Hooks:
 
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
+        file, count = state.settings_file, state.counts.add
 
         def before_request() -> Response | None:
             request = _current_request()
+            if file is not None and time.monotonic() >= file.next_look:
+                state.follow()
             in_force = state.in_force or state.put_in_force()
             try:
                 decision = in_force.decision_for(request)
             except LateRuleError:
                 decision, in_force = state.late_decision(request, in_force)
             _keep(state, request, decision)
-            if decision.reason is not None or signals.origin_allowed.receivers:
+            # To unpack the kind takes less time than three attributes of the decision.
+            _, reason, _, _, preflight, blocked = kind = kind_of(decision)
+            if reason is not None and decision.report_only:
+                kind = kind_of(happens(decision, request))
+            count(kind)
+            if reason is not None or signals.origin_allowed.receivers:
                 signals.announce(state.app, decision, state.log)
             if in_force.report_only is not None:
                 self._report(in_force.report_only, request)
-            if decision.blocked or decision.preflight:
+            if blocked or preflight:
                 return own_response(decision, request, debug=state.app.debug)
             return None
 
@@ -154,12 +165,14 @@ class Hooks:
         state, request = self._state, _current_request()
         record = _record(state, request)
         record.ended_early = status
+        state.follow()
         try:
             in_force = state.put_in_force()
             decision, in_force = state.late_decision(request, in_force)
         except PolicyError:
             return None
         _keep(state, request, decision)
+        state.counts.add(kind_of(happens(decision, request)))
         first = record.ended_first
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
         if first and is_permitted and status // 100 != 2:

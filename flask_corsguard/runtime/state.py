@@ -36,6 +36,7 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import Entry, LateRuleError, PolicyTable
+from flask_corsguard.runtime.counts import Counts
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
     MOST_DECISIONS,
@@ -46,6 +47,7 @@ from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
 from flask_corsguard.runtime.live_origins import LiveOrigins
 from flask_corsguard.runtime.requests import Key, cors_request, key_of
 from flask_corsguard.runtime.same_origin import is_same_origin
+from flask_corsguard.settings_file import SettingsFile
 from flask_corsguard.sources.feed import Feed, Listener, views_of
 from flask_corsguard.text import source_of
 
@@ -228,6 +230,7 @@ class AppState:
         the app: a view can hand its environment on to another app with a guard of its own.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
+    :ivar settings_file: the settings file that is followed, or None.
     :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
         function. Something unknown, until the table is built.
     :ivar response_class: the class of responses for which that has been looked at.
@@ -239,12 +242,15 @@ class AppState:
         settings: Settings,
         marks: GuardMarks,
         first: Sequence[Callable[[], Any]] = (),
+        settings_file: SettingsFile | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
+        self.settings_file = settings_file
         self.marks = marks
         self.first = first
         self.log = GuardLog(app, settings.log_rejections)
+        self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
@@ -325,6 +331,35 @@ class AppState:
                     self._make_changes()
                 self._change(change)
 
+    def follow(self) -> None:
+        """Put in force what the settings file says by now, if it is time to look. A mistake in it
+        changes nothing, and is logged and signalled once."""
+        file = self.settings_file
+        if file is None:
+            return
+        problems = file.follow(self._put_in_force)
+        if problems:
+            self.log.settings_rejected(file.path, problems)
+            signals.send(
+                signals.settings_rejected,
+                self.app,
+                self.log,
+                file=file.path,
+                problems=problems,
+            )
+
+    def _put_in_force(self, settings: Settings) -> None:
+        with contextlib.suppress(PolicyError):  # so that a mistake leaves what there was at first
+            self.put_in_force()
+        self.change_settings(lambda _: settings)
+
+    def check(self, settings: Settings) -> None:
+        """Make a table of settings that are not in force.
+
+        :raises PolicyError: with everything that is wrong with any route.
+        """
+        self._prepared(settings)
+
     def _change(self, change: Callable[[Settings], Settings]) -> None:
         settings = change(self.settings)
         if self.in_force is not None or self._problems:
@@ -394,8 +429,14 @@ class AppState:
         }
 
     def settings_status(self) -> dict[str, Any]:
-        """The part about the settings file."""
-        return {"file": None, "when_read": None, "last_mistake": None}
+        """Which settings file is followed, when what is in force was read, in Unix seconds, and
+        what keeps the file as it is now from being in force."""
+        file = self.settings_file
+        return {
+            "file": file.path if file else None,
+            "when_read": file.when_read if file else None,
+            "last_mistake": file.last_mistake if file else None,
+        }
 
     def load_sources(self) -> None:
         """Read every source, as nobody waits for it. What fails is in its status.

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 from weakref import WeakValueDictionary, ref
 
 from flask_corsguard.errors import is_shutdown
@@ -28,6 +28,8 @@ SELDOM = 30.0
 START_DEADLINE = 30.0
 #: A failure that has taken time is followed by a pause so many times as long.
 PAUSE = 10
+#: In seconds: how late a store may be asked before other requests wait for what it says.
+OVERDUE = 0.25
 # How many rows are taken before the clock is looked at.
 _PORTION = 500
 
@@ -72,6 +74,9 @@ class View:
         return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
 
 
+_Snapshots: TypeAlias = list[tuple[View, Snapshot]]
+
+
 class Feed:
     """What one process knows of one source. Policies, and apps, share it.
 
@@ -102,7 +107,7 @@ class Feed:
         self.refresh = setting("refresh") if can_tell else max(setting("refresh"), SELDOM)
         self._reload_every: float = getattr(source, "reload_every", None) or math.inf
         self.due = self.fresh_until = self.stale_at = -math.inf
-        self._check_at = self._reload_at = self._read_at = -math.inf
+        self._check_at = self._reload_at = self._read_at = self._failed_at = -math.inf
         self._version: object = None
         self.failure = ""
         self.failures = 0
@@ -182,9 +187,11 @@ class Feed:
 
     def ask(self, listener: Listener) -> None:
         """Ask the store, if nobody else in this process does. At most one request waits for it,
-        until the deadline; the others go on with what is known."""
+        until the deadline; the others go on with what is known, if that is recent."""
         lock = self._lock()
         if not lock.acquire(blocking=False):
+            if self._is_overdue() and lock.acquire(timeout=self._deadline / 4):
+                lock.release()
             return
         before, failures = self._published, self.failures
         try:
@@ -198,6 +205,15 @@ class Feed:
                 listener.failed(self)
             elif self._published != before:
                 listener.refreshed(self)
+
+    def _is_overdue(self) -> bool:
+        """Whether nobody has asked the store for a while, which has answered then. The first
+        requests after that wait a little for the one that asks now: a row that was revoked long ago
+        must not count in any of them."""
+        is_answering = self._failed_at < self._read_at
+        is_read_by_several = self.due == -math.inf
+        is_late = self._clock() >= self._check_at + OVERDUE
+        return is_answering and is_late and not is_read_by_several
 
     def load_now(self, listener: Listener) -> None:
         """Read everything, however long it takes, and close the connection."""
@@ -240,7 +256,7 @@ class Feed:
             self._loading = None
             self.failures += 1
             self.failure = described(error)
-            now_failed = self._clock()
+            self._failed_at = now_failed = self._clock()
             self._check_at = now_failed + max(self.refresh, PAUSE * (now_failed - now))
             is_stale = now_failed >= self.stale_at
             self._ask_at(self._check_at if is_stale else min(self._check_at, self.stale_at))
@@ -265,23 +281,37 @@ class Feed:
     def _check(self, now: float) -> bool:
         """Whether what is known is what the store has, after a few changes."""
         if self._changes is not None:
-            found = self._changes(self._version)
+            known = [(view, view.snapshot) for view in self.views if view.snapshot is not None]
+            found = self._changed(self._version, known)
             if found is None:
                 return False
-            version, added, removed = _parts(found, "changes() returned", "added", "removed")
-            added, removed = [*added], [*removed]
-            if added or removed:
-                by_tenant = self.by is not None
-                for view in self.views:
-                    if view.snapshot is not None:
-                        rows = Rows(view.rules, by_tenant=by_tenant)
-                        view.snapshot = view.snapshot.changed(added, removed, rows)
+            version, changed = found
+            for view, snapshot in changed:
+                view.snapshot = snapshot
+            if changed is not known:
                 self._publish()
             self._version = version
         elif self._version_of is None or bool(self._version_of() != self._version):
             return False
         self._is_current(now)
         return True
+
+    def _changed(self, since: object, snapshots: _Snapshots) -> tuple[object, _Snapshots] | None:
+        """The version of the store, and snapshots of it, made of those of an earlier version; None
+        if the store does not know any longer what has changed."""
+        assert self._changes is not None
+        found = self._changes(since)
+        if found is None:
+            return None
+        version, added, removed = _parts(found, "changes() returned", "added", "removed")
+        added, removed = [*added], [*removed]
+        if added or removed:
+            by_tenant = self.by is not None
+            snapshots = [
+                (view, old.changed(added, removed, Rows(view.rules, by_tenant=by_tenant)))
+                for view, old in snapshots
+            ]
+        return version, snapshots
 
     def _load(self, now: float) -> Generator[None]:
         """Read everything, and stop after each portion."""
@@ -295,12 +325,17 @@ class Feed:
             if len(portion) == _PORTION:
                 yield
         finished = [(view, reader.finished()) for view, reader in readers]
+        read_at = now
+        if self._read_at > now and self._changes is not None:
+            # Of what has changed meanwhile, which is known already, these rows may know nothing.
+            read_at = self._clock()
+            version, finished = self._changed(version, finished) or (version, finished)
         for view, snapshot in finished:
             view.snapshot = snapshot
         self._version = version
         self._publish()
         self._reload_at = now + self._reload_every
-        self._is_current(now)
+        self._is_current(read_at)
 
     def _ask_at(self, due: float) -> None:
         self.due = due

@@ -126,7 +126,7 @@ def _lines(text: str, *, by_tenant: bool) -> Iterator[Row]:
 def _rows(value: Any, *, by_tenant: bool) -> Iterable[Row]:
     entries: Any = value  # a row of another form is a bad one, which the guard leaves out
     if isinstance(value, list):
-        return entries
+        return _each(entries)
     if by_tenant and isinstance(value, dict):
         return [(tenant, origin) for tenant, rows in entries.items() for origin in _each(rows)]
     wanted = "a list of pairs, or a list for each tenant" if by_tenant else "a list of origins"

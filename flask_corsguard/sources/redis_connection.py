@@ -82,8 +82,11 @@ class RedisConnection:
         options: dict[str, Any] = {**cast("Any", redis.connection).parse_url(url), **_OPTIONS}
         for name in _NOT_OF_A_CONNECTION:
             options.pop(name, None)
+        kind: Any = options.pop("connection_class", Connection)
+        if kind is SSLConnection and options.get("ssl_cert_reqs") != "none":
+            options.setdefault("ssl_check_hostname", True)  # which redis-py 5 leaves out
         self.passwords = [options[name] for name in ("password",) if name in options]
-        self._inner: Any = _BOUNDED[options.pop("connection_class", Connection)](**options)
+        self._inner: Any = _BOUNDED[kind](**options)
         # It would say who is there, which takes time. The attributes are of several versions.
         self._inner.lib_name = self._inner.lib_version = self._inner.driver_info = None
         self._is_made = False

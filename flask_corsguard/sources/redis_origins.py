@@ -144,7 +144,7 @@ class RedisOrigins(Source):
     def load(self) -> tuple[RedisVersion, Iterator[Row]]:
         """The version, and then the members, which are asked for in portions."""
         with self._secrets.kept():
-            version, _ = self._state("ZRANGE", f"{self.key}:log", -1, -1)
+            version, _ = self._state(None)
         return version, self._rows()
 
     def _rows(self) -> Iterator[Row]:
@@ -167,11 +167,10 @@ class RedisOrigins(Source):
         :raises StoreError: if Redis cannot be asked.
         """
         first = since.number or 0
-        limit = KEPT_CHANGES + 1
         with self._secrets.kept():
-            now, log = self._state(
-                "ZRANGEBYSCORE", f"{self.key}:log", first, "+inf", "LIMIT", 0, limit
-            )
+            now, log = self._state(first)
+        if now == since:
+            return now, [], []
         known = [since.last] if since.last else []
         if log[: len(known)] != known:
             return None
@@ -189,26 +188,35 @@ class RedisOrigins(Source):
         removed = [self._row(member) for member, sign in signs.items() if sign == "-"]
         return now, added, removed
 
-    def _state(self, *log: str | int) -> tuple[RedisVersion, list[bytes]]:
-        """The version, and what a command reads from the log, at one moment."""
-        version = ("GET", f"{self.key}:version")
-        count = ("SCARD", self.key)
-        replies = self._ask(("MULTI",), version, count, log, ("EXEC",))
-        found = _checked(replies[-1], list, 3)
+    def _state(self, first: int | None) -> tuple[RedisVersion, list[bytes]]:
+        """The version, and the changes from the one with the number *first* on, at one moment."""
+        log = f"{self.key}:log"
+        commands: list[Command] = [
+            ("GET", f"{self.key}:version"),
+            ("SCARD", self.key),
+            ("ZRANGE", log, -1, -1),
+        ]
+        if first is not None:
+            commands.append(("ZRANGEBYSCORE", log, first, "+inf", "LIMIT", 0, KEPT_CHANGES + 1))
+        replies = self._ask(("MULTI",), *commands, ("EXEC",))
+        found = _checked(replies[-1], list, len(commands))
         for reply in found:
             if isinstance(reply, Exception):
                 raise reply
-        changes = [_checked(entry, bytes) for entry in _checked(found[2], list)]
-        number = found[0]
+        number, members, last, *changes = found
         if number is not None:
             if not _NUMBER.fullmatch(_checked(number, bytes)):
                 raise StoreError(
                     f"{self.key}:version is {text_of(_text(number))}, not a number. Delete it, and"
-                    f" {self.key}:log; add() begins them anew"
+                    f" {log}; add() begins them anew"
                 )
             number = int(number)
-        last = changes[-1] if changes else b""
-        return RedisVersion(number, _checked(found[1], int), last), changes
+        texts = [
+            [_checked(entry, bytes) for entry in _checked(entries, list)]
+            for entries in (last, *changes)
+        ]
+        version = RedisVersion(number, _checked(members, int), b"".join(texts[0]))
+        return version, texts[-1]
 
     def _row(self, member: str) -> Row:
         tenant, space, origin = member.partition(" ")
@@ -233,7 +241,8 @@ class RedisOrigins(Source):
 
         :param tenant: whose they are, if the source has ``by``.
         :returns: how many were new.
-        :raises PolicyError: for an origin that no policy lets in; nothing is written then.
+        :raises PolicyError: for an origin that no policy lets in, or without the tenant that there
+            has to be; nothing is written then.
         :raises StoreError: if Redis does not do it within 5 seconds.
         """
         texts = [origin.strip() if isinstance(origin, str) else origin for origin in origins]
@@ -244,6 +253,10 @@ class RedisOrigins(Source):
             raise PolicyError(
                 Problem("source_row", "origins", row, f"{row}: {why}.") for row, why in bad.items()
             )
+        is_tenant = isinstance(tenant, str) and tenant.split() == [tenant]
+        if self.by is not None and not is_tenant:
+            message = f"{text_of(tenant)} is not a tenant: that is a string without white space."
+            raise PolicyError([Problem("source_tenant", "tenant", tenant, message)])
         return self._write("SADD", "+", texts, tenant)
 
     def remove(self, *origins: str, tenant: str | None = None) -> int:
@@ -256,6 +269,11 @@ class RedisOrigins(Source):
         return self._write("SREM", "-", origins, tenant)
 
     def _write(self, command: str, sign: str, origins: Sequence[str], tenant: str | None) -> int:
+        if self.by is None and tenant is not None:
+            message = (
+                f"{self.name} has no tenants. Write RedisOrigins(..., by=...), or leave it out."
+            )
+            raise PolicyError([Problem("source_tenant", "tenant", tenant, message)])
         members = [origin if tenant is None else f"{tenant} {origin}" for origin in origins]
         changed = 0
         keys = (self.key, f"{self.key}:version", f"{self.key}:log")

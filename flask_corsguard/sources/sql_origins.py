@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.sources.feed import SELDOM
 from flask_corsguard.sources.source import AtStart, By, Row, Source
 from flask_corsguard.sources.store_errors import Secrets, StoreError, require
 from flask_corsguard.text import text_of
@@ -92,12 +93,14 @@ class SQLOrigins(Source):
         if version is not None:
             self._version_statement = _read_statement("version", version)
             self.version = self._read_version
+        else:
+            self.refresh = max(refresh, SELDOM)
         self.name = f"SQLOrigins {self._url.get_backend_name()}://{_place(self._url)}"
         # One for each process. That of a parent is neither used nor closed, so it stays in here.
         self._sessions: dict[int, SQLSession] = {}
 
     def __repr__(self) -> str:
-        url = self._secrets.hidden(self._url.render_as_string())
+        url = self._secrets.hidden(self._url.render_as_string(hide_password=False))
         statements = [repr(str(self._rows_statement))]
         if self.version is not None:
             statements.append(f"version={str(self._version_statement)!r}")

@@ -14,7 +14,7 @@ from .requests import get
 from .tables import Table, times
 from .timing import Contender, Spread, ratio, turns
 
-COUNTS = (50_000, 1_000_000)
+COUNTS = (10_000, 50_000, 1_000_000)
 #: How the store behaves, once a second.
 STORES = ("has no change", "has a change each time", "has gone")
 ASKED = {**origins.ASKED, "without Origin": None}

@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 from typing import NamedTuple, TypedDict
 
-from . import hostile, origins, overhead, policies, routes, server
+from . import hostile, live, origins, overhead, policies, routes, server
 from .processes import alone
 from .tables import Table
 
@@ -36,6 +36,7 @@ class Results(TypedDict):
     versions: dict[str, str]
     requests: overhead.Overhead
     origins: list[origins.Row]
+    live: list[live.Row]
     policies: list[policies.Row]
     routes: list[routes.RequestRow]
     policy_table: list[routes.TableRow]
@@ -55,6 +56,11 @@ def measure(effort: Effort) -> Results:
             row
             for kind in origins.KINDS
             for row in alone(origins.measure, kind, counts(origins.COUNTS), effort.rounds)
+        ],
+        "live": [
+            row
+            for count in counts(live.COUNTS)
+            for row in alone(live.measure, count, effort.rounds)
         ],
         "policies": [
             policies.measure(kind, count, effort.repeats)
@@ -80,6 +86,7 @@ def tables(results: Results) -> dict[str, Table]:
     return {
         **overhead.tables(results["requests"]),
         "origins": origins.table(results["origins"]),
+        "live": live.table(results["live"]),
         "policies": policies.table(results["policies"]),
         "routes": routes.request_table(results["routes"]),
         "policy-table": routes.policy_table(results["policy_table"]),

@@ -34,6 +34,9 @@ def _targets(results: Results) -> Iterator[Target]:
         if row["origins"] == _MANY:
             subject = f"{_MANY:,} {row['kind']} origins to one, asked by {row['asked']}"
             yield subject, row["to_one"]["median"], 1.10
+    for live in results["live"]:
+        subject = f"{live['origins']:,} rows of a store that {live['store']}"
+        yield f"{subject}, asked by {live['asked']}", live["to_static"]["median"], 1.03
     for policy in results["policies"]:
         if policy["origins"] == _MANY:
             subject = f"{_MANY:,} {policy['kind']} origins"

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from . import hostile, origins, overhead, policies, routes
+from . import hostile, live, origins, overhead, policies, routes
 from .processes import alone
 
 pytestmark = pytest.mark.slow
@@ -110,6 +110,15 @@ def test_many_origins_cost_a_request_what_one_costs(kind: str) -> None:
         return {row["asked"]: row["to_one"]["median"] for row in rows if row["origins"] == count}
 
     assert over_limit(ASKED, measure) == {}
+
+
+def test_a_live_list_costs_what_a_written_one_costs() -> None:
+    def measure() -> dict[tuple[str, str], float]:
+        rows = alone(live.measure, 50_000, rounds=8)
+        return {(row["store"], row["asked"]): row["to_static"]["median"] for row in rows}
+
+    limits = {(store, asked): 1.08 for store in live.STORES for asked in live.ASKED}
+    assert over_limit(limits, measure) == {}
 
 
 def test_many_routes() -> None:

@@ -44,6 +44,18 @@ CHANGES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "allow_private_network": ({"origins": A}, [True, False]),
     "dangerously_allow_null_origin": (EVERYONE_BUT_B, [True, False]),
 }
+
+
+class Rows:
+    """A source."""
+
+    def __init__(self, *rows: str) -> None:
+        self.rows = rows
+
+    def load(self) -> tuple[int, tuple[str, ...]]:
+        return 0, self.rows
+
+
 # These lift a check, and change nothing that is sent.
 LIFTED: dict[str, dict[str, Any]] = {
     "dangerously_allow_insecure_origins": {"origins": A, "allow_credentials": True},
@@ -122,3 +134,33 @@ def test_the_order_of_origins_changes_nothing() -> None:
     assert sent_by(one) == sent_by(other)
     assert one == other
     assert hash(one) == hash(other)
+
+
+def test_different_sources() -> None:
+    """Even with the same rows: they can differ later."""
+    source = Rows(A)
+    assert Policy(origins=source) == Policy(origins=[source]) != Policy(origins=[Rows(A)])
+    assert hash(Policy(origins=source)) == hash(Policy(origins=[source]))
+    assert Policy(origins=source) != Policy(origins=A)
+
+
+@pytest.mark.parametrize(
+    ("field", "row", "fields"),
+    [
+        ("dangerously_allow_insecure_origins", "http://a.example", {"allow_credentials": True}),
+        ("dangerously_allow_public_suffixes", "https://*.github.io", {"allow_credentials": True}),
+    ],
+)
+def test_rows_are_checked_by_the_fields_that_lift_a_check(
+    field: str, row: str, fields: dict[str, Any]
+) -> None:
+    source = Rows(row)
+    strict, lax = (Policy(origins=source, **fields, **{field: lifts}) for lifts in (False, True))
+    assert strict != lax
+    app = Flask("shop")
+    app.add_url_rule("/", "index", lambda: "ok")
+    CorsGuard(app, lax)
+    origin = row.replace("*", "x")
+    response = app.test_client().get("/", headers={"Origin": origin})
+    assert response.headers["Access-Control-Allow-Origin"] == origin
+    assert Policy(origins=A) == Policy(origins=A, **{field: True})

@@ -325,6 +325,10 @@ def test_a_change_is_seen_while_a_long_list_is_read() -> None:
     ask.source.take_calls()
     assert ask("https://s1.example", after=1) is False
     assert ask.source.take_calls() == "changes"
+    while ask.feed._loading is not None:
+        assert ask("https://s1.example") is False
+    assert ask("https://s1.example") is False  # in what was read before the change, it was there
+    assert ask("https://s2.example") is True
 
 
 def test_one_thread_asks_and_the_others_go_on() -> None:

@@ -1,0 +1,95 @@
+"""``flask cors validate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+import click
+from flask.cli import ScriptInfo, pass_script_info
+
+from flask_corsguard.cli.loading import UnusableError, guarded_app
+from flask_corsguard.cli.terminal import Line, console, write
+from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.settings_file import KEY, Candidate, candidate
+from flask_corsguard.watched_file import LARGEST_FILE
+
+
+@click.command("validate")
+@click.argument("file", metavar="FILE", type=click.File("rb"))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.pass_context
+@pass_script_info
+def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json: bool) -> None:
+    """Check FILE as the settings file of the app, before it is put in its place.
+
+    The app is loaded with FILE instead of the settings file that it names, which need not be there.
+    Who owns FILE, and its mode, play no part. Exits with 0 if nothing is wrong, with 1 if something
+    is wrong with the settings.
+    """
+    instead = Candidate(file.name, file.read(LARGEST_FILE + 1))
+    problems: Sequence[Problem] = ()
+    lifted: Sequence[tuple[str, str]] = ()
+    token = candidate.set(instead)
+    try:
+        with guarded_app(info) as state:
+            followed = state.settings_file
+            if followed is None:
+                raise UnusableError(
+                    f"the app follows no settings file. Set {KEY} = '/etc/shop/cors.toml' in"
+                    " app.config, before CorsGuard(app)"
+                )
+            try:
+                # The app may be older than this command, so that it has read another file.
+                settings = followed.settings(instead.name, instead.content)
+                state.check(settings)
+                lifted = followed.lifted_checks(settings)
+            except PolicyError as error:
+                problems = error.problems
+    except UnusableError as error:
+        # Before the app has come to read FILE, that is not what is wrong with it.
+        if not instead.is_used or not isinstance(error.__cause__, PolicyError):
+            raise
+        problems = error.__cause__.problems
+    finally:
+        candidate.reset(token)
+    if as_json:
+        click.echo(json.dumps(_object(instead.name, problems, lifted), indent=2))
+    else:
+        write(_lines(instead.name, problems, lifted), console(sys.stdout))
+    context.exit(1 if problems else 0)
+
+
+def _lines(
+    name: str, problems: Sequence[Problem], lifted: Sequence[tuple[str, str]]
+) -> Iterator[Line]:
+    for problem in problems:
+        yield Line(str(problem))
+    for place, field in lifted:
+        yield Line(f"{name}, {place}: {field}: counts only in an app that has started with it.")
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        yield Line(f"{name}: {count}.", "bold red")
+    else:
+        yield Line(f"{name}: nothing is wrong.", "bold green")
+
+
+def _object(
+    name: str, problems: Sequence[Problem], lifted: Sequence[tuple[str, str]]
+) -> dict[str, object]:
+    return {
+        "file": name,
+        "problems": [
+            {
+                "code": problem.code,
+                "where": problem.where,
+                "field": problem.field,
+                "message": problem.message,
+                "suggestion": problem.suggestion,
+            }
+            for problem in problems
+        ],
+        "restart": [{"where": f"{name}, {place}", "field": field} for place, field in lifted],
+    }

@@ -1,0 +1,314 @@
+"""The settings file, which is followed while the app runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import PurePath
+from typing import Any, cast
+
+from flask_corsguard.config import (
+    Arguments,
+    Configured,
+    Settings,
+    combined,
+    read_config,
+    read_configured,
+    winning,
+)
+from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.lock import Lock
+from flask_corsguard.protocol.audiences import policies_of, resolve
+from flask_corsguard.protocol.field_names import unknown_field
+from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.text import described, text_of
+from flask_corsguard.unread_settings import PREFIX
+from flask_corsguard.watched_file import LARGEST_FILE, WatchedFile, WatchedFileError
+
+#: The configuration key that names the file.
+KEY = f"{PREFIX}SETTINGS_FILE"
+_NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
+# In seconds: how often the file is looked at; how often while a change settles; how long it does.
+_INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
+
+
+class Candidate:
+    """What ``flask cors validate`` has an app read in the place of its settings file.
+
+    :ivar is_used: whether an app has read it.
+    """
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name = name
+        self.content = content
+        self.is_used = False
+
+
+#: Read in the place of every settings file, if there is one.
+candidate: ContextVar[Candidate | None] = ContextVar("flask_corsguard_candidate", default=None)
+
+
+def read_settings(
+    config: Mapping[str, Any], arguments: Arguments
+) -> tuple[Settings, SettingsFile | None]:
+    """Read everything that is known when the guard meets an app; with the settings file, if
+    ``app.config`` names one.
+
+    :param config: ``app.config``.
+    :param arguments: the constructor's arguments.
+    :raises PolicyError: with every problem found anywhere in the settings.
+    """
+    problems: list[Problem] = []
+    in_code = read_config(config, arguments, problems)
+    path: object = config.get(KEY)
+    if path is None:
+        settings = combined(in_code, Configured(), problems)
+        if problems:
+            raise PolicyError(problems)
+        return settings, None
+    if isinstance(path, PurePath):
+        path = str(path)
+    if not isinstance(path, str) or not path.strip():
+        message = f"{text_of(path)} is not the path of a file. Write '/etc/shop/cors.toml'."
+        raise PolicyError(
+            [*problems, Problem("wrong_type", "settings_file", path, message, where=KEY)]
+        )
+    file = SettingsFile(path, in_code, problems)
+    return file.start, file
+
+
+class SettingsFile:
+    """The settings file of one app.
+
+    :param in_code: what is set elsewhere.
+    :param problems: what is wrong with that.
+    :raises PolicyError: with everything that is wrong with any of the settings.
+    :ivar path: the file's path.
+    :ivar start: the settings that there are at first.
+    :ivar when_read: when the content that is in force was read, in Unix seconds.
+    :ivar next_look: when it is time to look at the file, on the clock of ``time.monotonic()``.
+    """
+
+    def __init__(self, path: str, in_code: Settings, problems: list[Problem]) -> None:
+        self._in_code = in_code
+        self._watched = WatchedFile(path, _SETTLE)
+        self._pid = os.getpid()
+        self._alone = Lock()
+        self.path = self._watched.path
+        self.next_look = 0.0
+        instead = candidate.get()
+        try:
+            content = instead.content if instead else self._watched.read()
+        except WatchedFileError as error:
+            raise PolicyError([*problems, *self._unusable(str(error))]) from error
+        self.when_read = time.time()
+        if instead:
+            instead.is_used = True
+        name = instead.name if instead else self.path
+        self.start = _settings(in_code, name, content, problems)
+        # Of the content that was dealt with last, in force or not. Set when that is done: what is
+        # cut short, or goes on in the parent process only, is to be done again.
+        self._version = self._watched.version
+        # What is wrong with that content; and with the file as it is now.
+        self._mistake: str | None = None
+        self._obstacle: str | None = None
+
+    @property
+    def last_mistake(self) -> str | None:
+        """What keeps the file as it is now from being in force, if anything does."""
+        return self._obstacle or self._mistake
+
+    def settings(self, name: str, content: bytes) -> Settings:
+        """The settings with another content of the file.
+
+        :param name: what to call the file in messages.
+        :raises PolicyError: with everything that is wrong with any of the settings.
+        """
+        return _settings(self._in_code, name, content, [])
+
+    def lifted_checks(self, settings: Settings) -> list[tuple[str, str]]:
+        """Where a file has a field that lifts a check: the place, and the field.
+
+        :param settings: the settings with that file.
+        """
+        without = combined(self._in_code, Configured(), [])
+        return sorted(_lifted_checks(settings) - _lifted_checks(without))
+
+    def _too_late(self, settings: Settings) -> list[Problem]:
+        """What could be in force only from the start."""
+        message = (
+            "it lifts a check, so it counts only where it was on when the app started. Leave it"
+            " out, or restart the app."
+        )
+        return [
+            Problem("restart_needed", field, True, message, where=f"{self.path}, {place}")
+            for place, field in sorted(_lifted_checks(settings) - _lifted_checks(self.start))
+        ]
+
+    def follow(self, put_in_force: Callable[[Settings], object]) -> tuple[Problem, ...]:
+        """Have what the file says by now put in force, if it is time to look.
+
+        :param put_in_force: raises PolicyError if settings do not fit the app's routes.
+        :returns: what is wrong with the file, the first time it is found.
+        """
+        with self._alone.unless_taken() as is_alone:
+            now = time.monotonic()
+            if not is_alone or now < self.next_look:
+                return ()
+            self.next_look = now + _INTERVAL
+            if self._pid != os.getpid():
+                # What a thread of the parent process was about to put in force is not, in here.
+                self._pid, self._watched = os.getpid(), WatchedFile(self.path, _SETTLE)
+            is_done = False
+            try:
+                problems = self._look(put_in_force)
+                is_done = True
+            finally:
+                if not is_done:  # a time-out of the server has cut it short
+                    self._watched = WatchedFile(self.path, _SETTLE)
+            if self._watched.pending:
+                self.next_look = now + _SHORT_INTERVAL
+            return tuple(problems)
+
+    def _look(self, put_in_force: Callable[[Settings], object]) -> Sequence[Problem]:
+        before, self._obstacle = self._obstacle, None
+        try:
+            content = self._watched.look()
+        except WatchedFileError as error:
+            self._obstacle = str(error)
+            return self._unusable(str(error)) if self._obstacle != before else ()
+        if content is None or self._watched.version == self._version:
+            return ()
+        problems = self._change(content, put_in_force)
+        self._version = self._watched.version
+        self._mistake = "; ".join(map(str, problems)) or None
+        if not problems:
+            self.when_read = time.time()
+        return problems
+
+    def _change(
+        self, content: bytes, put_in_force: Callable[[Settings], object]
+    ) -> Sequence[Problem]:
+        if not content.strip():
+            return self._unusable(
+                "it is empty, as a write that fails leaves it. Write origins = [] to allow nobody."
+            )
+        try:
+            settings = self.settings(self.path, content)
+            problems = self._too_late(settings)
+            if not problems:
+                put_in_force(settings)
+        except PolicyError as error:
+            return error.problems
+        except Exception as error:
+            return self._unusable(described(error))
+        return problems
+
+    def _unusable(self, message: str) -> list[Problem]:
+        code = "settings_file_unusable"
+        return [Problem(code, "settings_file", self.path, message, where=self.path)]
+
+
+def _settings(in_code: Settings, name: str, content: bytes, problems: list[Problem]) -> Settings:
+    """What is set elsewhere, with what a settings file says.
+
+    :param name: what to call the file.
+    :param problems: what is wrong with what is set elsewhere.
+    :raises PolicyError: with everything that is wrong.
+    """
+    try:
+        values = _parsed(name, content)
+    except ValueError as error:
+        code = "settings_file_syntax"
+        problem = Problem(code, "settings_file", name, str(error), where=name)
+        raise PolicyError([*problems, problem]) from error
+    for key in values:
+        if key not in _NAMES:
+            problem = unknown_field("unknown_key", key, "setting", _NAMES)
+            problems.append(problem._replace(where=name))
+    file = read_configured(name, values, problems)
+    problems += _set_twice(file, values, in_code)
+    settings = combined(in_code, file, problems)
+    if problems:
+        raise PolicyError(problems)
+    return settings
+
+
+def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
+    """Read TOML or JSON.
+
+    :raises ValueError: with what is wrong, in words.
+    """
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"it has more than {LARGEST_FILE:,} bytes.")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"it is not UTF-8: {error.reason} in line {line}. Save it as UTF-8."
+        ) from error
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with a byte order mark. Save it as UTF-8 without one.")
+    is_json = name.endswith(".json") or text.lstrip().startswith("{")
+    try:
+        values: object = json.loads(text) if is_json else tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply.") from error
+    except ValueError as error:
+        raise ValueError(f"it is not {'JSON' if is_json else 'TOML'}: {error}.") from error
+    if not isinstance(values, dict):
+        raise ValueError('it has to be an object, such as {"origins": []}.')
+    return cast("dict[str, Any]", values)
+
+
+def _set_twice(file: Configured, values: Mapping[str, Any], in_code: Settings) -> Iterator[Problem]:
+    """The problems of what a settings file sets, and something else too."""
+    assert in_code.in_code is not None
+    arguments, config = in_code.in_code
+    of_config = [
+        *config.fields,
+        *(n for n in ("policy", "report_only") if getattr(config, n) is not None),
+    ]
+    elsewhere = {(name, ""): config.where(name) for name in of_config}
+    elsewhere |= {("policies", name): config.where("policies") for name in config.policies}
+    elsewhere |= {("paths", prefix): config.where("paths") for prefix in config.paths}
+    elsewhere |= {(name, ""): arguments.location for name in winning(arguments)}
+    elsewhere |= {("policies", name): arguments.location for name in arguments.policies}
+    single = [(name, "") for name in values if name in FIELDS or values[name] is not None]
+    several = [*(("policies", name) for name in file.policies), *(("paths", p) for p in file.paths)]
+    for field, name in (*single, *several):
+        place = elsewhere.get((field, name))
+        if place is not None:
+            message = f"{place} sets {repr(name) if name else 'it'} too. Set it in one place."
+            yield Problem("set_twice", field, name or values[field], message, where=file.file)
+
+
+def _lifted_checks(settings: Settings) -> set[tuple[str, str]]:
+    """Where a field that lifts a check is on: the place, and the field."""
+    places: dict[str, Iterable[Mapping[str, Any]]] = {
+        "default policy": (policy.values for policy in policies_of(settings.default))
+    }
+    if settings.report_only is not None:
+        policies = policies_of(settings.report_only.policy)
+        places["report_only"] = (policy.values for policy in policies)
+    for name, policy in settings.policies.items():
+        places[f"policy {name!r}"] = [policy.values]
+    for prefix, mark in settings.paths.items():
+        places[f"path {prefix!r}"] = [mark.fields]
+        if mark.policy is not None:
+            with contextlib.suppress(PolicyError):  # found when the table is built
+                policies = policies_of(resolve(mark.policy, settings.policies, mark.fields))
+                places[f"path {prefix!r}"] = (policy.values for policy in policies)
+    return {
+        (place, field)
+        for place, each in places.items()
+        for values in each
+        for field, value in values.items()
+        if field.startswith("dangerously_") and value
+    }

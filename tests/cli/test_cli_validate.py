@@ -1,0 +1,177 @@
+"""``flask cors validate``."""
+
+import json
+
+import pytest
+from flask import Flask
+
+from flask_corsguard import CorsGuard
+from tests.cli.command_line import flask, run
+
+APP = """\
+from flask import Flask
+from flask_corsguard import CorsGuard, cors
+
+app = Flask("shop")
+app.config.update(CONFIG)
+guard = CorsGuard(app, ARGUMENTS)
+app.add_url_rule("/own", "own", cors("own")(lambda: "ok"))
+PREPARE
+"""
+CONFIGURED = "CORSGUARD_SETTINGS_FILE='/not/on/this/machine.toml'"
+GOOD = """\
+origins = ["https://app.example.com"]
+
+[policies.own]
+origins = "https://own.example"
+"""
+
+
+@pytest.fixture
+def validate(tmp_path, monkeypatch):
+    """Runs the command on a file with this content, for a module or for an app."""
+    monkeypatch.chdir(tmp_path)
+
+    def ran(content, *options, config=CONFIGURED, arguments="", prepare="", app=None):
+        source = APP.replace("CONFIG", config).replace("ARGUMENTS", arguments)
+        (tmp_path / "app.py").write_text(source.replace("PREPARE", prepare))
+        file = tmp_path / "new.toml"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        file.chmod(0o666)  # as in a checkout by some CI systems
+        return run(["validate", *options, "new.toml"], app or "app")
+
+    return ran
+
+
+def test_nothing_is_wrong(validate):
+    assert validate(GOOD) == (0, "new.toml: nothing is wrong.\n", "")
+
+
+@pytest.mark.parametrize("prepare", ["", "guard.prepare()"])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (
+            GOOD + "max_age = '60'\n",
+            "new.toml, policy 'own': max_age: '60' is not a whole number of seconds or a"
+            " timedelta. Write 60. [wrong_type]",
+        ),
+        (
+            "inspector_check = 'x'\n" + GOOD,
+            "new.toml: inspector_check: there is no setting 'inspector_check'. It belongs to the"
+            " app, not to a policy: app.config['CORSGUARD_INSPECTOR_CHECK'] = ... [unknown_key]",
+        ),
+        (
+            GOOD.replace("own]", "public]"),
+            "view own (app.py:7): policy: there is no policy 'own'. Known: public."
+            " [unknown_policy]",
+        ),
+        (
+            "origins = [",
+            "new.toml: settings_file: it is not TOML: Invalid value (at end of document)."
+            " [settings_file_syntax]",
+        ),
+        (
+            b"#" * 2_000_000,
+            "new.toml: settings_file: it has more than 1,000,000 bytes. [settings_file_syntax]",
+        ),
+    ],
+)
+def test_a_problem(validate, content, line, prepare):
+    """Wherever it shows: when the app is loaded, by its own prepare(), or by the command."""
+    assert validate(content, prepare=prepare) == (1, f"{line}\nnew.toml: 1 problem.\n", "")
+
+
+def test_every_problem(validate):
+    content = "orgins = []\nmax_age = -1\n" + GOOD
+    ran = validate(content, arguments="max_age=5")
+    assert ran.code == 1
+    assert ran.out.count("\nnew.toml: ") == 3
+    assert ran.out.endswith("\nnew.toml: 3 problems.\n")
+    assert "app.py:6 sets it too. Set it in one place. [set_twice]" in ran.out
+
+
+def test_json(validate):
+    assert json.loads(validate(GOOD, "--json").out) == {
+        "file": "new.toml", "problems": [], "restart": [],
+    }  # fmt: skip
+    ran = validate("orgins = []\n" + GOOD, "--json")
+    assert ran.code == 1
+    assert json.loads(ran.out)["problems"] == [
+        {
+            "code": "unknown_key",
+            "where": "new.toml",
+            "field": "orgins",
+            "message": "there is no setting 'orgins'. Did you mean 'origins'?",
+            "suggestion": "origins",
+        }
+    ]
+
+
+def test_a_field_that_lifts_a_check(validate):
+    """It is in order; but an app that runs does not take it."""
+    content = GOOD + "origins = 'null'\ndangerously_allow_null_origin = true\n"
+    content = content.replace('origins = "https://own.example"\n', "")
+    ran = validate(content)
+    words = "dangerously_allow_null_origin: counts only in an app that has started with it."
+    assert ran.out == f"new.toml, policy 'own': {words}\nnew.toml: nothing is wrong.\n"
+    assert ran.code == 0
+    assert json.loads(validate(content, "--json").out)["restart"] == [
+        {"where": "new.toml, policy 'own'", "field": "dangerously_allow_null_origin"}
+    ]
+
+
+@pytest.mark.parametrize("config", ["", "CORSGUARD_MAX_AGE=5"])
+def test_an_app_without_a_settings_file(validate, config):
+    ran = validate(GOOD, config=config, arguments="policies={'own': {}}")
+    assert (ran.code, ran.out) == (2, "")
+    assert "the app follows no settings file. Set CORSGUARD_SETTINGS_FILE = '/etc" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arguments": "orgins='*'"}, "unknown_field"),
+        ({"config": "CORSGUARD_SETTINGS_FILE=7"}, "wrong_type"),
+        ({"prepare": "1 / 0"}, "ZeroDivisionError"),
+        ({"prepare": "del app"}, "Failed to find Flask application"),
+    ],
+)
+def test_an_app_that_cannot_be_used(validate, changes, words):
+    """With any file."""
+    ran = validate(GOOD, **changes)
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
+
+
+def test_a_file_that_is_not_there(validate):
+    validate(GOOD)
+    ran = run(["validate", "missing.toml"], "app")
+    assert (ran.code, ran.out) == (2, "")
+    assert "'missing.toml': No such file or directory" in ran.err
+
+
+def test_an_app_that_was_made_before(validate, tmp_path):
+    """As ``app.test_cli_runner()`` has it: it has read its own file by then."""
+    own = tmp_path / "own.toml"
+    own.write_text("max_age = 5\n")
+    own.chmod(0o644)
+    app = Flask("shop")
+    app.config["CORSGUARD_SETTINGS_FILE"] = own
+    CorsGuard(app)
+    assert validate(GOOD, app=app).code == 0
+    ran = validate("max_age = -1\n", app=app)
+    assert ran.code == 1
+    assert ran.out.startswith("new.toml: max_age: -1 is outside 0 to 86400")
+
+
+@pytest.mark.slow
+def test_in_a_process_of_its_own(tmp_path):
+    """Configured by the environment."""
+    source = APP.replace("app.config.update(CONFIG)", "app.config.from_prefixed_env()")
+    source = source.replace("ARGUMENTS", "").replace("PREPARE", "")
+    (tmp_path / "app.py").write_text(source)
+    (tmp_path / "new.toml").write_text(GOOD)
+    variables = {"FLASK_CORSGUARD_SETTINGS_FILE": "/not/on/this/machine.toml"}
+    ran = flask(tmp_path, "cors", "validate", "new.toml", **variables)
+    assert ran == (0, "new.toml: nothing is wrong.\n", "")

@@ -1,0 +1,182 @@
+"""Origins in a file."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_corsguard import CorsGuardError, PolicyError
+from flask_corsguard.sources import FileOrigins
+
+A, B = "https://a.example", "https://b.example"
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    """Write a file as it may be, long ago."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path.chmod(0o644)
+    os.utime(path, (time.time() - 60,) * 2)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rows"),
+    [
+        ("origins.txt", f"{A}\n{B}\n", [A, B]),
+        ("origins.txt", f"# all of them\n\n  {A} \t# ours\r\n\t\n{B}\r\n#{A}\n", [A, B]),
+        ("origins.txt", f"\ufeff{A}\n", [A]),
+        ("origins.txt", f"{A}\nhttps://b.exam", [A]),
+        ("origins.txt", A, []),
+        ("origins.txt", "", []),
+        ("origins.txt", f"{A}#x\n", [f"{A}#x"]),
+        (
+            "origins.txt",
+            f"{A}\n".encode() + b"https://\xff.example\n",
+            [A, r"https://\xff.example"],
+        ),
+        ("origins.txt", f'["{A}", "{B}"]', [A, B]),
+        ("origins.txt", f'\n  ["{A}"]\n', [A]),
+        ("origins.json", f'["{A}", 3, ["{B}"], null]', [A, 3, [B], None]),
+        ("origins.json", "[]", []),
+        ("origins.toml", f'origins = [\n  "{A}", # ours\n  "{B}",\n]\n', [A, B]),
+    ],
+)
+def test_rows(tmp_path: Path, name: str, content: str | bytes, rows: list[Any]) -> None:
+    source = FileOrigins(write(tmp_path / name, content))
+    assert source.load() == (source.version(), rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rows"),
+    [
+        ("origins.txt", f"shop {A}\nblog\t {B} # theirs\n", [("shop", A), ("blog", B)]),
+        ("origins.txt", f"{A}\n", [A]),  # which the guard leaves out
+        ("origins.json", f'[["shop", "{A}"], ["blog"]]', [["shop", A], ["blog"]]),
+        ("origins.json", f'{{"shop": ["{A}", "{B}"], "blog": []}}', [("shop", A), ("shop", B)]),
+        ("origins.json", f'{{"shop": "{A}"}}', [("shop", A)]),
+        ("origins.toml", f'[origins]\nshop = ["{A}"]\n"b.example" = ["{B}"]\n',
+         [("shop", A), ("b.example", B)]),
+        ("origins.toml", f'origins = [["shop", "{A}"]]\n', [["shop", A]]),
+    ],
+)  # fmt: skip
+def test_rows_of_tenants(tmp_path: Path, name: str, content: str, rows: list[Any]) -> None:
+    source = FileOrigins(write(tmp_path / name, content), by=lambda request: request.host)
+    assert source.load()[1] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("origins.json", "", "Expecting value"),
+        ("origins.json", f'["{A}",', "Expecting value"),
+        ("origins.json", f'["{A}",]', "Illegal trailing comma|Expecting value"),
+        ("origins.json", "{}", "it has {}, and has to have a list of origins"),
+        ("origins.json", '{"a": 1, "a": 2}', "a name stands there twice: ['a', 'a']"),
+        ("origins.json", "[" * 100_000, "recursion"),
+        ("origins.toml", "", "it has the keys [], and has to have origins alone"),
+        (
+            "origins.toml",
+            "origin = []",
+            "it has the keys ['origin'], and has to have origins alone",
+        ),
+        ("origins.toml", "origins = []\nmore = 1", "has to have origins alone"),
+        ("origins.toml", "origins = 3", "it has 3, and has to have a list of origins"),
+        ("origins.toml", "origins = [", "Invalid value"),
+        ("origins.toml", b"origins = ['\xff']", "can't decode"),
+    ],
+)
+def test_content_that_cannot_be_used(
+    tmp_path: Path, name: str, content: str | bytes, words: str
+) -> None:
+    path = write(tmp_path / name, content)
+    with pytest.raises(CorsGuardError) as caught:
+        FileOrigins(path).load()
+    assert f"'{path}' cannot be read: " in str(caught.value)
+    assert any(part in str(caught.value) for part in words.split("|"))
+
+
+def test_it_is_looked_at_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "origins.txt", f"{A}\n")
+    source = FileOrigins(path)
+    version, rows = source.load()
+    assert (source.version(), rows) == (version, [A])
+    write(path, f"{B}\n")
+    assert source.version() != version
+    assert source.load() == (source.version(), [B])
+    write(path, f"{A}\n")
+    assert source.version() == version
+    # Emptied is not the same as unread.
+    write(path, "")
+    assert source.version() != version
+    assert source.load()[1] == []
+
+
+def test_half_of_a_change_is_left_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "origins.txt", f"{A}\n{B}\n")
+    source = FileOrigins(path)
+    version, _ = source.load()
+    # With a time ahead of this machine's clock, as on a network's file system: what counts then is
+    # for how long it has been the same.
+    for content, ahead in ((f"{A}\n", 50), (f"{A}\nhttps://c.example\n", 60)):
+        path.write_text(content)
+        os.utime(path, (time.time() + ahead,) * 2)
+        assert (source.version(), source.load()[1]) == (version, [A, B])
+    end = time.monotonic() + 5
+    while source.version() == version:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert source.load()[1] == [A, "https://c.example"]
+
+
+def test_a_file_that_goes_away(tmp_path: Path) -> None:
+    path = write(tmp_path / "origins.txt", f"{A}\n")
+    source = FileOrigins(path)
+    version, _ = source.load()
+    path.unlink()
+    for call in (source.version, source.load):
+        with pytest.raises(CorsGuardError, match="there is no file"):
+            call()
+    write(path, f"{A}\n")
+    assert source.version() == version
+
+
+def test_a_file_that_others_can_write(tmp_path: Path) -> None:
+    path = write(tmp_path / "origins.txt", f"{A}\n")
+    path.chmod(0o666)
+    for call in (FileOrigins(path).version, FileOrigins(path).load):
+        with pytest.raises(CorsGuardError, match="can be written by its group or by everybody"):
+            call()
+
+
+def test_a_link_to_another_file(tmp_path: Path) -> None:
+    """As a mounted ConfigMap changes."""
+    for name, origin in (("1", A), ("2", B)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "origins.txt", f"{origin}\n")
+    link = tmp_path / "data"
+    link.symlink_to("1")
+    source = FileOrigins(link / "origins.txt")
+    version, rows = source.load()
+    assert rows == [A]
+    (tmp_path / "new").symlink_to("2")
+    (tmp_path / "new").rename(link)
+    assert source.version() != version
+    assert source.load()[1] == [B]
+
+
+def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "origins.txt", f"{A}\n")
+    monkeypatch.chdir(tmp_path)
+    source = FileOrigins("origins.txt")
+    monkeypatch.chdir("/")
+    assert source.load()[1] == [A]
+    assert source.name == f"FileOrigins {tmp_path}/origins.txt"
+    assert repr(source) == f"FileOrigins('{tmp_path}/origins.txt', refresh=1.0)"
+
+
+@pytest.mark.parametrize("path", ["", None, 3, ["a"]])
+def test_what_is_no_path(path: Any) -> None:
+    with pytest.raises(PolicyError, match="is not a path"):
+        FileOrigins(path)
