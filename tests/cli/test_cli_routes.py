@@ -351,7 +351,8 @@ def test_the_group_is_cheap_to_import() -> None:
     ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     new, everything = (line.split() for line in ran.stdout.splitlines())
     own = {name for name in new if name.startswith("flask_corsguard")}
-    names = ("", ".audit", ".check", ".loading", ".routes", ".sources", ".terminal")
+    commands = (".audit", ".check", ".routes", ".sources", ".validate")
+    names = ("", *commands, ".loading", ".terminal")
     assert own == {f"flask_corsguard.cli{name}" for name in names}
     heavy = ("rich", "flask_corsguard.testing", "flask_corsguard.audit", "flask.testing", "pytest")
     assert not set(heavy).intersection(everything)

@@ -1149,3 +1149,17 @@ def test_an_explanation_is_of_its_time(app):
     (after,) = entries(app)
     assert "is not among the one row of partners" in after["explanation"]
     assert after == before
+
+
+def test_the_settings_file(shop):
+    status = {"file": "/etc/<shop>.toml", "when_read": 0.0, "last_mistake": None}
+    assert "Settings file" not in get(shop, "check").text
+    shop.extensions["corsguard"].settings_status = lambda: status
+    for path in ("", "rejections", "check"):
+        page = text_of(shop, path)
+        assert "Settings file <code>/etc/<shop>.toml</code>, read at " in page
+        assert "not in force" not in page
+    status["last_mistake"] = "<b>wrong"
+    page = get(shop, "check").text
+    assert "What it says now is not in force:</strong> &lt;b&gt;wrong</p>" in page
+    assert "<shop>" not in page
