@@ -693,9 +693,6 @@ def a_source_beside_the_file(folder: Path, log: list[str]) -> Iterator[None]:
     yield
     assert followed.readers() == "ab"
     assert sum(followed.guard.counts().values()) == 6
-    followed.write(f'policy = "own"\n[policies.own]\norigins = "{B}"\n')
-    yield
-    assert followed.readers() == "b"
     followed.write('policy = "live"\nallow_credentials = true\n')
     yield
     assert followed.readers() == "a"
