@@ -86,6 +86,10 @@ class Field(Generic[_T]):
         return value
 
 
+def _where_rows_are_checked(name: str) -> Callable[[Policy], Hashable]:
+    return lambda policy: policy.compiled.sources and policy.values[name]
+
+
 class Policy:
     """Who may read the responses of a route, and how.
 
@@ -119,12 +123,12 @@ class Policy:
     dangerously_allow_insecure_origins = Field(
         read.read_bool,
         default=False,
-        meaning=lambda p: p.compiled.sources and p.dangerously_allow_insecure_origins,
+        meaning=_where_rows_are_checked("dangerously_allow_insecure_origins"),
     )
     dangerously_allow_public_suffixes = Field(
         read.read_bool,
         default=False,
-        meaning=lambda p: p.compiled.sources and p.dangerously_allow_public_suffixes,
+        meaning=_where_rows_are_checked("dangerously_allow_public_suffixes"),
     )
 
     #: the normalised value of every field

@@ -568,7 +568,8 @@ SEVERAL = {
         {
             "any other site": (
                 "asked",
-                "a callable or source decides; where it does not admit it: everyone may read, by policy 2",
+                "a callable or source decides; where it does not admit it: everyone may read, by"
+                " policy 2",
             ),
             "null": ("everyone", "everyone may read, by policy 2 of 2"),
         },

@@ -79,8 +79,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     *(
         ({**fields, "origins_vary": "X-Tenant"},
-         ["origins_vary: no callable in origins, and no source with by, looks at any header. Put it there, or say"
-          " origins_vary=[]. [vary_without_callable]"])
+         ["origins_vary: no callable in origins, and no source with by, looks at any header. Put it"
+          " there, or say origins_vary=[]. [vary_without_callable]"])
         for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
     ),
     ({"origins": ["*", A]},
@@ -203,9 +203,11 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"origins": "all"},
      ["origins: 'all': everybody is written as '*'. Write '*'. [origin_no_scheme]"]),
     ({"deny_origins": "all"},
-     ["deny_origins: list the origins; '*', callables and sources are for origins only. [origin_type]"]),
+     ["deny_origins: list the origins; '*', callables and sources are for origins only."
+      " [origin_type]"]),
     ({"deny_origins": "*"},
-     ["deny_origins: list the origins; '*', callables and sources are for origins only. [origin_type]"]),
+     ["deny_origins: list the origins; '*', callables and sources are for origins only."
+      " [origin_type]"]),
     ({"deny_origins": "null,x"},
      ["deny_origins: 'x': an origin starts with its scheme, such as https://. Write 'https://x'."
       " [origin_no_scheme]"]),
