@@ -1,5 +1,5 @@
-"""The demo: an API behind Flask-CorsGuard, and one page on two origins that calls it and takes
-money out of two accounts with a form.
+"""The demo: an API behind Flask-CorsGuard, in two processes, and one page on two origins that calls
+it and takes money out of two accounts with a form. A button lets the other page read, or not.
 
 Run ``python examples/demo`` and open the two pages that it names, or ``python examples/demo
 --once`` to do the same in the simulated browser of ``flask_corsguard.testing``.
@@ -11,12 +11,10 @@ import argparse
 import signal
 import sys
 import threading
-import time
 
 from play import play
 from servers import running
-
-from flask_corsguard import Decision
+from show import show
 
 
 def main() -> int:
@@ -48,19 +46,14 @@ def serve() -> int:
         print(f"  The same page, not allowed:    {origins.stranger}/")
         print(f"  An account, unprotected:       {origins.unprotected}/balance")
         print(f"  The same account, protected:   {origins.protected}/balance\n")
-        print("Open both pages. Each rejection is shown here as its signal arrives.")
+        print("Open both pages, side by side. Each rejection is shown here as its signal arrives; of")
+        print("GET /offers, which the pages ask for all the time, what is new in either worker.")
         print("Ctrl-C ends the demo.\n", flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
             print("\nThe demo has ended.", flush=True)
     return 0
-
-
-def show(name: str, decision: Decision) -> None:
-    """Print one line about a rejection."""
-    summary = decision.explain().splitlines()[0]
-    print(f"{time.strftime('%H:%M:%S')}  {name:<19} {summary}", flush=True)
 
 
 if __name__ == "__main__":

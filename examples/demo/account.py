@@ -8,6 +8,7 @@ from typing import Literal
 from api import Listener, add_reasons
 from flask import Flask, abort, request
 from flask.typing import ResponseReturnValue
+from shared import Decisions, Shared
 
 from flask_corsguard import CorsGuard, cors
 
@@ -35,7 +36,7 @@ class Account:
 
 
 def create_account(
-    page_origin: str, enforce: Literal["off", "unsafe"], listener: Listener
+    page_origin: str, enforce: Literal["off", "unsafe"], listener: Listener, shared: Shared
 ) -> Flask:
     """Build the app of one account.
 
@@ -44,6 +45,7 @@ def create_account(
     :param page_origin: the origin that its policy allows.
     :param enforce: the only difference between the two accounts.
     :param listener: see :func:`api.create_api`.
+    :param shared: where its decisions are kept.
     """
     app = Flask(f"demo_account_{enforce}", static_folder=None)
     # The listener shows them; the log would only repeat them.
@@ -65,5 +67,5 @@ def create_account(
         # Open, so that either page of the demo can show the balance.
         return {"balance": account.balance}, {"Cache-Control": "no-store"}
 
-    add_reasons(app, listener)
+    add_reasons(app, listener, Decisions(shared.decisions))
     return app

@@ -1,74 +1,49 @@
-"""The API: a Flask app with one policy of each kind."""
+"""The API: a Flask app with one policy of each kind, one of them from a file."""
 
 from __future__ import annotations
 
-import secrets
-import threading
-from collections import OrderedDict
+import os
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
+from cases import LIVE_CASES
 from flask import Flask, Response, abort, request, session
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
+from shared import Decisions, Shared
 from werkzeug.exceptions import HTTPException
 
 from flask_corsguard import (
     CorsGuard,
     Decision,
+    Outcome,
     cors,
     cors_exempt,
+    origin_allowed,
     origin_rejected,
     preflight_rejected,
 )
+from flask_corsguard.sources import FileOrigins
 
 #: An origin that may do what neither page of the demo may. No request is ever sent to it.
 ADMIN_ORIGIN = "https://admin.example.com"
 
+#: How many origins a worker remembers; whoever calls can make up any number.
+MOST_ORIGINS = 100
+
 Listener = Callable[[str, Decision], object]
 
 
-class Rejections:
-    """The latest rejections, by origin and case, for the page to ask about.
-
-    :param most: how many are kept; whoever asks can make up any number of origins and cases.
-    """
-
-    def __init__(self, most: int = 256) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._latest: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
-
-    def add(self, case: str, decision: Decision) -> None:
-        """Remember a rejection."""
-        if decision.reason is None:
-            return
-        said = {
-            "reason": decision.reason.name,
-            "preflight": decision.preflight,
-            "blocked": decision.blocked,
-            "explanation": decision.explain(),
-        }
-        with self._lock:
-            self._latest[decision.origin or "", case[:64]] = said
-            while len(self._latest) > self._most:
-                self._latest.popitem(last=False)
-
-    def of(self, origin: str | None) -> dict[str, dict[str, Any]]:
-        """The rejections of *origin*, by case."""
-        with self._lock:
-            return {case: said for (asked, case), said in self._latest.items() if asked == origin}
-
-
-def create_api(page_origin: str, listener: Listener) -> Flask:
+def create_api(page_origin: str, listener: Listener, shared: Shared) -> Flask:
     """Build the API.
 
     :param page_origin: the origin that its policies allow.
     :param listener: called with the name of the signal and the decision, for each rejection.
+    :param shared: what the worker processes share.
     """
     app = Flask("demo_api", static_folder=None)
     app.config.update(
-        SECRET_KEY=secrets.token_hex(),
+        SECRET_KEY=shared.key,
         SESSION_COOKIE_NAME="corsguard_demo",
         SESSION_COOKIE_SAMESITE="Lax",
         # The listener shows them; the log would only repeat them.
@@ -81,7 +56,9 @@ def create_api(page_origin: str, listener: Listener) -> Flask:
         expose_headers=["X-Total-Count"],
     )
     add_routes(app, page_origin)
-    add_reasons(app, listener)
+    decisions = Decisions(shared.decisions)
+    add_reasons(app, listener, decisions)
+    add_offers(app, listener, shared, decisions)
     app.register_error_handler(HTTPException, as_json)
     return app
 
@@ -131,30 +108,60 @@ def add_routes(app: Flask, page_origin: str) -> None:
     app.add_url_rule("/articles/<int:number>", view_func=Article.as_view("article"))
 
 
-def add_reasons(app: Flask, listener: Listener) -> None:
+def add_reasons(app: Flask, listener: Listener, decisions: Decisions) -> None:
     """Keep what the signals say, and add the route by which a page learns about its own calls.
 
     A demo may tell everyone why they were refused. An API in production had better not: the
     reasons describe its policies.
     """
-    rejections = Rejections()
 
-    def origin_was_rejected(_sender: Flask, decision: Decision) -> None:
-        rejections.add(request.args.get("case", ""), decision)
-        listener("origin_rejected", decision)
-
-    def preflight_was_rejected(_sender: Flask, decision: Decision) -> None:
-        rejections.add(request.args.get("case", ""), decision)
-        listener("preflight_rejected", decision)
+    def was_rejected(name: str, _sender: Flask, decision: Decision) -> None:
+        if decision.endpoint != "offers":
+            decisions.add(request.args.get("case", ""), decision)
+            listener(name, decision)
 
     # A signal holds its receivers weakly, and nothing else refers to these.
-    origin_rejected.connect(origin_was_rejected, app, weak=False)
-    preflight_rejected.connect(preflight_was_rejected, app, weak=False)
+    for name, signal in (
+        ("origin_rejected", origin_rejected),
+        ("preflight_rejected", preflight_rejected),
+    ):
+        signal.connect(partial(was_rejected, name), app, weak=False)
 
     @app.get("/reasons")
     @cors(origins="*")
     def reasons() -> ResponseReturnValue:
-        return rejections.of(request.headers.get("Origin")), {"Cache-Control": "no-store"}
+        return decisions.of(request.headers.get("Origin")), {"Cache-Control": "no-store"}
+
+
+def add_offers(app: Flask, listener: Listener, shared: Shared, decisions: Decisions) -> None:
+    """Add the route whose readers are listed in a file, and one that tells how each worker decides.
+
+    The pages call all the time, so the listener hears only of what is new.
+    """
+    latest: dict[str | None, Outcome] = {}
+
+    def was_decided(_sender: Flask, decision: Decision) -> None:
+        if decision.endpoint == "offers":
+            decisions.add(request.args.get("case", ""), decision)
+            if latest.get(decision.origin) is not decision.outcome:
+                if len(latest) >= MOST_ORIGINS:
+                    latest.clear()
+                latest[decision.origin] = decision.outcome
+                listener(f"worker {os.getpid()}", decision)
+
+    for signal in (origin_allowed, origin_rejected):
+        signal.connect(was_decided, app, weak=False)
+
+    @app.get("/offers")
+    @cors(origins=FileOrigins(shared.readers))
+    def offers() -> ResponseReturnValue:
+        return {"worker": os.getpid()}, {"Cache-Control": "no-store"}
+
+    @app.get("/workers")
+    @cors(origins="*")
+    def workers() -> ResponseReturnValue:
+        found = decisions.recent(LIVE_CASES, seconds=5)
+        return {"decisions": found}, {"Cache-Control": "no-store"}
 
 
 def as_json(error: HTTPException) -> Response:

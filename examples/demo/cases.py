@@ -1,4 +1,5 @@
-"""What the demo's page does, and what is expected of it on either origin: calls, then transfers.
+"""What the demo's page does, and what is expected of it on either origin: calls, then transfers,
+then calls while the list of origins changes.
 
 The page, the player behind ``--once`` and the browser tests all read these lists.
 """
@@ -118,6 +119,21 @@ class Transfer(NamedTuple):
         del fields["allowed"], fields["stranger"]
         expected = self.expected(page)._asdict()
         return fields | {"id": self.id, "url": self.url, "expected": expected}
+
+
+class Step(NamedTuple):
+    """What becomes of the file that lists who may read ``GET /offers``.
+
+    :ivar about: what happens, in a few words.
+    :ivar both: whether it lists both pages then, or the allowed one alone.
+    """
+
+    about: str
+    both: bool
+
+    def expected(self, page: str) -> Expected:
+        """What the page called *page* should see then, whichever worker responds."""
+        return Expected(200) if self.both or page == "allowed" else _ORIGIN
 
 
 _ORIGIN = Expected(None, reason="ORIGIN_NOT_ALLOWED")
@@ -296,3 +312,11 @@ TRANSFERS = (
         stranger=Moved(0, "ORIGIN_NOT_ALLOWED", blocked=True),
     ),
 )
+
+STEPS = (
+    Step("The file lists the allowed page", both=False),
+    Step("The button adds the other page", both=True),
+    Step("The button takes it out again", both=False),
+)
+# A page makes these two calls of GET /offers at once, so that each worker gets one of them.
+LIVE_CASES = ("live-1", "live-2")

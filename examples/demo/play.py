@@ -1,19 +1,28 @@
-"""Sends the calls and the forms as either page would, in the simulated browser, and prints the
-tables."""
+"""Sends the calls and the forms as either page would, in the simulated browser, presses the button,
+and prints the tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import http.client
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
-from cases import CASES, TRANSFERS, Case, Expected, Moved, Transfer
+from api import create_api
+from cases import CASES, LIVE_CASES, STEPS, TRANSFERS, Case, Expected, Moved, Step, Transfer
 from origins import Origins
-from servers import create_apps
+from servers import WORKERS, create_others, running
+from shared import Shared
+from show import show_nothing
+from werkzeug import Request, Response
 
 from flask_corsguard.testing import Browser
 
 PAGES = {"allowed": "an origin that is allowed", "stranger": "an origin that is not"}
-# Nothing listens there: the browser calls the apps themselves.
+# Nothing listens there: for calls and forms, the browser calls the apps themselves.
 ORIGINS = Origins(
     api="http://localhost:8001",
     allowed="http://localhost:8002",
@@ -21,16 +30,38 @@ ORIGINS = Origins(
     unprotected="http://127.0.0.1:8004",
     protected="http://127.0.0.1:8005",
 )
+# In seconds: how long every worker is given to follow the file. It needs 1.5 s at most.
+PATIENCE = 15.0
+CHANGES_NOTHING = "Only the server's own page may press the button"
 
 
-def play(cases: Iterable[Case] = CASES, transfers: Iterable[Transfer] = TRANSFERS) -> int:
+def play(
+    cases: Iterable[Case] = CASES,
+    transfers: Iterable[Transfer] = TRANSFERS,
+    steps: Iterable[Step] = STEPS,
+) -> int:
     """Do all of it from both pages, and print the results.
 
     :returns: how many lines were not as expected.
     """
+    cases, transfers, steps = tuple(cases), tuple(transfers), tuple(steps)
+    with TemporaryDirectory(prefix="corsguard-demo-") as folder:
+        as_expected = play_pages(cases, transfers, Shared.in_folder(folder))
+    if steps:
+        with running(show_nothing) as origins:
+            as_expected += play_steps(steps, origins)
+    print(f"{sum(as_expected)} of {len(as_expected)} lines are as expected.")
+    return as_expected.count(False)
+
+
+def play_pages(cases: Iterable[Case], transfers: Iterable[Transfer], shared: Shared) -> list[bool]:
+    """Make the calls and send the forms from both pages.
+
+    :returns: for each line, whether it was as expected.
+    """
     as_expected: list[bool] = []
-    cases, transfers = tuple(cases), tuple(transfers)
-    apps = create_apps(ORIGINS, lambda _signal, _decision: None)
+    api = create_api(ORIGINS.allowed, show_nothing, shared)
+    apps = (api, *create_others(ORIGINS, show_nothing, shared))
     servers = dict(zip(ORIGINS, apps, strict=True))
     for page, words in PAGES.items():
         browser = Browser(servers, page=ORIGINS.of_page(page))
@@ -44,8 +75,60 @@ def play(cases: Iterable[Case] = CASES, transfers: Iterable[Transfer] = TRANSFER
             due = _moved(before, transfer.expected(page))
             as_expected.append(_compare(_form(transfer), _moved(before, moved), due))
         print()
-    print(f"{sum(as_expected)} of {len(as_expected)} lines are as expected.")
-    return as_expected.count(False)
+    return as_expected
+
+
+def play_steps(steps: Iterable[Step], origins: Origins) -> list[bool]:
+    """Press the button, and have both pages call until both workers follow. The servers are real.
+
+    :returns: for each line, whether it was as expected.
+    """
+    servers = {origin: _forwarding_to(origin) for origin in origins[:3]}
+    browsers = {page: Browser(servers, page=origins.of_page(page)) for page in PAGES}
+    as_expected: list[bool] = []
+    print("Who may read GET /offers is in a file. Two processes serve the API.\n")
+    for step in steps:
+        print(
+            _line("", "the button, then GET /offers", "what the page reads", "the guard's reason")
+        )
+        as_expected.append(_press(browsers["allowed"], origins, step.both, 200, step.about))
+        as_expected.append(
+            _press(browsers["stranger"], origins, not step.both, 403, CHANGES_NOTHING)
+        )
+        for page, browser in browsers.items():
+            for worker, got, found in follow(step.expected(page), browser, origins):
+                expected = _shown(step.expected(page))
+                as_expected.append(_compare(f"{page}, worker {worker}", _shown(got), expected))
+                print(_line("", f"  {found}", "", ""))
+        print()
+    return as_expected
+
+
+def follow(
+    expected: Expected, browser: Browser, origins: Origins
+) -> Iterator[tuple[int, Expected, str]]:
+    """Make the calls again and again, until both workers respond as expected or time is up.
+
+    :returns: for each worker: its process, what its last response was to the page, and what the
+        guard found.
+    """
+    latest: dict[int, tuple[Expected, str]] = {}
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        # One right after the other, so that each worker gets one.
+        responses = [browser.fetch(f"{origins.api}/offers?case={case}") for case in LIVE_CASES]
+        decisions = _decisions(browser, origins)
+        for case, response in zip(LIVE_CASES, responses, strict=True):
+            if said := decisions.get(case):
+                outcome = Expected(response.status, reason=said["reason"])
+                latest[said["worker"]] = outcome, _found(said["explanation"])
+        if [outcome for outcome, _ in latest.values()] == [expected] * WORKERS:
+            break
+        time.sleep(0.1)
+    for worker, (outcome, found) in sorted(latest.items()):
+        yield worker, outcome, found
+    for _ in range(len(latest), WORKERS):
+        yield 0, Expected(None), "This worker has not responded."
 
 
 def outcomes(cases: Iterable[Case], browser: Browser) -> Iterator[tuple[Case, Expected]]:
@@ -95,6 +178,40 @@ def _read(browser: Browser, url: str) -> dict[str, Any]:
     return found
 
 
+def _decisions(browser: Browser, origins: Origins) -> dict[str, dict[str, Any]]:
+    """What the workers have decided about the page's own calls."""
+    found = _read(browser, f"{origins.api}/workers")["decisions"]
+    return {said["case"]: said for said in found if said["origin"] == browser.page}
+
+
+def _found(explanation: str) -> str:
+    """What the guard's decision rests on."""
+    return explanation.partition("  Found: ")[2].partition("\n")[0]
+
+
+def _press(browser: Browser, origins: Origins, both: bool, status: int, about: str) -> bool:
+    """Send what the button sends, from either page, and print the status of the response."""
+    form = {"listed": "both" if both else "one"}
+    got = browser.submit(f"{origins.allowed}/readers", form).exchanges[-1].status
+    page = "allowed" if browser.page == origins.allowed else "stranger"
+    return _compare(f"POST /readers, {page}", (f"{got}", about), (f"{status}", about))
+
+
+def _forwarding_to(origin: str) -> Callable[..., Iterable[bytes]]:
+    """An app for the simulated browser, in front of a server that runs."""
+
+    @Request.application
+    def forward(request: Request) -> Response:
+        connection = http.client.HTTPConnection(urlsplit(origin).netloc, timeout=60)
+        with closing(connection):
+            url = request.full_path.removesuffix("?")
+            connection.request(request.method, url, request.get_data(), dict(request.headers))
+            response = connection.getresponse()
+            return Response(response.read(), response.status, response.getheaders())
+
+    return forward
+
+
 def _call(case: Case) -> str:
     extras = [name for name in case.headers if name != "Content-Type"]
     if case.credentials:
@@ -107,7 +224,7 @@ def _form(transfer: Transfer) -> str:
 
 
 def _shown(outcome: Expected) -> tuple[str, str]:
-    reads = f"{outcome.status} {outcome.reads}" if outcome.readable else "nothing"
+    reads = f"{outcome.status} {outcome.reads}".rstrip() if outcome.readable else "nothing"
     return reads, outcome.reason or ("" if outcome.readable else "no signal: the browser's own")
 
 

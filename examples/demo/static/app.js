@@ -1,7 +1,8 @@
 "use strict";
 
 // Makes the calls of the list, one after the other, and shows what the browser let this page read.
-// Then, when the button is pressed, sends money with forms and shows the balances.
+// Then, when the button is pressed, sends money with forms and shows the balances. Meanwhile, calls
+// again and again, and shows how either worker follows the list of readers.
 
 const byId = (id) => document.getElementById(id);
 
@@ -22,6 +23,8 @@ async function main() {
     return showMatch(rows[index], call.expected, seen[index], rejection);
   });
   showSummary(seen, asExpected);
+  offerChange(plan.page, plan.otherPage);
+  follow(plan);
 }
 
 async function readJson(url) {
@@ -231,6 +234,126 @@ function noteOnTransfer(rejection) {
   return rejection.blocked
     ? "The guard answered 403, and the view never ran."
     : "The page may not read the response. The view had run by then.";
+}
+
+// The file of readers can be changed on the allowed page alone.
+function offerChange(page, otherPage) {
+  byId("change").hidden = page !== "allowed";
+  byId("elsewhere").hidden = page === "allowed";
+  byId("button-page").href = otherPage;
+  byId("change").addEventListener("click", async () => {
+    // Until the file has been read again.
+    byId("change").disabled = true;
+    const listed = document.body.dataset.listed === "both" ? "one" : "both";
+    try {
+      await fetch("/readers", { method: "POST", body: new URLSearchParams({ listed }) });
+    } catch {
+      // The demo has ended, as the calls find as well.
+    }
+  });
+}
+
+function showReaders(origins) {
+  const listed = origins.length > 1 ? "both" : "one";
+  document.body.dataset.listed = listed;
+  byId("readers").textContent = origins.join(", ");
+  byId("change").disabled = false;
+  byId("change").textContent = listed === "both"
+    ? "Take the other page’s origin out again"
+    : "Add the other page’s origin to the file";
+}
+
+async function follow(plan) {
+  // What each worker last did, by "own" or "other" and its process.
+  const latest = { own: new Map(), other: new Map() };
+  try {
+    for (;;) {
+      await callBothWorkers(plan, latest);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  } catch (error) {
+    document.body.dataset.followed = "false";
+    say("followed", `The demo stopped: ${error.message}. Is it still running?`, true);
+  }
+}
+
+// A page does not learn which worker has refused it. The guard's signals tell, by the case.
+async function callBothWorkers(plan, latest) {
+  const calls = plan.liveCases.map((id) => ({ method: "GET", url: `/offers?case=${id}` }));
+  const seen = await Promise.all(calls.map((call) => makeCall(plan.api, call)));
+  const { decisions } = await readJson(`${plan.api}/workers`);
+  const { origins } = await readJson("/readers");
+  const now = performance.now();
+  for (const decision of decisions) {
+    const { origin, worker } = decision;
+    const own = seen[plan.liveCases.indexOf(decision.case)];
+    if (origin === location.origin) {
+      latest.own.set(worker, { ...decision, now, readable: own.status !== null });
+    } else if (origin === plan.otherPage) {
+      latest.other.set(worker, { ...decision, now, readable: decision.reason === null });
+    }
+  }
+  for (const responses of Object.values(latest)) {
+    for (const [worker, { now: then }] of responses) {
+      if (now - then > 5000) {
+        responses.delete(worker);
+      }
+    }
+  }
+  showReaders(origins);
+  showWorkers(latest);
+  showFollowed(latest, {
+    own: origins.includes(location.origin),
+    other: origins.includes(plan.otherPage),
+  });
+}
+
+function showWorkers(latest) {
+  const workers = [...new Set([...latest.own.keys(), ...latest.other.keys()])].sort((a, b) => a - b);
+  const rows = [...byId("workers").children];
+  const kept = workers.map((worker) => {
+    const row = rows.find((each) => each.dataset.worker === `${worker}`) ?? copyOf("worker");
+    row.dataset.worker = worker;
+    part(row, "worker").textContent = `Process ${worker}`;
+    for (const [whose, responses] of Object.entries(latest)) {
+      showDecision(part(row, whose), responses.get(worker));
+    }
+    return row;
+  });
+  byId("workers").replaceChildren(...kept);
+}
+
+function showDecision(cell, decision) {
+  const found = decision?.explanation.match(/^  Found: (.*)$/m)[1] ?? "";
+  cell.dataset.readable = decision?.readable ?? "";
+  part(cell, "verdict").textContent = decision
+    ? (decision.readable ? "✓ Readable" : "✕ Refused")
+    : "No call in the last seconds";
+  part(cell, "name").textContent = decision?.reason ?? "";
+  part(cell, "note").textContent = found.slice(0, 1).toUpperCase() + found.slice(1);
+}
+
+// Whether what the workers do is what the file says.
+function showFollowed(latest, listed) {
+  const workers = [...new Set([...latest.own.keys(), ...latest.other.keys()])];
+  const follows = (worker) =>
+    Object.entries(latest).every(
+      ([whose, responses]) => (responses.get(worker)?.readable ?? listed[whose]) === listed[whose],
+    );
+  const following = workers.filter(follows).length;
+  const followed = workers.length > 1 && following === workers.length;
+  document.body.dataset.followed = followed;
+  say("followed", followed
+    ? "Both workers follow the file."
+    : `${following} of 2 workers follow the file.`);
+}
+
+// Changes the text only if it is another one: a screen reader announces each change.
+function say(id, text, failed = false) {
+  if (byId(id).textContent !== text) {
+    byId(id).textContent = text;
+  }
+  byId(id).classList.toggle("failed", failed);
 }
 
 const copyOf = (template) => byId(template).content.firstElementChild.cloneNode(true);
