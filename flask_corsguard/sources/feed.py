@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable
-from itertools import islice
 from typing import Any, Protocol, TypeAlias, cast
 from weakref import WeakValueDictionary, ref
 
@@ -30,7 +29,7 @@ START_DEADLINE = 30.0
 PAUSE = 10
 #: In seconds: how late a store may be asked before other requests wait for what it says.
 OVERDUE = 0.25
-# How many rows are taken before the clock is looked at.
+# How many rows are checked at a time.
 _PORTION = 500
 
 # What reads rows in a process that has forked since. It may hold a connection of its parent, which
@@ -70,7 +69,7 @@ class View:
             return f"the rows of {feed.name}, which has not been read"
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
-        whose = "" if feed.by is None else "its tenant's rows, of "
+        whose = "" if feed.by is None else "what the request's tenant has of "
         return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
 
 
@@ -111,6 +110,7 @@ class Feed:
         self._version: object = None
         self.failure = ""
         self.failures = 0
+        self._failures_before_fork = 0
         # Replaced as a whole, since other threads go through them.
         self._views: tuple[ref[View], ...] = ()
         self._published = 0
@@ -181,7 +181,7 @@ class Feed:
             "stale": self.is_stale,
             "bad_rows": max((snapshot.bad_rows for snapshot in snapshots), default=0),
             "problems": [f"{row}: {why}" for row, why in bad.items()],
-            "failures": self.failures,
+            "failures": self.failures - self._failures_before_fork if self._is_own() else 0,
             "last_failure": self.failure or None,
         }
 
@@ -234,6 +234,10 @@ class Feed:
         else:
             listener.refreshed(self)
 
+    def _is_own(self) -> bool:
+        """Whether it was this process that asked last, not one that it has forked from."""
+        return self._pid == os.getpid()
+
     def _lock(self) -> threading.Lock:
         pid = os.getpid()
         # setdefault() is atomic, so that two threads of a new process take the same lock.
@@ -244,13 +248,15 @@ class Feed:
 
         :param seconds: how long it may be waited for.
         """
-        if self._pid != os.getpid():
+        if not self._is_own():
             self._pid = os.getpid()
+            self._failures_before_fork = self.failures
             _left_alone.append(self._loading)
             self._loading = None
+        self._until = until
         try:
             with deadline(seconds):
-                self._read(now, until)
+                self._read(now)
         except BaseException as error:
             # A time-out of the server's kind, too: what it cuts short has not been read.
             self._loading = None
@@ -263,19 +269,17 @@ class Feed:
             if is_shutdown(error):
                 raise
 
-    def _read(self, now: float, until: float) -> None:
+    def _read(self, now: float) -> None:
         must_load = not self.is_known or now >= self._reload_at
         if self.is_known and now >= min(self._check_at, self.stale_at):
             # Before everything is read, too: that can take several requests.
             must_load = not self._check(now) or must_load
         if must_load and self._loading is None:
             self._loading = self._load(now)
-        while self._loading is not None:
-            if next(self._loading, self) is self:
-                self._loading = None
-            elif self._clock() >= until:
-                self._ask_at(-math.inf)  # the next request goes on
-                return
+        if self._loading is not None and next(self._loading, self) is not self:
+            self._ask_at(-math.inf)  # the next request goes on
+            return
+        self._loading = None
         self._ask_at(min(self._check_at, self._reload_at, self.stale_at))
 
     def _check(self, now: float) -> bool:
@@ -314,16 +318,22 @@ class Feed:
         return version, snapshots
 
     def _load(self, now: float) -> Generator[None]:
-        """Read everything, and stop after each portion."""
+        """Read everything, and stop where this request has waited long enough."""
         by_tenant = self.by is not None
         readers = [(view, Rows(view.rules, by_tenant=by_tenant)) for view in self.views]
         version, rows = _parts(self.source.load(), "load() returned", "rows")
-        remaining = iter(rows)
-        while portion := [*islice(remaining, _PORTION)]:
-            for _, reader in readers:
-                reader.add(portion)
-            if len(portion) == _PORTION:
-                yield
+        portion: list[object] = []
+        for row in rows:
+            portion.append(row)
+            is_late = self._clock() >= self._until
+            if is_late or len(portion) == _PORTION:
+                for _, reader in readers:
+                    reader.add(portion)
+                portion = []
+                if is_late:
+                    yield
+        for _, reader in readers:
+            reader.add(portion)
         finished = [(view, reader.finished()) for view, reader in readers]
         read_at = now
         if self._read_at > now and self._changes is not None:

@@ -19,6 +19,8 @@ from flask_corsguard.text import text_of
 
 #: How many bad rows are named.
 MOST_NAMED = 100
+# In characters. A reason can name the row, or a part of it.
+_LONGEST_REASON = 400
 # As many rows are checked at a time.
 _PORTION = 1000
 _NOTHING: frozenset[str] = frozenset()
@@ -256,7 +258,7 @@ class Rows:
     def _leave_out(self, row: str, why: str) -> None:
         self._bad_rows += 1
         if len(self._bad) < MOST_NAMED:
-            self._bad[row] = why.removesuffix(".")
+            self._bad[row] = why.removesuffix(".")[:_LONGEST_REASON]
 
     def finished(self) -> Snapshot:
         """The snapshot of all rows that were read."""
