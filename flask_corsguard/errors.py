@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 from flask_corsguard.text import SHUTDOWNS, text_of
+
+_MOST_IN_WORDS = 50
+_LONGEST_IN_WORDS = 1000
 
 
 class CorsGuardError(Exception):
@@ -51,6 +54,17 @@ class PolicyError(CorsGuardError, ValueError):
         if len(lines) == 1:
             return lines[0]
         return "\n".join([f"{len(lines)} problems:", *(f"  - {line}" for line in lines)])
+
+
+def in_words(problems: Sequence[Problem]) -> str:
+    """Problems for a log line: the first ones, as far as a person can read them."""
+    texts = [str(problem) for problem in problems[:_MOST_IN_WORDS]]
+    more = len(problems) - len(texts)
+    cut = (
+        text if len(text) <= _LONGEST_IN_WORDS else f"{text[:_LONGEST_IN_WORDS]}..."
+        for text in texts
+    )
+    return "; ".join([*cut, *([f"and {more:,} more"] if more > 0 else [])])
 
 
 def unknown_name(

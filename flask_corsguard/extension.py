@@ -326,8 +326,8 @@ class CorsGuard:
             ``settings``: the ``file`` that is followed, ``when_read`` (seconds since 1970) and the
             ``last_mistake``, or None. ``sources``: for each its ``name``, ``rows``, ``version``,
             ``age`` in seconds, ``stale`` (whether it admits nobody), ``bad_rows`` (how many were
-            left out), ``problems`` (some of these, with the reasons), ``failures`` (how many) and
-            ``last_failure``.
+            left out), ``problems`` (some of these, with the reasons), ``failures`` (how many in
+            this process) and ``last_failure``.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         return self._state(app).status()
@@ -341,7 +341,7 @@ class CorsGuard:
         :param app: the app; if left out, the current one, or the constructor's.
         :returns: (``outcome``, ``reason``, ``endpoint``, ``policy``, ``preflight``, ``blocked``),
             which are attributes too -> how many. The policy is
-            :attr:`Decision.policy_source`. No part can be made up by whoever sends requests.
+            ``Decision.policy_source``. No part can be made up by whoever sends requests.
         """
         return self._state(app).counts.copy()
 

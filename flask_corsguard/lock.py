@@ -21,23 +21,26 @@ class Lock:
         self._of_processes = {os.getpid(): threading.RLock()}
 
     def __enter__(self) -> None:
-        self._acquire(waits=True)
+        self._acquire(-1)
 
     @contextlib.contextmanager
-    def unless_taken(self) -> Generator[bool]:
-        """Take the lock, unless another thread has it: whether it was taken."""
-        is_taken = self._acquire(waits=False)
+    def unless_taken(self, seconds: float = 0) -> Generator[bool]:
+        """Take the lock, unless another thread has it: whether it was taken.
+
+        :param seconds: how long to wait for the other thread.
+        """
+        is_taken = self._acquire(seconds)
         try:
             yield is_taken
         finally:
             if is_taken:
                 self.__exit__(None, None, None)
 
-    def _acquire(self, *, waits: bool) -> bool:
+    def _acquire(self, seconds: float) -> bool:
         pid = os.getpid()
         # setdefault() is atomic, so that two threads of a new process take the same lock.
         lock = self._of_processes.get(pid) or self._of_processes.setdefault(pid, threading.RLock())
-        return lock.acquire(waits)
+        return lock.acquire(timeout=seconds)
 
     def __exit__(
         self,

@@ -9,13 +9,13 @@ import math
 import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple, cast
 from weakref import WeakSet
 
 from flask.app import Flask
 
-from flask_corsguard.errors import Problem, is_shutdown
+from flask_corsguard.errors import Problem, in_words, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
@@ -374,14 +374,13 @@ class GuardLog:
                 " no CORS headers.",
             )
 
-    def settings_rejected(self, file: str, problems: Iterable[Problem]) -> None:
+    def settings_rejected(self, file: str, problems: Sequence[Problem]) -> None:
         """Write what is wrong with a settings file that has changed."""
-        listed = "; ".join(on_one_line(str(problem)) for problem in problems)
         self._write(
             logging.ERROR,
             "The settings file %s is not in force as it is now; the last good settings stay. %s",
             shown(file),
-            listed,
+            on_one_line(in_words(problems)),
         )
 
     def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:

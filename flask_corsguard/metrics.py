@@ -46,12 +46,17 @@ def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
     except ImportError as error:
         message = "metrics need prometheus_client: pip install 'flask-corsguard[prometheus]'"
         raise CorsGuardError(message) from error
+    in_files = values.ValueClass is not values.MutexValue
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ and not in_files:
+        raise CorsGuardError(
+            "PROMETHEUS_MULTIPROC_DIR was set after prometheus_client was imported, which looks for"
+            " it then. Set it in the environment of the server, or in gunicorn.conf.py"
+        )
     if registry is None:
         registry = REGISTRY
     with _registering:
         metrics = _by_registry.get(registry)
         if metrics is None:
-            in_files = values.ValueClass is not values.MutexValue
             metrics = _of_workers() if in_files else _Metrics()
             registry.register(_Files(metrics, registry) if in_files else metrics)
             _by_registry[registry] = metrics
@@ -120,9 +125,9 @@ class _Metrics:
 
     def update(self) -> None:
         """Bring everything up to date."""
+        self._due = time.monotonic() + _INTERVAL
         with self._lock:
             self._begin()
-            self._due = time.monotonic() + _INTERVAL
             settings: dict[str, float] = {}
             rows: dict[str, float] = {}
             ages: dict[str, float] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from flask_corsguard.config import (
     read_configured,
     winning,
 )
-from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.errors import PolicyError, Problem, in_words
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.audiences import policies_of, resolve
 from flask_corsguard.protocol.field_names import unknown_field
@@ -35,6 +36,12 @@ KEY = f"{PREFIX}SETTINGS_FILE"
 _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
+# In seconds: how late a look may be before requests wait for the one that looks; how long they do.
+_LATE, _PATIENCE = 0.5, 0.25
+# A key of more parts than a host name can have. tomllib takes hours to read one of 1 MB.
+_LONG_KEY = re.compile(
+    r"""(?:^|[\[{,])[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){127}""", re.MULTILINE
+)
 
 
 class Candidate:
@@ -99,6 +106,8 @@ class SettingsFile:
         self._watched = WatchedFile(path, _SETTLE)
         self._pid = os.getpid()
         self._alone = Lock()
+        # In which process a thread looks: a signal handler can interrupt it, and a fork leave it.
+        self._looking_in: int | None = None
         self.path = self._watched.path
         self.next_look = 0.0
         instead = candidate.get()
@@ -156,11 +165,14 @@ class SettingsFile:
         :param put_in_force: raises PolicyError if settings do not fit the app's routes.
         :returns: what is wrong with the file, the first time it is found.
         """
-        with self._alone.unless_taken() as is_alone:
+        is_late = time.monotonic() >= self.next_look + _LATE
+        with self._alone.unless_taken(_PATIENCE if is_late else 0) as is_alone:
             now = time.monotonic()
-            if not is_alone or now < self.next_look:
+            if not is_alone and is_late:  # the others wait no longer for the one that looks
+                self.next_look = now + _INTERVAL
+            if not is_alone or now < self.next_look or self._looking_in == os.getpid():
                 return ()
-            self.next_look = now + _INTERVAL
+            self._looking_in = os.getpid()
             if self._pid != os.getpid():
                 # What a thread of the parent process was about to put in force is not, in here.
                 self._pid, self._watched = os.getpid(), WatchedFile(self.path, _SETTLE)
@@ -171,8 +183,8 @@ class SettingsFile:
             finally:
                 if not is_done:  # a time-out of the server has cut it short
                     self._watched = WatchedFile(self.path, _SETTLE)
-            if self._watched.pending:
-                self.next_look = now + _SHORT_INTERVAL
+                self.next_look = now + (_SHORT_INTERVAL if self._watched.pending else _INTERVAL)
+                self._looking_in = None
             return tuple(problems)
 
     def _look(self, put_in_force: Callable[[Settings], object]) -> Sequence[Problem]:
@@ -186,7 +198,7 @@ class SettingsFile:
             return ()
         problems = self._change(content, put_in_force)
         self._version = self._watched.version
-        self._mistake = "; ".join(map(str, problems)) or None
+        self._mistake = in_words(problems) or None
         if not problems:
             self.when_read = time.time()
         return problems
@@ -257,6 +269,8 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
         raise ValueError("it begins with a byte order mark. Save it as UTF-8 without one.")
     is_json = name.endswith(".json") or text.lstrip().startswith("{")
     try:
+        if not is_json and _LONG_KEY.search(text):
+            raise RecursionError
         values: object = json.loads(text) if is_json else tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply.") from error

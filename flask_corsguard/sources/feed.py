@@ -69,7 +69,7 @@ class View:
             return f"the rows of {feed.name}, which has not been read"
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
-        whose = "" if feed.by is None else "its tenant's rows, of "
+        whose = "" if feed.by is None else "what the request's tenant has of "
         return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
 
 
@@ -110,6 +110,7 @@ class Feed:
         self._version: object = None
         self.failure = ""
         self.failures = 0
+        self._failures_before_fork = 0
         # Replaced as a whole, since other threads go through them.
         self._views: tuple[ref[View], ...] = ()
         self._published = 0
@@ -180,7 +181,7 @@ class Feed:
             "stale": self.is_stale,
             "bad_rows": max((snapshot.bad_rows for snapshot in snapshots), default=0),
             "problems": [f"{row}: {why}" for row, why in bad.items()],
-            "failures": self.failures,
+            "failures": self.failures - self._failures_before_fork if self._is_own() else 0,
             "last_failure": self.failure or None,
         }
 
@@ -233,6 +234,10 @@ class Feed:
         else:
             listener.refreshed(self)
 
+    def _is_own(self) -> bool:
+        """Whether it was this process that asked last, not one that it has forked from."""
+        return self._pid == os.getpid()
+
     def _lock(self) -> threading.Lock:
         pid = os.getpid()
         # setdefault() is atomic, so that two threads of a new process take the same lock.
@@ -243,8 +248,9 @@ class Feed:
 
         :param seconds: how long it may be waited for.
         """
-        if self._pid != os.getpid():
+        if not self._is_own():
             self._pid = os.getpid()
+            self._failures_before_fork = self.failures
             _left_alone.append(self._loading)
             self._loading = None
         self._until = until

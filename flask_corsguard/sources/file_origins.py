@@ -34,7 +34,7 @@ class FileOrigins(Source):
     system.
 
     :param path: where the file is; relative to the current directory at the time of this call.
-    :param refresh: see :class:`~flask_corsguard.sources.source.Source`, as for the others.
+    :param refresh: like *deadline*, *stale_after* and *at_start*, a setting that all sources have.
     :param by: takes the request and returns its tenant, a string. A line is a tenant without white
         space, white space and an origin then; in JSON, rows are pairs, or an object has a list for
         each tenant; in TOML, ``origins`` is a table with a list for each tenant.

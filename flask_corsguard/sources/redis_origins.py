@@ -84,7 +84,7 @@ class RedisOrigins(Source):
     :param url: ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, or
         ``unix:///path/of/the.sock?db=0``. Its options are those of redis-py, except for time-outs.
     :param key: the name of the set.
-    :param refresh: see :class:`~flask_corsguard.sources.source.Source`, as for the others.
+    :param refresh: like *deadline*, *stale_after* and *at_start*, a setting that all sources have.
     :param by: takes the request and returns its tenant, a string without a space. A member is the
         tenant, a space and the origin then.
     :raises CorsGuardError: if redis-py is not installed.
@@ -243,7 +243,7 @@ class RedisOrigins(Source):
         :returns: how many were new.
         :raises PolicyError: for an origin that no policy lets in, or without the tenant that there
             has to be; nothing is written then.
-        :raises StoreError: if Redis does not do it within 5 seconds.
+        :raises CorsGuardError: if Redis does not do it within 5 seconds.
         """
         texts = [origin.strip() if isinstance(origin, str) else origin for origin in origins]
         rows = Rows(_ANY_POLICY, by_tenant=False)
@@ -264,7 +264,7 @@ class RedisOrigins(Source):
 
         :param tenant: whose they are, if the source has ``by``.
         :returns: how many were there.
-        :raises StoreError: if Redis does not do it within 5 seconds.
+        :raises CorsGuardError: if Redis does not do it within 5 seconds.
         """
         return self._write("SREM", "-", origins, tenant)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.sources.deadline import is_over
 from flask_corsguard.sources.feed import SELDOM
 from flask_corsguard.sources.source import AtStart, By, Row, Source
 from flask_corsguard.sources.store_errors import Secrets, StoreError, require
@@ -37,9 +38,9 @@ class SQLVersion(tuple[Any, ...]):
 class SQLOrigins(Source):
     """Origins that a statement of SQL gives.
 
-    At each refresh, *version* is executed, and *rows* if its result has changed; without *version*,
-    *rows* is, every 30 seconds at most. Rows are fetched in portions. The connection is of the
-    source's own, one for each process; nothing is written.
+    At each refresh, *version* is executed, and *rows* if its result has changed, and in any case
+    every ten minutes; without *version*, *rows* is executed every 30 seconds at most. Rows are
+    fetched in portions. Each process has a connection of its own; nothing is written.
 
     Needs ``pip install 'flask-corsguard[sql]'`` and a driver. With psycopg (version 3), which
     ``postgresql://`` stands for if it is installed, no wait for the server outlasts *deadline*, but
@@ -53,8 +54,8 @@ class SQLOrigins(Source):
     :param url: a URL of SQLAlchemy: ``postgresql://user:password@host/database``.
     :param rows: a statement that gives the origins, in one column.
     :param version: one that gives what changes whenever *rows* gives something else, in one row:
-        ``SELECT count(*), max(changed) FROM cors_origins``.
-    :param refresh: see :class:`~flask_corsguard.sources.source.Source`, as for the others.
+        ``SELECT number FROM cors_version``, say.
+    :param refresh: like *deadline*, *stale_after* and *at_start*, a setting that all sources have.
     :param by: takes the request and returns its tenant. *rows* gives two columns then, the tenant
         and the origin.
     :ivar version: executes that statement; None without one.
@@ -63,6 +64,8 @@ class SQLOrigins(Source):
     """
 
     version: Callable[[], SQLVersion] | None
+    # A version statement may miss a change, such as one that is committed late.
+    reload_every = 600.0
 
     def __init__(
         self,
@@ -134,7 +137,7 @@ class SQLOrigins(Source):
                 return self._answer(session, question)
             except DBAPIError as error:
                 # A server, or what is in front of it, ends connections that are idle for long.
-                if not error.connection_invalidated:
+                if not error.connection_invalidated or is_over():
                     raise
         return self._answer(self._connected(), question)
 

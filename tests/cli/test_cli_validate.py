@@ -1,6 +1,8 @@
 """``flask cors validate``."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -18,6 +20,7 @@ guard = CorsGuard(app, ARGUMENTS)
 app.add_url_rule("/own", "own", cors("own")(lambda: "ok"))
 PREPARE
 """
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 CONFIGURED = "CORSGUARD_SETTINGS_FILE='/not/on/this/machine.toml'"
 GOOD = """\
 origins = ["https://app.example.com"]
@@ -175,3 +178,16 @@ def test_in_a_process_of_its_own(tmp_path):
     variables = {"FLASK_CORSGUARD_SETTINGS_FILE": "/not/on/this/machine.toml"}
     ran = flask(tmp_path, "cors", "validate", "new.toml", **variables)
     assert ran == (0, "new.toml: nothing is wrong.\n", "")
+
+
+@pytest.mark.parametrize("page", ["configuration", "command-line"])
+def test_the_examples_of_the_pages(validate, page):
+    text = (REFERENCE / f"{page}.md").read_text("utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    printed = re.findall(
+        r"^\$ flask --app app cors validate new.toml\n(.*?)^```$", text, re.M | re.S
+    )
+    example += "" if printed else "[policies.own]\n"
+    ran = validate(example)
+    assert ran.out == ("".join(printed) or "new.toml: nothing is wrong.\n")
+    assert ran.code == bool(printed)

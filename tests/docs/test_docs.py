@@ -11,17 +11,29 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from blinker import Signal
 from flask import Flask
 from flask.views import MethodView
 
 import flask_corsguard
 import flask_corsguard.audit
 import flask_corsguard.testing
-from flask_corsguard import CorsGuard, Decision, Outcome, Policy, PolicyError, Reason, cors
+from flask_corsguard import (
+    CorsGuard,
+    Decision,
+    Outcome,
+    Policy,
+    PolicyError,
+    Problem,
+    Reason,
+    cors,
+    settings_rejected,
+)
+from flask_corsguard import signals as signals_module
 from flask_corsguard.audit import RULES
 from flask_corsguard.config import OTHER_KEYS
 from flask_corsguard.protocol.policy import FIELDS
-from flask_corsguard.sources import FileOrigins
+from flask_corsguard.sources import FileOrigins, RedisOrigins, SQLOrigins
 from flask_corsguard.testing import Browser
 from flask_corsguard.testing.engines import ENGINES
 from tests.docs.markdown import section, table
@@ -87,9 +99,14 @@ def test_decision_page() -> None:
 
 
 def test_signals_are_listed() -> None:
-    signals = [name for name in flask_corsguard.__all__ if name.endswith(("rejected", "allowed"))]
-    for text in (README, (REFERENCE / "signals-and-log.md").read_text()):
-        assert sorted(code(row[0]) for row in table(section(text, "Signals"))) == signals
+    """On the page all of them; in README those about decisions."""
+    signals = {
+        n for n in flask_corsguard.__all__ if isinstance(vars(signals_module).get(n), Signal)
+    }
+    page = (REFERENCE / "signals-and-log.md").read_text()
+    assert {code(row[0]) for row in table(section(page, "Signals"))} == signals
+    about_decisions = {name for name in signals if name.startswith(("origin_", "preflight_"))}
+    assert {code(row[0]) for row in table(section(README, "Signals"))} == about_decisions
 
 
 @pytest.mark.parametrize("name", ["api", "testing", "audit"])
@@ -131,7 +148,12 @@ def test_problems_page_lists_the_codes() -> None:
 
 
 @pytest.mark.parametrize(("cells"), PROBLEMS, ids=[code(row[0]) for row in PROBLEMS])
-def test_problem_examples(cells: list[str], login_required: Callable[..., Any]) -> None:
+def test_problem_examples(
+    cells: list[str],
+    login_required: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     name, _, example, correction = cells
     app = Flask("example")
     guard = CorsGuard(policies={"partners": Policy()})
@@ -145,10 +167,33 @@ def test_problem_examples(cells: list[str], login_required: Callable[..., Any]) 
             return ""
 
     app.add_url_rule("/item", view_func=Item.as_view("item"))
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "cors.toml"
+
+    def save(text: str) -> None:
+        file.write_text(text)
+        file.chmod(0o644)
+        os.utime(file, (0, 0))
+
+    def write(text: str) -> None:
+        app.config["CORSGUARD_SETTINGS_FILE"] = file
+        guard.init_app(app)
+        save(text)
+        rejected: list[Problem] = []
+
+        def receive(_sender: Flask, problems: tuple[Problem, ...], **_: object) -> None:
+            rejected.extend(problems)
+
+        with settings_rejected.connected_to(receive, app):
+            app.test_client().get("/")
+        raise PolicyError(rejected)
+
+    save("max_age = 60")
     example = code(example)
     statement = f"Policy({example})" if re.match(r"\w+=", example) else example
     scope = {"Policy": Policy, "app": app, "cors": cors, "guard": guard, "index": index}
-    scope |= {"login_required": login_required, "Item": Item, "os": os, "FileOrigins": FileOrigins}
+    scope |= {"login_required": login_required, "Item": Item, "os": os, "write": write}
+    scope |= {"FileOrigins": FileOrigins, "RedisOrigins": RedisOrigins, "SQLOrigins": SQLOrigins}
 
     def run() -> None:
         exec(statement, scope)
@@ -184,6 +229,8 @@ def test_every_python_block_is_run() -> None:
         others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}", "{include}"}
         # Of other servers and frameworks; tests/recipes runs those that it can.
         others |= {"apache", "nginx", "php", "py", "js", "xml", "java", "csharp", "json"}
+        # Of files and stores; the tests of the sources run the latter.
+        others |= {"toml", "sql"}
         # Python as well, run when the docs are built and by test_exchanges.py.
         others |= {"{exchanges}"}
         assert languages <= {"python", *others}, page

@@ -3,21 +3,29 @@
 import ast
 import json
 import re
+import signal
 import subprocess
 import sys
+import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from types import ModuleType
 
+import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from flask_corsguard.testing import Browser
+from tests.listening import free_port, listening, require
 from tests.loading import load_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+# The other one is for gunicorn.
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.name != "gunicorn.conf.py")
 
 APP = "https://app.example.com"
 ADMIN = "https://admin.example.com"
@@ -134,16 +142,105 @@ def test_signals_to_logs(load: Load, capsys: pytest.CaptureFixture[str]) -> None
     reasons = ["ORIGIN_NOT_ALLOWED", "ORIGIN_NOT_ALLOWED", "METHOD_NOT_ALLOWED", "ORIGIN_MALFORMED"]
     assert [line["reason"] for line in lines] == reasons
     assert len(lines[3]["origin"]) == 320
-    assert client.get("/metrics").text.splitlines() == [
-        'cors_rejections_total{reason="METHOD_NOT_ALLOWED",endpoint="users"} 1',
-        'cors_rejections_total{reason="ORIGIN_MALFORMED",endpoint="no route"} 1',
-        'cors_rejections_total{reason="ORIGIN_NOT_ALLOWED",endpoint="users"} 2',
-    ]
+    scraped = decisions(client.get("/metrics").text)
+    assert scraped == {
+        ("ALLOWED", "", "users", "false"): 1,
+        ("NOT_CORS", "", "metrics", "false"): 1,
+        ("REJECTED", "METHOD_NOT_ALLOWED", "users", "true"): 1,
+        ("REJECTED", "ORIGIN_MALFORMED", "", "false"): 1,
+        ("REJECTED", "ORIGIN_NOT_ALLOWED", "users", "false"): 2,
+    }
+
+
+def decisions(text: str) -> dict[tuple[str, ...], float]:
+    """How many decisions were scraped, by outcome, reason, endpoint and preflight."""
+    names = ("outcome", "reason", "endpoint", "preflight")
+    return {
+        tuple(sample.labels[name] for name in names): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "corsguard_decisions_total"
+    }
 
 
 def test_counts_stay_bounded(load: Load) -> None:
-    module = load("signals_to_logs")
-    client = module.app.test_client()
+    client = load("signals_to_logs").app.test_client()
     for number in range(200):
         client.get(f"/unknown/{number}", headers={"Origin": f"https://host{number}.example"})
-    assert dict(module.counts) == {("ORIGIN_NOT_ALLOWED", "no route"): 200}
+    scraped = decisions(client.get("/metrics").text)
+    assert scraped["REJECTED", "ORIGIN_NOT_ALLOWED", "", "false"] == 200
+    assert len(scraped) == 2
+
+
+@pytest.mark.slow
+def test_metrics_of_four_workers(tmp_path: Path) -> None:
+    """Every scrape has the numbers of all workers, those that have ended too."""
+    require(["gunicorn"])
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--config=examples/gunicorn.conf.py"]
+    command += [f"--bind=127.0.0.1:{port}", "--access-logfile=-", "--access-logformat=%(p)s"]
+    environment = {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    environment["XDG_RUNTIME_DIR"] = str(tmp_path)  # where gunicorn leaves a socket for its tools
+    expected: Counter[tuple[str, ...]] = Counter()
+
+    def ask(path: str, origin: str | None, times: int, preflight: bool = False) -> None:
+        headers = {} if origin is None else {"Origin": origin}
+        headers |= {"Access-Control-Request-Method": "GET"} if preflight else {}
+        for _ in range(times):
+            connection = HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("OPTIONS" if preflight else "GET", path, headers=headers)
+            connection.getresponse().read()
+            connection.close()
+
+    def ask_all(factor: int) -> None:
+        endpoint = {"/api/users": "users", "/none": ""}
+        for times, path, origin, outcome, reason, preflight in (
+            (7, "/api/users", APP, "ALLOWED", "", False),
+            (5, "/api/users", APP, "ALLOWED", "", True),
+            (6, "/api/users", None, "NOT_CORS", "", False),
+            (8, "/api/users", OTHER, "REJECTED", "ORIGIN_NOT_ALLOWED", False),
+            (3, "/api/users", OTHER, "REJECTED", "ORIGIN_NOT_ALLOWED", True),
+            (4, "/none", "null", "REJECTED", "ORIGIN_NULL", False),
+        ):
+            ask(path, origin, factor * times, preflight)
+            key = outcome, reason, endpoint[path], str(preflight).lower()
+            expected[key] += factor * times
+
+    def scrape() -> dict[tuple[str, ...], float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+            text = response.read().decode()
+        expected["NOT_CORS", "", "metrics", "false"] += 1
+        settings = re.findall(r"^corsguard_settings_info{.*} (.*)$", text, re.MULTILINE)
+        assert settings == ["1.0"]
+        return decisions(text)
+
+    log = tmp_path / "log"
+    with listening(command, port, log, environment) as server:
+        arbiter = psutil.Process(server.pid)
+        ask_all(10)
+        for _ in range(8):
+            assert scrape() == expected
+        first, second, *_ = old = workers_of(arbiter)
+        served = set(re.findall(r"^<(\d+)>$", log.read_text(), re.MULTILINE))
+        assert len(served) > 1, "one worker has served everything"
+        first.terminate()  # gracefully
+        second.kill()
+        psutil.wait_procs([first, second], timeout=10)
+        ask_all(3)
+        for _ in range(4):
+            assert scrape() == expected
+        arbiter.send_signal(signal.SIGHUP)  # all others, gracefully
+        gone, _ = psutil.wait_procs(old, timeout=20)
+        assert len(gone) == 4
+        ask_all(1)
+        for _ in range(4):
+            assert scrape() == expected
+    [directory] = tmp_path.glob("signals_to_logs-*")
+    live = {path.name.rpartition("_")[2] for path in directory.glob("gauge_live*.db")}
+    assert not live & {f"{worker.pid}.db" for worker in old}
+
+
+def workers_of(arbiter: psutil.Process) -> list[psutil.Process]:
+    workers = arbiter.children()
+    assert len(workers) == 4
+    return workers

@@ -297,6 +297,10 @@ CONTENT = {
         '{"max_age": ' + "9" * 5000 + "}", "settings_file_syntax", "it is not JSON",
     ),
     "lists in lists": ("origins = " + "[" * 50_000, "settings_file_syntax", "nested too deeply"),
+    "a long key": ("a" + ".a" * 400_000 + " = 1", "settings_file_syntax", "nested too deeply"),
+    "a long name of a table": (
+        "[" + "'a' . " * 100_000 + "a]", "settings_file_syntax", "nested too deeply",
+    ),
     "objects in objects": ('{"a":' * 50_000, "settings_file_syntax", "nested too deeply"),
 }  # fmt: skip
 
@@ -339,6 +343,24 @@ def test_a_mistake_in_the_file(file, caplog, content, code, words):
     assert guard.explain("/", origin=SHOP).policy == Policy(origins=PARTNER)
     assert file.status["last_mistake"] is None
     assert len(caplog.records) == 1
+
+
+def test_many_mistakes(app, file, caplog):
+    """The log line and the status have the first ones, cut."""
+    file.guard(app, origins(SHOP))
+    file.write("".join(f"{'x' * 2000}{number} = 1\n" for number in range(100)))
+    app.test_client().get("/")
+    assert file.rejected == [["unknown_key"] * 100]
+    (record,) = caplog.records
+    for text in (record.getMessage(), file.status["last_mistake"]):
+        assert text.endswith("...; and 50 more")
+        assert len(text) < 60_000
+
+
+def test_an_origin_with_many_labels(app, file):
+    origin = f"https://{'a.' * 120}example"
+    guard = file.guard(app, origins(*[origin] * 100))
+    assert guard.explain("/", origin=origin).policy == Policy(origins=origin)
 
 
 def test_json_that_is_no_object(tmp_path):
@@ -830,7 +852,7 @@ def during(monkeypatch):
 
 
 def test_others_go_on_with_the_old_settings(site, http, file, during):
-    """One thread makes the new table, and nobody waits for it."""
+    """One thread makes the new table, and nobody waits for it for long."""
     file.guard(site, origins(SHOP))
     http.send(site, "/")
     seen = []
@@ -851,6 +873,25 @@ def test_others_go_on_with_the_old_settings(site, http, file, during):
     assert http.send(site, "/", PARTNER) == http.allowed(PARTNER)
     assert seen == [http.allowed(SHOP)] * 3
     assert http.send(site, "/", SHOP) == http.refused()
+
+
+def test_the_first_requests_after_a_pause(site, http, file, during):
+    """They wait a little for the one that makes the new table: the change was long ago."""
+    file.guard(site, origins(SHOP))
+    http.send(site, "/")
+    file.write(origins(PARTNER))
+    is_made = threading.Event()
+
+    def take_time():
+        is_made.set()
+        time.sleep(0.1)
+
+    during(take_time)
+    first = threading.Thread(target=http.send, args=[site, "/"])
+    first.start()
+    assert is_made.wait(10)
+    assert http.send(site, "/", SHOP) == http.refused()
+    first.join()
 
 
 def test_reconfigure_while_a_change_is_put_in_force(site, http, file, during):

@@ -1,6 +1,8 @@
 """Origins in a database."""
 
+import contextlib
 import itertools
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from flask_corsguard import CorsGuardError, PolicyError
 from flask_corsguard.sources import SQLOrigins
 from flask_corsguard.sources.deadline import deadline
 from flask_corsguard.sources.store_errors import StoreError
+from tests.listening import ROOT
 
 from .asking import run_python, whole, within_deadline
 from .stores import QUOTED, Store
@@ -206,6 +209,43 @@ def test_a_table_that_somebody_has_locked(
         assert "deadline" in str(within_deadline(source.load))
     assert whole(source)[1] == []
     source.close()
+
+
+PAGE = (ROOT / "docs/reference/sources.md").read_text("utf-8")
+CHANGES = (
+    f"INSERT INTO cors_origins VALUES ('{A}'), ('{B}')",
+    f"UPDATE cors_origins SET origin = 'https://c.example' WHERE origin = '{A}'",
+    f"DELETE FROM cors_origins WHERE origin = '{B}'",
+)
+
+
+@pytest.mark.parametrize("database", ["PostgreSQL", "SQLite"])
+def test_the_tables_of_the_page(database: str, sql_store: Store, tmp_path: Path) -> None:
+    schema = re.search(rf"\*\*{database}\*\*\n\n```sql\n(.*?)```", PAGE, re.DOTALL)
+    assert schema
+    url = f"sqlite:///file:{tmp_path}/shop.db?mode=ro&uri=true"
+    with contextlib.ExitStack() as stack:
+        if database == "SQLite":
+            connection: Any = stack.enter_context(
+                closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None))
+            )
+            connection.executescript(schema[1])
+        else:
+            url = sql_store.own_url
+            connection = stack.enter_context(psycopg.connect(url, autocommit=True))
+            connection.execute(schema[1])
+            stack.callback(connection.execute, "DROP TABLE cors_origins, cors_version")
+        source = SQLOrigins(
+            url, "SELECT origin FROM cors_origins", version="SELECT number FROM cors_version"
+        )
+        version, rows = whole(source)
+        assert (str(version), rows) == ("0", [])
+        for change in CHANGES:
+            connection.execute(change)
+            assert within_deadline(source.version, 5) != version
+            version, rows = whole(source)
+        assert rows == ["https://c.example"]
+        source.close()
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,11 @@ APP = "tests.strength.served"
 
 
 class Answer(NamedTuple):
-    """A response as it came: its status and its header lines."""
+    """A response as it came: its status, its header lines and its body."""
 
     status: int
     lines: tuple[tuple[str, str], ...]
+    body: str
 
     @property
     def cors(self) -> list[tuple[str, str]]:
@@ -50,13 +51,13 @@ def send(port: int, request: bytes) -> list[Answer]:
 
 def _read(received: str) -> Iterator[Answer]:
     for response in received.split("HTTP/1.")[1:]:
-        head, _, _ = response.partition("\r\n\r\n")
+        head, _, body = response.partition("\r\n\r\n")
         status_line, *lines = head.split("\r\n")
         pairs = (line.partition(":") for line in lines)
         fields = tuple((name, value.strip(" \t")) for name, _, value in pairs)
         # Not the second word: uWSGI repeats what it took for the version of HTTP.
         status = re.search(r" (\d{3}) ", status_line)
-        yield Answer(int(status[1]) if status else 0, fields)
+        yield Answer(int(status[1]) if status else 0, fields, body)
 
 
 class Server(NamedTuple):
@@ -104,11 +105,11 @@ def _python_path() -> str:
     return os.pathsep.join(map(str, dict.fromkeys(places)))
 
 
-def _command(line: str) -> Callable[[int, Path], list[str]]:
-    """A command line, once the port is known."""
+def command_line(line: str, app: str = APP) -> Callable[[int, Path], list[str]]:
+    """A command line that serves an app of a module, once the port is known."""
 
     def command(port: int, _: Path) -> list[str]:
-        known = {"python": sys.executable, "app": f"{APP}:app", "port": port}
+        known = {"python": sys.executable, "app": f"{app}:app", "port": port}
         return [word.format(**known) for word in line.split()]
 
     return command
@@ -147,18 +148,18 @@ def _nginx(pass_on: str) -> Callable[[int, Path], list[str]]:
 
 
 SERVERS = {
-    "Werkzeug": Server((), _command("{python} -m flask --app {app} run --port={port}")),
-    "gunicorn sync": Server(("gunicorn",), _command(_GUNICORN)),
-    "gunicorn gthread": Server(("gunicorn",), _command(f"{_GUNICORN} --threads=16")),
-    "gunicorn gevent": Server(("gunicorn", "gevent"), _command(f"{_GUNICORN} -k gevent")),
+    "Werkzeug": Server((), command_line("{python} -m flask --app {app} run --port={port}")),
+    "gunicorn sync": Server(("gunicorn",), command_line(_GUNICORN)),
+    "gunicorn gthread": Server(("gunicorn",), command_line(f"{_GUNICORN} --threads=16")),
+    "gunicorn gevent": Server(("gunicorn", "gevent"), command_line(f"{_GUNICORN} -k gevent")),
     "waitress": Server(
-        ("waitress",), _command("{python} -m waitress --listen=127.0.0.1:{port} {app}")
+        ("waitress",), command_line("{python} -m waitress --listen=127.0.0.1:{port} {app}")
     ),
-    "uWSGI": Server(("uwsgi_python3",), _command(_UWSGI + " --http-socket 127.0.0.1:{port}")),
+    "uWSGI": Server(("uwsgi_python3",), command_line(_UWSGI + " --http-socket 127.0.0.1:{port}")),
     "nginx, gunicorn": Server(("nginx",), _nginx(_TO_GUNICORN), "gunicorn sync"),
     "nginx, uWSGI": Server(("nginx",), _nginx(_TO_UWSGI), "uWSGI protocol"),
 }
 # Served by another only.
 SERVERS["uWSGI protocol"] = Server(
-    ("uwsgi_python3",), _command(_UWSGI + " --uwsgi-socket 127.0.0.1:{port}")
+    ("uwsgi_python3",), command_line(_UWSGI + " --uwsgi-socket 127.0.0.1:{port}")
 )
