@@ -79,7 +79,7 @@ _Snapshots: TypeAlias = list[tuple[View, Snapshot]]
 class Feed:
     """What one process knows of one source. Policies, and apps, share it.
 
-    :cvar publications: how often the rows of any source have changed in this process.
+    :cvar published: another object each time when the rows of any source have changed.
     :ivar due: when the source is to be asked again, on the clock of ``time.monotonic()``.
     :ivar stale_at: when what is known counts no longer.
     :ivar fresh_until: until when nothing has to be looked at but the rows.
@@ -87,7 +87,7 @@ class Feed:
     :ivar failures: how many there were.
     """
 
-    publications = 0
+    published: object = object()
 
     def __init__(self, source: Any, clock: Callable[[], float] = time.monotonic) -> None:
         def setting(name: str) -> float:
@@ -361,7 +361,7 @@ class Feed:
 
     def _publish(self) -> None:
         self._published += 1
-        Feed.publications += 1
+        Feed.published = object()
 
     def _is_current(self, now: float) -> None:
         self._read_at = now
