@@ -65,7 +65,9 @@ class LiveOrigins:
         snapshot, policy = view.snapshot, entry.policy
         if snapshot is None or origin not in snapshot.listed or not isinstance(policy, Policy):
             return None
-        decision = decide_listed(policy, asked or cors_request(request), entry.scope)
+        decision = decide_listed(
+            policy, asked or cors_request(request), entry.scope, view.admission
+        )
         if decision.reason is None:
             cache.keep(key, (decision, None))
         return decision
@@ -112,7 +114,8 @@ class LiveOrigins:
             assert view.snapshot is not None
             assert isinstance(policy, Policy)
             if view.snapshot.admits(None, asked.origin or ""):
-                return decide_listed(policy, asked, entry.scope), (view.feed,)
+                decision = decide_listed(policy, asked, entry.scope, view.admission)
+                return decision, (view.feed,)
             return decide_unlisted(policy, asked, entry.scope, asks=False), (view.feed,)
         asking = asking or _Asking(request, self._listener)
         decision = decide_unlisted(policy, asked, entry.scope, asks=True, admits_live=asking.admits)

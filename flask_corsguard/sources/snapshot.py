@@ -245,7 +245,7 @@ class Rows:
         known = set(usable)
         for problem in reversed(problems):
             if isinstance(problem.value, str) and problem.value in known:
-                message = problem.message.removeprefix(f"{text_of(problem.value)}: ")
+                message = problem.message.removeprefix(text_of(problem.value)).lstrip(": ")
                 wrong[problem.value] = message
             elif len(usable) == 1:
                 wrong[usable[0]] = problem.message
