@@ -109,9 +109,9 @@ class LiveOrigins:
         policy, sources = entry.policy, entry.live
         assert policy is not None
         view: View | None = sources.only_view
-        if view and not sources.has_check and monotonic() < view.feed.fresh_until:
+        is_fresh = view is not None and monotonic() < view.feed.fresh_until
+        if view and view.snapshot and is_fresh and not sources.has_check:
             # The same as below in half of the time; nearly always.
-            assert view.snapshot is not None
             assert isinstance(policy, Policy)
             if view.snapshot.admits(None, asked.origin or ""):
                 decision = decide_listed(policy, asked, entry.scope, view.admission)

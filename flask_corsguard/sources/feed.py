@@ -158,7 +158,15 @@ class Feed:
                 if view.rules == rules:
                     return view
             view = View(self, rules)
+            known = next((other.snapshot for other in views if other.snapshot), None)
+            if known is not None:
+                # The last known good rows, as far as they count here too, until all are read anew.
+                by_tenant = self.by is not None
+                reader = Rows(rules, by_tenant=by_tenant)
+                reader.add(known if by_tenant else (origin for _, origin in known))
+                view.snapshot = reader.finished()
             self._views = tuple(map(ref, (*views, view)))
+            self._reload_at = -math.inf
             self._ask_at(-math.inf)
         return view
 
