@@ -232,6 +232,8 @@ def test_every_python_block_is_run() -> None:
         others |= {"apache", "nginx", "php", "py", "js", "xml", "java", "csharp", "json"}
         # Of files and stores; the tests of the sources run the latter.
         others |= {"toml", "sql"}
+        # Of uWSGI; test_several_workers_page.py runs it.
+        others |= {"ini"}
         # Python as well, run when the docs are built and by test_exchanges.py.
         others |= {"{exchanges}"}
         assert languages <= {"python", *others}, page
