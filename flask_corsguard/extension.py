@@ -264,8 +264,9 @@ class CorsGuard:
     ) -> Decision:
         """What would be decided if a page called ``fetch(url, {method, headers})``.
 
-        Runs no view or hook, sends no signal and logs nothing. If the browser would send a
-        preflight first and the guard would reject it, this is the decision about the preflight.
+        Runs no view or hook, sends no signal and logs nothing about the request. A source that is
+        due is asked, as in a request. If the browser would send a preflight first and the guard
+        would reject it, this is the decision about the preflight.
 
         :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
             resolve ``..`` and backslashes themselves before they send anything.
@@ -317,8 +318,8 @@ class CorsGuard:
         state.change_settings(lambda old: changed_settings(old, new))
 
     def status(self, app: Flask | None = None) -> dict[str, Any]:
-        """What this process knows, for a readiness probe. Asks no store and runs none of the app's
-        code.
+        """What this process knows, for a readiness probe. A source that admits nobody is asked, if
+        it is due; other stores are not, and none of the app's code runs.
 
         :param app: the app; if left out, the current one, or the constructor's.
         :returns: ``fingerprint``: a short text, the same in every process with the same settings

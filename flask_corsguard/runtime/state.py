@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
@@ -421,11 +422,16 @@ class AppState:
     def status(self) -> dict[str, Any]:
         """See :meth:`flask_corsguard.CorsGuard.status`."""
         in_force = self.current()
+        feeds = in_force.feeds()
+        for feed in feeds:
+            # No other request may come as long as a probe says that the app is not ready.
+            if feed.is_stale and time.monotonic() >= feed.due:
+                feed.ask(self)
         return {
             "fingerprint": in_force.fingerprint(),
             "pid": os.getpid(),
             "settings": self.settings_status(),
-            "sources": [feed.status() for feed in in_force.feeds()],
+            "sources": [feed.status() for feed in feeds],
         }
 
     def settings_status(self) -> dict[str, Any]:

@@ -56,9 +56,11 @@ class Site:
             origins.insert(0, Store("https://other.example"))
         if "audiences" in how:
             policies = {"own": {"origins": origins}, "last": {"origins": "https://last.example"}}
-            CorsGuard(self.app, ["own", "last"], policies=policies)
+            self.guard = CorsGuard(self.app, ["own", "last"], policies=policies)
         else:
-            CorsGuard(self.app, origins=origins, deny_origins=how.get("deny_origins", ()))
+            self.guard = CorsGuard(
+                self.app, origins=origins, deny_origins=how.get("deny_origins", ())
+            )
         self.client = self.app.test_client()
         self.reasons: list[Reason | None] = []
 
@@ -70,6 +72,10 @@ class Site:
             "/", method="GET" if method == "GET" else "OPTIONS", headers=headers
         )
         return "Access-Control-Allow-Origin" in response.headers
+
+    def status(self) -> list[dict[str, object]]:
+        sources: list[dict[str, object]] = self.guard.status()["sources"]
+        return sources
 
     def later(self, seconds: float) -> None:
         """Let time go by for the source: as if it had been read so much earlier."""
@@ -121,9 +127,9 @@ def test_another_source_has_no_part_in_it(site: Site) -> None:
     other = Site("one source")
     other.store.put(B)
     assert other.asks(B)
-    before = Feed.publications
+    before = Feed.published
     assert site.asks(A)
-    assert Feed.publications == before
+    assert Feed.published is before
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -141,3 +147,17 @@ def test_a_request_that_finds_the_source_due_waits_and_no_other(count: int) -> N
         site.later(1001)
         assert [site.asks(A) for _ in range(5)] == [True] * 5
     assert len(waits) == count
+
+
+def test_the_status_has_a_source_asked_that_admits_nobody() -> None:
+    """Else a probe that reads it would wait for a request that does not come before it is ready."""
+    site = Site("one source")
+    (status,) = site.status()
+    assert (status["rows"], status["stale"]) == (1, False)
+    site.store.put(A, B)
+    site.later(1001)
+    (status,) = site.status()
+    assert (status["rows"], status["stale"]) == (1, False)  # not for this
+    site.later(1001)
+    (status,) = site.status()
+    assert (status["rows"], status["stale"]) == (2, False)

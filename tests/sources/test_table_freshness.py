@@ -300,9 +300,9 @@ def test_at_most_once_in_each_refresh(kind):
             site.preflight(f"https://p{requests}.example")
             requests += 2
         elapsed = time.monotonic() - begun
-        assert requests > 50
+        assert requests > 10
         # Where the first question fails, a second one may be tried with the same request.
-        assert 2 <= len(source.asked) <= 2 * (elapsed / 0.05 + 2)
+        assert 1 <= len(source.asked) <= 2 * (elapsed / 0.05 + 2)
         if not fails:
             assert len(source.asked) <= elapsed / 0.05 + 2
 
