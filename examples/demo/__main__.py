@@ -46,8 +46,8 @@ def serve() -> int:
         print(f"  The same page, not allowed:    {origins.stranger}/")
         print(f"  An account, unprotected:       {origins.unprotected}/balance")
         print(f"  The same account, protected:   {origins.protected}/balance\n")
-        print("Open both pages, side by side. Each rejection is shown here as its signal arrives; of")
-        print("GET /offers, which the pages ask for all the time, what is new in either worker.")
+        print("Open both pages, side by side. Each rejection is shown here as its signal arrives.")
+        print("The pages ask for GET /offers all the time: of that, what is new in either worker.")
         print("Ctrl-C ends the demo.\n", flush=True)
         try:
             threading.Event().wait()
