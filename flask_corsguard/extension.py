@@ -318,8 +318,8 @@ class CorsGuard:
         state.change_settings(lambda old: changed_settings(old, new))
 
     def status(self, app: Flask | None = None) -> dict[str, Any]:
-        """What this process knows, for a readiness probe. A source that admits nobody is asked, if
-        it is due; other stores are not, and none of the app's code runs.
+        """What this process knows, for a readiness probe. In a request, a source that admits nobody
+        is asked, if it is due; other stores are not, and none of the app's code runs.
 
         :param app: the app; if left out, the current one, or the constructor's.
         :returns: ``fingerprint``: a short text, the same in every process with the same settings

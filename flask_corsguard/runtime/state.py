@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
 
-from flask import Request, Response, current_app, request
+from flask import Request, Response, current_app, has_request_context, request
 from flask.app import Flask
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.local import LocalProxy
@@ -423,7 +423,7 @@ class AppState:
         """See :meth:`flask_corsguard.CorsGuard.status`."""
         in_force = self.current()
         feeds = in_force.feeds()
-        for feed in feeds:
+        for feed in feeds if has_request_context() else ():
             # No other request may come as long as a probe says that the app is not ready.
             if feed.is_stale and time.monotonic() >= feed.due:
                 feed.ask(self)

@@ -64,7 +64,7 @@ def in_words(ran: Ran) -> str:
 
 
 INSECURE = (
-    "'http://plain.example': 'http://plain.example' with allow_credentials=True: whoever controls"
+    "'http://plain.example': with allow_credentials=True: whoever controls"
     " the network between can pose as that origin and act as the user. Write"
     " 'https://plain.example', or say dangerously_allow_insecure_origins=True"
 )

@@ -74,7 +74,8 @@ class Site:
         return "Access-Control-Allow-Origin" in response.headers
 
     def status(self) -> list[dict[str, object]]:
-        sources: list[dict[str, object]] = self.guard.status()["sources"]
+        with self.app.test_request_context():
+            sources: list[dict[str, object]] = self.guard.status()["sources"]
         return sources
 
     def later(self, seconds: float) -> None:
