@@ -264,8 +264,9 @@ class CorsGuard:
     ) -> Decision:
         """What would be decided if a page called ``fetch(url, {method, headers})``.
 
-        Runs no view or hook, sends no signal and logs nothing. If the browser would send a
-        preflight first and the guard would reject it, this is the decision about the preflight.
+        Runs no view or hook, sends no signal and logs nothing about the request. A source that is
+        due is asked, as in a request. If the browser would send a preflight first and the guard
+        would reject it, this is the decision about the preflight.
 
         :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
             resolve ``..`` and backslashes themselves before they send anything.

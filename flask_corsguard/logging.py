@@ -299,11 +299,14 @@ class GuardLog:
 
     def source_failed(self, name: str, words: str) -> None:
         """Write that a source could not be read. With the rejections that follow from it, this is
-        one line a minute."""
+        one line a minute.
+
+        :param words: what is wrong, with the name.
+        """
         if logger.isEnabledFor(logging.ERROR):
             left_out = self._failures.admit(("source", name), f"source {name}")
             if left_out is not None:
-                self._write(logging.ERROR, "%s: %s%s.", name, words, left_out)
+                self._write(logging.ERROR, "%s%s.", words, left_out)
 
     def bad_row(self, name: str, row: str, why: str) -> None:
         """Write that a row of a source was left out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from flask_corsguard.audit.findings import Findings, Level, in_list, listed
+from flask_corsguard.audit.source_rows import source_of_row
 from flask_corsguard.protocol.decision import CorsRequest, decide
 from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_pattern
 from flask_corsguard.protocol.policy import Policy
@@ -34,15 +35,17 @@ def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Find
             message = f"{in_list(policy)}no origin is listed."
             level, fields = Level.NOTE, ("origins",)
             found.add("policy_never_decides", message, routes, fields=fields, level=level)
-        named = [each for each in later if any(_entries(each))]
-        for asked in _asked_by(policy) if named else ():
-            names = " and ".join(map(name_in_list, named))
-            message = (
-                f"{in_list(policy)}{asked} is asked before {names}. An origin there that it allows,"
-                " or fails for, never gets that far."
-            )
-            level = max(_level(policy, each) for each in named)
-            found.add("callable_asked_first", message, routes, fields=("origins",), level=level)
+        named = [each for each in later if _is_naming(each)]
+        asked = " or ".join(_asked_by(policy))
+        if asked and named:
+            _check_asked(policy, asked, named, routes, found)
+
+
+def _is_naming(policy: Policy) -> bool:
+    """Whether a policy names origins itself, and not only by the rows of a source, which come
+    last."""
+    entry, _ = next(_entries(policy), ("", None))
+    return bool(entry) and not source_of_row(policy, entry)
 
 
 def _asked_by(policy: Policy) -> Iterator[str]:
@@ -51,6 +54,18 @@ def _asked_by(policy: Policy) -> Iterator[str]:
     yield from (
         f"the callable {shown(name_of(entry))[1:-1]}" for entry in policy.origins if callable(entry)
     )
+
+
+def _check_asked(
+    policy: Policy, asked: str, later: Sequence[Policy], routes: Iterable[Route], found: Findings
+) -> None:
+    names = " and ".join(map(name_in_list, later))
+    message = (
+        f"{in_list(policy)}{asked} is asked before {names}. An origin there that it allows, or"
+        " fails for, never gets that far."
+    )
+    level = max(_level(policy, each) for each in later)
+    found.add("callable_asked_first", message, routes, fields=("origins",), level=level)
 
 
 def _check_entries(

@@ -30,7 +30,7 @@ def with_rows(policy: Policy) -> Policy:
     allow = policy.compiled.allow
     if allow is None or not allow.sources:
         return policy
-    rows = dict.fromkeys(rows_of(policy))
+    rows = dict.fromkeys(sorted(rows_of(policy)))  # in the same order each time
     entries = [entry for entry in policy.origins if not is_source(entry)]
     strings = chain((entry for entry in entries if isinstance(entry, str)), rows)
     compiled = OriginSet(

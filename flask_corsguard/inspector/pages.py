@@ -48,7 +48,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["visible"] = visible
+        self._environment.filters |= {"visible": visible, "time": _time}
 
     def routes(self, query: Mapping[str, str]) -> str:
         """What each origin may do on each route."""
@@ -93,6 +93,7 @@ class Pages:
             report_only=settings.report_only,
             rejected=len(self._recent.latest()),
             process=self.process(),
+            settings=self._state.settings_status(),
             **values,
         )
 
@@ -104,16 +105,20 @@ def _as_shown(entry: RecentRejection) -> dict[str, str]:
         verdict = "not refused"
     return {
         "number": str(entry.number),
-        "time": time.strftime("%H:%M:%S", time.localtime(entry.last)),
+        "time": _time(entry.last),
         "count": f"\N{MULTIPLICATION SIGN} {entry.times:,}" if entry.times > 1 else "",
         "reason": decision.reason.name if decision.reason else "",
         "verdict": "report-only" if decision.report_only else verdict,
         "what": "preflight for " if decision.preflight else "",
         "request": visible(f"{decision.method} {decision.path}", _MAX_LINE_LENGTH),
         "origin": visible(decision.origin or "no Origin", _MAX_LINE_LENGTH),
-        "explanation": decision.explain(),
+        "explanation": entry.explanation or decision.explain(),
         "again": _again(decision),
     }
+
+
+def _time(seconds: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 def _again(decision: Decision) -> str:

@@ -31,12 +31,15 @@ class RecentRejection(NamedTuple):
     :ivar times: how many there were.
     :ivar last: when the last one was, in seconds since the epoch.
     :ivar decision: the last one, cut.
+    :ivar explanation: what :meth:`Decision.explain` said at the time, if a source has been asked,
+        whose rows change; or "".
     """
 
     number: int
     times: int
     last: float
     decision: Decision
+    explanation: str
 
 
 class RecentRejections:
@@ -68,10 +71,12 @@ class RecentRejections:
             cut.preflight,
             cut.report_only,
         )
+        is_live = any(policy.compiled.sources for policy in cut.policies)
+        explanation = cut.explain() if is_live else ""
         with self._lock:
             known = self._kept.pop(key, None)
             number, before = (known.number, known.times) if known else (next(self._numbers), 0)
-            self._kept[key] = RecentRejection(number, before + 1, time.time(), cut)
+            self._kept[key] = RecentRejection(number, before + 1, time.time(), cut, explanation)
             if len(self._kept) > MAX_REJECTIONS:
                 self._kept.popitem(last=False)
 

@@ -169,9 +169,12 @@ def decide(
     return _decided(policy, request, scope, reason)
 
 
-def decide_listed(policy: Policy, request: CorsRequest, scope: Scope) -> Decision:
-    """Decide one request whose origin the policy admits, as is known from elsewhere."""
-    return _decided(policy, request, scope, None)
+def decide_listed(policy: Policy, request: CorsRequest, scope: Scope, admission: str) -> Decision:
+    """Decide one request whose origin the policy admits, as is known from elsewhere.
+
+    :param admission: says from where.
+    """
+    return _decided(policy, request, scope, None, admission)
 
 
 def decide_unlisted(

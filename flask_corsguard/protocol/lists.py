@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from flask_corsguard.errors import Problem
-from flask_corsguard.text import text_of
+from flask_corsguard.text import shown, text_of
 
 # What to write, as Python and as JSON; in all other fields it is origins.
 _EXAMPLES = {
@@ -61,7 +61,9 @@ def is_source(value: object) -> bool:
 def source_name(source: object) -> str:
     """What a source is called."""
     name = getattr(source, "name", None)
-    return name if isinstance(name, str) and name else type(source).__qualname__
+    if not isinstance(name, str) or not name:
+        return type(source).__qualname__
+    return name if name.isprintable() and len(name) <= 100 else shown(name)
 
 
 def empty_entry(code: str, field: str, value: object, others: Iterable[object]) -> Problem:

@@ -273,8 +273,8 @@ def _fix_check(change: _Change) -> None:
     if compiled.sources:
         names = " and ".join(map(source_name, compiled.sources))
         change.elsewhere.append(
-            f"have {names} give their rows ('flask cors sources' says what is wrong), or list the"
-            " origin in origins itself"
+            f"have the store of {names} answer ('flask cors sources' says what is wrong), or list"
+            " the origin in origins itself"
         )
     if compiled.allow is not None and compiled.allow.check is not None:
         change.elsewhere.append("fix the callable so that it returns True or False")

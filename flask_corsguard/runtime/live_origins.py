@@ -31,7 +31,7 @@ class LiveOrigins:
     :param listener: is told when a source has been read.
     """
 
-    __slots__ = ("_cache", "_listed", "_listener", "_publications")
+    __slots__ = ("_cache", "_listed", "_listener", "_seen")
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -40,7 +40,7 @@ class LiveOrigins:
     def _renew(self) -> None:
         # In this order: what rests on rows that are replaced meanwhile goes into a cache that is
         # replaced with them.
-        self._publications = Feed.publications
+        self._seen = Feed.published
         self._listed: DecisionCache[None] = DecisionCache()
         self._cache: DecisionCache[tuple[Feed, ...]] = DecisionCache()
 
@@ -55,7 +55,7 @@ class LiveOrigins:
         view = entry.live.only_view if entry.live else _sources_of(entry).only_view
         if view is None or key is None or monotonic() >= view.feed.fresh_until:
             return None
-        if self._publications != Feed.publications:
+        if self._seen is not Feed.published:
             self._renew()
         cache = self._listed
         kept = cache.get(key)
@@ -65,7 +65,9 @@ class LiveOrigins:
         snapshot, policy = view.snapshot, entry.policy
         if snapshot is None or origin not in snapshot.listed or not isinstance(policy, Policy):
             return None
-        decision = decide_listed(policy, asked or cors_request(request), entry.scope)
+        decision = decide_listed(
+            policy, asked or cors_request(request), entry.scope, view.admission
+        )
         if decision.reason is None:
             cache.keep(key, (decision, None))
         return decision
@@ -82,7 +84,7 @@ class LiveOrigins:
         if sources.by_tenant and key is not None:
             asking = _Asking(request, self._listener)
             key = asking.key_with_tenants(key, entry)
-        if self._publications != Feed.publications:
+        if self._seen is not Feed.published:
             self._renew()
         cache = self._cache
         kept = cache.get(key)
@@ -107,12 +109,13 @@ class LiveOrigins:
         policy, sources = entry.policy, entry.live
         assert policy is not None
         view: View | None = sources.only_view
-        if view and not sources.has_check and monotonic() < view.feed.fresh_until:
+        is_fresh = view is not None and monotonic() < view.feed.fresh_until
+        if view and view.snapshot and is_fresh and not sources.has_check:
             # The same as below in half of the time; nearly always.
-            assert view.snapshot is not None
             assert isinstance(policy, Policy)
             if view.snapshot.admits(None, asked.origin or ""):
-                return decide_listed(policy, asked, entry.scope), (view.feed,)
+                decision = decide_listed(policy, asked, entry.scope, view.admission)
+                return decision, (view.feed,)
             return decide_unlisted(policy, asked, entry.scope, asks=False), (view.feed,)
         asking = asking or _Asking(request, self._listener)
         decision = decide_unlisted(policy, asked, entry.scope, asks=True, admits_live=asking.admits)

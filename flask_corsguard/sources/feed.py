@@ -69,7 +69,7 @@ class View:
             return f"the rows of {feed.name}, which has not been read"
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
-        whose = "" if feed.by is None else "its tenant's rows, of "
+        whose = "" if feed.by is None else "what the request's tenant has of "
         return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
 
 
@@ -79,7 +79,7 @@ _Snapshots: TypeAlias = list[tuple[View, Snapshot]]
 class Feed:
     """What one process knows of one source. Policies, and apps, share it.
 
-    :cvar publications: how often the rows of any source have changed in this process.
+    :cvar published: another object each time when the rows of any source have changed.
     :ivar due: when the source is to be asked again, on the clock of ``time.monotonic()``.
     :ivar stale_at: when what is known counts no longer.
     :ivar fresh_until: until when nothing has to be looked at but the rows.
@@ -87,7 +87,7 @@ class Feed:
     :ivar failures: how many there were.
     """
 
-    publications = 0
+    published: object = object()
 
     def __init__(self, source: Any, clock: Callable[[], float] = time.monotonic) -> None:
         def setting(name: str) -> float:
@@ -158,7 +158,15 @@ class Feed:
                 if view.rules == rules:
                     return view
             view = View(self, rules)
+            known = next((other.snapshot for other in views if other.snapshot), None)
+            if known is not None:
+                # The last known good rows, as far as they count here too, until all are read anew.
+                by_tenant = self.by is not None
+                reader = Rows(rules, by_tenant=by_tenant)
+                reader.add(known if by_tenant else (origin for _, origin in known))
+                view.snapshot = reader.finished()
             self._views = tuple(map(ref, (*views, view)))
+            self._reload_at = -math.inf
             self._ask_at(-math.inf)
         return view
 
@@ -353,7 +361,7 @@ class Feed:
 
     def _publish(self) -> None:
         self._published += 1
-        Feed.publications += 1
+        Feed.published = object()
 
     def _is_current(self, now: float) -> None:
         self._read_at = now

@@ -75,6 +75,7 @@ class RedisConnection:
     """A connection that is made when it is first used, and again after a failure.
 
     :param url: begins with ``redis://``, ``rediss://`` or ``unix://``.
+    :ivar password: the one in the URL, or "".
     :raises Exception: if it cannot be read, or has an option that redis-py does not have.
     """
 
@@ -85,7 +86,8 @@ class RedisConnection:
         kind: Any = options.pop("connection_class", Connection)
         if kind is SSLConnection and options.get("ssl_cert_reqs") != "none":
             options.setdefault("ssl_check_hostname", True)  # which redis-py 5 leaves out
-        self.passwords = [options[name] for name in ("password",) if name in options]
+        # Without a password, the name is probably meant to be one.
+        self.password: str = options.get("password") or options.get("username") or ""
         self._inner: Any = _BOUNDED[kind](**options)
         # It would say who is there, which takes time. The attributes are of several versions.
         self._inner.lib_name = self._inner.lib_version = self._inner.driver_info = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PORTION = 1000
 #: How many of the last changes are kept.
 KEPT_CHANGES = 1000
-#: In seconds: how long add() and remove() wait.
+#: In seconds: how long add() and remove() wait, for each portion.
 WRITE_DEADLINE = 5.0
 
 # A script is atomic. It ends at keys of another type before it has written anything.
@@ -113,7 +113,6 @@ class RedisOrigins(Source):
             by=by,
         )
         self._url = url
-        self._secrets = Secrets(url if isinstance(url, str) else "")
         self._check(url, key)
         self.key = key
         self.name = f"RedisOrigins {key}"
@@ -125,7 +124,7 @@ class RedisOrigins(Source):
             message = f"{text_of(key)} is not the name of a key. Write key='cors:origins'."
             raise PolicyError([Problem("source_key", "key", key, message, "'cors:origins'")])
         try:
-            passwords = self._connection().passwords
+            password = self._connection().password
         except Exception:
             # What redis-py says can have a part of the password.
             message = (
@@ -135,7 +134,7 @@ class RedisOrigins(Source):
             )
             shown = "***" if isinstance(url, str) else url
             raise PolicyError([Problem("source_url", "url", shown, message)]) from None
-        self._secrets = Secrets(cast("str", url), passwords)
+        self._secrets = Secrets(cast("str", url), [password])
 
     def __repr__(self) -> str:
         url = self._secrets.hidden(self._url)
@@ -277,15 +276,15 @@ class RedisOrigins(Source):
         members = [origin if tenant is None else f"{tenant} {origin}" for origin in origins]
         changed = 0
         keys = (self.key, f"{self.key}:version", f"{self.key}:log")
-        with deadline(WRITE_DEADLINE), self._secrets.kept():
-            connection = self._connection()
-            try:
-                for start in range(0, len(members), _PORTION):
-                    portion = members[start : start + _PORTION]
-                    script: Command = ("EVAL", _WRITE, 3, *keys, command, sign, *portion)
+        connection = self._connection()
+        try:
+            for start in range(0, len(members), _PORTION):
+                portion = members[start : start + _PORTION]
+                script: Command = ("EVAL", _WRITE, 3, *keys, command, sign, *portion)
+                with deadline(WRITE_DEADLINE), self._secrets.kept():
                     changed += _checked(connection.ask(script, goes_on=start > 0)[0], int)
-            finally:
-                connection.close()
+        finally:
+            connection.close()
         return changed
 
     def close(self) -> None:

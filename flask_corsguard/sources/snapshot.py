@@ -128,10 +128,14 @@ class Snapshot:
         exact, patterns = dict(self._exact), dict(self._patterns)
         bad, bad_rows = dict(self.bad), self.bad_rows
         gone: dict[Hashable, set[str]] = {}
-        for tenant, text, shown in rows.each(removed):
+        others = rows.like_this()
+        for tenant, text, shown in others.each(removed):
             if bad.pop(shown, None) is not None:
                 bad_rows -= 1
             gone.setdefault(tenant, set()).add(text)
+        for shown in others.finished().bad:
+            if bad.pop(shown, None) is not None:
+                bad_rows -= 1
         for tenant, texts in gone.items():
             if tenant in exact:
                 exact[tenant] = exact[tenant] - texts
@@ -164,6 +168,10 @@ class Rows:
         self._patterns: dict[Hashable, dict[str, OriginPattern]] = {}
         self._bad: dict[str, str] = {}
         self._bad_rows = 0
+
+    def like_this(self) -> Rows:
+        """An empty one."""
+        return Rows(self._rules, by_tenant=self._by_tenant)
 
     def add(self, rows: Iterable[Any]) -> None:
         """Read some rows. A bad one is left out, and says why."""
@@ -245,7 +253,7 @@ class Rows:
         known = set(usable)
         for problem in reversed(problems):
             if isinstance(problem.value, str) and problem.value in known:
-                message = problem.message.removeprefix(f"{text_of(problem.value)}: ")
+                message = problem.message.removeprefix(text_of(problem.value)).lstrip(": ")
                 wrong[problem.value] = message
             elif len(usable) == 1:
                 wrong[usable[0]] = problem.message

@@ -222,8 +222,8 @@ def _read_url(url: str | URL, deadline: float) -> URL:
         wrong = f"SQLAlchemy knows no database or driver {name}. Write postgresql://, say."
     except ImportError as error:
         raise CorsGuardError(
-            f"SQLOrigins needs {error.name}, the database's driver, which is not installed. Install"
-            " it, or name another driver in the URL, such as postgresql+psycopg://."
+            f"SQLOrigins needs the database's driver: {error}. Install it, or name another one in"
+            " the URL, such as postgresql+psycopg://."
         ) from None
     except Exception:
         # What SQLAlchemy says has the password.

@@ -15,11 +15,16 @@ from flask_corsguard.sources.deadline import is_over, seconds_left
 # In seconds: after that, PostgreSQL ends a transaction in which rows were being read, so that
 # reading that is not gone on with, for want of requests, holds nothing up.
 _LONGEST_PAUSE = 60
-# PostgreSQL does not notice that nobody waits for a statement any more. For one transaction only: a
-# proxy may give the connection to somebody else after that.
-_LIMITS = """\
-SELECT set_config('statement_timeout', '{statement}', true),
- set_config('idle_in_transaction_session_timeout', '{pause}', true)"""
+# By dialect: what a transaction begins with, so that the database keeps to the deadline too, in
+# milliseconds. PostgreSQL does not notice that nobody waits for a statement any more; and only for
+# this transaction, as a proxy may give the connection to somebody else after it.
+_LIMITS = {
+    "postgresql": (
+        "SELECT set_config('statement_timeout', '{longest}', true),"
+        " set_config('idle_in_transaction_session_timeout', '{pause}', true)"
+    ),
+    "sqlite": "PRAGMA busy_timeout = {left}",
+}
 # The drivers that postgresql:// stands for, if they are installed, best first.
 _POSTGRESQL = ("psycopg", "psycopg2", "pg8000")
 
@@ -73,7 +78,7 @@ def _time_outs(driver: str, deadline: float) -> dict[str, Any]:
         "mariadbconnector": dict.fromkeys(three, whole),
         "mysqlconnector": {"connection_timeout": whole},
         # Portions are fetched in several requests, and so in several threads.
-        "pysqlite": {"timeout": deadline, "check_same_thread": False},
+        "pysqlite": {"check_same_thread": False},
     }
     return time_outs.get(driver, {})
 
@@ -98,17 +103,21 @@ class SQLSession:
         # So that no pool does anything with it when this object goes, in a child process say.
         self._connection.detach()
         self._doubles_percent = engine.driver == "pg8000"
-        self._has_limits = engine.dialect.name == "postgresql"
+        self._limits = _LIMITS.get(engine.dialect.name, "")
         self.is_busy = False
 
     def begin(self) -> None:
         """Begin a transaction, which only reads."""
         self.is_busy = True
         self._connection.begin()
-        if self._has_limits:
-            longest = math.ceil(max(self._deadline, seconds_left()) * 1000)
-            limits = _LIMITS.format(statement=longest, pause=_LONGEST_PAUSE * 1000)
-            self._connection.exec_driver_sql(limits)
+        if self._limits:
+            left = seconds_left()
+            limits = self._limits.format(
+                left=math.ceil(left * 1000),
+                longest=math.ceil(max(self._deadline, left) * 1000),
+                pause=_LONGEST_PAUSE * 1000,
+            )
+            self._connection.exec_driver_sql(limits).close()
 
     def execute(self, statement: str | Executable, portion: int | None = None) -> CursorResult[Any]:
         """Execute a statement.

@@ -16,8 +16,7 @@ _HIDDEN = "***"
 
 
 class StoreError(CorsGuardError):
-    """A store could not be asked, or replied with something else than rows. The message has neither
-    the user's name nor the password that the store's URL has."""
+    """A store could not be asked, or gave something else than rows. The message has no password."""
 
 
 class Secrets:
@@ -28,11 +27,10 @@ class Secrets:
     """
 
     def __init__(self, url: str, passwords: Iterable[str] = ()) -> None:
-        user, at, _ = url.partition("://")[2].rpartition("@")
-        name, colon, password = user.partition(":")
-        found: set[str] = {user, password, *passwords, *_SECRET_OPTION.findall(url)}
-        if at and not colon:
-            found.add(name)  # the password, where the name should be
+        user = url.partition("://")[2].rpartition("@")[0]
+        password = user.partition(":")[2]
+        found: set[str] = {password, *passwords, *_SECRET_OPTION.findall(url)}
+        found.add(user if password else "")
         written: set[str] = set()
         for secret in found - {""}:
             plain = unquote(secret)

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask, Response, request
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
+from flask_corsguard.inspector.pages import Pages
 
 from .browsers import complaints, emulate, requested_urls
 from .demo import LOW_CONTRAST
@@ -172,7 +173,7 @@ def test_rejections_of_hostile_requests_are_text(visit: Callable[..., Visit]) ->
         shop.check_quiet()
 
 
-def test_the_live_list(visit: Callable[..., Visit]) -> None:
+def test_the_live_list(visit: Callable[..., Visit], monkeypatch: pytest.MonkeyPatch) -> None:
     shop = visit(make_app(3))
     shop.open("rejections")
     assert shop.texts("#rejections li") == []
@@ -191,6 +192,11 @@ def test_the_live_list(visit: Callable[..., Visit]) -> None:
     # No page has sent it, so there is nothing to play.
     assert shop.run("return document.querySelector('[data-link]').parentElement.hidden") is True
     assert set(CORPUS) < set(shop.texts("[data-field=origin]"))
+    # Another worker answers. Its list has the same numbers, and says whose it is.
+    monkeypatch.setattr(Pages, "process", lambda _: "Process 1, fingerprint 2")
+    monkeypatch.setattr(Pages, "entries", lambda _: [])
+    shop.wait_for("return document.querySelector('#process').textContent.startsWith('Process 1,')")
+    assert shop.texts("#rejections li") == []
     shop.check_quiet()
 
 

@@ -249,7 +249,7 @@ def test_no_colour_where_nobody_wants_it(variables: dict[str, str], coloured: bo
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", seen)) is coloured
 
 
-@pytest.mark.parametrize("arguments", ["routes", "check /hook --origin null"])
+@pytest.mark.parametrize("arguments", ["routes", "sources", "check /hook --origin null"])
 def test_without_rich(monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
     """Without rich, a terminal gets the same as a pipe."""
     for name in ("rich", "rich.console"):
@@ -286,7 +286,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-@pytest.mark.parametrize("command", ["routes", "check / --origin https://a.example"])
+@pytest.mark.parametrize("command", ["routes", "sources", "check / --origin https://a.example"])
 def test_apps_that_cannot_be_used(tmp_path: Path, name: str, command: str) -> None:
     """A message says what is wrong with the app, without a traceback."""
     source, message = BROKEN[name]
@@ -333,7 +333,7 @@ def test_an_origin_is_corrected() -> None:
     assert "Did you mean 'https://app.example.com'?" in ran.err
 
 
-@pytest.mark.parametrize("command", ["", "routes", "check", "audit"])
+@pytest.mark.parametrize("command", ["", "routes", "check", "audit", "sources"])
 def test_help_needs_no_app(command: str) -> None:
     """``--help`` works without an app."""
     ran = run(f"{command} --help", "nothing_here")
@@ -351,7 +351,8 @@ def test_the_group_is_cheap_to_import() -> None:
     ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     new, everything = (line.split() for line in ran.stdout.splitlines())
     own = {name for name in new if name.startswith("flask_corsguard")}
-    names = ("", ".audit", ".check", ".loading", ".routes", ".terminal")
+    commands = (".audit", ".check", ".routes", ".sources", ".validate")
+    names = ("", *commands, ".loading", ".terminal")
     assert own == {f"flask_corsguard.cli{name}" for name in names}
     heavy = ("rich", "flask_corsguard.testing", "flask_corsguard.audit", "flask.testing", "pytest")
     assert not set(heavy).intersection(everything)

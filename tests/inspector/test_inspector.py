@@ -3,6 +3,7 @@
 import asyncio
 import html
 import json
+import os
 import re
 import subprocess
 import sys
@@ -1069,3 +1070,96 @@ def test_what_does_not_print_is_spelt_out(shop):
         request = entries(shop)[0]["request"]
         assert character not in request
         assert "\\" in request
+
+
+# Sources, and the process
+
+
+class Rows:
+    """A source of origins; without rows, one that nobody can reach."""
+
+    def __init__(self, name, rows):
+        self.name, self.rows = name, rows
+
+    def load(self):
+        if self.rows is None:
+            raise ConnectionError("<nobody> is there")
+        return "<7>", self.rows
+
+
+def test_every_page_names_its_process(shop):
+    fingerprint = shop.extensions["corsguard"].current().fingerprint()
+    name = f"Process {os.getpid()}, fingerprint {fingerprint}"
+    for path in ("", "rejections", "check"):
+        page = text_of(shop, path)
+        assert f'<span id="process">{name}</span>' in page
+        assert "The pages show this process alone" in page
+    assert get(shop, "rejections.json").json["process"] == name
+
+
+def test_an_app_without_sources_has_no_part_about_them(shop):
+    assert "Sources" not in text_of(shop)
+
+
+def listed_sources(app):
+    (section,) = re.findall(r'<section class="sources".*?</section>', get(app).text, re.DOTALL)
+    items = re.findall(r"<li>(.*?)</li>", section, re.DOTALL)
+    plain = [html.unescape(re.sub("<[^>]*>", "", item)) for item in items]
+    return [re.sub(r"\d+\.\d s", "N s", " ".join(item.split())) for item in plain]
+
+
+def test_what_is_known_of_sources(app):
+    bad = [f"bad<{number}>" for number in range(3)]
+    partners, gone = Rows("<partners>", [SHOP, PARTNER, *bad]), Rows("gone", None)
+    CorsGuard(app, inspector=True, origins=[partners, gone])
+    add(app)
+    assert listed_sources(app) == [
+        "<partners>: not read; it admits nobody",
+        "gone: not read; it admits nobody",
+    ]
+    reject(app, path="/")
+    first, second = listed_sources(app)
+    assert first.startswith("<partners>: 2 rows, version <7>, N s old 3 rows are left out 'bad<0>'")
+    assert second.startswith(
+        "gone: not read; it admits nobody Last failure: ConnectionError '<nobody> is there' at "
+    )
+    assert "<partners>" not in get(app).text
+    assert "<nobody>" not in get(app).text
+
+
+def test_the_cells_of_a_source(app):
+    CorsGuard(app, inspector=True, origins=[SHOP, Rows("partners", [PARTNER])])
+    add(app)
+    reject(app, path="/")
+    page = get(app).text
+    assert "partners" in page
+    assert cells(page)["/"] == ["read", "no", "asked"]
+
+
+def test_an_explanation_is_of_its_time(app):
+    """Rows that have come later play no part in it."""
+    source = Rows("partners", [PARTNER])
+    CorsGuard(app, inspector=True, origins=source)
+    add(app)
+    reject(app, path="/")
+    (before,) = entries(app)
+    source.rows = [STRANGER, SHOP, PARTNER]
+    app.extensions["corsguard"].load_sources()
+    assert "Access-Control-Allow-Origin" in reject(app, path="/").headers
+    (after,) = entries(app)
+    assert "is not among the one row of partners" in after["explanation"]
+    assert after == before
+
+
+def test_the_settings_file(shop):
+    status = {"file": "/etc/<shop>.toml", "when_read": 0.0, "last_mistake": None}
+    assert "Settings file" not in get(shop, "check").text
+    shop.extensions["corsguard"].settings_status = lambda: status
+    for path in ("", "rejections", "check"):
+        page = text_of(shop, path)
+        assert "Settings file <code>/etc/<shop>.toml</code>, read at " in page
+        assert "not in force" not in page
+    status["last_mistake"] = "<b>wrong"
+    page = get(shop, "check").text
+    assert "What it says now is not in force:</strong> &lt;b&gt;wrong</p>" in page
+    assert "<shop>" not in page

@@ -88,11 +88,12 @@ class LoggedStore(Store):
     def changes(self, since: Any) -> Any:
         self.asked_now("changes")
         self.since.append(since)
-        if self.forgotten or set(range(since + 1, self.number + 1)) - self.log.keys():
+        now = self.number
+        if self.forgotten or set(range(since + 1, now + 1)) - self.log.keys():
             return None
         added: list[Any] = []
         removed: list[Any] = []
-        for number in range(since + 1, self.number + 1):
+        for number in range(since + 1, now + 1):
             # Net: what was added and removed again is in one of the two.
             for row in self.log[number][0]:
                 added.append(row)
@@ -100,7 +101,7 @@ class LoggedStore(Store):
             for row in self.log[number][1]:
                 removed.append(row)
                 added = [other for other in added if other != row]
-        return self.number, added, removed
+        return now, added, removed
 
 
 class Wire(NamedTuple):

@@ -10,7 +10,7 @@ from flask import Flask
 from flask_corsguard import CorsGuard
 from flask_corsguard.sources import RedisOrigins, SQLOrigins
 
-from .asking import NOISE, whole
+from .asking import noise, whole
 from .fault_proxy import FAULTS, Fault, FaultProxy
 from .stores import Store
 
@@ -18,7 +18,7 @@ LIVE, LISTED, STRANGER = (f"https://{name}.example" for name in ("live", "listed
 DEADLINE = 0.1
 STALE_AFTER = 1.0
 # After a failure that has taken time, the store is left in peace for ten times as long.
-SECONDS_TO_COME_BACK = 10 * (DEADLINE + NOISE) + 2
+SECONDS_TO_COME_BACK = 20 * DEADLINE + 10
 
 
 class Requests:
@@ -83,5 +83,5 @@ def test_the_last_good_rows_stand_for_some_time(
     assert "s3cr" not in caplog.text
     proxy.fault = "pass"
     requests.wait_for(LIVE, LISTED, seconds=SECONDS_TO_COME_BACK)
-    assert requests.longest < DEADLINE + NOISE
+    assert requests.longest < DEADLINE + noise()
     source.close()

@@ -30,7 +30,6 @@ PASSWORD = "p+ä ss/\\'w"
     [
         "redis://user:{}@host:1/0",
         "redis://:{}@host",
-        "redis://{}@host",  # a user's name, which was meant to be a password
         "unix:///redis.sock?db=1&password={}",
         "postgresql+psycopg://user:{}@one,two/database?sslmode=require",
         "postgresql://host/database?user=shop&Password={}#end",
