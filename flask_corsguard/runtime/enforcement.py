@@ -94,7 +94,7 @@ def enforced(decision: Decision, request: Request) -> Decision:
     return decision
 
 
-def happens(decision: Decision, request: Request) -> Decision:
+def what_happens(decision: Decision, request: Request) -> Decision:
     """What happens, where a decision by ``enforce="report"`` says what ``"unsafe"`` would do."""
     if not decision.report_only:
         return decision

@@ -20,7 +20,7 @@ from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
-from flask_corsguard.runtime.enforcement import happens
+from flask_corsguard.runtime.enforcement import what_happens
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     own_response,
@@ -92,7 +92,7 @@ class Hooks:
             # To unpack the kind takes less time than three attributes of the decision.
             _, reason, _, _, preflight, blocked = kind = kind_of(decision)
             if reason is not None and decision.report_only:
-                kind = kind_of(happens(decision, request))
+                kind = kind_of(what_happens(decision, request))
             count(kind)
             if reason is not None or signals.origin_allowed.receivers:
                 signals.announce(state.app, decision, state.log)
@@ -172,7 +172,7 @@ class Hooks:
         except PolicyError:
             return None
         _keep(state, request, decision)
-        state.counts.add(kind_of(happens(decision, request)))
+        state.counts.add(kind_of(what_happens(decision, request)))
         first = record.ended_first
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
         if first and is_permitted and status // 100 != 2:
