@@ -182,6 +182,12 @@ class InForce:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
+        if entry.has_sources and self._cache.is_full:
+            # Half of the time. What is kept has to be true without the row too: that takes more.
+            listed = self._live.listed(request, asked, entry, key)
+            if listed is not None:
+                self._cache.turn_away()
+                return (listed, None), key
         decision = decide(entry.policy, asked, entry.scope, asks=False)
         final = decision.reason is None and is_final(decision, asked.origin)
         kept = decision, None if final else entry
