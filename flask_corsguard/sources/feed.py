@@ -350,8 +350,9 @@ class Feed:
             reader.add(portion)
         finished = [(view, reader.finished()) for view, reader in readers]
         read_at = now
-        if self._read_at > now and self._changes is not None:
-            # Of what has changed meanwhile, which is known already, these rows may know nothing.
+        took_long = self._clock() >= now + self.refresh  # in few requests, say
+        if (self._read_at > now or took_long) and self._changes is not None:
+            # Of what has changed meanwhile, these rows may know nothing.
             read_at = self._clock()
             version, finished = self._changed(version, finished) or (version, finished)
         for view, snapshot in finished:

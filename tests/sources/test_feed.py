@@ -331,6 +331,22 @@ def test_a_change_is_seen_while_a_long_list_is_read() -> None:
     assert ask("https://s2.example") is True
 
 
+def test_a_change_before_the_request_that_reads_the_rest() -> None:
+    class Both(Slow, Logged): ...
+
+    ask = Asker(Both(deadline=0.4))
+
+    def wait() -> None:
+        ask.now += 0.1
+
+    ask.source.wait = wait
+    assert isinstance(ask("https://s1.example"), str)
+    ask.source.change(removed="https://s1.example")
+    ask.source.wait = lambda: None
+    assert ask("https://s1.example", after=200) is False
+    assert ask("https://s2.example") is True
+
+
 def test_one_thread_asks_and_the_others_go_on() -> None:
     store = Versioned(A)
     ask = Asker(store)
