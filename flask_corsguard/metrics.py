@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import math
 import os
@@ -171,7 +172,12 @@ class _Metrics:
             self._pid = os.getpid()
             self._written.clear()
             if self._in_files:
-                atexit.register(self.update)
+                atexit.register(self._update_at_exit)
+
+    def _update_at_exit(self) -> None:
+        # Its files may be gone with the directory, which has been logged then.
+        with contextlib.suppress(Exception):
+            self.update()
 
     def _raise(self, counter: Counter, owner: AppState | Feed, key: Hashable, number: int) -> None:
         """Raise a counter by what it lacks of a number that its owner has counted."""

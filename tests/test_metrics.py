@@ -473,6 +473,15 @@ PROGRAMS = {
         """,
         ["writing the metrics failed: FileNotFoundError '[Errno 2] No such file ", "ok", "ok", "1"],
     ),
+    "nor does it disturb the end of a process": (
+        """
+        import shutil
+        register(app)
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        worker(lambda: print(app.test_client().get("/x").text, flush=True))
+        """,
+        ["ok"],
+    ),
 }  # fmt: skip
 
 
