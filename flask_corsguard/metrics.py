@@ -131,6 +131,7 @@ class _Metrics:
             settings: dict[str, float] = {}
             rows: dict[str, float] = {}
             ages: dict[str, float] = {}
+            feeds: dict[Feed, None] = {}
             for state in [*self._states]:
                 if not self._in_files:
                     for kind, number in state.counts.copy().items():
@@ -139,11 +140,14 @@ class _Metrics:
                 if state.in_force is None:
                     continue
                 settings[state.in_force.fingerprint()] = 1.0
-                for feed in state.in_force.feeds():
-                    status = cast("dict[str, Any]", feed.status())
-                    name, age = status["name"], status["age"]
-                    rows[name], ages[name] = status["rows"], math.inf if age is None else age
-                    self._raise(self._failures.labels(name), feed, "failures", status["failures"])
+                feeds |= dict.fromkeys(state.in_force.feeds())
+            for feed in feeds:
+                status = cast("dict[str, Any]", feed.status())
+                name, age = status["name"], status["age"]
+                # Several can have one name: two statements to one database, say.
+                rows[name] = rows.get(name, 0.0) + status["rows"]
+                ages[name] = max(ages.get(name, 0.0), math.inf if age is None else age)
+                self._raise(self._failures.labels(name), feed, "failures", status["failures"])
             self._set(self._settings, settings, 0.0)
             self._set(self._rows, rows, math.nan)
             self._set(self._age, ages, math.nan)

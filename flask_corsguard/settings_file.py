@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import PurePath
@@ -29,7 +27,7 @@ from flask_corsguard.protocol.field_names import unknown_field
 from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.text import described, text_of
 from flask_corsguard.unread_settings import PREFIX
-from flask_corsguard.watched_file import LARGEST_FILE, WatchedFile, WatchedFileError
+from flask_corsguard.watched_file import LARGEST_FILE, WatchedFile, WatchedFileError, read_toml
 
 #: The configuration key that names the file.
 KEY = f"{PREFIX}SETTINGS_FILE"
@@ -38,10 +36,6 @@ _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
 # In seconds: how late a look may be before requests wait for the one that looks; how long they do.
 _LATE, _PATIENCE = 0.5, 0.25
-# A key of more parts than a host name can have. tomllib takes hours to read one of 1 MB.
-_LONG_KEY = re.compile(
-    r"""(?:^|[\[{,])[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){127}""", re.MULTILINE
-)
 
 
 class Candidate:
@@ -269,9 +263,7 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
         raise ValueError("it begins with a byte order mark. Save it as UTF-8 without one.")
     is_json = name.endswith(".json") or text.lstrip().startswith("{")
     try:
-        if not is_json and _LONG_KEY.search(text):
-            raise RecursionError
-        values: object = json.loads(text) if is_json else tomllib.loads(text)
+        values: object = json.loads(text) if is_json else read_toml(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply.") from error
     except ValueError as error:

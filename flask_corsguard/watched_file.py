@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import stat
 import time
-from typing import BinaryIO, NamedTuple
+import tomllib
+from typing import Any, BinaryIO, NamedTuple
 
 from flask_corsguard.errors import CorsGuardError
 
 #: In bytes.
 LARGEST_FILE = 1_000_000
+# A key of more parts than a host name can have. tomllib takes hours to read one of 1 MB.
+_LONG_KEY = re.compile(
+    r"""(?:^|[\[{,])[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){127}""", re.MULTILINE
+)
 
 
 class WatchedFileError(CorsGuardError):
@@ -43,7 +49,8 @@ class WatchedFile:
     """
 
     def __init__(self, path: str, settle: float) -> None:
-        self.path = os.path.join(os.getcwd(), path)
+        # Asked only if it counts: it may have been removed since, with an old release, say.
+        self.path = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
         self.settle = settle
         self.pending = False
         self.version = ""
@@ -146,6 +153,17 @@ class WatchedFile:
             )
         reason = error.strerror if isinstance(error, OSError) else error
         return f"{self.path!r} cannot be read: {reason}."
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """Read TOML.
+
+    :raises ValueError: if it is something else.
+    :raises RecursionError: if it is nested too deeply.
+    """
+    if _LONG_KEY.search(text):
+        raise RecursionError("a key has too many parts")
+    return tomllib.loads(text)
 
 
 def _open(path: str, flags: int) -> int:

@@ -242,6 +242,19 @@ def test_two_apps_share_a_source(registry):
     assert of(scrape(registry), "corsguard_source_failures_total") == {"partners": 1}
 
 
+def test_two_sources_with_one_name(registry):
+    """Two statements to one database, say. What is wrong with one of them shows."""
+    read, unread = Listed(OTHER), Listed()
+    unread.is_down = True
+    app = new_app(origins=[SHOP, read, unread])
+    register(app, registry)
+    ask(app, OTHER)
+    for _ in range(2):
+        scraped = scrape(registry)
+        assert of(scraped, "corsguard_source_rows") == {"partners": 1}
+        assert of(scraped, "corsguard_source_age_seconds") == {"partners": math.inf}
+
+
 def test_settings_that_change(registry):
     store = Listed(OTHER)
     app = new_app(origins=[SHOP, store])

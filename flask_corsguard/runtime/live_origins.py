@@ -193,9 +193,6 @@ class _Asking:
                 if admits(view, tenant, text):
                     self._admitted = True
                     return view.admission
-                # What no row is about is not kept: anybody can make tenants up.
-                is_known = feed.by is None or (view.snapshot and view.snapshot.knows(tenant))
-                self._is_certain = self._is_certain and bool(is_known)
             except CheckFailedError as error:
                 self._is_certain = False
                 failures.append(str(error))
@@ -218,8 +215,13 @@ class _Asking:
 
     def rests_on_rows(self, decision: Decision, sources: EntrySources) -> bool:
         """Whether nothing but rows has decided, so that the decision holds as long as they do."""
-        if not self._is_certain or not sources.has_check:
-            return self._is_certain
+        # What no row is about is not kept: anybody can make tenants up.
+        is_certain = self._is_certain and all(
+            any(view.snapshot is not None and view.snapshot.knows(tenant) for view in feed.views)
+            for feed, tenant in self._tenants.items()
+        )
+        if not is_certain or not sources.has_check:
+            return is_certain
         allows = [policy.compiled.allow for policy in decision.policies]
         callables = [allow for allow in allows if allow is not None and allow.check is not None]
         return not callables or (self._admitted and callables == allows[-1:])

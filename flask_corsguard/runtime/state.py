@@ -115,12 +115,12 @@ class InForce:
         kept, asked = self._cache.get(key), None
         if kept is None:
             asked = cors_request(request)
-            kept = self._by_policy(request, asked, key)
+            kept, key = self._by_policy(request, asked, key)
         decision, entry = kept
         if entry is None:
             return decision
         is_live = decision is UNDECIDED and entry.has_sources
-        if is_live and asked is None:  # else it has been looked for already
+        if is_live:
             listed = self._live.listed(request, asked, entry, key)
             if listed is not None:
                 return listed
@@ -174,22 +174,20 @@ class InForce:
                 self._prefixes[path] = prefix
         return places.get(prefix)
 
-    def _by_policy(self, request: Request, asked: CorsRequest, key: Key | None) -> Kept:
+    def _by_policy(
+        self, request: Request, asked: CorsRequest, key: Key | None
+    ) -> tuple[Kept, Key | None]:
+        """The decision by the policy alone; and the key, or None where it stands for several
+        entries, because not the rule that was matched has told which one it is."""
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
-        if entry.has_sources:
-            listed = self._live.listed(request, asked, entry, key)
-            if listed is not None:
-                if key is not None:
-                    self._cache.keep(key, (UNDECIDED, entry))
-                return listed, None
         decision = decide(entry.policy, asked, entry.scope, asks=False)
         final = decision.reason is None and is_final(decision, asked.origin)
         kept = decision, None if final else entry
         if key is not None and entry.is_constant:
             self._cache.keep(key, kept)
-        return kept
+        return kept, key
 
 
 def _fields_in_words(policy: Policy) -> dict[str, str]:

@@ -127,7 +127,12 @@ class Feed:
     @property
     def version(self) -> str:
         """The version of the rows, for people."""
-        text = "" if self._version is None else str(self._version)
+        try:
+            text = "" if self._version is None else str(self._version)
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
+            text = text_of(self._version)
         return text if text.isprintable() and len(text) <= 100 else shown(text)
 
     @property
@@ -227,7 +232,8 @@ class Feed:
         """Read everything, however long it takes, and close the connection."""
         with self._lock():
             failures = self.failures
-            self._loading = None
+            if self._is_own():
+                self._loading = None
             self._reload_at = -math.inf
             self._work(START_DEADLINE, self._clock(), math.inf)
             close = _method(self.source, "close")
@@ -352,7 +358,8 @@ class Feed:
             view.snapshot = snapshot
         self._version = version
         self._publish()
-        self._reload_at = now + self._reload_every
+        has_all = len(readers) == len(self.views)  # else a policy has come meanwhile
+        self._reload_at = now + self._reload_every if has_all else -math.inf
         self._is_current(read_at)
 
     def _ask_at(self, due: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.sources.source import AtStart, By, Row, Source
 from flask_corsguard.sources.store_errors import StoreError
 from flask_corsguard.text import text_of
-from flask_corsguard.watched_file import WatchedFile
+from flask_corsguard.watched_file import WatchedFile, read_toml
 
 # In seconds: how long a change of the file is left alone.
 _SETTLE = 0.4
@@ -103,7 +102,7 @@ def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
     :raises ValueError: if the content is neither JSON nor TOML where it has to be.
     """
     if path.endswith(".toml"):
-        table = tomllib.loads(content.decode("utf-8-sig"))
+        table = read_toml(content.decode("utf-8-sig"))
         if [*table] != ["origins"]:
             raise ValueError(f"it has the keys {text_of([*table])}, and has to have origins alone")
         return _rows(table["origins"], by_tenant=by_tenant)

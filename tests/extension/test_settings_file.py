@@ -1008,6 +1008,17 @@ def test_reconfigure_before_a_fork(site, http, file, monkeypatch):
     assert http.readers(site, "/") == [PARTNER]
 
 
+def test_a_working_directory_that_is_gone(site, http, file, monkeypatch):
+    """An old release has been removed when a worker is forked."""
+    file.guard(site, origins(SHOP))
+    http.send(site, "/")
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+    monkeypatch.setattr(os, "getcwd", lambda: os.stat("/there/is/nothing"))
+    file.write(origins(PARTNER))
+    assert http.readers(site, "/") == [PARTNER]
+
+
 def test_receivers_that_fail(site, http, file):
     file.guard(site, origins(SHOP))
     http.send(site, "/")

@@ -436,3 +436,36 @@ def test_a_feed_is_forgotten_with_its_policies() -> None:
     del policy, view
     gc.collect()
     assert feed() is None
+
+
+def test_a_policy_that_comes_while_a_long_list_is_read() -> None:
+    """All is read once more, at once: nothing of this list was read for it."""
+    ask = Asker(Slow(deadline=0.4))
+
+    def wait() -> None:
+        ask.now += 0.1
+
+    ask.source.wait = wait
+    assert isinstance(ask("https://s1.example"), str)
+    ask.view = ask.feed.view(Rules.of(Policy(allow_credentials=True)))
+    for _ in range(20):
+        answer = ask("https://s1.example")
+    assert answer is True
+
+
+class Unspeakable:
+    """A version without a text of its own."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("version", [Unspeakable(), 10**5000], ids=["object", "number"])
+def test_a_version_that_is_no_text(version: object) -> None:
+    ask = Asker(Whole(A, number=version))
+    ask.source.number = version
+    assert ask(A) is True
+    assert ask.feed.status()["version"] == f"<{type(version).__name__}>"
+    assert "one row" in ask.view.words()

@@ -84,6 +84,7 @@ def test_rows_of_tenants(tmp_path: Path, name: str, content: str, rows: list[Any
         ("origins.toml", "origins = []\nmore = 1", "has to have origins alone"),
         ("origins.toml", "origins = 3", "it has 3, and has to have a list of origins"),
         ("origins.toml", "origins = [", "Invalid value"),
+        ("origins.toml", "a." * 100_000 + "a = 1", "a key has too many parts"),
         ("origins.toml", b"origins = ['\xff']", "can't decode"),
     ],
 )

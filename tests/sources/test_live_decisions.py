@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from flask import Flask
 
-from flask_corsguard import CorsGuard, Reason, origin_rejected
+from flask_corsguard import CorsGuard, Policy, Reason, cors, origin_rejected
 from flask_corsguard.sources.feed import Feed, feed_of
 
 A, B = "https://a.example", "https://b.example"
@@ -162,3 +162,61 @@ def test_the_status_has_a_source_asked_that_admits_nobody() -> None:
     site.later(1001)
     (status,) = site.status()
     assert (status["rows"], status["stale"]) == (2, False)
+
+
+@pytest.mark.parametrize("listed", [A, "https://*.example"])
+@pytest.mark.parametrize("is_gone", [False, True], ids=["revoked", "gone"])
+def test_what_is_listed_beside_the_source_stays(listed: str, is_gone: bool) -> None:
+    """Also if a row named the same origin first."""
+    site = Site("one source")
+    site.guard.reconfigure(origins=[listed, site.store], app=site.app)
+    assert site.asks("https://b.com") is False  # the rows are read
+    assert [site.asks(A) for _ in range(3)] == [True] * 3
+    site.store.put()
+    site.store.has_gone = is_gone
+    site.later(2001 if is_gone else 1001)
+    assert [site.asks(A) for _ in range(3)] == [True] * 3
+
+
+@pytest.mark.parametrize("shape", ["source", "callable too", "tenants"])
+@pytest.mark.parametrize("automatic", [False, True])
+def test_each_url_keeps_its_own(shape: str, automatic: bool) -> None:
+    """Also where no rule has matched the request, because none accepts OPTIONS, say."""
+
+    def policy(origin: str) -> Policy:
+        if shape == "tenants":
+            source = Store()
+            source.rows = [("localhost", origin)]  # type: ignore[list-item]
+            source.by = lambda request: request.host  # type: ignore[attr-defined]
+            return Policy(origins=[source], origins_vary=["Host"])
+        further = [lambda _: False] if shape == "callable too" else []
+        return Policy(origins=[Store(origin), *further])
+
+    app = Flask("app")
+    guard = CorsGuard(app)
+    for name, origin in (("one", A), ("two", B)):
+        view = cors(policy(origin))(lambda: "")
+        app.add_url_rule(
+            f"/{name}",
+            name,
+            view,
+            methods=["GET", "PUT"],
+            provide_automatic_options=automatic,
+        )
+        guard.for_path(f"/{name}s", policy(origin))
+    client = app.test_client()
+
+    def preflight(path: str, origin: str) -> int:
+        headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+        return client.options(path, headers=headers).status_code
+
+    def reads(path: str, origin: str) -> bool:
+        response = client.post(path, headers={"Origin": origin})
+        return "Access-Control-Allow-Origin" in response.headers
+
+    for _ in range(3):
+        for one, two in (("/one", "/two"), ("/ones/x", "/twos/x")):
+            found = [preflight(one, A), preflight(two, A), preflight(one, B), preflight(two, B)]
+            assert found == [204, 403, 403, 204]
+            found = [reads(one, A), reads(two, A), reads(one, B), reads(two, B)]
+            assert found == [True, False, False, True]

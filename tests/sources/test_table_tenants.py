@@ -423,10 +423,12 @@ def test_threads_do_not_mix_tenants():
     assert mixed == []
 
 
-def test_made_up_tenants_do_not_grow_anything():
-    """Nothing is kept of them, as nothing is kept of made-up origins."""
+@pytest.mark.parametrize("beside", [(), (VersionedStore(A, refresh=60),)], ids=["", "beside"])
+def test_made_up_tenants_do_not_grow_anything(beside):
+    """Nothing is kept of them, as nothing is kept of made-up origins; not where another source
+    admits the origin either."""
     source = tenants(refresh=60)
-    site = create(source)
+    site = create(source) if not beside else create(beside[0], source)
     app = site.app
 
     def play(numbers: range) -> None:
