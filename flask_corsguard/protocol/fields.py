@@ -198,8 +198,10 @@ def _compile_origins(
 
 def source_problems(source: object) -> Iterator[Problem]:
     """What is wrong with the settings of a source, which one of the user's own need not have."""
-    for name, default in SOURCE_SECONDS.items():
+    for name, default in (*SOURCE_SECONDS.items(), ("reload_every", 600.0)):
         value = getattr(source, name, default)
+        if name == "reload_every" and value is None:
+            continue
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not 0 < value <= MAX_SOURCE_SECONDS:
             message = (

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from flask_corsguard import CorsGuard, Policy, Reason, cors, origin_rejected
+from flask_corsguard.runtime import decision_cache
 from flask_corsguard.sources.feed import Feed, feed_of
 
 A, B = "https://a.example", "https://b.example"
@@ -166,8 +167,13 @@ def test_the_status_has_a_source_asked_that_admits_nobody() -> None:
 
 @pytest.mark.parametrize("listed", [A, "https://*.example"])
 @pytest.mark.parametrize("is_gone", [False, True], ids=["revoked", "gone"])
-def test_what_is_listed_beside_the_source_stays(listed: str, is_gone: bool) -> None:
-    """Also if a row named the same origin first."""
+@pytest.mark.parametrize("is_full", [False, True], ids=["", "full"])
+def test_what_is_listed_beside_the_source_stays(
+    listed: str, is_gone: bool, is_full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if a row named the same origin first; and if nothing more is kept."""
+    if is_full:
+        monkeypatch.setattr(decision_cache, "MOST_DECISIONS", 0)
     site = Site("one source")
     site.guard.reconfigure(origins=[listed, site.store], app=site.app)
     assert site.asks("https://b.com") is False  # the rows are read

@@ -245,6 +245,7 @@ WITHOUT_TENANT: dict[str, Callable[[Any], Any]] = {
     "an answer": failing(lambda: abort_error()),
     "no hash": lambda request: "a.test" if request.host == "a.test" else [],
     "a hash that fails": lambda request: "a.test" if request.host == "a.test" else NoHash(),
+    "no comparison": lambda request: "a.test" if request.host == "a.test" else NotComparable(),
 }
 
 
@@ -257,6 +258,14 @@ def abort_error() -> BaseException:
 class NoHash:
     def __hash__(self) -> int:
         raise RuntimeError("no hash")
+
+
+class NotComparable:
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no comparison")
+
+    def __hash__(self) -> int:
+        return 1
 
 
 @pytest.mark.parametrize("by", WITHOUT_TENANT.values(), ids=WITHOUT_TENANT)
