@@ -348,6 +348,11 @@ class OriginSet:
         return self._check is None and not self.sources
 
     @property
+    def is_exact(self) -> bool:
+        """Whether no entry stands for several origins."""
+        return not (self._any_port or self._wildcards or self.schemes or self._regexes)
+
+    @property
     def check(self) -> Callable[..., object] | None:
         """The callable that is asked about what matches nothing else, if any."""
         return self._check

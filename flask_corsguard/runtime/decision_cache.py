@@ -33,11 +33,6 @@ class DecisionCache(dict[Key | None, tuple[Decision, _Rest]], Generic[_Rest]):
         super().__init__()
         self._turned_away = 0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there is no room for another decision."""
-        return len(self) >= MOST_DECISIONS
-
     def keep(self, key: Key, kept: tuple[Decision, _Rest]) -> None:
         """Keep a decision, if there is room."""
         decision, rest = kept
@@ -48,12 +43,8 @@ class DecisionCache(dict[Key | None, tuple[Decision, _Rest]], Generic[_Rest]):
             is_long = len(decision.path) > LONGEST_PATH
             self[key] = (decision._replace(path=""), rest) if is_long else kept
             return
-        self.turn_away()
-
-    def turn_away(self) -> None:
-        """Count a decision that a full cache does not keep."""
-        # It keeps what it has: requests with made-up origins must not drive out the few real pages.
-        # But the real pages change over time, so it starts anew now and then.
+        # A full cache keeps what it has: requests with made-up origins must not drive out the few
+        # real pages. But the real pages change over time, so it starts anew now and then.
         self._turned_away += 1
         if self._turned_away >= _MOST_TURNED_AWAY:
             self._turned_away = 0

@@ -50,6 +50,7 @@ class LiveOrigins:
         """The decision about an origin that a row names as it stands; nothing else in the request
         can change it. None where that is not so, or where more has to be looked at.
 
+        :param asked: what a decision looks at, if nothing was kept of the request.
         :param key: what it may be kept under.
         """
         view = entry.live.only_view if entry.live else _sources_of(entry).only_view
@@ -58,7 +59,7 @@ class LiveOrigins:
         if self._seen is not Feed.published:
             self._renew()
         cache = self._listed
-        kept = cache.get(key)
+        kept = cache.get(key) if asked is None else None
         if kept is not None:
             return kept[0]
         origin: str | None = request.environ.get("HTTP_ORIGIN")
@@ -71,6 +72,18 @@ class LiveOrigins:
         if decision.reason is None:
             cache.keep(key, (decision, None))
         return decision
+
+    def listed_first(
+        self, request: Request, asked: CorsRequest, entry: Entry, key: Key | None
+    ) -> Decision | None:
+        """The same before the policy's own list is looked at, where that is possible."""
+        sources = entry.live or _sources_of(entry)
+        policy = entry.policy
+        if not sources.listed_first or not isinstance(policy, Policy):
+            return None
+        if asked.origin in policy.compiled.listed:
+            return None
+        return self.listed(request, asked, entry, key)
 
     def decide(
         self, request: Request, asked: CorsRequest | None, entry: Entry, key: Key | None
@@ -87,7 +100,7 @@ class LiveOrigins:
         if self._seen is not Feed.published:
             self._renew()
         cache = self._cache
-        kept = cache.get(key)
+        kept = cache.get(key) if asked is None or sources.by_tenant else None
         if kept is not None:
             decision, feeds = kept
             now = monotonic()
@@ -130,9 +143,11 @@ class EntrySources:
         is; or None.
     :ivar by_tenant: whether one asks which tenant's rows count.
     :ivar has_check: whether there is a callable too.
+    :ivar listed_first: whether its rows can be looked at before the list itself, because an origin
+        in both stands there as it is.
     """
 
-    __slots__ = ("by_tenant", "has_check", "only_view")
+    __slots__ = ("by_tenant", "has_check", "listed_first", "only_view")
 
     def __init__(self, entry: Entry) -> None:
         policies = policies_of(entry.policy)
@@ -142,6 +157,8 @@ class EntrySources:
         self.has_check = any(each.allow is not None and each.allow.check for each in compiled)
         is_only = len(policies) == len(views) == 1 and not self.by_tenant and entry.is_constant
         self.only_view: View | None = views[0] if is_only and not compiled[0].deny else None
+        allow = compiled[0].allow
+        self.listed_first = self.only_view is not None and allow is not None and allow.is_exact
 
 
 def _sources_of(entry: Entry) -> EntrySources:

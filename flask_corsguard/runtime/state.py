@@ -120,7 +120,7 @@ class InForce:
         if entry is None:
             return decision
         is_live = decision is UNDECIDED and entry.has_sources
-        if is_live:
+        if is_live and not (asked and entry.live.listed_first):  # not looked at yet
             listed = self._live.listed(request, asked, entry, key)
             if listed is not None:
                 return listed
@@ -182,11 +182,11 @@ class InForce:
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry, key = self._lookup.by_url(request, asked.method), None
-        if entry.has_sources and self._cache.is_full:
-            # Half of the time. What is kept has to be true without the row too: that takes more.
-            listed = self._live.listed(request, asked, entry, key)
+        if entry.has_sources:
+            listed = self._live.listed_first(request, asked, entry, key)
             if listed is not None:
-                self._cache.turn_away()
+                if key is not None:
+                    self._cache.keep(key, (UNDECIDED, entry))
                 return (listed, None), key
         decision = decide(entry.policy, asked, entry.scope, asks=False)
         final = decision.reason is None and is_final(decision, asked.origin)
