@@ -477,6 +477,7 @@ PROGRAMS = {
         """
         import shutil
         register(app)
+        ask(app)
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         worker(lambda: print(app.test_client().get("/x").text, flush=True))
         """,
