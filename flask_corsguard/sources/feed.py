@@ -25,7 +25,7 @@ from flask_corsguard.text import described, shown, text_of
 SELDOM = 30.0
 #: In seconds: how long prepare() and commands, which hold no request up, wait for a store.
 START_DEADLINE = 30.0
-#: A failure that has taken time is followed by a pause so many times as long.
+#: After a failure, a store is left alone for so many times as long as that has taken.
 PAUSE = 10
 #: In seconds: how late a store may be asked before other requests wait for what it says.
 OVERDUE = 0.25
@@ -103,6 +103,7 @@ class Feed:
         self._changes = _method(source, "changes")
         self._version_of = _method(source, "version")
         can_tell = self._changes or self._version_of
+        self._retry = setting("refresh")
         self.refresh = setting("refresh") if can_tell else max(setting("refresh"), SELDOM)
         self._reload_every: float = getattr(source, "reload_every", None) or math.inf
         self.due = self.fresh_until = self.stale_at = -math.inf
@@ -277,7 +278,7 @@ class Feed:
             self.failures += 1
             self.failure = described(error)
             self._failed_at = now_failed = self._clock()
-            self._check_at = now_failed + max(self.refresh, PAUSE * (now_failed - now))
+            self._check_at = now_failed + max(self._retry, PAUSE * (now_failed - now))
             is_stale = now_failed >= self.stale_at
             self._ask_at(self._check_at if is_stale else min(self._check_at, self.stale_at))
             if is_shutdown(error):

@@ -201,6 +201,16 @@ def test_nothing_known_yet() -> None:
     assert ask(A, after=0.5) is True
 
 
+def test_a_source_that_is_asked_seldom_is_asked_soon_after_a_failure() -> None:
+    ask = Asker(Whole(A))
+    ask.source.error = ConnectionError("gone")
+    assert str(ask(A)).startswith("Whole has not been read")
+    ask.source.error = None
+    assert ask(A, after=1) is True
+    assert [ask(A, after=1) for _ in range(29)] == [True] * 29
+    assert ask.source.take_calls() == "load load"
+
+
 def test_what_becomes_stale_is_asked_for_even_if_it_is_not_due() -> None:
     ask = Asker(Whole(A, stale_after=5.0))
     assert [ask(A, after=1) for _ in range(12)] == [True] * 12
