@@ -6,10 +6,10 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Unpack
 
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.sources.source import AtStart, By, Row, Source
+from flask_corsguard.sources.source import Row, Source, SourceSettings
 from flask_corsguard.sources.store_errors import StoreError
 from flask_corsguard.text import text_of
 from flask_corsguard.watched_file import WatchedFile, read_toml
@@ -33,31 +33,16 @@ class FileOrigins(Source):
     system.
 
     :param path: where the file is; relative to the current directory at the time of this call.
-    :param refresh: like *deadline*, *stale_after* and *at_start*, a setting that all sources have.
-    :param by: takes the request and returns its tenant, a string. A line is a tenant without white
-        space, white space and an origin then; in JSON, rows are pairs, or an object has a list for
-        each tenant; in TOML, ``origins`` is a table with a list for each tenant.
+    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as of all
+        sources. ``by`` takes the request and returns its tenant, a string. A line is a tenant
+        without white space, white space and an origin then; in JSON, rows are pairs, or an object
+        has a list for each tenant; in TOML, ``origins`` is a table with a list for each tenant.
     :raises PolicyError: if the path or a setting cannot be used. Whether there is such a file is
         seen when it is read.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        refresh: float = 1.0,
-        deadline: float = 0.2,
-        stale_after: float = 300.0,
-        at_start: AtStart = "closed",
-        by: By | None = None,
-    ) -> None:
-        super().__init__(
-            refresh=refresh,
-            deadline=deadline,
-            stale_after=stale_after,
-            at_start=at_start,
-            by=by,
-        )
+    def __init__(self, path: str | os.PathLike[str], **settings: Unpack[SourceSettings]) -> None:
+        super().__init__(**settings)
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
             message = f"{text_of(path)} is not a path. Write '/etc/shop/origins.txt', say."
             raise PolicyError([Problem("source_path", "path", path, message)])

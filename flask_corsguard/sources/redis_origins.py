@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.sources.deadline import deadline
 from flask_corsguard.sources.snapshot import Rows, Rules
-from flask_corsguard.sources.source import AtStart, By, Row, Source
+from flask_corsguard.sources.source import Row, Source, SourceSettings
 from flask_corsguard.sources.store_errors import Secrets, StoreError, require
 from flask_corsguard.text import text_of
 
@@ -84,34 +84,18 @@ class RedisOrigins(Source):
     :param url: ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, or
         ``unix:///path/of/the.sock?db=0``. Its options are those of redis-py, except for time-outs.
     :param key: the name of the set.
-    :param refresh: like *deadline*, *stale_after* and *at_start*, a setting that all sources have.
-    :param by: takes the request and returns its tenant, a string without a space. A member is the
-        tenant, a space and the origin then.
+    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as of all
+        sources. ``by`` takes the request and returns its tenant, a string without a space. A member
+        is the tenant, a space and the origin then.
     :raises CorsGuardError: if redis-py is not installed.
     :raises PolicyError: if the URL, the key or a setting cannot be used.
     """
 
     reload_every = 60.0
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        key: str,
-        refresh: float = 1.0,
-        deadline: float = 0.2,
-        stale_after: float = 300.0,
-        at_start: AtStart = "closed",
-        by: By | None = None,
-    ) -> None:
+    def __init__(self, url: str, *, key: str, **settings: Unpack[SourceSettings]) -> None:
         require("redis", "RedisOrigins", "redis")
-        super().__init__(
-            refresh=refresh,
-            deadline=deadline,
-            stale_after=stale_after,
-            at_start=at_start,
-            by=by,
-        )
+        super().__init__(**settings)
         self._url = url
         self._check(url, key)
         self.key = key

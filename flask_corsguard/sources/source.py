@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from flask_corsguard.errors import PolicyError
 from flask_corsguard.protocol.fields import source_problems
@@ -13,6 +13,16 @@ AtStart: TypeAlias = Literal["closed", "fail"]
 #: An origin; or a tenant and an origin, if the source has ``by``.
 Row: TypeAlias = str | tuple[Hashable, str]
 By: TypeAlias = Callable[[Any], Hashable]
+
+
+class SourceSettings(TypedDict, total=False):
+    """The settings that all sources have, for type checkers."""
+
+    refresh: float
+    deadline: float
+    stale_after: float
+    at_start: AtStart
+    by: By | None
 
 
 class Source(ABC):

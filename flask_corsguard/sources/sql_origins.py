@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack
 
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.sources.deadline import is_over
 from flask_corsguard.sources.feed import SELDOM
-from flask_corsguard.sources.source import AtStart, By, Row, Source
+from flask_corsguard.sources.source import Row, Source, SourceSettings
 from flask_corsguard.sources.store_errors import Secrets, StoreError, require
 from flask_corsguard.text import text_of
 
@@ -55,9 +55,9 @@ class SQLOrigins(Source):
     :param rows: a statement that gives the origins, in one column.
     :param version: one that gives what changes whenever *rows* gives something else, in one row:
         ``SELECT number FROM cors_version``, say.
-    :param refresh: like *deadline*, *stale_after* and *at_start*, a setting that all sources have.
-    :param by: takes the request and returns its tenant. *rows* gives two columns then, the tenant
-        and the origin.
+    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as of all
+        sources. ``by`` takes the request and returns its tenant. *rows* gives two columns then, the
+        tenant and the origin.
     :ivar version: executes that statement; None without one.
     :raises CorsGuardError: if SQLAlchemy or the driver is not installed.
     :raises PolicyError: if the URL, a statement or a setting cannot be used.
@@ -72,22 +72,11 @@ class SQLOrigins(Source):
         url: str | URL,
         rows: Statement,
         version: Statement | None = None,
-        *,
-        refresh: float = 1.0,
-        deadline: float = 0.2,
-        stale_after: float = 300.0,
-        at_start: AtStart = "closed",
-        by: By | None = None,
+        **settings: Unpack[SourceSettings],
     ) -> None:
         require("sqlalchemy", "SQLOrigins", "sql")
-        super().__init__(
-            refresh=refresh,
-            deadline=deadline,
-            stale_after=stale_after,
-            at_start=at_start,
-            by=by,
-        )
-        self._url = _read_url(url, deadline)
+        super().__init__(**settings)
+        self._url = _read_url(url, self.deadline)
         given = self._url.render_as_string(hide_password=False)
         self._secrets = Secrets(given, [str(self._url.password or "")])
         self._rows_statement = _read_statement("rows", rows)
@@ -96,8 +85,6 @@ class SQLOrigins(Source):
         if version is not None:
             self._version_statement = _read_statement("version", version)
             self.version = self._read_version
-        else:
-            self.refresh = max(refresh, SELDOM)
         self.name = f"SQLOrigins {self._url.get_backend_name()}://{_place(self._url)}"
         # One for each process. That of a parent is neither used nor closed, so it stays in here.
         self._sessions: dict[int, SQLSession] = {}
@@ -107,7 +94,8 @@ class SQLOrigins(Source):
         statements = [repr(str(self._rows_statement))]
         if self.version is not None:
             statements.append(f"version={str(self._version_statement)!r}")
-        return f"SQLOrigins({url!r}, {', '.join(statements)}, refresh={self.refresh!r})"
+        refresh = self.refresh if self.version is not None else max(self.refresh, SELDOM)
+        return f"SQLOrigins({url!r}, {', '.join(statements)}, refresh={refresh!r})"
 
     def load(self) -> tuple[SQLVersion | None, Iterator[Row]]:
         """The version, and then the rows, which are fetched in portions."""
