@@ -143,16 +143,17 @@ class InForce:
     def fingerprint(self) -> str:
         """A short text that is the same for the same settings and routes, in every process."""
         if not self._fingerprint:
-            known: list[object] = [_settings_of(self._self_origins)]
+            words = _Words()
+            known: list[object] = [words.of(self._self_origins)]
             for route in self.table.routes():
-                policies = [_fields_in_words(policy) for policy in route.policies]
                 rule = route.url_rule
                 where = [rule.host, rule.subdomain, route.rule, route.methods, route.prefix]
+                policies = [words.of_policy(policy) for policy in route.policies]
                 known.append([*where, route.endpoint, policies])
             for place, entry in sorted(self.table.unrouted.items()):
-                known.append([*place, *map(_fields_in_words, policies_of(entry.policy))])
+                known.append([*place, *map(words.of_policy, policies_of(entry.policy))])
             known.append(self.report_only.fingerprint() if self.report_only else None)
-            self._fingerprint = hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
+            self._fingerprint = _digest(json.dumps(known))
         return self._fingerprint
 
     def _place_of(self, request: Request) -> object:
@@ -196,16 +197,30 @@ class InForce:
         return kept, key
 
 
-def _fields_in_words(policy: Policy) -> dict[str, str]:
-    return {name: _settings_of(value) for name, value in policy.values.items()}
+class _Words:
+    """The values of fields as short texts, which are the same in every process. Callables count by
+    their names, and sources not at all."""
+
+    def __init__(self) -> None:
+        # Of long lists, which many policies have in common. The policies keep them alive.
+        self._known: dict[int, str] = {}
+
+    def of_policy(self, policy: Policy) -> dict[str, str]:
+        return {name: self.of(value) for name, value in policy.values.items()}
+
+    def of(self, value: object) -> str:
+        if not isinstance(value, tuple):
+            return source_of(value)
+        known = self._known.get(id(cast("object", value)))
+        if known is None:
+            entries = cast("tuple[object, ...]", value)
+            text = source_of(tuple(entry for entry in entries if not is_source(entry)))
+            known = self._known[id(entries)] = _digest(text)
+        return known
 
 
-def _settings_of(value: object) -> str:
-    """The value of a field, as source. Callables count by their names, and sources not at all."""
-    if isinstance(value, tuple):
-        entries = cast("tuple[object, ...]", value)
-        return source_of(tuple(entry for entry in entries if not is_source(entry)))
-    return source_of(value)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 class RequestRecord:

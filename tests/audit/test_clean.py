@@ -842,7 +842,8 @@ def test_apps(build: Build) -> None:
 # The examples.
 
 
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+FILES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = [path for path in FILES if not path.stem.endswith(".conf")]  # a server's
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
@@ -852,27 +853,29 @@ def test_examples(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes_of(report) == set(), told(report)
 
 
-def test_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's API signs in with a cookie and enforces nothing, and an exempt route in it sends a
     header. Both are there on purpose, and so is the unprotected account."""
     demo, before = ROOT / "examples" / "demo", set(sys.modules)
     monkeypatch.syspath_prepend(demo)
     try:
-        names = ("api", "page", "account")
-        api, page, account = (load_file(demo / f"{name}.py", monkeypatch) for name in names)
+        names = ("api", "page", "account", "shared")
+        api, page, account, shared = (load_file(demo / f"{name}.py", monkeypatch) for name in names)
         origins = sys.modules["origins"].Origins(
             *(f"http://localhost:{port}" for port in range(8001, 8006))
         )
         log, allowed = (lambda *_: None), origins.allowed
+        folder = shared.Shared.in_folder(str(tmp_path))
+        readers = shared.Readers(folder.readers)
         found = {
-            "api": codes_of(audit(api.create_api(allowed, log))),
+            "api": codes_of(audit(api.create_api(allowed, log, folder))),
             "unprotected": codes_of(audit(account.create_account(allowed, "off", log))),
             "protected": codes_of(audit(account.create_account(allowed, "unsafe", log))),
         }
-        assert "corsguard" not in page.create_page("allowed", origins).extensions
+        assert "corsguard" not in page.create_page("allowed", origins, readers, log).extensions
     finally:
         for name in set(sys.modules) - before:
-            if name in ("api", "cases", "origins", "page", "account"):
+            if name in ("api", "cases", "origins", "page", "account", "shared"):
                 del sys.modules[name]
     assert found == {
         "api": {
