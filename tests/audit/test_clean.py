@@ -866,7 +866,7 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
         log, allowed = (lambda *_: None), origins.allowed
         folder = shared.Shared.in_folder(str(tmp_path))
-        readers = shared.Readers(folder.readers)
+        readers = shared.Readers(folder.readers, allowed, origins.stranger)
         found = {
             "api": codes_of(audit(api.create_api(allowed, log, folder))),
             "unprotected": codes_of(audit(account.create_account(allowed, "off", log))),
