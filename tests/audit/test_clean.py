@@ -869,10 +869,10 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         readers = shared.Readers(folder.readers, allowed, origins.stranger)
         found = {
             "api": codes_of(audit(api.create_api(allowed, log, folder))),
-            "unprotected": codes_of(audit(account.create_account(allowed, "off", log))),
-            "protected": codes_of(audit(account.create_account(allowed, "unsafe", log))),
+            "unprotected": codes_of(audit(account.create_account(allowed, "off", log, folder))),
+            "protected": codes_of(audit(account.create_account(allowed, "unsafe", log, folder))),
         }
-        assert "corsguard" not in page.create_page("allowed", origins, readers, log).extensions
+        found["page"] = codes_of(audit(page.create_page("allowed", origins, readers, log)))
     finally:
         for name in set(sys.modules) - before:
             if name in ("api", "cases", "origins", "page", "account", "shared"):
@@ -885,4 +885,5 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         },
         "unprotected": set(),
         "protected": set(),
+        "page": set(),
     }
