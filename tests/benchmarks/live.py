@@ -52,11 +52,11 @@ class Store:
         return number, [f"https://new{number}.example"], [f"https://new{number - 1}.example"]
 
 
-def measure(count: int, rounds: int) -> list[Row]:
+def measure(count: int, rounds: int, stores: Iterable[str] = STORES) -> list[Row]:
     rows = [origins.origin("exact", number) for number in range(count)]
     policy = Policy(origins=rows)
     found: list[Row] = []
-    for store in STORES:
+    for store in stores:
         # Both anew, so that neither has seen any of the origins.
         static, live = apps.bare(), apps.bare()
         CorsGuard(static, policy)
