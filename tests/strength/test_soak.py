@@ -23,8 +23,6 @@ MOST_OBJECTS = 40_000
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, is_watched: bool) -> None:
     for name in LIMITS:
         monkeypatch.setattr(name, LIMIT)
-    # The marks of the views of other tests, which this process may have run.
-    monkeypatch.setattr("flask_corsguard.routing.layers._routed_before", set())
     soak = Soak(PATHS_REMEMBERED, has_report_only=is_watched)
     largest: dict[str, int] = {}
     with soak.watched() if is_watched else nullcontext():
@@ -38,9 +36,11 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, is_watched: bo
                 largest[place] = max(entries, largest.get(place, 0))
     # Read from a file, once.
     largest.pop("flask_corsguard.protocol.publicsuffix._suffixes_below[][]", None)
-    assert {place: n for place, n in largest.items() if n > LIMIT} == {}
+    # What was there at first can be of apps that other tests in this process have left.
+    grown = {place: n - first.get(place, 0) for place, n in largest.items()}
+    assert {place: n for place, n in grown.items() if n > LIMIT} == {}
     # The requests were of a kind to fill the decision cache, and what the log keeps quiet.
-    filled = {place for place, n in largest.items() if n > LIMIT // 2 and n > first[place]}
+    filled = {place for place, n in grown.items() if n > LIMIT // 2}
     assert len(filled) >= 2
 
 
