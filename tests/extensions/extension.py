@@ -77,6 +77,7 @@ class Extension(NamedTuple):
     :ivar make: makes the app.
     :ivar served: what a server is given, by the names; a WSGI app.
     :ivar apart: whether it changes the whole process, and so is tested in one of its own.
+    :ivar way: which way it is put on the app, if there are several.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Extension(NamedTuple):
     make: Callable[[], Flask] = lambda: Flask("shop", static_folder=None)
     served: Callable[[Scope], Any] = lambda scope: scope["app"]
     apart: bool = False
+    way: str = ""
 
     @property
     def row(self) -> Row:
@@ -143,7 +145,7 @@ def built(extensions: Iterable[Extension], order: str) -> Scope:
     """
     extensions = list(extensions)
     app = extensions[0].make()
-    scope: Scope = {"app": app, "cors": cors}
+    scope: Scope = {"app": app, "cors": cors, "CorsGuard": CorsGuard}
     for extension in extensions:
         for line in extension.row.before:
             exec(line, scope)
@@ -155,6 +157,8 @@ def built(extensions: Iterable[Extension], order: str) -> Scope:
     def put_extensions() -> None:
         for extension in extensions:
             scope.update(extension.put(app) or {})
+            for line in extension.row.lines:
+                exec(line, scope)
 
     steps = [put_guard, put_extensions]
     if order != ORDERS[0]:
@@ -164,7 +168,7 @@ def built(extensions: Iterable[Extension], order: str) -> Scope:
         if step is steps[0]:
             add_views(app)
     for extension in extensions:
-        for line in extension.row.after:
+        for line in extension.row.of_the_guard:
             exec(line, scope)
     return scope
 

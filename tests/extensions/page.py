@@ -14,13 +14,15 @@ class Row(NamedTuple):
 
     :ivar fields: those of the policy.
     :ivar before: lines that set the app up, before the guard and the extension.
-    :ivar after: lines after both.
+    :ivar lines: those that put the extension on the app, or the app into it.
+    :ivar of_the_guard: lines that call the guard, after both.
     """
 
     name: str
     fields: dict[str, Any]
     before: tuple[str, ...]
-    after: tuple[str, ...]
+    lines: tuple[str, ...]
+    of_the_guard: tuple[str, ...]
 
 
 @functools.cache
@@ -45,5 +47,8 @@ def _read(name: str, spans: list[str]) -> Row:
             fields |= {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
         else:
             lines.append(span)
-    before = tuple(line for line in lines if line.startswith("app.config"))
-    return Row(name, fields, before, tuple(line for line in lines if line not in before))
+    kinds: dict[str, list[str]] = {"before": [], "lines": [], "of_the_guard": []}
+    for line in lines:
+        is_first = line.startswith("app.config")
+        kinds["before" if is_first else "of_the_guard" if "guard." in line else "lines"] += [line]
+    return Row(name, fields, **{kind: tuple(found) for kind, found in kinds.items()})

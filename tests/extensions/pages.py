@@ -11,8 +11,10 @@ BROWSER = {"Accept": "text/html"}
 
 def flask_admin(app: Flask) -> Scope:
     from flask_admin import Admin, BaseView, expose
+    from flask_babel import Babel
 
     app.secret_key = "secret"
+    Babel(app)  # where it is installed, Flask-Admin uses it
     admin = Admin(app, name="Shop")
 
     class Report(BaseView):  # type: ignore[misc]
@@ -68,8 +70,9 @@ def speaks_german(page: Page) -> None:
 
 
 def flask_appbuilder(app: Flask) -> Scope:
-    from flask_appbuilder import SQLA, AppBuilder
+    from flask_appbuilder import AppBuilder
     from flask_appbuilder.api import BaseApi, expose, protect, safe
+    from flask_appbuilder.models.sqla.base import SQLA
 
     app.secret_key = "secret"
     app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", WTF_CSRF_ENABLED=False)
@@ -139,7 +142,7 @@ def answers_its_own_page(page: Page) -> None:
 COOKIE = frozenset({"Cookie"})
 
 EXTENSIONS = [
-    Extension("Flask-Admin", ("flask_admin",), flask_admin, keeps_others_out, vary=COOKIE),
+    Extension("Flask-Admin", ("flask_admin", "flask_babel"), flask_admin, keeps_others_out, vary=COOKIE),
     Extension("Flask-DebugToolbar", ("flask_debugtoolbar",), flask_debugtoolbar, shows_itself),
     Extension("Flask-Babel", ("flask_babel",), flask_babel, speaks_german),
     Extension(

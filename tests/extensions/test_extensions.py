@@ -2,10 +2,10 @@
 
 import pytest
 
-from . import apis, limits, logins, pages, sockets
+from . import apis, around, limits, logins, pages, serverless, sockets
 from .extension import ORDERS, Extension, check
 
-MODULES = (logins, limits, apis, pages, sockets)
+MODULES = (logins, limits, apis, pages, sockets, around, serverless)
 EXTENSIONS = [extension for module in MODULES for extension in module.EXTENSIONS]
 
 # What other packages warn of is not the guard's.
