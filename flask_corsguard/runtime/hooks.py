@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import inspect
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -42,8 +43,16 @@ _current_request: Callable[[], Request] = cast("Any", request)._get_current_obje
 # The decision's headers on a response, as an attribute of it: a view can return the same response
 # again.
 _WRITTEN = "_corsguard_written"
-# Instrumentations that measure whole requests: their functions stay before the guard.
-_TRACING = ("opentelemetry.", "aws_xray_sdk.", "flask_opentracing.", "scout_apm.")
+# Packages that measure whole requests: their functions stay before the guard.
+_TRACING = {
+    "aws_xray_sdk",
+    "flask_opentracing",
+    "instana",
+    "opencensus",
+    "opentelemetry",
+    "prometheus_flask_exporter",
+    "scout_apm",
+}
 
 Function = Callable[[], Any]
 
@@ -191,8 +200,8 @@ class Hooks:
         app = self._state.app
         wanted = self._state.first
         before: list[Function] = app.before_request_funcs[None]
-        own = (self._before_request, *wanted, *self._first.values())
-        others = [function for function in before if function not in own]
+        own = (*wanted, *self._first.values())
+        others = [f for f in before if f not in own and not _is_hook(f, self._before_request)]
         tracing = [function for function in others if is_tracing(function)]
         others = [function for function in others if function not in tracing]
         self._first = {
@@ -211,7 +220,7 @@ class Hooks:
         after = app.after_request_funcs[None]
         app.after_request_funcs[None] = [
             self._after_request,
-            *[f for f in after if f is not self._after_request],
+            *[f for f in after if not _is_hook(f, self._after_request)],
         ]
 
     def _ahead(self, function: Function) -> Function:
@@ -316,4 +325,10 @@ def _without_headers(response: Response) -> Response:
 
 def is_tracing(function: Function) -> bool:
     """Whether a function belongs to an instrumentation that measures whole requests."""
-    return str(getattr(function, "__module__", "")).startswith(_TRACING)
+    return str(getattr(function, "__module__", "")).partition(".")[0] in _TRACING
+
+
+def _is_hook(function: Function, hook: Callable[..., Any]) -> bool:
+    """Whether a function is one of the guard's two, as it is or wrapped: Datadog and New Relic wrap
+    each function that is registered."""
+    return inspect.unwrap(function) is hook
