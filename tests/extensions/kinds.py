@@ -1,0 +1,10 @@
+"""Every extension, by kind."""
+
+from . import apis, around, limits, logins, pages, serverless, sockets, tracing
+from .extension import Extension
+
+EXTENSIONS: list[Extension] = [
+    extension
+    for kind in (logins, limits, apis, pages, sockets, tracing, around, serverless)
+    for extension in kind.EXTENSIONS
+]
