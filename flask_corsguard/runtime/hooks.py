@@ -22,7 +22,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
 from flask_corsguard.runtime.enforcement import what_happens
-from flask_corsguard.runtime.front import record_of
+from flask_corsguard.runtime.front import front_record, record_of
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     own_response,
@@ -278,7 +278,9 @@ def _record(state: AppState, request: Request) -> RequestRecord:
     record: RequestRecord | None = request.environ.get(state.environ_key)
     if record is None:
         record = request.environ[state.environ_key] = RequestRecord()
-        state.log.middleware_missed()
+        # A guard in front does what the middleware is for.
+        if state.front_key not in request.environ and front_record.get() is None:
+            state.log.middleware_missed()
     return record
 
 

@@ -370,8 +370,16 @@ class AppState:
         with self._work():
             if self.in_force not in (None, outdated):
                 return self.in_force
-            # Not all rules that the map has by now: a problem with another one must not matter.
-            renewed = self._prepared(self.settings, (*outdated.table.rules, rule))
+            known = outdated.table.rules
+            try:
+                # All that the map has by now: rules that come late, such as Connexion's, come
+                # together, and the rules of one URL are told together which methods it accepts.
+                ids = set(map(id, known))
+                late = [each for each in self.app.url_map.iter_rules() if id(each) not in ids]
+                renewed = self._prepared(self.settings, (*known, *late))
+            except (PolicyError, RuntimeError):
+                # A problem with another rule must not matter, nor one that comes at this moment.
+                renewed = self._prepared(self.settings, (*known, rule))
             if self.in_force is outdated:
                 self.in_force = renewed
             return renewed

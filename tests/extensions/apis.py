@@ -1,6 +1,5 @@
 """What makes an API's views."""
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ from flask.views import MethodView
 
 from flask_corsguard import cors
 
+from .around import through_asgi
 from .extension import APP, PARTNER, Extension, Page, Scope
 
 
@@ -250,6 +250,7 @@ def resolves(page: Page) -> None:
     assert "Cannot query field" in response.json["errors"][0]["message"]  # type: ignore[index]
 
 
+# Connexion looks the functions up by their names.
 SPECIFICATION = """
 openapi: 3.0.0
 info: {title: Shop, version: "1"}
@@ -257,7 +258,7 @@ paths:
 %s
   /api/orders:
     post:
-      operationId: tests.extensions.apis.order
+      operationId: order
       requestBody:
         content:
           application/json:
@@ -266,21 +267,42 @@ paths:
 """
 PATH = """\
   /api/%s:
-    get: {operationId: %s.get_%s, responses: &any {200: {description: Any}}}
-    put: {operationId: %s.put_%s, responses: *any}
-    post: {operationId: %s.post_%s, responses: *any}
+    get: {operationId: "get.%s", responses: {200: {description: Any}}}
+    put: {operationId: "put.%s", responses: {200: {description: Any}}}
+    post: {operationId: "post.%s", responses: {200: {description: Any}}}
 """
 
 
-def order(body: Any) -> Any:
-    return {"number": body["number"]}
+def connexion_app(**options: Any) -> Flask:
+    import connexion
+
+    made = connexion.FlaskApp("shop", **options)
+    app: Flask = made.app
+    app.extensions["connexion"] = made
+    return app
 
 
-def specification() -> Any:
+def connexion_resolver(views: dict[str, Any]) -> Any:
+    from connexion.resolver import Resolver
+
+    return Resolver(views.__getitem__)
+
+
+def connexion(app: Flask) -> Scope:
     import yaml
 
-    paths = "".join(PATH.replace("%s", "{0}").format(name) for name in CLASSES)
-    return yaml.safe_load(io.StringIO(SPECIFICATION % paths))
+    def order(body: Any) -> Any:
+        return {"number": body["number"]}
+
+    views = {"order": order}
+    for name, kind in CLASSES.items():
+        for method in ("get", "put", "post"):
+            view = function_of(kind, f"{method}_{name}")
+            views[f"{method}.{name}"] = MARKS[name](view) if name in MARKS else view
+    paths = "".join(PATH.replace("%s", name) for name in CLASSES)
+    made = app.extensions["connexion"]
+    made.add_api(yaml.safe_load(SPECIFICATION % paths), resolver=connexion_resolver(views))
+    return {"connexion_app": made}
 
 
 ORDERS = "/api/orders"
@@ -322,6 +344,25 @@ EXTENSIONS = [
         (("POST", ORDERS, 422),),
         api=True,
         make=openapi3,
+    ),
+    Extension(
+        "Connexion 3",
+        ("connexion.middleware", "yaml"),
+        connexion,
+        checks,
+        (("POST", ORDERS, 400),),
+        api=True,
+        make=connexion_app,
+        served=lambda scope: through_asgi(scope["asgi_app"]),
+    ),
+    Extension(
+        "Connexion 2",
+        ("connexion.apis.flask_api", "yaml"),
+        connexion,
+        checks,
+        (("POST", ORDERS, 400),),
+        api=True,
+        make=connexion_app,
     ),
     Extension("Strawberry", ("strawberry",), strawberry, resolves, (("POST", "/graphql", 400),)),
     Extension("Graphene", ("graphene",), graphene, resolves),

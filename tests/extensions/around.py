@@ -1,12 +1,15 @@
 """What is put around an app, and hands it on as another kind of app."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Flask, request
 
-from .extension import APP, EVIL, PARTNER, Extension, Page, Scope
+from .extension import EVIL, PARTNER, Extension, Page, Scope
 
 
 def through_asgi(app: Any) -> Any:
@@ -48,6 +51,21 @@ def through_asgi(app: Any) -> Any:
         }
         await asyncio.wait_for(app(scope, receive, send), 30)
         return sent
+
+    async def start() -> None:
+        """As servers do, before the first request; what knows nothing of that raises."""
+        waiting = [{"type": "lifespan.shutdown"}, {"type": "lifespan.startup"}]
+
+        async def receive() -> dict[str, Any]:
+            return waiting.pop()
+
+        async def send(message: dict[str, Any]) -> None:
+            assert message["type"] in ("lifespan.startup.complete", "lifespan.shutdown.complete")
+
+        with contextlib.suppress(ValueError, AssertionError):
+            await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+
+    asyncio.run(start())
 
     def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start, *chunks = asyncio.run(exchange(environ))
@@ -107,20 +125,69 @@ def dispatcher(app: Flask) -> Scope:
     return {"DispatcherMiddleware": DispatcherMiddleware, "reports": reports}
 
 
+def starlette(app: Flask) -> Scope:
+    from asgiref.wsgi import WsgiToAsgi
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Mount, Route
+
+    async def reports(request: Any) -> Any:
+        return PlainTextResponse("reports")
+
+    route = Route("/", reports, methods=["GET", "PUT"])
+    names = {"Starlette": Starlette, "Mount": Mount, "WsgiToAsgi": WsgiToAsgi}
+    return {**names, "reports": Starlette(routes=[route])}
+
+
 def mounts(page: Page) -> None:
     assert page.read("GET", "/item").text == "ok"
-    # The mounted app has a policy of its own.
+    # What is mounted knows nothing of CORS.
     other = Page(page.application, PARTNER)
     other.preflight("/reports/", "PUT")
     assert other.read("GET", "/reports/").text == "reports"
     page.preflight("/reports/", "PUT", status=403)
     assert "Access-Control-Allow-Origin" not in page.send("GET", "/reports/").headers
-    assert APP == page.origin
+
+
+def with_files() -> Flask:
+    """The app, with a file."""
+    folder = TemporaryDirectory()
+    Path(folder.name, "style.css").write_text("body {}")
+    app = Flask("shop", static_folder=folder.name, static_url_path="/static")
+    app.extensions["folder"] = folder
+    return app
+
+
+def whitenoise(app: Flask) -> Scope:
+    from whitenoise import WhiteNoise
+
+    return {"WhiteNoise": WhiteNoise, "close": app.extensions["folder"].cleanup}
+
+
+def serves_files(page: Page) -> None:
+    file = "/static/style.css"
+    response = page.read("GET", file)
+    assert (response.text, response.headers["Vary"]) == ("body {}", "Origin")
+    assert "max-age" in response.headers["Cache-Control"]  # WhiteNoise's, not Flask's
+    for origin in (EVIL, None):
+        headers = Page(page.application, origin).send("GET", file).headers
+        assert ("Access-Control-Allow-Origin" in headers, headers["Vary"]) == (False, "Origin")
+    page.preflight(file, "GET", "Content-Type")
+    headers = {"If-Modified-Since": response.headers["Last-Modified"]}
+    page.read("GET", file, 304, headers=headers)
 
 
 EXTENSIONS = [
     Extension("ProxyFix", (), proxy_fix, knows_its_own_address),
     Extension("DispatcherMiddleware", (), dispatcher, mounts),
+    Extension("WhiteNoise", ("whitenoise",), whitenoise, serves_files, make=with_files),
+    Extension(
+        "Starlette",
+        ("starlette", "asgiref"),
+        starlette,
+        mounts,
+        served=lambda scope: through_asgi(scope["asgi_app"]),
+    ),
     Extension(
         "asgiref",
         ("asgiref",),

@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ class Row(NamedTuple):
     :ivar fields: those of the policy.
     :ivar before: lines that set the app up, before the guard and the extension.
     :ivar lines: those that put the extension on the app, or the app into it.
-    :ivar of_the_guard: lines that call the guard, after both.
+    :ivar of_the_guard: from the first line that calls the guard on: after both.
     """
 
     name: str
@@ -47,8 +48,8 @@ def _read(name: str, spans: list[str]) -> Row:
             fields |= {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
         else:
             lines.append(span)
-    kinds: dict[str, list[str]] = {"before": [], "lines": [], "of_the_guard": []}
-    for line in lines:
-        is_first = line.startswith("app.config")
-        kinds["before" if is_first else "of_the_guard" if "guard." in line else "lines"] += [line]
-    return Row(name, fields, **{kind: tuple(found) for kind, found in kinds.items()})
+    before = [line for line in lines if line.startswith("app.config")]
+    after = [line for line in lines if line not in before]
+    of_the_guard = [*dropwhile(lambda line: "guard." not in line, after)]
+    put = after[: len(after) - len(of_the_guard)]
+    return Row(name, fields, tuple(before), tuple(put), tuple(of_the_guard))

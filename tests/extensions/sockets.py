@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -50,6 +52,76 @@ def echoes(page: Page) -> None:
             websocket.create_connection(url, timeout=5, origin=EVIL)
 
 
+# A poll that waits for an event ends with the next ping.
+THREADED = {"async_mode": "threading", "ping_interval": 0.2}
+
+
+def flask_socketio(app: Flask) -> Scope:
+    from flask_socketio import SocketIO
+
+    class Threaded(SocketIO):  # type: ignore[misc]
+        """In threads, and with an event that is sent back, wherever the line makes it."""
+
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **THREADED, **options)
+            self.on_event("say", lambda text: f"echo of {text}")
+
+    return {"SocketIO": Threaded}
+
+
+def python_socketio(app: Flask) -> Scope:
+    import socketio
+
+    class Threaded(socketio.Server):  # type: ignore[misc]
+        def __init__(self, **options: object) -> None:
+            super().__init__(**THREADED, **options)
+            self.on("say", lambda sid, text: f"echo of {text}")
+
+    return {"socketio": SimpleNamespace(Server=Threaded, WSGIApp=socketio.WSGIApp)}
+
+
+def says_and_hears(page: Page) -> None:
+    """With the real client, over both transports; what the browser reads of a poll is checked too.
+
+    A handshake and a poll are answered in front of Flask.
+    """
+    import socketio
+
+    with serving(page.application) as port:
+        url, own = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}"
+        admitted = ((APP, True), (own, True), (EVIL, False))
+        for transport, (origin, is_admitted) in product(("polling", "websocket"), admitted):
+            # websocket-client would add an Origin of its own.
+            options = {"origin": origin} if transport == "websocket" else {}
+            headers = {} if options else {"Origin": origin}
+            client = socketio.Client(reconnection=False, websocket_extra_options=options)
+            try:
+                client.connect(url, headers=headers, transports=[transport])
+            except socketio.exceptions.ConnectionError as error:
+                assert not is_admitted, (transport, origin, error)
+            else:
+                assert is_admitted, (transport, origin)
+                assert client.call("say", "hello", timeout=5) == "echo of hello"
+            finally:
+                client.disconnect()
+    poll = "/socket.io/?EIO=4&transport=polling"
+    assert page.read("GET", poll).headers["Access-Control-Allow-Credentials"] == "true"
+    refused = Page(page.application, EVIL).send("GET", poll, 400)
+    assert "Access-Control-Allow-Origin" not in refused.headers
+
+
 EXTENSIONS = [
     Extension("Flask-Sock", ("flask_sock", "websocket"), flask_sock, echoes),
+    Extension(
+        "Flask-SocketIO",
+        ("flask_socketio", "simple_websocket", "requests", "websocket"),
+        flask_socketio,
+        says_and_hears,
+    ),
+    Extension(
+        "python-socketio",
+        ("socketio", "simple_websocket", "requests", "websocket"),
+        python_socketio,
+        says_and_hears,
+    ),
 ]

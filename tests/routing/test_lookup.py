@@ -215,6 +215,26 @@ def test_a_rule_that_comes_late(app, http, first):
     assert http.readers(app, "/late") == [PARTNER]
 
 
+@pytest.mark.parametrize("has_a_problem", [False, True])
+def test_rules_that_come_late_together(app, http, has_a_problem):
+    """As Connexion's do. They are told together which methods a URL accepts, and that another
+    policy governs one of them; unless one of those rules has a problem, which is its own."""
+    app.add_url_rule("/", "index", view())
+    CorsGuard(app, origins=SHOP)
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+    for method, function in (("PUT", view()), ("GET", cors(origins=PARTNER)(view()))):
+        app.url_map.add(Rule("/late", endpoint=method, methods=[method, "OPTIONS"]))
+        app.view_functions[method] = function
+    if has_a_problem:
+        app.url_map.add(Rule("/other", endpoint="other", methods=["GET"]))
+        app.view_functions["other"] = cors("unknown")(view())
+        granted = http.granted(SHOP, "OPTIONS, PUT")
+    else:
+        granted = http.granted(SHOP, "OPTIONS, PUT", max_age="0")
+    assert http.preflight(app, "/late", SHOP, "PUT") == granted
+    assert http.readers(app, "/late") == [PARTNER]
+
+
 def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
     """If the rules are other objects each time, nothing is kept of them, and their marks count."""
 
