@@ -82,7 +82,7 @@ def caches(page: Page) -> None:
             texts.add(response.text)
             # Never what was written for another origin.
             assert response.headers.get("Access-Control-Allow-Origin") == allowed
-            assert response.headers["Vary"] == "Origin"
+            assert "Origin" in response.headers["Vary"].split(", ")
         assert len(texts) == 1
 
 
@@ -98,7 +98,7 @@ def compresses(page: Page) -> None:
     response = page.read("GET", "/long", headers={"Accept-Encoding": "gzip"})
     assert response.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(response.data) == b"a long text " * 200
-    assert {*response.headers["Vary"].split(", ")} == {"Origin", "Accept-Encoding"}
+    assert {*response.headers["Vary"].split(", ")} >= {"Origin", "Accept-Encoding"}
     assert page.read("GET", "/long").data == b"a long text " * 200
 
 

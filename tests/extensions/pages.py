@@ -14,7 +14,8 @@ def flask_admin(app: Flask) -> Scope:
     from flask_babel import Babel
 
     app.secret_key = "secret"
-    Babel(app)  # where it is installed, Flask-Admin uses it
+    if "babel" not in app.extensions:
+        Babel(app)  # where it is installed, Flask-Admin uses it
     admin = Admin(app, name="Shop")
 
     class Report(BaseView):  # type: ignore[misc]
@@ -44,7 +45,7 @@ def flask_debugtoolbar(app: Flask) -> Scope:
     from flask_debugtoolbar import DebugToolbarExtension
 
     app.secret_key = "secret"
-    app.config["DEBUG_TB_ENABLED"] = True
+    app.config.update(DEBUG_TB_ENABLED=True, DEBUG_TB_INTERCEPT_REDIRECTS=False)
     toolbar = DebugToolbarExtension(app)
     app.add_url_rule("/page", "page", lambda: "<html><body>a page</body></html>")
     return {"toolbar": toolbar}

@@ -8,16 +8,27 @@ from types import SimpleNamespace
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .extension import APP, EVIL, Extension, Page, Scope
+
+
+class OneRequest(WSGIRequestHandler):
+    """Closes a connection after its request: else the end of a WebSocket takes seconds."""
+
+    def handle(self) -> None:
+        """Handle it."""
+        self.handle_one_request()
+
+    def log_request(self, *_: object) -> None:
+        """Be quiet."""
 
 
 @contextmanager
 def serving(app: object) -> Iterator[int]:
     """Serve a WSGI app in threads; the port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.serve_forever)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=OneRequest)  # type: ignore[arg-type]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield server.server_port

@@ -219,7 +219,7 @@ def prometheus(app: Flask) -> Scope:
     from prometheus_client import CollectorRegistry
     from prometheus_flask_exporter import PrometheusMetrics
 
-    app.add_url_rule("/full", "full", lambda: abort(429))
+    app.add_url_rule("/busy", "busy", lambda: abort(429))
     return {"metrics": PrometheusMetrics(app, registry=CollectorRegistry())}
 
 
