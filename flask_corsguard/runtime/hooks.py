@@ -47,8 +47,6 @@ _WRITTEN = "_corsguard_written"
 _TRACING = {
     "aws_xray_sdk",
     "flask_opentracing",
-    "instana",
-    "opencensus",
     "opentelemetry",
     "prometheus_flask_exporter",
     "scout_apm",

@@ -1,5 +1,5 @@
 """Checks one extension in a process of its own:
-``python -m tests.extensions OpenTelemetry instrument_app 'guard first'``."""
+``python -m tests.extensions 'OpenTelemetry instrument_app' 'guard first'``."""
 
 import sys
 
@@ -7,9 +7,9 @@ from .extension import check
 from .kinds import EXTENSIONS
 
 
-def main(name: str, way: str, order: str) -> None:
-    """Check the one of that name that is put on the app that way."""
-    (extension,) = (each for each in EXTENSIONS if (each.name, each.way) == (name, way))
+def main(title: str, order: str) -> None:
+    """Check the one of that title."""
+    (extension,) = (each for each in EXTENSIONS if each.title == title)
     check(extension, order)
 
 

@@ -363,7 +363,8 @@ EXTENSIONS = [
         (("POST", ORDERS, 400),),
         api=True,
         make=connexion_app,
+        group="extensions-older",
     ),
     Extension("Strawberry", ("strawberry",), strawberry, resolves, (("POST", "/graphql", 400),)),
-    Extension("Graphene", ("graphene",), graphene, resolves),
+    Extension("Graphene", ("graphene",), graphene, resolves, group="extensions-older"),
 ]

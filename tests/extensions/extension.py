@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,11 +15,13 @@ from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
 from flask_corsguard import CorsGuard, cors
+from tests import listening
 from tests.conftest import cors_headers
 
 from .page import Row, rows
 
-REQUIRED = os.environ.get("CORSGUARD_REQUIRE_EXTENSIONS") == "1"
+# The dependency group whose packages have to be there, as in .ci/nightly.
+REQUIRED = os.environ.get("CORSGUARD_REQUIRE_EXTENSIONS")
 APP, PARTNER, EVIL = "https://app.example.com", "https://partner.example", "https://evil.example"
 ORIGINS = (APP, PARTNER, EVIL, None)
 JSON = "application/json"
@@ -78,6 +81,7 @@ class Extension(NamedTuple):
     :ivar served: what a server is given, by the names; a WSGI app.
     :ivar apart: whether it changes the whole process, and so is tested in one of its own.
     :ivar way: which way it is put on the app, if there are several.
+    :ivar group: the dependency group that it is in.
     """
 
     name: str
@@ -91,20 +95,34 @@ class Extension(NamedTuple):
     served: Callable[[Scope], Any] = lambda scope: scope["app"]
     apart: bool = False
     way: str = ""
+    group: str = "extensions"
+
+    @property
+    def title(self) -> str:
+        """What tells it from all others."""
+        return f"{self.name} {self.way}".strip()
 
     @property
     def row(self) -> Row:
         """The row of the page."""
         return rows()[self.name]
 
-    def require(self) -> None:
-        """Skip the test if something is not installed; fail it if everything has to be."""
+    def require(self, *, always: bool = False) -> None:
+        """Skip the test if something is not installed; fail it if it has to be.
+
+        :param always: whether .ci/run has it too.
+        """
         missing = [name for name in self.needs if not _is_there(name)]
+        if missing and (self.group == REQUIRED or (always and listening.REQUIRED)):
+            pytest.fail(f"not installed: {', '.join(missing)}")
         if missing:
-            reason = f"not installed: {', '.join(missing)}"
-            if REQUIRED:
-                pytest.fail(f"{reason}; CORSGUARD_REQUIRE_EXTENSIONS=1 forbids it")
-            pytest.skip(reason)
+            pytest.skip(f"not installed: {', '.join(missing)}; .ci/nightly has it")
+
+
+def nightly_only() -> None:
+    """Skip the test unless all extensions have to be there."""
+    if REQUIRED != "extensions":
+        pytest.skip("only with CORSGUARD_REQUIRE_EXTENSIONS=extensions, as in .ci/nightly")
 
 
 def _is_there(module: str) -> bool:
@@ -152,32 +170,32 @@ def built(extensions: Iterable[Extension], order: str) -> Scope:
     """
     extensions = list(extensions)
     app = extensions[0].make()
-    scope: Scope = {"app": app, "cors": cors, "CorsGuard": CorsGuard}
-    for extension in extensions:
-        for line in extension.row.before:
-            exec(line, scope)
-    fields = merged(extension.row.fields for extension in extensions)
+    scope: Scope = {"app": app, "cors": cors}
+    each = [extension.row for extension in extensions]
 
     def put_guard() -> None:
-        scope["guard"] = CorsGuard(app, origins=[APP], **fields)
+        scope["guard"] = CorsGuard(app, origins=[APP], **merged(row.fields for row in each))
 
     def put_extensions() -> None:
         for extension in extensions:
             scope.update(extension.put(app) or {})
-            for line in extension.row.lines:
-                exec(line, scope)
+            run(extension.row.lines, scope)
 
-    steps = [put_guard, put_extensions]
+    first, second = put_guard, put_extensions
     if order != ORDERS[0]:
-        steps.reverse()
-    for step in steps:
-        step()
-        if step is steps[0]:
-            add_views(app)
-    for extension in extensions:
-        for line in extension.row.of_the_guard:
-            exec(line, scope)
+        first, second = second, first
+    run(chain.from_iterable(row.before for row in each), scope)
+    first()
+    add_views(app)
+    second()
+    run(chain.from_iterable(row.of_the_guard for row in each), scope)
     return scope
+
+
+def run(lines: Iterable[str], scope: Scope) -> None:
+    """Run lines of the page, with names that they use and make."""
+    for line in lines:
+        exec(line, scope)
 
 
 def merged(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,3 +8,17 @@ EXTENSIONS: list[Extension] = [
     for kind in (logins, limits, apis, pages, sockets, tracing, around, serverless)
     for extension in kind.EXTENSIONS
 ]
+
+# What .ci/run has too: small packages.
+QUICK = {
+    "DispatcherMiddleware",
+    "Flask-Login",
+    "Flask-Sock",
+    "Flask-SocketIO",
+    "OpenTelemetry",
+    "ProxyFix",
+    "Starlette",
+    "WhiteNoise",
+    "asgiref",
+    "python-socketio",
+}

@@ -12,7 +12,6 @@ def flask_limiter(app: Flask) -> Scope:
     from flask_limiter import Limiter
     from flask_limiter.util import get_remote_address
 
-    app.config["RATELIMIT_HEADERS_ENABLED"] = True
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
 
     # Named: that is what the limiter counts by.

@@ -88,6 +88,10 @@ def wants_its_token(page: Page) -> None:
     page.preflight("/order", "POST", "X-CSRFToken")
     page.read("POST", "/order", 400)
     headers = {"X-CSRFToken": token, "Referer": f"{APP}/"}
+    config = page.application.config
+    config["WTF_CSRF_SSL_STRICT"] = True
+    page.read("POST", "/order", 400, headers=headers)
+    config["WTF_CSRF_SSL_STRICT"] = False
     assert page.read("POST", "/order", headers=headers).text == "ordered"
 
 
@@ -181,6 +185,7 @@ def signs_in_for_a_token(page: Page) -> None:
     response = page.read("POST", "/login?include_auth_token", json=body, headers=json)
     token = response.json["response"]["user"]["authentication_token"]  # type: ignore[index]
     without_cookies = Page(page.application)
+    assert "/login" in without_cookies.read("GET", "/account", 302).headers["Location"]
     without_cookies.preflight("/account", "GET", "Authentication-Token")
     headers = {"Authentication-Token": token}
     assert without_cookies.read("GET", "/account", headers=headers).text == "ada"

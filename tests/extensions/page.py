@@ -10,6 +10,13 @@ from typing import Any, NamedTuple
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "beside-other-extensions.md"
 
 
+def header_names() -> set[str]:
+    """The request and response headers that the page says go with extensions."""
+    table = PAGE.read_text("utf-8").partition("\n| header ")[2].partition("\n\n")[0]
+    cells = [line.split(" | ")[0] for line in table.splitlines()[2:]]
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
 class Row(NamedTuple):
     """A row: the name of an extension, and the code to write.
 
@@ -30,9 +37,9 @@ class Row(NamedTuple):
 def rows() -> dict[str, Row]:
     """Every row of the page's tables, by its name."""
     found: dict[str, Row] = {}
-    for line in PAGE.read_text("utf-8").splitlines():
-        if line.startswith("| ") and not line.startswith("| beside "):
-            name, code, _ = (cell.strip() for cell in line.strip("| ").split(" | "))
+    for table in PAGE.read_text("utf-8").split("\n| beside ")[1:]:
+        for line in table.partition("\n\n")[0].splitlines()[2:]:
+            name, code, _ = (cell.strip() for cell in line.strip("|").split(" | "))
             assert name not in found, name
             found[name] = _read(name, re.findall(r"`([^`]+)`", code))
     return found

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flask import Flask, session
+from flask import Flask
 
-from .extension import APP, EVIL, Extension, Page, Scope
+from .extension import EVIL, Extension, Page, Scope
 
 BROWSER = {"Accept": "text/html"}
 
@@ -108,7 +108,7 @@ def signs_in_to_its_api(page: Page) -> None:
 
 
 def dash(app: Flask) -> Scope:
-    from dash import Dash, Input, Output, callback, html
+    from dash import Dash, Input, Output, html
 
     dashboard = Dash(
         "shop", server=app, url_base_pathname="/dash/", suppress_callback_exceptions=True
@@ -143,7 +143,9 @@ def answers_its_own_page(page: Page) -> None:
 COOKIE = frozenset({"Cookie"})
 
 EXTENSIONS = [
-    Extension("Flask-Admin", ("flask_admin", "flask_babel"), flask_admin, keeps_others_out, vary=COOKIE),
+    Extension(
+        "Flask-Admin", ("flask_admin", "flask_babel"), flask_admin, keeps_others_out, vary=COOKIE
+    ),
     Extension("Flask-DebugToolbar", ("flask_debugtoolbar",), flask_debugtoolbar, shows_itself),
     Extension("Flask-Babel", ("flask_babel",), flask_babel, speaks_german),
     Extension(

@@ -14,7 +14,7 @@ from .extension import Extension, Scope
 
 
 def through_events(handler: Any) -> Any:
-    """A WSGI app that hands each request to a function of AWS Lambda, as an event of an HTTP API."""
+    """A WSGI app that hands each request to a function of AWS Lambda: an event of an HTTP API."""
 
     def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

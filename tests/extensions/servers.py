@@ -2,7 +2,7 @@
 
 import shlex
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,6 @@ from tests.recipes.apache import HTTPD, httpd
 from tests.strength.servers import python_path
 
 from .page import PAGE, rows
-
 
 MOD_WSGI = "/usr/lib/apache2/modules/mod_wsgi.so"
 
@@ -27,10 +26,13 @@ class Server(NamedTuple):
     needs: tuple[str, ...]
 
     @contextmanager
-    def running(self, directory: Path) -> Iterator[int]:
-        """Serve the app of the page until the block is left; the port."""
+    def running(self, directory: Path, lines: Sequence[str] = ()) -> Iterator[int]:
+        """Serve the app of the page until the block is left; the port.
+
+        :param lines: others than those of the row.
+        """
         port = free_port()
-        lines = rows()[self.name].lines
+        lines = lines or rows()[self.name].lines
         code = "\n".join(line for line in lines if " = " in line or " import " in line)
         (directory / "app.py").write_text(f"{app_of_the_page()}\n{code}\n")
         if self.name == "mod_wsgi":

@@ -5,7 +5,16 @@ from itertools import chain, combinations
 
 import pytest
 
-from .extension import ORDERS, Extension, Page, built, check_headers, merged, warnings_of_the_guard
+from .extension import (
+    ORDERS,
+    Extension,
+    Page,
+    built,
+    check_headers,
+    merged,
+    nightly_only,
+    warnings_of_the_guard,
+)
 from .kinds import EXTENSIONS
 
 # What other packages warn of is not the guard's.
@@ -70,8 +79,7 @@ def pairs(names: tuple[str, ...]) -> set[frozenset[str]]:
 def test_together(names: tuple[str, ...]) -> None:
     extensions: list[Extension] = [BY_NAME[name] for name in names]
     prevented: set[str] = set().union(*(PREVENTS.get(name, ()) for name in names))
-    for extension in extensions:
-        extension.require()
+    nightly_only()
     for order in ORDERS:
         scope = built(extensions, order)
         fields = merged(extension.row.fields for extension in extensions)

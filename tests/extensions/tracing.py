@@ -122,7 +122,9 @@ def sentry_app() -> Flask:
 
     class Keeping(Transport):
         def capture_envelope(self, envelope: Any) -> None:
-            kept["events"] += [item.get_event() or item.get_transaction_event() for item in envelope]
+            kept["events"] += [
+                item.get_event() or item.get_transaction_event() for item in envelope
+            ]
 
     methods = ("GET", "OPTIONS", "POST", "PUT")
     sentry_sdk.init(
@@ -205,13 +207,6 @@ def has_traces(page: Page) -> None:
     ]
 
 
-def new_relic_app() -> Flask:
-    import newrelic.agent
-
-    newrelic.agent.initialize()
-    return flask.Flask("shop", static_folder=None)
-
-
 # Counters
 
 
@@ -250,6 +245,5 @@ EXTENSIONS = [
     apart("sentry-sdk", "sentry_sdk", sentry, reports, make=sentry_app),
     apart("elastic-apm", "elasticapm", elastic_apm, has_transactions),
     apart("ddtrace", "ddtrace", datadog, has_traces, make=datadog_app),
-    apart("newrelic", "newrelic", datadog, lambda page: None, make=new_relic_app),
     Extension("prometheus-flask-exporter", ("prometheus_flask_exporter",), prometheus, counts),
 ]
