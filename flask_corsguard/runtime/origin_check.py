@@ -32,7 +32,15 @@ def origin_check(state: AppState, *, credentials: bool) -> OriginCheck:
     """See :meth:`flask_corsguard.CorsGuard.origin_check`."""
     told_key = f"flask_corsguard.told.{id(state)}"
 
-    def admits(origin: str | None, environ: Mapping[str, Any]) -> bool:
+    def admits(origin: str | None, environ: Mapping[str, Any] | None = None) -> bool:
+        if environ is None:
+            # Without the path there is no policy.
+            state.log.notice(
+                "calls without an environment",
+                "guard.origin_check was called without the WSGI environment, and refuses everything:"
+                " python-engineio hands it on from version 4.12 on",
+            )
+            return False
         try:
             decision = _decision(state, origin, environ, told_key)
             return _is_admitted(state, decision, credentials=credentials)
