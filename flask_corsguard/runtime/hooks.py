@@ -323,7 +323,7 @@ def is_tracing(function: Function) -> bool:
     return str(getattr(function, "__module__", "")).partition(".")[0] in _TRACING
 
 
-def _is_hook(function: Function, hook: Callable[..., Any]) -> bool:
+def _is_hook(function: Callable[..., Any], hook: Callable[..., Any]) -> bool:
     """Whether a function is one of the guard's two, as it is or wrapped: Datadog and New Relic wrap
     each function that is registered."""
     return inspect.unwrap(function) is hook

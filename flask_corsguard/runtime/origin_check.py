@@ -37,7 +37,7 @@ def origin_check(state: AppState, *, credentials: bool) -> OriginCheck:
             # Without the path there is no policy.
             state.log.notice(
                 "calls without an environment",
-                "guard.origin_check was called without the WSGI environment, and refuses everything:"
+                "guard.origin_check was called without the WSGI environment, and refuses that:"
                 " python-engineio hands it on from version 4.12 on",
             )
             return False
