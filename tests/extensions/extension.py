@@ -113,7 +113,7 @@ class Extension(NamedTuple):
         :param always: whether .ci/run has it too.
         """
         missing = [name for name in self.needs if not _is_there(name)]
-        if missing and (self.group == REQUIRED or (always and listening.REQUIRED)):
+        if missing and (self.group == REQUIRED if REQUIRED else always and listening.REQUIRED):
             pytest.fail(f"not installed: {', '.join(missing)}")
         if missing:
             pytest.skip(f"not installed: {', '.join(missing)}; .ci/nightly has it")

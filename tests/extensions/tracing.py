@@ -4,7 +4,6 @@ process."""
 import logging
 import os
 import re
-from collections.abc import Callable
 from typing import Any
 
 import flask
@@ -237,7 +236,6 @@ def apart(name: str, needs: str, put: Any, job: Any, way: str = "", **more: Any)
 
 
 OTEL = "opentelemetry.instrumentation.flask opentelemetry.sdk"
-Maker = Callable[[], Flask]
 
 EXTENSIONS = [
     apart("OpenTelemetry", OTEL, listens, has_spans, "instrument", make=instrumented),
