@@ -56,11 +56,11 @@ def _decision(
         # Whoever asks answers preflights itself: only who may read counts.
         asked["REQUEST_METHOD"] = "GET"
     in_force = state.put_in_force() if state.in_force is None else state.in_force
-    request = matched_request(state.app, asked)
-    record = record_of(state, request)
-    if record is not None:
-        return record.decision
-    with app_context(state.app) if in_force.asks or state.has_receivers else nullcontext():
+    with app_context(state.app) if in_force.calls_app or state.has_receivers else nullcontext():
+        request = matched_request(state.app, asked)
+        record = record_of(state, request)
+        if record is not None:
+            return record.decision
         state.follow()
         decision, in_force = state.late_decision(request, in_force)
         if decision.outcome is Outcome.UNENFORCED:
