@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask_corsguard.errors import Problem
 from flask_corsguard.protocol.fields import OriginForm, OriginList, is_raw, read_listed_origins
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
-from flask_corsguard.protocol.lists import source_name
+from flask_corsguard.protocol.lists import is_source, source_name
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
 from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
@@ -294,7 +294,8 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
     if len(entries) == 1:
         return words
     has_name = isinstance(check, FunctionType) and check.__qualname__.isidentifier()
-    if has_name and len(entries) < _MOST_ENTRIES:
+    # What a source prints has no passwords, and cannot be pasted.
+    if has_name and len(entries) < _MOST_ENTRIES and not any(map(is_source, entries)):
         whole = _source([*entries, origin])
         if len(whole) <= _LONGEST_VALUE:
             return f"{words}, or list it: origins={whole}"

@@ -10,7 +10,7 @@ import functools
 import importlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from flask import Request, Response
 
@@ -70,8 +70,7 @@ async def _in_thread(function: Callable[[], _Result]) -> _Result:
         asyncio.get_running_loop()
     except RuntimeError:  # the server runs on Trio
         trio: Any = importlib.import_module("trio")
-        result: _Result = await trio.to_thread.run_sync(function)
-        return result
+        return cast("_Result", await trio.to_thread.run_sync(function))
     return await asyncio.to_thread(function)
 
 

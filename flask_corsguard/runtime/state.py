@@ -352,13 +352,9 @@ class AppState:
 
     def tell(self, request: Request, decision: Decision, in_force: InForce) -> None:
         """Count a decision, announce it, and announce what the report-only policy would reject."""
-        # To unpack the kind takes less time than three attributes of the decision.
-        _, reason, *_ = kind = kind_of(decision)
-        if reason is not None and decision.report_only:
-            kind = kind_of(what_happens(decision, request))
-        self.counts.add(kind)
-        if reason is not None or signals.origin_allowed.receivers:
-            signals.announce(self.app, decision, self.log)
+        happens = what_happens(decision, request) if decision.report_only else decision
+        self.counts.add(kind_of(happens))
+        signals.announce(self.app, decision, self.log)
         if in_force.report_only is not None:
             self.report(in_force.report_only, request)
 
