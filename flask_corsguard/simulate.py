@@ -433,6 +433,6 @@ def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decisi
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):
         decision, _ = state.late_decision(request, in_force)
-    for unless_alias in state.fronts:
-        decision = unless_alias(decision, request)
+    for front in state.fronts:
+        decision = front.unless_alias(decision, request)
     return decision

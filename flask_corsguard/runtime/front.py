@@ -103,6 +103,7 @@ class Front:
 
     def __init__(self, state: AppState, inner: object, paths: Iterable[str], location: str) -> None:
         self.state = state
+        self.inner = inner
         self.name = f"{name_of(inner)} ({location})"
         self._prefixes = _read_paths(paths, location)
         self._exact = frozenset(self._prefixes)
@@ -111,7 +112,7 @@ class Front:
         self._wsgi_exact = frozenset(map(_as_wsgi, self._exact))
         self._wsgi_below = tuple(map(_as_wsgi, self._below))
         self._has_warned = False
-        state.fronts.append(self.unless_alias)
+        state.fronts.append(self)
 
     def covers(self, path: str) -> bool:
         """Whether the guard decides here: also where an alias leads under one of the paths."""

@@ -23,7 +23,7 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> WSGIApplication:
         is_seen = key in environ or front_record.get() is not None
         if is_seen and record_of(state, Request(environ)) is not None:
             return inner(environ, start_response)  # decided by a guard in front of this one
-        record = front.decide(environ)
+        record = environ[key] = front.decide(environ)
         own = front.response(record)
         if own is not None:
             return own(environ, start_response)
@@ -34,7 +34,6 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> WSGIApplication:
                 return start_response(status, headers)
             return start_response(status, headers, exc_info)
 
-        environ[key] = record
         return inner(environ, write_last)
 
     return corsguard_wsgi

@@ -8,7 +8,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client
 
-from flask_corsguard import CorsGuard
+from flask_corsguard import CorsGuard, Reason
+from flask_corsguard.audit import audit
+from flask_corsguard.testing import Browser
 
 from ..listening import require
 from .served import OTHER, SHOP
@@ -90,3 +92,28 @@ def test_nothing_has_changed(site: tuple[Flask, CorsGuard]) -> None:
     again = client.get("/static/app.js", headers={"Origin": SHOP, "If-None-Match": etag})
     assert (again.status_code, again.headers[ACAO]) == (304, SHOP)
     assert "Origin" in again.headers[VARY]
+
+
+@pytest.mark.parametrize(("paths", "is_open"), [(["/static"], False), (["/other"], True)])
+def test_the_audit(tmp_path: Path, paths: list[str], is_open: bool) -> None:
+    require(["whitenoise"])
+    from whitenoise import WhiteNoise
+
+    (tmp_path / "app.js").write_text("app")
+    app = Flask("site", static_folder=str(tmp_path), static_url_path="/static")
+    guard = CorsGuard(app, origins=[SHOP])
+    inner: Any = WhiteNoise(app.wsgi_app, root=tmp_path, prefix="static")
+    app.wsgi_app = guard.wsgi(inner, paths=paths)  # type: ignore[method-assign]
+    codes = [finding.rule.code for finding in audit(app).findings]
+    assert codes == (["whitenoise_allows_all"] if is_open else [])
+
+
+def test_the_simulated_browser_hears_of_it(site: tuple[Flask, CorsGuard]) -> None:
+    app, _ = site
+    for method in ("GET", "PUT"):
+        url = "https://api.example/static/app.js"
+        response = Browser(app, page=OTHER).fetch(url, method=method)
+        assert not response.readable
+        [exchange] = response.exchanges
+        assert exchange.decision
+        assert exchange.decision.reason is Reason.ORIGIN_NOT_ALLOWED

@@ -9,7 +9,6 @@ from hypothesis import given
 
 from flask_corsguard import CorsGuard
 from flask_corsguard.path_prefix import is_alias
-from tests.properties import standard
 from tests.properties.site import ENFORCE, LOG, Site, site
 from tests.properties.test_requests import requests
 from tests.properties.wire import Answer, Environ, ask, environ_of
