@@ -1,0 +1,209 @@
+"""The policy table, played against a running deployment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, cast
+
+from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.runtime.state import AppState
+from flask_corsguard.simulate import curl_of
+from flask_corsguard.testing.exchange import Exchange
+from flask_corsguard.testing.urls import Url
+from flask_corsguard.text import shown
+from flask_corsguard.verify.client import LARGEST_BODY, Client, Received
+from flask_corsguard.verify.comparison import ENDS, Difference, differences, follows
+from flask_corsguard.verify.kinds import KINDS
+from flask_corsguard.verify.plan import Planner, Series
+
+Progress = Callable[[int, int], None]
+
+# After so many requests without a response, one after the other, it is of no use to go on.
+_MOST_FAILURES = 5
+_MOST_LINES = 12
+# What a response says of who made it, besides the headers of CORS and of caches.
+_TELLING = {"vary", "location", "allow", "server", "content-type", "www-authenticate"}
+
+
+class DeploymentFinding(NamedTuple):
+    """One thing found. All of it is safe to print.
+
+    :ivar code: the stable code of what kind of finding it is.
+    :ivar title: what is wrong.
+    :ivar where: the routes, as method and rule, and the paths.
+    :ivar sent: an example: what was sent.
+    :ivar received: what came back.
+    :ivar policy: what the policy says, and where it was set.
+    :ivar cause: where it probably comes from.
+    :ivar change: what ends it.
+    :ivar curl: the command that sends the example again.
+    """
+
+    code: str
+    title: str
+    where: tuple[str, ...]
+    sent: str
+    received: str
+    policy: str
+    cause: str
+    change: str
+    curl: str
+
+
+class Verification(NamedTuple):
+    """What came of it.
+
+    :ivar findings: the findings.
+    :ivar not_tried: in sentences, what was not tried. These are not findings.
+    :ivar places: how many routes, by their methods, and paths were tried.
+    :ivar requests: how many requests were sent.
+    """
+
+    findings: tuple[DeploymentFinding, ...]
+    not_tried: tuple[str, ...]
+    places: int
+    requests: int
+
+
+class Deployment:
+    """A deployment of an app.
+
+    :param base: where the app's root is.
+    :param gets: URLs below it that GET is sent to as well.
+    :param status: a URL that returns ``guard.status()``, or None.
+    :param limit: how many requests may be sent.
+    :ivar requests: how many will be sent.
+    """
+
+    def __init__(
+        self, state: AppState, base: Url, gets: Iterable[Url], status: Url | None, limit: int
+    ) -> None:
+        planner = Planner(state, base)
+        self._fingerprint: str = state.status()["fingerprint"]
+        self._status = status and planner.test("the status page", status, [None]).requests[0]
+        tests = [test for url in dict.fromkeys(gets) for test in planner.gets(url)]
+        tests += planner.preflights(state.current().table.routes())
+        self._not_tried = planner.not_tried()
+        self._tests: list[Series] = []
+        self.requests = 1 if status else 0
+        for number, test in enumerate(tests):
+            if self.requests + len(test.requests) > limit:
+                rest = f"{len(tests) - number:,} of {len(tests):,} tests, from {test.place} on"
+                self._not_tried.append(f"{rest}: --limit {limit} cuts them off.")
+                break
+            self.requests += len(test.requests)
+            self._tests.append(test)
+        self._found: dict[Difference, DeploymentFinding] = {}
+
+    def verify(self, rate: float, advance: Progress | None) -> Verification:
+        """Send the requests, and compare.
+
+        :param rate: how many requests a second.
+        :param advance: called with how many were sent and how many there are.
+        :raises CorsGuardError: if there is no response to the first test.
+        """
+        return asyncio.run(self._verify(Client(rate), advance))
+
+    async def _verify(self, client: Client, advance: Progress | None) -> Verification:
+        played: list[tuple[Series, list[Received]]] = []
+        failures = 0
+        async with client:
+            if self._status is not None:
+                self._compare_status(self._status, await client.send(self._status, LARGEST_BODY))
+            for test in self._tests:
+                received = [await client.send(request) for request in test.requests]
+                played.append((test, received))
+                if len(played) == 1 and received[0].error:
+                    raise CorsGuardError(f"{test.requests[0].url}: {received[0].error}")
+                failures = failures + 1 if all(got.error for got in received) else 0
+                if failures == _MOST_FAILURES:
+                    rest = f"{len(self._tests) - len(played):,} of {len(self._tests):,} tests"
+                    self._not_tried.append(f"{rest}: the {failures} before had no response.")
+                    break
+                if advance:
+                    advance(client.sent, self.requests)
+        self._compare(played)
+        places = len({test.place for test, _ in played})
+        found = tuple(self._found.values())
+        return Verification(found, tuple(self._not_tried), places, client.sent)
+
+    def _compare(self, played: list[tuple[Series, list[Received]]]) -> None:
+        # What an origin got for a URL that nobody had asked for before.
+        first: dict[tuple[object, ...], Received] = {}
+        for test, received in played:
+            first.setdefault(_who_asks(test, test.requests[0]), received[0])
+        there: dict[str, list[tuple[Difference, Exchange, Received]]] = {}
+        for test, received in played:
+            both = list(zip(test.requests, received, strict=True))
+            for number, (want, got) in enumerate(both):
+                fresh = first.get(_who_asks(test, want))
+                for difference in differences(want, got, both[:number], fresh):
+                    there.setdefault(test.place, []).append((difference, want, got))
+        for place, found in there.items():
+            is_ended = any(difference.code in ENDS for difference, *_ in found)
+            for difference, want, got in found:
+                if not (is_ended and follows(difference, want)):
+                    self._add(difference, place, want, _in_words(got), _policy(want))
+
+    def _compare_status(self, request: Exchange, got: Received) -> None:
+        try:
+            there = json.loads(got.body)
+        except (ValueError, RecursionError):
+            there = None
+        known = cast("dict[str, object]", there) if isinstance(there, dict) else {}
+        fingerprint = known.get("fingerprint")
+        came, wanted = _in_words(got), f"the fingerprint {self._fingerprint}"
+        if got.status != 200 or not isinstance(fingerprint, str):
+            self._add(Difference("no_status"), f"GET {request.url}", request, came, wanted)
+        elif fingerprint != self._fingerprint:
+            came = f"the fingerprint {shown(fingerprint, 40)}"
+            self._add(Difference("other_settings"), f"GET {request.url}", request, came, wanted)
+
+    def _add(
+        self, difference: Difference, place: str, want: Exchange, came: str, policy: str
+    ) -> None:
+        known = self._found.get(difference)
+        if known is not None:
+            if place not in known.where:
+                self._found[difference] = known._replace(where=(*known.where, place))
+            return
+        code, title, cause, change = KINDS[difference.code]
+        title += f": {difference.subject}" if difference.subject else ""
+        lines = [f"{name}: {value}" for name, value in want.request_headers] or ["no Origin"]
+        sent = "; ".join([f"{want.method} {want.url}", *lines])
+        self._found[difference] = DeploymentFinding(
+            code, title, (place,), sent, came, policy, cause, change, curl_of(want)
+        )
+
+
+def _who_asks(test: Series, request: Exchange) -> tuple[object, ...]:
+    return test.place, request.preflight, request.request_headers.get("Origin")
+
+
+def _in_words(got: Received) -> str:
+    if got.error:
+        return got.error
+    telling = {*got.cors, *_TELLING, *(name for name, _ in got.cache_lines)}
+    lines = [(shown(n.title(), 60)[1:-1], shown(v)) for n, v in got.lines if n in telling]
+    more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    code = [f"the guard's code {got.refusal}"] if got.refusal else []
+    said = [f"{name}: {value}" for name, value in lines[:_MOST_LINES]]
+    return "; ".join([str(got.status), *code, *said, *more])
+
+
+def _policy(want: Exchange) -> str:
+    decision = want.decision
+    assert decision is not None
+    policy = decision.policy
+    is_answered = want.preflight and policy is not None and policy.answer_preflight
+    # Any other status is the app's own affair.
+    is_known = decision.blocked or (is_answered and want.status in (204, 403))
+    lines = [
+        f"{name}: {value}"
+        for name, value in want.response_headers
+        if name == "Vary" or name.startswith("Access-Control-")
+    ]
+    said = "; ".join([str(want.status), *lines] if is_known else lines) or "no CORS headers"
+    return f"{said} ({f'{decision.policy_source} {decision.policy_location}'.strip()})"
