@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # A shorter run is not announced.
 _SECONDS_UNANNOUNCED = 10
 _MOST_PLACES = 5
+_RATE = click.FloatRange(0.01, 1000)
+_LIMIT = click.IntRange(1)
 
 
 @click.command("verify")
@@ -29,23 +31,11 @@ _MOST_PLACES = 5
     "paths",
     metavar="PATH",
     multiple=True,
-    help="A path that GET is sent to as well, which runs its view. May be given more than once.",
+    help="A path to send GET to as well, which runs its view. May be given more than once.",
 )
 @click.option("--status", metavar="URL", help="A URL, or a path, that returns guard.status().")
-@click.option(
-    "--rate",
-    type=click.FloatRange(0.01, 1000),
-    default=5.0,
-    show_default=True,
-    help="How many requests to send a second.",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="How many requests to send at most.",
-)
+@click.option("--rate", type=_RATE, default=5, show_default=True, help="Requests a second.")
+@click.option("--limit", type=_LIMIT, default=1000, show_default=True, help="The most requests.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 @pass_script_info
@@ -112,9 +102,7 @@ def _url(name: str, text: str, base: Url | None = None) -> Url:
 def _lines(url: str, verification: Verification) -> Iterator[Line]:
     for finding in verification.findings:
         yield Line(finding.code, "bold red")
-        for text in _sentences(finding):
-            yield Line(text, indent=2)
-        yield Line(f"Again: {finding.curl}", indent=2, for_copying=True)
+        yield from _about(finding)
         yield Line("")
     for sentence in verification.not_tried:
         yield Line(f"not tried: {sentence}", "dim")
@@ -126,13 +114,14 @@ def _lines(url: str, verification: Verification) -> Iterator[Line]:
     yield Line(f"{url}/: {tried}: {words}.", "bold" if found else "bold green")
 
 
-def _sentences(finding: DeploymentFinding) -> Iterator[str]:
-    yield f"{finding.title}."
+def _about(finding: DeploymentFinding) -> Iterator[Line]:
+    yield Line(f"{finding.title}.", indent=2)
     more = len(finding.where) - _MOST_PLACES
     named = "; ".join(finding.where[:_MOST_PLACES])
-    yield f"Where: {named}" + (f"; and {more:,} more" if more > 0 else "")
-    yield f"Sent: {finding.sent}"
-    yield f"Received: {finding.received}"
-    yield f"Policy: {finding.policy}"
-    yield f"Cause: {finding.cause}"
-    yield f"Change: {finding.change}"
+    yield Line(f"Where: {named}" + (f"; and {more:,} more" if more > 0 else ""), indent=2)
+    for name in ("sent", "received", "policy"):
+        first, *others = getattr(finding, name)
+        yield Line(f"{name.title()}: {first}", indent=2)
+        yield from (Line(text, "dim", indent=4) for text in others)
+    yield Line(f"Cause: {finding.cause}", indent=2)
+    yield Line(f"Change: {finding.change}", indent=2)

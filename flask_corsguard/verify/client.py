@@ -134,7 +134,6 @@ class Client:
                 length += len(chunk)
                 if length >= LARGEST_BODY:
                     break
-        lines = (
-            (n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in response.headers.raw
-        )
+        raw = ((n.decode("latin-1"), v.decode("latin-1")) for n, v in response.headers.raw)
+        lines = tuple((name.lower(), value) for name, value in raw)
         return Received(response.status_code, lines, body)

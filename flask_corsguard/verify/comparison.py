@@ -75,6 +75,11 @@ def follows(difference: Difference, want: Exchange) -> bool:
     return is_of_preflight or difference.code in _FOLLOWING
 
 
+def origin_of(request: Exchange) -> str:
+    """The request's ``Origin``, in words."""
+    return request.request_headers.get("Origin", "no Origin")
+
+
 def _is_to_https(want: Exchange, got: Received) -> bool:
     asked, locations = parse_url(want.url), got.values("Location")
     if got.status not in REDIRECT_STATUSES or not locations or asked is None:
@@ -153,6 +158,8 @@ def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
             code = "header_changed" if name in wanted else "header_added"
             yield Difference(code, name.title())
     yield from (Difference("header_lost", n.title()) for n in wanted if n not in came)
+    if wanted and not came:
+        return  # it is not the guard's response, Vary or not
     # Where nobody may read anything, all get the same.
     varies = _vary(got) if came or any(p.origins for p in decision.policies) else {"*"}
     for name in _parts(want.response_headers.getlist(headers.VARY)):

@@ -14,7 +14,7 @@ from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 from flask_corsguard.verify.client import LARGEST_BODY, Client, Received
-from flask_corsguard.verify.comparison import ENDS, Difference, differences, follows
+from flask_corsguard.verify.comparison import ENDS, Difference, differences, follows, origin_of
 from flask_corsguard.verify.kinds import KINDS
 from flask_corsguard.verify.plan import Planner, Series
 
@@ -33,9 +33,9 @@ class DeploymentFinding(NamedTuple):
     :ivar code: the stable code of what kind of finding it is.
     :ivar title: what is wrong.
     :ivar where: the routes, as method and rule, and the paths.
-    :ivar sent: an example: what was sent.
+    :ivar sent: an example: what was sent, line by line.
     :ivar received: what came back.
-    :ivar policy: what the policy says, and where it was set.
+    :ivar policy: what the policy says.
     :ivar cause: where it probably comes from.
     :ivar change: what ends it.
     :ivar curl: the command that sends the example again.
@@ -44,9 +44,9 @@ class DeploymentFinding(NamedTuple):
     code: str
     title: str
     where: tuple[str, ...]
-    sent: str
-    received: str
-    policy: str
+    sent: tuple[str, ...]
+    received: tuple[str, ...]
+    policy: tuple[str, ...]
     cause: str
     change: str
     curl: str
@@ -134,18 +134,20 @@ class Deployment:
         first: dict[tuple[object, ...], Received] = {}
         for test, received in played:
             first.setdefault(_who_asks(test, test.requests[0]), received[0])
-        there: dict[str, list[tuple[Difference, Exchange, Received]]] = {}
+        there: dict[str, list[tuple[Difference, int, Series, Received]]] = {}
         for test, received in played:
             both = list(zip(test.requests, received, strict=True))
             for number, (want, got) in enumerate(both):
                 fresh = first.get(_who_asks(test, want))
                 for difference in differences(want, got, both[:number], fresh):
-                    there.setdefault(test.place, []).append((difference, want, got))
+                    there.setdefault(test.place, []).append((difference, number, test, got))
         for place, found in there.items():
             is_ended = any(difference.code in ENDS for difference, *_ in found)
-            for difference, want, got in found:
+            for difference, number, test, got in found:
+                want = test.requests[number]
                 if not (is_ended and follows(difference, want)):
-                    self._add(difference, place, want, _in_words(got), _policy(want))
+                    before = map(origin_of, test.requests[:number])
+                    self._add(difference, place, want, _in_words(got), _policy(want), before)
 
     def _compare_status(self, request: Exchange, got: Received) -> None:
         try:
@@ -154,15 +156,21 @@ class Deployment:
             there = None
         known = cast("dict[str, object]", there) if isinstance(there, dict) else {}
         fingerprint = known.get("fingerprint")
-        came, wanted = _in_words(got), f"the fingerprint {self._fingerprint}"
+        place, wanted = f"GET {request.url}", (f"the fingerprint {self._fingerprint}",)
         if got.status != 200 or not isinstance(fingerprint, str):
-            self._add(Difference("no_status"), f"GET {request.url}", request, came, wanted)
+            self._add(Difference("no_status"), place, request, _in_words(got), wanted)
         elif fingerprint != self._fingerprint:
-            came = f"the fingerprint {shown(fingerprint, 40)}"
-            self._add(Difference("other_settings"), f"GET {request.url}", request, came, wanted)
+            came = (f"the fingerprint {shown(fingerprint, 40)}",)
+            self._add(Difference("other_settings"), place, request, came, wanted)
 
     def _add(
-        self, difference: Difference, place: str, want: Exchange, came: str, policy: str
+        self,
+        difference: Difference,
+        place: str,
+        want: Exchange,
+        received: tuple[str, ...],
+        policy: tuple[str, ...],
+        before: Iterable[str] = (),
     ) -> None:
         known = self._found.get(difference)
         if known is not None:
@@ -171,39 +179,36 @@ class Deployment:
             return
         code, title, cause, change = KINDS[difference.code]
         title += f": {difference.subject}" if difference.subject else ""
-        lines = [f"{name}: {value}" for name, value in want.request_headers] or ["no Origin"]
-        sent = "; ".join([f"{want.method} {want.url}", *lines])
+        sent = [f"{want.method} {want.url}", *(f"{n}: {v}" for n, v in want.request_headers)]
+        if difference.code == "mixed_up":
+            sent += [f"before it, the same URL from {', '.join(before)}"]
         self._found[difference] = DeploymentFinding(
-            code, title, (place,), sent, came, policy, cause, change, curl_of(want)
+            code, title, (place,), tuple(sent), received, policy, cause, change, curl_of(want)
         )
 
 
 def _who_asks(test: Series, request: Exchange) -> tuple[object, ...]:
-    return test.place, request.preflight, request.request_headers.get("Origin")
+    return test.place, request.preflight, origin_of(request)
 
 
-def _in_words(got: Received) -> str:
+def _in_words(got: Received) -> tuple[str, ...]:
     if got.error:
-        return got.error
+        return (got.error,)
     telling = {*got.cors, *_TELLING, *(name for name, _ in got.cache_lines)}
     lines = [(shown(n.title(), 60)[1:-1], shown(v)) for n, v in got.lines if n in telling]
     more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
-    code = [f"the guard's code {got.refusal}"] if got.refusal else []
     said = [f"{name}: {value}" for name, value in lines[:_MOST_LINES]]
-    return "; ".join([str(got.status), *code, *said, *more])
+    code = f", the guard's {got.refusal}" if got.refusal else ""
+    return (f"{got.status}{code}", *said, *more)
 
 
-def _policy(want: Exchange) -> str:
+def _policy(want: Exchange) -> tuple[str, ...]:
     decision = want.decision
     assert decision is not None
-    policy = decision.policy
-    is_answered = want.preflight and policy is not None and policy.answer_preflight
+    where = f"{decision.policy_source} {decision.policy_location}".strip()
+    is_answered = want.preflight and decision.policy and decision.policy.answer_preflight
     # Any other status is the app's own affair.
-    is_known = decision.blocked or (is_answered and want.status in (204, 403))
-    lines = [
-        f"{name}: {value}"
-        for name, value in want.response_headers
-        if name == "Vary" or name.startswith("Access-Control-")
-    ]
-    said = "; ".join([str(want.status), *lines] if is_known else lines) or "no CORS headers"
-    return f"{said} ({f'{decision.policy_source} {decision.policy_location}'.strip()})"
+    status = want.status if decision.blocked or (is_answered and want.status in (204, 403)) else ""
+    cors = [h for h in want.response_headers if h[0].startswith(("Access-Control-", "Vary"))]
+    lines = [f"{name}: {value}" for name, value in cors] or ["no CORS headers"]
+    return (f"{status or 'any status'} ({where})", *lines)
