@@ -6,7 +6,7 @@ import asyncio
 import re
 import ssl
 import time
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from contextlib import aclosing
 from typing import NamedTuple, Self
 
 import certifi
@@ -22,7 +22,12 @@ LARGEST_BODY = 1_000_000
 LONGEST_WAIT = 10.0
 
 _MOST_KEPT = 2000
-_WHO = f"Flask-CorsGuard/{__version__} (flask cors verify; https://flask-corsguard.readthedocs.io/)"
+_DOCUMENTATION = "https://flask-corsguard.readthedocs.io/"
+_HEADERS = (
+    ("User-Agent", f"Flask-CorsGuard/{__version__} (flask cors verify; {_DOCUMENTATION})"),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+)
 # In the documents of the guard's refusals, before anything that is not the guard's own.
 _CODE = re.compile(rb'"code": "([A-Z_]{1,40})"')
 _CACHE_HEADERS = re.compile(r"age|.*cache.*|x-served-by|x-varnish|via")
@@ -90,23 +95,18 @@ class Client:
         # What this machine trusts (and SSL_CERT_FILE), and what httpx brings.
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
-        self._http = httpx.AsyncClient(
-            headers={"User-Agent": _WHO, "Accept": "*/*", "Accept-Encoding": "identity"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            follow_redirects=False,
-            verify=context,
-            # Environment variables could send this to a proxy, which is not what is tested.
-            trust_env=False,
-            timeout=LONGEST_WAIT,
-            # A server may close a connection that waits for the next request.
-            limits=httpx.Limits(max_keepalive_connections=0),
+        # A transport alone knows no cookies and no redirects. Environment variables could name a
+        # proxy, which is not what is tested; and a server may close a connection that waits for
+        # the next request.
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=context, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def send(self, request: Exchange, most_kept: int = _MOST_KEPT) -> Received:
         """Send one request, once it may be sent.
@@ -117,7 +117,6 @@ class Client:
         self._next = time.monotonic() + self._pause
         self.sent += 1
         try:
-            # For the response as a whole; httpx's own is for each time that something arrives.
             async with asyncio.timeout(LONGEST_WAIT):
                 return await self._received(request, most_kept)
         except TimeoutError:
@@ -126,9 +125,11 @@ class Client:
             return Received(0, error=f"{type(error).__name__} {shown(str(error), 200)}")
 
     async def _received(self, request: Exchange, most_kept: int) -> Received:
-        headers = list(request.request_headers)
-        async with self._http.stream(request.method, request.url, headers=headers) as response:
-            body, length = b"", 0
+        headers = [*_HEADERS, *request.request_headers]
+        asked = httpx.Request(request.method, request.url, headers=headers)
+        response = await self._transport.handle_async_request(asked)
+        body, length = b"", 0
+        async with aclosing(response):
             async for chunk in response.aiter_raw():
                 body += chunk[: max(0, most_kept - len(body))]
                 length += len(chunk)

@@ -57,7 +57,8 @@ _ALL = (
         "Something else refuses a preflight",
         "Something in front serves the path itself (files, WhiteNoise, Connexion, a gateway), or"
         " lets only some requests through (a list of methods, a firewall).",
-        "Pass OPTIONS on to the app; or have what serves the path say what the policy says.",
+        "Pass OPTIONS on to the app; or put guard.wsgi or guard.asgi around what serves the path,"
+        " or give it what flask cors export prints.",
     ),
     Kind(
         "preflight_replaced",
@@ -82,8 +83,8 @@ _ALL = (
         "Every site may read what the policy gives to some",
         "Something in front adds Access-Control-Allow-Origin: *, or serves the path itself: files"
         " by nginx, WhiteNoise, a CDN.",
-        "Take the * out there (WhiteNoise: allow_all_origins=False). If everybody may read it, say"
-        " origins='*' in the policy.",
+        "Take the * out there, or put guard.wsgi around what serves the path. If everybody may read"
+        " it, say origins='*' in the policy.",
     ),
     Kind(
         "header_added",
