@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.audit.hostile_origins import ATTACKER, UNRELATED
-from flask_corsguard.audit.intended_origins import intended_by, named_by_strings
+from flask_corsguard.audit.intended_origins import intended_by
 from flask_corsguard.audit.sample_requests import SampleRequests
 from flask_corsguard.audit.source_rows import with_rows
 from flask_corsguard.protocol.headers import SAFE_METHODS
@@ -152,14 +152,16 @@ class Planner:
         return [one, stranger, f"{one}.{ATTACKER}", str(self._base.origin), *others]
 
     def _candidates_for(self, policy: Policy) -> list[str]:
+        policy = with_rows(policy)
         if policy.origins == "*":
             return [*UNRELATED[:1]]
         if policy not in self._candidates:
             opaque = (e for e in policy.origins if not isinstance(e, str) and not is_source(e))
             config = self._state.app.config
             intended = chain.from_iterable(intended_by(entry, config) for entry in opaque)
-            found = chain(named_by_strings(with_rows(policy)), intended)
-            self._candidates[policy] = [*map(str, islice(found, _MOST_CANDIDATES))]
+            named = (pattern.example("x") for pattern in policy.origins.patterns())
+            found = map(str, chain(named, policy.raw_origins, intended, [_OPAQUE]))
+            self._candidates[policy] = [*islice(found, _MOST_CANDIDATES)]
         return self._candidates[policy]
 
     def _admits(self, policy: Policy, url: Url, origin: str, method: str) -> bool:

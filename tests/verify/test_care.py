@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import trustme
 from flask import Flask
-from werkzeug.serving import make_server
 
 from flask_corsguard import CorsGuard, __version__
 from flask_corsguard.verify import client
 from tests.cli.command_line import Ran, run
+from tests.listening import in_a_thread
 
 SHOP = "https://shop.example"
 
@@ -31,20 +31,6 @@ def shop() -> Flask:
     app.add_url_rule("/items/<int:number>", "items", lambda number: {"number": number})
     app.add_url_rule("/ready", "ready", lambda: guard.status(app), methods=["GET"])
     return app
-
-
-@contextmanager
-def served(app: Any, **options: Any) -> Iterator[str]:
-    """The URL of a WSGI app, in a thread."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, **options)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http{'s' if options else ''}://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager
@@ -104,7 +90,7 @@ def urls(recorder: Recorder) -> list[str]:
 
 def test_only_preflights_are_sent(shop: Flask) -> None:
     recorder = Recorder(shop)
-    with served(recorder) as url:
+    with in_a_thread(recorder) as url:
         assert verify(url, shop).code == 0
     assert {each["REQUEST_METHOD"] for each in recorder.asked} == {"OPTIONS"}
     assert all("HTTP_ACCESS_CONTROL_REQUEST_METHOD" in each for each in recorder.asked)
@@ -112,7 +98,7 @@ def test_only_preflights_are_sent(shop: Flask) -> None:
 
 def test_get_is_sent_to_the_named_paths_alone(shop: Flask) -> None:
     recorder = Recorder(shop)
-    with served(recorder) as url:
+    with in_a_thread(recorder) as url:
         assert verify(url, shop, "--get", "/items/7?full=1", "--status", "/ready").code == 0
     got = {each["PATH_INFO"] for each in recorder.asked if each["REQUEST_METHOD"] == "GET"}
     assert got == {"/items/7", "/ready"}
@@ -121,7 +107,7 @@ def test_get_is_sent_to_the_named_paths_alone(shop: Flask) -> None:
 
 def test_who_asks(shop: Flask) -> None:
     recorder = Recorder(shop, lambda headers: headers.append(("Set-Cookie", "a=1; Path=/")))
-    with served(recorder) as url:
+    with in_a_thread(recorder) as url:
         verify(url, shop, "--get", "/items/7")
         host = url.partition("://")[2]
     for each in recorder.asked:
@@ -135,7 +121,7 @@ def test_each_test_has_a_url_of_its_own(shop: Flask) -> None:
     """Which its requests share, from different origins."""
     first, second = Recorder(shop), Recorder(shop)
     for recorder in (first, second):
-        with served(recorder) as url:
+        with in_a_thread(recorder) as url:
             verify(url, shop, "--get", "/items/7")
         for tested in {each["QUERY_STRING"] for each in recorder.asked}:
             asked = [each for each in recorder.asked if each["QUERY_STRING"] == tested]
@@ -159,14 +145,14 @@ def test_redirects_are_not_followed(shop: Flask) -> None:
         return []
 
     recorder = Recorder(away)
-    with served(recorder) as url:
+    with in_a_thread(recorder) as url:
         assert verify(url, shop, "--get", "/items/7").code == 1
     assert "/elsewhere" not in {each["PATH_INFO"] for each in recorder.asked}
 
 
 def test_rate(shop: Flask) -> None:
     recorder = Recorder(shop)
-    with served(recorder) as url:
+    with in_a_thread(recorder) as url:
         run(["verify", url, "--rate", "25", "--limit", "8"], shop)
     gaps = [
         after - before for before, after in zip(recorder.times, recorder.times[1:], strict=False)
@@ -177,7 +163,7 @@ def test_rate(shop: Flask) -> None:
 
 def test_limit(shop: Flask) -> None:
     recorder = Recorder(shop)
-    with served(recorder) as url:
+    with in_a_thread(recorder) as url:
         ran = verify(url, shop, "--limit", "10")
     assert len(recorder.asked) == 10
     assert "not tried: 6 of 10 tests, from GET /ready on: --limit 10 cuts them off." in ran.out
@@ -185,7 +171,7 @@ def test_limit(shop: Flask) -> None:
 
 
 def test_a_long_run_is_announced(shop: Flask) -> None:
-    with served(shop) as url:
+    with in_a_thread(shop) as url:
         ran = run(["verify", url, "--rate", "0.1", "--limit", "1"], shop)
         assert ran.err == ""
         assert "10 of 10 tests" in ran.out
@@ -195,7 +181,7 @@ def test_a_long_run_is_announced(shop: Flask) -> None:
 
 def test_no_proxy_of_the_environment_is_used(shop: Flask) -> None:
     dead = "http://127.0.0.1:1"
-    with served(shop) as url:
+    with in_a_thread(shop) as url:
         assert verify(url, shop, HTTP_PROXY=dead, http_proxy=dead, ALL_PROXY=dead).code == 0
 
 
@@ -205,7 +191,7 @@ def test_certificates_are_verified(shop: Flask, tmp_path: Path) -> None:
     authority.issue_cert("127.0.0.1").configure_cert(context)
     known = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(known)
-    with served(shop, ssl_context=context) as url:
+    with in_a_thread(shop, ssl_context=context) as url:
         ran = verify(url, shop)
         assert ran.code == 2
         assert "CERTIFICATE_VERIFY_FAILED" in ran.err
@@ -313,6 +299,6 @@ def test_a_hostile_status_page(body: bytes, shop: Flask) -> None:
             return [body]
         return shop(environ, start_response)
 
-    with served(respond) as url:
+    with in_a_thread(respond) as url:
         ran = verify(url, shop, "--status", "/ready", "--json")
     assert [finding["code"] for finding in json.loads(ran.out)["findings"]] == ["no_status"]
