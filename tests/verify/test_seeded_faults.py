@@ -1,7 +1,9 @@
 """``flask cors verify`` against real servers: each fault is found, and nothing without one."""
 
+import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from ..cli.command_line import run
 from ..listening import free_port, listening, require
 from .misconfigured import behind_apache, behind_caddy, behind_nginx, served, verified
 
@@ -315,3 +318,28 @@ def test_connexion(tmp_path: Path) -> None:
         with listening(command, port, tmp_path / "log", {}, tmp_path):
             done = verified(f"http://127.0.0.1:{port}", tmp_path, "--get", "/items")
         assert {*done.found} == found
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "verify-a-deployment.md").read_text("utf-8")
+
+
+def test_the_example_is_what_it_prints(tmp_path: Path) -> None:
+    blocks = dict(
+        re.findall(r"^```(python|nginx|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    )
+    (tmp_path / "app.py").write_text(blocks["python"])
+    inside = re.search(r"    location .*^    }$", blocks["nginx"], re.MULTILINE | re.DOTALL)
+    assert inside
+    configuration = inside[0].replace("http://127.0.0.1:8000", "APP")
+    command, _, output = blocks["text"].partition("\n")
+    *_, address, option, path = command.split()
+    with (
+        served(tmp_path) as port,
+        behind_nginx({"": configuration}, port, tmp_path) as urls,
+        contextlib.chdir(tmp_path),
+    ):
+        ran = run(["verify", urls[""], option, path, "--rate", "1000"], "app")
+        text = ran.out.replace(urls[""], address)
+    text = re.sub(r"(?<=corsguard-verify=)\w+", "3b1d7f60", text)
+    assert re.sub(r"nginx/[0-9.]+", "nginx/1.28.0", text) == output
+    assert ran.code == 1
