@@ -13,6 +13,7 @@ import certifi
 import httpx
 
 from flask_corsguard import __version__
+from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.text import shown
@@ -27,6 +28,15 @@ _HEADERS = (
     ("User-Agent", f"Flask-CorsGuard/{__version__} (flask cors verify; {_DOCUMENTATION})"),
     ("Accept", "*/*"),
     ("Accept-Encoding", "identity"),
+)
+_CORS = (
+    headers.ALLOW_ORIGIN.lower(),
+    headers.ALLOW_CREDENTIALS.lower(),
+    headers.ALLOW_METHODS.lower(),
+    headers.ALLOW_HEADERS.lower(),
+    headers.EXPOSE_HEADERS.lower(),
+    headers.MAX_AGE.lower(),
+    headers.ALLOW_PRIVATE_NETWORK.lower(),
 )
 # In the documents of the guard's refusals, before anything that is not the guard's own.
 _CODE = re.compile(rb'"code": "([A-Z_]{1,40})"')
@@ -53,9 +63,8 @@ class Received(NamedTuple):
 
     @property
     def cors(self) -> dict[str, list[str]]:
-        """The lines of ``Access-Control-*``, by their names."""
-        names = dict.fromkeys(n for n, _ in self.lines if n.startswith("access-control-"))
-        return {name: self.values(name) for name in names}
+        """The lines of the CORS headers, by their names."""
+        return {name: values for name in _CORS if (values := self.values(name))}
 
     @property
     def refusal(self) -> str:
@@ -125,8 +134,8 @@ class Client:
             return Received(0, error=f"{type(error).__name__} {shown(str(error), 200)}")
 
     async def _received(self, request: Exchange, most_kept: int) -> Received:
-        headers = [*_HEADERS, *request.request_headers]
-        asked = httpx.Request(request.method, request.url, headers=headers)
+        lines = [*_HEADERS, *request.request_headers]
+        asked = httpx.Request(request.method, request.url, headers=lines)
         response = await self._transport.handle_async_request(asked)
         body, length = b"", 0
         async with aclosing(response):
@@ -136,5 +145,5 @@ class Client:
                 if length >= LARGEST_BODY:
                     break
         raw = ((n.decode("latin-1"), v.decode("latin-1")) for n, v in response.headers.raw)
-        lines = tuple((name.lower(), value) for name, value in raw)
-        return Received(response.status_code, lines, body)
+        received = tuple((name.lower(), value) for name, value in raw)
+        return Received(response.status_code, received, body)

@@ -27,7 +27,7 @@ _BY_STATUS = {
 }
 _REPLACED = "preflight_replaced"
 #: Codes of what keeps requests from the guard.
-ENDS = {*_BY_STATUS.values(), _REPLACED, "https_redirect", "no_response", "origin_lost"}
+ENDS = {*_BY_STATUS.values(), _REPLACED, "https_redirect", "origin_lost"}
 _FOLLOWING = {"header_lost", "vary_lost", "other_decision"}
 
 
@@ -47,20 +47,22 @@ def differences(
     want: Exchange,
     got: Received,
     earlier: Sequence[tuple[Exchange, Received]],
-    first: Received | None,
+    *,
+    is_right_at_first: bool,
 ) -> Iterator[Difference]:
     """How a response differs from what the guard says.
 
     :param want: the request, with what the guard says.
     :param got: what came back.
     :param earlier: the requests of the same test that were sent before.
-    :param first: what the same origin got where it was the first of a test; None if it never was.
+    :param is_right_at_first: whether the same origin gets the right response where it asks first,
+        and so from no cache.
     """
     if got.error:
-        yield Difference("no_response", got.error)
+        yield Difference("no_response")
     elif _is_to_https(want, got):
         yield Difference("https_redirect")
-    elif how := _mixed_up(want, got, earlier, first):
+    elif (is_right_at_first or got.is_stored) and (how := _mixed_up(want, got, earlier)):
         yield Difference("mixed_up", how)
     elif other := _other_answer(want, got):
         yield other
@@ -91,22 +93,16 @@ def _is_to_https(want: Exchange, got: Received) -> bool:
     return schemes == ("http", "https") and target.origin.host == asked.origin.host
 
 
-def _mixed_up(
-    want: Exchange,
-    got: Received,
-    earlier: Sequence[tuple[Exchange, Received]],
-    first: Received | None,
-) -> str:
+def is_right(want: Exchange, got: Received) -> bool:
+    """Whether the origin gets what it is meant to get, as far as browsers look at it."""
+    return (_cors(got), bool(got.refusal)) == (_wanted(want), want.status == 403)
+
+
+def _mixed_up(want: Exchange, got: Received, earlier: Sequence[tuple[Exchange, Received]]) -> str:
     """What is known of it, if this is the response that another origin got before; or ""."""
-    wanted = _wanted(want), want.status == 403
-    # Where it is the same for an origin that asks first, it is no cache.
-    is_right_at_first = first is not None and (_cors(first), bool(first.refusal)) == wanted
-    came = _cors(got), bool(got.refusal)
-    if came == wanted or not (is_right_at_first or got.is_stored):
-        return ""
     for asked, before in earlier:
-        is_same = (_cors(before), bool(before.refusal), before.status) == (*came, got.status)
-        if is_same and came == (_wanted(asked), asked.status == 403):
+        is_same = before.status == got.status and is_right(asked, got) and is_right(asked, before)
+        if is_same and not is_right(want, got):
             return f"its Vary {'names' if 'origin' in _vary(before) else 'does not name'} Origin"
     return ""
 
@@ -131,12 +127,11 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
     policy = decision.policy
     if policy is None or not policy.answer_preflight or decision.origin is None:
         return None
-    if got.refusal:
-        is_right = decision.outcome is Outcome.REJECTED
-        return None if is_right else Difference("other_decision", got.refusal)
     if decision.outcome is Outcome.REJECTED:
-        is_let_in = is_ok and _ORIGIN in came
+        is_let_in = is_ok and is_guards and _ORIGIN in came
         return Difference("other_decision", "it allows the preflight") if is_let_in else None
+    if got.refusal:
+        return Difference("other_decision", got.refusal)
     if is_guards or (is_ok and any(came.get(n) == wanted.get(n, ()) for n in _OF_PREFLIGHTS)):
         return None
     if "origin" in _vary(got) and not came:
@@ -165,7 +160,9 @@ def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
     if wanted and not came:
         return  # it is not the guard's response, Vary or not
     # Where nobody may read anything, all get the same.
-    varies = _vary(got) if came or any(p.origins for p in decision.policies) else {"*"}
+    varies = (
+        _vary(got) if came or any(p.origins or p.raw_origins for p in decision.policies) else {"*"}
+    )
     for name in _parts(want.response_headers.getlist(headers.VARY)):
         if "*" not in varies and name.lower() not in varies:
             yield Difference("vary_lost", name)

@@ -14,7 +14,14 @@ from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 from flask_corsguard.verify.client import LARGEST_BODY, Client, Received
-from flask_corsguard.verify.comparison import ENDS, Difference, differences, follows, origin_of
+from flask_corsguard.verify.comparison import (
+    ENDS,
+    Difference,
+    differences,
+    follows,
+    is_right,
+    origin_of,
+)
 from flask_corsguard.verify.kinds import KINDS
 from flask_corsguard.verify.plan import Planner, Series
 
@@ -130,17 +137,20 @@ class Deployment:
         return Verification(found, tuple(self._not_tried), places, client.sent)
 
     def _compare(self, played: list[tuple[Series, list[Received]]]) -> None:
-        # What an origin got for a URL that nobody had asked for before.
-        first: dict[tuple[object, ...], Received] = {}
+        # Whether an origin gets the right response to what nobody has asked for before.
+        first: dict[tuple[str, bool], dict[str, bool]] = {}
         for test, received in played:
-            first.setdefault(_who_asks(test, test.requests[0]), received[0])
+            want = test.requests[0]
+            by_origin = first.setdefault((test.place, want.preflight), {})
+            by_origin.setdefault(origin_of(want), is_right(want, received[0]))
         there: dict[str, list[tuple[Difference, int, Series, Received]]] = {}
         for test, received in played:
             both = list(zip(test.requests, received, strict=True))
             for number, (want, got) in enumerate(both):
-                fresh = first.get(_who_asks(test, want))
-                for difference in differences(want, got, both[:number], fresh):
-                    there.setdefault(test.place, []).append((difference, number, test, got))
+                by_origin = first[test.place, want.preflight]
+                is_fine = by_origin.get(origin_of(want), all(by_origin.values()))
+                for each in differences(want, got, both[:number], is_right_at_first=is_fine):
+                    there.setdefault(test.place, []).append((each, number, test, got))
         for place, found in there.items():
             is_ended = any(difference.code in ENDS for difference, *_ in found)
             for difference, number, test, got in found:
@@ -185,10 +195,6 @@ class Deployment:
         self._found[difference] = DeploymentFinding(
             code, title, (place,), tuple(sent), received, policy, cause, change, curl_of(want)
         )
-
-
-def _who_asks(test: Series, request: Exchange) -> tuple[object, ...]:
-    return test.place, request.preflight, origin_of(request)
 
 
 def _in_words(got: Received) -> tuple[str, ...]:

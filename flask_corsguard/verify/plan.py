@@ -130,7 +130,7 @@ class Planner:
         self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
     ) -> list[Order]:
         one, stranger, look_alike, own, *others = self._origins(place, url, method, policies)
-        orders: list[Order] = [(one, stranger), (stranger, one, _OPAQUE), (look_alike, None, own)]
+        orders: list[Order] = [(one, stranger), (stranger, one, _OPAQUE), (own, look_alike, None)]
         return orders + [(other, one) for other in others]
 
     def _origins(

@@ -251,6 +251,7 @@ HOSTILE = {
     "a long line": b"Access-Control-Allow-Origin: " + b"a" * 60_000 + b"\r\n",
     "many lines": b"Access-Control-Allow-Origin: *\r\n" * 900,
     "many names": b"Vary: " + b"a, " * 20_000 + b"\r\n",
+    "many kinds": b"".join(b"Access-Control-Allow-%d: x\r\n" % n for n in range(900)),
     "an odd age": b"Age: " + b"9" * 5000 + b"\r\nX-Cache: \xe2\x80\xaehit\r\n",
     "an odd location": b"Location: https://[::1\r\n",
     "a made-up code": b"Content-Type: application/problem+json\r\n",
@@ -273,6 +274,39 @@ def test_hostile_responses(status: bytes, lines: bytes, shop: Flask) -> None:
     assert ran.out.replace("\n", "").isprintable()
     assert max(map(len, ran.out.splitlines())) < 400
     assert len(ran.out.splitlines()) < 150
+
+
+def test_errors_of_many_kinds(shop: Flask) -> None:
+    """They are one finding."""
+    numbers = iter(range(1000))
+
+    def respond(connection: socket.socket) -> None:
+        number = next(numbers)
+        text = "204 -\r\n" if number < 4 else f"-\r\nbad header {number}\r\n"
+        connection.sendall(f"HTTP/1.1 {text}Connection: close\r\n\r\n".encode())
+
+    with raw(respond) as url:
+        ran = verify(url, shop, "--json")
+    codes = [finding["code"] for finding in json.loads(ran.out)["findings"]]
+    assert codes == ["preflight_replaced", "no_response"]
+
+
+def test_a_cache_of_preflights(shop: Flask) -> None:
+    kept: dict[str, tuple[Any, ...]] = {}
+
+    def cache(environ: Any, start_response: Any) -> Any:
+        url = environ["PATH_INFO"] + environ["QUERY_STRING"]
+        if url not in kept:
+            told: list[Any] = []
+            body = list(shop(environ, lambda *arguments: told.extend(arguments)))
+            kept[url] = (body, *told[:2])
+        body, status, headers = kept[url]
+        start_response(status, headers)
+        return body
+
+    with in_a_thread(cache) as url:
+        ran = verify(url, shop, "--json")
+    assert {finding["code"] for finding in json.loads(ran.out)["findings"]} == {"mixed_up"}
 
 
 @pytest.mark.parametrize(
