@@ -115,24 +115,20 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
     # Whoever else sends CORS headers does not think of this.
     is_guards = bool(got.refusal) or "access-control-request-method" in _vary(got)
     wanted, came = _wanted(want), _cors(got)
-    if decision.outcome is Outcome.SAME_ORIGIN:
-        # As another site's, a page is refused; or it gets what its policy gives to such a one.
-        is_granted = is_guards and _METHODS in came and not wanted
-        how = got.refusal or (is_granted and "allowed as such")
-        return Difference("host_lost", how) if how else None
-    if not want.preflight:
-        if decision.blocked != bool(got.refusal) and (got.refusal or is_ok):
-            return Difference("other_decision", got.refusal or "it does not refuse the request")
-        return None
+    is_own = decision.outcome is Outcome.SAME_ORIGIN
+    if got.refusal and want.status != 403:
+        return Difference("host_lost" if is_own else "other_decision", got.refusal)
+    if is_own and is_guards and _METHODS in came and not wanted:
+        return Difference("host_lost", "allowed as such")
+    if decision.blocked and is_ok:
+        return Difference("other_decision", "it does not refuse the request")
     policy = decision.policy
-    if policy is None or not policy.answer_preflight or decision.origin is None:
+    if not want.preflight or is_own or policy is None or not policy.answer_preflight:
         return None
-    if decision.outcome is Outcome.REJECTED:
-        is_let_in = is_ok and is_guards and _ORIGIN in came
+    if decision.outcome is not Outcome.ALLOWED:
+        is_let_in = decision.origin and is_ok and is_guards and _ORIGIN in came
         return Difference("other_decision", "it allows the preflight") if is_let_in else None
-    if got.refusal:
-        return Difference("other_decision", got.refusal)
-    if is_guards or (is_ok and any(came.get(n) == wanted.get(n, ()) for n in _OF_PREFLIGHTS)):
+    if is_ok and (is_guards or any(came.get(n) == wanted.get(n, ()) for n in _OF_PREFLIGHTS)):
         return None
     if "origin" in _vary(got) and not came:
         return Difference("origin_lost")

@@ -130,7 +130,8 @@ _ALL = (
     Kind(
         "other_decision",
         "The guard there decides otherwise",
-        "Another policy is deployed: other settings, another version, or a source that fails.",
+        "Another policy is deployed: other settings, another version, or a source that fails. Or"
+        " something in front changes Origin.",
         "Use --status, and load here what runs there: the same code and configuration.",
     ),
     Kind(

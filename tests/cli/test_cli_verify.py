@@ -271,6 +271,16 @@ def test_what_a_star_does_to_it(name: str, codes: set[str], shop: Flask) -> None
         assert {each["code"] for each in told(url, shop)["findings"]} == codes
 
 
+def test_a_function_that_runs_first(shop: Flask) -> None:
+    """The guard writes its headers on the response, which ends the preflight all the same."""
+    guard = CorsGuard(shop, origins=SHOP)
+    guard.run_first(lambda: ("", 401))
+    shop.add_url_rule("/", "index", view, methods=["PUT"])
+    with in_a_thread(shop) as url:
+        (found,) = told(url, shop)["findings"]
+    assert found["code"] == "preflight_needs_login"
+
+
 def test_several_policies(shop: Flask) -> None:
     """Each of them is played."""
     own = Policy(origins=SHOP, allow_credentials=True)

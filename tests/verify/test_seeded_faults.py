@@ -108,6 +108,10 @@ NGINX = {
         {"header_changed": ITEM, "header_added": ITEM},
     ),
     "no Origin": Case(passing('proxy_set_header Origin "";'), {"origin_lost": ITEM}),
+    "another Origin": Case(
+        passing("proxy_set_header Origin https://internal.example;"),
+        {"other_decision": ITEM, "header_lost": ITEM, "host_lost": ITEM},
+    ),
     "no port": Case(passing(host="$host"), {"host_lost": ITEM}),
     "another host": Case(passing(host="$proxy_host"), {"host_lost": CLOSED}),
     "files": Case(
