@@ -344,6 +344,7 @@ def test_the_example_is_what_it_prints(tmp_path: Path) -> None:
     ):
         ran = run(["verify", urls[""], option, path, "--rate", "1000"], "app")
         text = ran.out.replace(urls[""], address)
+    text = text.replace("'PUT, OPTIONS'", "'OPTIONS, PUT'")  # Flask has them in any order
     text = re.sub(r"(?<=corsguard-verify=)\w+", "3b1d7f60", text)
     assert re.sub(r"nginx/[0-9.]+", "nginx/1.28.0", text) == output
     assert ran.code == 1
