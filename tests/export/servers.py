@@ -1,0 +1,65 @@
+"""One nginx and one Apache, which load the exports of many apps: a virtual host for each."""
+
+import io
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from flask import Flask
+from tests.cli.command_line import run
+from tests.listening import free_port, listening, require
+from tests.nginx import nginx
+from tests.recipes.apache import HTTPD, httpd
+
+FILES = "x.js f1.ttf fonts/body.woff2 private/x.js private/own/x private/report.json a;b".split()
+MODULES = ("alias",)
+
+
+def lay_out(directory: Path) -> None:
+    for name in FILES:
+        path = directory / "www" / "static" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("some text")
+
+
+def exported(server: str, app: Flask, directory: Path, *arguments: str) -> None:
+    """Export ``/static``, or what else is said."""
+    directory.mkdir(parents=True)
+    what = arguments or ("--path", "/static")
+    ran = run(["export", server, *what, "--output", str(directory)], app)
+    assert ran.code == 0, ran.err
+
+
+@contextmanager
+def serving(server: str, apps: Mapping[str, Flask], directory: Path) -> Iterator[int]:
+    """A server with a virtual host for each app; the port."""
+    require(["nginx" if server == "nginx" else HTTPD])
+    lay_out(directory)
+    for name, app in apps.items():
+        exported(server, app, directory / "conf" / name)
+    port = free_port()
+    start = _nginx if server == "nginx" else _apache
+    command = start(list(apps), port, directory)
+    with listening(command, port, directory / "log", {}, directory):
+        yield port
+
+
+def _nginx(names: Sequence[str], port: int, directory: Path) -> list[str]:
+    lines: list[str] = ["keepalive_requests 100000;", "variables_hash_max_size 65536;"]
+    for name in names:
+        of = directory / "conf" / name
+        lines.append(f"include {of}/corsguard-http.conf;")
+        lines.append(f"server {{ listen 127.0.0.1:{port}; server_name {name}; root {directory}/www;")
+        lines.append(f"include {of}/corsguard-server.conf; }}")
+    return nginx("\n".join(lines), directory)
+
+
+def _apache(names: Sequence[str], port: int, directory: Path) -> list[str]:
+    hosts = "".join(
+        f"<VirtualHost *:{port}>\nServerName {name}\nDocumentRoot {directory}/www\n"
+        f"Include {directory}/conf/{name}/corsguard.conf\n</VirtualHost>\n"
+        for name in names
+    )
+    load = "LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so\n"
+    return httpd(port, directory, f"{load}MaxKeepAliveRequests 0\nTraceEnable on\n{hosts}")
