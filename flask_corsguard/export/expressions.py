@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import (
     FORBIDDEN_METHODS,
     MAX_LIST_LENGTH,
@@ -24,9 +25,9 @@ from flask_corsguard.protocol.policy import Policy
 
 _PLAIN = re.compile(rb"[A-Za-z0-9 :_/-]")
 # RFC 9110 section 5.6.2: a character of a token; !#$%&'*+-.^_`|~ by their numbers.
-_TOKEN = r"[A-Za-z0-9\x21\x23-\x27\x2a\x2b\x2d\x2e\x5e-\x60\x7c\x7e]"
+_TCHAR = r"[A-Za-z0-9\x21\x23-\x27\x2a\x2b\x2d\x2e\x5e-\x60\x7c\x7e]"
 #: Any method that has the form of one.
-ANY_METHOD = f"{_TOKEN}{{1,{MAX_METHOD_LENGTH}}}"
+ANY_METHOD = f"{_TCHAR}{{1,{MAX_METHOD_LENGTH}}}"
 
 # As flask_corsguard.protocol.origins reads hosts and ports.
 _LABEL = "(?!-)[a-z0-9_-]{1,63}(?<!-)"
@@ -36,9 +37,7 @@ _NAME = rf"(?:{_LABEL}\.)*+(?!(?:[0-9]+|0x[0-9a-f]*)(?::|\z)){_LABEL}"
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 # No IPv6 address: only one of its many forms is an origin's. Where it is listed, it is literal.
 _HOST = rf"{_LONGEST_HOST}(?:{_NAME}|{_BYTE}(?:\.{_BYTE}){{3}})"
-_PORT = (
-    "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-)
+_PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _NO_DEFAULT = "".join(rf"(?!{name}://[^:]*:{port}\z)" for name, port in DEFAULT_PORTS.items())
 #: Any origin that can be parsed, but for those of IPv6 addresses.
 WELL_FORMED = rf"{_LONGEST}{_NO_DEFAULT}[a-z][a-z0-9+\x2e-]*+://{_HOST}(?::{_PORT})?"
@@ -161,7 +160,7 @@ class _Writer:
 
 def _ascii(number: int) -> str:
     if number > 126:
-        raise BeyondSubsetError(f"the character {ascii(chr(number))}")
+        raise BeyondSubsetError(f"the character {chr(number)!a}")
     return _character(number)
 
 
@@ -202,9 +201,9 @@ def _glob_part(part: str) -> str:
             raise BeyondSubsetError("a [ that no ] follows")
         return path_literal(part)
     if not re.fullmatch(r"\[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?)+\]", part):
-        raise BeyondSubsetError(f"the set {ascii(part)}")
+        raise BeyondSubsetError(f"the set {part!a}")
     if any(start > end for start, end in re.findall("(.)-(.)", part)):
-        raise BeyondSubsetError(f"the set {ascii(part)}")
+        raise BeyondSubsetError(f"the set {part!a}")
     return part
 
 
@@ -227,10 +226,10 @@ def of_requested_headers(policy: Policy) -> str:
     names = {name.lower() for name in policy.allow_headers} - {"*"}
     name = of_names(names) if names else "(?!)"
     if "*" in policy.allow_headers:
-        other = "" if "authorization" in names else rf"(?!authorization(?!{_TOKEN}))"
-        name = f"{other}{_TOKEN}+"
+        other = "" if "authorization" in names else rf"(?!authorization(?!{_TCHAR}))"
+        name = f"{other}{_TCHAR}+"
     space = r"[\x09\x20]*+"
-    element = f"{space}(?:{name}(?!{_TOKEN}){space})?+"
+    element = f"{space}(?:{name}(?!{_TCHAR}){space})?+"
     limits = f"(?!.{{{MAX_LIST_LENGTH + 1}}})(?!(?:[^,]*+,){{{MAX_LIST_NAMES}}})"
     return f"(?i:{limits}{element}(?:,{element})*+)"
 
@@ -242,16 +241,21 @@ def readers(policy: Policy) -> Iterator[tuple[str, bool]]:
     """
     yield from ((literal(text), True) for text in policy.raw_origins)
     deny, origins = policy.deny_origins, policy.origins
-    yield from ((expression, False) for expression in _listed(deny))
+    yield from ((expression, False) for expression in listed(deny))
     if policy.compiled.null:
         yield "null", True
     if origins == "*":
         yield WELL_FORMED, True
-    else:
-        yield from ((expression, True) for expression in _listed(origins))
+    yield from ((expression, True) for expression in listed(origins))
 
 
-def _listed(forms: Any) -> Iterator[str]:
+def listed(forms: OriginList | str) -> Iterator[str]:
+    """Expressions for what a list has of strings and patterns.
+
+    :raises BeyondSubsetError: as :func:`of_pattern`.
+    """
+    if isinstance(forms, str):
+        return
     if "null" in forms:
         yield "null"
     yield from map(of_origin, forms.patterns())

@@ -4,7 +4,7 @@ that matches a path counts."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from werkzeug.routing import (
@@ -26,6 +26,8 @@ from flask_corsguard.export.expressions import (
     path_literal,
 )
 from flask_corsguard.protocol.audiences import policies_of
+from flask_corsguard.protocol.decision import ANYWHERE
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.overlap import VARIABLE, Shape, shape_of
 from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import Entry, PolicyTable
@@ -41,6 +43,7 @@ _CONVERTERS = (
 )
 # Of a part that goes up to the end of a rule, and the slash that may follow it.
 _OPTIONAL_SLASH = r"(?<!/)(/?)"
+_NOBODY = Entry(Policy(), ANYWHERE)
 
 
 class Unsayable(NamedTuple):
@@ -104,21 +107,18 @@ class Regions:
     def all(self) -> list[Region]:
         """Every region."""
         exact: list[Region] = []
+        # Where no rule accepts the method, a rule at the URL counts all the same: for GET if there
+        # is one.
+        for_get: list[Region] = []
         other: list[Region] = []
         for rule in self._rules:
             for under in self._parts_of(rule):
-                self._add(rule, under, exact, other)
-        # Where no rule accepts the method, the policy of a rule at the URL counts all the same.
-        regions = [*exact, *other]
-        routed = {meaning(r.entry)[:-1]: r.entry for r in regions if r.entry is not None}
+                is_for_get = rule.methods is not None and "GET" in rule.methods
+                self._add(rule, under, exact, for_get if is_for_get else other)
+        regions = [*exact, *for_get, *other]
         for prefix in self._prefixes:
-            for path, entry, name in self._unrouted(prefix):
-                # URLs without a route let any method's preflight through, so that a page can read
-                # the 404. If all routes have the same policy, a few lines are worth more.
-                same = [e for e in routed.values() if e.policy == entry.policy]
-                found = same[0] if len(same) == 1 else entry
-                regions.append(Region(path, None, found, name))
-        return [*_needed(regions)]
+            regions += self._unrouted(prefix)
+        return regions
 
     def _parts_of(self, rule: Rule) -> Iterator[str | None]:
         """The prefixes under which a rule is told of; None if only to be left out."""
@@ -131,23 +131,21 @@ class Regions:
             if any(may_meet(self._shapes[id(rule)], shape) for shape in own):
                 yield None
 
-    def _add(
-        self, rule: Rule, under: str | None, exact: list[Region], other: list[Region]
-    ) -> None:
+    def _add(self, rule: Rule, under: str | None, exact: list[Region], other: list[Region]) -> None:
         body = self._body_of(rule)
         if body is None:
             return
         if under is not None and rule.redirect_to is not None:
             self._unsayable(rule, "rule", "it redirects, so that the policy of its target counts.")
+        if under is not None and (rule.host or rule.subdomain):
+            self._unsayable(rule, "rule", "it is for one host, and what is written is for any.")
         if under is None:
             exact.append(Region(rf"{body}\z", None, None, rule.rule))
             return
         paths = self._table.paths
         entries = self._table.entries[id(rule)]
         own = self._shapes[id(rule)]
-        is_alone = not any(
-            may_meet(own, self._shapes[id(r)]) for r in self._rules if r is not rule
-        )
+        is_alone = not any(may_meet(own, self._shapes[id(r)]) for r in self._rules if r is not rule)
         head = f"{VARIABLE.split(rule.rule)[0].rpartition('/')[0]}/"
         places = sorted(paths.of_rule(rule), key=len)
         for marked in places:
@@ -160,6 +158,10 @@ class Regions:
             groups: dict[object, tuple[Entry, set[str]]] = {}
             for method in named:
                 groups.setdefault(meaning(found[method]), (found[method], set()))[1].add(method)
+            loose = body.replace("0-9", r"0-9\x80-\xff")
+            if loose != body:
+                name = f"{rule.rule}, with digits that Python alone knows"
+                exact.append(Region(rf"{ahead}(?!{body}\z){loose}\z", None, _NOBODY, name))
             for entry, methods in groups.values():
                 if meaning(entry) != meaning(rest) or not is_alone:
                     exact += self._with_files(rule, body, ahead, frozenset(methods), entry)
@@ -178,7 +180,8 @@ class Regions:
                 self._unsayable(rule, "for_files", message)
             else:
                 # The name has been normalised, so that it has no slash at the end.
-                path = rf"{ahead}{pieces}(?=(?:{names})(?<!/)/*\z){body.removeprefix(str(pieces))}\z"
+                fits = rf"(?=(?:{names})(?<!/)/*\z)"
+                path = rf"{ahead}{pieces}{fits}{body.removeprefix(str(pieces))}\z"
                 yield Region(path, methods, of_files, f"{rule.rule}, {', '.join(globs.texts)}")
         yield Region(rf"{ahead}{body}\z", methods, entry, rule.rule)
 
@@ -193,7 +196,7 @@ class Regions:
                 self._unsayable(rule, "rule", message)
                 return None
         # Private, as Werkzeug's own matcher reads them; the first part is the host's.
-        _, *parts = getattr(rule, "_parts", ())
+        parts: list[Any] = getattr(rule, "_parts", [])[1:]
         if up_to:
             last = VARIABLE.fullmatch(rule.rule.rpartition("/")[2])
             if last is None or last["name"] != up_to:
@@ -214,7 +217,7 @@ class Regions:
             return f"{text.removesuffix('/+')}/*"
         return text if rule.strict_slashes else f"{text}/*"
 
-    def _unrouted(self, prefix: str) -> Iterator[tuple[str, Entry, str]]:
+    def _unrouted(self, prefix: str) -> Iterator[Region]:
         """Where no route is: in a marked blueprint, or under a prefix with a mark."""
         table = self._table
         outermost = table.paths.longest(prefix)
@@ -232,10 +235,10 @@ class Regions:
                 if entry is not None:
                     text = "" if rule.rule == "/" else body
                     path = rf"{_ahead(prefix, place)}{text}(?:/|\z)"
-                    yield path, entry, f"blueprint {rule.endpoint}"
+                    yield Region(path, None, entry, f"blueprint {rule.endpoint}")
         for place in places:
             deeper = place if len(place) > len(prefix) else prefix
-            yield below(deeper), table.unrouted["", place], f"{deeper}/"
+            yield Region(below(deeper), None, table.unrouted["", place], f"{deeper}/")
 
     def _unsayable(self, rule: Rule, field: str, message: str) -> None:
         found = Unsayable(f"{rule.rule} ({rule.endpoint})", field, message)
@@ -272,17 +275,3 @@ def may_meet(one: Shape, other: Shape) -> bool:
     if lengths[0] == lengths[1]:
         return True
     return (one if lengths[0] < lengths[1] else other).open_ended
-
-
-def _needed(regions: Iterable[Region]) -> Iterator[Region]:
-    """Leave out what the last region says as well, where nothing stands between them."""
-    kept = [*regions]
-    while len(kept) > 1 and kept[-1].name.endswith("/") and _say_the_same(*kept[-2:]):
-        if not kept[-2].name.startswith(kept[-1].name):
-            break
-        del kept[-2]
-    yield from kept
-
-
-def _say_the_same(one: Region, other: Region) -> bool:
-    return one.methods is None and one.entry is other.entry

@@ -35,7 +35,9 @@ def views(app: Flask, guard: CorsGuard) -> None:
     guard.for_path("/static", origins="*")
     app.add_url_rule("/static/private/report.json", "report", cors(Policy())(view))
     app.add_url_rule("/static/users/<int:n>", "user", cors(origins=SHOP)(lambda n: ""))
-    app.add_url_rule("/static/users/<name>", "name", cors(origins="https://a.test")(lambda name: ""))
+    app.add_url_rule(
+        "/static/users/<name>", "name", cors(origins="https://a.test")(lambda name: "")
+    )
     change = cors(origins="https://b.test", allow_credentials=True)(lambda n: "")
     app.add_url_rule("/static/users/<int:n>", "change", change, methods=["PUT", "DELETE"])
     app.add_url_rule("/static/hook", "hook", cors_exempt(lambda: ""), methods=["POST"])
@@ -79,7 +81,7 @@ TABLE: dict[str, tuple[dict[str, Any], Setup | None]] = {
         None,
     ),
     "odd names": (
-        {"origins": SHOP, "allow_headers": ["X-'%&`|~!#*+^", "x"], "expose_headers": "X-%{a}e|#"[:4]},
+        {"origins": SHOP, "allow_headers": ["X-'%&`~!#+^x", "x"], "expose_headers": "X-%a"},
         None,
     ),
     "audiences": (
@@ -111,7 +113,7 @@ def made(name: str) -> Flask:
         if setup:
             setup(app, guard)
     else:
-        make_up(app, random.Random(name))  # noqa: S311
+        make_up(app, random.Random(name))
     return app
 
 
@@ -120,14 +122,16 @@ def make_up(app: Flask, chance: random.Random) -> None:
     guard = CorsGuard(app, fields_by(chance))
     globs = ["*.js", "*.woff2", "private/*", "f?.ttf", "*.[a-j]s", "a b;{}$#'\"*"]
     for glob in chance.sample(globs, chance.randint(0, 2)):
-        guard.for_files("static", glob, fields_by(chance))
-    for prefix in chance.sample(["/static", "/static/private", "/static/q\"$;#}"], chance.randint(0, 2)):
+        guard.for_files("static", glob, **fields_by(chance).values)
+    for prefix in chance.sample(
+        ["/static", "/static/private", '/static/q"$;'], chance.randint(0, 2)
+    ):
         guard.for_path(prefix, fields_by(chance))
 
 
 def fields_by(chance: random.Random) -> Policy:
     """Fields at random, until they make a policy."""
-    names = ["X-A", "x-b", "Authorization", "Content-Type", "ETag", "X-!#%&'*+.^_`|~"]
+    names = ["X-A", "x-b", "Authorization", "Content-Type", "ETag", "X-!#%&'+.^_`~x"]
     while True:
         fields: dict[str, Any] = {"origins": "*"}
         if chance.random() < 0.85:
@@ -139,7 +143,9 @@ def fields_by(chance: random.Random) -> Policy:
         if chance.random() < 0.2:
             fields["raw_origins"] = chance.sample(RAW, 2)
         fields["methods"] = chance.choice([None, "*", ["PUT"], ["PATCH", "PURGE"], ()])
-        fields["allow_headers"] = chance.choice(["*", [*chance.sample(names, 3)], ["*", "Authorization"]])
+        fields["allow_headers"] = chance.choice(
+            ["*", [*chance.sample(names, 3)], ["*", "Authorization"]]
+        )
         fields["expose_headers"] = chance.choice(["*", (), [*chance.sample(names, 2)]])
         fields["max_age"] = chance.choice([None, 0, 600, 86400])
         for name in ("allow_credentials", "allow_private_network", "dangerously_allow_null_origin"):

@@ -1,19 +1,18 @@
 """One nginx and one Apache, which load the exports of many apps: a virtual host for each."""
 
-import io
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
+
 from tests.cli.command_line import run
 from tests.listening import free_port, listening, require
 from tests.nginx import nginx
 from tests.recipes.apache import HTTPD, httpd
 
 FILES = "x.js f1.ttf fonts/body.woff2 private/x.js private/own/x private/report.json a;b".split()
-MODULES = ("alias",)
+SERVERS = ("nginx", "apache")
 
 
 def lay_out(directory: Path) -> None:
@@ -50,7 +49,9 @@ def _nginx(names: Sequence[str], port: int, directory: Path) -> list[str]:
     for name in names:
         of = directory / "conf" / name
         lines.append(f"include {of}/corsguard-http.conf;")
-        lines.append(f"server {{ listen 127.0.0.1:{port}; server_name {name}; root {directory}/www;")
+        lines.append(
+            f"server {{ listen 127.0.0.1:{port}; server_name {name}; root {directory}/www;"
+        )
         lines.append(f"include {of}/corsguard-server.conf; }}")
     return nginx("\n".join(lines), directory)
 

@@ -8,27 +8,24 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask
 
 from flask_corsguard.audit.hostile_origins import around_raw, around_wildcard, fitted
-from flask_corsguard.protocol.audiences import policies_of
-from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.path_prefix import normalised
 from flask_corsguard.runtime.state import app_context, state_of
 from flask_corsguard.simulate import stand_in
 from tests.properties.strategies import SERIALIZED, SLIPS
 
-ORIGINS = [
-    json.loads(line.rstrip(",\n"))["origin"]
-    for line in (Path(__file__).parents[1] / "data" / "origins.json").read_text("utf-8").splitlines()
-    if line.startswith("{")
-]
+_CORPUS = json.loads((Path(__file__).parents[1] / "data" / "origins.json").read_text("utf-8"))
+ORIGINS = [case["origin"] for case in _CORPUS["cases"] if "origin" in case]
 PATHS = """
 /static/x.js /static/f1.ttf /static/fonts/body.woff2 /static/LOGO.TTF /static/private/x.js
 /static/private/own/x /static/private /static/private/ /static/privat /static /static/ /static/gone
 /static/x.woff2/ /static/a%20b%3B%7B%7D%24%23%27%22c /static/x%2Ejs /static/x.js%0A
 /static/%C3%A9.woff2 /static/f%C3%A9.ttf /static/private/report.json /static/users/7
-/static/users/ada /static/hook /static/docs /static/docs/ /static/q%22%24%3B%23%7D/x.js
+/static/users/ada /static/hook /static/docs /static/docs/ /static/q%22%24%3B/x.js
 /static//private/x.js /static/./private/x.js /static/y/../private/x.js /static/a;b?c=d
 """.split()
 METHODS = "GET HEAD POST PUT DELETE PATCH PURGE get put OPTIONS TRACE track x!# A,B".split()
@@ -36,8 +33,8 @@ METHODS += ["A" * 40, "A" * 41, "PUT /static/private"]
 LISTS = [
     *(None, "content-type", "Content-Type", "content-type,x-a", " X-A ,\tcontent-type", "x-a,,x-b"),
     *("authorization", "x-trace", "content-type,authorization", "x a", "x-a;x-b", "content-typex"),
-    *("x-'%&`|~!#*+^", "x", ",", "x-\xe4", ",".join(["x-a"] * 127), ",".join(["x-a"] * 129)),
-    *("x" * 4000, "x-a," * 1025, "xcontent-type", "x-!#%&'*+.^_`|~,x-b"),
+    *("x-'%&`~!#+^x", "x", ",", "x-\xe4", ",".join(["x-a"] * 127), ",".join(["x-a"] * 129)),
+    *("x" * 4000, "x-a," * 1025, "xcontent-type", "x-!#%&'+.^_`~x,x-b"),
 ]
 
 
@@ -70,11 +67,13 @@ def _response(status: int, headers: Iterable[tuple[str, str]]) -> Response:
 def requests_for(app: Flask, count: int, seed: str) -> list[Request]:
     """As many requests, at random: from origins that a policy of the app lists, from neighbours of
     these and from anybody, for all paths, half of them preflights."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     origins = [*_origins_for(app)]
     common = [*ORIGINS, *SERIALIZED]
     made: list[Request] = []
-    for number in range(count):
+    for number in itertools.count():
+        if len(made) == count:
+            return made
         origin = chance.choice(origins if origins and chance.random() < 0.7 else common)
         if chance.random() < 0.1:
             origin = chance.choice(SLIPS)(origin)
@@ -89,11 +88,14 @@ def requests_for(app: Flask, count: int, seed: str) -> list[Request]:
                 private = chance.choice(("true", "false", "TRUE", "true, true"))
                 headers.append(("Access-Control-Request-Private-Network", private))
         elif chance.random() < 0.2:
-            further = [("Range", "bytes=0-1"), ("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT")]
+            further = [
+                ("Range", "bytes=0-1"),
+                ("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"),
+            ]
             headers.append(chance.choice(further))
         if all(_can_be_sent(value) for _, value in headers):
             made.append(Request(method, chance.choice(PATHS), tuple(headers)))
-    return made
+    raise AssertionError
 
 
 def _origins_for(app: Flask) -> Iterator[str]:
@@ -118,12 +120,12 @@ def _origins_for(app: Flask) -> Iterator[str]:
 def _can_be_sent(value: str) -> bool:
     """Whether a server reads a field's value at all."""
     encoded = value.encode("utf-8", "surrogateescape")
-    return not any(byte < 32 and byte != 9 or byte == 127 for byte in encoded)
+    return not any((byte < 32 and byte != 9) or byte == 127 for byte in encoded)
 
 
 def ask_guard(app: Flask, requests: Sequence[Request]) -> list[Response]:
-    """What the guard decides, by the policy of each request. A server takes the white space around
-    a value away, and sends several slashes and dot segments nowhere."""
+    """What the guard decides. As a server does it, white space around a value is taken away, and a
+    path is normalised."""
     told: list[Response] = []
 
     def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
@@ -153,10 +155,6 @@ def ask_guard(app: Flask, requests: Sequence[Request]) -> list[Response]:
 
 
 def _normalised(path: str) -> str:
-    from urllib.parse import unquote_to_bytes
-
-    from flask_corsguard.path_prefix import normalised
-
     text = unquote_to_bytes(path.partition("?")[0]).decode("latin-1")
     slash = "/" if text.endswith("/") else ""
     return text if "//" not in text and "/." not in text else normalised(text) + slash
@@ -197,10 +195,3 @@ def _read(reader: io.BufferedReader, request: Request) -> Response:
             reader.read(int(fields.get("content-length", "0")))
     assert fields.get("connection") != "close", (request, status)
     return _response(status, headers)
-
-
-def is_listed_form(origin: str) -> bool:
-    return parse_origin(origin) is not None
-
-
-__all__ = ["Request", "Response", "ask_guard", "ask_server", "policies_of", "requests_for"]

@@ -1,0 +1,78 @@
+"""Servers that have loaded an export answer as the guard does, or allow less, for a reason.
+
+``EXPORT_SEEDS`` says how many policies are made up beside those of the table.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from flask_corsguard.protocol.headers import parse_requested_headers
+from tests.export.policies import TABLE, made
+from tests.export.servers import SERVERS, serving
+from tests.export.traffic import Request, Response, ask_guard, ask_server, requests_for
+
+SEEDS = int(os.environ.get("EXPORT_SEEDS", "17"))
+REQUESTS = 500
+NAMES = [*TABLE, *(f"seed {n}" for n in range(SEEDS))]
+# Why a server may send less than the guard does, and how it shows.
+EMPTY = "an empty Origin is none, for a server"
+IPV6 = "among everybody, or for a pattern, an IPv6 address is not known from a misspelt one"
+TAB = "nginx leaves a tab at the end of a value"
+SPELLING = "a server repeats the requested headers as they are spelled"
+MANY = "of 129 elements, a server reads none, though some of them may be empty"
+EXEMPT = "the guard leaves the route alone"
+
+
+def why_different(request: Request, guard: Response, server: Response) -> str:
+    """The reason for a difference; "" if there is none."""
+    sent = dict(request.headers)
+    origin = sent.get("Origin", "-")
+    if not guard.vary and not guard.own and not server.vary and not server.own:
+        return EXEMPT
+    if origin.strip(" \t") == "":
+        return EMPTY
+    narrower = not server.own and server.vary == guard.vary
+    if narrower and "://[" in origin:
+        return IPV6
+    if narrower and origin.endswith("\t"):
+        return TAB
+    names = sent.get("Access-Control-Request-Headers", "")
+    if narrower and names.count(",") >= 128:
+        return MANY
+    ours, theirs = dict(guard.own), dict(server.own)
+    repeated = theirs.pop("access-control-allow-headers", "")
+    ours.pop("access-control-allow-headers", None)
+    is_same = parse_requested_headers(repeated) == parse_requested_headers(names)
+    if ours == theirs and guard.vary == server.vary and is_same:
+        return SPELLING
+    return ""
+
+
+def is_the_same(request: Request, guard: Response, server: Response) -> bool:
+    if request.is_preflight and guard.status != server.status:
+        return False
+    return guard.own == server.own and guard.vary == server.vary
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", SERVERS)
+def test_500_requests_for_each_policy(server: str, tmp_path: Path) -> None:
+    apps = {f"app{number}": made(name) for number, name in enumerate(NAMES)}
+    reasons: Counter[str] = Counter()
+    allowed: Counter[bool] = Counter()
+    with serving(server, apps, tmp_path) as port:
+        for (host, app), name in zip(apps.items(), NAMES, strict=True):
+            requests = requests_for(app, REQUESTS, name)
+            wanted, found = ask_guard(app, requests), ask_server(port, host, requests)
+            for request, guard, theirs in zip(requests, wanted, found, strict=True):
+                allowed[bool(theirs.own)] += 1
+                if not is_the_same(request, guard, theirs):
+                    reason = why_different(request, guard, theirs)
+                    assert reason, (name, request, guard, theirs)
+                    reasons[reason] += 1
+    total = REQUESTS * len(NAMES)
+    assert allowed[True] > 0.1 * total, "nearly all requests are refused anyway"
+    assert reasons.total() - reasons[EMPTY] < 0.02 * total, reasons
