@@ -35,12 +35,12 @@ _LONGEST_HOST = "(?![^:]{254})"
 _LONGEST = f"(?!.{{{MAX_ORIGIN_LENGTH + 1}}})"
 _NAME = rf"(?:{_LABEL}\.)*+(?!(?:[0-9]+|0x[0-9a-f]*)(?::|\z)){_LABEL}"
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-# No IPv6 address: only one of its many forms is an origin's. Where it is listed, it is literal.
+# Only one of the many forms of an IPv6 address is an origin's. So it can be listed, and where any
+# host may read, it may not. To deny, all forms will do.
 _HOST = rf"{_LONGEST_HOST}(?:{_NAME}|{_BYTE}(?:\.{_BYTE}){{3}})"
 _PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _NO_DEFAULT = "".join(rf"(?!{name}://[^:]*:{port}\z)" for name, port in DEFAULT_PORTS.items())
-#: Any origin that can be parsed, but for those of IPv6 addresses.
-WELL_FORMED = rf"{_LONGEST}{_NO_DEFAULT}[a-z][a-z0-9+\x2e-]*+://{_HOST}(?::{_PORT})?"
+_DENIED_HOST = rf"(?:{_HOST}|\x5b[0-9a-f:]+\x5d)"
 
 # One character of UTF-8 that is not ASCII.
 _FURTHER = r"[\xc2-\xf4][\x80-\xbf]{1,3}"
@@ -70,37 +70,45 @@ def below(prefix: str) -> str:
     return rf"{path_literal(prefix)}(?:/|\z)" if prefix else "/"
 
 
-def of_origin(pattern: OriginPattern) -> str:
-    """Matches the origins that an entry of a list stands for."""
+def _well_formed(host: str) -> str:
+    return rf"{_LONGEST}{_NO_DEFAULT}[a-z][a-z0-9+\x2e-]*+://{host}(?::{_PORT})?"
+
+
+def of_origin(pattern: OriginPattern, host: str = _HOST) -> str:
+    """Matches the origins that an entry of a list stands for.
+
+    :param host: matches any host.
+    """
     origin, label = pattern.origin, pattern.label
     scheme = f"{literal(origin.scheme)}://"
     if pattern.any_host:
-        return f"{_LONGEST}{scheme}{_HOST}"
-    host, port = literal(origin.host), f":{origin.port}" if origin.port else ""
+        return f"{_LONGEST}{scheme}{host}"
+    name, port = literal(origin.host), f":{origin.port}" if origin.port else ""
     if pattern.any_port:
         # The default port of a scheme is never written.
         port = rf"(?::(?!{DEFAULT_PORTS.get(origin.scheme, 0)}\z){_PORT})?"
     if not label:
-        return f"{scheme}{host}{port}"
+        return f"{scheme}{name}{port}"
     if pattern.in_label:
         before, _, after = map(literal, label.partition("*"))
         start, end = "" if before else "(?!-)", "" if after else "(?<!-)"
         labels = rf"(?![^\.]{{64}}){start}{before}[a-z0-9-]+{after}{end}\."
     else:
         labels = rf"(?:{_LABEL}\.)+"
-    return f"{_LONGEST}{scheme}{_LONGEST_HOST}{labels}{host}{port}"
+    return f"{_LONGEST}{scheme}{_LONGEST_HOST}{labels}{name}{port}"
 
 
-def of_pattern(pattern: re.Pattern[str]) -> str:
+def of_pattern(pattern: re.Pattern[str], host: str = _HOST) -> str:
     """Matches what a compiled pattern does, of the origins that can be parsed.
 
+    :param host: matches any host.
     :raises BeyondSubsetError: if something in it may mean another thing to PCRE.
     """
     if pattern.flags & re.LOCALE:
         raise BeyondSubsetError("re.LOCALE")
     ignoring = "i" if pattern.flags & re.IGNORECASE else ""
     inner = from_python(pattern.pattern, pattern.flags & re.VERBOSE)
-    return rf"(?={WELL_FORMED}\z)(?{ignoring}:{inner})"
+    return rf"(?={_well_formed(host)}\z)(?{ignoring}:{inner})"
 
 
 def from_python(text: str, flags: int = 0, *, in_path: bool = False) -> str:
@@ -241,22 +249,23 @@ def readers(policy: Policy) -> Iterator[tuple[str, bool]]:
     """
     yield from ((literal(text), True) for text in policy.raw_origins)
     deny, origins = policy.deny_origins, policy.origins
-    yield from ((expression, False) for expression in listed(deny))
+    yield from ((expression, False) for expression in listed(deny, _DENIED_HOST))
     if policy.compiled.null:
         yield "null", True
     if origins == "*":
-        yield WELL_FORMED, True
+        yield _well_formed(_HOST), True
     yield from ((expression, True) for expression in listed(origins))
 
 
-def listed(forms: OriginList | str) -> Iterator[str]:
+def listed(forms: OriginList | str, host: str = _HOST) -> Iterator[str]:
     """Expressions for what a list has of strings and patterns.
 
+    :param host: matches any host.
     :raises BeyondSubsetError: as :func:`of_pattern`.
     """
     if isinstance(forms, str):
         return
     if "null" in forms:
         yield "null"
-    yield from map(of_origin, forms.patterns())
-    yield from (of_pattern(form) for form in forms if isinstance(form, re.Pattern))
+    yield from (of_origin(pattern, host) for pattern in forms.patterns())
+    yield from (of_pattern(form, host) for form in forms if isinstance(form, re.Pattern))
