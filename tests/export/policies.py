@@ -44,6 +44,12 @@ def views(app: Flask, guard: CorsGuard) -> None:
     app.add_url_rule("/static/docs/", "docs", cors(origins=SHOP, max_age=None)(lambda: ""))
 
 
+def hostile(app: Flask, guard: CorsGuard) -> None:
+    """Names that would end a line, a quote or a block."""
+    guard.for_path("/static/q\"$;'\nx", "q\n} \\")
+    guard.for_files("static", "a b;{}$#'\"*", "\n}${x}%{y}\\", origins="https://a.test")
+
+
 TABLE: dict[str, tuple[dict[str, Any], Setup | None]] = {
     "nobody": ({}, None),
     "one": ({"origins": SHOP}, None),
@@ -100,6 +106,7 @@ TABLE: dict[str, tuple[dict[str, Any], Setup | None]] = {
     ),
     "fonts": ({"origins": SHOP, "expose_headers": "ETag"}, fonts),
     "nested paths": ({"origins": "https://a.test"}, nested),
+    "hostile names": ({"policies": {"q\n} \\": Policy(origins=SHOP)}}, hostile),
     "views among files": ({"origins": "https://c.test"}, views),
 }
 

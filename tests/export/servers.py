@@ -22,44 +22,47 @@ def lay_out(directory: Path) -> None:
         path.write_text("some text")
 
 
-def exported(server: str, app: Flask, directory: Path, *arguments: str) -> None:
-    """Export ``/static``, or what else is said."""
-    directory.mkdir(parents=True)
-    what = arguments or ("--path", "/static")
-    ran = run(["export", server, *what, "--output", str(directory)], app)
-    assert ran.code == 0, ran.err
-
-
 @contextmanager
-def serving(server: str, apps: Mapping[str, Flask], directory: Path) -> Iterator[int]:
-    """A server with a virtual host for each app; the port."""
+def serving(
+    server: str,
+    apps: Mapping[str, Flask],
+    directory: Path,
+    around: str = "",
+    arguments: Sequence[str] = ("--path", "/static"),
+) -> Iterator[int]:
+    """A server with a virtual host for each app; the port.
+
+    :param around: further lines for each host.
+    :param arguments: what is exported.
+    """
     require(["nginx" if server == "nginx" else HTTPD])
     lay_out(directory)
     for name, app in apps.items():
-        exported(server, app, directory / "conf" / name)
+        output = directory / "conf" / name
+        output.mkdir(parents=True)
+        ran = run(["export", server, *arguments, "--output", str(output)], app)
+        assert (ran.code, ran.out) == (0, ""), ran.err
     port = free_port()
     start = _nginx if server == "nginx" else _apache
-    command = start(list(apps), port, directory)
+    command = start(list(apps), port, directory, around)
     with listening(command, port, directory / "log", {}, directory):
         yield port
 
 
-def _nginx(names: Sequence[str], port: int, directory: Path) -> list[str]:
+def _nginx(names: Sequence[str], port: int, directory: Path, around: str) -> list[str]:
     lines: list[str] = ["keepalive_requests 100000;", "variables_hash_max_size 65536;"]
     for name in names:
         of = directory / "conf" / name
         lines.append(f"include {of}/corsguard-http.conf;")
-        lines.append(
-            f"server {{ listen 127.0.0.1:{port}; server_name {name}; root {directory}/www;"
-        )
-        lines.append(f"include {of}/corsguard-server.conf; }}")
+        lines.append(f"server {{ listen 127.0.0.1:{port}; server_name {name};")
+        lines.append(f"root {directory}/www; {around} include {of}/corsguard-server.conf; }}")
     return nginx("\n".join(lines), directory)
 
 
-def _apache(names: Sequence[str], port: int, directory: Path) -> list[str]:
+def _apache(names: Sequence[str], port: int, directory: Path, around: str) -> list[str]:
     hosts = "".join(
         f"<VirtualHost *:{port}>\nServerName {name}\nDocumentRoot {directory}/www\n"
-        f"Include {directory}/conf/{name}/corsguard.conf\n</VirtualHost>\n"
+        f"{around}\nInclude {directory}/conf/{name}/corsguard.conf\n</VirtualHost>\n"
         for name in names
     )
     load = "LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so\n"

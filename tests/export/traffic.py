@@ -26,6 +26,7 @@ PATHS = """
 /static/x.woff2/ /static/a%20b%3B%7B%7D%24%23%27%22c /static/x%2Ejs /static/x.js%0A
 /static/%C3%A9.woff2 /static/f%C3%A9.ttf /static/private/report.json /static/users/7
 /static/users/ada /static/hook /static/docs /static/docs/ /static/q%22%24%3B/x.js
+/static/q%22%24%3B%27%0Ax/y
 /static//private/x.js /static/./private/x.js /static/y/../private/x.js /static/a;b?c=d
 """.split()
 METHODS = "GET HEAD POST PUT DELETE PATCH PURGE get put OPTIONS TRACE track x!# A,B".split()
@@ -50,18 +51,19 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A status, the ``Access-Control-*`` headers, and the names in ``Vary``."""
+    """A status, the ``Access-Control-*`` headers, the names in ``Vary``, and other headers."""
 
     status: int
     own: tuple[tuple[str, str], ...]
     vary: frozenset[str]
+    others: dict[str, str]
 
 
 def _response(status: int, headers: Iterable[tuple[str, str]]) -> Response:
     found = [(name.lower(), value.strip()) for name, value in headers]
     own = sorted(pair for pair in found if pair[0].startswith("access-control-"))
     vary = {part.strip().lower() for name, v in found if name == "vary" for part in v.split(",")}
-    return Response(status, tuple(own), frozenset(vary - {"accept-encoding"}))
+    return Response(status, tuple(own), frozenset(vary - {"accept-encoding"}), dict(found))
 
 
 def requests_for(app: Flask, count: int, seed: str) -> list[Request]:
