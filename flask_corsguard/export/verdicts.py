@@ -116,6 +116,7 @@ class Verdicts:
         self.all: list[Verdict] = []
         self.problems: list[Unsayable] = []
         self.remarks: dict[str, None] = {}
+        self._named: set[tuple[str, str]] = set()
         numbers: dict[object, int] = {}
         for region in regions:
             entry, number = region.entry, 0
@@ -155,8 +156,10 @@ class Verdicts:
             for policy in policies
             for field, message in _unsayable(policy)
         ]
-        self.problems += [problem for problem in found if problem not in self.problems]
         if found:
+            # Once for each mark, whose routes may be many.
+            self.problems += found if (scope.source, scope.location) not in self._named else []
+            self._named.add((scope.source, scope.location))
             return 0
         rows: list[tuple[str, int]] = []
         always = policies[0].compiled.star and len(policies) == 1

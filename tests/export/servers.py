@@ -65,5 +65,4 @@ def _apache(names: Sequence[str], port: int, directory: Path, around: str) -> li
         f"{around}\nInclude {directory}/conf/{name}/corsguard.conf\n</VirtualHost>\n"
         for name in names
     )
-    load = "LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so\n"
-    return httpd(port, directory, f"{load}MaxKeepAliveRequests 0\nTraceEnable on\n{hosts}")
+    return httpd(port, directory, f"MaxKeepAliveRequests 0\nTraceEnable on\n{hosts}")
