@@ -84,15 +84,18 @@ def test_500_requests_for_each_policy(server: str, tmp_path: Path, asked: list[A
     apps = {f"app{number}": each.app for number, each in enumerate(asked)}
     reasons: Counter[str] = Counter()
     allowed: Counter[bool] = Counter()
+    statuses: Counter[int] = Counter()
     with serving(server, apps, tmp_path) as port:
         for host, (name, _, requests, wanted) in zip(apps, asked, strict=True):
             found = ask_server(port, host, requests)
             for request, guard, theirs in zip(requests, wanted, found, strict=True):
                 allowed[bool(theirs.own)] += 1
+                statuses[theirs.status] += 1
                 if not is_the_same(request, guard, theirs):
                     reason = why_different(request, guard, theirs)
                     assert reason, (name, request, guard, theirs)
                     reasons[reason] += 1
+    assert {200, 204, 206, 301, 304, 403, 404} <= set(statuses)
     total = REQUESTS * len(NAMES)
     assert allowed[True] > 0.1 * total, "nearly all requests are refused anyway"
     assert reasons.total() - reasons[EMPTY] < 0.02 * total, reasons
