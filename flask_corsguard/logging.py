@@ -318,16 +318,20 @@ class GuardLog:
             why,
         )
 
-    def own_headers(self, endpoint: str | None, names: Iterable[str]) -> None:
-        """Write, once for each endpoint, that a view sets headers that belong to the guard."""
+    def own_headers(self, endpoint: str | None, names: Iterable[str], who: str = "the app") -> None:
+        """Write, once for each endpoint, that a view sets headers that belong to the guard.
+
+        :param who: sets them.
+        """
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
             self._write(
                 logging.WARNING,
-                "%s: the app sets %s itself; the guard has replaced or removed it. Take it out, or"
+                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out, or"
                 " mark the view with cors_exempt.",
                 _place(endpoint),
+                who,
                 listed,
             )
 

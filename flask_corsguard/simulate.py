@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 from flask import Request, Response, current_app, has_app_context
 from flask.app import Flask
 from werkzeug.datastructures import Headers as WsgiHeaders
-from werkzeug.exceptions import HTTPException
 
 from flask_corsguard.errors import FetchTypeError
 from flask_corsguard.protocol.decision import Decision
@@ -26,6 +25,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
+from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.responses import own_response, write_decision
 from flask_corsguard.runtime.state import AppState, InForce, RequestRecord, app_context
 from flask_corsguard.testing.blocks import BlockedError
@@ -433,17 +433,6 @@ def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decisi
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):
         decision, _ = state.late_decision(request, in_force)
+    for unless_alias in state.fronts:
+        decision = unless_alias(decision, request)
     return decision
-
-
-def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
-    """The request that Flask would make of *environ*, with its route looked up."""
-    request = app.request_class(environ)
-    try:
-        adapter = app.create_url_adapter(request)
-        if adapter is not None:
-            request.url_rule, arguments = adapter.match(return_rule=True)
-            request.view_args = dict(arguments)
-    except HTTPException as error:
-        request.routing_exception = error
-    return request

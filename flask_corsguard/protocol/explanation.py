@@ -293,7 +293,7 @@ _FOUND: dict[Reason, _Words] = {
         "the browser asks whether a public page may reach this private network"
     ),
     Reason.CROSS_SITE_REQUEST: _cross_site,
-    Reason.PATH_AMBIGUOUS: "the path has two readings, with different policies",
+    Reason.PATH_AMBIGUOUS: "the path has two readings",
     Reason.SPECULATIVE: "a browser asked ahead of time, perhaps for a page of another site",
 }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask_corsguard.errors import Problem
 from flask_corsguard.protocol.fields import OriginForm, OriginList, is_raw, read_listed_origins
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
-from flask_corsguard.protocol.lists import source_name
+from flask_corsguard.protocol.lists import is_source, source_name
 from flask_corsguard.protocol.origins import MAX_ORIGIN_LENGTH, Origin, parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy, check_combination, read_fields
 from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome, Reason
@@ -294,11 +294,21 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
     if len(entries) == 1:
         return words
     has_name = isinstance(check, FunctionType) and check.__qualname__.isidentifier()
-    if has_name and len(entries) < _MOST_ENTRIES:
+    # What a source prints has no passwords, and cannot be pasted.
+    if has_name and len(entries) < _MOST_ENTRIES and not any(map(is_source, entries)):
         whole = _source([*entries, origin])
         if len(whole) <= _LONGEST_VALUE:
             return f"{words}, or list it: origins={whole}"
     return f"{words}, or add it to the entries beside that in origins"
+
+
+def _one_path(change: _Change) -> None:
+    change.elsewhere.append(_ONE_PATH)
+    policy = change.policy
+    if (
+        policy.compiled.enforces or not change.decision.blocked
+    ):  # else, guard.wsgi refuses any alias
+        change.elsewhere.append(_EVERY_PATH)
 
 
 def _do_not_deny(change: _Change) -> None:
@@ -407,9 +417,10 @@ _NOT_YET = (
     "nothing is needed, because the browser asks again when the user goes there; the app's own"
     ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
 )
-_ONE_PATH = (
-    "have the page ask for the normalised path; or mark the view with a whole policy, such as"
-    " @cors(Policy(...)), which then holds for every path"
+_ONE_PATH = "have the page ask for the normalised path"
+_EVERY_PATH = (
+    "or mark the view with a whole policy, such as @cors(Policy(...)), which then holds for every"
+    " path"
 )
 # What to change for each reason: words, or a function that notes it down.
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
@@ -426,5 +437,5 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     ),
     Reason.CROSS_SITE_REQUEST: _enforce_less,
     Reason.SPECULATIVE: _NOT_YET,
-    Reason.PATH_AMBIGUOUS: _ONE_PATH,
+    Reason.PATH_AMBIGUOUS: _one_path,
 }

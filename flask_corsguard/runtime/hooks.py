@@ -14,13 +14,14 @@ from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
 from flask_corsguard import signals
-from flask_corsguard.errors import CorsGuardError, PolicyError, is_shutdown
+from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
 from flask_corsguard.runtime.enforcement import what_happens
+from flask_corsguard.runtime.front import record_of
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     own_response,
@@ -31,7 +32,6 @@ from flask_corsguard.runtime.responses import (
 from flask_corsguard.runtime.state import (
     DECISION,
     AppState,
-    InForce,
     RequestRecord,
     is_later_writer,
 )
@@ -77,47 +77,38 @@ class Hooks:
 
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
-        file, count = state.settings_file, state.counts.add
+        file, fronts = state.settings_file, state.fronts
+        count, tell, allowed = state.counts.add, state.tell, signals.origin_allowed
 
         def before_request() -> Response | None:
             request = _current_request()
             if file is not None and time.monotonic() >= file.next_look:
                 state.follow()
             in_force = state.in_force or state.put_in_force()
-            try:
-                decision = in_force.decision_for(request)
-            except LateRuleError:
-                decision, in_force = state.late_decision(request, in_force)
+            front = record_of(state, request) if fronts else None
+            if front is not None and front.take(request):
+                decision, is_announced = front.decision, True
+            else:
+                is_announced = False
+                try:
+                    decision = in_force.decision_for(request)
+                except LateRuleError:
+                    decision, in_force = state.late_decision(request, in_force)
+                if front is not None:
+                    front.decision = decision
             _keep(state, request, decision)
             # To unpack the kind takes less time than three attributes of the decision.
             _, reason, _, _, preflight, blocked = kind = kind_of(decision)
-            if reason is not None and decision.report_only:
-                kind = kind_of(what_happens(decision, request))
-            count(kind)
-            if reason is not None or signals.origin_allowed.receivers:
-                signals.announce(state.app, decision, state.log)
-            if in_force.report_only is not None:
-                self._report(in_force.report_only, request)
+            if not is_announced:
+                if reason is None and in_force.report_only is None and not allowed.receivers:
+                    count(kind)  # what tell() would do, in less time
+                else:
+                    tell(request, decision, in_force)
             if blocked or preflight:
                 return own_response(decision, request, debug=state.app.debug)
             return None
 
         return before_request
-
-    def _report(self, report_only: InForce, request: Request) -> None:
-        """Signal and log the request if the report-only policy would reject it. A failure in here
-        never affects the request."""
-        state = self._state
-        try:
-            decision = report_only.decision_for(request)
-        except BaseException as error:
-            if is_shutdown(error):
-                raise
-            state.log.failure("the policy in report_only", error)
-            return
-        if decision.reason is not None:
-            decision = decision._replace(blocked=False, report_only=True)
-            signals.announce(state.app, decision, state.log)
 
     def _make_after_request(self) -> Callable[[Response], Response]:
         state = self._state
@@ -165,6 +156,10 @@ class Hooks:
         state, request = self._state, _current_request()
         record = _record(state, request)
         record.ended_early = status
+        front = record_of(state, request) if state.fronts else None
+        if front is not None and front.take(request):
+            _keep(state, request, front.decision)
+            return front.decision
         state.follow()
         try:
             in_force = state.put_in_force()
@@ -180,7 +175,7 @@ class Hooks:
         else:
             signals.announce(state.app, decision, state.log)
         if in_force.report_only is not None:
-            self._report(in_force.report_only, request)
+            state.report(in_force.report_only, request)
         return decision
 
     def _move_to_the_edge(self) -> None:

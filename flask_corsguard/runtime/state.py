@@ -37,14 +37,14 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import Entry, LateRuleError, PolicyTable
-from flask_corsguard.runtime.counts import Counts
+from flask_corsguard.runtime.counts import Counts, kind_of
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
     MOST_DECISIONS,
     DecisionCache,
     Kept,
 )
-from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
+from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page, what_happens
 from flask_corsguard.runtime.live_origins import LiveOrigins
 from flask_corsguard.runtime.requests import Key, cors_request, key_of
 from flask_corsguard.runtime.same_origin import is_same_origin
@@ -68,6 +68,7 @@ class InForce:
     :param listener: is told what becomes of sources.
     :ivar table: the policy of each route.
     :ivar report_only: the same under the report-only policy, or None if there is none.
+    :ivar asks: whether any policy has a callable or a source.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -80,6 +81,7 @@ class InForce:
         "_self_origins",
         "_varying",
         "_views",
+        "asks",
         "report_only",
         "table",
     )
@@ -104,6 +106,8 @@ class InForce:
         self._views = [views_of(policy) for policy in self.table.policies()]
         other = settings.for_report_only()
         self.report_only = InForce(app, other, marks, self.table.rules, listener) if other else None
+        self.asks = any(policy.compiled.asks for policy in self.table.policies())
+        self.asks = self.asks or (self.report_only is not None and self.report_only.asks)
 
     def decision_for(self, request: Request) -> Decision:
         """The decision about a request.
@@ -133,6 +137,10 @@ class InForce:
         if is_own:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
+
+    def is_own(self, request: Request) -> bool:
+        """Whether the app's own pages, or no page at all, caused a request."""
+        return is_same_origin(request.environ, self._self_origins)
 
     def feeds(self) -> list[Feed]:
         """The feed of each source that a policy has, in the order of the routes."""
@@ -248,6 +256,8 @@ class AppState:
 
     :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
         the app: a view can hand its environment on to another app with a guard of its own.
+    :ivar front_key: where it has what was decided in front of the app.
+    :ivar fronts: for each guard in front of something, what refuses an alias there.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
@@ -272,6 +282,8 @@ class AppState:
         self.log = GuardLog(app, settings.log_rejections)
         self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
+        self.front_key = f"flask_corsguard.front.{id(app)}"
+        self.fronts: list[Callable[[Decision, Request], Decision]] = []
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class
@@ -322,6 +334,33 @@ class AppState:
                 return in_force.decision_for(request), in_force
             except LateRuleError as error:
                 in_force = self._with_rule(in_force, error.rule)
+
+    @property
+    def has_receivers(self) -> bool:
+        """Whether a signal of the guard has receivers."""
+        return any(signal.receivers for signal in signals.ABOUT_DECISIONS)
+
+    def tell(self, request: Request, decision: Decision, in_force: InForce) -> None:
+        """Count a decision, announce it, and announce what the report-only policy would reject."""
+        happens = what_happens(decision, request) if decision.report_only else decision
+        self.counts.add(kind_of(happens))
+        signals.announce(self.app, decision, self.log)
+        if in_force.report_only is not None:
+            self.report(in_force.report_only, request)
+
+    def report(self, report_only: InForce, request: Request) -> None:
+        """Signal and log the request if the report-only policy would reject it. A failure in here
+        never affects the request."""
+        try:
+            decision = report_only.decision_for(request)
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
+            self.log.failure("the policy in report_only", error)
+            return
+        if decision.reason is not None:
+            decision = decision._replace(blocked=False, report_only=True)
+            signals.announce(self.app, decision, self.log)
 
     def _with_rule(self, outdated: InForce, rule: Rule) -> InForce:
         with self._work():

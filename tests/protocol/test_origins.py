@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 
 import pytest
 
@@ -245,6 +246,23 @@ def test_matching(entries: str, inside: str, outside: str) -> None:
     compiled = listed(*entries.split())
     assert [origin for origin in inside.split() if not matches(compiled, origin)] == []
     assert [origin for origin in outside.split() if matches(compiled, origin)] == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ("https://a.example,null,http://localhost:3000", True),
+        ("https://*.a.example", False),
+        ("http://localhost:*", False),
+        ("app://*", False),
+        (re.compile("https://a"), False),
+        ([], True),
+    ],
+    ids=str,
+)
+def test_sets_whose_entries_are_one_origin_each(entries: Any, expected: bool) -> None:
+    fields = {"origins": entries, "dangerously_allow_null_origin": True}
+    assert Policy(**fields).origins.compiled.is_exact is expected
 
 
 def test_regex_must_match_in_full() -> None:

@@ -497,6 +497,21 @@ def test_where_it_is_set(changes: dict[str, Any], advice: str) -> None:
     assert where(decide(Policy(origins=B), ask(names="x-a"), HERE), **changes) == advice
 
 
+@pytest.mark.parametrize(
+    ("location", "fields"),
+    [
+        ("/etc/cors.toml (origins)", f'origins = ["{A}"], allow_private_network = true'),
+        ("/etc/cors.json (origins)", f'"origins": ["{A}"], "allow_private_network": true'),
+        ("app.py:7, /etc/cors.toml (methods)", f'origins=["{A}"], allow_private_network=True'),
+    ],
+)
+def test_what_a_settings_file_sets(location: str, fields: str) -> None:
+    """A field is written as the file has it, unless code sets others of the policy."""
+    decision = decide(Policy(), ask(method="PUT", private_network=True), HERE)
+    advice = where(decision, policy_location=location)
+    assert advice == f"{fields} (policy: view users, set at {location})"
+
+
 def test_what_set_a_policy() -> None:
     decision = decide(Policy(), ask(), HERE)
     assert set_by(decision) == "view users, set at app.py:7"
