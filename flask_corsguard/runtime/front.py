@@ -18,7 +18,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.runtime.enforcement import refusal
-from flask_corsguard.runtime.requests import matched_request
+from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.responses import is_written, own_response, write_decision
 from flask_corsguard.runtime.state import AppState, app_context
 from flask_corsguard.text import name_of, shown, text_of
@@ -125,7 +125,7 @@ class Front:
         if file is not None and time.monotonic() >= file.next_look:
             state.follow()
         in_force = state.put_in_force() if state.in_force is None else state.in_force
-        request = matched_request(state.app, environ)
+        request = served_request(state.app, environ)
         with app_context(state.app) if self.may_wait else nullcontext():
             decision, in_force = state.late_decision(request, in_force)
             decision = self.unless_alias(decision, request)
