@@ -12,7 +12,11 @@ from werkzeug.test import create_environ
 from flask_corsguard.audit.findings import RULES, Findings, Level
 from flask_corsguard.audit.hostile_origins import UNRELATED
 from flask_corsguard.audit.source_code import is_from, is_ours, location_of, mentions
-from flask_corsguard.audit.surroundings import functions_ahead, layers_around
+from flask_corsguard.audit.surroundings import (
+    functions_ahead,
+    is_decided_in_front,
+    layers_around,
+)
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
@@ -30,23 +34,26 @@ def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
         the first.
     """
     app = state.app
-    _check_middleware(app, found)
+    _check_middleware(state, found)
     _check_socketio(app, found)
     _check_proxy(app, state.settings, routes, found)
     _check_order(state, found)
 
 
-def _check_middleware(app: Flask, found: Findings) -> None:
+def _check_middleware(state: AppState, found: Findings) -> None:
     """Find middleware that names a CORS header. Only what it does to preflights is tried."""
-    for layer, inner in layers_around(app):
+    for layer, inner in layers_around(state.app):
         if is_from(layer, "whitenoise"):
-            if getattr(layer, "allow_all_origins", False):
+            folders = [prefix for _, prefix in getattr(layer, "directories", ())]
+            paths = [*getattr(layer, "files", ()), *folders]
+            is_open = getattr(layer, "allow_all_origins", False)
+            if is_open and not is_decided_in_front(state, layer, paths or ["/"]):
                 message = "WhiteNoise(...) has allow_all_origins=True, which is its default."
                 found.add("whitenoise_allows_all", message)
         elif is_from(layer, "flask_sockets", "flask_uwsgi_websocket"):
             message = f"{name_of(layer)} accepts WebSocket handshakes before the guard sees them."
             found.add("websocket_not_enforced", message)
-        elif is_from(layer, *_SOCKETIO):
+        elif is_from(layer, *_SOCKETIO) or is_decided_in_front(state, layer, ["/"]):
             continue
         elif _sends_header(layer) and not any(map(_sends_header, inner)):
             message = f"{name_of(layer)}, around the app, sends {ALLOW_ORIGIN} itself."

@@ -32,6 +32,25 @@ def layers_around(app: Flask) -> Iterator[tuple[Function, list[Function]]]:
                 yield layer, inner
 
 
+def is_decided_in_front(state: AppState, layer: Function, paths: Iterable[str]) -> bool:
+    """Whether ``guard.wsgi`` decides about all of these paths before a layer responds."""
+    return any(
+        all(map(front.covers, paths)) and any(layer is each for each in _below(front.inner))
+        for front in state.fronts
+    )
+
+
+def _below(layer: object) -> Iterator[object]:
+    """A layer, and what it holds in turn."""
+    waiting, seen = deque([layer]), set[int]()
+    while waiting and len(seen) < _MOST_LAYERS:
+        layer = waiting.popleft()
+        if callable(layer) and id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer
+            waiting += held_by(layer)
+
+
 def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
     if not callable(value) or isinstance(value, (type, Flask)):
         return False

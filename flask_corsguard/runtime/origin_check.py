@@ -11,7 +11,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.enforcement import what_happens
 from flask_corsguard.runtime.front import record_of
-from flask_corsguard.runtime.requests import matched_request
+from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.state import AppState, app_context
 from flask_corsguard.text import shown
 
@@ -64,11 +64,11 @@ def _decision(
         # Whoever asks answers preflights itself: only who may read counts.
         asked["REQUEST_METHOD"] = "GET"
     in_force = state.put_in_force() if state.in_force is None else state.in_force
-    request = matched_request(state.app, asked)
-    record = record_of(state, request)
-    if record is not None:
-        return record.decision
-    with app_context(state.app) if in_force.asks or state.has_receivers else nullcontext():
+    with app_context(state.app) if in_force.calls_app or state.has_receivers else nullcontext():
+        request = served_request(state.app, asked)
+        record = record_of(state, request)
+        if record is not None:
+            return record.decision
         state.follow()
         decision, in_force = state.late_decision(request, in_force)
         if decision.outcome is Outcome.UNENFORCED:
