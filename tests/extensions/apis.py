@@ -288,6 +288,12 @@ def connexion_resolver(views: dict[str, Any]) -> Any:
     return Resolver(views.__getitem__)
 
 
+def connexion_3(app: Flask) -> Scope:
+    from connexion.middleware import MiddlewarePosition
+
+    return {"MiddlewarePosition": MiddlewarePosition, **connexion(app)}
+
+
 def connexion(app: Flask) -> Scope:
     import yaml
 
@@ -348,12 +354,12 @@ EXTENSIONS = [
     Extension(
         "Connexion 3",
         ("connexion.middleware", "yaml"),
-        connexion,
+        connexion_3,
         checks,
         (("POST", ORDERS, 400),),
         api=True,
         make=connexion_app,
-        served=lambda scope: through_asgi(scope["asgi_app"]),
+        served=lambda scope: through_asgi(scope["connexion_app"]),
     ),
     Extension(
         "Connexion 2",

@@ -1,7 +1,6 @@
 """What is put around an app, and hands it on as another kind of app."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,21 +50,6 @@ def through_asgi(app: Any) -> Any:
         }
         await asyncio.wait_for(app(scope, receive, send), 30)
         return sent
-
-    async def start() -> None:
-        """As servers do, before the first request; what knows nothing of that raises."""
-        waiting = [{"type": "lifespan.shutdown"}, {"type": "lifespan.startup"}]
-
-        async def receive() -> dict[str, Any]:
-            return waiting.pop()
-
-        async def send(message: dict[str, Any]) -> None:
-            assert message["type"] in ("lifespan.startup.complete", "lifespan.shutdown.complete")
-
-        with contextlib.suppress(ValueError, AssertionError):
-            await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
-
-    asyncio.run(start())
 
     def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start, *chunks = asyncio.run(exchange(environ))
