@@ -30,7 +30,7 @@ from flask_corsguard.runtime.asgi import AsgiApp, asgi_front
 from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import Hooks
-from flask_corsguard.runtime.origin_check import OriginCheck, origin_check
+from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
 from flask_corsguard.runtime.wsgi import wsgi_front
 from flask_corsguard.settings_file import read_settings
@@ -366,7 +366,7 @@ class CorsGuard:
             announces what it does not admit.
         :raises CorsGuardError: if the app has no guard.
         """
-        return origin_check(self._state(app), credentials=credentials)
+        return OriginCheck(self._state(app), credentials=credentials)
 
     def wsgi(
         self, inner: WSGIApplication, *, paths: str | Iterable[str], app: Flask | None = None

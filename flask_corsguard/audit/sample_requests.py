@@ -18,8 +18,8 @@ from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.routing.layers import GuardMarks
 from flask_corsguard.routing.table import Route, file_argument
+from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.state import AppState
-from flask_corsguard.simulate import matched_request
 
 # <converter(arguments):name>, as werkzeug.routing.rules reads it
 _VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")

@@ -95,7 +95,7 @@ class Front:
         self._wsgi_exact = frozenset(map(_as_wsgi, self._exact))
         self._wsgi_below = tuple(map(_as_wsgi, self._below))
         self._has_warned = False
-        state.fronts.append(self.unless_alias)
+        state.fronts.append(self)
 
     def covers(self, path: str) -> bool:
         """Whether the guard decides here: also where an alias leads under one of the paths."""
@@ -135,7 +135,11 @@ class Front:
     def unless_alias(self, decision: Decision, request: Request) -> Decision:
         """The decision, or the refusal of a path that is another one to what serves it."""
         path = request.path
-        if not is_alias(path) or not self.covers(path):
+        is_plain = decision.reason is None and not is_alias(path)
+        if is_plain or not self.covers(path):
+            return decision
+        decision = decision._replace(in_front=f"the guard in front of {self._name} decides here")
+        if not is_alias(path):
             return decision
         if decision.policy is None:
             decision = decision._replace(policy=_NOBODY, policies=(_NOBODY,))

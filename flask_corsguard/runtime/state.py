@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from flask import Request, Response, current_app, has_request_context, request
 from flask.app import Flask
@@ -251,13 +251,21 @@ class RequestRecord:
     has_failed: bool = False
 
 
+class AnyFront(Protocol):
+    """A guard in front of something, as far as the app needs to know it."""
+
+    def unless_alias(self, decision: Decision, request: Request) -> Decision:
+        """The decision, or the refusal of a path that is another one to what serves it."""
+        ...
+
+
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
     :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
         the app: a view can hand its environment on to another app with a guard of its own.
     :ivar front_key: where it has what was decided in front of the app.
-    :ivar fronts: for each guard in front of something, what refuses an alias there.
+    :ivar fronts: the guards in front of something.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
@@ -283,7 +291,7 @@ class AppState:
         self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.front_key = f"flask_corsguard.front.{id(app)}"
-        self.fronts: list[Callable[[Decision, Request], Decision]] = []
+        self.fronts: list[AnyFront] = []
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class

@@ -61,6 +61,7 @@ LOOPBACK, FORGOTTEN = "loopback_with_credentials", "preflights_not_remembered"
 BYPASSED = "middleware_bypassed"
 NEVER, SOCKET, FAILS = "route_never_usable", "websocket_not_enforced", "preflight_fails"
 SOCKETIO, WHITENOISE = "socketio_allows_all", "whitenoise_allows_all"
+DIFFERS, CONNEXION = "socketio_differs", "connexion_in_front"
 
 APP, HTTP = "https://app.example.com", "http://app.example.com"
 LOOSE, EVIL = re.compile(r"https://.*example\.com"), "https://evilexample.com"
@@ -1032,6 +1033,7 @@ in_front(
 )
 middleware("socketio_as_middleware", SOCKETIO, lambda app: EngineMiddleware(SocketServer("*"), app))
 middleware("engineio_below", SOCKETIO, lambda app: Timed(EngineMiddleware(EngineServer("*"), app)))
+in_front("socketio_for_more", DIFFERS, lambda app: SocketIO(app, [APP, HTTP]), level=WARNING)
 middleware("whitenoise", WHITENOISE, WhiteNoise)
 middleware("whitenoise_below", WHITENOISE, lambda app: ProxyFix(WhiteNoise(app)))
 middleware(
