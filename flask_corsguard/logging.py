@@ -381,6 +381,27 @@ class GuardLog:
                 " no CORS headers.",
             )
 
+    def front_differs(self, who: str, in_front: str, path: str) -> None:
+        """Write that the app has a route where the guard in front of it knew none.
+
+        :param who: what the guard is in front of.
+        :param in_front: the path that was decided about there.
+        :param path: the path that the app has a route for.
+        """
+        if in_front == path:
+            why = "the app has made the route after that, with its first request"
+        else:
+            why = f"the app is mounted below, where it is {shown(path)}"
+        self.notice(
+            ("routes that were not known in front of the app", who),
+            "the guard in front of %s has decided about %s without the app's route: %s. The app has"
+            " decided again, but preflights have ended in front. Put the guard where it sees the"
+            " app's paths and routes, or leave these out of its paths",
+            who,
+            shown(in_front),
+            why,
+        )
+
     def settings_rejected(self, file: str, problems: Sequence[Problem]) -> None:
         """Write what is wrong with a settings file that has changed."""
         self._write(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import traceback
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import dropwhile
 from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -26,6 +26,7 @@ from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.runtime.front import FrontRecord
 from flask_corsguard.runtime.state import AppState, RequestRecord
 from flask_corsguard.signals import (
     origin_allowed,
@@ -37,7 +38,7 @@ from flask_corsguard.signals import (
 from flask_corsguard.text import described, name_of, shown
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _MOST_NAMED = 3
 _SIGNALS = (origin_allowed, origin_rejected, preflight_rejected, source_failed, source_refreshed)
@@ -97,6 +98,7 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     views do not, if its policy has ``answer_preflight``."""
     app, key = state.app, state.environ_key
     seen: list[WSGIEnvironment] = []
+    outer: list[WSGIEnvironment] = []
     unmarked: list[WSGIEnvironment] = []
     errors: list[BaseException] = []
 
@@ -105,6 +107,10 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         own = request.environ
         if all(own.get(name) == environ.get(name) for name in ("REQUEST_METHOD", "HTTP_ORIGIN")):
             seen.append(own)
+
+    def watched(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        outer.append(environ)  # run_wsgi_app() gives the app a copy of its own
+        return app(environ, start_response)
 
     def began(_sender: Flask, **_: object) -> None:
         if key not in request.environ:
@@ -123,7 +129,7 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         got_request_exception.connected_to(failed, app),
     ):
         try:
-            chunks, line, headers = run_wsgi_app(app, environ)
+            chunks, line, headers = run_wsgi_app(watched, environ)
             status = int(line[:3])
             close = getattr(chunks, "close", None)
             if close is not None:
@@ -134,6 +140,9 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
             errors.append(left)
     inner: WSGIEnvironment = seen[-1] if seen else {}
     record: RequestRecord = inner.get(key) or RequestRecord()
+    if not seen:  # perhaps a guard in front has responded
+        front: FrontRecord | None = next((each.get(state.front_key) for each in outer), None)
+        record.decision = front and front.decision
     return Delivery(
         status,
         headers,

@@ -10,7 +10,7 @@ import functools
 import importlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from flask import Request, Response
 
@@ -37,13 +37,13 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
         if scope["type"] not in ("http", "websocket") or not front.covers(_path(scope)[1]):
             return await inner(scope, receive, send)
         environ = environ_of(scope)
-        if record_of(state, Request(environ)) is not None:
+        if front_record.get() is not None and record_of(state, Request(environ)) is not None:
             return await inner(scope, receive, send)  # decided by a guard in front of this one
         decide = functools.partial(front.decide, environ)
         record = await _in_thread(decide) if front.may_wait else decide()
         own = front.response(record)
         if own is not None:
-            return await _respond(own, record.environ, scope, receive, send)
+            return await _respond(own, environ, scope, receive, send)
 
         async def send_last(message: Message) -> None:
             if message["type"] in _STARTS:
@@ -51,7 +51,9 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
                     (name.decode("latin-1"), value.decode("latin-1"))
                     for name, value in message.get("headers", ())
                 ]
-                message = {**message, "headers": _encoded(front.written(record, headers))}
+                written = front.written(record, headers)
+                if written is not headers:
+                    message = {**message, "headers": _encoded(written)}
             await send(message)
 
         token = front_record.set(record)
@@ -68,7 +70,7 @@ async def _in_thread(function: Callable[[], _Result]) -> _Result:
         asyncio.get_running_loop()
     except RuntimeError:  # the server runs on Trio
         trio: Any = importlib.import_module("trio")
-        return await trio.to_thread.run_sync(function)
+        return cast("_Result", await trio.to_thread.run_sync(function))
     return await asyncio.to_thread(function)
 
 
@@ -96,15 +98,14 @@ def _path(scope: Scope) -> tuple[str, str]:
     path: str = scope["path"]
     if root and f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :]
-    return root, path or "/"
+    return root, path if path.startswith("/") else f"/{path}"
 
 
 def environ_of(scope: Scope) -> dict[str, Any]:
     """The WSGI environment of an ASGI request, as far as decisions, and functions that take the
     request, look at it. It has no body."""
-    root, path = (
-        part.encode("utf-8", "surrogateescape").decode("latin-1") for part in _path(scope)
-    )
+    # What no server reads from bytes must not raise either.
+    root, path = (part.encode("utf-8", "surrogatepass").decode("latin-1") for part in _path(scope))
     scheme = scope.get("scheme", "http")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.get("method", "GET"),
@@ -124,7 +125,7 @@ def environ_of(scope: Scope) -> dict[str, Any]:
     for name, value in scope.get("headers", ()):
         if b"_" in name:
             continue  # in WSGI it would pass for the name with a hyphen
-        key, text = name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1")
+        key, text = name.upper().decode("latin-1").replace("-", "_"), value.decode("latin-1")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
         environ[key] = f"{environ[key]},{text}" if key in environ else text

@@ -21,7 +21,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
 from flask_corsguard.runtime.enforcement import what_happens
-from flask_corsguard.runtime.front import record_of
+from flask_corsguard.runtime.front import has_passed_a_front, record_of
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     own_response,
@@ -95,6 +95,7 @@ class Hooks:
                 except LateRuleError:
                     decision, in_force = state.late_decision(request, in_force)
                 if front is not None:
+                    is_announced = not _is_other(decision, front.decision)
                     front.decision = decision
             _keep(state, request, decision)
             # To unpack the kind takes less time than three attributes of the decision.
@@ -167,6 +168,11 @@ class Hooks:
         except PolicyError:
             return None
         _keep(state, request, decision)
+        if front is not None:
+            is_other = _is_other(decision, front.decision)
+            front.decision = decision
+            if not is_other:
+                return decision
         state.counts.add(kind_of(what_happens(decision, request)))
         first = record.ended_first
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
@@ -269,8 +275,18 @@ def _record(state: AppState, request: Request) -> RequestRecord:
     record: RequestRecord | None = request.environ.get(state.environ_key)
     if record is None:
         record = request.environ[state.environ_key] = RequestRecord()
-        state.log.middleware_missed()
+        if not has_passed_a_front(state, request.environ):
+            state.log.middleware_missed()
     return record
+
+
+def _is_other(decision: Decision, told: Decision) -> bool:
+    """Whether a decision says something else than the one that was announced."""
+    return (decision.outcome, decision.reason, decision.blocked) != (
+        told.outcome,
+        told.reason,
+        told.blocked,
+    )
 
 
 def _run_next(function: Callable[[Response], Response]) -> None:

@@ -64,15 +64,15 @@ class OriginCheck:
             asked["HTTP_ORIGIN"] = origin
         record = record_of(state, Request(asked)) if state.fronts else None
         if record is not None:
-            decision = self.final(record.decision, Request(record.environ))
+            decision = self.final(record.decision, record.request)
             if decision is not record.decision and decision.outcome is Outcome.REJECTED:
                 state.log.rejection(decision)  # the guard in front has sent the signal
             return decision
         file = state.settings_file
         if file is not None and time.monotonic() >= file.next_look:
             state.follow()
-        in_force = state.put_in_force() if state.in_force is None else state.in_force
-        with app_context(state.app) if in_force.asks or state.has_receivers else nullcontext():
+        in_force = state.in_force or state.put_in_force()
+        with app_context(state.app) if in_force.calls_app or state.has_receivers else nullcontext():
             decision, request, in_force = self.decide(asked, in_force)
             told = origin, decision.outcome, decision.reason
             if environ.get(self._told_key) != told:

@@ -55,9 +55,13 @@ from flask_corsguard.text import source_of
 EXTENSION_KEY = "corsguard"
 #: How the keys of all apps for a :class:`RequestRecord` begin.
 RECORD_KEY = "flask_corsguard.record."
+#: The same for what was decided in front of them.
+FRONT_KEY = "flask_corsguard.front."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
 DECISION = "_corsguard_decision"
+# They are only ever changed in place.
+_RECEIVERS = [signal.receivers for signal in signals.ABOUT_DECISIONS]
 
 
 class InForce:
@@ -68,7 +72,8 @@ class InForce:
     :param listener: is told what becomes of sources.
     :ivar table: the policy of each route.
     :ivar report_only: the same under the report-only policy, or None if there is none.
-    :ivar asks: whether any policy has a callable or a source.
+    :ivar calls_app: whether to decide may call code of the app: a callable, a source, or a URL
+        converter of its own.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -81,7 +86,7 @@ class InForce:
         "_self_origins",
         "_varying",
         "_views",
-        "asks",
+        "calls_app",
         "report_only",
         "table",
     )
@@ -106,8 +111,11 @@ class InForce:
         self._views = [views_of(policy) for policy in self.table.policies()]
         other = settings.for_report_only()
         self.report_only = InForce(app, other, marks, self.table.rules, listener) if other else None
-        self.asks = any(policy.compiled.asks for policy in self.table.policies())
-        self.asks = self.asks or (self.report_only is not None and self.report_only.asks)
+        self.calls_app: bool = (
+            any(policy.compiled.asks for policy in self.table.policies())
+            or app.url_map.converters != app.url_map.default_converters
+            or (self.report_only is not None and self.report_only.calls_app)
+        )
 
     def decision_for(self, request: Request) -> Decision:
         """The decision about a request.
@@ -186,11 +194,15 @@ class InForce:
     def _by_policy(
         self, request: Request, asked: CorsRequest, key: Key | None
     ) -> tuple[Kept, Key | None]:
-        """The decision by the policy alone; and the key, or None where it stands for several
-        entries, because not the rule that was matched has told which one it is."""
+        """The decision by the policy alone; and the key, which has the entry in it where not the
+        rule that was matched has told which one it is."""
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
-            entry, key = self._lookup.by_url(request, asked.method), None
+            entry = self._lookup.by_url(request, asked.method)
+            key = key_of(request, id(entry)) if entry.is_constant else None
+            kept = None if entry.has_sources else self._cache.get(key)
+            if kept is not None:
+                return kept, key
         if entry.has_sources:
             listed = self._live.listed_first(request, asked, entry, key)
             if listed is not None:
@@ -290,7 +302,7 @@ class AppState:
         self.log = GuardLog(app, settings.log_rejections)
         self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
-        self.front_key = f"flask_corsguard.front.{id(app)}"
+        self.front_key = f"{FRONT_KEY}{id(app)}"
         self.fronts: list[AnyFront] = []
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
@@ -346,17 +358,13 @@ class AppState:
     @property
     def has_receivers(self) -> bool:
         """Whether a signal of the guard has receivers."""
-        return any(signal.receivers for signal in signals.ABOUT_DECISIONS)
+        return any(_RECEIVERS)
 
     def tell(self, request: Request, decision: Decision, in_force: InForce) -> None:
         """Count a decision, announce it, and announce what the report-only policy would reject."""
-        # To unpack the kind takes less time than three attributes of the decision.
-        _, reason, *_ = kind = kind_of(decision)
-        if reason is not None and decision.report_only:
-            kind = kind_of(what_happens(decision, request))
-        self.counts.add(kind)
-        if reason is not None or signals.origin_allowed.receivers:
-            signals.announce(self.app, decision, self.log)
+        happens = what_happens(decision, request) if decision.report_only else decision
+        self.counts.add(kind_of(happens))
+        signals.announce(self.app, decision, self.log)
         if in_force.report_only is not None:
             self.report(in_force.report_only, request)
 
