@@ -38,7 +38,7 @@ from flask_corsguard.signals import (
 from flask_corsguard.text import described, name_of, shown
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _MOST_NAMED = 3
 _SIGNALS = (origin_allowed, origin_rejected, preflight_rejected, source_failed, source_refreshed)
@@ -108,10 +108,6 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         if all(own.get(name) == environ.get(name) for name in ("REQUEST_METHOD", "HTTP_ORIGIN")):
             seen.append(own)
 
-    def watched(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        outer.append(environ)  # run_wsgi_app() gives the app a copy of its own
-        return app(environ, start_response)
-
     def began(_sender: Flask, **_: object) -> None:
         if key not in request.environ:
             unmarked.append(request.environ)
@@ -129,20 +125,17 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         got_request_exception.connected_to(failed, app),
     ):
         try:
-            chunks, line, headers = run_wsgi_app(watched, environ)
+            chunks, line, headers = run_wsgi_app(_watched(app, outer), environ)
             status = int(line[:3])
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
+            _close(chunks)
         except BaseException as left:
             if is_shutdown(left):
                 raise
             errors.append(left)
     inner: WSGIEnvironment = seen[-1] if seen else {}
     record: RequestRecord = inner.get(key) or RequestRecord()
-    if not seen:  # perhaps a guard in front has responded
-        front: FrontRecord | None = next((each.get(state.front_key) for each in outer), None)
-        record.decision = front and front.decision
+    if not seen:
+        record.decision = _decision_in_front(state, outer)
     return Delivery(
         status,
         headers,
@@ -153,6 +146,29 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         any(inner is each for each in unmarked),
         errors[0] if errors else None,
     )
+
+
+def _close(chunks: Iterable[bytes]) -> None:
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()
+
+
+def _watched(app: Flask, environs: list[WSGIEnvironment]) -> WSGIApplication:
+    """The app, which puts the environment that it gets into a list: a copy of its own."""
+
+    def watched(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environs.append(environ)
+        return app(environ, start_response)
+
+    return watched
+
+
+def _decision_in_front(state: AppState, environs: list[WSGIEnvironment]) -> Decision | None:
+    """What a guard in front of the app has decided, if it has responded."""
+    records = [each[state.front_key] for each in environs if state.front_key in each]
+    record: FrontRecord | None = records[0] if records else None
+    return record.decision if record else None
 
 
 @contextlib.contextmanager

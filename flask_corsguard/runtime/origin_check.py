@@ -95,10 +95,12 @@ class OriginCheck:
     def final(self, decision: Decision, request: Request) -> Decision:
         """What becomes of a request about which this is asked, by the decision of the policies."""
         policy = decision.policy
+        is_enough = policy is not None and (policy.allow_credentials or not self.credentials)
+        # For an exempt route, and where "*" has allowed a page, nobody has looked whose it is.
+        if not is_enough and not decision.blocked and self.state.current().is_own(request):
+            return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None)
         if policy is None:
-            in_force = self.state.current()
-            is_own = in_force.is_own(request)
-            return decision._replace(outcome=Outcome.SAME_ORIGIN) if is_own else decision
+            return decision
         verdict = what_happens(decision, request).outcome
         if verdict in (Outcome.UNENFORCED, Outcome.REJECTED):
             # It is refused, whatever enforce says: what asks keeps the socket closed.
@@ -106,7 +108,7 @@ class OriginCheck:
             return decision._replace(
                 outcome=Outcome.REJECTED, report_only=False, detail=detail, in_front=_IN_FRONT
             )
-        if verdict is Outcome.ALLOWED and self.credentials and not policy.allow_credentials:
+        if verdict is Outcome.ALLOWED and not is_enough:
             return decision._replace(
                 outcome=Outcome.REJECTED,
                 reason=Reason.CREDENTIALS_NOT_ALLOWED,
