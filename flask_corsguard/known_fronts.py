@@ -25,6 +25,7 @@ Function = Callable[..., Any]
 #: The packages of Socket.IO and of Engine.IO, which it rests on.
 SOCKETIO = ("engineio", "flask_socketio", "socketio")
 _CONNEXION_CHANGE = "serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app"
+_METHODS_OF_ENGINEIO = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 _MOST_LAYERS = 20
 _MOUNT_CHANGE = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=[{path!r}])"
 
@@ -111,7 +112,7 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
         app, is_guarded = layer.app, layer.is_guarded_at(path)
         if is_from(app, *SOCKETIO):
             if path.startswith(path_of_socketio(app)):
-                return _socketio(layer, path)
+                return _socketio(layer, path, decision.method)
         elif _is_file_of_whitenoise(app, path):
             return None if is_guarded else _whitenoise(app, path)
         elif (mount := _mount(app, path)) is not None:
@@ -124,9 +125,11 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
     return None
 
 
-def _socketio(layer: LayerAround, path: str) -> KnownFront | None:
+def _socketio(layer: LayerAround, path: str, method: str) -> KnownFront | None:
     name, settings = name_of_socketio([layer.app]), [*engineio_servers([layer.app])]
     allowed: object = settings[0].cors_allowed_origins if settings else None
+    if method not in _METHODS_OF_ENGINEIO:
+        return KnownFront(f"{name} responds here, and takes no method but GET and POST", "")
     if isinstance(allowed, OriginCheck):
         return KnownFront(f"{name} responds here, and asks guard.origin_check", "", allowed)
     if layer.is_guarded_at(path) and (allowed == "*" or allowed == []):
@@ -218,13 +221,15 @@ def is_in_connexion(state: AppState, path: str = "/") -> bool:
 
 
 def _is_for_connexion(state: AppState, decision: Decision) -> bool:
-    if decision.preflight and decision.endpoint is not None:
-        return is_from(state.app.view_functions.get(decision.endpoint), "connexion")
-    return decision.endpoint is None and not decision.preflight
+    if decision.endpoint is None:
+        return True  # Connexion makes its routes with the first request
+    view = state.app.view_functions.get(decision.endpoint)
+    return decision.preflight and is_from(view, "connexion")
 
 
 def left_to(front: KnownFront, decision: Decision, path: str) -> Decision:
     """The decision about a request to which something else responds."""
+    change = f". To have the guard decide: {front.change}" if front.change else ""
     return decision._replace(
         outcome=Outcome.EXEMPT,
         reason=None,
@@ -236,7 +241,7 @@ def left_to(front: KnownFront, decision: Decision, path: str) -> Decision:
         detail="",
         further_reasons=(),
         policies=(),
-        in_front=f"{front.words}. To have the guard decide: {front.change}",
+        in_front=f"{front.words}{change}",
     )
 
 

@@ -7,12 +7,14 @@ It tells each page which cookie came with its handshake.
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
 from flask_corsguard import CorsGuard
 
+CHAT = Path(__file__)
 KINDS = ("threading", "gevent", "asgi")
 #: The environment variable with the origin that may connect.
 ALLOWED = "CHAT_ORIGIN"
