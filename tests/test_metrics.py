@@ -226,7 +226,7 @@ def test_sources(registry):
     state = state_of(app)
     [feed] = state.in_force.feeds()
     for number in (1, 2):
-        feed.due = feed.fresh_until = feed._check_at = -math.inf
+        feed.due = feed._check_at = feed.fresh_until = -math.inf
         ask(app, OTHER)
         assert of(scrape(registry), "corsguard_source_failures_total") == {"partners": number}
 

@@ -50,7 +50,7 @@ STRANGER = "https://stranger.example"
 OWN = "https://api.test"
 ROOT = Path(__file__).parents[2]
 QUIET = {"CORSGUARD_LOG_REJECTIONS": False}
-ALWAYS = 0.0001
+ALWAYS = 1e-9
 SITE = "HTTP_SEC_FETCH_SITE"
 
 

@@ -255,11 +255,11 @@ def test_marks(app):
 
 
 class Always(LoggedStore):
-    refresh = 0.0001
+    refresh = 1e-9
 
 
 class AlwaysVersioned(VersionedStore):
-    refresh = 0.0001
+    refresh = 1e-9
 
 
 def test_rows_that_come_one_by_one():
@@ -448,7 +448,7 @@ EVERYBODY = ["https://evil.test", "https://x", "null", "", "*", "https://bad.exa
 
 @pytest.mark.parametrize(("row", "fields", "lets_in", "named"), BAD.values(), ids=BAD)
 def test_a_bad_row(row, fields, lets_in, named, log_lines):
-    source = VersionedStore(GOOD, row, LAST, name="store-7", refresh=0.0001)
+    source = VersionedStore(GOOD, row, LAST, name="store-7", refresh=1e-9)
     quiet = {"CORSGUARD_LOG_REJECTIONS": False}
     site = Site(origins=[source, "https://fixed.example"], config=quiet, **fields)
     with announcements(site.app) as heard:
@@ -496,7 +496,7 @@ def test_no_bad_row_takes_others_down(log_lines):
 def test_very_many_bad_rows(log_lines):
     """The log stays small, and so does what is kept."""
     rows = [f"https://Bad{i}.example/{'x' * 1000}" for i in range(1000)]
-    source = VersionedStore(GOOD, *rows, refresh=0.0001, deadline=5)
+    source = VersionedStore(GOOD, *rows, refresh=1e-9, deadline=5)
     site = Site(origins=source, config={"CORSGUARD_LOG_REJECTIONS": False})
     with announcements(site.app) as heard:
         for _ in range(3):
@@ -509,7 +509,7 @@ def test_very_many_bad_rows(log_lines):
 
 
 def test_a_bad_row_among_changes(log_lines):
-    source = LoggedStore(GOOD, refresh=0.0001, name="store-7")
+    source = LoggedStore(GOOD, refresh=1e-9, name="store-7")
     site = Site(origins=source, config={"CORSGUARD_LOG_REJECTIONS": False})
     assert site.ask(GOOD) == ALLOWED
     source.add("https://Bad.example", "https://new.example", "")
@@ -524,7 +524,7 @@ def test_a_bad_row_among_changes(log_lines):
 
 
 def test_a_bad_row_that_is_put_right():
-    source = VersionedStore("https://Bad.example", refresh=0.0001)
+    source = VersionedStore("https://Bad.example", refresh=1e-9)
     site = Site(origins=source)
     assert site.ask("https://bad.example") == NOT_ALLOWED
     source.put("https://bad.example")

@@ -32,7 +32,7 @@ STRANGER = "https://stranger.example"
 LISTED = "https://listed.example"
 QUIET = {"CORSGUARD_LOG_REJECTIONS": False}
 ROWS = [("a.test", A), ("b.test", B), ("a.test", BOTH), ("b.test", BOTH)]
-ALWAYS = 0.0001
+ALWAYS = 1e-9
 PREFLIGHT = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT"}
 
 
