@@ -119,7 +119,7 @@ UPGRADE = {"headers": {"Upgrade": "websocket"}}
         (put_in_front(WhiteNoise), "/files/b.js", OTHER, {}, "REJECTED", NONE),
         (behind(put_in_front(WhiteNoise), "/files"), FILE, SHOP, {}, "ALLOWED", NONE),
         (behind(put_in_front(WhiteNoise), "/files"), FILE, OTHER, {}, "REJECTED", GUARD),
-        (mounting, "/other/x", OTHER, {}, "EXEMPT", "another app, mounted at /other, responds here"),
+        (mounting, "/other/x", OTHER, {}, "EXEMPT", "another app, mounted at /other,"),
         (mounting, "/otherwise", OTHER, {}, "REJECTED", NONE),
         (behind(mounting, "/other"), "/other/x", SHOP, {}, "ALLOWED", NONE),
         # Connexion responds to preflights of its own routes, and to errors.

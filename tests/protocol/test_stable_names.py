@@ -32,6 +32,7 @@ def test_reasons() -> None:
         "CROSS_SITE_REQUEST": "cross-site-request",
         "SPECULATIVE": "speculative",
         "PATH_AMBIGUOUS": "path-ambiguous",
+        "CREDENTIALS_NOT_ALLOWED": "credentials-not-allowed",
     }
 
 

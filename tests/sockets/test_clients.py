@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from flask import Flask
 
+from flask_corsguard import CorsGuard
 from tests.listening import free_port, listening, require
 
 from .chat import ALLOWED, CHAT, KINDS
@@ -109,6 +111,26 @@ def test_what_a_page_gets(chat: Served, origin: str, status: int, acao: str | No
         assert (got.status_code, got.headers.get("Access-Control-Allow-Origin")) == (status, acao)
     if status == 200:
         assert got.headers["Access-Control-Allow-Credentials"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("is_behind", "site", "status"),
+    [(False, "cross-site", 200), (True, "cross-site", 403), (True, "same-origin", 200)],
+)
+def test_a_script_that_polls(is_behind: bool, site: str, status: int) -> None:
+    """It sends no Origin, so Engine.IO asks nobody; the guard in front refuses it."""
+    require(("flask_socketio",))
+    from flask_socketio import SocketIO
+
+    app = Flask("chat", static_folder=None)
+    guard = CorsGuard(app, origins=[SHOP], allow_credentials=True, enforce="all")
+    SocketIO(app, async_mode="threading", cors_allowed_origins=guard.origin_check(app))
+    if is_behind:
+        app.wsgi_app = guard.wsgi(app.wsgi_app, paths=["/socket.io"])  # type: ignore[method-assign]
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+    got = app.test_client().get("/socket.io/?EIO=4&transport=polling&j=0", headers=headers)
+    assert got.status_code == status
+    assert got.text.startswith("___eio[0](") is (status == 200)
 
 
 def test_the_rest_of_the_app_has_its_own_policy(chat: Served) -> None:
