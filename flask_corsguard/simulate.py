@@ -218,7 +218,9 @@ def simulate(
     kept = {name for name, _ in read_headers(given, "cors", ENGINES[engine])}
     left_out = {name.lower() for name, _ in given} - kept
     steps = _steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)
-    return Simulation(url, response, decision, tuple(steps), tuple(map(_curl, response.exchanges)))
+    return Simulation(
+        url, response, decision, tuple(steps), tuple(map(curl_of, response.exchanges))
+    )
 
 
 def _simulate_handshake(
@@ -255,7 +257,7 @@ def _simulate_handshake(
     title = _UNKNOWN if is_unknown else _OPENED if opens else _NOT_OPENED
     steps.append(Step(title, tuple(why.splitlines())))
     response = PageResponse(question, (exchange,), readable=opens, why="" if opens else why)
-    return Simulation(url, response, decision, tuple(steps), (_curl(exchange),))
+    return Simulation(url, response, decision, tuple(steps), (curl_of(exchange),))
 
 
 def _is_ahead_of_time(given: Iterable[tuple[str, str]]) -> bool:
@@ -282,7 +284,7 @@ def _simulate_ahead_of_time(
         Step("Request ahead of time", tuple(_about_request(exchange)), exchange),
         Step(title, lines),
     )
-    return Simulation(str(url), response, decision, steps, (_curl(exchange),))
+    return Simulation(str(url), response, decision, steps, (curl_of(exchange),))
 
 
 def _absolute_url(app: Flask, url: str, base: str | None) -> str:
@@ -377,7 +379,8 @@ def _about_request(exchange: Exchange) -> Iterator[str]:
         yield f"The view {decision.endpoint} would run here; it is not run for this."
 
 
-def _curl(exchange: Exchange) -> str:
+def curl_of(exchange: Exchange) -> str:
+    """The command that sends the same request."""
     words = ["curl", "--include"]
     if exchange.method == "HEAD":
         words = ["curl", "--head"]

@@ -6,14 +6,16 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from werkzeug.serving import make_server
 
 REQUIRED = os.environ.get("CORSGUARD_REQUIRE_SERVERS") == "1"
 ROOT = Path(__file__).parents[1]
@@ -66,6 +68,20 @@ def listening(
         finally:
             process.terminate()
             process.wait(30)
+
+
+@contextmanager
+def in_a_thread(app: Any, **options: Any) -> Iterator[str]:
+    """Serve a WSGI app from this process until the block is left; its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, **options)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http{'s' if options else ''}://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -103,4 +103,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "configured": frozenset(),
         "without_effect": {},
         "policies": (),
+        "in_front": "",
     }
