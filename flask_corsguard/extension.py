@@ -273,7 +273,9 @@ class CorsGuard:
 
         Runs no view or hook, sends no signal and logs nothing about the request. A source that is
         due is asked, as in a request. If the browser would send a preflight first and the guard
-        would reject it, this is the decision about the preflight.
+        would reject it, this is the decision about the preflight. Where something is known to
+        respond in front of the app and does not ask the guard, such as WhiteNoise, the outcome is
+        ``EXEMPT``, and ``in_front`` says what responds.
 
         :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
             resolve ``..`` and backslashes themselves before they send anything.

@@ -76,8 +76,7 @@ def _fronts_outside(app: Flask) -> tuple[Front, ...]:
 
 
 def _layers(app: Flask) -> Iterator[LayerAround]:
-    around: tuple[Front, ...] = ()
-    waiting = deque([(cast("object", app.wsgi_app), around)])
+    waiting = deque[tuple[object, tuple[Front, ...]]]([(app.wsgi_app, ())])
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_LAYERS:
         layer, around = waiting.popleft()

@@ -135,8 +135,9 @@ def _lets_in_all(allowed: object) -> str:
         return f"{name_of(allowed)}, which allows all." if _lets_in(allowed, UNRELATED[0]) else ""
     if allowed == []:
         return "[], and so does not look at the origin."
-    is_star = isinstance(allowed, (list, tuple, set)) and "*" in allowed
-    return f"{text_of(allowed)}." if allowed == "*" or is_star else ""
+    several = (list, tuple, set)
+    is_star = allowed == "*" or (isinstance(allowed, several) and "*" in cast("Any", allowed))
+    return f"{text_of(cast('Any', allowed))}." if is_star else ""
 
 
 def _check_origins(state: AppState, name: str, allowed: object, path: str, found: Findings) -> None:
