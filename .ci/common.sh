@@ -40,6 +40,12 @@ finish() {
     return "$status"
 }
 
+# Runs a command with what others leave of the processors, and a little more lest it starve.
+in_the_background() {
+    renice -n 10 -p "$BASHPID" >/dev/null
+    "$@"
+}
+
 # The interpreter of that version: one on the PATH, or one that pyenv keeps.
 python_of() {
     local candidate

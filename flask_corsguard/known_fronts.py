@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeGuard, cast
 
 from flask import Request
 from flask.app import Flask
+from werkzeug.local import LocalProxy
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
@@ -26,7 +27,7 @@ Function = Callable[..., Any]
 SOCKETIO = ("engineio", "flask_socketio", "socketio")
 _CONNEXION_CHANGE = "serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app"
 _METHODS_OF_ENGINEIO = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
-_MOST_LAYERS = 20
+_MOST_LAYERS = 50
 _MOUNT_CHANGE = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=[{path!r}])"
 
 
@@ -62,30 +63,32 @@ class KnownFront(NamedTuple):
 
 def layers_around(app: Flask) -> Iterator[LayerAround]:
     """What is around the app, the outermost first, without the guard's own."""
-    outside = _fronts_outside(app)
-    for layer in _layers(app):
-        if not is_ours(layer.app):
-            yield layer._replace(fronts=outside + layer.fronts)
-
-
-def _fronts_outside(app: Flask) -> tuple[Front, ...]:
-    """The guards in front that are not in the app's own middleware, but around what is served."""
-    fronts = cast("list[Front]", state_of(app).fronts)
-    held = {id(front) for layer in _layers(app) for front in _fronts_in(layer.app)}
-    return tuple(front for front in fronts if id(front) not in held)
-
-
-def _layers(app: Flask) -> Iterator[LayerAround]:
-    waiting = deque[tuple[object, tuple[Front, ...]]]([(app.wsgi_app, ())])
-    seen: set[int] = set()
-    while waiting and len(seen) < _MOST_LAYERS:
-        layer, around = waiting.popleft()
-        if id(layer) not in seen and _is_layer(layer, app):
-            seen.add(id(layer))
+    layers = [layer for layer in _held_below(app.wsgi_app) if _is_layer(layer, app)]
+    own = {id(held) for layer in layers if is_ours(layer) for held in held_by(layer)}
+    behind: list[tuple[Front, set[int]]] = []
+    for front in state_of(app).fronts:
+        held = {*map(id, _held_below(front.inner))}
+        # Around what is served, that of an ASGI server say, it is in front of the whole app.
+        is_outside = id(front) not in own and id(app) in held
+        behind.append((front, held.union(map(id, layers)) if is_outside else held))
+    for layer in layers:
+        if not is_ours(layer):
             inner = [value for value in held_by(layer) if _is_layer(value, app)]
-            yield LayerAround(layer, inner, around)
-            around += tuple(_fronts_in(layer))
-            waiting += [(value, around) for value in inner]
+            yield LayerAround(layer, inner, tuple(f for f, held in behind if id(layer) in held))
+
+
+def _held_below(layer: object) -> Iterator[Function]:
+    """A layer, and what it holds in turn, as far as a Flask app: that holds everything."""
+    waiting, seen = deque([layer]), set[int]()
+    while waiting and len(seen) < _MOST_LAYERS:
+        layer = waiting.popleft()
+        if callable(layer) and not isinstance(layer, type) and id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer
+            is_of_app = isinstance(
+                layer.__self__ if isinstance(layer, MethodType) else layer, Flask
+            )
+            waiting += [] if is_of_app else held_by(layer)
 
 
 def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
@@ -93,11 +96,6 @@ def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
         return False
     is_of_flask = str(getattr(value, "__module__", "")).startswith("flask.")
     return not is_of_flask and getattr(value, "__self__", None) is not app
-
-
-def _fronts_in(layer: Function) -> Iterator[Front]:
-    if is_ours(layer):
-        yield from (value for value in held_by(layer) if isinstance(value, Front))
 
 
 def front_of(state: AppState, request: Request, decision: Decision) -> KnownFront | None:
@@ -203,7 +201,7 @@ def _mount(app: Any, path: str) -> str | None:
 def is_served_in_front(state: AppState, prefix: str) -> bool:
     """Whether something known responds below a path in front of Flask, or a guard stands there."""
     below = f"{prefix}/"
-    if any(front.covers(prefix) for front in cast("list[Front]", state.fronts)):
+    if any(front.covers(prefix) for front in state.fronts):
         return True
     for layer in layers_around(state.app):
         app = layer.app
@@ -215,8 +213,10 @@ def is_served_in_front(state: AppState, prefix: str) -> bool:
 
 def is_in_connexion(state: AppState, path: str = "/") -> bool:
     """Whether the app is inside a Connexion 3 app, and no guard decides in front of that."""
-    is_inside = type(state.app.json).__module__.startswith("connexion.frameworks.")
-    return is_inside and not any(front.covers(path) for front in _fronts_outside(state.app))
+    return type(state.app.json).__module__.startswith("connexion.frameworks.") and not any(
+        front.covers(path) and any(is_from(each, "connexion") for each in _held_below(front.inner))
+        for front in state.fronts
+    )
 
 
 def _is_for_connexion(state: AppState, decision: Decision) -> bool:
@@ -252,7 +252,9 @@ def held_by(target: object) -> list[object]:
         partial: Any = target  # pyright: ignore[reportUnknownVariableType]
         return [partial.func, *partial.args, *partial.keywords.values()]
     closure = cells_of(target) if isinstance(target, FunctionType) else ()
-    return [*closure, *getattr(target, "__dict__", {}).values()]
+    held = (*closure, *getattr(target, "__dict__", {}).values())
+    # To find what a proxy stands for, its function would have to run.
+    return [value for value in held if type(value) is not LocalProxy]
 
 
 def cells_of(function: FunctionType) -> Iterator[object]:

@@ -326,13 +326,15 @@ class GuardLog:
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
+            is_app = who == "the app"
+            other = "mark the view with cors_exempt" if is_app else "leave the path out of paths"
             self._write(
                 logging.WARNING,
-                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out, or"
-                " mark the view with cors_exempt.",
+                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out, or %s.",
                 _place(endpoint),
                 who,
                 listed,
+                other,
             )
 
     def own_response_failed(self, error: BaseException | None) -> None:

@@ -14,7 +14,7 @@ from flask_corsguard.cli import cors as command
 from flask_corsguard.inspector.check_form import CheckForm
 from flask_corsguard.runtime.state import state_of
 from flask_corsguard.simulate import simulate
-from tests.audit.look_alikes import SocketIO, WhiteNoise, in_connexion
+from tests.audit.look_alikes import ConnexionApp, SocketIO, WhiteNoise, in_connexion
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 PATH, FILE = "/socket.io/?EIO=4", "/files/a.js"
@@ -64,9 +64,7 @@ def in_a_connexion_app(app: Flask, guard: CorsGuard) -> None:
 def behind_asgi(app: Flask, guard: CorsGuard) -> None:
     in_connexion(app, lambda: "")
 
-    async def served(scope: Any, receive: Any, send: Any) -> None: ...
-
-    guard.asgi(served, paths="/", app=app)
+    guard.asgi(ConnexionApp(), paths="/", app=app)
 
 
 def made(put: Put, **fields: Any) -> tuple[Flask, CorsGuard]:

@@ -60,7 +60,7 @@ def _check_middleware(app: Flask, found: Findings) -> None:
                 f"{name_of(layer.app)} accepts WebSocket handshakes before the guard sees them."
             )
             found.add("websocket_not_enforced", message)
-        elif is_from(layer.app, *SOCKETIO):
+        elif is_from(layer.app, *SOCKETIO) or layer.is_guarded_at("/"):
             continue
         elif _sends_header(layer.app) and not any(map(_sends_header, layer.inner)):
             message = f"{name_of(layer.app)}, around the app, sends {ALLOW_ORIGIN} itself."
@@ -68,8 +68,7 @@ def _check_middleware(app: Flask, found: Findings) -> None:
 
 
 def _check_whitenoise(layer: LayerAround, found: Findings) -> None:
-    paths = paths_of_files(layer.app)
-    if paths and all(map(layer.is_guarded_at, paths)):
+    if all(map(layer.is_guarded_at, paths_of_files(layer.app) or ["/"])):
         return
     if getattr(layer.app, "allow_all_origins", False):
         message = "WhiteNoise(...) has allow_all_origins=True, which is its default."

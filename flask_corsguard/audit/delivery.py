@@ -38,7 +38,7 @@ from flask_corsguard.signals import (
 from flask_corsguard.text import described, name_of, shown
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _MOST_NAMED = 3
 _SIGNALS = (origin_allowed, origin_rejected, preflight_rejected, source_failed, source_refreshed)
@@ -98,9 +98,13 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     views do not, if its policy has ``answer_preflight``."""
     app, key = state.app, state.environ_key
     seen: list[WSGIEnvironment] = []
-    outer: list[WSGIEnvironment] = []
     unmarked: list[WSGIEnvironment] = []
     errors: list[BaseException] = []
+    sent: list[WSGIEnvironment] = []
+
+    def served(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        sent.append(environ)  # run_wsgi_app() makes a copy of it
+        return app(environ, start_response)
 
     # Not the environment that is sent: middleware may hand a copy on.
     def reached(_sender: Flask, **_: object) -> None:
@@ -125,21 +129,19 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         got_request_exception.connected_to(failed, app),
     ):
         try:
-            chunks, line, headers = run_wsgi_app(_watched(app, outer), environ)
+            chunks, line, headers = run_wsgi_app(served, environ)
             status = int(line[:3])
-            _close(chunks)
+            getattr(chunks, "close", lambda: None)()
         except BaseException as left:
             if is_shutdown(left):
                 raise
             errors.append(left)
     inner: WSGIEnvironment = seen[-1] if seen else {}
     record: RequestRecord = inner.get(key) or RequestRecord()
-    if not seen:
-        record.decision = _decision_in_front(state, outer)
     return Delivery(
         status,
         headers,
-        record.decision,
+        record.decision or _decision_in_front(state, sent),
         record.ended_early,
         record.ended_first,
         bool(seen),
@@ -148,27 +150,9 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     )
 
 
-def _close(chunks: Iterable[bytes]) -> None:
-    close = getattr(chunks, "close", None)
-    if close is not None:
-        close()
-
-
-def _watched(app: Flask, environs: list[WSGIEnvironment]) -> WSGIApplication:
-    """The app, which puts the environment that it gets into a list: a copy of its own."""
-
-    def watched(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environs.append(environ)
-        return app(environ, start_response)
-
-    return watched
-
-
-def _decision_in_front(state: AppState, environs: list[WSGIEnvironment]) -> Decision | None:
-    """What a guard in front of the app has decided, if it has responded."""
-    records = [each[state.front_key] for each in environs if state.front_key in each]
-    record: FrontRecord | None = records[0] if records else None
-    return record.decision if record else None
+def _decision_in_front(state: AppState, sent: list[WSGIEnvironment]) -> Decision | None:
+    front: FrontRecord | None = sent[0].get(state.front_key) if sent else None
+    return None if front is None else front.decision
 
 
 @contextlib.contextmanager

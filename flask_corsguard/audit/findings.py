@@ -212,9 +212,9 @@ _ALL = (
         "WhiteNoise, in front of the guard, lets every site read its files",
         "Any page reads them in its visitors' browsers: also from networks that only these reach."
         " No policy of the guard applies there.",
-        "Say WhiteNoise(..., allow_all_origins=False); or have the policies decide:"
-        " app.wsgi_app = guard.wsgi(WhiteNoise(...), paths=['/static']). If all of the files are"
-        " public, accept this finding.",
+        "Say WhiteNoise(..., allow_all_origins=False); or put guard.wsgi(..., paths=['/static'])"
+        " around it, and the policies apply there too. If all of the files are public, accept this"
+        " finding.",
     ),
     Rule(
         "any_origin_next_to_login",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
-from flask_corsguard.export.expressions import ANY_METHOD
+from flask_corsguard.export.expressions import ALIAS, ANY_METHOD
 from flask_corsguard.export.regions import Unsayable
 from flask_corsguard.export.verdicts import (
     METHOD,
@@ -42,6 +42,7 @@ _REPEATED = {
     METHOD: f"expr=%{{req_novary:{_METHOD}}}",
     NAMES: f"expr=%{{req_novary:{_NAMES}}}",
 }
+_IS_ALIAS = f"%{{THE_REQUEST}} =~ m#^[^ ]+ {ALIAS}#"
 _OF_METHODS, _OF_NAMES = (headers.ALLOW_METHODS,), (headers.ALLOW_HEADERS,)
 _OF_NETWORK = (headers.ALLOW_PRIVATE_NETWORK,)
 _OWN = (
@@ -91,6 +92,9 @@ class _File:
                 if verdict.readers == readers:
                     yield f"# {verdict.where}: {verdict.summary}"
             yield from self._who(readers, f"readers{number}")
+        yield "# Nobody, where a URL as it was sent is not the path that is served."
+        for number in self._verdicts.readers().values():
+            yield f'SetEnvIfExpr "{_IS_ALIAS}" !{self._prefix}_readers{number}'
         yield "# What they may do."
         for text, number in self._verdicts.methods().items():
             yield self._set(_METHOD, rf"^{text}\z", f"methods{number}")

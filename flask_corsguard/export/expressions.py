@@ -45,6 +45,15 @@ _DENIED_HOST = rf"(?:{_HOST}|\x5b[0-9a-f:]+\x5d)"
 # One character of UTF-8 that is not ASCII.
 _FURTHER = r"[\xc2-\xf4][\x80-\xbf]{1,3}"
 
+# In a URL as it was sent, up to its query. What the guard takes for an alias: an empty or a dot
+# segment, or a backslash.
+_SLASH, _DOT = r"(?:/|\x252f)", r"(?:\.|\x252e)"
+#: Matches the beginning of a URL, as it was sent, that a server takes for another path.
+ALIAS = (
+    rf"(?i:(?:[a-z]+://[^/]*)?[^?\x20]*(?:{_SLASH}{_SLASH}|\x5c|\x255c"
+    rf"|{_SLASH}{_DOT}{_DOT}?(?:{_SLASH}|[?\x20]|\z)))"
+)
+
 
 class BeyondSubsetError(ValueError):
     """Something has a part that a server could read otherwise than Python. The message names it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from flask_corsguard.export.expressions import ANY_METHOD
+from flask_corsguard.export.expressions import ALIAS, ANY_METHOD
 from flask_corsguard.export.regions import Unsayable
 from flask_corsguard.export.verdicts import METHOD, NAMES, ORIGIN, Answer, Verdict, Verdicts
 from flask_corsguard.protocol import headers
@@ -134,11 +134,13 @@ class _Maps:
             rows = {rf"~(?s)^{text}\z": policy or "" for text, policy in readers.rows}
             default = 1 if readers.always else ""
             yield self._map(_ORIGIN, f"readers{number}", rows, default)
+        yield "# Nobody, where a URL as it was sent is not the path that is served."
+        yield self._map("$request_uri", "alias", {f"~^{ALIAS}": 1})
         rows = {
-            f"{number}": self._of(f"readers{numbers[verdict.readers]}")
+            f"{number}:": self._of(f"readers{numbers[verdict.readers]}")
             for number, verdict in enumerate(self._verdicts.all, 1)
         }
-        yield self._map(self._of("verdict"), "reader", rows)
+        yield self._map(f"{self._of('verdict')}:{self._of('alias')}", "reader", rows)
 
     def _what(self) -> Iterator[str]:
         yield "# What they may do."

@@ -17,7 +17,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.runtime.enforcement import refusal
-from flask_corsguard.runtime.requests import matched_request
+from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.responses import (
     has_own_headers,
     is_written,
@@ -103,6 +103,7 @@ class Front:
 
     def __init__(self, state: AppState, inner: object, paths: Iterable[str], location: str) -> None:
         self.state = state
+        self.inner = inner
         self.name = f"{name_of(inner)} ({location})"
         self._prefixes = _read_paths(paths, location)
         self._exact = frozenset(self._prefixes)
@@ -150,7 +151,7 @@ class Front:
 
     def _record(self, environ: dict[str, Any], in_force: InForce) -> FrontRecord:
         state = self.state
-        request = matched_request(state.app, environ)
+        request = served_request(state.app, environ)
         decision, in_force = state.late_decision(request, in_force)
         decision = self.unless_alias(decision, request)
         state.tell(request, decision, in_force)

@@ -16,7 +16,7 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.runtime.asgi import environ_of
 from flask_corsguard.runtime.enforcement import what_happens
 from flask_corsguard.runtime.front import record_of
-from flask_corsguard.runtime.requests import matched_request
+from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 
 # Without Origin, no page asks that could read the response.
@@ -88,7 +88,7 @@ class OriginCheck:
         if environ["REQUEST_METHOD"] == "OPTIONS":
             # Whoever asks responds to preflights itself: only who may read counts.
             environ = {**environ, "REQUEST_METHOD": "GET"}
-        request = matched_request(self.state.app, environ)
+        request = served_request(self.state.app, environ)
         decision, in_force = self.state.late_decision(request, in_force)
         return self.final(decision, request), request, in_force
 

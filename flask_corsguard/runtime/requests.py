@@ -65,8 +65,25 @@ def cors_request(request: Request) -> CorsRequest:
 
 
 def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
-    """The request that Flask would make of *environ*, with its route looked up."""
+    """The request that Flask would make of *environ*, with its route looked up. Whatever one of the
+    app's converters raises, this raises too."""
     request = app.request_class(environ)
+    _match(app, request)
+    return request
+
+
+def served_request(app: Flask, environ: WSGIEnvironment) -> Request:
+    """The same without a route where a converter raises. Flask makes a 500 of that."""
+    request = app.request_class(environ)
+    try:
+        _match(app, request)
+    except BaseException as error:
+        if is_shutdown(error):
+            raise
+    return request
+
+
+def _match(app: Flask, request: Request) -> None:
     try:
         adapter = app.create_url_adapter(request)
         if adapter is not None:
@@ -74,7 +91,3 @@ def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
             request.view_args = dict(arguments)
     except HTTPException as error:
         request.routing_exception = error
-    except BaseException as error:  # one of the app's converters fails
-        if is_shutdown(error):
-            raise
-    return request

@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Request, Response, current_app, has_request_context, request
 from flask.app import Flask
@@ -52,10 +52,13 @@ from flask_corsguard.settings_file import SettingsFile
 from flask_corsguard.sources.feed import Feed, Listener, views_of
 from flask_corsguard.text import source_of
 
+if TYPE_CHECKING:
+    from flask_corsguard.runtime.front import Front
+
 EXTENSION_KEY = "corsguard"
 #: How the keys of all apps for a :class:`RequestRecord` begin.
 RECORD_KEY = "flask_corsguard.record."
-#: The same for what was decided in front of them.
+#: The same for what was decided in front of an app.
 FRONT_KEY = "flask_corsguard.front."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
@@ -263,21 +266,13 @@ class RequestRecord:
     has_failed: bool = False
 
 
-class AnyFront(Protocol):
-    """A guard in front of something, as far as the app needs to know it."""
-
-    def unless_alias(self, decision: Decision, request: Request) -> Decision:
-        """The decision, or the refusal of a path that is another one to what serves it."""
-        ...
-
-
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
     :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
         the app: a view can hand its environment on to another app with a guard of its own.
     :ivar front_key: where it has what was decided in front of the app.
-    :ivar fronts: the guards in front of something.
+    :ivar fronts: each place where the guard is in front of something.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
@@ -303,7 +298,7 @@ class AppState:
         self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.front_key = f"{FRONT_KEY}{id(app)}"
-        self.fronts: list[AnyFront] = []
+        self.fronts: list[Front] = []
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class

@@ -93,6 +93,13 @@ class ConnexionView:
         return self._fn(**arguments)
 
 
+@of_library("connexion.apps.flask")
+class ConnexionApp:
+    """The app around it."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+
 def in_connexion(app: Flask, view: Callable[..., Any]) -> None:
     """Put an app into a Connexion app, with a view at ``/spec``."""
     app.json = ConnexionJson(app)

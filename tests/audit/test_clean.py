@@ -39,6 +39,7 @@ from tests.audit.cases import (
     wrapping,
 )
 from tests.audit.look_alikes import (
+    ConnexionApp,
     EngineMiddleware,
     SocketIO,
     SocketServer,
@@ -440,9 +441,7 @@ def open_behind_the_guard(app: Flask, guard: CorsGuard) -> None:
 def connexion(app: Flask, guard: CorsGuard) -> None:
     in_connexion(app, lambda: "")
 
-    async def served(scope: Any, receive: Any, send: Any) -> None: ...
-
-    guard.asgi(served, paths="/", app=app)
+    guard.asgi(ConnexionApp(), paths="/", app=app)
 
 
 APPS |= {

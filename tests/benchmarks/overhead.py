@@ -1,6 +1,6 @@
 """What a request costs in each app, as a multiple of bare Flask."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from . import apps, asgi
@@ -32,15 +32,30 @@ def measure_request(request: Request, rounds: int) -> dict[str, Spread]:
     return found
 
 
-def contenders(request: Request) -> dict[str, Contender]:
-    made = {name: make() for name, make in apps.APPS.items()}
-    made["two hooks that write the same"] = apps.writing_hooks(request)
+def medians(named: Mapping[str, Collection[str]], rounds: int) -> dict[tuple[str, str], float]:
+    """Of some apps only.
+
+    :param named: their names, by request.
+    """
+    found = {}
+    for asked, names in named.items():
+        taken = turns(contenders(REQUESTS[asked], {BASE, *names}), rounds)
+        found |= {(asked, name): ratio(taken[name], taken[BASE])["median"] for name in names}
+    return found
+
+
+def contenders(request: Request, names: Collection[str] | None = None) -> dict[str, Contender]:
+    """All of them, or those that are named."""
+    makers = {**apps.APPS, "two hooks that write the same": lambda: apps.writing_hooks(request)}
     environ = request.environ()
     found = {}
-    for name, app in made.items():
+    for name, make in makers.items():
+        if names is not None and name not in names:
+            continue
+        app = make()
         check(name, request, *apps.answer(app, environ.copy()))
         found[name] = apps.contender(app, environ)
-    for name, make in asgi.STARLETTE_APPS.items():
+    for name, make in asgi.STARLETTE_APPS.items() if names is None else ():
         check(name, request, *asgi.answer(make(), request))
         found[name] = asgi.contender(make(), request)
     return found

@@ -130,7 +130,8 @@ LINES = {
         r"if \(\$\w+ = \d+\) \{ return \d+; \}|add_header [\w-]+ \$\w+ always;|"
     ),
     "apache": re.compile(
-        r'#[ -~]*(?<!\\)|SetEnvIf [\w-]+ "[^"]*" !?\w+(=[\w?$]+)?|SetEnvIfExpr "[^"]*" \w+=[\w$]+|'
+        r'#[ -~]*(?<!\\)|SetEnvIf [\w-]+ "[^"]*" !?\w+(=[\w?$]+)?|SetEnvIfExpr "[^"]*" '
+        r"(\w+=[\w$]+|!\w+)|"
         r'<(If|ElseIf) "[^"]*">|</(If|ElseIf)>| +</?If( "[^"]*")?>| +RedirectMatch \d+ "\^"|'
         r' +Header (always|onsuccess) unset [\w-]+| +Header always \w+ [\w-]+ "[^"]*" "[^"]*"|'
     ),

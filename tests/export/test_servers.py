@@ -7,10 +7,12 @@ import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import pytest
 from flask import Flask
 
+from flask_corsguard.path_prefix import is_alias
 from flask_corsguard.protocol.headers import parse_requested_headers
 from tests.export.policies import TABLE, made
 from tests.export.servers import SERVERS, serving
@@ -25,11 +27,14 @@ IPV6 = "among everybody, or for a pattern, an IPv6 address is not known from a m
 TAB = "nginx leaves a tab at the end of a value"
 SPELLING = "a server repeats the requested headers as they are spelled"
 MANY = "of 129 elements, a server reads none, though some of them may be empty"
+ALIAS = "what a server takes for another path than was sent, nobody may read"
 EXEMPT = "the guard leaves the route alone"
 
 
 def why_different(request: Request, guard: Response, server: Response) -> str:
     """The reason for a difference; "" if there is none."""
+    if is_alias(unquote(request.path.partition("?")[0])) and not server.own:
+        return ALIAS
     sent = dict(request.headers)
     origin = sent.get("Origin", "-")
     if not guard.vary and not guard.own and not server.vary and not server.own:
@@ -98,4 +103,4 @@ def test_500_requests_for_each_policy(server: str, tmp_path: Path, asked: list[A
     assert {200, 204, 206, 301, 304, 403, 404} <= set(statuses)
     total = REQUESTS * len(NAMES)
     assert allowed[True] > 0.1 * total, "nearly all requests are refused anyway"
-    assert reasons.total() - reasons[EMPTY] < 0.02 * total, reasons
+    assert reasons.total() - reasons[EMPTY] - reasons[ALIAS] < 0.02 * total, reasons

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.listening import free_port, listening, require
+from tests.nightly import IS_NIGHTLY
 
 from .served import PARTNER, SHOP
 from .servers import APP
@@ -21,10 +22,10 @@ from .threads import run_together
 pytestmark = pytest.mark.slow
 
 # `.ci/nightly` sends 200,000.
-REQUESTS = int(os.environ.get("RESTART_REQUESTS", "3000"))
+REQUESTS = int(os.environ.get("RESTART_REQUESTS", "1500"))
 CLIENTS = 8
 # After this share of all requests, a worker is killed; after another, all of them are replaced.
-DISTURBANCES = 8
+DISTURBANCES = 8 if IS_NIGHTLY else 4
 
 MIXED = [
     *itertools.product(("GET", "POST", "OPTIONS"), ("/", "/none"), (SHOP, PARTNER)),
