@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
 from flask_corsguard import CorsGuard, CorsGuardError, Outcome, Policy, Reason, cors_exempt
 from tests.conftest import Heard
@@ -360,6 +361,26 @@ def test_before_the_first_request_and_after_it() -> None:
     assert check(SHOP, environ_for())
     assert not check(OTHER, environ_for())
     assert guard_of_late is not guard
+
+
+def test_one_look_up_before_the_first_request_and_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, _, check = made(ACT)
+    assert check(SHOP, environ_for())  # which makes the table
+    table, matched = app.extensions["corsguard"].in_force, MapAdapter.match
+    matches: list[object] = []
+
+    def match(self: MapAdapter, *arguments: Any, **options: Any) -> Any:
+        matches.append(self)
+        return matched(self, *arguments, **options)
+
+    monkeypatch.setattr(MapAdapter, "match", match)
+    for _ in ("before", "after"):
+        matches.clear()
+        assert check(SHOP, environ_for())
+        assert not check(OTHER, environ_for())
+        assert len(matches) == 2
+        app.test_client().get("/")
+    assert app.extensions["corsguard"].in_force is table
 
 
 def test_the_settings_of_the_moment() -> None:
