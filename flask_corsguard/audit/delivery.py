@@ -18,9 +18,10 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
 from flask_corsguard.audit.source_code import location_of
-from flask_corsguard.audit.surroundings import functions_ahead, hooks_of, layers_around
+from flask_corsguard.audit.surroundings import functions_ahead, hooks_of
 from flask_corsguard.decorators import from_here
 from flask_corsguard.errors import is_shutdown
+from flask_corsguard.known_fronts import layers_around
 from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
@@ -227,7 +228,7 @@ def _fault_before(state: AppState, delivery: Delivery) -> Fault | None:
 
 def _around(app: Flask) -> str:
     """What is around the app, if anything is: ``: Timed``."""
-    names = [name_of(layer) for layer, _ in layers_around(app)][:_MOST_NAMED]
+    names = [name_of(layer.app) for layer in layers_around(app)][:_MOST_NAMED]
     return f": {', '.join(names)}" if names else ""
 
 

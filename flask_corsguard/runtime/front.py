@@ -162,7 +162,11 @@ class Front:
         path = request.path
         if request.environ.get("PATH_INFO", "").startswith("//"):
             path = f"/{path}"  # Werkzeug has removed the empty segments at the beginning
-        if not is_alias(path) or not self.covers(path):
+        is_plain = decision.reason is None and not is_alias(path)
+        if is_plain or not self.covers(path):
+            return decision
+        decision = decision._replace(in_front=f"the guard in front of {self.name} decides here")
+        if not is_alias(path):
             return decision
         if decision.policy is None:
             decision = decision._replace(policy=_NOBODY, policies=(_NOBODY,))
