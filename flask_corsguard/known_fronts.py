@@ -26,6 +26,10 @@ Function = Callable[..., Any]
 #: The packages of Socket.IO and of Engine.IO, which it rests on.
 SOCKETIO = ("engineio", "flask_socketio", "socketio")
 _CONNEXION_CHANGE = "serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app"
+# Connexion makes the stack, and with it the guard's own place there, when it starts.
+_UNLESS_IN_STACK = (
+    ", unless guard.asgi is in its stack: until Connexion has started, that cannot be seen"
+)
 _METHODS_OF_ENGINEIO = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 _MOST_LAYERS = 50
 _MOUNT_CHANGE = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=[{path!r}])"
@@ -118,7 +122,8 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
     if is_in_connexion(state, path) and _is_for_connexion(state, decision):
         what = "preflights" if decision.preflight else "errors"
         words = f"Connexion responds to {what} like this one, in front of the guard"
-        return KnownFront(words, _CONNEXION_CHANGE)
+        unless = "" if endpoints_of_connexion(state.app) else _UNLESS_IN_STACK
+        return KnownFront(f"{words}{unless}", _CONNEXION_CHANGE)
     return None
 
 
@@ -219,11 +224,16 @@ def is_in_connexion(state: AppState, path: str = "/") -> bool:
     )
 
 
+def endpoints_of_connexion(app: Flask) -> dict[str, object]:
+    """The endpoints that specifications have made, with their views: none before Connexion starts,
+    with its first request at the latest."""
+    return {name: view for name, view in app.view_functions.items() if is_from(view, "connexion")}
+
+
 def _is_for_connexion(state: AppState, decision: Decision) -> bool:
     if decision.endpoint is None:
-        return True  # Connexion makes its routes with the first request
-    view = state.app.view_functions.get(decision.endpoint)
-    return decision.preflight and is_from(view, "connexion")
+        return True  # perhaps it has not made its routes yet
+    return decision.preflight and decision.endpoint in endpoints_of_connexion(state.app)
 
 
 def left_to(front: KnownFront, decision: Decision, path: str) -> Decision:

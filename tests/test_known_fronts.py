@@ -14,7 +14,7 @@ from flask_corsguard.cli import cors as command
 from flask_corsguard.inspector.check_form import CheckForm
 from flask_corsguard.runtime.state import state_of
 from flask_corsguard.simulate import simulate
-from tests.audit.look_alikes import ConnexionApp, SocketIO, WhiteNoise, in_connexion
+from tests.audit.look_alikes import ConnexionApp, ConnexionJson, SocketIO, WhiteNoise, in_connexion
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 PATH, FILE = "/socket.io/?EIO=4", "/files/a.js"
@@ -61,6 +61,10 @@ def in_a_connexion_app(app: Flask, guard: CorsGuard) -> None:
     in_connexion(app, lambda: "")
 
 
+def before_connexion_starts(app: Flask, guard: CorsGuard) -> None:
+    app.json = ConnexionJson(app)
+
+
 def behind_asgi(app: Flask, guard: CorsGuard) -> None:
     in_connexion(app, lambda: "")
 
@@ -82,6 +86,7 @@ GUARDED_FILES = (
     ". To have the guard decide: app.wsgi_app = guard.wsgi(app.wsgi_app, paths=['/files'])"
 )
 CONNEXION = "Connexion responds to {} like this one, in front of the guard. To have the guard"
+CONNEXION_HIDDEN = "Connexion responds to preflights like this one, in front of the guard, unless "
 PUT = {"method": "PUT"}
 UPGRADE = {"headers": {"Upgrade": "websocket"}}
 
@@ -125,6 +130,7 @@ UPGRADE = {"headers": {"Upgrade": "websocket"}}
         (in_a_connexion_app, "/spec", SHOP, {}, "ALLOWED", NONE),
         (in_a_connexion_app, "/nowhere", SHOP, {}, "EXEMPT", CONNEXION.format("errors")),
         (in_a_connexion_app, "/", SHOP, {"headers": ["x-own"]}, "ALLOWED", NONE),
+        (before_connexion_starts, "/spec", SHOP, PUT, "EXEMPT", f"{CONNEXION_HIDDEN}guard.asgi"),
         (behind_asgi, "/spec", SHOP, PUT, "ALLOWED", NONE),
         (behind_asgi, "/nowhere", SHOP, {}, "ALLOWED", NONE),
     ],

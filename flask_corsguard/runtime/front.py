@@ -15,7 +15,7 @@ from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.path_prefix import is_alias, normalised, read_prefix
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.runtime.enforcement import refusal
 from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.responses import (
@@ -27,6 +27,8 @@ from flask_corsguard.runtime.responses import (
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 from flask_corsguard.text import name_of, shown, text_of
 
+# Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
+_SAME_ORIGIN = Outcome.SAME_ORIGIN
 # For the refusal of a route that has no policy.
 _NOBODY = Policy()
 
@@ -207,7 +209,8 @@ class Front:
             return headers
         final = Headers(headers)
         replaced = write_decision(decision, final)
-        if replaced and not self._has_warned:
+        # On the app's own pages the header does nothing: Socket.IO sends it there too.
+        if replaced and not self._has_warned and decision.outcome is not _SAME_ORIGIN:
             self._has_warned = True
             self.state.log.own_headers(decision.endpoint, replaced, self.name)
         return final.to_wsgi_list()
