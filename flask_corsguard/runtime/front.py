@@ -15,7 +15,7 @@ from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.path_prefix import is_alias, normalised, read_prefix
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.runtime.enforcement import refusal
 from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.responses import (
@@ -27,8 +27,6 @@ from flask_corsguard.runtime.responses import (
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 from flask_corsguard.text import name_of, shown, text_of
 
-# Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
-_SAME_ORIGIN = Outcome.SAME_ORIGIN
 # For the refusal of a route that has no policy.
 _NOBODY = Policy()
 
@@ -41,15 +39,18 @@ class FrontRecord:
     :ivar decision: the decision; from the app's hooks on, theirs.
     :ivar is_taken: whether they have heard of it. What a view requests of its own app is another
         request.
+    :ivar is_asked: whether what responds has asked ``guard.origin_check``: it goes by the policies,
+        whatever headers it sends.
     """
 
-    __slots__ = ("decision", "front", "is_taken", "request")
+    __slots__ = ("decision", "front", "is_asked", "is_taken", "request")
 
     def __init__(self, front: Front, request: Request, decision: Decision) -> None:
         self.front = front
         self.request = request
         self.decision = decision
         self.is_taken = False
+        self.is_asked = False
 
     def is_about(self, request: Request) -> bool:
         """Whether this is the same request, however far below the root it has come by now."""
@@ -209,8 +210,7 @@ class Front:
             return headers
         final = Headers(headers)
         replaced = write_decision(decision, final)
-        # On the app's own pages the header does nothing: Socket.IO sends it there too.
-        if replaced and not self._has_warned and decision.outcome is not _SAME_ORIGIN:
+        if replaced and not self._has_warned and not record.is_asked:
             self._has_warned = True
             self.state.log.own_headers(decision.endpoint, replaced, self.name)
         return final.to_wsgi_list()

@@ -75,9 +75,11 @@ class OriginCheck:
         record = record_of(state, request) if state.fronts else None
         if record is not None and record.has_host_of(request):
             decision = self.final(record.decision, record.request)
-            is_other = decision is not record.decision and decision.outcome is Outcome.REJECTED
-            if is_other and self._is_new(decision, environ):
-                # The guard in front has announced what it knew.
+            record.is_asked = True
+            told = record.decision
+            is_told = told.outcome is Outcome.REJECTED and not told.report_only
+            is_told = is_told or decision.outcome is not Outcome.REJECTED
+            if not is_told and self._is_new(decision, environ):
                 signals.announce(state.app, decision, state.log)
             return decision
         file = state.settings_file

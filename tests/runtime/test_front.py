@@ -198,8 +198,6 @@ def test_it_owns_the_headers(kind: Any, caplog: pytest.LogCaptureFixture) -> Non
     app, guard = made()
     headers = [(ACAO, "*"), ("Access-Control-Expose-Headers", "x"), (VARY, "Accept-Encoding")]
     front = kind(guard, app, ["/plain", "/files"], headers)
-    assert front.send("GET", "/plain/a", Origin="http://localhost").value(ACAO) is None
-    assert caplog.records == []  # there it does nothing
     for _ in range(2):
         sent = front.send("GET", "/plain/a", Origin=OTHER)
         assert sent.value(ACAO) is None
