@@ -5,6 +5,7 @@ work=$(mktemp -d)
 # What runs in the background ends with the script.
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+unset PYTHONDONTWRITEBYTECODE # hundreds of processes would compile the same modules
 export CORSGUARD_REQUIRE_BROWSERS=1 CORSGUARD_REQUIRE_SERVERS=1
 
 step() { printf '\n==== %s (%ss)\n' "$1" "$SECONDS"; }
