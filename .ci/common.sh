@@ -10,13 +10,13 @@ export CORSGUARD_REQUIRE_BROWSERS=1 CORSGUARD_REQUIRE_SERVERS=1
 
 step() { printf '\n==== %s (%ss)\n' "$1" "$SECONDS"; }
 
-# Browsers, servers and valgrind, as far as they are missing.
+# Browsers, servers and valgrind, and what is named, as far as they are missing.
 install_programs() {
     local row missing=()
     for row in chromium:chromium chromedriver:chromium-driver firefox-esr:firefox-esr \
         WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb nginx:nginx apache2:apache2-bin php:php-cli \
         node:nodejs npm:npm uwsgi:uwsgi-core uwsgi:uwsgi-plugin-python3 redis-server:redis-server \
-        pg_ctlcluster:postgresql valgrind:valgrind; do
+        pg_ctlcluster:postgresql valgrind:valgrind "$@"; do
         command -v "${row%%:*}" >/dev/null || missing+=("${row#*:}")
     done
     if ((${#missing[@]})); then

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Never, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack, cast
 
 from flask import Blueprint, current_app
 from flask.app import Flask
@@ -26,11 +26,18 @@ from flask_corsguard.routing.layers import (
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.asgi import AsgiApp, asgi_front
 from flask_corsguard.runtime.counts import DecisionKind
+from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import Hooks
+from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.runtime.wsgi import wsgi_front
 from flask_corsguard.settings_file import read_settings
 from flask_corsguard.text import text_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
 FirstFunction = TypeVar("FirstFunction", bound=Callable[[], Any])
@@ -266,7 +273,9 @@ class CorsGuard:
 
         Runs no view or hook, sends no signal and logs nothing about the request. A source that is
         due is asked, as in a request. If the browser would send a preflight first and the guard
-        would reject it, this is the decision about the preflight.
+        would reject it, this is the decision about the preflight. Where something is known to
+        respond in front of the app and does not ask the guard, such as WhiteNoise, the outcome is
+        ``EXEMPT``, and ``in_front`` says what responds.
 
         :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
             resolve ``..`` and backslashes themselves before they send anything.
@@ -346,6 +355,74 @@ class CorsGuard:
         """
         return self._state(app).counts.copy()
 
+    def origin_check(self, app: Flask | None = None, *, credentials: bool = True) -> OriginCheck:
+        """The policies as a function, for what has an origin setting of its own:
+        ``SocketIO(app, cors_allowed_origins=guard.origin_check(app))``.
+
+        :param app: the app; if left out, the current one, or the constructor's.
+        :param credentials: whether what asks sends ``Access-Control-Allow-Credentials``, as
+            Socket.IO does unless told otherwise, or opens WebSockets, which always carry cookies.
+            Then the policy has to allow credentials too.
+        :returns: a function of (origin, WSGI environment). True for the app's own pages, and for
+            an origin that the policy of the environment's path admits. It never raises, and
+            announces what it does not admit.
+        :raises CorsGuardError: if the app has no guard.
+        """
+        return OriginCheck(self._state(app), credentials=credentials)
+
+    def wsgi(
+        self, inner: WSGIApplication, *, paths: str | Iterable[str], app: Flask | None = None
+    ) -> WSGIApplication:
+        """The guard in front of a WSGI app that responds without Flask, or before it:
+        ``app.wsgi_app = guard.wsgi(WhiteNoise(app.wsgi_app, ...), paths=["/static"])``.
+
+        Under these paths the guard alone decides, before *inner* runs: by the policy of the app's
+        route, if one matches, and else by ``for_path`` and the default policy. It responds to
+        preflights, refuses what the policy refuses, and any path with an empty or dot segment or a
+        backslash, and owns the ``Access-Control-*`` headers of what *inner* responds. Functions of
+        ``run_first`` have not run then. Everything else passes untouched.
+
+        :param inner: the WSGI app.
+        :param paths: prefixes as for :meth:`for_path`, below the root of *inner*; or ``"/"`` for
+            everything.
+        :param app: the app; if left out, the current one, or the constructor's.
+        :returns: a WSGI app.
+        :raises PolicyError: if a path cannot be used.
+        :raises CorsGuardError: if *inner* is not a WSGI app, or the app has no guard.
+        """
+        location = call_site()
+        if not callable(inner) or _is_asynchronous(inner):
+            raise CorsGuardError(
+                f"{location}: guard.wsgi takes a WSGI app, not {text_of(inner)}. For an ASGI app"
+                " there is guard.asgi"
+            )
+        return wsgi_front(Front(self._state(app), inner, paths, location), inner)
+
+    def asgi(
+        self, inner: AsgiApp, *, paths: str | Iterable[str], app: Flask | None = None
+    ) -> AsgiApp:
+        """The guard in front of an ASGI app, like :meth:`wsgi`:
+        ``asgi_app = guard.asgi(WsgiToAsgi(app), paths=["/"])``.
+
+        A WebSocket that is refused is closed before it is accepted. Callables and sources are asked
+        in a thread, in the app's context.
+
+        :param inner: the ASGI app.
+        :param paths: prefixes as for :meth:`for_path`, below the root of *inner*; or ``"/"`` for
+            everything.
+        :param app: the app; if left out, the current one, or the constructor's.
+        :returns: an ASGI app.
+        :raises PolicyError: if a path cannot be used.
+        :raises CorsGuardError: if *inner* is not an ASGI app, or the app has no guard.
+        """
+        location = call_site()
+        if not callable(inner) or isinstance(inner, Flask):
+            raise CorsGuardError(
+                f"{location}: guard.asgi takes an ASGI app, not {text_of(inner)}. Flask's own is"
+                " a WSGI app: asgiref.wsgi.WsgiToAsgi(app) makes an ASGI app of it"
+            )
+        return asgi_front(Front(self._state(app), inner, paths, location), inner)
+
     def _state(self, app: Flask | None) -> AppState:
         if app is not None:
             return state_of(app)
@@ -378,6 +455,11 @@ def _instead_of(thing: object) -> str:
     if inspect.isfunction(thing):
         return "Call the factory first, and give the app that it returns: CorsGuard(create_app())"
     return "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"
+
+
+def _is_asynchronous(function: object) -> bool:
+    is_own = inspect.iscoroutinefunction(function)
+    return is_own or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _check_strings(location: str, caller: str, *names: object) -> None:

@@ -43,6 +43,9 @@ settings_rejected = _signals.signal("settings-rejected")
 #: nothing refuses. It is not public: the others announce what happens, and here nothing does.
 handshake_unenforced = _signals.signal("handshake-unenforced")
 
+#: The signals about single requests.
+ABOUT_DECISIONS = (origin_rejected, preflight_rejected, origin_allowed, handshake_unenforced)
+
 
 def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
     """Log the decision if its origin is not admitted, and send the signal that belongs to it, if

@@ -6,14 +6,16 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from werkzeug.serving import make_server
 
 REQUIRED = os.environ.get("CORSGUARD_REQUIRE_SERVERS") == "1"
 ROOT = Path(__file__).parents[1]
@@ -22,10 +24,19 @@ SECONDS_TO_ANSWER = 5.0
 
 
 def require(needs: Iterable[str]) -> None:
-    """Skip the test if a program or module is missing; fail it if everything has to be there."""
-    missing = [name for name in needs if not shutil.which(name) and find_spec(name) is None]
+    """Skip the test if a program, file or module is missing; fail it if everything has to be there.
+
+    :param needs: the names of programs and modules, and the paths of files.
+    """
+    missing = [name for name in needs if not _is_there(name)]
     if missing:
         do_without(f"not installed: {', '.join(missing)}")
+
+
+def _is_there(name: str) -> bool:
+    if name.startswith("/"):
+        return Path(name).exists()
+    return shutil.which(name) is not None or find_spec(name) is not None
 
 
 def do_without(reason: str) -> NoReturn:
@@ -66,6 +77,20 @@ def listening(
         finally:
             process.terminate()
             process.wait(30)
+
+
+@contextmanager
+def in_a_thread(app: Any, **options: Any) -> Iterator[str]:
+    """Serve a WSGI app from this process until the block is left; its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, **options)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http{'s' if options else ''}://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -18,8 +18,8 @@ from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.routing.layers import GuardMarks
 from flask_corsguard.routing.table import Route, file_argument
+from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.state import AppState
-from flask_corsguard.simulate import matched_request
 
 # <converter(arguments):name>, as werkzeug.routing.rules reads it
 _VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
@@ -29,18 +29,23 @@ _METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
 
 
 class SampleRequests:
-    """Makes requests to one route."""
+    """Makes requests to one route.
 
-    def __init__(self, state: AppState, route: Route) -> None:
+    :param base: the URL of the app's root; if left out, one that the rule is for.
+    :ivar path: the path that is asked for, below the app's root.
+    :ivar is_reachable: whether a URL is known that leads to the route.
+    """
+
+    def __init__(self, state: AppState, route: Route, base: str | None = None) -> None:
         self._app = state.app
+        self._base = base
         self._prefix = route.prefix
         self._marked_paths = state.current().table.paths
         self._rule = route.url_rule
         self._arguments = _file_arguments(route, state.marks)
         methods = route.methods or ("GET",)
         self._method = next(m for m in (*_METHODS, *methods) if m in methods)
-        self._path = ""
-        #: whether a URL is known that leads to the route
+        self.path = ""
         self.is_reachable = any(map(self._reaches, dict.fromkeys(self._paths())))
 
     def environ(self, *, preflight: bool) -> dict[str, Any]:
@@ -48,8 +53,8 @@ class SampleRequests:
         config = cast("dict[str, Any]", self._app.config)
         builder = EnvironBuilder(
             self._app,
-            self._path,
-            base_url=f"{config['PREFERRED_URL_SCHEME']}://{self._host(config)}/",
+            self.path,
+            base_url=self._base or f"{config['PREFERRED_URL_SCHEME']}://{self._host(config)}/",
             method="OPTIONS" if preflight else self._method,
             headers={"Access-Control-Request-Method": self._method} if preflight else {},
         )
@@ -100,7 +105,7 @@ class SampleRequests:
         return name
 
     def _reaches(self, path: str) -> bool:
-        self._path = path
+        self.path = path
         matched = self._matched(self.environ(preflight=False))
         if matched is None or matched.url_rule is not self._rule:
             return False

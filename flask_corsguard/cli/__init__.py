@@ -7,9 +7,11 @@ import click
 
 from flask_corsguard.cli.audit import audit
 from flask_corsguard.cli.check import check
+from flask_corsguard.cli.export import export
 from flask_corsguard.cli.routes import routes
 from flask_corsguard.cli.sources import sources
 from flask_corsguard.cli.validate import validate
+from flask_corsguard.cli.verify import verify
 
 __all__ = ["cors"]
 
@@ -24,3 +26,5 @@ cors.add_command(check)
 cors.add_command(audit)
 cors.add_command(sources)
 cors.add_command(validate)
+cors.add_command(verify)
+cors.add_command(export)

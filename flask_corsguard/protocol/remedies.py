@@ -64,7 +64,8 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     """
     policy = decision.policy
     assert policy is not None
-    if decision.endpoint is None and decision.reason is not Reason.SPECULATIVE:
+    is_unrouted = decision.endpoint is None and not decision.in_front
+    if is_unrouted and decision.reason is not Reason.SPECULATIVE:
         # Not the policy: because of a misspelt URL, it would be opened for the whole app.
         return (
             "check the URL, the method and the trailing slash: no route of the app takes this"
@@ -302,6 +303,15 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
     return f"{words}, or add it to the entries beside that in origins"
 
 
+def _one_path(change: _Change) -> None:
+    change.elsewhere.append(_ONE_PATH)
+    policy = change.policy
+    if (
+        policy.compiled.enforces or not change.decision.blocked
+    ):  # else, guard.wsgi refuses any alias
+        change.elsewhere.append(_EVERY_PATH)
+
+
 def _do_not_deny(change: _Change) -> None:
     policy, text = change.policy, change.decision.origin or ""
     origin = parse_origin(text)
@@ -408,9 +418,10 @@ _NOT_YET = (
     "nothing is needed, because the browser asks again when the user goes there; the app's own"
     ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
 )
-_ONE_PATH = (
-    "have the page ask for the normalised path; or mark the view with a whole policy, such as"
-    " @cors(Policy(...)), which then holds for every path"
+_ONE_PATH = "have the page ask for the normalised path"
+_EVERY_PATH = (
+    "or mark the view with a whole policy, such as @cors(Policy(...)), which then holds for every"
+    " path"
 )
 # What to change for each reason: words, or a function that notes it down.
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
@@ -427,5 +438,6 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     ),
     Reason.CROSS_SITE_REQUEST: _enforce_less,
     Reason.SPECULATIVE: _NOT_YET,
-    Reason.PATH_AMBIGUOUS: _ONE_PATH,
+    Reason.PATH_AMBIGUOUS: _one_path,
+    Reason.CREDENTIALS_NOT_ALLOWED: _allow_credentials,
 }

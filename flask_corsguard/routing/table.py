@@ -30,6 +30,17 @@ from flask_corsguard.text import shown
 _NOBODY = [Policy(enforce=enforce) for enforce in reversed(get_args(Enforce))]
 
 
+class Globs(NamedTuple):
+    """Which files a policy is for.
+
+    :ivar texts: the globs as they were given.
+    :ivar pattern: what matches the name of a file that fits one of them.
+    """
+
+    texts: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
 class Entry:
     """One entry of the table: a policy and where it applies.
 
@@ -42,12 +53,14 @@ class Entry:
         kept.
     :ivar prefix: the longest path prefix with a mark that its URLs lie under, or "".
     :ivar layers: the marks that add up to the policy, the outermost first.
+    :ivar files: the entries of single files; the first that fits counts.
+    :ivar file_argument: the argument of the rule that holds their name.
     """
 
     __slots__ = (
         "_by_prefix",
-        "_file_argument",
-        "_files",
+        "file_argument",
+        "files",
         "has_sources",
         "is_constant",
         "layers",
@@ -74,14 +87,14 @@ class Entry:
         self.layers = layers
         self.is_constant = is_constant
         self._by_prefix: dict[str, Entry] = {}
-        self._files: Sequence[tuple[re.Pattern[str], Entry]] = ()
-        self._file_argument = ""
+        self.files: Sequence[tuple[Globs, Entry]] = ()
+        self.file_argument = ""
 
-    def add_files(self, argument: str, files: Iterable[tuple[re.Pattern[str], Entry]]) -> None:
-        """Give an entry of their own to the files whose name, in *argument*, fits a pattern."""
-        self._file_argument = argument
-        self._files = tuple(files)
-        for entry in (self, *(entry for _, entry in self._files)):
+    def add_files(self, argument: str, files: Iterable[tuple[Globs, Entry]]) -> None:
+        """Give an entry of their own to the files whose name, in *argument*, fits a glob."""
+        self.file_argument = argument
+        self.files = tuple(files)
+        for entry in (self, *(entry for _, entry in self.files)):
             entry.is_constant = False
 
     def add_other(self, entry: Entry) -> None:
@@ -98,14 +111,14 @@ class Entry:
         :param arguments: what the route captured.
         :returns: None if the file's name is not among the arguments (any more).
         """
-        if self._files:
-            if not arguments or self._file_argument not in arguments:
+        if self.files:
+            if not arguments or self.file_argument not in arguments:
                 return None
             # werkzeug.utils.safe_join does this before it opens the file: otherwise "a/../b" would
             # be served as "b" under the policy of something else.
-            name = posixpath.normpath(str(arguments[self._file_argument]))
-            for pattern, entry in self._files:
-                if pattern.match(name):
+            name = posixpath.normpath(str(arguments[self.file_argument]))
+            for globs, entry in self.files:
+                if globs.pattern.match(name):
                     return entry
         return self
 
@@ -172,7 +185,7 @@ class _RulePolicies(NamedTuple):
     rule: Rule
     prefix: str
     by_method: Mapping[str, RoutePolicy]
-    files: Sequence[tuple[re.Pattern[str], RoutePolicy]]
+    files: Sequence[tuple[Globs, RoutePolicy]]
 
 
 class LateRuleError(Exception):
@@ -337,11 +350,12 @@ class PolicyTable:
             for method in sorted(KNOWN_METHODS if rule.methods is None else rule.methods)
         }
         by_method[""] = resolver.policy_of(view)
-        files: list[tuple[re.Pattern[str], RoutePolicy]] = []
+        files: list[tuple[Globs, RoutePolicy]] = []
         for globs, mark in self._marks.files.get(rule.endpoint, ()):
             source = f"files {', '.join(globs)} of endpoint {rule.endpoint}"
             pattern = re.compile("|".join(map(fnmatch.translate, globs)))
-            files.append((pattern, resolver.policy_of((*view, Layer(mark, source)))))
+            found = resolver.policy_of((*view, Layer(mark, source)))
+            files.append((Globs(tuple(globs), pattern), found))
             if file_argument(rule) is None:
                 message = (
                     f"the rule {rule.rule!r} captures no file name; it needs one argument, or one"
@@ -391,7 +405,7 @@ class PolicyTable:
                 others = elsewhere[prefix].get(row, nowhere)
                 made = entry(rule, prefix, found, others)
                 if files:
-                    of_files = [(pattern, entry(rule, prefix, f, others)) for pattern, f in files]
+                    of_files = [(globs, entry(rule, prefix, f, others)) for globs, f in files]
                     made.add_files(file_argument(rule) or "", of_files)
                 first = of_rule.setdefault(method, made)
                 if first is not made:

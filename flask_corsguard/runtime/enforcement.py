@@ -61,7 +61,7 @@ def of_own_page(decision: Decision, request: Request, self_origins: OriginList) 
         referer: str | None = environ.get("HTTP_REFERER")
         told = "there is no Referer" if referer is None else f"Referer is {shown(referer, 100)}"
         detail = f"Sec-Purpose is {shown(environ['HTTP_SEC_PURPOSE'], 40)}, and {told}"
-        return _refusal(decision, request, Reason.SPECULATIVE, detail)
+        return refusal(decision, request, Reason.SPECULATIVE, detail)
     if decision.origin is None:
         return decision
     if decision.reason is None:
@@ -120,16 +120,19 @@ def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
     detail = "; ".join(filter(None, (decision.detail, evidence(request.environ))))
     if policy.enforce == "report" and is_spared:
         detail = f"{detail}; {UNSAFE_REFUSES}"
-    refusal = _refusal(decision, request, reason, detail, "Upgrade" if is_spared else "")
+    refused = refusal(decision, request, reason, detail, "Upgrade" if is_spared else "")
     if policy.enforce == "report":
-        return refusal._replace(blocked=False, report_only=True, headers=decision.headers)
-    return refusal
+        return refused._replace(blocked=False, report_only=True, headers=decision.headers)
+    return refused
 
 
-def _refusal(
+def refusal(
     decision: Decision, request: Request, reason: Reason, detail: str, also: str = ""
 ) -> Decision:
-    """:param also: a header that was looked at besides those that always are."""
+    """The decision that the server refuses a request.
+
+    :param also: a header that was looked at besides those that always are.
+    """
     assert decision.policy is not None
     looked_at = [PREFLIGHT_VARY if decision.preflight else "Origin", SEC_FETCH_SITE, also]
     looked_at += decision.policy.compiled.headers.vary

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from flask import Request
+from flask.app import Flask
+from werkzeug.exceptions import HTTPException
 
+from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import CorsRequest
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.protocol.origins import ORIGIN_CUT
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: One character more than any policy allows.
 LONGEST_METHOD = MAX_METHOD_LENGTH + 1
@@ -56,3 +62,32 @@ def cors_request(request: Request) -> CorsRequest:
     names: str | None = sent("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
     private = sent("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
     return CorsRequest(origin, method[METHOD_CUT], request.path, True, names, private, request)
+
+
+def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
+    """The request that Flask would make of *environ*, with its route looked up. Whatever one of the
+    app's converters raises, this raises too."""
+    request = app.request_class(environ)
+    _match(app, request)
+    return request
+
+
+def served_request(app: Flask, environ: WSGIEnvironment) -> Request:
+    """The same without a route where a converter raises. Flask makes a 500 of that."""
+    request = app.request_class(environ)
+    try:
+        _match(app, request)
+    except BaseException as error:
+        if is_shutdown(error):
+            raise
+    return request
+
+
+def _match(app: Flask, request: Request) -> None:
+    try:
+        adapter = app.create_url_adapter(request)
+        if adapter is not None:
+            request.url_rule, arguments = adapter.match(return_rule=True)
+            request.view_args = dict(arguments)
+    except HTTPException as error:
+        request.routing_exception = error

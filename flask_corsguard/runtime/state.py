@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Request, Response, current_app, has_request_context, request
 from flask.app import Flask
@@ -37,14 +37,14 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.layers import GuardMarks, guarded_apps
 from flask_corsguard.routing.lookup import Lookup
 from flask_corsguard.routing.table import Entry, LateRuleError, PolicyTable
-from flask_corsguard.runtime.counts import Counts
+from flask_corsguard.runtime.counts import Counts, kind_of
 from flask_corsguard.runtime.decision_cache import (
     LONGEST_PATH,
     MOST_DECISIONS,
     DecisionCache,
     Kept,
 )
-from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page
+from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page, what_happens
 from flask_corsguard.runtime.live_origins import LiveOrigins
 from flask_corsguard.runtime.requests import Key, cors_request, key_of
 from flask_corsguard.runtime.same_origin import is_same_origin
@@ -52,12 +52,19 @@ from flask_corsguard.settings_file import SettingsFile
 from flask_corsguard.sources.feed import Feed, Listener, views_of
 from flask_corsguard.text import source_of
 
+if TYPE_CHECKING:
+    from flask_corsguard.runtime.front import Front
+
 EXTENSION_KEY = "corsguard"
 #: How the keys of all apps for a :class:`RequestRecord` begin.
 RECORD_KEY = "flask_corsguard.record."
+#: The same for what was decided in front of an app.
+FRONT_KEY = "flask_corsguard.front."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
 DECISION = "_corsguard_decision"
+# They are only ever changed in place.
+_RECEIVERS = [signal.receivers for signal in signals.ABOUT_DECISIONS]
 
 
 class InForce:
@@ -68,6 +75,8 @@ class InForce:
     :param listener: is told what becomes of sources.
     :ivar table: the policy of each route.
     :ivar report_only: the same under the report-only policy, or None if there is none.
+    :ivar calls_app: whether to decide may call code of the app: a callable, a source, or a URL
+        converter of its own.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -80,6 +89,7 @@ class InForce:
         "_self_origins",
         "_varying",
         "_views",
+        "calls_app",
         "report_only",
         "table",
     )
@@ -104,6 +114,11 @@ class InForce:
         self._views = [views_of(policy) for policy in self.table.policies()]
         other = settings.for_report_only()
         self.report_only = InForce(app, other, marks, self.table.rules, listener) if other else None
+        self.calls_app: bool = (
+            any(policy.compiled.asks for policy in self.table.policies())
+            or app.url_map.converters != app.url_map.default_converters
+            or (self.report_only is not None and self.report_only.calls_app)
+        )
 
     def decision_for(self, request: Request) -> Decision:
         """The decision about a request.
@@ -133,6 +148,10 @@ class InForce:
         if is_own:
             return of_own_page(decision, request, self._self_origins)
         return enforced(decision, request)
+
+    def is_own(self, request: Request) -> bool:
+        """Whether the app's own pages, or no page at all, caused a request."""
+        return is_same_origin(request.environ, self._self_origins)
 
     def feeds(self) -> list[Feed]:
         """The feed of each source that a policy has, in the order of the routes."""
@@ -178,11 +197,15 @@ class InForce:
     def _by_policy(
         self, request: Request, asked: CorsRequest, key: Key | None
     ) -> tuple[Kept, Key | None]:
-        """The decision by the policy alone; and the key, or None where it stands for several
-        entries, because not the rule that was matched has told which one it is."""
+        """The decision by the policy alone; and the key, which has the entry in it where not the
+        rule that was matched has told which one it is."""
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
-            entry, key = self._lookup.by_url(request, asked.method), None
+            entry = self._lookup.by_url(request, asked.method)
+            key = key_of(request, id(entry)) if entry.is_constant else None
+            kept = None if entry.has_sources else self._cache.get(key)
+            if kept is not None:
+                return kept, key
         if entry.has_sources:
             listed = self._live.listed_first(request, asked, entry, key)
             if listed is not None:
@@ -248,6 +271,8 @@ class AppState:
 
     :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
         the app: a view can hand its environment on to another app with a guard of its own.
+    :ivar front_key: where it has what was decided in front of the app.
+    :ivar fronts: each place where the guard is in front of something.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
@@ -272,6 +297,8 @@ class AppState:
         self.log = GuardLog(app, settings.log_rejections)
         self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
+        self.front_key = f"{FRONT_KEY}{id(app)}"
+        self.fronts: list[Front] = []
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class
@@ -323,12 +350,47 @@ class AppState:
             except LateRuleError as error:
                 in_force = self._with_rule(in_force, error.rule)
 
+    @property
+    def has_receivers(self) -> bool:
+        """Whether a signal of the guard has receivers."""
+        return any(_RECEIVERS)
+
+    def tell(self, request: Request, decision: Decision, in_force: InForce) -> None:
+        """Count a decision, announce it, and announce what the report-only policy would reject."""
+        happens = what_happens(decision, request) if decision.report_only else decision
+        self.counts.add(kind_of(happens))
+        signals.announce(self.app, decision, self.log)
+        if in_force.report_only is not None:
+            self.report(in_force.report_only, request)
+
+    def report(self, report_only: InForce, request: Request) -> None:
+        """Signal and log the request if the report-only policy would reject it. A failure in here
+        never affects the request."""
+        try:
+            decision = report_only.decision_for(request)
+        except BaseException as error:
+            if is_shutdown(error):
+                raise
+            self.log.failure("the policy in report_only", error)
+            return
+        if decision.reason is not None:
+            decision = decision._replace(blocked=False, report_only=True)
+            signals.announce(self.app, decision, self.log)
+
     def _with_rule(self, outdated: InForce, rule: Rule) -> InForce:
         with self._work():
             if self.in_force not in (None, outdated):
                 return self.in_force
-            # Not all rules that the map has by now: a problem with another one must not matter.
-            renewed = self._prepared(self.settings, (*outdated.table.rules, rule))
+            known = outdated.table.rules
+            try:
+                # All that the map has by now: rules that come late, such as Connexion's, come
+                # together, and the rules of one URL are told together which methods it accepts.
+                ids = set(map(id, known))
+                late = [each for each in self.app.url_map.iter_rules() if id(each) not in ids]
+                renewed = self._prepared(self.settings, (*known, *late))
+            except (PolicyError, RuntimeError):
+                # A problem with another rule must not matter, nor one that comes at this moment.
+                renewed = self._prepared(self.settings, (*known, rule))
             if self.in_force is outdated:
                 self.in_force = renewed
             return renewed

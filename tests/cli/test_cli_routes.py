@@ -333,7 +333,7 @@ def test_an_origin_is_corrected() -> None:
     assert "Did you mean 'https://app.example.com'?" in ran.err
 
 
-@pytest.mark.parametrize("command", ["", "routes", "check", "audit", "sources"])
+@pytest.mark.parametrize("command", ["", "routes", "check", "audit", "sources", "verify"])
 def test_help_needs_no_app(command: str) -> None:
     """``--help`` works without an app."""
     ran = run(f"{command} --help", "nothing_here")
@@ -351,10 +351,17 @@ def test_the_group_is_cheap_to_import() -> None:
     ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     new, everything = (line.split() for line in ran.stdout.splitlines())
     own = {name for name in new if name.startswith("flask_corsguard")}
-    commands = (".audit", ".check", ".routes", ".sources", ".validate")
+    commands = (".audit", ".check", ".export", ".routes", ".sources", ".validate", ".verify")
     names = ("", *commands, ".loading", ".terminal")
     assert own == {f"flask_corsguard.cli{name}" for name in names}
-    heavy = ("rich", "flask_corsguard.testing", "flask_corsguard.audit", "flask.testing", "pytest")
+    heavy = (
+        "rich",
+        "httpx",
+        "flask_corsguard.testing",
+        "flask_corsguard.audit",
+        "flask.testing",
+        "pytest",
+    )
     assert not set(heavy).intersection(everything)
 
 

@@ -10,6 +10,7 @@ import pytest
 from flask_corsguard.audit.findings import RULES, Finding, Level, Report
 from flask_corsguard.cli import cors
 from flask_corsguard.cli.formats import as_json
+from flask_corsguard.verify.deployment import DeploymentFinding, Verification
 from tests.cli.command_line import run
 from tests.docs.markdown import section
 
@@ -45,6 +46,11 @@ def test_keys_of_the_audit() -> None:
     found = Finding(next(iter(RULES.values())), Level.NOTE, "Found.")
     told = json.loads(as_json(Report((found,), (), (), 1, 1)))
     assert first_cells("audit")[1:] == [list(told), list(told["findings"][0])]
+
+
+def test_keys_of_verify() -> None:
+    keys = [["url", *Verification._fields], [*DeploymentFinding._fields]]
+    assert first_cells("verify")[1:] == keys
 
 
 def test_commands() -> None:

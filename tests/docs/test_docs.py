@@ -36,6 +36,7 @@ from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.sources import FileOrigins, RedisOrigins, SQLOrigins
 from flask_corsguard.testing import Browser
 from flask_corsguard.testing.engines import ENGINES
+from flask_corsguard.verify.kinds import KINDS
 from tests.docs.markdown import section, table
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,14 @@ def test_audit_page() -> None:
     assert table(section(page, "Findings")) == [
         [f"`{rule.code}`", rule.level.name.lower(), *map(escaped, (rule.title, *rule[3:]))]
         for rule in RULES.values()
+    ]
+
+
+def test_verify_page() -> None:
+    page = (ROOT / "docs" / "how-to" / "verify-a-deployment.md").read_text()
+    assert table(section(page, "Findings")) == [
+        [f"`{kind.code}`", *(text.replace("*", "\\*") for text in kind[1:])]
+        for kind in KINDS.values()
     ]
 
 

@@ -258,9 +258,14 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
          " pages pass where they send Referer, and every site's with enforce=\"unsafe\""),
         ({"reason": Reason.PATH_AMBIGUOUS, "detail": "as sent, this; normalised, that"},
          f"POST users.list from '{A}': rejected (PATH_AMBIGUOUS).",
-         "the path has two readings, with different policies; as sent, this; normalised, that",
+         "the path has two readings; as sent, this; normalised, that",
          "have the page ask for the normalised path; or mark the view with a whole policy, such as"
          " @cors(Policy(...)), which then holds for every path"),
+        ({"reason": Reason.CREDENTIALS_NOT_ALLOWED},
+         f"POST users.list from '{A}': rejected (CREDENTIALS_NOT_ALLOWED).",
+         "the origin may read, but not with credentials, and what asks guard.origin_check sends"
+         " them",
+         f"allow_credentials=True {SET}"),
     ],
 )  # fmt: skip
 def test_what_the_server_refuses(

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 HTTPD = "/usr/sbin/apache2"  # not on every user's PATH
-_MODULES = "mpm_event authz_core dir headers proxy proxy_http rewrite setenvif".split()
+_MODULES = "mpm_event alias authz_core dir headers proxy proxy_http rewrite setenvif".split()
 # Started by root, Apache would serve as a user who may not look into root's temporary directories.
 # So it is nobody from the start, with root's right to look into all of them.
 _NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")

@@ -45,7 +45,10 @@ def _python(text: str, port: int, directory: Path) -> list[str]:
 
 
 def _apache(text: str, port: int, directory: Path) -> list[str]:
-    """A ``.htaccess``, where people paste it."""
+    """A ``.htaccess``, where people paste it; or what a ``<VirtualHost>`` has, if that includes
+    a file."""
+    if "Include " in text:
+        return httpd(port, directory, text)
     (directory / "www" / ".htaccess").write_text(text)
     return httpd(port, directory)
 

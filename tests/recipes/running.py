@@ -1,5 +1,8 @@
 """Both sides of a recipe, started."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 from .comparing import compare
@@ -28,6 +31,9 @@ def measured(recipe: Recipe, directory: Path) -> str:
     lay_out(directory)
     original = ORIGINALS[recipe.language]
     with guarded(recipe.app, directory, recipe.environment) as ours:
+        for command in re.findall(r"^# flask (cors export .*)$", recipe.original, re.MULTILINE):
+            arguments = [sys.executable, "-m", "flask", *command.split()]
+            subprocess.run(arguments, cwd=directory, check=True, capture_output=True)
         configuration = recipe.original.replace(BEHIND, f"127.0.0.1:{ours}")
         with original.running(configuration, directory) as theirs:
             return compare(recipe, theirs, ours)

@@ -9,7 +9,7 @@ from werkzeug.routing import Map, Rule
 
 from flask_corsguard import CorsGuard, Policy, PolicyError, cors
 from flask_corsguard.protocol.decision import Scope
-from flask_corsguard.routing.table import Entry, LateRuleError, file_argument
+from flask_corsguard.routing.table import Entry, Globs, LateRuleError, file_argument
 from flask_corsguard.runtime.state import state_of
 
 SHOP = "https://shop.example"
@@ -38,7 +38,8 @@ def _entry(name):
 
 
 CSS, FONTS, OTHERS = map(_entry, ("css", "fonts", "others"))
-OTHERS.add_files("name", [(re.compile(r"css/.*"), CSS), (re.compile(r".*\.woff"), FONTS)])
+FILES = ((("css/*",), r"css/.*", CSS), (("*.woff",), r".*\.woff", FONTS))
+OTHERS.add_files("name", [(Globs(texts, re.compile(text)), of) for texts, text, of in FILES])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
-from typing import Literal, assert_type
+from typing import Any, Literal, assert_type
 
 from flask import Blueprint, Flask, Request
 from flask.views import MethodView
@@ -102,6 +102,14 @@ guard.reconfigure(policy, app=app, policies={"partners": policy})
 guard.reconfigure(report_only=policy)
 guard.reconfigure(report_only=False)
 
+app.wsgi_app = guard.wsgi(app.wsgi_app, paths=["/static"])  # type: ignore[assignment, method-assign]
+
+
+async def asgi_app(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+served = guard.asgi(asgi_app, paths="/", app=app)
+admits: bool = guard.origin_check(app, credentials=False)("https://a.com", {"PATH_INFO": "/"})
 decision = guard.explain("/a", origin="https://a.com", method="PUT", headers=["X-A"])
 assert_type(decision, Decision)
 assert_type(decision.reason, Reason | None)

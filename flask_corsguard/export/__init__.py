@@ -1,0 +1,1 @@
+"""The policies of paths as configuration for the server that serves these instead of Flask."""

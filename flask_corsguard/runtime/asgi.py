@@ -1,0 +1,134 @@
+"""The guard in front of an ASGI app: ``guard.asgi``.
+
+https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from io import BytesIO
+from typing import Any, TypeAlias, TypeVar, cast
+
+from flask import Request, Response
+
+from flask_corsguard.runtime.front import Front, front_record, record_of
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_Result = TypeVar("_Result")
+# What begins a response; the second one, instead of a WebSocket.
+_STARTS = ("http.response.start", "websocket.http.response.start")
+# https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1: a policy is violated.
+_CLOSED = {"type": "websocket.close", "code": 1008, "reason": ""}
+
+
+def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
+    """The guard in front of *inner*. Each message is handed on when it comes."""
+    state = front.state
+
+    async def corsguard_asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or not front.covers(_path(scope)[1]):
+            return await inner(scope, receive, send)
+        environ = environ_of(scope)
+        if front_record.get() is not None and record_of(state, Request(environ)) is not None:
+            return await inner(scope, receive, send)  # decided by a guard in front of this one
+        decide = functools.partial(front.decide, environ)
+        record = await _in_thread(decide) if front.may_wait else decide()
+        own = front.response(record)
+        if own is not None:
+            return await _respond(own, environ, scope, receive, send)
+
+        async def send_last(message: Message) -> None:
+            if message["type"] in _STARTS:
+                headers = [
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in message.get("headers", ())
+                ]
+                written = front.written(record, headers)
+                if written is not headers:
+                    message = {**message, "headers": _encoded(written)}
+            await send(message)
+
+        token = front_record.set(record)
+        try:
+            await inner(scope, receive, send_last)
+        finally:
+            front_record.reset(token)
+
+    return corsguard_asgi
+
+
+async def _in_thread(function: Callable[[], _Result]) -> _Result:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # the server runs on Trio
+        trio: Any = importlib.import_module("trio")
+        return cast("_Result", await trio.to_thread.run_sync(function))
+    return await asyncio.to_thread(function)
+
+
+async def _respond(
+    own: Response, environ: dict[str, Any], scope: Scope, receive: Receive, send: Send
+) -> None:
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+        await send(dict(_CLOSED))
+        return
+    headers = own.get_wsgi_headers(environ).to_wsgi_list()
+    body = b"" if scope["method"] == "HEAD" else own.get_data()
+    await send({"type": _STARTS[0], "status": own.status_code, "headers": _encoded(headers)})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    # Names are in lower case in ASGI.
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def _path(scope: Scope) -> tuple[str, str]:
+    """The root, and the path below it. Servers differ on whether ``path`` has the root in it."""
+    root: str = scope.get("root_path", "").rstrip("/")
+    path: str = scope["path"]
+    if root and f"{path}/".startswith(f"{root}/"):
+        path = path[len(root) :]
+    return root, path if path.startswith("/") else f"/{path}"
+
+
+def environ_of(scope: Scope) -> dict[str, Any]:
+    """The WSGI environment of an ASGI request, as far as decisions, and functions that take the
+    request, look at it. It has no body."""
+    # What no server reads from bytes must not raise either.
+    root, path = (part.encode("utf-8", "surrogatepass").decode("latin-1") for part in _path(scope))
+    scheme = scope.get("scheme", "http")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.get("method", "GET"),
+        "SCRIPT_NAME": root,
+        "PATH_INFO": path,
+        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": BytesIO(),
+    }
+    server, client = scope.get("server"), scope.get("client")
+    name, port = server or ("localhost", None)
+    environ["SERVER_NAME"] = name
+    environ["SERVER_PORT"] = str(port or (443 if scheme in ("https", "wss") else 80))
+    if client:
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
+    for name, value in scope.get("headers", ()):
+        if b"_" in name:
+            continue  # in WSGI it would pass for the name with a hyphen
+        key, text = name.upper().decode("latin-1").replace("-", "_"), value.decode("latin-1")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    if scope["type"] == "websocket":  # over HTTP/2 it has no such headers
+        environ |= {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
+    return environ

@@ -1,0 +1,39 @@
+"""The guard in front of a WSGI app: ``guard.wsgi``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Request
+
+from flask_corsguard.runtime.front import Front, front_record, record_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def wsgi_front(front: Front, inner: WSGIApplication) -> WSGIApplication:
+    """The guard in front of *inner*. What it responds is handed on as it is, never read."""
+    covers, state, key = front.covers_wsgi, front.state, front.state.front_key
+
+    def corsguard_wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not covers(environ.get("PATH_INFO", "")):
+            return inner(environ, start_response)
+        is_seen = key in environ or front_record.get() is not None
+        if is_seen and record_of(state, Request(environ)) is not None:
+            return inner(environ, start_response)  # decided by a guard in front of this one
+        record = environ[key] = front.decide(environ)
+        own = front.response(record)
+        if own is not None:
+            return own(environ, start_response)
+
+        def write_last(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            headers = front.written(record, headers)
+            if exc_info is None:
+                return start_response(status, headers)
+            return start_response(status, headers, exc_info)
+
+        return inner(environ, write_last)
+
+    return corsguard_wsgi

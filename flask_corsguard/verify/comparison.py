@@ -1,0 +1,188 @@
+"""What came back, compared with what the guard says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
+from flask_corsguard.testing.urls import parse_url
+from flask_corsguard.verify.client import Received
+
+Cors = dict[str, set[str]]
+
+_ORIGIN = headers.ALLOW_ORIGIN.lower()
+_METHODS = headers.ALLOW_METHODS.lower()
+# Headers with one value: twice, it is another one.
+_SINGLE = {_ORIGIN, headers.ALLOW_CREDENTIALS.lower(), headers.MAX_AGE.lower()}
+# What the responses to preflights have for themselves.
+_OF_PREFLIGHTS = {_METHODS, headers.ALLOW_HEADERS.lower(), headers.MAX_AGE.lower()}
+_BY_STATUS = {
+    **dict.fromkeys((401, 407), "preflight_needs_login"),
+    **dict.fromkeys((403, 405, 501), "preflight_not_allowed"),
+    **dict.fromkeys(REDIRECT_STATUSES, "preflight_redirected"),
+    404: "not_found",
+}
+_REPLACED = "preflight_replaced"
+#: Codes of what keeps requests from the guard.
+ENDS = {*_BY_STATUS.values(), _REPLACED, "https_redirect", "origin_lost"}
+_FOLLOWING = {"header_lost", "vary_lost", "other_decision"}
+
+
+class Difference(NamedTuple):
+    """How one response differs from what the guard says.
+
+    :ivar code: the code of the finding.
+    :ivar subject: which header it is about, or the like, or "". What has both in common is one
+        finding.
+    """
+
+    code: str
+    subject: str = ""
+
+
+def differences(
+    want: Exchange,
+    got: Received,
+    earlier: Sequence[tuple[Exchange, Received]],
+    *,
+    is_right_at_first: bool,
+) -> Iterator[Difference]:
+    """How a response differs from what the guard says.
+
+    :param want: the request, with what the guard says.
+    :param got: what came back.
+    :param earlier: the requests of the same test that were sent before.
+    :param is_right_at_first: whether the same origin gets the right response where it asks first,
+        and so from no cache.
+    """
+    if got.error:
+        yield Difference("no_response")
+    elif _is_to_https(want, got):
+        yield Difference("https_redirect")
+    elif (is_right_at_first or got.is_stored) and (how := _mixed_up(want, got, earlier)):
+        yield Difference("mixed_up", how)
+    elif other := _other_answer(want, got):
+        yield other
+    # Refused by something else, or an error page: as long as nobody is let in, that will do.
+    elif not want.preflight or 200 <= got.status < 300 or got.refusal or got.cors:
+        yield from _in_headers(want, got)
+
+
+def follows(difference: Difference, want: Exchange) -> bool:
+    """Whether it is no news where something keeps the route's requests from the guard."""
+    is_of_preflight = want.method == "OPTIONS" and difference.code not in ENDS
+    return is_of_preflight or difference.code in _FOLLOWING
+
+
+def origin_of(request: Exchange) -> str:
+    """The request's ``Origin``, in words."""
+    return request.request_headers.get("Origin", "no Origin")
+
+
+def _is_to_https(want: Exchange, got: Received) -> bool:
+    asked, locations = parse_url(want.url), got.values("Location")
+    if got.status not in REDIRECT_STATUSES or not locations or asked is None:
+        return False
+    target = parse_url(locations[0][:2000], asked)
+    if target is None or target.origin is None or asked.origin is None:
+        return False
+    schemes = asked.scheme, target.scheme
+    return schemes == ("http", "https") and target.origin.host == asked.origin.host
+
+
+def is_right(want: Exchange, got: Received) -> bool:
+    """Whether the origin gets what it is meant to get, as far as browsers look at it."""
+    return (_cors(got), bool(got.refusal)) == (_wanted(want), want.status == 403)
+
+
+def _mixed_up(want: Exchange, got: Received, earlier: Sequence[tuple[Exchange, Received]]) -> str:
+    """What is known of it, if this is the response that another origin got before; or ""."""
+    for asked, before in earlier:
+        is_same = before.status == got.status and is_right(asked, got) and is_right(asked, before)
+        if is_same and not is_right(want, got):
+            return f"its Vary {'names' if 'origin' in _vary(before) else 'does not name'} Origin"
+    return ""
+
+
+def _other_answer(want: Exchange, got: Received) -> Difference | None:
+    """What has responded instead of the guard, or that the guard has decided otherwise."""
+    decision = want.decision
+    assert decision is not None
+    is_ok = 200 <= got.status < 300
+    # Whoever else sends CORS headers does not think of this.
+    is_guards = bool(got.refusal) or "access-control-request-method" in _vary(got)
+    wanted, came = _wanted(want), _cors(got)
+    is_own = decision.outcome is Outcome.SAME_ORIGIN
+    if got.refusal and want.status != 403:
+        return Difference("host_lost" if is_own else "other_decision", got.refusal)
+    if is_own and is_guards and _METHODS in came and not wanted:
+        return Difference("host_lost", "allowed as such")
+    if decision.blocked and is_ok:
+        return Difference("other_decision", "it does not refuse the request")
+    policy = decision.policy
+    if not want.preflight or is_own or policy is None or not policy.answer_preflight:
+        return None
+    if decision.outcome is not Outcome.ALLOWED:
+        is_let_in = decision.origin and is_ok and is_guards and _ORIGIN in came
+        return Difference("other_decision", "it allows the preflight") if is_let_in else None
+    if is_ok and (is_guards or any(came.get(n) == wanted.get(n, ()) for n in _OF_PREFLIGHTS)):
+        return None
+    if "origin" in _vary(got) and not came:
+        return Difference("origin_lost")
+    return Difference(_BY_STATUS.get(got.status, _REPLACED))
+
+
+def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
+    wanted, came = _wanted(want), _cors(got)
+    decision = want.decision
+    assert decision is not None
+    for name, value in came.items():
+        if name in _SINGLE and len(_parts(got.values(name))) > 1:
+            yield Difference("doubled_header", name.title())
+        elif (
+            name == _ORIGIN and value == {"*"} and all(p.origins != "*" for p in decision.policies)
+        ):
+            yield Difference("star_added")
+        elif name == _METHODS and decision.endpoint is None and wanted.get(name, {""}) <= value:
+            continue  # the deployment may know routes that this app gets when it is served
+        # Without Origin, OPTIONS is no preflight: nobody looks at these.
+        elif value != wanted.get(name) and (decision.origin or name not in _OF_PREFLIGHTS):
+            code = "header_changed" if name in wanted else "header_added"
+            yield Difference(code, name.title())
+    yield from (Difference("header_lost", n.title()) for n in wanted if n not in came)
+    if wanted and not came:
+        return  # it is not the guard's response, Vary or not
+    # Where nobody may read anything, all get the same.
+    varies = (
+        _vary(got) if came or any(p.origins or p.raw_origins for p in decision.policies) else {"*"}
+    )
+    for name in _parts(want.response_headers.getlist(headers.VARY)):
+        if "*" not in varies and name.lower() not in varies:
+            yield Difference("vary_lost", name)
+            return
+
+
+def _vary(got: Received) -> set[str]:
+    return {name.lower() for name in _parts(got.values(headers.VARY))}
+
+
+def _parts(values: Sequence[str]) -> list[str]:
+    return [part for value in values for each in value.split(",") if (part := each.strip())]
+
+
+def _cors(got: Received) -> Cors:
+    return {name: _value(name, got.values(name)) for name in got.cors}
+
+
+def _wanted(want: Exchange) -> Cors:
+    lines = ((name.lower(), value) for name, value in want.response_headers)
+    return {name: _value(name, [v]) for name, v in lines if name.startswith("access-control-")}
+
+
+def _value(name: str, values: Sequence[str]) -> set[str]:
+    """The value of a header, so that what means the same is equal: lists have no order."""
+    is_exact = name in _SINGLE or name == _METHODS
+    return {part if is_exact else part.lower() for part in _parts(values)}

@@ -1,0 +1,197 @@
+"""Which requests to send to a deployment, and what the guard says to each."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from werkzeug.datastructures import Headers
+
+from flask_corsguard.audit.hostile_origins import ATTACKER, UNRELATED
+from flask_corsguard.audit.intended_origins import intended_by
+from flask_corsguard.audit.sample_requests import SampleRequests
+from flask_corsguard.audit.source_rows import with_rows
+from flask_corsguard.protocol.headers import SAFE_METHODS
+from flask_corsguard.protocol.lists import is_source
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.remedies import name_in_list
+from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.state import AppState
+from flask_corsguard.simulate import stand_in
+from flask_corsguard.testing.exchange import Exchange, send
+from flask_corsguard.testing.urls import Url, parse_url
+
+_PARAMETER = "corsguard-verify"
+_OPAQUE = "null"
+# Of a path as Werkzeug decodes it.
+_PATH_SAFE = "/:@!$&'()*+,;=~"
+# Each is asked about again for each route.
+_MOST_CANDIDATES = 40
+
+Order = tuple[str | None, ...]
+
+
+class Series(NamedTuple):
+    """One test: requests for the same URL, one after the other, from different origins.
+
+    :ivar place: what is tested: ``PUT /users/<int:number>``.
+    :ivar requests: the requests, each with what the guard says to it.
+    """
+
+    place: str
+    requests: tuple[Exchange, ...]
+
+
+class Planner:
+    """Makes the tests.
+
+    :param base: where the app's root is. Its path has no slash at the end.
+    """
+
+    def __init__(self, state: AppState, base: Url) -> None:
+        self._state = state
+        self._base = base
+        self._respond = stand_in(state, unquote(base.path))
+        self._candidates: dict[Policy, list[str]] = {}
+        # In each run another one: a cache may still have what the last run got.
+        self._run, self._number = secrets.token_hex(4), 0
+        self._left_out: list[str] = []
+        # Policies that an origin is known for; and others, each with a place where it holds.
+        self._known: set[Policy] = set()
+        self._unknown: dict[Policy, str] = {}
+
+    def not_tried(self) -> list[str]:
+        """In sentences, what there is no test for."""
+        for policy in self._known & self._unknown.keys():
+            del self._unknown[policy]
+        return self._left_out + [
+            f"{place}: no origin is known that {name_in_list(policy) or 'its policy'} admits; only"
+            " what it refuses is tried, here and wherever it holds."
+            for policy, place in self._unknown.items()
+        ]
+
+    def preflights(self, routes: Iterable[Route]) -> list[Series]:
+        """The tests of every route and method, with preflights; those of one method each first."""
+        first: list[Series] = []
+        further: list[Series] = []
+        for route in routes:
+            samples = SampleRequests(self._state, route, f"{self._base}/")
+            if route.policy is None or not samples.is_reachable:
+                self._left_out.append(f"{','.join(route.methods)} {route.rule}: {_why(route)}.")
+                continue
+            url = parse_url(f"{self._base}{quote(samples.path, safe=_PATH_SAFE)}")
+            assert url is not None
+            # Those that change something first: with them a page always asks.
+            methods = sorted(route.methods, key=lambda name: (name in SAFE_METHODS, name))
+            for method in methods:
+                place = f"{method} {route.rule}"
+                orders = self._preflight_orders(place, url, method, route.policies)
+                tests = [self.test(place, url, order, method) for order in orders]
+                if method == methods[0]:
+                    first += tests
+                else:
+                    further += tests[:1]
+        return first + further
+
+    def gets(self, url: Url) -> Iterator[Series]:
+        """The tests of one URL, with preflights and with GET."""
+        place = f"GET {url.path}{url.query}"
+        (about,) = self.test(place, url, [None]).requests
+        policies = about.decision.policies if about.decision else ()
+        if not policies:
+            self._left_out.append(f"{place}: it is exempt, so no policy says anything.")
+            return
+        for order in self._preflight_orders(place, url, "GET", policies):
+            yield self.test(place, url, order, "GET")
+        # Each is the first of a test once: nothing in front can have a response for it then.
+        one, stranger, look_alike, own, *others = self._origins(place, url, "", policies)
+        orders: list[Order] = [(one, stranger, _OPAQUE), (stranger, one, None)]
+        orders += [(None, one, stranger), (_OPAQUE, one, None), (look_alike, one), (own, one)]
+        orders += [pair for other in others for pair in ((one, other), (other, one))]
+        for order in orders:
+            yield self.test(place, url, order)
+
+    def test(self, place: str, url: Url, order: Iterable[str | None], method: str = "") -> Series:
+        """One test, with a query parameter of its own.
+
+        :param order: the origins that ask.
+        :param method: the requested method of preflights; GET is sent if it is left out.
+        """
+        self._number += 1
+        query = f"{url.query}&" if url.query else "?"
+        url = url._replace(query=f"{query}{_PARAMETER}={self._run}-{self._number}")
+        return Series(place, tuple(self._ask(url, o, method) for o in dict.fromkeys(order)))
+
+    def _preflight_orders(
+        self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
+    ) -> list[Order]:
+        one, stranger, look_alike, own, *others = self._origins(place, url, method, policies)
+        orders: list[Order] = [(one, stranger), (stranger, one, _OPAQUE), (own, look_alike, None)]
+        return orders + [(other, one) for other in others]
+
+    def _origins(
+        self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
+    ) -> list[str]:
+        """One that is admitted, two that are probably not, the app's own; and, if there are several
+        policies, one that each of the others admits."""
+        admitted: list[str] = []
+        for policy in policies:
+            candidates = self._candidates_for(policy)
+            found = next((o for o in candidates if self._admits(policy, url, o, method)), None)
+            if found is not None:
+                self._known.add(policy)
+                admitted.append(found)
+            elif policy.origins:
+                self._unknown.setdefault(policy, place)
+        one, *others = admitted or UNRELATED[1:2]
+        stranger = next(each for each in UNRELATED if each not in admitted)
+        return [one, stranger, f"{one}.{ATTACKER}", str(self._base.origin), *others]
+
+    def _candidates_for(self, policy: Policy) -> list[str]:
+        policy = with_rows(policy)
+        if policy.origins == "*":
+            return [*UNRELATED[:1]]
+        if policy not in self._candidates:
+            opaque = (e for e in policy.origins if not isinstance(e, str) and not is_source(e))
+            config = self._state.app.config
+            intended = chain.from_iterable(intended_by(entry, config) for entry in opaque)
+            named = (pattern.example("x") for pattern in policy.origins.patterns())
+            found = map(str, chain(named, policy.raw_origins, intended, [_OPAQUE]))
+            self._candidates[policy] = [*islice(found, _MOST_CANDIDATES)]
+        return self._candidates[policy]
+
+    def _admits(self, policy: Policy, url: Url, origin: str, method: str) -> bool:
+        decision = self._ask(url, origin, method).decision
+        if decision is None or decision.outcome is Outcome.SAME_ORIGIN:
+            return False
+        reason = decision.reason
+        # What "*" admits may not do everything.
+        is_admitted = reason in (None, Reason.CROSS_SITE_REQUEST) or not reason.is_about_origin
+        return is_admitted and decision.policy == policy
+
+    def _ask(self, url: Url, origin: str | None, method: str) -> Exchange:
+        headers = Headers()
+        if origin is not None:
+            headers["Origin"] = origin
+        if method:
+            headers["Access-Control-Request-Method"] = method
+        kind = "OPTIONS" if method else "GET"
+        return send(self._respond, kind, url, headers, None, preflight=bool(method))
+
+
+def _why(route: Route) -> str:
+    """Why a route cannot be tried."""
+    rule = route.url_rule
+    if route.policy is None:
+        return "it is exempt, so no policy says anything"
+    if rule.websocket:
+        return "it is a WebSocket, which has no preflight"
+    if rule.redirect_to:
+        return "it only redirects"
+    if rule.host or rule.subdomain:
+        return "it is not on the host of the URL"
+    return "no URL that leads to it was found. Name one with --get"
