@@ -92,6 +92,21 @@ def test_whole_routes(server: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("server", SERVERS)
+def test_an_app_below_a_path(server: str, tmp_path: Path) -> None:
+    """``--mount`` is what the server's paths have before the app's own."""
+    app = shop()
+    requests = [
+        Request("GET", path, headers(SHOP))
+        for path in ("/a.b/static/x.js", "/a.b/static", "/axb/static/x.js", "/static/x.js", "/a.b/")
+    ]
+    arguments = ("--path", "/static", "--mount", "/a.b/")
+    with serving(server, {"app": app}, tmp_path, arguments=arguments) as port:
+        found = ask_server(port, "app", requests)
+    own = (("access-control-allow-origin", SHOP),)
+    assert [each.own for each in found] == [own, own, (), (), ()]
+
+
+@pytest.mark.parametrize("server", SERVERS)
 def test_blueprints_and_everything(server: str, tmp_path: Path) -> None:
     """``--path /`` is the whole app: URLs without a route lie in a blueprint, or nowhere."""
     app = Flask("whole", static_folder=None)
