@@ -20,6 +20,7 @@ from .misconfigured import behind_apache, behind_caddy, behind_nginx, served, ve
 ITEM, CLOSED = "GET /items/7", "GET /closed"
 FILE, NO_FILE = "GET /static/logo.txt", "GET /static/<path:filename>"
 # As far as every fault shows, to save time.
+SHORT = ["--get", "/items/7", "--limit", "20"]
 GETS = ["--get", "/items/7", "--get", "/closed", "--limit", "72"]
 
 
@@ -79,6 +80,23 @@ NGINX = {
         ),
         {"preflight_replaced": ITEM},
     ),
+    "OPTIONS with most of the policy's headers": Case(
+        passing(
+            f"if ($request_method = OPTIONS) {{ add_header {ECHO} add_header Vary Origin;"
+            " add_header Access-Control-Max-Age 600; add_header Access-Control-Allow-Headers"
+            " Content-Type; add_header Access-Control-Allow-Methods 'GET, PUT'; return 200; }"
+        ),
+        {"preflight_replaced": ITEM},
+        SHORT,
+    ),
+    "no requested method": Case(
+        passing('proxy_set_header Access-Control-Request-Method "";'), {"preflight_lost": ITEM}, SHORT
+    ),
+    "pages for refusals": Case(
+        passing("proxy_intercept_errors on; error_page 403 =200 /static/logo.txt;"),
+        {"other_decision": CLOSED},
+        ["--get", "/closed", "--limit", "20"],
+    ),
     "a page for every path": Case(
         "location / { error_page 405 =200 /static/logo.txt; root FILES;"
         " try_files /static/logo.txt =404; }",
@@ -94,7 +112,7 @@ NGINX = {
     "a login page": Case("location / { return 302 /login; }", {"preflight_redirected": ITEM}),
     "no such path": Case("location / { return 404; }", {"not_found": ITEM}),
     "no app": Case(
-        "location / { proxy_pass http://127.0.0.1:1; }", {"preflight_replaced": ITEM}
+        "location / { proxy_pass http://127.0.0.1:1; }", {"app_unreachable": ITEM}
     ),
     "https": Case("return 301 https://$host$request_uri;", {"https_redirect": ITEM}),
     "no Vary": Case(passing("proxy_hide_header Vary;"), {"vary_lost": ITEM}),
