@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from flask_corsguard.protocol import headers
@@ -48,6 +48,7 @@ def differences(
     want: Exchange,
     got: Received,
     earlier: Sequence[tuple[Exchange, Received]],
+    others: Sequence[tuple[Exchange, Received]],
     *,
     is_right_at_first: bool,
 ) -> Iterator[Difference]:
@@ -56,6 +57,7 @@ def differences(
     :param want: the request, with what the guard says.
     :param got: what came back.
     :param earlier: the requests of the same test that were sent before.
+    :param others: those of all tests, if a cache may have taken them for the same.
     :param is_right_at_first: whether the same origin gets the right response where it asks first,
         and so from no cache.
     """
@@ -65,6 +67,8 @@ def differences(
         yield Difference("https_redirect")
     elif (is_right_at_first or got.is_stored) and (how := _mixed_up(want, got, earlier)):
         yield Difference("mixed_up", how)
+    elif how := _mixed_up(want, got, others):
+        yield Difference("mixed_up", f"{how}, and its key has no query")
     elif other := _other_answer(want, got):
         yield other
     # Refused by something else, or any page: as long as nobody is let in, that will do.
@@ -97,6 +101,11 @@ def _is_to_https(want: Exchange, got: Received) -> bool:
 def is_right(want: Exchange, got: Received) -> bool:
     """Whether the origin gets what it is meant to get, as far as browsers look at it."""
     return (_cors(got), bool(got.refusal)) == (_wanted(want), want.status == 403)
+
+
+def is_same(sent: Iterable[tuple[Exchange, Received]]) -> bool:
+    """Whether all get the same, whoever asks."""
+    return len({repr((got.status, got.cors)) for _, got in sent}) == 1
 
 
 def _is_allowed(want: Exchange) -> bool:
@@ -138,7 +147,10 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
     if (is_ok or not policy.answer_preflight) and (
         is_guards or all(came.get(name) == wanted[name] for name in of_preflights)
     ):
-        return None
+        # What the guard says where there is no route.
+        requested = {want.request_headers.get("Access-Control-Request-Method", "")}
+        is_unrouted = came.get(_METHODS) == requested != wanted.get(_METHODS)
+        return Difference("not_found") if is_guards and is_unrouted else None
     if "origin" in _vary(got) and not _OF_PREFLIGHTS & came.keys():
         if not came:
             return Difference("origin_lost")
