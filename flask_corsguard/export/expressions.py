@@ -174,7 +174,7 @@ class _Writer:
             case "AT" if str(value) in ("AT_END", "AT_END_STRING"):
                 return r"\z"  # an origin has no line end
             case _:
-                raise BeyondSubsetError(kind.lower().replace("_", " "))
+                raise BeyondSubsetError(_BEYOND.get(kind, kind.lower().replace("_", " ")))
 
     def _set(self, members: str) -> str:
         if self._in_path and members.startswith("^"):
@@ -197,12 +197,26 @@ def _member(kind: str, value: Any) -> str:
             return _ascii(value).replace("-", r"\x2d")
         case "RANGE":
             return "-".join(_ascii(end).replace("-", r"\x2d") for end in value)
-        case "CATEGORY" if (name := str(value)) in _CATEGORIES:
+        case _ if (name := str(value)) in _CATEGORIES:
             return _CATEGORIES[name]
         case _:
-            raise BeyondSubsetError(str(value).lower().replace("_", " "))
+            raise BeyondSubsetError(_BEYOND.get(name, name.lower().replace("_", " ")))
 
 
+# What people call it.
+_BEYOND = {
+    **dict.fromkeys(("ASSERT", "ASSERT_NOT"), "a lookahead or a lookbehind"),
+    "AT": r"\b or \B",
+    "ATOMIC_GROUP": "an atomic group",
+    "CATEGORY_NOT_DIGIT": r"\D",
+    "CATEGORY_NOT_SPACE": r"\S",
+    "CATEGORY_NOT_WORD": r"\W",
+    "CATEGORY_SPACE": r"\s",
+    "GROUPREF": "a reference to a group",
+    "GROUPREF_EXISTS": "a condition",
+    "POSSESSIVE_REPEAT": "a possessive repetition",
+    "SUBPATTERN": "a group with flags",
+}
 _CATEGORIES = {"CATEGORY_DIGIT": "0-9", "CATEGORY_WORD": "A-Za-z0-9_"}
 
 

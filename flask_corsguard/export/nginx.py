@@ -33,7 +33,7 @@ WARNING = (
 )
 
 # nginx reads no longer parameter: NGX_CONF_BUFFER is 4096.
-_LONGEST_PARAMETER = 4000
+_LONGEST_PARAMETER = 4000  # with what is around it
 _ORIGIN = "$http_origin"
 _METHOD = "$http_access_control_request_method"
 _NAMES = "$http_access_control_request_headers"
@@ -51,16 +51,26 @@ def sections(verdicts: Verdicts) -> tuple[list[str], list[str]]:
 
 def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
     """What nginx alone cannot say."""
+    for path, method, _, name in verdicts.rows:
+        yield from _too_long(name, "path", f"{method}{path}")
     for verdict in verdicts.all:
+        yield from _too_long(verdict.where, "origins", *(text for text, _ in verdict.readers.rows))
         for answer in verdict.answers:
             yield from _names_with_dollars(verdict, answer)
-    where = ""
-    for block in _Maps(verdicts).http():
-        where = block[2:] if block.startswith("# ") else where
-        longest = max(map(len, block.split('"')))
-        if longest > _LONGEST_PARAMETER:
-            message = f"it comes to {longest:,} characters, and nginx reads {_LONGEST_PARAMETER:,}."
-            yield Unsayable(where, "the longest value", message)
+            values = {**answer.headers, **answer.preflight}
+            for field, header, text in (
+                ("methods", headers.ALLOW_METHODS, answer.methods),
+                ("allow_headers", headers.ALLOW_HEADERS, answer.names),
+                ("expose_headers", headers.EXPOSE_HEADERS, ""),
+            ):
+                yield from _too_long(verdict.where, field, text, values.get(header, ""))
+
+
+def _too_long(where: str, field: str, *texts: str) -> Iterator[Unsayable]:
+    longest = max(map(len, texts), default=0)
+    if longest > _LONGEST_PARAMETER:
+        message = f"it comes to {longest:,} characters, and nginx reads {_LONGEST_PARAMETER:,}."
+        yield Unsayable(where, field, message)
 
 
 def _names_with_dollars(verdict: Verdict, answer: Answer) -> Iterator[Unsayable]:

@@ -173,6 +173,26 @@ def test_limit(shop: Flask) -> None:
     assert ran.code == 0
 
 
+def test_what_refuses_preflights_as_an_export_does() -> None:
+    """Without a document of the guard, and those of the app's own pages too."""
+    app = Flask("shop", static_folder="static")
+    guard = CorsGuard(app, origins=SHOP)
+    guard.for_files("static", "*.woff2", origins="*")
+    guard.for_path("/static/fonts", allow_credentials=False)
+
+    def front(environ: Any, start_response: Any) -> Any:
+        is_open = environ["PATH_INFO"].endswith(".woff2")
+        if is_open or environ.get("HTTP_ORIGIN", SHOP) == SHOP:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Vary", "Origin")])
+        return [b""]
+
+    with in_a_thread(front) as url:
+        ran = verify(url, app, "--json")
+    told = json.loads(ran.out)
+    assert (ran.code, told["findings"], told["not_tried"]) == (0, [], [])
+
+
 def test_each_route_is_tried_within_a_limit() -> None:
     app = Flask("large", static_folder=None)
     CorsGuard(app, origins=SHOP)
