@@ -37,8 +37,10 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
         if scope["type"] not in ("http", "websocket") or not front.covers(_path(scope)[1]):
             return await inner(scope, receive, send)
         environ = environ_of(scope)
-        if front_record.get() is not None and record_of(state, Request(environ)) is not None:
-            return await inner(scope, receive, send)  # decided by a guard in front of this one
+        if front_record.get() is not None:
+            request = Request(environ, populate_request=False)
+            if record_of(state, request) is not None:
+                return await inner(scope, receive, send)  # decided by a guard in front of this one
         decide = functools.partial(front.decide, environ)
         record = await _in_thread(decide) if front.may_wait else decide()
         own = front.response(record)
@@ -47,13 +49,11 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
 
         async def send_last(message: Message) -> None:
             if message["type"] in _STARTS:
-                headers = [
-                    (name.decode("latin-1"), value.decode("latin-1"))
-                    for name, value in message.get("headers", ())
-                ]
+                sent = list(message.get("headers", ()))  # it may be an iterator
+                headers = [(n.decode("latin-1"), value.decode("latin-1")) for n, value in sent]
                 written = front.written(record, headers)
-                if written is not headers:
-                    message = {**message, "headers": _encoded(written)}
+                final = sent if written is headers else _encoded(written)
+                message = {**message, "headers": final}
             await send(message)
 
         token = front_record.set(record)
@@ -61,6 +61,7 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
             await inner(scope, receive, send_last)
         finally:
             front_record.reset(token)
+            record.is_taken = True  # tasks that it has started go on with this context
 
     return corsguard_asgi
 

@@ -35,7 +35,7 @@ class FrontRecord:
     """What was decided in front of an app about one request.
 
     :ivar front: who has decided.
-    :ivar request: about what.
+    :ivar request: about what, as it was then: what is behind may change its environment.
     :ivar decision: the decision; from the app's hooks on, theirs.
     :ivar is_taken: whether they have heard of it. What a view requests of its own app is another
         request.
@@ -63,16 +63,26 @@ class FrontRecord:
         """Note that the app's hooks have heard of it.
 
         :returns: whether it holds for them. Where they have another route, they know more: the app
-            is mounted deeper, or its first request has made its routes.
+            is mounted deeper, or its first request has made its routes. Where they have another
+            host, ProxyFix is in between.
         """
         self.is_taken = True
-        if request.url_rule is None:
-            return True
         decided = self.request
-        if request.path == decided.path and self.decision.endpoint is not None:
-            return True
-        self.front.state.log.front_differs(self.front.name, decided.path, request.path)
+        is_same_path = request.path == decided.path
+        if (
+            is_same_path
+            and request.url_rule == decided.url_rule
+            and request.endpoint == decided.endpoint
+        ):
+            return self.has_host_of(request)
+        if request.url_rule is not None and not (is_same_path and decided.url_rule):
+            self.front.state.log.front_differs(self.front.name, decided.path, request.path)
         return False
+
+    def has_host_of(self, request: Request) -> bool:
+        """Whether this is the same address too, by which the app's own pages are told."""
+        ours, theirs = self.request.environ, request.environ
+        return all(ours.get(key) == theirs.get(key) for key in ("HTTP_HOST", "wsgi.url_scheme"))
 
 
 #: The record of the request that a task or a thread is about. An ASGI server hands no environment
@@ -137,6 +147,7 @@ class Front:
     def decide(self, environ: dict[str, Any]) -> FrontRecord:
         """Decide about a request, and announce that.
 
+        :param environ: a copy, which nobody changes.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         state = self.state

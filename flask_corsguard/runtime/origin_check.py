@@ -70,8 +70,9 @@ class OriginCheck:
         asked.pop("HTTP_ORIGIN", None)
         if origin is not None:
             asked["HTTP_ORIGIN"] = origin
-        record = record_of(state, Request(asked)) if state.fronts else None
-        if record is not None:
+        request = Request(asked, populate_request=False)
+        record = record_of(state, request) if state.fronts else None
+        if record is not None and record.has_host_of(request):
             decision = self.final(record.decision, record.request)
             if decision is not record.decision and decision.outcome is Outcome.REJECTED:
                 state.log.rejection(decision)  # the guard in front has sent the signal

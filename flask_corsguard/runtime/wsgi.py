@@ -20,10 +20,12 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> WSGIApplication:
     def corsguard_wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not covers(environ.get("PATH_INFO", "")):
             return inner(environ, start_response)
-        is_seen = key in environ or front_record.get() is not None
-        if is_seen and record_of(state, Request(environ)) is not None:
-            return inner(environ, start_response)  # decided by a guard in front of this one
-        record = environ[key] = front.decide(environ)
+        record = None
+        if key in environ or front_record.get() is not None:
+            # Decided by a guard in front of this one, or by this one if something tries again.
+            record = record_of(state, Request(environ, populate_request=False))
+        if record is None:
+            record = environ[key] = front.decide({**environ})
         own = front.response(record)
         if own is not None:
             return own(environ, start_response)

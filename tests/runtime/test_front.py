@@ -2,14 +2,16 @@
 table."""
 
 import asyncio
+import gc
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from flask import Flask, abort, current_app
+from flask import Flask, Request, abort, current_app
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import BaseConverter
 from werkzeug.test import Client, EnvironBuilder
@@ -682,3 +684,134 @@ def test_the_headers_of_a_refusal_within_the_app(caplog: pytest.LogCaptureFixtur
     got = app.test_client().get("/plain/x", headers={"Origin": SHOP})
     assert (got.status_code, got.headers[ACAO]) == (418, SHOP)
     assert sum(guard.counts(app).values()) == 1
+
+
+def test_a_refused_request_that_is_tried_again() -> None:
+    """By middleware that calls the same app once more, with the same environment."""
+    app, guard = made()
+    front = Wsgi(guard, app, ["/locked"])
+    once = front.app
+
+    def again(environ: Any, start_response: Any) -> Any:
+        list(once(environ, lambda *_: None))
+        return once(environ, start_response)
+
+    front.app = again
+    sent = front.send("POST", "/locked/a", Origin=OTHER)
+    assert (sent.status, sent.has_run) == (403, False)
+    assert sum(guard.counts(app).values()) == 1
+
+
+def test_the_second_app_if_the_first_has_nothing() -> None:
+    app, guard = made()
+    guards = [Wsgi(guard, app, paths).app for paths in ("/plain", "/")]
+
+    def cascade(environ: Any, start_response: Any) -> Any:
+        list(guards[0](environ, lambda *_: None))
+        return guards[1](environ, start_response)
+
+    assert Client(cascade).get("/plain/a", headers={"Origin": SHOP}).headers[ACAO] == SHOP
+
+
+@pytest.mark.parametrize(
+    ("changes", "body"),
+    [
+        ({}, "REJECTED"),
+        ({"HTTP_ORIGIN": SHOP}, "ALLOWED"),
+        ({"HTTP_ORIGIN": None}, "NOT_CORS"),
+        ({"HTTP_HOST": "other.example"}, "SAME_ORIGIN"),
+        ({"HTTP_HOST": "other.example", "wsgi.url_scheme": "https"}, "SAME_ORIGIN"),
+        ({"REQUEST_METHOD": "POST"}, "REJECTED"),
+    ],
+)
+def test_what_changes_the_request_within(changes: Any, body: str) -> None:
+    """Then the app's hooks decide again: method override, ProxyFix, what drops Origin."""
+    app, guard = made()
+    app.add_url_rule(
+        "/plain/who", "who", lambda: current_decision.outcome.name, methods=["GET", "POST"]
+    )
+
+    def inner(environ: Any, start_response: Any) -> Any:
+        environ.update(changes)
+        if environ.get("HTTP_ORIGIN") is None:
+            environ.pop("HTTP_ORIGIN")
+        return app(environ, start_response)
+
+    front = Client(guard.wsgi(inner, paths="/plain"))
+    assert front.get("/plain/who", headers={"Origin": OTHER}).text == body
+
+
+def test_another_host_within_has_other_routes() -> None:
+    app = Flask("app", static_folder=None, host_matching=True, static_host="x")
+    guard = CorsGuard(app, origins=[SHOP])
+    app.add_url_rule("/a", "inside", lambda: "", host="inside")
+    app.add_url_rule("/a", "outside", cors(origins=[OTHER])(lambda: ""), host="outside")
+
+    def inner(environ: Any, start_response: Any) -> Any:
+        return app({**environ, "HTTP_HOST": "outside"}, start_response)
+
+    front = Client(guard.wsgi(inner, paths="/"))
+    for origin, acao in ((SHOP, None), (OTHER, OTHER)):
+        got = front.get("/a", headers={"Host": "inside", "Origin": origin})
+        assert (got.status_code, got.headers.get(ACAO)) == (200, acao)
+
+
+def test_headers_that_can_be_read_once() -> None:
+    """ASGI allows any iterable."""
+    app, guard = made()
+    app.add_url_rule("/plain/own", "own", cors_exempt(lambda: ""))
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": iter([(b"x", b"y")])})
+
+    front = guard.asgi(inner, paths="/", app=app)
+    for path in ("/plain/own", "/plain/a"):
+        [start] = played(front, http_scope(path, SHOP))
+        assert (b"x", b"y") in list(start["headers"])
+
+
+def test_a_task_that_outlives_the_request() -> None:
+    """It has a copy of the request's context. What it asks of the app is another request."""
+    app, guard = made()
+    app.add_url_rule("/plain/a", "a", lambda: current_decision.outcome.name)
+    counts: list[int] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0)
+            app.test_client().get("/plain/a", headers={"Origin": OTHER})
+            counts.append(sum(guard.counts(app).values()))
+
+        tasks.append(asyncio.create_task(later()))
+
+    tasks: list[Any] = []
+
+    async def served() -> None:
+        await guard.asgi(inner, paths="/", app=app)(http_scope("/plain/a", OTHER), None, None)  # type: ignore[arg-type]
+        await tasks[0]
+
+    asyncio.run(served())
+    assert counts == [2]
+
+
+@pytest.mark.parametrize("path", ["/plain/a", "/files/marked", "/locked/a", "/plain/../a"])
+def test_nothing_waits_for_the_garbage_collector(kind: Any, path: str) -> None:
+    """A request in front is gone with its response."""
+    app, guard = made()
+    requests: list[weakref.ref[Any]] = []
+
+    class Remembered(Request):
+        def __init__(self, environ: Any) -> None:
+            super().__init__(environ)
+            requests.append(weakref.ref(self))
+
+    app.request_class = Remembered
+    front = kind(guard, app, "/")
+    front.send("POST", path, Origin=OTHER)
+    requests.clear()
+    gc.disable()
+    try:
+        front.send("POST", path, Origin=OTHER)
+        assert [each() for each in requests] == [None]
+    finally:
+        gc.enable()
