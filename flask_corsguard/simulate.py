@@ -408,7 +408,7 @@ def _decide(
     with closing(EnvironBuilder(state.app, url, method=method, headers=list(headers))) as builder:
         if origin is not None:
             builder.headers["Origin"] = origin
-        request = _matched(state.app, builder.get_environ())
+        request = matched_request(state.app, builder.get_environ())
     return _decide_aside(state, request, in_force)[0]
 
 
@@ -426,7 +426,7 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
         if environ["PATH_INFO"].startswith(f"{script_name}/"):
             environ["SCRIPT_NAME"] = script_name
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
-        request = _matched(app, environ)
+        request = matched_request(app, environ)
         record = environ[state.environ_key] = RequestRecord()
         decision, front = _decide_aside(state, request, in_force)
         record.decision = decision
@@ -442,17 +442,6 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
         return response(environ, start_response)
 
     return respond
-
-
-def _matched(app: Flask, environ: WSGIEnvironment) -> Request:
-    """The request that Flask would make. A converter that fails, which a request survives in front
-    of the app, ends the simulation: there is no telling what the app would do."""
-    request = matched_request(app, environ)
-    if request.url_rule is None and request.routing_exception is None:
-        adapter = app.create_url_adapter(request)
-        if adapter is not None:
-            adapter.match()
-    return request
 
 
 def _decide_aside(

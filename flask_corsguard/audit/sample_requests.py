@@ -148,10 +148,13 @@ def _sample(converter: BaseConverter) -> str:
 def _file_arguments(route: Route, marks: GuardMarks) -> dict[str, str]:
     """What a route that serves files has to capture so that its own mark counts."""
     name = file_argument(route.url_rule)
+    # The folder that is the route's path prefix.
+    start, prefix = route.rule.partition("<")[0], f"{route.prefix}/"
+    folder = prefix.removeprefix(start) if prefix.startswith(start) else ""
     taken: list[str] = []
     for globs, mark in marks.files.get(route.endpoint, ()):
         if name is not None and route.layers and route.layers[-1].mark is mark:
-            for text in chain.from_iterable(map(_names_like, globs)):
+            for text in chain.from_iterable(_names_like(glob, folder) for glob in globs):
                 # The first mark that fits a file is the one that counts.
                 if text == posixpath.normpath(text) and not any(
                     fnmatch.fnmatchcase(text, glob) for glob in taken
@@ -161,6 +164,7 @@ def _file_arguments(route: Route, marks: GuardMarks) -> dict[str, str]:
     return {}
 
 
-def _names_like(glob: str) -> list[str]:
+def _names_like(glob: str, folder: str) -> list[str]:
     regex = re.compile(fnmatch.translate(glob))
-    return [text for text in samples(regex) if regex.match(text)]
+    names = (f"{folder}{text}" for text in samples(regex))
+    return [name for name in names if regex.match(name)]

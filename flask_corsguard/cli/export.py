@@ -24,6 +24,9 @@ from flask_corsguard.text import text_of
     "--endpoint", "endpoints", metavar="ENDPOINT", multiple=True, help="The routes of ENDPOINT."
 )
 @click.option(
+    "--mount", metavar="PATH", default="/", help="Where the app is mounted on the server: /shop."
+)
+@click.option(
     "--output",
     metavar="DIRECTORY",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
@@ -37,6 +40,7 @@ def export(
     server: str,
     paths: tuple[str, ...],
     endpoints: tuple[str, ...],
+    mount: str,
     output: Path | None,
 ) -> None:
     """Write the policies of some paths as configuration for SERVER, nginx or apache, which serves
@@ -50,7 +54,8 @@ def export(
     from flask_corsguard.export.regions import Regions
     from flask_corsguard.export.verdicts import Verdicts, in_comment
 
-    prefixes = _prefixes(paths)
+    prefixes = _prefixes("--path", paths)
+    (mounted_at,) = _prefixes("--mount", [mount])
     if not prefixes and not endpoints:
         raise UnusableError("say what the server serves: --path /static, or --endpoint static")
     with guarded_app(info) as state:
@@ -60,7 +65,7 @@ def export(
             if endpoint not in known:
                 raise UnusableError(f"no route has the endpoint {text_of(endpoint)}")
         regions = Regions(in_force.table, prefixes, endpoints)
-        verdicts = Verdicts(regions.all())
+        verdicts = Verdicts(regions.all(), mounted_at)
         target = nginx if server == "nginx" else apache
         problems = [*regions.problems, *verdicts.problems]
         if not problems:
@@ -76,6 +81,7 @@ def export(
         click.echo(f"{server} cannot say {count}; nothing was written.", err=True)
         context.exit(1)
     wanted = [*(f"--path {path}" for path in paths), *(f"--endpoint {e}" for e in endpoints)]
+    wanted += [f"--mount {mount}"] if mounted_at else []
     remarks = [*verdicts.remarks]
     for name, lines in zip(target.FILES, target.sections(verdicts), strict=True):
         command = f"flask cors export {server} {' '.join(wanted)}"
@@ -90,10 +96,10 @@ def export(
         click.echo(f"Warning: {words}", err=True)
 
 
-def _prefixes(paths: Sequence[str]) -> list[str]:
+def _prefixes(option: str, paths: Sequence[str]) -> list[str]:
     """The paths as the table has them: "" for everything."""
     problems: list[Problem] = []
-    prefixes = ["" if path == "/" else read_prefix("--path", path, problems) for path in paths]
+    prefixes = ["" if path == "/" else read_prefix(option, path, problems) for path in paths]
     if problems:
         raise UnusableError(str(PolicyError(problems)))
     return prefixes

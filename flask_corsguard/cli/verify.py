@@ -57,7 +57,7 @@ def verify(
     try:
         from flask_corsguard.verify.deployment import Deployment
     except ModuleNotFoundError as error:
-        message = f"{error.name} is not installed: pip install flask-corsguard[cli]"
+        message = f'{error.name} is not installed: pip install "flask-corsguard[cli]"'
         raise UnusableError(message) from error
 
     base = _url("URL", url)

@@ -29,7 +29,8 @@ INTRODUCTION = (
     f"{FILES[0]}: include it in the <VirtualHost> that serves these paths.",
     "It needs mod_headers, mod_setenvif and mod_alias, and Apache 2.4.26 or newer.",
     "Header lines elsewhere (Strict-Transport-Security and the like) stay in force.",
-    "An ErrorDocument that is a path has the policy of that path, not of the URL asked for.",
+    "What Apache goes on to (ErrorDocument, mod_rewrite) has the policy of its own path.",
+    "Where a login is required, say Require method OPTIONS as well: preflights have none.",
 )
 WARNING = ""
 

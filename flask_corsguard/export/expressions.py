@@ -45,12 +45,19 @@ _DENIED_HOST = rf"(?:{_HOST}|\x5b[0-9a-f:]+\x5d)"
 # One character of UTF-8 that is not ASCII.
 _FURTHER = r"[\xc2-\xf4][\x80-\xbf]{1,3}"
 
+#: Matches at the beginning of a path that is not UTF-8. Python reads other characters in it.
+NOT_UTF_8 = (
+    r"(?!(?:[\x00-\x7f]++|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|\xed[\x80-\x9f][\x80-\xbf]"
+    r"|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
+    r"|\xf4[\x80-\x8f][\x80-\xbf]{2})*+\z)"
+)
+
 # In a URL as it was sent, up to its query. What the guard takes for an alias: an empty or a dot
 # segment, or a backslash.
 _SLASH, _DOT = r"(?:/|\x252f)", r"(?:\.|\x252e)"
 #: Matches the beginning of a URL, as it was sent, that a server takes for another path.
 ALIAS = (
-    rf"(?i:(?:[a-z]+://[^/]*)?[^?\x20]*(?:{_SLASH}{_SLASH}|\x5c|\x255c"
+    rf"(?i:(?:[a-z]+://[^/]*)?+[^?\x20]*(?:{_SLASH}{_SLASH}|\x5c|\x255c"
     rf"|{_SLASH}{_DOT}{_DOT}?(?:{_SLASH}|[?\x20]|\z)))"
 )
 
@@ -167,7 +174,7 @@ class _Writer:
             case "AT" if str(value) in ("AT_END", "AT_END_STRING"):
                 return r"\z"  # an origin has no line end
             case _:
-                raise BeyondSubsetError(kind.lower().replace("_", " "))
+                raise BeyondSubsetError(_BEYOND.get(kind, kind.lower().replace("_", " ")))
 
     def _set(self, members: str) -> str:
         if self._in_path and members.startswith("^"):
@@ -190,12 +197,26 @@ def _member(kind: str, value: Any) -> str:
             return _ascii(value).replace("-", r"\x2d")
         case "RANGE":
             return "-".join(_ascii(end).replace("-", r"\x2d") for end in value)
-        case "CATEGORY" if (name := str(value)) in _CATEGORIES:
+        case _ if (name := str(value)) in _CATEGORIES:
             return _CATEGORIES[name]
         case _:
-            raise BeyondSubsetError(str(value).lower().replace("_", " "))
+            raise BeyondSubsetError(_BEYOND.get(name, name.lower().replace("_", " ")))
 
 
+# What people call it.
+_BEYOND = {
+    **dict.fromkeys(("ASSERT", "ASSERT_NOT"), "a lookahead or a lookbehind"),
+    "AT": r"\b or \B",
+    "ATOMIC_GROUP": "an atomic group",
+    "CATEGORY_NOT_DIGIT": r"\D",
+    "CATEGORY_NOT_SPACE": r"\S",
+    "CATEGORY_NOT_WORD": r"\W",
+    "CATEGORY_SPACE": r"\s",
+    "GROUPREF": "a reference to a group",
+    "GROUPREF_EXISTS": "a condition",
+    "POSSESSIVE_REPEAT": "a possessive repetition",
+    "SUBPATTERN": "a group with flags",
+}
 _CATEGORIES = {"CATEGORY_DIGIT": "0-9", "CATEGORY_WORD": "A-Za-z0-9_"}
 
 

@@ -23,8 +23,8 @@ INTRODUCTION = (
     "(Strict-Transport-Security, Content-Security-Policy, X-Content-Type-Options and the like)",
     "have to be repeated in that server { }; and a location with such lines has to include the",
     "second file too, and then repeat those of server { }.",
-    "If what serves the paths (proxy_pass) sends Access-Control-* headers, hide them with",
-    "proxy_hide_header.",
+    "If what serves the paths (proxy_pass) sends other Access-Control-* headers than these, hide",
+    "them with proxy_hide_header.",
 )
 WARNING = (
     "nginx inherits add_header lines (Strict-Transport-Security, Content-Security-Policy,"
@@ -33,7 +33,7 @@ WARNING = (
 )
 
 # nginx reads no longer parameter: NGX_CONF_BUFFER is 4096.
-_LONGEST_PARAMETER = 4000
+_LONGEST_PARAMETER = 4000  # with what is around it
 _ORIGIN = "$http_origin"
 _METHOD = "$http_access_control_request_method"
 _NAMES = "$http_access_control_request_headers"
@@ -51,16 +51,26 @@ def sections(verdicts: Verdicts) -> tuple[list[str], list[str]]:
 
 def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
     """What nginx alone cannot say."""
+    for path, method, _, name in verdicts.rows:
+        yield from _too_long(name, "path", f"{method}{path}")
     for verdict in verdicts.all:
+        yield from _too_long(verdict.where, "origins", *(text for text, _ in verdict.readers.rows))
         for answer in verdict.answers:
             yield from _names_with_dollars(verdict, answer)
-    where = ""
-    for block in _Maps(verdicts).http():
-        where = block[2:] if block.startswith("# ") else where
-        longest = max(map(len, block.split('"')))
-        if longest > _LONGEST_PARAMETER:
-            message = f"it comes to {longest:,} characters, and nginx reads {_LONGEST_PARAMETER:,}."
-            yield Unsayable(where, "the longest value", message)
+            values = {**answer.headers, **answer.preflight}
+            for field, header, text in (
+                ("methods", headers.ALLOW_METHODS, answer.methods),
+                ("allow_headers", headers.ALLOW_HEADERS, answer.names),
+                ("expose_headers", headers.EXPOSE_HEADERS, ""),
+            ):
+                yield from _too_long(verdict.where, field, text, values.get(header, ""))
+
+
+def _too_long(where: str, field: str, *texts: str) -> Iterator[Unsayable]:
+    longest = max(map(len, texts), default=0)
+    if longest > _LONGEST_PARAMETER:
+        message = f"it comes to {longest:,} characters, and nginx reads {_LONGEST_PARAMETER:,}."
+        yield Unsayable(where, field, message)
 
 
 def _names_with_dollars(verdict: Verdict, answer: Answer) -> Iterator[Unsayable]:
@@ -87,9 +97,16 @@ class _Maps:
         return f"${self._prefix}_{name}"
 
     def _map(
-        self, source: str, target: str, rows: Mapping[str, object], default: object = ""
+        self,
+        source: str,
+        target: str,
+        rows: Mapping[str, object],
+        default: object = "",
+        *,
+        volatile: bool = False,
     ) -> str:
         lines = [f'    "{key}" "{value}";' for key, value in rows.items()]
+        lines += ["    volatile;"] if volatile else []
         first = f'map "{source}" {self._of(target)} {{'
         return "\n".join([first, f'    default "{default}";', *lines, "}"])
 
@@ -102,6 +119,14 @@ class _Maps:
         for name, rows, key in self._headers():
             if rows:
                 yield self._map(key, _variable(name), rows)
+        yield "# Each once: 416 goes through add_header twice, and the app may send the same."
+        for name, rows, _ in self._headers():
+            if rows and name != headers.VARY:
+                value = self._of(_variable(name))
+                sent = f"$sent_http_{name.replace('-', '_').lower()}"
+                rows = {"~^416 (?!416)": "", r"~^[0-9]+ [0-9,: ]*? (.+) \1\z": ""}
+                key = f"$status $upstream_status {sent} {value}"
+                yield self._map(key, f"{_variable(name)}_once", rows, value, volatile=True)
 
     def server(self) -> Iterator[str]:
         """The lines for ``server``."""
@@ -109,7 +134,8 @@ class _Maps:
         yield from (f"if ({status} = {code}) {{ return {code}; }}" for code in (204, 403))
         for name, rows, _ in self._headers():
             if rows:
-                yield f"add_header {name} {self._of(_variable(name))} always;"
+                once = "" if name == headers.VARY else "_once"
+                yield f"add_header {name} {self._of(_variable(name))}{once} always;"
 
     def _request(self) -> Iterator[str]:
         yield "# The method; of a preflight, the requested one."

@@ -19,6 +19,7 @@ from werkzeug.routing import (
 
 from flask_corsguard.decorators import Mark
 from flask_corsguard.export.expressions import (
+    NOT_UTF_8,
     BeyondSubsetError,
     below,
     from_python,
@@ -106,7 +107,9 @@ class Regions:
 
     def all(self) -> list[Region]:
         """Every region."""
-        exact: list[Region] = []
+        name = "what is not UTF-8"
+        exact = [Region(f"{_ahead(p)}{NOT_UTF_8}", None, _NOBODY, name) for p in self._prefixes]
+        exact += [Region(NOT_UTF_8, None, None, name)] if self._endpoints else []
         # Where no rule accepts the method, a rule at the URL counts all the same: for GET if there
         # is one.
         for_get: list[Region] = []

@@ -12,6 +12,7 @@ from flask_corsguard.export.expressions import (
     of_method,
     of_names,
     of_requested_headers,
+    path_literal,
     readers,
 )
 from flask_corsguard.export.regions import Region, Unsayable, meaning
@@ -105,13 +106,14 @@ class Place(NamedTuple):
 class Verdicts:
     """The verdicts of some regions.
 
+    :param mount: the path that the app is mounted at, or "".
     :ivar rows: the regions. The first that matches counts.
     :ivar all: the verdicts.
     :ivar problems: what no server can say.
     :ivar remarks: what a server does in another way than the guard.
     """
 
-    def __init__(self, regions: Iterable[Region]) -> None:
+    def __init__(self, regions: Iterable[Region], mount: str) -> None:
         self.rows: list[Place] = []
         self.all: list[Verdict] = []
         self.problems: list[Unsayable] = []
@@ -126,7 +128,8 @@ class Verdicts:
                     numbers[key] = self._add(entry, region.name)
                 number = numbers[key]
             method = f"(?i:{of_names(region.methods)})" if region.methods else "[^ ]+"
-            self.rows.append(Place(region.path, method, number, in_comment(region.name)))
+            path = f"{path_literal(mount)}{region.path}"
+            self.rows.append(Place(path, method, number, in_comment(region.name)))
 
     @property
     def prefix(self) -> str:

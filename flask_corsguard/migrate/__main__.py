@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "libcst":
             raise
-        return _fail("libcst is missing: pip install flask-corsguard[migrate]")
+        return _fail('libcst is missing: pip install "flask-corsguard[migrate]"')
     except OSError as error:
         return _fail(str(error))
     paragraphs = [

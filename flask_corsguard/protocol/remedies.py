@@ -305,10 +305,8 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
 
 def _one_path(change: _Change) -> None:
     change.elsewhere.append(_ONE_PATH)
-    policy = change.policy
-    if (
-        policy.compiled.enforces or not change.decision.blocked
-    ):  # else, guard.wsgi refuses any alias
+    # Blocked without enforce, it is guard.wsgi's: that refuses every alias.
+    if change.policy.compiled.enforces or not change.decision.blocked:
         change.elsewhere.append(_EVERY_PATH)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from flask_corsguard.protocol import headers
@@ -21,13 +21,14 @@ _SINGLE = {_ORIGIN, headers.ALLOW_CREDENTIALS.lower(), headers.MAX_AGE.lower()}
 _OF_PREFLIGHTS = {_METHODS, headers.ALLOW_HEADERS.lower(), headers.MAX_AGE.lower()}
 _BY_STATUS = {
     **dict.fromkeys((401, 407), "preflight_needs_login"),
-    **dict.fromkeys((403, 405, 501), "preflight_not_allowed"),
+    **dict.fromkeys((403, 405, 429, 501), "preflight_not_allowed"),
+    **dict.fromkeys((502, 503, 504), "app_unreachable"),
     **dict.fromkeys(REDIRECT_STATUSES, "preflight_redirected"),
     404: "not_found",
 }
 _REPLACED = "preflight_replaced"
 #: Codes of what keeps requests from the guard.
-ENDS = {*_BY_STATUS.values(), _REPLACED, "https_redirect", "origin_lost"}
+ENDS = {*_BY_STATUS.values(), _REPLACED, "https_redirect", "origin_lost", "preflight_lost"}
 _FOLLOWING = {"header_lost", "vary_lost", "other_decision"}
 
 
@@ -47,6 +48,7 @@ def differences(
     want: Exchange,
     got: Received,
     earlier: Sequence[tuple[Exchange, Received]],
+    others: Sequence[tuple[Exchange, Received]],
     *,
     is_right_at_first: bool,
 ) -> Iterator[Difference]:
@@ -55,6 +57,7 @@ def differences(
     :param want: the request, with what the guard says.
     :param got: what came back.
     :param earlier: the requests of the same test that were sent before.
+    :param others: those of all tests, if a cache may have taken them for the same.
     :param is_right_at_first: whether the same origin gets the right response where it asks first,
         and so from no cache.
     """
@@ -64,10 +67,12 @@ def differences(
         yield Difference("https_redirect")
     elif (is_right_at_first or got.is_stored) and (how := _mixed_up(want, got, earlier)):
         yield Difference("mixed_up", how)
+    elif how := _mixed_up(want, got, others):
+        yield Difference("mixed_up", f"{how}, and its key has no query")
     elif other := _other_answer(want, got):
         yield other
-    # Refused by something else, or an error page: as long as nobody is let in, that will do.
-    elif not want.preflight or 200 <= got.status < 300 or got.refusal or got.cors:
+    # Refused by something else, or any page: as long as nobody is let in, that will do.
+    elif not want.preflight or _is_allowed(want) or got.refusal or got.cors:
         yield from _in_headers(want, got)
 
 
@@ -95,7 +100,19 @@ def _is_to_https(want: Exchange, got: Received) -> bool:
 
 def is_right(want: Exchange, got: Received) -> bool:
     """Whether the origin gets what it is meant to get, as far as browsers look at it."""
-    return (_cors(got), bool(got.refusal)) == (_wanted(want), want.status == 403)
+    is_refused = want.status == 403
+    # Anything may refuse a preflight.
+    is_as_meant = bool(got.refusal) == is_refused or (is_refused and want.preflight)
+    return is_as_meant and _cors(got) == _wanted(want)
+
+
+def is_same(sent: Iterable[tuple[Exchange, Received]]) -> bool:
+    """Whether all get the same, whoever asks."""
+    return len({repr((got.status, got.cors)) for _, got in sent}) == 1
+
+
+def _is_allowed(want: Exchange) -> bool:
+    return want.decision is not None and want.decision.outcome is Outcome.ALLOWED
 
 
 def _mixed_up(want: Exchange, got: Received, earlier: Sequence[tuple[Exchange, Received]]) -> str:
@@ -123,15 +140,25 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
     if decision.blocked and is_ok:
         return Difference("other_decision", "it does not refuse the request")
     policy = decision.policy
-    if not want.preflight or is_own or policy is None or not policy.answer_preflight:
+    if not want.preflight or is_own or policy is None:
         return None
-    if decision.outcome is not Outcome.ALLOWED:
-        is_let_in = decision.origin and is_ok and is_guards and _ORIGIN in came
-        return Difference("other_decision", "it allows the preflight") if is_let_in else None
-    if is_ok and (is_guards or any(came.get(n) == wanted.get(n, ()) for n in _OF_PREFLIGHTS)):
-        return None
-    if "origin" in _vary(got) and not came:
-        return Difference("origin_lost")
+    if not _is_allowed(want):
+        is_let_in = policy.answer_preflight and decision.origin and is_ok and _ORIGIN in came
+        other = Difference("other_decision", "it allows the preflight")
+        return (other if is_guards else Difference(_REPLACED)) if is_let_in else None
+    of_preflights = _OF_PREFLIGHTS & wanted.keys()
+    if (is_ok or not policy.answer_preflight) and (
+        is_guards or all(came.get(name) == wanted[name] for name in of_preflights)
+    ):
+        # What the guard says where there is no route.
+        requested = {want.request_headers.get("Access-Control-Request-Method", "")}
+        is_unrouted = came.get(_METHODS) == requested != wanted.get(_METHODS)
+        return Difference("not_found") if is_guards and is_unrouted else None
+    if "origin" in _vary(got) and not _OF_PREFLIGHTS & came.keys():
+        if not came:
+            return Difference("origin_lost")
+        if came.get(_ORIGIN) == wanted.get(_ORIGIN):
+            return Difference("preflight_lost")
     return Difference(_BY_STATUS.get(got.status, _REPLACED))
 
 

@@ -20,6 +20,7 @@ from flask_corsguard.verify.comparison import (
     differences,
     follows,
     is_right,
+    is_same,
     origin_of,
 )
 from flask_corsguard.verify.kinds import KINDS
@@ -138,19 +139,34 @@ class Deployment:
 
     def _compare(self, played: list[tuple[Series, list[Received]]]) -> None:
         # Whether an origin gets the right response to what nobody has asked for before.
-        first: dict[tuple[str, bool], dict[str, bool]] = {}
+        first: dict[tuple[str, str, bool], dict[str, bool]] = {}
         for test, received in played:
             want = test.requests[0]
-            by_origin = first.setdefault((test.place, want.preflight), {})
+            by_origin = first.setdefault((test.place, _path_of(want), want.preflight), {})
             by_origin.setdefault(origin_of(want), is_right(want, received[0]))
+        gets: dict[str, list[tuple[Exchange, Received]]] = {}
+        for test, received in played:
+            if not test.requests[0].preflight:
+                gets.setdefault(test.place, []).extend(zip(test.requests, received, strict=True))
         there: dict[str, list[tuple[Difference, int, Series, Received]]] = {}
         for test, received in played:
             both = list(zip(test.requests, received, strict=True))
             for number, (want, got) in enumerate(both):
-                by_origin = first[test.place, want.preflight]
+                path = _path_of(want)
+                by_origin = first[test.place, path, want.preflight]
                 is_fine = by_origin.get(origin_of(want), all(by_origin.values()))
-                for each in differences(want, got, both[:number], is_right_at_first=is_fine):
-                    there.setdefault(test.place, []).append((each, number, test, got))
+                others: list[tuple[Exchange, Received]] = []
+                if not want.preflight:
+                    sent = gets[test.place]
+                    # Caches keep no preflights; what adds headers does not leave these out.
+                    is_one = all(first.get((test.place, path, True), {}).values()) and is_same(sent)
+                    others = sent if is_one or got.is_stored else []
+                there.setdefault(test.place, []).extend(
+                    (each, number, test, got)
+                    for each in differences(
+                        want, got, both[:number], others, is_right_at_first=is_fine
+                    )
+                )
         for place, found in there.items():
             is_ended = any(difference.code in ENDS for difference, *_ in found)
             for difference, number, test, got in found:
@@ -195,6 +211,10 @@ class Deployment:
         self._found[difference] = DeploymentFinding(
             code, title, (place,), tuple(sent), received, policy, cause, change, curl_of(want)
         )
+
+
+def _path_of(request: Exchange) -> str:
+    return request.url.partition("?")[0]
 
 
 def _in_words(got: Received) -> tuple[str, ...]:

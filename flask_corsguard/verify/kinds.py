@@ -56,9 +56,15 @@ _ALL = (
         "preflight_not_allowed",
         "Something else refuses a preflight",
         "Something in front serves the path itself (files, WhiteNoise, Connexion, a gateway), or"
-        " lets only some requests through (a list of methods, a firewall).",
+        " lets only some requests through (a list of methods, a firewall, a limit on how many).",
         "Pass OPTIONS on to the app; or put guard.wsgi or guard.asgi around what serves the path,"
-        " or give it what flask cors export prints.",
+        " or give it what flask cors export prints. If the status is 429, use a lower --rate.",
+    ),
+    Kind(
+        "app_unreachable",
+        "What is in front says that the app does not respond",
+        "The app is down or busy, or what is in front asks for it at another address.",
+        "Look at the logs of both, and verify again when the app responds.",
     ),
     Kind(
         "preflight_replaced",
@@ -71,6 +77,13 @@ _ALL = (
         "Origin does not reach the app",
         "Something in front removes it, so the guard takes every request for one of its own pages.",
         "Pass on Origin and Access-Control-Request-* as the browser sent them.",
+    ),
+    Kind(
+        "preflight_lost",
+        "The app does not see that a request is a preflight",
+        "Something in front removes Access-Control-Request-Method, or makes another method of"
+        " OPTIONS.",
+        "Pass on OPTIONS and Access-Control-Request-* as the browser sent them.",
     ),
     Kind(
         "doubled_header",

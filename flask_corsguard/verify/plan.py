@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
+from operator import itemgetter
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -75,8 +76,9 @@ class Planner:
         ]
 
     def preflights(self, routes: Iterable[Route]) -> list[Series]:
-        """The tests of every route and method, with preflights; those of one method each first."""
-        first: list[Series] = []
+        """The tests of every route and method, with preflights; one for each route first, and then
+        the others of one method each."""
+        first: list[tuple[int, Series]] = []
         further: list[Series] = []
         for route in routes:
             samples = SampleRequests(self._state, route, f"{self._base}/")
@@ -92,10 +94,11 @@ class Planner:
                 orders = self._preflight_orders(place, url, method, route.policies)
                 tests = [self.test(place, url, order, method) for order in orders]
                 if method == methods[0]:
-                    first += tests
+                    first += enumerate(tests)
                 else:
                     further += tests[:1]
-        return first + further
+        first.sort(key=itemgetter(0))
+        return [test for _, test in first] + further
 
     def gets(self, url: Url) -> Iterator[Series]:
         """The tests of one URL, with preflights and with GET."""

@@ -66,6 +66,8 @@ def test_who_connects(
     chat: Chat, chromium: Chromium, name: str, is_admitted: bool, transport: str
 ) -> None:
     """And the cookies of the chat come along, by polling and with the handshake."""
+    chromium.open(chat.url)
+    chromium.forget_cookies()  # other tests' servers had this host
     chromium.open(chat.url)  # which sets one
     chromium.open(chat.pages[name])
     said = chromium.run(CONNECT, chat.client, chat.url, transport)

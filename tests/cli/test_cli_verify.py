@@ -151,7 +151,7 @@ def test_without_the_extra(shop: Flask, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "httpx", None)
     ran = run(["verify", "https://shop.example"], shop)
-    assert ran == (2, "", "Error: httpx is not installed: pip install flask-corsguard[cli]\n")
+    assert ran == (2, "", 'Error: httpx is not installed: pip install "flask-corsguard[cli]"\n')
 
 
 def test_below_a_path(shop: Flask) -> None:

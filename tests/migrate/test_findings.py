@@ -327,7 +327,7 @@ class TestCommand:
                 monkeypatch.delitem(sys.modules, name)
         monkeypatch.setattr(builtins, "__import__", refuse)
         assert main(["."]) == 2
-        assert "pip install flask-corsguard[migrate]" in capsys.readouterr().err
+        assert 'pip install "flask-corsguard[migrate]"' in capsys.readouterr().err
 
     def test_nothing_to_do(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([str(tmp_path), "--write"]) == 0
