@@ -3,7 +3,6 @@ app's own hooks hear of that."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, cast
@@ -154,10 +153,7 @@ class Front:
         :raises PolicyError: if the policy of any route cannot be used.
         """
         state = self.state
-        file = state.settings_file
-        if file is not None and time.monotonic() >= file.next_look:
-            state.follow()
-        in_force = state.in_force or state.put_in_force()
+        in_force = state.up_to_date()
         if self.may_wait:
             with app_context(state.app):
                 return self._record(environ, in_force)

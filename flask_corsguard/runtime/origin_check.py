@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, MutableMapping
 from contextlib import nullcontext
 from typing import Any
@@ -82,10 +81,7 @@ class OriginCheck:
             if not is_told and self._is_new(decision, environ):
                 signals.announce(state.app, decision, state.log)
             return decision
-        file = state.settings_file
-        if file is not None and time.monotonic() >= file.next_look:
-            state.follow()
-        in_force = state.in_force or state.put_in_force()
+        in_force = state.up_to_date()
         with app_context(state.app) if in_force.calls_app or state.has_receivers else nullcontext():
             decision, request, in_force = self.decide(asked, in_force)
             if self._is_new(decision, environ):
