@@ -109,7 +109,7 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
     :param decision: what the guard would decide.
     """
     path = request.path
-    for layer in layers_around(state.app):
+    for layer in (*layers_around(state.app), *_sockets_of_asgi(state)):
         app, is_guarded = layer.app, layer.is_guarded_at(path)
         if is_from(app, *SOCKETIO):
             if path.startswith(path_of_socketio(app)):
@@ -126,9 +126,19 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
     return None
 
 
+def _sockets_of_asgi(state: AppState) -> Iterator[LayerAround]:
+    """Socket.IO behind ``guard.asgi``. Without that, nothing in the app leads to an ASGI app."""
+    for front in state.fronts:
+        for layer in _held_below(front.inner):
+            if is_from(layer, *SOCKETIO) and hasattr(layer, "engineio_path"):
+                yield LayerAround(layer, [], (front,))
+
+
 def _socketio(layer: LayerAround, path: str, method: str) -> KnownFront | None:
-    name, settings = name_of_socketio([layer.app]), [*engineio_servers([layer.app])]
-    allowed: object = settings[0].cors_allowed_origins if settings else None
+    name, server = name_of_socketio([layer.app]), next(engineio_servers([layer.app]), None)
+    if server is None:
+        return None  # a class that has no more than the name of the package
+    allowed: object = server.cors_allowed_origins
     if method not in _METHODS_OF_ENGINEIO:
         return KnownFront(f"{name} responds here, and takes no method but GET and POST", "")
     if isinstance(allowed, OriginCheck):
@@ -165,7 +175,8 @@ def path_of_socketio(app: object, server: object = None) -> str:
 
 
 def _held_by_socketio(holder: object) -> list[object]:
-    held = (getattr(holder, name, None) for name in ("server", "engineio_app", "eio"))
+    names = ("server", "engineio_app", "engineio_server", "eio")
+    held = (getattr(holder, name, None) for name in names)
     return [value for value in held if value is not None]
 
 

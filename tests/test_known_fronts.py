@@ -16,7 +16,15 @@ from flask_corsguard.cli import cors as command
 from flask_corsguard.inspector.check_form import CheckForm
 from flask_corsguard.runtime.state import state_of
 from flask_corsguard.simulate import simulate
-from tests.audit.look_alikes import ConnexionApp, ConnexionJson, SocketIO, WhiteNoise, in_connexion
+from tests.audit.look_alikes import (
+    ConnexionApp,
+    ConnexionJson,
+    EngineMiddleware,
+    SocketIO,
+    SocketServer,
+    WhiteNoise,
+    in_connexion,
+)
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 PATH, FILE = "/socket.io/?EIO=4", "/files/a.js"
@@ -49,6 +57,15 @@ def with_setting(allowed: Any) -> Put:
 
 def asking(app: Flask, guard: CorsGuard) -> None:
     SocketIO(app, guard.origin_check(app))
+
+
+def with_no_more_than_the_name(app: Flask, guard: CorsGuard) -> None:
+    app.wsgi_app = EngineMiddleware(None, app.wsgi_app)  # type: ignore[method-assign]
+
+
+def asking_under_asgi(app: Flask, guard: CorsGuard) -> None:
+    server: Any = EngineMiddleware(SocketServer(guard.origin_check(app)), None)
+    guard.asgi(server, paths="/socket.io", app=app)
 
 
 def asking_for_less(app: Flask, guard: CorsGuard) -> None:
@@ -117,6 +134,7 @@ UPGRADE = {"headers": {"Upgrade": "websocket"}}
         (with_setting([SHOP]), PATH, SHOP, {}, "EXEMPT", f"{BY_ITSELF}['{SHOP}']"),
         (with_setting("*"), "/socket.io", SHOP, {}, "ALLOWED", NONE),  # not below its path
         (with_setting("*"), "/", SHOP, {}, "ALLOWED", NONE),
+        (with_no_more_than_the_name, PATH, SHOP, {}, "ALLOWED", NONE),
         # It asks the guard: by the policy, with credentials, whatever the method.
         (asking, PATH, SHOP, {}, "ALLOWED", ASKS),
         (asking, PATH, SHOP, {"method": "POST", "headers": ["x-else"]}, "ALLOWED", ASKS),
@@ -125,6 +143,9 @@ UPGRADE = {"headers": {"Upgrade": "websocket"}}
         (asking, PATH, OTHER, UPGRADE, "REJECTED", ASKS),
         (asking, PATH, "http://localhost", UPGRADE, "SAME_ORIGIN", ASKS),
         (asking, "/", OTHER, {}, "REJECTED", NONE),
+        (asking_under_asgi, PATH, SHOP, UPGRADE, "ALLOWED", ASKS),
+        (asking_under_asgi, PATH, OTHER, UPGRADE, "REJECTED", ASKS),
+        (asking_under_asgi, "/", OTHER, {}, "REJECTED", NONE),
         # Behind guard.wsgi, it decides too if it lets in fewer.
         (behind(with_setting("*"), "/socket.io"), PATH, SHOP, {}, "ALLOWED", NONE),
         (behind(with_setting("*"), "/socket.io"), PATH, OTHER, {}, "REJECTED", GUARD),

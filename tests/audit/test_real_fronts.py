@@ -63,6 +63,19 @@ def test_flask_socketio(allowed: Any, found: str, outcome: str, status: int) -> 
     assert read(app, path, OTHER)[0] == status
 
 
+def test_socketio_under_asgi() -> None:
+    need("socketio")
+    from socketio import ASGIApp, AsyncServer
+
+    app, guard = shop(allow_credentials=True)
+    server = AsyncServer(async_mode="asgi", cors_allowed_origins=guard.origin_check(app))
+    guard.asgi(ASGIApp(server), paths=["/socket.io"], app=app)
+    for origin, outcome in ((SHOP, "ALLOWED"), (OTHER, "REJECTED")):
+        decision = guard.explain("ws://localhost/socket.io/", origin=origin, app=app)
+        assert decision.outcome.name == outcome
+        assert decision.in_front == "Socket.IO responds here, and asks guard.origin_check"
+
+
 @pytest.mark.parametrize("autorefresh", [False, True])
 @pytest.mark.parametrize(
     ("is_behind", "found", "outcome", "acao"),
