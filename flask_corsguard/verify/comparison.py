@@ -173,6 +173,8 @@ def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
             name == _ORIGIN and value == {"*"} and all(p.origins != "*" for p in decision.policies)
         ):
             yield Difference("star_added")
+        elif decision.outcome is Outcome.REJECTED and (name, value) == (_ORIGIN, {origin_of(want)}):
+            yield Difference("stranger_admitted")
         elif name == _METHODS and decision.endpoint is None and wanted.get(name, {""}) <= value:
             continue  # the deployment may know routes that this app gets when it is served
         # Without Origin, OPTIONS is no preflight: nobody looks at these.

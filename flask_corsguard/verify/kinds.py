@@ -100,6 +100,13 @@ _ALL = (
         " it, say origins='*' in the policy.",
     ),
     Kind(
+        "stranger_admitted",
+        "A site may read what the policy does not let it read",
+        "Something in front repeats any Origin in Access-Control-Allow-Origin (nginx:"
+        " $http_origin); or another policy is deployed.",
+        "Take it out there. If it is not there, use --status.",
+    ),
+    Kind(
         "header_added",
         "There is a CORS header that the guard does not send",
         "Something in front adds it, whoever asks; or another policy is deployed.",
