@@ -81,9 +81,9 @@ _ALL = (
     Kind(
         "preflight_lost",
         "The app does not see that a request is a preflight",
-        "Something in front removes Access-Control-Request-Method, or makes another method of"
-        " OPTIONS.",
-        "Pass on OPTIONS and Access-Control-Request-* as the browser sent them.",
+        "Something in front removes Origin or Access-Control-Request-Method, or makes another"
+        " method of OPTIONS.",
+        "Pass on OPTIONS, Origin and Access-Control-Request-* as the browser sent them.",
     ),
     Kind(
         "doubled_header",
