@@ -5,6 +5,7 @@ work=$(mktemp -d)
 # What runs in the background ends with the script.
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+unset PYTHONDONTWRITEBYTECODE # hundreds of processes would compile the same modules
 export CORSGUARD_REQUIRE_BROWSERS=1 CORSGUARD_REQUIRE_SERVERS=1
 
 step() { printf '\n==== %s (%ss)\n' "$1" "$SECONDS"; }
@@ -60,21 +61,20 @@ python_of() {
 }
 
 build_wheel() {
-    python3 -m venv "$work/build"
-    "$work/build/bin/python" -m pip install --quiet build
-    "$work/build/bin/python" -m build --wheel --outdir "$work/dist" . >"$work/build.log" 2>&1 ||
-        { cat "$work/build.log"; return 1; }
+    make .venv/.python
+    .venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir "$work/dist" .
 }
 
 lowest=(flask==3.0.0 werkzeug==3.0.0 blinker==1.6.2 publicsuffixlist==1.0.2.20240713)
 
-# An environment with the wheel, not the checkout, and the packages that pip is told.
+# An environment with the wheel, not the checkout, and the packages that pip is told. The pip is
+# that of the checkout.
 install_wheel() {
     local venv="$work/$1-$2" python
     python=$(python_of "$1")
-    "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
-    "$venv/bin/python" -m pip install --quiet "$(echo "$work"/dist/*.whl)" "${@:3}"
+    "$python" -m venv --without-pip "$venv"
+    .venv/bin/python -m pip --python "$venv/bin/python" install --quiet \
+        "$(echo "$work"/dist/*.whl)" "${@:3}"
 }
 
 # Runs tests in it. `pytest` and not `python -m pytest`, which would import the checkout.

@@ -30,7 +30,7 @@ from flask_corsguard.runtime.asgi import AsgiApp, asgi_front
 from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import Hooks
-from flask_corsguard.runtime.origin_check import OriginCheck, origin_check
+from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
 from flask_corsguard.runtime.wsgi import wsgi_front
 from flask_corsguard.settings_file import read_settings
@@ -273,7 +273,9 @@ class CorsGuard:
 
         Runs no view or hook, sends no signal and logs nothing about the request. A source that is
         due is asked, as in a request. If the browser would send a preflight first and the guard
-        would reject it, this is the decision about the preflight.
+        would reject it, this is the decision about the preflight. Where something is known to
+        respond in front of the app and does not ask the guard, such as WhiteNoise, the outcome is
+        ``EXEMPT``, and ``in_front`` says what responds.
 
         :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
             resolve ``..`` and backslashes themselves before they send anything.
@@ -366,7 +368,7 @@ class CorsGuard:
             announces what it does not admit.
         :raises CorsGuardError: if the app has no guard.
         """
-        return origin_check(self._state(app), credentials=credentials)
+        return OriginCheck(self._state(app), credentials=credentials)
 
     def wsgi(
         self, inner: WSGIApplication, *, paths: str | Iterable[str], app: Flask | None = None

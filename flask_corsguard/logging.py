@@ -326,13 +326,15 @@ class GuardLog:
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
+            is_app = who == "the app"
+            other = "mark the view with cors_exempt" if is_app else "leave the path out of paths"
             self._write(
                 logging.WARNING,
-                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out, or"
-                " mark the view with cors_exempt.",
+                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out, or %s.",
                 _place(endpoint),
                 who,
                 listed,
+                other,
             )
 
     def own_response_failed(self, error: BaseException | None) -> None:
@@ -380,6 +382,27 @@ class GuardLog:
                 " Where an extension responds without after_request functions, its responses have"
                 " no CORS headers.",
             )
+
+    def front_differs(self, who: str, in_front: str, path: str) -> None:
+        """Write that the app has a route where the guard in front of it knew none.
+
+        :param who: what the guard is in front of.
+        :param in_front: the path that was decided about there.
+        :param path: the path that the app has a route for.
+        """
+        if in_front == path:
+            why = "the app has made the route after that, with its first request"
+        else:
+            why = f"the app is mounted below, where it is {shown(path)}"
+        self.notice(
+            ("routes that were not known in front of the app", who),
+            "the guard in front of %s has decided about %s without the app's route: %s. The app has"
+            " decided again, but preflights have ended in front. Put the guard where it sees the"
+            " app's paths and routes, or leave these out of its paths",
+            who,
+            shown(in_front),
+            why,
+        )
 
     def settings_rejected(self, file: str, problems: Sequence[Problem]) -> None:
         """Write what is wrong with a settings file that has changed."""

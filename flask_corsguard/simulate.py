@@ -16,8 +16,13 @@ from flask.app import Flask
 from werkzeug.datastructures import Headers as WsgiHeaders
 
 from flask_corsguard.errors import FetchTypeError
+from flask_corsguard.known_fronts import KnownFront, front_of, left_to
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import (
+    ALLOW_CREDENTIALS,
+    ALLOW_HEADERS,
+    ALLOW_METHODS,
+    ALLOW_ORIGIN,
     NORMALIZED_METHODS,
     SAFELISTED_METHODS,
     is_forbidden_request_header,
@@ -25,6 +30,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
+from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.responses import own_response, write_decision
 from flask_corsguard.runtime.state import AppState, InForce, RequestRecord, app_context
@@ -62,6 +68,7 @@ _SOCKET_SCHEMES = {"ws": "http", "wss": "https"}
 _NOT_IN_CURL = frozenset({"accept", "content-length", "referer"})
 _OPENED = "The page can use the socket"
 _NOT_OPENED = "The page cannot open the socket"
+_UNKNOWN = "Whether the page can read or use it is not known"
 # Where `flask run` listens.
 _LOCAL = "http://localhost:5000"
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
@@ -105,7 +112,7 @@ class Simulation(NamedTuple):
     def verdict(self) -> str:
         """The same in words, and whether anybody has allowed it."""
         if not self.allowed:
-            return "rejected"
+            return "not known" if _is_left_alone(self.decision) else "rejected"
         is_admitted = self.decision is None or self.decision.reason is None
         return "allowed" if is_admitted else "not refused"
 
@@ -134,7 +141,7 @@ def explain(
             if unsafe:
                 preflight["access-control-request-headers"] = ",".join(unsafe)
             decision = _decide(state, in_force, url, origin, "OPTIONS", preflight.items())
-            if decision.outcome is Outcome.REJECTED:
+            if decision.outcome is Outcome.REJECTED or decision.in_front:
                 return decision
     return _decide(state, in_force, url, origin, method, given)
 
@@ -241,12 +248,14 @@ def _simulate_handshake(
     decision = exchange.decision
     assert decision is not None
     steps.append(Step("Handshake", tuple(_about_request(exchange)), exchange))
-    # The view, which is not run, would open the socket. Any other response keeps it closed.
-    opens = exchange.status == 200
+    # The view, which is not run, or Socket.IO would open it. Any other response keeps it closed.
+    is_unknown = bool(decision.in_front) and _is_left_alone(decision)
+    opens = exchange.status == 200 and not is_unknown
     why = decision.explain()
-    if not opens and not decision.blocked:
+    if not opens and not decision.blocked and not decision.in_front:
         why = f"No route of the app accepts this handshake.\n{why}"
-    steps.append(Step(_OPENED if opens else _NOT_OPENED, tuple(why.splitlines())))
+    title = _UNKNOWN if is_unknown else _OPENED if opens else _NOT_OPENED
+    steps.append(Step(title, tuple(why.splitlines())))
     response = PageResponse(question, (exchange,), readable=opens, why="" if opens else why)
     return Simulation(url, response, decision, tuple(steps), (curl_of(exchange),))
 
@@ -325,6 +334,9 @@ def _steps(
             yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
         else:
             yield Step("Request", tuple(_about_request(exchange)), exchange)
+    if decision and not response.readable and _is_left_alone(decision):
+        yield Step(_UNKNOWN, tuple(decision.explain().splitlines()))
+        return
     if not response.readable:
         yield Step("The page cannot read the response", tuple(response.why.splitlines()))
         return
@@ -359,7 +371,9 @@ def _about_request(exchange: Exchange) -> Iterator[str]:
         yield f"The status of the response is {exchange.status}."
     if decision is None or decision.blocked:
         return
-    if decision.outcome is Outcome.EXEMPT:
+    if decision.in_front:
+        yield f"{decision.in_front[0].upper()}{decision.in_front[1:]}."
+    elif decision.outcome is Outcome.EXEMPT:
         yield "The route is marked cors_exempt: its response is up to the app, and not simulated."
     elif exchange.status == 200:
         yield f"The view {decision.endpoint} would run here; it is not run for this."
@@ -395,7 +409,7 @@ def _decide(
         if origin is not None:
             builder.headers["Origin"] = origin
         request = matched_request(state.app, builder.get_environ())
-    return decide_aside(state, request, in_force)
+    return _decide_aside(state, request, in_force)[0]
 
 
 def stand_in(state: AppState, root: str = "") -> WsgiApp:
@@ -414,7 +428,10 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(script_name)
         request = matched_request(app, environ)
         record = environ[state.environ_key] = RequestRecord()
-        decision = record.decision = decide_aside(state, request, in_force)
+        decision, front = _decide_aside(state, request, in_force)
+        record.decision = decision
+        if front is not None:
+            return _response_of_socketio(decision, front.check, request)(environ, start_response)
         response = own_response(decision, request, debug=False)
         if response is None and request.routing_exception is not None:
             error = request.routing_exception.get_response(environ)
@@ -427,8 +444,10 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
     return respond
 
 
-def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decision:
-    """The decision about a request that nobody sent.
+def _decide_aside(
+    state: AppState, request: Request, in_force: InForce
+) -> tuple[Decision, KnownFront | None]:
+    """The decision about a request that nobody sent, and what responds to it in front of Flask.
 
     A callable in the policy may need the app's context. If one is active already, it is used: at
     the end of a second one, teardown functions would close what the current request still uses.
@@ -436,6 +455,36 @@ def decide_aside(state: AppState, request: Request, in_force: InForce) -> Decisi
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):
         decision, _ = state.late_decision(request, in_force)
-    for unless_alias in state.fronts:
-        decision = unless_alias(decision, request)
-    return decision
+        for guard_in_front in state.fronts:
+            decision = guard_in_front.unless_alias(decision, request)
+        if decision.in_front and (decision.blocked or decision.preflight):
+            return decision, None
+        front = front_of(state, request, decision)
+        if front is None:
+            return decision, None
+        if front.check is None:
+            return left_to(front, decision, request.path), front
+        decision, *_ = front.check.decide(request.environ, in_force)
+        return decision._replace(in_front=front.words), front
+
+
+def _response_of_socketio(
+    decision: Decision, check: OriginCheck | None, request: Request
+) -> Response:
+    """What Socket.IO responds that asks ``guard.origin_check``; of another, nothing is known."""
+    if check is None:
+        return Response()
+    is_refused = decision.outcome is Outcome.REJECTED
+    response, sent = Response(status=400 if is_refused else 200), request.headers
+    if not is_refused and "Origin" in sent:
+        response.headers[ALLOW_ORIGIN] = sent["Origin"]
+    if check.credentials:
+        response.headers[ALLOW_CREDENTIALS] = "true"
+    if request.method == "OPTIONS":
+        response.headers[ALLOW_METHODS] = "OPTIONS, GET, POST"
+        response.headers[ALLOW_HEADERS] = sent.get("Access-Control-Request-Headers", "")
+    return response
+
+
+def _is_left_alone(decision: Decision | None) -> bool:
+    return decision is not None and decision.outcome is Outcome.EXEMPT

@@ -24,10 +24,19 @@ SECONDS_TO_ANSWER = 5.0
 
 
 def require(needs: Iterable[str]) -> None:
-    """Skip the test if a program or module is missing; fail it if everything has to be there."""
-    missing = [name for name in needs if not shutil.which(name) and find_spec(name) is None]
+    """Skip the test if a program, file or module is missing; fail it if everything has to be there.
+
+    :param needs: the names of programs and modules, and the paths of files.
+    """
+    missing = [name for name in needs if not _is_there(name)]
     if missing:
         do_without(f"not installed: {', '.join(missing)}")
+
+
+def _is_there(name: str) -> bool:
+    if name.startswith("/"):
+        return Path(name).exists()
+    return shutil.which(name) is not None or find_spec(name) is not None
 
 
 def do_without(reason: str) -> NoReturn:

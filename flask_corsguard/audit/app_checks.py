@@ -9,18 +9,31 @@ from typing import Any, cast
 from flask.app import Flask
 from werkzeug.test import create_environ
 
-from flask_corsguard.audit.findings import RULES, Findings, Level
+from flask_corsguard.audit.findings import RULES, Findings, Level, listed
 from flask_corsguard.audit.hostile_origins import UNRELATED
-from flask_corsguard.audit.source_code import is_from, is_ours, location_of, mentions
-from flask_corsguard.audit.surroundings import functions_ahead, layers_around
+from flask_corsguard.audit.source_code import location_of, mentions
+from flask_corsguard.audit.surroundings import functions_ahead
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import is_shutdown
+from flask_corsguard.known_fronts import (
+    SOCKETIO,
+    LayerAround,
+    engineio_servers,
+    is_from,
+    is_in_connexion,
+    is_ours,
+    layers_around,
+    name_of_socketio,
+    path_of_socketio,
+    paths_of_files,
+)
+from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.text import name_of, text_of
-
-_SOCKETIO = ("engineio", "flask_socketio", "socketio")
 
 
 def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
@@ -31,65 +44,124 @@ def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
     """
     app = state.app
     _check_middleware(app, found)
-    _check_socketio(app, found)
+    _check_connexion(state, found)
+    _check_socketio(state, found)
     _check_proxy(app, state.settings, routes, found)
     _check_order(state, found)
 
 
 def _check_middleware(app: Flask, found: Findings) -> None:
     """Find middleware that names a CORS header. Only what it does to preflights is tried."""
-    for layer, inner in layers_around(app):
-        if is_from(layer, "whitenoise"):
-            if getattr(layer, "allow_all_origins", False):
-                message = "WhiteNoise(...) has allow_all_origins=True, which is its default."
-                found.add("whitenoise_allows_all", message)
-        elif is_from(layer, "flask_sockets", "flask_uwsgi_websocket"):
-            message = f"{name_of(layer)} accepts WebSocket handshakes before the guard sees them."
+    for layer in layers_around(app):
+        if is_from(layer.app, "whitenoise"):
+            _check_whitenoise(layer, found)
+        elif is_from(layer.app, "flask_sockets", "flask_uwsgi_websocket"):
+            message = (
+                f"{name_of(layer.app)} accepts WebSocket handshakes before the guard sees them."
+            )
             found.add("websocket_not_enforced", message)
-        elif is_from(layer, *_SOCKETIO):
+        elif is_from(layer.app, *SOCKETIO) or layer.is_guarded_at("/"):
             continue
-        elif _sends_header(layer) and not any(map(_sends_header, inner)):
-            message = f"{name_of(layer)}, around the app, sends {ALLOW_ORIGIN} itself."
-            found.add("answer_changed", message, location=location_of(layer))
+        elif _sends_header(layer.app) and not any(map(_sends_header, layer.inner)):
+            message = f"{name_of(layer.app)}, around the app, sends {ALLOW_ORIGIN} itself."
+            found.add("answer_changed", message, location=location_of(layer.app))
+
+
+def _check_whitenoise(layer: LayerAround, found: Findings) -> None:
+    if all(map(layer.is_guarded_at, paths_of_files(layer.app) or ["/"])):
+        return
+    if getattr(layer.app, "allow_all_origins", False):
+        message = "WhiteNoise(...) has allow_all_origins=True, which is its default."
+        found.add("whitenoise_allows_all", message)
 
 
 def _sends_header(layer: object) -> bool:
     return mentions(layer, ALLOW_ORIGIN.lower())
 
 
-def _check_socketio(app: Flask, found: Findings) -> None:
-    """Find Socket.IO, or Engine.IO below it, that lets in every origin: neither Flask nor the guard
-    sees its requests."""
-    holders = (*app.extensions.values(), *(layer for layer, _ in layers_around(app)))
-    is_socketio = any(is_from(holder, "flask_socketio", "socketio") for holder in holders)
-    name = "Socket.IO" if is_socketio else "Engine.IO"
-    for server in _engineio_servers(holders):
+def _check_connexion(state: AppState, found: Findings) -> None:
+    """Find a Connexion app around this one, which responds to preflights itself."""
+    if is_in_connexion(state):
+        message = (
+            f"{state.app.name} is inside a Connexion app, and no guard.asgi is in front of it."
+        )
+        views = cast("Mapping[str, object]", state.app.view_functions)
+        view = next((view for view in views.values() if is_from(view, "connexion")), None)
+        location = location_of(getattr(view, "_fn", None)) if view else ""
+        found.add("connexion_in_front", message, location=location)
+
+
+def _check_socketio(state: AppState, found: Findings) -> None:
+    """Find Socket.IO, or Engine.IO below it, that lets in other origins than the policies do:
+    neither Flask nor the guard sees its requests."""
+    layers = list(layers_around(state.app))
+    holders = [*state.app.extensions.values(), *(layer.app for layer in layers)]
+    name = name_of_socketio(holders)
+    for server in engineio_servers(holders):
         allowed: object = getattr(server, "cors_allowed_origins", None)
-        location, message = "", ""
-        if callable(allowed):
-            if _lets_in(allowed, UNRELATED[0]):
-                message = f"{name} has cors_allowed_origins={name_of(allowed)}, which allows all."
-                location = location_of(allowed)
-        elif allowed == []:
-            message = f"{name} has cors_allowed_origins=[], and so does not look at the origin."
-        elif allowed == "*" or (isinstance(allowed, (list, tuple, set)) and "*" in allowed):
-            shown = text_of(cast("object", allowed))
-            message = f"{name} has cors_allowed_origins={shown}."
-        if message:
+        around = [(path_of_socketio(layer.app, server), layer) for layer in layers]
+        path = next((path for path, _ in around if path), "/socket.io/")
+        is_guarded = any(layer.is_guarded_at(path) for own_path, layer in around if own_path)
+        if isinstance(allowed, OriginCheck):
+            if not allowed.credentials and getattr(server, "cors_credentials", True):
+                message = (
+                    f"{name} sends Access-Control-Allow-Credentials, and"
+                    " guard.origin_check(app, credentials=False) does not look whether the policy"
+                    " allows them. Say cors_credentials=False too, or leave credentials=False out."
+                )
+                found.add("socketio_differs", message)
+        elif is_guarded and _is_refusing(state, path):
+            continue  # whom it lets in, the guard in front has let through
+        elif lets_in_all := _lets_in_all(allowed):
+            location = location_of(allowed) if callable(allowed) else ""
+            message = f"{name} has cors_allowed_origins={lets_in_all}"
             evidence = UNRELATED[0]
             found.add("socketio_allows_all", message, location=location, evidence=evidence)
+        elif allowed is not None:
+            _check_origins(state, name, allowed, path, found)
 
 
-def _engineio_servers(holders: Iterable[object]) -> list[object]:
-    """The servers that hold ``cors_allowed_origins``: behind an extension, or in middleware."""
-    waiting, found = list(holders), dict[int, object]()
-    for holder in waiting:
-        if is_from(holder, *_SOCKETIO):
-            if hasattr(holder, "cors_allowed_origins"):
-                found[id(holder)] = holder
-            held = (getattr(holder, name, None) for name in ("server", "engineio_app", "eio"))
-            waiting += [value for value in held if value is not None]
-    return list(found.values())
+def _is_refusing(state: AppState, path: str) -> bool:
+    """Whether the policy of a path refuses WebSocket handshakes."""
+    check = OriginCheck(state, credentials=False)
+    decision, *_ = check.decide(create_environ(path), state.current())
+    return decision.policy is not None and decision.policy.enforce in ("unsafe", "all")
+
+
+def _lets_in_all(allowed: object) -> str:
+    """How ``cors_allowed_origins`` lets everybody in, in words; "" if it does not."""
+    if callable(allowed):
+        return f"{name_of(allowed)}, which allows all." if _lets_in(allowed, UNRELATED[0]) else ""
+    if allowed == []:
+        return "[], and so does not look at the origin."
+    several = (list, tuple, set)
+    is_star = allowed == "*" or (isinstance(allowed, several) and "*" in cast("Any", allowed))
+    return f"{text_of(cast('Any', allowed))}." if is_star else ""
+
+
+def _check_origins(state: AppState, name: str, allowed: object, path: str, found: Findings) -> None:
+    """Compare ``cors_allowed_origins`` with the policy of the path, entry by entry."""
+    check, in_force = OriginCheck(state, credentials=False), state.current()
+
+    def decided(origin: str) -> Decision:
+        return check.decide({**create_environ(path), "HTTP_ORIGIN": origin}, in_force)[0]
+
+    location = location_of(allowed) if callable(allowed) else ""
+    entries = [allowed] if isinstance(allowed, str) else allowed
+    theirs = [] if callable(allowed) else [str(each) for each in cast("Iterable[object]", entries)]
+    # Engine.IO compares them as they are, so that no "*" in them stands for anything.
+    more = [o for o in theirs if "*" not in o and decided(o).outcome is not Outcome.ALLOWED]
+    policies = decided(UNRELATED[0]).policies
+    ours = {str(each) for policy in policies for each in (*policy.origins, *policy.raw_origins)}
+    less = [o for o in sorted(ours.difference(theirs)) if decided(o).outcome is Outcome.ALLOWED]
+    if callable(allowed):
+        less = [origin for origin in less if not _lets_in(allowed, origin)]
+    if more:
+        message = f"{name} lets in {listed(more)}, which the policy of {path} does not."
+        found.add("socketio_differs", message, location=location, evidence=more[0])
+    if less and (theirs or callable(allowed)):
+        message = f"{name} turns away {listed(less)}, which the policy of {path} admits."
+        found.add("socketio_differs", message, level=Level.NOTE, location=location)
 
 
 def _lets_in(check: Callable[..., object], origin: str) -> bool:
@@ -111,7 +183,7 @@ def _check_order(state: AppState, found: Findings) -> None:
 
 
 def _check_proxy(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
-    if settings.self_origins or any(_knows_of_proxy(layer) for layer, _ in layers_around(app)):
+    if settings.self_origins or any(_knows_of_proxy(layer.app) for layer in layers_around(app)):
         return
     code = "proxy_hides_origin"
     enforced = any(policy.compiled.enforces for route in routes for policy in route.policies)

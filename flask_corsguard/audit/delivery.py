@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import traceback
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import dropwhile
 from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -18,13 +18,15 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
 from flask_corsguard.audit.source_code import location_of
-from flask_corsguard.audit.surroundings import functions_ahead, hooks_of, layers_around
+from flask_corsguard.audit.surroundings import functions_ahead, hooks_of
 from flask_corsguard.decorators import from_here
 from flask_corsguard.errors import is_shutdown
+from flask_corsguard.known_fronts import layers_around
 from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.runtime.front import FrontRecord
 from flask_corsguard.runtime.state import AppState, RequestRecord
 from flask_corsguard.signals import (
     origin_allowed,
@@ -36,7 +38,7 @@ from flask_corsguard.signals import (
 from flask_corsguard.text import described, name_of, shown
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _MOST_NAMED = 3
 _SIGNALS = (origin_allowed, origin_rejected, preflight_rejected, source_failed, source_refreshed)
@@ -98,6 +100,11 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     seen: list[WSGIEnvironment] = []
     unmarked: list[WSGIEnvironment] = []
     errors: list[BaseException] = []
+    sent: list[WSGIEnvironment] = []
+
+    def served(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        sent.append(environ)  # run_wsgi_app() makes a copy of it
+        return app(environ, start_response)
 
     # Not the environment that is sent: middleware may hand a copy on.
     def reached(_sender: Flask, **_: object) -> None:
@@ -122,11 +129,9 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         got_request_exception.connected_to(failed, app),
     ):
         try:
-            chunks, line, headers = run_wsgi_app(app, environ)
+            chunks, line, headers = run_wsgi_app(served, environ)
             status = int(line[:3])
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
+            getattr(chunks, "close", lambda: None)()
         except BaseException as left:
             if is_shutdown(left):
                 raise
@@ -136,13 +141,18 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
     return Delivery(
         status,
         headers,
-        record.decision,
+        record.decision or _decision_in_front(state, sent),
         record.ended_early,
         record.ended_first,
         bool(seen),
         any(inner is each for each in unmarked),
         errors[0] if errors else None,
     )
+
+
+def _decision_in_front(state: AppState, sent: list[WSGIEnvironment]) -> Decision | None:
+    front: FrontRecord | None = sent[0].get(state.front_key) if sent else None
+    return None if front is None else front.decision
 
 
 @contextlib.contextmanager
@@ -218,7 +228,7 @@ def _fault_before(state: AppState, delivery: Delivery) -> Fault | None:
 
 def _around(app: Flask) -> str:
     """What is around the app, if anything is: ``: Timed``."""
-    names = [name_of(layer) for layer, _ in layers_around(app)][:_MOST_NAMED]
+    names = [name_of(layer.app) for layer in layers_around(app)][:_MOST_NAMED]
     return f": {', '.join(names)}" if names else ""
 
 

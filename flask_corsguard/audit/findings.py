@@ -187,7 +187,24 @@ _ALL = (
         "Socket.IO, in front of the guard, lets in every site",
         "Any page connects with the user's cookies, receives events and sends them as the user. No"
         " policy of the guard applies there.",
-        "Give cors_allowed_origins the list of origins; or leave it out, for the app's own pages.",
+        "Say cors_allowed_origins=guard.origin_check(app), or give it the list of origins; or leave"
+        " it out, for the app's own pages.",
+    ),
+    Rule(
+        "socketio_differs",
+        Level.WARNING,
+        "Socket.IO, in front of the guard, has origins of its own",
+        "Pages that the policy turns away connect with the user's cookies, receive events and send"
+        " them as the user; or nobody, where it only turns away pages that the policy admits.",
+        "Say cors_allowed_origins=guard.origin_check(app): then the policies decide there too.",
+    ),
+    Rule(
+        "connexion_in_front",
+        Level.WARNING,
+        "Connexion, in front of the guard, responds to preflights and errors",
+        "Nobody. But preflights get its 405, and its errors have no CORS headers: pages of other"
+        " origins can neither use what needs a preflight nor read what went wrong.",
+        "Serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app.",
     ),
     Rule(
         "whitenoise_allows_all",
@@ -195,7 +212,8 @@ _ALL = (
         "WhiteNoise, in front of the guard, lets every site read its files",
         "Any page reads them in its visitors' browsers: also from networks that only these reach."
         " No policy of the guard applies there.",
-        "Say WhiteNoise(..., allow_all_origins=False). If all of the files are public, accept this"
+        "Say WhiteNoise(..., allow_all_origins=False); or put guard.wsgi(..., paths=['/static'])"
+        " around it, and the policies apply there too. If all of the files are public, accept this"
         " finding.",
     ),
     Rule(

@@ -13,6 +13,7 @@ from flask_corsguard.audit.hostile_origins import UNRELATED
 from flask_corsguard.audit.intended_origins import intended_by
 from flask_corsguard.audit.sample_requests import SampleRequests
 from flask_corsguard.audit.source_rows import rows_of
+from flask_corsguard.known_fronts import is_served_in_front
 from flask_corsguard.path_prefix import normalised
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import is_source
@@ -44,6 +45,8 @@ def attack_paths(state: AppState, routes: Iterable[Route], found: Findings) -> i
     if not table.paths.marks:
         return 0
     for prefix, location in table.paths_without_rules():
+        if is_served_in_front(state, prefix):
+            continue
         message = f"No rule of the app lies under {prefix!r}."
         found.add("path_without_rule", message, source=f"path {prefix}", location=location)
     return sum(_attack_route(state, table.paths.marks, route, found) for route in routes)

@@ -9,15 +9,10 @@ from typing import Any, cast
 from flask.app import Flask
 
 from flask_corsguard.audit.findings import Findings, Level, in_list, layer_that_sets
-from flask_corsguard.audit.source_code import (
-    is_ours,
-    location_of,
-    made_with,
-    mentions,
-    opens_websockets,
-)
+from flask_corsguard.audit.source_code import location_of, made_with, mentions, opens_websockets
 from flask_corsguard.config import Settings
 from flask_corsguard.decorators import Mark, mark_of, wrapped_chain
+from flask_corsguard.known_fronts import is_ours
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy

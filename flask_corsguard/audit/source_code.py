@@ -19,6 +19,7 @@ from werkzeug.local import LocalProxy
 
 from flask_corsguard.decorators import from_here
 from flask_corsguard.errors import is_shutdown
+from flask_corsguard.known_fronts import cells_of, is_from, is_ours
 
 _DEEPEST = 4
 _MOST = 2000
@@ -66,18 +67,10 @@ def made_with(start: object) -> Iterator[FunctionType]:
 
     def parts(value: object) -> Iterable[object]:
         if isinstance(value, FunctionType):
-            return (*_cells(value), *vars(value).values())
+            return (*cells_of(value), *vars(value).values())
         return () if isinstance(value, type) else _contents(value)
 
     return (value for value in _walk(start, parts) if isinstance(value, FunctionType))
-
-
-def held_by(target: object) -> list[object]:
-    """What a callable holds itself: in its closure, its attributes or its arguments."""
-    if isinstance(target, (MethodType, functools.partial)):
-        return _contents(target)  # pyright: ignore[reportUnknownArgumentType]
-    closure = _cells(target) if isinstance(target, FunctionType) else ()
-    return [*closure, *getattr(target, "__dict__", {}).values()]
 
 
 def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterator[object]:
@@ -140,17 +133,6 @@ def _is_websocket_module(function: FunctionType, name: str) -> bool:
     return full_name.partition(".")[0] in _WEBSOCKET_LIBRARIES
 
 
-def is_from(value: object, *libraries: str) -> bool:
-    """Whether a class, or the class of an object, is based on one of these libraries'."""
-    kind = cast("type[object]", value) if isinstance(value, type) else type(value)
-    return any(str(base.__module__).partition(".")[0] in libraries for base in kind.__mro__)
-
-
-def is_ours(function: object) -> bool:
-    """Whether a function is one of the guard's."""
-    return str(getattr(function, "__module__", "")).startswith("flask_corsguard.")
-
-
 def location_of(target: object) -> str:
     """File and line of a function, or of an object's class; or ""."""
     code = getattr(getattr(target, "__func__", target), "__code__", None)
@@ -169,12 +151,12 @@ def _read_by(function: FunctionType) -> Iterator[object]:
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
     yield from vars(function).values()
-    yield from _cells(function)
+    yield from cells_of(function)
     names = dict.fromkeys(chain.from_iterable(code.co_names for code in codes))
     read = [function.__globals__[name] for name in names if name in function.__globals__]
     yield from read
     for _ in range(_LONGEST_PATH):
-        held = (_named(value, names) for value in (*read, *_cells(function)))
+        held = (_named(value, names) for value in (*read, *cells_of(function)))
         read = list(islice(chain.from_iterable(held), _MOST))
         yield from read
 
@@ -202,14 +184,6 @@ def _named(value: object, names: Container[str]) -> list[object]:
         if is_shutdown(error):
             raise
         return []
-
-
-def _cells(function: FunctionType) -> Iterator[object]:
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # an empty cell
-            continue
 
 
 def _contents(value: object) -> list[object]:

@@ -1,42 +1,14 @@
-"""What is around the guard in an app: middleware, and what Flask calls for each request."""
+"""What Flask calls for each request of an app."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, takewhile
-from typing import Any, TypeGuard, cast
+from typing import cast
 
-from flask.app import Flask
-
-from flask_corsguard.audit.source_code import held_by, is_ours
+from flask_corsguard.known_fronts import Function, is_ours
 from flask_corsguard.runtime.hooks import is_tracing
 from flask_corsguard.runtime.state import AppState
-
-Function = Callable[..., Any]
-
-_MOST_LAYERS = 20
-
-
-def layers_around(app: Flask) -> Iterator[tuple[Function, list[Function]]]:
-    """What is around the app, the outermost first; each with what it holds in turn."""
-    waiting = deque([cast("object", app.wsgi_app)])
-    seen: set[int] = set()
-    while waiting and len(seen) < _MOST_LAYERS:
-        layer = waiting.popleft()
-        if id(layer) not in seen and _is_layer(layer, app):
-            seen.add(id(layer))
-            inner = [value for value in held_by(layer) if _is_layer(value, app)]
-            waiting += inner
-            if not is_ours(layer):
-                yield layer, inner
-
-
-def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
-    if not callable(value) or isinstance(value, (type, Flask)):
-        return False
-    is_of_flask = str(getattr(value, "__module__", "")).startswith("flask.")
-    return not is_of_flask and getattr(value, "__self__", None) is not app
 
 
 def functions_ahead(state: AppState) -> list[Function]:

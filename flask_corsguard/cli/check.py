@@ -98,7 +98,8 @@ def check(
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
-        write(_lines(simulation, allowed=bool(told["allowed"])), console(sys.stdout))
+        verdict = "rejected" if failing else simulation.verdict
+        write(_lines(simulation, verdict), console(sys.stdout))
     context.exit(0 if told["allowed"] else 1)
 
 
@@ -110,8 +111,11 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
     from flask_corsguard.audit.delivery import deliver, fault_of, unheard
 
     for exchange in simulation.response.exchanges:
-        policy = exchange.decision and exchange.decision.policy
+        decision = exchange.decision
+        policy = decision and decision.policy
         if not exchange.preflight or policy is None or not policy.answer_preflight:
+            continue
+        if decision and decision.in_front:
             continue
         headers = exchange.request_headers
         builder = EnvironBuilder(state.app, exchange.url, method="OPTIONS", headers=headers)
@@ -123,8 +127,7 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
     return None
 
 
-def _lines(simulation: Simulation, *, allowed: bool) -> Iterator[Line]:
-    verdict = simulation.verdict if allowed else "rejected"
+def _lines(simulation: Simulation, verdict: str) -> Iterator[Line]:
     colour = "green" if verdict == "allowed" else "red"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
@@ -164,6 +167,7 @@ def _object(simulation: Simulation, origin: str, method: str) -> dict[str, objec
             "location": decision.policy_location,
             # Of several, those that were asked; the last one decided, if any has.
             "policies": [*filter(None, map(name_in_list, decision.policies))],
+            "in_front": decision.in_front,
         },
         "steps": [{"title": step.title, "lines": step.lines} for step in simulation.steps],
         "exchanges": [

@@ -110,6 +110,7 @@ class Decision(NamedTuple):
     :ivar without_effect: policy field -> where it is set although the guard does not read it there,
         or something else wins, in words.
     :ivar policies: the policies that were asked, in their order; the last is *policy*.
+    :ivar in_front: what responds in front of the app's routes, if that is known, in words.
     """
 
     outcome: Outcome
@@ -131,6 +132,7 @@ class Decision(NamedTuple):
     configured: frozenset[str] = frozenset()
     without_effect: Mapping[str, str] = _NONE
     policies: tuple[Policy, ...] = ()
+    in_front: str = ""
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
@@ -312,6 +314,7 @@ def _decided(
         scope.configured,
         scope.without_effect,
         policies or (() if policy is None else (policy,)),
+        "",  # in_front
     )
     # Not Decision(...), which takes five times as long.
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]

@@ -50,6 +50,10 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     :param credentials: whether the page asks with credentials, which the guard is not told.
     """
     yield f"{summary(decision)}."
+    if decision.in_front:
+        yield f"  In front: {decision.in_front}."
+        if decision.outcome is Outcome.EXEMPT:
+            return
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
     if vain := without_effect(decision, credentials=credentials):
@@ -79,6 +83,8 @@ def summary(decision: Decision) -> str:
 def _verdict(decision: Decision) -> str:
     if decision.report_only:
         return _WOULD_BE.get(decision.outcome, "would be rejected")
+    if decision.outcome is Outcome.EXEMPT and decision.in_front:
+        return "not for the guard to decide"
     return "refused" if decision.blocked else _VERDICTS[decision.outcome]
 
 
@@ -89,6 +95,8 @@ def found(decision: Decision) -> str:
         return "there is no Origin header, so there is nothing for CORS to decide"
     if decision.outcome is Outcome.SAME_ORIGIN:
         return "the request comes from the app's own origin, which CORS does not restrict"
+    if decision.outcome is Outcome.EXEMPT and decision.in_front:
+        return decision.in_front
     if decision.outcome is Outcome.EXEMPT or policy is None:
         return "the route is marked cors_exempt; its responses are as the app made them"
     if decision.outcome is Outcome.ALLOWED:
@@ -266,6 +274,7 @@ _SETTINGS: dict[Reason, tuple[str, ...]] = {
     Reason.METHOD_NOT_ALLOWED: ("methods",),
     Reason.HEADERS_NOT_ALLOWED: ("allow_headers",),
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: ("allow_private_network",),
+    Reason.CREDENTIALS_NOT_ALLOWED: ("allow_credentials",),
 }
 
 _Words = str | Callable[["Decision", Policy], str]
@@ -294,6 +303,9 @@ _FOUND: dict[Reason, _Words] = {
     ),
     Reason.CROSS_SITE_REQUEST: _cross_site,
     Reason.PATH_AMBIGUOUS: "the path has two readings",
+    Reason.CREDENTIALS_NOT_ALLOWED: (
+        "the origin may read, but not with credentials, and what asks guard.origin_check sends them"
+    ),
     Reason.SPECULATIVE: "a browser asked ahead of time, perhaps for a page of another site",
 }
 

@@ -23,7 +23,8 @@ class Outcome(Enum):
     """A WebSocket handshake that the policy does not admit, for the :class:`Reason` given, and that
     nothing refuses. No browser holds it back, so the page can use the socket that a view opens."""
     EXEMPT = "exempt"
-    """The route is marked with ``cors_exempt``; the guard leaves it alone."""
+    """The guard leaves the request alone: its route is marked with ``cors_exempt``, or something in
+    front of the app responds to it."""
 
 
 class Reason(Enum):
@@ -62,6 +63,9 @@ class Reason(Enum):
     """Held back on the server: a browser asked ahead of time, perhaps for another site's page."""
     PATH_AMBIGUOUS = "path-ambiguous"
     """The path, as it was sent and as it normalises, has two different policies."""
+    CREDENTIALS_NOT_ALLOWED = "credentials-not-allowed"
+    """The origin may read, but not with credentials, and ``guard.origin_check`` was asked for
+    both."""
 
 
 _PREFLIGHT_REASONS = frozenset(

@@ -64,7 +64,8 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     """
     policy = decision.policy
     assert policy is not None
-    if decision.endpoint is None and decision.reason is not Reason.SPECULATIVE:
+    is_unrouted = decision.endpoint is None and not decision.in_front
+    if is_unrouted and decision.reason is not Reason.SPECULATIVE:
         # Not the policy: because of a misspelt URL, it would be opened for the whole app.
         return (
             "check the URL, the method and the trailing slash: no route of the app takes this"
@@ -304,10 +305,8 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
 
 def _one_path(change: _Change) -> None:
     change.elsewhere.append(_ONE_PATH)
-    policy = change.policy
-    if (
-        policy.compiled.enforces or not change.decision.blocked
-    ):  # else, guard.wsgi refuses any alias
+    # Blocked without enforce, it is guard.wsgi's: that refuses every alias.
+    if change.policy.compiled.enforces or not change.decision.blocked:
         change.elsewhere.append(_EVERY_PATH)
 
 
@@ -438,4 +437,5 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.CROSS_SITE_REQUEST: _enforce_less,
     Reason.SPECULATIVE: _NOT_YET,
     Reason.PATH_AMBIGUOUS: _one_path,
+    Reason.CREDENTIALS_NOT_ALLOWED: _allow_credentials,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 from flask import Request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import MapAdapter, RequestRedirect
 
 from flask_corsguard.errors import is_shutdown
@@ -55,12 +55,13 @@ class Lookup:
     def by_url(self, request: Request, method: str) -> Entry:
         """The entry of what would be served for *method* at the request's URL."""
         table = self.table
-        try:
-            adapter = table.app.create_url_adapter(request)
-        except HTTPException:
-            return self._unrouted(request, None)  # a host that the app does not trust
-        if adapter is None:
+        # Whether routing has failed already, for the same method.
+        is_unrouted = type(request.routing_exception) is NotFound and method == request.method
+        if is_unrouted and table.prefix_map is None:
             return self._unrouted(request, None)
+        adapter = self._adapter(request)
+        if adapter is None or is_unrouted:
+            return self._unrouted(request, adapter)
         path: str | None = None  # the adapter's own
         for _ in range(_MOST_STEPS):
             try:
@@ -86,6 +87,12 @@ class Lookup:
                 entry = entry.for_arguments(arguments) or entry
                 return table.unless_ambiguous(entry, _path_of(adapter))
         return self._unrouted(request, adapter)
+
+    def _adapter(self, request: Request) -> MapAdapter | None:
+        try:
+            return self.table.app.create_url_adapter(request)
+        except HTTPException:
+            return None  # a host that the app does not trust
 
     def _unrouted(self, request: Request, adapter: MapAdapter | None) -> Entry:
         """The entry of a URL without a route: the one of the innermost blueprint above it."""

@@ -37,21 +37,23 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
         if scope["type"] not in ("http", "websocket") or not front.covers(_path(scope)[1]):
             return await inner(scope, receive, send)
         environ = environ_of(scope)
-        if record_of(state, Request(environ)) is not None:
-            return await inner(scope, receive, send)  # decided by a guard in front of this one
+        if front_record.get() is not None:
+            request = Request(environ, populate_request=False)
+            if record_of(state, request) is not None:
+                return await inner(scope, receive, send)  # decided by a guard in front of this one
         decide = functools.partial(front.decide, environ)
         record = await _in_thread(decide) if front.may_wait else decide()
         own = front.response(record)
         if own is not None:
-            return await _respond(own, record.environ, scope, receive, send)
+            return await _respond(own, environ, scope, receive, send)
 
         async def send_last(message: Message) -> None:
             if message["type"] in _STARTS:
-                headers = [
-                    (name.decode("latin-1"), value.decode("latin-1"))
-                    for name, value in message.get("headers", ())
-                ]
-                message = {**message, "headers": _encoded(front.written(record, headers))}
+                sent = list(message.get("headers", ()))  # it may be an iterator
+                headers = [(n.decode("latin-1"), value.decode("latin-1")) for n, value in sent]
+                written = front.written(record, headers)
+                final = sent if written is headers else _encoded(written)
+                message = {**message, "headers": final}
             await send(message)
 
         token = front_record.set(record)
@@ -59,6 +61,7 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
             await inner(scope, receive, send_last)
         finally:
             front_record.reset(token)
+            record.is_taken = True  # tasks that it has started go on with this context
 
     return corsguard_asgi
 
@@ -96,15 +99,14 @@ def _path(scope: Scope) -> tuple[str, str]:
     path: str = scope["path"]
     if root and f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :]
-    return root, path or "/"
+    return root, path if path.startswith("/") else f"/{path}"
 
 
 def environ_of(scope: Scope) -> dict[str, Any]:
     """The WSGI environment of an ASGI request, as far as decisions, and functions that take the
     request, look at it. It has no body."""
-    root, path = (
-        part.encode("utf-8", "surrogateescape").decode("latin-1") for part in _path(scope)
-    )
+    # What no server reads from bytes must not raise either.
+    root, path = (part.encode("utf-8", "surrogatepass").decode("latin-1") for part in _path(scope))
     scheme = scope.get("scheme", "http")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.get("method", "GET"),
@@ -124,7 +126,7 @@ def environ_of(scope: Scope) -> dict[str, Any]:
     for name, value in scope.get("headers", ()):
         if b"_" in name:
             continue  # in WSGI it would pass for the name with a hyphen
-        key, text = name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1")
+        key, text = name.upper().decode("latin-1").replace("-", "_"), value.decode("latin-1")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
         environ[key] = f"{environ[key]},{text}" if key in environ else text

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -19,8 +18,13 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.runtime.enforcement import refusal
 from flask_corsguard.runtime.requests import served_request
-from flask_corsguard.runtime.responses import is_written, own_response, write_decision
-from flask_corsguard.runtime.state import AppState, app_context
+from flask_corsguard.runtime.responses import (
+    has_own_headers,
+    is_written,
+    own_response,
+    write_decision,
+)
+from flask_corsguard.runtime.state import AppState, InForce, app_context
 from flask_corsguard.text import name_of, shown, text_of
 
 # For the refusal of a route that has no policy.
@@ -30,38 +34,55 @@ _NOBODY = Policy()
 class FrontRecord:
     """What was decided in front of an app about one request.
 
+    :ivar front: who has decided.
+    :ivar request: about what, as it was then: what is behind may change its environment.
     :ivar decision: the decision; from the app's hooks on, theirs.
     :ivar is_taken: whether they have heard of it. What a view requests of its own app is another
         request.
     """
 
-    __slots__ = ("_method", "_path", "decision", "environ", "is_taken", "state")
+    __slots__ = ("decision", "front", "is_taken", "request")
 
-    def __init__(self, state: AppState, request: Request, decision: Decision) -> None:
-        self.state = state
-        self.environ = request.environ
+    def __init__(self, front: Front, request: Request, decision: Decision) -> None:
+        self.front = front
+        self.request = request
         self.decision = decision
         self.is_taken = False
-        self._method, self._path = request.method, request.path
 
     def is_about(self, request: Request) -> bool:
         """Whether this is the same request, however far below the root it has come by now."""
+        decided = self.request
         return (
             not self.is_taken
-            and request.method == self._method
-            and request.environ.get("HTTP_ORIGIN") == self.environ.get("HTTP_ORIGIN")
-            and f"{request.root_path.rstrip('/')}{request.path}".endswith(self._path)
+            and request.method == decided.method
+            and request.environ.get("HTTP_ORIGIN") == decided.environ.get("HTTP_ORIGIN")
+            and f"{request.root_path.rstrip('/')}{request.path}".endswith(decided.path)
         )
 
     def take(self, request: Request) -> bool:
         """Note that the app's hooks have heard of it.
 
-        :returns: whether it holds for them. The app knows more if only its first request has made
-            its routes.
+        :returns: whether it holds for them. Where they have another route, they know more: the app
+            is mounted deeper, or its first request has made its routes. Where they have another
+            host, ProxyFix is in between.
         """
         self.is_taken = True
-        is_known = self.decision.endpoint is not None or request.url_rule is None
-        return is_known or request.path != self._path
+        decided = self.request
+        is_same_path = request.path == decided.path
+        if (
+            is_same_path
+            and request.url_rule == decided.url_rule
+            and request.endpoint == decided.endpoint
+        ):
+            return self.has_host_of(request)
+        if request.url_rule is not None and not (is_same_path and decided.url_rule):
+            self.front.state.log.front_differs(self.front.name, decided.path, request.path)
+        return False
+
+    def has_host_of(self, request: Request) -> bool:
+        """Whether this is the same address too, by which the app's own pages are told."""
+        ours, theirs = self.request.environ, request.environ
+        return all(ours.get(key) == theirs.get(key) for key in ("HTTP_HOST", "wsgi.url_scheme"))
 
 
 #: The record of the request that a task or a thread is about. An ASGI server hands no environment
@@ -72,8 +93,13 @@ front_record: ContextVar[FrontRecord | None] = ContextVar("corsguard_front_recor
 def record_of(state: AppState, request: Request) -> FrontRecord | None:
     """What was decided in front of the app about a request; or None."""
     record: FrontRecord | None = request.environ.get(state.front_key) or front_record.get()
-    is_ours = record is not None and record.state is state and record.is_about(request)
+    is_ours = record is not None and record.front.state is state and record.is_about(request)
     return record if is_ours else None
+
+
+def has_passed_a_front(state: AppState, environ: dict[str, Any]) -> bool:
+    """Whether a guard in front of the app has seen a request."""
+    return state.front_key in environ or front_record.get() is not None
 
 
 class Front:
@@ -87,7 +113,8 @@ class Front:
 
     def __init__(self, state: AppState, inner: object, paths: Iterable[str], location: str) -> None:
         self.state = state
-        self._name = f"{name_of(inner)} ({location})"
+        self.inner = inner
+        self.name = f"{name_of(inner)} ({location})"
         self._prefixes = _read_paths(paths, location)
         self._exact = frozenset(self._prefixes)
         self._below = tuple(f"{prefix}/" if prefix else "" for prefix in self._prefixes)
@@ -95,7 +122,7 @@ class Front:
         self._wsgi_exact = frozenset(map(_as_wsgi, self._exact))
         self._wsgi_below = tuple(map(_as_wsgi, self._below))
         self._has_warned = False
-        state.fronts.append(self.unless_alias)
+        state.fronts.append(self)
 
     def covers(self, path: str) -> bool:
         """Whether the guard decides here: also where an alias leads under one of the paths."""
@@ -107,41 +134,56 @@ class Front:
         """The same for a path as WSGI writes it."""
         if path in self._wsgi_exact or path.startswith(self._wsgi_below):
             return True
+        if not path.startswith("/"):
+            return self.covers_wsgi(f"/{path}")
         return is_alias(path) and f"{normalised(path)}/".startswith(self._wsgi_below)
 
     @property
     def may_wait(self) -> bool:
         """Whether to decide may take time, or calls the app's code."""
         in_force = self.state.in_force
-        return in_force is None or in_force.asks or self.state.has_receivers
+        return in_force is None or in_force.calls_app or self.state.has_receivers
 
     def decide(self, environ: dict[str, Any]) -> FrontRecord:
         """Decide about a request, and announce that.
 
+        :param environ: a copy, which nobody changes.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         state = self.state
         file = state.settings_file
         if file is not None and time.monotonic() >= file.next_look:
             state.follow()
-        in_force = state.put_in_force() if state.in_force is None else state.in_force
+        in_force = state.in_force or state.put_in_force()
+        if self.may_wait:
+            with app_context(state.app):
+                return self._record(environ, in_force)
+        return self._record(environ, in_force)
+
+    def _record(self, environ: dict[str, Any], in_force: InForce) -> FrontRecord:
+        state = self.state
         request = served_request(state.app, environ)
-        with app_context(state.app) if self.may_wait else nullcontext():
-            decision, in_force = state.late_decision(request, in_force)
-            decision = self.unless_alias(decision, request)
-            state.tell(request, decision, in_force)
-        return FrontRecord(state, request, decision)
+        decision, in_force = state.late_decision(request, in_force)
+        decision = self.unless_alias(decision, request)
+        state.tell(request, decision, in_force)
+        return FrontRecord(self, request, decision)
 
     def unless_alias(self, decision: Decision, request: Request) -> Decision:
         """The decision, or the refusal of a path that is another one to what serves it."""
         path = request.path
-        if not is_alias(path) or not self.covers(path):
+        if request.environ.get("PATH_INFO", "").startswith("//"):
+            path = f"/{path}"  # Werkzeug has removed the empty segments at the beginning
+        is_plain = decision.reason is None and not is_alias(path)
+        if is_plain or not self.covers(path):
+            return decision
+        decision = decision._replace(in_front=f"the guard in front of {self.name} decides here")
+        if not is_alias(path):
             return decision
         if decision.policy is None:
             decision = decision._replace(policy=_NOBODY, policies=(_NOBODY,))
         detail = (
             f"as sent, it is {shown(path)}; normalised, {shown(normalised(path))}; which one"
-            f" {self._name} takes it for is not known"
+            f" {self.name} takes it for is not known"
         )
         decision = decision._replace(detail="", further_reasons=())
         return refusal(decision, request, Reason.PATH_AMBIGUOUS, detail)
@@ -149,7 +191,7 @@ class Front:
     def response(self, record: FrontRecord) -> Response | None:
         """The guard's own response, or None if the request may pass."""
         decision = record.decision
-        response = own_response(decision, Request(record.environ), debug=self.state.app.debug)
+        response = own_response(decision, record.request, debug=self.state.app.debug)
         if response is not None:
             write_decision(decision, response.headers)
         return response
@@ -157,13 +199,17 @@ class Front:
     def written(self, record: FrontRecord, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """A response's headers with those of the decision."""
         decision = record.decision
-        if decision.policy is None or is_written(decision, headers):
+        if decision.policy is None:
+            return headers
+        if not decision.blocked and not has_own_headers(headers):
+            return [*headers, *decision.headers.items()]
+        if is_written(decision, headers):
             return headers
         final = Headers(headers)
         replaced = write_decision(decision, final)
         if replaced and not self._has_warned:
             self._has_warned = True
-            self.state.log.own_headers(decision.endpoint, replaced, self._name)
+            self.state.log.own_headers(decision.endpoint, replaced, self.name)
         return final.to_wsgi_list()
 
 

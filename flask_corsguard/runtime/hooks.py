@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import inspect
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -21,7 +22,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
 from flask_corsguard.runtime.enforcement import what_happens
-from flask_corsguard.runtime.front import record_of
+from flask_corsguard.runtime.front import has_passed_a_front, record_of
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     own_response,
@@ -42,8 +43,14 @@ _current_request: Callable[[], Request] = cast("Any", request)._get_current_obje
 # The decision's headers on a response, as an attribute of it: a view can return the same response
 # again.
 _WRITTEN = "_corsguard_written"
-# Instrumentations that measure whole requests: their functions stay before the guard.
-_TRACING = ("opentelemetry.", "aws_xray_sdk.", "flask_opentracing.", "scout_apm.")
+# Packages that measure whole requests: their functions stay before the guard.
+_TRACING = {
+    "aws_xray_sdk",
+    "flask_opentracing",
+    "opentelemetry",
+    "prometheus_flask_exporter",
+    "scout_apm",
+}
 
 Function = Callable[[], Any]
 
@@ -95,6 +102,7 @@ class Hooks:
                 except LateRuleError:
                     decision, in_force = state.late_decision(request, in_force)
                 if front is not None:
+                    is_announced = not _is_other(decision, front.decision)
                     front.decision = decision
             _keep(state, request, decision)
             # To unpack the kind takes less time than three attributes of the decision.
@@ -167,6 +175,11 @@ class Hooks:
         except PolicyError:
             return None
         _keep(state, request, decision)
+        if front is not None:
+            is_other = _is_other(decision, front.decision)
+            front.decision = decision
+            if not is_other:
+                return decision
         state.counts.add(kind_of(what_happens(decision, request)))
         first = record.ended_first
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
@@ -186,8 +199,8 @@ class Hooks:
         app = self._state.app
         wanted = self._state.first
         before: list[Function] = app.before_request_funcs[None]
-        own = (self._before_request, *wanted, *self._first.values())
-        others = [function for function in before if function not in own]
+        own = (*wanted, *self._first.values())
+        others = [f for f in before if f not in own and not _is_hook(f, self._before_request)]
         tracing = [function for function in others if is_tracing(function)]
         others = [function for function in others if function not in tracing]
         self._first = {
@@ -206,7 +219,7 @@ class Hooks:
         after = app.after_request_funcs[None]
         app.after_request_funcs[None] = [
             self._after_request,
-            *[f for f in after if f is not self._after_request],
+            *[f for f in after if not _is_hook(f, self._after_request)],
         ]
 
     def _ahead(self, function: Function) -> Function:
@@ -269,8 +282,18 @@ def _record(state: AppState, request: Request) -> RequestRecord:
     record: RequestRecord | None = request.environ.get(state.environ_key)
     if record is None:
         record = request.environ[state.environ_key] = RequestRecord()
-        state.log.middleware_missed()
+        if not has_passed_a_front(state, request.environ):
+            state.log.middleware_missed()
     return record
+
+
+def _is_other(decision: Decision, told: Decision) -> bool:
+    """Whether a decision says something else than the one that was announced."""
+    return (decision.outcome, decision.reason, decision.blocked) != (
+        told.outcome,
+        told.reason,
+        told.blocked,
+    )
 
 
 def _run_next(function: Callable[[Response], Response]) -> None:
@@ -311,4 +334,10 @@ def _without_headers(response: Response) -> Response:
 
 def is_tracing(function: Function) -> bool:
     """Whether a function belongs to an instrumentation that measures whole requests."""
-    return str(getattr(function, "__module__", "")).startswith(_TRACING)
+    return str(getattr(function, "__module__", "")).partition(".")[0] in _TRACING
+
+
+def _is_hook(function: Callable[..., Any], hook: Callable[..., Any]) -> bool:
+    """Whether a function is one of the guard's two, as it is or wrapped: Datadog and New Relic wrap
+    each function that is registered."""
+    return inspect.unwrap(function) is hook

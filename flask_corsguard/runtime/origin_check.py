@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+import time
+from collections.abc import Mapping, MutableMapping
 from contextlib import nullcontext
-from typing import Any, TypeAlias
+from typing import Any
+
+from flask import Request
 
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
+from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.runtime.asgi import environ_of
 from flask_corsguard.runtime.enforcement import what_happens
 from flask_corsguard.runtime.front import record_of
 from flask_corsguard.runtime.requests import served_request
-from flask_corsguard.runtime.state import AppState, app_context
-from flask_corsguard.text import shown
+from flask_corsguard.runtime.state import AppState, InForce, app_context
 
-OriginCheck: TypeAlias = Callable[[str | None, Mapping[str, Any]], bool]
-
+# Without Origin, no page asks that could read the response.
+_ADMITTED = frozenset({Outcome.ALLOWED, Outcome.SAME_ORIGIN, Outcome.NOT_CORS})
+_IN_FRONT = "something responds here that asks guard.origin_check"
 # What Werkzeug needs of an environment.
 _DEFAULTS = {
     "REQUEST_METHOD": "GET",
@@ -28,68 +33,104 @@ _DEFAULTS = {
 }
 
 
-def origin_check(state: AppState, *, credentials: bool) -> OriginCheck:
-    """See :meth:`flask_corsguard.CorsGuard.origin_check`."""
-    told_key = f"flask_corsguard.told.{id(state)}"
+class OriginCheck:
+    """A function of (origin, WSGI environment) that says whether the policies of an app admit the
+    origin.
 
-    def admits(origin: str | None, environ: Mapping[str, Any]) -> bool:
+    :param credentials: whether they have to do so with credentials.
+    """
+
+    def __init__(self, state: AppState, *, credentials: bool) -> None:
+        self.state = state
+        self.credentials = credentials
+        # Engine.IO asks twice about each request.
+        self._told_key = f"flask_corsguard.told.{id(state)}"
+
+    def __call__(self, origin: str | None, environ: Mapping[str, Any] | None = None) -> bool:
+        """Whether a request is from the app's own pages, or from an origin that is admitted."""
+        if environ is None:
+            # Without the path there is no policy.
+            self.state.log.notice(
+                "calls without an environment",
+                "guard.origin_check was called without the WSGI environment, and refuses that:"
+                " python-engineio hands it on from version 4.12 on",
+            )
+            return False
         try:
-            decision = _decision(state, origin, environ, told_key)
-            return _is_admitted(state, decision, credentials=credentials)
+            return self._decision(origin, environ).outcome in _ADMITTED
         except BaseException as error:
             if is_shutdown(error):
                 raise
-            state.log.failure("guard.origin_check", error)
+            self.state.log.failure("guard.origin_check", error)
             return False
 
-    return admits
+    def _decision(self, origin: str | None, environ: Mapping[str, Any]) -> Decision:
+        state = self.state
+        asked = _environ(environ)
+        asked.pop("HTTP_ORIGIN", None)
+        if origin is not None:
+            asked["HTTP_ORIGIN"] = origin
+        request = Request(asked, populate_request=False)
+        record = record_of(state, request) if state.fronts else None
+        if record is not None and record.has_host_of(request):
+            decision = self.final(record.decision, record.request)
+            if decision is not record.decision and decision.outcome is Outcome.REJECTED:
+                state.log.rejection(decision)  # the guard in front has sent the signal
+            return decision
+        file = state.settings_file
+        if file is not None and time.monotonic() >= file.next_look:
+            state.follow()
+        in_force = state.in_force or state.put_in_force()
+        with app_context(state.app) if in_force.calls_app or state.has_receivers else nullcontext():
+            decision, request, in_force = self.decide(asked, in_force)
+            told = origin, decision.outcome, decision.reason
+            if environ.get(self._told_key) != told:
+                state.tell(request, decision, in_force)
+                if isinstance(environ, MutableMapping):
+                    environ[self._told_key] = told
+        return decision
+
+    def decide(
+        self, environ: dict[str, Any], in_force: InForce
+    ) -> tuple[Decision, Request, InForce]:
+        """The decision about a request, which is not announced; and what made it."""
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            # Whoever asks responds to preflights itself: only who may read counts.
+            environ = {**environ, "REQUEST_METHOD": "GET"}
+        request = served_request(self.state.app, environ)
+        decision, in_force = self.state.late_decision(request, in_force)
+        return self.final(decision, request), request, in_force
+
+    def final(self, decision: Decision, request: Request) -> Decision:
+        """What becomes of a request about which this is asked, by the decision of the policies."""
+        policy = decision.policy
+        is_enough = policy is not None and (policy.allow_credentials or not self.credentials)
+        # For an exempt route, and where "*" has allowed a page, nobody has looked whose it is.
+        if not is_enough and not decision.blocked and self.state.current().is_own(request):
+            return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None)
+        if policy is None:
+            return decision
+        verdict = what_happens(decision, request).outcome
+        if verdict in (Outcome.UNENFORCED, Outcome.REJECTED):
+            # It is refused, whatever enforce says: what asks keeps the socket closed.
+            detail = decision.detail.removesuffix(UNSAFE_REFUSES).removesuffix("; ")
+            return decision._replace(
+                outcome=Outcome.REJECTED, report_only=False, detail=detail, in_front=_IN_FRONT
+            )
+        if verdict is Outcome.ALLOWED and not is_enough:
+            return decision._replace(
+                outcome=Outcome.REJECTED,
+                reason=Reason.CREDENTIALS_NOT_ALLOWED,
+                path=request.path,
+                report_only=False,
+                detail="",
+                in_front=_IN_FRONT,
+            )
+        return decision
 
 
-def _decision(
-    state: AppState, origin: str | None, environ: Mapping[str, Any], told_key: str
-) -> Decision:
-    asked: dict[str, Any] = {**_DEFAULTS, **environ}
-    asked.pop("HTTP_ORIGIN", None)
-    if origin is not None:
-        asked["HTTP_ORIGIN"] = origin
-    if asked["REQUEST_METHOD"] == "OPTIONS":
-        # Whoever asks answers preflights itself: only who may read counts.
-        asked["REQUEST_METHOD"] = "GET"
-    in_force = state.put_in_force() if state.in_force is None else state.in_force
-    request = served_request(state.app, asked)
-    record = record_of(state, request)
-    if record is not None:
-        return record.decision
-    with app_context(state.app) if in_force.asks or state.has_receivers else nullcontext():
-        state.follow()
-        decision, in_force = state.late_decision(request, in_force)
-        if decision.outcome is Outcome.UNENFORCED:
-            # It is: what asks keeps the socket closed.
-            decision = decision._replace(outcome=Outcome.REJECTED)
-        # Engine.IO asks twice about each request.
-        if told_key not in environ:
-            state.tell(request, decision, in_force)
-            if isinstance(environ, MutableMapping):
-                environ[told_key] = True
-    if decision.policy is None and in_force.is_own(request):
-        return decision._replace(outcome=Outcome.SAME_ORIGIN)
-    return what_happens(decision, request)
-
-
-def _is_admitted(state: AppState, decision: Decision, *, credentials: bool) -> bool:
-    if decision.outcome is not Outcome.ALLOWED:
-        # Without Origin, no page asks that could read the response.
-        return decision.outcome in (Outcome.SAME_ORIGIN, Outcome.NOT_CORS)
-    assert decision.policy is not None
-    if credentials and not decision.policy.allow_credentials:
-        state.log.notice(
-            ("origins without credentials", decision.policy_source, decision.origin),
-            "guard.origin_check: %s may read, but not with credentials, and what asks sends"
-            " Access-Control-Allow-Credentials: refused by the policy of %s. Set"
-            " allow_credentials=True there; or, where no credentials are sent, call"
-            " guard.origin_check(app, credentials=False)",
-            shown(decision.origin or ""),
-            decision.policy_source,
-        )
-        return False
-    return True
+def _environ(environ: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with what Werkzeug needs. What Engine.IO makes of an ASGI scope takes any visitor's
+    word for the scheme, and has no bytes in its path."""
+    scope = environ.get("asgi.scope")
+    return {**_DEFAULTS, **environ} if scope is None else environ_of(scope)

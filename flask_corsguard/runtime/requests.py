@@ -73,8 +73,13 @@ def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
 
 
 def served_request(app: Flask, environ: WSGIEnvironment) -> Request:
-    """The same without a route where a converter raises. Flask makes a 500 of that."""
+    """The same without a route where a converter raises. Flask makes a 500 of that.
+
+    :param environ: is the request's alone.
+    """
     request = app.request_class(environ)
+    # A cycle, which would stay until the garbage collector runs. Flask breaks it too.
+    environ.pop("werkzeug.request", None)
     try:
         _match(app, request)
     except BaseException as error:
@@ -90,4 +95,6 @@ def _match(app: Flask, request: Request) -> None:
             request.url_rule, arguments = adapter.match(return_rule=True)
             request.view_args = dict(arguments)
     except HTTPException as error:
-        request.routing_exception = error
+        # Its traceback, and that of what it came from, would hold the request.
+        error.__context__ = None
+        request.routing_exception = error.with_traceback(None)

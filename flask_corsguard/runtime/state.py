@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Request, Response, current_app, has_request_context, request
 from flask.app import Flask
@@ -52,12 +52,19 @@ from flask_corsguard.settings_file import SettingsFile
 from flask_corsguard.sources.feed import Feed, Listener, views_of
 from flask_corsguard.text import source_of
 
+if TYPE_CHECKING:
+    from flask_corsguard.runtime.front import Front
+
 EXTENSION_KEY = "corsguard"
 #: How the keys of all apps for a :class:`RequestRecord` begin.
 RECORD_KEY = "flask_corsguard.record."
+#: The same for what was decided in front of an app.
+FRONT_KEY = "flask_corsguard.front."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
 DECISION = "_corsguard_decision"
+# They are only ever changed in place.
+_RECEIVERS = [signal.receivers for signal in signals.ABOUT_DECISIONS]
 
 
 class InForce:
@@ -68,7 +75,8 @@ class InForce:
     :param listener: is told what becomes of sources.
     :ivar table: the policy of each route.
     :ivar report_only: the same under the report-only policy, or None if there is none.
-    :ivar asks: whether any policy has a callable or a source.
+    :ivar calls_app: whether to decide may call code of the app: a callable, a source, or a URL
+        converter of its own.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -81,7 +89,7 @@ class InForce:
         "_self_origins",
         "_varying",
         "_views",
-        "asks",
+        "calls_app",
         "report_only",
         "table",
     )
@@ -106,8 +114,11 @@ class InForce:
         self._views = [views_of(policy) for policy in self.table.policies()]
         other = settings.for_report_only()
         self.report_only = InForce(app, other, marks, self.table.rules, listener) if other else None
-        self.asks = any(policy.compiled.asks for policy in self.table.policies())
-        self.asks = self.asks or (self.report_only is not None and self.report_only.asks)
+        self.calls_app: bool = (
+            any(policy.compiled.asks for policy in self.table.policies())
+            or app.url_map.converters != app.url_map.default_converters
+            or (self.report_only is not None and self.report_only.calls_app)
+        )
 
     def decision_for(self, request: Request) -> Decision:
         """The decision about a request.
@@ -186,11 +197,15 @@ class InForce:
     def _by_policy(
         self, request: Request, asked: CorsRequest, key: Key | None
     ) -> tuple[Kept, Key | None]:
-        """The decision by the policy alone; and the key, or None where it stands for several
-        entries, because not the rule that was matched has told which one it is."""
+        """The decision by the policy alone; and the key, which has the entry in it where not the
+        rule that was matched has told which one it is."""
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
-            entry, key = self._lookup.by_url(request, asked.method), None
+            entry = self._lookup.by_url(request, asked.method)
+            key = key_of(request, id(entry)) if entry.is_constant else None
+            kept = None if entry.has_sources else self._cache.get(key)
+            if kept is not None:
+                return kept, key
         if entry.has_sources:
             listed = self._live.listed_first(request, asked, entry, key)
             if listed is not None:
@@ -257,7 +272,7 @@ class AppState:
     :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
         the app: a view can hand its environment on to another app with a guard of its own.
     :ivar front_key: where it has what was decided in front of the app.
-    :ivar fronts: for each guard in front of something, what refuses an alias there.
+    :ivar fronts: each place where the guard is in front of something.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
@@ -282,8 +297,8 @@ class AppState:
         self.log = GuardLog(app, settings.log_rejections)
         self.counts = Counts()
         self.environ_key = f"{RECORD_KEY}{id(app)}"
-        self.front_key = f"flask_corsguard.front.{id(app)}"
-        self.fronts: list[Callable[[Decision, Request], Decision]] = []
+        self.front_key = f"{FRONT_KEY}{id(app)}"
+        self.fronts: list[Front] = []
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class
@@ -338,7 +353,7 @@ class AppState:
     @property
     def has_receivers(self) -> bool:
         """Whether a signal of the guard has receivers."""
-        return any(signal.receivers for signal in signals.ABOUT_DECISIONS)
+        return any(_RECEIVERS)
 
     def tell(self, request: Request, decision: Decision, in_force: InForce) -> None:
         """Count a decision, announce it, and announce what the report-only policy would reject."""
@@ -366,8 +381,16 @@ class AppState:
         with self._work():
             if self.in_force not in (None, outdated):
                 return self.in_force
-            # Not all rules that the map has by now: a problem with another one must not matter.
-            renewed = self._prepared(self.settings, (*outdated.table.rules, rule))
+            known = outdated.table.rules
+            try:
+                # All that the map has by now: rules that come late, such as Connexion's, come
+                # together, and the rules of one URL are told together which methods it accepts.
+                ids = set(map(id, known))
+                late = [each for each in self.app.url_map.iter_rules() if id(each) not in ids]
+                renewed = self._prepared(self.settings, (*known, *late))
+            except (PolicyError, RuntimeError):
+                # A problem with another rule must not matter, nor one that comes at this moment.
+                renewed = self._prepared(self.settings, (*known, rule))
             if self.in_force is outdated:
                 self.in_force = renewed
             return renewed

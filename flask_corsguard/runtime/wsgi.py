@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from flask_corsguard.runtime.front import Front
+from flask import Request
+
+from flask_corsguard.runtime.front import Front, front_record, record_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -13,12 +15,17 @@ if TYPE_CHECKING:
 
 def wsgi_front(front: Front, inner: WSGIApplication) -> WSGIApplication:
     """The guard in front of *inner*. What it responds is handed on as it is, never read."""
-    covers, key = front.covers_wsgi, front.state.front_key
+    covers, state, key = front.covers_wsgi, front.state, front.state.front_key
 
     def corsguard_wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not covers(environ.get("PATH_INFO", "")) or key in environ:
+        if not covers(environ.get("PATH_INFO", "")):
             return inner(environ, start_response)
-        record = front.decide(environ)
+        record = None
+        if key in environ or front_record.get() is not None:
+            # Decided by a guard in front of this one, or by this one if something tries again.
+            record = record_of(state, Request(environ, populate_request=False))
+        if record is None:
+            record = environ[key] = front.decide({**environ})
         own = front.response(record)
         if own is not None:
             return own(environ, start_response)
@@ -29,7 +36,6 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> WSGIApplication:
                 return start_response(status, headers)
             return start_response(status, headers, exc_info)
 
-        environ[key] = record
         return inner(environ, write_last)
 
     return corsguard_wsgi

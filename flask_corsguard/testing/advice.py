@@ -98,7 +98,7 @@ def change_at(exchange: Exchange, change: str) -> str:
 
 def _is_changed(exchange: Exchange, decision: Decision) -> bool:
     """Whether a response has other CORS headers than the guard has written."""
-    if decision.policy is None:
+    if decision.policy is None or decision.in_front:
         return False
     sent = _cors_headers(decision.headers.items())
     return sent != _cors_headers(exchange.response_headers)

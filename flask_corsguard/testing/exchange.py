@@ -20,7 +20,8 @@ from flask_corsguard.errors import BrowserError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_token
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
-from flask_corsguard.runtime.state import EXTENSION_KEY, RECORD_KEY, RequestRecord
+from flask_corsguard.runtime.front import FrontRecord
+from flask_corsguard.runtime.state import EXTENSION_KEY, FRONT_KEY, RECORD_KEY, RequestRecord
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 
@@ -150,8 +151,9 @@ def send(
     if not _STATUS_LINE.fullmatch(status_line):
         raise BrowserError(f"the app answered {method} {url} with the status {status_line!r:.100}")
     status = int(status_line[:3])
-    records: list[RequestRecord] = [
-        value for each in environs for key, value in each.items() if key.startswith(RECORD_KEY)
+    keys = (RECORD_KEY, FRONT_KEY)
+    records: list[RequestRecord | FrontRecord] = [
+        value for each in environs for key, value in each.items() if key.startswith(keys)
     ]
     decision = next((record.decision for record in records if record.decision), None)
     has_body = method != "HEAD" and status not in _NULL_BODY

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
 
 Kind = TypeVar("Kind", bound=type)
 
@@ -34,6 +35,8 @@ class SocketServer:
 class EngineMiddleware:
     """Responds below a path of its own. What else comes, Flask-SocketIO copies and hands on."""
 
+    engineio_path = "/socket.io/"
+
     def __init__(self, engineio_app: Any, wsgi_app: Any) -> None:
         self.engineio_app = engineio_app
         self.wsgi_app = wsgi_app
@@ -61,6 +64,7 @@ class WhiteNoise:
         self, application: Any, *, allow_all_origins: bool = True, add_headers_function: Any = None
     ) -> None:
         self.allow_all_origins = allow_all_origins
+        self.files = {"/files/a.js": "a file"}
         self.add_headers_function = add_headers_function
         self.application = application
 
@@ -70,6 +74,36 @@ class WhiteNoise:
             start_response("200 OK", headers)
             return [b"file"]
         return self.application(environ, start_response)
+
+
+@of_library("connexion.frameworks.flask")
+class ConnexionJson(DefaultJSONProvider):
+    """What Connexion 3 makes of the JSON provider of the app inside of it."""
+
+
+@of_library("connexion.apps.flask")
+class ConnexionView:
+    """A view that a specification names."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._fn = function
+        self.__name__ = function.__name__
+
+    def __call__(self, **arguments: Any) -> Any:
+        return self._fn(**arguments)
+
+
+@of_library("connexion.apps.flask")
+class ConnexionApp:
+    """The app around it."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def in_connexion(app: Flask, view: Callable[..., Any]) -> None:
+    """Put an app into a Connexion app, with a view at ``/spec``."""
+    app.json = ConnexionJson(app)
+    app.add_url_rule("/spec", "spec", ConnexionView(view), methods=["GET", "PUT"])
 
 
 @of_library("flask_sockets")

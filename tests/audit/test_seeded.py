@@ -46,6 +46,7 @@ from tests.audit.look_alikes import (
     SocketMiddleware,
     SocketServer,
     WhiteNoise,
+    in_connexion,
 )
 
 # Marks of other tests are not marks of the app.
@@ -61,8 +62,11 @@ LOOPBACK, FORGOTTEN = "loopback_with_credentials", "preflights_not_remembered"
 BYPASSED = "middleware_bypassed"
 NEVER, SOCKET, FAILS = "route_never_usable", "websocket_not_enforced", "preflight_fails"
 SOCKETIO, WHITENOISE = "socketio_allows_all", "whitenoise_allows_all"
+DIFFERS, CONNEXION = "socketio_differs", "connexion_in_front"
 
 APP, HTTP = "https://app.example.com", "http://app.example.com"
+OTHER, SITES = "https://other.example", "https://*.example.com"
+TWO: dict[str, Any] = {"origins": [APP, OTHER]}
 LOOSE, EVIL = re.compile(r"https://.*example\.com"), "https://evilexample.com"
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 
@@ -1012,6 +1016,10 @@ middleware("middleware_below_other_middleware", CHANGED, lambda app: ProxyFix(ev
 middleware("middleware_that_spares_preflights", CHANGED, spare_preflights)
 
 
+def nobody(origin: str) -> bool:
+    return False
+
+
 def in_front(name: str, code: str, put: Callable[[Flask], Any], **given: Any) -> None:
     """Put an app in the table with another library in front of Flask."""
     seeded(code, **given)(lambda app, guard: put(app), name)
@@ -1032,6 +1040,56 @@ in_front(
 )
 middleware("socketio_as_middleware", SOCKETIO, lambda app: EngineMiddleware(SocketServer("*"), app))
 middleware("engineio_below", SOCKETIO, lambda app: Timed(EngineMiddleware(EngineServer("*"), app)))
+in_front("socketio_for_more", DIFFERS, lambda app: SocketIO(app, [APP, HTTP]), level=WARNING)
+in_front("socketio_for_another", DIFFERS, lambda app: SocketIO(app, HTTP))
+in_front("socketio_for_fewer", DIFFERS, lambda app: SocketIO(app, [OTHER]), level=NOTE, **TWO)
+in_front("socketio_with_a_wildcard", DIFFERS, lambda app: SocketIO(app, SITES), level=NOTE)
+in_front("socketio_with_a_narrow_callable", DIFFERS, lambda app: SocketIO(app, nobody), level=NOTE)
+
+
+@seeded(DIFFERS, level=WARNING)
+def socketio_by_the_path(app: Flask, guard: CorsGuard) -> None:
+    guard.for_path("/socket.io", origins=[OTHER])
+    SocketIO(app, [APP, OTHER])
+
+
+@seeded(DIFFERS, level=WARNING)
+def socketio_that_sends_credentials(app: Flask, guard: CorsGuard) -> None:
+    SocketIO(app, guard.origin_check(app, credentials=False))
+
+
+@seeded(SOCKETIO)
+def socketio_behind_a_guard_that_refuses_nobody(app: Flask, guard: CorsGuard) -> None:
+    SocketIO(app, "*")
+    app.wsgi_app = guard.wsgi(app.wsgi_app, paths=["/socket.io"])  # type: ignore[method-assign]
+
+
+@seeded(WHITENOISE)
+def whitenoise_around_the_guard_in_front(app: Flask, guard: CorsGuard) -> None:
+    app.wsgi_app = guard.wsgi(app.wsgi_app, paths=["/files"])  # type: ignore[method-assign]
+    app.wsgi_app = WhiteNoise(app.wsgi_app)  # type: ignore[method-assign]
+
+
+@seeded(WHITENOISE)
+def whitenoise_beside_the_guard_in_front(app: Flask, guard: CorsGuard) -> None:
+    app.wsgi_app = guard.wsgi(WhiteNoise(app.wsgi_app), paths=["/other"])  # type: ignore[method-assign]
+
+
+def from_a_specification() -> str:  # seeded
+    return ""
+
+
+@seeded(CONNEXION, level=WARNING)
+def connexion(app: Flask, guard: CorsGuard) -> None:
+    in_connexion(app, from_a_specification)
+
+
+@seeded(CONNEXION, level=WARNING)
+def connexion_with_a_guard_below(app: Flask, guard: CorsGuard) -> None:
+    in_connexion(app, from_a_specification)
+    app.wsgi_app = guard.wsgi(app.wsgi_app, paths="/")  # type: ignore[method-assign]
+
+
 middleware("whitenoise", WHITENOISE, WhiteNoise)
 middleware("whitenoise_below", WHITENOISE, lambda app: ProxyFix(WhiteNoise(app)))
 middleware(

@@ -105,6 +105,7 @@ def test_json() -> None:
     steps, curl, why = told.pop("steps"), told.pop("curl"), told.pop("why")
     decision = {"outcome": "REJECTED", "reason": "ORIGIN_NOT_ALLOWED"}
     decision |= {"source": "view api.change_user", "location": "app.py:18", "policies": []}
+    decision |= {"in_front": ""}
     request = {"url": "http://localhost:5000/api/users/7", "origin": OTHER, "method": "PUT"}
     outcome = {"allowed": False, "reason": "preflight_status", "decision": decision, "fault": None}
     assert told == {**request, **outcome}

@@ -628,3 +628,13 @@ def test_a_mark_inside_an_exempt_blueprint(app, http):
     assert http.send(app, "/x/guarded", SHOP) == (200, allowed)
     assert http.send(app, "/x/mine", SHOP) == (200, OWN)
     assert http.send(app, "/x/none", SHOP) == (404, {})
+
+
+def test_an_origin_check_that_is_told_no_path(app, log_lines):
+    """As python-engineio before 4.12 calls it."""
+    admits = CorsGuard(app, origins=SHOP, allow_credentials=True).origin_check()
+    assert admits(SHOP, {"PATH_INFO": "/socket.io/"})
+    assert not admits(SHOP)
+    assert [line.partition(",")[0] for line in log_lines()] == [
+        "guard.origin_check was called without the WSGI environment"
+    ]

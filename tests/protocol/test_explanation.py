@@ -10,7 +10,7 @@ import pytest
 
 from flask_corsguard import Outcome, Policy, Reason
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
-from flask_corsguard.protocol.explanation import advice, lines
+from flask_corsguard.protocol.explanation import advice, found, lines
 
 A = "https://a.example.com"
 HERE = Scope("users.list", "view users.list", "app.py:12", frozenset({"GET", "PUT"}), frozenset())
@@ -261,6 +261,11 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
          "the path has two readings; as sent, this; normalised, that",
          "have the page ask for the normalised path; or mark the view with a whole policy, such as"
          " @cors(Policy(...)), which then holds for every path"),
+        ({"reason": Reason.CREDENTIALS_NOT_ALLOWED},
+         f"POST users.list from '{A}': rejected (CREDENTIALS_NOT_ALLOWED).",
+         "the origin may read, but not with credentials, and what asks guard.origin_check sends"
+         " them",
+         f"allow_credentials=True {SET}"),
     ],
 )  # fmt: skip
 def test_what_the_server_refuses(
@@ -271,6 +276,35 @@ def test_what_the_server_refuses(
         f"{first}\n  Policy: view users.list, set at app.py:12.\n  Found: {found}.\n"
         f"  To allow it: {change}."
     )
+
+
+def test_a_path_with_two_readings_in_front_of_an_app_that_refuses_nothing() -> None:
+    """No mark helps where everything is refused whose path has two readings."""
+    decision = decide(Policy(origins=A), CorsRequest(A, "GET", "//users"), HERE)
+    refused = decision._replace(
+        outcome=Outcome.REJECTED, reason=Reason.PATH_AMBIGUOUS, blocked=True
+    )
+    assert [*advice(refused)] == ["To allow it: have the page ask for the normalised path"]
+
+
+FRONT = "WhiteNoise responds to it"
+
+
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        (None, f"GET users.list from '{A}': not for the guard to decide.\n  In front: {FRONT}."),
+        (Policy(origins=A),
+         f"GET users.list from '{A}': allowed.\n  In front: {FRONT}.\n"
+         "  Policy: view users.list, set at app.py:12.\n"
+         "  Found: the origin may read the response."),
+    ],
+    ids=["which does not ask", "which asks"],
+)  # fmt: skip
+def test_what_responds_in_front_of_the_app(policy: Policy | None, text: str) -> None:
+    decision = decide(policy, CorsRequest(A, "GET"), HERE)._replace(in_front=FRONT)
+    assert decision.explain() == text
+    assert found(decision) == (FRONT if policy is None else "the origin may read the response")
 
 
 @pytest.mark.parametrize(

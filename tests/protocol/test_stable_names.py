@@ -32,6 +32,7 @@ def test_reasons() -> None:
         "CROSS_SITE_REQUEST": "cross-site-request",
         "SPECULATIVE": "speculative",
         "PATH_AMBIGUOUS": "path-ambiguous",
+        "CREDENTIALS_NOT_ALLOWED": "credentials-not-allowed",
     }
 
 
@@ -102,4 +103,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "configured": frozenset(),
         "without_effect": {},
         "policies": (),
+        "in_front": "",
     }

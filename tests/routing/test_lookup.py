@@ -7,7 +7,7 @@ from itertools import chain, repeat
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import BadRequest, MethodNotAllowed
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import BaseConverter, Map, Rule
 
@@ -89,7 +89,7 @@ def test_a_converter_that_raises_what_is_no_exception(app, http, path, error):
     """Where the guard looks a URL up once more, a failing converter finds no route, and the default
     policy decides. A shutdown is not held back."""
     # Flask itself looks the route up first, but never the prefix.
-    first = [NotFound] if path == "/x" else []
+    first, status = ([BadRequest], 400) if path == "/x" else ([], 404)
     app.url_map.converters["moody"] = lambda map_: Moody(map_, chain(first, repeat(error)))
     app.add_url_rule("/<moody:name>", "index", cors(origins=PARTNER)(view()))
     api = cors(origins=PARTNER)(Blueprint("api", __name__, url_prefix="/api/<moody:name>"))
@@ -100,7 +100,7 @@ def test_a_converter_that_raises_what_is_no_exception(app, http, path, error):
         with pytest.raises(type(error())):
             http.send(app, path, SHOP)
     else:
-        assert http.send(app, path, SHOP) == http.allowed(SHOP, 404)
+        assert http.send(app, path, SHOP) == http.allowed(SHOP, status)
 
 
 def test_redirects_after_redirects(app, http):
@@ -215,6 +215,26 @@ def test_a_rule_that_comes_late(app, http, first):
     assert http.readers(app, "/late") == [PARTNER]
 
 
+@pytest.mark.parametrize("has_a_problem", [False, True])
+def test_rules_that_come_late_together(app, http, has_a_problem):
+    """As Connexion's do. They are told together which methods a URL accepts, and that another
+    policy governs one of them; unless one of those rules has a problem, which is its own."""
+    app.add_url_rule("/", "index", view())
+    CorsGuard(app, origins=SHOP)
+    assert http.send(app, "/", SHOP) == http.allowed(SHOP)
+    for method, function in (("PUT", view()), ("GET", cors(origins=PARTNER)(view()))):
+        app.url_map.add(Rule("/late", endpoint=method, methods=[method, "OPTIONS"]))
+        app.view_functions[method] = function
+    if has_a_problem:
+        app.url_map.add(Rule("/other", endpoint="other", methods=["GET"]))
+        app.view_functions["other"] = cors("unknown")(view())
+        granted = http.granted(SHOP, "OPTIONS, PUT")
+    else:
+        granted = http.granted(SHOP, "PUT", max_age="0")
+    assert http.preflight(app, "/late", SHOP, "PUT") == granted
+    assert http.readers(app, "/late") == [PARTNER]
+
+
 def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
     """If the rules are other objects each time, nothing is kept of them, and their marks count."""
 
@@ -256,7 +276,7 @@ def test_an_app_that_makes_a_url_map_for_each_look_at_a_url(http):
 
     in_force = state_of(app).current()
     assert [rule.rule for rule in in_force.table.rules] == ["/fixed"]
-    assert not in_force._cache
+    assert {decision.endpoint for decision, _ in in_force._cache.values()} == {None}
 
 
 def test_a_mark_that_cannot_be_used_in_such_a_map(app, http):

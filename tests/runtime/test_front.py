@@ -2,25 +2,34 @@
 table."""
 
 import asyncio
+import gc
+import os
+import threading
+import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from flask import Flask
+from flask import Flask, Request, abort, current_app
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.routing import BaseConverter
 from werkzeug.test import Client, EnvironBuilder
 
 from flask_corsguard import (
     CorsGuard,
     CorsGuardError,
     Decision,
+    Policy,
     PolicyError,
     Reason,
     cors,
+    cors_exempt,
     current_decision,
     origin_rejected,
     preflight_rejected,
 )
+from flask_corsguard.runtime.state import state_of
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 
@@ -385,10 +394,6 @@ class TestWebSockets:
 
 def test_callables_run_in_a_thread_with_the_context() -> None:
     """The event loop goes on while a callable thinks."""
-    import threading
-
-    from flask import current_app
-
     app = Flask("app")
     where: list[Any] = []
 
@@ -446,3 +451,367 @@ def test_what_is_no_app(method: str, inner: Any, words: str) -> None:
     _, guard = made()
     with pytest.raises(CorsGuardError, match=words):
         getattr(guard, method)(inner, paths="/")
+
+
+def test_an_empty_segment_at_the_beginning(kind: Any) -> None:
+    """Werkzeug drops it; what is behind may not."""
+    app, guard = made()
+    sent = kind(guard, app, ["/plain"]).send("GET", "http://localhost//plain/a", Origin=SHOP)
+    assert (sent.status, sent.has_run) == (403, False)
+
+
+BOTH = [Policy(origins=SHOP), Policy(origins="*")]
+ENFORCED = {"origins": SHOP, "enforce": "all"}
+BY_VIEW = {"origins": SHOP, "answer_preflight": False}
+PUBLIC = {"origins": "*", "enforce": "unsafe"}
+AHEAD = {"Sec_Fetch_Site": "none", "Sec_Purpose": "prefetch"}
+# The fields of a path; then the request's method and headers, and what comes of it: the status,
+# whether what is behind has run, who may read.
+POLICIES: dict[str, tuple[dict[str, Any], str, dict[str, str], int, bool, str | None]] = {
+    "an audience": ({"policy": BOTH}, "GET", {"Origin": SHOP}, 200, True, SHOP),
+    "everybody else": ({"policy": BOTH}, "GET", {"Origin": OTHER}, 200, True, "*"),
+    "credentials": (
+        {"origins": SHOP, "allow_credentials": True}, "GET", {"Origin": SHOP}, 200, True, SHOP
+    ),
+    "only reported": (
+        {"origins": SHOP, "enforce": "report"}, "POST", {"Origin": OTHER}, 200, True, None
+    ),
+    "a preflight for the view": (
+        BY_VIEW, "OPTIONS", {"Origin": SHOP, **PREFLIGHT}, 200, True, SHOP
+    ),
+    "a rejected one": (BY_VIEW, "OPTIONS", {"Origin": OTHER, **PREFLIGHT}, 200, True, None),
+    "a safe method": (ENFORCED, "GET", {"Origin": OTHER}, 403, False, None),
+    "ahead of time": (ENFORCED, "GET", AHEAD, 403, False, None),
+    "from another site": (ENFORCED, "GET", {"Sec_Fetch_Site": "cross-site"}, 403, False, None),
+    "an own page": (ENFORCED, "POST", {"Sec_Fetch_Site": "same-origin"}, 200, True, None),
+    "public to read": (PUBLIC, "GET", {"Origin": OTHER}, 200, True, "*"),
+    "public, to write": (PUBLIC, "POST", {"Origin": OTHER}, 403, False, None),
+    "the preflight for that": (PUBLIC, "OPTIONS", {"Origin": OTHER, **PREFLIGHT}, 403, False, None),
+    "a handshake": (
+        {"origins": SHOP, "enforce": "unsafe"},
+        "GET", {"Origin": OTHER, "Upgrade": "websocket"}, 403, False, None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "method", "headers", "status", "has_run", "acao"), POLICIES.values(), ids=POLICIES
+)
+def test_every_kind_of_policy(
+    kind: Any, fields: Any, method: str, headers: Any, status: int, has_run: bool, acao: str | None
+) -> None:
+    app, guard = made()
+    given = dict(fields)
+    guard.for_path("/p", given.pop("policy", None), **given)
+    sent = kind(guard, app, ["/p"]).send(method, "/p/a", **headers)
+    assert (sent.status, sent.has_run, sent.value(ACAO)) == (status, has_run, acao)
+    credentials = sent.value("Access-Control-Allow-Credentials")
+    assert (credentials == "true") == ("allow_credentials" in fields)
+
+
+def test_an_exempt_route_is_untouched(kind: Any) -> None:
+    app, guard = made()
+    app.add_url_rule("/plain/own", "own", cors_exempt(lambda: ""))
+    own = [(ACAO, "https://own.example"), (VARY, "Cookie")]
+    front = kind(guard, app, ["/plain"], own)
+    for method, extra in (("GET", {}), ("OPTIONS", PREFLIGHT)):
+        sent = front.send(method, "/plain/own", Origin=OTHER, **extra)
+        assert sent.has_run
+        assert [(name.title(), value) for name, value in sent.headers] == own
+
+
+def test_changes_while_the_app_runs(kind: Any, tmp_path: Path) -> None:
+    app, guard = made()
+    front = kind(guard, app, ["/plain"])
+    assert front.send("GET", "/plain/a", Origin=OTHER).value(ACAO) is None
+    guard.reconfigure(origins=[OTHER], app=app)
+    assert front.send("GET", "/plain/a", Origin=OTHER).value(ACAO) == OTHER
+
+    app.add_url_rule("/plain/late", "late", cors(origins=["https://late.example"])(lambda: ""))
+    late = front.send("GET", "/plain/late", Origin="https://late.example")
+    assert late.value(ACAO) == "https://late.example"
+
+
+def test_a_settings_file_is_followed(kind: Any, tmp_path: Path) -> None:
+    path = tmp_path / "cors.toml"
+    path.write_text(f'origins = ["{SHOP}"]\n')
+    path.chmod(0o600)
+    app = Flask("app", static_folder=None)
+    app.config["CORSGUARD_SETTINGS_FILE"] = str(path)
+    guard = CorsGuard(app)
+    front = kind(guard, app, ["/plain"])
+    assert front.send("GET", "/plain/a", Origin=OTHER).value(ACAO) is None
+    other = tmp_path / "other.toml"
+    other.write_text(f'origins = ["{OTHER}"]\n')
+    other.chmod(0o600)
+    os.utime(other, (1_000_000_000, 1_000_000_000))
+    other.replace(path)
+    file = state_of(app).settings_file
+    assert file is not None
+    for _ in range(2):  # it counts once two looks at it agree
+        file.next_look = 0
+        sent = front.send("GET", "/plain/a", Origin=OTHER)
+    assert sent.value(ACAO) == OTHER
+
+
+def test_a_report_only_policy(kind: Any) -> None:
+    app = Flask("app", static_folder=None)
+    guard = CorsGuard(app, origins=[OTHER], report_only=Policy(origins=[SHOP]))
+    heard: list[Decision] = []
+
+    def receiver(sender: Flask, decision: Decision) -> None:
+        heard.append(decision)
+
+    with origin_rejected.connected_to(receiver):
+        assert kind(guard, app, "/").send("GET", "/a", Origin=OTHER).value(ACAO) == OTHER
+    assert [decision.report_only for decision in heard] == [True]
+
+
+def test_a_policy_that_cannot_be_used(kind: Any) -> None:
+    """As in the app: nothing is served until it is fixed."""
+    app, guard = made()
+    app.add_url_rule("/plain/x", "x", cors("nobody")(lambda: ""))
+    front = kind(guard, app, ["/plain"])
+    for _ in range(2):
+        with pytest.raises(PolicyError, match="nobody"):
+            front.send("GET", "/plain/a", Origin=SHOP)
+    assert front.runs == 0
+
+
+def test_a_converter_runs_in_the_context_of_the_app(kind: Any) -> None:
+    class Slug(BaseConverter):
+        def to_python(self, value: str) -> str:
+            return f"{current_app.name} {value}"
+
+    app, guard = made()
+    app.url_map.converters["slug"] = Slug
+    app.add_url_rule("/plain/<slug:name>", "slug", cors(origins=[OTHER])(lambda name: name))
+    front = kind(guard, app, ["/plain"])
+    assert front.send("GET", "/plain/a", Origin=OTHER).value(ACAO) == OTHER
+
+
+class TestMountedDeeper:
+    """The app's own paths are others than those in front of it: its own routes decide, and one log
+    line says where the guard belongs."""
+
+    def site(self) -> tuple[Flask, CorsGuard, list[str]]:
+        app, guard = made()
+        ran: list[str] = []
+
+        @app.route("/who", methods=["GET", "POST"])
+        @cors(origins=[OTHER], enforce="unsafe")
+        def who() -> str:
+            ran.append(current_decision.outcome.name)
+            return ran[-1]
+
+        return app, guard, ran
+
+    def mounted(self, app: Flask) -> DispatcherMiddleware:
+        return DispatcherMiddleware(Flask("other"), {"/plain": app})
+
+    def test_the_guard_outside(self, caplog: pytest.LogCaptureFixture) -> None:
+        app, guard, ran = self.site()
+        front = Client(guard.wsgi(self.mounted(app), paths=["/plain"], app=app))
+        assert front.post("/plain/who", headers={"Origin": SHOP}).status_code == 403
+        assert ran == []
+        got = front.get("/plain/who", headers={"Origin": OTHER})
+        assert (got.text, got.headers[ACAO], got.headers[VARY]) == ("ALLOWED", OTHER, "Origin")
+        missing = front.get("/plain/missing", headers={"Origin": SHOP})
+        assert (missing.status_code, missing.headers[ACAO]) == (404, SHOP)
+        lines = [each.getMessage() for each in caplog.records if "mounted" in each.getMessage()]
+        [line] = lines
+        assert "DispatcherMiddleware" in line
+        assert "'/plain/who'" in line
+        assert "'/who'" in line
+
+    def test_the_guard_inside(self, caplog: pytest.LogCaptureFixture) -> None:
+        app, guard, ran = self.site()
+        app.wsgi_app = guard.wsgi(app.wsgi_app, paths="/")  # type: ignore[method-assign]
+        client = Client(self.mounted(app))
+        assert client.post("/plain/who", headers={"Origin": SHOP}).status_code == 403
+        assert client.get("/plain/who", headers={"Origin": OTHER}).headers[ACAO] == OTHER
+        assert ran == ["ALLOWED"]
+        assert sum(guard.counts(app).values()) == 2
+        assert not [each for each in caplog.records if "mounted" in each.getMessage()]
+
+
+def test_a_guard_in_front_of_another(kind: Any) -> None:
+    """It is decided, and counted, once."""
+    app, guard = made()
+
+    def inner(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return [b""]
+
+    within = guard.wsgi(inner, paths=["/plain"], app=app)
+    if kind is Wsgi:
+        outside = guard.wsgi(within, paths="/", app=app)
+        got = Client(outside).get("/plain/a", headers={"Origin": SHOP})
+        assert got.headers.getlist(ACAO) == [SHOP]
+    else:
+        asgiref = pytest.importorskip("asgiref.wsgi")
+        outside = guard.asgi(asgiref.WsgiToAsgi(within), paths="/", app=app)
+        messages = played(outside, http_scope("/plain/a", SHOP), REQUEST)
+        assert dict(messages[0]["headers"])[b"access-control-allow-origin"] == SHOP.encode()
+    assert sum(guard.counts(app).values()) == 1
+
+
+REQUEST = {"type": "http.request", "body": b"", "more_body": False}
+
+
+def http_scope(path: str, origin: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "headers": [(b"origin", origin.encode()), (b"host", b"localhost")],
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+    }
+
+
+def test_the_headers_of_a_refusal_within_the_app(caplog: pytest.LogCaptureFixture) -> None:
+    """What the app's ``url_value_preprocessor`` ends early has the decision in front of it."""
+    app, guard = made()
+
+    @app.url_value_preprocessor
+    def end(endpoint: str | None, values: Any) -> None:
+        abort(418)
+
+    app.add_url_rule("/plain/x", "x", lambda: "")
+    app.wsgi_app = guard.wsgi(app.wsgi_app, paths="/")  # type: ignore[method-assign]
+    got = app.test_client().get("/plain/x", headers={"Origin": SHOP})
+    assert (got.status_code, got.headers[ACAO]) == (418, SHOP)
+    assert sum(guard.counts(app).values()) == 1
+
+
+def test_a_refused_request_that_is_tried_again() -> None:
+    """By middleware that calls the same app once more, with the same environment."""
+    app, guard = made()
+    front = Wsgi(guard, app, ["/locked"])
+    once = front.app
+
+    def again(environ: Any, start_response: Any) -> Any:
+        list(once(environ, lambda *_: None))
+        return once(environ, start_response)
+
+    front.app = again
+    sent = front.send("POST", "/locked/a", Origin=OTHER)
+    assert (sent.status, sent.has_run) == (403, False)
+    assert sum(guard.counts(app).values()) == 1
+
+
+def test_the_second_app_if_the_first_has_nothing() -> None:
+    app, guard = made()
+    guards = [Wsgi(guard, app, paths).app for paths in ("/plain", "/")]
+
+    def cascade(environ: Any, start_response: Any) -> Any:
+        list(guards[0](environ, lambda *_: None))
+        return guards[1](environ, start_response)
+
+    assert Client(cascade).get("/plain/a", headers={"Origin": SHOP}).headers[ACAO] == SHOP
+
+
+@pytest.mark.parametrize(
+    ("changes", "body"),
+    [
+        ({}, "REJECTED"),
+        ({"HTTP_ORIGIN": SHOP}, "ALLOWED"),
+        ({"HTTP_ORIGIN": None}, "NOT_CORS"),
+        ({"HTTP_HOST": "other.example"}, "SAME_ORIGIN"),
+        ({"HTTP_HOST": "other.example", "wsgi.url_scheme": "https"}, "SAME_ORIGIN"),
+        ({"REQUEST_METHOD": "POST"}, "REJECTED"),
+    ],
+)
+def test_what_changes_the_request_within(changes: Any, body: str) -> None:
+    """Then the app's hooks decide again: method override, ProxyFix, what drops Origin."""
+    app, guard = made()
+    app.add_url_rule(
+        "/plain/who", "who", lambda: current_decision.outcome.name, methods=["GET", "POST"]
+    )
+
+    def inner(environ: Any, start_response: Any) -> Any:
+        environ.update(changes)
+        if environ.get("HTTP_ORIGIN") is None:
+            environ.pop("HTTP_ORIGIN")
+        return app(environ, start_response)
+
+    front = Client(guard.wsgi(inner, paths="/plain"))
+    assert front.get("/plain/who", headers={"Origin": OTHER}).text == body
+
+
+def test_another_host_within_has_other_routes() -> None:
+    app = Flask("app", static_folder=None, host_matching=True, static_host="x")
+    guard = CorsGuard(app, origins=[SHOP])
+    app.add_url_rule("/a", "inside", lambda: "", host="inside")
+    app.add_url_rule("/a", "outside", cors(origins=[OTHER])(lambda: ""), host="outside")
+
+    def inner(environ: Any, start_response: Any) -> Any:
+        return app({**environ, "HTTP_HOST": "outside"}, start_response)
+
+    front = Client(guard.wsgi(inner, paths="/"))
+    for origin, acao in ((SHOP, None), (OTHER, OTHER)):
+        got = front.get("/a", headers={"Host": "inside", "Origin": origin})
+        assert (got.status_code, got.headers.get(ACAO)) == (200, acao)
+
+
+def test_headers_that_can_be_read_once() -> None:
+    """ASGI allows any iterable."""
+    app, guard = made()
+    app.add_url_rule("/plain/own", "own", cors_exempt(lambda: ""))
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": iter([(b"x", b"y")])})
+
+    front = guard.asgi(inner, paths="/", app=app)
+    for path in ("/plain/own", "/plain/a"):
+        [start] = played(front, http_scope(path, SHOP))
+        assert (b"x", b"y") in list(start["headers"])
+
+
+def test_a_task_that_outlives_the_request() -> None:
+    """It has a copy of the request's context. What it asks of the app is another request."""
+    app, guard = made()
+    app.add_url_rule("/plain/a", "a", lambda: current_decision.outcome.name)
+    counts: list[int] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0)
+            app.test_client().get("/plain/a", headers={"Origin": OTHER})
+            counts.append(sum(guard.counts(app).values()))
+
+        tasks.append(asyncio.create_task(later()))
+
+    tasks: list[Any] = []
+
+    async def served() -> None:
+        await guard.asgi(inner, paths="/", app=app)(http_scope("/plain/a", OTHER), None, None)  # type: ignore[arg-type]
+        await tasks[0]
+
+    asyncio.run(served())
+    assert counts == [2]
+
+
+@pytest.mark.parametrize("path", ["/plain/a", "/files/marked", "/locked/a", "/plain/../a"])
+def test_nothing_waits_for_the_garbage_collector(kind: Any, path: str) -> None:
+    """A request in front is gone with its response."""
+    app, guard = made()
+    requests: list[weakref.ref[Any]] = []
+
+    class Remembered(Request):
+        def __init__(self, environ: Any) -> None:
+            super().__init__(environ)
+            requests.append(weakref.ref(self))
+
+    app.request_class = Remembered
+    front = kind(guard, app, "/")
+    front.send("POST", path, Origin=OTHER)
+    requests.clear()
+    gc.disable()
+    try:
+        front.send("POST", path, Origin=OTHER)
+        assert [each() for each in requests] == [None]
+    finally:
+        gc.enable()

@@ -622,19 +622,48 @@ def test_a_function_of_blueprints_too(app, http):
     assert ran == [1]
 
 
-def test_tracing_keeps_its_place(app, http):
+@pytest.mark.parametrize(
+    "module", ["opentelemetry.instrumentation.flask", "prometheus_flask_exporter"]
+)
+def test_tracing_keeps_its_place(app, http, module):
     ran = []
 
     def span():
         ran.append("span")
 
-    span.__module__ = "opentelemetry.instrumentation.flask"
+    span.__module__ = module
     guard = CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: "ok", methods=["PUT"])
     guard.run_first(lambda: ran.append("first"))
     app.before_request(span)
     assert http.preflight(app, "/", SHOP, "PUT") == http.granted(SHOP, "OPTIONS, PUT")
     assert ran == ["span", "first"]
+
+
+def test_an_agent_wraps_every_function(app, http, heard, monkeypatch):
+    """As those of Datadog and New Relic do. The guard's own still run once, at the edge."""
+    ran = []
+
+    def wrapping(register):
+        def registered(self, function):
+            @functools.wraps(function)
+            def measured(*arguments):
+                ran.append(function.__name__)
+                return function(*arguments)
+
+            return register(self, measured)
+
+        return registered
+
+    for name in ("before_request", "after_request"):
+        monkeypatch.setattr(Flask, name, wrapping(getattr(Flask, name)))
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok")
+    app.before_request(lambda: None)
+    app.after_request(with_star)
+    assert http.send(app, "/", EVIL) == http.refused()
+    assert len(heard) == 1
+    assert ran == ["<lambda>", "with_star"]
 
 
 @pytest.mark.parametrize("function", [None, "f", Flask], ids=str)

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask, abort, has_request_context
 
 from flask_corsguard import CorsGuard, Outcome, Policy, PolicyError
+from flask_corsguard.runtime import decision_cache
 from tests.raised import FAILURES
 from tests.sources.memory_store import (
     ALLOWED,
@@ -433,9 +434,10 @@ def test_threads_do_not_mix_tenants():
 
 
 @pytest.mark.parametrize("beside", [(), (VersionedStore(A, refresh=60),)], ids=["", "beside"])
-def test_made_up_tenants_do_not_grow_anything(beside):
-    """Nothing is kept of them, as nothing is kept of made-up origins; not where another source
-    admits the origin either."""
+def test_made_up_tenants_do_not_grow_anything(beside, monkeypatch):
+    """Nothing is kept of them, and no more of made-up origins than there is room for; not where
+    another source admits the origin either."""
+    monkeypatch.setattr(decision_cache, "MOST_DECISIONS", 100)
     source = tenants(refresh=60)
     site = create(source) if not beside else create(beside[0], source)
     app = site.app

@@ -87,14 +87,14 @@ class Server(NamedTuple):
                 (directory / "inner").write_text(str(stack.enter_context(inner)))
             port = free_port()
             # The second is where gunicorn leaves a socket for its tools.
-            places = {"PYTHONPATH": _python_path(), "XDG_RUNTIME_DIR": str(directory)}
+            places = {"PYTHONPATH": python_path(), "XDG_RUNTIME_DIR": str(directory)}
             log = directory / f"{port}.log"
             command = self.command(port, directory)
             stack.enter_context(listening(command, port, log, {**places, **(environment or {})}))
             yield port
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """What is installed here, for a server that brings an interpreter of its own."""
     places = [ROOT]
     for name in ("flask_corsguard", "flask"):

@@ -24,15 +24,16 @@ from flask_corsguard import (
     preflight_rejected,
 )
 from flask_corsguard.runtime.state import DECISION, state_of
+from tests.nightly import IS_NIGHTLY
 
 from .served import ONE, PARTNER, SHOP, TWO
 from .threads import frequent_switches, run_together
 
 EVIL = "https://evil.example"
 SIGNALS = (origin_allowed, origin_rejected, preflight_rejected)
-THREADS = 8
+THREADS = 16 if IS_NIGHTLY else 8
 # Of the settings: until each request has met both, and a mixture would have been noticed.
-LEAST_CHANGES, MOST_CHANGES = 150, 3000
+LEAST_CHANGES, MOST_CHANGES = 400 if IS_NIGHTLY else 150, 3000
 FRESH_APPS = 12
 REPETITIONS = 5
 

@@ -1,0 +1,277 @@
+"""What is known to respond in front of Flask in an app: recognised by the names of its classes and
+modules, so that nothing is imported."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple, TypeGuard, cast
+
+from flask import Request
+from flask.app import Flask
+from werkzeug.local import LocalProxy
+
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.runtime.front import Front
+from flask_corsguard.runtime.origin_check import OriginCheck
+from flask_corsguard.runtime.state import AppState, state_of
+from flask_corsguard.text import text_of
+
+Function = Callable[..., Any]
+
+#: The packages of Socket.IO and of Engine.IO, which it rests on.
+SOCKETIO = ("engineio", "flask_socketio", "socketio")
+_CONNEXION_CHANGE = "serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app"
+_METHODS_OF_ENGINEIO = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
+_MOST_LAYERS = 50
+_MOUNT_CHANGE = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=[{path!r}])"
+
+
+class LayerAround(NamedTuple):
+    """Something that is around an app.
+
+    :ivar app: the WSGI app that it is.
+    :ivar inner: what it holds in turn.
+    :ivar fronts: the guards in front of it.
+    """
+
+    app: Function
+    inner: list[Function]
+    fronts: tuple[Front, ...]
+
+    def is_guarded_at(self, path: str) -> bool:
+        """Whether the guard decides about a path first."""
+        return any(front.covers(path) for front in self.fronts)
+
+
+class KnownFront(NamedTuple):
+    """What responds to a request in front of Flask.
+
+    :ivar words: who, and what decides there.
+    :ivar change: the line that lets the guard decide.
+    :ivar check: what it asks, if it asks ``guard.origin_check``.
+    """
+
+    words: str
+    change: str
+    check: OriginCheck | None = None
+
+
+def layers_around(app: Flask) -> Iterator[LayerAround]:
+    """What is around the app, the outermost first, without the guard's own."""
+    layers = [layer for layer in _held_below(app.wsgi_app) if _is_layer(layer, app)]
+    own = {id(held) for layer in layers if is_ours(layer) for held in held_by(layer)}
+    behind: list[tuple[Front, set[int]]] = []
+    for front in state_of(app).fronts:
+        held = {*map(id, _held_below(front.inner))}
+        # Around what is served, that of an ASGI server say, it is in front of the whole app.
+        is_outside = id(front) not in own and id(app) in held
+        behind.append((front, held.union(map(id, layers)) if is_outside else held))
+    for layer in layers:
+        if not is_ours(layer):
+            inner = [value for value in held_by(layer) if _is_layer(value, app)]
+            yield LayerAround(layer, inner, tuple(f for f, held in behind if id(layer) in held))
+
+
+def _held_below(layer: object) -> Iterator[Function]:
+    """A layer, and what it holds in turn, as far as a Flask app: that holds everything."""
+    waiting, seen = deque([layer]), set[int]()
+    while waiting and len(seen) < _MOST_LAYERS:
+        layer = waiting.popleft()
+        if callable(layer) and not isinstance(layer, type) and id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer
+            is_of_app = isinstance(
+                layer.__self__ if isinstance(layer, MethodType) else layer, Flask
+            )
+            waiting += [] if is_of_app else held_by(layer)
+
+
+def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
+    if not callable(value) or isinstance(value, (type, Flask)):
+        return False
+    is_of_flask = str(getattr(value, "__module__", "")).startswith("flask.")
+    return not is_of_flask and getattr(value, "__self__", None) is not app
+
+
+def front_of(state: AppState, request: Request, decision: Decision) -> KnownFront | None:
+    """What responds to a request before Flask does, and not as the guard decides; None if nothing
+    known does.
+
+    :param decision: what the guard would decide.
+    """
+    path = request.path
+    for layer in layers_around(state.app):
+        app, is_guarded = layer.app, layer.is_guarded_at(path)
+        if is_from(app, *SOCKETIO):
+            if path.startswith(path_of_socketio(app)):
+                return _socketio(layer, path, decision.method)
+        elif _is_file_of_whitenoise(app, path):
+            return None if is_guarded else _whitenoise(app, path)
+        elif (mount := _mount(app, path)) is not None:
+            words = f"another app, mounted at {mount}, responds here in front of the guard"
+            return None if is_guarded else KnownFront(words, _MOUNT_CHANGE.format(path=mount))
+    if is_in_connexion(state, path) and _is_for_connexion(state, decision):
+        what = "preflights" if decision.preflight else "errors"
+        words = f"Connexion responds to {what} like this one, in front of the guard"
+        return KnownFront(words, _CONNEXION_CHANGE)
+    return None
+
+
+def _socketio(layer: LayerAround, path: str, method: str) -> KnownFront | None:
+    name, settings = name_of_socketio([layer.app]), [*engineio_servers([layer.app])]
+    allowed: object = settings[0].cors_allowed_origins if settings else None
+    if method not in _METHODS_OF_ENGINEIO:
+        return KnownFront(f"{name} responds here, and takes no method but GET and POST", "")
+    if isinstance(allowed, OriginCheck):
+        return KnownFront(f"{name} responds here, and asks guard.origin_check", "", allowed)
+    if layer.is_guarded_at(path) and (allowed == "*" or allowed == []):
+        return None
+    whom = "the app's own pages" if allowed is None else text_of(allowed, 100)
+    words = f"{name} responds here in front of the guard, by its cors_allowed_origins: {whom}"
+    return KnownFront(words, "cors_allowed_origins=guard.origin_check(app)")
+
+
+def name_of_socketio(holders: Iterable[object]) -> str:
+    """Socket.IO, or Engine.IO where it is that alone."""
+    held = chain.from_iterable((holder, *_held_by_socketio(holder)) for holder in holders)
+    is_socketio = any(is_from(each, "flask_socketio", "socketio") for each in held)
+    return "Socket.IO" if is_socketio else "Engine.IO"
+
+
+def engineio_servers(holders: Iterable[object]) -> Iterator[Any]:
+    """The servers that hold ``cors_allowed_origins``: behind an extension, or in middleware."""
+    waiting, found = list(holders), set[int]()
+    for holder in waiting:
+        if is_from(holder, *SOCKETIO):
+            if hasattr(holder, "cors_allowed_origins") and id(holder) not in found:
+                found.add(id(holder))
+                yield holder
+            waiting += _held_by_socketio(holder)
+
+
+def path_of_socketio(app: object, server: object = None) -> str:
+    """Below which path a middleware of Socket.IO responds; "" if it is not one of *server*."""
+    is_its = server is None or any(held is server for held in engineio_servers([app]))
+    return str(getattr(app, "engineio_path", "/socket.io/")) if is_its else ""
+
+
+def _held_by_socketio(holder: object) -> list[object]:
+    held = (getattr(holder, name, None) for name in ("server", "engineio_app", "eio"))
+    return [value for value in held if value is not None]
+
+
+def paths_of_files(app: object) -> list[str]:
+    """The paths of the files that WhiteNoise knows; and the folders that it looks into, each with a
+    slash at its end."""
+    if not is_from(app, "whitenoise"):
+        return []
+    folders = (prefix for _, prefix in getattr(app, "directories", ()))
+    return [*getattr(app, "files", ()), *folders]
+
+
+def _is_file_of_whitenoise(app: Any, path: str) -> bool:
+    if not is_from(app, "whitenoise"):
+        return False
+    if getattr(app, "autorefresh", False):
+        return app.find_file(path) is not None
+    return path in getattr(app, "files", ())
+
+
+def _whitenoise(app: Any, path: str) -> KnownFront:
+    sent = "Access-Control-Allow-Origin: *" if app.allow_all_origins else "no CORS headers"
+    words = f"WhiteNoise responds here in front of the guard, with {sent}"
+    first = f"/{path.split('/')[1]}"
+    return KnownFront(words, _MOUNT_CHANGE.format(path=first))
+
+
+def _mount(app: Any, path: str) -> str | None:
+    """The longest prefix at which another app is mounted, of those that cover a path."""
+    mounts: Mapping[str, object] = getattr(app, "mounts", None) or {}
+    if not is_from(app, "werkzeug"):
+        return None
+    covering = (mount for mount in mounts if f"{path}/".startswith(f"{mount}/"))
+    return max(covering, key=len, default=None)
+
+
+def is_served_in_front(state: AppState, prefix: str) -> bool:
+    """Whether something known responds below a path in front of Flask, or a guard stands there."""
+    below = f"{prefix}/"
+    if any(front.covers(prefix) for front in state.fronts):
+        return True
+    for layer in layers_around(state.app):
+        app = layer.app
+        served = [path_of_socketio(app)] if is_from(app, *SOCKETIO) else paths_of_files(app)
+        if any(path.startswith(below) for path in served) or _mount(app, prefix) is not None:
+            return True
+    return False
+
+
+def is_in_connexion(state: AppState, path: str = "/") -> bool:
+    """Whether the app is inside a Connexion 3 app, and no guard decides in front of that."""
+    return type(state.app.json).__module__.startswith("connexion.frameworks.") and not any(
+        front.covers(path) and any(is_from(each, "connexion") for each in _held_below(front.inner))
+        for front in state.fronts
+    )
+
+
+def _is_for_connexion(state: AppState, decision: Decision) -> bool:
+    if decision.endpoint is None:
+        return True  # Connexion makes its routes with the first request
+    view = state.app.view_functions.get(decision.endpoint)
+    return decision.preflight and is_from(view, "connexion")
+
+
+def left_to(front: KnownFront, decision: Decision, path: str) -> Decision:
+    """The decision about a request to which something else responds."""
+    change = f". To have the guard decide: {front.change}" if front.change else ""
+    return decision._replace(
+        outcome=Outcome.EXEMPT,
+        reason=None,
+        policy=None,
+        path=path,
+        blocked=False,
+        report_only=False,
+        headers={},
+        detail="",
+        further_reasons=(),
+        policies=(),
+        in_front=f"{front.words}{change}",
+    )
+
+
+def held_by(target: object) -> list[object]:
+    """What a callable holds itself: in its closure, its attributes or its arguments."""
+    if isinstance(target, MethodType):
+        return [target.__func__, target.__self__]
+    if isinstance(target, functools.partial):
+        partial: Any = target  # pyright: ignore[reportUnknownVariableType]
+        return [partial.func, *partial.args, *partial.keywords.values()]
+    closure = cells_of(target) if isinstance(target, FunctionType) else ()
+    held = (*closure, *getattr(target, "__dict__", {}).values())
+    # To find what a proxy stands for, its function would have to run.
+    return [value for value in held if type(value) is not LocalProxy]
+
+
+def cells_of(function: FunctionType) -> Iterator[object]:
+    """The values in the closure of a function."""
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # an empty cell
+            continue
+
+
+def is_from(value: object, *libraries: str) -> bool:
+    """Whether a class, or the class of an object, is based on one of these libraries'."""
+    kind = cast("type[object]", value) if isinstance(value, type) else type(value)
+    return any(str(base.__module__).partition(".")[0] in libraries for base in kind.__mro__)
+
+
+def is_ours(function: object) -> bool:
+    """Whether a function is one of the guard's."""
+    return str(getattr(function, "__module__", "")).startswith("flask_corsguard.")
