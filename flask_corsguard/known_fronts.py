@@ -18,7 +18,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.origin_check import OriginCheck
-from flask_corsguard.runtime.state import AppState, state_of
+from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
 from flask_corsguard.text import text_of
 
 Function = Callable[..., Any]
@@ -26,6 +26,10 @@ Function = Callable[..., Any]
 #: The packages of Socket.IO and of Engine.IO, which it rests on.
 SOCKETIO = ("engineio", "flask_socketio", "socketio")
 _CONNEXION_CHANGE = "serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app"
+# Connexion makes the stack, and with it the guard's own place there, when it starts.
+_UNLESS_IN_STACK = (
+    ", unless guard.asgi is in its stack: until Connexion has started, that cannot be seen"
+)
 _METHODS_OF_ENGINEIO = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 _MOST_LAYERS = 50
 _MOUNT_CHANGE = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=[{path!r}])"
@@ -110,15 +114,15 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
         if is_from(app, *SOCKETIO):
             if path.startswith(path_of_socketio(app)):
                 return _socketio(layer, path, decision.method)
-        elif _is_file_of_whitenoise(app, path):
-            return None if is_guarded else _whitenoise(app, path)
+        elif _has_file(app, path):
+            return None if is_guarded else _files(app, path)
         elif (mount := _mount(app, path)) is not None:
-            words = f"another app, mounted at {mount}, responds here in front of the guard"
-            return None if is_guarded else KnownFront(words, _MOUNT_CHANGE.format(path=mount))
+            return None if is_guarded else _mounted(app, mount)
     if is_in_connexion(state, path) and _is_for_connexion(state, decision):
         what = "preflights" if decision.preflight else "errors"
         words = f"Connexion responds to {what} like this one, in front of the guard"
-        return KnownFront(words, _CONNEXION_CHANGE)
+        unless = "" if endpoints_of_connexion(state.app) else _UNLESS_IN_STACK
+        return KnownFront(f"{words}{unless}", _CONNEXION_CHANGE)
     return None
 
 
@@ -166,25 +170,35 @@ def _held_by_socketio(holder: object) -> list[object]:
 
 
 def paths_of_files(app: object) -> list[str]:
-    """The paths of the files that WhiteNoise knows; and the folders that it looks into, each with a
-    slash at its end."""
-    if not is_from(app, "whitenoise"):
-        return []
-    folders = (prefix for _, prefix in getattr(app, "directories", ()))
-    return [*getattr(app, "files", ()), *folders]
+    """The paths of the files that WhiteNoise, or Werkzeug's SharedDataMiddleware, knows; and the
+    folders that it looks into, each with a slash at its end."""
+    if is_from(app, "whitenoise"):
+        folders = (prefix for _, prefix in getattr(app, "directories", ()))
+        return [*getattr(app, "files", ()), *folders]
+    return [f"{prefix.rstrip('/')}/" for prefix, _ in _exports(app)]
 
 
-def _is_file_of_whitenoise(app: Any, path: str) -> bool:
-    if not is_from(app, "whitenoise"):
-        return False
-    if getattr(app, "autorefresh", False):
-        return app.find_file(path) is not None
-    return path in getattr(app, "files", ())
+def _exports(app: Any) -> list[tuple[str, Function]]:
+    return getattr(app, "exports", []) if is_from(app, "werkzeug") else []
 
 
-def _whitenoise(app: Any, path: str) -> KnownFront:
-    sent = "Access-Control-Allow-Origin: *" if app.allow_all_origins else "no CORS headers"
-    words = f"WhiteNoise responds here in front of the guard, with {sent}"
+def _has_file(app: Any, path: str) -> bool:
+    if is_from(app, "whitenoise"):
+        if getattr(app, "autorefresh", False):
+            return app.find_file(path) is not None
+        return path in getattr(app, "files", ())
+    for prefix, load in _exports(app):
+        folder = f"{prefix.rstrip('/')}/"
+        name, _ = load(path.removeprefix(folder)) if path.startswith(folder) else (None, None)
+        if name is not None or (path == prefix and load(None)[0] is not None):
+            return True
+    return False
+
+
+def _files(app: Any, path: str) -> KnownFront:
+    is_open = getattr(app, "allow_all_origins", False)
+    sent = "Access-Control-Allow-Origin: *" if is_open else "no CORS headers"
+    words = f"{type(app).__name__} responds here in front of the guard, with {sent}"
     first = f"/{path.split('/')[1]}"
     return KnownFront(words, _MOUNT_CHANGE.format(path=first))
 
@@ -196,6 +210,13 @@ def _mount(app: Any, path: str) -> str | None:
         return None
     covering = (mount for mount in mounts if f"{path}/".startswith(f"{mount}/"))
     return max(covering, key=len, default=None)
+
+
+def _mounted(dispatcher: Any, mount: str) -> KnownFront:
+    app, words = dispatcher.mounts[mount], f"another app, mounted at {mount}, responds here"
+    if isinstance(app, Flask) and EXTENSION_KEY in app.extensions:
+        return KnownFront(f"{words}, with a guard of its own", "")
+    return KnownFront(f"{words} in front of the guard", _MOUNT_CHANGE.format(path=mount))
 
 
 def is_served_in_front(state: AppState, prefix: str) -> bool:
@@ -219,11 +240,16 @@ def is_in_connexion(state: AppState, path: str = "/") -> bool:
     )
 
 
+def endpoints_of_connexion(app: Flask) -> dict[str, object]:
+    """The endpoints that specifications have made, with their views: none before Connexion starts,
+    with its first request at the latest."""
+    return {name: view for name, view in app.view_functions.items() if is_from(view, "connexion")}
+
+
 def _is_for_connexion(state: AppState, decision: Decision) -> bool:
     if decision.endpoint is None:
-        return True  # Connexion makes its routes with the first request
-    view = state.app.view_functions.get(decision.endpoint)
-    return decision.preflight and is_from(view, "connexion")
+        return True  # perhaps it has not made its routes yet
+    return decision.preflight and decision.endpoint in endpoints_of_connexion(state.app)
 
 
 def left_to(front: KnownFront, decision: Decision, path: str) -> Decision:

@@ -3,18 +3,20 @@ front of Flask. Here it only looks like the libraries; tests/audit/test_real_fro
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.shared_data import SharedDataMiddleware
 
 from flask_corsguard import CorsGuard, Outcome
 from flask_corsguard.cli import cors as command
 from flask_corsguard.inspector.check_form import CheckForm
 from flask_corsguard.runtime.state import state_of
 from flask_corsguard.simulate import simulate
-from tests.audit.look_alikes import ConnexionApp, SocketIO, WhiteNoise, in_connexion
+from tests.audit.look_alikes import ConnexionApp, ConnexionJson, SocketIO, WhiteNoise, in_connexion
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 PATH, FILE = "/socket.io/?EIO=4", "/files/a.js"
@@ -57,8 +59,23 @@ def mounting(app: Flask, guard: CorsGuard) -> None:
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/other": Flask("other")})  # type: ignore[method-assign]
 
 
+def mounting_a_guarded_app(app: Flask, guard: CorsGuard) -> None:
+    other = Flask("other")
+    guard.init_app(other)
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/other": other})  # type: ignore[method-assign]
+
+
+def sharing(app: Flask, guard: CorsGuard) -> None:
+    exports = {"/shared": str(Path(__file__).parent), "/one.py": __file__}
+    app.wsgi_app = SharedDataMiddleware(app.wsgi_app, exports)  # type: ignore[method-assign]
+
+
 def in_a_connexion_app(app: Flask, guard: CorsGuard) -> None:
     in_connexion(app, lambda: "")
+
+
+def before_connexion_starts(app: Flask, guard: CorsGuard) -> None:
+    app.json = ConnexionJson(app)
 
 
 def behind_asgi(app: Flask, guard: CorsGuard) -> None:
@@ -82,6 +99,9 @@ GUARDED_FILES = (
     ". To have the guard decide: app.wsgi_app = guard.wsgi(app.wsgi_app, paths=['/files'])"
 )
 CONNEXION = "Connexion responds to {} like this one, in front of the guard. To have the guard"
+NAME = Path(__file__).name
+SHARED = "SharedDataMiddleware responds here in front of the guard, with no CORS headers"
+CONNEXION_HIDDEN = "Connexion responds to preflights like this one, in front of the guard, unless "
 PUT = {"method": "PUT"}
 UPGRADE = {"headers": {"Upgrade": "websocket"}}
 
@@ -120,11 +140,19 @@ UPGRADE = {"headers": {"Upgrade": "websocket"}}
         (mounting, "/other/x", OTHER, {}, "EXEMPT", "another app, mounted at /other,"),
         (mounting, "/otherwise", OTHER, {}, "REJECTED", NONE),
         (behind(mounting, "/other"), "/other/x", SHOP, {}, "ALLOWED", NONE),
+        (mounting_a_guarded_app, "/other/x", SHOP, {}, "EXEMPT",
+         "another app, mounted at /other, responds here, with a guard of its own"),
+        (sharing, f"/shared/{NAME}", SHOP, {}, "EXEMPT", SHARED),
+        (sharing, "/one.py", SHOP, {}, "EXEMPT", SHARED),
+        (sharing, "/shared/none.py", SHOP, {}, "ALLOWED", NONE),
+        (sharing, "/shared", SHOP, {}, "ALLOWED", NONE),
+        (behind(sharing, "/shared"), f"/shared/{NAME}", SHOP, {}, "ALLOWED", NONE),
         # Connexion responds to preflights of its own routes, and to errors.
         (in_a_connexion_app, "/spec", SHOP, PUT, "EXEMPT", CONNEXION.format("preflights")),
         (in_a_connexion_app, "/spec", SHOP, {}, "ALLOWED", NONE),
         (in_a_connexion_app, "/nowhere", SHOP, {}, "EXEMPT", CONNEXION.format("errors")),
         (in_a_connexion_app, "/", SHOP, {"headers": ["x-own"]}, "ALLOWED", NONE),
+        (before_connexion_starts, "/spec", SHOP, PUT, "EXEMPT", f"{CONNEXION_HIDDEN}guard.asgi"),
         (behind_asgi, "/spec", SHOP, PUT, "ALLOWED", NONE),
         (behind_asgi, "/nowhere", SHOP, {}, "ALLOWED", NONE),
     ],

@@ -18,6 +18,7 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.known_fronts import (
     SOCKETIO,
     LayerAround,
+    endpoints_of_connexion,
     engineio_servers,
     is_from,
     is_in_connexion,
@@ -44,7 +45,7 @@ def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
     """
     app = state.app
     _check_middleware(app, found)
-    _check_connexion(state, found)
+    _check_connexion(state, routes, found)
     _check_socketio(state, found)
     _check_proxy(app, state.settings, routes, found)
     _check_order(state, found)
@@ -79,16 +80,22 @@ def _sends_header(layer: object) -> bool:
     return mentions(layer, ALLOW_ORIGIN.lower())
 
 
-def _check_connexion(state: AppState, found: Findings) -> None:
+def _check_connexion(state: AppState, routes: list[Route], found: Findings) -> None:
     """Find a Connexion app around this one, which responds to preflights itself."""
-    if is_in_connexion(state):
-        message = (
-            f"{state.app.name} is inside a Connexion app, and no guard.asgi is in front of it."
-        )
-        views = cast("Mapping[str, object]", state.app.view_functions)
-        view = next((view for view in views.values() if is_from(view, "connexion")), None)
-        location = location_of(getattr(view, "_fn", None)) if view else ""
+    views, name = endpoints_of_connexion(state.app), state.app.name
+    open_to_it = [
+        route for route in routes if route.endpoint in views and is_in_connexion(state, route.rule)
+    ]
+    if open_to_it:
+        message = f"{name} is inside a Connexion app, and no guard.asgi is in front of it."
+        location = location_of(getattr(views[open_to_it[0].endpoint], "_fn", None))
         found.add("connexion_in_front", message, location=location)
+    elif not views and is_in_connexion(state):
+        message = (
+            f"{name} is inside a Connexion app that has not started. Unless guard.asgi is in its"
+            " stack, it responds to preflights and errors itself."
+        )
+        found.add("connexion_in_front", message, level=Level.NOTE)
 
 
 def _check_socketio(state: AppState, found: Findings) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import functools
 import importlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from io import BytesIO
 from typing import Any, TypeAlias, TypeVar, cast
 
 from flask import Request, Response
@@ -104,7 +103,7 @@ def _path(scope: Scope) -> tuple[str, str]:
 
 def environ_of(scope: Scope) -> dict[str, Any]:
     """The WSGI environment of an ASGI request, as far as decisions, and functions that take the
-    request, look at it. It has no body."""
+    request, look at it."""
     # What no server reads from bytes must not raise either.
     root, path = (part.encode("utf-8", "surrogatepass").decode("latin-1") for part in _path(scope))
     scheme = scope.get("scheme", "http")
@@ -115,7 +114,6 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
         "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
         "wsgi.url_scheme": scheme,
-        "wsgi.input": BytesIO(),
     }
     server, client = scope.get("server"), scope.get("client")
     name, port = server or ("localhost", None)

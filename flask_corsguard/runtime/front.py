@@ -3,7 +3,6 @@ app's own hooks hear of that."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, cast
@@ -39,15 +38,18 @@ class FrontRecord:
     :ivar decision: the decision; from the app's hooks on, theirs.
     :ivar is_taken: whether they have heard of it. What a view requests of its own app is another
         request.
+    :ivar is_asked: whether what responds has asked ``guard.origin_check``: it goes by the policies,
+        whatever headers it sends.
     """
 
-    __slots__ = ("decision", "front", "is_taken", "request")
+    __slots__ = ("decision", "front", "is_asked", "is_taken", "request")
 
     def __init__(self, front: Front, request: Request, decision: Decision) -> None:
         self.front = front
         self.request = request
         self.decision = decision
         self.is_taken = False
+        self.is_asked = False
 
     def is_about(self, request: Request) -> bool:
         """Whether this is the same request, however far below the root it has come by now."""
@@ -151,10 +153,7 @@ class Front:
         :raises PolicyError: if the policy of any route cannot be used.
         """
         state = self.state
-        file = state.settings_file
-        if file is not None and time.monotonic() >= file.next_look:
-            state.follow()
-        in_force = state.in_force or state.put_in_force()
+        in_force = state.up_to_date()
         if self.may_wait:
             with app_context(state.app):
                 return self._record(environ, in_force)
@@ -207,7 +206,7 @@ class Front:
             return headers
         final = Headers(headers)
         replaced = write_decision(decision, final)
-        if replaced and not self._has_warned:
+        if replaced and not self._has_warned and not record.is_asked:
             self._has_warned = True
             self.state.log.own_headers(decision.endpoint, replaced, self.name)
         return final.to_wsgi_list()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, MutableMapping
 from contextlib import nullcontext
 from typing import Any
 
 from flask import Request
 
+from flask_corsguard import signals
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
@@ -74,21 +74,27 @@ class OriginCheck:
         record = record_of(state, request) if state.fronts else None
         if record is not None and record.has_host_of(request):
             decision = self.final(record.decision, record.request)
-            if decision is not record.decision and decision.outcome is Outcome.REJECTED:
-                state.log.rejection(decision)  # the guard in front has sent the signal
+            record.is_asked = True
+            told = record.decision
+            is_told = told.outcome is Outcome.REJECTED and not told.report_only
+            is_told = is_told or decision.outcome is not Outcome.REJECTED
+            if not is_told and self._is_new(decision, environ):
+                signals.announce(state.app, decision, state.log)
             return decision
-        file = state.settings_file
-        if file is not None and time.monotonic() >= file.next_look:
-            state.follow()
-        in_force = state.in_force or state.put_in_force()
+        in_force = state.up_to_date()
         with app_context(state.app) if in_force.calls_app or state.has_receivers else nullcontext():
             decision, request, in_force = self.decide(asked, in_force)
-            told = origin, decision.outcome, decision.reason
-            if environ.get(self._told_key) != told:
+            if self._is_new(decision, environ):
                 state.tell(request, decision, in_force)
-                if isinstance(environ, MutableMapping):
-                    environ[self._told_key] = told
         return decision
+
+    def _is_new(self, decision: Decision, environ: Mapping[str, Any]) -> bool:
+        """Whether this has not been announced yet about the request."""
+        told = decision.origin, decision.outcome, decision.reason
+        is_new = bool(environ.get(self._told_key) != told)
+        if is_new and isinstance(environ, MutableMapping):
+            environ[self._told_key] = told
+        return is_new
 
     def decide(
         self, environ: dict[str, Any], in_force: InForce

@@ -338,6 +338,16 @@ class AppState:
             raise PolicyError(self._problems)
         return self.in_force
 
+    def up_to_date(self) -> InForce:
+        """The settings in force, after a look at the settings file if it is time for one.
+
+        :raises PolicyError: as :meth:`put_in_force`.
+        """
+        file = self.settings_file
+        if file is not None and time.monotonic() >= file.next_look:
+            self.follow()
+        return self.in_force or self.put_in_force()
+
     def late_decision(self, request: Request, in_force: InForce) -> tuple[Decision, InForce]:
         """The decision about a request, and the :class:`InForce` that made it: a new one if the
         request reaches a rule that was added after *in_force* was prepared.

@@ -441,7 +441,7 @@ def open_behind_the_guard(app: Flask, guard: CorsGuard) -> None:
 def connexion(app: Flask, guard: CorsGuard) -> None:
     in_connexion(app, lambda: "")
 
-    guard.asgi(ConnexionApp(), paths="/", app=app)
+    guard.asgi(ConnexionApp(), paths="/spec", app=app)
 
 
 APPS |= {

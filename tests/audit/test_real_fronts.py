@@ -92,11 +92,12 @@ def test_whitenoise(
 
 
 @pytest.mark.filterwarnings("ignore")  # its own, about Starlette
-@pytest.mark.parametrize("is_behind", [False, True])
-def test_connexion(is_behind: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("guarded", ["not at all", "around", "in the stack"])
+def test_connexion(guarded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each outcome is what a client of the Connexion app then finds."""
     need("connexion", "starlette", "httpx")
     import connexion
+    from connexion.middleware import MiddlewarePosition
     from starlette.testclient import TestClient
 
     views = types.ModuleType("views_of_a_specification")
@@ -109,9 +110,16 @@ def test_connexion(is_behind: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     })  # fmt: skip
     outer.app.add_url_rule("/own", "own", lambda: "", methods=["GET", "PUT"])
     guard = CorsGuard(outer.app, origins=[SHOP])
-    served = guard.asgi(outer, paths=["/"], app=outer.app) if is_behind else outer
+    is_behind, served = guarded != "not at all", outer
+    paths = {"paths": ["/"], "app": outer.app}
+    if guarded == "around":
+        served = guard.asgi(outer, **paths)
+    elif guarded == "in the stack":
+        outer.add_middleware(guard.asgi, MiddlewarePosition.BEFORE_EXCEPTION, **paths)
     early = guard.explain("/x", origin=SHOP, method="PUT", app=outer.app)
-    assert early.outcome.name == ("ALLOWED" if is_behind else "EXEMPT")  # it has no route yet
+    # It has no route and no stack yet.
+    assert early.outcome.name == ("ALLOWED" if guarded == "around" else "EXEMPT")
+    assert guarded == "around" or "unless guard.asgi is in its stack" in early.in_front
     client = TestClient(served, raise_server_exceptions=False)
     for path, method in (("/x", "PUT"), ("/own", "PUT"), ("/own", "GET"), ("/nowhere", "GET")):
         asked = {"Access-Control-Request-Method": method} if method == "PUT" else {}

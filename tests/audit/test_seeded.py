@@ -40,6 +40,7 @@ from tests.audit.cases import (
     wrapping,
 )
 from tests.audit.look_alikes import (
+    ConnexionJson,
     EngineMiddleware,
     EngineServer,
     SocketIO,
@@ -1082,6 +1083,11 @@ def from_a_specification() -> str:  # seeded
 @seeded(CONNEXION, level=WARNING)
 def connexion(app: Flask, guard: CorsGuard) -> None:
     in_connexion(app, from_a_specification)
+
+
+@seeded(CONNEXION, level=NOTE)
+def connexion_that_has_not_started(app: Flask, guard: CorsGuard) -> None:
+    app.json = ConnexionJson(app)
 
 
 @seeded(CONNEXION, level=WARNING)

@@ -415,6 +415,24 @@ def test_callables_run_in_a_thread_with_the_context() -> None:
     assert (name, path) == ("app", "/a")
 
 
+def test_a_callable_leaves_the_body_to_what_responds() -> None:
+    app = Flask("app")
+    guard = CorsGuard(
+        app, origins=lambda _, request: request.get_data() == b"x", origins_vary=["X-Tenant"]
+    )
+    check = guard.origin_check(app)
+    read: list[bytes] = []
+
+    def inner(environ: Any, start_response: Any) -> Any:
+        assert not check(OTHER, environ)
+        read.append(environ["wsgi.input"].read(1))
+        start_response("200 OK", [])
+        return []
+
+    got = Client(guard.wsgi(inner, paths="/")).post("/a", data="x", headers={"Origin": SHOP})
+    assert (got.headers.get(ACAO), read) == (None, [b"x"])
+
+
 @pytest.mark.parametrize(
     ("paths", "words"),
     [

@@ -489,22 +489,38 @@ class TestBehindTheGuardInFront:
         assert (kind.outcome.name, number) == (outcome, 1)
 
     def test_what_it_refuses_besides(self, log_lines: Any, heard: list[Heard]) -> None:
-        """Credentials; and handshakes, where the guard in front refuses none. The signal has been
-        sent, so there is a line in the log."""
+        """Credentials; and handshakes, where the guard in front refuses none. It is announced once
+        for each request."""
         app, guard, check = made({"origins": [SHOP]})
         front = guard.wsgi(
-            lambda environ, _: [check(environ["HTTP_ORIGIN"], environ)],  # type: ignore[list-item]
+            lambda environ, _: [check(environ["HTTP_ORIGIN"], environ) for _ in range(2)],  # type: ignore[misc]
             paths="/socket.io",
             app=app,
         )
         for origin, changes, words in (
             (SHOP, {}, "rejected (CREDENTIALS_NOT_ALLOWED)"),
             (OTHER, SOCKET, "rejected (ORIGIN_NOT_ALLOWED)"),
+            ("https://third.example", {}, "rejected (ORIGIN_NOT_ALLOWED)"),
         ):
             environ = {**environ_for(), **changes, "HTTP_ORIGIN": origin}
-            assert front(environ, lambda *_: None) == [False]  # type: ignore[arg-type, return-value]
+            assert front(environ, lambda *_: None) == [False, False]  # type: ignore[arg-type, return-value]
             assert words in log_lines()[-1]
-        assert len(heard) == 1
+        reasons = [decision.reason and decision.reason.name for _, _, decision in heard]
+        assert reasons == [None, "CREDENTIALS_NOT_ALLOWED", *["ORIGIN_NOT_ALLOWED"] * 2]
+
+    @pytest.mark.parametrize("origin", [OWN, OTHER])
+    def test_its_headers_are_no_mistake(self, origin: str, log_lines: Any) -> None:
+        """Socket.IO sends them on the app's own pages too, and on a refusal."""
+        app, guard, check = made({**ACT, "enforce": "off"})
+
+        def inner(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            check(environ["HTTP_ORIGIN"], environ)
+            start_response("200 OK", [("Access-Control-Allow-Credentials", "true")])
+            return []
+
+        front = guard.wsgi(inner, paths=["/socket.io"], app=app)
+        front({**environ_for(), "HTTP_ORIGIN": origin}, lambda *_: None)  # type: ignore[arg-type, return-value]
+        assert not [line for line in log_lines() if "itself" in line]
 
     def test_asgi_asks_in_a_thread(self) -> None:
         """So that a callable, which the function itself would call in the event loop, does not hold
