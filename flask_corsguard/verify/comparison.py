@@ -107,8 +107,9 @@ def is_right(want: Exchange, got: Received) -> bool:
 
 
 def is_same(sent: Iterable[tuple[Exchange, Received]]) -> bool:
-    """Whether all get the same, whoever asks."""
-    return len({repr((got.status, got.cors)) for _, got in sent}) == 1
+    """Whether all get what is meant for one origin, whoever asks."""
+    came = {repr((got.status, got.cors)) for _, got in sent if _ORIGIN in got.cors}
+    return len(came) == 1 and all(_ORIGIN in got.cors for _, got in sent)
 
 
 def _is_allowed(want: Exchange) -> bool:
@@ -134,7 +135,10 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
     wanted, came = _wanted(want), _cors(got)
     is_own = decision.outcome is Outcome.SAME_ORIGIN
     if got.refusal and want.status != 403:
-        return Difference("host_lost" if is_own else "other_decision", got.refusal)
+        # The app's own origin is neither, whatever Host says.
+        is_changed = got.refusal in ("ORIGIN_MALFORMED", "ORIGIN_NULL")
+        code = "host_lost" if is_own and not is_changed else "other_decision"
+        return Difference(code, got.refusal)
     if is_own and is_guards and _METHODS in came and not wanted:
         return Difference("host_lost", "allowed as such")
     if decision.blocked and is_ok:
@@ -154,11 +158,12 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
         requested = {want.request_headers.get("Access-Control-Request-Method", "")}
         is_unrouted = came.get(_METHODS) == requested != wanted.get(_METHODS)
         return Difference("not_found") if is_guards and is_unrouted else None
-    if "origin" in _vary(got) and not _OF_PREFLIGHTS & came.keys():
-        if not came:
-            return Difference("origin_lost")
+    is_apps = "origin" in _vary(got) or bool(got.values("allow"))
+    if is_apps and came and not _OF_PREFLIGHTS & came.keys():
         if came.get(_ORIGIN) == wanted.get(_ORIGIN):
             return Difference("preflight_lost")
+    elif "origin" in _vary(got) and not came:
+        return Difference("origin_lost")
     return Difference(_BY_STATUS.get(got.status, _REPLACED))
 
 
@@ -173,6 +178,8 @@ def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
             name == _ORIGIN and value == {"*"} and all(p.origins != "*" for p in decision.policies)
         ):
             yield Difference("star_added")
+        elif decision.outcome is Outcome.REJECTED and (name, value) == (_ORIGIN, {origin_of(want)}):
+            yield Difference("stranger_admitted")
         elif name == _METHODS and decision.endpoint is None and wanted.get(name, {""}) <= value:
             continue  # the deployment may know routes that this app gets when it is served
         # Without Origin, OPTIONS is no preflight: nobody looks at these.
@@ -180,7 +187,8 @@ def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
             code = "header_changed" if name in wanted else "header_added"
             yield Difference(code, name.title())
     yield from (Difference("header_lost", n.title()) for n in wanted if n not in came)
-    if wanted and not came:
+    is_refused = got.status in (401, 403, 429) and not got.refusal
+    if not came and (wanted or is_refused):
         return  # it is not the guard's response, Vary or not
     # Where nobody may read anything, all get the same.
     varies = (

@@ -81,9 +81,9 @@ _ALL = (
     Kind(
         "preflight_lost",
         "The app does not see that a request is a preflight",
-        "Something in front removes Access-Control-Request-Method, or makes another method of"
-        " OPTIONS.",
-        "Pass on OPTIONS and Access-Control-Request-* as the browser sent them.",
+        "Something in front removes Origin or Access-Control-Request-Method, or makes another"
+        " method of OPTIONS.",
+        "Pass on OPTIONS, Origin and Access-Control-Request-* as the browser sent them.",
     ),
     Kind(
         "doubled_header",
@@ -98,6 +98,13 @@ _ALL = (
         " by nginx, WhiteNoise, a CDN.",
         "Take the * out there, or put guard.wsgi around what serves the path. If everybody may read"
         " it, say origins='*' in the policy.",
+    ),
+    Kind(
+        "stranger_admitted",
+        "A site may read what the policy does not let it read",
+        "Something in front repeats any Origin in Access-Control-Allow-Origin (nginx:"
+        " $http_origin); or another policy is deployed.",
+        "Take it out there. If it is not there, use --status.",
     ),
     Kind(
         "header_added",

@@ -8,6 +8,8 @@ import pytest
 from flask import Flask
 
 from flask_corsguard import CorsGuard
+from flask_corsguard.logging import RateLimit
+from flask_corsguard.runtime.state import state_of
 from flask_corsguard.sources import RedisOrigins, SQLOrigins
 
 from .asking import noise, whole
@@ -28,8 +30,14 @@ class Requests:
         app = Flask("app")
         CorsGuard(app, origins=[LISTED, source], allow_credentials=True)
         app.get("/")(lambda: "")
+        self._app = app
         self._client = app.test_client()
         self.longest = 0.0
+
+    def forget_lines(self) -> None:
+        """Have no line left out because there was one like it: on a slow machine, the first
+        connection fails."""
+        state_of(self._app).log._failures = RateLimit()
 
     def readers(self) -> set[str]:
         found = set()
@@ -70,6 +78,7 @@ def test_the_last_good_rows_stand_for_some_time(
     requests = Requests(source)
     requests.wait_for(LIVE, LISTED, seconds=SECONDS_TO_COME_BACK)
     requests.longest = 0.0
+    requests.forget_lines()
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         proxy.fault = fault

@@ -193,6 +193,25 @@ def test_what_refuses_preflights_as_an_export_does() -> None:
     assert (ran.code, told["findings"], told["not_tried"]) == (0, [], [])
 
 
+def test_responses_to_get_alone(shop: Flask) -> None:
+    """Where one header is missing whoever asks, that is no cache; a firewall's refusal of a
+    stranger is nothing."""
+
+    def front(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            kept = [line for line in headers if line[0] != "Access-Control-Allow-Origin"]
+            return start_response(status, kept, exc_info)
+
+        if environ.get("HTTP_ORIGIN", SHOP) != SHOP:
+            start_response("403 Forbidden", [])
+            return [b""]
+        return shop(environ, start if environ["REQUEST_METHOD"] == "GET" else start_response)
+
+    with in_a_thread(front) as url:
+        ran = verify(url, shop, "--json", "--get", "/items/7")
+    assert {finding["code"] for finding in json.loads(ran.out)["findings"]} == {"header_lost"}
+
+
 def test_each_route_is_tried_within_a_limit() -> None:
     app = Flask("large", static_folder=None)
     CorsGuard(app, origins=SHOP)

@@ -60,7 +60,7 @@ NGINX = {
     ),
     "whoever asks": Case(
         passing(f"add_header {ECHO}", "add_header Access-Control-Allow-Credentials true always;"),
-        {"doubled_header": ITEM, "header_added": ITEM},
+        {"doubled_header": ITEM, "header_added": ITEM, "stranger_admitted": ITEM},
     ),
     "credentials": Case(
         passing("add_header Access-Control-Allow-Credentials true;"),
