@@ -22,7 +22,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
 from flask_corsguard.runtime.enforcement import what_happens
-from flask_corsguard.runtime.front import has_passed_a_front, record_of
+from flask_corsguard.runtime.front import FrontRecord, has_passed_a_front, record_of
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     own_response,
@@ -33,6 +33,7 @@ from flask_corsguard.runtime.responses import (
 from flask_corsguard.runtime.state import (
     DECISION,
     AppState,
+    InForce,
     RequestRecord,
     is_later_writer,
 )
@@ -85,7 +86,8 @@ class Hooks:
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
         file, fronts = state.settings_file, state.fronts
-        count, tell, allowed = state.counts.add, state.tell, signals.origin_allowed
+        app, log, count = state.app, state.log, state.counts.add
+        announce, allowed = signals.announce, signals.origin_allowed
 
         def before_request() -> Response | None:
             request = _current_request()
@@ -93,25 +95,25 @@ class Hooks:
                 state.follow()
             in_force = state.in_force or state.put_in_force()
             front = record_of(state, request) if fronts else None
-            if front is not None and front.take(request):
-                decision, is_announced = front.decision, True
-            else:
+            if front is None:
                 is_announced = False
                 try:
                     decision = in_force.decision_for(request)
                 except LateRuleError:
                     decision, in_force = state.late_decision(request, in_force)
-                if front is not None:
-                    is_announced = not _is_other(decision, front.decision)
-                    front.decision = decision
+            else:
+                decision, in_force, is_announced = _decision_behind(front, request, in_force)
             _keep(state, request, decision)
             # To unpack the kind takes less time than three attributes of the decision.
             _, reason, _, _, preflight, blocked = kind = kind_of(decision)
-            if not is_announced:
-                if reason is None and in_force.report_only is None and not allowed.receivers:
-                    count(kind)  # what tell() would do, in less time
-                else:
-                    tell(request, decision, in_force)
+            if not is_announced:  # what state.tell() does, in less time
+                if reason is not None and decision.report_only:
+                    kind = kind_of(what_happens(decision, request))
+                count(kind)
+                if reason is not None or allowed.receivers:
+                    announce(app, decision, log)
+                if in_force.report_only is not None:
+                    state.report(in_force.report_only, request)
             if blocked or preflight:
                 return own_response(decision, request, debug=state.app.debug)
             return None
@@ -165,21 +167,19 @@ class Hooks:
         record = _record(state, request)
         record.ended_early = status
         front = record_of(state, request) if state.fronts else None
-        if front is not None and front.take(request):
-            _keep(state, request, front.decision)
-            return front.decision
         state.follow()
         try:
             in_force = state.put_in_force()
-            decision, in_force = state.late_decision(request, in_force)
+            if front is None:
+                is_announced = False
+                decision, in_force = state.late_decision(request, in_force)
+            else:
+                decision, in_force, is_announced = _decision_behind(front, request, in_force)
         except PolicyError:
             return None
         _keep(state, request, decision)
-        if front is not None:
-            is_other = _is_other(decision, front.decision)
-            front.decision = decision
-            if not is_other:
-                return decision
+        if is_announced:
+            return decision
         state.counts.add(kind_of(what_happens(decision, request)))
         first = record.ended_first
         is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
@@ -285,6 +285,18 @@ def _record(state: AppState, request: Request) -> RequestRecord:
         if not has_passed_a_front(state, request.environ):
             state.log.middleware_missed()
     return record
+
+
+def _decision_behind(
+    front: FrontRecord, request: Request, in_force: InForce
+) -> tuple[Decision, InForce, bool]:
+    """The decision where the guard has decided in front of the app; what made it; and whether it
+    has been announced there."""
+    if front.take(request):
+        return front.decision, in_force, True
+    told = front.decision
+    front.decision, in_force = front.front.state.late_decision(request, in_force)
+    return front.decision, in_force, not _is_other(front.decision, told)
 
 
 def _is_other(decision: Decision, told: Decision) -> bool:
