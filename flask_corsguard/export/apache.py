@@ -16,7 +16,7 @@ from flask_corsguard.export.verdicts import (
     METHOD,
     NAMES,
     ORIGIN,
-    Answer,
+    Grant,
     Place,
     Readers,
     Verdict,
@@ -132,11 +132,11 @@ class _File:
         """Notes which policy of a verdict allows the preflight."""
         verdict = self._verdicts.all[number - 1]
         methods, names = self._verdicts.methods(), self._verdicts.names()
-        for at, answer in enumerate(verdict.answers, 1):
+        for at, grant in enumerate(verdict.grants, 1):
             conditions = [self._has("preflight"), self._admits(verdict, at)]
-            conditions.append(self._has(f"methods{methods[answer.methods]}"))
-            conditions.append(self._has(f"names{names[answer.names]}"))
-            conditions += [] if answer.private else [self._is("network")]
+            conditions.append(self._has(f"methods{methods[grant.methods]}"))
+            conditions.append(self._has(f"names{names[grant.names]}"))
+            conditions += [] if grant.private else [self._is("network")]
             yield self._if(conditions, f"allowed{number}", at)
 
     def _admits(self, verdict: Verdict, at: int) -> str:
@@ -165,25 +165,23 @@ class _File:
         if verdict.vary:
             yield f'    Header always merge Vary "{verdict.vary}" "expr={plain}"'
         yield f'    Header always merge Vary "{verdict.preflight_vary}" "expr={preflight}"'
-        for at, answer in enumerate(verdict.answers, 1):
-            yield from _headers(answer.headers, f"{plain} && {self._admits(verdict, at)}")
-            yield from self._of_preflight(answer, self._is(allowed, at))
+        for at, grant in enumerate(verdict.grants, 1):
+            yield from _headers(grant.headers, f"{plain} && {self._admits(verdict, at)}")
+            yield from self._of_preflight(grant, self._is(allowed, at))
         for status, condition in (("204", self._has(allowed)), ("403", self._is(allowed))):
             yield f'    <If "{preflight} && {condition}">'
             yield f'        RedirectMatch {status} "^"'
             yield "    </If>"
 
-    def _of_preflight(self, answer: Answer, allowed: str) -> Iterator[str]:
-        other = {**answer.preflight}
+    def _of_preflight(self, grant: Grant, allowed: str) -> Iterator[str]:
+        other = {**grant.preflight}
         private = {name: other.pop(name) for name in _OF_NETWORK if name in other}
-        listed = {name: other.pop(name, "") for name in _OF_METHODS if answer.repeated}
-        names = {
-            name: other.pop(name) for name, value in answer.preflight.items() if value == NAMES
-        }
+        listed = {name: other.pop(name, "") for name in _OF_METHODS if grant.repeated}
+        names = {name: other.pop(name) for name, value in grant.preflight.items() if value == NAMES}
         yield from _headers(other, allowed)
         yield from _headers(names, f"{allowed} && {self._has('listed')}")
         yield from _headers(private, f"{allowed} && {self._has('network')}")
-        matches = rf"reqenv('{self._prefix}_requested') =~ m#^{answer.repeated}\z#"
+        matches = rf"reqenv('{self._prefix}_requested') =~ m#^{grant.repeated}\z#"
         yield from _headers(listed, f"{allowed} && !({matches})")
         yield from _headers(dict.fromkeys(listed, METHOD), f"{allowed} && {matches}")
 

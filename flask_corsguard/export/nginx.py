@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from flask_corsguard.export.expressions import ALIAS, ANY_METHOD
 from flask_corsguard.export.regions import Unsayable
-from flask_corsguard.export.verdicts import METHOD, NAMES, ORIGIN, Answer, Verdict, Verdicts
+from flask_corsguard.export.verdicts import METHOD, NAMES, ORIGIN, Grant, Verdict, Verdicts
 from flask_corsguard.protocol import headers
 
 FILES = ("corsguard-http.conf", "corsguard-server.conf")
@@ -55,12 +55,12 @@ def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
         yield from _too_long(name, "path", f"{method}{path}")
     for verdict in verdicts.all:
         yield from _too_long(verdict.where, "origins", *(text for text, _ in verdict.readers.rows))
-        for answer in verdict.answers:
-            yield from _names_with_dollars(verdict, answer)
-            values = {**answer.headers, **answer.preflight}
+        for grant in verdict.grants:
+            yield from _names_with_dollars(verdict, grant)
+            values = {**grant.headers, **grant.preflight}
             for field, header, text in (
-                ("methods", headers.ALLOW_METHODS, answer.methods),
-                ("allow_headers", headers.ALLOW_HEADERS, answer.names),
+                ("methods", headers.ALLOW_METHODS, grant.methods),
+                ("allow_headers", headers.ALLOW_HEADERS, grant.names),
                 ("expose_headers", headers.EXPOSE_HEADERS, ""),
             ):
                 yield from _too_long(verdict.where, field, text, values.get(header, ""))
@@ -73,9 +73,9 @@ def _too_long(where: str, field: str, *texts: str) -> Iterator[Unsayable]:
         yield Unsayable(where, field, message)
 
 
-def _names_with_dollars(verdict: Verdict, answer: Answer) -> Iterator[Unsayable]:
+def _names_with_dollars(verdict: Verdict, grant: Grant) -> Iterator[Unsayable]:
     for field in ("methods", "allow_headers", "expose_headers"):
-        names: Iterable[str] = answer.policy.values[field] or ()
+        names: Iterable[str] = grant.policy.values[field] or ()
         for name in names:
             if "$" in name:
                 message = f"nginx takes the $ in {name!r} for a variable's. Leave the name out."
@@ -87,10 +87,10 @@ class _Maps:
         self._verdicts = verdicts
         self._prefix = verdicts.prefix
         # "verdict.policy", as they are looked up by -> what the policy says
-        self._answers: dict[str, Answer] = {
-            f"{number}.{at}": answer
+        self._grants: dict[str, Grant] = {
+            f"{number}.{at}": grant
             for number, verdict in enumerate(verdicts.all, 1)
-            for at, answer in enumerate(verdict.answers, 1)
+            for at, grant in enumerate(verdict.grants, 1)
         }
 
     def _of(self, name: str) -> str:
@@ -178,12 +178,12 @@ class _Maps:
         rows = {
             key: ":".join(
                 [
-                    self._of(f"methods{methods[answer.methods]}"),
-                    self._of(f"names{names[answer.names]}"),
-                    "" if answer.private else _NETWORK,
+                    self._of(f"methods{methods[grant.methods]}"),
+                    self._of(f"names{names[grant.names]}"),
+                    "" if grant.private else _NETWORK,
                 ]
             )
-            for key, answer in self._answers.items()
+            for key, grant in self._grants.items()
         }
         yield self._map(self._key(), "allowed", rows)
         key = ":".join(map(self._of, ("preflight", "verdict", "allowed")))
@@ -198,19 +198,19 @@ class _Maps:
         key = f"{self._of('status')}:{self._key()}"
         for name in _OF_ALL:
             rows: dict[str, object] = {}
-            for at, answer in self._answers.items():
-                rows |= _if_there(f":{at}", answer.headers, name)
-                rows |= _if_there(f"204:{at}", answer.preflight, name)
+            for at, grant in self._grants.items():
+                rows |= _if_there(f":{at}", grant.headers, name)
+                rows |= _if_there(f"204:{at}", grant.preflight, name)
             yield name, rows, key
         for name in _OF_PREFLIGHTS:
             rows = {}
-            for at, answer in self._answers.items():
+            for at, grant in self._grants.items():
                 expression = f"~^204:{at}:".replace(".", r"\.")
-                if name == headers.ALLOW_METHODS and answer.repeated:
-                    rows[rf"{expression}{answer.repeated}\z"] = _METHOD
-                rows |= _if_there(expression, answer.preflight, name)
+                if name == headers.ALLOW_METHODS and grant.repeated:
+                    rows[rf"{expression}{grant.repeated}\z"] = _METHOD
+                rows |= _if_there(expression, grant.preflight, name)
             yield name, rows, f"{key}:{_METHOD}"
-        private = [at for at, answer in self._answers.items() if answer.private]
+        private = [at for at, grant in self._grants.items() if grant.private]
         rows = {rf"~^204:{at}:true\z".replace(".", r"\."): "true" for at in private}
         yield headers.ALLOW_PRIVATE_NETWORK, rows, f"{key}:{_NETWORK}"
         rows = {}

@@ -45,7 +45,7 @@ class Readers(NamedTuple):
     always: bool
 
 
-class Answer(NamedTuple):
+class Grant(NamedTuple):
     """What one policy of a verdict says to those whom it admits.
 
     :ivar policy: the policy.
@@ -75,7 +75,7 @@ class Verdict(NamedTuple):
     :ivar where: one of them, and what set the policy.
     :ivar summary: the policy in a few words.
     :ivar readers: who may read.
-    :ivar answers: what the policies say, in their order.
+    :ivar grants: what the policies say, in their order.
     :ivar vary: of every response, or "".
     :ivar preflight_vary: of the response to a preflight.
     """
@@ -83,7 +83,7 @@ class Verdict(NamedTuple):
     where: str
     summary: str
     readers: Readers
-    answers: tuple[Answer, ...]
+    grants: tuple[Grant, ...]
     vary: str
     preflight_vary: str
 
@@ -135,7 +135,7 @@ class Verdicts:
     def prefix(self) -> str:
         """What the names of variables begin with: the same for the same rows and verdicts, so that
         no variable of an export has to do with one of another export."""
-        said = [(v.readers, [a[1:] for a in v.answers], v.vary) for v in self.all]
+        said = [(v.readers, [a[1:] for a in v.grants], v.vary) for v in self.all]
         text = repr((self.rows, said)).encode("utf-8", "surrogatepass")
         return f"cors_{hashlib.sha256(text).hexdigest()[:6]}"
 
@@ -145,11 +145,11 @@ class Verdicts:
 
     def methods(self) -> dict[str, int]:
         """Each expression for methods, with a number from 1."""
-        return _numbered(answer.methods for verdict in self.all for answer in verdict.answers)
+        return _numbered(grant.methods for verdict in self.all for grant in verdict.grants)
 
     def names(self) -> dict[str, int]:
         """Each expression for requested headers, with a number from 1."""
-        return _numbered(answer.names for verdict in self.all for answer in verdict.answers)
+        return _numbered(grant.names for verdict in self.all for grant in verdict.grants)
 
     def _add(self, entry: Entry, name: str) -> int:
         policies, scope = policies_of(entry.policy), entry.scope
@@ -176,17 +176,17 @@ class Verdicts:
         first: dict[str, int] = {}
         for text, number in rows:
             first.setdefault(text, number)
-        answers = tuple(_answer(policy, at, entry) for at, policy in enumerate(policies))
+        grants = tuple(_grant(policy, at, entry) for at, policy in enumerate(policies))
         headers = policies[0].compiled.headers
         vary = headers.refused.get(VARY, "")
         who = Readers(tuple(first.items()), always)
         summary = in_comment("; then ".join(policy_summaries(entry.policy)))
         last = headers.preflight_refused[VARY]
-        self.all.append(Verdict(in_comment(where), summary, who, answers, vary, last))
+        self.all.append(Verdict(in_comment(where), summary, who, grants, vary, last))
         return len(self.all)
 
 
-def _answer(policy: Policy, at: int, entry: Entry) -> Answer:
+def _grant(policy: Policy, at: int, entry: Entry) -> Grant:
     compiled, scope = policy.compiled, entry.scope
     methods = scope.allow_methods[at] if scope.allow_methods else None
     request = CorsRequest(ORIGIN, METHOD, preflight=True, private_network=True)
@@ -198,7 +198,7 @@ def _answer(policy: Policy, at: int, entry: Entry) -> Answer:
         del preflight[ALLOW_PRIVATE_NETWORK]
     elsewhere = scope.governed_elsewhere
     is_listed = preflight.get(ALLOW_METHODS) != METHOD
-    return Answer(
+    return Grant(
         policy,
         of_method(policy, scope.methods),
         of_requested_headers(policy),
@@ -237,7 +237,7 @@ def _unsayable(policy: Policy) -> Iterator[tuple[str, str]]:
             yield field, f"{message} List origins, or write a plainer pattern."
     if policy.enforce in ("unsafe", "all"):
         value = policy.enforce
-        message = f"a server cannot tell which requests are of the app's own pages: {value!r} does."
-        yield "enforce", f"{message} Where Flask does not answer, say enforce='off'."
+        message = f"a server cannot tell the app's own pages from others, which {value!r} has to."
+        yield "enforce", f"{message} Where Flask does not respond, write enforce='off'."
     if not policy.answer_preflight:
-        yield "answer_preflight", "there, no view of the app answers. Leave it out."
+        yield "answer_preflight", "no view of the app responds there. Leave it out."

@@ -61,10 +61,10 @@ UNSAYABLE = [
     ),
     (
         {"enforce": "unsafe"},
-        "enforce: a server cannot tell which requests are of the app's own pages: 'unsafe' does."
-        " Where Flask does not answer, say enforce='off'.",
+        "enforce: a server cannot tell the app's own pages from others, which 'unsafe' has to."
+        " Where Flask does not respond, write enforce='off'.",
     ),
-    ({"answer_preflight": False}, "answer_preflight: there, no view of the app answers."),
+    ({"answer_preflight": False}, "answer_preflight: no view of the app responds there."),
 ]
 
 
