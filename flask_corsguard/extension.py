@@ -32,7 +32,7 @@ from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
-from flask_corsguard.runtime.wsgi import wsgi_front
+from flask_corsguard.runtime.wsgi import FrontedApp, wsgi_front
 from flask_corsguard.settings_file import read_settings
 from flask_corsguard.text import text_of
 
@@ -372,7 +372,7 @@ class CorsGuard:
 
     def wsgi(
         self, inner: WSGIApplication, *, paths: str | Iterable[str], app: Flask | None = None
-    ) -> WSGIApplication:
+    ) -> FrontedApp:
         """The guard in front of a WSGI app that responds without Flask, or before it:
         ``app.wsgi_app = guard.wsgi(WhiteNoise(app.wsgi_app, ...), paths=["/static"])``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Request
 
@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def wsgi_front(front: Front, inner: WSGIApplication) -> WSGIApplication:
+class FrontedApp(Protocol):
+    """A WSGI app. Its parameters have the names of Flask's, so that type checkers take it for
+    ``app.wsgi_app``."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Respond to a request."""
+        ...
+
+
+def wsgi_front(front: Front, inner: WSGIApplication) -> FrontedApp:
     """The guard in front of *inner*. What it responds is handed on as it is, never read."""
     covers, state, key = front.covers_wsgi, front.state, front.state.front_key
 

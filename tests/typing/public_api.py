@@ -102,7 +102,7 @@ guard.reconfigure(policy, app=app, policies={"partners": policy})
 guard.reconfigure(report_only=policy)
 guard.reconfigure(report_only=False)
 
-app.wsgi_app = guard.wsgi(app.wsgi_app, paths=["/static"])  # type: ignore[assignment, method-assign]
+app.wsgi_app = guard.wsgi(app.wsgi_app, paths=["/static"])  # type: ignore[method-assign]
 
 
 async def asgi_app(scope: Any, receive: Any, send: Any) -> None: ...
