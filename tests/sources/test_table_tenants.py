@@ -214,7 +214,7 @@ def test_tenants_that_come_and_go(kind):
 
 
 def test_a_store_that_is_gone():
-    source = tenants(refresh=0.01, stale_after=0.15)
+    source = tenants(refresh=0.01, stale_after=0.5)
     site = create(source, LISTED)
     assert site.ask(A, host="a.test") == ALLOWED
     source.fault = lambda: 1 / 0
