@@ -3,8 +3,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-# How many tests run at a time: a number, or one for each processor.
-WORKERS ?= logical
 CORE := $(wildcard tests/test_*.py) $(addprefix tests/,protocol routing runtime extension testing)
 ONCE ?=
 
@@ -15,10 +13,10 @@ demo: $(VENV)/.package
 
 # The core's tests, in seconds.
 quick: $(VENV)/.quick
-	$(PYTEST) -q -n $(WORKERS) -m "not slow" $(CORE) $(ARGS)
+	$(PYTEST) -q -n logical -m "not slow" $(CORE) $(ARGS)
 
 test: $(VENV)/.test
-	$(PYTEST) -q -rs -n $(WORKERS) $(ARGS)
+	$(PYTEST) -q -rs -n logical $(ARGS)
 
 coverage: $(VENV)/.coverage
 	$(BIN)/python -m coverage run -m pytest -q tests/protocol
