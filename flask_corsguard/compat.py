@@ -3,335 +3,350 @@ are given is translated when the app starts, or is an error that says what to wr
 
 from __future__ import annotations
 
-import datetime
-import difflib
+import functools
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+from urllib.parse import unquote
 
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
-from flask_corsguard.path_prefix import read_prefix
-from flask_corsguard.protocol.fields import MAX_AGE_LIMIT, is_raw
-from flask_corsguard.protocol.origin_errors import diagnose
-from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_pattern
+from flask import Blueprint, Request, Response, current_app, make_response, request
+from flask.app import Flask
+from flask.blueprints import BlueprintSetupState
+from werkzeug.local import LocalProxy
+
+from flask_corsguard import signals
+from flask_corsguard.decorators import Mark, attach, call_site
+from flask_corsguard.extension import CorsGuard
+from flask_corsguard.flask_cors_options import (
+    DEFAULTS,
+    CompatError,
+    NotInGuardError,
+    compat_fields,
+    origin_entry,
+    policy_fields,
+    resource_paths,
+)
+from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.audiences import resolve
+from flask_corsguard.protocol.decision import Decision, Scope, decide
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.runtime.requests import cors_request
+from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState
 from flask_corsguard.text import text_of
 
-#: What Flask-CORS does where nobody says otherwise.
-DEFAULTS: Mapping[str, Any] = {
-    "origins": "*",
-    "methods": ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"],
-    "allow_headers": "*",
-    "expose_headers": None,
-    "supports_credentials": False,
-    "max_age": None,
-    "allow_private_network": False,
-    "resources": "/*",
-    # Without effect here: the guard sends what is right.
-    "send_wildcard": False,
-    "automatic_options": True,
-    "vary_header": True,
-    "intercept_exceptions": True,
-    "always_send": True,
-}
-# Names that people take for options, where the nearest name is another one.
-_MEANT = {"headers": "allow_headers", "credentials": "supports_credentials"}
-# By these characters Flask-CORS takes a string for a regular expression.
-_HINTS = frozenset("*\\]?$^[]()")
-_STRANGERS = ("https://stranger.example", "http://stranger.example")
-_LABELS = ("a", "0", "a-b", "xn--a", "a" * 63)
-# A path: what it begins with, perhaps one of several, and what may follow.
-_RESOURCE = re.compile(
-    r"\^?(?P<head>(?:/|\\/|[\w~@-]|\\?\.(?![*+?])|\\-)*?)"
-    r"(?:\((?:\?:)?(?P<choices>[\w|~-]+)\)(?P<more>(?:/[\w~-]+)*?))?"
-    r"(?:\*|/?\??\(?\.?[*+]?\)?\$?|\(/\.\*\)\?\$?)"
-)
-_EVERYTHING = re.compile(r"\^?(?:/?\.?\*\$?|/?\(\.\*\)\$?|\^/?)")
+__all__ = [
+    "CORS",
+    "CompatError",
+    "NotInGuardError",
+    "cross_origin",
+    "origin_entry",
+    "policy_fields",
+    "resource_paths",
+]
+
+_KEY = "corsguard.compat"
+# On a response: a view with @cross_origin has made it.
+_EVALUATED = "_corsguard_compat_evaluated"
+# Where there is a @cross_origin.
+_cross_origins: set[str] = set()
+_current_request: Callable[[], Request] = cast("Any", request)._get_current_object
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
-class CompatError(CorsGuardError):
-    """What the guard cannot take over from Flask-CORS. The message says what to write."""
+class CORS:
+    """Flask-CORS's extension: its arguments, as policies of a guard.
 
-
-def origin_entry(entry: str | re.Pattern[str]) -> str | re.Pattern[str]:
-    """What one entry of ``origins`` means to the guard. It never matches more than ``re.match`` and
-    the comparison of Flask-CORS do.
-
-    :param entry: a string, which is a pattern to Flask-CORS if it looks like one, or a pattern.
-    :returns: ``"*"`` for what lets in everybody, a form of the guard's where that says the same, or
-        a pattern, which the guard holds against the whole origin.
-    :raises CompatError: for what lets nobody in, and for ``null``, which any site can send.
+    :param app: the app, or a blueprint that is not registered yet.
+    :param options: those of Flask-CORS. For an app, its ``CORS_*`` configuration is read too.
+    :raises CompatError: for what cannot be translated; the message says what to write.
     """
-    if isinstance(entry, str) and _HINTS.isdisjoint(entry):
-        # They are compared without regard to case, and browsers send lower case.
-        if parse_origin(entry.lower()) is None:
-            raise CompatError(_never(entry))
-        return entry.lower()
-    if entry == "*":
-        return "*"
-    if isinstance(entry, str) and entry.endswith("://*"):  # that matches what goes on
-        entry = f"{entry[:-1]}.*"
-    regex = _compiled(entry)
-    text = regex.pattern
-    if re.fullmatch(r"\^?\(?(?:\?:)?\.[*+]\??\)?\$?", text):
-        return "*"
-    form = _guard_form(text)
-    pattern = parse_pattern(form)
-    if pattern is not None and all(map(regex.match, _samples(pattern))):
-        return form
-    if pattern is not None and _HINTS.isdisjoint(text.replace("*", "")) and ".*" not in text:
-        meant = re.escape(form).replace(r"\*", ".*").replace(r"\-", "-")
-        raise CompatError(
-            f"origins: {text!r} is read as a regular expression, which does not match what it looks"
-            f" like. Write r'{meant}$'"
-        )
-    if re.search(r"[^\\.]/\$?$", text):
-        raise CompatError(
-            f"origins: {text!r} matches nothing that browsers send: an origin has no slash at the"
-            f" end. Write r'{text.rstrip('$').rstrip('/')}$'"
-        )
-    if re.match(r"\^?[\w-]", text) and "://" not in text.replace("\\", ""):
-        without = text.removeprefix("^")
-        raise CompatError(
-            f"origins: {text!r} matches nothing that browsers send: an origin begins with its"
-            f" scheme. Write r'https://{without}'"
-        )
-    return regex
+
+    def __init__(self, app: Flask | Blueprint | None = None, **options: Any) -> None:
+        self._options = options
+        if app is not None:
+            _add(app, options, call_site())
+
+    def init_app(self, app: Flask | Blueprint, **options: Any) -> None:
+        """The same for an app or a blueprint, with further options.
+
+        :raises CompatError: for what cannot be translated; the message says what to write.
+        """
+        _add(app, {**self._options, **options}, call_site())
 
 
-def _compiled(entry: object) -> re.Pattern[str]:
-    if isinstance(entry, re.Pattern):
-        if isinstance(entry.pattern, str):
-            return entry
-    elif isinstance(entry, str):
-        try:
-            return re.compile(entry, re.IGNORECASE)
-        except (re.error, RecursionError, OverflowError):
-            host = re.escape(entry.rpartition("/")[2].replace("*", "").lstrip("."))
+def _add(target: Flask | Blueprint, options: Mapping[str, Any], location: str) -> None:
+    if isinstance(target, LocalProxy):
+        target = cast("Any", target)._get_current_object()
+    if not isinstance(target, Blueprint):
+        table = _Table({**_configured(target), **options})
+        _calls_of(target, location, is_app=True).add("", "", table, location)
+        return
+    table = _Table(options)
+
+    def register(state: BlueprintSetupState) -> None:
+        name = f"{state.name_prefix}.{state.name}".lstrip(".")
+        calls = _calls_of(cast("Flask", state.app), location, is_app=False)
+        calls.add(name, state.url_prefix or "", table, location)
+
+    target.record(register)
+
+
+def _configured(app: Flask) -> dict[str, Any]:
+    keys = {name: app.config.get(f"CORS_{name.upper()}") for name in DEFAULTS}
+    return {name: value for name, value in keys.items() if value is not None}
+
+
+def _policy(options: Mapping[str, Any]) -> Policy:
+    # The app responds to preflights after its before_request functions, which may refuse them.
+    return Policy(**compat_fields(options), answer_preflight=False)
+
+
+class _Row(NamedTuple):
+    resource: str | re.Pattern[str]
+    prefixes: list[str]
+    policy: Policy
+
+    def matches(self, path: str) -> bool:
+        return re.match(self.resource, path) is not None
+
+
+class _Table:
+    """What one call of ``CORS`` says about each path, in the order in which Flask-CORS looks."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        resources = options.get("resources", DEFAULTS["resources"])
+        others = {name: value for name, value in options.items() if name != "resources"}
+        _policy(others)
+        if isinstance(resources, Mapping):
+            pairs = [*resources.items()]
+            pairs.sort(key=lambda pair: _order(pair[0]))
+        else:
+            is_one = isinstance(resources, (str, re.Pattern))
+            listed = [resources] if is_one else cast("Iterable[Any]", resources)
+            pairs = [(resource, {}) for resource in listed]
+        self.rows = list(self._read(pairs, others))
+
+    @staticmethod
+    def _read(pairs: Iterable[tuple[Any, Any]], options: Mapping[str, Any]) -> Iterator[_Row]:
+        for resource, own in pairs:
+            if not isinstance(own, Mapping):
+                raise CompatError(
+                    f"resources: {text_of(own)} is not a dictionary of options. Write"
+                    f" {{{resource!r}: {{'origins': ...}}}}"
+                )
+            prefixes = resource_paths(resource)
+            pattern = "" if prefixes == ["/"] else resource
+            yield _Row(pattern, prefixes, _policy({**options, **cast("Mapping[str, Any]", own)}))
+
+    def under(self, prefix: str) -> list[Policy]:
+        """The policy of what lies under a prefix."""
+        found = (row for row in self.rows if any(_covers(each, prefix) for each in row.prefixes))
+        return [row.policy for row in found][:1]
+
+    def at(self, path: str) -> list[Policy]:
+        """The policy that Flask-CORS would come to for a path."""
+        return [row.policy for row in self.rows if row.matches(path)][:1]
+
+
+def _order(resource: Any) -> tuple[int, int, int]:
+    is_pattern = isinstance(resource, re.Pattern)
+    text = resource.pattern if is_pattern else ".*" if resource == "*" else str(resource)
+    return (not is_pattern, -text.count("/"), -len(text))
+
+
+def _covers(prefix: str, path: str) -> bool:
+    return prefix == "/" or f"{path}/".startswith(f"{prefix}/")
+
+
+class _Calls:
+    """The calls of ``CORS`` for one app. Flask-CORS runs those for the innermost blueprint first,
+    those for the app last, of each the last one first; and the first that admits the origin counts.
+    """
+
+    def __init__(self, app: Flask, state: AppState) -> None:
+        self._state = state
+        self._tables: dict[str, list[_Table]] = {}
+        self._url_prefixes = {"": ""}
+        self._locations: set[str] = set()
+        app.after_request(self._after_request)
+
+    def add(self, name: str, url_prefix: str, table: _Table, location: str) -> None:
+        """Add a call for the app, or for a blueprint with a name."""
+        if self._state.in_force is not None:
+            raise CompatError(f"{location}: the app has served a request; call CORS before it does")
+        self._tables.setdefault(name, []).insert(0, table)
+        self._url_prefixes[name] = url_prefix
+        self._locations.add(location)
+        marks = self._state.marks
+        of_app = self._tables.get("", [])
+        paths = {path for each in of_app for row in each.rows for path in row.prefixes} - {"/"}
+        for path in paths:
+            marks.paths[path] = Mark(self._written([""], path), {}, location)
+        if of_app:
+            default = resolve(self._written([""], ""), {}, {})
+            self._state.settings = self._state.settings._replace(default=default, source=location)
+        for blueprint in self._tables.keys() - {""}:
+            at = self._url_prefixes[blueprint]
+            inside = [path for path in paths if _covers(at or "/", path)]
+            own = [row for each in self._tables[blueprint] for row in each.rows]
+            if inside or any(row.policy != own[0].policy for row in own):
+                raise CompatError(
+                    f"{location}: resources by path, and options for blueprint {blueprint!r}: write"
+                    " them as resources of the app: CORS(app, resources={'/api/*': {...}})"
+                )
+            parts = blueprint.split(".")
+            names = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+            marks.blueprints[blueprint] = Mark(self._written([*names, ""], at), {}, location)
+
+    def _written(self, names: Iterable[str], prefix: str) -> Policy | tuple[Policy, ...]:
+        tables = [(name, table) for name in names for table in self._tables.get(name, [])]
+        return _in_turn(
+            policy
+            for name, table in tables
+            for policy in (table.under(prefix) or ([] if not name else [table.rows[0].policy]))
+        )
+
+    def _after_request(self, response: Response) -> Response:
+        """Narrow what the guard has decided to what Flask-CORS would, where a path or an error is
+        governed by other calls than the route."""
+        current = _current_request()
+        decision: Decision | None = getattr(current, DECISION, None)
+        if decision is None or hasattr(response, _EVALUATED):
+            return response
+        is_cross_origin = decision.policy is None and decision.policy_location in _cross_origins
+        if not is_cross_origin and (
+            decision.policy_location not in self._locations or decision.reason is not None
+        ):
+            return response
+        path = unquote(current.path)
+        names = [*current.blueprints, ""]
+        tables = [table for name in names for table in self._tables.get(name, [])]
+        policies = [policy for table in tables for policy in table.at(path)]
+        if decision.policy not in policies:
+            scope = Scope(decision.endpoint, decision.policy_source, decision.policy_location)
+            written = resolve(_in_turn(policies), {}, {})
+            decision = decide(written, cors_request(current), scope)
+            if is_cross_origin:
+                _announce(self._state, current, decision)
+        setattr(current, DECISION, _as_sent(decision))
+        return response
+
+
+def _in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:
+    """The policies that are asked in turn: none after one that admits everybody."""
+    found: list[Policy] = []
+    for policy in policies:
+        if policy not in found:
+            found.append(policy)
+        if policy.origins == "*":
+            break
+    return tuple(found) if len(found) > 1 else found[0] if found else Policy()
+
+
+def _calls_of(app: Flask, location: str, *, is_app: bool) -> _Calls:
+    calls = app.extensions.get(_KEY)
+    if isinstance(calls, _Calls):
+        return calls
+    if EXTENSION_KEY not in getattr(app, "extensions", ()):
+        CorsGuard(app)
+    elif is_app:
+        raise CompatError(
+            f"{location}: {app!r} has a CorsGuard already. Take CORS out, and give that the fields"
+        )
+    calls = app.extensions[_KEY] = _Calls(app, app.extensions[EXTENSION_KEY])
+    return calls
+
+
+def _as_sent(decision: Decision) -> Decision:
+    """Without the headers that Flask-CORS leaves out where ``methods`` has not the requested one: a
+    page can then send it without further headers, if it is GET, HEAD or POST."""
+    policy = decision.policy
+    if not decision.preflight or decision.reason or policy is None:
+        return decision
+    if decision.method in (policy.methods or ()):
+        return decision
+    left_out = (headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE)
+    kept = {name: value for name, value in decision.headers.items() if name not in left_out}
+    return decision._replace(headers=kept)
+
+
+def _announce(state: AppState | None, current: Request, decision: Decision) -> None:
+    if state is not None and state.in_force and not state.in_force.is_own(current):
+        signals.announce(state.app, decision, state.log)
+
+
+class _CrossOriginMark(Mark):
+    """The guard leaves the view alone, since the decorator decides."""
+
+    decorator = "@cross_origin"
+
+
+def cross_origin(*unnamed: Any, **options: Any) -> Callable[[View], View]:
+    """Flask-CORS's decorator. It stands below ``@app.route``, and needs no guard.
+
+    It decides about what the view itself returns, and responds to OPTIONS where it stands: a
+    decorator above it may refuse a preflight, and an error that the view raises is not its.
+
+    :param options: those of Flask-CORS; the ``CORS_*`` configuration counts for those left out.
+    :raises CompatError: for what cannot be translated; the message says what to write.
+    """
+    location = call_site()
+    if unnamed:
+        raise CompatError(
+            f"{location}: Flask-CORS ignores what has no name: {text_of(unnamed[0])}. Write"
+            " @cross_origin(origins=[...])"
+        )
+    if "resources" in options:
+        raise CompatError(f"{location}: a view has no resources. Take them out")
+    _policy(options)
+    _cross_origins.add(location)
+    mark = _CrossOriginMark(None, {}, location, exempt=True)
+
+    def decorate(view: View) -> View:
+        if isinstance(view, type):
             raise CompatError(
-                f"origins: {entry!r} is not a regular expression. For the sub-domains write"
-                f" r'https://.*\\.{host}$'"
-            ) from None
-    raise CompatError(
-        f"origins: {text_of(entry)} is not a string or a pattern, and matches no origin. Write"
-        " origins=['https://app.example.com']"
-    )
-
-
-def _never(entry: str) -> str:
-    if entry.lower() == "null":
-        return (
-            "origins: any site can send 'null', from a sandboxed frame. Take it out, and serve the"
-            " page that needs it from an origin of its own"
-        )
-    parts = [part.strip() for part in entry.split(",") if part.strip()]
-    if len(parts) > 1:
-        return (
-            f"origins: {entry!r} is one string, and matches no origin. Write a list:"
-            f" origins={parts!r}"
-        )
-    problems, suggestion = diagnose(entry.strip().lower())
-    why = f": {problems[0][1]}" if problems else ""
-    return (
-        f"origins: {entry!r} matches nothing that browsers send{why}. Write"
-        f" {suggestion or 'https://host or https://host:port'}"
-    )
-
-
-def _guard_form(text: str) -> str:
-    """What a regular expression looks like as one of the guard's forms; whether it means that is
-    still to be seen."""
-    text = re.sub(r"(?:\$|\\Z)$", "", text.removeprefix("^").lower())
-    text = re.sub(r":(?:\*|\.\*|\.\+|\\d[+*]|\[0-9\][+*])$|\((?:\?:)?:\\d\+\)\?$", ":*", text)
-    text = re.sub(r"(?<!/)/?(?:(?<!\\)\.\*|(?<!:/)/[*?])$", "", text)
-    text = re.sub(r"localhost\*$", "localhost:*", text)
-    text = re.sub(r"\(?(?<!\\)(?:\.[*+]\??|\[[\w^./\\-]+\][+*])\)?", "*", text)
-    return re.sub(r"\\([^\w\s])", r"\1", text)
-
-
-def _samples(pattern: OriginPattern) -> list[str]:
-    """Origins that a form of the guard's covers: of each kind one."""
-    names = _LABELS if pattern.label or pattern.any_host else ("",)
-    if pattern.label == "*" or pattern.any_host:
-        names = (*names, "a.b", "a.b-c.d", "_a")
-    origins = [pattern.example(name) for name in names]
-    ports = (None, 1, 3000, 65535) if pattern.any_port or pattern.any_host else ()
-    return [str(origin) for origin in origins] + [
-        str(origin._replace(port=port)) for origin in origins for port in ports
-    ]
-
-
-def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
-    """The path prefixes of ``for_path`` that say what a key of ``resources`` does.
-
-    A prefix covers whole segments: ``/api/*`` also matches ``/apix``, which ``/api`` does not
-    cover. And ``/api/.*`` does not match ``/api`` itself, which ``/api`` does.
-
-    :param resource: a string or a pattern, matched with ``re.match`` by Flask-CORS.
-    :returns: ``["/"]`` for everything.
-    :raises CompatError: for what prefixes cannot say without being wider.
-    """
-    text = resource.pattern if isinstance(resource, re.Pattern) else resource
-    if not isinstance(text, str):
-        raise CompatError(f"resources: {text_of(resource)} is not a string. Write '/api/*'")
-    if _EVERYTHING.fullmatch(text):
-        return ["/"]
-    found = re.match(r"\^?((?:/?[\w~-]+(?=[/$?]|$))*)", text)
-    start = f"/{found[1].strip('/')}/*".replace("//", "/") if found else "/*"
-    if isinstance(resource, str) and _HINTS.isdisjoint(text):
-        raise CompatError(
-            f"resources: {text!r} is that one path and nothing below. Write"
-            f" {start!r} for all that is below, or take it out and write"
-            " @cross_origin() on the view"
-        )
-    prefixes = _prefixes(text)
-    wrong: list[Problem] = []
-    for prefix in prefixes:
-        read_prefix("resources", prefix, wrong)
-    below = (prefix + path for prefix in prefixes for path in ("/x", "/-/y.z"))
-    if not prefixes or wrong or not all(re.match(resource, path) for path in below):
-        raise CompatError(
-            f"resources: no list of path prefixes says what {text!r} does. Write prefixes such as"
-            f" {start!r}, or take it out and write @cross_origin() on the views"
-        )
-    return prefixes
-
-
-def _prefixes(text: str) -> list[str]:
-    found = _RESOURCE.fullmatch(text)
-    if found is None:
-        return []
-    head, choices, more = found.group("head", "choices", "more")
-    heads = [head + choice + more for choice in choices.split("|")] if choices else [head]
-    if choices and not head.endswith("/"):
-        return []
-    return [re.sub(r"\\(.)", r"\1", each).rstrip("/") for each in heads]
-
-
-def policy_fields(options: Mapping[str, object]) -> dict[str, Any]:
-    """The fields of a policy that mean what options of Flask-CORS do.
-
-    :param options: after all merging; its defaults count for what is left out.
-    :returns: every field that an option stands for, also where it is the guard's default.
-    :raises CompatError: for what cannot be translated, and what the guard refuses.
-    """
-    check_names(options)
-    given = {**DEFAULTS, **options}
-    fields = {
-        **_origin_fields(given["origins"]),
-        "methods": _methods(given["methods"]),
-        "allow_headers": _allow_headers(given["allow_headers"]),
-        "expose_headers": _names(given["expose_headers"]),
-        "allow_credentials": _flag("supports_credentials", given["supports_credentials"]),
-        "max_age": _max_age(given["max_age"]),
-        "allow_private_network": _flag("allow_private_network", given["allow_private_network"]),
-    }
-    if fields["allow_credentials"]:
-        _check_credentials(fields["origins"])
-    try:
-        Policy(**fields)
-    except PolicyError as error:
-        hint = ". Other fields than these are for CorsGuard(app, ...)"
-        hint = hint if "dangerously_" in str(error) else ""
-        raise CompatError(f"{error}{hint}") from None
-    return fields
-
-
-def check_names(options: Mapping[str, object]) -> None:
-    """:raises CompatError: for an option that Flask-CORS does not know, and so ignores."""
-    for name in options:
-        if name not in DEFAULTS:
-            close = difflib.get_close_matches(name, DEFAULTS, n=1)
-            meant = _MEANT.get(name) or (close[0] if close else None)
-            hint = f"Write {meant}" if meant else f"Take it out; there are {', '.join(DEFAULTS)}"
-            raise CompatError(f"Flask-CORS has no option {name!r}, and ignores it. {hint}")
-
-
-def _listed(value: object) -> list[Any]:
-    """As Flask-CORS lists values; what is empty stands for nothing."""
-    several = isinstance(value, Iterable) and not isinstance(value, str)
-    values = list(cast("Iterable[object]", value)) if several else [value]
-    return [each for each in values if each is not None and each != ""]
-
-
-def _origin_fields(value: object) -> dict[str, Any]:
-    if isinstance(value, Mapping):
-        keys = ", ".join(map(repr, cast("Mapping[object, object]", value)))
-        raise CompatError(f"origins: of a dictionary, the keys are read: {keys}. Write resources=")
-    listed = _listed(value)
-    if any(entry in ("*", ".*") for entry in listed):
-        return {"origins": "*"}
-    # What native programs send, which no browser does: file://, app://.
-    raw = [e for e in listed if isinstance(e, str) and _HINTS.isdisjoint(e) and _is_native(e)]
-    entries = list(dict.fromkeys(origin_entry(entry) for entry in listed if entry not in raw))
-    origins = "*" if "*" in entries else entries
-    return {"origins": origins, **({"raw_origins": raw} if raw and origins != "*" else {})}
-
-
-def _is_native(text: str) -> bool:
-    is_web = text.lower().startswith(("http:", "https:")) or parse_origin(text.lower()) is not None
-    return "://" in text and not is_web and is_raw(text)
-
-
-def _methods(value: object) -> list[str]:
-    names = [part.strip() for name in _listed(value) for part in str(name).upper().split(",")]
-    if not names or any("*" in name for name in names):
-        raise CompatError(
-            f"methods: to Flask-CORS {text_of(value)} is a name that no method has, so that"
-            " preflights fail. Leave methods out, or list them: methods=['GET', 'POST', 'PUT']"
-        )
-    return list(dict.fromkeys(names))
-
-
-def _names(value: object) -> list[str]:
-    return [part.strip() for name in _listed(value) for part in str(name).split(",")]
-
-
-def _allow_headers(value: object) -> list[str]:
-    names = _listed(value)
-    if any(name in ("*", ".*") for name in names):
-        return ["*", "Authorization"]
-    for name in names:
-        if not isinstance(name, str) or not _HINTS.isdisjoint(name):
-            raise CompatError(
-                f"allow_headers: {text_of(name)} is a pattern. List the names:"
-                " allow_headers=['Content-Type', 'Authorization']"
+                f"{location}: @cross_origin is for functions. Write decorators = [cross_origin()]"
+                f" in class {view.__name__}"
             )
-        if "," in name:
-            raise CompatError(
-                f"allow_headers: {name!r} is one string, and no header has that name. Write"
-                f" allow_headers={_names(name)!r}"
-            )
-    return names
+        if options.get("automatic_options", True):
+            # Flask reads these off the view.
+            given: Any = view
+            given.required_methods = {*getattr(view, "required_methods", ()), "OPTIONS"}
+            given.provide_automatic_options = False
+        policies: dict[str, Policy] = {}
+
+        @functools.wraps(view)
+        def wrapped(*args: Any, **kwargs: Any) -> Response:
+            configured = _configured(current_app)
+            key = repr(configured)
+            merged = {**configured, **options}
+            merged.pop("resources", None)
+            policy = policies.get(key) or policies.setdefault(key, _policy(merged))
+            current = _current_request()
+            if current.method == "OPTIONS" and merged.get("automatic_options", True):
+                response = current_app.make_default_options_response()
+            else:
+                response = make_response(current_app.ensure_sync(view)(*args, **kwargs))
+            if not hasattr(response, _EVALUATED):
+                _evaluate(policy, current, response, location)
+            return response
+
+        attach(wrapped, mark)
+        return cast("View", wrapped)
+
+    return decorate
 
 
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, (bool, int, type(None))):
-        raise CompatError(
-            f"{name}: to Flask-CORS {text_of(value)} is {bool(value)}. Write {name}=True or False"
-        )
-    return bool(value)
-
-
-def _max_age(value: Any) -> int | None:
-    """Of 0, Flask-CORS sends nothing."""
-    if isinstance(value, datetime.timedelta):
-        value = int(value.total_seconds())
-    elif isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
-    elif not isinstance(value, (int, type(None))):
-        raise CompatError(f"max_age: {text_of(value)} is not a number. Write max_age=600")
-    # No browser remembers one for longer.
-    return min(value, MAX_AGE_LIMIT) if value else None
-
-
-def _check_credentials(origins: object) -> None:
-    patterns = [entry for entry in _listed(origins) if isinstance(entry, re.Pattern)]
-    anybody = [p.pattern for p in patterns if any(map(p.fullmatch, _STRANGERS))]
-    if origins == "*" or anybody:
-        value = anybody[0] if anybody else origins
-        raise CompatError(
-            f"supports_credentials=True with origins={value!r}: any site on the web acts as whoever"
-            " is signed in. List the origins: origins=['https://app.example.com'], or take"
-            " supports_credentials out"
-        )
+def _evaluate(policy: Policy, current: Request, response: Response, location: str) -> None:
+    scope = Scope(current.endpoint, "@cross_origin", location)
+    decision = _as_sent(decide(policy, cors_request(current), scope))
+    for name, value in decision.headers.items():
+        response.headers.add(name, value)
+    setattr(response, _EVALUATED, True)
+    known: Decision | None = getattr(current, DECISION, None)
+    if known is not None:  # of a guard, which leaves the response as it is from now on
+        exempt = known._replace(outcome=Outcome.EXEMPT, reason=None, policy=None)
+        setattr(current, DECISION, exempt)
+    _announce(current_app.extensions.get(EXTENSION_KEY), current, decision)
