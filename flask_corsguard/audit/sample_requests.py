@@ -21,9 +21,10 @@ from flask_corsguard.routing.table import Route, file_argument
 from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.state import AppState
 
-# <converter(arguments):name>, as werkzeug.routing.rules reads it
-_VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
-_VALUES = ("1", "x", "12345678", "00000000-0000-4000-8000-000000000000")
+#: ``<converter(arguments):name>``, as werkzeug.routing.rules reads it
+VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
+#: What the variables of a rule are tried with.
+VALUES = ("1", "x", "12345678", "00000000-0000-4000-8000-000000000000")
 # The methods that matter most first: those that change state, then the one that reads.
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
 
@@ -99,9 +100,9 @@ class SampleRequests:
         first = trusted if isinstance(trusted, str) else next(iter(trusted))
         name: str = config.get("SERVER_NAME") or first.lstrip(".")
         if rule.host:
-            return _VARIABLE.sub("x", rule.host)
+            return VARIABLE.sub("x", rule.host)
         if rule.subdomain:
-            return f"{_VARIABLE.sub('x', rule.subdomain)}.{name}"
+            return f"{VARIABLE.sub('x', rule.subdomain)}.{name}"
         return name
 
     def _reaches(self, path: str) -> bool:
@@ -114,8 +115,8 @@ class SampleRequests:
     def _paths(self) -> Iterator[str]:
         # A private attribute. Without it, every argument is guessed to be "x".
         converters: Mapping[str, BaseConverter] = getattr(self._rule, "_converters", {})
-        fitting = {name: _sample(converter) for name, converter in converters.items()}
-        for values in (fitting, *(dict.fromkeys(fitting, value) for value in _VALUES)):
+        fitting = {name: fitting_value(converter) for name, converter in converters.items()}
+        for values in (fitting, *(dict.fromkeys(fitting, value) for value in VALUES)):
             yield self._filled({**values, **self._arguments})
         for values in self._values_under_prefix():
             yield self._filled({**fitting, **values, **self._arguments})
@@ -125,7 +126,7 @@ class SampleRequests:
         wanted = self._prefix.split("/")[1:]
         values: dict[str, str] = {}
         for number, segment in enumerate(self._rule.rule.strip("/").split("/")):
-            for variable in _VARIABLE.finditer(segment):
+            for variable in VARIABLE.finditer(segment):
                 rest = "/".join(wanted[number:]).removeprefix(segment[: variable.start()])
                 for value in (rest, f"{rest}/x"):
                     yield {**values, variable[1]: value}
@@ -134,10 +135,11 @@ class SampleRequests:
                     values[variable[1]] = value.removesuffix(segment[variable.end() :])
 
     def _filled(self, values: Mapping[str, str]) -> str:
-        return _VARIABLE.sub(lambda match: values.get(match[1], "x"), self._rule.rule)
+        return VARIABLE.sub(lambda match: values.get(match[1], "x"), self._rule.rule)
 
 
-def _sample(converter: BaseConverter) -> str:
+def fitting_value(converter: BaseConverter) -> str:
+    """A value that a converter probably accepts."""
     try:
         regex = re.compile(converter.regex)
         return next(text for text in samples(regex) if regex.fullmatch(text))

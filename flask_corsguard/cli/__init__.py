@@ -7,6 +7,7 @@ import click
 
 from flask_corsguard.cli.audit import audit
 from flask_corsguard.cli.check import check
+from flask_corsguard.cli.compare import compare
 from flask_corsguard.cli.export import export
 from flask_corsguard.cli.migrate import migrate
 from flask_corsguard.cli.routes import routes
@@ -28,5 +29,6 @@ cors.add_command(audit)
 cors.add_command(sources)
 cors.add_command(validate)
 cors.add_command(verify)
+cors.add_command(compare)
 cors.add_command(export)
 cors.add_command(migrate)
