@@ -23,7 +23,7 @@ _USES = re.compile(rb"flask_cors\b|flask\.ext\.cors|flask\.ext import.*cors")
 _WANTED = re.compile(
     _USES.pattern
     + rb"|CORS_[A-Z]|(?i:access[-_]control[-_]allow[-_]origin)|before_(app_)?request|OPTIONS"
-    rb"|def options|\b(Flask|APIFlask|OpenAPI)\(|\.init_app\(|register_blueprint|\.config\.from_"
+    rb"|def options|\b(Flask|APIFlask|OpenAPI)\(|\.init_app\(|register_blueprint|\.config\.from_|\.route\(|cross_origin"
 )
 _KEY = re.compile("|".join(OPTION_OF_KEY).encode())
 
@@ -38,7 +38,7 @@ def migrate(path: Path | str, recorded: Iterable[Any] = ()) -> Migration:
     path = Path(path)
     tree = read_tree(path, _WANTED)
     results = [Migration((), tree.findings, tree.notes, 0)]
-    kinds = {(Path(each.path), each.line): each.kind for each in recorded}
+    kinds = {(Path(each.path).resolve(), each.line): each.kind for each in recorded}
     groups = groups_of(tree.sources)
     found = _each(groups, path, kinds)
     if any(finding.code == "no_app" for one in found for finding in one.findings):

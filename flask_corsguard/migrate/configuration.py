@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from flask_corsguard.compat import CompatError, resource_paths
+from flask_corsguard.flask_cors_options import CompatError, resource_paths
 from flask_corsguard.migrate.imports import Needs
 from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of
 from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Setting, Uses
@@ -38,6 +38,14 @@ class Configuration:
                 self.late.append(setting)
             else:
                 self.in_force.setdefault(setting.key, []).append(setting)
+
+    @property
+    def why_compat(self) -> str:
+        """Why the decorators read something else from the configuration than the app, or ""."""
+        if not self.late or not self._uses.marks:
+            return ""
+        late = self.late[0]
+        return f"{late.file.path}:{late.value.lineno}: {late.key} is set after CORS(app)"
 
     @property
     def options(self) -> set[str]:
@@ -87,6 +95,12 @@ class Configuration:
                 option = OPTION_OF_KEY[key]
                 value = _value(setting)
                 fields = fields_of({option: value}, report, beside=None)
+                if report.compat:
+                    report.finding(
+                        "unusual_use", f"{key}: {report.compat}",
+                        "the sites that may read may do what Flask-CORS makes of it.",
+                        f"give {option} to CORS itself, and run this again.",
+                    )  # fmt: skip
                 needs[setting.file].need_re(fields)
                 field = FIELD_OF[option]
                 code = fields.get(field, RESETS.get(field, ""))
