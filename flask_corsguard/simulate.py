@@ -18,6 +18,7 @@ from werkzeug.datastructures import Headers as WsgiHeaders
 from flask_corsguard.errors import FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.explanation import UNLESS_OVERRIDDEN, is_open
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -111,10 +112,12 @@ class Simulation(NamedTuple):
     @property
     def verdict(self) -> str:
         """The same in words, and whether anybody has allowed it."""
+        decision = self.decision
+        unless = f", {UNLESS_OVERRIDDEN}" if decision and is_open(decision) else ""
         if not self.allowed:
-            return "not known" if _is_left_alone(self.decision) else "rejected"
-        is_admitted = self.decision is None or self.decision.reason is None
-        return "allowed" if is_admitted else "not refused"
+            return "not known" if _is_left_alone(decision) else f"rejected{unless}"
+        is_admitted = decision is None or decision.reason is None
+        return f"allowed{unless}" if is_admitted else "not refused"
 
 
 def explain(
@@ -337,14 +340,16 @@ def _steps(
     if decision and not response.readable and _is_left_alone(decision):
         yield Step(_UNKNOWN, tuple(decision.explain().splitlines()))
         return
+    unless = f", {UNLESS_OVERRIDDEN}" if decision and is_open(decision) else ""
     if not response.readable:
-        yield Step("The page cannot read the response", tuple(response.why.splitlines()))
+        why = tuple(response.why.splitlines())
+        yield Step(f"The page cannot read the response{unless}", why)
         return
     lines = decision.explain().splitlines() if decision else []
     if response.type == "cors":
         exposed = response.exchanges[-1].value_of("Access-Control-Expose-Headers") or "none"
         lines.append(f"Headers that the page sees besides the safelisted ones: {exposed}.")
-    yield Step("The page reads the response", tuple(lines))
+    yield Step(f"The page reads the response{unless}", tuple(lines))
 
 
 def _why_no_preflight(response: PageResponse, unsafe: dict[str, str]) -> str:
@@ -457,6 +462,8 @@ def _decide_aside(
         decision, _ = state.late_decision(request, in_force)
         for guard_in_front in state.fronts:
             decision = guard_in_front.unless_alias(decision, request)
+            if guard_in_front.covers(request.path):
+                decision = decision.settled(has_own=False)
         if decision.in_front and (decision.blocked or decision.preflight):
             return decision, None
         front = front_of(state, request, decision)

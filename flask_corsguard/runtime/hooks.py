@@ -154,10 +154,8 @@ class Hooks:
             decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
-            if unusual and state.in_force and state.in_force.views_override:
-                overridden = self._overridden(decision, response)
-                if overridden is not None:
-                    return overridden
+            if unusual and (overridden := self._overridden(decision, response)):
+                return overridden
             if decision.policy is None:
                 return _without_headers(response)
             if type(response) is not state.response_class and is_later_writer(type(response)):
@@ -185,7 +183,7 @@ class Hooks:
         own = cors_headers(response.headers, written or {})
         record.has_own_headers = bool(own)
         if not record.is_watched:
-            record.announce()
+            record.announce(own)
         if not own or not decision.may_be_overridden:
             return None
         if written is not None:
