@@ -18,7 +18,7 @@ from werkzeug.datastructures import Headers as WsgiHeaders
 from flask_corsguard.errors import FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.explanation import UNLESS_OVERRIDDEN, is_open
+from flask_corsguard.protocol.explanation import is_open
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -31,6 +31,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
+from flask_corsguard.runtime.enforcement import opens_websocket
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.responses import own_response, write_decision
@@ -106,18 +107,18 @@ class Simulation(NamedTuple):
 
     @property
     def allowed(self) -> bool:
-        """Whether the page may read the response, or can use the socket."""
-        return self.response.readable
+        """Whether the page may read the response, or can use the socket; False too if that is not
+        known."""
+        may_differ = self.decision is not None and is_open(self.decision)
+        return self.response.readable and not may_differ
 
     @property
     def verdict(self) -> str:
         """The same in words, and whether anybody has allowed it."""
-        decision = self.decision
-        unless = f", {UNLESS_OVERRIDDEN}" if decision and is_open(decision) else ""
         if not self.allowed:
-            return "not known" if _is_left_alone(decision) else f"rejected{unless}"
-        is_admitted = decision is None or decision.reason is None
-        return f"allowed{unless}" if is_admitted else "not refused"
+            return "not known" if _is_unknown(self.decision) else "rejected"
+        is_admitted = self.decision is None or self.decision.reason is None
+        return "allowed" if is_admitted else "not refused"
 
 
 def explain(
@@ -252,7 +253,7 @@ def _simulate_handshake(
     assert decision is not None
     steps.append(Step("Handshake", tuple(_about_request(exchange)), exchange))
     # The view, which is not run, or Socket.IO would open it. Any other response keeps it closed.
-    is_unknown = bool(decision.in_front) and _is_left_alone(decision)
+    is_unknown = bool(decision.in_front) and decision.outcome is Outcome.EXEMPT
     opens = exchange.status == 200 and not is_unknown
     why = decision.explain()
     if not opens and not decision.blocked and not decision.in_front:
@@ -337,19 +338,17 @@ def _steps(
             yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
         else:
             yield Step("Request", tuple(_about_request(exchange)), exchange)
-    if decision and not response.readable and _is_left_alone(decision):
+    if decision and (is_open(decision) or (not response.readable and _is_unknown(decision))):
         yield Step(_UNKNOWN, tuple(decision.explain().splitlines()))
         return
-    unless = f", {UNLESS_OVERRIDDEN}" if decision and is_open(decision) else ""
     if not response.readable:
-        why = tuple(response.why.splitlines())
-        yield Step(f"The page cannot read the response{unless}", why)
+        yield Step("The page cannot read the response", tuple(response.why.splitlines()))
         return
     lines = decision.explain().splitlines() if decision else []
     if response.type == "cors":
         exposed = response.exchanges[-1].value_of("Access-Control-Expose-Headers") or "none"
         lines.append(f"Headers that the page sees besides the safelisted ones: {exposed}.")
-    yield Step(f"The page reads the response{unless}", tuple(lines))
+    yield Step("The page reads the response", tuple(lines))
 
 
 def _why_no_preflight(response: PageResponse, unsafe: dict[str, str]) -> str:
@@ -464,6 +463,8 @@ def _decide_aside(
             decision = guard_in_front.unless_alias(decision, request)
             if guard_in_front.covers(request.path):
                 decision = decision.settled(has_own=False)
+        if opens_websocket(request.environ):
+            decision = decision.settled(has_own=False)  # no headers keep a page from it
         if decision.in_front and (decision.blocked or decision.preflight):
             return decision, None
         front = front_of(state, request, decision)
@@ -493,5 +494,6 @@ def _response_of_socketio(
     return response
 
 
-def _is_left_alone(decision: Decision | None) -> bool:
-    return decision is not None and decision.outcome is Outcome.EXEMPT
+def _is_unknown(decision: Decision | None) -> bool:
+    """Whether something else than the guard says what the page can do."""
+    return decision is not None and (decision.outcome is Outcome.EXEMPT or is_open(decision))

@@ -13,7 +13,6 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
-from flask_corsguard.protocol.explanation import is_open
 from flask_corsguard.protocol.remedies import name_in_list
 
 if TYPE_CHECKING:
@@ -84,7 +83,8 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
-        failing = _failing_preflight(state, simulation) if simulation.allowed else None
+        is_readable = simulation.response.readable
+        failing = _failing_preflight(state, simulation) if is_readable else None
         warn_of_unrouted_marks(state.app)
     told = _object(simulation, origin, method)
     if failing is not None:
@@ -129,7 +129,7 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
 
 
 def _lines(simulation: Simulation, verdict: str) -> Iterator[Line]:
-    colour = "green" if verdict.startswith("allowed") else "red"
+    colour = "green" if verdict == "allowed" else "red"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")
@@ -169,7 +169,6 @@ def _object(simulation: Simulation, origin: str, method: str) -> dict[str, objec
             # Of several, those that were asked; the last one decided, if any has.
             "policies": [*filter(None, map(name_in_list, decision.policies))],
             "in_front": decision.in_front,
-            "may_be_overridden": is_open(decision),
         },
         "steps": [{"title": step.title, "lines": step.lines} for step in simulation.steps],
         "exchanges": [
