@@ -72,7 +72,8 @@ def foreign_asks(
     """
     asks: dict[Ask, int] = {}
     headers = _headers(descriptions)
-    pages = {OTHER: 0, _OPAQUE: 3} | dict.fromkeys(origins[1:], 1) | dict.fromkeys(origins[:1], 0)
+    first, others = dict.fromkeys((*origins[:1], OTHER), 0), dict.fromkeys(origins[1:], 1)
+    pages = first | others | {_OPAQUE: 3}
     turn: Counter[str] = Counter()
     for url in urls:
         reading = _reading(url)

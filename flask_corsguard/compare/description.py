@@ -29,6 +29,7 @@ from flask_corsguard.testing.urls import DECODED_PATH_SAFE
 
 # Of each policy. Among more, those that nothing tells apart are left out later.
 _MOST_ORIGINS = 100
+_MOST_PREFIXES = 20
 _SEPARATORS = re.compile(r"[\s,;|]+")
 _NOWHERE = "corsguard-compare"
 
@@ -81,13 +82,16 @@ def _paths(rule: Rule) -> Iterator[str]:
 def _reached(app: Flask, rule: Rule, path: str) -> str | None:
     """The URL of a path, if that leads to the rule."""
     base = f"https://{host_for(rule, _config(app))}"
-    environ = {**_environ(f"{base}/"), "REQUEST_METHOD": min(rule.methods or {"GET"})}
+    found = _rule_at(app, base, path, min(rule.methods or {"GET"}))
+    return base + quote(path, safe=DECODED_PATH_SAFE) if found is rule else None
+
+
+def _rule_at(app: Flask, base: str, path: str, method: str = "GET") -> Rule | None:
+    changed = {"PATH_INFO": path.encode().decode("latin-1"), "REQUEST_METHOD": method}
     try:
-        path_info = path.encode().decode("latin-1")
-        request = matched_request(app, {**environ, "PATH_INFO": path_info})
+        return matched_request(app, {**_environ(f"{base}/"), **changed}).url_rule
     except Exception:  # from one of the app's converters
         return None
-    return base + quote(path, safe=DECODED_PATH_SAFE) if request.url_rule is rule else None
 
 
 @lru_cache
@@ -96,12 +100,14 @@ def _environ(base: str) -> dict[str, Any]:
 
 
 def _paths_without_route(app: Flask) -> Iterator[SampleUrl]:
-    """What leads to a 404: below the root, and below each blueprint's prefix."""
-    prefixes = (blueprint.url_prefix or "" for blueprint in app.blueprints.values())
-    for prefix in dict.fromkeys(("", *prefixes)):
-        if "<" not in prefix:
-            path = f"{prefix.rstrip('/')}/{_NOWHERE}"
-            yield SampleUrl(path, f"https://{host_for(None, _config(app))}{path}", (), "")
+    """What leads to a 404: below the root, and below what rules begin with."""
+    base = f"https://{host_for(None, _config(app))}"
+    begins = (rule.rule.split("/")[1:-1][:1] for rule in app.url_map.iter_rules())
+    distinct = dict.fromkeys(f"/{first}" for (first,) in filter(None, begins) if "<" not in first)
+    for prefix in ("", *islice(distinct, _MOST_PREFIXES)):
+        path = f"{prefix}/{_NOWHERE}"
+        if _rule_at(app, base, path) is None:
+            yield SampleUrl(path, base + quote(path, safe=DECODED_PATH_SAFE), (), "")
 
 
 def _named_by_guard(app: Flask) -> Iterator[tuple[Iterable[str], Iterable[str]]]:

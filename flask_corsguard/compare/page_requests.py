@@ -58,13 +58,14 @@ def _judged(request: FetchRequest, requester: Requester) -> Seen:
     except BlockedError as error:
         block = str(error.block)
     readable = not block and not last.preflight
-    names = {name.lower() for name in last.list_of(EXPOSE_HEADERS) or ()} - _UNREAD
+    listed = last.list_of(EXPOSE_HEADERS) if readable and request.tainting == "cors" else None
+    names = {name.lower() for name in listed or ()} - _UNREAD
     return Seen(
         last.status,
         last.decision is not None and last.decision.blocked,
         not (block and last.preflight),
         readable,
-        frozenset(names - ({"*"} if requester.credentials else set()) if readable else ()),
+        frozenset(names - {"*"} if requester.credentials else names),
         block,
         tuple(h for h in last.response_headers if h[0].lower().startswith("access-control-")),
     )
