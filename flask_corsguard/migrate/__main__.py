@@ -27,11 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         # Imported late: libcst may be missing, and that is to be said in words.
-        from flask_corsguard.migrate.run import migrate
+        from flask_corsguard.migrate import migrate
 
         migration = migrate(options.path)
         if options.write:
-            migration.write()
+            from flask_corsguard.migrate.files import write_files
+
+            write_files(migration.files)
     except ModuleNotFoundError as error:
         if error.name != "libcst":
             raise
