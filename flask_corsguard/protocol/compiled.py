@@ -63,6 +63,7 @@ class CompiledPolicy:
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
     :ivar private_network: whether a page may reach a private network.
     :ivar answers_preflight: whether the guard responds to preflights, rather than the app.
+    :ivar views_override: whether ``Access-Control-*`` headers of a view's own stand.
     :ivar headers: the headers of its responses.
     """
 
@@ -90,6 +91,7 @@ class CompiledPolicy:
         self.strangers_only_read = everyone and policy.enforce == "unsafe"
         self.private_network = policy.allow_private_network
         self.answers_preflight = policy.answer_preflight
+        self.views_override = policy.dangerously_let_views_override
         self.any_header = "*" in policy.allow_headers
         self._header_names = frozenset(name.lower() for name in policy.allow_headers)
         self._methods = policy.methods

@@ -111,6 +111,9 @@ class Decision(NamedTuple):
         or something else wins, in words.
     :ivar policies: the policies that were asked, in their order; the last is *policy*.
     :ivar in_front: what responds in front of the app's routes, if that is known, in words.
+    :ivar overridden: whether ``Access-Control-*`` headers of the view's own stand in place of
+        *headers*, as ``dangerously_let_views_override`` lets them; None as long as that is not
+        known, and where no policy lets them.
     """
 
     outcome: Outcome
@@ -133,6 +136,36 @@ class Decision(NamedTuple):
     without_effect: Mapping[str, str] = _NONE
     policies: tuple[Policy, ...] = ()
     in_front: str = ""
+    overridden: bool | None = None
+
+    @property
+    def may_be_overridden(self) -> bool:
+        """Whether ``Access-Control-*`` headers of the view's own would stand, and it is not known
+        if it sends any. They do not on the guard's own responses."""
+        policy = self.policy
+        if policy is None or not policy.compiled.views_override or self.overridden is not None:
+            return False
+        is_answered = self.preflight and policy.compiled.answers_preflight
+        return not self.blocked and not (is_answered and self.outcome is not Outcome.SAME_ORIGIN)
+
+    def settled(self, has_own: bool) -> Decision:
+        """The decision, once it is known whether the response has ``Access-Control-*`` headers of
+        its own: where they stand, it has neither allowed nor rejected anything."""
+        if not self.may_be_overridden:
+            return self
+        if not has_own:
+            return self._replace(overridden=False)
+        is_claim = self.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
+        return self._replace(
+            outcome=Outcome.EXEMPT if is_claim else self.outcome,
+            reason=None,
+            path="",
+            report_only=False,
+            headers=MappingProxyType({headers.VARY: self.headers[headers.VARY]}),
+            detail="",
+            further_reasons=(),
+            overridden=True,
+        )
 
     def explain(self) -> str:
         """A few lines of plain text for a person: who asked for what, which policy decided and
@@ -315,6 +348,7 @@ def _decided(
         scope.without_effect,
         policies or (() if policy is None else (policy,)),
         "",  # in_front
+        None,  # overridden
     )
     # Not Decision(...), which takes five times as long.
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]

@@ -46,6 +46,7 @@ class PolicyFields(TypedDict, total=False):
     origins_vary: str | Iterable[str]
     raw_origins: str | Iterable[str]
     answer_preflight: bool
+    dangerously_let_views_override: bool
     allow_private_network: bool
     dangerously_allow_null_origin: bool
     dangerously_allow_insecure_origins: bool
@@ -115,6 +116,7 @@ class Policy:
     origins_vary = Field(read.read_vary, default=())
     raw_origins = Field(read.read_raw_origins, default=(), meaning=lambda p: p.compiled.raw)
     answer_preflight = Field(read.read_bool, default=True)
+    dangerously_let_views_override = Field(read.read_bool, default=False)
     allow_private_network = Field(read.read_bool, default=False)
     dangerously_allow_null_origin = Field(
         read.read_bool, default=False, meaning=lambda p: p.compiled.null

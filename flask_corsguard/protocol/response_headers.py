@@ -41,7 +41,9 @@ class ResponseHeaders:
         # Sec-Purpose is not named: then what the app's own pages have prefetched would never be
         # used.
         looked_at = ("Origin", headers.SEC_FETCH_SITE) if compiled.enforces_safe else ("Origin",)
-        varies = {} if always_star else {headers.VARY: headers.vary_by(*looked_at, *self.vary)}
+        # A view that writes headers of its own may write them for some origins only.
+        is_constant = always_star and not compiled.views_override
+        varies = {} if is_constant else {headers.VARY: headers.vary_by(*looked_at, *self.vary)}
         self.preflight_refused: Mapping[str, str] = MappingProxyType(
             {headers.VARY: headers.vary_by(headers.PREFLIGHT_VARY, *self.vary)}
         )

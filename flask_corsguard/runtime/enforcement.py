@@ -89,7 +89,7 @@ def enforced(decision: Decision, request: Request) -> Decision:
         decision = decision._replace(detail=other) if other else decision
     if policy.compiled.enforces and (reason is None or reason.is_about_origin):
         return _refused(decision, policy, request)
-    if reason is not None and request.method == "GET" and _opens_websocket(request.environ):
+    if reason is not None and request.method == "GET" and opens_websocket(request.environ):
         return decision._replace(outcome=Outcome.UNENFORCED)
     return decision
 
@@ -101,7 +101,7 @@ def what_happens(decision: Decision, request: Request) -> Decision:
     if decision.reason is Reason.CROSS_SITE_REQUEST:
         outcome = Outcome.NOT_CORS if decision.origin is None else Outcome.ALLOWED
         return decision._replace(outcome=outcome, reason=None)
-    if request.method == "GET" and _opens_websocket(request.environ):
+    if request.method == "GET" and opens_websocket(request.environ):
         return decision._replace(outcome=Outcome.UNENFORCED)
     return decision
 
@@ -112,7 +112,7 @@ def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
     # With "report", the preflight that "unsafe" would refuse has been allowed.
     method = request.method if is_rejected else decision.method
     is_spared = not policy.compiled.enforces_safe and method in SAFE_METHODS
-    if is_spared and not _opens_websocket(request.environ):
+    if is_spared and not opens_websocket(request.environ):
         return decision
     if decision.preflight and policy.answer_preflight and is_rejected:
         return decision  # refused as a preflight
@@ -147,7 +147,7 @@ def refusal(
     )
 
 
-def _opens_websocket(environ: dict[str, Any]) -> bool:
+def opens_websocket(environ: dict[str, Any]) -> bool:
     """Whether any server could take a request for a WebSocket handshake (RFC 6455 section 4.1).
     Such a GET needs no preflight, and the page reads everything that comes back."""
     upgrade: str | None = environ.get("HTTP_UPGRADE")

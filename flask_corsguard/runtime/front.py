@@ -125,6 +125,7 @@ class Front:
         self._wsgi_below = tuple(map(_as_wsgi, self._below))
         self._has_warned = False
         state.fronts.append(self)
+        state.unusual.append(self)
 
     def covers(self, path: str) -> bool:
         """Whether the guard decides here: also where an alias leads under one of the paths."""
@@ -163,7 +164,8 @@ class Front:
         state = self.state
         request = served_request(state.app, environ)
         decision, in_force = state.late_decision(request, in_force)
-        decision = self.unless_alias(decision, request)
+        # What responds here is replaced, be it a view's.
+        decision = self.unless_alias(decision, request).settled(has_own=False)
         state.tell(request, decision, in_force)
         return FrontRecord(self, request, decision)
 

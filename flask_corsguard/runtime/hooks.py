@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import copy
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from flask import Request, Response, after_this_request, current_app, has_request_context, request
@@ -21,10 +22,12 @@ from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
-from flask_corsguard.runtime.enforcement import what_happens
+from flask_corsguard.runtime.enforcement import opens_websocket, what_happens
 from flask_corsguard.runtime.front import FrontRecord, has_passed_a_front, record_of
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
+    cors_headers,
+    let_stand,
     own_response,
     write_decision,
     write_first,
@@ -85,7 +88,7 @@ class Hooks:
 
     def _make_before_request(self) -> Callable[[], Response | None]:
         state = self._state
-        file, fronts = state.settings_file, state.fronts
+        file, unusual = state.settings_file, state.unusual
         app, log, count = state.app, state.log, state.counts.add
         announce, allowed = signals.announce, signals.origin_allowed
 
@@ -94,15 +97,14 @@ class Hooks:
             if file is not None and time.monotonic() >= file.next_look:
                 state.follow()
             in_force = state.in_force or state.put_in_force()
-            front = record_of(state, request) if fronts else None
-            if front is None:
+            if unusual:
+                decision, in_force, is_announced = self._decide(request, in_force)
+            else:
                 is_announced = False
                 try:
                     decision = in_force.decision_for(request)
                 except LateRuleError:
                     decision, in_force = state.late_decision(request, in_force)
-            else:
-                decision, in_force, is_announced = _decision_behind(front, request, in_force)
             _keep(state, request, decision)
             # To unpack the kind takes less time than three attributes of the decision.
             _, reason, _, _, preflight, blocked = kind = kind_of(decision)
@@ -120,13 +122,42 @@ class Hooks:
 
         return before_request
 
-    def _make_after_request(self) -> Callable[[Response], Response]:
+    def _decide(self, request: Request, in_force: InForce) -> tuple[Decision, InForce, bool]:
+        """The decision where a guard may stand in front of the app, or views may override; what
+        made it; and whether nothing is to be announced now."""
         state = self._state
+        front = record_of(state, request) if state.fronts else None
+        if front is not None:
+            return _decision_behind(front, request, in_force)
+        decision, in_force = state.late_decision(request, in_force)
+        return decision, in_force, self._waits(decision, request, in_force)
+
+    def _waits(self, decision: Decision, request: Request, in_force: InForce) -> bool:
+        """Have a decision announced with the response, if it depends on that what the page may
+        do."""
+        report_only, record = in_force.report_only, _record(self._state, request)
+        may_differ = decision.may_be_overridden or (report_only and report_only.views_override)
+        # A view that opens a WebSocket runs as long as that is open. With a decision, it is another
+        # request that a view has pushed, which gets no response.
+        waits = may_differ and decision.origin is not None and record.decision is None
+        if not waits or opens_websocket(request.environ):
+            return False
+        # In this context, for receivers that look at the request.
+        tell = functools.partial(self._state.tell_late, request, decision, in_force, record)
+        record.tell = functools.partial(contextvars.copy_context().run, tell)
+        return True
+
+    def _make_after_request(self) -> Callable[[Response], Response]:
+        state, unusual = self._state, self._state.unusual
 
         def after_request(response: Response) -> Response:
             decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
+            if unusual and state.in_force and state.in_force.views_override:
+                overridden = self._overridden(decision, response)
+                if overridden is not None:
+                    return overridden
             if decision.policy is None:
                 return _without_headers(response)
             if type(response) is not state.response_class and is_later_writer(type(response)):
@@ -145,6 +176,24 @@ class Hooks:
             return response
 
         return after_request
+
+    def _overridden(self, decision: Decision, response: Response) -> Response | None:
+        """A response with ``Access-Control-*`` headers of its own that stand; None if it has none,
+        or they do not."""
+        record = _record(self._state, _current_request())
+        written: Mapping[str, str] | None = getattr(response, _WRITTEN, None)
+        own = cors_headers(response.headers, written or {})
+        record.has_own_headers = bool(own)
+        if not record.is_watched:
+            record.announce()
+        if not own or not decision.may_be_overridden:
+            return None
+        if written is not None:
+            response = _copied(response)
+        response._corsguard_written = let_stand(  # type: ignore[attr-defined]
+            own, decision, response.headers
+        )
+        return response
 
     def _undecided(self, response: Response) -> Response:
         """Decide now, because something ended the request before the guard's ``before_request``: a
@@ -177,13 +226,16 @@ class Hooks:
                 decision, in_force, is_announced = _decision_behind(front, request, in_force)
         except PolicyError:
             return None
+        first = record.ended_first
+        is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
+        is_ended = bool(first) and is_permitted and status // 100 != 2
+        if not is_announced and not is_ended:
+            is_announced = self._waits(decision, request, in_force)
         _keep(state, request, decision)
         if is_announced:
             return decision
         state.counts.add(kind_of(what_happens(decision, request)))
-        first = record.ended_first
-        is_permitted = decision.preflight and decision.outcome is Outcome.ALLOWED
-        if first and is_permitted and status // 100 != 2:
+        if is_ended:
             state.log.preflight_ended(decision, first, status)
         else:
             signals.announce(state.app, decision, state.log)
@@ -295,7 +347,8 @@ def _decision_behind(
     if front.take(request):
         return front.decision, in_force, True
     told = front.decision
-    front.decision, in_force = front.front.state.late_decision(request, in_force)
+    decision, in_force = front.front.state.late_decision(request, in_force)
+    front.decision = decision.settled(has_own=False)  # in front, the view's headers are replaced
     return front.decision, in_force, not _is_other(front.decision, told)
 
 

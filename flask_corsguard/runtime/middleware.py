@@ -12,7 +12,13 @@ from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.runtime.responses import is_written, own_response, write_decision
+from flask_corsguard.runtime.responses import (
+    cors_headers,
+    is_written,
+    let_stand,
+    own_response,
+    write_decision,
+)
 from flask_corsguard.runtime.state import AppState, RequestRecord
 
 if TYPE_CHECKING:
@@ -81,6 +87,7 @@ def _own_response_after(
 ) -> Response | None:
     """The guard's own response after an exception has left the app, or None if the app was to
     respond."""
+    record.announce()
     decision = record.decision
     own = decision and finished_response(state, decision, Request(environ), record)
     if decision is None or own is None:
@@ -106,11 +113,15 @@ def _with_last_word(
     """Call *inner*, and write the decision's headers on whatever it responds; if that has taken the
     place of the guard's own response, respond with the latter."""
     own: Response | None = None
-    is_called = True
+    is_called = record.is_watched = True
 
     def write_last(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         nonlocal own
         decision = record.decision
+        if record.tell is not None:
+            if record.has_own_headers is None:
+                record.has_own_headers = bool(cors_headers(headers))
+            record.announce()
         # Without a decision, something has answered before the hooks: it is not the app's response.
         if decision is not None and decision.policy is not None:
             if is_called and (decision.preflight or decision.blocked):
@@ -119,7 +130,11 @@ def _with_last_word(
                     return _ignore
             if not is_written(decision, headers):
                 final = Headers(headers)
-                write_decision(decision, final)
+                own_headers = record.has_own_headers is not False and cors_headers(headers)
+                if own_headers and decision.may_be_overridden:
+                    let_stand(own_headers, decision, final)
+                else:
+                    write_decision(decision, final)
                 headers = final.to_wsgi_list()
         if exc_info is None:
             return start_response(status, headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from flask import Request, Response
 from werkzeug.datastructures import Headers
@@ -14,7 +15,7 @@ from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
 # The headers that the guard writes, by how their names begin, in lower case.
-_OWN_PREFIXES = ("access-control-", "vary")
+_OWN_PREFIXES = (_CORS_PREFIX := "access-control-", "vary")
 # Nearly every response has these headers, and often no others.
 _COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
 # The class of a response's headers, if it keeps them in a private list, ``_list``.
@@ -27,6 +28,7 @@ _CACHING_HEADERS = frozenset(
     {"age", "edge-control", "expires", "pragma", "surrogate-control", "x-accel-expires"}
 )
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 # Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
 _ALLOWED = Outcome.ALLOWED
 
@@ -172,6 +174,32 @@ def is_written(decision: Decision, headers: Iterable[tuple[str, str]]) -> bool:
         elif name not in _COMMON_HEADERS and name.lower().startswith(_OWN_PREFIXES):
             return False
     return found == len(wanted)
+
+
+def cors_headers(
+    headers: Iterable[tuple[str, str]], written: Mapping[str, str] = _NONE
+) -> list[tuple[str, str]]:
+    """The ``Access-Control-*`` headers of a response.
+
+    :param written: without those that the guard has written on it.
+    """
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower().startswith(_CORS_PREFIX) and written.get(name.title()) != value
+    ]
+
+
+def let_stand(own: list[tuple[str, str]], decision: Decision, target: Headers) -> dict[str, str]:
+    """Leave a response the ``Access-Control-*`` headers of its own, and write what caches need.
+
+    :returns: what was written.
+    """
+    written = {VARY: decision.headers[VARY]}
+    write_headers(written, target)
+    for name, value in own:
+        target.add(name, value)
+    return written
 
 
 def write_headers(wanted: Mapping[str, str], target: Headers) -> frozenset[str]:

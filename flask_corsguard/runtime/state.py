@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from flask_corsguard.runtime.front import Front
 
 EXTENSION_KEY = "corsguard"
+#: Stands for the policies that let headers of a view's own stand.
+OVERRIDE = "dangerously_let_views_override"
 #: How the keys of all apps for a :class:`RequestRecord` begin.
 RECORD_KEY = "flask_corsguard.record."
 #: The same for what was decided in front of an app.
@@ -77,6 +79,7 @@ class InForce:
     :ivar report_only: the same under the report-only policy, or None if there is none.
     :ivar calls_app: whether to decide may call code of the app: a callable, a source, or a URL
         converter of its own.
+    :ivar views_override: whether headers of a view's own stand anywhere.
     :raises PolicyError: with everything that is wrong with any route.
     """
 
@@ -92,6 +95,7 @@ class InForce:
         "calls_app",
         "report_only",
         "table",
+        "views_override",
     )
 
     def __init__(
@@ -119,6 +123,9 @@ class InForce:
             or app.url_map.converters != app.url_map.default_converters
             or (self.report_only is not None and self.report_only.calls_app)
         )
+        self.views_override: bool = any(
+            policy.compiled.views_override for policy in self.table.policies()
+        ) or (self.report_only is not None and self.report_only.views_override)
 
     def decision_for(self, request: Request) -> Decision:
         """The decision about a request.
@@ -257,13 +264,26 @@ class RequestRecord:
     :ivar finished: the response to a preflight or a refused request, once the guard's
         ``after_request`` function has seen it.
     :ivar has_failed: whether something has failed on the guard's own response.
+    :ivar is_watched: whether the middleware sees the response.
+    :ivar has_own_headers: whether the response had ``Access-Control-*`` headers when the guard came
+        to write its own; None until then.
+    :ivar tell: announces the decision, while that depends on these.
     """
 
     decision: Decision | None = None
+    is_watched: bool = False
+    has_own_headers: bool | None = None
+    tell: Callable[[], None] | None = None
     ended_early: int | None = None
     ended_first: str = ""
     finished: Response | None = None
     has_failed: bool = False
+
+    def announce(self) -> None:
+        """Announce the decision now, if that has waited for the response."""
+        tell, self.tell = self.tell, None
+        if tell is not None:
+            tell()
 
 
 class AppState:
@@ -273,6 +293,8 @@ class AppState:
         the app: a view can hand its environment on to another app with a guard of its own.
     :ivar front_key: where it has what was decided in front of the app.
     :ivar fronts: each place where the guard is in front of something.
+    :ivar unusual: what makes the hooks look at more than the policies: these, and ``"override"``
+        where headers of a view's own stand.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
@@ -299,6 +321,7 @@ class AppState:
         self.environ_key = f"{RECORD_KEY}{id(app)}"
         self.front_key = f"{FRONT_KEY}{id(app)}"
         self.fronts: list[Front] = []
+        self.unusual: list[Front | str] = []
         self.in_force: InForce | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class
@@ -333,7 +356,7 @@ class AppState:
                 else:
                     self.later_writers[:] = later_writers(self.app)
                     self.response_class = self.app.response_class
-                    self.in_force = prepared
+                    self._put(prepared)
         if self.in_force is None:
             raise PolicyError(self._problems)
         return self.in_force
@@ -373,9 +396,25 @@ class AppState:
         if in_force.report_only is not None:
             self.report(in_force.report_only, request)
 
-    def report(self, report_only: InForce, request: Request) -> None:
+    def tell_late(
+        self, request: Request, decision: Decision, in_force: InForce, record: RequestRecord
+    ) -> None:
+        """The same, once the response is known."""
+        has_own = bool(record.has_own_headers)
+        final = decision.settled(has_own)
+        setattr(request, DECISION, final)
+        self.counts.add(kind_of(what_happens(final, request)))
+        # What enforce would refuse does not depend on the response.
+        signals.announce(self.app, decision if decision.report_only else final, self.log)
+        if in_force.report_only is not None:
+            self.report(in_force.report_only, request, has_own)
+
+    def report(self, report_only: InForce, request: Request, has_own: bool = False) -> None:
         """Signal and log the request if the report-only policy would reject it. A failure in here
-        never affects the request."""
+        never affects the request.
+
+        :param has_own: whether the response has ``Access-Control-*`` headers of its own.
+        """
         try:
             decision = report_only.decision_for(request)
         except BaseException as error:
@@ -383,6 +422,8 @@ class AppState:
                 raise
             self.log.failure("the policy in report_only", error)
             return
+        if not decision.report_only:
+            decision = decision.settled(has_own)
         if decision.reason is not None:
             decision = decision._replace(blocked=False, report_only=True)
             signals.announce(self.app, decision, self.log)
@@ -402,7 +443,7 @@ class AppState:
                 # A problem with another rule must not matter, nor one that comes at this moment.
                 renewed = self._prepared(self.settings, (*known, rule))
             if self.in_force is outdated:
-                self.in_force = renewed
+                self._put(renewed)
             return renewed
 
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
@@ -455,7 +496,7 @@ class AppState:
     def _change(self, change: Callable[[Settings], Settings]) -> None:
         settings = change(self.settings)
         if self.in_force is not None or self._problems:
-            self.in_force = self._prepared(settings)
+            self._put(self._prepared(settings))
         self.settings = settings
         self._problems = ()
 
@@ -491,6 +532,13 @@ class AppState:
                 self._change(change)
             except Exception as error:
                 self.log.failure("a change of the settings in a signal handler", error)
+
+    def _put(self, in_force: InForce) -> None:
+        if in_force.views_override:
+            for known in (self.unusual, self.later_writers):
+                if OVERRIDE not in known:
+                    known.append(OVERRIDE)
+        self.in_force = in_force
 
     def _prepared(self, settings: Settings, rules: Iterable[Rule] | None = None) -> InForce:
         """Settings with the rules that the app's URL map has, or with those given."""

@@ -182,6 +182,7 @@ FIELDS: Mapping[str, Callable[[object], bool]] = {
     "origins_vary": _is_origins_vary,
     "raw_origins": _is_raw_origins,
     "answer_preflight": _is_bool,
+    "dangerously_let_views_override": _is_bool,
     "allow_private_network": _is_bool,
     "dangerously_allow_null_origin": _is_bool,
     "dangerously_allow_insecure_origins": _is_bool,

@@ -104,4 +104,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "without_effect": {},
         "policies": (),
         "in_front": "",
+        "overridden": None,
     }

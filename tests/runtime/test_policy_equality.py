@@ -41,6 +41,7 @@ CHANGES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "origins_vary": ({"origins": is_a}, [(), "X-A", "x-a", ["X-A", "X-B"], ["X-B", "X-A"]]),
     "raw_origins": ({"origins": A}, [(), "file://", ["file://", "app://."]]),
     "answer_preflight": ({"origins": A}, [True, False]),
+    "dangerously_let_views_override": ({"origins": A}, [False, True]),
     "allow_private_network": ({"origins": A}, [True, False]),
     "dangerously_allow_null_origin": (EVERYONE_BUT_B, [True, False]),
 }
@@ -67,6 +68,7 @@ def sent_by(policy: Policy) -> list[Any]:
     """Every status and header of the responses to one request of each kind."""
     app = Flask("shop")
     app.add_url_rule("/", "index", lambda: "ok", methods=["GET", "POST", "PUT"])
+    app.add_url_rule("/own", "own", lambda: ("ok", 200, {"Access-Control-Allow-Origin": "*"}))
     CorsGuard(app, policy)
     client = app.test_client()
     responses = []
@@ -87,6 +89,7 @@ def sent_by(policy: Policy) -> list[Any]:
                 asked["Access-Control-Request-Private-Network"] = "true"
             responses.append(client.open("/", method=method, headers=headers))
             responses.append(client.options("/", headers=headers | asked))
+        responses.append(client.get("/own", headers=headers))
     return [(response.status_code, sorted(response.headers)) for response in responses]
 
 
