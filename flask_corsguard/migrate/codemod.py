@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask_corsguard.flask_cors_options import CompatError, NotInGuardError, resource_paths
+from flask_corsguard.flask_cors_options import CompatError, NotInGuardError
+from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.configuration import Configuration
 from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.imports import Needs, change_imports
@@ -149,7 +150,7 @@ class Codemod:
             self._findings += report.findings
         for file, imports in self.uses.imports.items():
             self._needs[file].compat = {imported.name for imported in imports}
-        self._configuration.in_force.clear()
+        self._configuration.keep()
 
     # The guard's own names.
 
@@ -164,9 +165,8 @@ class Codemod:
         for call in self._blueprints:
             self._write_blueprint(call, edits[call.node])
         native = [mark for mark in uses.marks if self._is_native(mark)]
-        if (native or self._blueprints) and not (self._apps or self._bare or self._inits):
-            if not self._add_guard(native, extra):
-                native = []
+        if not self._add_guards(native, extra):
+            native = []
         for mark in uses.marks:
             self._write_mark(mark, is_native=mark in native)
         for file, node in uses.annotations:
@@ -280,10 +280,12 @@ class Codemod:
                 options = _without(values_of(bare.file, bare.options), ("resources",))
                 fields = {**fields_of(options, edit.report, beside={}), **fields}
         fields = {**_only(RESETS, self._outer), **fields}
-        if self._apps or self._inits:
+        others = len(self._apps) + len(self._inits) + len(self._blueprints)
+        if others > 1 and fields["origins"] != '"*"':
             edit.report.note(
                 "the blueprint's policy alone counts for it now. With Flask-CORS, an origin that it"
-                " rejects may still read if the app's call admits that origin."
+                " rejects may still read if the app's call, or that of the blueprint around it,"
+                " admits that origin."
             )
         needs = self._needs[file]
         needs.need_re(fields)
@@ -337,19 +339,24 @@ class Codemod:
             self._needs[file].compat.add("cross_origin")
         self._take(report)
 
-    def _add_guard(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:
+    def _add_guards(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:
         """See that there is a guard: without one, marks mean nothing."""
+        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
+        has_guard = bool(given or self._bare)
+        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
         marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
-        apps = [made for made in self.uses.apps if made[0] in marked] or [
-            made for made in self.uses.apps if not made[0].is_test
-        ]
+        made = [(f, n) for f, n in self.uses.apps if (f, f.assigned(n)) not in given]
+        here = [(f, n) for f, n in made if f in marked]
+        if has_guard:
+            apps = [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
+        else:
+            apps = (here or [(f, n) for f, n in made if not f.is_test]) if marked else []
         for file, node in apps:
-            target = file.assigned(node)
-            if target:
-                given = ", ".join([target, *arguments(extra)])
+            if target := file.assigned(node):
                 name = self._needs[file].name("CorsGuard")
-                file.add_after(file.statement(node), f"{name}({given})")
-        if self._blueprints and not apps:
+                listed = ", ".join([target, *arguments(extra)])
+                file.add_after(file.statement(node), f"{name}({listed})")
+        if self._blueprints and not apps and not has_guard:
             report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
             report.finding(
                 "no_app", "no app is created in what was read, and a mark needs a guard on it",
@@ -358,7 +365,7 @@ class Codemod:
                 "write CORS(app, resources=[]) where the app is made, and run this again.",
             )  # fmt: skip
             self._take(report)
-        return bool(apps)
+        return bool(apps or has_guard)
 
     def _take(self, report: Report) -> None:
         self._findings += report.findings

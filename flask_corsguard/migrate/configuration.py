@@ -6,8 +6,10 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from flask_corsguard.flask_cors_options import CompatError, resource_paths
+from flask_corsguard.flask_cors_options import CompatError
+from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.imports import Needs
+from flask_corsguard.migrate.python_file import Expression
 from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of
 from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Setting, Uses
 
@@ -53,11 +55,11 @@ class Configuration:
         return {OPTION_OF_KEY[key] for key in self.in_force}
 
     def values(self) -> dict[str, Value]:
-        """The options that are set once, with their values."""
+        """The options that are set, with their values where there is one place that sets them."""
         return {
-            OPTION_OF_KEY[key]: _value(some[0])
+            OPTION_OF_KEY[key]: Value("", Expression("")) if some[1:] else _value(some[0])
             for key, some in self.in_force.items()
-            if len(some) == 1 and key != "CORS_RESOURCES"
+            if key != "CORS_RESOURCES"
         }
 
     def _is_given(self, option: str) -> bool:
@@ -113,6 +115,11 @@ class Configuration:
                     if code != value.code:
                         setting.file.replace(setting.value, code)
         return reports
+
+    def keep(self) -> None:
+        """Leave the keys as they are: ``flask_corsguard.compat`` reads them."""
+        self.in_force.clear()
+        self.late.clear()
 
     def remove_dead(self) -> int:
         """Take out what Flask-CORS does not read, and say how many there were."""

@@ -137,6 +137,9 @@ def fields_of(
                 known[FIELD_OF[name]] = new.value
                 if is_own:
                     fields[FIELD_OF[name]] = new.code
+    if known.get("allow_credentials") and "*" in known.get("expose_headers", ()):
+        report.note("expose_headers='*' exposes nothing together with credentials.")
+        fields["expose_headers"], known["expose_headers"] = "()", []
     if beside is not None and not report.findings:
         _check_policy(known, fields, beside, report)
     return fields
@@ -207,7 +210,7 @@ def _read(name: str, value: Value, report: Report) -> Value | None:
             return None
         if not {"GET", "POST"}.issubset(new):
             report.compat = f"methods={short(value.code)} leaves GET or POST out"
-    if new == given or (isinstance(given, str) and new == [given]):
+    if (new == given and type(new) is type(given)) or (isinstance(given, str) and new == [given]):
         return Value(value.code, new)
     if not new and field not in ("allow_headers", "origins"):
         return None  # as by default

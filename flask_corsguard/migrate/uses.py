@@ -66,6 +66,7 @@ class Mark(NamedTuple):
     :ivar why_compat: why a mark of the guard's would say something else, or "".
     :ivar methods: those that the routes of the view accept, where that is plain.
     :ivar is_stacked: whether there is another one on the view.
+    :ivar routed_by: what the routes of the view belong to.
     """
 
     call: Call
@@ -73,6 +74,7 @@ class Mark(NamedTuple):
     why_compat: str
     methods: frozenset[str]
     is_stacked: bool
+    routed_by: frozenset[str]
 
 
 class Setting(NamedTuple):
@@ -269,7 +271,12 @@ class Uses:
             if first is not function and file.code(call.node) not in same:
                 why = f"another view comes first at {url}, and gets its preflights"
         methods = {method for number in routes for method in _methods(file, decorators[number])}
-        return Mark(call, has_no_effect, why, frozenset(methods), bool(stacked))
+        routed_by = frozenset(
+            file.code(d.func.value)
+            for d in decorators
+            if isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute)
+        )
+        return Mark(call, has_no_effect, why, frozenset(methods), bool(stacked), routed_by)
 
     def _find_inits(self, file: PythonFile, bare: set[str]) -> None:
         for node in file.nodes:
