@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask_corsguard.flask_cors_options import CompatError, NotInGuardError
+from flask_corsguard.flask_cors_options import CompatError, NotInGuardError, compat_fields
 from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.configuration import Configuration
 from flask_corsguard.migrate.findings import Finding, Migration
@@ -143,10 +143,19 @@ class Codemod:
 
     def _keep_all(self, reason: str) -> None:
         self._notes.append(f"{reason}; so flask_corsguard.compat takes Flask-CORS's place here.")
-        for mark in self.uses.marks:
-            report = Report(mark.call.file, mark.call.node.lineno)
-            options = values_of(mark.call.file, mark.call.options)
+        for call in (*self.uses.calls, *(mark.call for mark in self.uses.marks)):
+            report = Report(call.file, call.node.lineno)
+            options = _without(values_of(call.file, call.options), ("resources",))
             fields_of(options, report, beside=self._configuration.values())
+            known = {name: value.value for name, value in options.items() if value.is_read}
+            if not report.findings and known.keys() == options.keys() <= FIELD_OF.keys():
+                try:
+                    compat_fields(known)
+                except CompatError as error:
+                    report.finding(
+                        "refused", str(error), "the sites that may read do what it comes to today.",
+                        "change it as the message says, and run this again.",
+                    )  # fmt: skip
             self._findings += report.findings
         for file, imports in self.uses.imports.items():
             self._needs[file].compat = {imported.name for imported in imports}
@@ -320,7 +329,7 @@ class Codemod:
         fields = self._mark_fields(mark, report)
         is_same = self._lets_in_everybody() and not call.unread and fields == _DEFAULTS
         is_same = is_same and not self._outer - _DEFAULTS.keys() and not self._blueprints
-        if mark.has_no_effect or (is_same and not mark.is_stacked):
+        if mark.has_no_effect or is_same or mark.is_repeated:
             file.remove_decorator(call.node)
             if mark.has_no_effect:
                 report.note(

@@ -43,11 +43,18 @@ class Configuration:
 
     @property
     def why_compat(self) -> str:
-        """Why the decorators read something else from the configuration than the app, or ""."""
-        if not self.late or not self._uses.marks:
-            return ""
-        late = self.late[0]
-        return f"{late.file.path}:{late.value.lineno}: {late.key} is set after CORS(app)"
+        """Why a key cannot be one of the guard's, or ""."""
+        if self.late and self._uses.marks:
+            late = self.late[0]
+            return f"{late.file.path}:{late.value.lineno}: {late.key} is set after CORS(app)"
+        for key, some in self.in_force.items():
+            for setting in some:
+                report = Report(setting.file, setting.value.lineno)
+                if key != "CORS_RESOURCES":
+                    fields_of({OPTION_OF_KEY[key]: _value(setting)}, report, beside=None)
+                if report.compat:
+                    return f"{setting.file.path}:{report.line}: {report.compat}"
+        return ""
 
     @property
     def options(self) -> set[str]:
@@ -97,15 +104,11 @@ class Configuration:
                 option = OPTION_OF_KEY[key]
                 value = _value(setting)
                 fields = fields_of({option: value}, report, beside=None)
-                if report.compat:
-                    report.finding(
-                        "unusual_use", f"{key}: {report.compat}",
-                        "the sites that may read may do what Flask-CORS makes of it.",
-                        f"give {option} to CORS itself, and run this again.",
-                    )  # fmt: skip
                 needs[setting.file].need_re(fields)
                 field = FIELD_OF[option]
                 code = fields.get(field, RESETS.get(field, ""))
+                if field == "origins" and code == f"{value.code} or ()":
+                    code = f'{value.code} or "*"'  # a key that is None counts as left out
                 if not field and key not in self._uses.read_keys:
                     _remove(setting)
                 elif field and key in self._uses.read_keys:

@@ -142,6 +142,12 @@ def fields_of(
         fields["expose_headers"], known["expose_headers"] = "()", []
     if beside is not None and not report.findings:
         _check_policy(known, fields, beside, report)
+    if "methods" in options and options["methods"].value in ("*", ["*"]):
+        report.note(
+            "methods: to Flask-CORS '*' is a name that no method has, so that a page can send plain"
+            " requests only; take methods and allow_headers out if more is meant."
+        )
+        fields |= {"methods": '["GET", "HEAD", "POST"]', "allow_headers": "[]"}
     return fields
 
 
@@ -195,6 +201,8 @@ def _read(name: str, value: Value, report: Report) -> Value | None:
     if name == "origins":
         return _origins(value, report)
     field, given = FIELD_OF[name], value.value
+    if field == "methods" and given in ("*", ["*"]):
+        return None
     if field == "answer_preflight":
         return None if given else Value("False", False)
     if field in _LISTS and given is not None and "*" not in given:
@@ -210,7 +218,8 @@ def _read(name: str, value: Value, report: Report) -> Value | None:
             return None
         if not {"GET", "POST"}.issubset(new):
             report.compat = f"methods={short(value.code)} leaves GET or POST out"
-    if (new == given and type(new) is type(given)) or (isinstance(given, str) and new == [given]):
+    is_same = new == value.value and type(new) is type(value.value)
+    if is_same or [value.value] == new:
         return Value(value.code, new)
     if not new and field not in ("allow_headers", "origins"):
         return None  # as by default
@@ -223,7 +232,11 @@ def _read(name: str, value: Value, report: Report) -> Value | None:
 def _accepted(field: str, given: Any, report: Report) -> list[str]:
     """The names that mean something to browsers; the guard refuses the others."""
     names = [given] if isinstance(given, str) else given
-    if field != "allow_headers":
+    if field == "allow_headers":
+        for name in [name for name in names if not _HINTS.isdisjoint(str(name)) or "," in name]:
+            report.note(f"allow_headers: {name!r} is not the name of a header, and is taken out.")
+        names = [name for name in names if _HINTS.isdisjoint(str(name)) and "," not in name]
+    else:
         names = [part.strip() for name in names for part in str(name).split(",")]
     kept: list[str] = []
     for name in dict.fromkeys(map(str, names)):

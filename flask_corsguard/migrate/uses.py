@@ -65,7 +65,7 @@ class Mark(NamedTuple):
     :ivar has_no_effect: whether it stands above the route.
     :ivar why_compat: why a mark of the guard's would say something else, or "".
     :ivar methods: those that the routes of the view accept, where that is plain.
-    :ivar is_stacked: whether there is another one on the view.
+    :ivar is_repeated: whether the same stands below it.
     :ivar routed_by: what the routes of the view belong to.
     """
 
@@ -73,7 +73,7 @@ class Mark(NamedTuple):
     has_no_effect: bool
     why_compat: str
     methods: frozenset[str]
-    is_stacked: bool
+    is_repeated: bool
     routed_by: frozenset[str]
 
 
@@ -244,24 +244,33 @@ class Uses:
         names = [last_name(d.func if isinstance(d, ast.Call) else d) for d in decorators]
         routes = [number for number, name in enumerate(names) if name in _ROUTES]
         has_no_effect = bool(routes) and place < min(routes)
-        stacked = [
-            file.code(decorator)
-            for decorator in decorators
-            if isinstance(decorator, ast.Call)
-            and self.meant(file, decorator.func) == "cross_origin"
-            and decorator is not call.node
+        others = [
+            number
+            for number, each in enumerate(decorators)
+            if isinstance(each, ast.Call)
+            and self.meant(file, each.func) == "cross_origin"
+            and number != place
+        ]
+        same = [
+            number for number in others if file.code(decorators[number]) == file.code(call.node)
         ]
         why = next(
             (
                 f"@{file.code(decorator)} may refuse preflights"
                 for decorator, name in zip(decorators[:place], names[:place], strict=True)
-                if name not in _HARMLESS
+                if name not in _HARMLESS and decorator not in [decorators[n] for n in others]
             ),
             "",
         )
-        if stacked:
-            why = "there are two on one view"
-        elif isinstance(file.parent(function), ast.ClassDef):
+        if len(same) < len(others):
+            report = Report(file, call.node.lineno)
+            self.reports.append(report)
+            report.finding(
+                "unusual_use", "there are two @cross_origin on one view",
+                "the lower one says who may read, the upper one what preflights get.",
+                "write one of them, and run this again.",
+            )  # fmt: skip
+        if isinstance(file.parent(function), ast.ClassDef):
             why = "preflights do not reach it on a method"
         elif call.unread:
             why = f"{call.unread} only shows when the code runs"
@@ -276,7 +285,14 @@ class Uses:
             for d in decorators
             if isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute)
         )
-        return Mark(call, has_no_effect, why, frozenset(methods), bool(stacked), routed_by)
+        return Mark(
+            call,
+            has_no_effect,
+            why,
+            frozenset(methods),
+            any(number > place for number in same),
+            routed_by,
+        )
 
     def _find_inits(self, file: PythonFile, bare: set[str]) -> None:
         for node in file.nodes:
