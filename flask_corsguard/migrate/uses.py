@@ -276,8 +276,8 @@ class Uses:
             why = f"{call.unread} only shows when the code runs"
         for url in _urls(decorators):
             first = cast("Any", self._first_at.get((file, url), function))
-            same = [file.code(each) for each in first.decorator_list]
-            if first is not function and file.code(call.node) not in same:
+            theirs = [file.code(each) for each in first.decorator_list]
+            if first is not function and file.code(call.node) not in theirs:
                 why = f"another view comes first at {url}, and gets its preflights"
         methods = {method for number in routes for method in _methods(file, decorators[number])}
         routed_by = frozenset(
