@@ -294,6 +294,10 @@ class Uses:
             routed_by,
         )
 
+    @staticmethod
+    def _known_options(call: Call) -> dict[str, str]:
+        return {n: call.file.code(node) for n, node in call.options.items() if n in DEFAULTS}
+
     def _find_inits(self, file: PythonFile, bare: set[str]) -> None:
         for node in file.nodes:
             match node:
