@@ -23,7 +23,7 @@ __all__ = ["CODES", "File", "Finding", "Migration", "migrate"]
 _WORDS = (
     b"flask_cors", b"flask.ext", b"cross_origin", b"CORS_", b"ccess-Control-Allow-", b"OPTIONS",
     b"ccess-control-allow-", b"access_control_allow_", b"before_request", b"before_app_request",
-    b"Flask(", b"OpenAPI(", b".init_app(", b"register_blueprint", b".config.from_", b".route(",
+    b"Flask(", b"OpenAPI(", b".init_app(", b"register_blueprint", b".config.from_",
     b"def options",
 )  # fmt: skip
 _WANTED = re.compile(b"|".join(map(re.escape, _WORDS)))

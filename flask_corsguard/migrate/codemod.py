@@ -137,7 +137,7 @@ class Codemod:
         is_app_given = bool(self._apps) or any(
             call.is_init and self._kinds[call.node] == "app" for call in self.uses.calls
         )
-        if not self._blueprints or is_app_given or (self.uses.apps and not self._bare):
+        if not self._blueprints or is_app_given or (self._unguarded(()) and not self._bare):
             return ""
         first = self._blueprints[0]
         return f"{first.file.path}:{first.node.lineno}: the app is made elsewhere"
@@ -362,22 +362,25 @@ class Codemod:
 
     def _add_guards(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:
         """See that there is a guard: without one, marks mean nothing."""
-        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
-        has_guard = bool(given or self._bare)
-        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
-        marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
-        made = [(f, n) for f, n in self.uses.apps if (f, f.assigned(n)) not in given]
-        here = [(f, n) for f, n in made if f in marked]
-        if has_guard:
-            apps = [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
-        else:
-            apps = (here or [(f, n) for f, n in made if not f.is_test]) if marked else []
+        apps = self._unguarded(marks)
         for file, node in apps:
             if target := file.assigned(node):
                 name = self._needs[file].name("CorsGuard")
                 listed = ", ".join([target, *arguments(extra)])
                 file.add_after(file.statement(node), f"{name}({listed})")
-        return bool(apps or has_guard)
+        return bool(apps or self._apps or self._inits or self._bare)
+
+    def _unguarded(self, marks: Sequence[Mark]) -> list[tuple[PythonFile, ast.Call]]:
+        """Where apps with marks are made that no call for the app is about."""
+        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
+        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
+        marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
+        made = [(f, n) for f, n in self.uses.apps if f.assigned(n)]
+        made = [(f, n) for f, n in made if marked and (f, f.assigned(n)) not in given]
+        here = [(f, n) for f, n in made if f in marked]
+        if given or self._bare:
+            return [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
+        return here or [(f, n) for f, n in made if not f.is_test]
 
     def _take(self, report: Report) -> None:
         self._findings += report.findings

@@ -135,12 +135,11 @@ def _gives(call: Call, option: str) -> bool:
     """Whether a call names an option, for each of its resources if need be."""
     given = call.options.get("resources")
     by_resource = call.file.read_options(given) if given is not None else None
-    return (
-        option in call.options
-        or (bool(by_resource)
+    return option in call.options or (
+        bool(by_resource)
         and all(
             option in (call.file.read_options(node) or ()) for node in (by_resource or {}).values()
-        ))
+        )
     )
 
 

@@ -251,8 +251,11 @@ class Uses:
             and self.meant(file, each.func) == "cross_origin"
             and number != place
         ]
+        mine = self._known_options(call)
         same = [
-            number for number in others if file.code(decorators[number]) == file.code(call.node)
+            number
+            for number in others
+            if self._known_options(_read_call(file, decorators[number], with_target=False)) == mine
         ]
         why = next(
             (
