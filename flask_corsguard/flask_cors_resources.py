@@ -21,6 +21,10 @@ _RESOURCE = re.compile(
 _EVERYTHING = re.compile(r"\^?(?:/?\.?\*\$?|/?\(\.\*\)\$?|\^/?)")
 
 
+#: The policy of what no call is for.
+NOBODY = compat_policy({"origins": []})
+
+
 def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
     """The path prefixes of ``for_path`` that say what a key of ``resources`` does.
 
@@ -124,7 +128,7 @@ def in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:
         found.append(policy)
         if policy.origins == "*":
             break
-    return tuple(found) if len(found) > 1 else found[0] if found else Policy()
+    return tuple(found) if len(found) > 1 else found[0] if found else NOBODY
 
 
 def covers(prefix: str, path: str) -> bool:
