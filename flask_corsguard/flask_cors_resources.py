@@ -72,7 +72,7 @@ def _prefixes(text: str) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", each).rstrip("/") for each in heads]
 
 
-class Row(NamedTuple):
+class PathRow(NamedTuple):
     """A key of ``resources``, and what it comes to.
 
     :ivar pattern: what Flask-CORS matches with the beginning of a path.
@@ -99,7 +99,7 @@ class PathTable:
         else:
             listed: Any = [resources] if isinstance(resources, (str, re.Pattern)) else resources
             pairs = [(resource, {}) for resource in listed]
-        self.rows: list[Row] = []
+        self.rows: list[PathRow] = []
         for resource, own in pairs:
             if not isinstance(own, Mapping):
                 raise CompatError(
@@ -109,7 +109,7 @@ class PathTable:
             prefixes = resource_paths(resource)
             pattern = "" if prefixes == ["/"] else resource
             options = {**common, **cast("Mapping[str, Any]", own)}
-            self.rows.append(Row(pattern, prefixes, compat_policy(options)))
+            self.rows.append(PathRow(pattern, prefixes, compat_policy(options)))
 
     def at(self, path: str) -> list[Policy]:
         """The policy that Flask-CORS comes to for a path, if any."""
