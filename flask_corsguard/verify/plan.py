@@ -12,11 +12,9 @@ from urllib.parse import quote, unquote
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.audit.hostile_origins import ATTACKER, UNRELATED
-from flask_corsguard.audit.intended_origins import intended_by
+from flask_corsguard.audit.intended_origins import probably_admitted
 from flask_corsguard.audit.sample_requests import SampleRequests
-from flask_corsguard.audit.source_rows import with_rows
 from flask_corsguard.protocol.headers import SAFE_METHODS
-from flask_corsguard.protocol.lists import is_source
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import name_in_list
@@ -24,12 +22,11 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.simulate import stand_in
 from flask_corsguard.testing.exchange import Exchange, send
-from flask_corsguard.testing.urls import Url, parse_url
+from flask_corsguard.testing.urls import DECODED_PATH_SAFE, Url, parse_url
 
 _PARAMETER = "corsguard-verify"
 _OPAQUE = "null"
-# Of a path as Werkzeug decodes it.
-_PATH_SAFE = "/:@!$&'()*+,;=~"
+_OVERRIDABLE = "the view may override its policy, so what it sends is not known"
 # Each is asked about again for each route.
 _MOST_CANDIDATES = 40
 
@@ -85,14 +82,13 @@ class Planner:
             if route.policy is None or not samples.is_reachable:
                 self._left_out.append(f"{','.join(route.methods)} {route.rule}: {_why(route)}.")
                 continue
-            url = parse_url(f"{self._base}{quote(samples.path, safe=_PATH_SAFE)}")
+            url = parse_url(f"{self._base}{quote(samples.path, safe=DECODED_PATH_SAFE)}")
             assert url is not None
             # Those that change something first: with them a page always asks.
             methods = sorted(route.methods, key=lambda name: (name in SAFE_METHODS, name))
             for method in methods:
                 place = f"{method} {route.rule}"
-                orders = self._preflight_orders(place, url, method, route.policies)
-                tests = [self.test(place, url, order, method) for order in orders]
+                tests = self._preflight_tests(place, url, method, route.policies)
                 if method == methods[0]:
                     first += enumerate(tests)
                 else:
@@ -108,8 +104,10 @@ class Planner:
         if not policies:
             self._left_out.append(f"{place}: it is exempt, so no policy says anything.")
             return
-        for order in self._preflight_orders(place, url, "GET", policies):
-            yield self.test(place, url, order, "GET")
+        yield from self._preflight_tests(place, url, "GET", policies)
+        if any(policy.compiled.views_override for policy in policies):
+            self._left_out.append(f"{place}: {_OVERRIDABLE}.")
+            return
         # Each is the first of a test once: nothing in front can have a response for it then.
         one, stranger, look_alike, own, *others = self._origins(place, url, "", policies)
         orders: list[Order] = [(one, stranger, _OPAQUE), (stranger, one, None)]
@@ -128,6 +126,20 @@ class Planner:
         query = f"{url.query}&" if url.query else "?"
         url = url._replace(query=f"{query}{_PARAMETER}={self._run}-{self._number}")
         return Series(place, tuple(self._ask(url, o, method) for o in dict.fromkeys(order)))
+
+    def _preflight_tests(
+        self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
+    ) -> list[Series]:
+        """The tests with preflights, without those to which a view may respond as it likes."""
+        found: list[Series] = []
+        for order in self._preflight_orders(place, url, method, policies):
+            test = self.test(place, url, order, method)
+            known = [r for r in test.requests if not (r.decision and r.decision.may_be_overridden)]
+            if known:
+                found.append(test._replace(requests=tuple(known)))
+        if not found:
+            self._left_out.append(f"{place}: {_OVERRIDABLE}.")
+        return found
 
     def _preflight_orders(
         self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
@@ -155,15 +167,10 @@ class Planner:
         return [one, stranger, f"{one}.{ATTACKER}", str(self._base.origin), *others]
 
     def _candidates_for(self, policy: Policy) -> list[str]:
-        policy = with_rows(policy)
         if policy.origins == "*":
             return [*UNRELATED[:1]]
         if policy not in self._candidates:
-            opaque = (e for e in policy.origins if not isinstance(e, str) and not is_source(e))
-            config = self._state.app.config
-            intended = chain.from_iterable(intended_by(entry, config) for entry in opaque)
-            named = (pattern.example("x") for pattern in policy.origins.patterns())
-            found = map(str, chain(named, policy.raw_origins, intended, [_OPAQUE]))
+            found = chain(probably_admitted(policy, self._state.app.config), [_OPAQUE])
             self._candidates[policy] = [*islice(found, _MOST_CANDIDATES)]
         return self._candidates[policy]
 
