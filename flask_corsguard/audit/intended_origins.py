@@ -10,7 +10,9 @@ from typing import Any, cast
 
 from flask_corsguard.audit.patterns import literals, samples
 from flask_corsguard.audit.source_code import reachable
+from flask_corsguard.audit.source_rows import with_rows
 from flask_corsguard.protocol.fields import parse_raw
+from flask_corsguard.protocol.lists import is_source
 from flask_corsguard.protocol.origins import Origin, OriginPattern, is_host, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import registrable_domain
@@ -40,6 +42,22 @@ def intended_by(entry: object, config: Mapping[str, Any]) -> list[Origin]:
     if isinstance(entry, re.Pattern):
         return _plausible(of_pattern(cast("re.Pattern[str]", entry)))
     return _plausible(islice(_of_callable(entry, config), _MOST_CONSTANTS))
+
+
+def probably_admitted(policy: Policy, config: Mapping[str, Any]) -> Iterator[str]:
+    """Origins that a policy probably admits: those that it names, and what its wildcards, patterns
+    and callables were made for. None if it admits everybody.
+
+    :param config: the app's configuration, which a callable may read.
+    """
+    policy = with_rows(policy)
+    if policy.origins == "*":
+        return
+    yield from (str(pattern.example("x")) for pattern in policy.origins.patterns())
+    yield from policy.raw_origins
+    for entry in policy.origins:
+        if not isinstance(entry, str) and not is_source(entry):
+            yield from map(str, intended_by(entry, config))
 
 
 def named_by_strings(policy: Policy) -> list[Origin]:

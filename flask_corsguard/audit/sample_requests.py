@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any, cast
 
 from flask import Request
 from flask.testing import EnvironBuilder
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, Rule
 
 from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
@@ -21,9 +22,10 @@ from flask_corsguard.routing.table import Route, file_argument
 from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.state import AppState
 
-# <converter(arguments):name>, as werkzeug.routing.rules reads it
-_VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
-_VALUES = ("1", "x", "12345678", "00000000-0000-4000-8000-000000000000")
+#: ``<converter(arguments):name>``, as werkzeug.routing.rules reads it
+VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
+#: What the variables of a rule are tried with.
+VALUES = ("1", "x", "12345678", "00000000-0000-4000-8000-000000000000")
 # The methods that matter most first: those that change state, then the one that reads.
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
 
@@ -54,7 +56,8 @@ class SampleRequests:
         builder = EnvironBuilder(
             self._app,
             self.path,
-            base_url=self._base or f"{config['PREFERRED_URL_SCHEME']}://{self._host(config)}/",
+            base_url=self._base
+            or f"{config['PREFERRED_URL_SCHEME']}://{host_for(self._rule, config)}/",
             method="OPTIONS" if preflight else self._method,
             headers={"Access-Control-Request-Method": self._method} if preflight else {},
         )
@@ -91,19 +94,6 @@ class SampleRequests:
                 raise
             return None
 
-    def _host(self, config: Mapping[str, Any]) -> str:
-        """A host that the rule is for, and that the app trusts."""
-        rule = self._rule
-        # In the forms that werkzeug.sansio.utils.host_is_trusted takes.
-        trusted: str | Iterable[str] = config.get("TRUSTED_HOSTS") or "localhost"
-        first = trusted if isinstance(trusted, str) else next(iter(trusted))
-        name: str = config.get("SERVER_NAME") or first.lstrip(".")
-        if rule.host:
-            return _VARIABLE.sub("x", rule.host)
-        if rule.subdomain:
-            return f"{_VARIABLE.sub('x', rule.subdomain)}.{name}"
-        return name
-
     def _reaches(self, path: str) -> bool:
         self.path = path
         matched = self._matched(self.environ(preflight=False))
@@ -114,8 +104,8 @@ class SampleRequests:
     def _paths(self) -> Iterator[str]:
         # A private attribute. Without it, every argument is guessed to be "x".
         converters: Mapping[str, BaseConverter] = getattr(self._rule, "_converters", {})
-        fitting = {name: _sample(converter) for name, converter in converters.items()}
-        for values in (fitting, *(dict.fromkeys(fitting, value) for value in _VALUES)):
+        fitting = {name: fitting_value(converter) for name, converter in converters.items()}
+        for values in (fitting, *(dict.fromkeys(fitting, value) for value in VALUES)):
             yield self._filled({**values, **self._arguments})
         for values in self._values_under_prefix():
             yield self._filled({**fitting, **values, **self._arguments})
@@ -125,7 +115,7 @@ class SampleRequests:
         wanted = self._prefix.split("/")[1:]
         values: dict[str, str] = {}
         for number, segment in enumerate(self._rule.rule.strip("/").split("/")):
-            for variable in _VARIABLE.finditer(segment):
+            for variable in VARIABLE.finditer(segment):
                 rest = "/".join(wanted[number:]).removeprefix(segment[: variable.start()])
                 for value in (rest, f"{rest}/x"):
                     yield {**values, variable[1]: value}
@@ -134,13 +124,32 @@ class SampleRequests:
                     values[variable[1]] = value.removesuffix(segment[variable.end() :])
 
     def _filled(self, values: Mapping[str, str]) -> str:
-        return _VARIABLE.sub(lambda match: values.get(match[1], "x"), self._rule.rule)
+        return VARIABLE.sub(lambda match: values.get(match[1], "x"), self._rule.rule)
 
 
-def _sample(converter: BaseConverter) -> str:
+def host_for(rule: Rule | None, config: Mapping[str, Any]) -> str:
+    """A host that the rule is for, and that the app trusts; or if there is none, the app's own."""
+    # In the forms that werkzeug.sansio.utils.host_is_trusted takes.
+    trusted: str | Iterable[str] = config.get("TRUSTED_HOSTS") or "localhost"
+    first = trusted if isinstance(trusted, str) else next(iter(trusted))
+    name: str = config.get("SERVER_NAME") or first.lstrip(".")
+    if rule is not None and rule.host:
+        return VARIABLE.sub("x", rule.host)
+    if rule is not None and rule.subdomain:
+        return f"{VARIABLE.sub('x', rule.subdomain)}.{name}"
+    return name
+
+
+def fitting_value(converter: BaseConverter) -> str:
+    """A value that a converter probably accepts."""
+    return _fitting(converter.regex)
+
+
+@functools.lru_cache
+def _fitting(text: str) -> str:
     try:
-        regex = re.compile(converter.regex)
-        return next(text for text in samples(regex) if regex.fullmatch(text))
+        regex = re.compile(text)
+        return next(sample for sample in samples(regex) if regex.fullmatch(sample))
     except (StopIteration, re.error):
         return "x"
 

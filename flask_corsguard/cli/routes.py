@@ -19,7 +19,7 @@ from flask_corsguard.cli.loading import (
     read_sources,
     warn_of_unrouted_marks,
 )
-from flask_corsguard.cli.terminal import Line, console, printable, write
+from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
@@ -38,7 +38,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.layers import Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.sources.feed import views_of
-from flask_corsguard.text import shown
+from flask_corsguard.text import printable, shown
 
 if TYPE_CHECKING:
     from rich.console import Console

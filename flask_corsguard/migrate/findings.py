@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 #: Code -> what is the case, in general.
 CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
+    "left_out": "Code that uses Flask-CORS is not read",
     "misspelt_option": "An option has a name that Flask-CORS does not know",
     "credentials_any_origin": "Any site may act as the user who is signed in",
-    "regex_without_end": "A pattern has no end, so that what comes after it is free",
     "regex_unescaped_dot": "A dot in a pattern stands for any character",
     "regex_too_wide": "A pattern lets in more than it seems to say",
-    "regex_unclear": "It cannot be told whom a pattern means",
     "glob": "A glob is written where a regular expression is expected",
     "never_matches": "An entry can never match",
     "null_origin": "The origin 'null' is allowed, which any site can send",
     "refused": "The guard refuses the policy",
-    "resources": "Some routes are open and the rest is closed, by a pattern of paths",
-    "above_route": "A decorator stands above the route, where it does nothing",
-    "between": "A decorator stands between the route and @cross_origin",
-    "same_url": "Two views share a URL, and with it their preflights",
-    "method_decorator": "A decorator stands on or in a class",
-    "methods_safelisted": "A list of methods leaves out one that the standard always lets pass",
-    "methods_wildcard": "'*' is given for the methods, which Flask-CORS does not know",
-    "own_preflight": "The app answers or refuses preflights itself",
-    "header_regex": "A pattern stands among the allowed headers",
-    "header_by_hand": "CORS headers are written by hand beside Flask-CORS",
-    "several_calls": "One app is given to Flask-CORS more than once",
-    "overlap": "A blueprint and its app are both given to Flask-CORS",
-    "conditional": "Whether the app has CORS at all depends on a condition",
-    "config_unclear": "It cannot be told which app, or whether any, a setting is for",
+    "resources": "A pattern of paths that prefixes cannot say",
     "no_app": "The app that the guard belongs to cannot be seen",
-    "unreadable": "An option cannot be read without running the code",
     "unusual_use": "Flask-CORS is used in a way that has no translation",
+    "wider": "After the migration, a page could do what it could not",
 }
 
 
@@ -48,8 +34,7 @@ class Finding(NamedTuple):
     :ivar code: one of :data:`CODES`.
     :ivar message: what is the case.
     :ivar today: what any site on the web can do today, or what does not work today.
-    :ivar choices: what can be done about it.
-    :ivar local: whether the rest of the app can be migrated without it.
+    :ivar choices: what can be done about it, now, with Flask-CORS still in place.
     """
 
     path: Path
@@ -58,7 +43,6 @@ class Finding(NamedTuple):
     message: str
     today: str
     choices: tuple[str, ...]
-    local: bool = False
 
     def __str__(self) -> str:
         lines = [
@@ -105,25 +89,10 @@ class Migration(NamedTuple):
     :ivar places: how many places are migrated.
     """
 
-    files: tuple[File, ...]
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
-    places: int
-
-    def joined(self, other: Migration) -> Migration:
-        """Both, with each finding and each note once."""
-        findings = {*self.findings, *other.findings}
-        return Migration(
-            self.files + other.files,
-            tuple(sorted(findings, key=_order)),
-            tuple(dict.fromkeys((*self.notes, *other.notes))),
-            self.places + other.places,
-        )
-
-    def write(self) -> None:
-        """Write the files that change."""
-        for file in self.files:
-            file.path.write_bytes(file.after)
+    files: tuple[File, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    places: int = 0
 
     def summary(self) -> str:
         """One line about all of it."""
@@ -133,9 +102,16 @@ class Migration(NamedTuple):
         return f"{done}, {_count(len(self.findings), 'finding')}."
 
 
-def _order(finding: Finding) -> tuple[bool, str, int, str]:
-    # Without the app, all that follows may be wrong.
-    return finding.code != "no_app", str(finding.path), finding.line, finding.code
+def joined(migrations: Iterable[Migration]) -> Migration:
+    """All of them as one, with each finding and each note once."""
+    files, findings, notes, places = zip(*migrations, strict=True)
+    every = {finding for some in findings for finding in some}
+    return Migration(
+        tuple(file for some in files for file in some),
+        tuple(sorted(every, key=lambda found: (str(found.path), found.line, found.code))),
+        tuple(dict.fromkeys(note for some in notes for note in some)),
+        sum(places),
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,57 +1,349 @@
-"""What becomes of the modules that belong to one app, or of none of them.
-
-Where one place that governs an app is left alone, all of its places are: the guard owns the CORS
-headers of the app that it is on, so that Flask-CORS beside it would count for nothing.
-"""
+"""What Flask-CORS's options come to: fields of a policy, as Python source."""
 
 from __future__ import annotations
 
-from flask_corsguard.migrate.decorators import is_lost
-from flask_corsguard.migrate.defaults import do_app, do_settings
-from flask_corsguard.migrate.marking import add_guards, do_blueprint, do_mark
-from flask_corsguard.migrate.obstacles import (
-    check_conditions,
-    check_loaders,
-    check_others,
-    check_several,
-    check_targets,
+import ast
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+from flask_corsguard.audit.hostile_origins import ATTACKER, fitted
+from flask_corsguard.audit.intended_origins import of_pattern, site_of
+from flask_corsguard.errors import PolicyError
+from flask_corsguard.flask_cors_options import DEFAULTS, CompatError, compat_fields, origin_entry
+from flask_corsguard.migrate.findings import Finding
+from flask_corsguard.migrate.python_file import Expression, PythonFile
+from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.protocol.policy import FIELDS, Policy
+
+#: The options of Flask-CORS -> the field, or "" where the guard needs none.
+FIELD_OF: Mapping[str, str] = {
+    **dict.fromkeys(DEFAULTS, ""),
+    **{name: name for name in ("origins", "methods", "allow_headers", "expose_headers", "max_age")},
+    "supports_credentials": "allow_credentials",
+    "allow_private_network": "allow_private_network",
+    "automatic_options": "answer_preflight",
+}
+#: Python source of each field as Flask-CORS has it where nobody says otherwise.
+RESETS: Mapping[str, str] = {
+    "origins": '"*"',
+    "methods": "None",
+    "allow_headers": '["*", "Authorization"]',
+    "expose_headers": "()",
+    "allow_credentials": "False",
+    "max_age": "600",
+    "allow_private_network": "False",
+}
+_ALL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_LISTS = frozenset({"origins", "methods", "allow_headers", "expose_headers"})
+_HINTS = frozenset("*\\]?$^[]()")
+_HOW = "list the origins, and run this again: origins=['https://app.example.com']."
+# Where an expression finds a value that is for whoever runs the app to set.
+_SETTING = re.compile(
+    r"(?:[\w.]*(?:environ|config|settings|conf)\b(?:\.get\(|\[)|(?:os\.)?getenv\("
+    r"|[\w.]*(?:config|settings|conf)\.\w+)[^\n()]*\)?\]?(?:\.split\([^()]*\))?"
+    r"(?: or [\"'\[][^()]*)?",
+    re.IGNORECASE,
 )
-from flask_corsguard.migrate.places import Places
-from flask_corsguard.migrate.preflights import check_preflights
-from flask_corsguard.migrate.values import quoted
-from flask_corsguard.migrate.work import Work
+_UNSET = re.compile(r"[^\n]*(?:\.get|getenv)\([^(),]*\)")
+_EMPTY = re.compile(r"(?:\.get|getenv)\([^(),]*, *(?:\"\"|'')\)\.split\(")
 
 
-def translate_places(places: Places) -> Work:
-    """Translate the places of some modules that belong together."""
-    work = Work(places)
-    uses = [places.calls, places.bare, places.inits, places.marks, places.others]
-    # Where the migration was done already, what it left alone may still be there.
-    if any(uses) or any("flask_corsguard" in module.tree.code for module in places.modules):
-        _translate(work)
-    return work
+class Report:
+    """What is found and noted about one place.
+
+    :ivar findings: what leaves it alone.
+    :ivar notes: what is worth knowing.
+    :ivar compat: why ``flask_corsguard.compat`` has to see to it, or "".
+    """
+
+    def __init__(self, file: PythonFile, line: int) -> None:
+        self.file = file
+        self.line = line
+        self.findings: list[Finding] = []
+        self.notes: list[str] = []
+        self.compat = ""
+
+    def finding(self, code: str, message: str, today: str, *choices: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(self.file.path, self.line, code, message, today, choices))
+
+    def note(self, text: str) -> None:
+        """Add a note."""
+        self.notes.append(f"{self.file.path}:{self.line}: {text}")
 
 
-def _translate(work: Work) -> None:
-    check_others(work)
-    check_preflights(work)
-    check_targets(work)
-    check_several(work)
-    marks = [mark for mark in work.places.marks if not is_lost(work, mark)]
-    has_marks = bool(marks or work.blueprints)
-    check_conditions(work, has_marks=has_marks)
-    apps = [*work.apps, *work.unattached()]
-    check_loaders(work, [*apps, *(mark.call for mark in marks)])
-    do_settings(work)
-    # From the outside in: a mark undoes what applies further out.
-    for call in apps:
-        do_app(work, call)
-    for call in work.blueprints:
-        do_blueprint(work, call)
-    for mark in marks:
-        do_mark(work, mark)
-    if has_marks:
-        add_guards(work)
-    for module, node in work.places.loggers:
-        name = str(node.evaluated_value).partition(".")[0]
-        work.drafts[module].replace(node, quoted(name.replace("flask_cors", "flask_corsguard")))
+class Value(NamedTuple):
+    """One option.
+
+    :ivar code: its text.
+    :ivar value: its value, with an :class:`Expression` for what only shows when the code runs.
+    """
+
+    code: str
+    value: Any
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of it is known."""
+        entries = self.value if isinstance(self.value, list) else [self.value]
+        return not any(isinstance(entry, (Expression, list)) for entry in entries)
+
+
+def values_of(file: PythonFile, options: Mapping[str, ast.expr]) -> dict[str, Value]:
+    """The options of a call."""
+    return {name: Value(file.code(node), file.read(node)) for name, node in options.items()}
+
+
+def short(code: str) -> str:
+    """An expression on one line, cut where it is long."""
+    line = " ".join(code.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def quoted(text: str) -> str:
+    """A string as Python source."""
+    is_plain = '"' not in text and "\\" not in text and text.isprintable()
+    return f'"{text}"' if is_plain else repr(text)
+
+
+def arguments(fields: Mapping[str, str]) -> list[str]:
+    """Fields as arguments of a call, in the order of the reference."""
+    return [f"{name}={fields[name]}" for name in FIELDS if name in fields]
+
+
+def fields_of(
+    options: Mapping[str, Value], report: Report, *, beside: Mapping[str, Value] | None
+) -> dict[str, str]:
+    """Field -> Python source, of the options that are given.
+
+    :param options: without ``resources``.
+    :param beside: what the configuration says, to be judged with them; None where *options* are
+        only a part of what is in force.
+    """
+    fields: dict[str, str] = {}
+    known: dict[str, Any] = {}
+    for name, value in {**(beside or {}), **options}.items():
+        is_own = name in options
+        if name not in FIELD_OF:
+            _check_name(name, value, report)
+        elif not value.is_read:
+            if is_own and FIELD_OF[name]:
+                fields[FIELD_OF[name]] = _carried(name, value, report)
+        elif FIELD_OF[name]:
+            new = _read(name, value, report if is_own else Report(report.file, 0))
+            if new is not None:
+                known[FIELD_OF[name]] = new.value
+                if is_own:
+                    fields[FIELD_OF[name]] = new.code
+    if known.get("allow_credentials") and "*" in known.get("expose_headers", ()):
+        report.note("expose_headers='*' exposes nothing together with credentials.")
+        fields["expose_headers"], known["expose_headers"] = "()", []
+    if beside is not None and not report.findings:
+        _check_policy(known, fields, beside, report)
+    if "methods" in options and options["methods"].value in ("*", ["*"]):
+        report.note(
+            "methods: to Flask-CORS '*' is a name that no method has, so that a page can send plain"
+            " requests only; take methods and allow_headers out if more is meant."
+        )
+        fields |= {"methods": '["GET", "HEAD", "POST"]', "allow_headers": "[]"}
+    return fields
+
+
+def _check_name(name: str, value: Value, report: Report) -> None:
+    """An option that Flask-CORS does not know, and ignores."""
+    close = difflib.get_close_matches(name, FIELD_OF, n=1, cutoff=0.75)
+    meant = close[0] if close else "origins" if "origin" in name else ""
+    message = f"Flask-CORS has no option {name!r}, and ignores it"
+    if meant in ("origins", "resources") and value.value not in ("*", ["*"]):
+        report.finding(
+            "misspelt_option", message,
+            "any site on the web may read the responses, as if nothing were given.",
+            f"write {meant}={short(value.code)}, if that is meant, and run this again.",
+            "take it out, if what is in force is right, and run this again.",
+        )  # fmt: skip
+    else:
+        report.note(f"{message}; {name}={short(value.code)} is taken out.")
+
+
+def _carried(name: str, value: Value, report: Report) -> str:
+    """An expression whose value only shows when the code runs."""
+    code = value.code
+    if name == "supports_credentials":
+        return code if code.startswith("bool(") else f"bool({code})"
+    if name == "origins" and isinstance(value.value, list):  # some of them are known
+        new = _read(name, Value(code, [e for e in value.value if isinstance(e, str)]), report)
+        others = [entry.code for entry in value.value if isinstance(entry, Expression)]
+        if new is None or not all(map(_SETTING.fullmatch, others)):
+            report.compat = f"{name}={short(code)} only shows when the code runs"
+        elif any(_UNSET.fullmatch(other) for other in others):
+            code = f"[origin for origin in {code} if origin]"
+        return code
+    spelled = report.file.spelled_out(code)
+    is_setting = _SETTING.fullmatch(spelled) and name in ("origins", "max_age")
+    if not is_setting or any(hint in spelled for hint in ("^", "\\", "://*", ":*")):
+        report.compat = f"{name}={short(code)} only shows when the code runs"
+    elif name == "origins":
+        report.note(
+            f"origins={short(code)} is carried over: the guard reads it at start-up, and refuses"
+            " what it cannot use, such as '*' with credentials."
+        )
+        if _UNSET.fullmatch(spelled):
+            return f"{code} or ()"
+        if _EMPTY.search(spelled):
+            return f"[origin for origin in {code} if origin]"
+    return code
+
+
+def _read(name: str, value: Value, report: Report) -> Value | None:
+    """What a known option comes to, or None where it says nothing, or is a finding."""
+    if name == "origins":
+        return _origins(value, report)
+    field, given = FIELD_OF[name], value.value
+    if field == "methods" and given in ("*", ["*"]):
+        return None
+    if field == "answer_preflight":
+        return None if given else Value("False", False)
+    if field in _LISTS and given is not None and "*" not in given:
+        given = _accepted(field, given, report)
+    try:
+        new = compat_fields({"origins": ["https://app.example.com"], name: given})[field]
+    except CompatError as error:
+        report.compat = str(error)
+        return None
+    if field == "methods":
+        new = [method for method in new if method != "OPTIONS"]
+        if set(new) == _ALL_METHODS:
+            return None
+        if not {"GET", "POST"}.issubset(new):
+            report.compat = f"methods={short(value.code)} leaves GET or POST out"
+    is_same = new == value.value and type(new) is type(value.value)
+    if is_same or [value.value] == new:
+        return Value(value.code, new)
+    if not new and field not in ("allow_headers", "origins"):
+        return None  # as by default
+    if field == "max_age" and given and not isinstance(given, str):
+        report.note(f"max_age={value.code} becomes {new}: no browser keeps a preflight longer.")
+    listed = f"[{', '.join(map(quoted, new))}]" if isinstance(new, list) else repr(new)
+    return Value(listed, new)
+
+
+def _accepted(field: str, given: Any, report: Report) -> list[str]:
+    """The names that mean something to browsers; the guard refuses the others."""
+    names = [given] if isinstance(given, str) else given
+    if field == "allow_headers":
+        for name in [name for name in names if not _HINTS.isdisjoint(str(name)) or "," in name]:
+            report.note(f"allow_headers: {name!r} is not the name of a header, and is taken out.")
+        names = [name for name in names if _HINTS.isdisjoint(str(name)) and "," not in name]
+    else:
+        names = [part.strip() for name in names for part in str(name).split(",")]
+    kept: list[str] = []
+    for name in dict.fromkeys(map(str, names)):
+        try:
+            Policy(
+                origins="*", **cast("Any", {field: [name.upper() if field == "methods" else name]})
+            )
+            kept.append(name)
+        except PolicyError as error:
+            report.note(f"{field}: {name!r} is taken out: {error.problems[0].message}")
+    return kept
+
+
+def _origins(value: Value, report: Report) -> Value | None:
+    given = value.value
+    entries = (
+        given if isinstance(given, list) else list(given) if isinstance(given, dict) else [given]
+    )
+    entries = [entry for entry in entries if entry is not None and entry != ""]
+    meant = [_entry(entry, report) for entry in entries]
+    if "*" in meant:
+        return Value('"*"', "*")
+    is_same = meant == (given if isinstance(given, list) else [given])
+    codes = [_entry_code(*pair, report) for pair in zip(entries, meant, strict=True)]
+    return Value(value.code if is_same else f"[{', '.join(codes)}]", meant)
+
+
+def _entry(entry: Any, report: Report) -> Any:
+    """What one of the origins is to the guard."""
+    try:
+        new = origin_entry(entry)
+    except CompatError as error:
+        text = str(entry)
+        code, today = "never_matches", "no browser sends that as an origin, so it lets nobody in."
+        if text.lower() == "null":
+            code, today = "null_origin", "any site can send it from a sandboxed frame, and read."
+        elif not _HINTS.isdisjoint(text):
+            code = "glob"
+            today = "it is a regular expression, and matches other origins than it seems to."
+        report.finding(code, str(error), today, _HOW)
+        return ""
+    if isinstance(new, re.Pattern):
+        hostile = _hostile(new)
+        if hostile:
+            code = "regex_too_wide" if ATTACKER in hostile else "regex_unescaped_dot"
+            report.finding(
+                code, f"{new.pattern!r} also matches {hostile}",
+                f"{hostile} may read the responses, and anybody can have that name.",
+                _HOW, r"write \. for a dot, and run this again.",
+            )  # fmt: skip
+    return new
+
+
+def _entry_code(entry: Any, new: Any, report: Report) -> str:
+    if isinstance(new, str):
+        old = entry.pattern if isinstance(entry, re.Pattern) else entry
+        if new != old.lower():
+            report.note(f"{old!r} becomes {new!r}, which lets in no more.")
+        return quoted(new)
+    text = new.pattern
+    raw = f'r"{text}"' if '"' not in text and not text.endswith("\\") else repr(text)
+    flags = ", re.IGNORECASE" if new.flags & re.IGNORECASE and re.search("[A-Z]", text) else ""
+    report.note(f"{text!r} is matched up to its end by the guard.")
+    return f"re.compile({raw}{flags})"
+
+
+def _hostile(pattern: re.Pattern[str]) -> str:
+    """An origin of somebody else's that the guard would let in by a pattern, or ""."""
+    meant = of_pattern(pattern)[:2]
+    sites = {site_of(origin) for origin in meant}
+    dots: Iterable[str] = (
+        str(origin._replace(host=f"{origin.host[:place]}x{origin.host[place + 1 :]}"))
+        for origin in meant
+        for place, character in enumerate(origin.host)
+        if character == "." and not origin.is_address
+    )
+    for text in (*dots, *fitted(meant)):
+        origin = parse_origin(text)
+        if origin and site_of(origin) not in sites and pattern.fullmatch(text):
+            return text
+    return ""
+
+
+def _check_policy(
+    known: Mapping[str, Any],
+    fields: Mapping[str, str],
+    beside: Mapping[str, Value],
+    report: Report,
+) -> None:
+    """Hold what is known against what the guard accepts."""
+    is_unknown = ("origins" in fields or "origins" in beside) and "origins" not in known
+    if known.get("allow_credentials") and not is_unknown and known.get("origins", "*") == "*":
+        report.finding(
+            "credentials_any_origin", "supports_credentials=True, and any origin is allowed",
+            "any site on the web can send requests with the user's cookies and read the responses:"
+            " it acts as whoever is signed in.",
+            _HOW, "leave supports_credentials out, if the responses are public.",
+        )  # fmt: skip
+        return
+    try:
+        Policy(**cast("Any", known))
+    except PolicyError as error:
+        who = "the origins that are given may read the responses."
+        if known.get("allow_credentials"):
+            who = "the origins that are given, and whoever can pose as one, act as the user."
+        for problem in error.problems:
+            report.finding(
+                "refused", f"the guard refuses it: {problem.field}: {problem.message}", who,
+                "change it as the message says, and run this again.",
+            )  # fmt: skip

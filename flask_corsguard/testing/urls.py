@@ -24,6 +24,8 @@ _C0_AND_SPACE = "".join(map(chr, range(0x21)))
 # one; "%" is among them, since what is encoded stays encoded
 _PATH_SAFE = "%!$&'()*+,-./:;=@[\\]_|~"
 _QUERY_SAFE = "%!$&()*+,-./:;=?@[\\]^_`{|}~"
+#: What :func:`urllib.parse.quote` leaves in a path as Werkzeug decodes it.
+DECODED_PATH_SAFE = "/:@!$&'()*+,;=~"
 
 
 class Url(NamedTuple):

@@ -12,11 +12,9 @@ from urllib.parse import quote, unquote
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.audit.hostile_origins import ATTACKER, UNRELATED
-from flask_corsguard.audit.intended_origins import intended_by
+from flask_corsguard.audit.intended_origins import probably_admitted
 from flask_corsguard.audit.sample_requests import SampleRequests
-from flask_corsguard.audit.source_rows import with_rows
 from flask_corsguard.protocol.headers import SAFE_METHODS
-from flask_corsguard.protocol.lists import is_source
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import name_in_list
@@ -24,12 +22,10 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.simulate import stand_in
 from flask_corsguard.testing.exchange import Exchange, send
-from flask_corsguard.testing.urls import Url, parse_url
+from flask_corsguard.testing.urls import DECODED_PATH_SAFE, Url, parse_url
 
 _PARAMETER = "corsguard-verify"
 _OPAQUE = "null"
-# Of a path as Werkzeug decodes it.
-_PATH_SAFE = "/:@!$&'()*+,;=~"
 _OVERRIDABLE = "the view may override its policy, so what it sends is not known"
 # Each is asked about again for each route.
 _MOST_CANDIDATES = 40
@@ -86,7 +82,7 @@ class Planner:
             if route.policy is None or not samples.is_reachable:
                 self._left_out.append(f"{','.join(route.methods)} {route.rule}: {_why(route)}.")
                 continue
-            url = parse_url(f"{self._base}{quote(samples.path, safe=_PATH_SAFE)}")
+            url = parse_url(f"{self._base}{quote(samples.path, safe=DECODED_PATH_SAFE)}")
             assert url is not None
             # Those that change something first: with them a page always asks.
             methods = sorted(route.methods, key=lambda name: (name in SAFE_METHODS, name))
@@ -171,15 +167,10 @@ class Planner:
         return [one, stranger, f"{one}.{ATTACKER}", str(self._base.origin), *others]
 
     def _candidates_for(self, policy: Policy) -> list[str]:
-        policy = with_rows(policy)
         if policy.origins == "*":
             return [*UNRELATED[:1]]
         if policy not in self._candidates:
-            opaque = (e for e in policy.origins if not isinstance(e, str) and not is_source(e))
-            config = self._state.app.config
-            intended = chain.from_iterable(intended_by(entry, config) for entry in opaque)
-            named = (pattern.example("x") for pattern in policy.origins.patterns())
-            found = map(str, chain(named, policy.raw_origins, intended, [_OPAQUE]))
+            found = chain(probably_admitted(policy, self._state.app.config), [_OPAQUE])
             self._candidates[policy] = [*islice(found, _MOST_CANDIDATES)]
         return self._candidates[policy]
 

@@ -1,0 +1,141 @@
+"""``flask cors compare``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from flask_corsguard.cli.loading import UnusableError
+from flask_corsguard.cli.terminal import Line, console, progress, write
+from flask_corsguard.errors import CorsGuardError
+
+if TYPE_CHECKING:
+    from flask_corsguard.compare.differences import AppDifference, Comparison
+
+_MOST_PLACES = 5
+_STYLES = {"wider": "bold red", "narrower": "bold yellow", "error": "bold cyan"}
+# Which origins Flask-CORS was given.
+_WATCH = "flask_corsguard.migrate.recorder:watch"
+_CREDENTIALS = {"any": "", "with": ", with credentials alone", "without": ", without credentials"}
+
+
+@click.command("compare")
+@click.argument("before")
+@click.argument("after")
+@click.option(
+    "--origin",
+    "origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="An origin to ask from as well. May be given more than once.",
+)
+@click.option(
+    "--skip",
+    metavar="GLOB",
+    multiple=True,
+    help="Rules to leave out: '/admin/*'. May be given more than once.",
+)
+@click.option(
+    "--all-methods", is_flag=True, help="Send POST, PUT, DELETE too: on a copy of the data."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=1.2,
+    show_default=True,
+    help="The CPU time for each app's responses.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(("any", "wider")),
+    default="any",
+    show_default=True,
+    help="Exit with 1 for any difference, or only for what got wider.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.pass_context
+def compare(
+    context: click.Context,
+    before: str,
+    after: str,
+    origins: tuple[str, ...],
+    skip: tuple[str, ...],
+    all_methods: bool,
+    seconds: float,
+    fail_on: str,
+    as_json: bool,
+) -> None:
+    """Compare what pages of other sites can do with two versions of an app.
+
+    BEFORE and AFTER are what flask --app takes: shop, old/shop.py:create_app("dev"). Views that take
+    GET run; of other methods, only the preflights are sent. Exits with 0 if nothing differs, with 1
+    if something does.
+    """
+    from flask_corsguard.compare.app_process import AppProcess
+    from flask_corsguard.compare.differences import compare as compared
+    from flask_corsguard.protocol.origins import parse_origin
+
+    for origin in origins:
+        if parse_origin(origin) is None:
+            raise UnusableError("--origin: write https://app.example.com, as a browser sends it")
+    try:
+        with (
+            AppProcess(before, watch=_WATCH) as old,
+            AppProcess(after, watch=_WATCH) as new,
+            progress("Asking both apps") as advance,
+        ):
+            comparison = compared(
+                old,
+                new,
+                origins=origins,
+                seconds=seconds,
+                all_methods=all_methods,
+                skip=skip,
+                advance=advance,
+            )
+    except CorsGuardError as error:
+        raise UnusableError(str(error)) from error
+    if as_json:
+        differences = [difference._asdict() for difference in comparison.differences]
+        told = {"before": before, "after": after, **comparison._asdict()}
+        click.echo(json.dumps(told | {"differences": differences}, indent=2))
+    else:
+        write(lines(comparison), console(sys.stdout))
+    fails = comparison.has("wider") if fail_on == "wider" else comparison.differences
+    context.exit(1 if fails else 0)
+
+
+def lines(comparison: Comparison) -> Iterator[Line]:
+    for difference in comparison.differences:
+        yield Line(difference.kind, _STYLES[difference.kind])
+        yield from _about(difference)
+        yield Line("")
+    for sentence in comparison.left_out:
+        yield Line(f"not compared: {sentence}", "dim")
+    if comparison.left_out:
+        yield Line("")
+    kinds = [difference.kind for difference in comparison.differences]
+    counts = [f"{kinds.count(kind)} {kind}" for kind in _STYLES if kind in kinds]
+    found = ", ".join(counts) or "no difference"
+    tried = f"{comparison.routes:,} routes and paths, {comparison.requests:,} requests to each app"
+    yield Line(f"{tried}: {found}.", "bold" if counts else "bold green")
+
+
+def _about(difference: AppDifference) -> Iterator[Line]:
+    more = len(difference.where) - _MOST_PLACES
+    named = "; ".join(difference.where[:_MOST_PLACES])
+    yield Line(f"{difference.title}{_CREDENTIALS[difference.credentials]}.", indent=2)
+    yield Line(f"Where: {named}" + (f"; and {more:,} more" if more > 0 else ""), indent=2)
+    yield Line(f"Pages: {', '.join(p or 'of the app itself' for p in difference.pages)}", indent=2)
+    headers = [name.title() or "none" for name in difference.headers]
+    if len(headers) > 1:
+        yield Line(f"Headers: {', '.join(headers)}", indent=2)
+    yield Line(difference.fetch, indent=2, for_copying=True)
+    for name in ("before", "after"):
+        first, *others = getattr(difference, name)
+        yield Line(f"{name.title()}: {first}", indent=2)
+        yield from (Line(text, "dim", indent=4) for text in others)

@@ -1,0 +1,157 @@
+"""What there is to ask of an app: its URLs, and the origins and headers that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any, cast
+from urllib.parse import quote
+
+from flask.app import Flask
+from werkzeug.routing import BaseConverter, Rule
+from werkzeug.test import create_environ
+
+from flask_corsguard.audit.intended_origins import intended_by, probably_admitted
+from flask_corsguard.audit.sample_requests import (
+    VALUES,
+    VARIABLE,
+    fitting_value,
+    host_for,
+)
+from flask_corsguard.compare.messages import Description, SampleUrl
+from flask_corsguard.protocol.origins import parse_origin, parse_pattern
+from flask_corsguard.runtime.requests import matched_request
+from flask_corsguard.runtime.state import EXTENSION_KEY, app_context, state_of
+from flask_corsguard.testing.urls import DECODED_PATH_SAFE
+
+# Of each policy. Among more, those that nothing tells apart are left out later.
+_MOST_ORIGINS = 100
+_MOST_PREFIXES = 20
+_SEPARATORS = re.compile(r"[\s,;|]+")
+_NOWHERE = "corsguard-compare"
+
+
+def describe(app: Flask, watched: Any) -> Description:
+    """Look at an app. No view runs.
+
+    :param watched: objects with ``options``, and perhaps ``resources``, as
+        :class:`flask_corsguard.migrate.recorder.Recorded` has them; or anything else.
+    """
+    urls, unreachable = [*_paths_without_route(app)], list[str]()
+    for rule in app.url_map.iter_rules():
+        if rule.websocket or rule.build_only:
+            continue
+        shown = (
+            f"//{rule.host or rule.subdomain}{rule.rule}"
+            if rule.host or rule.subdomain
+            else rule.rule
+        )
+        url = next(filter(None, (_reached(app, rule, path) for path in _paths(rule))), None)
+        if url is None:
+            unreachable.append(shown)
+            continue
+        view = app.view_functions.get(rule.endpoint)
+        group = rule.endpoint.rpartition(".")[0] or getattr(view, "__module__", "")
+        methods = tuple(sorted((rule.methods or {"GET"}) - {"OPTIONS"}))
+        urls.append(SampleUrl(shown, url, methods, str(group)))
+    named, headers = [*_named_by_guard(app), *_named_by_calls(watched)], set[str]()
+    for _, listed in named:
+        headers.update(name.lower() for name in listed if "*" not in name)
+    origins = [tuple(islice(dict.fromkeys(found), _MOST_ORIGINS)) for found, _ in named]
+    origins.append(tuple(_in_configuration(_config(app))))
+    return Description(tuple(urls), tuple(unreachable), tuple(origins), tuple(headers), watched)
+
+
+def _config(app: Flask) -> dict[str, Any]:
+    return cast("dict[str, Any]", app.config)
+
+
+def _paths(rule: Rule) -> Iterator[str]:
+    # A private attribute. Without it, every argument is guessed to be "x".
+    converters: Mapping[str, BaseConverter] = getattr(rule, "_converters", {})
+    fitting = {name: fitting_value(converter) for name, converter in converters.items()}
+    for values in (fitting, *(dict.fromkeys(fitting, value) for value in VALUES)):
+        parts = VARIABLE.split(rule.rule)  # each second one is a name
+        parts[1::2] = [values.get(name, "x") for name in parts[1::2]]
+        yield "".join(parts)
+
+
+def _reached(app: Flask, rule: Rule, path: str) -> str | None:
+    """The URL of a path, if that leads to the rule."""
+    base = f"https://{host_for(rule, _config(app))}"
+    found = _rule_at(app, base, path, min(rule.methods or {"GET"}))
+    return base + quote(path, safe=DECODED_PATH_SAFE) if found is rule else None
+
+
+def _rule_at(app: Flask, base: str, path: str, method: str = "GET") -> Rule | None:
+    changed = {"PATH_INFO": path.encode().decode("latin-1"), "REQUEST_METHOD": method}
+    try:
+        return matched_request(app, {**_environ(f"{base}/"), **changed}).url_rule
+    except Exception:  # from one of the app's converters
+        return None
+
+
+@lru_cache
+def _environ(base: str) -> dict[str, Any]:
+    return create_environ(base_url=base)
+
+
+def _paths_without_route(app: Flask) -> Iterator[SampleUrl]:
+    """What leads to a 404: below the root, and below what rules begin with."""
+    base = f"https://{host_for(None, _config(app))}"
+    begins = (rule.rule.split("/")[1:-1][:1] for rule in app.url_map.iter_rules())
+    distinct = dict.fromkeys(f"/{first}" for (first,) in filter(None, begins) if "<" not in first)
+    for prefix in ("", *islice(distinct, _MOST_PREFIXES)):
+        path = f"{prefix}/{_NOWHERE}"
+        if _rule_at(app, base, path) is None:
+            yield SampleUrl(path, base + quote(path, safe=DECODED_PATH_SAFE), (), "")
+
+
+def _named_by_guard(app: Flask) -> Iterator[tuple[Iterable[str], Iterable[str]]]:
+    """The origins and headers of each policy."""
+    if EXTENSION_KEY not in app.extensions:
+        return
+    state = state_of(app)
+    with app_context(app):
+        state.load_sources()
+        routes = state.current().table.routes()
+        for policy in dict.fromkeys(policy for route in routes for policy in route.policies):
+            listed = () if policy.allow_headers == "*" else policy.allow_headers
+            yield probably_admitted(policy, _config(app)), listed
+
+
+def _named_by_calls(watched: Any) -> Iterator[tuple[Iterable[str], Iterable[str]]]:
+    """The same of each call of Flask-CORS, and of each of its resources."""
+    for call in _listed(watched):
+        resources = (options for _, options in getattr(call, "resources", ()))
+        for options in (getattr(call, "options", {}), *resources):
+            headers = _listed(options.get("allow_headers"))
+            origins = chain.from_iterable(map(_of_entry, _listed(options.get("origins"))))
+            yield origins, [name for name in headers if isinstance(name, str)]
+
+
+def _listed(value: object) -> list[Any]:
+    many = isinstance(value, (list, tuple, set, frozenset))
+    return [*cast("Iterable[Any]", value)] if many else [] if value is None else [value]
+
+
+def _of_entry(entry: Any) -> Iterable[str]:
+    """The origins that one entry of Flask-CORS names."""
+    if isinstance(entry, str) and parse_origin(entry) is not None:
+        return [entry]
+    with suppress(re.error, TypeError):  # "*" is no pattern either
+        return map(str, intended_by(re.compile(entry), {}))
+    return []
+
+
+def _in_configuration(config: Mapping[str, Any]) -> Iterator[str]:
+    """The origins in keys such as ``FRONTEND_ORIGIN``, which code of the app's own may read."""
+    for key, value in config.items():
+        if "CORS" in key or "ORIGIN" in key:
+            texts = (entry for entry in _listed(value) if isinstance(entry, str))
+            for text in chain.from_iterable(map(_SEPARATORS.split, texts)):
+                if pattern := parse_pattern(text):
+                    yield str(pattern.example("x"))

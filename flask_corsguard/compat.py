@@ -1,0 +1,269 @@
+"""``CORS`` and ``cross_origin`` with the signatures of Flask-CORS, on top of the guard. What they
+are given is translated when the app starts, or is an error that says what to write."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+from urllib.parse import unquote
+
+from flask import Blueprint, Request, Response, current_app, make_response, request
+from flask.app import Flask
+from werkzeug.local import LocalProxy
+
+from flask_corsguard import signals
+from flask_corsguard.decorators import Mark, attach, call_site
+from flask_corsguard.extension import CorsGuard
+from flask_corsguard.flask_cors_options import CompatError as CompatError
+from flask_corsguard.flask_cors_options import NotInGuardError as NotInGuardError
+from flask_corsguard.flask_cors_options import compat_policy, configured
+from flask_corsguard.flask_cors_options import origin_entry as origin_entry
+from flask_corsguard.flask_cors_options import policy_fields as policy_fields
+from flask_corsguard.flask_cors_resources import PathTable, covers, in_turn
+from flask_corsguard.flask_cors_resources import resource_paths as resource_paths
+from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.audiences import resolve
+from flask_corsguard.protocol.decision import Decision, Scope, decide
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.runtime.requests import cors_request
+from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState, RequestRecord
+from flask_corsguard.text import text_of
+
+_KEY = "corsguard.compat"
+# On a response: a view with @cross_origin has made it.
+_EVALUATED = "_corsguard_evaluated"
+_current_request: Callable[[], Request] = cast("Any", request)._get_current_object
+_cross_origins: set[str] = set()  # where there is one
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class CORS:
+    """Flask-CORS's extension: its options, as policies of a guard.
+
+    :param app: the app, or a blueprint that is not registered yet.
+    :param options: those of Flask-CORS. For an app, its ``CORS_*`` configuration counts for those
+        left out.
+    :raises CompatError: for what cannot be translated; the message says what to write.
+    """
+
+    def __init__(self, app: Flask | Blueprint | None = None, **options: Any) -> None:
+        self._options = options
+        if app is not None:
+            _add(app, options, call_site())
+
+    def init_app(self, app: Flask | Blueprint, **options: Any) -> None:
+        """The same for an app or a blueprint, with further options.
+
+        :raises CompatError: for what cannot be translated; the message says what to write.
+        """
+        _add(app, {**self._options, **options}, call_site())
+
+
+def _add(target: Flask | Blueprint, options: Mapping[str, Any], location: str) -> None:
+    if isinstance(target, LocalProxy):
+        target = cast("Any", target)._get_current_object()
+    if isinstance(target, Blueprint):
+        table = PathTable(options)
+        target.record(
+            lambda state: _calls_of(cast("Flask", state.app)).add(
+                f"{state.name_prefix}.{state.name}".lstrip("."), state.url_prefix, table, location
+            )
+        )
+    else:
+        calls = _calls_of(target)
+        table = PathTable({**configured(target.config), **options})
+        calls.add("", "/", table, location)
+
+
+class _Calls:
+    """The calls of ``CORS`` for one app. Flask-CORS asks those of the innermost blueprint first,
+    those of the app last, of each the last one first; and the first that admits the origin counts.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._is_native = EXTENSION_KEY in getattr(app, "extensions", ())
+        if not self._is_native:
+            CorsGuard(app)
+        self._state: AppState = app.extensions[EXTENSION_KEY]
+        self._tables: dict[str, list[PathTable]] = {}
+        self._blueprints: dict[str, str] = {}
+        self._locations: set[str] = set()
+        app.after_request(self._after_request)
+        functions = app.after_request_funcs[None]
+        functions.insert(0, functions.pop())  # so that it runs after all others
+
+    def add(self, name: str, url_prefix: str | None, table: PathTable, location: str) -> None:
+        """Add a call for a blueprint, or for the app, which has no name."""
+        if self._is_native and not name:
+            raise CompatError(
+                f"{location}: the app has a CorsGuard already. Take CORS out, and give that the"
+                " fields"
+            )
+        if self._state.in_force is not None:
+            raise CompatError(f"{location}: the app has served a request. Call CORS before")
+        self._tables.setdefault(name, []).insert(0, table)
+        self._locations.add(location)
+        if name:
+            self._blueprints[name] = url_prefix or "/"
+        marks, of_app = self._state.marks, self._tables.get("", [])
+        paths = {path for each in of_app for row in each.rows for path in row.prefixes} - {"/"}
+        for path in paths:
+            marks.paths[path] = Mark(self._policies([], path), {}, location)
+        if of_app:
+            default = resolve(self._policies([], "/"), {}, {})
+            self._state.settings = self._state.settings._replace(default=default, source=location)
+        for blueprint, prefix in self._blueprints.items():
+            policies = {row.policy for each in self._tables[blueprint] for row in each.rows}
+            is_by_path = len(policies) > len(self._tables[blueprint])
+            if is_by_path or any(covers(prefix, path) for path in paths):
+                raise CompatError(
+                    f"{location}: resources by path, and options for blueprint {blueprint!r}. Write"
+                    " both as resources of the app: CORS(app, resources={'/api/*': {...}})"
+                )
+            names = [blueprint.rsplit(".", n)[0] for n in range(blueprint.count(".") + 1)]
+            marks.blueprints[blueprint] = Mark(self._policies(names, prefix), {}, location)
+
+    def _policies(self, blueprints: Iterable[str], path: str) -> Policy | tuple[Policy, ...]:
+        own = [each.rows[0].policy for name in blueprints for each in self._tables.get(name, [])]
+        of_app = [policy for each in self._tables.get("", []) for policy in each.under(path)]
+        return in_turn([*own, *of_app])
+
+    def _after_request(self, response: Response) -> Response:
+        """See to it that the guard's decision is the one that Flask-CORS comes to, where that asks
+        others than the route's: for errors, for redirects, and for paths beside a prefix."""
+        state, current = self._state, _current_request()
+        decision: Decision | None = getattr(current, DECISION, None)
+        if decision is None or hasattr(response, _EVALUATED):
+            return response
+        is_cross_origin = decision.policy is None and decision.policy_location in _cross_origins
+        is_own = decision.policy_location in self._locations and decision.reason is None
+        if not is_cross_origin and not is_own:
+            return response
+        tables = [each for name in (*current.blueprints, "") for each in self._tables.get(name, [])]
+        path = unquote(current.path)
+        policies = [policy for table in tables for policy in table.at(path)]
+        if decision.policy not in policies:
+            scope = Scope(decision.endpoint, decision.policy_source, decision.policy_location)
+            policy = resolve(in_turn(policies), {}, {})
+            decision = decide(policy, cors_request(current), scope)
+        decision = _as_sent(decision)
+        _replace(state, current, decision)
+        if is_cross_origin:
+            _announce(state, current, decision)
+        names = {name.lower() for name, _ in response.headers}
+        is_partial = any(name.startswith("access-control-") for name in names)
+        if is_partial and headers.ALLOW_ORIGIN.lower() not in names:
+            # To the guard, these would be all that the view wants to send.
+            response.headers.extend(decision.headers)
+        return response
+
+
+def _calls_of(app: Flask) -> _Calls:
+    calls = getattr(app, "extensions", {}).get(_KEY)
+    if calls is None:
+        calls = _Calls(app)
+        app.extensions[_KEY] = calls
+    return cast("_Calls", calls)
+
+
+def _as_sent(decision: Decision) -> Decision:
+    """Without the headers that Flask-CORS leaves out where ``methods`` has not the requested one:
+    GET, HEAD and POST can be sent all the same, but with no further header."""
+    policy = decision.policy
+    if policy is None or decision.reason is not None or not decision.preflight:
+        return decision
+    if decision.method in (policy.methods or ()):
+        return decision
+    left_out = {headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE}
+    kept = {name: value for name, value in decision.headers.items() if name not in left_out}
+    return decision._replace(headers=kept)
+
+
+def _replace(state: AppState, current: Request, decision: Decision) -> None:
+    """Put a decision in place of the one that the guard has made."""
+    setattr(current, DECISION, decision)
+    record: RequestRecord | None = current.environ.get(state.environ_key)
+    if record is not None:
+        record.decision = decision
+        if record.tell is not None and state.in_force is not None:
+            tell = functools.partial(state.tell_late, current, decision, state.in_force, record)
+            record.tell = functools.partial(contextvars.copy_context().run, tell)
+
+
+def _announce(state: AppState, current: Request, decision: Decision) -> None:
+    if state.in_force is not None and not state.in_force.is_own(current):
+        signals.announce(state.app, decision, state.log)
+
+
+class _CrossOriginMark(Mark):
+    """The guard leaves the view alone, since the decorator decides."""
+
+    place = "directly below the route"
+
+    @property
+    def decorator(self) -> str:
+        """The decorator, as it is written."""
+        return "@cross_origin"
+
+
+def cross_origin(*unnamed: Any, **options: Any) -> Callable[[View], View]:
+    """Flask-CORS's decorator. It stands below ``@app.route``, and needs no guard.
+
+    It decides about what the view returns, and responds to OPTIONS where it stands: a decorator
+    above it may refuse a preflight, and an error that the view raises is not its business.
+
+    :param options: those of Flask-CORS; the ``CORS_*`` configuration counts for those left out.
+    :raises CompatError: for what cannot be translated; the message says what to write.
+    """
+    location = call_site()
+    if unnamed or "resources" in options:
+        ignored = text_of(unnamed[0]) if unnamed else "resources"
+        raise CompatError(
+            f"{location}: Flask-CORS ignores {ignored} here. Write"
+            " @cross_origin(origins=['https://app.example.com'])"
+        )
+    compat_policy(options)
+    _cross_origins.add(location)
+
+    def decorate(view: View) -> View:
+        if options.get("automatic_options", True):  # Flask reads these off the view
+            vars(view)["required_methods"] = {*getattr(view, "required_methods", ()), "OPTIONS"}
+            vars(view)["provide_automatic_options"] = False
+        policies: dict[str, Policy] = {}
+
+        @functools.wraps(view)
+        def wrapped(*args: Any, **kwargs: Any) -> Response:
+            given = {**configured(current_app.config), **options, "resources": "/*"}
+            key = repr(given)
+            policy = policies.get(key) or policies.setdefault(key, compat_policy(given))
+            if request.method == "OPTIONS" and given.get("automatic_options", True):
+                response = current_app.make_default_options_response()
+            else:
+                response = make_response(current_app.ensure_sync(view)(*args, **kwargs))
+            return _evaluated(response, policy, location)
+
+        attach(wrapped, _CrossOriginMark(None, {}, location, exempt=True))
+        return cast("View", wrapped)
+
+    return decorate
+
+
+def _evaluated(response: Response, policy: Policy, location: str) -> Response:
+    if hasattr(response, _EVALUATED):
+        return response
+    current = _current_request()
+    scope = Scope(current.endpoint, "@cross_origin", location)
+    decision = _as_sent(decide(policy, cors_request(current), scope))
+    response.headers.extend(decision.headers)
+    setattr(response, _EVALUATED, True)
+    state: AppState | None = current_app.extensions.get(EXTENSION_KEY)
+    known: Decision | None = getattr(current, DECISION, None)
+    if state is not None and known is not None:  # the guard leaves the response as it is
+        exempt = known._replace(outcome=Outcome.EXEMPT, reason=None, policy=None)
+        _replace(state, current, exempt)
+        _announce(state, current, decision)
+    return response

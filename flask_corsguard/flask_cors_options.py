@@ -1,0 +1,321 @@
+"""What the options of Flask-CORS mean to the guard, for ``compat`` and ``migrate`` alike."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.protocol.fields import MAX_AGE_LIMIT, is_raw
+from flask_corsguard.protocol.origin_errors import diagnose
+from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_pattern
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.text import text_of
+
+#: What Flask-CORS does where nobody says otherwise.
+DEFAULTS: Mapping[str, Any] = {
+    "origins": "*",
+    "methods": ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"],
+    "allow_headers": "*",
+    "expose_headers": None,
+    "supports_credentials": False,
+    "max_age": None,
+    "allow_private_network": False,
+    "resources": "/*",
+    # Without effect here: the guard sends what is right.
+    "send_wildcard": False,
+    "automatic_options": True,
+    "vary_header": True,
+    "intercept_exceptions": True,
+    "always_send": True,
+}
+# Names that people take for options, where the nearest name is another one.
+_MEANT = {"headers": "allow_headers", "credentials": "supports_credentials"}
+#: By these characters Flask-CORS takes a string for a regular expression.
+HINTS = frozenset("*\\]?$^[]()")
+_STRANGERS = ("https://stranger.example", "http://stranger.example")
+_LABELS = ("a", "0", "a-b", "xn--a", "a" * 63)
+
+
+class CompatError(CorsGuardError):
+    """What the guard cannot take over from Flask-CORS. The message says what to write."""
+
+
+class NotInGuardError(CompatError):
+    """What no policy says by itself, but ``flask_corsguard.compat`` does."""
+
+
+def origin_entry(entry: str | re.Pattern[str]) -> str | re.Pattern[str]:
+    """What one entry of ``origins`` means to the guard. It never matches more than ``re.match`` and
+    the comparison of Flask-CORS do.
+
+    :param entry: a string, which is a pattern to Flask-CORS if it looks like one, or a pattern.
+    :returns: ``"*"`` for what lets in everybody, a form of the guard's where that says the same, or
+        a pattern, which the guard holds against the whole origin.
+    :raises CompatError: for what lets nobody in, and for ``null``, which any site can send.
+    """
+    if isinstance(entry, str) and HINTS.isdisjoint(entry):
+        # They are compared without regard to case, and browsers send lower case.
+        if parse_origin(entry.lower()) is None:
+            raise CompatError(_never(entry))
+        return entry.lower()
+    if entry == "*":
+        return "*"
+    if isinstance(entry, str) and entry.endswith("://*"):  # that matches what goes on
+        entry = f"{entry[:-1]}.*"
+    regex = _compiled(entry)
+    text: str = regex.pattern
+    if re.fullmatch(r"\^?\(?(?:\?:)?\.[*+]\??\)?\$?", text):
+        return "*"
+    form = _guard_form(text)
+    pattern = parse_pattern(form)
+    if pattern is not None and all(map(regex.match, _samples(pattern))):
+        return form
+    if pattern is not None and HINTS.isdisjoint(text.replace("*", "")) and ".*" not in text:
+        meant = re.escape(form).replace(r"\*", ".*").replace(r"\-", "-")
+        raise CompatError(
+            f"origins: {text!r} is read as a regular expression, which does not match what it looks"
+            f" like. Write r'{meant}$'"
+        )
+    if re.search(r"[^\\.]/\$?$", text):
+        raise CompatError(
+            f"origins: {text!r} matches nothing that browsers send: an origin has no slash at the"
+            f" end. Write r'{text.rstrip('$').rstrip('/')}$'"
+        )
+    if re.match(r"\^?[\w-]", text) and "://" not in text.replace("\\", ""):
+        without = text.removeprefix("^")
+        raise CompatError(
+            f"origins: {text!r} matches nothing that browsers send: an origin begins with its"
+            f" scheme. Write r'https://{without}'"
+        )
+    return regex
+
+
+def _compiled(entry: object) -> re.Pattern[str]:
+    if isinstance(entry, re.Pattern):
+        regex: re.Pattern[Any] = entry  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(regex.pattern, str):
+            return regex
+    elif isinstance(entry, str):
+        try:
+            return re.compile(entry, re.IGNORECASE)
+        except (re.error, RecursionError, OverflowError):
+            host = re.escape(entry.rpartition("/")[2].replace("*", "").lstrip("."))
+            raise CompatError(
+                f"origins: {entry!r} is not a regular expression. For the sub-domains write"
+                f" r'https://.*\\.{host}$'"
+            ) from None
+    unfit: object = entry
+    raise CompatError(
+        f"origins: {text_of(unfit)} is not a string or a pattern, and matches no origin. Write"
+        " origins=['https://app.example.com']"
+    )
+
+
+def _never(entry: str) -> str:
+    if entry.lower() == "null":
+        return (
+            "origins: any site can send 'null', from a sandboxed frame. Take it out, and serve the"
+            " page that needs it from an origin of its own"
+        )
+    parts = [part.strip() for part in entry.split(",") if part.strip()]
+    if len(parts) > 1:
+        return (
+            f"origins: {entry!r} is one string, and matches no origin. Write a list:"
+            f" origins={parts!r}"
+        )
+    problems, suggestion = diagnose(entry.strip().lower())
+    why = f": {problems[0][1]}" if problems else ""
+    return (
+        f"origins: {entry!r} matches nothing that browsers send{why}. Write"
+        f" {suggestion or 'https://host or https://host:port'}"
+    )
+
+
+def _guard_form(text: str) -> str:
+    """What a regular expression looks like as one of the guard's forms; whether it means that is
+    still to be seen."""
+    text = re.sub(r"(?:\$|\\Z)$", "", text.removeprefix("^").lower())
+    text = re.sub(r":(?:\*|\.\*|\.\+|\\d[+*]|\[0-9\][+*])$|\((?:\?:)?:\\d\+\)\?$", ":*", text)
+    text = re.sub(r"(?<!/)/?(?:(?<!\\)\.\*|(?<!:/)/[*?])$", "", text)
+    text = re.sub(r"localhost\*$", "localhost:*", text)
+    text = re.sub(r"\(?(?<!\\)(?:\.[*+]\??|\[[\w^./\\-]+\][+*])\)?", "*", text)
+    return re.sub(r"\\([^\w\s])", r"\1", text)
+
+
+def _samples(pattern: OriginPattern) -> list[str]:
+    """Origins that a form of the guard's covers: of each kind one."""
+    names = _LABELS if pattern.label or pattern.any_host else ("",)
+    if pattern.label == "*" or pattern.any_host:
+        names = (*names, "a.b", "a.b-c.d", "_a")
+    origins = [pattern.example(name) for name in names]
+    ports = (None, 1, 3000, 65535) if pattern.any_port or pattern.any_host else ()
+    return [str(origin) for origin in origins] + [
+        str(origin._replace(port=port)) for origin in origins for port in ports
+    ]
+
+
+def policy_fields(options: Mapping[str, object]) -> dict[str, Any]:
+    """The fields of a policy that mean what options of Flask-CORS do.
+
+    :param options: after all merging; its defaults count for what is left out.
+    :returns: every field that an option stands for, also where it is the guard's default.
+    :raises NotInGuardError: where ``methods`` keeps pages from sending GET or POST with a header.
+    :raises CompatError: for what cannot be translated, and what the guard refuses.
+    """
+    fields = compat_fields(options)
+    for method in ("GET", "POST"):
+        if method not in fields["methods"] and fields["allow_headers"]:
+            raise NotInGuardError(
+                f"methods: without {method}, Flask-CORS lets no page send it with a header, such as"
+                " JSON as its Content-Type; the guard passes GET, HEAD and POST, as the Fetch"
+                f" standard does. Add {method!r} to methods, or write allow_headers=[]"
+            )
+    return fields
+
+
+def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
+    """The same for :mod:`flask_corsguard.compat`, which sees to such methods itself.
+
+    :raises CompatError: for what cannot be translated, and what the guard refuses.
+    """
+    check_names(options)
+    given = {**DEFAULTS, **options}
+    fields: dict[str, Any] = {
+        **_origin_fields(given["origins"]),
+        "methods": _methods(given["methods"]),
+        "allow_headers": _allow_headers(given["allow_headers"]),
+        "expose_headers": _names(given["expose_headers"]),
+        "allow_credentials": _flag("supports_credentials", given["supports_credentials"]),
+        "max_age": _max_age(given["max_age"]),
+        "allow_private_network": _flag("allow_private_network", given["allow_private_network"]),
+    }
+    if fields["allow_credentials"]:
+        _check_credentials(fields["origins"])
+    try:
+        Policy(**fields)
+    except PolicyError as error:
+        hint = ". Other fields than these are for CorsGuard(app, ...)"
+        hint = hint if "dangerously_" in str(error) else ""
+        raise CompatError(f"{error}{hint}") from None
+    return fields
+
+
+def compat_policy(options: Mapping[str, object]) -> Policy:
+    """The policy of :mod:`flask_corsguard.compat`, as near to Flask-CORS as one can be: functions
+    of ``before_request`` may refuse preflights, and headers that a response has already stand.
+
+    :raises CompatError: for what cannot be translated, and what the guard refuses.
+    """
+    return Policy(
+        **compat_fields(options), answer_preflight=False, dangerously_let_views_override=True
+    )
+
+
+def configured(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that an app's configuration gives."""
+    keys = {name: config.get(f"CORS_{name.upper()}") for name in DEFAULTS}
+    return {name: value for name, value in keys.items() if value is not None}
+
+
+def check_names(options: Mapping[str, object]) -> None:
+    """:raises CompatError: for an option that Flask-CORS does not know, and so ignores."""
+    for name in options:
+        if name not in DEFAULTS:
+            close = difflib.get_close_matches(name, DEFAULTS, n=1)
+            meant = _MEANT.get(name) or (close[0] if close else None)
+            hint = f"Write {meant}" if meant else f"Take it out; there are {', '.join(DEFAULTS)}"
+            raise CompatError(f"Flask-CORS has no option {name!r}, and ignores it. {hint}")
+
+
+def _listed(value: object) -> list[Any]:
+    """As Flask-CORS lists values; what is empty stands for nothing."""
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    values: Iterable[Any] = cast("Any", value) if several else [value]
+    return [each for each in values if each is not None and each != ""]
+
+
+def _origin_fields(value: object) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        keys = ", ".join(map(repr, cast("Mapping[object, object]", value)))
+        raise CompatError(f"origins: of a dictionary, the keys are read: {keys}. Write resources=")
+    listed = _listed(value)
+    if any(entry in ("*", ".*") for entry in listed):
+        return {"origins": "*"}
+    # What native programs send, which no browser does: file://, app://.
+    raw = [e for e in listed if isinstance(e, str) and HINTS.isdisjoint(e) and _is_native(e)]
+    entries = list(dict.fromkeys(origin_entry(entry) for entry in listed if entry not in raw))
+    origins = "*" if "*" in entries else entries
+    return {"origins": origins, **({"raw_origins": raw} if raw and origins != "*" else {})}
+
+
+def _is_native(text: str) -> bool:
+    is_web = text.lower().startswith(("http:", "https:")) or parse_origin(text.lower()) is not None
+    return "://" in text and not is_web and is_raw(text)
+
+
+def _methods(value: object) -> list[str]:
+    names = [part.strip() for name in _listed(value) for part in str(name).upper().split(",")]
+    if not names or any("*" in name for name in names):
+        raise CompatError(
+            f"methods: to Flask-CORS {text_of(value)} is a name that no method has, so that"
+            " preflights fail. Leave methods out, or list them: methods=['GET', 'POST', 'PUT']"
+        )
+    return list(dict.fromkeys(names))
+
+
+def _names(value: object) -> list[str]:
+    return [part.strip() for name in _listed(value) for part in str(name).split(",")]
+
+
+def _allow_headers(value: object) -> list[str]:
+    names = _listed(value)
+    if any(name in ("*", ".*") for name in names):
+        return ["*", "Authorization"]
+    for name in names:
+        if not isinstance(name, str) or not HINTS.isdisjoint(name):
+            raise CompatError(
+                f"allow_headers: {text_of(name)} is a pattern. List the names:"
+                " allow_headers=['Content-Type', 'Authorization']"
+            )
+        if "," in name:
+            raise CompatError(
+                f"allow_headers: {name!r} is one string, and no header has that name. Write"
+                f" allow_headers={_names(name)!r}"
+            )
+    return names
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, (bool, int, type(None))):
+        raise CompatError(
+            f"{name}: to Flask-CORS {text_of(value)} is {bool(value)}. Write {name}=True or False"
+        )
+    return bool(value)
+
+
+def _max_age(value: Any) -> int | None:
+    """Of 0, Flask-CORS sends nothing."""
+    if isinstance(value, datetime.timedelta):
+        value = int(value.total_seconds())
+    elif isinstance(value, str) and value.strip().isdecimal():
+        value = int(value)
+    elif not isinstance(value, (int, type(None))):
+        raise CompatError(f"max_age: {text_of(value)} is not a number. Write max_age=600")
+    # No browser remembers one for longer.
+    return min(value, MAX_AGE_LIMIT) if value else None
+
+
+def _check_credentials(origins: object) -> None:
+    patterns: list[Any] = [each for each in _listed(origins) if not isinstance(each, str)]
+    anybody: list[str] = [p.pattern for p in patterns if any(map(p.fullmatch, _STRANGERS))]
+    if origins == "*" or anybody:
+        value = anybody[0] if anybody else origins
+        raise CompatError(
+            f"supports_credentials=True with origins={value!r}: any site on the web acts as whoever"
+            " is signed in. List the origins: origins=['https://app.example.com'], or take"
+            " supports_credentials out"
+        )

@@ -1,0 +1,442 @@
+"""One file of Python: its syntax, what its names stand for, and the changes to its text."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import datetime
+import functools
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from flask_corsguard.migrate.files import Source
+from flask_corsguard.migrate.findings import File
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_WIDTH = 88
+_DEEPEST_IMPORT = 3
+_MUTATORS = frozenset(
+    {"append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
+)
+
+
+#: What a decorator may stand above, classes aside.
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class Expression:
+    """A value that only shows when the code runs.
+
+    :ivar code: the text of the expression.
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+
+class PythonFile:
+    """A file that is read, and changed by spans of its text: all else stays as it is.
+
+    :ivar path: the file.
+    :ivar tree: its syntax.
+    :ivar nodes: every node of it, outer ones first.
+    """
+
+    def __init__(self, source: Source, base: Path) -> None:
+        """:param base: the path of the code base.
+        :raises SyntaxError, ValueError, RecursionError, MemoryError: if it cannot be parsed."""
+        self.path = source.path
+        self._base = base
+        self.source = source
+        self.tree = ast.parse(source.text)
+        self.nodes = list(ast.walk(self.tree))
+        self._parents = {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+        self._data = source.text.encode()
+        self._starts = [0, *(found.end() for found in _LINE_END.finditer(self._data))]
+        first = _LINE_END.search(self._data)
+        self.newline = first[0].decode() if first else "\n"
+        self._edits: dict[tuple[int, int], str] = {}
+        self._added: dict[int, list[str]] = {}
+        self._removed: set[ast.stmt] = set()
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it holds tests, rather than an app."""
+        name = self.path.name
+        return (
+            name.startswith(("test_", "conftest"))
+            or name.endswith("_test.py")
+            or not {"test", "tests"}.isdisjoint(self.path.parts[len(self._base.parts) : -1])
+        )
+
+    # What is there.
+
+    def code(self, node: ast.AST) -> str:
+        """The text of *node*."""
+        start, end = self.span(node)
+        return self._data[start:end].decode()
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Where *node* stands in the text, as UTF-8."""
+        place = cast("Any", node)
+        return (
+            self._starts[place.lineno - 1] + place.col_offset,
+            self._starts[place.end_lineno - 1] + place.end_col_offset,
+        )
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """What *node* is a part of."""
+        return self._parents.get(node)
+
+    def parents(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What *node* is a part of, the innermost first."""
+        above = self._parents.get(node)
+        while above is not None:
+            yield above
+            above = self._parents.get(above)
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The statement that *node* belongs to."""
+        return next(n for n in (node, *self.parents(node)) if isinstance(n, ast.stmt))
+
+    def function(self, node: ast.AST) -> ast.AST:
+        """The function that *node* runs in, or the module."""
+        return next((n for n in self.parents(node) if isinstance(n, FUNCTIONS)), self.tree)
+
+    def targets(self, node: ast.AST) -> list[ast.expr]:
+        """What the value of *node* is assigned to."""
+        match self.parent(node):
+            case ast.Assign(targets=targets, value=value) if value is node:
+                return targets
+            case ast.AnnAssign(target=target, value=value) if value is node:
+                return [target]
+            case _:
+                return []
+
+    def assigned(self, node: ast.AST) -> str:
+        """The one name for the value of *node*, or ""."""
+        targets = self.targets(node)
+        return self.code(targets[0]) if len(targets) == 1 else ""
+
+    def uses(self, name: str) -> bool:
+        """Whether a name is looked up here, and has no value of its own."""
+        return not self.bound[name] and any(
+            isinstance(node, ast.Name) and node.id == name for node in self.nodes
+        )
+
+    def is_annotation(self, node: ast.expr) -> bool:
+        """Whether an expression is a type."""
+        above = self.parent(node)
+        return node in (getattr(above, "annotation", None), getattr(above, "returns", None))
+
+    def maker(self, target: ast.expr | None, node: ast.AST) -> ast.AST | None:
+        """The call that makes what *target* stands for, in the function where *node* is."""
+        for each in self.nodes:
+            if isinstance(each, ast.Call) and target is not None:
+                if self.assigned(each) == self.code(target):
+                    if self.function(each) in (self.function(node), self.tree):
+                        return each
+        return None
+
+    def exclude(self, one: ast.AST, other: ast.AST) -> bool:
+        """Whether only one of two expressions runs, as they are in branches of one ``if``."""
+        around = {id(block) for node in (one, *self.parents(one)) for block in [self._block(node)]}
+        for node in (other, *self.parents(other)):
+            above = self.parent(node)
+            if isinstance(above, ast.If) and id(self._block(node)) not in around:
+                if any(id(block) in around for block in (above.body, above.orelse)):
+                    return True
+        return False
+
+    def _block(self, node: ast.AST) -> list[ast.stmt] | None:
+        return self.block(node) if isinstance(node, ast.stmt) else None
+
+    def spelled_out(self, code: str) -> str:
+        """The same expression, or what it stands for if it is a plain name."""
+        value = self.value_of(code)
+        return code if value is None else self.code(value)
+
+    def kind(self, node: ast.expr, roots: list[Path], depth: int = 0) -> str:
+        """Whether an expression is an ``"app"``, a ``"blueprint"``, or "", which cannot be told."""
+        name = self.code(node) if depth == 0 else cast("ast.Name", node).id
+        guess = "blueprint" if _is_blueprint(name) else "app"
+        for found in self.nodes if isinstance(node, ast.Name) else ():
+            match found:
+                case ast.Call(func=func) if self.assigned(found) == name:
+                    return "blueprint" if "blueprint" in self.code(func).lower() else "app"
+                case ast.ImportFrom(names=names) if depth < _DEEPEST_IMPORT:
+                    for alias in names:
+                        other = (
+                            self._imported(found, roots)
+                            if name == (alias.asname or alias.name)
+                            else None
+                        )
+                        if other is not None and other.bound[alias.name]:
+                            return other.kind(ast.Name(alias.name), roots, depth + 1)
+                case ast.arg(arg=arg) if arg == name and "app" not in name.lower():
+                    return "blueprint" if guess == "blueprint" else ""
+                case ast.For(target=target) if name in map(last_name, ast.walk(target)):
+                    return ""
+                case _:
+                    pass
+        return guess
+
+    def _imported(self, node: ast.ImportFrom, roots: list[Path]) -> PythonFile | None:
+        """The module that something is imported from, if it can be read."""
+        level = node.level
+        starts = [self.path.parent.joinpath(*[".."] * (level - 1))] if level else roots
+        for start in starts:
+            path = start.joinpath(*(node.module or "").split("."))
+            for file in (path.with_suffix(".py"), path / "__init__.py"):
+                with contextlib.suppress(OSError, ValueError, SyntaxError, RecursionError):
+                    text = file.read_text("utf-8")
+                    return PythonFile(Source(file, b"", text, "utf-8"), self._base)
+        return None
+
+    @functools.cached_property
+    def bound(self) -> Counter[str]:
+        """How often each name gets a value."""
+        names: Counter[str] = Counter()
+        for node in self.nodes:
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                names[node.id] += 1
+            elif isinstance(node, ast.arg):
+                names[node.arg] += 1
+            elif isinstance(node, ast.alias):
+                names[(node.asname or node.name).partition(".")[0]] += 1
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                names[node.name] += 1
+        return names
+
+    @functools.cached_property
+    def _values(self) -> dict[str, ast.expr]:
+        """The value of each name that gets one only once."""
+        found: dict[str, ast.expr] = {}
+        changed: set[str] = set()
+        for node in self.nodes:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    found[name] = value
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    found[name] = value
+                case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _MUTATORS:
+                    changed.add(name)
+                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                    changed.add(name)
+                case ast.Global(names=names) | ast.Nonlocal(names=names):
+                    changed.update(names)
+                case _:
+                    pass
+        return {
+            name: value
+            for name, value in found.items()
+            if self.bound[name] == 1 and name not in changed
+        }
+
+    def value_of(self, name: str) -> ast.expr | None:
+        """What *name* stands for, if that is plain."""
+        return self._values.get(name)
+
+    def read(self, node: ast.expr, depth: int = 0) -> Any:
+        """The value of an expression, with an :class:`Expression` for what only shows when it runs.
+
+        A dictionary has its values unread, as nodes.
+        """
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+                return [self.read(element, depth) for element in elements]
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                read = [self.read(cast("ast.expr", key), depth) for key in keys]
+                if any(isinstance(key, (Expression, list, dict)) for key in read):
+                    return Expression(self.code(node))
+                return dict(zip(read, values, strict=True))
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+                return -value
+            case ast.BinOp(op=ast.Add(), left=left, right=right):
+                one, two = self.read(left, depth), self.read(right, depth)
+                if isinstance(one, list) and isinstance(two, list):
+                    return one + two
+                if isinstance(one, str) and isinstance(two, str):
+                    return one + two
+            case ast.BinOp(op=ast.Mult(), left=left, right=right):
+                one, two = self.read(left, depth), self.read(right, depth)
+                if isinstance(one, int) and isinstance(two, int):
+                    return one * two
+            case ast.Name(id=name) if depth < 4 and (value := self.value_of(name)) is not None:
+                return self.read(value, depth + 1)
+            case ast.Call(func=func, args=[ast.Constant(value=str() as text)], keywords=[]) if (
+                self.code(func) == "re.compile"
+            ):
+                try:
+                    return re.compile(text)
+                except (re.error, RecursionError, OverflowError):
+                    pass
+            case ast.Call(func=func, args=[], keywords=keywords) if last_name(func) == "timedelta":
+                given = {str(keyword.arg): self.read(keyword.value) for keyword in keywords}
+                if all(isinstance(value, (int, float)) for value in given.values()):
+                    return datetime.timedelta(**given)
+            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(
+                keyword.arg for keyword in keywords
+            ):
+                return {keyword.arg: keyword.value for keyword in keywords}
+            case _:
+                pass
+        return Expression(self.code(node))
+
+    def read_options(self, value: object) -> dict[str, ast.expr] | None:
+        """The options that a value holds, unread, or None."""
+        read = self.read(value) if isinstance(value, ast.expr) else value
+        if isinstance(read, dict) and all(isinstance(key, str) for key in read):
+            return cast("dict[str, ast.expr]", read)
+        return None
+
+    # What changes.
+
+    def replace(self, node: ast.AST, text: str) -> None:
+        """Put *text* in the place of *node*."""
+        self._edits[self.span(node)] = text
+
+    def replace_span(self, start: int, end: int, text: str) -> None:
+        """Put *text* in the place of what stands from *start* to *end*."""
+        self._edits[start, end] = text
+
+    def add_before(self, statement: ast.stmt, *lines: str) -> None:
+        """Add lines before a statement and its decorators, as far indented as it."""
+        start, _ = self._lines(statement)
+        self._added.setdefault(start, []).extend(self._indented(statement, lines))
+
+    def add_after(self, statement: ast.stmt, *lines: str) -> None:
+        """Add lines after a statement, as far indented as it."""
+        _, end = self._lines(statement)
+        new = self._indented(statement, lines)
+        if not self._data[:end].endswith((b"\n", b"\r")):  # the end of a file without one
+            new = [self.newline + "".join(new).removesuffix(self.newline)]
+        self._added.setdefault(end, []).extend(new)
+
+    def block(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The statements that it is one of."""
+        above = self.parent(statement)
+        for field in ("body", "orelse", "finalbody"):
+            body = getattr(above, field, None)
+            if isinstance(body, list) and statement in body:
+                return cast("list[ast.stmt]", body)
+        return [statement]
+
+    def is_alone(self, statement: ast.stmt, node: ast.AST | None = None) -> bool:
+        """Whether no other statement stands on its lines, and *node* is all that it has to say."""
+        if node is not None and self.parent(node) is not statement:
+            return False
+        (start, end), (first, last) = self.span(statement), self._lines(statement)
+        rest = self._data[end:last].strip()
+        return not self._data[first:start].strip() and (not rest or rest.startswith(b"#"))
+
+    def remove(self, statement: ast.stmt) -> None:
+        """Take a statement out."""
+        self._removed.add(statement)
+        is_last = self.parent(statement) is not self.tree and self._removed.issuperset(
+            self.block(statement)
+        )
+        if self.is_alone(statement) and not is_last:
+            self._edits[self._lines(statement)] = ""
+        else:
+            self.replace(statement, "pass")
+
+    def remove_decorator(self, node: ast.expr) -> None:
+        """Take the lines of a decorator out."""
+        self._edits[self._lines(node)] = ""
+
+    def remove_part(self, node: ast.AST, siblings: list[Any]) -> None:
+        """Take an argument, or an entry of a dictionary, out of those that it stands among.
+
+        :param siblings: (first node, last node) of each, in order; *node* is a first one.
+        """
+        place = next(i for i, (first, _) in enumerate(siblings) if first is node)
+        start, end = self.span(siblings[place][0])[0], self.span(siblings[place][1])[1]
+        if place + 1 < len(siblings):
+            end = self.span(siblings[place + 1][0])[0]
+        elif place:
+            start = self.span(siblings[place - 1][1])[1]
+        self._edits[start, end] = ""
+
+    def call(self, node: ast.Call, name: str, arguments: list[str], after: str = "") -> str:
+        """A call to stand in the place of *node*: an argument a line where one line is too short,
+        or where there are comments to keep."""
+        start, end = self.span(node)
+        comments = self._comments(self._data[start:end].decode(), arguments)
+        column = start - self._starts[node.lineno - 1]
+        line = f"{name}({', '.join(arguments)}){after}"
+        if not comments and ("\n" in line or column + len(line) <= _WIDTH):
+            return line
+        indent = self.indent(node)
+        step = "\t" if indent.startswith("\t") else "    "
+        lines = [f"{indent}{step}{comment}" for comment in comments]
+        lines += [f"{indent}{step}{argument}," for argument in arguments]
+        return self.newline.join([f"{name}(", *lines, f"{indent}){after}"])
+
+    @staticmethod
+    def _comments(old: str, arguments: list[str]) -> list[str]:
+        kept = "\n".join(arguments)
+        try:
+            tokens = list(tokenize.generate_tokens(io.StringIO(old).readline))
+        except (tokenize.TokenError, SyntaxError):
+            return []
+        comments = (token.string for token in tokens if token.type == tokenize.COMMENT)
+        return [comment for comment in comments if comment not in kept]
+
+    def _lines(self, node: Any) -> tuple[int, int]:
+        """All of the lines that *node* stands in."""
+        decorators = getattr(node, "decorator_list", ())
+        first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+        last = node.end_lineno
+        end = self._starts[last] if last < len(self._starts) else len(self._data)
+        return self._starts[first - 1], end
+
+    def indent(self, node: Any) -> str:
+        """What the statement of *node* is indented by."""
+        start, _ = self._lines(self.statement(node))
+        line = self._data[start:].decode()
+        return line[: len(line) - len(line.lstrip(" \t"))]
+
+    def _indented(self, statement: ast.stmt, lines: tuple[str, ...]) -> list[str]:
+        indent = self.indent(statement)
+        return [f"{indent}{line}{self.newline}" for line in lines]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything is to change."""
+        return bool(self._edits or self._added)
+
+    def finish(self) -> File:
+        """The file as it is to be.
+
+        :raises SyntaxError, ValueError: if that would not be Python any more.
+        """
+        data = self._data
+        changes = [(*span, text) for span, text in self._edits.items()]
+        changes += [(place, place, "".join(lines)) for place, lines in self._added.items()]
+        for start, end, text in sorted(changes, reverse=True):
+            data = data[:start] + text.encode() + data[end:]
+        text = data.decode()
+        ast.parse(text)
+        return File(
+            self.path, self.source.data, text.encode(self.source.encoding), self.source.encoding
+        )
+
+
+def last_name(node: ast.AST) -> str:
+    """The last part of a dotted name, or ""."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _is_blueprint(name: str) -> bool:
+    last = name.rpartition(".")[2].lower()
+    return "blueprint" in last or last == "bp" or last.endswith("_bp")

@@ -1,0 +1,186 @@
+"""What an app hands to Flask-CORS while it is loaded."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from importlib.machinery import SourceFileLoader
+from types import FrameType
+from typing import Any, NamedTuple
+
+from flask.app import Flask
+
+from flask_corsguard.text import text_of
+
+_PLAIN = (bool, int, float, bytes, type(None), re.Pattern, timedelta)
+_LISTS = (list, tuple, set, frozenset)
+_MARK = "_corsguard_recorded"
+Options = Mapping[str, Any]
+
+
+class Unknown(NamedTuple):
+    """Stands for a value that cannot be handed to another process: a generator, say."""
+
+    text: str
+
+
+class Recorded(NamedTuple):
+    """A call of ``CORS(app)`` or ``init_app``, or a view with ``cross_origin``.
+
+    :ivar path: the file of the call: the first one outside of Flask-CORS.
+    :ivar line: its line; of a decorator, where ``cross_origin`` is called.
+    :ivar kind: ``app``, ``blueprint`` or ``view``.
+    :ivar target: the app's import name, the blueprint's name, or the view's module and name.
+    :ivar options: all options: the defaults, ``CORS_*`` of the app's configuration (of a view, once
+        :meth:`Recording.loaded` was called), the constructor's, the call's.
+    :ivar resources: for each of ``resources``, as given, the pattern and its options.
+    :ivar given: the options of this very call.
+    :ivar constructed: file, line and options of the constructor, if that was another call.
+    """
+
+    path: str
+    line: int
+    kind: str
+    target: str
+    options: Options
+    resources: tuple[tuple[Any, Options], ...]
+    given: Options
+    constructed: tuple[str, int, Options] | None = None
+
+
+class Recording(list[Recorded]):
+    """What was recorded, in the order of the calls."""
+
+    def loaded(self, app: Flask) -> None:
+        """Give the views the app's configuration, which Flask-CORS reads in each request."""
+        configured = _configured(app)
+        for number, call in enumerate(self):
+            if call.kind == "view":
+                self[number] = call._replace(options={**call.options, **configured, **call.given})
+
+
+def watch() -> Recording:
+    """Record from now on what is handed to Flask-CORS, version 3 to 6. Nothing else changes, and
+    Flask-CORS is imported only where the app does so, from wherever it does."""
+    recording, execute = Recording(), SourceFileLoader.exec_module
+
+    def execute_and_watch(loader: SourceFileLoader, module: Any) -> None:
+        execute(loader, module)
+        _watch_module(module, recording)
+
+    SourceFileLoader.exec_module = execute_and_watch  # type: ignore[method-assign, assignment]
+    for module in [*sys.modules.values()]:
+        _watch_module(module, recording)
+    return recording
+
+
+# Whatever fails in the recording, the app goes on: so everything is in suppress(Exception).
+def _watch_module(module: Any, recording: Recording) -> None:
+    with suppress(Exception):
+        if module.__name__.endswith("flask_cors.extension"):
+            _watch_class(module.CORS, recording)
+        elif module.__name__.endswith(("flask_cors.decorator", "flask_cors")):
+            module.cross_origin = _watched_decorator(module.cross_origin, recording)
+
+
+def _watch_class(cors: Any, recording: Recording) -> None:
+    construct, init_app = cors.__init__, cors.init_app
+
+    @functools.wraps(construct)
+    def constructed(self: Any, *args: Any, **kwargs: Any) -> None:
+        with suppress(Exception):
+            setattr(self, _MARK, (*_caller(), _kept(kwargs)))
+        construct(self, *args, **kwargs)
+
+    @functools.wraps(init_app)
+    def initialized(self: Any, app: Any, *args: Any, **kwargs: Any) -> Any:
+        with suppress(Exception):
+            path, line, first = *_caller(), getattr(self, _MARK)
+            options = {**_defaults(cors), **_configured(app), **first[2], **_kept(kwargs)}
+            call = Recorded(
+                path,
+                line,
+                "app" if isinstance(app, Flask) else "blueprint",
+                app.import_name if isinstance(app, Flask) else app.name,
+                options,
+                tuple(_by_resource(options)),
+                _kept(kwargs),
+                None if first[:2] == (path, line) else first,
+            )
+            recording.append(call)
+        return init_app(self, app, *args, **kwargs)
+
+    cors.__init__, cors.init_app = constructed, initialized
+
+
+def _by_resource(options: Options) -> Iterator[tuple[Any, Options]]:
+    resources: Any = options["resources"]
+    if isinstance(resources, dict):
+        named: dict[Any, Options] = resources
+        yield from ((pattern, {**options, **own}) for pattern, own in named.items())
+        return
+    listed: list[Any] = [resources] if not isinstance(resources, _LISTS) else [*resources]
+    yield from ((pattern, options) for pattern in listed)
+
+
+def _watched_decorator(cross_origin: Any, recording: Recording) -> Any:
+    if hasattr(cross_origin, _MARK):  # the package has the function of its module
+        return cross_origin
+
+    @functools.wraps(cross_origin)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        place = _caller()
+        decorate = cross_origin(*args, **kwargs)
+
+        def decorator(view: Callable[..., Any]) -> Any:
+            with suppress(Exception):
+                given = _kept(kwargs)
+                name = f"{view.__module__}.{view.__qualname__}"
+                options = {**_defaults(cross_origin), **given}
+                recording.append(Recorded(*place, "view", name, options, (), given))
+            return decorate(view)
+
+        return decorator
+
+    setattr(watched, _MARK, True)
+    return watched
+
+
+def _caller() -> tuple[str, int]:
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if name != __name__ and "flask_cors" not in name.split("."):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+def _defaults(of: Any) -> dict[str, Any]:
+    core = sys.modules[of.__module__.rpartition(".")[0] + ".core"]
+    defaults: dict[str, Any] = _kept(core.DEFAULT_OPTIONS)
+    return defaults
+
+
+def _configured(app: Any) -> dict[str, Any]:
+    """What ``CORS_*`` say, as Flask-CORS reads them. A blueprint has no configuration."""
+    found = {k: v for k, v in getattr(app, "config", {}).items() if k.startswith("CORS_")}
+    return {key[5:].lower(): _kept(value) for key, value in found.items() if value is not None}
+
+
+def _kept(value: Any) -> Any:
+    """The value, in types that the other process has too."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, Mapping):
+        return {_kept(key): _kept(each) for key, each in value.items()}  # pyright: ignore
+    for kind in _LISTS:
+        if isinstance(value, kind):
+            return kind(map(_kept, value))  # pyright: ignore
+    return Unknown(text_of(value))
