@@ -113,7 +113,7 @@ class _Calls:
         paths = {path for each in of_app for row in each.rows for path in row.prefixes} - {"/"}
         for path in paths:
             marks.paths[path] = Mark(self._policies([], path), {}, location)
-        if of_app:
+        if not self._is_native:
             default = resolve(self._policies([], "/"), {}, {})
             self._state.settings = self._state.settings._replace(default=default, source=location)
         for blueprint, prefix in self._blueprints.items():

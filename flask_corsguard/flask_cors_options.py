@@ -108,7 +108,7 @@ def _compiled(entry: object) -> re.Pattern[str]:
                 f"origins: {entry!r} is not a regular expression. For the sub-domains write"
                 f" r'https://.*\\.{host}$'"
             ) from None
-    unfit: object = entry
+    unfit = cast("Any", entry)
     raise CompatError(
         f"origins: {text_of(unfit)} is not a string or a pattern, and matches no origin. Write"
         " origins=['https://app.example.com']"
@@ -138,7 +138,7 @@ def _never(entry: str) -> str:
 def _guard_form(text: str) -> str:
     """What a regular expression looks like as one of the guard's forms; whether it means that is
     still to be seen."""
-    text = re.sub(r"(?:\$|\\Z)$", "", text.removeprefix("^").lower())
+    text = re.sub(r"(?:\$|\\Z)$", "", text.removeprefix("^")).lower()
     text = re.sub(r":(?:\*|\.\*|\.\+|\\d[+*]|\[0-9\][+*])$|\((?:\?:)?:\\d\+\)\?$", ":*", text)
     text = re.sub(r"(?<!/)/?(?:(?<!\\)\.\*|(?<!:/)/[*?])$", "", text)
     text = re.sub(r"localhost\*$", "localhost:*", text)
