@@ -117,8 +117,7 @@ def _named_by_guard(app: Flask) -> Iterator[tuple[Iterable[str], Iterable[str]]]
     state = state_of(app)
     with app_context(app):
         state.load_sources()
-        routes = state.current().table.routes()
-        for policy in dict.fromkeys(policy for route in routes for policy in route.policies):
+        for policy in state.current().table.policies():
             listed = () if policy.allow_headers == "*" else policy.allow_headers
             yield probably_admitted(policy, _config(app)), listed
 
