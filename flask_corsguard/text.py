@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import cast
 
 #: What no function holds back: it ends the process, the generator or the coroutine.
@@ -59,6 +60,13 @@ def on_one_line(text: str) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
         for character in text
     )
+
+
+def printable(text: str) -> str:
+    """Text from anywhere, with everything escaped that could move a cursor, hide something or end
+    a line, and whatever the terminal has no character for."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return on_one_line(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def described(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from flask_corsguard.cli.audit import audit
 from flask_corsguard.cli.check import check
 from flask_corsguard.cli.compare import compare
 from flask_corsguard.cli.export import export
+from flask_corsguard.cli.migrate import migrate
 from flask_corsguard.cli.routes import routes
 from flask_corsguard.cli.sources import sources
 from flask_corsguard.cli.validate import validate
@@ -30,3 +31,4 @@ cors.add_command(validate)
 cors.add_command(verify)
 cors.add_command(compare)
 cors.add_command(export)
+cors.add_command(migrate)

@@ -104,12 +104,12 @@ def compare(
         told = {"before": before, "after": after, **comparison._asdict()}
         click.echo(json.dumps(told | {"differences": differences}, indent=2))
     else:
-        write(_lines(comparison), console(sys.stdout))
+        write(lines(comparison), console(sys.stdout))
     fails = comparison.has("wider") if fail_on == "wider" else comparison.differences
     context.exit(1 if fails else 0)
 
 
-def _lines(comparison: Comparison) -> Iterator[Line]:
+def lines(comparison: Comparison) -> Iterator[Line]:
     for difference in comparison.differences:
         yield Line(difference.kind, _STYLES[difference.kind])
         yield from _about(difference)

@@ -9,10 +9,9 @@ import click
 from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import UnusableError, guarded_app
-from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.path_prefix import read_prefix
-from flask_corsguard.text import text_of
+from flask_corsguard.text import printable, text_of
 
 
 @click.command("export")

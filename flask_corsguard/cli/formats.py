@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flask_corsguard.audit.findings import Finding, Level, Report
-from flask_corsguard.cli.terminal import Line, printable
+from flask_corsguard.cli.terminal import Line
+from flask_corsguard.text import printable
 
 _MAX_ROUTES = 5
 _STYLES = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.NOTE: "bold cyan"}

@@ -10,11 +10,10 @@ import click
 from flask.app import Flask
 from flask.cli import NoAppException, ScriptInfo
 
-from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.routing.layers import unrouted_marks
 from flask_corsguard.runtime.state import AppState, app_context, state_of
-from flask_corsguard.text import described
+from flask_corsguard.text import described, printable
 
 
 class UnusableError(click.ClickException):

@@ -19,11 +19,12 @@ from flask_corsguard.cli.loading import (
     read_sources,
     warn_of_unrouted_marks,
 )
-from flask_corsguard.cli.terminal import Line, console, printable, write
+from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
     CorsRequest,
+    Decision,
     Scope,
     decide,
     decide_unlisted,
@@ -37,7 +38,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.layers import Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.sources.feed import views_of
-from flask_corsguard.text import shown
+from flask_corsguard.text import printable, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,9 +153,17 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
                 decision = decide_unlisted(
                     route.policy, question, scope, asks=True, admits_live=_admission
                 )
-            if decision.outcome is Outcome.ALLOWED:
+            if decision.outcome is Outcome.ALLOWED or _may_override(decision):
                 return True
     return False
+
+
+def _may_override(decision: Decision) -> bool:
+    """Whether a view may let in whom its policy does not, and is run for that."""
+    policy = decision.policy
+    if policy is None:
+        return False
+    return policy.compiled.views_override and not policy.compiled.enforces_safe
 
 
 def _admission(policy: Policy, question: CorsRequest) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import click
 
-from flask_corsguard.text import on_one_line
+from flask_corsguard.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,13 +34,6 @@ class Line(NamedTuple):
     style: str = ""
     indent: int = 0
     for_copying: bool = False
-
-
-def printable(text: str) -> str:
-    """Text from anywhere, with everything escaped that could move a cursor, hide something or end
-    a line, and whatever the terminal has no character for."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return on_one_line(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def console(stream: TextIO) -> Console | None:

@@ -1,14 +1,57 @@
+"""The files of a code base: what is read of them, and how they are written so that none is lost."""
+
 from __future__ import annotations
 
 import io
+import os
+import re
+import shutil
+import signal
+import stat
+import tempfile
+import threading
 import tokenize
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from flask_corsguard.migrate.findings import Finding
+from flask_corsguard.migrate.findings import File, Finding
+
+#: What Python code that uses Flask-CORS has in it.
+USES = re.compile(rb"flask_cors\b|flask\.ext\.cors|flask\.ext import.*cors")
+_DEPENDENCY = re.compile(rb"^[^#\n]*?(?<![\w.-])flask[-_.]cors(?![\w-]|\.\*)", re.I | re.M)
+_DEPENDENCY_FILE = re.compile(
+    r"(.*/)?(requirements(/[^/]+|[^/]*)\.(txt|in)|pyproject\.toml|setup\.(cfg|py)|Pipfile"
+    r"|environment[^/]*\.ya?ml)"
+)
+_CONFIGURATION_FILE = re.compile(r"\.env.*|.*\.(env|toml|ya?ml|json|cfg|ini)|Dockerfile.*")
+# Flask-CORS's key -> the guard's, or "" for what nothing replaces.
+_KEYS = {
+    **dict.fromkeys(("SEND_WILDCARD", "VARY_HEADER", "INTERCEPT_EXCEPTIONS", "ALWAYS_SEND"), ""),
+    **{key: key for key in ("ORIGINS", "METHODS", "ALLOW_HEADERS", "EXPOSE_HEADERS", "MAX_AGE")},
+    "SUPPORTS_CREDENTIALS": "ALLOW_CREDENTIALS",
+    "AUTOMATIC_OPTIONS": "ANSWER_PREFLIGHT",
+    "RESOURCES": "PATHS",
+    "ALLOW_PRIVATE_NETWORK": "ALLOW_PRIVATE_NETWORK",
+}
+_KEY = re.compile(rf"(?<!\w)(FLASK_)?CORS_({'|'.join(_KEYS)})\b".encode())
+_LEFT_OUT = {"__pycache__", "__pypackages__", "dist-packages", "node_modules", "site-packages"}
+_ENVIRONMENT = {"pyvenv.cfg", "conda-meta"}
+# In bytes. The syntax of a larger file takes hundreds of megabytes.
+_LARGEST = 2**20
+# Of what is left out: a link may lead to "/".
+_MOST_ENTRIES = 20_000
 
 
 class Source(NamedTuple):
+    """A file of Python.
+
+    :ivar data: its bytes.
+    :ivar text: the same, decoded, with its line ends.
+    :ivar encoding: what turns *text* into *data* again.
+    """
+
     path: Path
     data: bytes
     text: str
@@ -16,48 +59,341 @@ class Source(NamedTuple):
 
 
 class Tree(NamedTuple):
-    sources: tuple
-    findings: tuple
-    notes: tuple
+    """What is read.
+
+    :ivar findings: what uses Flask-CORS, and is not among the sources.
+    :ivar notes: what else has to do with Flask-CORS, or cannot be looked at.
+    """
+
+    sources: tuple[Source, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
 
 
-def read_source(path):
-    data = path.read_bytes()
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    return Source(path, data, data.decode(encoding), encoding)
+class WriteError(OSError):
+    """Files cannot be written. The message says which were all the same: normally none."""
 
 
-def read_tree(path, wanted):
-    sources, findings = [], []
-    files = (
-        [path]
-        if path.is_file()
-        else sorted(
-            p
-            for p in path.rglob("*.py")
-            if p.is_file()
-            and not any(
-                x.startswith(".") or x in ("node_modules", "site-packages", "venv") for x in p.parts
-            )
-        )
-    )
+def read_tree(path: Path, wanted: re.Pattern[bytes], words: Sequence[bytes] = (b"",)) -> Tree:
+    """Read the files at a path.
+
+    Hidden folders, installed packages and virtual environments are left out, and so is what links
+    lead to outside of *path*. The project's own code in there that uses Flask-CORS is a finding.
+
+    :param path: a file or a folder.
+    :param wanted: what a file of Python has in it that is a source, beside those that use
+        Flask-CORS.
+    :param words: one of these is in all that *wanted* finds. Python finds them ten times as fast.
+    :raises OSError: if *path* cannot be read.
+    """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or directory")
-    for f in files:
-        d = f.read_bytes()
-        if wanted.search(d):
+    if not path.is_dir() and not path.is_file():
+        raise OSError(f"{path} is neither a file nor a directory")
+    return _Reading(path, wanted, words).tree()
+
+
+class _Reading:
+    def __init__(self, top: Path, wanted: re.Pattern[bytes], words: Sequence[bytes]) -> None:
+        self._top = top
+        self._real_top = os.path.realpath(top)
+        self._wanted, self._words = wanted, words
+        self._sources: list[Source] = []
+        self._findings: list[Finding] = []
+        self._notes: list[str] = []
+        self._dependencies: list[str] = []
+        self._is_used = False
+        self._entries_left = _MOST_ENTRIES
+
+    def tree(self) -> Tree:
+        if self._top.is_dir():
+            for entry in self._entries(str(self._top), is_top=True):
+                self._entry(entry)
+        else:
+            self._python(self._top)
+            with os.scandir(self._top.parent) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    self._other(entry)
+        if self._entries_left < 0:
+            self._notes.append("what links lead to was looked at only in part: it is too much.")
+        change = "write flask-corsguard when nothing needs it."
+        if not self._is_used:
+            change = "no Python file here does. Write flask-corsguard, if the app is migrated."
+        notes = [f"{place} names flask-cors: {change}" for place in self._dependencies]
+        return Tree(tuple(self._sources), tuple(self._findings), (*self._notes, *notes))
+
+    def _entries(self, top: str, is_top: bool = False) -> Iterator[os.DirEntry[str]]:
+        """All but folders in a folder and below it, those in one folder after each other."""
+        waiting = [top]  # Python allows for a thousand calls in each other, not for more
+        while waiting:
+            folder = waiting.pop()
             try:
-                sources.append(read_source(f))
-            except (SyntaxError, ValueError, LookupError) as e:
-                if b"flask_cors" in d:
-                    findings.append(
-                        Finding(
-                            f, 1, "unreadable_file", f"the file cannot be read: {e}", "x", ("y",)
-                        )
-                    )
-    return Tree(tuple(sources), tuple(findings), ())
+                listed = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            except OSError as error:
+                if is_top and folder == top:
+                    raise
+                self._notes.append(f"{folder} cannot be read: {error.strerror}.")
+                continue
+            names = {entry.name for entry in listed}
+            if is_top and folder != top and not _ENVIRONMENT.isdisjoint(names):
+                self._elsewhere(folder, f"{folder} is a virtual environment, which is left out")
+                continue
+            folders: list[str] = []
+            for entry in listed:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry
+                elif _is_read(entry.name) and entry.path != self._real_top:
+                    folders.append(entry.path)
+            waiting += reversed(folders)
+
+    def _entry(self, entry: os.DirEntry[str]) -> None:
+        is_python = entry.name.endswith(".py")
+        if entry.is_symlink():
+            target = os.path.realpath(entry.path)
+            if not self._is_read_itself(target) and (is_python or os.path.isdir(target)):
+                self._elsewhere(entry.path, f"a link to {target}, which is not followed", target)
+        elif not entry.is_file():
+            if is_python:
+                self._notes.append(f"{Path(entry.path)} is not a regular file, and is left out.")
+        elif is_python:
+            self._python(Path(entry.path))
+        if not is_python or entry.name == "setup.py":
+            self._other(entry)
+
+    def _python(self, path: Path) -> None:
+        try:
+            data, is_used = _read(path)
+        except OSError as error:
+            self._unreadable(path, b"", str(error.strerror))
+            return
+        self._is_used = self._is_used or is_used
+        is_wanted = any(word in data for word in self._words) and self._wanted.search(data)
+        if not is_used and not is_wanted:
+            return
+        try:
+            if len(data) > _LARGEST:
+                raise ValueError("it has more than 1 MB")
+            if b"\0" in data:
+                raise ValueError("it has NUL bytes, as UTF-16 has")
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            text = data.decode(encoding)
+            if text.encode(encoding) != data:
+                raise ValueError(f"in {encoding}, it would not come back byte by byte")
+        except (SyntaxError, LookupError, ValueError) as error:
+            if is_used:
+                self._unreadable(path, data, str(error))
+        else:
+            self._sources.append(Source(path, data, text, encoding))
+
+    def _unreadable(self, path: Path, data: bytes, problem: str) -> None:
+        choices = ("put it right, and run this again.", "take it away, if nothing needs it.")
+        message = f"the file cannot be read: {problem}"
+        self._find(path, _line(USES, data), "unreadable_file", message, choices)
+
+    def _elsewhere(self, path: str, message: str, target: str = "") -> None:
+        """Say what is left out, if it uses Flask-CORS."""
+        used = self._first_use(target or path)
+        if used is not None:
+            message += f", though {used} uses Flask-CORS"
+            choices = (f"run this on {target or path} as well, if it is the project's own.",)
+            self._find(Path(path), 1, "left_out", message, choices)
+
+    def _find(
+        self, path: Path, line: int, code: str, message: str, choices: tuple[str, ...]
+    ) -> None:
+        today = "whatever Flask-CORS lets other sites do there, it goes on doing."
+        self._findings.append(Finding(path, line, code, message, today, choices))
+
+    def _is_read_itself(self, target: str) -> bool:
+        """Whether what a link leads to is read without it."""
+        parts = Path(os.path.relpath(target, self._real_top)).parts
+        folders = parts if os.path.isdir(target) else parts[:-1]
+        return ".." not in parts and all(map(_is_read, folders))
+
+    def _first_use(self, path: str) -> str | None:
+        if os.path.isfile(path):
+            return path if _uses(path) else None
+        for entry in self._entries(path):
+            self._entries_left -= 1
+            if self._entries_left < 0:
+                return None
+            is_python = entry.name.endswith(".py") and entry.is_file(follow_symlinks=False)
+            if is_python and _uses(entry.path):
+                return entry.path
+        return None
+
+    def _other(self, entry: os.DirEntry[str]) -> None:
+        """Note what a file of another kind, or setup.py, has to do with Flask-CORS."""
+        path = Path(entry.path)
+        is_dependency = _DEPENDENCY_FILE.fullmatch(path.as_posix())
+        is_configuration = _CONFIGURATION_FILE.fullmatch(entry.name)
+        is_notebook = entry.name.endswith(".ipynb")
+        if not (is_dependency or is_configuration or is_notebook) or not entry.is_file():
+            return
+        try:
+            data, is_used = _read(path)
+        except OSError as error:
+            self._notes.append(f"{path} cannot be read: {error.strerror}.")
+            return
+        if is_notebook and is_used:
+            words = "notebooks are not rewritten. Write `from flask_corsguard.compat import CORS`."
+            self._notes.append(f"{path} uses Flask-CORS: {words}")
+        if is_dependency and _DEPENDENCY.search(data):
+            self._dependencies.append(f"{path}:{_line(_DEPENDENCY, data)}")
+        # The pattern alone takes seconds on data files.
+        if is_configuration and b"CORS_" in data:
+            for found in {found[0]: found for found in _KEY.finditer(data)}.values():
+                line = data.count(b"\n", 0, found.start()) + 1
+                self._notes.append(f"{path}:{line}: {_in_configuration(found)}")
 
 
-def write_files(files):
-    for f in files:
-        f.path.write_bytes(f.after)
+def _in_configuration(found: re.Match[bytes]) -> str:
+    key, new = found[0].decode(), _KEYS[found[2].decode()]
+    name = f"{'FLASK_' if found[1] else ''}CORSGUARD_{new}"
+    if not new:
+        return f"{key}: take it out; only flask_corsguard.compat goes on reading CORS_ keys."
+    return (
+        f"{key}: the guard does not read it. Where the migrated code asks for it by"
+        f" app.config.get(), leave it; else write {name}."
+    )
+
+
+def _is_read(folder: str) -> bool:
+    return not folder.startswith(".") and folder not in _LEFT_OUT
+
+
+def _line(pattern: re.Pattern[bytes], data: bytes) -> int:
+    found = pattern.search(data)
+    return data.count(b"\n", 0, found.end()) + 1 if found else 1
+
+
+def _open(path: str, flags: int) -> int:
+    # Without waiting: a pipe may have taken the file's place.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read(path: Path | str) -> tuple[bytes, bool]:
+    """The bytes of a file, cut after the most that is read; and whether all of it names Flask-CORS,
+    be it in UTF-16."""
+    with open(path, "rb", opener=_open) as file:
+        data = chunk = file.read(_LARGEST + 1)
+        last = b""
+        while not (is_used := bool(USES.search((last + chunk).replace(b"\0", b"")))) and chunk:
+            last, chunk = chunk[-100:], file.read(_LARGEST) if len(data) > _LARGEST else b""
+    return data, is_used
+
+
+def _uses(path: str) -> bool:
+    with suppress(OSError):
+        return _read(path)[1]
+    return False
+
+
+def write_files(files: Sequence[File]) -> tuple[str, ...]:
+    """Write all files, or none.
+
+    Each is written to a temporary file beside it, which then takes its place with its mode, owner
+    and attributes; the first does when all of them have been written. A file with several names
+    (hard links) is replaced under this one: what has the others may lie anywhere, such as in a
+    backup.
+
+    :returns: notes about what could not be kept.
+    :raises WriteError: if one cannot be written, or has changed since it was read.
+    """
+    notes: list[str] = []
+    staged: list[tuple[str, str]] = []
+    written, current = 0, ""
+    with _held_signals() as received:
+        try:
+            for file in files:
+                current, target = f"{file.path}: ", os.path.realpath(file.path)
+                handle, temporary = tempfile.mkstemp(".tmp", ".corsguard-", os.path.dirname(target))
+                staged.append((temporary, target))
+                with open(handle, "wb") as opened:
+                    opened.write(file.after)
+                    opened.flush()
+                    os.fsync(handle)
+                notes += _keep_attributes(file.path, target, temporary)
+            for file, (_, target) in zip(files, staged, strict=True):
+                current = f"{file.path}: "
+                if Path(target).read_bytes() != file.before:
+                    raise OSError("it has changed since it was read. Run this again")
+                if received:
+                    raise OSError(f"stopped by {received[0].name}")
+            for file, (temporary, target) in zip(files, staged, strict=True):
+                current = f"{file.path}: "
+                os.replace(temporary, target)
+                written += 1
+        except OSError as error:
+            raise WriteError(
+                _in_words(f"{current}{error.strerror or error}", files, written)
+            ) from error
+        finally:
+            for temporary, _ in staged[written:]:
+                with suppress(OSError):
+                    os.unlink(temporary)
+        for folder in {os.path.dirname(target) for _, target in staged}:
+            _sync(folder)
+    return tuple(notes)
+
+
+def _keep_attributes(path: Path, target: str, temporary: str) -> Iterator[str]:
+    """Give a temporary file what its file has, but for its times: by them, Python knows that what
+    is in __pycache__ is old."""
+    old = os.stat(target)
+    if not os.access(target, os.W_OK):
+        raise OSError("it is write-protected")
+    with suppress(OSError, AttributeError):  # Windows has no owners
+        os.chown(temporary, old.st_uid, old.st_gid)
+    with suppress(OSError):
+        shutil.copystat(target, temporary)
+    os.utime(temporary)
+    new = os.stat(temporary)
+    if stat.S_IMODE(new.st_mode) != stat.S_IMODE(old.st_mode):
+        raise OSError("its mode cannot be kept")
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        yield f"{path} has another owner now: who writes it is not the one who has it."
+    if old.st_nlink > 1:
+        yield f"{path} has other names too (hard links). Under these it is as it was."
+
+
+def _in_words(reason: str, files: Sequence[File], written: int) -> str:
+    if not written:
+        return f"nothing was written. {reason}"
+    done = ", ".join(str(file.path) for file in files[:written])
+    left = ", ".join(str(file.path) for file in files[written:])
+    return (
+        f"not everything was written. {reason}. Written: {done}. Not written: {left}. They belong"
+        " together: put that right, take back what was written, and run this again."
+    )
+
+
+def _sync(folder: str) -> None:
+    """Have the names in a folder on the disk, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _held_signals() -> Generator[list[signal.Signals]]:
+    """Deliver signals that would end the process after the body, which looks whether there are
+    any: nothing is left behind, and nothing is half done."""
+    received: list[signal.Signals] = []
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    known = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {each: signal.getsignal(each) for each in known if is_main}
+    held = {each: old for each, old in before.items() if old not in (None, signal.SIG_IGN)}
+    for each in held:
+        signal.signal(each, lambda number, _: received.append(signal.Signals(number)))
+    try:
+        yield received
+    finally:
+        for each, old in held.items():
+            signal.signal(each, old)
+        for each in received[:1]:
+            signal.raise_signal(each)

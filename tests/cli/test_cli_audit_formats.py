@@ -17,8 +17,8 @@ import flask_corsguard
 from flask_corsguard.audit.findings import RULES, AuditedRoute, Finding, Level, Report
 from flask_corsguard.cli.formats import as_json, file_and_line, github_lines, text_lines
 from flask_corsguard.cli.sarif import as_sarif
-from flask_corsguard.cli.terminal import printable
 from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.text import printable
 from tests.cli.command_line import APP, Ran, flask, run
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "sarif-2.1.0.json").read_text("utf-8"))

@@ -1,0 +1,142 @@
+"""``flask cors migrate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from flask.cli import ScriptInfo, pass_script_info
+
+from flask_corsguard.cli.loading import UnusableError
+from flask_corsguard.cli.terminal import progress
+from flask_corsguard.text import on_one_line, printable
+
+if TYPE_CHECKING:
+    from flask_corsguard.compare.app_process import AppProcess
+
+_WATCH = "flask_corsguard.migrate.recorder:watch"
+# Where Flask looks for an app that nobody has named.
+_UNNAMED = ("wsgi.py", "app.py")
+
+
+@click.command("migrate")
+@click.argument("path", metavar="PATH", default=".", type=click.Path(path_type=Path))
+@click.option("--write", is_flag=True, help="Write the files, not only the diff.")
+@click.option("--accept-wider", is_flag=True, help="Write what pages can do more with, too.")
+@click.option(
+    "--all-methods", is_flag=True, help="Compare POST, PUT, DELETE too: on a copy of the data."
+)
+@click.pass_context
+@pass_script_info
+def migrate(
+    info: ScriptInfo,
+    context: click.Context,
+    path: Path,
+    write: bool,
+    accept_wider: bool,
+    all_methods: bool,
+) -> None:
+    """Move the code at PATH, by default the current directory, from Flask-CORS to Flask-CorsGuard.
+
+    Loads the app that flask --app names, to see what it hands to Flask-CORS, and compares it before
+    and after: GET and HEAD are sent to every route. Prints a diff, or writes with --write. Exits
+    with 0 if all is migrated, with 1 if a place was left alone for you to decide.
+    """
+    from flask_corsguard.migrate.files import write_files
+    from flask_corsguard.migrate.report import told
+
+    try:
+        run = _Run(info, path, accept_wider, all_methods)
+        is_written = write and not run.blocked
+        written = write_files(run.migration.files) if is_written else None
+    except OSError as error:
+        raise UnusableError(str(error)) from error
+    if run.unloaded:
+        words = f"the code is only read, and nothing is compared: {run.unloaded}"
+        click.echo(f"Warning: {printable(words)}", err=True)
+    unwritten = run.blocked or "Nothing is written yet: that takes --write."
+    for line in told(run.migration, written, unwritten, run.compared):
+        click.echo(line)
+    context.exit(1 if run.migration.findings else 0)
+
+
+class _Run:
+    """What the code becomes, and what is known of it.
+
+    :ivar migration: the same, with what the comparison finds.
+    :ivar compared: the lines about the comparison.
+    :ivar unloaded: why the app cannot be loaded, or "".
+    :ivar blocked: why nothing may be written, or "".
+    """
+
+    def __init__(self, info: ScriptInfo, path: Path, accept_wider: bool, all_methods: bool) -> None:
+        from flask_corsguard.compare.app_process import AppProcess, AppProcessError
+        from flask_corsguard.migrate import migrate
+
+        self.compared: list[str] = []
+        self.blocked = self.unloaded = ""
+        app = _named(info)
+        if not app:
+            self.unloaded = "no app is named. Write flask --app shop cors migrate"
+        else:
+            try:
+                with AppProcess(app, watch=_WATCH) as before:
+                    recorded = before.description.watched
+                    self.migration = migrate(path, recorded)
+                    if self.migration.files:
+                        self._compare(before, accept_wider, all_methods)
+            except AppProcessError as error:
+                self.unloaded = on_one_line(str(error))
+        if self.unloaded:
+            self.migration = migrate(path)
+
+    def _compare(self, before: AppProcess, accept_wider: bool, all_methods: bool) -> None:
+        from flask_corsguard.cli.compare import lines
+        from flask_corsguard.compare.app_process import AppProcess, AppProcessError
+        from flask_corsguard.compare.differences import compare
+
+        files = self.migration.files
+        with AppProcess(before.app, overlay={file.path: file.after for file in files}) as after:
+            try:
+                _ = after.description
+            except AppProcessError as error:
+                self._find(
+                    "refused",
+                    f"the app does not start after it: {on_one_line(str(error))}",
+                    "what Flask-CORS makes of it.",
+                    "change what is handed to Flask-CORS as the message says, and run this again.",
+                )
+                self.blocked = "Nothing is written: the app would not start."
+                return
+            with progress("Comparing the app before and after") as advance:
+                comparison = compare(before, after, all_methods=all_methods, advance=advance)
+        self.compared += (f"{' ' * line.indent}{line.text}" for line in lines(comparison))
+        for difference in comparison.differences:
+            if difference.kind == "wider" and not accept_wider:
+                self.blocked = "Nothing is written: pages could do more. --accept-wider writes it."
+                self._find(
+                    "wider",
+                    f"{difference.title}, for {', '.join(difference.pages)}:"
+                    f" {'; '.join(difference.where)}: {difference.fetch}",
+                    f"{'; '.join(difference.before)}.",
+                    "have Flask-CORS do the same for all of these, and run this again.",
+                    "write it all the same, with --accept-wider, if these pages may.",
+                )
+
+    def _find(self, code: str, message: str, today: str, *choices: str) -> None:
+        """Add a finding, at the first line that changes."""
+        from flask_corsguard.migrate.findings import Finding
+
+        first = self.migration.files[0]
+        pairs = enumerate(zip(first.before.split(b"\n"), first.after.split(b"\n"), strict=False), 1)
+        line = next((number for number, (old, new) in pairs if old != new), 1)
+        found = Finding(first.path, line, code, message, today, choices)
+        self.migration = self.migration._replace(findings=(*self.migration.findings, found))
+
+
+def _named(info: ScriptInfo) -> str:
+    """What ``flask --app`` takes to load the app, or ""."""
+    if info.app_import_path is not None or info.create_app is not None:
+        return info.app_import_path or ""
+    return next((name for name in _UNNAMED if Path(name).is_file()), "")
