@@ -38,7 +38,7 @@ def own_options(app: Flask) -> None:
     app.add_url_rule("/x", "options", lambda: ("", headers), methods=["OPTIONS"])
 
 
-EVERYWHERE = "GET /corsguard-compare, GET /x"
+EVERYWHERE = "GET /x, GET /corsguard-compare"
 FOR_A, FOR_B = f"PUT /x, GET /x: {A} (without)", f"PUT /x, GET /x: {B} (without)"
 STRANGERS = f"{OTHER}, null"
 # Before, after, and what has become wider and narrower.
@@ -224,7 +224,7 @@ def test_hosts_and_subdomains() -> None:
     app.add_url_rule("/", "index", lambda: "", subdomain="api")
     CorsGuard(app, origins=A)
     urls = [url.url for url in Loaded(app).description.urls]
-    assert urls == ["https://shop.example/corsguard-compare", "https://api.shop.example/"]
+    assert urls == ["https://api.shop.example/", "https://shop.example/corsguard-compare"]
 
 
 @pytest.mark.parametrize(("all_methods", "expected"), [(False, {"GET"}), (True, {"GET", "PUT"})])
