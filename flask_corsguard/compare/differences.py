@@ -60,7 +60,7 @@ class AppDifference(NamedTuple):
 class Comparison(NamedTuple):
     """What came of it.
 
-    :ivar differences: what got wider first.
+    :ivar differences: what got wider first, and of that what most requests show.
     :ivar pages: the origins that asked.
     :ivar left_out: in sentences, what was not compared.
     :ivar routes: how many rules, and paths without a route, were asked for.
@@ -238,7 +238,7 @@ def _differences(run: _Run, rules: Mapping[str, str]) -> tuple[AppDifference, ..
         anywhere = frozenset(ask._replace(page="") for ask in stable)
         merged.setdefault((key, anywhere), []).extend(stable)
     told = [_told(key, asks, run, rules) for (key, _), asks in merged.items() if asks]
-    return tuple(sorted(told, key=lambda each: _ORDER.index(each.kind)))
+    return tuple(sorted(told, key=lambda each: (_ORDER.index(each.kind), -each.requests)))
 
 
 def _told(key: _Key, asks: list[Ask], run: _Run, rules: Mapping[str, str]) -> AppDifference:
