@@ -77,7 +77,7 @@ narrower
 
 not compared: 1 of the routes' methods: only their preflights were sent.
 
-2 routes and paths, 31 requests to each app: 2 wider, 2 narrower.
+2 routes and paths, 26 requests to each app: 2 wider, 2 narrower.
 """
     )
 
