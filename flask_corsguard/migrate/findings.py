@@ -10,6 +10,7 @@ from typing import NamedTuple
 #: Code -> what is the case, in general.
 CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
+    "left_out": "Code that uses Flask-CORS is not read, because of where it is",
     "misspelt_option": "An option has a name that Flask-CORS does not know",
     "credentials_any_origin": "Any site may act as the user who is signed in",
     "regex_unescaped_dot": "A dot in a pattern stands for any character",

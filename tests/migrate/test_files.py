@@ -17,7 +17,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -182,7 +182,7 @@ def _failing(monkeypatch: pytest.MonkeyPatch, function: str, end: str, error: OS
 
 class TestWhatCannotBeRead:
     # What is in a file -> what is said of it, if it uses Flask-CORS.
-    PROBLEMS = {
+    PROBLEMS: ClassVar = {
         b"\0": "NUL bytes",
         b"# coding: nonsense\n": "unknown encoding",
         b"x = '\xff'\n": "invalid or missing encoding",
@@ -302,8 +302,8 @@ class TestLinks:
     @pytest.mark.parametrize(
         ("link", "target"),
         [
-            ("a.py", "app.py"), ("a", "."), ("a", "sub"), ("sub/a", ".."), ("sub/a.py", "../app.py"),
-            ("up", "../.."), ("a", "/"), ("sub/a", "/proc/self/root"),
+            ("a.py", "app.py"), ("a", "."), ("a", "sub"), ("sub/a", ".."),
+            ("sub/a.py", "../app.py"), ("up", "../.."), ("a", "/"), ("sub/a", "/proc/self/root"),
         ],
     )  # fmt: skip
     def test_loops_and_what_is_read_anyway(self, link: str, target: str, tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ class TestLinks:
 
 class TestOtherFiles:
     # A file -> which line is noted, and what is said of it.
-    NOTED = {
+    NOTED: ClassVar = {
         ("requirements.txt", "flask\nFlask-Cors==3.0\n"): "2 names flask-cors",
         ("requirements-dev.in", "flask_cors\n"): "1 names flask-cors",
         ("requirements/base.txt", "a\n\nflask.cors[x]>1\n"): "3 names flask-cors",
@@ -381,10 +381,10 @@ class TestOtherFiles:
     @pytest.mark.parametrize(
         ("file", "text"),
         [
-            ("requirements.txt", "# flask-cors\nflask-corsguard\nflask-cors-extra\nmy-flask-cors\n"),
+            ("requirements.txt", "# flask-cors\nflask-corsguard\nflask-cors-x\nmy-flask-cors\n"),
             ("pyproject.toml", "[[tool.mypy.overrides]]\nmodule = 'flask_cors.*'\n"),
             ("setup.cfg", "[mypy-flask_cors.*]\n"),
-            (".env", "MY_CORS_ORIGINS=1\nCORS_ORIGINS_LIST=1\nCORSGUARD_ORIGINS=1\ncors_origins=1\n"),
+            (".env", "MY_CORS_ORIGINS=1\nCORS_ORIGINS_X=1\nCORSGUARD_ORIGINS=1\ncors_origins=1\n"),
             ("notes.txt", "flask-cors CORS_ORIGINS\n"),
             ("demo.ipynb", '{"source": "import flask_corsguard"}'),
             ("node_modules/x/.env", "CORS_ORIGINS=1\n"),
@@ -492,8 +492,9 @@ class TestWriting:
         """Nothing is written, or it is said what."""
         changes = [change(write(tmp_path / f"{n}.py")) for n in range(4)]
         calls: list[int] = []
+        original = getattr(os, function)
 
-        def fail(*args: Any, original: Any = getattr(os, function), **kwargs: Any) -> Any:
+        def fail(*args: Any, **kwargs: Any) -> Any:
             calls.append(1)
             if len(calls) == number + 1:
                 raise OSError(28, "No space left on device")
@@ -601,7 +602,7 @@ class TestBeingStopped:
     def test_signals(
         self, name: str, during: str, changes: list[File], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Before the first file is replaced, nothing is; after that, all are. The signal follows."""
+        """Before the first file is replaced, none is; after that, all are. The signal follows."""
         received: list[int] = []
         number = signal.Signals[name]
         old = signal.signal(number, lambda number, _: received.append(number))
