@@ -3,63 +3,50 @@ are given is translated when the app starts, or is an error that says what to wr
 
 from __future__ import annotations
 
+import contextvars
 import functools
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
 from flask import Blueprint, Request, Response, current_app, make_response, request
 from flask.app import Flask
-from flask.blueprints import BlueprintSetupState
 from werkzeug.local import LocalProxy
 
 from flask_corsguard import signals
 from flask_corsguard.decorators import Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
-from flask_corsguard.flask_cors_options import (
-    DEFAULTS,
-    CompatError,
-    NotInGuardError,
-    compat_fields,
-    origin_entry,
-    policy_fields,
-    resource_paths,
-)
+from flask_corsguard.flask_cors_options import CompatError as CompatError
+from flask_corsguard.flask_cors_options import NotInGuardError as NotInGuardError
+from flask_corsguard.flask_cors_options import compat_policy, configured
+from flask_corsguard.flask_cors_options import origin_entry as origin_entry
+from flask_corsguard.flask_cors_options import policy_fields as policy_fields
+from flask_corsguard.flask_cors_resources import PathTable, covers, in_turn
+from flask_corsguard.flask_cors_resources import resource_paths as resource_paths
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.audiences import resolve
 from flask_corsguard.protocol.decision import Decision, Scope, decide
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.requests import cors_request
-from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState
+from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState, RequestRecord
 from flask_corsguard.text import text_of
-
-__all__ = [
-    "CORS",
-    "CompatError",
-    "NotInGuardError",
-    "cross_origin",
-    "origin_entry",
-    "policy_fields",
-    "resource_paths",
-]
 
 _KEY = "corsguard.compat"
 # On a response: a view with @cross_origin has made it.
-_EVALUATED = "_corsguard_compat_evaluated"
-# Where there is a @cross_origin.
-_cross_origins: set[str] = set()
+_EVALUATED = "_corsguard_evaluated"
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
+_cross_origins: set[str] = set()  # where there is one
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class CORS:
-    """Flask-CORS's extension: its arguments, as policies of a guard.
+    """Flask-CORS's extension: its options, as policies of a guard.
 
     :param app: the app, or a blueprint that is not registered yet.
-    :param options: those of Flask-CORS. For an app, its ``CORS_*`` configuration is read too.
+    :param options: those of Flask-CORS. For an app, its ``CORS_*`` configuration counts for those
+        left out.
     :raises CompatError: for what cannot be translated; the message says what to write.
     """
 
@@ -79,274 +66,204 @@ class CORS:
 def _add(target: Flask | Blueprint, options: Mapping[str, Any], location: str) -> None:
     if isinstance(target, LocalProxy):
         target = cast("Any", target)._get_current_object()
-    if not isinstance(target, Blueprint):
-        table = _Table({**_configured(target), **options})
-        _calls_of(target, location, is_app=True).add("", "", table, location)
-        return
-    table = _Table(options)
-
-    def register(state: BlueprintSetupState) -> None:
-        name = f"{state.name_prefix}.{state.name}".lstrip(".")
-        calls = _calls_of(cast("Flask", state.app), location, is_app=False)
-        calls.add(name, state.url_prefix or "", table, location)
-
-    target.record(register)
-
-
-def _configured(app: Flask) -> dict[str, Any]:
-    keys = {name: app.config.get(f"CORS_{name.upper()}") for name in DEFAULTS}
-    return {name: value for name, value in keys.items() if value is not None}
-
-
-def _policy(options: Mapping[str, Any]) -> Policy:
-    # The app responds to preflights after its before_request functions, which may refuse them.
-    return Policy(**compat_fields(options), answer_preflight=False)
-
-
-class _Row(NamedTuple):
-    resource: str | re.Pattern[str]
-    prefixes: list[str]
-    policy: Policy
-
-    def matches(self, path: str) -> bool:
-        return re.match(self.resource, path) is not None
-
-
-class _Table:
-    """What one call of ``CORS`` says about each path, in the order in which Flask-CORS looks."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        resources = options.get("resources", DEFAULTS["resources"])
-        others = {name: value for name, value in options.items() if name != "resources"}
-        _policy(others)
-        if isinstance(resources, Mapping):
-            pairs = [*resources.items()]
-            pairs.sort(key=lambda pair: _order(pair[0]))
-        else:
-            is_one = isinstance(resources, (str, re.Pattern))
-            listed = [resources] if is_one else cast("Iterable[Any]", resources)
-            pairs = [(resource, {}) for resource in listed]
-        self.rows = list(self._read(pairs, others))
-
-    @staticmethod
-    def _read(pairs: Iterable[tuple[Any, Any]], options: Mapping[str, Any]) -> Iterator[_Row]:
-        for resource, own in pairs:
-            if not isinstance(own, Mapping):
-                raise CompatError(
-                    f"resources: {text_of(own)} is not a dictionary of options. Write"
-                    f" {{{resource!r}: {{'origins': ...}}}}"
-                )
-            prefixes = resource_paths(resource)
-            pattern = "" if prefixes == ["/"] else resource
-            yield _Row(pattern, prefixes, _policy({**options, **cast("Mapping[str, Any]", own)}))
-
-    def under(self, prefix: str) -> list[Policy]:
-        """The policy of what lies under a prefix."""
-        found = (row for row in self.rows if any(_covers(each, prefix) for each in row.prefixes))
-        return [row.policy for row in found][:1]
-
-    def at(self, path: str) -> list[Policy]:
-        """The policy that Flask-CORS would come to for a path."""
-        return [row.policy for row in self.rows if row.matches(path)][:1]
-
-
-def _order(resource: Any) -> tuple[int, int, int]:
-    is_pattern = isinstance(resource, re.Pattern)
-    text = resource.pattern if is_pattern else ".*" if resource == "*" else str(resource)
-    return (not is_pattern, -text.count("/"), -len(text))
-
-
-def _covers(prefix: str, path: str) -> bool:
-    return prefix == "/" or f"{path}/".startswith(f"{prefix}/")
+    if isinstance(target, Blueprint):
+        table = PathTable(options)
+        target.record(
+            lambda state: _calls_of(cast("Flask", state.app)).add(
+                f"{state.name_prefix}.{state.name}".lstrip("."), state.url_prefix, table, location
+            )
+        )
+    else:
+        calls = _calls_of(target)
+        table = PathTable({**configured(target.config), **options})
+        calls.add("", "/", table, location)
 
 
 class _Calls:
-    """The calls of ``CORS`` for one app. Flask-CORS runs those for the innermost blueprint first,
-    those for the app last, of each the last one first; and the first that admits the origin counts.
+    """The calls of ``CORS`` for one app. Flask-CORS asks those of the innermost blueprint first,
+    those of the app last, of each the last one first; and the first that admits the origin counts.
     """
 
-    def __init__(self, app: Flask, state: AppState) -> None:
-        self._state = state
-        self._tables: dict[str, list[_Table]] = {}
-        self._url_prefixes = {"": ""}
+    def __init__(self, app: Flask) -> None:
+        self._is_native = EXTENSION_KEY in getattr(app, "extensions", ())
+        if not self._is_native:
+            CorsGuard(app)
+        self._state: AppState = app.extensions[EXTENSION_KEY]
+        self._tables: dict[str, list[PathTable]] = {}
+        self._blueprints: dict[str, str] = {}
         self._locations: set[str] = set()
         app.after_request(self._after_request)
+        functions = app.after_request_funcs[None]
+        functions.insert(0, functions.pop())  # so that it runs after all others
 
-    def add(self, name: str, url_prefix: str, table: _Table, location: str) -> None:
-        """Add a call for the app, or for a blueprint with a name."""
+    def add(self, name: str, url_prefix: str | None, table: PathTable, location: str) -> None:
+        """Add a call for a blueprint, or for the app, which has no name."""
+        if self._is_native and not name:
+            raise CompatError(
+                f"{location}: the app has a CorsGuard already. Take CORS out, and give that the"
+                " fields"
+            )
         if self._state.in_force is not None:
-            raise CompatError(f"{location}: the app has served a request; call CORS before it does")
+            raise CompatError(f"{location}: the app has served a request. Call CORS before")
         self._tables.setdefault(name, []).insert(0, table)
-        self._url_prefixes[name] = url_prefix
         self._locations.add(location)
-        marks = self._state.marks
-        of_app = self._tables.get("", [])
+        if name:
+            self._blueprints[name] = url_prefix or "/"
+        marks, of_app = self._state.marks, self._tables.get("", [])
         paths = {path for each in of_app for row in each.rows for path in row.prefixes} - {"/"}
         for path in paths:
-            marks.paths[path] = Mark(self._written([""], path), {}, location)
+            marks.paths[path] = Mark(self._policies([], path), {}, location)
         if of_app:
-            default = resolve(self._written([""], ""), {}, {})
+            default = resolve(self._policies([], "/"), {}, {})
             self._state.settings = self._state.settings._replace(default=default, source=location)
-        for blueprint in self._tables.keys() - {""}:
-            at = self._url_prefixes[blueprint]
-            inside = [path for path in paths if _covers(at or "/", path)]
-            own = [row for each in self._tables[blueprint] for row in each.rows]
-            if inside or any(row.policy != own[0].policy for row in own):
+        for blueprint, prefix in self._blueprints.items():
+            policies = {row.policy for each in self._tables[blueprint] for row in each.rows}
+            is_by_path = len(policies) > len(self._tables[blueprint])
+            if is_by_path or any(covers(prefix, path) for path in paths):
                 raise CompatError(
-                    f"{location}: resources by path, and options for blueprint {blueprint!r}: write"
-                    " them as resources of the app: CORS(app, resources={'/api/*': {...}})"
+                    f"{location}: resources by path, and options for blueprint {blueprint!r}. Write"
+                    " both as resources of the app: CORS(app, resources={'/api/*': {...}})"
                 )
-            parts = blueprint.split(".")
-            names = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
-            marks.blueprints[blueprint] = Mark(self._written([*names, ""], at), {}, location)
+            names = [blueprint.rsplit(".", n)[0] for n in range(blueprint.count(".") + 1)]
+            marks.blueprints[blueprint] = Mark(self._policies(names, prefix), {}, location)
 
-    def _written(self, names: Iterable[str], prefix: str) -> Policy | tuple[Policy, ...]:
-        tables = [(name, table) for name in names for table in self._tables.get(name, [])]
-        return _in_turn(
-            policy
-            for name, table in tables
-            for policy in (table.under(prefix) or ([] if not name else [table.rows[0].policy]))
-        )
+    def _policies(self, blueprints: Iterable[str], path: str) -> Policy | tuple[Policy, ...]:
+        own = [each.rows[0].policy for name in blueprints for each in self._tables.get(name, [])]
+        of_app = [policy for each in self._tables.get("", []) for policy in each.under(path)]
+        return in_turn([*own, *of_app])
 
     def _after_request(self, response: Response) -> Response:
-        """Narrow what the guard has decided to what Flask-CORS would, where a path or an error is
-        governed by other calls than the route."""
-        current = _current_request()
+        """See to it that the guard's decision is the one that Flask-CORS comes to, where that asks
+        others than the route's: for errors, for redirects, and for paths beside a prefix."""
+        state, current = self._state, _current_request()
         decision: Decision | None = getattr(current, DECISION, None)
         if decision is None or hasattr(response, _EVALUATED):
             return response
         is_cross_origin = decision.policy is None and decision.policy_location in _cross_origins
-        if not is_cross_origin and (
-            decision.policy_location not in self._locations or decision.reason is not None
-        ):
+        is_own = decision.policy_location in self._locations and decision.reason is None
+        if not is_cross_origin and not is_own:
             return response
+        tables = [each for name in (*current.blueprints, "") for each in self._tables.get(name, [])]
         path = unquote(current.path)
-        names = [*current.blueprints, ""]
-        tables = [table for name in names for table in self._tables.get(name, [])]
         policies = [policy for table in tables for policy in table.at(path)]
         if decision.policy not in policies:
             scope = Scope(decision.endpoint, decision.policy_source, decision.policy_location)
-            written = resolve(_in_turn(policies), {}, {})
-            decision = decide(written, cors_request(current), scope)
-            if is_cross_origin:
-                _announce(self._state, current, decision)
-        setattr(current, DECISION, _as_sent(decision))
+            policy = resolve(in_turn(policies), {}, {})
+            decision = decide(policy, cors_request(current), scope)
+        decision = _as_sent(decision)
+        _replace(state, current, decision)
+        if is_cross_origin:
+            _announce(state, current, decision)
+        names = {name.lower() for name, _ in response.headers}
+        is_partial = any(name.startswith("access-control-") for name in names)
+        if is_partial and headers.ALLOW_ORIGIN.lower() not in names:
+            # To the guard, these would be all that the view wants to send.
+            response.headers.extend(decision.headers)
         return response
 
 
-def _in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:
-    """The policies that are asked in turn: none after one that admits everybody."""
-    found: list[Policy] = []
-    for policy in policies:
-        if policy not in found:
-            found.append(policy)
-        if policy.origins == "*":
-            break
-    return tuple(found) if len(found) > 1 else found[0] if found else Policy()
-
-
-def _calls_of(app: Flask, location: str, *, is_app: bool) -> _Calls:
-    calls = app.extensions.get(_KEY)
-    if isinstance(calls, _Calls):
-        return calls
-    if EXTENSION_KEY not in getattr(app, "extensions", ()):
-        CorsGuard(app)
-    elif is_app:
-        raise CompatError(
-            f"{location}: {app!r} has a CorsGuard already. Take CORS out, and give that the fields"
-        )
-    calls = app.extensions[_KEY] = _Calls(app, app.extensions[EXTENSION_KEY])
-    return calls
+def _calls_of(app: Flask) -> _Calls:
+    calls = getattr(app, "extensions", {}).get(_KEY)
+    if calls is None:
+        calls = _Calls(app)
+        app.extensions[_KEY] = calls
+    return cast("_Calls", calls)
 
 
 def _as_sent(decision: Decision) -> Decision:
-    """Without the headers that Flask-CORS leaves out where ``methods`` has not the requested one: a
-    page can then send it without further headers, if it is GET, HEAD or POST."""
+    """Without the headers that Flask-CORS leaves out where ``methods`` has not the requested one:
+    GET, HEAD and POST can be sent all the same, but with no further header."""
     policy = decision.policy
-    if not decision.preflight or decision.reason or policy is None:
+    if policy is None or decision.reason is not None or not decision.preflight:
         return decision
     if decision.method in (policy.methods or ()):
         return decision
-    left_out = (headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE)
+    left_out = {headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE}
     kept = {name: value for name, value in decision.headers.items() if name not in left_out}
     return decision._replace(headers=kept)
 
 
-def _announce(state: AppState | None, current: Request, decision: Decision) -> None:
-    if state is not None and state.in_force and not state.in_force.is_own(current):
+def _replace(state: AppState, current: Request, decision: Decision) -> None:
+    """Put a decision in place of the one that the guard has made."""
+    setattr(current, DECISION, decision)
+    record: RequestRecord | None = current.environ.get(state.environ_key)
+    if record is not None:
+        record.decision = decision
+        if record.tell is not None and state.in_force is not None:
+            tell = functools.partial(state.tell_late, current, decision, state.in_force, record)
+            record.tell = functools.partial(contextvars.copy_context().run, tell)
+
+
+def _announce(state: AppState, current: Request, decision: Decision) -> None:
+    if state.in_force is not None and not state.in_force.is_own(current):
         signals.announce(state.app, decision, state.log)
 
 
 class _CrossOriginMark(Mark):
     """The guard leaves the view alone, since the decorator decides."""
 
-    decorator = "@cross_origin"
+    place = "directly below the route"
+
+    @property
+    def decorator(self) -> str:
+        """The decorator, as it is written."""
+        return "@cross_origin"
 
 
 def cross_origin(*unnamed: Any, **options: Any) -> Callable[[View], View]:
     """Flask-CORS's decorator. It stands below ``@app.route``, and needs no guard.
 
-    It decides about what the view itself returns, and responds to OPTIONS where it stands: a
-    decorator above it may refuse a preflight, and an error that the view raises is not its.
+    It decides about what the view returns, and responds to OPTIONS where it stands: a decorator
+    above it may refuse a preflight, and an error that the view raises is not its business.
 
     :param options: those of Flask-CORS; the ``CORS_*`` configuration counts for those left out.
     :raises CompatError: for what cannot be translated; the message says what to write.
     """
     location = call_site()
-    if unnamed:
+    if unnamed or "resources" in options:
+        ignored = text_of(unnamed[0]) if unnamed else "resources"
         raise CompatError(
-            f"{location}: Flask-CORS ignores what has no name: {text_of(unnamed[0])}. Write"
-            " @cross_origin(origins=[...])"
+            f"{location}: Flask-CORS ignores {ignored} here. Write"
+            " @cross_origin(origins=['https://app.example.com'])"
         )
-    if "resources" in options:
-        raise CompatError(f"{location}: a view has no resources. Take them out")
-    _policy(options)
+    compat_policy(options)
     _cross_origins.add(location)
-    mark = _CrossOriginMark(None, {}, location, exempt=True)
 
     def decorate(view: View) -> View:
-        if isinstance(view, type):
-            raise CompatError(
-                f"{location}: @cross_origin is for functions. Write decorators = [cross_origin()]"
-                f" in class {view.__name__}"
-            )
-        if options.get("automatic_options", True):
-            # Flask reads these off the view.
-            given: Any = view
-            given.required_methods = {*getattr(view, "required_methods", ()), "OPTIONS"}
-            given.provide_automatic_options = False
+        if options.get("automatic_options", True):  # Flask reads these off the view
+            vars(view)["required_methods"] = {*getattr(view, "required_methods", ()), "OPTIONS"}
+            vars(view)["provide_automatic_options"] = False
         policies: dict[str, Policy] = {}
 
         @functools.wraps(view)
         def wrapped(*args: Any, **kwargs: Any) -> Response:
-            configured = _configured(current_app)
-            key = repr(configured)
-            merged = {**configured, **options}
-            merged.pop("resources", None)
-            policy = policies.get(key) or policies.setdefault(key, _policy(merged))
-            current = _current_request()
-            if current.method == "OPTIONS" and merged.get("automatic_options", True):
+            given = {**configured(current_app.config), **options, "resources": "/*"}
+            key = repr(given)
+            policy = policies.get(key) or policies.setdefault(key, compat_policy(given))
+            if request.method == "OPTIONS" and given.get("automatic_options", True):
                 response = current_app.make_default_options_response()
             else:
                 response = make_response(current_app.ensure_sync(view)(*args, **kwargs))
-            if not hasattr(response, _EVALUATED):
-                _evaluate(policy, current, response, location)
-            return response
+            return _evaluated(response, policy, location)
 
-        attach(wrapped, mark)
+        attach(wrapped, _CrossOriginMark(None, {}, location, exempt=True))
         return cast("View", wrapped)
 
     return decorate
 
 
-def _evaluate(policy: Policy, current: Request, response: Response, location: str) -> None:
+def _evaluated(response: Response, policy: Policy, location: str) -> Response:
+    if hasattr(response, _EVALUATED):
+        return response
+    current = _current_request()
     scope = Scope(current.endpoint, "@cross_origin", location)
     decision = _as_sent(decide(policy, cors_request(current), scope))
-    for name, value in decision.headers.items():
-        response.headers.add(name, value)
+    response.headers.extend(decision.headers)
     setattr(response, _EVALUATED, True)
+    state: AppState | None = current_app.extensions.get(EXTENSION_KEY)
     known: Decision | None = getattr(current, DECISION, None)
-    if known is not None:  # of a guard, which leaves the response as it is from now on
+    if state is not None and known is not None:  # the guard leaves the response as it is
         exempt = known._replace(outcome=Outcome.EXEMPT, reason=None, policy=None)
-        setattr(current, DECISION, exempt)
-    _announce(current_app.extensions.get(EXTENSION_KEY), current, decision)
+        _replace(state, current, exempt)
+        _announce(state, current, decision)
+    return response

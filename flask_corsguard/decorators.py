@@ -50,6 +50,8 @@ class Mark:
     """
 
     __slots__ = ("exempt", "fields", "location", "policy")
+    #: Where the decorator belongs, in words.
+    place = "directly above or below the route"
 
     def __init__(
         self,

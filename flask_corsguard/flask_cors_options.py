@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
-from flask_corsguard.path_prefix import read_prefix
+from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.protocol.fields import MAX_AGE_LIMIT, is_raw
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_pattern
@@ -35,17 +34,10 @@ DEFAULTS: Mapping[str, Any] = {
 }
 # Names that people take for options, where the nearest name is another one.
 _MEANT = {"headers": "allow_headers", "credentials": "supports_credentials"}
-# By these characters Flask-CORS takes a string for a regular expression.
-_HINTS = frozenset("*\\]?$^[]()")
+#: By these characters Flask-CORS takes a string for a regular expression.
+HINTS = frozenset("*\\]?$^[]()")
 _STRANGERS = ("https://stranger.example", "http://stranger.example")
 _LABELS = ("a", "0", "a-b", "xn--a", "a" * 63)
-# A path: what it begins with, perhaps one of several, and what may follow.
-_RESOURCE = re.compile(
-    r"\^?(?P<head>(?:/|\\/|[\w~@-]|\\?\.(?![*+?])|\\-)*?)"
-    r"(?:\((?:\?:)?(?P<choices>[\w|~-]+)\)(?P<more>(?:/[\w~-]+)*?))?"
-    r"(?:\*|/?\??\(?\.?[*+]?\)?\$?|\(/\.\*\)\?\$?)"
-)
-_EVERYTHING = re.compile(r"\^?(?:/?\.?\*\$?|/?\(\.\*\)\$?|\^/?)")
 
 
 class CompatError(CorsGuardError):
@@ -65,7 +57,7 @@ def origin_entry(entry: str | re.Pattern[str]) -> str | re.Pattern[str]:
         a pattern, which the guard holds against the whole origin.
     :raises CompatError: for what lets nobody in, and for ``null``, which any site can send.
     """
-    if isinstance(entry, str) and _HINTS.isdisjoint(entry):
+    if isinstance(entry, str) and HINTS.isdisjoint(entry):
         # They are compared without regard to case, and browsers send lower case.
         if parse_origin(entry.lower()) is None:
             raise CompatError(_never(entry))
@@ -75,14 +67,14 @@ def origin_entry(entry: str | re.Pattern[str]) -> str | re.Pattern[str]:
     if isinstance(entry, str) and entry.endswith("://*"):  # that matches what goes on
         entry = f"{entry[:-1]}.*"
     regex = _compiled(entry)
-    text = regex.pattern
+    text: str = regex.pattern
     if re.fullmatch(r"\^?\(?(?:\?:)?\.[*+]\??\)?\$?", text):
         return "*"
     form = _guard_form(text)
     pattern = parse_pattern(form)
     if pattern is not None and all(map(regex.match, _samples(pattern))):
         return form
-    if pattern is not None and _HINTS.isdisjoint(text.replace("*", "")) and ".*" not in text:
+    if pattern is not None and HINTS.isdisjoint(text.replace("*", "")) and ".*" not in text:
         meant = re.escape(form).replace(r"\*", ".*").replace(r"\-", "-")
         raise CompatError(
             f"origins: {text!r} is read as a regular expression, which does not match what it looks"
@@ -104,8 +96,9 @@ def origin_entry(entry: str | re.Pattern[str]) -> str | re.Pattern[str]:
 
 def _compiled(entry: object) -> re.Pattern[str]:
     if isinstance(entry, re.Pattern):
-        if isinstance(entry.pattern, str):
-            return entry
+        regex: re.Pattern[Any] = entry  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(regex.pattern, str):
+            return regex
     elif isinstance(entry, str):
         try:
             return re.compile(entry, re.IGNORECASE)
@@ -115,8 +108,9 @@ def _compiled(entry: object) -> re.Pattern[str]:
                 f"origins: {entry!r} is not a regular expression. For the sub-domains write"
                 f" r'https://.*\\.{host}$'"
             ) from None
+    unfit: object = entry
     raise CompatError(
-        f"origins: {text_of(entry)} is not a string or a pattern, and matches no origin. Write"
+        f"origins: {text_of(unfit)} is not a string or a pattern, and matches no origin. Write"
         " origins=['https://app.example.com']"
     )
 
@@ -164,53 +158,6 @@ def _samples(pattern: OriginPattern) -> list[str]:
     ]
 
 
-def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
-    """The path prefixes of ``for_path`` that say what a key of ``resources`` does.
-
-    A prefix covers whole segments: ``/api/*`` also matches ``/apix``, which ``/api`` does not
-    cover. And ``/api/.*`` does not match ``/api`` itself, which ``/api`` does.
-
-    :param resource: a string or a pattern, matched with ``re.match`` by Flask-CORS.
-    :returns: ``["/"]`` for everything.
-    :raises CompatError: for what prefixes cannot say without being wider.
-    """
-    text = resource.pattern if isinstance(resource, re.Pattern) else resource
-    if not isinstance(text, str):
-        raise CompatError(f"resources: {text_of(resource)} is not a string. Write '/api/*'")
-    if _EVERYTHING.fullmatch(text):
-        return ["/"]
-    found = re.match(r"\^?((?:/?[\w~-]+(?=[/$?]|$))*)", text)
-    start = f"/{found[1].strip('/')}/*".replace("//", "/") if found else "/*"
-    if isinstance(resource, str) and _HINTS.isdisjoint(text):
-        raise CompatError(
-            f"resources: {text!r} is that one path and nothing below. Write"
-            f" {start!r} for all that is below, or take it out and write"
-            " @cross_origin() on the view"
-        )
-    prefixes = _prefixes(text)
-    wrong: list[Problem] = []
-    for prefix in prefixes:
-        read_prefix("resources", prefix, wrong)
-    below = (prefix + path for prefix in prefixes for path in ("/x", "/-/y.z"))
-    if not prefixes or wrong or not all(re.match(resource, path) for path in below):
-        raise CompatError(
-            f"resources: no list of path prefixes says what {text!r} does. Write prefixes such as"
-            f" {start!r}, or take it out and write @cross_origin() on the views"
-        )
-    return prefixes
-
-
-def _prefixes(text: str) -> list[str]:
-    found = _RESOURCE.fullmatch(text)
-    if found is None:
-        return []
-    head, choices, more = found.group("head", "choices", "more")
-    heads = [head + choice + more for choice in choices.split("|")] if choices else [head]
-    if choices and not head.endswith("/"):
-        return []
-    return [re.sub(r"\\(.)", r"\1", each).rstrip("/") for each in heads]
-
-
 def policy_fields(options: Mapping[str, object]) -> dict[str, Any]:
     """The fields of a policy that mean what options of Flask-CORS do.
 
@@ -237,7 +184,7 @@ def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
     """
     check_names(options)
     given = {**DEFAULTS, **options}
-    fields = {
+    fields: dict[str, Any] = {
         **_origin_fields(given["origins"]),
         "methods": _methods(given["methods"]),
         "allow_headers": _allow_headers(given["allow_headers"]),
@@ -257,6 +204,23 @@ def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
     return fields
 
 
+def compat_policy(options: Mapping[str, object]) -> Policy:
+    """The policy of :mod:`flask_corsguard.compat`, as near to Flask-CORS as one can be: functions
+    of ``before_request`` may refuse preflights, and headers that a response has already stand.
+
+    :raises CompatError: for what cannot be translated, and what the guard refuses.
+    """
+    return Policy(
+        **compat_fields(options), answer_preflight=False, dangerously_let_views_override=True
+    )
+
+
+def configured(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that an app's configuration gives."""
+    keys = {name: config.get(f"CORS_{name.upper()}") for name in DEFAULTS}
+    return {name: value for name, value in keys.items() if value is not None}
+
+
 def check_names(options: Mapping[str, object]) -> None:
     """:raises CompatError: for an option that Flask-CORS does not know, and so ignores."""
     for name in options:
@@ -270,7 +234,7 @@ def check_names(options: Mapping[str, object]) -> None:
 def _listed(value: object) -> list[Any]:
     """As Flask-CORS lists values; what is empty stands for nothing."""
     several = isinstance(value, Iterable) and not isinstance(value, str)
-    values = list(cast("Iterable[object]", value)) if several else [value]
+    values: Iterable[Any] = cast("Any", value) if several else [value]
     return [each for each in values if each is not None and each != ""]
 
 
@@ -282,7 +246,7 @@ def _origin_fields(value: object) -> dict[str, Any]:
     if any(entry in ("*", ".*") for entry in listed):
         return {"origins": "*"}
     # What native programs send, which no browser does: file://, app://.
-    raw = [e for e in listed if isinstance(e, str) and _HINTS.isdisjoint(e) and _is_native(e)]
+    raw = [e for e in listed if isinstance(e, str) and HINTS.isdisjoint(e) and _is_native(e)]
     entries = list(dict.fromkeys(origin_entry(entry) for entry in listed if entry not in raw))
     origins = "*" if "*" in entries else entries
     return {"origins": origins, **({"raw_origins": raw} if raw and origins != "*" else {})}
@@ -312,7 +276,7 @@ def _allow_headers(value: object) -> list[str]:
     if any(name in ("*", ".*") for name in names):
         return ["*", "Authorization"]
     for name in names:
-        if not isinstance(name, str) or not _HINTS.isdisjoint(name):
+        if not isinstance(name, str) or not HINTS.isdisjoint(name):
             raise CompatError(
                 f"allow_headers: {text_of(name)} is a pattern. List the names:"
                 " allow_headers=['Content-Type', 'Authorization']"
@@ -346,8 +310,8 @@ def _max_age(value: Any) -> int | None:
 
 
 def _check_credentials(origins: object) -> None:
-    patterns = [entry for entry in _listed(origins) if isinstance(entry, re.Pattern)]
-    anybody = [p.pattern for p in patterns if any(map(p.fullmatch, _STRANGERS))]
+    patterns: list[Any] = [each for each in _listed(origins) if not isinstance(each, str)]
+    anybody: list[str] = [p.pattern for p in patterns if any(map(p.fullmatch, _STRANGERS))]
     if origins == "*" or anybody:
         value = anybody[0] if anybody else origins
         raise CompatError(

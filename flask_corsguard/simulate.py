@@ -18,6 +18,7 @@ from werkzeug.datastructures import Headers as WsgiHeaders
 from flask_corsguard.errors import FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.explanation import is_open
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -30,6 +31,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
+from flask_corsguard.runtime.enforcement import opens_websocket
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.responses import own_response, write_decision
@@ -105,14 +107,16 @@ class Simulation(NamedTuple):
 
     @property
     def allowed(self) -> bool:
-        """Whether the page may read the response, or can use the socket."""
-        return self.response.readable
+        """Whether the page may read the response, or can use the socket; False too if that is not
+        known."""
+        may_differ = self.decision is not None and is_open(self.decision)
+        return self.response.readable and not may_differ
 
     @property
     def verdict(self) -> str:
         """The same in words, and whether anybody has allowed it."""
         if not self.allowed:
-            return "not known" if _is_left_alone(self.decision) else "rejected"
+            return "not known" if _is_unknown(self.decision) else "rejected"
         is_admitted = self.decision is None or self.decision.reason is None
         return "allowed" if is_admitted else "not refused"
 
@@ -249,7 +253,7 @@ def _simulate_handshake(
     assert decision is not None
     steps.append(Step("Handshake", tuple(_about_request(exchange)), exchange))
     # The view, which is not run, or Socket.IO would open it. Any other response keeps it closed.
-    is_unknown = bool(decision.in_front) and _is_left_alone(decision)
+    is_unknown = bool(decision.in_front) and decision.outcome is Outcome.EXEMPT
     opens = exchange.status == 200 and not is_unknown
     why = decision.explain()
     if not opens and not decision.blocked and not decision.in_front:
@@ -334,7 +338,7 @@ def _steps(
             yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
         else:
             yield Step("Request", tuple(_about_request(exchange)), exchange)
-    if decision and not response.readable and _is_left_alone(decision):
+    if decision and (is_open(decision) or (not response.readable and _is_unknown(decision))):
         yield Step(_UNKNOWN, tuple(decision.explain().splitlines()))
         return
     if not response.readable:
@@ -457,6 +461,10 @@ def _decide_aside(
         decision, _ = state.late_decision(request, in_force)
         for guard_in_front in state.fronts:
             decision = guard_in_front.unless_alias(decision, request)
+            if guard_in_front.covers(request.path):
+                decision = decision.settled(has_own=False)
+        if opens_websocket(request.environ):
+            decision = decision.settled(has_own=False)  # no headers keep a page from it
         if decision.in_front and (decision.blocked or decision.preflight):
             return decision, None
         front = front_of(state, request, decision)
@@ -486,5 +494,6 @@ def _response_of_socketio(
     return response
 
 
-def _is_left_alone(decision: Decision | None) -> bool:
-    return decision is not None and decision.outcome is Outcome.EXEMPT
+def _is_unknown(decision: Decision | None) -> bool:
+    """Whether something else than the guard says what the page can do."""
+    return decision is not None and (decision.outcome is Outcome.EXEMPT or is_open(decision))

@@ -306,6 +306,16 @@ _ALL = (
         "Take the headers out of the code, and cors_exempt off the route: a mark says the same.",
     ),
     Rule(
+        "views_may_override",
+        Level.ERROR,
+        "Views may override their policy",
+        "Nothing checks what these views send: where one writes '*' or repeats the Origin, any page"
+        " reads its responses; with Access-Control-Allow-Credentials, as the signed-in user.",
+        "Say dangerously_let_views_override only on the views whose headers have to stand, and"
+        " accept this finding for them, with the reason. Elsewhere take it out, and the headers out"
+        " of the code: a mark says the same.",
+    ),
+    Rule(
         "lost_mark",
         Level.ERROR,
         "A mark does not reach the view that it was meant for",

@@ -32,6 +32,7 @@ def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Fin
             _check_exempt(app, route, found)
         for policy in route.policies:
             _check_credentials(app, route, policy, found)
+            _check_override(app, route, policy, found)
         _check_websockets(app, route, found)
     _check_usable(routes, found)
     _check_logins(app, settings, routes, found)
@@ -76,17 +77,40 @@ def _marks_on(function: object) -> list[Mark]:
 
 
 def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
-    after = cast("dict[str | None, list[Callable[..., Any]]]", app.after_request_funcs)
-    parts = route.endpoint.split(".")
-    functions = list(_functions_of(app.view_functions.get(route.endpoint)))
-    for name in (None, *(".".join(parts[:end]) for end in range(1, len(parts)))):
-        functions += [function for function in after.get(name, ()) if not is_ours(function)]
-    for function in functions:
+    for function in _writers(app, route):
         if mentions(function, "access-control-allow-origin"):
             where = location_of(function)
             message = f"{name_of(function)} ({where}) sends Access-Control-Allow-Origin itself."
             found.add("exempt_sends_own_headers", message, [route], location=route.location)
             return
+
+
+def _check_override(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
+    """Find a route whose view may write headers of its own in place of its policy's. That it sends
+    credentials, or none at all, can only be read off its code."""
+    if not policy.dangerously_let_views_override:
+        return
+    message = "Whatever Access-Control-* headers the view sends stand. The audit has seen none."
+    level = Level.WARNING
+    functions = list(_writers(app, route))
+    for header in ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"):
+        sender = next((each for each in functions if mentions(each, header.lower())), None)
+        if sender is not None:
+            where = f"{name_of(sender)} ({location_of(sender)})"
+            message = f"{where} sends {header} itself, and nothing checks it."
+            level = Level.ERROR if header.endswith("Credentials") else level
+    fields = ("dangerously_let_views_override",)
+    message = f"{in_list(policy)}{message}"
+    found.add("views_may_override", message, [route], fields=fields, level=level)
+
+
+def _writers(app: Flask, route: Route) -> Iterator[object]:
+    """The functions that can write a header on the responses of a route."""
+    after = cast("dict[str | None, list[Callable[..., Any]]]", app.after_request_funcs)
+    parts = route.endpoint.split(".")
+    yield from _functions_of(app.view_functions.get(route.endpoint))
+    for name in (None, *(".".join(parts[:end]) for end in range(1, len(parts)))):
+        yield from (function for function in after.get(name, ()) if not is_ours(function))
 
 
 def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any, cast
 
 from flask import Request
 from flask.testing import EnvironBuilder
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, Rule
 
 from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
@@ -55,7 +56,8 @@ class SampleRequests:
         builder = EnvironBuilder(
             self._app,
             self.path,
-            base_url=self._base or f"{config['PREFERRED_URL_SCHEME']}://{self._host(config)}/",
+            base_url=self._base
+            or f"{config['PREFERRED_URL_SCHEME']}://{host_for(self._rule, config)}/",
             method="OPTIONS" if preflight else self._method,
             headers={"Access-Control-Request-Method": self._method} if preflight else {},
         )
@@ -92,19 +94,6 @@ class SampleRequests:
                 raise
             return None
 
-    def _host(self, config: Mapping[str, Any]) -> str:
-        """A host that the rule is for, and that the app trusts."""
-        rule = self._rule
-        # In the forms that werkzeug.sansio.utils.host_is_trusted takes.
-        trusted: str | Iterable[str] = config.get("TRUSTED_HOSTS") or "localhost"
-        first = trusted if isinstance(trusted, str) else next(iter(trusted))
-        name: str = config.get("SERVER_NAME") or first.lstrip(".")
-        if rule.host:
-            return VARIABLE.sub("x", rule.host)
-        if rule.subdomain:
-            return f"{VARIABLE.sub('x', rule.subdomain)}.{name}"
-        return name
-
     def _reaches(self, path: str) -> bool:
         self.path = path
         matched = self._matched(self.environ(preflight=False))
@@ -138,11 +127,29 @@ class SampleRequests:
         return VARIABLE.sub(lambda match: values.get(match[1], "x"), self._rule.rule)
 
 
+def host_for(rule: Rule | None, config: Mapping[str, Any]) -> str:
+    """A host that the rule is for, and that the app trusts; or if there is none, the app's own."""
+    # In the forms that werkzeug.sansio.utils.host_is_trusted takes.
+    trusted: str | Iterable[str] = config.get("TRUSTED_HOSTS") or "localhost"
+    first = trusted if isinstance(trusted, str) else next(iter(trusted))
+    name: str = config.get("SERVER_NAME") or first.lstrip(".")
+    if rule is not None and rule.host:
+        return VARIABLE.sub("x", rule.host)
+    if rule is not None and rule.subdomain:
+        return f"{VARIABLE.sub('x', rule.subdomain)}.{name}"
+    return name
+
+
 def fitting_value(converter: BaseConverter) -> str:
     """A value that a converter probably accepts."""
+    return _fitting(converter.regex)
+
+
+@functools.lru_cache
+def _fitting(text: str) -> str:
     try:
-        regex = re.compile(converter.regex)
-        return next(text for text in samples(regex) if regex.fullmatch(text))
+        regex = re.compile(text)
+        return next(sample for sample in samples(regex) if regex.fullmatch(sample))
     except (StopIteration, re.error):
         return "x"
 

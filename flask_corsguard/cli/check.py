@@ -83,7 +83,8 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
-        failing = _failing_preflight(state, simulation) if simulation.allowed else None
+        is_readable = simulation.response.readable
+        failing = _failing_preflight(state, simulation) if is_readable else None
         warn_of_unrouted_marks(state.app)
     told = _object(simulation, origin, method)
     if failing is not None:

@@ -45,7 +45,7 @@ _CREDENTIALS = {"any": "", "with": ", with credentials alone", "without": ", wit
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
-    default=1.5,
+    default=1.2,
     show_default=True,
     help="The CPU time for each app's responses.",
 )
@@ -71,9 +71,9 @@ def compare(
 ) -> None:
     """Compare what pages of other sites can do with two versions of an app.
 
-    BEFORE and AFTER are what flask --app takes: shop, old/shop.py:create_app("dev"). GET and HEAD are
-    sent to every route, which runs the views; of other methods the preflights alone. Exits with 0 if
-    nothing differs, with 1 if something does.
+    BEFORE and AFTER are what flask --app takes: shop, old/shop.py:create_app("dev"). Views that take
+    GET run; of other methods, only the preflights are sent. Exits with 0 if nothing differs, with 1
+    if something does.
     """
     from flask_corsguard.compare.app_process import AppProcess
     from flask_corsguard.compare.differences import compare as compared

@@ -24,6 +24,7 @@ from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.decision import (
     UNDECIDED,
     CorsRequest,
+    Decision,
     Scope,
     decide,
     decide_unlisted,
@@ -152,9 +153,17 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
                 decision = decide_unlisted(
                     route.policy, question, scope, asks=True, admits_live=_admission
                 )
-            if decision.outcome is Outcome.ALLOWED:
+            if decision.outcome is Outcome.ALLOWED or _may_override(decision):
                 return True
     return False
+
+
+def _may_override(decision: Decision) -> bool:
+    """Whether a view may let in whom its policy does not, and is run for that."""
+    policy = decision.policy
+    if policy is None:
+        return False
+    return policy.compiled.views_override and not policy.compiled.enforces_safe
 
 
 def _admission(policy: Policy, question: CorsRequest) -> str:

@@ -11,9 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from flask_corsguard.compare.description import Description
-from flask_corsguard.compare.loaded_app import serve
-from flask_corsguard.compare.page_requests import Ask, Seen
+from flask_corsguard.compare.messages import Ask, Description, Seen
 from flask_corsguard.errors import CorsGuardError
 
 # In seconds.
@@ -25,6 +23,13 @@ _LONGEST_END = 1
 
 class AppProcessError(CorsGuardError):
     """An app cannot be loaded, or its process has ended."""
+
+
+def _serve(*arguments: Any) -> None:
+    # The command itself does without what this needs.
+    from flask_corsguard.compare.loaded_app import serve
+
+    serve(*arguments)
 
 
 class AppProcess:
@@ -51,14 +56,14 @@ class AppProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, self._theirs = context.Pipe()
         arguments = (self._theirs, app, replaced, watch)
-        self._process = context.Process(target=serve, args=arguments, name=f"flask --app {app}")
+        self._process = context.Process(target=_serve, args=arguments, name=f"flask --app {app}")
         self._description: Description | None = None
 
     @property
     def description(self) -> Description:
         """What there is to ask of the app. Waits until it is loaded."""
         if self._description is None:
-            found = self._received("while it was loaded", _LONGEST_LOADING)
+            found: Description | str = self._received("while it was loaded", _LONGEST_LOADING)
             if isinstance(found, str):
                 raise AppProcessError(f"{self.app}: {found}")
             self._description = found

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import suppress
+from functools import lru_cache
 from itertools import chain, islice
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from flask.app import Flask
-from flask.testing import EnvironBuilder
 from werkzeug.routing import BaseConverter, Rule
+from werkzeug.test import create_environ
 
 from flask_corsguard.audit.intended_origins import intended_by, probably_admitted
-from flask_corsguard.audit.sample_requests import VALUES, VARIABLE, fitting_value
+from flask_corsguard.audit.sample_requests import (
+    VALUES,
+    VARIABLE,
+    fitting_value,
+    host_for,
+)
+from flask_corsguard.compare.messages import Description, SampleUrl
 from flask_corsguard.protocol.origins import parse_origin, parse_pattern
 from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.state import EXTENSION_KEY, app_context, state_of
@@ -22,38 +29,9 @@ from flask_corsguard.testing.urls import DECODED_PATH_SAFE
 
 # Of each policy. Among more, those that nothing tells apart are left out later.
 _MOST_ORIGINS = 100
+_MOST_PREFIXES = 20
 _SEPARATORS = re.compile(r"[\s,;|]+")
 _NOWHERE = "corsguard-compare"
-
-
-class SampleUrl(NamedTuple):
-    """A URL of a route.
-
-    :ivar rule: the rule, with its host or subdomain if it has one; or a path that has no route.
-    :ivar methods: what the rule accepts, without OPTIONS; empty for a path that has no route.
-    :ivar group: the blueprint, or the module of the view.
-    """
-
-    rule: str
-    url: str
-    methods: tuple[str, ...]
-    group: str
-
-
-class Description(NamedTuple):
-    """An app, as far as a comparison needs it.
-
-    :ivar unreachable: the rules that no URL was found for.
-    :ivar origins: for each policy, or call of Flask-CORS, the origins that it names.
-    :ivar headers: the request headers that any of them names, in lower case.
-    :ivar watched: what the function given as *watch* returned.
-    """
-
-    urls: tuple[SampleUrl, ...]
-    unreachable: tuple[str, ...]
-    origins: tuple[tuple[str, ...], ...]
-    headers: tuple[str, ...]
-    watched: Any
 
 
 def describe(app: Flask, watched: Any) -> Description:
@@ -66,7 +44,11 @@ def describe(app: Flask, watched: Any) -> Description:
     for rule in app.url_map.iter_rules():
         if rule.websocket or rule.build_only:
             continue
-        shown = f"//{rule.host or rule.subdomain}{rule.rule}" if _has_host(rule) else rule.rule
+        shown = (
+            f"//{rule.host or rule.subdomain}{rule.rule}"
+            if rule.host or rule.subdomain
+            else rule.rule
+        )
         url = next(filter(None, (_reached(app, rule, path) for path in _paths(rule))), None)
         if url is None:
             unreachable.append(shown)
@@ -79,25 +61,12 @@ def describe(app: Flask, watched: Any) -> Description:
     for _, listed in named:
         headers.update(name.lower() for name in listed if "*" not in name)
     origins = [tuple(islice(dict.fromkeys(found), _MOST_ORIGINS)) for found, _ in named]
-    origins.append(tuple(_in_configuration(app.config)))
+    origins.append(tuple(_in_configuration(_config(app))))
     return Description(tuple(urls), tuple(unreachable), tuple(origins), tuple(headers), watched)
 
 
-def _has_host(rule: Rule) -> bool:
-    return bool(rule.host or rule.subdomain)
-
-
-def _host(app: Flask, rule: Rule | None = None) -> str:
-    """A host that the rule is for, and that the app trusts."""
-    # In the forms that werkzeug.sansio.utils.host_is_trusted takes.
-    trusted: str | Iterable[str] = app.config.get("TRUSTED_HOSTS") or "localhost"
-    first = trusted if isinstance(trusted, str) else next(iter(trusted))
-    name = str(app.config.get("SERVER_NAME") or first.lstrip("."))
-    if rule is not None and rule.host:
-        return VARIABLE.sub("x", rule.host)
-    if rule is not None and rule.subdomain:
-        return f"{VARIABLE.sub('x', rule.subdomain)}.{name}"
-    return name
+def _config(app: Flask) -> dict[str, Any]:
+    return cast("dict[str, Any]", app.config)
 
 
 def _paths(rule: Rule) -> Iterator[str]:
@@ -105,28 +74,40 @@ def _paths(rule: Rule) -> Iterator[str]:
     converters: Mapping[str, BaseConverter] = getattr(rule, "_converters", {})
     fitting = {name: fitting_value(converter) for name, converter in converters.items()}
     for values in (fitting, *(dict.fromkeys(fitting, value) for value in VALUES)):
-        yield VARIABLE.sub(lambda match, v=values: v.get(match[1], "x"), rule.rule)
+        parts = VARIABLE.split(rule.rule)  # each second one is a name
+        parts[1::2] = [values.get(name, "x") for name in parts[1::2]]
+        yield "".join(parts)
 
 
 def _reached(app: Flask, rule: Rule, path: str) -> str | None:
     """The URL of a path, if that leads to the rule."""
-    base = f"https://{_host(app, rule)}"
-    method = min(rule.methods or {"GET"})
+    base = f"https://{host_for(rule, _config(app))}"
+    found = _rule_at(app, base, path, min(rule.methods or {"GET"}))
+    return base + quote(path, safe=DECODED_PATH_SAFE) if found is rule else None
+
+
+def _rule_at(app: Flask, base: str, path: str, method: str = "GET") -> Rule | None:
+    changed = {"PATH_INFO": path.encode().decode("latin-1"), "REQUEST_METHOD": method}
     try:
-        with closing(EnvironBuilder(app, path, base_url=f"{base}/", method=method)) as builder:
-            request = matched_request(app, builder.get_environ())
+        return matched_request(app, {**_environ(f"{base}/"), **changed}).url_rule
     except Exception:  # from one of the app's converters
         return None
-    return base + quote(path, safe=DECODED_PATH_SAFE) if request.url_rule is rule else None
+
+
+@lru_cache
+def _environ(base: str) -> dict[str, Any]:
+    return create_environ(base_url=base)
 
 
 def _paths_without_route(app: Flask) -> Iterator[SampleUrl]:
-    """What leads to a 404: below the root, and below each blueprint's prefix."""
-    prefixes = (blueprint.url_prefix or "" for blueprint in app.blueprints.values())
-    for prefix in dict.fromkeys(("", *prefixes)):
-        if "<" not in prefix:
-            path = f"{prefix.rstrip('/')}/{_NOWHERE}"
-            yield SampleUrl(path, f"https://{_host(app)}{path}", (), "")
+    """What leads to a 404: below the root, and below what rules begin with."""
+    base = f"https://{host_for(None, _config(app))}"
+    begins = (rule.rule.split("/")[1:-1][:1] for rule in app.url_map.iter_rules())
+    distinct = dict.fromkeys(f"/{first}" for (first,) in filter(None, begins) if "<" not in first)
+    for prefix in ("", *islice(distinct, _MOST_PREFIXES)):
+        path = f"{prefix}/{_NOWHERE}"
+        if _rule_at(app, base, path) is None:
+            yield SampleUrl(path, base + quote(path, safe=DECODED_PATH_SAFE), (), "")
 
 
 def _named_by_guard(app: Flask) -> Iterator[tuple[Iterable[str], Iterable[str]]]:
@@ -139,12 +120,12 @@ def _named_by_guard(app: Flask) -> Iterator[tuple[Iterable[str], Iterable[str]]]
         routes = state.current().table.routes()
         for policy in dict.fromkeys(policy for route in routes for policy in route.policies):
             listed = () if policy.allow_headers == "*" else policy.allow_headers
-            yield probably_admitted(policy, app.config), listed
+            yield probably_admitted(policy, _config(app)), listed
 
 
 def _named_by_calls(watched: Any) -> Iterator[tuple[Iterable[str], Iterable[str]]]:
     """The same of each call of Flask-CORS, and of each of its resources."""
-    for call in watched if isinstance(watched, list) else ():
+    for call in _listed(watched):
         resources = (options for _, options in getattr(call, "resources", ()))
         for options in (getattr(call, "options", {}), *resources):
             headers = _listed(options.get("allow_headers"))
@@ -157,17 +138,13 @@ def _listed(value: object) -> list[Any]:
     return [*cast("Iterable[Any]", value)] if many else [] if value is None else [value]
 
 
-def _of_entry(entry: object) -> Iterator[str]:
+def _of_entry(entry: Any) -> Iterable[str]:
     """The origins that one entry of Flask-CORS names."""
-    if isinstance(entry, str) and parse_origin(entry) is None and entry != "*":
-        try:
-            entry = re.compile(entry)
-        except re.error:
-            return
-    if isinstance(entry, re.Pattern):
-        yield from map(str, intended_by(entry, {}))
-    elif isinstance(entry, str) and entry != "*":
-        yield entry
+    if isinstance(entry, str) and parse_origin(entry) is not None:
+        return [entry]
+    with suppress(re.error, TypeError):  # "*" is no pattern either
+        return map(str, intended_by(re.compile(entry), {}))
+    return []
 
 
 def _in_configuration(config: Mapping[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -22,8 +23,9 @@ from flask.app import Flask
 from flask.cli import NoAppException, ScriptInfo
 from werkzeug.utils import import_string
 
-from flask_corsguard.compare.description import Description, describe
-from flask_corsguard.compare.page_requests import Ask, seen_by_page
+from flask_corsguard.compare.description import describe
+from flask_corsguard.compare.messages import Ask, Description
+from flask_corsguard.compare.page_requests import seen_by_page
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.text import described
 
@@ -53,6 +55,7 @@ def serve(connection: Connection, app_name: str, overlay: Mapping[str, bytes], w
         for stream in (1, 2):
             _write_to(nowhere.fileno(), stream)
     logging.disable(logging.CRITICAL)
+    gc.freeze()  # what is loaded stays
     slow: set[str] = set()
     while (asks := _received(connection)) is not None:
         cpu, clock = time.process_time(), time.monotonic()
@@ -68,7 +71,7 @@ def _loaded(
     try:
         if overlay:
             _read_instead(overlay)
-        watched = import_string(watch)() if watch else None
+        watched: Any = import_string(watch)() if watch else None
         app = ScriptInfo(app_import_path=app_name, set_debug_flag=False).load_app()
         # An exception is a response, as where the app is deployed.
         app.config["PROPAGATE_EXCEPTIONS"] = False
@@ -178,4 +181,4 @@ def _read_instead(overlay: Mapping[str, bytes]) -> None:
         return True
 
     SourceFileLoader.get_code = code_of  # type: ignore[method-assign, assignment]
-    Config.from_pyfile = read  # type: ignore[method-assign]
+    Config.from_pyfile = read  # type: ignore[method-assign, assignment]

@@ -241,3 +241,6 @@ def _unsayable(policy: Policy) -> Iterator[tuple[str, str]]:
         yield "enforce", f"{message} Where Flask does not respond, write enforce='off'."
     if not policy.answer_preflight:
         yield "answer_preflight", "no view of the app responds there. Leave it out."
+    if policy.dangerously_let_views_override:
+        message = "no view of the app responds there, and a server cannot know its headers."
+        yield "dangerously_let_views_override", f"{message} Leave it out."

@@ -42,6 +42,7 @@ class Sign(Enum):
     READ = ("read", "●", "may read")
     SOME = ("some", "◐", "some methods only")
     ASKED = ("asked", "?", "a callable or source decides")
+    VIEW = ("view", "◇", "the view may decide")
     SOCKET = ("socket", "!", "not admitted, but nothing refuses its WebSocket")
     NO = ("no", "·", "may not read")
     EXEMPT = ("exempt", "\N{EN DASH}", "exempt")
@@ -188,6 +189,10 @@ def _cell_of(policy: Policy | Audiences, methods: tuple[str, ...], column: Colum
         # Whatever comes after the callable is the least that the origin may do.
         least = f"; where it does not admit it: {sign.words}{more}{by}" if allowed else ""
         return _cell(Sign.ASKED, column, least)
+    is_refused = sign is Sign.NO and decision.policy.compiled.enforces_safe
+    if decision.policy.compiled.views_override and not is_refused:
+        otherwise = f"; without headers of its own: {sign.words}{more}{by}"
+        return _cell(Sign.VIEW, column, otherwise, number)
     return _cell(sign, column, f"{more}{by}", number)
 
 

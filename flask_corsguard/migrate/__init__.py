@@ -23,7 +23,7 @@ _USES = re.compile(rb"flask_cors\b|flask\.ext\.cors|flask\.ext import.*cors")
 _WANTED = re.compile(
     _USES.pattern
     + rb"|CORS_[A-Z]|(?i:access[-_]control[-_]allow[-_]origin)|before_(app_)?request|OPTIONS"
-    rb"|def options|\b(Flask|APIFlask|OpenAPI)\(|\.init_app\(|register_blueprint|\.config\.from_"
+    rb"|def options|\b(Flask|APIFlask|OpenAPI)\(|\.init_app\(|register_blueprint|\.config\.from_|\.route\(|cross_origin"
 )
 _KEY = re.compile("|".join(OPTION_OF_KEY).encode())
 
@@ -38,21 +38,27 @@ def migrate(path: Path | str, recorded: Iterable[Any] = ()) -> Migration:
     path = Path(path)
     tree = read_tree(path, _WANTED)
     results = [Migration((), tree.findings, tree.notes, 0)]
-    kinds = {(Path(each.path), each.line): each.kind for each in recorded}
+    kinds = {(Path(each.path).resolve(), each.line): each.kind for each in recorded}
     groups = groups_of(tree.sources)
-    found = _each(groups, path, kinds)
+    named = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
+    found = _each(groups, path, kinds, named)
     if any(finding.code == "no_app" for one in found for finding in one.findings):
-        found = _each(together(groups), path, kinds)  # the app may be imported by other means
+        found = _each(
+            together(groups), path, kinds, named
+        )  # the app may be imported by other means
     return joined([*results, *found])
 
 
 def _each(
-    groups: list[list[Source]], base: Path, kinds: dict[tuple[Path, int], str]
+    groups: list[list[Source]],
+    base: Path,
+    kinds: dict[tuple[Path, int], str],
+    named: set[str],
 ) -> list[Migration]:
     found: list[Migration] = []
     for group in groups:
         if any(_USES.search(source.data) for source in group):
-            elsewhere = {
+            elsewhere = named | {
                 key.decode()
                 for other in groups
                 if other is not group

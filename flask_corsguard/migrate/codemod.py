@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask_corsguard.compat import CompatError, resource_paths
+from flask_corsguard.flask_cors_options import CompatError, NotInGuardError, compat_fields
+from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.configuration import Configuration
 from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.imports import Needs, change_imports
 from flask_corsguard.migrate.obstacles import fields_for
 from flask_corsguard.migrate.python_file import Expression, PythonFile
 from flask_corsguard.migrate.translation import (
-    ALL_HEADERS,
     FIELD_OF,
     RESETS,
     Report,
-    Value,
     arguments,
     fields_of,
-    plain_only,
     quoted,
     short,
     values_of,
@@ -30,24 +27,23 @@ from flask_corsguard.migrate.translation import (
 from flask_corsguard.migrate.uses import Call, Mark, Uses
 
 Fields = dict[str, str]
-_DEFAULTS = {"origins": '"*"', "allow_headers": ALL_HEADERS}
-_POST = re.compile(rb"[\"']POST[\"']|\.post\(|def post\(")
-_NOBODY = "the origins that are given may read what it matches; no site may read the rest."
+_DEFAULTS = {name: RESETS[name] for name in ("origins", "allow_headers")}
+_NARROWER = frozenset({"origins", "resources", "supports_credentials"})
 
 
-class Layers(NamedTuple):
-    """What the resources of a call come to.
+class _Edit(NamedTuple):
+    """What becomes of one call or decorator, if nothing stands in the way."""
 
-    :ivar default: the options for every path, if there are any.
-    :ivar paths: prefix -> options.
-    """
-
-    default: dict[str, Value] | None
-    paths: dict[str, dict[str, Value]]
+    report: Report
+    default: Fields
+    paths: dict[str, Fields]
 
 
 class Codemod:
     """What becomes of some files.
+
+    Everything is first worked out with the guard's own names. What these cannot say stays as it is,
+    and ``flask_corsguard.compat`` takes Flask-CORS's place: for a decorator alone, or for all.
 
     :param roots: the folders that their modules are imported from.
     :param kinds: (path, line) of a call -> what it was given when the app ran, if that is known.
@@ -62,445 +58,349 @@ class Codemod:
         elsewhere: set[str],
     ) -> None:
         self.uses = uses = Uses(files)
-        self._kinds = {
-            call.node: kinds.get((call.file.path, call.node.lineno)) or uses.kind_of(call, roots)
-            for call in uses.calls
-        }
         self._configuration = Configuration(uses, elsewhere)
         self._needs = {file: Needs(file) for file in uses.files}
         self._findings: list[Finding] = []
         self._notes: list[str] = []
-        self._places = 0
         # The fields that something further out than a mark may set.
         self._outer = {FIELD_OF[option] for option in self._configuration.options}
-        self._bare = [call for call in uses.calls if call.target is None and not call.is_init]
+        self._kinds = {
+            call.node: kinds.get((call.file.path.resolve(), call.node.lineno))
+            or uses.kind_of(call, roots)
+            for call in uses.calls
+        }
         given = [call for call in uses.calls if call.target is not None]
+        self._bare = [call for call in uses.calls if call.target is None and not call.is_init]
         self._blueprints = [call for call in given if self._kinds[call.node] == "blueprint"]
         rest = [call for call in given if call not in self._blueprints]
         self._apps = [call for call in rest if not call.is_init]
         # init_app() without options stays as it is, unless configuration has to be asked for.
-        self._inits = [
-            call for call in rest if call.is_init and (call.options or self._unseen(call))
-        ]
+        self._inits = [c for c in rest if c.is_init and (c.options or self._unseen(c))]
 
     def run(self) -> Migration:
         """Migrate them; or say why not, and change nothing."""
         uses = self.uses
-        for file, node in uses.internals:
-            report = Report(file, node.lineno)
-            report.finding(
-                "unusual_use", f"{file.code(node)} is nothing that Flask-CORS promises",
-                "what the code does with it decides which sites may read.",
-                "use CORS and cross_origin alone, and run this again.",
-            )  # fmt: skip
-            self._done(report, 0)
-        reason = self._why_compat()
-        if reason is None:
-            self._migrate()
-        else:
+        for report in uses.reports:
+            self._take(report)
+        edits = {
+            call.node: self._edit(call)
+            for call in (*self._apps, *self._bare, *self._inits, *self._blueprints)
+        }
+        reasons = [
+            *(f"{file.path}:{node.lineno}: {what}" for file, node, what in uses.others),
+            *(self._why_compat(call, edits) for call in uses.calls),
+            self._configuration.why_compat,
+        ]
+        reason = next(filter(None, reasons), "")
+        if reason:
             self._keep_all(reason)
-        self._places += self._configuration.remove_dead()
+        else:
+            self._migrate(edits)
+        for edit in edits.values():
+            self._findings += edit.report.findings
+        places = self._configuration.remove_dead()
         if self._findings:
             calls = [*uses.calls, *(mark.call for mark in uses.marks)]
             left = sorted(f"{call.file.path}:{call.node.lineno}" for call in calls)
             note = f"left alone with the findings, as they may be of one app: {', '.join(left)}."
-            return Migration((), tuple(self._findings), (note,), 0)
+            findings = tuple(dict.fromkeys(self._findings))
+            return Migration((), findings, (note,) if left else (), 0)
         for file in uses.files:
             change_imports(file, uses.imports.get(file, ()), self._needs[file])
-        files = tuple(file.finish() for file in uses.files if file.is_changed)
-        return Migration(files, (), tuple(self._notes), self._places)
+        places += len(edits) + len(uses.marks) + len(self._configuration.in_force)
+        changed = tuple(file.finish() for file in uses.files if file.is_changed)
+        return Migration(changed, (), tuple(self._notes), places)
 
-    # What has to stay as it is, with compat in Flask-CORS's place.
+    # What has to stay as it is.
 
-    def _why_compat(self) -> str | None:
-        for file, node in self.uses.others:
-            return f"{file.path}:{node.lineno}: {file.code(node)} is used as a value"
-        for call in self.uses.calls:
-            why = self._why_this(call)
-            if why:
-                return f"{call.file.path}:{call.node.lineno}: {why}"
-        if self._configuration.late and self.uses.marks:
-            return "a key is set after CORS(app), and counts for @cross_origin alone"
-        return self._why_second()
-
-    def _why_this(self, call: Call) -> str:
-        """Why a call cannot be written with the guard's own names."""
+    def _why_compat(self, call: Call, edits: Mapping[ast.Call, _Edit]) -> str:
+        """Why a call cannot be written with the guard's own names, or ""."""
         file = call.file
+        why = edits[call.node].report.compat if call.node in edits else ""
+        statement = file.statement(call.node)
         if call.unread:
-            return f"{call.unread} only shows when the code runs"
-        if not self._kinds[call.node]:
-            return f"{file.code(call.target or call.node)} may be an app or a blueprint"
-        if "resources" in call.options:
-            node = call.options["resources"]
-            if not _resources_are_read(file, file.read(node)):
-                return f"resources={short(file.code(node))} only shows when the code runs"
-            statement = file.statement(call.node)
-            if statement is not file.parent(call.node) or not file.is_alone(statement):
-                return "the result is used at once"
-        if call.is_init and call.options and any(bare.options for bare in self._bare):
-            return "options are given both to CORS() and to init_app()"
-        return ""
+            why = f"{short(call.unread)} only shows when the code runs"
+        elif not self._kinds[call.node]:
+            why = f"{file.code(call.target or call.node)} may be an app or a blueprint"
+        elif call.is_init and call.options and any(bare.options for bare in self._bare):
+            why = "options are given both to CORS() and to init_app()"
+        elif "resources" in call.options and not file.is_alone(statement, call.node):
+            why = "the result is used at once"
+        elif call in self._apps and self._is_second(call):
+            why = "an app may be given to Flask-CORS twice"
+        return f"{file.path}:{call.node.lineno}: {why}" if why else ""
 
-    def _why_second(self) -> str | None:
-        """Two calls for one app, of which the second is asked where the first says no."""
-        seen: set[tuple[int, str]] = set()
-        for call in (*self._apps, *self._blueprints):
-            file = call.file
-            block = file.block(file.statement(call.node))
-            key = (id(block), file.code(call.target or call.node))
-            if key in seen:
-                return f"{file.path}:{call.node.lineno}: {key[1]} is given to Flask-CORS twice"
-            seen.add(key)
-        return None
+    def _is_second(self, call: Call) -> bool:
+        """Whether another call may be for the same app, of which the later one is asked first."""
+        others = [c for c in (*self._apps, *self._inits) if c is not call and not c.file.is_test]
+        mine = call.file.maker(call.target, call.node)
+        return not call.file.is_test and any(
+            (mine is None or (other_maker := other.file.maker(other.target, other.node)) is None
+             or mine is other_maker)
+            and not (other.file is call.file and call.file.exclude(call.node, other.node))
+            for other in others
+        )  # fmt: skip
 
     def _keep_all(self, reason: str) -> None:
         self._notes.append(f"{reason}; so flask_corsguard.compat takes Flask-CORS's place here.")
         for call in (*self.uses.calls, *(mark.call for mark in self.uses.marks)):
             report = Report(call.file, call.node.lineno)
-            options = values_of(call.file, call.options)
-            options.pop("resources", None)
+            options = _without(values_of(call.file, call.options), ("resources",))
             fields_of(options, report, beside=self._configuration.values())
+            known = {name: value.value for name, value in options.items() if value.is_read}
+            if not report.findings and known.keys() == options.keys() <= FIELD_OF.keys():
+                try:
+                    compat_fields(known)
+                except CompatError as error:
+                    report.finding(
+                        "refused", str(error), "the sites that may read do what it comes to today.",
+                        "change it as the message says, and run this again.",
+                    )  # fmt: skip
             self._findings += report.findings
-            self._places += not call.is_init
-        self._places += len(self.uses.others)
         for file, imports in self.uses.imports.items():
             self._needs[file].compat = {imported.name for imported in imports}
+        self._configuration.keep()
 
     # The guard's own names.
 
-    def _migrate(self) -> None:
+    def _migrate(self, edits: Mapping[ast.Call, _Edit]) -> None:
         uses = self.uses
-        for call in (*self._apps, *self._bare, *self._inits):
-            self._outer.update(FIELD_OF[name] for name in call.options if FIELD_OF.get(name))
         extra, notes = fields_for(uses.files, self._lets_in_everybody())
         self._notes += notes
         for call in (*self._apps, *self._bare):
-            self._app(call, extra)
+            self._write_app(call, edits[call.node], extra)
         for call in self._inits:
-            self._init(call)
+            self._write_init(call, edits[call.node])
         for call in self._blueprints:
-            self._blueprint(call)
+            self._write_blueprint(call, edits[call.node])
+        native = [mark for mark in uses.marks if self._is_native(mark)]
+        if not self._add_guards(native, extra):
+            native = []
         for mark in uses.marks:
-            self._mark(mark)
+            self._write_mark(mark, is_native=mark in native)
         for file, node in uses.annotations:
             file.replace(node, self._needs[file].name("CorsGuard"))
-        if not (self._apps or self._bare or self._inits) and (uses.marks or self._blueprints):
-            self._add_guard(extra)
         for report in self._configuration.rename(self._needs):
-            self._done(report)
+            self._take(report)
+        for edit in edits.values():
+            self._notes += edit.report.notes
 
     def _lets_in_everybody(self) -> bool:
         """Whether Flask-CORS lets everybody read everything, without credentials."""
-        narrower = {"origins", "resources", "supports_credentials"}
         calls = [*self._apps, *self._bare, *self._inits]
         return (
             bool(calls)
-            and not narrower & self._configuration.options
-            and not any(narrower & call.options.keys() or self._unseen(call) for call in calls)
+            and not _NARROWER & self._configuration.options
+            and not any(_NARROWER & call.options.keys() or self._unseen(call) for call in calls)
         )
 
-    def _unseen(self, call: Call) -> dict[str, str]:
-        target = call.file.code(call.target) if call.target else ""
-        if not target or self._kinds[call.node] != "app":
+    def _unseen(self, call: Call) -> Fields:
+        """Fields for what may be in the configuration without being seen."""
+        if call.target is None or self._kinds[call.node] != "app":
             return {}
-        asked = self._configuration.unseen(target)
-        return {
-            FIELD_OF[option]: code for option, code in asked.items() if option not in call.options
-        }
+        asked = self._configuration.unseen(call.file.code(call.target))
+        return {FIELD_OF[name]: code for name, code in asked.items() if name not in call.options}
 
-    def _layers(self, call: Call, report: Report) -> Layers:
-        file = call.file
-        options = values_of(file, call.options)
-        resources = options.pop("resources", None)
-        layers = Layers(options if resources is None else None, {})
-        if resources is None:
-            return layers
-        given = resources.value
-        patterns = given if isinstance(given, dict) else {key: {} for key in _as_list(given)}
-        for pattern, node in patterns.items():
-            merged = {**options, **values_of(file, file.read_options(node) or {})}
-            for prefix in self._prefixes(file, pattern, report):
-                if prefix == "/":
-                    layers = layers._replace(default=merged)
-                else:
-                    layers.paths.setdefault(prefix, merged)
-        return layers
-
-    def _prefixes(self, file: PythonFile, pattern: Any, report: Report) -> list[str]:
-        try:
-            return resource_paths(pattern)
-        except CompatError as error:
-            report.finding(
-                "resources", str(error), _NOBODY,
-                "write a path, such as '/api/*', and run this again.",
-                "take it out, use @cross_origin() on the views that are meant, and run this again.",
-            )  # fmt: skip
-            return []
-
-    def _default(self, layers: Layers, call: Call, report: Report) -> Fields:
-        """The fields of the default policy."""
-        if layers.default is None:
-            return {}
-        beside = self._configuration.values()
-        given = fields_of(layers.default, report, beside=beside)
-        self._check_methods(layers.default, report)
-        unseen = self._unseen(call)
-        if unseen:
-            report.note(
-                "CORS_* keys that do not show here are asked for, in case the configuration has"
-                " any: give the values themselves, if you know them."
-            )
-        configured = {FIELD_OF[option] for option in self._configuration.options}
-        return {**_without(_DEFAULTS, configured), **unseen, **given}
-
-    def _paths(self, layers: Layers, default: Fields, report: Report) -> dict[str, Fields]:
-        """Prefix -> every field that something further out may set."""
-        paths = {
-            prefix: fields_of(options, report, beside={})
-            for prefix, options in layers.paths.items()
-        }
-        every = {*default, *self._outer, *_DEFAULTS, *(n for some in paths.values() for n in some)}
-        self._outer |= every & set(RESETS)
-        return {prefix: {**_only(RESETS, every), **fields} for prefix, fields in paths.items()}
-
-    def _app(self, call: Call, extra: Mapping[str, str]) -> None:
-        file, node = call.file, call.node
-        report = Report(file, node.lineno)
-        layers = self._layers(call, report)
-        default = self._default(layers, call, report)
-        if call in self._bare and self._inits:  # what is said later counts, and arguments win
-            default = _without(default, set(default) - _given(call))
-        paths = self._paths(layers, default, report)
-        needs = self._needs[file]
-        needs.need_re(default)
-        name = self._guard_name(call)
-        lines: list[str] = []
-        for prefix, fields in paths.items():
-            needs.need_re(fields)
-            lines.append(f"{name}.for_path({', '.join([quoted(prefix), *arguments(fields)])})")
-        given = [file.code(call.target)] if call.target else []
-        given += arguments({**default, **extra})
-        head = f"{name} = " if lines and isinstance(file.parent(node), ast.Expr) else ""
-        file.replace(node, head + file.call(node, needs.name("CorsGuard"), given))
-        if lines:
-            file.add_after(file.statement(node), *lines)
-        self._done(report)
-
-    def _init(self, call: Call) -> None:
-        """``init_app`` with options: to the guard, these are configuration."""
-        file, node = call.file, call.node
-        report = Report(file, node.lineno)
-        layers = self._layers(call, report)
-        default = self._default(layers, call, report)
-        paths = self._paths(layers, default, report)
-        self._needs[file].need_re(
-            {**default, **{n: c for p in paths.values() for n, c in p.items()}}
-        )
-        settings = [f"CORSGUARD_{argument.upper()}={code}" for argument, code in default.items()]
-        if paths:
-            listed = (
-                f"{quoted(prefix)}: {{{', '.join(f'{quoted(n)}: {c}' for n, c in fields.items())}}}"
-                for prefix, fields in paths.items()
-            )
-            settings.append(f"CORSGUARD_PATHS={{{', '.join(listed)}}}")
-        target = file.code(call.target) if call.target else "app"
-        file.replace(
-            node,
-            file.call(node, f"{target}.config.from_mapping", settings)
-            + f"{file.newline}{file.indent(node)}{file.code(node.func)}({target})",
-        )
-        self._done(report)
-
-    def _blueprint(self, call: Call) -> None:
+    def _edit(self, call: Call) -> _Edit:
+        """What the options and the resources of a call come to."""
         file = call.file
         report = Report(file, call.node.lineno)
-        layers = self._layers(call, report)
-        if layers.paths or layers.default is None:
-            report.finding(
-                "resources", "resources of a blueprint, by path", _NOBODY,
-                "leave resources out, if all of the blueprint is meant, and run this again.",
-                "use @cross_origin() on the views that are meant, and run this again.",
-            )  # fmt: skip
-        options = dict(layers.default or {})
+        options = values_of(file, call.options)
+        resources = options.pop("resources", None)
+        given = "/*" if resources is None else resources.value
+        pairs: Any = given if isinstance(given, dict) else dict.fromkeys(_listed(given))
+        beside = {} if call in self._blueprints else self._configuration.values()
+        default: Fields | None = None
+        paths: dict[str, Fields] = {}
+        for pattern, node in pairs.items():
+            own = {} if node is None else file.read_options(node)
+            if own is None or isinstance(pattern, Expression):
+                report.compat = f"resources={short(file.code(call.options['resources']))} only"
+                report.compat += " shows when the code runs"
+                continue
+            merged = {**options, **values_of(file, own)}
+            fields = fields_of(merged, report, beside=beside)
+            for prefix in _prefixes(pattern, report):
+                if prefix == "/":
+                    default = fields
+                else:
+                    paths.setdefault(prefix, fields)
+                    if isinstance(pattern, str) and pattern.endswith("/*"):
+                        report.note(
+                            f"resources: {pattern!r} also matches {prefix}x, say; the guard's"
+                            f" {prefix!r} covers whole segments."
+                        )
+        if call in self._blueprints and (paths or default is None):
+            report.compat = "resources of a blueprint"
+        if default is not None:
+            if unseen := self._unseen(call):
+                report.note(
+                    "CORS_* keys that do not show here are asked for, in case the configuration has"
+                    " any: write the values themselves, if you know them."
+                )
+            configured = {FIELD_OF[option] for option in self._configuration.options}
+            is_app = call not in self._blueprints
+            default = {**_without(_DEFAULTS, configured if is_app else ()), **unseen, **default}
+        every = {*(default or ()), *(name for fields in paths.values() for name in fields)}
+        self._outer |= every & RESETS.keys()
+        paths = {p: {**_only(RESETS, {*_DEFAULTS, *self._outer}), **f} for p, f in paths.items()}
+        return _Edit(report, default or {}, paths)
+
+    def _write_app(self, call: Call, edit: _Edit, extra: Mapping[str, str]) -> None:
+        file, node = call.file, call.node
+        default = edit.default
+        if call in self._bare and self._inits:  # what is said later counts, and arguments win
+            default = _only(default, {FIELD_OF.get(name, "") for name in call.options})
+        needs = self._needs[file]
+        needs.need_re(default, *edit.paths.values())
+        name = file.assigned(node)
+        head = ""
+        if edit.paths and not name:
+            name = "corsguard" if file.bound["guard"] else "guard"
+            head = f"{name} = "
+        given = [file.code(call.target)] if call.target else []
+        given += arguments({**default, **extra})
+        file.replace(node, head + file.call(node, needs.name("CorsGuard"), given))
+        for prefix, fields in edit.paths.items():
+            listed = ", ".join([quoted(prefix), *arguments(fields)])
+            file.add_after(file.statement(node), f"{name}.for_path({listed})")
+
+    def _write_init(self, call: Call, edit: _Edit) -> None:
+        """``init_app`` with options: to the guard, these are configuration."""
+        file, node = call.file, call.node
+        self._needs[file].need_re(edit.default, *edit.paths.values())
+        settings = [f"CORSGUARD_{name.upper()}={code}" for name, code in edit.default.items()]
+        if edit.paths:
+            rows = (
+                f"{quoted(prefix)}: dict({', '.join(arguments(fields))})"
+                for prefix, fields in edit.paths.items()
+            )
+            settings.append(f"CORSGUARD_PATHS={{{', '.join(rows)}}}")
+        target = file.code(call.target) if call.target else "app"
+        mapping = file.call(node, f"{target}.config.from_mapping", settings)
+        init = f"{file.code(node.func)}({target})"
+        file.replace(node, f"{mapping}{file.newline}{file.indent(node)}{init}")
+
+    def _write_blueprint(self, call: Call, edit: _Edit) -> None:
+        file = call.file
+        fields = edit.default
         if call.is_init:
             for bare in self._bare:
-                options = {**values_of(bare.file, bare.options), **options}
-            options.pop("resources", None)
-        fields = {
-            **_only(RESETS, self._outer),
-            **_DEFAULTS,
-            **fields_of(options, report, beside={}),
-        }
-        self._check_methods(options, report)
+                options = _without(values_of(bare.file, bare.options), ("resources",))
+                fields = {**fields_of(options, edit.report, beside={}), **fields}
+        fields = {**_only(RESETS, self._outer), **fields}
+        others = len(self._apps) + len(self._inits) + len(self._blueprints)
+        if others > 1 and fields["origins"] != '"*"':
+            edit.report.note(
+                "the blueprint's policy alone counts for it now. With Flask-CORS, an origin that it"
+                " rejects may still read if the app's call, or that of the blueprint around it,"
+                " admits that origin."
+            )
         needs = self._needs[file]
         needs.need_re(fields)
         target = file.code(call.target) if call.target else ""
         new = file.call(call.node, needs.name("cors"), arguments(fields), f"({target})")
         file.replace(call.node, new)
-        self._done(report)
 
-    def _mark(self, mark: Mark) -> None:
-        call, file = mark.call, mark.call.file
-        report = Report(file, call.node.lineno)
-        if mark.is_above_route:
-            file.remove_decorator(call.node)
-            report.note(
-                "@cross_origin stands above the route, where it has no effect, and is taken out."
-                " Write @cors(...) if other sites are meant to read this."
-            )
-            self._done(report)
-            return
-        reason = call.unread or mark.between
-        if self._configuration.unseen("app"):
-            reason = reason or "configuration that does not show here"
-        if reason:
-            self._needs[file].compat.add("cross_origin")
-            report.note(f"{reason}: so @cross_origin comes from flask_corsguard.compat here.")
-            self._done(report)
-            return
-        options = values_of(file, call.options)
+    def _mark_fields(self, mark: Mark, report: Report) -> Fields:
+        options = values_of(mark.call.file, mark.call.options)
         configured = {FIELD_OF[option] for option in self._configuration.options}
         given = fields_of(options, report, beside=self._configuration.values())
         # What the configuration says counts for the decorator, what CORS(app) says does not.
-        fields = _without({**_only(RESETS, self._outer), **_DEFAULTS}, configured) | given
-        self._check_methods(options, report, mark.methods)
-        self._check_same_url(mark, report)
-        if mark.is_method:
-            fields = self._method(mark, fields, report)
-        needs = self._needs[file]
-        needs.need_re(fields)
-        if fields:
+        return _without({**_only(RESETS, self._outer), **_DEFAULTS}, configured) | given
+
+    def _is_native(self, mark: Mark) -> bool:
+        """Whether a mark says what the decorator does."""
+        if mark.has_no_effect or mark.why_compat or self._configuration.unseen("app"):
+            return False
+        report = Report(mark.call.file, mark.call.node.lineno)
+        fields = self._mark_fields(mark, report)
+        if "answer_preflight" in fields:
+            return False
+        # What no route of the view accepts need not be listed.
+        methods = mark.call.file.read(mark.call.options.get("methods") or ast.Constant(None))
+        listed = {str(name).upper() for name in _listed(methods)}
+        leaves_out = mark.methods and mark.methods <= listed
+        return not report.compat or bool(leaves_out and "leaves GET or POST out" in report.compat)
+
+    def _write_mark(self, mark: Mark, *, is_native: bool) -> None:
+        call, file = mark.call, mark.call.file
+        report = Report(file, call.node.lineno)
+        fields = self._mark_fields(mark, report)
+        is_same = self._lets_in_everybody() and not call.unread and fields == _DEFAULTS
+        is_same = is_same and not self._outer - _DEFAULTS.keys() and not self._blueprints
+        if mark.has_no_effect or is_same or mark.is_repeated:
+            file.remove_decorator(call.node)
+            if mark.has_no_effect:
+                report.note(
+                    "@cross_origin stands above the route, where it has no effect, and is taken"
+                    " out. Write @cors(...) if other sites are meant to read this."
+                )
+        elif is_native:
+            needs = self._needs[file]
+            needs.need_re(fields)
             file.replace(call.node, file.call(call.node, needs.name("cors"), arguments(fields)))
         else:
-            file.remove_decorator(call.node)
-        self._done(report)
-
-    def _method(self, mark: Mark, fields: Fields, report: Report) -> Fields:
-        """A decorator on a method of a class, which no preflight reaches."""
-        calls = [*self._apps, *self._bare, *self._inits]
-        if not calls:
             report.note(
-                "preflights do not reach @cross_origin on a method, so that a page can send plain"
-                " requests only; take methods and allow_headers out if more is meant."
+                f"{mark.why_compat or report.compat or 'configuration that does not show here'}: so"
+                " @cross_origin comes from flask_corsguard.compat here."
             )
-            return plain_only(fields)
-        effective = {
-            name: n.value for name, n in values_of(mark.call.file, mark.call.options).items()
-        }
-        is_same = not self._configuration.options and all(
-            {name: v.value for name, v in values_of(call.file, call.options).items()} == effective
-            for call in calls
-        )
-        if is_same or not (fields.keys() - _DEFAULTS.keys() or self._outer - _DEFAULTS.keys()):
-            if is_same or (fields == _DEFAULTS and self._lets_in_everybody()):
-                return {}
-        report.finding(
-            "method_decorator", "@cross_origin stands on a method, and the app has CORS too",
-            "its preflights get what CORS(app) says, and its responses what this says.",
-            "take it out, if CORS(app) is right for it, and run this again.",
-        )  # fmt: skip
-        return fields
+            self._needs[file].compat.add("cross_origin")
+        self._take(report)
 
-    def _check_methods(
-        self, options: Mapping[str, Value], report: Report, accepted: frozenset[str] = frozenset()
-    ) -> None:
-        """GET and POST pass any preflight, as in the standard; with Flask-CORS only if listed.
-
-        :param accepted: the methods of the view, if they are known.
-        """
-        given = options.get("methods")
-        if given is None or isinstance(given.value, Expression) or given.value is None:
-            return
-        listed = " ".join(map(str, _as_list(given.value))).upper()
-        if listed == "*":
-            return
-        for method in ("GET", "POST"):
-            is_sent = method in accepted
-            if not accepted:
-                is_sent = method == "POST" and any(
-                    _POST.search(file.source.data) for file in self.uses.files if not file.is_test
-                )
-            if is_sent and method not in listed:
-                report.finding(
-                    "methods_safelisted", f"{method} is not among the methods",
-                    f"a preflight for {method} is refused, though a plain {method} is sent without"
-                    " one; the guard follows the standard, and lets it pass.",
-                    f"list {method}; or take it out of the route, and run this again.",
-                )  # fmt: skip
-
-    def _check_same_url(self, mark: Mark, report: Report) -> None:
-        """Flask-CORS answers all preflights of a URL by the view that comes first."""
-        for url in mark.urls:
-            first = self.uses.first_at(mark.call.file, url)
-            if first is None or first is mark.function or self._apps or self._bare or self._inits:
-                continue
-            others = [other.call for other in self.uses.marks if other.function is first]
-            mine = mark.call.file.code(mark.call.node)
-            if not others or mark.call.file.code(others[0].node) != mine:
-                report.finding(
-                    "same_url", f"another view comes first at {url}, and gets its preflights",
-                    "a page can send here what the other view's preflights allow, or nothing.",
-                    "write the same @cross_origin on both, or one view for all methods.",
-                )  # fmt: skip
-
-    def _add_guard(self, extra: Mapping[str, str]) -> None:
+    def _add_guards(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:
         """See that there is a guard: without one, marks mean nothing."""
-        marked = {mark.call.file for mark in self.uses.marks}
-        marked |= {call.file for call in self._blueprints}
-        apps = [made for made in self.uses.apps if made[0] in marked] or [
-            made for made in self.uses.apps if not made[0].is_test
-        ]
+        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
+        has_guard = bool(given or self._bare)
+        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
+        marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
+        made = [(f, n) for f, n in self.uses.apps if (f, f.assigned(n)) not in given]
+        here = [(f, n) for f, n in made if f in marked]
+        if has_guard:
+            apps = [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
+        else:
+            apps = (here or [(f, n) for f, n in made if not f.is_test]) if marked else []
         for file, node in apps:
-            statement = file.statement(node)
-            target: ast.AST | None = None
-            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-                target = statement.targets[0]
-            elif isinstance(statement, ast.AnnAssign):
-                target = statement.target
-            if target is not None and getattr(statement, "value", None) is node:
-                given = ", ".join([file.code(target), *arguments(extra)])
-                file.add_after(statement, f"{self._needs[file].name('CorsGuard')}({given})")
-                return
-        first = self.uses.marks[0].call if self.uses.marks else self._blueprints[0]
-        report = Report(first.file, first.node.lineno)
-        report.finding(
-            "no_app", "no app is created in what was read, and marks need a guard on it",
-            "the origins of the decorators may read; with marks and no guard, no site might.",
-            "give the directory of the whole app, not a part of it.",
-            "write CORS(app, resources=[]) where the app is made, and run this again.",
-        )  # fmt: skip
-        self._done(report, 0)
+            if target := file.assigned(node):
+                name = self._needs[file].name("CorsGuard")
+                listed = ", ".join([target, *arguments(extra)])
+                file.add_after(file.statement(node), f"{name}({listed})")
+        if self._blueprints and not apps and not has_guard:
+            report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
+            report.finding(
+                "no_app", "no app is created in what was read, and a mark needs a guard on it",
+                "the origins that are given may read; with a mark and no guard, no site might.",
+                "run this on the directory of the whole app, not a part of it.",
+                "write CORS(app, resources=[]) where the app is made, and run this again.",
+            )  # fmt: skip
+            self._take(report)
+        return bool(apps or has_guard)
 
-    def _guard_name(self, call: Call) -> str:
-        """The variable that holds the guard."""
-        statement = call.file.statement(call.node)
-        if isinstance(statement, ast.Assign):
-            return call.file.code(statement.targets[0])
-        if isinstance(statement, ast.AnnAssign):
-            return call.file.code(statement.target)
-        return "corsguard" if call.file.bound["guard"] else "guard"
-
-    def _done(self, report: Report, places: int = 1) -> None:
+    def _take(self, report: Report) -> None:
         self._findings += report.findings
         self._notes += report.notes
-        self._places += places
 
 
-def _given(call: Call) -> set[str]:
-    return {FIELD_OF[name] for name in call.options if FIELD_OF.get(name)}
+def _prefixes(pattern: Any, report: Report) -> list[str]:
+    try:
+        return resource_paths(pattern)
+    except NotInGuardError as error:
+        report.compat = str(error)
+    except CompatError as error:
+        report.finding(
+            "resources", str(error),
+            "the origins that are given may read what it matches; no site may read the rest.",
+            "write a path, such as '/api/*', and run this again.",
+            "take it out, use @cross_origin() on the views that are meant, and run this again.",
+        )  # fmt: skip
+    return []
 
 
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, dict)) else [value]
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
 
 
-def _resources_are_read(file: PythonFile, value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(file.read_options(options) is not None for options in value.values())
-    return not any(isinstance(each, (Expression, list, dict)) for each in _as_list(value))
-
-
-def _without(fields: Mapping[str, str], names: Iterable[str]) -> Fields:
+def _without(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     left_out = set(names)
     return {name: code for name, code in fields.items() if name not in left_out}
 

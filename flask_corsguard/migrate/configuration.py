@@ -6,8 +6,10 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from flask_corsguard.compat import CompatError, resource_paths
+from flask_corsguard.flask_cors_options import CompatError
+from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.imports import Needs
+from flask_corsguard.migrate.python_file import Expression
 from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of
 from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Setting, Uses
 
@@ -40,16 +42,31 @@ class Configuration:
                 self.in_force.setdefault(setting.key, []).append(setting)
 
     @property
+    def why_compat(self) -> str:
+        """Why a key cannot be one of the guard's, or ""."""
+        if self.late and self._uses.marks:
+            late = self.late[0]
+            return f"{late.file.path}:{late.value.lineno}: {late.key} is set after CORS(app)"
+        for key, some in self.in_force.items():
+            for setting in some:
+                report = Report(setting.file, setting.value.lineno)
+                if key != "CORS_RESOURCES":
+                    fields_of({OPTION_OF_KEY[key]: _value(setting)}, report, beside=None)
+                if report.compat:
+                    return f"{setting.file.path}:{report.line}: {report.compat}"
+        return ""
+
+    @property
     def options(self) -> set[str]:
         """The options that are set by keys."""
         return {OPTION_OF_KEY[key] for key in self.in_force}
 
     def values(self) -> dict[str, Value]:
-        """The options that are set once, with their values."""
+        """The options that are set, with their values where there is one place that sets them."""
         return {
-            OPTION_OF_KEY[key]: _value(some[0])
+            OPTION_OF_KEY[key]: Value("", Expression("")) if some[1:] else _value(some[0])
             for key, some in self.in_force.items()
-            if len(some) == 1 and key != "CORS_RESOURCES"
+            if key != "CORS_RESOURCES"
         }
 
     def _is_given(self, option: str) -> bool:
@@ -90,6 +107,8 @@ class Configuration:
                 needs[setting.file].need_re(fields)
                 field = FIELD_OF[option]
                 code = fields.get(field, RESETS.get(field, ""))
+                if field == "origins" and code == f"{value.code} or ()":
+                    code = f'{value.code} or "*"'  # a key that is None counts as left out
                 if not field and key not in self._uses.read_keys:
                     _remove(setting)
                 elif field and key in self._uses.read_keys:
@@ -99,6 +118,11 @@ class Configuration:
                     if code != value.code:
                         setting.file.replace(setting.value, code)
         return reports
+
+    def keep(self) -> None:
+        """Leave the keys as they are: ``flask_corsguard.compat`` reads them."""
+        self.in_force.clear()
+        self.late.clear()
 
     def remove_dead(self) -> int:
         """Take out what Flask-CORS does not read, and say how many there were."""

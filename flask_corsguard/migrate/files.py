@@ -249,10 +249,12 @@ class _Reading:
 
 def _in_configuration(found: re.Match[bytes]) -> str:
     key, new = found[0].decode(), _KEYS[found[2].decode()]
-    change = f"write {'FLASK_' if found[1] else ''}CORSGUARD_{new}" if new else "take it out"
+    name = f"{'FLASK_' if found[1] else ''}CORSGUARD_{new}"
+    if not new:
+        return f"{key}: take it out; only flask_corsguard.compat goes on reading CORS_ keys."
     return (
-        f"{key}: {change}, if it gets into app.config. Only flask_corsguard.compat goes on reading"
-        " CORS_ keys."
+        f"{key}: the guard does not read it. Where the migrated code asks for it by"
+        f" app.config.get(), leave it; else write {name}."
     )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 #: Code -> what is the case, in general.
 CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
-    "left_out": "Code that uses Flask-CORS is not read, because of where it is",
+    "left_out": "Code that uses Flask-CORS is not read",
     "misspelt_option": "An option has a name that Flask-CORS does not know",
     "credentials_any_origin": "Any site may act as the user who is signed in",
     "regex_unescaped_dot": "A dot in a pattern stands for any character",
@@ -20,9 +20,6 @@ CODES: Mapping[str, str] = {
     "null_origin": "The origin 'null' is allowed, which any site can send",
     "refused": "The guard refuses the policy",
     "resources": "A pattern of paths that prefixes cannot say",
-    "method_decorator": "A decorator stands on a method of a class",
-    "methods_safelisted": "A list of methods leaves out one that the standard always lets pass",
-    "same_url": "Two views share a URL, and with it their preflights",
     "no_app": "The app that the guard belongs to cannot be seen",
     "unusual_use": "Flask-CORS is used in a way that has no translation",
     "wider": "After the migration, a page could do what it could not",

@@ -30,9 +30,10 @@ class Needs:
             self.native[name] = f"corsguard_{name}".lower() if is_taken else name
         return self.native[name]
 
-    def need_re(self, fields: Mapping[str, str]) -> None:
+    def need_re(self, *fields: Mapping[str, str]) -> None:
         """Import ``re`` if the source of some fields uses it."""
-        if any("re.compile(" in code for code in fields.values()) and not self._file.bound["re"]:
+        codes = [code for some in fields for code in some.values()]
+        if any("re.compile(" in code for code in codes) and not self._file.bound["re"]:
             self.re = True
 
 

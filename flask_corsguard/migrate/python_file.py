@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import datetime
 import functools
 import io
 import re
@@ -17,9 +19,14 @@ from flask_corsguard.migrate.findings import File
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _WIDTH = 88
+_DEEPEST_IMPORT = 3
 _MUTATORS = frozenset(
     {"append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 )
+
+
+#: What a decorator may stand above, classes aside.
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Expression:
@@ -99,8 +106,97 @@ class PythonFile:
 
     def function(self, node: ast.AST) -> ast.AST:
         """The function that *node* runs in, or the module."""
-        functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-        return next((n for n in self.parents(node) if isinstance(n, functions)), self.tree)
+        return next((n for n in self.parents(node) if isinstance(n, FUNCTIONS)), self.tree)
+
+    def targets(self, node: ast.AST) -> list[ast.expr]:
+        """What the value of *node* is assigned to."""
+        match self.parent(node):
+            case ast.Assign(targets=targets, value=value) if value is node:
+                return targets
+            case ast.AnnAssign(target=target, value=value) if value is node:
+                return [target]
+            case _:
+                return []
+
+    def assigned(self, node: ast.AST) -> str:
+        """The one name for the value of *node*, or ""."""
+        targets = self.targets(node)
+        return self.code(targets[0]) if len(targets) == 1 else ""
+
+    def uses(self, name: str) -> bool:
+        """Whether a name is looked up here, and has no value of its own."""
+        return not self.bound[name] and any(
+            isinstance(node, ast.Name) and node.id == name for node in self.nodes
+        )
+
+    def is_annotation(self, node: ast.expr) -> bool:
+        """Whether an expression is a type."""
+        above = self.parent(node)
+        return node in (getattr(above, "annotation", None), getattr(above, "returns", None))
+
+    def maker(self, target: ast.expr | None, node: ast.AST) -> ast.AST | None:
+        """The call that makes what *target* stands for, in the function where *node* is."""
+        for each in self.nodes:
+            if isinstance(each, ast.Call) and target is not None:
+                if self.assigned(each) == self.code(target):
+                    if self.function(each) in (self.function(node), self.tree):
+                        return each
+        return None
+
+    def exclude(self, one: ast.AST, other: ast.AST) -> bool:
+        """Whether only one of two expressions runs, as they are in branches of one ``if``."""
+        around = {id(block) for node in (one, *self.parents(one)) for block in [self._block(node)]}
+        for node in (other, *self.parents(other)):
+            above = self.parent(node)
+            if isinstance(above, ast.If) and id(self._block(node)) not in around:
+                if any(id(block) in around for block in (above.body, above.orelse)):
+                    return True
+        return False
+
+    def _block(self, node: ast.AST) -> list[ast.stmt] | None:
+        return self.block(node) if isinstance(node, ast.stmt) else None
+
+    def spelled_out(self, code: str) -> str:
+        """The same expression, or what it stands for if it is a plain name."""
+        value = self.value_of(code)
+        return code if value is None else self.code(value)
+
+    def kind(self, node: ast.expr, roots: list[Path], depth: int = 0) -> str:
+        """Whether an expression is an ``"app"``, a ``"blueprint"``, or "", which cannot be told."""
+        name = self.code(node) if depth == 0 else cast("ast.Name", node).id
+        guess = "blueprint" if _is_blueprint(name) else "app"
+        for found in self.nodes if isinstance(node, ast.Name) else ():
+            match found:
+                case ast.Call(func=func) if self.assigned(found) == name:
+                    return "blueprint" if "blueprint" in self.code(func).lower() else "app"
+                case ast.ImportFrom(names=names) if depth < _DEEPEST_IMPORT:
+                    for alias in names:
+                        other = (
+                            self._imported(found, roots)
+                            if name == (alias.asname or alias.name)
+                            else None
+                        )
+                        if other is not None and other.bound[alias.name]:
+                            return other.kind(ast.Name(alias.name), roots, depth + 1)
+                case ast.arg(arg=arg) if arg == name and "app" not in name.lower():
+                    return "blueprint" if guess == "blueprint" else ""
+                case ast.For(target=target) if name in map(last_name, ast.walk(target)):
+                    return ""
+                case _:
+                    pass
+        return guess
+
+    def _imported(self, node: ast.ImportFrom, roots: list[Path]) -> PythonFile | None:
+        """The module that something is imported from, if it can be read."""
+        level = node.level
+        starts = [self.path.parent.joinpath(*[".."] * (level - 1))] if level else roots
+        for start in starts:
+            path = start.joinpath(*(node.module or "").split("."))
+            for file in (path.with_suffix(".py"), path / "__init__.py"):
+                with contextlib.suppress(OSError, ValueError, SyntaxError, RecursionError):
+                    text = file.read_text("utf-8")
+                    return PythonFile(Source(file, b"", text, "utf-8"), self._base)
+        return None
 
     @functools.cached_property
     def bound(self) -> Counter[str]:
@@ -182,6 +278,10 @@ class PythonFile:
                     return re.compile(text)
                 except (re.error, RecursionError, OverflowError):
                     pass
+            case ast.Call(func=func, args=[], keywords=keywords) if last_name(func) == "timedelta":
+                given = {str(keyword.arg): self.read(keyword.value) for keyword in keywords}
+                if all(isinstance(value, (int, float)) for value in given.values()):
+                    return datetime.timedelta(**given)
             case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(
                 keyword.arg for keyword in keywords
             ):
@@ -229,8 +329,10 @@ class PythonFile:
                 return cast("list[ast.stmt]", body)
         return [statement]
 
-    def is_alone(self, statement: ast.stmt) -> bool:
-        """Whether no other statement stands on its lines."""
+    def is_alone(self, statement: ast.stmt, node: ast.AST | None = None) -> bool:
+        """Whether no other statement stands on its lines, and *node* is all that it has to say."""
+        if node is not None and self.parent(node) is not statement:
+            return False
         (start, end), (first, last) = self.span(statement), self._lines(statement)
         rest = self._data[end:last].strip()
         return not self._data[first:start].strip() and (not rest or rest.startswith(b"#"))
@@ -328,16 +430,13 @@ class PythonFile:
         )
 
 
-def module_paths(file: PythonFile, module: str, level: int, roots: list[Path]) -> Iterator[Path]:
-    """The files that an import may mean."""
-    if level:
-        folder = file.path.parent
-        for _ in range(level - 1):
-            folder = folder.parent
-        starts = [folder]
-    else:
-        starts = roots
-    for start in starts:
-        path = start.joinpath(*module.split(".")) if module else start
-        yield path.with_suffix(".py") if module else path / "__init__.py"
-        yield path / "__init__.py"
+def last_name(node: ast.AST) -> str:
+    """The last part of a dotted name, or ""."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _is_blueprint(name: str) -> bool:
+    last = name.rpartition(".")[2].lower()
+    return "blueprint" in last or last == "bp" or last.endswith("_bp")

@@ -6,11 +6,11 @@ import functools
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import timedelta
 from importlib.machinery import SourceFileLoader
-from types import FrameType, ModuleType
-from typing import Any, NamedTuple, cast
+from types import FrameType
+from typing import Any, NamedTuple
 
 from flask.app import Flask
 
@@ -18,11 +18,12 @@ from flask_corsguard.text import text_of
 
 _PLAIN = (bool, int, float, bytes, type(None), re.Pattern, timedelta)
 _LISTS = (list, tuple, set, frozenset)
-_ORIGINAL = "_corsguard_recorded"
+_MARK = "_corsguard_recorded"
+Options = Mapping[str, Any]
 
 
 class Unknown(NamedTuple):
-    """Stands for a value that cannot be taken along to another process: a generator, say."""
+    """Stands for a value that cannot be handed to another process: a generator, say."""
 
     text: str
 
@@ -31,24 +32,24 @@ class Recorded(NamedTuple):
     """A call of ``CORS(app)`` or ``init_app``, or a view with ``cross_origin``.
 
     :ivar path: the file of the call: the first one outside of Flask-CORS.
-    :ivar line: its line; of a decorator, the line where ``cross_origin`` is called.
+    :ivar line: its line; of a decorator, where ``cross_origin`` is called.
     :ivar kind: ``app``, ``blueprint`` or ``view``.
     :ivar target: the app's import name, the blueprint's name, or the view's module and name.
     :ivar options: all options: the defaults, ``CORS_*`` of the app's configuration (of a view, once
-        :meth:`Recording.loaded` has been called), the constructor's, the call's.
+        :meth:`Recording.loaded` was called), the constructor's, the call's.
     :ivar resources: for each of ``resources``, as given, the pattern and its options.
     :ivar given: the options of this very call.
-    :ivar constructed: file and line of the constructor, and its options, if that is another call.
+    :ivar constructed: file, line and options of the constructor, if that was another call.
     """
 
     path: str
     line: int
     kind: str
     target: str
-    options: Mapping[str, Any]
-    resources: tuple[tuple[Any, Mapping[str, Any]], ...]
-    given: Mapping[str, Any]
-    constructed: tuple[str, int, Mapping[str, Any]] | None = None
+    options: Options
+    resources: tuple[tuple[Any, Options], ...]
+    given: Options
+    constructed: tuple[str, int, Options] | None = None
 
 
 class Recording(list[Recorded]):
@@ -63,109 +64,94 @@ class Recording(list[Recorded]):
 
 
 def watch() -> Recording:
-    """Record from now on what is handed to Flask-CORS, of any version from 3 to 6, wherever it comes
-    from. Nothing else changes, and Flask-CORS isn't imported before the app does so."""
-    recording = Recording()
-    execute = SourceFileLoader.exec_module
+    """Record from now on what is handed to Flask-CORS, version 3 to 6. Nothing else changes, and
+    Flask-CORS is imported only where the app does so, from wherever it does."""
+    recording, execute = Recording(), SourceFileLoader.exec_module
 
-    def execute_and_watch(loader: SourceFileLoader, module: ModuleType) -> None:
+    def execute_and_watch(loader: SourceFileLoader, module: Any) -> None:
         execute(loader, module)
         _watch_module(module, recording)
 
-    SourceFileLoader.exec_module = execute_and_watch  # type: ignore[method-assign]
+    SourceFileLoader.exec_module = execute_and_watch  # type: ignore[method-assign, assignment]
     for module in [*sys.modules.values()]:
         _watch_module(module, recording)
     return recording
 
 
-def _watch_module(module: ModuleType, recording: Recording) -> None:
-    with _unnoticed():
-        name = str(getattr(module, "__name__", ""))
-        if name.endswith("flask_cors.extension"):
-            _watch_extension(module.CORS, recording, module)
-        elif name.endswith(("flask_cors.decorator", "flask_cors")) and "cross_origin" in vars(
-            module
-        ):
+# Whatever fails in the recording, the app goes on: so everything is in suppress(Exception).
+def _watch_module(module: Any, recording: Recording) -> None:
+    with suppress(Exception):
+        if module.__name__.endswith("flask_cors.extension"):
+            _watch_class(module.CORS, recording)
+        elif module.__name__.endswith(("flask_cors.decorator", "flask_cors")):
             module.cross_origin = _watched_decorator(module.cross_origin, recording)
 
 
-def _watch_extension(cors: Any, recording: Recording, module: ModuleType) -> None:
+def _watch_class(cors: Any, recording: Recording) -> None:
     construct, init_app = cors.__init__, cors.init_app
 
     @functools.wraps(construct)
     def constructed(self: Any, *args: Any, **kwargs: Any) -> None:
-        with _unnoticed():
-            self.__dict__[_ORIGINAL] = (*_caller(), _kept(kwargs))
+        with suppress(Exception):
+            setattr(self, _MARK, (*_caller(), _kept(kwargs)))
         construct(self, *args, **kwargs)
 
     @functools.wraps(init_app)
     def initialized(self: Any, app: Any, *args: Any, **kwargs: Any) -> Any:
-        with _unnoticed():
-            recording.append(_of_call(self, app, kwargs, module))
+        with suppress(Exception):
+            path, line, first = *_caller(), getattr(self, _MARK)
+            options = {**_defaults(cors), **_configured(app), **first[2], **_kept(kwargs)}
+            call = Recorded(
+                path,
+                line,
+                "app" if isinstance(app, Flask) else "blueprint",
+                app.import_name if isinstance(app, Flask) else app.name,
+                options,
+                tuple(_by_resource(options)),
+                _kept(kwargs),
+                None if first[:2] == (path, line) else first,
+            )
+            recording.append(call)
         return init_app(self, app, *args, **kwargs)
 
     cors.__init__, cors.init_app = constructed, initialized
 
 
-def _of_call(cors: Any, app: Any, kwargs: dict[str, Any], module: ModuleType) -> Recorded:
-    path, line = _caller()
-    constructed = cors.__dict__.get(_ORIGINAL)
-    of_constructor = getattr(cors, "_options", {})
-    options = {**_defaults(module), **_configured(app), **of_constructor, **kwargs}
-    given = options.get("resources")
-    pairs = given.items() if isinstance(given, Mapping) else ((each, {}) for each in _many(given))
-    resources = tuple((_kept(pattern), _kept({**options, **(own or {})})) for pattern, own in pairs)
-    is_app = isinstance(app, Flask)
-    target = app.import_name if is_app else getattr(app, "name", text_of(app))
-    is_same = constructed is None or constructed[:2] == (path, line)
-    return Recorded(
-        path,
-        line,
-        "app" if is_app else "blueprint",
-        target,
-        _kept(options),
-        resources,
-        _kept(kwargs),
-        None if is_same else constructed,
-    )
+def _by_resource(options: Options) -> Iterator[tuple[Any, Options]]:
+    resources: Any = options["resources"]
+    if isinstance(resources, dict):
+        named: dict[Any, Options] = resources
+        yield from ((pattern, {**options, **own}) for pattern, own in named.items())
+        return
+    listed: list[Any] = [resources] if not isinstance(resources, _LISTS) else [*resources]
+    yield from ((pattern, options) for pattern in listed)
 
 
 def _watched_decorator(cross_origin: Any, recording: Recording) -> Any:
-    if hasattr(cross_origin, _ORIGINAL):  # the package has what its module has
+    if hasattr(cross_origin, _MARK):  # the package has the function of its module
         return cross_origin
 
     @functools.wraps(cross_origin)
     def watched(*args: Any, **kwargs: Any) -> Any:
-        path, line, given = "", 0, dict[str, Any]()
-        with _unnoticed():
-            (path, line), given = _caller(), _kept(kwargs)
+        place = _caller()
         decorate = cross_origin(*args, **kwargs)
 
         def decorator(view: Callable[..., Any]) -> Any:
-            with _unnoticed():
-                module = sys.modules[cross_origin.__module__]
-                name = f"{view.__module__}.{getattr(view, '__qualname__', text_of(view))}"
-                options = {**_kept(_defaults(module)), **given}
-                recording.append(Recorded(path, line, "view", name, options, (), given))
+            with suppress(Exception):
+                given = _kept(kwargs)
+                name = f"{view.__module__}.{view.__qualname__}"
+                options = {**_defaults(cross_origin), **given}
+                recording.append(Recorded(*place, "view", name, options, (), given))
             return decorate(view)
 
         return decorator
 
-    setattr(watched, _ORIGINAL, True)
+    setattr(watched, _MARK, True)
     return watched
 
 
-@contextmanager
-def _unnoticed() -> Iterator[None]:
-    """Whatever fails in the recording, the app goes on."""
-    try:
-        yield
-    except Exception:  # noqa: S110
-        pass
-
-
 def _caller() -> tuple[str, int]:
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         if name != __name__ and "flask_cors" not in name.split("."):
@@ -174,26 +160,16 @@ def _caller() -> tuple[str, int]:
     return "", 0
 
 
-def _core(module: ModuleType) -> Any:
-    return sys.modules[module.__name__.rpartition(".")[0] + ".core"]
-
-
-def _defaults(module: ModuleType) -> dict[str, Any]:
-    return dict(_core(module).DEFAULT_OPTIONS)
+def _defaults(of: Any) -> dict[str, Any]:
+    core = sys.modules[of.__module__.rpartition(".")[0] + ".core"]
+    defaults: dict[str, Any] = _kept(core.DEFAULT_OPTIONS)
+    return defaults
 
 
 def _configured(app: Any) -> dict[str, Any]:
     """What ``CORS_*`` say, as Flask-CORS reads them. A blueprint has no configuration."""
-    config: Mapping[str, Any] = getattr(app, "config", {})
-    return {
-        key[5:].lower(): _kept(value)
-        for key, value in config.items()
-        if str(key).startswith("CORS_") and value is not None
-    }
-
-
-def _many(value: object) -> list[Any]:
-    return [*cast("list[Any]", value)] if isinstance(value, _LISTS) else [value]
+    found = {k: v for k, v in getattr(app, "config", {}).items() if k.startswith("CORS_")}
+    return {key[5:].lower(): _kept(value) for key, value in found.items() if value is not None}
 
 
 def _kept(value: Any) -> Any:
@@ -203,9 +179,8 @@ def _kept(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     if isinstance(value, Mapping):
-        items = cast("Mapping[Any, Any]", value).items()
-        return {_kept(key): _kept(each) for key, each in items}
-    if isinstance(value, _LISTS):
-        many = map(_kept, cast("list[Any]", value))
-        return next(kind for kind in _LISTS if isinstance(value, kind))(many)
+        return {_kept(key): _kept(each) for key, each in value.items()}  # pyright: ignore
+    for kind in _LISTS:
+        if isinstance(value, kind):
+            return kind(map(_kept, value))  # pyright: ignore
     return Unknown(text_of(value))

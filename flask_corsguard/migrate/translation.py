@@ -3,61 +3,59 @@
 from __future__ import annotations
 
 import ast
-import datetime
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.audit.hostile_origins import ATTACKER, fitted
 from flask_corsguard.audit.intended_origins import of_pattern, site_of
-from flask_corsguard.compat import CompatError, origin_entry
 from flask_corsguard.errors import PolicyError
+from flask_corsguard.flask_cors_options import DEFAULTS, CompatError, compat_fields, origin_entry
 from flask_corsguard.migrate.findings import Finding
 from flask_corsguard.migrate.python_file import Expression, PythonFile
-from flask_corsguard.protocol.fields import MAX_AGE_LIMIT
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy
 
 #: The options of Flask-CORS -> the field, or "" where the guard needs none.
 FIELD_OF: Mapping[str, str] = {
-    "origins": "origins",
-    "methods": "methods",
-    "allow_headers": "allow_headers",
-    "expose_headers": "expose_headers",
+    **dict.fromkeys(DEFAULTS, ""),
+    **{name: name for name in ("origins", "methods", "allow_headers", "expose_headers", "max_age")},
     "supports_credentials": "allow_credentials",
-    "max_age": "max_age",
     "allow_private_network": "allow_private_network",
-    "send_wildcard": "",
-    "vary_header": "",
-    "automatic_options": "",
-    "always_send": "",
-    "intercept_exceptions": "",
-    "resources": "",
+    "automatic_options": "answer_preflight",
 }
 #: Python source of each field as Flask-CORS has it where nobody says otherwise.
-ALL_HEADERS = '["*", "Authorization"]'
 RESETS: Mapping[str, str] = {
     "origins": '"*"',
-    "allow_headers": ALL_HEADERS,
     "methods": "None",
+    "allow_headers": '["*", "Authorization"]',
     "expose_headers": "()",
     "allow_credentials": "False",
     "max_age": "600",
     "allow_private_network": "False",
 }
-# What a page can do by a request that needs no preflight, and no more.
-_PLAIN_ONLY = {"methods": '["GET", "HEAD", "POST"]', "allow_headers": "[]"}
 _ALL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_LISTS = frozenset({"origins", "methods", "allow_headers", "expose_headers"})
 _HINTS = frozenset("*\\]?$^[]()")
 _HOW = "list the origins, and run this again: origins=['https://app.example.com']."
+# Where an expression finds a value that is for whoever runs the app to set.
+_SETTING = re.compile(
+    r"(?:[\w.]*(?:environ|config|settings|conf)\b(?:\.get\(|\[)|(?:os\.)?getenv\("
+    r"|[\w.]*(?:config|settings|conf)\.\w+)[^\n()]*\)?\]?(?:\.split\([^()]*\))?"
+    r"(?: or [\"'\[][^()]*)?",
+    re.IGNORECASE,
+)
+_UNSET = re.compile(r"[^\n]*(?:\.get|getenv)\([^(),]*\)")
+_EMPTY = re.compile(r"(?:\.get|getenv)\([^(),]*, *(?:\"\"|'')\)\.split\(")
 
 
 class Report:
-    """What is found and noted about one call.
+    """What is found and noted about one place.
 
     :ivar findings: what leaves it alone.
     :ivar notes: what is worth knowing.
+    :ivar compat: why ``flask_corsguard.compat`` has to see to it, or "".
     """
 
     def __init__(self, file: PythonFile, line: int) -> None:
@@ -65,12 +63,11 @@ class Report:
         self.line = line
         self.findings: list[Finding] = []
         self.notes: list[str] = []
+        self.compat = ""
 
     def finding(self, code: str, message: str, today: str, *choices: str) -> None:
         """Add a finding."""
-        self.findings.append(
-            Finding(self.file.path, self.line, code, message, today, tuple(filter(None, choices)))
-        )
+        self.findings.append(Finding(self.file.path, self.line, code, message, today, choices))
 
     def note(self, text: str) -> None:
         """Add a note."""
@@ -90,7 +87,8 @@ class Value(NamedTuple):
     @property
     def is_read(self) -> bool:
         """Whether all of it is known."""
-        return not _has_expression(self.value)
+        entries = self.value if isinstance(self.value, list) else [self.value]
+        return not any(isinstance(entry, (Expression, list)) for entry in entries)
 
 
 def values_of(file: PythonFile, options: Mapping[str, ast.expr]) -> dict[str, Value]:
@@ -98,12 +96,21 @@ def values_of(file: PythonFile, options: Mapping[str, ast.expr]) -> dict[str, Va
     return {name: Value(file.code(node), file.read(node)) for name, node in options.items()}
 
 
-def _has_expression(value: object) -> bool:
-    if isinstance(value, list):
-        return any(map(_has_expression, cast("list[object]", value)))
-    if isinstance(value, dict):
-        return any(map(_has_expression, cast("dict[object, object]", value).values()))
-    return isinstance(value, Expression)
+def short(code: str) -> str:
+    """An expression on one line, cut where it is long."""
+    line = " ".join(code.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def quoted(text: str) -> str:
+    """A string as Python source."""
+    is_plain = '"' not in text and "\\" not in text and text.isprintable()
+    return f'"{text}"' if is_plain else repr(text)
+
+
+def arguments(fields: Mapping[str, str]) -> list[str]:
+    """Fields as arguments of a call, in the order of the reference."""
+    return [f"{name}={fields[name]}" for name in FIELDS if name in fields]
 
 
 def fields_of(
@@ -116,36 +123,31 @@ def fields_of(
         only a part of what is in force.
     """
     fields: dict[str, str] = {}
-    values: dict[str, Any] = {}
     known: dict[str, Any] = {}
-    for name, value in (beside or {}).items():
-        if name not in options and FIELD_OF.get(name) and value.value is not None:
-            _CONVERTERS[name](value, Report(report.file, 0), {}, known)
-    for name, value in options.items():
-        field = FIELD_OF.get(name)
-        if field is None:
+    for name, value in {**(beside or {}), **options}.items():
+        is_own = name in options
+        if name not in FIELD_OF:
             _check_name(name, value, report)
-        elif name == "automatic_options" and value.value is not True:
-            fields["answer_preflight"] = "False"
-        elif field and value.value is not None:
-            _CONVERTERS[name](value, report, fields, values)
-    if beside is None:
-        return fields
-    known |= values
-    is_origins_given = "origins" in fields or "origins" in beside
-    if known.get("origins", None if is_origins_given else "*") == "*":
-        if known.get("allow_credentials"):
-            report.finding(
-                "credentials_any_origin", "supports_credentials=True, and any origin is allowed",
-                "any site on the web can send requests with the user's cookies and read the"
-                " responses: it acts as whoever is signed in.",
-                _HOW, "leave supports_credentials out, if the responses are public.",
-            )  # fmt: skip
-            return fields
-        if fields.get("allow_credentials", "True") != "True":
-            report.note("the guard refuses to start where credentials come with every origin.")
-    if not report.findings:
-        _check_policy(known, report)
+        elif not value.is_read:
+            if is_own and FIELD_OF[name]:
+                fields[FIELD_OF[name]] = _carried(name, value, report)
+        elif FIELD_OF[name]:
+            new = _read(name, value, report if is_own else Report(report.file, 0))
+            if new is not None:
+                known[FIELD_OF[name]] = new.value
+                if is_own:
+                    fields[FIELD_OF[name]] = new.code
+    if known.get("allow_credentials") and "*" in known.get("expose_headers", ()):
+        report.note("expose_headers='*' exposes nothing together with credentials.")
+        fields["expose_headers"], known["expose_headers"] = "()", []
+    if beside is not None and not report.findings:
+        _check_policy(known, fields, beside, report)
+    if "methods" in options and options["methods"].value in ("*", ["*"]):
+        report.note(
+            "methods: to Flask-CORS '*' is a name that no method has, so that a page can send plain"
+            " requests only; take methods and allow_headers out if more is meant."
+        )
+        fields |= {"methods": '["GET", "HEAD", "POST"]', "allow_headers": "[]"}
     return fields
 
 
@@ -158,107 +160,124 @@ def _check_name(name: str, value: Value, report: Report) -> None:
         report.finding(
             "misspelt_option", message,
             "any site on the web may read the responses, as if nothing were given.",
-            f"write {meant}={value.code}, if that is meant, and run this again.",
+            f"write {meant}={short(value.code)}, if that is meant, and run this again.",
             "take it out, if what is in force is right, and run this again.",
         )  # fmt: skip
     else:
         report.note(f"{message}; {name}={short(value.code)} is taken out.")
 
 
-def short(code: str) -> str:
-    """An expression on one line, cut where it is long."""
-    line = " ".join(code.split())
-    return line if len(line) <= 60 else f"{line[:57]}..."
-
-
-def _check_policy(values: Mapping[str, Any], report: Report) -> None:
-    """Hold what is known against what the guard accepts."""
-    known = {name: value for name, value in values.items() if not _has_expression(value)}
-    try:
-        Policy(**known)
-    except PolicyError as error:
-        who = "the origins that are given may read the responses."
-        if values.get("allow_credentials"):
-            who = "the origins that are given, and whoever can pose as one, act as the user."
-        for problem in error.problems:
-            report.finding(
-                "refused", f"the guard refuses it: {problem.field}: {problem.message}", who,
-                "change it as the message says, and run this again.",
-            )  # fmt: skip
-
-
-def _origins(value: Value, report: Report, fields: dict[str, str], values: dict[str, Any]) -> None:
-    given = value.value
-    if isinstance(given, Expression):
+def _carried(name: str, value: Value, report: Report) -> str:
+    """An expression whose value only shows when the code runs."""
+    code = value.code
+    if name == "supports_credentials":
+        return code if code.startswith("bool(") else f"bool({code})"
+    if name == "origins" and isinstance(value.value, list):  # some of them are known
+        new = _read(name, Value(code, [e for e in value.value if isinstance(e, str)]), report)
+        others = [entry.code for entry in value.value if isinstance(entry, Expression)]
+        if new is None or not all(map(_SETTING.fullmatch, others)):
+            report.compat = f"{name}={short(code)} only shows when the code runs"
+        elif any(_UNSET.fullmatch(other) for other in others):
+            code = f"[origin for origin in {code} if origin]"
+        return code
+    spelled = report.file.spelled_out(code)
+    is_setting = _SETTING.fullmatch(spelled) and name in ("origins", "max_age")
+    if not is_setting or any(hint in spelled for hint in ("^", "\\", "://*", ":*")):
+        report.compat = f"{name}={short(code)} only shows when the code runs"
+    elif name == "origins":
         report.note(
-            f"origins={short(value.code)} is carried over: the guard reads it at start-up, and"
-            " refuses what it cannot use; a string is not a regular expression there."
+            f"origins={short(code)} is carried over: the guard reads it at start-up, and refuses"
+            " what it cannot use, such as '*' with credentials."
         )
-        fields["origins"] = _without_empty(value.code)
-        return
-    entries = (
-        given if isinstance(given, list) else list(given) if isinstance(given, dict) else [given]
-    )
-    codes: list[str] = []
-    meant: list[Any] = []
-    for entry in entries:
-        if isinstance(entry, Expression):
-            codes.append(entry.code)
-            meant.append(entry)
-            continue
-        new = _entry(entry, report)
-        if new is not None:
-            meant.append(new)
-            codes.append(_entry_code(entry, new, report))
-    if not entries:
-        codes = []
-    if "*" in meant:
-        fields["origins"], values["origins"] = '"*"', "*"
-        return
-    values["origins"] = meant
-    is_same = meant == entries and isinstance(given, (list, str))
-    fields["origins"] = value.code if is_same else f"[{', '.join(codes)}]"
-    if any(isinstance(entry, Expression) for entry in entries):
-        report.note(
-            "origins that only show at run time are carried over: the guard reads them at start-up,"
-            " and refuses what it cannot use."
-        )
-
-
-# A variable that may be unset, and one of which an empty list is made then.
-_UNSET = re.compile(r"[\w.]*(?:environ\.get|getenv)\([^(),]*\)")
-_EMPTY = re.compile(r"(?:environ\.get|getenv)\([^()]*\)\.split\([^()]*\)")
-
-
-def _without_empty(code: str) -> str:
-    """The same without what an unset variable leaves: to Flask-CORS an origin that no request has,
-    to the guard an error."""
-    if _UNSET.fullmatch(code):
-        return f"{code} or ()"
-    if _EMPTY.search(code) and re.search(r"(?:environ\.get|getenv)\([^(),]*, *(?:\"\"|'')\)", code):
-        return f"[origin for origin in {code} if origin]"
+        if _UNSET.fullmatch(spelled):
+            return f"{code} or ()"
+        if _EMPTY.search(spelled):
+            return f"[origin for origin in {code} if origin]"
     return code
 
 
+def _read(name: str, value: Value, report: Report) -> Value | None:
+    """What a known option comes to, or None where it says nothing, or is a finding."""
+    if name == "origins":
+        return _origins(value, report)
+    field, given = FIELD_OF[name], value.value
+    if field == "methods" and given in ("*", ["*"]):
+        return None
+    if field == "answer_preflight":
+        return None if given else Value("False", False)
+    if field in _LISTS and given is not None and "*" not in given:
+        given = _accepted(field, given, report)
+    try:
+        new = compat_fields({"origins": ["https://app.example.com"], name: given})[field]
+    except CompatError as error:
+        report.compat = str(error)
+        return None
+    if field == "methods":
+        new = [method for method in new if method != "OPTIONS"]
+        if set(new) == _ALL_METHODS:
+            return None
+        if not {"GET", "POST"}.issubset(new):
+            report.compat = f"methods={short(value.code)} leaves GET or POST out"
+    is_same = new == value.value and type(new) is type(value.value)
+    if is_same or [value.value] == new:
+        return Value(value.code, new)
+    if not new and field not in ("allow_headers", "origins"):
+        return None  # as by default
+    if field == "max_age" and given and not isinstance(given, str):
+        report.note(f"max_age={value.code} becomes {new}: no browser keeps a preflight longer.")
+    listed = f"[{', '.join(map(quoted, new))}]" if isinstance(new, list) else repr(new)
+    return Value(listed, new)
+
+
+def _accepted(field: str, given: Any, report: Report) -> list[str]:
+    """The names that mean something to browsers; the guard refuses the others."""
+    names = [given] if isinstance(given, str) else given
+    if field == "allow_headers":
+        for name in [name for name in names if not _HINTS.isdisjoint(str(name)) or "," in name]:
+            report.note(f"allow_headers: {name!r} is not the name of a header, and is taken out.")
+        names = [name for name in names if _HINTS.isdisjoint(str(name)) and "," not in name]
+    else:
+        names = [part.strip() for name in names for part in str(name).split(",")]
+    kept: list[str] = []
+    for name in dict.fromkeys(map(str, names)):
+        try:
+            Policy(
+                origins="*", **cast("Any", {field: [name.upper() if field == "methods" else name]})
+            )
+            kept.append(name)
+        except PolicyError as error:
+            report.note(f"{field}: {name!r} is taken out: {error.problems[0].message}")
+    return kept
+
+
+def _origins(value: Value, report: Report) -> Value | None:
+    given = value.value
+    entries = (
+        given if isinstance(given, list) else list(given) if isinstance(given, dict) else [given]
+    )
+    entries = [entry for entry in entries if entry is not None and entry != ""]
+    meant = [_entry(entry, report) for entry in entries]
+    if "*" in meant:
+        return Value('"*"', "*")
+    is_same = meant == (given if isinstance(given, list) else [given])
+    codes = [_entry_code(*pair, report) for pair in zip(entries, meant, strict=True)]
+    return Value(value.code if is_same else f"[{', '.join(codes)}]", meant)
+
+
 def _entry(entry: Any, report: Report) -> Any:
-    """What one of the origins is to the guard, or None where that is a finding."""
+    """What one of the origins is to the guard."""
     try:
         new = origin_entry(entry)
     except CompatError as error:
         text = str(entry)
-        is_glob = _HINTS.isdisjoint(text.replace("*", "")) and "*" in text
         code, today = "never_matches", "no browser sends that as an origin, so it lets nobody in."
         if text.lower() == "null":
             code, today = "null_origin", "any site can send it from a sandboxed frame, and read."
-        elif is_glob:
-            code = "glob"
-            today = (
-                "it is read as a regular expression, which matches other origins than it seems to."
-            )
         elif not _HINTS.isdisjoint(text):
-            code, today = "regex_too_wide", "who may read is hard to say; perhaps any site."
+            code = "glob"
+            today = "it is a regular expression, and matches other origins than it seems to."
         report.finding(code, str(error), today, _HOW)
-        return None
+        return ""
     if isinstance(new, re.Pattern):
         hostile = _hostile(new)
         if hostile:
@@ -266,15 +285,15 @@ def _entry(entry: Any, report: Report) -> Any:
             report.finding(
                 code, f"{new.pattern!r} also matches {hostile}",
                 f"{hostile} may read the responses, and anybody can have that name.",
-                _HOW, r"or write \. for a dot, and run this again.",
+                _HOW, r"write \. for a dot, and run this again.",
             )  # fmt: skip
     return new
 
 
 def _entry_code(entry: Any, new: Any, report: Report) -> str:
     if isinstance(new, str):
-        if isinstance(entry, re.Pattern) or new.lower() != entry.lower():
-            old = entry.pattern if isinstance(entry, re.Pattern) else entry
+        old = entry.pattern if isinstance(entry, re.Pattern) else entry
+        if new != old.lower():
             report.note(f"{old!r} becomes {new!r}, which lets in no more.")
         return quoted(new)
     text = new.pattern
@@ -284,23 +303,16 @@ def _entry_code(entry: Any, new: Any, report: Report) -> str:
     return f"re.compile({raw}{flags})"
 
 
-def quoted(text: str) -> str:
-    """A string as Python source."""
-    return (
-        f'"{text}"' if '"' not in text and "\\" not in text and text.isprintable() else repr(text)
-    )
-
-
 def _hostile(pattern: re.Pattern[str]) -> str:
     """An origin of somebody else's that the guard would let in by a pattern, or ""."""
     meant = of_pattern(pattern)[:2]
     sites = {site_of(origin) for origin in meant}
-    dots = [
+    dots: Iterable[str] = (
         str(origin._replace(host=f"{origin.host[:place]}x{origin.host[place + 1 :]}"))
         for origin in meant
         for place, character in enumerate(origin.host)
         if character == "." and not origin.is_address
-    ]
+    )
     for text in (*dots, *fitted(meant)):
         origin = parse_origin(text)
         if origin and site_of(origin) not in sites and pattern.fullmatch(text):
@@ -308,140 +320,30 @@ def _hostile(pattern: re.Pattern[str]) -> str:
     return ""
 
 
-def _names(value: Value) -> list[Any] | None:
-    """The names in an option that takes one or several, or None where they cannot be read."""
-    given = [value.value] if isinstance(value.value, str) else value.value
-    return None if not isinstance(given, list) or _has_expression(given) else given
-
-
-def _carry(field: str, value: Value, report: Report, fields: dict[str, str]) -> None:
-    report.note(f"{field}={short(value.code)} is carried over: the guard checks it at start-up.")
-    fields[field] = value.code
-
-
-def _accepted(field: str, names: list[Any], report: Report) -> list[str]:
-    """The names that mean something to browsers; the guard refuses the others."""
-    kept: list[str] = []
-    for name in dict.fromkeys(map(str, names)):
-        try:
-            Policy(origins="*", **cast("Any", {field: [name]}))
-            kept.append(name)
-        except PolicyError as error:
-            report.note(f"{field}: {name!r} is taken out: {error.problems[0].message}")
-    return kept
-
-
-def _listed(names: Iterable[str]) -> str:
-    return f"[{', '.join(map(quoted, names))}]"
-
-
-def _methods(value: Value, report: Report, fields: dict[str, str], values: dict[str, Any]) -> None:
-    names = _names(value)
-    if names is None:
-        _carry("methods", value, report, fields)
-        return
-    methods = [part.strip().upper() for name in names for part in str(name).split(",")]
-    if methods == ["*"]:
-        report.note(
-            f"methods={value.code}: Flask-CORS knows no star there, so that no preflight lets a"
-            " page send any header or method; take methods and allow_headers out if that is meant."
-        )
-        fields.update(_PLAIN_ONLY)
-        return
-    methods = [name for name in dict.fromkeys(methods) if name != "OPTIONS" and name]
-    methods = _accepted("methods", methods, report)
-    if set(methods) == _ALL_METHODS:
-        return
-    values["methods"] = methods
-    is_same = value.value == methods
-    fields["methods"] = value.code if is_same else _listed(methods)
-
-
-def _allow_headers(
-    value: Value, report: Report, fields: dict[str, str], values: dict[str, Any]
+def _check_policy(
+    known: Mapping[str, Any],
+    fields: Mapping[str, str],
+    beside: Mapping[str, Value],
+    report: Report,
 ) -> None:
-    names = _names(value)
-    if names is None:
-        _carry("allow_headers", value, report, fields)
+    """Hold what is known against what the guard accepts."""
+    is_unknown = ("origins" in fields or "origins" in beside) and "origins" not in known
+    if known.get("allow_credentials") and not is_unknown and known.get("origins", "*") == "*":
+        report.finding(
+            "credentials_any_origin", "supports_credentials=True, and any origin is allowed",
+            "any site on the web can send requests with the user's cookies and read the responses:"
+            " it acts as whoever is signed in.",
+            _HOW, "leave supports_credentials out, if the responses are public.",
+        )  # fmt: skip
         return
-    if "*" in names or ".*" in names:
-        fields["allow_headers"] = ALL_HEADERS
-        return
-    kept = _accepted("allow_headers", names, report)
-    values["allow_headers"] = kept
-    fields["allow_headers"] = value.code if value.value == kept else _listed(kept)
-
-
-def _expose_headers(
-    value: Value, report: Report, fields: dict[str, str], values: dict[str, Any]
-) -> None:
-    names = _names(value)
-    if names is None:
-        _carry("expose_headers", value, report, fields)
-        return
-    split = [part.strip() for name in names for part in str(name).split(",") if part.strip()]
-    split = ["*"] if "*" in split else _accepted("expose_headers", split, report)
-    values["expose_headers"] = "*" if "*" in split else split
-    is_same = value.value == split
-    fields["expose_headers"] = '"*"' if "*" in split else value.code if is_same else _listed(split)
-
-
-def _credentials(
-    value: Value, report: Report, fields: dict[str, str], values: dict[str, Any]
-) -> None:
-    if isinstance(value.value, Expression):
-        _carry("allow_credentials", value, report, fields)
-        if not value.code.startswith("bool("):
-            fields["allow_credentials"] = f"bool({value.code})"
-        return
-    if value.value:  # Flask-CORS looks whether it counts as true
-        fields["allow_credentials"], values["allow_credentials"] = "True", True
-
-
-def _max_age(value: Value, report: Report, fields: dict[str, str], values: dict[str, Any]) -> None:
-    if isinstance(value.value, Expression):
-        _carry("max_age", value, report, fields)
-        return
-    seconds = value.value
-    if isinstance(seconds, datetime.timedelta):
-        seconds = int(seconds.total_seconds())
-    if isinstance(seconds, str) and seconds.strip().isdigit():
-        seconds = int(seconds)
-    if not isinstance(seconds, (int, float)) or seconds < 0:
-        report.note(f"max_age={value.code} means nothing to browsers, and is taken out.")
-        fields["max_age"] = "None"
-        return
-    clipped = min(int(seconds), MAX_AGE_LIMIT)
-    values["max_age"] = clipped
-    if clipped < seconds:
-        report.note(f"max_age={value.code} becomes {clipped}: no browser keeps a preflight longer.")
-    fields["max_age"] = value.code if clipped == value.value else str(clipped)
-
-
-def _private_network(
-    value: Value, report: Report, fields: dict[str, str], values: dict[str, Any]
-) -> None:
-    if value.value is True:
-        fields["allow_private_network"] = "True"
-
-
-_Converter = Callable[[Value, Report, dict[str, str], dict[str, Any]], None]
-_CONVERTERS: Mapping[str, _Converter] = {
-    "origins": _origins,
-    "methods": _methods,
-    "allow_headers": _allow_headers,
-    "expose_headers": _expose_headers,
-    "supports_credentials": _credentials,
-    "max_age": _max_age,
-    "allow_private_network": _private_network,
-}
-
-
-def plain_only(fields: Mapping[str, str]) -> dict[str, str]:
-    """The same fields for a page that gets no preflight through."""
-    return {**fields, **_PLAIN_ONLY}
-
-
-def arguments(fields: Mapping[str, str]) -> list[str]:
-    """Fields as arguments of a call, in the order of the reference."""
-    return [f"{name}={fields[name]}" for name in FIELDS if name in fields]
+    try:
+        Policy(**cast("Any", known))
+    except PolicyError as error:
+        who = "the origins that are given may read the responses."
+        if known.get("allow_credentials"):
+            who = "the origins that are given, and whoever can pose as one, act as the user."
+        for problem in error.problems:
+            report.finding(
+                "refused", f"the guard refuses it: {problem.field}: {problem.message}", who,
+                "change it as the message says, and run this again.",
+            )  # fmt: skip

@@ -56,6 +56,8 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
             return
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
+    if is_open(decision):
+        yield f"  Not known: {_IF_OVERRIDDEN}."
     if vain := without_effect(decision, credentials=credentials):
         yield f"  Without effect: {vain}."
     yield from (f"  {line}." for line in advice(decision, credentials=credentials))
@@ -77,7 +79,14 @@ def summary(decision: Decision) -> str:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"
     reason = f" ({decision.reason.name})" if decision.reason else ""
-    return f"{what}{who}: {_verdict(decision)}{reason}"
+    unless = f", {UNLESS_OVERRIDDEN}" if is_open(decision) else ""
+    return f"{what}{who}: {_verdict(decision)}{reason}{unless}"
+
+
+def is_open(decision: Decision) -> bool:
+    """Whether the view can still make another verdict of it, with headers of its own."""
+    is_verdict = decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
+    return is_verdict and decision.may_be_overridden and not decision.report_only
 
 
 def _verdict(decision: Decision) -> str:
@@ -85,6 +94,8 @@ def _verdict(decision: Decision) -> str:
         return _WOULD_BE.get(decision.outcome, "would be rejected")
     if decision.outcome is Outcome.EXEMPT and decision.in_front:
         return "not for the guard to decide"
+    if decision.outcome is Outcome.EXEMPT and decision.overridden:
+        return "decided by the view"
     return "refused" if decision.blocked else _VERDICTS[decision.outcome]
 
 
@@ -95,10 +106,8 @@ def found(decision: Decision) -> str:
         return "there is no Origin header, so there is nothing for CORS to decide"
     if decision.outcome is Outcome.SAME_ORIGIN:
         return "the request comes from the app's own origin, which CORS does not restrict"
-    if decision.outcome is Outcome.EXEMPT and decision.in_front:
-        return decision.in_front
     if decision.outcome is Outcome.EXEMPT or policy is None:
-        return "the route is marked cors_exempt; its responses are as the app made them"
+        return decision.in_front or (_OVERRIDDEN if decision.overridden else _MARKED)
     if decision.outcome is Outcome.ALLOWED:
         admission = _admission(decision, policy) if decision.detail else ""
         return f"the origin may read the response{admission}"
@@ -262,6 +271,17 @@ _WOULD_BE = {Outcome.UNENFORCED: "would not be refused"}
 NOT_HELD_BACK = "no browser holds a WebSocket handshake back"
 #: The same, with what does.
 UNSAFE_REFUSES = f'{NOT_HELD_BACK}, enforce="unsafe" refuses it'
+#: What a verdict is subject to where a view may write headers of its own.
+UNLESS_OVERRIDDEN = "unless the view overrides it"
+_IF_OVERRIDDEN = (
+    "whether the response has Access-Control-* headers of the view's own; those would stand"
+    " (dangerously_let_views_override) and decide what the page may do"
+)
+_MARKED = "the route is marked cors_exempt; its responses are as the app made them"
+_OVERRIDDEN = (
+    "the response has Access-Control-* headers of the view's own; they stand"
+    " (dangerously_let_views_override) and decide what the page may do"
+)
 #: What a server on the same machine may be called; browsers take 0.0.0.0 for that too.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 #: What can lead to another decision, for each reason.
@@ -353,6 +373,8 @@ def _parts(policy: Policy) -> Iterator[str]:
         yield (", ".join(names) or "no preflighted method") + (f" +{more}" if more else "")
     if policy.enforce != "off":
         yield f"enforce={policy.enforce}"
+    if policy.dangerously_let_views_override:
+        yield "views may override"
 
 
 def _listed(*lists: Sequence[OriginForm]) -> str:

@@ -23,8 +23,8 @@ class Outcome(Enum):
     """A WebSocket handshake that the policy does not admit, for the :class:`Reason` given, and that
     nothing refuses. No browser holds it back, so the page can use the socket that a view opens."""
     EXEMPT = "exempt"
-    """The guard leaves the request alone: its route is marked with ``cors_exempt``, or something in
-    front of the app responds to it."""
+    """The guard leaves the request alone: its route is marked with ``cors_exempt``, headers of the
+    view's own stand, or something in front of the app responds to it."""
 
 
 class Reason(Enum):

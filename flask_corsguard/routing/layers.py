@@ -273,8 +273,8 @@ class Resolver:
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
                 message = (
-                    f"@cors at {mark.location} marks a function around the view {endpoint!r} that"
-                    " is not a view itself. Put it directly above or below the route; or mark this"
+                    f"{mark.decorator} at {mark.location} marks a function around the view"
+                    f" {endpoint!r} that is not a view itself. Put it {mark.place}; or mark this"
                     " view on its own."
                 )
                 problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")

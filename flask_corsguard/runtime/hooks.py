@@ -154,15 +154,13 @@ class Hooks:
             decision: Decision | None = getattr(_current_request(), DECISION, None)
             if decision is None:
                 return self._undecided(response)
-            if unusual and state.in_force and state.in_force.views_override:
-                overridden = self._overridden(decision, response)
-                if overridden is not None:
-                    return overridden
             if decision.policy is None:
                 return _without_headers(response)
             if type(response) is not state.response_class and is_later_writer(type(response)):
                 # What it writes when it is sent, it writes now.
                 response = cast("Response", Response.from_app(response, request.environ))
+            if unusual and (own := self._overridden(decision, response)) is not None:
+                return own
             if not write_first(decision, response.headers):
                 written = getattr(response, _WRITTEN, None)
                 if written is not None:
@@ -185,7 +183,7 @@ class Hooks:
         own = cors_headers(response.headers, written or {})
         record.has_own_headers = bool(own)
         if not record.is_watched:
-            record.announce()
+            record.announce(own)
         if not own or not decision.may_be_overridden:
             return None
         if written is not None:

@@ -87,7 +87,7 @@ def _own_response_after(
 ) -> Response | None:
     """The guard's own response after an exception has left the app, or None if the app was to
     respond."""
-    record.announce()
+    record.announce([])
     decision = record.decision
     own = decision and finished_response(state, decision, Request(environ), record)
     if decision is None or own is None:
@@ -119,9 +119,7 @@ def _with_last_word(
         nonlocal own
         decision = record.decision
         if record.tell is not None:
-            if record.has_own_headers is None:
-                record.has_own_headers = bool(cors_headers(headers))
-            record.announce()
+            record.announce(headers)
         # Without a decision, something has answered before the hooks: it is not the app's response.
         if decision is not None and decision.policy is not None:
             if is_called and (decision.preflight or decision.blocked):
@@ -129,13 +127,7 @@ def _with_last_word(
                 if own is not None:
                     return _ignore
             if not is_written(decision, headers):
-                final = Headers(headers)
-                own_headers = record.has_own_headers is not False and cors_headers(headers)
-                if own_headers and decision.may_be_overridden:
-                    let_stand(own_headers, decision, final)
-                else:
-                    write_decision(decision, final)
-                headers = final.to_wsgi_list()
+                headers = _written(decision, record, headers)
         if exc_info is None:
             return start_response(status, headers)
         return start_response(status, headers, exc_info)
@@ -148,6 +140,19 @@ def _with_last_word(
     if close is not None:
         close()
     return own(environ, start_response)
+
+
+def _written(
+    decision: Decision, record: RequestRecord, headers: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """A response's headers with those of the decision, or with its own if they stand."""
+    final = Headers(headers)
+    own = record.has_own_headers is not False and cors_headers(headers)
+    if own and (decision.may_be_overridden or decision.overridden):
+        let_stand(own, decision, final)
+    else:
+        write_decision(decision, final)
+    return final.to_wsgi_list()
 
 
 def _replaced_response(

@@ -109,6 +109,7 @@ class OriginCheck:
 
     def final(self, decision: Decision, request: Request) -> Decision:
         """What becomes of a request about which this is asked, by the decision of the policies."""
+        decision = decision.settled(has_own=False)  # what asks writes the headers, not a view
         policy = decision.policy
         is_enough = policy is not None and (policy.allow_credentials or not self.credentials)
         # For an exempt route, and where "*" has allowed a page, nobody has looked whose it is.

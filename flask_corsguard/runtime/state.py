@@ -47,6 +47,7 @@ from flask_corsguard.runtime.decision_cache import (
 from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page, what_happens
 from flask_corsguard.runtime.live_origins import LiveOrigins
 from flask_corsguard.runtime.requests import Key, cors_request, key_of
+from flask_corsguard.runtime.responses import cors_headers
 from flask_corsguard.runtime.same_origin import is_same_origin
 from flask_corsguard.settings_file import SettingsFile
 from flask_corsguard.sources.feed import Feed, Listener, views_of
@@ -279,9 +280,14 @@ class RequestRecord:
     finished: Response | None = None
     has_failed: bool = False
 
-    def announce(self) -> None:
-        """Announce the decision now, if that has waited for the response."""
+    def announce(self, headers: list[tuple[str, str]]) -> None:
+        """Announce the decision now, if that has waited for the response.
+
+        :param headers: the response's, if the guard's ``after_request`` function has not seen it.
+        """
         tell, self.tell = self.tell, None
+        if self.has_own_headers is None:
+            self.has_own_headers = bool(cors_headers(headers))
         if tell is not None:
             tell()
 
@@ -401,7 +407,7 @@ class AppState:
     ) -> None:
         """The same, once the response is known."""
         has_own = bool(record.has_own_headers)
-        final = decision.settled(has_own)
+        final = record.decision = decision.settled(has_own)
         setattr(request, DECISION, final)
         self.counts.add(kind_of(what_happens(final, request)))
         # What enforce would refuse does not depend on the response.

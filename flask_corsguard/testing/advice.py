@@ -31,6 +31,9 @@ _DEBUGGER = (
     "The view raised an exception, and Werkzeug's debugger answered, which sends no CORS headers.\n"
     "Change: fix the exception. Outside debug mode the page can read the 500."
 )
+_OVERRIDDEN = (
+    "Change: have the view send the right headers itself; or none, and the policy's are sent."
+)
 _EXEMPT = "Change: have the view send these headers itself, or take cors_exempt out."
 # Headers that tell who has answered.
 _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
@@ -51,6 +54,8 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
         return f"{words}\n{change_at(exchange, error.change)}"
     explained = "\n".join(explanation.lines(decision, credentials=error.credentials))
     decided = f"{words}\nFlask-CorsGuard decided: {explained}"
+    if decision.overridden:
+        return f"{decided}\n{_OVERRIDDEN}"
     if _is_changed(exchange, decision):
         is_debugger = "Werkzeug Debugger" in exchange.text
         around = _DEBUGGER if is_debugger else _AROUND.format(answer=_answer(exchange))

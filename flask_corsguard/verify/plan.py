@@ -26,6 +26,7 @@ from flask_corsguard.testing.urls import DECODED_PATH_SAFE, Url, parse_url
 
 _PARAMETER = "corsguard-verify"
 _OPAQUE = "null"
+_OVERRIDABLE = "the view may override its policy, so what it sends is not known"
 # Each is asked about again for each route.
 _MOST_CANDIDATES = 40
 
@@ -87,8 +88,7 @@ class Planner:
             methods = sorted(route.methods, key=lambda name: (name in SAFE_METHODS, name))
             for method in methods:
                 place = f"{method} {route.rule}"
-                orders = self._preflight_orders(place, url, method, route.policies)
-                tests = [self.test(place, url, order, method) for order in orders]
+                tests = self._preflight_tests(place, url, method, route.policies)
                 if method == methods[0]:
                     first += enumerate(tests)
                 else:
@@ -104,8 +104,10 @@ class Planner:
         if not policies:
             self._left_out.append(f"{place}: it is exempt, so no policy says anything.")
             return
-        for order in self._preflight_orders(place, url, "GET", policies):
-            yield self.test(place, url, order, "GET")
+        yield from self._preflight_tests(place, url, "GET", policies)
+        if any(policy.compiled.views_override for policy in policies):
+            self._left_out.append(f"{place}: {_OVERRIDABLE}.")
+            return
         # Each is the first of a test once: nothing in front can have a response for it then.
         one, stranger, look_alike, own, *others = self._origins(place, url, "", policies)
         orders: list[Order] = [(one, stranger, _OPAQUE), (stranger, one, None)]
@@ -124,6 +126,20 @@ class Planner:
         query = f"{url.query}&" if url.query else "?"
         url = url._replace(query=f"{query}{_PARAMETER}={self._run}-{self._number}")
         return Series(place, tuple(self._ask(url, o, method) for o in dict.fromkeys(order)))
+
+    def _preflight_tests(
+        self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
+    ) -> list[Series]:
+        """The tests with preflights, without those to which a view may respond as it likes."""
+        found: list[Series] = []
+        for order in self._preflight_orders(place, url, method, policies):
+            test = self.test(place, url, order, method)
+            known = [r for r in test.requests if not (r.decision and r.decision.may_be_overridden)]
+            if known:
+                found.append(test._replace(requests=tuple(known)))
+        if not found:
+            self._left_out.append(f"{place}: {_OVERRIDABLE}.")
+        return found
 
     def _preflight_orders(
         self, place: str, url: Url, method: str, policies: tuple[Policy, ...]

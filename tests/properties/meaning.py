@@ -78,6 +78,14 @@ def _is_everyone(fields: Fields) -> bool:
     return set(entries(fields.get("origins", ()))) == {"*"}
 
 
+def stands(fields: Fields, own: Mapping[str, str]) -> bool:
+    """Whether the CORS headers of a response that is the app's stay as they are.
+
+    :param own: those that it has.
+    """
+    return bool(own) and bool(fields.get("dangerously_let_views_override", False))
+
+
 def vary(fields: Fields, first: str = "Origin") -> str:
     """What every response of a policy varies by, unless everybody may read.
 

@@ -64,6 +64,13 @@ _ROUTES: list[tuple[str, list[str], _Mark]] = [
     ("/nobody", ["GET", "PUT"], {"origins": (), "methods": ()}),
     ("/own-answer", ["GET", "OPTIONS"], {"answer_preflight": False}),
     ("/own-headers", ["GET", "POST"], {}),
+    ("/override", ["GET", "PUT"], {"dangerously_let_views_override": True}),
+    ("/override-nothing", ["GET", "PUT"], {
+        "origins": "*", "dangerously_let_views_override": True,
+    }),
+    ("/override-all", ["GET", "OPTIONS", "PUT"], {
+        "origins": "*", "answer_preflight": False, "dangerously_let_views_override": True,
+    }),
     ("/failing", ["GET", "POST"], {}),
     ("/exempt", ["GET", "POST"], None),
     ("/folder/", ["GET", "POST"], {"origins": _ADMIN}),
@@ -227,7 +234,7 @@ def _view(path: str) -> Callable[[], Any]:
         if path == "/failing":
             raise RuntimeError(path)
         headers = {"X-Total": "1"}
-        if path in ("/own-headers", "/exempt"):
+        if path in ("/own-headers", "/exempt", "/override", "/override-all"):
             headers["Access-Control-Allow-Origin"] = "https://evil.test"
             headers["access-control-allow-credentials"] = "true"
             headers["Vary"] = "Accept, origin"

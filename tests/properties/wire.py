@@ -130,8 +130,10 @@ def _check_actual(fields: Fields, environ: Environ, answer: Answer, bare: Answer
     assert answer.verdict == verdict
     if verdict[0] is Outcome.REJECTED and _is_refused(fields, environ):
         _check_refused(fields, environ, answer)
+    elif meaning.stands(fields, bare.cors):
+        _check_overridden(answer, bare)
     elif meaning.is_constant(fields):
-        _check_untouched(answer, bare, granted(fields, "*"), set())
+        _check_untouched(answer, bare, granted(fields, "*"), _of_everyone(fields))
     elif origin is not None and reason is None:
         is_all = fields["enforce"] == "all"
         looked_at = "Origin, Sec-Fetch-Site" if is_all else "Origin"
@@ -143,6 +145,11 @@ def _check_actual(fields: Fields, environ: Environ, answer: Answer, bare: Answer
 def _names(fields: Fields, first: str = "Origin") -> set[str]:
     """What a response varies by, in lower case."""
     return set(meaning.vary(fields, first).lower().split(", "))
+
+
+def _of_everyone(fields: Fields) -> set[str]:
+    """The same where everybody may read, whoever asks; but the view may say something else."""
+    return {"origin"} if fields.get("dangerously_let_views_override") else set()
 
 
 def _is_refused(fields: Fields, environ: Environ) -> bool:
@@ -157,6 +164,13 @@ def _check_untouched(
     assert answer.others == bare.others
     assert answer.cors == expected
     assert answer.vary == bare.vary | vary if expected else answer.vary >= bare.vary | vary
+
+
+def _check_overridden(answer: Answer, bare: Answer) -> None:
+    assert (answer.status, answer.body) == (bare.status, bare.body)
+    assert answer.others == bare.others
+    assert answer.cors == bare.cors
+    assert answer.vary >= bare.vary | {"origin"}
 
 
 def _check_refused(fields: Fields, environ: Environ, answer: Answer) -> None:
@@ -183,10 +197,15 @@ def _check_preflight(
     is_own = verdict[0] is Outcome.SAME_ORIGIN
     if verdict[1] is Reason.SPECULATIVE:
         _check_refused(fields, environ, answer)
+    elif is_own and meaning.stands(fields, bare.cors):
+        _check_overridden(answer, bare)
     elif reason is not None and is_own:
         is_constant = meaning.is_constant(fields)
         cors = granted(fields, "*") if is_constant else {}
-        _check_untouched(answer, bare, cors, set() if is_constant else _names(fields))
+        vary = _of_everyone(fields) if is_constant else _names(fields)
+        _check_untouched(answer, bare, cors, vary)
+    elif not (answers or _is_refused(fields, environ)) and meaning.stands(fields, bare.cors):
+        _check_overridden(answer, bare)
     elif reason is None:
         is_apps = is_own or not answers
         _check_allowed_preflight(applied, fields, environ, answer, bare if is_apps else None)

@@ -1,0 +1,139 @@
+"""``resources`` of Flask-CORS: patterns of paths, as the prefixes of ``for_path``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+from flask_corsguard.errors import Problem
+from flask_corsguard.flask_cors_options import HINTS, CompatError, compat_policy
+from flask_corsguard.path_prefix import read_prefix
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.text import text_of
+
+# A path: what it begins with, perhaps one of several, and what may follow.
+_RESOURCE = re.compile(
+    r"\^?(?P<head>(?:/|\\/|[\w~@-]|\\?\.(?![*+?])|\\-)*?)"
+    r"(?:\((?:\?:)?(?P<choices>[\w|~-]+)\)(?P<more>(?:/[\w~-]+)*?))?"
+    r"(?:\*|/?\??\(?\.?[*+]?\)?\$?|\(/\.\*\)\?\$?)"
+)
+_EVERYTHING = re.compile(r"\^?(?:/?\.?\*\$?|/?\(\.\*\)\$?|\^/?)")
+
+
+def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
+    """The path prefixes of ``for_path`` that say what a key of ``resources`` does.
+
+    A prefix covers whole segments: ``/api/*`` also matches ``/apix``, which ``/api`` does not
+    cover. And ``/api/.*`` does not match ``/api`` itself, which ``/api`` does.
+
+    :param resource: a string or a pattern, matched with ``re.match`` by Flask-CORS.
+    :returns: ``["/"]`` for everything.
+    :raises CompatError: for what prefixes cannot say without being wider.
+    """
+    text = resource.pattern if isinstance(resource, re.Pattern) else resource
+    if not isinstance(text, str):
+        raise CompatError(f"resources: {text_of(resource)} is not a string. Write '/api/*'")
+    if _EVERYTHING.fullmatch(text):
+        return ["/"]
+    found = re.match(r"\^?((?:/?[\w~-]+(?=[/$?]|$))*)", text)
+    start = f"/{found[1].strip('/')}/*".replace("//", "/") if found else "/*"
+    if isinstance(resource, str) and HINTS.isdisjoint(text):
+        raise CompatError(
+            f"resources: {text!r} is that one path and nothing below. Write"
+            f" {start!r} for all that is below, or take it out and write"
+            " @cross_origin() on the view"
+        )
+    prefixes = _prefixes(text)
+    wrong: list[Problem] = []
+    for prefix in prefixes:
+        read_prefix("resources", prefix, wrong)
+    below = (prefix + path for prefix in prefixes for path in ("/x", "/-/y.z"))
+    if not prefixes or wrong or not all(re.match(resource, path) for path in below):
+        raise CompatError(
+            f"resources: no list of path prefixes says what {text!r} does. Write prefixes such as"
+            f" {start!r}, or take it out and write @cross_origin() on the views"
+        )
+    return prefixes
+
+
+def _prefixes(text: str) -> list[str]:
+    found = _RESOURCE.fullmatch(text)
+    if found is None:
+        return []
+    head, choices, more = found.group("head", "choices", "more")
+    heads = [head + choice + more for choice in choices.split("|")] if choices else [head]
+    if choices and not head.endswith("/"):
+        return []
+    return [re.sub(r"\\(.)", r"\1", each).rstrip("/") for each in heads]
+
+
+class Row(NamedTuple):
+    """A key of ``resources``, and what it comes to.
+
+    :ivar pattern: what Flask-CORS matches with the beginning of a path.
+    """
+
+    pattern: str | re.Pattern[str]
+    prefixes: list[str]
+    policy: Policy
+
+
+class PathTable:
+    """What one call of ``CORS`` says about each path. The first row that fits counts.
+
+    :param options: those of the call, after merging.
+    :raises CompatError: for what cannot be translated; the message says what to write.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        common = {name: value for name, value in options.items() if name != "resources"}
+        resources: Any = options.get("resources", "/*")
+        compat_policy(common)
+        if isinstance(resources, Mapping):
+            pairs: list[tuple[Any, Any]] = sorted(cast("Any", resources).items(), key=_order)
+        else:
+            listed: Any = [resources] if isinstance(resources, (str, re.Pattern)) else resources
+            pairs = [(resource, {}) for resource in listed]
+        self.rows: list[Row] = []
+        for resource, own in pairs:
+            if not isinstance(own, Mapping):
+                raise CompatError(
+                    f"resources: {text_of(own)} is not a dictionary of options. Write"
+                    f" {{{resource!r}: {{'origins': {text_of(own)}}}}}"
+                )
+            prefixes = resource_paths(resource)
+            pattern = "" if prefixes == ["/"] else resource
+            options = {**common, **cast("Mapping[str, Any]", own)}
+            self.rows.append(Row(pattern, prefixes, compat_policy(options)))
+
+    def at(self, path: str) -> list[Policy]:
+        """The policy that Flask-CORS comes to for a path, if any."""
+        return [row.policy for row in self.rows if re.match(row.pattern, path)][:1]
+
+    def under(self, prefix: str) -> list[Policy]:
+        """The policy of everything under a prefix, as far as no longer one has another."""
+        found = (row for row in self.rows if any(covers(each, prefix) for each in row.prefixes))
+        return [row.policy for row in found][:1]
+
+
+def in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:
+    """Several policies as they are written for a guard: none after one that admits everybody."""
+    found: list[Policy] = []
+    for policy in dict.fromkeys(policies):
+        found.append(policy)
+        if policy.origins == "*":
+            break
+    return tuple(found) if len(found) > 1 else found[0] if found else Policy()
+
+
+def covers(prefix: str, path: str) -> bool:
+    """Whether a path lies under a prefix, by whole segments."""
+    return prefix == "/" or f"{path}/".startswith(f"{prefix}/")
+
+
+def _order(pair: tuple[Any, Any]) -> tuple[bool, int, int]:
+    """By which Flask-CORS sorts the keys of a dictionary."""
+    key, is_pattern = pair[0], isinstance(pair[0], re.Pattern)
+    text = str(key.pattern if is_pattern else ".*" if key == "*" else key)
+    return not is_pattern, -text.count("/"), -len(text)
