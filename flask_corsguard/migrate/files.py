@@ -36,6 +36,7 @@ _KEYS = {
     "ALLOW_PRIVATE_NETWORK": "ALLOW_PRIVATE_NETWORK",
 }
 _KEY = re.compile(rf"(?<!\w)(FLASK_)?CORS_({'|'.join(_KEYS)})\b".encode())
+_OTHER_CODE = (".ipynb", ".j2", ".jinja", ".pyw", ".tmpl", ".wsgi")
 _LEFT_OUT = {"__pycache__", "__pypackages__", "dist-packages", "node_modules", "site-packages"}
 _ENVIRONMENT = {"pyvenv.cfg", "conda-meta"}
 # In bytes. The syntax of a larger file takes hundreds of megabytes.
@@ -206,9 +207,9 @@ class _Reading:
 
     def _is_read_itself(self, target: str) -> bool:
         """Whether what a link leads to is read without it."""
-        parts = Path(os.path.relpath(target, self._real_top)).parts
-        folders = parts if os.path.isdir(target) else parts[:-1]
-        return ".." not in parts and all(map(_is_read, folders))
+        *folders, name = Path(os.path.relpath(target, self._real_top)).parts or [""]
+        is_read = _is_read(name) if os.path.isdir(target) else name.endswith(".py")
+        return is_read and all(map(_is_read, folders))
 
     def _first_use(self, path: str) -> str | None:
         if os.path.isfile(path):
@@ -227,17 +228,17 @@ class _Reading:
         path = Path(entry.path)
         is_dependency = _DEPENDENCY_FILE.fullmatch(path.as_posix())
         is_configuration = _CONFIGURATION_FILE.fullmatch(entry.name)
-        is_notebook = entry.name.endswith(".ipynb")
-        if not (is_dependency or is_configuration or is_notebook) or not entry.is_file():
+        is_code = entry.name.endswith(_OTHER_CODE)
+        if not (is_dependency or is_configuration or is_code) or not entry.is_file():
             return
         try:
             data, is_used = _read(path)
         except OSError as error:
             self._notes.append(f"{path} cannot be read: {error.strerror}.")
             return
-        if is_notebook and is_used:
-            words = "notebooks are not rewritten. Write `from flask_corsguard.compat import CORS`."
-            self._notes.append(f"{path} uses Flask-CORS: {words}")
+        if is_code and is_used:
+            words = "is not rewritten. Write `from flask_corsguard.compat import CORS` there."
+            self._notes.append(f"{path}:{_line(USES, data)} uses Flask-CORS, and {words}")
         if is_dependency and _DEPENDENCY.search(data):
             self._dependencies.append(f"{path}:{_line(_DEPENDENCY, data)}")
         # The pattern alone takes seconds on data files.

@@ -317,6 +317,11 @@ class TestLinks:
         if target not in ("/", "/proc/self/root"):
             assert (tree.findings, tree.notes) == ((), ())
 
+    def test_to_a_file_with_another_name(self, tmp_path: Path) -> None:
+        """Which is not read in its own place."""
+        (tmp_path / "app.py").symlink_to(write(tmp_path / "serve"))
+        assert [f.path.name for f in read(tmp_path).findings] == ["app.py"]
+
     def test_into_what_is_left_out(self, tmp_path: Path) -> None:
         hidden = write(tmp_path / ".hidden" / "app.py")
         (tmp_path / "app.py").symlink_to(hidden)
@@ -358,15 +363,17 @@ class TestOtherFiles:
         ("setup.py", "setup(install_requires=['Flask-Cors'])\n"): "1 names",
         ("Pipfile", "flask-cors = '*'\n"): "1 names",
         ("environment.yml", "- pip:\n  - flask-cors\n"): "2 names",
-        (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: write CORSGUARD_ORIGINS, if",
-        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "1: FLASK_CORS_MAX_AGE: write FLASK_CORSGUARD",
-        (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS",
-        ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS",
+        (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: the guard does not",
+        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "else write FLASK_CORSGUARD_MAX_AGE.",
+        (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS.",
+        ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS.",
         ("docker-compose.yaml", "x:\n  - CORS_SEND_WILDCARD=1\n"): "2: CORS_SEND_WILDCARD: take it",
-        ("config.json", '{"CORS_AUTOMATIC_OPTIONS": 1}'): "write CORSGUARD_ANSWER_PREFLIGHT",
-        ("app.ini", "CORS_METHODS=GET\n"): "write CORSGUARD_METHODS",
+        ("config.json", '{"CORS_AUTOMATIC_OPTIONS": 1}'): "write CORSGUARD_ANSWER_PREFLIGHT.",
+        ("app.ini", "CORS_METHODS=GET\n"): "write CORSGUARD_METHODS.",
         ("Dockerfile", "FROM x\nENV CORS_ALLOW_HEADERS=X\n"): "2: CORS_ALLOW_HEADERS",
-        ("demo.ipynb", '{"source": "from flask_cors import CORS"}'): "notebooks are not rewritten",
+        ("demo.ipynb", '{"source": "from flask_cors import CORS"}'): "1 uses Flask-CORS, and is",
+        ("app.wsgi", "\nimport flask_cors"): "2 uses Flask-CORS, and is not rewritten. Write `from",
+        ("app.py.j2", "import flask_cors"): "1 uses Flask-CORS",
     }  # fmt: skip
 
     @pytest.mark.parametrize(("file", "text"), NOTED, ids=lambda value: value[:20])
