@@ -20,11 +20,23 @@ from flask_corsguard.migrate.uses import OPTION_OF_KEY
 __all__ = ["CODES", "File", "Finding", "Migration", "migrate"]
 
 _USES = re.compile(rb"flask_cors\b|flask\.ext\.cors|flask\.ext import.*cors")
-_WANTED = re.compile(
-    _USES.pattern
-    + rb"|CORS_[A-Z]|(?i:access[-_]control[-_]allow[-_]origin)|before_(app_)?request|OPTIONS"
-    rb"|def options|\b(Flask|APIFlask|OpenAPI)\(|\.init_app\(|register_blueprint|\.config\.from_|\.route\(|cross_origin"
-)
+# What a file beside those has in it that may belong to the same app: a word, and the pattern around
+# it. Python finds the words ten times as fast.
+_WANTED = {
+    b"CORS_": rb"CORS_[A-Z]",
+    b"ontrol": rb"(?i:access[-_]control[-_]allow[-_]origin)",
+    b"ONTROL": rb"(?i:access[-_]control[-_]allow[-_]origin)",
+    b"before_": rb"before_(app_)?request",
+    b"OPTIONS": rb"OPTIONS",
+    b"def options": rb"def options",
+    b"Flask(": rb"Flask\(",
+    b"OpenAPI(": rb"\bOpenAPI\(",
+    b".init_app(": rb"\.init_app\(",
+    b"register_blueprint": rb"register_blueprint",
+    b".config.from_": rb"\.config\.from_",
+    b".route(": rb"\.route\(",
+    b"cross_origin": rb"cross_origin",
+}
 _KEY = re.compile("|".join(OPTION_OF_KEY).encode())
 
 
