@@ -26,7 +26,7 @@ _WORDS = (
     b"Flask(", b"OpenAPI(", b".init_app(", b"register_blueprint", b".config.from_",
     b"def options",
 )  # fmt: skip
-_WANTED = re.compile(b"|".join(map(re.escape, _WORDS)))
+_WANTED = {word: re.escape(word) for word in _WORDS}
 _KEY = re.compile("|".join(OPTION_OF_KEY).encode())
 
 
@@ -38,7 +38,7 @@ def migrate(path: Path | str, recorded: Iterable[Any] = ()) -> Migration:
     :raises FileNotFoundError: if there is no such path.
     """
     path = Path(path)
-    tree = read_tree(path, _WANTED, _WORDS)
+    tree = read_tree(path, _WANTED)
     results = [Migration((), tree.findings, tree.notes, 0)]
     kinds = {(Path(each.path).resolve(), each.line): each.kind for each in recorded}
     # A copy of Flask-CORS itself stays as it is.
