@@ -17,12 +17,8 @@ from flask_corsguard import signals
 from flask_corsguard.decorators import Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
 from flask_corsguard.flask_cors_options import CompatError as CompatError
-from flask_corsguard.flask_cors_options import NotInGuardError as NotInGuardError
 from flask_corsguard.flask_cors_options import compat_policy, configured
-from flask_corsguard.flask_cors_options import origin_entry as origin_entry
-from flask_corsguard.flask_cors_options import policy_fields as policy_fields
 from flask_corsguard.flask_cors_resources import PathTable, covers, in_turn
-from flask_corsguard.flask_cors_resources import resource_paths as resource_paths
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.audiences import resolve
 from flask_corsguard.protocol.decision import Decision, Scope, decide
@@ -85,10 +81,11 @@ class _Calls:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._is_native = EXTENSION_KEY in getattr(app, "extensions", ())
-        if not self._is_native:
+        is_ours = EXTENSION_KEY not in getattr(app, "extensions", ())
+        if is_ours:
             CorsGuard(app)
         self._state: AppState = app.extensions[EXTENSION_KEY]
+        self._is_ours = is_ours and not self._state.settings.configured
         self._tables: dict[str, list[PathTable]] = {}
         self._blueprints: dict[str, str] = {}
         self._locations: set[str] = set()
@@ -98,10 +95,10 @@ class _Calls:
 
     def add(self, name: str, url_prefix: str | None, table: PathTable, location: str) -> None:
         """Add a call for a blueprint, or for the app, which has no name."""
-        if self._is_native and not name:
+        if not name and not self._is_ours:
             raise CompatError(
-                f"{location}: the app has a CorsGuard already. Take CORS out, and give that the"
-                " fields"
+                f"{location}: the app has a CorsGuard, or keys for one, already. Take CORS out, and"
+                " give that the fields"
             )
         if self._state.in_force is not None:
             raise CompatError(f"{location}: the app has served a request. Call CORS before")
@@ -113,12 +110,12 @@ class _Calls:
         paths = {path for each in of_app for row in each.rows for path in row.prefixes} - {"/"}
         for path in paths:
             marks.paths[path] = Mark(self._policies([], path), {}, location)
-        if not self._is_native:
+        if self._is_ours:
             default = resolve(self._policies([], "/"), {}, {})
             self._state.settings = self._state.settings._replace(default=default, source=location)
         for blueprint, prefix in self._blueprints.items():
-            policies = {row.policy for each in self._tables[blueprint] for row in each.rows}
-            is_by_path = len(policies) > len(self._tables[blueprint])
+            own = self._tables[blueprint]
+            is_by_path = any(len({row.policy for row in each.rows}) > 1 for each in own)
             if is_by_path or any(covers(prefix, path) for path in paths):
                 raise CompatError(
                     f"{location}: resources by path, and options for blueprint {blueprint!r}. Write"
@@ -128,9 +125,9 @@ class _Calls:
             marks.blueprints[blueprint] = Mark(self._policies(names, prefix), {}, location)
 
     def _policies(self, blueprints: Iterable[str], path: str) -> Policy | tuple[Policy, ...]:
-        own = [each.rows[0].policy for name in blueprints for each in self._tables.get(name, [])]
+        own = [each for name in blueprints for each in self._tables.get(name, [])]
         of_app = [policy for each in self._tables.get("", []) for policy in each.under(path)]
-        return in_turn([*own, *of_app])
+        return in_turn([*(row.policy for each in own for row in each.rows[:1]), *of_app])
 
     def _after_request(self, response: Response) -> Response:
         """See to it that the guard's decision is the one that Flask-CORS comes to, where that asks
@@ -163,10 +160,8 @@ class _Calls:
 
 
 def _calls_of(app: Flask) -> _Calls:
-    calls = getattr(app, "extensions", {}).get(_KEY)
-    if calls is None:
-        calls = _Calls(app)
-        app.extensions[_KEY] = calls
+    calls = getattr(app, "extensions", {}).get(_KEY) or _Calls(app)
+    app.extensions[_KEY] = calls
     return cast("_Calls", calls)
 
 
