@@ -17,11 +17,11 @@ from flask_corsguard import signals
 from flask_corsguard.decorators import Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
 from flask_corsguard.flask_cors_options import CompatError as CompatError
-from flask_corsguard.flask_cors_options import compat_policy, configured
+from flask_corsguard.flask_cors_options import as_sent, compat_policy, configured
 from flask_corsguard.flask_cors_resources import PathTable, covers, in_turn
-from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.audiences import resolve
 from flask_corsguard.protocol.decision import Decision, Scope, decide
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.requests import cors_request
@@ -71,8 +71,7 @@ def _add(target: Flask | Blueprint, options: Mapping[str, Any], location: str) -
         )
     else:
         calls = _calls_of(target)
-        table = PathTable({**configured(target.config), **options})
-        calls.add("", "/", table, location)
+        calls.add("", "/", PathTable({**configured(target.config), **options}), location)
 
 
 class _Calls:
@@ -147,13 +146,13 @@ class _Calls:
             scope = Scope(decision.endpoint, decision.policy_source, decision.policy_location)
             policy = resolve(in_turn(policies), {}, {})
             decision = decide(policy, cors_request(current), scope)
-        decision = _as_sent(decision)
+        decision = as_sent(decision)
         _replace(state, current, decision)
         if is_cross_origin:
             _announce(state, current, decision)
         names = {name.lower() for name, _ in response.headers}
         is_partial = any(name.startswith("access-control-") for name in names)
-        if is_partial and headers.ALLOW_ORIGIN.lower() not in names:
+        if is_partial and ALLOW_ORIGIN.lower() not in names:
             # To the guard, these would be all that the view wants to send.
             response.headers.extend(decision.headers)
         return response
@@ -161,21 +160,7 @@ class _Calls:
 
 def _calls_of(app: Flask) -> _Calls:
     calls = getattr(app, "extensions", {}).get(_KEY) or _Calls(app)
-    app.extensions[_KEY] = calls
-    return cast("_Calls", calls)
-
-
-def _as_sent(decision: Decision) -> Decision:
-    """Without the headers that Flask-CORS leaves out where ``methods`` has not the requested one:
-    GET, HEAD and POST can be sent all the same, but with no further header."""
-    policy = decision.policy
-    if policy is None or decision.reason is not None or not decision.preflight:
-        return decision
-    if decision.method in (policy.methods or ()):
-        return decision
-    left_out = {headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE}
-    kept = {name: value for name, value in decision.headers.items() if name not in left_out}
-    return decision._replace(headers=kept)
+    return cast("_Calls", app.extensions.setdefault(_KEY, calls))
 
 
 def _replace(state: AppState, current: Request, decision: Decision) -> None:
@@ -252,7 +237,7 @@ def _evaluated(response: Response, policy: Policy, location: str) -> Response:
         return response
     current = _current_request()
     scope = Scope(current.endpoint, "@cross_origin", location)
-    decision = _as_sent(decide(policy, cors_request(current), scope))
+    decision = as_sent(decide(policy, cors_request(current), scope))
     response.headers.extend(decision.headers)
     setattr(response, _EVALUATED, True)
     state: AppState | None = current_app.extensions.get(EXTENSION_KEY)
