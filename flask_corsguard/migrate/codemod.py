@@ -90,6 +90,7 @@ class Codemod:
             *(f"{file.path}:{node.lineno}: {what}" for file, node, what in uses.others),
             *(self._why_compat(call, edits) for call in uses.calls),
             self._configuration.why_compat,
+            self._why_no_app(),
         ]
         reason = next(filter(None, reasons), "")
         if reason:
@@ -98,7 +99,8 @@ class Codemod:
             self._migrate(edits)
         for edit in edits.values():
             self._findings += edit.report.findings
-        places = self._configuration.remove_dead()
+        dead = self._configuration.remove_dead()
+        self._notes += (note for report in dead for note in report.notes)
         if self._findings:
             calls = [*uses.calls, *(mark.call for mark in uses.marks)]
             left = sorted(f"{call.file.path}:{call.node.lineno}" for call in calls)
@@ -107,7 +109,7 @@ class Codemod:
             return Migration((), findings, (note,) if left else (), 0)
         for file in uses.files:
             change_imports(file, uses.imports.get(file, ()), self._needs[file])
-        places += len(edits) + len(uses.marks) + len(self._configuration.in_force)
+        places = len(dead) + len(edits) + len(uses.marks) + len(self._configuration.in_force)
         changed = tuple(file.finish() for file in uses.files if file.is_changed)
         return Migration(changed, (), tuple(self._notes), places)
 
@@ -129,6 +131,16 @@ class Codemod:
         elif call in self._apps and self._is_second(call):
             why = "an app may be given to Flask-CORS twice"
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
+
+    def _why_no_app(self) -> str:
+        """Why a mark on a blueprint would have no guard, or ""."""
+        is_app_given = bool(self._apps) or any(
+            call.is_init and self._kinds[call.node] == "app" for call in self.uses.calls
+        )
+        if not self._blueprints or is_app_given or (self._unguarded(()) and not self._bare):
+            return ""
+        first = self._blueprints[0]
+        return f"{first.file.path}:{first.node.lineno}: the app is made elsewhere"
 
     def _is_second(self, call: Call) -> bool:
         """Whether another call may be for the same app, of which the later one is asked first."""
@@ -350,31 +362,25 @@ class Codemod:
 
     def _add_guards(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:
         """See that there is a guard: without one, marks mean nothing."""
-        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
-        has_guard = bool(given or self._bare)
-        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
-        marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
-        made = [(f, n) for f, n in self.uses.apps if (f, f.assigned(n)) not in given]
-        here = [(f, n) for f, n in made if f in marked]
-        if has_guard:
-            apps = [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
-        else:
-            apps = (here or [(f, n) for f, n in made if not f.is_test]) if marked else []
+        apps = self._unguarded(marks)
         for file, node in apps:
             if target := file.assigned(node):
                 name = self._needs[file].name("CorsGuard")
                 listed = ", ".join([target, *arguments(extra)])
                 file.add_after(file.statement(node), f"{name}({listed})")
-        if self._blueprints and not apps and not has_guard:
-            report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
-            report.finding(
-                "no_app", "no app is created in what was read, and a mark needs a guard on it",
-                "the origins that are given may read; with a mark and no guard, no site might.",
-                "run this on the directory of the whole app, not a part of it.",
-                "write CORS(app, resources=[]) where the app is made, and run this again.",
-            )  # fmt: skip
-            self._take(report)
-        return bool(apps or has_guard)
+        return bool(apps or self._apps or self._inits or self._bare)
+
+    def _unguarded(self, marks: Sequence[Mark]) -> list[tuple[PythonFile, ast.Call]]:
+        """Where apps with marks are made that no call for the app is about."""
+        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
+        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
+        marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
+        made = [(f, n) for f, n in self.uses.apps if f.assigned(n)]
+        made = [(f, n) for f, n in made if marked and (f, f.assigned(n)) not in given]
+        here = [(f, n) for f, n in made if f in marked]
+        if given or self._bare:
+            return [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
+        return here or [(f, n) for f, n in made if not f.is_test]
 
     def _take(self, report: Report) -> None:
         self._findings += report.findings

@@ -54,8 +54,12 @@ class PythonFile:
         self._base = base
         self.source = source
         self.tree = ast.parse(source.text)
-        self.nodes = list(ast.walk(self.tree))
-        self._parents = {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+        self.nodes: list[ast.AST] = [self.tree]
+        self._parents: dict[ast.AST, ast.AST] = {}
+        for node in self.nodes:
+            children = list(ast.iter_child_nodes(node))
+            self._parents.update(dict.fromkeys(children, node))
+            self.nodes += children
         self._data = source.text.encode()
         self._starts = [0, *(found.end() for found in _LINE_END.finditer(self._data))]
         first = _LINE_END.search(self._data)

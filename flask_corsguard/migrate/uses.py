@@ -251,8 +251,11 @@ class Uses:
             and self.meant(file, each.func) == "cross_origin"
             and number != place
         ]
+        mine = self._known_options(call)
         same = [
-            number for number in others if file.code(decorators[number]) == file.code(call.node)
+            number
+            for number in others
+            if self._known_options(_read_call(file, decorators[number], with_target=False)) == mine
         ]
         why = next(
             (
@@ -293,6 +296,10 @@ class Uses:
             any(number > place for number in same),
             routed_by,
         )
+
+    @staticmethod
+    def _known_options(call: Call) -> dict[str, str]:
+        return {n: call.file.code(node) for n, node in call.options.items() if n in DEFAULTS}
 
     def _find_inits(self, file: PythonFile, bare: set[str]) -> None:
         for node in file.nodes:
