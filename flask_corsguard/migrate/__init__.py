@@ -6,6 +6,7 @@ The code is read and never run; ``flask cors migrate`` runs the app as well.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ def migrate(path: Path | str, recorded: Iterable[Any] = ()) -> Migration:
     sources = [source for source in tree.sources if "flask_cors" not in source.path.parts]
     groups = groups_of(sources)
     named = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
-    found = _each(groups, path, kinds, named)
+    with warnings.catch_warnings():  # of the parser, about the code
+        warnings.simplefilter("ignore")
+        found = _each(groups, path, kinds, named)
     return joined([*results, *found])
 
 
