@@ -6,6 +6,7 @@ The code is read and never run; ``flask cors migrate`` runs the app as well.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,11 +49,13 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
     sources = [source for source in tree.sources if "flask_cors" not in source.path.parts]
     groups = groups_of(sources)
     named = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
-    found = _each(groups, path, calls, named)
+    with warnings.catch_warnings():  # of the parser, about the code
+        warnings.simplefilter("ignore")
+        found = _each(groups, path, calls, named)
     read = {source.path.resolve() for source in sources}
     outside = tuple(
-        f"{call.path}:{call.line}: {call.target} is given to Flask-CORS here, outside of {path}: that"
-        " goes on, beside the guard."
+        f"{call.path}:{call.line}: {call.target} is given to Flask-CORS here, outside of {path}:"
+        " that goes on, beside the guard."
         for (place, _), some in calls.items()
         for call in some
         if call.kind != "view" and place not in read
