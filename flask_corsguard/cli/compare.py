@@ -24,8 +24,8 @@ _CREDENTIALS = {"any": "", "with": ", with credentials alone", "without": ", wit
 
 
 @click.command("compare")
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", metavar="BEFORE")
+@click.argument("after", metavar="AFTER")
 @click.option(
     "--origin",
     "origins",
@@ -71,9 +71,9 @@ def compare(
 ) -> None:
     """Compare what pages of other sites can do with two versions of an app.
 
-    BEFORE and AFTER are what flask --app takes: shop, old/shop.py:create_app("dev"). Views that take
-    GET run; of other methods, only the preflights are sent. Exits with 0 if nothing differs, with 1
-    if something does.
+    BEFORE and AFTER are what flask --app takes: shop, old/shop.py:create_app("dev"). GET and HEAD
+    are sent, which runs views; of other methods, only the preflights. Exits with 0 if nothing
+    differs, with 1 if something does.
     """
     from flask_corsguard.compare.app_process import AppProcess
     from flask_corsguard.compare.differences import compare as compared
@@ -110,6 +110,7 @@ def compare(
 
 
 def lines(comparison: Comparison) -> Iterator[Line]:
+    """What came of a comparison, for people."""
     for difference in comparison.differences:
         yield Line(difference.kind, _STYLES[difference.kind])
         yield from _about(difference)

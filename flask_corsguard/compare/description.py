@@ -40,7 +40,7 @@ def describe(app: Flask, watched: Any) -> Description:
     :param watched: objects with ``options``, and perhaps ``resources``, as
         :class:`flask_corsguard.migrate.recorder.Recorded` has them; or anything else.
     """
-    urls, unreachable = [*_paths_without_route(app)], list[str]()
+    urls, unreachable = list[SampleUrl](), list[str]()
     for rule in app.url_map.iter_rules():
         if rule.websocket or rule.build_only:
             continue
@@ -57,6 +57,7 @@ def describe(app: Flask, watched: Any) -> Description:
         group = rule.endpoint.rpartition(".")[0] or getattr(view, "__module__", "")
         methods = tuple(sorted((rule.methods or {"GET"}) - {"OPTIONS"}))
         urls.append(SampleUrl(shown, url, methods, str(group)))
+    urls += _paths_without_route(app)
     named, headers = [*_named_by_guard(app), *_named_by_calls(watched)], set[str]()
     for _, listed in named:
         headers.update(name.lower() for name in listed if "*" not in name)
@@ -117,8 +118,7 @@ def _named_by_guard(app: Flask) -> Iterator[tuple[Iterable[str], Iterable[str]]]
     state = state_of(app)
     with app_context(app):
         state.load_sources()
-        routes = state.current().table.routes()
-        for policy in dict.fromkeys(policy for route in routes for policy in route.policies):
+        for policy in state.current().table.policies():
             listed = () if policy.allow_headers == "*" else policy.allow_headers
             yield probably_admitted(policy, _config(app)), listed
 

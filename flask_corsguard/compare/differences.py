@@ -60,7 +60,7 @@ class AppDifference(NamedTuple):
 class Comparison(NamedTuple):
     """What came of it.
 
-    :ivar differences: what got wider first.
+    :ivar differences: what got wider first, and of that what most requests show.
     :ivar pages: the origins that asked.
     :ivar left_out: in sentences, what was not compared.
     :ivar routes: how many rules, and paths without a route, were asked for.
@@ -231,14 +231,14 @@ def _differences(run: _Run, rules: Mapping[str, str]) -> tuple[AppDifference, ..
             key = (kind, what, "without" if not is_credentialed else mode)
             found.setdefault((key, ask.page), []).append(ask)
     is_unstable = run.is_unstable(found.values())
-    # What shows at the same routes for several pages is one difference.
-    merged: dict[tuple[_Key, frozenset[str]], list[Ask]] = {}
+    # What shows in the same requests of several pages is one difference.
+    merged: dict[tuple[_Key, frozenset[Ask]], list[Ask]] = {}
     for (key, _), asks in found.items():
         stable = [ask for ask in asks if not is_unstable(ask)]
-        places = frozenset(f"{ask.method} {ask.url}" for ask in stable)
-        merged.setdefault((key, places), []).extend(stable)
+        anywhere = frozenset(ask._replace(page="") for ask in stable)
+        merged.setdefault((key, anywhere), []).extend(stable)
     told = [_told(key, asks, run, rules) for (key, _), asks in merged.items() if asks]
-    return tuple(sorted(told, key=lambda each: _ORDER.index(each.kind)))
+    return tuple(sorted(told, key=lambda each: (_ORDER.index(each.kind), -each.requests)))
 
 
 def _told(key: _Key, asks: list[Ask], run: _Run, rules: Mapping[str, str]) -> AppDifference:

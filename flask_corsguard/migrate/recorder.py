@@ -57,10 +57,10 @@ class Recording(list[Recorded]):
 
     def loaded(self, app: Flask) -> None:
         """Give the views the app's configuration, which Flask-CORS reads in each request."""
-        configured = _configured(app)
         for number, call in enumerate(self):
             if call.kind == "view":
-                self[number] = call._replace(options={**call.options, **configured, **call.given})
+                options = {**call.options, **_configured(app, call.options), **call.given}
+                self[number] = call._replace(options=options)
 
 
 def watch() -> Recording:
@@ -93,14 +93,16 @@ def _watch_class(cors: Any, recording: Recording) -> None:
     @functools.wraps(construct)
     def constructed(self: Any, *args: Any, **kwargs: Any) -> None:
         with suppress(Exception):
-            setattr(self, _MARK, (*_caller(), _kept(kwargs)))
+            options = {name: value for name, value in kwargs.items() if name != "app"}
+            setattr(self, _MARK, (*_caller(), _kept(options)))
         construct(self, *args, **kwargs)
 
     @functools.wraps(init_app)
     def initialized(self: Any, app: Any, *args: Any, **kwargs: Any) -> Any:
         with suppress(Exception):
             path, line, first = *_caller(), getattr(self, _MARK)
-            options = {**_defaults(cors), **_configured(app), **first[2], **_kept(kwargs)}
+            defaults = _defaults(cors)
+            options = {**defaults, **_configured(app, defaults), **first[2], **_kept(kwargs)}
             call = Recorded(
                 path,
                 line,
@@ -166,10 +168,10 @@ def _defaults(of: Any) -> dict[str, Any]:
     return defaults
 
 
-def _configured(app: Any) -> dict[str, Any]:
-    """What ``CORS_*`` say, as Flask-CORS reads them. A blueprint has no configuration."""
-    found = {k: v for k, v in getattr(app, "config", {}).items() if k.startswith("CORS_")}
-    return {key[5:].lower(): _kept(value) for key, value in found.items() if value is not None}
+def _configured(app: Any, known: Options) -> dict[str, Any]:
+    """What ``CORS_*`` say of the *known* options. A blueprint has no configuration."""
+    values = {name: getattr(app, "config", {}).get(f"CORS_{name.upper()}") for name in known}
+    return {name: _kept(value) for name, value in values.items() if value is not None}
 
 
 def _kept(value: Any) -> Any:

@@ -38,7 +38,7 @@ def own_options(app: Flask) -> None:
     app.add_url_rule("/x", "options", lambda: ("", headers), methods=["OPTIONS"])
 
 
-EVERYWHERE = "GET /corsguard-compare, GET /x"
+EVERYWHERE = "GET /x, GET /corsguard-compare"
 FOR_A, FOR_B = f"PUT /x, GET /x: {A} (without)", f"PUT /x, GET /x: {B} (without)"
 STRANGERS = f"{OTHER}, null"
 # Before, after, and what has become wider and narrower.
@@ -224,7 +224,7 @@ def test_hosts_and_subdomains() -> None:
     app.add_url_rule("/", "index", lambda: "", subdomain="api")
     CorsGuard(app, origins=A)
     urls = [url.url for url in Loaded(app).description.urls]
-    assert urls == ["https://shop.example/corsguard-compare", "https://api.shop.example/"]
+    assert urls == ["https://api.shop.example/", "https://shop.example/corsguard-compare"]
 
 
 @pytest.mark.parametrize(("all_methods", "expected"), [(False, {"GET"}), (True, {"GET", "PUT"})])
@@ -375,13 +375,13 @@ def test_what_does_not_fit() -> None:
     assert len(read.where) > 50
     (said,) = comparison.left_out
     assert re.fullmatch(
-        r"[\d,]+ requests, for which 5 s of CPU time were too short: of 401 routes, \d+ were"
+        r"[\d,]+ requests, for which 5 s of CPU time were too short: of 403 routes, \d+ were"
         r" compared in full, \d+ in part, \d+ not at all\.",
         said,
     )
-    numbers = [int(each) for each in re.findall(r"of 401|(\d+) (?:were|in part|not)", said) if each]
-    assert sum(numbers) == 401
-    assert comparison.routes == 401 - numbers[-1]
+    numbers = [int(each) for each in re.findall(r"of 403|(\d+) (?:were|in part|not)", said) if each]
+    assert sum(numbers) == 403
+    assert comparison.routes == 403 - numbers[-1]
 
 
 def test_origins_that_no_policy_tells_apart_are_asked_for_once() -> None:
