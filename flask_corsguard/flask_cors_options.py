@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import MAX_AGE_LIMIT, is_raw
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_pattern
@@ -108,7 +110,7 @@ def _compiled(entry: object) -> re.Pattern[str]:
                 f"origins: {entry!r} is not a regular expression. For the sub-domains write"
                 f" r'https://.*\\.{host}$'"
             ) from None
-    unfit: object = entry
+    unfit = cast("Any", entry)
     raise CompatError(
         f"origins: {text_of(unfit)} is not a string or a pattern, and matches no origin. Write"
         " origins=['https://app.example.com']"
@@ -138,7 +140,7 @@ def _never(entry: str) -> str:
 def _guard_form(text: str) -> str:
     """What a regular expression looks like as one of the guard's forms; whether it means that is
     still to be seen."""
-    text = re.sub(r"(?:\$|\\Z)$", "", text.removeprefix("^").lower())
+    text = re.sub(r"(?:\$|\\Z)$", "", text.removeprefix("^")).lower()
     text = re.sub(r":(?:\*|\.\*|\.\+|\\d[+*]|\[0-9\][+*])$|\((?:\?:)?:\\d\+\)\?$", ":*", text)
     text = re.sub(r"(?<!/)/?(?:(?<!\\)\.\*|(?<!:/)/[*?])$", "", text)
     text = re.sub(r"localhost\*$", "localhost:*", text)
@@ -213,6 +215,18 @@ def compat_policy(options: Mapping[str, object]) -> Policy:
     return Policy(
         **compat_fields(options), answer_preflight=False, dangerously_let_views_override=True
     )
+
+
+def as_sent(decision: Decision) -> Decision:
+    """A decision without the headers that Flask-CORS leaves out where ``methods`` has not the
+    requested one: GET, HEAD and POST can be sent all the same, but with no further header."""
+    policy = decision.policy
+    is_listed = policy is None or decision.method in (policy.methods or ())
+    if is_listed or decision.reason is not None or not decision.preflight:
+        return decision
+    left_out = {headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE}
+    kept = {name: value for name, value in decision.headers.items() if name not in left_out}
+    return decision._replace(headers=kept)
 
 
 def configured(config: Mapping[str, Any]) -> dict[str, Any]:

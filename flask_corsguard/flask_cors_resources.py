@@ -21,6 +21,10 @@ _RESOURCE = re.compile(
 _EVERYTHING = re.compile(r"\^?(?:/?\.?\*\$?|/?\(\.\*\)\$?|\^/?)")
 
 
+#: The policy of what no call is for.
+NOBODY = compat_policy({"origins": []})
+
+
 def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
     """The path prefixes of ``for_path`` that say what a key of ``resources`` does.
 
@@ -68,7 +72,7 @@ def _prefixes(text: str) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", each).rstrip("/") for each in heads]
 
 
-class Row(NamedTuple):
+class PathRow(NamedTuple):
     """A key of ``resources``, and what it comes to.
 
     :ivar pattern: what Flask-CORS matches with the beginning of a path.
@@ -95,7 +99,7 @@ class PathTable:
         else:
             listed: Any = [resources] if isinstance(resources, (str, re.Pattern)) else resources
             pairs = [(resource, {}) for resource in listed]
-        self.rows: list[Row] = []
+        self.rows: list[PathRow] = []
         for resource, own in pairs:
             if not isinstance(own, Mapping):
                 raise CompatError(
@@ -105,7 +109,7 @@ class PathTable:
             prefixes = resource_paths(resource)
             pattern = "" if prefixes == ["/"] else resource
             options = {**common, **cast("Mapping[str, Any]", own)}
-            self.rows.append(Row(pattern, prefixes, compat_policy(options)))
+            self.rows.append(PathRow(pattern, prefixes, compat_policy(options)))
 
     def at(self, path: str) -> list[Policy]:
         """The policy that Flask-CORS comes to for a path, if any."""
@@ -124,7 +128,7 @@ def in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:
         found.append(policy)
         if policy.origins == "*":
             break
-    return tuple(found) if len(found) > 1 else found[0] if found else Policy()
+    return tuple(found) if len(found) > 1 else found[0] if found else NOBODY
 
 
 def covers(prefix: str, path: str) -> bool:

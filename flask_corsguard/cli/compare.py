@@ -110,7 +110,7 @@ def compare(
 
 
 def lines(comparison: Comparison) -> Iterator[Line]:
-    """The comparison for people."""
+    """What came of a comparison, for people."""
     for difference in comparison.differences:
         yield Line(difference.kind, _STYLES[difference.kind])
         yield from _about(difference)

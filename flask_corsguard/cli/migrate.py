@@ -10,7 +10,7 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import UnusableError
 from flask_corsguard.cli.terminal import progress
-from flask_corsguard.text import on_one_line, printable
+from flask_corsguard.text import printable
 
 if TYPE_CHECKING:
     from flask_corsguard.compare.app_process import AppProcess
@@ -87,7 +87,7 @@ class _Run:
                     if self.migration.files:
                         self._compare(before, accept_wider, all_methods)
             except AppProcessError as error:
-                self.unloaded = on_one_line(str(error))
+                self.unloaded = " ".join(str(error).splitlines())
         if self.unloaded:
             self.migration = migrate(path)
 
@@ -103,7 +103,7 @@ class _Run:
             except AppProcessError as error:
                 self._find(
                     "refused",
-                    f"the app does not start after it: {on_one_line(str(error))}",
+                    f"the app does not start after it: {' '.join(str(error).splitlines())}",
                     "what Flask-CORS makes of it.",
                     "change what is handed to Flask-CORS as the message says, and run this again.",
                 )

@@ -14,6 +14,7 @@ from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.imports import Needs, change_imports
 from flask_corsguard.migrate.obstacles import fields_for
 from flask_corsguard.migrate.python_file import Expression, PythonFile
+from flask_corsguard.migrate.recorder import Recorded
 from flask_corsguard.migrate.translation import (
     FIELD_OF,
     RESETS,
@@ -46,7 +47,8 @@ class Codemod:
     and ``flask_corsguard.compat`` takes Flask-CORS's place: for a decorator alone, or for all.
 
     :param roots: the folders that their modules are imported from.
-    :param kinds: (path, line) of a call -> what it was given when the app ran, if that is known.
+    :param recorded: (path, line) of a call -> what it handed to Flask-CORS when the app was loaded,
+        if it was.
     :param elsewhere: keys of Flask-CORS that are named outside of these files.
     """
 
@@ -54,7 +56,7 @@ class Codemod:
         self,
         files: Iterable[PythonFile],
         roots: list[Path],
-        kinds: Mapping[tuple[Path, int], str],
+        recorded: Mapping[tuple[Path, int], list[Recorded]],
         elsewhere: set[str],
     ) -> None:
         self.uses = uses = Uses(files)
@@ -64,11 +66,17 @@ class Codemod:
         self._notes: list[str] = []
         # The fields that something further out than a mark may set.
         self._outer = {FIELD_OF[option] for option in self._configuration.options}
-        self._kinds = {
-            call.node: kinds.get((call.file.path.resolve(), call.node.lineno))
-            or uses.kind_of(call, roots)
+        self._recorded = {
+            call.node: recorded.get((call.file.path.resolve(), call.node.lineno), [])
             for call in uses.calls
         }
+        self._kinds = {call.node: self._kind(call, roots) for call in uses.calls}
+        if recorded:
+            self._notes += (
+                f"{call.file.path}:{call.node.lineno}: this did not run when the app was loaded."
+                for call in uses.calls
+                if call.target is not None and not self._recorded[call.node]
+            )
         given = [call for call in uses.calls if call.target is not None]
         self._bare = [call for call in uses.calls if call.target is None and not call.is_init]
         self._blueprints = [call for call in given if self._kinds[call.node] == "blueprint"]
@@ -90,6 +98,7 @@ class Codemod:
             *(f"{file.path}:{node.lineno}: {what}" for file, node, what in uses.others),
             *(self._why_compat(call, edits) for call in uses.calls),
             self._configuration.why_compat,
+            self._why_no_app(),
         ]
         reason = next(filter(None, reasons), "")
         if reason:
@@ -98,7 +107,8 @@ class Codemod:
             self._migrate(edits)
         for edit in edits.values():
             self._findings += edit.report.findings
-        places = self._configuration.remove_dead()
+        dead = self._configuration.remove_dead()
+        self._notes += (note for report in dead for note in report.notes)
         if self._findings:
             calls = [*uses.calls, *(mark.call for mark in uses.marks)]
             left = sorted(f"{call.file.path}:{call.node.lineno}" for call in calls)
@@ -107,9 +117,16 @@ class Codemod:
             return Migration((), findings, (note,) if left else (), 0)
         for file in uses.files:
             change_imports(file, uses.imports.get(file, ()), self._needs[file])
-        places += len(edits) + len(uses.marks) + len(self._configuration.in_force)
+        places = len(dead) + len(edits) + len(uses.marks) + len(self._configuration.in_force)
         changed = tuple(file.finish() for file in uses.files if file.is_changed)
         return Migration(changed, (), tuple(self._notes), places)
+
+    def _kind(self, call: Call, roots: list[Path]) -> str:
+        """``"app"``, ``"blueprint"``, or "" where it cannot be told."""
+        known = {each.kind for each in self._recorded[call.node]}
+        if known:
+            return known.pop() if len(known) == 1 else ""
+        return "app" if call.target is None else call.file.kind(call.target, roots)
 
     # What has to stay as it is.
 
@@ -126,14 +143,41 @@ class Codemod:
             why = "options are given both to CORS() and to init_app()"
         elif "resources" in call.options and not file.is_alone(statement, call.node):
             why = "the result is used at once"
+        elif call in self._blueprints and self._is_asked_in_turn(edits[call.node], edits):
+            why = "where it says no, another call is asked"
         elif call in self._apps and self._is_second(call):
             why = "an app may be given to Flask-CORS twice"
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
+
+    def _why_no_app(self) -> str:
+        """Why nothing is known of the app, such as its configuration, or ""."""
+        given = [
+            *self._apps,
+            *(c for c in self.uses.calls if c.is_init and c not in self._blueprints),
+        ]
+        calls = [*given, *self._blueprints]
+        is_made = any(not file.is_test for file, _ in self.uses.apps)
+        if not calls or is_made and (given or (self._unguarded(()) and not self._bare)):
+            return ""
+        return f"{calls[0].file.path}:{calls[0].node.lineno}: the app is made elsewhere"
+
+    @staticmethod
+    def _is_asked_in_turn(edit: _Edit, edits: Mapping[ast.Call, _Edit]) -> bool:
+        """Whether an origin that a blueprint's call rejects may be admitted by another one."""
+        return edit.default.get("origins") != '"*"' and any(
+            other.default.get("origins", '"*"') != edit.default.get("origins")
+            for other in edits.values()
+        )
 
     def _is_second(self, call: Call) -> bool:
         """Whether another call may be for the same app, of which the later one is asked first."""
         others = [c for c in (*self._apps, *self._inits) if c is not call and not c.file.is_test]
         mine = call.file.maker(call.target, call.node)
+        targets = {each.target for each in self._recorded[call.node]}
+        if targets:
+            others = [
+                c for c in others if targets & {each.target for each in self._recorded[c.node]}
+            ]
         return not call.file.is_test and any(
             (mine is None or (other_maker := other.file.maker(other.target, other.node)) is None
              or mine is other_maker)
@@ -153,7 +197,7 @@ class Codemod:
                     compat_fields(known)
                 except CompatError as error:
                     report.finding(
-                        "refused", str(error), "the sites that may read do what it comes to today.",
+                        "refused", " ".join(str(error).split()), "the sites that may read do what it comes to today.",
                         "change it as the message says, and run this again.",
                     )  # fmt: skip
             self._findings += report.findings
@@ -289,13 +333,6 @@ class Codemod:
                 options = _without(values_of(bare.file, bare.options), ("resources",))
                 fields = {**fields_of(options, edit.report, beside={}), **fields}
         fields = {**_only(RESETS, self._outer), **fields}
-        others = len(self._apps) + len(self._inits) + len(self._blueprints)
-        if others > 1 and fields["origins"] != '"*"':
-            edit.report.note(
-                "the blueprint's policy alone counts for it now. With Flask-CORS, an origin that it"
-                " rejects may still read if the app's call, or that of the blueprint around it,"
-                " admits that origin."
-            )
         needs = self._needs[file]
         needs.need_re(fields)
         target = file.code(call.target) if call.target else ""
@@ -350,31 +387,25 @@ class Codemod:
 
     def _add_guards(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:
         """See that there is a guard: without one, marks mean nothing."""
-        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
-        has_guard = bool(given or self._bare)
-        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
-        marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
-        made = [(f, n) for f, n in self.uses.apps if (f, f.assigned(n)) not in given]
-        here = [(f, n) for f, n in made if f in marked]
-        if has_guard:
-            apps = [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
-        else:
-            apps = (here or [(f, n) for f, n in made if not f.is_test]) if marked else []
+        apps = self._unguarded(marks)
         for file, node in apps:
             if target := file.assigned(node):
                 name = self._needs[file].name("CorsGuard")
                 listed = ", ".join([target, *arguments(extra)])
                 file.add_after(file.statement(node), f"{name}({listed})")
-        if self._blueprints and not apps and not has_guard:
-            report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
-            report.finding(
-                "no_app", "no app is created in what was read, and a mark needs a guard on it",
-                "the origins that are given may read; with a mark and no guard, no site might.",
-                "run this on the directory of the whole app, not a part of it.",
-                "write CORS(app, resources=[]) where the app is made, and run this again.",
-            )  # fmt: skip
-            self._take(report)
-        return bool(apps or has_guard)
+        return bool(apps or self._apps or self._inits or self._bare)
+
+    def _unguarded(self, marks: Sequence[Mark]) -> list[tuple[PythonFile, ast.Call]]:
+        """Where apps with marks are made that no call for the app is about."""
+        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
+        routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
+        marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
+        made = [(f, n) for f, n in self.uses.apps if f.assigned(n)]
+        made = [(f, n) for f, n in made if marked and (f, f.assigned(n)) not in given]
+        here = [(f, n) for f, n in made if f in marked]
+        if given or self._bare:
+            return [(f, n) for f, n in here if (f, f.assigned(n)) in routed]
+        return here or [(f, n) for f, n in made if not f.is_test]
 
     def _take(self, report: Report) -> None:
         self._findings += report.findings

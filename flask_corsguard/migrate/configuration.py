@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.imports import Needs
 from flask_corsguard.migrate.python_file import Expression
 from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of
-from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Setting, Uses
+from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Call, Setting, Uses
 
 #: The keys that say who may do what: where they may hold something, it has to be asked for.
 _ASKED = {
@@ -47,13 +48,16 @@ class Configuration:
         if self.late and self._uses.marks:
             late = self.late[0]
             return f"{late.file.path}:{late.value.lineno}: {late.key} is set after CORS(app)"
-        for key, some in self.in_force.items():
-            for setting in some:
-                report = Report(setting.file, setting.value.lineno)
-                if key != "CORS_RESOURCES":
-                    fields_of({OPTION_OF_KEY[key]: _value(setting)}, report, beside=None)
-                if report.compat:
-                    return f"{setting.file.path}:{report.line}: {report.compat}"
+        for setting in (setting for some in self.in_force.values() for setting in some):
+            report = Report(setting.file, setting.value.lineno)
+            if setting.key in self._uses.read_keys:
+                report.compat = f"the code reads {setting.key} itself"
+            elif setting.key == "CORS_RESOURCES":
+                report.compat = "" if _is_everything(setting) else f"{setting.key} is set by path"
+            else:
+                fields_of({OPTION_OF_KEY[setting.key]: _value(setting)}, report, beside=None)
+            if report.compat:
+                return f"{setting.file.path}:{report.line}: {report.compat}"
         return ""
 
     @property
@@ -75,7 +79,7 @@ class Configuration:
         inits = [call for call in uses.calls if call.is_init]
         from_inits = bool(inits) and all(option in init.options for init in inits)
         return all(
-            option in call.options or call.is_init or (call.target is None and from_inits)
+            call.is_init or _gives(call, option) or (call.target is None and from_inits)
             for call in uses.calls
         ) and all(option in mark.call.options for mark in uses.marks)
 
@@ -92,31 +96,22 @@ class Configuration:
     def rename(self, needs: Mapping[Any, Needs]) -> list[Report]:
         """Give the keys the names that the guard reads."""
         reports: list[Report] = []
-        for key, some in self.in_force.items():
-            for setting in some:
-                report = Report(setting.file, setting.value.lineno)
-                reports.append(report)
-                if key == "CORS_RESOURCES":
-                    _check_resources(setting, report)
-                    if key not in self._uses.read_keys:
-                        _remove(setting)
-                    continue
-                option = OPTION_OF_KEY[key]
-                value = _value(setting)
-                fields = fields_of({option: value}, report, beside=None)
-                needs[setting.file].need_re(fields)
-                field = FIELD_OF[option]
-                code = fields.get(field, RESETS.get(field, ""))
-                if field == "origins" and code == f"{value.code} or ()":
-                    code = f'{value.code} or "*"'  # a key that is None counts as left out
-                if not field and key not in self._uses.read_keys:
-                    _remove(setting)
-                elif field and key in self._uses.read_keys:
-                    _add(setting, f"CORSGUARD_{field.upper()}", "" if code == value.code else code)
-                elif field:
-                    _rename(setting, f"CORSGUARD_{field.upper()}")
-                    if code != value.code:
-                        setting.file.replace(setting.value, code)
+        for setting in (setting for some in self.in_force.values() for setting in some):
+            report = Report(setting.file, setting.value.lineno)
+            reports.append(report)
+            option = OPTION_OF_KEY[setting.key]
+            field, value = FIELD_OF[option], _value(setting)
+            if not field:
+                _remove(setting)
+                continue
+            fields = fields_of({option: value}, report, beside=None)
+            needs[setting.file].need_re(fields)
+            code = fields.get(field, RESETS.get(field, ""))
+            if field == "origins" and code == f"{value.code} or ()":
+                code = f'{value.code} or "*"'  # a key that is None counts as left out
+            _rename(setting, f"CORSGUARD_{field.upper()}")
+            if code != value.code:
+                setting.file.replace(setting.value, code)
         return reports
 
     def keep(self) -> None:
@@ -124,13 +119,28 @@ class Configuration:
         self.in_force.clear()
         self.late.clear()
 
-    def remove_dead(self) -> int:
-        """Take out what Flask-CORS does not read, and say how many there were."""
-        dead = [s for s in self._uses.settings if s.key == DEAD_KEY] + self.late
-        dead = [setting for setting in dead if setting.key not in self._uses.read_keys]
-        for setting in dead:
-            _remove(setting)
-        return len(dead)
+    def remove_dead(self) -> list[Report]:
+        """Take out what Flask-CORS does not read."""
+        reports: list[Report] = []
+        for setting in [s for s in self._uses.settings if s.key == DEAD_KEY] + self.late:
+            if setting.key not in self._uses.read_keys:
+                _remove(setting)
+                reports.append(Report(setting.file, setting.value.lineno))
+                if setting in self.late:
+                    reports[-1].note(f"{setting.key} has no effect after CORS(app): taken out.")
+        return reports
+
+
+def _gives(call: Call, option: str) -> bool:
+    """Whether a call names an option, for each of its resources if need be."""
+    given = call.options.get("resources")
+    by_resource = call.file.read_options(given) if given is not None else None
+    return option in call.options or (
+        bool(by_resource)
+        and all(
+            option in (call.file.read_options(node) or ()) for node in (by_resource or {}).values()
+        )
+    )
 
 
 def _value(setting: Setting) -> Value:
@@ -152,18 +162,11 @@ def _is_late(setting: Setting, uses: Uses) -> bool:
     )
 
 
-def _check_resources(setting: Setting, report: Report) -> None:
+def _is_everything(setting: Setting) -> bool:
     read = setting.file.read(setting.value)
-    try:
-        is_everything = isinstance(read, str) and resource_paths(read) == ["/"]
-    except CompatError:
-        is_everything = False
-    if not is_everything:
-        report.finding(
-            "resources", "CORS_RESOURCES is set by path",
-            "the origins that are allowed may read what it matches; no site may read the rest.",
-            "give resources to CORS(app) itself, and run this again.",
-        )  # fmt: skip
+    with contextlib.suppress(CompatError):
+        return isinstance(read, str) and resource_paths(read) == ["/"]
+    return False
 
 
 def _rename(setting: Setting, new: str) -> None:
@@ -180,19 +183,6 @@ def _rename(setting: Setting, new: str) -> None:
     if isinstance(target, ast.Subscript):
         target = target.slice
     file.replace(target, file.code(target).replace(setting.key, new))
-
-
-def _add(setting: Setting, new: str, code: str) -> None:
-    """The guard's key beside one that the code reads itself."""
-    file, node = setting.file, setting.node
-    if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        target = file.code(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-        file.add_after(node, f"{target.replace(setting.key, new)} = {code or target}")
-        return
-    text = code or file.code(setting.value)
-    part = f"{new}={text}" if isinstance(node, ast.keyword) else f'"{new}": {text}'
-    _, end = file.span(setting.value)
-    file.replace_span(end, end, f", {part}")
 
 
 def _remove(setting: Setting) -> None:

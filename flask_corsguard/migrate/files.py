@@ -11,7 +11,7 @@ import stat
 import tempfile
 import threading
 import tokenize
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,7 @@ _KEYS = {
     "ALLOW_PRIVATE_NETWORK": "ALLOW_PRIVATE_NETWORK",
 }
 _KEY = re.compile(rf"(?<!\w)(FLASK_)?CORS_({'|'.join(_KEYS)})\b".encode())
+_OTHER_CODE = (".ipynb", ".j2", ".jinja", ".pyw", ".tmpl", ".wsgi")
 _LEFT_OUT = {"__pycache__", "__pypackages__", "dist-packages", "node_modules", "site-packages"}
 _ENVIRONMENT = {"pyvenv.cfg", "conda-meta"}
 # In bytes. The syntax of a larger file takes hundreds of megabytes.
@@ -74,7 +75,7 @@ class WriteError(OSError):
     """Files cannot be written. The message says which were all the same: normally none."""
 
 
-def read_tree(path: Path, wanted: re.Pattern[bytes], words: Sequence[bytes] = (b"",)) -> Tree:
+def read_tree(path: Path, wanted: Mapping[bytes, bytes]) -> Tree:
     """Read the files at a path.
 
     Hidden folders, installed packages and virtual environments are left out, and so is what links
@@ -82,22 +83,21 @@ def read_tree(path: Path, wanted: re.Pattern[bytes], words: Sequence[bytes] = (b
 
     :param path: a file or a folder.
     :param wanted: what a file of Python has in it that is a source, beside those that use
-        Flask-CORS.
-    :param words: one of these is in all that *wanted* finds. Python finds them ten times as fast.
+        Flask-CORS: a word, and a pattern that is only looked for where the word is.
     :raises OSError: if *path* cannot be read.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or directory")
     if not path.is_dir() and not path.is_file():
         raise OSError(f"{path} is neither a file nor a directory")
-    return _Reading(path, wanted, words).tree()
+    return _Reading(path, wanted).tree()
 
 
 class _Reading:
-    def __init__(self, top: Path, wanted: re.Pattern[bytes], words: Sequence[bytes]) -> None:
+    def __init__(self, top: Path, wanted: Mapping[bytes, bytes]) -> None:
         self._top = top
         self._real_top = os.path.realpath(top)
-        self._wanted, self._words = wanted, words
+        self._wanted = wanted
         self._sources: list[Source] = []
         self._findings: list[Finding] = []
         self._notes: list[str] = []
@@ -167,7 +167,8 @@ class _Reading:
             self._unreadable(path, b"", str(error.strerror))
             return
         self._is_used = self._is_used or is_used
-        is_wanted = any(word in data for word in self._words) and self._wanted.search(data)
+        pairs = self._wanted.items()
+        is_wanted = any(word in data and re.search(pattern, data) for word, pattern in pairs)
         if not is_used and not is_wanted:
             return
         try:
@@ -206,9 +207,9 @@ class _Reading:
 
     def _is_read_itself(self, target: str) -> bool:
         """Whether what a link leads to is read without it."""
-        parts = Path(os.path.relpath(target, self._real_top)).parts
-        folders = parts if os.path.isdir(target) else parts[:-1]
-        return ".." not in parts and all(map(_is_read, folders))
+        *folders, name = Path(os.path.relpath(target, self._real_top)).parts or [""]
+        is_read = _is_read(name) if os.path.isdir(target) else name.endswith(".py")
+        return is_read and all(map(_is_read, folders))
 
     def _first_use(self, path: str) -> str | None:
         if os.path.isfile(path):
@@ -227,17 +228,17 @@ class _Reading:
         path = Path(entry.path)
         is_dependency = _DEPENDENCY_FILE.fullmatch(path.as_posix())
         is_configuration = _CONFIGURATION_FILE.fullmatch(entry.name)
-        is_notebook = entry.name.endswith(".ipynb")
-        if not (is_dependency or is_configuration or is_notebook) or not entry.is_file():
+        is_code = entry.name.endswith(_OTHER_CODE)
+        if not (is_dependency or is_configuration or is_code) or not entry.is_file():
             return
         try:
             data, is_used = _read(path)
         except OSError as error:
             self._notes.append(f"{path} cannot be read: {error.strerror}.")
             return
-        if is_notebook and is_used:
-            words = "notebooks are not rewritten. Write `from flask_corsguard.compat import CORS`."
-            self._notes.append(f"{path} uses Flask-CORS: {words}")
+        if is_code and is_used:
+            words = "is not rewritten. Write `from flask_corsguard.compat import CORS` there."
+            self._notes.append(f"{path}:{_line(USES, data)} uses Flask-CORS, and {words}")
         if is_dependency and _DEPENDENCY.search(data):
             self._dependencies.append(f"{path}:{_line(_DEPENDENCY, data)}")
         # The pattern alone takes seconds on data files.

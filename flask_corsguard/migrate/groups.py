@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from flask_corsguard.migrate.files import Source
@@ -46,23 +46,6 @@ def groups_of(sources: Sequence[Source]) -> list[list[Source]]:
     for number, source in enumerate(sources):
         found.setdefault(first(number), []).append(source)
     return list(found.values())
-
-
-def together(groups: Iterable[list[Source]]) -> list[list[Source]]:
-    """Groups whose modules are imported from one folder, or from folders in one another, as one."""
-    merged: list[tuple[set[Path], list[Source]]] = []
-    for some in groups:
-        roots = {root_of(source.path) for source in some}
-        joined = list(some)
-        apart: list[tuple[set[Path], list[Source]]] = []
-        for other_roots, others in merged:
-            if any(a == b or a in b.parents or b in a.parents for a in roots for b in other_roots):
-                roots |= other_roots
-                joined = others + joined
-            else:
-                apart.append((other_roots, others))
-        merged = [*apart, (roots, joined)]
-    return [some for _, some in merged]
 
 
 def _handles(path: Path) -> set[bytes]:

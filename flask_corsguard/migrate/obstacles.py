@@ -35,6 +35,12 @@ def fields_for(files: Iterable[PythonFile], everyone: bool) -> tuple[dict[str, s
                     " preflights to it by taking that out, if they need not pass there."
                 )
             fields |= _NO_PREFLIGHT
+        others = _other_headers(file)
+        if others:
+            notes.append(
+                f"{file.path}:{others[0]}: CORS headers are written by hand here, which the guard"
+                " replaces by its own: give the policy what they say, if it counts."
+            )
         for line, is_star in _headers(file):
             if is_star and everyone:
                 notes.append(
@@ -114,6 +120,17 @@ def _headers(file: PythonFile) -> Iterator[tuple[int, bool]]:
                 yield node.lineno, False
             case _:
                 pass
+
+
+def _other_headers(file: PythonFile) -> list[int]:
+    return [
+        node.lineno
+        for node in file.nodes
+        if isinstance(node, ast.Constant)
+        and str(node.value).lower().startswith(("access-control-allow-", "access-control-expose-"))
+        and str(node.value).lower() != _ALLOW_ORIGIN
+        and _written(file, node) is not None
+    ]
 
 
 def _written(file: PythonFile, node: ast.Constant) -> ast.expr | None:

@@ -64,6 +64,7 @@ BYPASSED = "middleware_bypassed"
 NEVER, SOCKET, FAILS = "route_never_usable", "websocket_not_enforced", "preflight_fails"
 SOCKETIO, WHITENOISE = "socketio_allows_all", "whitenoise_allows_all"
 DIFFERS, CONNEXION = "socketio_differs", "connexion_in_front"
+OVERRIDE = "views_may_override"
 
 APP, HTTP = "https://app.example.com", "http://app.example.com"
 OTHER, SITES = "https://other.example", "https://*.example.com"
@@ -766,6 +767,44 @@ def a_header_from_flask_cors_for_the_whole_app(app: Flask) -> None:
     CORS(app)
     CorsGuard(app, origins=APP)
     cors_exempt(app.view_functions["index"])  # seeded
+
+
+# Views that may override their policy.
+
+OWN = {"dangerously_let_views_override": True}
+
+
+def repeats_origin() -> Any:
+    response = make_response("own")
+    response.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
+    response.headers["Access-Control-Allow-Credentials"] = "true"
+    return response
+
+
+@seeded(OVERRIDE, routes={"/own"}, level=ERROR)
+def a_view_that_repeats_the_origin_with_credentials(app: Flask, guard: CorsGuard) -> None:
+    app.add_url_rule("/own", "own", cors(**OWN)(repeats_origin))  # seeded
+
+
+@seeded(OVERRIDE, routes={"/own"}, level=WARNING)
+def a_view_that_lets_everybody_read(app: Flask, guard: CorsGuard) -> None:
+    view = lambda: ("", {"Access-Control-Allow-Origin": "*"})  # noqa: E731
+    app.add_url_rule("/own", "own", cors(**OWN)(view))  # seeded
+
+
+@seeded(OVERRIDE, routes={"/own"}, level=WARNING)
+def a_view_whose_headers_come_from_elsewhere(app: Flask, guard: CorsGuard) -> None:
+    app.add_url_rule("/own", "own", cors(**OWN)(lambda: ("", app.config["HEADERS"])))  # seeded
+
+
+@seeded(OVERRIDE, routes={"/", "/items/<int:number>"}, level=WARNING)
+def every_view_may_override(app: Flask) -> None:
+    CorsGuard(app, origins=APP, dangerously_let_views_override=True)  # seeded
+
+
+@seeded(OVERRIDE, routes={"/", "/items/<int:number>"}, level=WARNING)
+def one_policy_of_two_that_views_may_override(app: Flask) -> None:
+    CorsGuard(app, [Policy(origins=APP), Policy(origins=OTHER, **OWN)])  # seeded
 
 
 # Marks that are lost.

@@ -444,6 +444,38 @@ def test_a_preflight_is_really_sent(
     assert run(f"check /x --origin {A} --method POST", app).code == 0
 
 
+@pytest.mark.parametrize(
+    ("origin", "method", "verdict"),
+    [
+        (A, "GET", "not known"),
+        ("https://evil.example", "GET", "not known"),
+        (A, "PUT", "not known"),
+        ("https://evil.example", "PUT", "rejected"),  # by a preflight that no view sees
+    ],
+)
+def test_a_view_that_may_override(origin: str, method: str, verdict: str) -> None:
+    app = Flask("x")
+    CorsGuard(app, origins=A, dangerously_let_views_override=True)
+    app.add_url_rule("/x", "x", lambda: pytest.fail("it ran"), methods=["GET", "PUT"])
+    asked = f"check /x --origin {origin} --method {method}"
+    ran = run(asked, app)
+    assert ran.code == 1
+    assert ran.out.splitlines()[0].endswith(f": {verdict}")
+    is_open = verdict == "not known"
+    assert ("unless the view overrides it." in ran.out) is is_open
+    assert ("Whether the page can read or use it is not known" in ran.out) is is_open
+    assert ("The page" in ran.out) is not is_open
+    assert json.loads(run(f"{asked} --json", app).out)["allowed"] is False
+
+
+def test_a_handshake_does_not_depend_on_headers_of_the_view() -> None:
+    app = Flask("x")
+    CorsGuard(app, origins=A, dangerously_let_views_override=True)
+    app.add_url_rule("/x", "x", lambda: "", websocket=True)
+    ran = run(f"check ws://localhost/x --origin {A}", app)
+    assert (ran.code, "unless" in ran.out) == (0, False)
+
+
 @pytest.mark.parametrize("mark", [cors(answer_preflight=False), cors_exempt])
 def test_no_preflight_is_sent_to_a_view(mark: Any) -> None:
     app = Flask("x")

@@ -65,6 +65,11 @@ UNSAYABLE = [
         " Where Flask does not respond, write enforce='off'.",
     ),
     ({"answer_preflight": False}, "answer_preflight: no view of the app responds there."),
+    (
+        {"dangerously_let_views_override": True},
+        "dangerously_let_views_override: no view of the app responds there, and a server cannot"
+        " know its headers. Leave it out.",
+    ),
 ]
 
 

@@ -254,6 +254,33 @@ def test_every_kind_of_policy(fields: dict[str, Any], shop: Flask) -> None:
     assert bool(allowed) == (fields != {"origins": []})
 
 
+OVERRIDABLE = "the view may override its policy, so what it sends is not known."
+BY_VIEW = {"origins": SHOP, "dangerously_let_views_override": True}
+
+
+@pytest.mark.parametrize(
+    ("fields", "not_tried"),
+    [
+        (BY_VIEW, [f"GET /: {OVERRIDABLE}"]),
+        (
+            {**BY_VIEW, "answer_preflight": False},
+            [f"{method} /: {OVERRIDABLE}" for method in ("GET", "HEAD", "OPTIONS", "PUT")],
+        ),
+    ],
+    ids=["the guard's preflights", "the view's own"],
+)
+def test_what_views_may_override(fields: dict[str, Any], not_tried: list[str], shop: Flask) -> None:
+    """What they send is left out; the guard's own preflights are tried."""
+    CorsGuard(shop, **fields)
+    own = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "DELETE"}
+    methods = ["GET", "OPTIONS", "PUT"]
+    shop.add_url_rule("/", "index", lambda: ("", own), methods=methods)
+    with in_a_thread(shop) as url:
+        result = told(url, shop, "--get", "/")
+    assert result["findings"] == []
+    assert {*result["not_tried"]} == {*not_tried}
+
+
 @pytest.mark.parametrize(
     ("name", "codes"),
     [

@@ -95,6 +95,7 @@ VALUES = {
     "enforce": "unsafe",
     "raw_origins": ["file://"],
     "answer_preflight": False,
+    "dangerously_let_views_override": True,
     "allow_private_network": True,
     "dangerously_allow_null_origin": True,
     "dangerously_allow_insecure_origins": True,

@@ -513,6 +513,7 @@ def test_every_sign(shop):
         ({"allow_headers": [*"ABCDEF"]}, "nobody; headers A B C D and 2 more"),
         ({"answer_preflight": False}, "nobody; the app answers preflights"),
         ({"origins": "http://localhost:*", "enforce": "all"}, "http://localhost:*; enforce=all"),
+        ({"dangerously_let_views_override": True}, "nobody; views may override"),
     ],
 )
 def test_policies_in_words(app, fields, expected):
@@ -562,6 +563,38 @@ SEVERAL = {
             SHOP: ("credentials", "may read, with cookies, by policy 'own' (1 of 2)"),
             PARTNER: ("read", "may read, by policy 2 of 2"),
             "any other site": ("asked", "a callable or source decides"),
+        },
+    ),
+    "views may override one": (
+        [Policy(origins=SHOP, dangerously_let_views_override=True), "partners"],
+        {
+            SHOP: (
+                "view",
+                "the view may decide; without headers of its own: may read, by policy 1 of 2",
+            ),
+            "any other site": ("no", "may not read"),
+        },
+    ),
+    "views may override both": (
+        [
+            Policy(origins=SHOP, dangerously_let_views_override=True),
+            Policy(origins=PARTNER, dangerously_let_views_override=True),
+        ],
+        {
+            "any other site": (
+                "view",
+                "the view may decide; without headers of its own: may not read",
+            ),
+        },
+    ),
+    "views may override what is not refused": (
+        [
+            Policy(origins=SHOP, dangerously_let_views_override=True, enforce="all"),
+            Policy(origins=PARTNER, dangerously_let_views_override=True, enforce="all"),
+        ],
+        {
+            SHOP: ("view", "the view may decide"),
+            "any other site": ("no", "may not read"),
         },
     ),
     "a callable, then *": (

@@ -17,15 +17,16 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from flask_corsguard.migrate import _WANTED
 from flask_corsguard.migrate import files as module
 from flask_corsguard.migrate.files import Tree, WriteError, read_tree, write_files
 from flask_corsguard.migrate.findings import File
 
-WANTED = re.compile(rb"CORS_|before_request")
+WANTED = {b"CORS_": rb"CORS_[A-Z]", b"before_": rb"before_(app_)?request"}
 USE = b"from flask_cors import CORS\n"
 ODD = os.fsdecode(b"caf\xe9.py")
 
@@ -60,10 +61,10 @@ class TestWhatIsRead:
         assert (tree.findings, tree.notes) == ((), ())
         assert tree == read(tmp_path)
 
-    def test_words_come_before_the_pattern(self, tmp_path: Path) -> None:
-        write(tmp_path / "a.py", "CORS_\n")
-        write(tmp_path / "b.py", "before_request\n")
-        assert names(read_tree(tmp_path, WANTED, [b"before"]), tmp_path) == ["b.py"]
+    def test_the_words_of_the_codemod_are_in_their_patterns(self) -> None:
+        """Otherwise files would be left out that the pattern finds."""
+        for word, pattern in _WANTED.items():
+            assert word.lower() in re.sub(rb"\\(\W)", rb"\1", pattern).lower()
 
     @pytest.mark.parametrize(
         "folder",
@@ -159,7 +160,7 @@ class TestWhatIsRead:
         write(tmp_path / "app.py")
         tracemalloc.start()
         began = time.process_time()
-        tree = read_tree(tmp_path, WANTED, [b"CORS_", b"before_"])
+        tree = read(tmp_path)
         spent = time.process_time() - began
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -182,7 +183,7 @@ def _failing(monkeypatch: pytest.MonkeyPatch, function: str, end: str, error: OS
 
 class TestWhatCannotBeRead:
     # What is in a file -> what is said of it, if it uses Flask-CORS.
-    PROBLEMS = {
+    PROBLEMS: ClassVar = {
         b"\0": "NUL bytes",
         b"# coding: nonsense\n": "unknown encoding",
         b"x = '\xff'\n": "invalid or missing encoding",
@@ -302,8 +303,8 @@ class TestLinks:
     @pytest.mark.parametrize(
         ("link", "target"),
         [
-            ("a.py", "app.py"), ("a", "."), ("a", "sub"), ("sub/a", ".."), ("sub/a.py", "../app.py"),
-            ("up", "../.."), ("a", "/"), ("sub/a", "/proc/self/root"),
+            ("a.py", "app.py"), ("a", "."), ("a", "sub"), ("sub/a", ".."),
+            ("sub/a.py", "../app.py"), ("up", "../.."), ("a", "/"), ("sub/a", "/proc/self/root"),
         ],
     )  # fmt: skip
     def test_loops_and_what_is_read_anyway(self, link: str, target: str, tmp_path: Path) -> None:
@@ -316,6 +317,11 @@ class TestLinks:
         assert names(tree, top) == ["app.py", "sub/b.py"]
         if target not in ("/", "/proc/self/root"):
             assert (tree.findings, tree.notes) == ((), ())
+
+    def test_to_a_file_with_another_name(self, tmp_path: Path) -> None:
+        """Which is not read in its own place."""
+        (tmp_path / "app.py").symlink_to(write(tmp_path / "serve"))
+        assert [f.path.name for f in read(tmp_path).findings] == ["app.py"]
 
     def test_into_what_is_left_out(self, tmp_path: Path) -> None:
         hidden = write(tmp_path / ".hidden" / "app.py")
@@ -348,7 +354,7 @@ class TestLinks:
 
 class TestOtherFiles:
     # A file -> which line is noted, and what is said of it.
-    NOTED = {
+    NOTED: ClassVar = {
         ("requirements.txt", "flask\nFlask-Cors==3.0\n"): "2 names flask-cors",
         ("requirements-dev.in", "flask_cors\n"): "1 names flask-cors",
         ("requirements/base.txt", "a\n\nflask.cors[x]>1\n"): "3 names flask-cors",
@@ -358,15 +364,17 @@ class TestOtherFiles:
         ("setup.py", "setup(install_requires=['Flask-Cors'])\n"): "1 names",
         ("Pipfile", "flask-cors = '*'\n"): "1 names",
         ("environment.yml", "- pip:\n  - flask-cors\n"): "2 names",
-        (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: write CORSGUARD_ORIGINS, if",
-        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "1: FLASK_CORS_MAX_AGE: write FLASK_CORSGUARD",
-        (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS",
-        ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS",
+        (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: the guard does not",
+        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "else write FLASK_CORSGUARD_MAX_AGE.",
+        (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS.",
+        ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS.",
         ("docker-compose.yaml", "x:\n  - CORS_SEND_WILDCARD=1\n"): "2: CORS_SEND_WILDCARD: take it",
-        ("config.json", '{"CORS_AUTOMATIC_OPTIONS": 1}'): "write CORSGUARD_ANSWER_PREFLIGHT",
-        ("app.ini", "CORS_METHODS=GET\n"): "write CORSGUARD_METHODS",
+        ("config.json", '{"CORS_AUTOMATIC_OPTIONS": 1}'): "write CORSGUARD_ANSWER_PREFLIGHT.",
+        ("app.ini", "CORS_METHODS=GET\n"): "write CORSGUARD_METHODS.",
         ("Dockerfile", "FROM x\nENV CORS_ALLOW_HEADERS=X\n"): "2: CORS_ALLOW_HEADERS",
-        ("demo.ipynb", '{"source": "from flask_cors import CORS"}'): "notebooks are not rewritten",
+        ("demo.ipynb", '{"source": "from flask_cors import CORS"}'): "1 uses Flask-CORS, and is",
+        ("app.wsgi", "\nimport flask_cors"): "2 uses Flask-CORS, and is not rewritten. Write `from",
+        ("app.py.j2", "import flask_cors"): "1 uses Flask-CORS",
     }  # fmt: skip
 
     @pytest.mark.parametrize(("file", "text"), NOTED, ids=lambda value: value[:20])
@@ -381,10 +389,10 @@ class TestOtherFiles:
     @pytest.mark.parametrize(
         ("file", "text"),
         [
-            ("requirements.txt", "# flask-cors\nflask-corsguard\nflask-cors-extra\nmy-flask-cors\n"),
+            ("requirements.txt", "# flask-cors\nflask-corsguard\nflask-cors-x\nmy-flask-cors\n"),
             ("pyproject.toml", "[[tool.mypy.overrides]]\nmodule = 'flask_cors.*'\n"),
             ("setup.cfg", "[mypy-flask_cors.*]\n"),
-            (".env", "MY_CORS_ORIGINS=1\nCORS_ORIGINS_LIST=1\nCORSGUARD_ORIGINS=1\ncors_origins=1\n"),
+            (".env", "MY_CORS_ORIGINS=1\nCORS_ORIGINS_X=1\nCORSGUARD_ORIGINS=1\ncors_origins=1\n"),
             ("notes.txt", "flask-cors CORS_ORIGINS\n"),
             ("demo.ipynb", '{"source": "import flask_corsguard"}'),
             ("node_modules/x/.env", "CORS_ORIGINS=1\n"),
@@ -492,8 +500,9 @@ class TestWriting:
         """Nothing is written, or it is said what."""
         changes = [change(write(tmp_path / f"{n}.py")) for n in range(4)]
         calls: list[int] = []
+        original = getattr(os, function)
 
-        def fail(*args: Any, original: Any = getattr(os, function), **kwargs: Any) -> Any:
+        def fail(*args: Any, **kwargs: Any) -> Any:
             calls.append(1)
             if len(calls) == number + 1:
                 raise OSError(28, "No space left on device")
@@ -601,7 +610,7 @@ class TestBeingStopped:
     def test_signals(
         self, name: str, during: str, changes: list[File], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Before the first file is replaced, nothing is; after that, all are. The signal follows."""
+        """Before the first file is replaced, none is; after that, all are. The signal follows."""
         received: list[int] = []
         number = signal.Signals[name]
         old = signal.signal(number, lambda number, _: received.append(number))

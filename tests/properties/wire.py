@@ -195,7 +195,8 @@ def _check_preflight(
     verdict = meaning.verdict(fields, environ, SELF_ORIGINS, reason, method)
     assert answer.verdict == verdict
     is_own = verdict[0] is Outcome.SAME_ORIGIN
-    if verdict[1] is Reason.SPECULATIVE:
+    is_refused = reason is None and verdict[0] is Outcome.REJECTED
+    if verdict[1] is Reason.SPECULATIVE or (is_refused and fields["enforce"] != "report"):
         _check_refused(fields, environ, answer)
     elif is_own and meaning.stands(fields, bare.cors):
         _check_overridden(answer, bare)

@@ -182,6 +182,58 @@ def test_exempt() -> None:
     )
 
 
+OVERRIDE = {"origins": A, "dangerously_let_views_override": True}
+# policy fields, what else the decision has, and whether headers of a view's own would stand
+STANDING: dict[str, tuple[dict[str, Any], CorsRequest, dict[str, Any], bool]] = {
+    "allowed": (OVERRIDE, CorsRequest(A, "GET"), {}, True),
+    "rejected": (OVERRIDE, CorsRequest(EVIL, "GET"), {}, True),
+    "no Origin": (OVERRIDE, CorsRequest(None, "GET"), {}, True),
+    "another policy": ({"origins": A}, CorsRequest(A, "GET"), {}, False),
+    "a refused request": (OVERRIDE, CorsRequest(EVIL, "POST"), {"blocked": True}, False),
+    "a preflight": (OVERRIDE, CorsRequest(A, "GET", preflight=True), {}, False),
+    "a rejected preflight": (OVERRIDE, CorsRequest(EVIL, "GET", preflight=True), {}, False),
+    "of an own page": (
+        OVERRIDE, CorsRequest(A, "GET", preflight=True), {"outcome": Outcome.SAME_ORIGIN}, True
+    ),
+    "that the app answers": (
+        {**OVERRIDE, "answer_preflight": False}, CorsRequest(A, "GET", preflight=True), {}, True
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "request_", "changes", "may"), STANDING.values(), ids=STANDING)
+def test_where_headers_of_the_views_own_stand(
+    fields: dict[str, Any], request_: CorsRequest, changes: dict[str, Any], may: bool
+) -> None:
+    decision = decide(Policy(**fields), request_)._replace(**changes)
+    assert decision.may_be_overridden is may
+    for has_own in (True, False):
+        settled = decision.settled(has_own)
+        assert (settled is decision) is not may
+        assert settled.overridden is (has_own if may else None)
+        assert not settled.may_be_overridden
+        is_claim = decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
+        if may and has_own:
+            expected = Outcome.EXEMPT if is_claim else decision.outcome
+            assert (settled.outcome, settled.reason, settled.path) == (expected, None, "")
+            assert settled.headers == {"Vary": decision.headers["Vary"]}
+            assert settled.policies == decision.policies
+        else:
+            assert settled == decision._replace(overridden=settled.overridden)
+
+
+def test_an_exempt_route_has_no_policy_to_override() -> None:
+    assert not decide(None, CorsRequest(A, "GET")).may_be_overridden
+
+
+@pytest.mark.parametrize("origin", [A, None])
+def test_caches_where_a_view_may_say_something_else(origin: str | None) -> None:
+    """What everybody may read is no longer the same for all."""
+    fields = {"origins": "*", "dangerously_let_views_override": True}
+    headers = {**STAR, "Vary": "Origin"}
+    assert decide(Policy(**fields), CorsRequest(origin, "GET")).headers == headers
+
+
 # fields, whether anybody is refused, whether for a safe method
 ENFORCING: list[tuple[dict[str, Any], bool, bool]] = [
     ({"enforce": "off"}, False, False),

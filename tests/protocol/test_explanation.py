@@ -347,6 +347,50 @@ def test_what_is_not_rejected(decision: Decision, first: str, found: str) -> Non
     assert len(lines) == 3
 
 
+OVERRIDE = Policy(origins=A, dangerously_let_views_override=True)
+UNLESS = ", unless the view overrides it"
+NOT_KNOWN = (
+    "whether the response has Access-Control-* headers of the view's own; those would stand"
+    " (dangerously_let_views_override) and decide what the page may do"
+)
+
+
+@pytest.mark.parametrize(
+    ("origin", "verdict"),
+    [(A, "allowed"), ("https://evil.com", "rejected (ORIGIN_NOT_ALLOWED)")],
+    ids=["allowed", "rejected"],
+)
+def test_where_a_view_may_override(origin: str, verdict: str) -> None:
+    """Before the response it is not known, and said so; after it, it is."""
+    decision = decide(OVERRIDE, CorsRequest(origin, "GET"), HERE)
+    first, _, _, unknown, *_ = decision.explain().splitlines()
+    assert first == f"GET users.list from '{origin}': {verdict}{UNLESS}."
+    assert unknown == f"  Not known: {NOT_KNOWN}."
+    usual = decide(Policy(origins=A), CorsRequest(origin, "GET"), HERE)
+    assert decision.settled(has_own=False).explain() == usual.explain()
+    assert decision.settled(has_own=True).explain() == (
+        f"GET users.list from '{origin}': decided by the view.\n"
+        "  Policy: view users.list, set at app.py:12.\n"
+        "  Found: the response has Access-Control-* headers of the view's own; they stand"
+        " (dangerously_let_views_override) and decide what the page may do."
+    )
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        decide(OVERRIDE, CorsRequest(A, "GET", preflight=True), HERE),
+        decide(OVERRIDE, CorsRequest(None, "GET"), HERE),
+        decide(OVERRIDE, CorsRequest("https://evil.com", "POST"), HERE)._replace(blocked=True),
+        decide(OVERRIDE, CorsRequest("https://evil.com", "POST"), HERE)._replace(report_only=True),
+    ],
+    ids=["a preflight", "no Origin", "refused", "would be refused"],
+)
+def test_where_no_view_can_make_another_verdict(decision: Decision) -> None:
+    assert UNLESS not in decision.explain()
+    assert "Not known" not in decision.explain()
+
+
 HOSTILE = "\r\n\x00\x1b[31m\u2028\u2029\x85\x7f \t'\"\\\ud800\U0001f600<script>"
 
 

@@ -34,6 +34,7 @@ WORDS = [
     (Policy(), "nobody"),
     (Policy(max_age=5, allow_headers="X-A", expose_headers="X-B"), "nobody"),
     (Policy(enforce="all"), "nobody; enforce=all"),
+    (Policy(dangerously_let_views_override=True), "nobody; views may override"),
     (Policy(deny_origins=A), "nobody"),
     (Policy(origins="*"), "everyone (*)"),
     (Policy(origins="*", deny_origins=[A, B, C]), f"everyone (*) except {A}, {B} +1"),
