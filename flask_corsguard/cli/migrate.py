@@ -115,9 +115,10 @@ class _Run:
         for difference in comparison.differences:
             if difference.kind == "wider" and not accept_wider:
                 self.blocked = "Nothing is written: pages could do more."
+                pages = ", ".join(page or "its own" for page in difference.pages)
                 self._find(
                     "wider",
-                    f"{difference.title}, for {', '.join(p or 'its own' for p in difference.pages)}:"
+                    f"{difference.title}, for {pages}:"
                     f" {'; '.join(difference.where)}: {difference.fetch}",
                     f"{'; '.join(difference.before)}.",
                     "if these pages may, add --accept-wider.",
