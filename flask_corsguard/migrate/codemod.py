@@ -150,14 +150,16 @@ class Codemod:
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
 
     def _why_no_app(self) -> str:
-        """Why a mark on a blueprint would have no guard, or ""."""
-        is_app_given = bool(self._apps) or any(
-            call.is_init and self._kinds[call.node] == "app" for call in self.uses.calls
-        )
-        if not self._blueprints or is_app_given or (self._unguarded(()) and not self._bare):
+        """Why nothing is known of the app, such as its configuration, or ""."""
+        given = [
+            *self._apps,
+            *(c for c in self.uses.calls if c.is_init and c not in self._blueprints),
+        ]
+        calls = [*given, *self._blueprints]
+        is_made = any(not file.is_test for file, _ in self.uses.apps)
+        if not calls or is_made and (given or (self._unguarded(()) and not self._bare)):
             return ""
-        first = self._blueprints[0]
-        return f"{first.file.path}:{first.node.lineno}: the app is made elsewhere"
+        return f"{calls[0].file.path}:{calls[0].node.lineno}: the app is made elsewhere"
 
     @staticmethod
     def _is_asked_in_turn(edit: _Edit, edits: Mapping[ast.Call, _Edit]) -> bool:

@@ -121,9 +121,10 @@ class Uses:
         self.apps: list[tuple[PythonFile, ast.Call]] = []
         self.loads_settings = False
         self._first_at: dict[tuple[PythonFile, str], ast.AST] = {}
+        classes = {*_APPS, *(name for file in self.files for name in _flask_classes(file))}
         for file in self.files:
             self._find_imports(file)
-            self._find_apps(file)
+            self._find_apps(file, classes)
         for file in self.files:
             self._find_uses(file)
         shared = {
@@ -173,10 +174,10 @@ class Uses:
         self.reports.append(report)
         report.finding(code, what, *words)
 
-    def _find_apps(self, file: PythonFile) -> None:
+    def _find_apps(self, file: PythonFile, classes: set[str]) -> None:
         for node in file.nodes:
             match node:
-                case ast.Call(func=func, args=[_, *_]) if last_name(func) in _APPS:
+                case ast.Call(func=func, args=[_, *_]) if last_name(func) in classes:
                     self.apps.append((file, node))
                 case ast.Call(func=ast.Attribute(attr=attr)) if attr in _LOADERS:
                     self.loads_settings |= not file.is_test
@@ -354,6 +355,12 @@ class Uses:
                     continue
             if key in _KEYS and written.isdisjoint((node, *file.parents(node))):
                 self.read_keys.add(key)
+
+
+def _flask_classes(file: PythonFile) -> Iterator[str]:
+    for node in file.nodes:
+        if isinstance(node, ast.ClassDef) and _APPS.intersection(map(last_name, node.bases)):
+            yield node.name
 
 
 def _read_call(file: PythonFile, node: ast.Call, *, with_target: bool = True) -> Call:
