@@ -17,15 +17,11 @@ from flask_corsguard import signals
 from flask_corsguard.decorators import Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
 from flask_corsguard.flask_cors_options import CompatError as CompatError
-from flask_corsguard.flask_cors_options import NotInGuardError as NotInGuardError
-from flask_corsguard.flask_cors_options import compat_policy, configured
-from flask_corsguard.flask_cors_options import origin_entry as origin_entry
-from flask_corsguard.flask_cors_options import policy_fields as policy_fields
+from flask_corsguard.flask_cors_options import as_sent, compat_policy, configured
 from flask_corsguard.flask_cors_resources import PathTable, covers, in_turn
-from flask_corsguard.flask_cors_resources import resource_paths as resource_paths
-from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.audiences import resolve
 from flask_corsguard.protocol.decision import Decision, Scope, decide
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.requests import cors_request
@@ -75,8 +71,7 @@ def _add(target: Flask | Blueprint, options: Mapping[str, Any], location: str) -
         )
     else:
         calls = _calls_of(target)
-        table = PathTable({**configured(target.config), **options})
-        calls.add("", "/", table, location)
+        calls.add("", "/", PathTable({**configured(target.config), **options}), location)
 
 
 class _Calls:
@@ -85,10 +80,11 @@ class _Calls:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._is_native = EXTENSION_KEY in getattr(app, "extensions", ())
-        if not self._is_native:
+        is_ours = EXTENSION_KEY not in getattr(app, "extensions", ())
+        if is_ours:
             CorsGuard(app)
         self._state: AppState = app.extensions[EXTENSION_KEY]
+        self._is_ours = is_ours and not self._state.settings.configured
         self._tables: dict[str, list[PathTable]] = {}
         self._blueprints: dict[str, str] = {}
         self._locations: set[str] = set()
@@ -98,10 +94,10 @@ class _Calls:
 
     def add(self, name: str, url_prefix: str | None, table: PathTable, location: str) -> None:
         """Add a call for a blueprint, or for the app, which has no name."""
-        if self._is_native and not name:
+        if not name and not self._is_ours:
             raise CompatError(
-                f"{location}: the app has a CorsGuard already. Take CORS out, and give that the"
-                " fields"
+                f"{location}: the app has a CorsGuard, or keys for one, already. Take CORS out, and"
+                " give that the fields"
             )
         if self._state.in_force is not None:
             raise CompatError(f"{location}: the app has served a request. Call CORS before")
@@ -113,12 +109,12 @@ class _Calls:
         paths = {path for each in of_app for row in each.rows for path in row.prefixes} - {"/"}
         for path in paths:
             marks.paths[path] = Mark(self._policies([], path), {}, location)
-        if not self._is_native:
+        if self._is_ours:
             default = resolve(self._policies([], "/"), {}, {})
             self._state.settings = self._state.settings._replace(default=default, source=location)
         for blueprint, prefix in self._blueprints.items():
-            policies = {row.policy for each in self._tables[blueprint] for row in each.rows}
-            is_by_path = len(policies) > len(self._tables[blueprint])
+            own = self._tables[blueprint]
+            is_by_path = any(len({row.policy for row in each.rows}) > 1 for each in own)
             if is_by_path or any(covers(prefix, path) for path in paths):
                 raise CompatError(
                     f"{location}: resources by path, and options for blueprint {blueprint!r}. Write"
@@ -128,9 +124,9 @@ class _Calls:
             marks.blueprints[blueprint] = Mark(self._policies(names, prefix), {}, location)
 
     def _policies(self, blueprints: Iterable[str], path: str) -> Policy | tuple[Policy, ...]:
-        own = [each.rows[0].policy for name in blueprints for each in self._tables.get(name, [])]
+        own = [each for name in blueprints for each in self._tables.get(name, [])]
         of_app = [policy for each in self._tables.get("", []) for policy in each.under(path)]
-        return in_turn([*own, *of_app])
+        return in_turn([*(row.policy for each in own for row in each.rows[:1]), *of_app])
 
     def _after_request(self, response: Response) -> Response:
         """See to it that the guard's decision is the one that Flask-CORS comes to, where that asks
@@ -150,37 +146,21 @@ class _Calls:
             scope = Scope(decision.endpoint, decision.policy_source, decision.policy_location)
             policy = resolve(in_turn(policies), {}, {})
             decision = decide(policy, cors_request(current), scope)
-        decision = _as_sent(decision)
+        decision = as_sent(decision)
         _replace(state, current, decision)
         if is_cross_origin:
             _announce(state, current, decision)
         names = {name.lower() for name, _ in response.headers}
         is_partial = any(name.startswith("access-control-") for name in names)
-        if is_partial and headers.ALLOW_ORIGIN.lower() not in names:
+        if is_partial and ALLOW_ORIGIN.lower() not in names:
             # To the guard, these would be all that the view wants to send.
             response.headers.extend(decision.headers)
         return response
 
 
 def _calls_of(app: Flask) -> _Calls:
-    calls = getattr(app, "extensions", {}).get(_KEY)
-    if calls is None:
-        calls = _Calls(app)
-        app.extensions[_KEY] = calls
-    return cast("_Calls", calls)
-
-
-def _as_sent(decision: Decision) -> Decision:
-    """Without the headers that Flask-CORS leaves out where ``methods`` has not the requested one:
-    GET, HEAD and POST can be sent all the same, but with no further header."""
-    policy = decision.policy
-    if policy is None or decision.reason is not None or not decision.preflight:
-        return decision
-    if decision.method in (policy.methods or ()):
-        return decision
-    left_out = {headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE}
-    kept = {name: value for name, value in decision.headers.items() if name not in left_out}
-    return decision._replace(headers=kept)
+    calls = getattr(app, "extensions", {}).get(_KEY) or _Calls(app)
+    return cast("_Calls", app.extensions.setdefault(_KEY, calls))
 
 
 def _replace(state: AppState, current: Request, decision: Decision) -> None:
@@ -257,7 +237,7 @@ def _evaluated(response: Response, policy: Policy, location: str) -> Response:
         return response
     current = _current_request()
     scope = Scope(current.endpoint, "@cross_origin", location)
-    decision = _as_sent(decide(policy, cors_request(current), scope))
+    decision = as_sent(decide(policy, cors_request(current), scope))
     response.headers.extend(decision.headers)
     setattr(response, _EVALUATED, True)
     state: AppState | None = current_app.extensions.get(EXTENSION_KEY)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import MAX_AGE_LIMIT, is_raw
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_pattern
@@ -213,6 +215,18 @@ def compat_policy(options: Mapping[str, object]) -> Policy:
     return Policy(
         **compat_fields(options), answer_preflight=False, dangerously_let_views_override=True
     )
+
+
+def as_sent(decision: Decision) -> Decision:
+    """A decision without the headers that Flask-CORS leaves out where ``methods`` has not the
+    requested one: GET, HEAD and POST can be sent all the same, but with no further header."""
+    policy = decision.policy
+    is_listed = policy is None or decision.method in (policy.methods or ())
+    if is_listed or decision.reason is not None or not decision.preflight:
+        return decision
+    left_out = {headers.ALLOW_METHODS, headers.ALLOW_HEADERS, headers.MAX_AGE}
+    kept = {name: value for name, value in decision.headers.items() if name not in left_out}
+    return decision._replace(headers=kept)
 
 
 def configured(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,16 @@ The code is read and never run; ``flask cors migrate`` runs the app as well.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from flask_corsguard.migrate.codemod import Codemod
 from flask_corsguard.migrate.files import USES, Source, read_tree
 from flask_corsguard.migrate.findings import CODES, File, Finding, Migration, joined
 from flask_corsguard.migrate.groups import groups_of, root_of
 from flask_corsguard.migrate.python_file import PythonFile
+from flask_corsguard.migrate.recorder import Recorded
 from flask_corsguard.migrate.uses import OPTION_OF_KEY
 
 __all__ = ["CODES", "File", "Finding", "Migration", "migrate"]
@@ -27,10 +28,11 @@ _WORDS = (
     b"def options",
 )  # fmt: skip
 _WANTED = {word: re.escape(word) for word in _WORDS}
+_Recorded = dict[tuple[Path, int], list[Recorded]]
 _KEY = re.compile("|".join(OPTION_OF_KEY).encode())
 
 
-def migrate(path: Path | str, recorded: Iterable[Any] = ()) -> Migration:
+def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
     """What the code at *path* becomes. Nothing is written.
 
     :param path: a file or a directory.
@@ -40,19 +42,31 @@ def migrate(path: Path | str, recorded: Iterable[Any] = ()) -> Migration:
     path = Path(path)
     tree = read_tree(path, _WANTED)
     results = [Migration((), tree.findings, tree.notes, 0)]
-    kinds = {(Path(each.path).resolve(), each.line): each.kind for each in recorded}
+    calls = _Recorded()
+    for call in recorded:
+        calls.setdefault((Path(call.path).resolve(), call.line), []).append(call)
     # A copy of Flask-CORS itself stays as it is.
     sources = [source for source in tree.sources if "flask_cors" not in source.path.parts]
     groups = groups_of(sources)
     named = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
-    found = _each(groups, path, kinds, named)
-    return joined([*results, *found])
+    with warnings.catch_warnings():  # of the parser, about the code
+        warnings.simplefilter("ignore")
+        found = _each(groups, path, calls, named)
+    read = {source.path.resolve() for source in sources}
+    outside = tuple(
+        f"{call.path}:{call.line}: {call.target} is given to Flask-CORS here, outside of {path}:"
+        " that goes on, beside the guard."
+        for (place, _), some in calls.items()
+        for call in some
+        if call.kind != "view" and place not in read
+    )
+    return joined([*results, *found, Migration((), (), outside, 0)])
 
 
 def _each(
     groups: list[list[Source]],
     base: Path,
-    kinds: dict[tuple[Path, int], str],
+    recorded: _Recorded,
     named: set[str],
 ) -> list[Migration]:
     found: list[Migration] = []
@@ -65,12 +79,12 @@ def _each(
                 for source in other
                 for key in _KEY.findall(source.data)
             }
-            found.append(_migrate(group, base, kinds, elsewhere))
+            found.append(_migrate(group, base, recorded, elsewhere))
     return found
 
 
 def _migrate(
-    group: list[Source], base: Path, kinds: dict[tuple[Path, int], str], elsewhere: set[str]
+    group: list[Source], base: Path, recorded: _Recorded, elsewhere: set[str]
 ) -> Migration:
     files: list[PythonFile] = []
     findings: list[Finding] = []
@@ -81,7 +95,7 @@ def _migrate(
             if USES.search(source.data):
                 findings.append(_unreadable(source.path, error))
     roots = list(dict.fromkeys(root_of(file.path) for file in files))
-    result = Codemod(files, roots, kinds, elsewhere).run()
+    result = Codemod(files, roots, recorded, elsewhere).run()
     return joined([result, Migration((), tuple(findings), (), 0)])
 
 

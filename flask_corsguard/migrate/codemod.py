@@ -14,6 +14,7 @@ from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.imports import Needs, change_imports
 from flask_corsguard.migrate.obstacles import fields_for
 from flask_corsguard.migrate.python_file import Expression, PythonFile
+from flask_corsguard.migrate.recorder import Recorded
 from flask_corsguard.migrate.translation import (
     FIELD_OF,
     RESETS,
@@ -46,7 +47,8 @@ class Codemod:
     and ``flask_corsguard.compat`` takes Flask-CORS's place: for a decorator alone, or for all.
 
     :param roots: the folders that their modules are imported from.
-    :param kinds: (path, line) of a call -> what it was given when the app ran, if that is known.
+    :param recorded: (path, line) of a call -> what it handed to Flask-CORS when the app was loaded,
+        if it was.
     :param elsewhere: keys of Flask-CORS that are named outside of these files.
     """
 
@@ -54,7 +56,7 @@ class Codemod:
         self,
         files: Iterable[PythonFile],
         roots: list[Path],
-        kinds: Mapping[tuple[Path, int], str],
+        recorded: Mapping[tuple[Path, int], list[Recorded]],
         elsewhere: set[str],
     ) -> None:
         self.uses = uses = Uses(files)
@@ -64,11 +66,17 @@ class Codemod:
         self._notes: list[str] = []
         # The fields that something further out than a mark may set.
         self._outer = {FIELD_OF[option] for option in self._configuration.options}
-        self._kinds = {
-            call.node: kinds.get((call.file.path.resolve(), call.node.lineno))
-            or uses.kind_of(call, roots)
+        self._recorded = {
+            call.node: recorded.get((call.file.path.resolve(), call.node.lineno), [])
             for call in uses.calls
         }
+        self._kinds = {call.node: self._kind(call, roots) for call in uses.calls}
+        if recorded:
+            self._notes += (
+                f"{call.file.path}:{call.node.lineno}: this did not run when the app was loaded."
+                for call in uses.calls
+                if call.target is not None and not self._recorded[call.node]
+            )
         given = [call for call in uses.calls if call.target is not None]
         self._bare = [call for call in uses.calls if call.target is None and not call.is_init]
         self._blueprints = [call for call in given if self._kinds[call.node] == "blueprint"]
@@ -113,6 +121,13 @@ class Codemod:
         changed = tuple(file.finish() for file in uses.files if file.is_changed)
         return Migration(changed, (), tuple(self._notes), places)
 
+    def _kind(self, call: Call, roots: list[Path]) -> str:
+        """``"app"``, ``"blueprint"``, or "" where it cannot be told."""
+        known = {each.kind for each in self._recorded[call.node]}
+        if known:
+            return known.pop() if len(known) == 1 else ""
+        return "app" if call.target is None else call.file.kind(call.target, roots)
+
     # What has to stay as it is.
 
     def _why_compat(self, call: Call, edits: Mapping[ast.Call, _Edit]) -> str:
@@ -128,24 +143,41 @@ class Codemod:
             why = "options are given both to CORS() and to init_app()"
         elif "resources" in call.options and not file.is_alone(statement, call.node):
             why = "the result is used at once"
+        elif call in self._blueprints and self._is_asked_in_turn(edits[call.node], edits):
+            why = "where it says no, another call is asked"
         elif call in self._apps and self._is_second(call):
             why = "an app may be given to Flask-CORS twice"
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
 
     def _why_no_app(self) -> str:
-        """Why a mark on a blueprint would have no guard, or ""."""
-        is_app_given = bool(self._apps) or any(
-            call.is_init and self._kinds[call.node] == "app" for call in self.uses.calls
-        )
-        if not self._blueprints or is_app_given or (self._unguarded(()) and not self._bare):
+        """Why nothing is known of the app, such as its configuration, or ""."""
+        given = [
+            *self._apps,
+            *(c for c in self.uses.calls if c.is_init and c not in self._blueprints),
+        ]
+        calls = [*given, *self._blueprints]
+        is_made = any(not file.is_test for file, _ in self.uses.apps)
+        if not calls or is_made and (given or (self._unguarded(()) and not self._bare)):
             return ""
-        first = self._blueprints[0]
-        return f"{first.file.path}:{first.node.lineno}: the app is made elsewhere"
+        return f"{calls[0].file.path}:{calls[0].node.lineno}: the app is made elsewhere"
+
+    @staticmethod
+    def _is_asked_in_turn(edit: _Edit, edits: Mapping[ast.Call, _Edit]) -> bool:
+        """Whether an origin that a blueprint's call rejects may be admitted by another one."""
+        return edit.default.get("origins") != '"*"' and any(
+            other.default.get("origins", '"*"') != edit.default.get("origins")
+            for other in edits.values()
+        )
 
     def _is_second(self, call: Call) -> bool:
         """Whether another call may be for the same app, of which the later one is asked first."""
         others = [c for c in (*self._apps, *self._inits) if c is not call and not c.file.is_test]
         mine = call.file.maker(call.target, call.node)
+        targets = {each.target for each in self._recorded[call.node]}
+        if targets:
+            others = [
+                c for c in others if targets & {each.target for each in self._recorded[c.node]}
+            ]
         return not call.file.is_test and any(
             (mine is None or (other_maker := other.file.maker(other.target, other.node)) is None
              or mine is other_maker)
@@ -165,7 +197,7 @@ class Codemod:
                     compat_fields(known)
                 except CompatError as error:
                     report.finding(
-                        "refused", str(error), "the sites that may read do what it comes to today.",
+                        "refused", " ".join(str(error).split()), "the sites that may read do what it comes to today.",
                         "change it as the message says, and run this again.",
                     )  # fmt: skip
             self._findings += report.findings
@@ -301,13 +333,6 @@ class Codemod:
                 options = _without(values_of(bare.file, bare.options), ("resources",))
                 fields = {**fields_of(options, edit.report, beside={}), **fields}
         fields = {**_only(RESETS, self._outer), **fields}
-        others = len(self._apps) + len(self._inits) + len(self._blueprints)
-        if others > 1 and fields["origins"] != '"*"':
-            edit.report.note(
-                "the blueprint's policy alone counts for it now. With Flask-CORS, an origin that it"
-                " rejects may still read if the app's call, or that of the blueprint around it,"
-                " admits that origin."
-            )
         needs = self._needs[file]
         needs.need_re(fields)
         target = file.code(call.target) if call.target else ""

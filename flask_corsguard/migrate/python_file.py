@@ -133,6 +133,11 @@ class PythonFile:
             isinstance(node, ast.Name) and node.id == name for node in self.nodes
         )
 
+    def is_called(self, node: ast.expr) -> bool:
+        """Whether an expression is what is called."""
+        above = self.parent(node)
+        return isinstance(above, ast.Call) and above.func is node
+
     def is_annotation(self, node: ast.expr) -> bool:
         """Whether an expression is a type."""
         above = self.parent(node)
@@ -140,25 +145,30 @@ class PythonFile:
 
     def maker(self, target: ast.expr | None, node: ast.AST) -> ast.AST | None:
         """The call that makes what *target* stands for, in the function where *node* is."""
-        for each in self.nodes:
-            if isinstance(each, ast.Call) and target is not None:
-                if self.assigned(each) == self.code(target):
-                    if self.function(each) in (self.function(node), self.tree):
-                        return each
-        return None
+        functions = (self.function(node), self.tree)
+        return next(
+            (
+                each
+                for each in self.nodes
+                if target is not None
+                and isinstance(each, ast.Call)
+                and self.assigned(each) == self.code(target)
+                and self.function(each) in functions
+            ),
+            None,
+        )
 
     def exclude(self, one: ast.AST, other: ast.AST) -> bool:
         """Whether only one of two expressions runs, as they are in branches of one ``if``."""
-        around = {id(block) for node in (one, *self.parents(one)) for block in [self._block(node)]}
+        around = [self.block(n) for n in (one, *self.parents(one)) if isinstance(n, ast.stmt)]
         for node in (other, *self.parents(other)):
             above = self.parent(node)
-            if isinstance(above, ast.If) and id(self._block(node)) not in around:
-                if any(id(block) in around for block in (above.body, above.orelse)):
+            if isinstance(node, ast.stmt) and isinstance(above, ast.If):
+                mine = self.block(node)
+                rest = [block for block in (above.body, above.orelse) if block is not mine]
+                if any(block is each for block in rest for each in around):
                     return True
         return False
-
-    def _block(self, node: ast.AST) -> list[ast.stmt] | None:
-        return self.block(node) if isinstance(node, ast.stmt) else None
 
     def spelled_out(self, code: str) -> str:
         """The same expression, or what it stands for if it is a plain name."""

@@ -138,7 +138,10 @@ def fields_of(
                 if is_own:
                     fields[FIELD_OF[name]] = new.code
     if known.get("allow_credentials") and "*" in known.get("expose_headers", ()):
-        report.note("expose_headers='*' exposes nothing together with credentials.")
+        report.note(
+            "expose_headers='*' exposes nothing to requests with credentials, and the guard refuses"
+            " it, so that none is exposed: list the names."
+        )
         fields["expose_headers"], known["expose_headers"] = "()", []
     if beside is not None and not report.findings:
         _check_policy(known, fields, beside, report)
@@ -278,7 +281,12 @@ def _entry(entry: Any, report: Report) -> Any:
             today = "it is a regular expression, and matches other origins than it seems to."
         report.finding(code, str(error), today, _HOW)
         return ""
-    if isinstance(new, re.Pattern):
+    if isinstance(new, re.Pattern) and new.match("null"):
+        report.finding(
+            "null_origin", f"{new.pattern!r} matches the origin 'null'",
+            "any site can send it from a sandboxed frame, and read.", _HOW,
+        )  # fmt: skip
+    elif isinstance(new, re.Pattern):
         hostile = _hostile(new)
         if hostile:
             code = "regex_too_wide" if ATTACKER in hostile else "regex_unescaped_dot"
@@ -292,9 +300,12 @@ def _entry(entry: Any, report: Report) -> Any:
 
 def _entry_code(entry: Any, new: Any, report: Report) -> str:
     if isinstance(new, str):
-        old = entry.pattern if isinstance(entry, re.Pattern) else entry
-        if new != old.lower():
-            report.note(f"{old!r} becomes {new!r}, which lets in no more.")
+        old = entry.pattern if isinstance(entry, re.Pattern) else str(entry)
+        if new != "*" and not _HINTS.isdisjoint(old):
+            report.note(
+                f"{old!r}, a regular expression to Flask-CORS, is {new!r} to the guard, which lets"
+                " in no more."
+            )
         return quoted(new)
     text = new.pattern
     raw = f'r"{text}"' if '"' not in text and not text.endswith("\\") else repr(text)

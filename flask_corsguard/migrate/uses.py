@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.flask_cors_options import DEFAULTS
@@ -26,6 +25,9 @@ _HARMLESS = _ROUTES | {
 }  # fmt: skip
 _APPS = frozenset({"Flask", "APIFlask", "OpenAPI"})
 _LOADERS = frozenset({"from_pyfile", "from_envvar", "from_json", "from_file", "from_prefixed_env"})
+
+
+_FIRST = "another view comes first at"
 
 
 class Imported(NamedTuple):
@@ -67,6 +69,7 @@ class Mark(NamedTuple):
     :ivar methods: those that the routes of the view accept, where that is plain.
     :ivar is_repeated: whether the same stands below it.
     :ivar routed_by: what the routes of the view belong to.
+    :ivar urls: those of the routes.
     """
 
     call: Call
@@ -75,6 +78,7 @@ class Mark(NamedTuple):
     methods: frozenset[str]
     is_repeated: bool
     routed_by: frozenset[str]
+    urls: tuple[str, ...]
 
 
 class Setting(NamedTuple):
@@ -117,11 +121,24 @@ class Uses:
         self.apps: list[tuple[PythonFile, ast.Call]] = []
         self.loads_settings = False
         self._first_at: dict[tuple[PythonFile, str], ast.AST] = {}
+        classes = {*_APPS, *(name for file in self.files for name in _flask_classes(file))}
         for file in self.files:
             self._find_imports(file)
-            self._find_apps(file)
+            self._find_apps(file, classes)
         for file in self.files:
             self._find_uses(file)
+        shared = {
+            (mark.call.file, url)
+            for mark in self.marks
+            if mark.why_compat.startswith(_FIRST)
+            for url in mark.urls
+        }
+        self.marks = [
+            mark._replace(why_compat=mark.why_compat or "the views at its URL differ")
+            if any((mark.call.file, url) in shared for url in mark.urls)
+            else mark
+            for mark in self.marks
+        ]
         bare = {last_name(t) for c in self.calls if not c.target for t in c.file.targets(c.node)}
         for file in self.files:
             if bare:
@@ -131,31 +148,36 @@ class Uses:
     def _find_imports(self, file: PythonFile) -> None:
         found: list[Imported] = []
         for node in file.nodes:
-            is_from = isinstance(node, ast.ImportFrom) and not node.level
+            if not isinstance(node, (ast.Import, ast.ImportFrom)) or getattr(node, "level", 0):
+                continue
             module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
-            for alias in node.names if is_from or isinstance(node, ast.Import) else ():
-                local = alias.asname or alias.name
-                place = cast("ast.ImportFrom", node), alias
+            for alias in node.names:
                 full = f"{module}.{alias.name}".lstrip(".")
+                local = alias.asname or alias.name
                 if module in _MODULES and alias.name in (*_NAMES, "*"):
-                    found.append(Imported(*place, alias.name, local))
+                    found.append(Imported(node, alias, alias.name, local))
                 elif full in _MODULES[:2]:
-                    found.append(Imported(*place, "", local))
+                    found.append(Imported(node, alias, "", local))
                 elif full.startswith(("flask_cors.", "flask.ext.cors.")):
-                    report = Report(file, node.lineno)
-                    self.reports.append(report)
-                    report.finding(
-                        "unusual_use", f"{file.code(node)} is nothing that Flask-CORS promises",
+                    self._report(
+                        file, node, "unusual_use", f"{file.code(node)} is not promised to stay",
                         "what the code does with it decides which sites may read.",
                         "use CORS and cross_origin alone, and run this again.",
                     )  # fmt: skip
         if found:
             self.imports[file] = found
 
-    def _find_apps(self, file: PythonFile) -> None:
+    def _report(
+        self, file: PythonFile, node: ast.stmt | ast.expr, code: str, what: str, *words: str
+    ) -> None:
+        report = Report(file, node.lineno)
+        self.reports.append(report)
+        report.finding(code, what, *words)
+
+    def _find_apps(self, file: PythonFile, classes: set[str]) -> None:
         for node in file.nodes:
             match node:
-                case ast.Call(func=func, args=[_, *_]) if last_name(func) in _APPS:
+                case ast.Call(func=func, args=[_, *_]) if last_name(func) in classes:
                     self.apps.append((file, node))
                 case ast.Call(func=ast.Attribute(attr=attr)) if attr in _LOADERS:
                     self.loads_settings |= not file.is_test
@@ -198,10 +220,8 @@ class Uses:
             elif name == "CORS" and file.is_annotation(use):
                 self.annotations.append((file, use))
             elif isinstance(above, FUNCTIONS):
-                report = Report(file, node.lineno)  # type: ignore[attr-defined]
-                self.reports.append(report)
-                report.finding(
-                    "unusual_use", f"{file.code(node)} has no parentheses",
+                self._report(
+                    file, use, "unusual_use", f"{file.code(node)} has no parentheses",
                     "every request to the view fails; no site reads anything.",
                     f"write {file.code(node)}(), and run this again.",
                 )  # fmt: skip
@@ -216,10 +236,9 @@ class Uses:
         elif isinstance(around, FUNCTIONS):
             self.marks.append(self._mark(call, around))
             if node.args and not isinstance(node.args[0], ast.Starred):
-                report = Report(file, node.lineno)
-                self.reports.append(report)
-                report.finding(
-                    "misspelt_option", f"{call.unread} has no name, and Flask-CORS ignores it",
+                self._report(
+                    file, node, "misspelt_option",
+                    f"{call.unread} has no name, and Flask-CORS ignores it",
                     "any site on the web may read the responses, as if nothing were given.",
                     f"write origins={call.unread}, if that is meant, and run this again.",
                 )  # fmt: skip
@@ -266,13 +285,17 @@ class Uses:
             "",
         )
         if len(same) < len(others):
-            report = Report(file, call.node.lineno)
-            self.reports.append(report)
-            report.finding(
-                "unusual_use", "there are two @cross_origin on one view",
+            self._report(
+                file, call.node, "unusual_use", "there are two @cross_origin on one view",
                 "the lower one says who may read, the upper one what preflights get.",
                 "write one of them, and run this again.",
             )  # fmt: skip
+        is_passed = any(
+            isinstance(node, ast.Name) and node.id == function.name and not file.is_called(node)
+            for node in file.nodes
+        )
+        if not routes and not is_passed:
+            why = "it stands on no route"
         if isinstance(file.parent(function), ast.ClassDef):
             why = "preflights do not reach it on a method"
         elif call.unread:
@@ -281,7 +304,7 @@ class Uses:
             first = cast("Any", self._first_at.get((file, url), function))
             theirs = [file.code(each) for each in first.decorator_list]
             if first is not function and file.code(call.node) not in theirs:
-                why = f"another view comes first at {url}, and gets its preflights"
+                why = f"{_FIRST} {url}, and gets its preflights"
         methods = {method for number in routes for method in _methods(file, decorators[number])}
         routed_by = frozenset(
             file.code(d.func.value)
@@ -295,6 +318,7 @@ class Uses:
             frozenset(methods),
             any(number > place for number in same),
             routed_by,
+            tuple(_urls(decorators)),
         )
 
     @staticmethod
@@ -332,9 +356,11 @@ class Uses:
             if key in _KEYS and written.isdisjoint((node, *file.parents(node))):
                 self.read_keys.add(key)
 
-    def kind_of(self, call: Call, roots: list[Path]) -> str:
-        """``"app"``, ``"blueprint"``, or "" where it cannot be told."""
-        return "app" if call.target is None else call.file.kind(call.target, roots)
+
+def _flask_classes(file: PythonFile) -> Iterator[str]:
+    for node in file.nodes:
+        if isinstance(node, ast.ClassDef) and _APPS.intersection(map(last_name, node.bases)):
+            yield node.name
 
 
 def _read_call(file: PythonFile, node: ast.Call, *, with_target: bool = True) -> Call:

@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from flask_corsguard import Policy
-from flask_corsguard.compat import (
-    CompatError,
-    NotInGuardError,
-    origin_entry,
-    policy_fields,
-    resource_paths,
-)
+from flask_corsguard.compat import CompatError
+from flask_corsguard.flask_cors_options import NotInGuardError, origin_entry, policy_fields
+from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.protocol.origins import parse_origin
 from tests.compat.side_by_side import PAGES
 

@@ -302,10 +302,13 @@ def test_what_a_guard_has_is_not_changed() -> None:
     app = app_with(a_view())
     CorsGuard(app, origins=OTHER)
     assert error_of(lambda: CORS(app)).endswith(
-        "the app has a CorsGuard already. Take CORS out, and give that the fields"
+        "the app has a CorsGuard, or keys for one, already. Take CORS out, and give that the fields"
     )
     assert ask(app, Question(OTHER, "/")).readable
     assert not ask(app, Question(APP, "/")).readable
+    configured = Flask("configured")
+    configured.config["CORSGUARD_ENFORCE"] = "unsafe"
+    assert "or keys for one, already" in error_of(lambda: CORS(configured))
 
 
 def test_a_blueprint_beside_a_guard() -> None:
