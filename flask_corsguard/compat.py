@@ -3,7 +3,6 @@ are given is translated when the app starts, or is an error that says what to wr
 
 from __future__ import annotations
 
-import contextvars
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
@@ -17,7 +16,7 @@ from flask_corsguard import signals
 from flask_corsguard.decorators import Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
 from flask_corsguard.flask_cors_options import CompatError as CompatError
-from flask_corsguard.flask_cors_options import as_sent, compat_policy, configured
+from flask_corsguard.flask_cors_options import as_sent, common, compat_policy, configured
 from flask_corsguard.flask_cors_resources import PathTable, covers, in_turn
 from flask_corsguard.protocol.audiences import resolve
 from flask_corsguard.protocol.decision import Decision, Scope, decide
@@ -25,7 +24,7 @@ from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.requests import cors_request
-from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState, RequestRecord
+from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState
 from flask_corsguard.text import text_of
 
 _KEY = "corsguard.compat"
@@ -137,17 +136,15 @@ class _Calls:
             return response
         is_cross_origin = decision.policy is None and decision.policy_location in _cross_origins
         is_own = decision.policy_location in self._locations and decision.reason is None
-        if not is_cross_origin and not is_own:
+        if not (is_cross_origin or is_own) or decision.outcome is Outcome.SAME_ORIGIN:
             return response
-        tables = [each for name in (*current.blueprints, "") for each in self._tables.get(name, [])]
-        path = unquote(current.path)
-        policies = [policy for table in tables for policy in table.at(path)]
-        if decision.policy not in policies:
-            scope = Scope(decision.endpoint, decision.policy_source, decision.policy_location)
-            policy = resolve(in_turn(policies), {}, {})
-            decision = decide(policy, cors_request(current), scope)
+        of_app, asks = self._tables.get("", []), functools.partial(self._asked, current, decision)
+        tables = [each for name in current.blueprints for each in self._tables.get(name, [])]
+        decision = asks([*tables, *of_app])
+        if response.status_code >= 300:  # perhaps of an exception, which CORS(app) sees first
+            decision = common(decision, asks([*reversed(of_app), *tables]))
         decision = as_sent(decision)
-        _replace(state, current, decision)
+        state.replace(current, decision)
         if is_cross_origin:
             _announce(state, current, decision)
         names = {name.lower() for name, _ in response.headers}
@@ -157,21 +154,20 @@ class _Calls:
             response.headers.extend(decision.headers)
         return response
 
+    @staticmethod
+    def _asked(current: Request, decision: Decision, tables: Iterable[PathTable]) -> Decision:
+        path = unquote(current.path)
+        policies = [policy for table in tables for policy in table.at(path)]
+        policy = resolve(in_turn(policies), {}, {})
+        if policy == decision.policy:
+            return decision
+        scope = Scope(decision.endpoint, decision.policy_source, decision.policy_location)
+        return decide(policy, cors_request(current), scope)
+
 
 def _calls_of(app: Flask) -> _Calls:
     calls = getattr(app, "extensions", {}).get(_KEY) or _Calls(app)
     return cast("_Calls", app.extensions.setdefault(_KEY, calls))
-
-
-def _replace(state: AppState, current: Request, decision: Decision) -> None:
-    """Put a decision in place of the one that the guard has made."""
-    setattr(current, DECISION, decision)
-    record: RequestRecord | None = current.environ.get(state.environ_key)
-    if record is not None:
-        record.decision = decision
-        if record.tell is not None and state.in_force is not None:
-            tell = functools.partial(state.tell_late, current, decision, state.in_force, record)
-            record.tell = functools.partial(contextvars.copy_context().run, tell)
 
 
 def _announce(state: AppState, current: Request, decision: Decision) -> None:
@@ -244,6 +240,6 @@ def _evaluated(response: Response, policy: Policy, location: str) -> Response:
     known: Decision | None = getattr(current, DECISION, None)
     if state is not None and known is not None:  # the guard leaves the response as it is
         exempt = known._replace(outcome=Outcome.EXEMPT, reason=None, policy=None)
-        _replace(state, current, exempt)
+        state.replace(current, exempt)
         _announce(state, current, decision)
     return response

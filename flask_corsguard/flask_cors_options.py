@@ -229,6 +229,15 @@ def as_sent(decision: Decision) -> Decision:
     return decision._replace(headers=kept)
 
 
+def common(one: Decision, other: Decision) -> Decision:
+    """What two decisions about the same request, by the same policies in another order, agree on:
+    who may read, at least."""
+    if one.origin is None or one.headers == other.headers or one.reason is not None:
+        return one
+    both = {name: value for name, value in one.headers.items() if other.headers.get(name) == value}
+    return one._replace(headers={headers.ALLOW_ORIGIN: one.origin, **both})
+
+
 def configured(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options that an app's configuration gives."""
     keys = {name: config.get(f"CORS_{name.upper()}") for name in DEFAULTS}

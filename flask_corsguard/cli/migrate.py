@@ -114,14 +114,16 @@ class _Run:
         self.compared += (f"{' ' * line.indent}{line.text}" for line in lines(comparison))
         for difference in comparison.differences:
             if difference.kind == "wider" and not accept_wider:
-                self.blocked = "Nothing is written: pages could do more. --accept-wider writes it."
+                self.blocked = "Nothing is written: pages could do more."
+                pages = ", ".join(page or "its own" for page in difference.pages)
                 self._find(
                     "wider",
-                    f"{difference.title}, for {', '.join(difference.pages)}:"
+                    f"{difference.title}, for {pages}:"
                     f" {'; '.join(difference.where)}: {difference.fetch}",
                     f"{'; '.join(difference.before)}.",
-                    "have Flask-CORS do the same for all of these, and run this again.",
-                    "write it all the same, with --accept-wider, if these pages may.",
+                    "if these pages may, add --accept-wider.",
+                    "if not, write `from flask_corsguard.compat import CORS, cross_origin`, which"
+                    " allow no more than those of Flask-CORS, and change nothing else.",
                 )
 
     def _find(self, code: str, message: str, today: str, *choices: str) -> None:

@@ -21,6 +21,7 @@ from flask_corsguard.migrate.translation import (
     Report,
     arguments,
     fields_of,
+    listed,
     quoted,
     short,
     values_of,
@@ -118,8 +119,11 @@ class Codemod:
         for file in uses.files:
             change_imports(file, uses.imports.get(file, ()), self._needs[file])
         places = len(dead) + len(edits) + len(uses.marks) + len(self._configuration.in_force)
-        changed = tuple(file.finish() for file in uses.files if file.is_changed)
-        return Migration(changed, (), tuple(self._notes), places)
+        changed = [file for file in uses.files if file.is_changed]
+        broken = next(filter(None, map(_broken, changed)), None)
+        if broken is not None:
+            return Migration((), (broken,), (), 0)
+        return Migration(tuple(f.finish() for f in changed), (), tuple(self._notes), places)
 
     def _kind(self, call: Call, roots: list[Path]) -> str:
         """``"app"``, ``"blueprint"``, or "" where it cannot be told."""
@@ -157,7 +161,7 @@ class Codemod:
         ]
         calls = [*given, *self._blueprints]
         is_made = any(not file.is_test for file, _ in self.uses.apps)
-        if not calls or is_made and (given or (self._unguarded(()) and not self._bare)):
+        if not calls or (is_made and (given or (self._unguarded(()) and not self._bare))):
             return ""
         return f"{calls[0].file.path}:{calls[0].node.lineno}: the app is made elsewhere"
 
@@ -197,7 +201,7 @@ class Codemod:
                     compat_fields(known)
                 except CompatError as error:
                     report.finding(
-                        "refused", " ".join(str(error).split()), "the sites that may read do what it comes to today.",
+                        "refused", " ".join(str(error).split()), "the sites that may read go on.",
                         "change it as the message says, and run this again.",
                     )  # fmt: skip
             self._findings += report.findings
@@ -252,7 +256,7 @@ class Codemod:
         options = values_of(file, call.options)
         resources = options.pop("resources", None)
         given = "/*" if resources is None else resources.value
-        pairs: Any = given if isinstance(given, dict) else dict.fromkeys(_listed(given))
+        pairs = dict[Any, Any](given if isinstance(given, dict) else dict.fromkeys(listed(given)))
         beside = {} if call in self._blueprints else self._configuration.values()
         default: Fields | None = None
         paths: dict[str, Fields] = {}
@@ -306,8 +310,8 @@ class Codemod:
         given += arguments({**default, **extra})
         file.replace(node, head + file.call(node, needs.name("CorsGuard"), given))
         for prefix, fields in edit.paths.items():
-            listed = ", ".join([quoted(prefix), *arguments(fields)])
-            file.add_after(file.statement(node), f"{name}.for_path({listed})")
+            row = ", ".join([quoted(prefix), *arguments(fields)])
+            file.add_after(file.statement(node), f"{name}.for_path({row})")
 
     def _write_init(self, call: Call, edit: _Edit) -> None:
         """``init_app`` with options: to the guard, these are configuration."""
@@ -356,8 +360,8 @@ class Codemod:
             return False
         # What no route of the view accepts need not be listed.
         methods = mark.call.file.read(mark.call.options.get("methods") or ast.Constant(None))
-        listed = {str(name).upper() for name in _listed(methods)}
-        leaves_out = mark.methods and mark.methods <= listed
+        named = {str(name).upper() for name in listed(methods)}
+        leaves_out = mark.methods and mark.methods <= named
         return not report.compat or bool(leaves_out and "leaves GET or POST out" in report.compat)
 
     def _write_mark(self, mark: Mark, *, is_native: bool) -> None:
@@ -391,8 +395,8 @@ class Codemod:
         for file, node in apps:
             if target := file.assigned(node):
                 name = self._needs[file].name("CorsGuard")
-                listed = ", ".join([target, *arguments(extra)])
-                file.add_after(file.statement(node), f"{name}({listed})")
+                given = ", ".join([target, *arguments(extra)])
+                file.add_after(file.statement(node), f"{name}({given})")
         return bool(apps or self._apps or self._inits or self._bare)
 
     def _unguarded(self, marks: Sequence[Mark]) -> list[tuple[PythonFile, ast.Call]]:
@@ -412,6 +416,21 @@ class Codemod:
         self._notes += report.notes
 
 
+def _broken(file: PythonFile) -> Finding | None:
+    """What is said where the changed file would not be Python any more."""
+    try:
+        file.finish()
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        report = Report(file, 1)
+        report.finding(
+            "unusual_use", f"the changed file would not be Python: {error}",
+            "whatever Flask-CORS lets other sites do there, it goes on doing.",
+            "write the calls of Flask-CORS on lines of their own, and run this again.",
+        )  # fmt: skip
+        return report.findings[0]
+    return None
+
+
 def _prefixes(pattern: Any, report: Report) -> list[str]:
     try:
         return resource_paths(pattern)
@@ -425,10 +444,6 @@ def _prefixes(pattern: Any, report: Report) -> list[str]:
             "take it out, use @cross_origin() on the views that are meant, and run this again.",
         )  # fmt: skip
     return []
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list) else [value]
 
 
 def _without(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ CODES: Mapping[str, str] = {
     "regex_unescaped_dot": "A dot in a pattern stands for any character",
     "regex_too_wide": "A pattern lets in more than it seems to say",
     "glob": "A glob is written where a regular expression is expected",
-    "never_matches": "An entry can never match",
     "null_origin": "The origin 'null' is allowed, which any site can send",
     "refused": "The guard refuses the policy",
     "resources": "A pattern of paths that prefixes cannot say",

@@ -44,7 +44,7 @@ def fields_for(files: Iterable[PythonFile], everyone: bool) -> tuple[dict[str, s
         for line, is_star in _headers(file):
             if is_star and everyone:
                 notes.append(
-                    f"{file.path}:{line}: the guard writes this header instead; it may be taken out."
+                    f"{file.path}:{line}: the guard writes this header; it may be taken out here."
                 )
             else:
                 if "dangerously_let_views_override" not in fields:

@@ -19,7 +19,7 @@ from flask_corsguard.migrate.findings import File
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _WIDTH = 88
-_DEEPEST_IMPORT = 3
+_DEEPEST = 4  # names that stand for names, and imports of imports
 _MUTATORS = frozenset(
     {"append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 )
@@ -87,11 +87,9 @@ class PythonFile:
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         """Where *node* stands in the text, as UTF-8."""
-        place = cast("Any", node)
-        return (
-            self._starts[place.lineno - 1] + place.col_offset,
-            self._starts[place.end_lineno - 1] + place.end_col_offset,
-        )
+        place = cast("ast.expr", node)
+        start = self._starts[place.lineno - 1] + place.col_offset
+        return start, self._starts[(place.end_lineno or 0) - 1] + (place.end_col_offset or 0)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """What *node* is a part of."""
@@ -183,7 +181,7 @@ class PythonFile:
             match found:
                 case ast.Call(func=func) if self.assigned(found) == name:
                     return "blueprint" if "blueprint" in self.code(func).lower() else "app"
-                case ast.ImportFrom(names=names) if depth < _DEEPEST_IMPORT:
+                case ast.ImportFrom(names=names) if depth < _DEEPEST:
                     for alias in names:
                         other = (
                             self._imported(found, roots)
@@ -262,54 +260,50 @@ class PythonFile:
         A dictionary has its values unread, as nodes.
         """
         match node:
-            case ast.Constant(value=value):
-                return value
+            case ast.Constant(value=constant):
+                return constant
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
                 return [self.read(element, depth) for element in elements]
-            case ast.Dict(keys=keys, values=values) if None not in keys:
-                read = [self.read(cast("ast.expr", key), depth) for key in keys]
-                if any(isinstance(key, (Expression, list, dict)) for key in read):
-                    return Expression(self.code(node))
-                return dict(zip(read, values, strict=True))
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
-                return -value
-            case ast.BinOp(op=ast.Add(), left=left, right=right):
-                one, two = self.read(left, depth), self.read(right, depth)
-                if isinstance(one, list) and isinstance(two, list):
-                    return one + two
-                if isinstance(one, str) and isinstance(two, str):
-                    return one + two
-            case ast.BinOp(op=ast.Mult(), left=left, right=right):
-                one, two = self.read(left, depth), self.read(right, depth)
-                if isinstance(one, int) and isinstance(two, int):
-                    return one * two
-            case ast.Name(id=name) if depth < 4 and (value := self.value_of(name)) is not None:
+            case ast.Dict(keys=keys, values=values):
+                read = [self.read(key, depth) if key else Expression("") for key in keys]
+                if not any(isinstance(key, (Expression, list, dict)) for key in read):
+                    return dict(zip(read, values, strict=True))
+            case ast.Name(id=name) if depth < _DEEPEST and (value := self.value_of(name)):
                 return self.read(value, depth + 1)
-            case ast.Call(func=func, args=[ast.Constant(value=str() as text)], keywords=[]) if (
-                self.code(func) == "re.compile"
-            ):
-                try:
-                    return re.compile(text)
-                except (re.error, RecursionError, OverflowError):
-                    pass
-            case ast.Call(func=func, args=[], keywords=keywords) if last_name(func) == "timedelta":
-                given = {str(keyword.arg): self.read(keyword.value) for keyword in keywords}
-                if all(isinstance(value, (int, float)) for value in given.values()):
-                    return datetime.timedelta(**given)
-            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(
-                keyword.arg for keyword in keywords
-            ):
-                return {keyword.arg: keyword.value for keyword in keywords}
+            case ast.BinOp(left=left, right=right):
+                return self._joined(node, self.read(left, depth), self.read(right, depth))
+            case ast.Call():
+                return self._called(node)
             case _:
                 pass
+        return Expression(self.code(node))
+
+    def _joined(self, node: ast.BinOp, left: Any, right: Any) -> Any:
+        if isinstance(node.op, ast.Add) and type(left) is type(right) and type(left) in (list, str):
+            return left + right
+        if isinstance(node.op, ast.Mult) and type(left) is type(right) is int:
+            return left * right
+        return Expression(self.code(node))
+
+    def _called(self, node: ast.Call) -> Any:
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        values: dict[Any, Any] = {name: self.read(value) for name, value in given.items()}
+        name = last_name(node.func)
+        if name == "compile" and not given and len(node.args) == 1:
+            with contextlib.suppress(re.error, RecursionError, OverflowError, TypeError):
+                return re.compile(self.read(node.args[0]))
+        elif name == "timedelta" and not node.args:
+            with contextlib.suppress(TypeError, OverflowError):
+                return datetime.timedelta(**values)
+        elif name == "dict" and not node.args and None not in given:
+            return given
         return Expression(self.code(node))
 
     def read_options(self, value: object) -> dict[str, ast.expr] | None:
         """The options that a value holds, unread, or None."""
         read = self.read(value) if isinstance(value, ast.expr) else value
-        if isinstance(read, dict) and all(isinstance(key, str) for key in read):
-            return cast("dict[str, ast.expr]", read)
-        return None
+        known = cast("dict[Any, ast.expr]", read) if isinstance(read, dict) else None
+        return known if known is None or all(isinstance(key, str) for key in known) else None
 
     # What changes.
 
@@ -406,9 +400,9 @@ class PythonFile:
 
     def _lines(self, node: Any) -> tuple[int, int]:
         """All of the lines that *node* stands in."""
-        decorators = getattr(node, "decorator_list", ())
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-        last = node.end_lineno
+        last: int = node.end_lineno
         end = self._starts[last] if last < len(self._starts) else len(self._data)
         return self._starts[first - 1], end
 

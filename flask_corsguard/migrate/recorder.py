@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from importlib.machinery import SourceFileLoader
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from flask.app import Flask
 
@@ -120,13 +120,13 @@ def _watch_class(cors: Any, recording: Recording) -> None:
 
 
 def _by_resource(options: Options) -> Iterator[tuple[Any, Options]]:
-    resources: Any = options["resources"]
+    resources = options["resources"]
     if isinstance(resources, dict):
-        named: dict[Any, Options] = resources
+        named = cast("dict[Any, Options]", resources)
         yield from ((pattern, {**options, **own}) for pattern, own in named.items())
-        return
-    listed: list[Any] = [resources] if not isinstance(resources, _LISTS) else [*resources]
-    yield from ((pattern, options) for pattern in listed)
+    else:
+        listed: list[Any] = [*resources] if isinstance(resources, _LISTS) else [resources]
+        yield from ((pattern, options) for pattern in listed)
 
 
 def _watched_decorator(cross_origin: Any, recording: Recording) -> Any:

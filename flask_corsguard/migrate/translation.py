@@ -14,6 +14,7 @@ from flask_corsguard.errors import PolicyError
 from flask_corsguard.flask_cors_options import DEFAULTS, CompatError, compat_fields, origin_entry
 from flask_corsguard.migrate.findings import Finding
 from flask_corsguard.migrate.python_file import Expression, PythonFile
+from flask_corsguard.protocol.fields import MAX_AGE_LIMIT
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.policy import FIELDS, Policy
 
@@ -87,8 +88,12 @@ class Value(NamedTuple):
     @property
     def is_read(self) -> bool:
         """Whether all of it is known."""
-        entries = self.value if isinstance(self.value, list) else [self.value]
-        return not any(isinstance(entry, (Expression, list)) for entry in entries)
+        return not any(isinstance(entry, (Expression, list)) for entry in listed(self.value))
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is, and what is none as a list of one; of a dictionary, its keys."""
+    return list(cast("Any", value)) if isinstance(value, (list, dict)) else [value]
 
 
 def values_of(file: PythonFile, options: Mapping[str, ast.expr]) -> dict[str, Value]:
@@ -137,21 +142,28 @@ def fields_of(
                 known[FIELD_OF[name]] = new.value
                 if is_own:
                     fields[FIELD_OF[name]] = new.code
+    _adjust(fields, known, options, report)
+    if beside is not None and not report.findings:
+        _check_policy(known, fields, beside, report)
+    return fields
+
+
+def _adjust(
+    fields: dict[str, str], known: dict[str, Any], options: Mapping[str, Value], report: Report
+) -> None:
+    """What stars come to, where Flask-CORS does not know them, or browsers do not."""
     if known.get("allow_credentials") and "*" in known.get("expose_headers", ()):
         report.note(
             "expose_headers='*' exposes nothing to requests with credentials, and the guard refuses"
             " it, so that none is exposed: list the names."
         )
         fields["expose_headers"], known["expose_headers"] = "()", []
-    if beside is not None and not report.findings:
-        _check_policy(known, fields, beside, report)
     if "methods" in options and options["methods"].value in ("*", ["*"]):
         report.note(
             "methods: to Flask-CORS '*' is a name that no method has, so that a page can send plain"
             " requests only; take methods and allow_headers out if more is meant."
         )
         fields |= {"methods": '["GET", "HEAD", "POST"]', "allow_headers": "[]"}
-    return fields
 
 
 def _check_name(name: str, value: Value, report: Report) -> None:
@@ -175,10 +187,12 @@ def _carried(name: str, value: Value, report: Report) -> str:
     code = value.code
     if name == "supports_credentials":
         return code if code.startswith("bool(") else f"bool({code})"
-    if name == "origins" and isinstance(value.value, list):  # some of them are known
-        new = _read(name, Value(code, [e for e in value.value if isinstance(e, str)]), report)
-        others = [entry.code for entry in value.value if isinstance(entry, Expression)]
-        if new is None or not all(map(_SETTING.fullmatch, others)):
+    if name == "origins" and isinstance(value.value, list):  # some are known
+        entries = listed(value.value)
+        known = [entry for entry in entries if not isinstance(entry, Expression)]
+        new = _origins(Value(code, known), report)
+        others = [entry.code for entry in entries if isinstance(entry, Expression)]
+        if new.value != known or not all(map(_SETTING.fullmatch, others)):
             report.compat = f"{name}={short(code)} only shows when the code runs"
         elif any(_UNSET.fullmatch(other) for other in others):
             code = f"[origin for origin in {code} if origin]"
@@ -217,24 +231,29 @@ def _read(name: str, value: Value, report: Report) -> Value | None:
         return None
     if field == "methods":
         new = [method for method in new if method != "OPTIONS"]
-        if set(new) == _ALL_METHODS:
+        if _ALL_METHODS.issuperset(new) and len(new) == len(_ALL_METHODS):
             return None
-        if not {"GET", "POST"}.issubset(new):
+        if "GET" not in new or "POST" not in new:
             report.compat = f"methods={short(value.code)} leaves GET or POST out"
+    return _written(value, new, report, is_default=not new and field != "allow_headers")
+
+
+def _written(value: Value, new: Any, report: Report, *, is_default: bool) -> Value | None:
     is_same = new == value.value and type(new) is type(value.value)
     if is_same or [value.value] == new:
         return Value(value.code, new)
-    if not new and field not in ("allow_headers", "origins"):
-        return None  # as by default
-    if field == "max_age" and given and not isinstance(given, str):
+    if is_default:
+        return None
+    if isinstance(new, list):
+        return Value(f"[{', '.join(map(quoted, cast('list[str]', new)))}]", cast("Any", new))
+    if isinstance(new, int) and new == MAX_AGE_LIMIT:
         report.note(f"max_age={value.code} becomes {new}: no browser keeps a preflight longer.")
-    listed = f"[{', '.join(map(quoted, new))}]" if isinstance(new, list) else repr(new)
-    return Value(listed, new)
+    return Value(repr(new), new)
 
 
 def _accepted(field: str, given: Any, report: Report) -> list[str]:
     """The names that mean something to browsers; the guard refuses the others."""
-    names = [given] if isinstance(given, str) else given
+    names = listed(given)
     if field == "allow_headers":
         for name in [name for name in names if not _HINTS.isdisjoint(str(name)) or "," in name]:
             report.note(f"allow_headers: {name!r} is not the name of a header, and is taken out.")
@@ -253,34 +272,35 @@ def _accepted(field: str, given: Any, report: Report) -> list[str]:
     return kept
 
 
-def _origins(value: Value, report: Report) -> Value | None:
-    given = value.value
-    entries = (
-        given if isinstance(given, list) else list(given) if isinstance(given, dict) else [given]
-    )
-    entries = [entry for entry in entries if entry is not None and entry != ""]
-    meant = [_entry(entry, report) for entry in entries]
+def _origins(value: Value, report: Report) -> Value:
+    entries = [entry for entry in listed(value.value) if entry is not None and entry != ""]
+    if "*" in entries or ".*" in entries:
+        return Value('"*"', "*")
+    pairs = [(entry, _entry(entry, report)) for entry in entries]
+    meant = [new for _, new in pairs if new is not None]
     if "*" in meant:
         return Value('"*"', "*")
-    is_same = meant == (given if isinstance(given, list) else [given])
-    codes = [_entry_code(*pair, report) for pair in zip(entries, meant, strict=True)]
-    return Value(value.code if is_same else f"[{', '.join(codes)}]", meant)
+    if meant == listed(value.value):
+        return Value(value.code, meant)
+    codes = [_entry_code(entry, new, report) for entry, new in pairs if new is not None]
+    return Value(f"[{', '.join(codes)}]", meant)
 
 
-def _entry(entry: Any, report: Report) -> Any:
-    """What one of the origins is to the guard."""
+def _entry(entry: Any, report: Report) -> str | re.Pattern[str] | None:
+    """What one of the origins is to the guard, or None where it lets nobody in."""
     try:
         new = origin_entry(entry)
     except CompatError as error:
         text = str(entry)
-        code, today = "never_matches", "no browser sends that as an origin, so it lets nobody in."
         if text.lower() == "null":
-            code, today = "null_origin", "any site can send it from a sandboxed frame, and read."
+            today = "any site can send it from a sandboxed frame, and read."
+            report.finding("null_origin", str(error), today, _HOW)
         elif not _HINTS.isdisjoint(text):
-            code = "glob"
             today = "it is a regular expression, and matches other origins than it seems to."
-        report.finding(code, str(error), today, _HOW)
-        return ""
+            report.finding("glob", str(error), today, _HOW)
+        else:
+            report.note(f"{error}, if it is meant: it lets nobody in today, and is taken out.")
+        return None
     if isinstance(new, re.Pattern) and new.match("null"):
         report.finding(
             "null_origin", f"{new.pattern!r} matches the origin 'null'",
@@ -298,9 +318,9 @@ def _entry(entry: Any, report: Report) -> Any:
     return new
 
 
-def _entry_code(entry: Any, new: Any, report: Report) -> str:
+def _entry_code(entry: Any, new: str | re.Pattern[str], report: Report) -> str:
     if isinstance(new, str):
-        old = entry.pattern if isinstance(entry, re.Pattern) else str(entry)
+        old = str(getattr(entry, "pattern", entry))
         if new != "*" and not _HINTS.isdisjoint(old):
             report.note(
                 f"{old!r}, a regular expression to Flask-CORS, is {new!r} to the guard, which lets"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from flask_corsguard.flask_cors_options import DEFAULTS
 from flask_corsguard.migrate.python_file import FUNCTIONS, PythonFile, last_name
-from flask_corsguard.migrate.translation import Report
+from flask_corsguard.migrate.translation import Report, listed
 
 #: The keys that Flask-CORS reads -> the option.
 OPTION_OF_KEY: Mapping[str, str] = {f"CORS_{option.upper()}": option for option in DEFAULTS}
@@ -148,7 +148,9 @@ class Uses:
     def _find_imports(self, file: PythonFile) -> None:
         found: list[Imported] = []
         for node in file.nodes:
-            if not isinstance(node, (ast.Import, ast.ImportFrom)) or getattr(node, "level", 0):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            if isinstance(node, ast.ImportFrom) and node.level:
                 continue
             module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
             for alias in node.names:
@@ -388,7 +390,8 @@ def _methods(file: PythonFile, decorator: ast.expr) -> Iterator[str]:
         return
     given = [each.value for each in (call.keywords if call else ()) if each.arg == "methods"]
     read = file.read(given[0]) if given else ["GET"]
-    yield from (str(each).upper() for each in (read if isinstance(read, list) else ["GET", "POST"]))
+    names = listed(read) if isinstance(read, list) else ["GET", "POST"]
+    yield from (str(name).upper() for name in names)
 
 
 def _urls(decorators: list[ast.expr]) -> Iterator[str]:

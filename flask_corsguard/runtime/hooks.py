@@ -35,6 +35,7 @@ from flask_corsguard.runtime.responses import (
 )
 from flask_corsguard.runtime.state import (
     DECISION,
+    OVERRIDE,
     AppState,
     InForce,
     RequestRecord,
@@ -133,8 +134,7 @@ class Hooks:
         return decision, in_force, self._waits(decision, request, in_force)
 
     def _waits(self, decision: Decision, request: Request, in_force: InForce) -> bool:
-        """Have a decision announced with the response, if it depends on that what the page may
-        do."""
+        """Have a decision announced with the response, if that may make another one of it."""
         report_only, record = in_force.report_only, _record(self._state, request)
         may_differ = decision.may_be_overridden or (report_only and report_only.views_override)
         # A view that opens a WebSocket runs as long as that is open. With a decision, it is another
@@ -178,6 +178,8 @@ class Hooks:
     def _overridden(self, decision: Decision, response: Response) -> Response | None:
         """A response with ``Access-Control-*`` headers of its own that stand; None if it has none,
         or they do not."""
+        if OVERRIDE not in self._state.unusual:
+            return None
         record = _record(self._state, _current_request())
         written: Mapping[str, str] | None = getattr(response, _WRITTEN, None)
         own = cors_headers(response.headers, written or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import hashlib
 import json
@@ -414,6 +415,17 @@ class AppState:
         signals.announce(self.app, decision if decision.report_only else final, self.log)
         if in_force.report_only is not None:
             self.report(in_force.report_only, request, has_own)
+
+    def replace(self, request: Request, decision: Decision) -> None:
+        """Put another decision in place of the one that was made about a request."""
+        setattr(request, DECISION, decision)
+        record: RequestRecord | None = request.environ.get(self.environ_key)
+        if record is None:
+            return
+        record.decision = decision
+        if record.tell is not None and self.in_force is not None:
+            tell = functools.partial(self.tell_late, request, decision, self.in_force, record)
+            record.tell = functools.partial(contextvars.copy_context().run, tell)
 
     def report(self, report_only: InForce, request: Request, has_own: bool = False) -> None:
         """Signal and log the request if the report-only policy would reject it. A failure in here

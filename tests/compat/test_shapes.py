@@ -340,3 +340,21 @@ def test_resources_by_path_and_a_blueprint() -> None:
         "resources by path, and options for blueprint 'bp'. Write both as resources of the app:"
         " CORS(app, resources={'/api/*': {...}})"
     )
+
+
+def test_an_error_in_a_blueprint_with_other_options_than_the_app() -> None:
+    """Flask-CORS asks ``CORS(app)`` first where a view raises, and last where it returns. Here an
+    error has what both come to."""
+
+    def make(library: Any) -> Flask:
+        app, blueprint = Flask("app"), Blueprint("bp", "bp", url_prefix="/bp")
+        library.CORS(app)
+        library.CORS(blueprint, origins=[APP], supports_credentials=True, expose_headers="X-A")
+        blueprint.add_url_rule("/raises", "raises", failing())
+        blueprint.add_url_rule("/returns", "returns", lambda: ("not there", 404, {"X-A": "1"}))
+        blueprint.add_url_rule("/seen", "seen", a_view())
+        app.register_blueprint(blueprint)
+        return app
+
+    found = differences(make, questions(["/bp/raises", "/bp/returns", "/bp/seen"], [APP, OTHER]))
+    assert {(each.kind, each.question.path) for each in found} == {("narrower", "/bp/returns")}

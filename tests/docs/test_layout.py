@@ -90,7 +90,9 @@ def test_the_protocol_knows_no_framework() -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("package", [(), ("testing",)], ids=["flask_corsguard", "testing"])
+@pytest.mark.parametrize(
+    "package", [(), ("testing",), ("audit",)], ids=lambda parts: ".".join(parts)
+)
 def test_public_names_are_loaded_when_they_are_used(package: tuple[str, ...]) -> None:
     """Python finds each name where type checkers find it, and no other."""
     (choice,) = (node for node in SOURCES[package].body if isinstance(node, ast.If))

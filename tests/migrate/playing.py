@@ -42,6 +42,7 @@ SENT = {
     "cookies": ({}, "include"),
     "JSON": ({"Content-Type": "application/json"}, "omit"),
     "Authorization": ({"Authorization": "Bearer 1"}, "omit"),
+    "X-Custom": ({"X-Custom": "1"}, "omit"),
     "X-Custom and cookies": ({"X-Custom": "1"}, "include"),
 }
 PLAINLY = ("nothing", "cookies", "X-Custom and cookies")  # enough where nobody is listed

@@ -265,8 +265,7 @@ class TestWhatTheComparisonFinds:
         assert ran.code == 1
         assert "shop.py:2: wider: " in ran.out
         assert "fetch(" in ran.out
-        assert ran.out.endswith("Nothing is written: pages could do more. --accept-wider writes"
-                                " it.\n")  # fmt: skip
+        assert ran.out.endswith("2 findings. Nothing is written: pages could do more.\n")
         assert "Written:" not in ran.out
         assert (shop / "shop.py").read_text() == SHOP
 

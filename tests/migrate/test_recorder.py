@@ -40,9 +40,9 @@ def changed(options: Mapping[str, Any]) -> dict[str, Any]:
         ("CORS(app, origins='https://a')", 4, "app", "shop", {"origins": "https://a"}, {"origins": "https://a"}),
         ("\nCORS(\n    app=app,\n)", 5, "app", "shop", {}, {}),
         (
-            "app.config |= {'CORS_ORIGINS': 'https://c', 'CORS_MAX_AGE': None, 'CORS_HEADERS': 'A'}\n"
-            "CORS(app)",
-            5, "app", "shop", {"origins": "https://c"}, {},
+            "app.config |= {'CORS_ORIGINS': 'https://c', 'CORS_MAX_AGE': None}\n"
+            "app.config['CORS_HEADERS'] = 'A'\nCORS(app)",
+            6, "app", "shop", {"origins": "https://c"}, {},
         ),
         # The call counts more than the configuration.
         (

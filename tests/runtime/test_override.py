@@ -574,6 +574,15 @@ def test_in_front_the_guard_owns_the_headers(views, told, path):
     assert [word for word, *_ in told] == ["allowed", "rejected"]
 
 
+def test_what_asks_whether_an_origin_may(app, logged):
+    """Socket.IO, say, writes the headers itself: no view overrides its verdict."""
+    guard = CorsGuard(app, **VIEWS)
+    environ = create_environ("/socket.io/", headers={"Origin": EVIL})
+    assert guard.origin_check(app, credentials=False)(EVIL, environ) is False
+    (line,) = logged()
+    assert "rejected (ORIGIN_NOT_ALLOWED) by default" in line
+
+
 # An app like Amazon's S3: each bucket has CORS rules of its own, which its owner writes
 
 
