@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.errors import Problem
-from flask_corsguard.flask_cors_options import HINTS, CompatError, compat_policy
+from flask_corsguard.flask_cors_options import HINTS, CompatError, NotInGuardError, compat_policy
 from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.text import text_of
@@ -33,7 +33,8 @@ def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
 
     :param resource: a string or a pattern, matched with ``re.match`` by Flask-CORS.
     :returns: ``["/"]`` for everything.
-    :raises CompatError: for what prefixes cannot say without being wider.
+    :raises NotInGuardError: for what prefixes cannot say without being wider.
+    :raises CompatError: for what is not a pattern.
     """
     text = resource.pattern if isinstance(resource, re.Pattern) else resource
     if not isinstance(text, str):
@@ -43,10 +44,9 @@ def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
     found = re.match(r"\^?((?:/?[\w~-]+(?=[/$?]|$))*)", text)
     start = f"/{found[1].strip('/')}/*".replace("//", "/") if found else "/*"
     if isinstance(resource, str) and HINTS.isdisjoint(text):
-        raise CompatError(
-            f"resources: {text!r} is that one path and nothing below. Write"
-            f" {start!r} for all that is below, or take it out and write"
-            " @cross_origin() on the view"
+        raise NotInGuardError(
+            f"resources: {text!r} is that one path and nothing below. Write {start!r} for all that"
+            " is below, or take it out and write @cross_origin() on the view"
         )
     prefixes = _prefixes(text)
     wrong: list[Problem] = []
@@ -54,7 +54,7 @@ def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
         read_prefix("resources", prefix, wrong)
     below = (prefix + path for prefix in prefixes for path in ("/x", "/-/y.z"))
     if not prefixes or wrong or not all(re.match(resource, path) for path in below):
-        raise CompatError(
+        raise NotInGuardError(
             f"resources: no list of path prefixes says what {text!r} does. Write prefixes such as"
             f" {start!r}, or take it out and write @cross_origin() on the views"
         )
@@ -106,8 +106,7 @@ class PathTable:
                     f"resources: {text_of(own)} is not a dictionary of options. Write"
                     f" {{{resource!r}: {{'origins': {text_of(own)}}}}}"
                 )
-            prefixes = resource_paths(resource)
-            pattern = "" if prefixes == ["/"] else resource
+            pattern, prefixes = _read(resource)
             options = {**common, **cast("Mapping[str, Any]", own)}
             self.rows.append(PathRow(pattern, prefixes, compat_policy(options)))
 
@@ -119,6 +118,22 @@ class PathTable:
         """The policy of everything under a prefix, as far as no longer one has another."""
         found = (row for row in self.rows if any(covers(each, prefix) for each in row.prefixes))
         return [row.policy for row in found][:1]
+
+
+def _read(resource: str | re.Pattern[str]) -> tuple[str | re.Pattern[str], list[str]]:
+    """What Flask-CORS matches, and prefixes that cover all of it."""
+    try:
+        prefixes = resource_paths(resource)
+    except NotInGuardError:
+        prefixes = ["/"]
+        if isinstance(resource, str) and HINTS.isdisjoint(resource):
+            return rf"{re.escape(resource)}\Z", prefixes
+        try:
+            re.compile(resource)
+        except re.error as error:
+            raise CompatError(f"resources: {resource!r} is no pattern: {error}") from None
+        return resource, prefixes
+    return "" if prefixes == ["/"] else resource, prefixes
 
 
 def in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:

@@ -25,7 +25,7 @@ _WORDS = (
     b"flask_cors", b"flask.ext", b"cross_origin", b"CORS_", b"ccess-Control-Allow-", b"OPTIONS",
     b"ccess-control-allow-", b"access_control_allow_", b"before_request", b"before_app_request",
     b"Flask(", b"OpenAPI(", b".init_app(", b"register_blueprint", b".config.from_",
-    b"def options",
+    b"def options", b"rovide_automatic_options", b"PROVIDE_AUTOMATIC_OPTIONS",
 )  # fmt: skip
 _WANTED = {word: re.escape(word) for word in _WORDS}
 _Recorded = dict[tuple[Path, int], list[Recorded]]
@@ -72,19 +72,18 @@ def _each(
     found: list[Migration] = []
     for group in groups:
         if any(USES.search(source.data) for source in group):
-            elsewhere = named | {
+            mentioned = {
                 key.decode()
-                for other in groups
-                if other is not group
-                for source in other
+                for some in groups
+                for source in some
                 for key in _KEY.findall(source.data)
             }
-            found.append(_migrate(group, base, recorded, elsewhere))
+            found.append(_migrate(group, base, recorded, named | mentioned))
     return found
 
 
 def _migrate(
-    group: list[Source], base: Path, recorded: _Recorded, elsewhere: set[str]
+    group: list[Source], base: Path, recorded: _Recorded, mentioned: set[str]
 ) -> Migration:
     files: list[PythonFile] = []
     findings: list[Finding] = []
@@ -95,7 +94,7 @@ def _migrate(
             if USES.search(source.data):
                 findings.append(_unreadable(source.path, error))
     roots = list(dict.fromkeys(root_of(file.path) for file in files))
-    result = Codemod(files, roots, recorded, elsewhere).run()
+    result = Codemod(files, roots, recorded, mentioned).run()
     return joined([result, Migration((), tuple(findings), (), 0)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +13,14 @@ from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.configuration import Configuration
 from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.imports import Needs, change_imports
-from flask_corsguard.migrate.obstacles import fields_for
+from flask_corsguard.migrate.obstacles import fields_for, taken_away
 from flask_corsguard.migrate.python_file import Expression, PythonFile
 from flask_corsguard.migrate.recorder import Recorded
 from flask_corsguard.migrate.translation import (
     FIELD_OF,
     RESETS,
     Report,
+    Value,
     arguments,
     fields_of,
     listed,
@@ -29,7 +31,10 @@ from flask_corsguard.migrate.translation import (
 from flask_corsguard.migrate.uses import Call, Mark, Uses
 
 Fields = dict[str, str]
+_LEAVES_OUT = "leaves GET or POST out"
 _DEFAULTS = {name: RESETS[name] for name in ("origins", "allow_headers")}
+# What Flask-CORS takes for one origin, or for a pattern, and the guard does not.
+_OTHERWISE = re.compile(r"[,*\\\]?$^\[()]")
 _NARROWER = frozenset({"origins", "resources", "supports_credentials"})
 
 
@@ -50,7 +55,7 @@ class Codemod:
     :param roots: the folders that their modules are imported from.
     :param recorded: (path, line) of a call -> what it handed to Flask-CORS when the app was loaded,
         if it was.
-    :param elsewhere: keys of Flask-CORS that are named outside of these files.
+    :param mentioned: keys of Flask-CORS that stand anywhere in the code base.
     """
 
     def __init__(
@@ -58,10 +63,10 @@ class Codemod:
         files: Iterable[PythonFile],
         roots: list[Path],
         recorded: Mapping[tuple[Path, int], list[Recorded]],
-        elsewhere: set[str],
+        mentioned: set[str],
     ) -> None:
         self.uses = uses = Uses(files)
-        self._configuration = Configuration(uses, elsewhere)
+        self._configuration = Configuration(uses, mentioned)
         self._needs = {file: Needs(file) for file in uses.files}
         self._findings: list[Finding] = []
         self._notes: list[str] = []
@@ -91,6 +96,14 @@ class Codemod:
         uses = self.uses
         for report in uses.reports:
             self._take(report)
+        for file, line in taken_away(uses.files):
+            report = Report(file, line)
+            report.finding(
+                "unusual_use", "Access-Control-Allow-Origin is taken away from a response",
+                "no site may read it; the guard would write the header again.",
+                "have Flask-CORS leave that route out, and run this again.",
+            )  # fmt: skip
+            self._take(report)
         edits = {
             call.node: self._edit(call)
             for call in (*self._apps, *self._bare, *self._inits, *self._blueprints)
@@ -118,11 +131,12 @@ class Codemod:
             return Migration((), findings, (note,) if left else (), 0)
         for file in uses.files:
             change_imports(file, uses.imports.get(file, ()), self._needs[file])
-        places = len(dead) + len(edits) + len(uses.marks) + len(self._configuration.in_force)
         changed = [file for file in uses.files if file.is_changed]
         broken = next(filter(None, map(_broken, changed)), None)
         if broken is not None:
             return Migration((), (broken,), (), 0)
+        places = len(dead) + len(edits) + len(uses.marks) + len(self._configuration.in_force)
+        places = max(places, len(changed))
         return Migration(tuple(f.finish() for f in changed), (), tuple(self._notes), places)
 
     def _kind(self, call: Call, roots: list[Path]) -> str:
@@ -149,6 +163,8 @@ class Codemod:
             why = "the result is used at once"
         elif call in self._blueprints and self._is_asked_in_turn(edits[call.node], edits):
             why = "where it says no, another call is asked"
+        elif self._reads_otherwise(call):
+            why = f"origins is {self._recorded[call.node][0].options['origins']!r} here"
         elif call in self._apps and self._is_second(call):
             why = "an app may be given to Flask-CORS twice"
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
@@ -161,6 +177,8 @@ class Codemod:
         ]
         calls = [*given, *self._blueprints]
         is_made = any(not file.is_test for file, _ in self.uses.apps)
+        if self._blueprints and given and not self._is_certain():
+            return f"{given[0].file.path}:{given[0].node.lineno}: it depends on a condition"
         if not calls or (is_made and (given or (self._unguarded(()) and not self._bare))):
             return ""
         return f"{calls[0].file.path}:{calls[0].node.lineno}: the app is made elsewhere"
@@ -172,6 +190,13 @@ class Codemod:
             other.default.get("origins", '"*"') != edit.default.get("origins")
             for other in edits.values()
         )
+
+    def _reads_otherwise(self, call: Call) -> bool:
+        """Whether the guard would read what was handed to Flask-CORS by other rules."""
+        origins = [each.options.get("origins") for each in self._recorded[call.node]]
+        is_read = "origins" in call.options and _is_read(call.file, call.options["origins"])
+        texts = (text for some in origins for text in listed(some) if isinstance(text, str))
+        return not is_read and any(text != "*" and _OTHERWISE.search(text) for text in texts)
 
     def _is_second(self, call: Call) -> bool:
         """Whether another call may be for the same app, of which the later one is asked first."""
@@ -221,7 +246,7 @@ class Codemod:
             self._write_init(call, edits[call.node])
         for call in self._blueprints:
             self._write_blueprint(call, edits[call.node])
-        native = [mark for mark in uses.marks if self._is_native(mark)]
+        native = [mark for mark in uses.marks if not self._why_not_native(mark)]
         if not self._add_guards(native, extra):
             native = []
         for mark in uses.marks:
@@ -350,21 +375,42 @@ class Codemod:
         # What the configuration says counts for the decorator, what CORS(app) says does not.
         return _without({**_only(RESETS, self._outer), **_DEFAULTS}, configured) | given
 
-    def _is_native(self, mark: Mark) -> bool:
-        """Whether a mark says what the decorator does."""
-        if mark.has_no_effect or mark.why_compat or self._configuration.unseen("app"):
-            return False
-        report = Report(mark.call.file, mark.call.node.lineno)
+    def _why_not_native(self, mark: Mark) -> str:
+        """Why a mark would not say what the decorator does, or ""."""
+        call = mark.call
+        given = {
+            name for other in (*self._apps, *self._bare, *self._inits) for name in other.options
+        }
+        if mark.has_no_effect or mark.why_compat:
+            return mark.why_compat or "it has no effect"
+        if self._configuration.unseen("app"):
+            return "configuration that does not show here counts for it"
+        if (given & self._configuration.options) - call.options.keys():
+            return "CORS(app) and the configuration differ"
+        if not self._is_certain():
+            return "whether there is a guard depends on a condition"
+        report = Report(call.file, call.node.lineno)
         fields = self._mark_fields(mark, report)
         if "answer_preflight" in fields:
-            return False
+            return "the view responds to OPTIONS itself"
         # What no route of the view accepts need not be listed.
-        methods = mark.call.file.read(mark.call.options.get("methods") or ast.Constant(None))
+        methods = call.file.read(call.options.get("methods") or ast.Constant(None))
         named = {str(name).upper() for name in listed(methods)}
-        leaves_out = mark.methods and mark.methods <= named
-        return not report.compat or bool(leaves_out and "leaves GET or POST out" in report.compat)
+        if mark.methods and mark.methods <= named and _LEAVES_OUT in report.compat:
+            return ""
+        return report.compat
+
+    def _is_certain(self) -> bool:
+        """Whether an app that is given to Flask-CORS is so under no condition."""
+        calls = [*self._apps, *(call for call in self.uses.calls if call.is_init)]
+        branches = (ast.If, ast.Try, ast.For, ast.While, ast.IfExp)
+        return not calls or any(
+            not any(isinstance(above, branches) for above in call.file.parents(call.node))
+            for call in calls
+        )
 
     def _write_mark(self, mark: Mark, *, is_native: bool) -> None:
+        why = self._why_not_native(mark) or "no app is made here"
         call, file = mark.call, mark.call.file
         report = Report(file, call.node.lineno)
         fields = self._mark_fields(mark, report)
@@ -382,10 +428,7 @@ class Codemod:
             needs.need_re(fields)
             file.replace(call.node, file.call(call.node, needs.name("cors"), arguments(fields)))
         else:
-            report.note(
-                f"{mark.why_compat or report.compat or 'configuration that does not show here'}: so"
-                " @cross_origin comes from flask_corsguard.compat here."
-            )
+            report.note(f"{why}: so @cross_origin comes from flask_corsguard.compat here.")
             self._needs[file].compat.add("cross_origin")
         self._take(report)
 
@@ -416,6 +459,10 @@ class Codemod:
         self._notes += report.notes
 
 
+def _is_read(file: PythonFile, node: ast.expr) -> bool:
+    return Value("", file.read(node)).is_read
+
+
 def _broken(file: PythonFile) -> Finding | None:
     """What is said where the changed file would not be Python any more."""
     try:
@@ -438,7 +485,7 @@ def _prefixes(pattern: Any, report: Report) -> list[str]:
         report.compat = str(error)
     except CompatError as error:
         report.finding(
-            "resources", str(error),
+            "resources", str(error).removeprefix("resources: "),
             "the origins that are given may read what it matches; no site may read the rest.",
             "write a path, such as '/api/*', and run this again.",
             "take it out, use @cross_origin() on the views that are meant, and run this again.",

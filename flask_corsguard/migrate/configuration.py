@@ -25,13 +25,13 @@ _ASKED = {
 class Configuration:
     """The keys that Flask-CORS reads in some files.
 
+    :param mentioned: the keys that stand anywhere in the code base.
     :ivar in_force: key -> the places that set it, where Flask-CORS uses it.
     :ivar late: those that are set after ``CORS(app)`` has read the configuration.
     """
 
-    def __init__(self, uses: Uses, elsewhere: set[str]) -> None:
+    def __init__(self, uses: Uses, mentioned: set[str]) -> None:
         self._uses = uses
-        self._elsewhere = {OPTION_OF_KEY[key] for key in elsewhere}
         self.in_force: dict[str, list[Setting]] = {}
         self.late: list[Setting] = []
         for setting in uses.settings:
@@ -41,6 +41,9 @@ class Configuration:
                 self.late.append(setting)
             else:
                 self.in_force.setdefault(setting.key, []).append(setting)
+
+        known = {*self.in_force, *(setting.key for setting in self.late)}
+        self._hidden = {OPTION_OF_KEY[key] for key in mentioned - known}
 
     @property
     def why_compat(self) -> str:
@@ -88,7 +91,7 @@ class Configuration:
         in the environment, in modules that are named by a string."""
         asked: dict[str, str] = {}
         for option, (key, default) in _ASKED.items():
-            is_hidden = self._uses.loads_settings or option in self._elsewhere
+            is_hidden = self._uses.loads_settings or option in self._hidden
             if is_hidden and option not in self.options:
                 asked[option] = f'{target}.config.get("{key}"{default})'
         return asked

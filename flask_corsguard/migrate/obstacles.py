@@ -85,6 +85,12 @@ def _preflights(file: PythonFile) -> Iterator[tuple[int, str]]:
                 read = file.read(value)
                 if is_route and isinstance(read, list) and "OPTIONS" in read:
                     yield value.lineno, "a view of its own responds to OPTIONS"
+            case (
+                ast.keyword(arg="provide_automatic_options")
+                | ast.Attribute(attr="provide_automatic_options", ctx=ast.Store())
+                | ast.Constant(value="PROVIDE_AUTOMATIC_OPTIONS")
+            ):
+                yield node.lineno, "Flask's own response to OPTIONS may be off"
             case ast.FunctionDef(name="options") if isinstance(file.parent(node), ast.ClassDef):
                 yield node.lineno, "a view of its own responds to OPTIONS"
             case _:
@@ -134,17 +140,35 @@ def _other_headers(file: PythonFile) -> list[int]:
 
 
 def _written(file: PythonFile, node: ast.Constant) -> ast.expr | None:
-    """What is written there, if the header is not only looked at."""
+    """What is written there, or the name itself if that is not plain; None if it is looked at."""
     above = file.parent(node)
     match above:
         case ast.Subscript(ctx=ast.Store()):
             statement = file.parent(above)
             return statement.value if isinstance(statement, ast.Assign) else node
         case ast.Call(args=[first, value, *_], func=ast.Attribute(attr=attr)) if first is node:
-            return None if attr in ("get", "pop") else value
-        case ast.Dict(keys=keys, values=values):
+            return None if attr == "get" else value
+        case ast.Call(func=ast.Attribute(attr="get" | "getlist" | "get_all")):
+            return None
+        case ast.Dict(keys=keys, values=values) if node in keys:
             return values[keys.index(node)]
         case ast.Tuple(elts=[first, value]) if first is node:
             return value
-        case _:
+        case ast.Subscript(ctx=ast.Load()) | ast.Compare() | ast.Expr() | ast.JoinedStr():
             return None
+        case _:
+            return node
+
+
+def taken_away(files: Iterable[PythonFile]) -> Iterator[tuple[PythonFile, int]]:
+    """Where ``Access-Control-Allow-Origin`` is removed again."""
+    for file in files:
+        for node in file.nodes:
+            above = file.parent(node)
+            if isinstance(node, ast.Constant) and str(node.value).lower() == _ALLOW_ORIGIN:
+                is_removed = isinstance(above, ast.Call) and file.code(above.func).endswith(
+                    (".pop", ".remove")
+                )
+                is_deleted = isinstance(above, ast.Subscript) and isinstance(above.ctx, ast.Del)
+                if (is_removed or is_deleted) and not file.is_test:
+                    yield file, node.lineno

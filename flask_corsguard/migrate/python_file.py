@@ -236,10 +236,12 @@ class PythonFile:
                     found[name] = value
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                     found[name] = value
-                case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _MUTATORS:
-                    changed.add(name)
-                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
-                    changed.add(name)
+                case ast.Attribute(value=of, attr=attr) if attr in _MUTATORS:
+                    changed.add(_first_name(of))
+                case ast.Subscript(value=of, ctx=ast.Store() | ast.Del()):
+                    changed.add(_first_name(of))
+                case ast.AugAssign(target=of):
+                    changed.add(_first_name(of))
                 case ast.Global(names=names) | ast.Nonlocal(names=names):
                     changed.update(names)
                 case _:
@@ -443,6 +445,12 @@ def last_name(node: ast.AST) -> str:
     if isinstance(node, ast.Name):
         return node.id
     return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _first_name(node: ast.AST) -> str:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_blueprint(name: str) -> bool:

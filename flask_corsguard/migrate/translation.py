@@ -204,7 +204,8 @@ def _carried(name: str, value: Value, report: Report) -> str:
     elif name == "origins":
         report.note(
             f"origins={short(code)} is carried over: the guard reads it at start-up, and refuses"
-            " what it cannot use, such as '*' with credentials."
+            " what it cannot use, such as '*' with credentials. There, a comma separates origins,"
+            " and https://*.example.com is every sub-domain."
         )
         if _UNSET.fullmatch(spelled):
             return f"{code} or ()"
@@ -273,6 +274,13 @@ def _accepted(field: str, given: Any, report: Report) -> list[str]:
 
 
 def _origins(value: Value, report: Report) -> Value:
+    if isinstance(value.value, dict):
+        report.finding(
+            "misspelt_option", "a dictionary is given as origins, and Flask-CORS reads its keys",
+            "what the keys match may read the responses: any site on the web, where one is '/*'.",
+            f"write resources={short(value.code)}, if that is meant, and run this again.",
+        )  # fmt: skip
+        return value
     entries = [entry for entry in listed(value.value) if entry is not None and entry != ""]
     if "*" in entries or ".*" in entries:
         return Value('"*"', "*")
@@ -295,7 +303,7 @@ def _entry(entry: Any, report: Report) -> str | re.Pattern[str] | None:
         if text.lower() == "null":
             today = "any site can send it from a sandboxed frame, and read."
             report.finding("null_origin", str(error), today, _HOW)
-        elif not _HINTS.isdisjoint(text):
+        elif not _HINTS.isdisjoint(text) and "matches nothing" not in str(error):
             today = "it is a regular expression, and matches other origins than it seems to."
             report.finding("glob", str(error), today, _HOW)
         else:
@@ -376,5 +384,6 @@ def _check_policy(
         for problem in error.problems:
             report.finding(
                 "refused", f"the guard refuses it: {problem.field}: {problem.message}", who,
-                "change it as the message says, and run this again.",
+                "list other origins, or leave supports_credentials out, and run this again.",
+                "write CorsGuard here yourself, with the fields that the message names.",
             )  # fmt: skip

@@ -233,7 +233,9 @@ class Uses:
     def _find_call(self, file: PythonFile, node: ast.Call, name: str) -> None:
         call = _read_call(file, node, with_target=name == "CORS")
         around = file.parent(node)
-        if name == "CORS":
+        if name == "CORS" and call.target is None and not file.targets(node):
+            self.others.append((file, node, f"{file.code(node)} has no name"))
+        elif name == "CORS":
             self.calls.append(call)
         elif isinstance(around, FUNCTIONS):
             self.marks.append(self._mark(call, around))

@@ -134,8 +134,9 @@ def test_testing_page_lists_the_engines() -> None:
 
 def codes_in_source() -> Iterator[str]:
     """Every code of a Problem: the first argument, a local called ``code`` or, in the diagnosis of
-    origins, the first of a pair. What an audit finds is no Problem."""
-    for path in {*PACKAGE.rglob("*.py")} - {*(PACKAGE / "audit").iterdir()}:
+    origins, the first of a pair. What the audit and the migration find is no Problem."""
+    others = {path for name in ("audit", "migrate") for path in (PACKAGE / name).iterdir()}
+    for path in {*PACKAGE.rglob("*.py")} - others:
         for node in ast.walk(ast.parse(path.read_text())):
             found: ast.expr | None = None
             if isinstance(node, ast.Call):
