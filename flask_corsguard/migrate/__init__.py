@@ -60,7 +60,25 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
         for call in some
         if call.kind != "view" and place not in read
     )
+    if path.is_file() and (part := _part_of(path)):
+        return Migration((), (part,), tree.notes, 0)
     return joined([*results, *found, Migration((), (), outside, 0)])
+
+
+def _part_of(path: Path) -> Finding | None:
+    """What is said of a single file if others that use Flask-CORS may be of the same app."""
+    for group in groups_of(read_tree(root_of(path), _WANTED).sources):
+        others = [source.path for source in group if USES.search(source.data)]
+        if any(source.path == path for source in group) and [
+            each for each in others if each != path
+        ]:
+            other = next(each for each in others if each != path)
+            return Finding(
+                path, 1, "left_out", f"{other} uses Flask-CORS too, and may be of the same app",
+                "the sites that either file names may read what it is for.",
+                ("run this on the directory of the whole app.",),
+            )  # fmt: skip
+    return None
 
 
 def _each(

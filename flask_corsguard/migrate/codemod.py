@@ -88,8 +88,8 @@ class Codemod:
         self._blueprints = [call for call in given if self._kinds[call.node] == "blueprint"]
         rest = [call for call in given if call not in self._blueprints]
         self._apps = [call for call in rest if not call.is_init]
-        # init_app() without options stays as it is, unless configuration has to be asked for.
-        self._inits = [c for c in rest if c.is_init and (c.options or self._unseen(c))]
+        # init_app() without options stays as it is.
+        self._inits = [call for call in rest if call.is_init and call.options]
 
     def run(self) -> Migration:
         """Migrate them; or say why not, and change nothing."""
@@ -264,15 +264,8 @@ class Codemod:
         return (
             bool(calls)
             and not _NARROWER & self._configuration.options
-            and not any(_NARROWER & call.options.keys() or self._unseen(call) for call in calls)
+            and not any(_NARROWER & call.options.keys() for call in calls)
         )
-
-    def _unseen(self, call: Call) -> Fields:
-        """Fields for what may be in the configuration without being seen."""
-        if call.target is None or self._kinds[call.node] != "app":
-            return {}
-        asked = self._configuration.unseen(call.file.code(call.target))
-        return {FIELD_OF[name]: code for name, code in asked.items() if name not in call.options}
 
     def _edit(self, call: Call) -> _Edit:
         """What the options and the resources of a call come to."""
@@ -294,6 +287,8 @@ class Codemod:
             merged = {**options, **values_of(file, own)}
             fields = fields_of(merged, report, beside=beside)
             for prefix in _prefixes(pattern, report):
+                if prefix != "/" and not re.match(pattern, prefix) and self.uses.may_route(prefix):
+                    report.compat = f"resources: {pattern!r} does not match {prefix!r} itself"
                 if prefix == "/":
                     default = fields
                 else:
@@ -306,14 +301,9 @@ class Codemod:
         if call in self._blueprints and (paths or default is None):
             report.compat = "resources of a blueprint"
         if default is not None:
-            if unseen := self._unseen(call):
-                report.note(
-                    "CORS_* keys that do not show here are asked for, in case the configuration has"
-                    " any: write the values themselves, if you know them."
-                )
             configured = {FIELD_OF[option] for option in self._configuration.options}
             is_app = call not in self._blueprints
-            default = {**_without(_DEFAULTS, configured if is_app else ()), **unseen, **default}
+            default = {**_without(_DEFAULTS, configured if is_app else ()), **default}
         every = {*(default or ()), *(name for fields in paths.values() for name in fields)}
         self._outer |= every & RESETS.keys()
         paths = {p: {**_only(RESETS, {*_DEFAULTS, *self._outer}), **f} for p, f in paths.items()}
@@ -383,8 +373,8 @@ class Codemod:
         }
         if mark.has_no_effect or mark.why_compat:
             return mark.why_compat or "it has no effect"
-        if self._configuration.unseen("app"):
-            return "configuration that does not show here counts for it"
+        if self._configuration.is_hidden:
+            return "the configuration may have CORS_ keys that do not show here"
         if (given & self._configuration.options) - call.options.keys():
             return "CORS(app) and the configuration differ"
         if not self._is_certain():

@@ -14,13 +14,6 @@ from flask_corsguard.migrate.python_file import Expression
 from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of
 from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Call, Setting, Uses
 
-#: The keys that say who may do what: where they may hold something, it has to be asked for.
-_ASKED = {
-    "origins": ("CORS_ORIGINS", ', "*"'),
-    "allow_headers": ("CORS_ALLOW_HEADERS", ', ["*", "Authorization"]'),
-    "methods": ("CORS_METHODS", ""),
-}
-
 
 class Configuration:
     """The keys that Flask-CORS reads in some files.
@@ -51,6 +44,8 @@ class Configuration:
         if self.late and self._uses.marks:
             late = self.late[0]
             return f"{late.file.path}:{late.value.lineno}: {late.key} is set after CORS(app)"
+        if self.is_hidden:
+            return "the configuration may have CORS_ keys that do not show here"
         for setting in (setting for some in self.in_force.values() for setting in some):
             report = Report(setting.file, setting.value.lineno)
             if setting.key in self._uses.read_keys:
@@ -86,15 +81,13 @@ class Configuration:
             for call in uses.calls
         ) and all(option in mark.call.options for mark in uses.marks)
 
-    def unseen(self, target: str) -> dict[str, str]:
-        """Fields for what may be in the configuration without being seen: in files of other kinds,
-        in the environment, in modules that are named by a string."""
-        asked: dict[str, str] = {}
-        for option, (key, default) in _ASKED.items():
-            is_hidden = self._uses.loads_settings or option in self._hidden
-            if is_hidden and option not in self.options:
-                asked[option] = f'{target}.config.get("{key}"{default})'
-        return asked
+    @property
+    def is_hidden(self) -> bool:
+        """Whether a key may be in the configuration without being seen: in files of other kinds, in
+        the environment, in modules that are named by a string."""
+        uses = self._uses
+        left_out = {option for option in FIELD_OF if not self._is_given(option)}
+        return bool((uses.loads_settings and left_out) or left_out & self._hidden)
 
     def rename(self, needs: Mapping[Any, Needs]) -> list[Report]:
         """Give the keys the names that the guard reads."""

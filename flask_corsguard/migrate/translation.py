@@ -42,10 +42,8 @@ _HINTS = frozenset("*\\]?$^[]()")
 _HOW = "list the origins, and run this again: origins=['https://app.example.com']."
 # Where an expression finds a value that is for whoever runs the app to set.
 _SETTING = re.compile(
-    r"(?:[\w.]*(?:environ|config|settings|conf)\b(?:\.get\(|\[)|(?:os\.)?getenv\("
-    r"|[\w.]*(?:config|settings|conf)\.\w+)[^\n()]*\)?\]?(?:\.split\([^()]*\))?"
-    r"(?: or [\"'\[][^()]*)?",
-    re.IGNORECASE,
+    r"(?:[\w.]*environ(?:\.get\(|\[)|(?:os\.)?getenv\()[^\n()]*[\])](?:\.split\([^()]*\))?"
+    r"|[\w.]*config\.get\([^\n(),]*, *[^\n()]*\)"
 )
 _UNSET = re.compile(r"[^\n]*(?:\.get|getenv)\([^(),]*\)")
 _EMPTY = re.compile(r"(?:\.get|getenv)\([^(),]*, *(?:\"\"|'')\)\.split\(")
@@ -288,9 +286,9 @@ def _origins(value: Value, report: Report) -> Value:
     meant = [new for _, new in pairs if new is not None]
     if "*" in meant:
         return Value('"*"', "*")
+    codes = [_entry_code(entry, new, report) for entry, new in pairs if new is not None]
     if meant == listed(value.value):
         return Value(value.code, meant)
-    codes = [_entry_code(entry, new, report) for entry, new in pairs if new is not None]
     return Value(f"[{', '.join(codes)}]", meant)
 
 

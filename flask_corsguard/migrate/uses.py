@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -192,6 +193,11 @@ class Uses:
                         self._first_at.setdefault((file, url), node)
                 case _:
                     pass
+
+    def may_route(self, path: str) -> bool:
+        """Whether a view may be at a path itself."""
+        exactly = re.compile(rf"[\"']{re.escape(path)}/?[\"']|[\"']/?<path:".encode())
+        return any(exactly.search(file.source.data) for file in self.files if not file.is_test)
 
     def meant(self, file: PythonFile, node: ast.AST) -> str:
         """Which name of Flask-CORS an expression is, or ""."""
