@@ -160,6 +160,86 @@ MIGRATED = {
         f"{APP}cors = CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin(origins='*')\n"
         "def x(): return 'x'\n"
     ),
+    "a dictionary that is changed below its top": (
+        f"{APP}x = {{'/*': {{'origins': '*'}}}}\nx['/*']['origins'] = 'https://app.example.com'\n"
+        f"CORS(app, resources=x){VIEWS}"
+    ),
+    "a key that is set by a method": (
+        f"{APP}app.config.__setitem__('CORS_ORIGINS', {LIST})\nCORS(app){VIEWS}"
+    ),
+    "a key that is set with another name": (
+        f"{APP}app.config['CORS_ORIGINS'], x = {LIST}, 1\nCORS(app){VIEWS}"
+    ),
+    "a key that an object sets": (
+        f"{HEAD}class Config:\n    def __init__(self):\n        self.CORS_ORIGINS = {LIST}\n"
+        f"app = Flask(__name__)\napp.config.from_object(Config())\nCORS(app){VIEWS}"
+    ),
+    "a key that is a property": (
+        f"{HEAD}class Config:\n    @property\n    def CORS_ORIGINS(self): return {LIST}\n"
+        f"app = Flask(__name__)\napp.config.from_object(Config())\nCORS(app){VIEWS}"
+    ),
+    "a key that comes before init_app": (
+        f"{HEAD}cors = CORS(origins={LIST})\napp = Flask(__name__)\n"
+        f"app.config['CORS_METHODS'] = ['GET', 'POST']\ncors.init_app(app){VIEWS}"
+    ),
+    "two apps": (
+        f"{HEAD}cors = CORS(origins={LIST})\nother = Flask('other')\napp = Flask(__name__)\n"
+        f"cors.init_app(other)\ncors.init_app(app, origins='https://b.example'){VIEWS}"
+    ),
+    "a header by hand, by a name of its own": (
+        f"{APP}CORS(app)\nNAME = 'Access-Control-Allow-Origin'\n@app.after_request\ndef f(r):\n"
+        f"    r.headers[NAME] = 'https://b.example'\n    return r\n{VIEWS}"
+    ),
+    "no preflights at one view": (
+        f"{APP}CORS(app)\napp.add_url_rule('/x', 'x', lambda: 'x', methods=['PUT', 'GET'],"
+        " provide_automatic_options=False)\n"
+    ),
+    "no preflights at all": (
+        f"{APP}app.config['PROVIDE_AUTOMATIC_OPTIONS'] = False\nCORS(app){VIEWS}"
+    ),
+    "a view that refuses preflights": (
+        f"{APP}CORS(app, origins={LIST})\n@app.route('/x', methods=['GET', 'PUT', 'OPTIONS'])\n"
+        "def x(): abort(403)\n"
+    ),
+    "an abort before each request": (
+        f"{APP}CORS(app, origins={LIST})\n@app.before_request\ndef f():\n    abort(403)\n{VIEWS}"
+    ),
+    "a condition and a view": (
+        f"{APP}if app.debug:\n    CORS(app, origins={LIST})\n@app.get('/x')\n@cross_origin()\n"
+        "def x(): return 'x'\n"
+    ),
+    "a path that a pattern leaves out": (
+        f"{APP}CORS(app, resources={{r'/api/.*': {{'origins': {LIST}}}}}){API}@app.get('/api')\n"
+        "def api(): return 'x'\n"
+    ),
+    "a pattern that no prefix says": (
+        f"{APP}CORS(app, resources={{r'/admin.+': {{'origins': {LIST}}}}}){API}"
+    ),
+    "several patterns": (
+        f"{APP}CORS(app, resources={{r'/api/(users|items)': {{'origins': {LIST}}}}}){API}"
+    ),
+    "a path in a path": (
+        f"{APP}CORS(app, resources={{r'/api/users': {{'origins': 'https://b.example'}},"
+        f" r'/api/*': {{'origins': {LIST}}}}}){API}"
+    ),
+    "no view but what a view calls": (
+        f"{APP}@cross_origin(origins={LIST})\ndef made(): return 'x'\n@app.get('/x')\n"
+        "def x(): return made()\n"
+    ),
+    "a view that a rule names": (
+        f"{APP}@cross_origin(origins={LIST})\ndef made(): return 'x'\n"
+        "app.add_url_rule('/x', view_func=made, methods=['GET', 'PUT'])\n"
+    ),
+    "a view for each method at one URL": (
+        f"{APP}@app.get('/x')\n@cross_origin()\ndef x(): return 'x'\n@app.put('/x')\n"
+        f"@cross_origin(origins={LIST})\ndef put(): return 'x'\n"
+    ),
+    "POST alone": f"{APP}CORS(app, origins={LIST}, methods=['POST']){VIEWS}",
+    "PUT alone, at a view": (
+        f"{APP}@app.route('/x', methods=['GET', 'PUT', 'POST'])\n@cross_origin(methods=['PUT'])\n"
+        "def x(): return 'x'\n"
+    ),
+    "seconds as a string": f"{APP}CORS(app, origins={LIST}, max_age='5'){VIEWS}",
 }  # fmt: skip
 
 ORIGINS = (
@@ -180,7 +260,7 @@ REQUESTS: tuple[dict[str, object], ...] = (
     {"method": "PUT"},
     {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": "{}"},
 )
-PATHS = ("/x", "/missing", "/api/users", "/admin", "/static/none")
+PATHS = ("/x", "/missing", "/api", "/api/users", "/admin", "/static/none")
 
 
 def load(text: str) -> Flask:
