@@ -27,6 +27,8 @@ from flask_corsguard.runtime.requests import cors_request
 from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState
 from flask_corsguard.text import text_of
 
+__all__ = ["CORS", "cross_origin"]
+
 _KEY = "corsguard.compat"
 # On a response: a view with @cross_origin has made it.
 _EVALUATED = "_corsguard_evaluated"

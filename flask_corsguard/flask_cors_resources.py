@@ -76,11 +76,13 @@ class PathRow(NamedTuple):
     """A key of ``resources``, and what it comes to.
 
     :ivar pattern: what Flask-CORS matches with the beginning of a path.
+    :ivar is_exact: whether the prefixes say the same, but for the end of a segment.
     """
 
     pattern: str | re.Pattern[str]
     prefixes: list[str]
     policy: Policy
+    is_exact: bool
 
 
 class PathTable:
@@ -106,34 +108,39 @@ class PathTable:
                     f"resources: {text_of(own)} is not a dictionary of options. Write"
                     f" {{{resource!r}: {{'origins': {text_of(own)}}}}}"
                 )
-            pattern, prefixes = _read(resource)
+            pattern, prefixes, is_exact = _read(resource)
             options = {**common, **cast("Mapping[str, Any]", own)}
-            self.rows.append(PathRow(pattern, prefixes, compat_policy(options)))
+            self.rows.append(PathRow(pattern, prefixes, compat_policy(options), is_exact))
 
     def at(self, path: str) -> list[Policy]:
         """The policy that Flask-CORS comes to for a path, if any."""
         return [row.policy for row in self.rows if re.match(row.pattern, path)][:1]
 
     def under(self, prefix: str) -> list[Policy]:
-        """The policy of everything under a prefix, as far as no longer one has another."""
-        found = (row for row in self.rows if any(covers(each, prefix) for each in row.prefixes))
-        return [row.policy for row in found][:1]
+        """The policies of what lies under a prefix: those of patterns, then one for all of it."""
+        found: list[Policy] = []
+        for row in self.rows:
+            if any(covers(each, prefix) for each in row.prefixes):
+                found.append(row.policy)
+                if row.is_exact:
+                    break
+        return found
 
 
-def _read(resource: str | re.Pattern[str]) -> tuple[str | re.Pattern[str], list[str]]:
-    """What Flask-CORS matches, and prefixes that cover all of it."""
+def _read(resource: str | re.Pattern[str]) -> tuple[str | re.Pattern[str], list[str], bool]:
+    """What Flask-CORS matches, prefixes that cover all of it, and whether they say the same."""
     try:
         prefixes = resource_paths(resource)
     except NotInGuardError:
         prefixes = ["/"]
         if isinstance(resource, str) and HINTS.isdisjoint(resource):
-            return rf"{re.escape(resource)}\Z", prefixes
+            return rf"{re.escape(resource)}\Z", prefixes, False
         try:
             re.compile(resource)
         except re.error as error:
             raise CompatError(f"resources: {resource!r} is no pattern: {error}") from None
-        return resource, prefixes
-    return "" if prefixes == ["/"] else resource, prefixes
+        return resource, prefixes, False
+    return "" if prefixes == ["/"] else resource, prefixes, True
 
 
 def in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:

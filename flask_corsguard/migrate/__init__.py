@@ -115,7 +115,11 @@ def _migrate(
             if USES.search(source.data):
                 findings.append(_unreadable(source.path, error))
     roots = list(dict.fromkeys(root_of(file.path) for file in files))
-    result = Codemod(files, roots, recorded, mentioned).run()
+    try:
+        result = Codemod(files, roots, recorded, mentioned).run()
+    except RecursionError as error:
+        users = [file.path for file in files if USES.search(file.source.data)]
+        result = Migration((), tuple(_unreadable(path, error) for path in users), (), 0)
     return joined([result, Migration((), tuple(findings), (), 0)])
 
 

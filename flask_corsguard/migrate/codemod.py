@@ -105,6 +105,7 @@ class Codemod:
             *(self._why_compat(call, edits) for call in uses.calls),
             self._configuration.why_compat,
             self._why_no_app(),
+            self._why_keys_stay(),
         ]
         reason = next(filter(None, reasons), "")
         if reason:
@@ -149,6 +150,8 @@ class Codemod:
             why = f"{short(call.unread)} only shows when the code runs"
         elif not self._kinds[call.node]:
             why = f"{file.code(call.target or call.node)} may be an app or a blueprint"
+        elif call.is_init and call.options and not file.is_alone(statement, call.node):
+            why = "the result is used at once"
         elif call.is_init and call.options and any(bare.options for bare in self._bare):
             why = "options are given both to CORS() and to init_app()"
         elif "resources" in call.options and not file.is_alone(statement, call.node):
@@ -160,6 +163,13 @@ class Codemod:
         elif call in self._apps and self._is_second(call):
             why = "an app may be given to Flask-CORS twice"
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
+
+    def _why_keys_stay(self) -> str:
+        """Why compat's decorators need the keys that the guard would rename, or ""."""
+        for mark in self.uses.marks if self._configuration.in_force else ():
+            if not (mark.has_no_effect or mark.is_repeated) and (why := self._why_not_native(mark)):
+                return f"{mark.call.file.path}:{mark.call.node.lineno}: {why}"
+        return ""
 
     def _why_no_app(self) -> str:
         """Why nothing is known of the app, such as its configuration, or ""."""
@@ -317,7 +327,8 @@ class Codemod:
         name = file.assigned(node)
         head = ""
         if edit.paths and not name:
-            name = "corsguard" if file.bound["guard"] else "guard"
+            free = ("guard", "corsguard", "cors_guard", "app_guard")
+            name = next((each for each in free if not file.bound[each]), free[-1])
             head = f"{name} = "
         given = [file.code(call.target)] if call.target else []
         given += arguments({**default, **extra})
@@ -405,6 +416,7 @@ class Codemod:
         fields = self._mark_fields(mark, report)
         is_same = self._lets_in_everybody() and not call.unread and fields == _DEFAULTS
         is_same = is_same and not self._outer - _DEFAULTS.keys() and not self._blueprints
+        is_same = is_same and self._is_certain() and file.is_plain_decorator(call.node)
         if mark.has_no_effect or is_same or mark.is_repeated:
             file.remove_decorator(call.node)
             if mark.has_no_effect:
@@ -433,7 +445,8 @@ class Codemod:
 
     def _unguarded(self, marks: Sequence[Mark]) -> list[tuple[PythonFile, ast.Call]]:
         """Where apps with marks are made that no call for the app is about."""
-        given = {(c.file, c.file.code(c.target)) for c in (*self._apps, *self._inits) if c.target}
+        calls = [*self._apps, *(call for call in self.uses.calls if call.is_init)]
+        given = {(call.file, call.file.code(call.target)) for call in calls if call.target}
         routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
         marked = {mark.call.file for mark in marks} | {call.file for call in self._blueprints}
         made = [(f, n) for f, n in self.uses.apps if f.assigned(n)]

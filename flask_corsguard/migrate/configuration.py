@@ -11,7 +11,15 @@ from flask_corsguard.flask_cors_options import CompatError
 from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.imports import Needs
 from flask_corsguard.migrate.python_file import Expression
-from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of, short
+from flask_corsguard.migrate.translation import (
+    FIELD_OF,
+    RESETS,
+    Report,
+    Value,
+    fields_of,
+    quoted,
+    short,
+)
 from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Call, Setting, Uses
 
 
@@ -50,8 +58,8 @@ class Configuration:
             report = Report(setting.file, setting.value.lineno)
             if setting.key in self._uses.read_keys:
                 report.compat = f"the code uses {setting.key} in other ways too"
-            elif not FIELD_OF[OPTION_OF_KEY[setting.key]] and setting.key != "CORS_RESOURCES":
-                report.compat = ""
+            elif not (FIELD_OF[OPTION_OF_KEY[setting.key]] or setting.key == "CORS_RESOURCES"):
+                pass
             elif setting.key == "CORS_AUTOMATIC_OPTIONS" or _value(setting).value is None:
                 report.compat = f"{setting.key} is {short(setting.file.code(setting.value))}"
             elif not _is_certain(setting, self._uses):
@@ -109,6 +117,11 @@ class Configuration:
             fields = fields_of({option: value}, report, beside=None)
             needs[setting.file].need_re(fields)
             code = fields.get(field, RESETS.get(field, ""))
+            if option == "origins" and isinstance(setting.node, ast.stmt):
+                report.note(
+                    "where this is not in force, nobody may read; with Flask-CORS, everybody"
+                    " may there."
+                )
             _rename(setting, f"CORSGUARD_{field.upper()}")
             if code != value.code:
                 setting.file.replace(setting.value, code)
@@ -202,7 +215,7 @@ def _rename(setting: Setting, new: str) -> None:
         target = node.target
     if isinstance(target, ast.Subscript):
         target = target.slice
-    file.replace(target, file.code(target).replace(setting.key, new))
+    file.replace(target, new if isinstance(target, ast.Name) else quoted(new))
 
 
 def _remove(setting: Setting) -> None:
@@ -213,5 +226,5 @@ def _remove(setting: Setting) -> None:
         file.remove_part(node, [(each, each) for each in (*holder.args, *holder.keywords)])
     elif isinstance(holder, ast.Dict):
         file.remove_part(node, list(zip(holder.keys, holder.values, strict=True)))
-    elif isinstance(statement := file.parent(holder) if holder else None, ast.stmt):
+    elif isinstance(statement := file.parent(holder) if holder else None, ast.Expr):
         file.remove(statement)  # app.config.setdefault(...)

@@ -254,8 +254,8 @@ def _in_configuration(found: re.Match[bytes]) -> str:
     if not new:
         return f"{key}: take it out; only flask_corsguard.compat goes on reading CORS_ keys."
     return (
-        f"{key}: the guard does not read it. Where the migrated code asks for it by"
-        f" app.config.get(), leave it; else write {name}."
+        f"{key}: flask_corsguard.compat reads it, the guard does not. Where the code imports"
+        f" CORS from there, leave it; else write {name}."
     )
 
 

@@ -100,22 +100,27 @@ def _preflights(file: PythonFile) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
         above = file.parent(node)
         name = last_name(node)
         if isinstance(node, FUNCTIONS) and isinstance(above, ast.ClassDef):
-            if node.name in _BEFORE | {"options"}:
-                yield node, f"{node.name} may respond to preflights"
-        elif name in _BEFORE and isinstance(node, ast.Attribute):
-            if not (isinstance(above, FUNCTIONS) and _only_assigns(above)):
-                yield node, f"{name} runs before preflights, and may refuse them"
+            is_named = node.name in _BEFORE or node.name == "options"
+            yield from [(node, f"{node.name} may respond to preflights")] if is_named else ()
+        elif isinstance(node, ast.Attribute) and name in _BEFORE:
+            yield from (
+                ()
+                if _only_assigns(above)
+                else [(node, f"{name} runs before preflights, and may refuse them")]
+            )
         elif isinstance(node, (ast.Name, ast.Attribute)) and name in _AUTOMATIC:
             yield node, "Flask's own response to OPTIONS may be off"
         elif isinstance(node, ast.keyword) and node.arg in _AUTOMATIC:
             yield node.value, "Flask's own response to OPTIONS may be off"
         elif isinstance(node, ast.Constant) and not isinstance(above, ast.Compare):
-            if node.value in _AUTOMATIC or str(node.value).upper() == "OPTIONS":
-                yield node, "the app may respond to OPTIONS itself"
+            is_named = node.value in _AUTOMATIC or str(node.value).upper() == "OPTIONS"
+            yield from [(node, "the app may respond to OPTIONS itself")] if is_named else ()
 
 
-def _only_assigns(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _only_assigns(function: ast.AST | None) -> bool:
     """Whether a function keeps a few plain values, and cannot do anything else."""
+    if not isinstance(function, FUNCTIONS):
+        return False
     plain = (ast.Assign, ast.Pass, ast.Name, ast.Attribute, ast.Constant, ast.expr_context)
     body = [node for statement in function.body for node in ast.walk(statement)]
     return all(isinstance(node, (*plain, ast.Expr)) for node in body)

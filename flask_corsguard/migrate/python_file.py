@@ -185,11 +185,11 @@ class PythonFile:
     def kind(self, node: ast.expr, roots: list[Path], depth: int = 0) -> str:
         """Whether an expression is an ``"app"``, a ``"blueprint"``, or "", which cannot be told."""
         name = self.code(node) if depth == 0 else cast("ast.Name", node).id
-        guess = "blueprint" if _is_blueprint(name) else "app"
+        guess = _kind(name)
         for found in self.nodes if isinstance(node, ast.Name) else ():
             match found:
                 case ast.Call(func=func) if self.assigned(found) == name:
-                    return "blueprint" if "blueprint" in self.code(func).lower() else "app"
+                    return _kind(self.code(func)) or _kind(name)
                 case ast.ImportFrom(names=names) if depth < _DEEPEST:
                     for alias in names:
                         other = (
@@ -199,8 +199,6 @@ class PythonFile:
                         )
                         if other is not None and other.bound[alias.name]:
                             return other.kind(ast.Name(alias.name), roots, depth + 1)
-                case ast.arg(arg=arg) if arg == name and "app" not in name.lower():
-                    return "blueprint" if guess == "blueprint" else ""
                 case ast.For(target=target) if name in map(last_name, ast.walk(target)):
                     return ""
                 case _:
@@ -376,6 +374,11 @@ class PythonFile:
         else:
             self.replace(statement, "pass")
 
+    def is_plain_decorator(self, node: ast.expr) -> bool:
+        """Whether a decorator stands on lines of its own, without parentheses around it."""
+        start, _ = self._lines(node)
+        return not self._data[start : self.span(node)[0]].replace(b"@", b"", 1).strip()
+
     def remove_decorator(self, node: ast.expr) -> None:
         """Take the lines of a decorator out."""
         self._edits[self._lines(node)] = ""
@@ -471,6 +474,9 @@ def _first_name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _is_blueprint(name: str) -> bool:
+def _kind(name: str) -> str:
     last = name.rpartition(".")[2].lower()
-    return "blueprint" in last or last == "bp" or last.endswith("_bp")
+    if "blueprint" in last or last == "bp" or last.endswith("_bp"):
+        return "blueprint"
+    words = ("app", "flask", "server")
+    return "app" if any(word in last for word in words) and last != "current_app" else ""

@@ -39,6 +39,8 @@ RESETS: Mapping[str, str] = {
 _ALL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _LISTS = frozenset({"origins", "methods", "allow_headers", "expose_headers"})
 _HINTS = frozenset("*\\]?$^[]()")
+# A group with a quantifier in it and one behind it, which can take time without end.
+_NESTED = re.compile(r"[*+}][^()]*\)+[*+{]")
 _HOW = "list the origins, and run this again: origins=['https://app.example.com']."
 
 
@@ -255,10 +257,16 @@ def _origins(value: Value, report: Report) -> Value:
 
 def _entry(entry: Any, report: Report) -> str | re.Pattern[str] | None:
     """What one of the origins is to the guard, or None where it lets nobody in."""
+    text = str(getattr(entry, "pattern", entry))
+    if _NESTED.search(text):
+        report.finding(
+            "regex_too_wide", f"{short(text)!r} repeats what repeats",
+            "any site can keep the app busy with an origin made for it.", _HOW,
+        )  # fmt: skip
+        return None
     try:
         new = origin_entry(entry)
     except CompatError as error:
-        text = str(entry)
         if text.lower() == "null":
             today = "any site can send it from a sandboxed frame, and read."
             report.finding("null_origin", str(error), today, _HOW)

@@ -207,8 +207,8 @@ class Uses:
 
     def _find_uses(self, file: PythonFile) -> None:
         for node in file.nodes:
+            self._find_passed_on(file, node)
             if file not in self.imports:
-                self._find_passed_on(file, node)
                 continue
             name = self.meant(file, node)
             above = file.parent(node)
@@ -237,7 +237,10 @@ class Uses:
     def _find_call(self, file: PythonFile, node: ast.Call, name: str) -> None:
         call = _read_call(file, node, with_target=name == "CORS")
         around = file.parent(node)
-        if name == "CORS" and call.target is None and not file.targets(node):
+        local = last_name(node.func)
+        if isinstance(node.func, ast.Name) and file.bound[local] > 1:
+            self.others.append((file, node, f"{local} has another meaning too"))
+        elif name == "CORS" and call.target is None and not file.targets(node):
             self.others.append((file, node, f"{file.code(node)} has no name"))
         elif name == "CORS":
             self.calls.append(call)
@@ -254,16 +257,45 @@ class Uses:
             self.others.append((file, node, f"{file.code(node)} is used as a value"))
 
     def _find_passed_on(self, file: PythonFile, node: ast.AST) -> None:
-        """A name of Flask-CORS that another module of the project has imported."""
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                known = [
-                    i for imports in self.imports.values() for i in imports if i.name in _NAMES
-                ]
-                is_star = alias.name == "*" and any(file.uses(each.local) for each in known)
-                if is_star or any(alias.name == each.local for each in known):
+        """Uses of Flask-CORS by way of another module of the project, or by a string."""
+        match node:
+            case ast.ImportFrom(names=names, module=module) if module not in _MODULES:
+                known = {
+                    each.local
+                    for imports in self.imports.values()
+                    for each in imports
+                    if each.name in _NAMES
+                }
+                if any(
+                    a.name in known or (a.name == "*" and any(map(file.uses, known))) for a in names
+                ):
                     what = f"{file.code(node)} passes on a name of Flask-CORS"
                     self.others.append((file, cast("Any", node), what))
+            case ast.Attribute(attr=attr, value=of) if attr in _NAMES and not self.meant(
+                file, node
+            ):
+                if file.is_called(node):
+                    what = f"{file.code(of)} passes on a name of Flask-CORS"
+                    self.others.append((file, node, what))
+            case ast.Call(func=func, args=[ast.Constant(value="flask_cors"), *_]) if last_name(
+                func
+            ) in ("import_module", "__import__"):
+                self._report(
+                    file, node, "unusual_use", "Flask-CORS is imported by a string",
+                    "what the code does with it decides which sites may read.",
+                    "write from flask_cors import CORS, and run this again.",
+                )  # fmt: skip
+            case ast.Name(id=name, ctx=ast.Load()):
+                modules = [i.local for i in self.imports.get(file, ()) if not i.name]
+                above = file.parent(node)
+                if name in modules and not (above and self.meant(file, above)):
+                    self._report(
+                        file, node, "unusual_use", f"{file.code(above or node)} has no translation",
+                        "what the code does with it decides which sites may read.",
+                        "use CORS and cross_origin alone, and run this again.",
+                    )  # fmt: skip
+            case _:
+                pass
 
     def _mark(self, call: Call, function: Any) -> Mark:
         file, decorators = call.file, function.decorator_list
@@ -305,11 +337,13 @@ class Uses:
                 "the lower one says who may read, the upper one what preflights get.",
                 "write one of them, and run this again.",
             )  # fmt: skip
+        if not file.is_plain_decorator(call.node):
+            why = "it stands in parentheses"
         is_passed = any(
             isinstance(node, ast.Name) and node.id == function.name and not file.is_called(node)
             for node in file.nodes
         )
-        has_no_effect = bool(routes) and place < min(routes) and not is_passed
+        has_no_effect = bool(routes) and place < min(routes) and not is_passed and not why
         if not routes or (is_passed and place < min(routes)):
             why = "it stands on no route"
         if isinstance(file.parent(function), ast.ClassDef):
@@ -346,8 +380,8 @@ class Uses:
     def _find_inits(self, file: PythonFile, bare: set[str]) -> None:
         for node in file.nodes:
             match node:
-                case ast.Call(func=ast.Attribute(value=of, attr="init_app")) if (
-                    last_name(of) in bare
+                case ast.Call(func=ast.Attribute(value=of, attr="init_app"), keywords=keywords) if (
+                    last_name(of) in bare or any(each.arg in DEFAULTS for each in keywords)
                 ):
                     self.calls.append(_read_call(file, node)._replace(is_init=True))
                 case _:
