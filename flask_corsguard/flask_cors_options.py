@@ -282,12 +282,8 @@ def _is_native(text: str) -> bool:
 
 def _methods(value: object) -> list[str]:
     names = [part.strip() for name in _listed(value) for part in str(name).upper().split(",")]
-    if not names or any("*" in name for name in names):
-        raise CompatError(
-            f"methods: to Flask-CORS {text_of(value)} is a name that no method has, so that"
-            " preflights fail. Leave methods out, or list them: methods=['GET', 'POST', 'PUT']"
-        )
-    return list(dict.fromkeys(names))
+    # A star is a name that no method has, so that no preflight says more than the origin.
+    return list(dict.fromkeys(name for name in names if "*" not in name)) or ["OPTIONS"]
 
 
 def _names(value: object) -> list[str]:

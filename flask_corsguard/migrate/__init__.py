@@ -26,6 +26,8 @@ _WORDS = (
     b"ccess-control-allow-", b"access_control_allow_", b"before_request", b"before_app_request",
     b"Flask(", b"OpenAPI(", b".init_app(", b"register_blueprint", b".config.from_",
     b"def options", b"rovide_automatic_options", b"PROVIDE_AUTOMATIC_OPTIONS",
+    b"url_value_preprocessor", b"preprocess_request", b"full_dispatch_request",
+    b"make_default_options_response", b"ccess_control_expose_",
 )  # fmt: skip
 _WANTED = {word: re.escape(word) for word in _WORDS}
 _Recorded = dict[tuple[Path, int], list[Recorded]]
@@ -45,8 +47,9 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
     calls = _Recorded()
     for call in recorded:
         calls.setdefault((Path(call.path).resolve(), call.line), []).append(call)
-    # A copy of Flask-CORS itself stays as it is.
-    sources = [source for source in tree.sources if "flask_cors" not in source.path.parts]
+    # Copies of these packages themselves stay as they are.
+    copies = {"flask_cors", "werkzeug"}
+    sources = [source for source in tree.sources if copies.isdisjoint(source.path.parts)]
     groups = groups_of(sources)
     named = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
     with warnings.catch_warnings():  # of the parser, about the code

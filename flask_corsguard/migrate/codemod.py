@@ -13,14 +13,13 @@ from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.configuration import Configuration
 from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.imports import Needs, change_imports
-from flask_corsguard.migrate.obstacles import fields_for, taken_away
+from flask_corsguard.migrate.obstacles import fields_for, last_words
 from flask_corsguard.migrate.python_file import Expression, PythonFile
 from flask_corsguard.migrate.recorder import Recorded
 from flask_corsguard.migrate.translation import (
     FIELD_OF,
     RESETS,
     Report,
-    Value,
     arguments,
     fields_of,
     listed,
@@ -33,8 +32,6 @@ from flask_corsguard.migrate.uses import Call, Mark, Uses
 Fields = dict[str, str]
 _LEAVES_OUT = "leaves GET or POST out"
 _DEFAULTS = {name: RESETS[name] for name in ("origins", "allow_headers")}
-# What Flask-CORS takes for one origin, or for a pattern, and the guard does not.
-_OTHERWISE = re.compile(r"[,*\\\]?$^\[()]")
 _NARROWER = frozenset({"origins", "resources", "supports_credentials"})
 
 
@@ -96,13 +93,8 @@ class Codemod:
         uses = self.uses
         for report in uses.reports:
             self._take(report)
-        for file, line in taken_away(uses.files):
-            report = Report(file, line)
-            report.finding(
-                "unusual_use", "Access-Control-Allow-Origin is taken away from a response",
-                "no site may read it; the guard would write the header again.",
-                "have Flask-CORS leave that route out, and run this again.",
-            )  # fmt: skip
+        nodes = [call.node for call in uses.calls]
+        for report in last_words(uses.files, nodes):
             self._take(report)
         edits = {
             call.node: self._edit(call)
@@ -116,7 +108,7 @@ class Codemod:
         ]
         reason = next(filter(None, reasons), "")
         if reason:
-            self._keep_all(reason)
+            self._keep_all(reason, edits)
         else:
             self._migrate(edits)
         for edit in edits.values():
@@ -163,8 +155,8 @@ class Codemod:
             why = "the result is used at once"
         elif call in self._blueprints and self._is_asked_in_turn(edits[call.node], edits):
             why = "where it says no, another call is asked"
-        elif self._reads_otherwise(call):
-            why = f"origins is {self._recorded[call.node][0].options['origins']!r} here"
+        elif self._configuration.options and call.node in edits and edits[call.node].paths:
+            why = "the configuration has a say in what the resources allow"
         elif call in self._apps and self._is_second(call):
             why = "an app may be given to Flask-CORS twice"
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
@@ -191,13 +183,6 @@ class Codemod:
             for other in edits.values()
         )
 
-    def _reads_otherwise(self, call: Call) -> bool:
-        """Whether the guard would read what was handed to Flask-CORS by other rules."""
-        origins = [each.options.get("origins") for each in self._recorded[call.node]]
-        is_read = "origins" in call.options and _is_read(call.file, call.options["origins"])
-        texts = (text for some in origins for text in listed(some) if isinstance(text, str))
-        return not is_read and any(text != "*" and _OTHERWISE.search(text) for text in texts)
-
     def _is_second(self, call: Call) -> bool:
         """Whether another call may be for the same app, of which the later one is asked first."""
         others = [c for c in (*self._apps, *self._inits) if c is not call and not c.file.is_test]
@@ -214,22 +199,33 @@ class Codemod:
             for other in others
         )  # fmt: skip
 
-    def _keep_all(self, reason: str) -> None:
+    def _keep_all(self, reason: str, edits: Mapping[ast.Call, _Edit]) -> None:
         self._notes.append(f"{reason}; so flask_corsguard.compat takes Flask-CORS's place here.")
         for call in (*self.uses.calls, *(mark.call for mark in self.uses.marks)):
             report = Report(call.file, call.node.lineno)
             options = _without(values_of(call.file, call.options), ("resources",))
-            fields_of(options, report, beside=self._configuration.values())
+            if call not in self.uses.calls:
+                fields_of(options, report, beside=self._configuration.values())
             known = {name: value.value for name, value in options.items() if value.is_read}
             if not report.findings and known.keys() == options.keys() <= FIELD_OF.keys():
+                is_any = "resources" in call.options and "origins" not in options
                 try:
-                    compat_fields(known)
+                    compat_fields(known | ({"origins": []} if is_any else {}))
                 except CompatError as error:
                     report.finding(
                         "refused", " ".join(str(error).split()), "the sites that may read go on.",
                         "change it as the message says, and run this again.",
                     )  # fmt: skip
             self._findings += report.findings
+        apps = (*self._apps, *self._bare, *self._inits)
+        if self._blueprints and any(edits[call.node].paths for call in apps):
+            report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
+            report.finding(
+                "resources", "a blueprint is given to Flask-CORS, beside resources by path",
+                "an origin that one of them rejects may read, if the other admits it.",
+                "write the blueprint's options as resources of the app, and run this again.",
+            )  # fmt: skip
+            self._take(report)
         for file, imports in self.uses.imports.items():
             self._needs[file].compat = {imported.name for imported in imports}
         self._configuration.keep()
@@ -238,8 +234,9 @@ class Codemod:
 
     def _migrate(self, edits: Mapping[ast.Call, _Edit]) -> None:
         uses = self.uses
-        extra, notes = fields_for(uses.files, self._lets_in_everybody())
-        self._notes += notes
+        extra, reports = fields_for(uses.files, self._lets_in_everybody())
+        for report in reports:
+            self._take(report)
         for call in (*self._apps, *self._bare):
             self._write_app(call, edits[call.node], extra)
         for call in self._inits:
@@ -293,7 +290,8 @@ class Codemod:
                     default = fields
                 else:
                     paths.setdefault(prefix, fields)
-                    if isinstance(pattern, str) and pattern.endswith("/*"):
+                    beyond = f"{prefix[:-1]}x"
+                    if re.match(pattern, f"{prefix}x") or re.match(pattern, beyond):
                         report.note(
                             f"resources: {pattern!r} also matches {prefix}x, say; the guard's"
                             f" {prefix!r} covers whole segments."
@@ -396,6 +394,7 @@ class Codemod:
         branches = (ast.If, ast.Try, ast.For, ast.While, ast.IfExp)
         return not calls or any(
             not any(isinstance(above, branches) for above in call.file.parents(call.node))
+            and (call.is_init or call.file.maker(call.target, call.node) is not None)
             for call in calls
         )
 
@@ -447,10 +446,6 @@ class Codemod:
     def _take(self, report: Report) -> None:
         self._findings += report.findings
         self._notes += report.notes
-
-
-def _is_read(file: PythonFile, node: ast.expr) -> bool:
-    return Value("", file.read(node)).is_read
 
 
 def _broken(file: PythonFile) -> Finding | None:

@@ -11,7 +11,7 @@ from flask_corsguard.flask_cors_options import CompatError
 from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.imports import Needs
 from flask_corsguard.migrate.python_file import Expression
-from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of
+from flask_corsguard.migrate.translation import FIELD_OF, RESETS, Report, Value, fields_of, short
 from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Call, Setting, Uses
 
 
@@ -49,7 +49,13 @@ class Configuration:
         for setting in (setting for some in self.in_force.values() for setting in some):
             report = Report(setting.file, setting.value.lineno)
             if setting.key in self._uses.read_keys:
-                report.compat = f"the code reads {setting.key} itself"
+                report.compat = f"the code uses {setting.key} in other ways too"
+            elif not FIELD_OF[OPTION_OF_KEY[setting.key]] and setting.key != "CORS_RESOURCES":
+                report.compat = ""
+            elif setting.key == "CORS_AUTOMATIC_OPTIONS" or _value(setting).value is None:
+                report.compat = f"{setting.key} is {short(setting.file.code(setting.value))}"
+            elif not _is_certain(setting, self._uses):
+                report.compat = f"{setting.key} may be set later, or not at all"
             elif setting.key == "CORS_RESOURCES":
                 report.compat = "" if _is_everything(setting) else f"{setting.key} is set by path"
             else:
@@ -103,8 +109,6 @@ class Configuration:
             fields = fields_of({option: value}, report, beside=None)
             needs[setting.file].need_re(fields)
             code = fields.get(field, RESETS.get(field, ""))
-            if field == "origins" and code == f"{value.code} or ()":
-                code = f'{value.code} or "*"'  # a key that is None counts as left out
             _rename(setting, f"CORSGUARD_{field.upper()}")
             if code != value.code:
                 setting.file.replace(setting.value, code)
@@ -156,6 +160,26 @@ def _is_late(setting: Setting, uses: Uses) -> bool:
         and block.index(statement) < block.index(node)
         for call in uses.calls
     )
+
+
+def _is_certain(setting: Setting, uses: Uses) -> bool:
+    """Whether a key is set before ``CORS(app)`` reads it: in the same lines of code, or where the
+    configuration of an object is kept, which is read before."""
+    file = setting.file
+    statement = file.statement(setting.node)
+    is_kept = isinstance(setting.node, ast.stmt) and not isinstance(
+        getattr(setting.node, "targets", [None])[0], ast.Subscript
+    )
+    calls = [call for call in uses.calls if call.target is not None]
+    for call in calls:
+        mine = call.file.statement(call.node)
+        block = call.file.block(mine)
+        after = block[block.index(mine) + 1 :]
+        if is_kept and any("from_object" in call.file.code(each) for each in after):
+            return False
+        if not is_kept and (call.file is not file or statement not in block[: block.index(mine)]):
+            return False
+    return is_kept or bool(calls)
 
 
 def _is_everything(setting: Setting) -> bool:

@@ -19,6 +19,7 @@ CODES: Mapping[str, str] = {
     "null_origin": "The origin 'null' is allowed, which any site can send",
     "refused": "The guard refuses the policy",
     "resources": "A pattern of paths that prefixes cannot say",
+    "header_by_hand": "CORS headers are changed by hand after Flask-CORS",
     "unusual_use": "Flask-CORS is used in a way that has no translation",
     "wider": "After the migration, a page could do what it could not",
 }

@@ -8,138 +8,136 @@ same, so that no page gets to do what it could not.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from typing import cast
 
-from flask_corsguard.migrate.python_file import PythonFile
+from flask_corsguard.migrate.python_file import FUNCTIONS, PythonFile, last_name
+from flask_corsguard.migrate.translation import Report
 
-_BEFORE = frozenset({"before_request", "before_app_request"})
 _ALLOW_ORIGIN = "access-control-allow-origin"
-_NO_PREFLIGHT = {"answer_preflight": "False"}
+# What runs before a preflight is responded to, or responds to it.
+_BEFORE = frozenset({
+    "before_request", "before_app_request", "before_request_funcs", "url_value_preprocessor",
+    "app_url_value_preprocessor", "url_value_preprocessors", "preprocess_request",
+    "full_dispatch_request", "make_default_options_response",
+})  # fmt: skip
+_AUTOMATIC = frozenset({"provide_automatic_options", "PROVIDE_AUTOMATIC_OPTIONS"})
+_AFTER = frozenset({"after_request", "after_app_request"})
 
 
-def fields_for(files: Iterable[PythonFile], everyone: bool) -> tuple[dict[str, str], list[str]]:
+def fields_for(files: Iterable[PythonFile], everyone: bool) -> tuple[dict[str, str], list[Report]]:
     """The fields that a guard needs because of the code around it, and notes that say why.
 
     :param everyone: whether Flask-CORS lets everybody read everything, without credentials; then a
         star that is written by hand adds nothing.
     """
     fields: dict[str, str] = {}
-    notes: list[str] = []
+    reports: list[Report] = []
     for file in files:
-        if file.is_test:
-            continue
-        for line, what in _preflights(file):
+        for node, what in () if file.is_test else _preflights(file):
             if not fields:
-                notes.append(
-                    f"{file.path}:{line}: {what}, so the guard gets answer_preflight=False: leave"
-                    " preflights to it by taking that out, if they need not pass there."
+                reports.append(Report(file, node.lineno))
+                reports[-1].note(
+                    f"{what}, so the guard gets answer_preflight=False. Take that out if preflights"
+                    " need not pass there."
                 )
-            fields |= _NO_PREFLIGHT
-        others = _other_headers(file)
-        if others:
-            notes.append(
-                f"{file.path}:{others[0]}: CORS headers are written by hand here, which the guard"
-                " replaces by its own: give the policy what they say, if it counts."
+            fields["answer_preflight"] = "False"
+    for file in files:
+        for node, name in () if file.is_test else _headers(file):
+            report = Report(file, node.lineno)
+            value = _written(file, node)
+            if value is None or (name == _ALLOW_ORIGIN and everyone and _is_star(value)):
+                continue
+            if name == _ALLOW_ORIGIN and "dangerously_let_views_override" not in fields:
+                report.note(
+                    "Access-Control-Allow-Origin is written by hand, and Flask-CORS leaves such a"
+                    " response alone. The guard does the same with"
+                    " dangerously_let_views_override=True: take both out if the policy says it all."
+                )
+            elif name != _ALLOW_ORIGIN and not any(r.file is file for r in reports):
+                report.note(
+                    "CORS headers are written by hand here, which the guard replaces by its own:"
+                    " give the policy what they say, if it counts."
+                )
+            if name == _ALLOW_ORIGIN:
+                fields["answer_preflight"] = "False"
+                fields["dangerously_let_views_override"] = "True"
+            reports.append(report)
+    return fields, reports
+
+
+def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterator[Report]:
+    """What changes the headers after Flask-CORS: functions that are registered before it run after
+    it. The guard would have the last word, so these are findings.
+
+    :param calls: those of Flask-CORS.
+    """
+    for file in files:
+        lines = [call.lineno for call in calls if call in file.nodes]
+        for node, name in () if file.is_test else _headers(file):
+            above = file.parent(node)
+            function = file.function(node)
+            decorators: list[ast.expr] = getattr(function, "decorator_list", [])
+            is_after = any(last_name(each) in _AFTER for each in decorators)
+            is_early = is_after and bool(lines) and node.lineno < min(lines)
+            is_set = isinstance(above, ast.Subscript) and isinstance(above.ctx, ast.Store)
+            is_taken = (isinstance(above, ast.Subscript) and isinstance(above.ctx, ast.Del)) or (
+                isinstance(above, ast.Call) and last_name(above.func) in ("pop", "remove")
             )
-        for line, is_star in _headers(file):
-            if is_star and everyone:
-                notes.append(
-                    f"{file.path}:{line}: the guard writes this header; it may be taken out here."
-                )
-            else:
-                if "dangerously_let_views_override" not in fields:
-                    notes.append(
-                        f"{file.path}:{line}: Access-Control-Allow-Origin is written by hand, and"
-                        " Flask-CORS leaves such a response alone. The guard does the same with"
-                        " dangerously_let_views_override=True: take both out if the policy says it"
-                        " all."
-                    )
-                fields |= {**_NO_PREFLIGHT, "dangerously_let_views_override": "True"}
-    return fields, notes
+            if is_taken or (is_early and not (is_set and name == _ALLOW_ORIGIN)):
+                report = Report(file, node.lineno)
+                report.finding(
+                    "header_by_hand", f"{name} is changed after Flask-CORS has written its headers",
+                    "who may read depends on both: no site, where a header comes twice.",
+                    "take it out, and say what is meant in CORS(app), and run this again.",
+                )  # fmt: skip
+                yield report
 
 
-def _preflights(file: PythonFile) -> Iterator[tuple[int, str]]:
-    """The functions that may refuse a preflight, and the views that respond to OPTIONS."""
-    functions: Mapping[str, ast.AST] = {
-        node.name: node
-        for node in file.nodes
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    }
+def _preflights(file: PythonFile) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
+    """What may refuse a preflight, or responds to one."""
     for node in file.nodes:
-        match node:
-            case ast.FunctionDef(name=name, decorator_list=decorators) if any(
-                isinstance(each, ast.Attribute) and each.attr in _BEFORE for each in decorators
-            ):
-                if _may_refuse(file, node):
-                    yield node.lineno, f"{name} runs before preflights, and may refuse them"
-            case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Name(id=name)]) if (
-                attr in _BEFORE
-            ):
-                function = functions.get(name)
-                if function is None or _may_refuse(file, function):
-                    yield node.lineno, f"{name} runs before preflights, and may refuse them"
-            case ast.keyword(arg="methods", value=value):
-                above = file.parent(node)
-                named = file.code(above.func) if isinstance(above, ast.Call) else ""
-                is_route = named.rpartition(".")[2] in ("route", "add_url_rule", "add_resource")
-                read = file.read(value)
-                if is_route and isinstance(read, list) and "OPTIONS" in read:
-                    yield value.lineno, "a view of its own responds to OPTIONS"
-            case (
-                ast.keyword(arg="provide_automatic_options")
-                | ast.Attribute(attr="provide_automatic_options", ctx=ast.Store())
-                | ast.Constant(value="PROVIDE_AUTOMATIC_OPTIONS")
-            ):
-                yield node.lineno, "Flask's own response to OPTIONS may be off"
-            case ast.FunctionDef(name="options") if isinstance(file.parent(node), ast.ClassDef):
-                yield node.lineno, "a view of its own responds to OPTIONS"
-            case _:
-                pass
+        above = file.parent(node)
+        name = last_name(node)
+        if isinstance(node, FUNCTIONS) and isinstance(above, ast.ClassDef):
+            if node.name in _BEFORE | {"options"}:
+                yield node, f"{node.name} may respond to preflights"
+        elif name in _BEFORE and isinstance(node, ast.Attribute):
+            if not (isinstance(above, FUNCTIONS) and _only_assigns(above)):
+                yield node, f"{name} runs before preflights, and may refuse them"
+        elif isinstance(node, (ast.Name, ast.Attribute)) and name in _AUTOMATIC:
+            yield node, "Flask's own response to OPTIONS may be off"
+        elif isinstance(node, ast.keyword) and node.arg in _AUTOMATIC:
+            yield node.value, "Flask's own response to OPTIONS may be off"
+        elif isinstance(node, ast.Constant) and not isinstance(above, ast.Compare):
+            if node.value in _AUTOMATIC or str(node.value).upper() == "OPTIONS":
+                yield node, "the app may respond to OPTIONS itself"
 
 
-def _may_refuse(file: PythonFile, function: ast.AST) -> bool:
-    if "OPTIONS" in file.code(function):  # it lets preflights pass
-        return False
-    for node in ast.walk(function):
-        match node:
-            case ast.Return(value=ast.expr() as value):
-                if not (isinstance(value, ast.Constant) and value.value is None):
-                    return True
-            case ast.Raise():
-                return True
-            case ast.Call(func=func) if file.code(func).rpartition(".")[2] == "abort":
-                return True
-            case _:
-                pass
-    return False
+def _only_assigns(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function keeps a few plain values, and cannot do anything else."""
+    plain = (ast.Assign, ast.Pass, ast.Name, ast.Attribute, ast.Constant, ast.expr_context)
+    body = [node for statement in function.body for node in ast.walk(statement)]
+    return all(isinstance(node, (*plain, ast.Expr)) for node in body)
 
 
-def _headers(file: PythonFile) -> Iterator[tuple[int, bool]]:
-    """Where ``Access-Control-Allow-Origin`` is written, and whether it is a star."""
+def _headers(file: PythonFile) -> Iterator[tuple[ast.expr, str]]:
+    """Where headers of CORS are named."""
     for node in file.nodes:
-        match node:
-            case ast.Constant(value=str() as text) if text.lower() == _ALLOW_ORIGIN:
-                value = _written(file, node)
-                if value is not None:
-                    yield node.lineno, isinstance(value, ast.Constant) and value.value == "*"
-            case ast.Attribute(attr="access_control_allow_origin", ctx=ast.Store()):
-                yield node.lineno, False
-            case _:
-                pass
+        name = ""
+        if isinstance(node, ast.Constant):
+            name = str(node.value).lower()
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            name = node.attr.replace("_", "-")
+        if name.startswith(("access-control-allow-", "access-control-expose-")):
+            yield cast("ast.expr", node), name
 
 
-def _other_headers(file: PythonFile) -> list[int]:
-    return [
-        node.lineno
-        for node in file.nodes
-        if isinstance(node, ast.Constant)
-        and str(node.value).lower().startswith(("access-control-allow-", "access-control-expose-"))
-        and str(node.value).lower() != _ALLOW_ORIGIN
-        and _written(file, node) is not None
-    ]
+def _is_star(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value == "*"
 
 
-def _written(file: PythonFile, node: ast.Constant) -> ast.expr | None:
+def _written(file: PythonFile, node: ast.expr) -> ast.expr | None:
     """What is written there, or the name itself if that is not plain; None if it is looked at."""
     above = file.parent(node)
     match above:
@@ -158,17 +156,3 @@ def _written(file: PythonFile, node: ast.Constant) -> ast.expr | None:
             return None
         case _:
             return node
-
-
-def taken_away(files: Iterable[PythonFile]) -> Iterator[tuple[PythonFile, int]]:
-    """Where ``Access-Control-Allow-Origin`` is removed again."""
-    for file in files:
-        for node in file.nodes:
-            above = file.parent(node)
-            if isinstance(node, ast.Constant) and str(node.value).lower() == _ALLOW_ORIGIN:
-                is_removed = isinstance(above, ast.Call) and file.code(above.func).endswith(
-                    (".pop", ".remove")
-                )
-                is_deleted = isinstance(above, ast.Subscript) and isinstance(above.ctx, ast.Del)
-                if (is_removed or is_deleted) and not file.is_test:
-                    yield file, node.lineno

@@ -10,7 +10,7 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -131,6 +131,15 @@ class PythonFile:
             isinstance(node, ast.Name) and node.id == name for node in self.nodes
         )
 
+    def is_imported(self, name: str, packages: Iterable[str]) -> bool:
+        """Whether a name comes from one of some packages."""
+        return any(
+            isinstance(node, ast.ImportFrom)
+            and (node.module or "").partition(".")[0] in packages
+            and any((alias.asname or alias.name) == name for alias in node.names)
+            for node in self.nodes
+        )
+
     def is_called(self, node: ast.expr) -> bool:
         """Whether an expression is what is called."""
         above = self.parent(node)
@@ -221,8 +230,8 @@ class PythonFile:
                 names[node.arg] += 1
             elif isinstance(node, ast.alias):
                 names[(node.asname or node.name).partition(".")[0]] += 1
-            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                names[node.name] += 1
+            elif isinstance(name := getattr(node, "name", None), str):  # def, class, except, case
+                names[name] += 1
         return names
 
     @functools.cached_property
@@ -246,10 +255,19 @@ class PythonFile:
                     changed.update(names)
                 case _:
                     pass
+        loads = Counter(
+            node.id
+            for node in self.nodes
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        )
         return {
             name: value
             for name, value in found.items()
-            if self.bound[name] == 1 and name not in changed
+            if self.bound[name] == 1
+            and name not in changed
+            and not self.bound["*"]  # what another module may say instead
+            # what can be changed by another name for it
+            and (loads[name] == 1 or isinstance(value, ast.Constant))
         }
 
     def value_of(self, name: str) -> ast.expr | None:

@@ -40,13 +40,6 @@ _ALL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _LISTS = frozenset({"origins", "methods", "allow_headers", "expose_headers"})
 _HINTS = frozenset("*\\]?$^[]()")
 _HOW = "list the origins, and run this again: origins=['https://app.example.com']."
-# Where an expression finds a value that is for whoever runs the app to set.
-_SETTING = re.compile(
-    r"(?:[\w.]*environ(?:\.get\(|\[)|(?:os\.)?getenv\()[^\n()]*[\])](?:\.split\([^()]*\))?"
-    r"|[\w.]*config\.get\([^\n(),]*, *[^\n()]*\)"
-)
-_UNSET = re.compile(r"[^\n]*(?:\.get|getenv)\([^(),]*\)")
-_EMPTY = re.compile(r"(?:\.get|getenv)\([^(),]*, *(?:\"\"|'')\)\.split\(")
 
 
 class Report:
@@ -132,8 +125,8 @@ def fields_of(
         if name not in FIELD_OF:
             _check_name(name, value, report)
         elif not value.is_read:
-            if is_own and FIELD_OF[name]:
-                fields[FIELD_OF[name]] = _carried(name, value, report)
+            if FIELD_OF[name]:
+                report.compat = f"{name}={short(value.code)} only shows when the code runs"
         elif FIELD_OF[name]:
             new = _read(name, value, report if is_own else Report(report.file, 0))
             if new is not None:
@@ -141,8 +134,8 @@ def fields_of(
                 if is_own:
                     fields[FIELD_OF[name]] = new.code
     _adjust(fields, known, options, report)
-    if beside is not None and not report.findings:
-        _check_policy(known, fields, beside, report)
+    if beside is not None and not report.findings and not report.compat:
+        _check_policy(known, beside, report)
     return fields
 
 
@@ -178,38 +171,6 @@ def _check_name(name: str, value: Value, report: Report) -> None:
         )  # fmt: skip
     else:
         report.note(f"{message}; {name}={short(value.code)} is taken out.")
-
-
-def _carried(name: str, value: Value, report: Report) -> str:
-    """An expression whose value only shows when the code runs."""
-    code = value.code
-    if name == "supports_credentials":
-        return code if code.startswith("bool(") else f"bool({code})"
-    if name == "origins" and isinstance(value.value, list):  # some are known
-        entries = listed(value.value)
-        known = [entry for entry in entries if not isinstance(entry, Expression)]
-        new = _origins(Value(code, known), report)
-        others = [entry.code for entry in entries if isinstance(entry, Expression)]
-        if new.value != known or not all(map(_SETTING.fullmatch, others)):
-            report.compat = f"{name}={short(code)} only shows when the code runs"
-        elif any(_UNSET.fullmatch(other) for other in others):
-            code = f"[origin for origin in {code} if origin]"
-        return code
-    spelled = report.file.spelled_out(code)
-    is_setting = _SETTING.fullmatch(spelled) and name in ("origins", "max_age")
-    if not is_setting or any(hint in spelled for hint in ("^", "\\", "://*", ":*")):
-        report.compat = f"{name}={short(code)} only shows when the code runs"
-    elif name == "origins":
-        report.note(
-            f"origins={short(code)} is carried over: the guard reads it at start-up, and refuses"
-            " what it cannot use, such as '*' with credentials. There, a comma separates origins,"
-            " and https://*.example.com is every sub-domain."
-        )
-        if _UNSET.fullmatch(spelled):
-            return f"{code} or ()"
-        if _EMPTY.search(spelled):
-            return f"[origin for origin in {code} if origin]"
-    return code
 
 
 def _read(name: str, value: Value, report: Report) -> Value | None:
@@ -357,14 +318,9 @@ def _hostile(pattern: re.Pattern[str]) -> str:
     return ""
 
 
-def _check_policy(
-    known: Mapping[str, Any],
-    fields: Mapping[str, str],
-    beside: Mapping[str, Value],
-    report: Report,
-) -> None:
+def _check_policy(known: Mapping[str, Any], beside: Mapping[str, Value], report: Report) -> None:
     """Hold what is known against what the guard accepts."""
-    is_unknown = ("origins" in fields or "origins" in beside) and "origins" not in known
+    is_unknown = "origins" in beside and "origins" not in known
     if known.get("allow_credentials") and not is_unknown and known.get("origins", "*") == "*":
         report.finding(
             "credentials_any_origin", "supports_credentials=True, and any origin is allowed",

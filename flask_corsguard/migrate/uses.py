@@ -19,13 +19,9 @@ _KEYS = frozenset({*OPTION_OF_KEY, DEAD_KEY})
 _MODULES = ("flask_cors", "flask.ext.cors", "flask_cors.extension", "flask_cors.decorator")
 _NAMES = ("CORS", "cross_origin")
 _ROUTES = frozenset({"route", "get", "post", "put", "delete", "patch"})
-# Decorators that leave preflights alone.
-_HARMLESS = _ROUTES | {
-    "login_required", "fresh_login_required", "jwt_required", "swag_from", "doc", "expect",
-    "response", "exempt", "cached", "memoize", "limit", "staticmethod",
-}  # fmt: skip
+# Packages whose decorators leave preflights alone.
+_HARMLESS = frozenset({"flask_login", "flask_jwt_extended", "flasgger"})
 _APPS = frozenset({"Flask", "APIFlask", "OpenAPI"})
-_LOADERS = frozenset({"from_pyfile", "from_envvar", "from_json", "from_file", "from_prefixed_env"})
 
 
 _FIRST = "another view comes first at"
@@ -104,7 +100,7 @@ class Uses:
     :ivar annotations: uses of ``CORS`` as a type.
     :ivar reports: what is wrong with some uses, whatever else is done.
     :ivar settings: the places that set keys.
-    :ivar read_keys: the keys that the code reads itself.
+    :ivar read_keys: the keys that stand anywhere else.
     :ivar apps: where an app is made.
     :ivar loads_settings: whether the configuration is filled from what does not show.
     """
@@ -182,14 +178,10 @@ class Uses:
             match node:
                 case ast.Call(func=func, args=[_, *_]) if last_name(func) in classes:
                     self.apps.append((file, node))
-                case ast.Call(func=ast.Attribute(attr=attr)) if attr in _LOADERS:
-                    self.loads_settings |= not file.is_test
-                case ast.Call(
-                    func=ast.Attribute(attr="from_mapping" | "update", value=of), args=[ast.Call()]
-                ) if last_name(of) == "config":
-                    self.loads_settings |= not file.is_test
-                case ast.FunctionDef(decorator_list=decorators):
-                    for url in _urls(decorators):
+                case ast.Attribute(attr="config", value=of) if "app" in file.code(of).lower():
+                    self.loads_settings |= not file.is_test and not _shows(file, node)
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Call():
+                    for url in _urls(getattr(node, "decorator_list", [node])):
                         self._first_at.setdefault((file, url), node)
                 case _:
                     pass
@@ -227,6 +219,12 @@ class Uses:
                 self._find_call(file, above, name)
             elif name == "CORS" and file.is_annotation(use):
                 self.annotations.append((file, use))
+            elif isinstance(above, ast.ClassDef):
+                self._report(
+                    file, use, "unusual_use", f"{above.name} is a class of its own",
+                    "what it does with its arguments decides which sites may read.",
+                    "call CORS where it is used, and run this again.",
+                )  # fmt: skip
             elif isinstance(above, FUNCTIONS):
                 self._report(
                     file, use, "unusual_use", f"{file.code(node)} has no parentheses",
@@ -271,8 +269,13 @@ class Uses:
         file, decorators = call.file, function.decorator_list
         place = decorators.index(call.node)
         names = [last_name(d.func if isinstance(d, ast.Call) else d) for d in decorators]
-        routes = [number for number, name in enumerate(names) if name in _ROUTES]
-        has_no_effect = bool(routes) and place < min(routes)
+        routes = [
+            number
+            for number, each in enumerate(decorators)
+            if names[number] in _ROUTES
+            and isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+        ]
         others = [
             number
             for number, each in enumerate(decorators)
@@ -290,7 +293,9 @@ class Uses:
             (
                 f"@{file.code(decorator)} may refuse preflights"
                 for decorator, name in zip(decorators[:place], names[:place], strict=True)
-                if name not in _HARMLESS and decorator not in [decorators[n] for n in others]
+                if name not in _ROUTES
+                and not file.is_imported(name, _HARMLESS)
+                and decorator not in [decorators[n] for n in others]
             ),
             "",
         )
@@ -304,7 +309,8 @@ class Uses:
             isinstance(node, ast.Name) and node.id == function.name and not file.is_called(node)
             for node in file.nodes
         )
-        if not routes and not is_passed:
+        has_no_effect = bool(routes) and place < min(routes) and not is_passed
+        if not routes or (is_passed and place < min(routes)):
             why = "it stands on no route"
         if isinstance(file.parent(function), ast.ClassDef):
             why = "preflights do not reach it on a method"
@@ -312,10 +318,12 @@ class Uses:
             why = f"{call.unread} only shows when the code runs"
         for url in _urls(decorators):
             first = cast("Any", self._first_at.get((file, url), function))
-            theirs = [file.code(each) for each in first.decorator_list]
+            theirs = [file.code(each) for each in getattr(first, "decorator_list", [])]
             if first is not function and file.code(call.node) not in theirs:
                 why = f"{_FIRST} {url}, and gets its preflights"
         methods = {method for number in routes for method in _methods(file, decorators[number])}
+        if "OPTIONS" in methods:
+            why = "a route of the view accepts OPTIONS"
         routed_by = frozenset(
             file.code(d.func.value)
             for d in decorators
@@ -351,18 +359,16 @@ class Uses:
             self.settings.append(setting)
             written.add(setting.node)
         for node in file.nodes:
-            match node:
-                case ast.Name(id=key, ctx=ast.Load()) | ast.Attribute(attr=key, ctx=ast.Load()):
-                    pass
-                case ast.Constant(value=str() as key):
-                    # A variable of the environment often has the key's name.
-                    above = file.parent(node)
-                    if isinstance(above, (ast.Call, ast.Subscript)) and "env" in file.code(
-                        above.func if isinstance(above, ast.Call) else above.value
-                    ):
-                        continue
-                case _:
+            names = [getattr(node, field, None) for field in ("id", "attr", "arg", "name", "value")]
+            key = next((name for name in names if isinstance(name, str) and name in _KEYS), "")
+            above = file.parent(node)
+            if isinstance(node, ast.Constant) and isinstance(above, (ast.Call, ast.Subscript)):
+                # A variable of the environment often has the key's name.
+                of = above.func if isinstance(above, ast.Call) else above.value
+                if "env" in file.code(of):
                     continue
+            if isinstance(node, ast.Constant) and str(node.value).endswith("CORS_"):
+                self.loads_settings = True
             if key in _KEYS and written.isdisjoint((node, *file.parents(node))):
                 self.read_keys.add(key)
 
@@ -402,16 +408,47 @@ def _methods(file: PythonFile, decorator: ast.expr) -> Iterator[str]:
     yield from (str(name).upper() for name in names)
 
 
-def _urls(decorators: list[ast.expr]) -> Iterator[str]:
-    for decorator in decorators:
-        match decorator:
-            case ast.Call(
-                func=ast.Attribute(attr=attr), args=[ast.Constant(value=str() as url), *_]
+def _urls(nodes: list[ast.expr]) -> Iterator[str]:
+    """The URLs of routes, without their converters; "" for one that does not show."""
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(attr=attr), args=[url, *_]) if (
+                attr in _ROUTES or attr == "add_url_rule"
             ):
-                if attr in _ROUTES:
-                    yield url
+                text = url.value if isinstance(url, ast.Constant) else None
+                if attr != "get" or str(text).startswith("/"):  # else it is of a dictionary
+                    yield re.sub("<[^>]*>", "<>", text) if isinstance(text, str) else ""
             case _:
                 pass
+
+
+def _shows(file: PythonFile, node: ast.Attribute) -> bool:
+    """Whether it shows which keys a use of a configuration sets, if any."""
+    above = file.parent(node)
+    match above:
+        case ast.Subscript(slice=key, ctx=context):
+            return isinstance(key, ast.Constant) or isinstance(context, ast.Load)
+        case ast.Attribute(attr="from_object" | "get" | "items" | "keys" | "values" | "copy"):
+            return True
+        case ast.Attribute(attr="setdefault" | "update" | "from_mapping"):
+            call = file.parent(above)
+            return (
+                isinstance(call, ast.Call)
+                and all(map(_is_plain, call.args))
+                and all(keyword.arg for keyword in call.keywords)
+            )
+        case ast.Call():
+            return above.func is not node  # handed on
+        case ast.Compare():
+            return True
+        case _:
+            return False
+
+
+def _is_plain(node: ast.expr) -> bool:
+    if isinstance(node, ast.Dict):
+        return all(isinstance(key, ast.Constant) for key in node.keys)
+    return isinstance(node, (ast.Constant, ast.Name, ast.Attribute, ast.BoolOp, ast.Subscript))
 
 
 def _settings(file: PythonFile) -> Iterator[Setting]:
