@@ -45,6 +45,10 @@ FOUND: dict[str, list[str]] = {
         f"{APP}CORS(app, {LIST}, supports_credentials='false') #!\n",
     ],
     "resources": [f"{APP}CORS(app, resources=7) #!\n"],
+    "header_by_hand": [
+        f"{APP}@app.after_request\ndef f(r):\n"
+        "    del r.headers['Access-Control-Allow-Origin'] #!\n    return r\nCORS(app)\n",
+    ],
     "unusual_use": [
         f"{APP}@app.get('/x')\n@cross_origin #!\ndef x(): return 'x'\n",
         f"{APP}@app.get('/x')\n@cross_origin() #!\n@cross_origin({LIST}) #!\n"
@@ -84,7 +88,7 @@ CARRIED = [
     (
         f"import os\n{APP}o = os.environ.get('O', '*')\n"
         "CORS(app, origins=o, supports_credentials=True)\n",
-        6, "'*' with credentials", "allow_credentials=True",
+        6, COMPAT, "CORS(app, origins=o, supports_credentials=True)",
     ),
     (
         f"{APP}o = load()\nif app.debug:\n    o = '*'\n"
@@ -155,7 +159,7 @@ CARRIED = [
     ),
     (
         f"{APP}CORS(app, {LIST})\n@app.before_request\ndef f():\n    return 'x', 401\n",
-        6, "may refuse them", f"{CALL}, answer_preflight=False)",
+        5, "may refuse them", f"{CALL}, answer_preflight=False)",
     ),
     (
         f"{APP}CORS(app, {LIST})\ndef f():\n    raise OSError\napp.before_request(f)\n",
@@ -163,7 +167,7 @@ CARRIED = [
     ),
     (
         f"{APP}CORS(app, {LIST})\n@app.route('/x', methods=['PUT', 'OPTIONS'])\ndef x(): pass\n",
-        5, "responds to OPTIONS", f"{CALL}, answer_preflight=False)",
+        5, "respond to OPTIONS", f"{CALL}, answer_preflight=False)",
     ),
     (
         f"{APP}CORS(app, {LIST})\n@app.after_request\ndef f(r):\n"
@@ -193,7 +197,7 @@ CARRIED = [
     ),
     (
         f"{APP}CORS(app, {LIST}, supports_credentials=flag())\n",
-        0, "", "allow_credentials=bool(flag())",
+        4, COMPAT, f"CORS(app, {LIST}, supports_credentials=flag())",
     ),
     (f"{APP}CORS(app, **options())\n", 4, COMPAT, "CORS(app, **options())"),
     (
