@@ -197,6 +197,8 @@ def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
     }
     if fields["allow_credentials"]:
         _check_credentials(fields["origins"])
+        if "*" in fields["expose_headers"]:  # with credentials, browsers take it for a name
+            fields["expose_headers"].remove("*")
     try:
         Policy(**fields)
     except PolicyError as error:

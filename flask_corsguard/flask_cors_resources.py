@@ -7,7 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from flask_corsguard.errors import Problem
-from flask_corsguard.flask_cors_options import HINTS, CompatError, NotInGuardError, compat_policy
+from flask_corsguard.flask_cors_options import (
+    HINTS,
+    CompatError,
+    NotInGuardError,
+    check_names,
+    compat_policy,
+)
 from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.text import text_of
@@ -95,7 +101,7 @@ class PathTable:
     def __init__(self, options: Mapping[str, Any]) -> None:
         common = {name: value for name, value in options.items() if name != "resources"}
         resources: Any = options.get("resources", "/*")
-        compat_policy(common)
+        check_names(common)
         if isinstance(resources, Mapping):
             pairs: list[tuple[Any, Any]] = sorted(cast("Any", resources).items(), key=_order)
         else:

@@ -227,6 +227,10 @@ class Codemod:
                         "change it as the message says, and run this again.",
                     )  # fmt: skip
             self._findings += report.findings
+            self._notes += report.notes
+            call.file.remove_keywords(call.node, FIELD_OF)
+        for edit in edits.values():
+            self._notes += edit.report.notes
         apps = (*self._apps, *self._bare, *self._inits)
         if self._blueprints and any(edits[call.node].paths for call in apps):
             report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
@@ -431,6 +435,7 @@ class Codemod:
         else:
             report.note(f"{why}: so @cross_origin comes from flask_corsguard.compat here.")
             self._needs[file].compat.add("cross_origin")
+            file.remove_keywords(call.node, FIELD_OF)
         self._take(report)
 
     def _add_guards(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:

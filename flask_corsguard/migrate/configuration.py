@@ -80,7 +80,9 @@ class Configuration:
     def values(self) -> dict[str, Value]:
         """The options that are set, with their values where there is one place that sets them."""
         return {
-            OPTION_OF_KEY[key]: Value("", Expression("")) if some[1:] else _value(some[0])
+            OPTION_OF_KEY[key]: _value(some[0])
+            if len(some) == 1 and _is_certain(some[0], self._uses)
+            else Value("", Expression(""))
             for key, some in self.in_force.items()
             if key != "CORS_RESOURCES"
         }

@@ -51,10 +51,11 @@ def change_imports(file: PythonFile, imports: Sequence[Imported], needs: Needs) 
         elif node in top:
             lines = first_lines + lines
             first_lines = []
+        kept = file.comments(file.code(node))
         if not lines:
             file.remove(node)
         elif file.is_alone(node):
-            file.replace(node, lines[0])
+            file.replace(node, "  ".join([lines[0], *kept]))
             file.add_after(node, *lines[1:])
         else:
             file.replace(node, "; ".join(lines))

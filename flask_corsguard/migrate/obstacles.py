@@ -46,7 +46,8 @@ def fields_for(files: Iterable[PythonFile], everyone: bool) -> tuple[dict[str, s
         for node, name in () if file.is_test else _headers(file):
             report = Report(file, node.lineno)
             value = _written(file, node)
-            if value is None or (name == _ALLOW_ORIGIN and everyone and _is_star(value)):
+            is_same = name == _ALLOW_ORIGIN and everyone and not fields
+            if value is None or (is_same and _is_star(value)):
                 continue
             if name == _ALLOW_ORIGIN and "dangerously_let_views_override" not in fields:
                 report.note(
@@ -96,7 +97,7 @@ def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterat
 
 def _preflights(file: PythonFile) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
     """What may refuse a preflight, or responds to one."""
-    for node in file.nodes:
+    for node in file.nodes if file.mentions(*_BEFORE, *_AUTOMATIC, "options", "OPTIONS") else ():
         above = file.parent(node)
         name = last_name(node)
         if isinstance(node, FUNCTIONS) and isinstance(above, ast.ClassDef):
@@ -128,14 +129,15 @@ def _only_assigns(function: ast.AST | None) -> bool:
 
 def _headers(file: PythonFile) -> Iterator[tuple[ast.expr, str]]:
     """Where headers of CORS are named."""
-    for node in file.nodes:
+    for node in file.nodes if file.mentions("ccess-", "access_control_", "CCESS-") else ():
         name = ""
         if isinstance(node, ast.Constant):
             name = str(node.value).lower()
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             name = node.attr.replace("_", "-")
-        if name.startswith(("access-control-allow-", "access-control-expose-")):
-            yield cast("ast.expr", node), name
+        if name.startswith("access-control-") and "request" not in name:
+            is_part = name.endswith("-")  # of a name that is put together
+            yield cast("ast.expr", node), _ALLOW_ORIGIN if is_part else name
 
 
 def _is_star(value: ast.expr) -> bool:

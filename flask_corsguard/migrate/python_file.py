@@ -80,6 +80,10 @@ class PythonFile:
 
     # What is there.
 
+    def mentions(self, *words: str) -> bool:
+        """Whether one of some words stands in the text, be it in a comment."""
+        return any(word in self.source.text for word in words)
+
     def code(self, node: ast.AST) -> str:
         """The text of *node*."""
         start, end = self.span(node)
@@ -370,7 +374,7 @@ class PythonFile:
             self.block(statement)
         )
         if self.is_alone(statement) and not is_last:
-            self._edits[self._lines(statement)] = ""
+            self._cut(statement)
         else:
             self.replace(statement, "pass")
 
@@ -381,7 +385,15 @@ class PythonFile:
 
     def remove_decorator(self, node: ast.expr) -> None:
         """Take the lines of a decorator out."""
-        self._edits[self._lines(node)] = ""
+        self._cut(node)
+
+    def _cut(self, node: ast.stmt | ast.expr) -> None:
+        """Take the lines of a node out, but for their comments."""
+        start, end = self._lines(node)
+        kept = self.comments(self._data[start:end].decode())
+        self._edits[start, end] = "".join(
+            f"{self.indent(node)}{comment}{self.newline}" for comment in kept
+        )
 
     def remove_part(self, node: ast.AST, siblings: list[Any]) -> None:
         """Take an argument, or an entry of a dictionary, out of those that it stands among.
@@ -394,13 +406,26 @@ class PythonFile:
             end = self.span(siblings[place + 1][0])[0]
         elif place:
             start = self.span(siblings[place - 1][1])[1]
-        self._edits[start, end] = ""
+        kept = self.comments(self._data[start:end].decode())
+        indent = self.indent(node)
+        self._edits[start, end] = "".join(f"{each}{self.newline}{indent}" for each in kept)
+
+    def remove_keywords(self, node: ast.Call, known: Iterable[str]) -> None:
+        """Take the arguments out whose names are not among those that are known."""
+        kept = [*node.args, *(each for each in node.keywords if each.arg in (None, *known))]
+        gone = [each for each in node.keywords if each not in kept]
+        if gone:
+            name = self.code(node.func)
+            self.replace(node, self.call(node, name, [self.code(each) for each in kept]))
 
     def call(self, node: ast.Call, name: str, arguments: list[str], after: str = "") -> str:
         """A call to stand in the place of *node*: an argument a line where one line is too short,
         or where there are comments to keep."""
         start, end = self.span(node)
-        comments = self._comments(self._data[start:end].decode(), arguments)
+        kept = "\n".join(arguments)
+        comments = [
+            each for each in self.comments(self._data[start:end].decode()) if each not in kept
+        ]
         column = start - self._starts[node.lineno - 1]
         line = f"{name}({', '.join(arguments)}){after}"
         if not comments and ("\n" in line or column + len(line) <= _WIDTH):
@@ -412,14 +437,13 @@ class PythonFile:
         return self.newline.join([f"{name}(", *lines, f"{indent}){after}"])
 
     @staticmethod
-    def _comments(old: str, arguments: list[str]) -> list[str]:
-        kept = "\n".join(arguments)
-        try:
-            tokens = list(tokenize.generate_tokens(io.StringIO(old).readline))
-        except (tokenize.TokenError, SyntaxError):
-            return []
-        comments = (token.string for token in tokens if token.type == tokenize.COMMENT)
-        return [comment for comment in comments if comment not in kept]
+    def comments(text: str) -> list[str]:
+        """The comments in a piece of code."""
+        found: list[str] = []
+        with contextlib.suppress(tokenize.TokenError, SyntaxError):
+            for token in tokenize.generate_tokens(io.StringIO(text.lstrip()).readline):
+                found += [token.string] if token.type == tokenize.COMMENT else []
+        return found
 
     def _lines(self, node: Any) -> tuple[int, int]:
         """All of the lines that *node* stands in."""

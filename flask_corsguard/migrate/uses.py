@@ -24,7 +24,7 @@ _HARMLESS = frozenset({"flask_login", "flask_jwt_extended", "flasgger"})
 _APPS = frozenset({"Flask", "APIFlask", "OpenAPI"})
 
 
-_FIRST = "another view comes first at"
+_OTHER = "another view is at"
 
 
 class Imported(NamedTuple):
@@ -117,17 +117,18 @@ class Uses:
         self.read_keys: set[str] = set()
         self.apps: list[tuple[PythonFile, ast.Call]] = []
         self.loads_settings = False
-        self._first_at: dict[tuple[PythonFile, str], ast.AST] = {}
+        self._at: dict[tuple[PythonFile, str], list[ast.AST]] = {}
         classes = {*_APPS, *(name for file in self.files for name in _flask_classes(file))}
         for file in self.files:
             self._find_imports(file)
             self._find_apps(file, classes)
         for file in self.files:
-            self._find_uses(file)
+            if file.mentions("CORS", "cross_origin", "flask_cors"):
+                self._find_uses(file)
         shared = {
             (mark.call.file, url)
             for mark in self.marks
-            if mark.why_compat.startswith(_FIRST)
+            if mark.why_compat.startswith(_OTHER)
             for url in mark.urls
         }
         self.marks = [
@@ -140,7 +141,8 @@ class Uses:
         for file in self.files:
             if bare:
                 self._find_inits(file, bare)
-            self._find_settings(file)
+            if file.mentions("CORS_"):
+                self._find_settings(file)
 
     def _find_imports(self, file: PythonFile) -> None:
         found: list[Imported] = []
@@ -180,9 +182,14 @@ class Uses:
                     self.apps.append((file, node))
                 case ast.Attribute(attr="config", value=of) if "app" in file.code(of).lower():
                     self.loads_settings |= not file.is_test and not _shows(file, node)
-                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Call():
-                    for url in _urls(getattr(node, "decorator_list", [node])):
-                        self._first_at.setdefault((file, url), node)
+                case (
+                    ast.FunctionDef(decorator_list=some) | ast.AsyncFunctionDef(decorator_list=some)
+                ):
+                    for url in _urls(some):
+                        self._at.setdefault((file, url), []).append(node)
+                case ast.Call(func=ast.Attribute(attr="add_url_rule")):
+                    for url in _urls([node]):
+                        self._at.setdefault((file, url), []).append(node)
                 case _:
                     pass
 
@@ -350,11 +357,12 @@ class Uses:
             why = "preflights do not reach it on a method"
         elif call.unread:
             why = f"{call.unread} only shows when the code runs"
+        hidden = self._at.get((file, ""), [])
         for url in _urls(decorators):
-            first = cast("Any", self._first_at.get((file, url), function))
-            theirs = [file.code(each) for each in getattr(first, "decorator_list", [])]
-            if first is not function and file.code(call.node) not in theirs:
-                why = f"{_FIRST} {url}, and gets its preflights"
+            for other in [*self._at.get((file, url), []), *hidden]:
+                theirs = [file.code(each) for each in getattr(other, "decorator_list", [])]
+                if other is not function and file.code(call.node) not in theirs:
+                    why = f"{_OTHER} {url or 'it'}, and may get its preflights"
         methods = {method for number in routes for method in _methods(file, decorators[number])}
         if "OPTIONS" in methods:
             why = "a route of the view accepts OPTIONS"
@@ -468,7 +476,7 @@ def _shows(file: PythonFile, node: ast.Attribute) -> bool:
             call = file.parent(above)
             return (
                 isinstance(call, ast.Call)
-                and all(map(_is_plain, call.args))
+                and all(_is_plain(file, argument) for argument in call.args)
                 and all(keyword.arg for keyword in call.keywords)
             )
         case ast.Call():
@@ -479,10 +487,16 @@ def _shows(file: PythonFile, node: ast.Attribute) -> bool:
             return False
 
 
-def _is_plain(node: ast.expr) -> bool:
+def _is_plain(file: PythonFile, node: ast.expr) -> bool:
+    """Whether keys show: in a dictionary, or as those that whoever makes the app hands over."""
     if isinstance(node, ast.Dict):
         return all(isinstance(key, ast.Constant) for key in node.keys)
-    return isinstance(node, (ast.Constant, ast.Name, ast.Attribute, ast.BoolOp, ast.Subscript))
+    if isinstance(node, ast.BoolOp):
+        return all(_is_plain(file, value) for value in node.values)
+    is_argument = isinstance(node, ast.Name) and any(
+        isinstance(each, ast.arg) and each.arg == node.id for each in file.nodes
+    )
+    return isinstance(node, ast.Constant) or is_argument
 
 
 def _settings(file: PythonFile) -> Iterator[Setting]:

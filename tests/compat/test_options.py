@@ -298,11 +298,6 @@ ANYBODY = (
             "origins: of a dictionary, the keys are read: '/api/*'. Write resources=",
         ),
         (
-            {"methods": "*"},
-            "methods: to Flask-CORS '*' is a name that no method has, so that preflights fail."
-            " Leave methods out, or list them: methods=['GET', 'POST', 'PUT']",
-        ),
-        (
             {"allow_headers": "Content-Type,Authorization"},
             "allow_headers: 'Content-Type,Authorization' is one string, and no header has that"
             " name. Write allow_headers=['Content-Type', 'Authorization']",
