@@ -6,14 +6,14 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from flask_corsguard.flask_cors_options import CompatError, NotInGuardError, compat_fields
 from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.configuration import Configuration
 from flask_corsguard.migrate.findings import Finding, Migration
 from flask_corsguard.migrate.imports import Needs, change_imports
-from flask_corsguard.migrate.obstacles import fields_for, last_words
+from flask_corsguard.migrate.obstacles import fields_for, last_words, writes_origin
 from flask_corsguard.migrate.python_file import Expression, PythonFile
 from flask_corsguard.migrate.recorder import Recorded
 from flask_corsguard.migrate.translation import (
@@ -27,11 +27,12 @@ from flask_corsguard.migrate.translation import (
     short,
     values_of,
 )
-from flask_corsguard.migrate.uses import Call, Mark, Uses
+from flask_corsguard.migrate.uses import ON_METHOD, Call, Mark, Uses
 
 Fields = dict[str, str]
 _LEAVES_OUT = "leaves GET or POST out"
 _DEFAULTS = {name: RESETS[name] for name in ("origins", "allow_headers")}
+_NO_ORIGINS: dict[str, Any] = {"origins": []}
 _NARROWER = frozenset({"origins", "resources", "supports_credentials"})
 
 
@@ -210,7 +211,10 @@ class Codemod:
         )  # fmt: skip
 
     def _keep_all(self, reason: str, edits: Mapping[ast.Call, _Edit]) -> None:
-        self._notes.append(f"{reason}; so flask_corsguard.compat takes Flask-CORS's place here.")
+        self._notes.append(
+            f"{reason}; so flask_corsguard.compat takes Flask-CORS's place here. It matches"
+            " patterns up to their end."
+        )
         for call in (*self.uses.calls, *(mark.call for mark in self.uses.marks)):
             report = Report(call.file, call.node.lineno)
             options = _without(values_of(call.file, call.options), ("resources",))
@@ -220,7 +224,7 @@ class Codemod:
             if not report.findings and known.keys() == options.keys() <= FIELD_OF.keys():
                 is_any = "resources" in call.options and "origins" not in options
                 try:
-                    compat_fields(known | ({"origins": []} if is_any else {}))
+                    compat_fields({**known, **(_NO_ORIGINS if is_any else {})})
                 except CompatError as error:
                     report.finding(
                         "refused", " ".join(str(error).split()), "the sites that may read go on.",
@@ -248,7 +252,7 @@ class Codemod:
 
     def _migrate(self, edits: Mapping[ast.Call, _Edit]) -> None:
         uses = self.uses
-        extra, reports = fields_for(uses.files, self._lets_in_everybody())
+        extra, reports = fields_for(uses.files)
         for report in reports:
             self._take(report)
         for call in (*self._apps, *self._bare):
@@ -285,7 +289,8 @@ class Codemod:
         options = values_of(file, call.options)
         resources = options.pop("resources", None)
         given = "/*" if resources is None else resources.value
-        pairs = dict[Any, Any](given if isinstance(given, dict) else dict.fromkeys(listed(given)))
+        known = cast("dict[Any, Any]", given) if isinstance(given, dict) else {}
+        pairs: dict[Any, Any] = known or dict.fromkeys(listed(given))
         beside = {} if call in self._blueprints else self._configuration.values()
         default: Fields | None = None
         paths: dict[str, Fields] = {}
@@ -390,6 +395,8 @@ class Codemod:
             return "the configuration may have CORS_ keys that do not show here"
         if (given & self._configuration.options) - call.options.keys():
             return "CORS(app) and the configuration differ"
+        if writes_origin(self.uses.files):
+            return "the header is written by hand too"
         if not self._is_certain():
             return "whether there is a guard depends on a condition"
         report = Report(call.file, call.node.lineno)
@@ -421,6 +428,7 @@ class Codemod:
         is_same = self._lets_in_everybody() and not call.unread and fields == _DEFAULTS
         is_same = is_same and not self._outer - _DEFAULTS.keys() and not self._blueprints
         is_same = is_same and self._is_certain() and file.is_plain_decorator(call.node)
+        is_same = is_same and not report.compat and mark.why_compat in ("", ON_METHOD)
         if mark.has_no_effect or is_same or mark.is_repeated:
             file.remove_decorator(call.node)
             if mark.has_no_effect:

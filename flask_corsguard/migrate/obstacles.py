@@ -25,12 +25,8 @@ _AUTOMATIC = frozenset({"provide_automatic_options", "PROVIDE_AUTOMATIC_OPTIONS"
 _AFTER = frozenset({"after_request", "after_app_request"})
 
 
-def fields_for(files: Iterable[PythonFile], everyone: bool) -> tuple[dict[str, str], list[Report]]:
-    """The fields that a guard needs because of the code around it, and notes that say why.
-
-    :param everyone: whether Flask-CORS lets everybody read everything, without credentials; then a
-        star that is written by hand adds nothing.
-    """
+def fields_for(files: Iterable[PythonFile]) -> tuple[dict[str, str], list[Report]]:
+    """The fields that a guard needs because of the code around it, and notes that say why."""
     fields: dict[str, str] = {}
     reports: list[Report] = []
     for file in files:
@@ -45,9 +41,7 @@ def fields_for(files: Iterable[PythonFile], everyone: bool) -> tuple[dict[str, s
     for file in files:
         for node, name in () if file.is_test else _headers(file):
             report = Report(file, node.lineno)
-            value = _written(file, node)
-            is_same = name == _ALLOW_ORIGIN and everyone and not fields
-            if value is None or (is_same and _is_star(value)):
+            if not _is_written(file, node):
                 continue
             if name == _ALLOW_ORIGIN and "dangerously_let_views_override" not in fields:
                 report.note(
@@ -140,26 +134,23 @@ def _headers(file: PythonFile) -> Iterator[tuple[ast.expr, str]]:
             yield cast("ast.expr", node), _ALLOW_ORIGIN if is_part else name
 
 
-def _is_star(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value == "*"
+def writes_origin(files: Iterable[PythonFile]) -> bool:
+    """Whether ``Access-Control-Allow-Origin`` is written by hand somewhere."""
+    return any(
+        name == _ALLOW_ORIGIN and _is_written(file, node)
+        for file in files
+        if not file.is_test
+        for node, name in _headers(file)
+    )
 
 
-def _written(file: PythonFile, node: ast.expr) -> ast.expr | None:
-    """What is written there, or the name itself if that is not plain; None if it is looked at."""
+def _is_written(file: PythonFile, node: ast.expr) -> bool:
+    """Whether a header is not only looked at, as far as that shows."""
     above = file.parent(node)
     match above:
-        case ast.Subscript(ctx=ast.Store()):
-            statement = file.parent(above)
-            return statement.value if isinstance(statement, ast.Assign) else node
-        case ast.Call(args=[first, value, *_], func=ast.Attribute(attr=attr)) if first is node:
-            return None if attr == "get" else value
         case ast.Call(func=ast.Attribute(attr="get" | "getlist" | "get_all")):
-            return None
-        case ast.Dict(keys=keys, values=values) if node in keys:
-            return values[keys.index(node)]
-        case ast.Tuple(elts=[first, value]) if first is node:
-            return value
+            return False
         case ast.Subscript(ctx=ast.Load()) | ast.Compare() | ast.Expr() | ast.JoinedStr():
-            return None
+            return False
         case _:
-            return node
+            return True

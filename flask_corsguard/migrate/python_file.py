@@ -412,7 +412,7 @@ class PythonFile:
 
     def remove_keywords(self, node: ast.Call, known: Iterable[str]) -> None:
         """Take the arguments out whose names are not among those that are known."""
-        kept = [*node.args, *(each for each in node.keywords if each.arg in (None, *known))]
+        kept = [*node.args, *(each for each in node.keywords if each.arg in (None, "app", *known))]
         gone = [each for each in node.keywords if each not in kept]
         if gone:
             name = self.code(node.func)

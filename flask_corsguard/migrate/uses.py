@@ -24,6 +24,8 @@ _HARMLESS = frozenset({"flask_login", "flask_jwt_extended", "flasgger"})
 _APPS = frozenset({"Flask", "APIFlask", "OpenAPI"})
 
 
+#: Why a mark on a method of a class is for compat.
+ON_METHOD = "preflights do not reach it on a method"
 _OTHER = "another view is at"
 
 
@@ -117,6 +119,7 @@ class Uses:
         self.read_keys: set[str] = set()
         self.apps: list[tuple[PythonFile, ast.Call]] = []
         self.loads_settings = False
+        self._made: set[tuple[PythonFile, str]] = set()
         self._at: dict[tuple[PythonFile, str], list[ast.AST]] = {}
         classes = {*_APPS, *(name for file in self.files for name in _flask_classes(file))}
         for file in self.files:
@@ -180,6 +183,7 @@ class Uses:
             match node:
                 case ast.Call(func=func, args=[_, *_]) if last_name(func) in classes:
                     self.apps.append((file, node))
+                    self._made.add((file, file.assigned(node)))
                 case ast.Attribute(attr="config", value=of) if "app" in file.code(of).lower():
                     self.loads_settings |= not file.is_test and not _shows(file, node)
                 case (
@@ -354,9 +358,10 @@ class Uses:
         if not routes or (is_passed and place < min(routes)):
             why = "it stands on no route"
         if isinstance(file.parent(function), ast.ClassDef):
-            why = "preflights do not reach it on a method"
+            why = ON_METHOD
         elif call.unread:
             why = f"{call.unread} only shows when the code runs"
+        self._check_place(call, [decorators[n] for n in routes] if has_no_effect else [])
         hidden = self._at.get((file, ""), [])
         for url in _urls(decorators):
             for other in [*self._at.get((file, url), []), *hidden]:
@@ -380,6 +385,17 @@ class Uses:
             routed_by,
             tuple(_urls(decorators)),
         )
+
+    def _check_place(self, call: Call, routes: list[Any]) -> None:
+        """A blueprint makes its routes later, and looks at what the decorator has left behind."""
+        file = call.file
+        if not all((file, file.code(route.func.value)) in self._made for route in routes):
+            self._report(
+                file, call.node, "unusual_use", "@cross_origin stands above a route",
+                "no page of another site can read it, and its preflights come to the view itself.",
+                "move it below the route, if other sites are meant to read this.",
+                "take it out, if not, and run this again.",
+            )  # fmt: skip
 
     @staticmethod
     def _known_options(call: Call) -> dict[str, str]:

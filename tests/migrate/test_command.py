@@ -193,7 +193,7 @@ class TestWithTheApp:
         (shop / "broken.py").write_text("1 / 0\n")
         (shop / "ends.py").write_text("import os\nos._exit(0)\n")
         (shop / "uninstalled.py").write_text(
-            "import sys\nsys.modules['flask_cors'] = None\nimport shop\n"
+            "import sys\nsys.modules['flask_' + 'cors'] = None\nimport shop\n"
         )
         ran = flask(shop, *(["--app", named] if named else []), "cors", "migrate", path, "--write")
         assert ran.code == 0

@@ -364,7 +364,7 @@ class TestOtherFiles:
         ("setup.py", "setup(install_requires=['Flask-Cors'])\n"): "1 names",
         ("Pipfile", "flask-cors = '*'\n"): "1 names",
         ("environment.yml", "- pip:\n  - flask-cors\n"): "2 names",
-        (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: the guard does not",
+        (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: flask_corsguard.compat reads it",
         (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "else write FLASK_CORSGUARD_MAX_AGE.",
         (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS.",
         ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS.",

@@ -141,7 +141,7 @@ CARRIED = [
     (
         f"{APP}@app.get('/x')\ndef one(): return 'x'\n@app.put('/x')\n@cross_origin()\n"
         "def two(): return 'x'\n",
-        7, "another view comes first", "@cross_origin()",
+        7, "another view is at", "@cross_origin()",
     ),
     (
         f"{APP}class View:\n    @cross_origin()\n    def get(self): return 'x'\n",
