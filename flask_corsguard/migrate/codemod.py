@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from flask_corsguard.flask_cors_options import CompatError, NotInGuardError, compat_fields
 from flask_corsguard.flask_cors_resources import resource_paths
@@ -22,6 +22,7 @@ from flask_corsguard.migrate.translation import (
     Report,
     arguments,
     fields_of,
+    keyed,
     listed,
     quoted,
     short,
@@ -289,8 +290,7 @@ class Codemod:
         options = values_of(file, call.options)
         resources = options.pop("resources", None)
         given = "/*" if resources is None else resources.value
-        known = cast("dict[Any, Any]", given) if isinstance(given, dict) else {}
-        pairs: dict[Any, Any] = known or dict.fromkeys(listed(given))
+        pairs = keyed(given)
         beside = {} if call in self._blueprints else self._configuration.values()
         default: Fields | None = None
         paths: dict[str, Fields] = {}

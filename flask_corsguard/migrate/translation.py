@@ -89,6 +89,11 @@ def listed(value: Any) -> list[Any]:
     return list(cast("Any", value)) if isinstance(value, (list, dict)) else [value]
 
 
+def keyed(value: Any) -> dict[Any, Any]:
+    """A dictionary as it is, and a list as its keys, without values."""
+    return cast("Any", value) if isinstance(value, dict) else dict.fromkeys(listed(value))
+
+
 def values_of(file: PythonFile, options: Mapping[str, ast.expr]) -> dict[str, Value]:
     """The options of a call."""
     return {name: Value(file.code(node), file.read(node)) for name, node in options.items()}
