@@ -59,7 +59,8 @@ def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
     for prefix in prefixes:
         read_prefix("resources", prefix, wrong)
     below = (prefix + path for prefix in prefixes for path in ("/x", "/-/y.z"))
-    if not prefixes or wrong or not all(re.match(resource, path) for path in below):
+    is_cut = re.search(r"[\w~-][*+?]\$?$", text)  # the last letter may be left out
+    if not prefixes or wrong or is_cut or not all(re.match(resource, path) for path in below):
         raise NotInGuardError(
             f"resources: no list of path prefixes says what {text!r} does. Write prefixes such as"
             f" {start!r}, or take it out and write @cross_origin() on the views"

@@ -31,6 +31,10 @@ from flask_corsguard.migrate.translation import (
 from flask_corsguard.migrate.uses import ON_METHOD, Call, Mark, Uses
 
 Fields = dict[str, str]
+_NO_EFFECT = (
+    "@cross_origin stands above the route, where it has no effect, and is taken out. Write it below"
+    " if other sites are meant to read this."
+)
 _LEAVES_OUT = "leaves GET or POST out"
 _DEFAULTS = {name: RESETS[name] for name in ("origins", "allow_headers")}
 _NO_ORIGINS: dict[str, Any] = {"origins": []}
@@ -216,26 +220,18 @@ class Codemod:
             f"{reason}; so flask_corsguard.compat takes Flask-CORS's place here. It matches"
             " patterns up to their end."
         )
-        for call in (*self.uses.calls, *(mark.call for mark in self.uses.marks)):
-            report = Report(call.file, call.node.lineno)
-            options = _without(values_of(call.file, call.options), ("resources",))
-            if call not in self.uses.calls:
-                fields_of(options, report, beside=self._configuration.values())
-            known = {name: value.value for name, value in options.items() if value.is_read}
-            if not report.findings and known.keys() == options.keys() <= FIELD_OF.keys():
-                is_any = "resources" in call.options and "origins" not in options
-                try:
-                    compat_fields({**known, **(_NO_ORIGINS if is_any else {})})
-                except CompatError as error:
-                    report.finding(
-                        "refused", " ".join(str(error).split()), "the sites that may read go on.",
-                        "change it as the message says, and run this again.",
-                    )  # fmt: skip
-            self._findings += report.findings
-            self._notes += report.notes
-            call.file.remove_keywords(call.node, FIELD_OF)
+        for call in self.uses.calls:
+            self._keep(call)
         for edit in edits.values():
             self._notes += edit.report.notes
+        for mark in self.uses.marks:
+            if mark.has_no_effect:
+                mark.call.file.remove_decorator(mark.call.node)
+                self._notes.append(f"{mark.call.file.path}:{mark.call.node.lineno}: {_NO_EFFECT}")
+            else:
+                self._keep(mark.call)
+        for report in self._configuration.refused():
+            self._take(report)
         apps = (*self._apps, *self._bare, *self._inits)
         if self._blueprints and any(edits[call.node].paths for call in apps):
             report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
@@ -248,6 +244,25 @@ class Codemod:
         for file, imports in self.uses.imports.items():
             self._needs[file].compat = {imported.name for imported in imports}
         self._configuration.keep()
+
+    def _keep(self, call: Call) -> None:
+        """Leave a call or a decorator as it is, and say what compat would refuse of it."""
+        report = Report(call.file, call.node.lineno)
+        options = _without(values_of(call.file, call.options), ("resources",))
+        if call not in self.uses.calls:
+            fields_of(options, report, beside=self._configuration.values())
+        known = {name: value.value for name, value in options.items() if value.is_read}
+        if not report.findings and known.keys() == options.keys() <= FIELD_OF.keys():
+            is_any = "resources" in call.options and "origins" not in options
+            try:
+                compat_fields({**known, **(_NO_ORIGINS if is_any else {})})
+            except CompatError as error:
+                report.finding(
+                    "refused", " ".join(str(error).split()), "the sites that may read go on.",
+                    "change it as the message says, and run this again.",
+                )  # fmt: skip
+        self._take(report)
+        call.file.remove_keywords(call.node, FIELD_OF)
 
     # The guard's own names.
 
@@ -297,14 +312,16 @@ class Codemod:
         for pattern, node in pairs.items():
             own = {} if node is None else file.read_options(node)
             if own is None or isinstance(pattern, Expression):
-                report.compat = f"resources={short(file.code(call.options['resources']))} only"
-                report.compat += " shows when the code runs"
+                shown = short(file.code(call.options["resources"]))
+                report.reasons.append(f"resources={shown} only shows when the code runs")
                 continue
             merged = {**options, **values_of(file, own)}
             fields = fields_of(merged, report, beside=beside)
             for prefix in _prefixes(pattern, report):
                 if prefix != "/" and not re.match(pattern, prefix) and self.uses.may_route(prefix):
-                    report.compat = f"resources: {pattern!r} does not match {prefix!r} itself"
+                    report.reasons.append(
+                        f"resources: {pattern!r} does not match {prefix!r} itself"
+                    )
                 if prefix == "/":
                     default = fields
                 else:
@@ -316,7 +333,7 @@ class Codemod:
                             f" {prefix!r} covers whole segments."
                         )
         if call in self._blueprints and (paths or default is None):
-            report.compat = "resources of a blueprint"
+            report.reasons.append("resources of a blueprint")
         if default is not None:
             configured = {FIELD_OF[option] for option in self._configuration.options}
             is_app = call not in self._blueprints
@@ -406,8 +423,8 @@ class Codemod:
         # What no route of the view accepts need not be listed.
         methods = call.file.read(call.options.get("methods") or ast.Constant(None))
         named = {str(name).upper() for name in listed(methods)}
-        if mark.methods and mark.methods <= named and _LEAVES_OUT in report.compat:
-            return ""
+        if mark.methods and mark.methods <= named:
+            report.reasons = [why for why in report.reasons if _LEAVES_OUT not in why]
         return report.compat
 
     def _is_certain(self) -> bool:
@@ -432,10 +449,7 @@ class Codemod:
         if mark.has_no_effect or is_same or mark.is_repeated:
             file.remove_decorator(call.node)
             if mark.has_no_effect:
-                report.note(
-                    "@cross_origin stands above the route, where it has no effect, and is taken"
-                    " out. Write @cors(...) if other sites are meant to read this."
-                )
+                report.note(_NO_EFFECT)
         elif is_native:
             needs = self._needs[file]
             needs.need_re(fields)
@@ -493,7 +507,7 @@ def _prefixes(pattern: Any, report: Report) -> list[str]:
     try:
         return resource_paths(pattern)
     except NotInGuardError as error:
-        report.compat = str(error)
+        report.reasons.append(str(error))
     except CompatError as error:
         report.finding(
             "resources", str(error).removeprefix("resources: "),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flask_corsguard.flask_cors_options import CompatError
+from flask_corsguard.flask_cors_options import CompatError, compat_fields
 from flask_corsguard.flask_cors_resources import resource_paths
 from flask_corsguard.migrate.imports import Needs
 from flask_corsguard.migrate.python_file import Expression
@@ -57,15 +57,17 @@ class Configuration:
         for setting in (setting for some in self.in_force.values() for setting in some):
             report = Report(setting.file, setting.value.lineno)
             if setting.key in self._uses.read_keys:
-                report.compat = f"the code uses {setting.key} in other ways too"
+                report.reasons.append(f"the code uses {setting.key} in other ways too")
             elif not (FIELD_OF[OPTION_OF_KEY[setting.key]] or setting.key == "CORS_RESOURCES"):
                 pass
             elif setting.key == "CORS_AUTOMATIC_OPTIONS" or _value(setting).value is None:
-                report.compat = f"{setting.key} is {short(setting.file.code(setting.value))}"
+                report.reasons.append(f"{setting.key} is {short(setting.file.code(setting.value))}")
             elif not _is_certain(setting, self._uses):
-                report.compat = f"{setting.key} may be set later, or not at all"
+                report.reasons.append(f"{setting.key} may be set later, or not at all")
             elif setting.key == "CORS_RESOURCES":
-                report.compat = "" if _is_everything(setting) else f"{setting.key} is set by path"
+                report.reasons.append(
+                    "" if _is_everything(setting) else f"{setting.key} is set by path"
+                )
             else:
                 fields_of({OPTION_OF_KEY[setting.key]: _value(setting)}, report, beside=None)
             if report.compat:
@@ -128,6 +130,22 @@ class Configuration:
             if code != value.code:
                 setting.file.replace(setting.value, code)
         return reports
+
+    def refused(self) -> Iterator[Report]:
+        """What ``flask_corsguard.compat`` would refuse of the keys."""
+        for setting in (setting for some in self.in_force.values() for setting in some):
+            option, value = OPTION_OF_KEY[setting.key], _value(setting)
+            report = Report(setting.file, setting.value.lineno)
+            if not value.is_read or value.value is None or option == "resources":
+                continue
+            try:
+                compat_fields({"origins": ["https://app.example.com"], option: value.value})
+            except CompatError as error:
+                report.finding(
+                    "refused", " ".join(str(error).split()), "the sites that may read go on.",
+                    "change it as the message says, and run this again.",
+                )  # fmt: skip
+                yield report
 
     def keep(self) -> None:
         """Leave the keys as they are: ``flask_corsguard.compat`` reads them."""

@@ -49,7 +49,7 @@ class Report:
 
     :ivar findings: what leaves it alone.
     :ivar notes: what is worth knowing.
-    :ivar compat: why ``flask_corsguard.compat`` has to see to it, or "".
+    :ivar reasons: why ``flask_corsguard.compat`` has to see to it.
     """
 
     def __init__(self, file: PythonFile, line: int) -> None:
@@ -57,7 +57,12 @@ class Report:
         self.line = line
         self.findings: list[Finding] = []
         self.notes: list[str] = []
-        self.compat = ""
+        self.reasons: list[str] = []
+
+    @property
+    def compat(self) -> str:
+        """The first reason, or ""."""
+        return self.reasons[0] if self.reasons else ""
 
     def finding(self, code: str, message: str, today: str, *choices: str) -> None:
         """Add a finding."""
@@ -91,7 +96,8 @@ def listed(value: Any) -> list[Any]:
 
 def keyed(value: Any) -> dict[Any, Any]:
     """A dictionary as it is, and a list as its keys, without values."""
-    return cast("Any", value) if isinstance(value, dict) else dict.fromkeys(listed(value))
+    keys = (Expression("") if isinstance(each, list) else each for each in listed(value))
+    return cast("Any", value) if isinstance(value, dict) else dict.fromkeys(keys)
 
 
 def values_of(file: PythonFile, options: Mapping[str, ast.expr]) -> dict[str, Value]:
@@ -133,7 +139,7 @@ def fields_of(
             _check_name(name, value, report)
         elif not value.is_read:
             if FIELD_OF[name]:
-                report.compat = f"{name}={short(value.code)} only shows when the code runs"
+                report.reasons.append(f"{name}={short(value.code)} only shows when the code runs")
         elif FIELD_OF[name]:
             new = _read(name, value, report if is_own else Report(report.file, 0))
             if new is not None:
@@ -189,19 +195,19 @@ def _read(name: str, value: Value, report: Report) -> Value | None:
         return None
     if field == "answer_preflight":
         return None if given else Value("False", False)
-    if field in _LISTS and given is not None and "*" not in given:
+    if field in _LISTS and given is not None and "*" not in listed(given):
         given = _accepted(field, given, report)
     try:
         new = compat_fields({"origins": ["https://app.example.com"], name: given})[field]
     except CompatError as error:
-        report.compat = str(error)
+        report.reasons.append(str(error))
         return None
     if field == "methods":
         new = [method for method in new if method != "OPTIONS"]
         if _ALL_METHODS.issuperset(new) and len(new) == len(_ALL_METHODS):
             return None
         if "GET" not in new or "POST" not in new:
-            report.compat = f"methods={short(value.code)} leaves GET or POST out"
+            report.reasons.append(f"methods={short(value.code)} leaves GET or POST out")
     return _written(value, new, report, is_default=not new and field != "allow_headers")
 
 
@@ -222,9 +228,10 @@ def _accepted(field: str, given: Any, report: Report) -> list[str]:
     """The names that mean something to browsers; the guard refuses the others."""
     names = listed(given)
     if field == "allow_headers":
-        for name in [name for name in names if not _HINTS.isdisjoint(str(name)) or "," in name]:
+        names = list(map(str, names))
+        for name in [name for name in names if not _HINTS.isdisjoint(name) or "," in name]:
             report.note(f"allow_headers: {name!r} is not the name of a header, and is taken out.")
-        names = [name for name in names if _HINTS.isdisjoint(str(name)) and "," not in name]
+        names = [name for name in names if _HINTS.isdisjoint(name) and "," not in name]
     else:
         names = [part.strip() for name in names for part in str(name).split(",")]
     kept: list[str] = []
