@@ -49,7 +49,8 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
         calls.setdefault((Path(call.path).resolve(), call.line), []).append(call)
     # Copies of these packages themselves stay as they are.
     copies = {"flask_cors", "werkzeug"}
-    sources = [source for source in tree.sources if copies.isdisjoint(source.path.parts)]
+    above = len(path.parts)
+    sources = [each for each in tree.sources if copies.isdisjoint(each.path.parts[above:-1])]
     groups = groups_of(sources)
     named = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
     with warnings.catch_warnings():  # of the parser, about the code

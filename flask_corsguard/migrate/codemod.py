@@ -20,6 +20,7 @@ from flask_corsguard.migrate.translation import (
     FIELD_OF,
     RESETS,
     Report,
+    Value,
     arguments,
     fields_of,
     keyed,
@@ -37,16 +38,19 @@ _NO_EFFECT = (
 )
 _LEAVES_OUT = "leaves GET or POST out"
 _DEFAULTS = {name: RESETS[name] for name in ("origins", "allow_headers")}
-_NO_ORIGINS: dict[str, Any] = {"origins": []}
 _NARROWER = frozenset({"origins", "resources", "supports_credentials"})
 
 
 class _Edit(NamedTuple):
-    """What becomes of one call or decorator, if nothing stands in the way."""
+    """What becomes of one call, if nothing stands in the way.
+
+    :ivar known: the options for each of the resources, where all of them are read.
+    """
 
     report: Report
     default: Fields
     paths: dict[str, Fields]
+    known: list[dict[str, Any]]
 
 
 class Codemod:
@@ -221,15 +225,16 @@ class Codemod:
             " patterns up to their end."
         )
         for call in self.uses.calls:
-            self._keep(call)
+            self._keep(call, edits.get(call.node))
         for edit in edits.values():
             self._notes += edit.report.notes
         for mark in self.uses.marks:
-            if mark.has_no_effect:
+            if mark.has_no_effect or mark.is_repeated:
                 mark.call.file.remove_decorator(mark.call.node)
-                self._notes.append(f"{mark.call.file.path}:{mark.call.node.lineno}: {_NO_EFFECT}")
+                where = f"{mark.call.file.path}:{mark.call.node.lineno}"
+                self._notes += [f"{where}: {_NO_EFFECT}"] if mark.has_no_effect else []
             else:
-                self._keep(mark.call)
+                self._keep(mark.call, None)
         for report in self._configuration.refused():
             self._take(report)
         apps = (*self._apps, *self._bare, *self._inits)
@@ -245,17 +250,18 @@ class Codemod:
             self._needs[file].compat = {imported.name for imported in imports}
         self._configuration.keep()
 
-    def _keep(self, call: Call) -> None:
+    def _keep(self, call: Call, edit: _Edit | None) -> None:
         """Leave a call or a decorator as it is, and say what compat would refuse of it."""
         report = Report(call.file, call.node.lineno)
-        options = _without(values_of(call.file, call.options), ("resources",))
+        known = edit.known if edit else []
         if call not in self.uses.calls:
-            fields_of(options, report, beside=self._configuration.values())
-        known = {name: value.value for name, value in options.items() if value.is_read}
-        if not report.findings and known.keys() == options.keys() <= FIELD_OF.keys():
-            is_any = "resources" in call.options and "origins" not in options
+            options = values_of(call.file, call.options)
+            beside = self._configuration.values()
+            fields_of(options, report, beside=beside)
+            known = self._all_read({**beside, **options})
+        for values in () if report.findings or (edit and edit.report.findings) else known:
             try:
-                compat_fields({**known, **(_NO_ORIGINS if is_any else {})})
+                compat_fields(values)
             except CompatError as error:
                 report.finding(
                     "refused", " ".join(str(error).split()), "the sites that may read go on.",
@@ -309,6 +315,7 @@ class Codemod:
         beside = {} if call in self._blueprints else self._configuration.values()
         default: Fields | None = None
         paths: dict[str, Fields] = {}
+        known: list[dict[str, Any]] = []
         for pattern, node in pairs.items():
             own = {} if node is None else file.read_options(node)
             if own is None or isinstance(pattern, Expression):
@@ -317,6 +324,7 @@ class Codemod:
                 continue
             merged = {**options, **values_of(file, own)}
             fields = fields_of(merged, report, beside=beside)
+            known += self._all_read({**beside, **merged})
             for prefix in _prefixes(pattern, report):
                 if prefix != "/" and not re.match(pattern, prefix) and self.uses.may_route(prefix):
                     report.reasons.append(
@@ -341,7 +349,17 @@ class Codemod:
         every = {*(default or ()), *(name for fields in paths.values() for name in fields)}
         self._outer |= every & RESETS.keys()
         paths = {p: {**_only(RESETS, {*_DEFAULTS, *self._outer}), **f} for p, f in paths.items()}
-        return _Edit(report, default or {}, paths)
+        return _Edit(report, default or {}, paths, known)
+
+    @staticmethod
+    def _all_read(options: Mapping[str, Value]) -> list[dict[str, Any]]:
+        """The values of some options, if all of them are known."""
+        if (
+            not all(value.is_read for value in options.values())
+            or not options.keys() <= FIELD_OF.keys()
+        ):
+            return []
+        return [{name: value.value for name, value in options.items()}]
 
     def _write_app(self, call: Call, edit: _Edit, extra: Mapping[str, str]) -> None:
         file, node = call.file, call.node

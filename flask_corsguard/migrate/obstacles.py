@@ -69,6 +69,8 @@ def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterat
     """
     for file in files:
         lines = [call.lineno for call in calls if call in file.nodes]
+        if not file.is_test:
+            yield from _lost_responses(file, lines)
         for node, name in () if file.is_test else _headers(file):
             above = file.parent(node)
             function = file.function(node)
@@ -87,6 +89,29 @@ def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterat
                     "take it out, and say what is meant in CORS(app), and run this again.",
                 )  # fmt: skip
                 yield report
+
+
+def _lost_responses(file: PythonFile, lines: list[int]) -> Iterator[Report]:
+    """Functions after Flask-CORS that respond with something else."""
+    for function in file.nodes:
+        is_early = not lines or getattr(function, "lineno", 0) < min(lines)
+        if is_early and isinstance(function, FUNCTIONS) and _makes_another(function):
+            report = Report(file, function.lineno)
+            report.finding(
+                "header_by_hand", f"{function.name} returns another response",
+                "what Flask-CORS has written on the first one is lost, so that no site may read.",
+                "register it after CORS(app), and run this again.",
+            )  # fmt: skip
+            yield report
+
+
+def _makes_another(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function of ``after_request`` returns something else than what it is given."""
+    if not any(last_name(each) in _AFTER for each in function.decorator_list):
+        return False
+    given = [argument.arg for argument in function.args.args]
+    returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    return any(last_name(value) not in given for value in returned if value is not None)
 
 
 def _preflights(file: PythonFile) -> Iterator[tuple[ast.stmt | ast.expr, str]]:

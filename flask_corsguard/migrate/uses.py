@@ -362,7 +362,9 @@ class Uses:
         elif call.unread:
             why = f"{call.unread} only shows when the code runs"
         self._check_place(call, [decorators[n] for n in routes] if has_no_effect else [])
-        hidden = self._at.get((file, ""), [])
+        # Where one URL does not show, it may be any.
+        all_of_it = [each for (of, _), some in self._at.items() if of is file for each in some]
+        hidden = all_of_it if (file, "") in self._at else []
         for url in _urls(decorators):
             for other in [*self._at.get((file, url), []), *hidden]:
                 theirs = [file.code(each) for each in getattr(other, "decorator_list", [])]
