@@ -94,7 +94,7 @@ def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterat
 def _lost_responses(file: PythonFile, lines: list[int]) -> Iterator[Report]:
     """Functions after Flask-CORS that respond with something else."""
     for function in file.nodes:
-        is_early = not lines or getattr(function, "lineno", 0) < min(lines)
+        is_early = bool(lines) and getattr(function, "lineno", 0) < min(lines)
         if is_early and isinstance(function, FUNCTIONS) and _makes_another(function):
             report = Report(file, function.lineno)
             report.finding(
