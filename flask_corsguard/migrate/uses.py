@@ -476,8 +476,7 @@ def _urls(nodes: list[ast.expr]) -> Iterator[str]:
                 attr in _ROUTES or attr == "add_url_rule"
             ):
                 text = url.value if isinstance(url, ast.Constant) else None
-                if attr != "get" or str(text).startswith("/"):  # else it is of a dictionary
-                    yield re.sub("<[^>]*>", "<>", text) if isinstance(text, str) else ""
+                yield re.sub("<[^>]*>", "<>", text) if isinstance(text, str) else ""
             case _:
                 pass
 

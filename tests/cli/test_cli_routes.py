@@ -333,7 +333,9 @@ def test_an_origin_is_corrected() -> None:
     assert "Did you mean 'https://app.example.com'?" in ran.err
 
 
-@pytest.mark.parametrize("command", ["", "routes", "check", "audit", "sources", "verify"])
+@pytest.mark.parametrize(
+    "command", ["", "routes", "check", "audit", "sources", "verify", "compare", "migrate"]
+)
 def test_help_needs_no_app(command: str) -> None:
     """``--help`` works without an app."""
     ran = run(f"{command} --help", "nothing_here")
@@ -351,8 +353,8 @@ def test_the_group_is_cheap_to_import() -> None:
     ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     new, everything = (line.split() for line in ran.stdout.splitlines())
     own = {name for name in new if name.startswith("flask_corsguard")}
-    commands = (".audit", ".check", ".export", ".routes", ".sources", ".validate", ".verify")
-    names = ("", *commands, ".loading", ".terminal")
+    commands = ("audit", "check", "compare", "export", "migrate", "routes", "sources", "validate")
+    names = ("", *(f".{name}" for name in (*commands, "verify", "loading", "terminal")))
     assert own == {f"flask_corsguard.cli{name}" for name in names}
     heavy = (
         "rich",

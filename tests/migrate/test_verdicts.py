@@ -57,6 +57,45 @@ MIGRATED = {
         f"{VIEWS}"
     ),
     "methods": f"{APP}CORS(app, origins={LIST}, methods=['get', 'post']){VIEWS}",
+    "own login_required": (
+        f"{APP}def login_required(f):\n    def w(*a, **k): abort(401)\n"
+        f"    w.__name__ = f.__name__\n"
+        f"    w.required_methods = f.required_methods\n"
+        f"    w.provide_automatic_options = False\n    return w\n"
+        f"@app.route('/x', methods=['GET', 'PUT'])\n@login_required\n@cross_origin()\n"
+        f"def x(): return 'x'\n"
+    ),
+    "two views at one URL": (
+        f"{APP}@app.get('/x')\ndef g(): return 'g'\n"
+        f"@app.put('/x')\n@cross_origin()\ndef p(): return 'p'\n"
+    ),
+    "two views at one URL, by a constant": (
+        f"{APP}URL = '/x'\n@app.get(URL)\ndef g(): return 'g'\n"
+        f"@app.put('/x')\n@cross_origin()\ndef p(): return 'p'\n"
+    ),
+    "a key beside resources": (
+        f"{APP}app.config['CORS_ORIGINS'] = {LIST}\nCORS(app, resources={{'/api/*': {{}}}}){API}"
+    ),
+    "a name that another function has": (
+        f"{APP}def CORS(app, **options): pass\nCORS(app, origins='*'){VIEWS}"
+        "@app.get('/admin')\n@cross_origin()\ndef admin(): return 'x'\n"
+    ),
+    "a decorator that does not show": (
+        f"{APP}CORS(app)\n@app.get('/x')\n"
+        f"@cross_origin(origins={LIST} if True else '*')\ndef x(): return 'x'\n"
+    ),
+    "a decorator that does not show, for GET": (
+        f"{APP}D = 'example.com'\nCORS(app)\n@app.get('/x')\n"
+        "@cross_origin(origins=f'https://app.{D}', methods='GET')\ndef x(): return 'x'\n"
+    ),
+    "a header that a view writes beside the decorator": (
+        f"{APP}CORS(app)\n@app.get('/x')\n@cross_origin(origins={LIST})\n"
+        "def x(): return 'x', {'Access-Control-Allow-Origin': '*'}\n"
+    ),
+    "origins for each of the resources, and credentials": (
+        f"{APP}def own(): return {LIST}\n"
+        f"CORS(app, resources={{'/*': {{'origins': own()}}}}, supports_credentials=True){VIEWS}"
+    ),
     "star in a list": f"{APP}CORS(app, origins=['https://app.example.com', '*']){VIEWS}",
     "no-ops": f"{APP}CORS(app, send_wildcard=True, vary_header=False, always_send=False){VIEWS}",
     "spread": f"{APP}options = dict(origins={LIST}, max_age=60)\nCORS(app, **options){VIEWS}",
