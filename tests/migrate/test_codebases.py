@@ -330,7 +330,7 @@ def test_verdicts(name: str, target: str, environ: dict[str, Any]) -> None:
         if refusing is True or target in refusing:
             return
         raise
-    share = 1 if IS_NIGHTLY else 0.3
+    share = 1 if IS_NIGHTLY else 0.1
     found = differences(before, after, tuple(EXPECTED[name].get("paths", ())), share)
     wider, narrower = [], []
     for difference in found:
