@@ -159,7 +159,6 @@ RESOURCES: list[tuple[Any, list[str]]] = [
     ("/api/*", ["/api"]),
     ("/api/.*", ["/api"]),
     ("/api/.*$", ["/api"]),
-    ("/api*", ["/api"]),
     ("/api.*", ["/api"]),
     ("^/api", ["/api"]),
     ("^/api/", ["/api"]),
@@ -208,6 +207,7 @@ def no_prefix(resource: str, wider: str) -> tuple[str, str]:
         one_path("/api/<id>", "/api/*"),
         no_prefix("/api$", "/api/*"),
         no_prefix("/api/*$", "/api/*"),
+        no_prefix("/api*", "/*"),  # the i may be left out
         no_prefix("api/*", "/api/*"),
         no_prefix(r"/v\d+/.*", "/*"),
         no_prefix(r"/static/.*\.js", "/static/*"),
