@@ -160,28 +160,12 @@ def _samples(pattern: OriginPattern) -> list[str]:
     ]
 
 
-def policy_fields(options: Mapping[str, object]) -> dict[str, Any]:
-    """The fields of a policy that mean what options of Flask-CORS do.
+def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
+    """The fields of a policy that mean what options of Flask-CORS do, but for ``methods`` without
+    GET or POST: the guard lets these pass any preflight, and :func:`as_sent` does not.
 
     :param options: after all merging; its defaults count for what is left out.
     :returns: every field that an option stands for, also where it is the guard's default.
-    :raises NotInGuardError: where ``methods`` keeps pages from sending GET or POST with a header.
-    :raises CompatError: for what cannot be translated, and what the guard refuses.
-    """
-    fields = compat_fields(options)
-    for method in ("GET", "POST"):
-        if method not in fields["methods"] and fields["allow_headers"]:
-            raise NotInGuardError(
-                f"methods: without {method}, Flask-CORS lets no page send it with a header, such as"
-                " JSON as its Content-Type; the guard passes GET, HEAD and POST, as the Fetch"
-                f" standard does. Add {method!r} to methods, or write allow_headers=[]"
-            )
-    return fields
-
-
-def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
-    """The same for :mod:`flask_corsguard.compat`, which sees to such methods itself.
-
     :raises CompatError: for what cannot be translated, and what the guard refuses.
     """
     check_names(options)

@@ -181,11 +181,6 @@ class PythonFile:
                     return True
         return False
 
-    def spelled_out(self, code: str) -> str:
-        """The same expression, or what it stands for if it is a plain name."""
-        value = self.value_of(code)
-        return code if value is None else self.code(value)
-
     def kind(self, node: ast.expr, roots: list[Path], depth: int = 0) -> str:
         """Whether an expression is an ``"app"``, a ``"blueprint"``, or "", which cannot be told."""
         name = self.code(node) if depth == 0 else cast("ast.Name", node).id
