@@ -250,7 +250,7 @@ class Configured(NamedTuple):
     def source(self, *names: str) -> str:
         """Where settings come from; "" for none."""
         keys = names if self.file else [PREFIX + name.upper() for name in names]
-        return f"{self.file or 'app.config'} ({', '.join(keys)})" if keys else ""
+        return f"{', '.join(keys)} in {self.file or 'app.config'}" if keys else ""
 
     def source_of_default(self) -> str:
         """Where the default policy, or a part of it, comes from; "" if not from here."""

@@ -21,7 +21,7 @@ from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import source_name
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.protocol.remedies import set_by
+from flask_corsguard.protocol.remedies import set_by_in_words
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
 logger = logging.getLogger("flask_corsguard")
@@ -276,7 +276,7 @@ class GuardLog:
         return self._failures.admit(("callable", allow.check), f"callable {name_of(allow.check)}")
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
-        line = f"{explanation.summary(decision)} by {set_by(decision)}"
+        line = f"{explanation.summary(decision)} by {set_by_in_words(decision)}"
         if decision.reason is _CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
         elif decision.outcome is Outcome.UNENFORCED:

@@ -205,7 +205,7 @@ def _check_proxy(app: Flask, settings: Settings, routes: list[Route], found: Fin
     for key, usual in (("PREFERRED_URL_SCHEME", "http"), ("APPLICATION_ROOT", "/")):
         if enforced and config.get(key) not in (usual, None):
             message = f"{key} is {config[key]!r}, and a policy enforces."
-            found.add(code, message, location=f"app.config ({key})")
+            found.add(code, message, location=f"{key} in app.config")
             return
 
 

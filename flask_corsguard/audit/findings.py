@@ -523,7 +523,7 @@ class Findings:
             return layer.source, layer.mark.location
         configured = self._settings.configured
         keys = [configured[field] for field in fields if field in configured]
-        location = f"app.config ({', '.join(keys)})" if keys else self._settings.source
+        location = f"{', '.join(keys)} in app.config" if keys else self._settings.source
         return DEFAULT_SOURCE, location
 
 

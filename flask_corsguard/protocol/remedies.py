@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,21 +29,37 @@ _LONGEST_VALUE = 600
 # Of a name in a list that is not.
 _LONGEST_NAME = 320
 # Locations: configuration keys and nothing else; names in a settings file and nothing else.
-_ONLY_CONFIGURED = re.compile(r"app\.config \([A-Z_, ]+\)")
-_ONLY_IN_FILE = re.compile(r"(?!app\.config \()(?!.*:\d+, ).*?(?P<is_json>\.json)? \([a-z_, ]+\)")
+_ONLY_CONFIGURED = re.compile(r"[A-Z_, ]+ in app\.config")
+_ONLY_IN_FILE = re.compile(r"[a-z_, ]+ in .*?(?P<is_json>\.json)?")
+# What a sentence calls the policies that have no mark.
+_POLICIES = {"default": "the default policy", "report_only": "the report-only policy"}
+_LISTS = {"default": "the default policies", "report_only": "the report-only policies"}
 
 
 def set_by(decision: Decision) -> str:
     """What set the policy that decided, and where. Of several, also which, or all that did not."""
+    return _place(decision, _policies_to_name(decision))
+
+
+def set_by_in_words(decision: Decision) -> str:
+    """:func:`set_by`, as part of a sentence."""
+    source = decision.policy_source
+    names = " and ".join(filter(None, map(name_in_list, _policies_to_name(decision))))
+    location = f" ({decision.policy_location})" if decision.policy_location else ""
+    if names:
+        return f"{names} of {_LISTS.get(source, source)}{location}"
+    return f"{_POLICIES.get(source, f'the policy of {source}')}{location}"
+
+
+def _policies_to_name(decision: Decision) -> Sequence[Policy]:
     is_foreign = decision.origin is not None and decision.outcome is not Outcome.SAME_ORIGIN
     one_decided = is_foreign and not nobody_admits(decision)
-    return _place(decision, decision.policies[-1:] if one_decided else decision.policies)
+    return decision.policies[-1:] if one_decided else decision.policies
 
 
 def _place(decision: Decision, policies: Iterable[Policy]) -> str:
-    location = f", set at {decision.policy_location}" if decision.policy_location else ""
-    names = "".join(f", {name}" for name in filter(None, map(name_in_list, policies)))
-    return f"{decision.policy_source}{names}{location}"
+    names = map(name_in_list, policies)
+    return ", ".join(filter(None, (decision.policy_source, *names, decision.policy_location)))
 
 
 def name_in_list(policy: Policy) -> str:

@@ -239,9 +239,9 @@ CASES |= {
     "everybody_and_a_signin": default(LOGIN, WARNING, {"origins": "*"}, "", "POST /users/sign_in"),
     "everybody_and_a_logout": default(LOGIN, WARNING, {"origins": "*"}, "", "POST /logout"),
     "in_the_configuration": configured(
-        NEIGHBOUR, "app.config (CORSGUARD_ORIGINS)", {"CORSGUARD_ORIGINS": [LOOSE]}, EVIL),
+        NEIGHBOUR, "CORSGUARD_ORIGINS in app.config", {"CORSGUARD_ORIGINS": [LOOSE]}, EVIL),
     "in_the_configuration_beside_others": configured(
-        NEIGHBOUR, "app.config (CORSGUARD_ORIGINS)",
+        NEIGHBOUR, "CORSGUARD_ORIGINS in app.config",
         {"CORSGUARD_ORIGINS": LOOSE, "CORSGUARD_MAX_AGE": 60, "CORSGUARD_METHODS": "GET"}, EVIL),
     "in_the_configuration_below_arguments": configured(
         NEIGHBOUR, "CORSGUARD_ORIGINS", {"CORSGUARD_ORIGINS": LOOSE}, EVIL, max_age=60),

@@ -46,7 +46,7 @@ ERROR = finding(
 )
 WARNING = finding(
     "credentials_without_enforce", routes=(USERS,), source="default",
-    location="app.config (CORSGUARD_ORIGINS)",
+    location="CORSGUARD_ORIGINS in app.config",
 )  # fmt: skip
 NOTE = finding("max_age_ignored", location="<stdin>:4")
 ACCEPTED = finding(
@@ -118,7 +118,7 @@ error neighbour_allowed
 warning credentials_without_enforce
   Routes with credentials change state, and other sites can cause that.
   What credentials_without_enforce found.
-  Where: default, app.config (CORSGUARD_ORIGINS)
+  Where: default, CORSGUARD_ORIGINS in app.config
   Routes: GET,HEAD /api/users/<int:number>
   An attacker: {WARNING.rule.attack}
   Change: {WARNING.rule.change}
@@ -156,7 +156,7 @@ def test_json(audited: Audited) -> None:
     assert [item["level"] for item in told["findings"]] == ["error", "warning", "note"]
     route = {"rule": USERS.rule, "methods": ["GET", "HEAD"], "endpoint": "api.user", "source": ""}
     warning = {"code": "credentials_without_enforce", "level": "warning", "routes": [route]}
-    warning |= {"source": "default", "location": "app.config (CORSGUARD_ORIGINS)", "evidence": ""}
+    warning |= {"source": "default", "location": "CORSGUARD_ORIGINS in app.config", "evidence": ""}
     warning |= {name: getattr(WARNING.rule, name) for name in ("title", "attack", "change")}
     assert told["findings"][1] == {**warning, "message": WARNING.message, "accepted": ""}
     assert told["accepted"][0]["accepted"] == "All of them are ours"
@@ -191,7 +191,7 @@ PLACES = {
 }
 NO_PLACES = (
     "", "app.py", "app.py:0", "app.py:x", "<stdin>:4", "<doctest app.md[0]>:1", ":12",
-    "app.config (CORSGUARD_ORIGINS)", "app.config (CORSGUARD_ORIGINS, CORSGUARD_MAX_AGE)",
+    "CORSGUARD_ORIGINS in app.config", "CORSGUARD_ORIGINS, CORSGUARD_MAX_AGE in app.config",
 )  # fmt: skip
 
 
@@ -248,7 +248,7 @@ def test_places_in_sarif() -> None:
     route, member = locations[1]["logicalLocations"]
     rule = "GET,HEAD /api/users/<int:number>"
     assert route == {"name": "api.user", "fullyQualifiedName": rule, "kind": "function"}
-    assert member == {"name": "app.config (CORSGUARD_ORIGINS)", "kind": "member"}
+    assert member == {"name": "CORSGUARD_ORIGINS in app.config", "kind": "member"}
 
 
 def fingerprints(*findings: Finding) -> list[str]:

@@ -15,7 +15,7 @@ from flask_corsguard.protocol.explanation import advice, found, lines
 A = "https://a.example.com"
 HERE = Scope("users.list", "view users.list", "app.py:12", frozenset({"GET", "PUT"}), frozenset())
 
-SET = "(policy: view users.list, set at app.py:12)"
+SET = "(policy: view users.list, app.py:12)"
 
 
 def check(origin: str) -> bool:
@@ -30,7 +30,7 @@ def test_the_whole_text() -> None:
     decision = decide(Policy(origins=A), CorsRequest("https://evil.com", "GET", "/users"), HERE)
     assert decision.explain() == (
         "GET /users from 'https://evil.com': rejected (ORIGIN_NOT_ALLOWED).\n"
-        "  Policy: view users.list, set at app.py:12.\n"
+        "  Policy: view users.list, app.py:12.\n"
         "  Found: the origin matches none of 'https://a.example.com'.\n"
         f'  To allow it: origins=["{A}", "https://evil.com"] {SET}.'
     )
@@ -117,7 +117,7 @@ def test_each_reason(
     """For each reason, the explanation says what was found, and what to change in which policy."""
     decision = decide(Policy(**fields), request_, HERE)
     assert decision.explain().splitlines()[1:] == [
-        "  Policy: view users.list, set at app.py:12.",
+        "  Policy: view users.list, app.py:12.",
         f"  Found: {found}.",
         f"  To allow it: {change}{f' {SET}' if '=' in change else ''}.",
     ]
@@ -222,7 +222,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     request = CorsRequest(A, "DELETE", "/users", True, "x-a", True)
     assert decide(Policy(origins="https://b.com", methods="PUT"), request, HERE).explain() == (
         f"preflight for DELETE /users from '{A}': rejected (ORIGIN_NOT_ALLOWED).\n"
-        "  Policy: view users.list, set at app.py:12.\n"
+        "  Policy: view users.list, app.py:12.\n"
         "  Found: the origin matches none of 'https://b.com'; also: DELETE is none of the methods"
         " that the policy allows: GET, HEAD, POST, PUT; also: the page wants to send x-a; the"
         " policy allows Content-Type; also: the browser asks whether a public page may reach this"
@@ -273,7 +273,7 @@ def test_what_the_server_refuses(
 ) -> None:
     rejected = decide(Policy(enforce="unsafe"), CorsRequest(A, "POST"), HERE)
     assert rejected._replace(**changes).explain() == (
-        f"{first}\n  Policy: view users.list, set at app.py:12.\n  Found: {found}.\n"
+        f"{first}\n  Policy: view users.list, app.py:12.\n  Found: {found}.\n"
         f"  To allow it: {change}."
     )
 
@@ -296,7 +296,7 @@ FRONT = "WhiteNoise responds to it"
         (None, f"GET users.list from '{A}': not for the guard to decide.\n  In front: {FRONT}."),
         (Policy(origins=A),
          f"GET users.list from '{A}': allowed.\n  In front: {FRONT}.\n"
-         "  Policy: view users.list, set at app.py:12.\n"
+         "  Policy: view users.list, app.py:12.\n"
          "  Found: the origin may read the response."),
     ],
     ids=["which does not ask", "which asks"],
@@ -316,7 +316,7 @@ def test_a_handshake_that_nothing_refuses(report_only: bool, verdict: str) -> No
     decision = decide(Policy(origins="https://b.com"), CorsRequest(A, "GET", "/chat"), HERE)
     assert decision._replace(outcome=Outcome.UNENFORCED, report_only=report_only).explain() == (
         f"GET /chat from '{A}': {verdict} (ORIGIN_NOT_ALLOWED).\n"
-        "  Policy: view users.list, set at app.py:12.\n"
+        "  Policy: view users.list, app.py:12.\n"
         "  Found: the origin matches none of 'https://b.com'; no browser holds a WebSocket"
         " handshake back: if the view opens the socket, any page of that origin can use it.\n"
         f'  To refuse it: enforce="unsafe" {SET}.\n'
@@ -370,7 +370,7 @@ def test_where_a_view_may_override(origin: str, verdict: str) -> None:
     assert decision.settled(has_own=False).explain() == usual.explain()
     assert decision.settled(has_own=True).explain() == (
         f"GET users.list from '{origin}': decided by the view.\n"
-        "  Policy: view users.list, set at app.py:12.\n"
+        "  Policy: view users.list, app.py:12.\n"
         "  Found: the response has Access-Control-* headers of the view's own; they stand"
         " (dangerously_let_views_override) and decide what the page may do."
     )

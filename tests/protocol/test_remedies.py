@@ -22,7 +22,7 @@ from flask_corsguard.protocol.remedies import (
 A = "https://a.example"
 B = "https://b.example"
 HERE = Scope("users", "view users", "app.py:7", frozenset({"GET", "POST", "PUT"}))
-SET = "(policy: view users, set at app.py:7)"
+SET = "(policy: view users, app.py:7)"
 
 
 def customers(origin: str) -> bool:
@@ -386,7 +386,7 @@ def test_a_url_without_a_route() -> None:
         advice = to_allow(decide(Policy(), request, Scope(location="app.py:7")))
         assert advice == (
             "check the URL, the method and the trailing slash: no route of the app takes this"
-            " request (policy: default, set at app.py:7; it matters only to a page that has to read"
+            " request (policy: default, app.py:7; it matters only to a page that has to read"
             " the 404)"
         )
 
@@ -473,20 +473,20 @@ def where(decision: Decision, **changes: Any) -> str:
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
-        ({"policy_source": "default", "policy_location": "app.config (CORSGUARD_ORIGINS)",
+        ({"policy_source": "default", "policy_location": "CORSGUARD_ORIGINS in app.config",
           "configured": frozenset({"origins"})},
          f'CORSGUARD_ORIGINS=["{B}", "{A}"], CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"]'
-         " (policy: default, set at app.config (CORSGUARD_ORIGINS))"),
+         " (policy: default, CORSGUARD_ORIGINS in app.config)"),
         ({"policy_source": "default", "configured": frozenset({"allow_headers"})},
-         f'origins=["{B}", "{A}"] (policy: default, set at app.py:7);'
+         f'origins=["{B}", "{A}"] (policy: default, app.py:7);'
          ' CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"] (in app.config)'),
         ({"policy_source": "default", "configured": frozenset({"allow_headers", "origins"})},
          f'CORSGUARD_ORIGINS=["{B}", "{A}"], CORSGUARD_ALLOW_HEADERS=["Content-Type", "X-A"]'
          " (in app.config)"),
         ({"policy_source": "report_only",
-          "policy_location": "app.config (CORSGUARD_REPORT_ONLY)"},
-         f'origins=["{B}", "{A}"], allow_headers=["Content-Type", "X-A"] (policy: report_only, set'
-         " at app.config (CORSGUARD_REPORT_ONLY))"),
+          "policy_location": "CORSGUARD_REPORT_ONLY in app.config"},
+         f'origins=["{B}", "{A}"], allow_headers=["Content-Type", "X-A"] (policy: report_only,'
+         " CORSGUARD_REPORT_ONLY in app.config)"),
         ({"policy_location": ""},
          f'origins=["{B}", "{A}"], allow_headers=["Content-Type", "X-A"] (policy: view users)'),
     ],
@@ -500,21 +500,21 @@ def test_where_it_is_set(changes: dict[str, Any], advice: str) -> None:
 @pytest.mark.parametrize(
     ("location", "fields"),
     [
-        ("/etc/cors.toml (origins)", f'origins = ["{A}"], allow_private_network = true'),
-        ("/etc/cors.json (origins)", f'"origins": ["{A}"], "allow_private_network": true'),
-        ("app.py:7, /etc/cors.toml (methods)", f'origins=["{A}"], allow_private_network=True'),
+        ("origins in /etc/cors.toml", f'origins = ["{A}"], allow_private_network = true'),
+        ("origins in /etc/cors.json", f'"origins": ["{A}"], "allow_private_network": true'),
+        ("app.py:7, methods in /etc/cors.toml", f'origins=["{A}"], allow_private_network=True'),
     ],
 )
 def test_what_a_settings_file_sets(location: str, fields: str) -> None:
     """A field is written as the file has it, unless code sets others of the policy."""
     decision = decide(Policy(), ask(method="PUT", private_network=True), HERE)
     advice = where(decision, policy_location=location)
-    assert advice == f"{fields} (policy: view users, set at {location})"
+    assert advice == f"{fields} (policy: view users, {location})"
 
 
 def test_what_set_a_policy() -> None:
     decision = decide(Policy(), ask(), HERE)
-    assert set_by(decision) == "view users, set at app.py:7"
+    assert set_by(decision) == "view users, app.py:7"
     assert set_by(decision._replace(policy_location="")) == "view users"
 
 

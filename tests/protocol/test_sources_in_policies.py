@@ -228,7 +228,7 @@ def test_who_admitted_an_origin_in_words(live: tuple[Rows, ...], words: str) -> 
     assert found(decision) == f"the origin may read the response: {words}"
 
 
-SET = "(policy: view users, set at app.py:7)"
+SET = "(policy: view users, app.py:7)"
 FIX = "('flask cors sources' says what is wrong), or list the origin in origins itself"
 CALLABLE = "fix the callable so that it returns True or False"
 # entries, what the sources answer, what was found, what to change

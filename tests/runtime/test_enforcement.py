@@ -296,13 +296,13 @@ def test_the_log_says_what_told(app, http, log_lines):
     http.send(app, "/x", "null", method="POST", environ={"HTTP_HOST": "backend:8000"})
     http.send(app, "/x", None, method="POST", environ={SITE: "cross-site'\n" * 10})
     lines = [line.replace(file, "app.py") for line in log_lines()]
-    location = lines[0].partition("set at ")[2].partition(";")[0]
+    location = lines[0].partition("policy (")[2].partition(")")[0]
     assert lines == [
-        f"POST /x from '{EVIL}': refused (ORIGIN_NOT_ALLOWED) by default, set at {location};"
+        f"POST /x from '{EVIL}': refused (ORIGIN_NOT_ALLOWED) by the default policy ({location});"
         " Sec-Fetch-Site is 'same-site'.",
-        f"POST /x from 'null': refused (ORIGIN_NULL) by default, set at {location}; the app takes"
-        " 'http://backend:8000' for its own origin (if it is not: ProxyFix, or self_origins).",
-        f"POST /x: refused (CROSS_SITE_REQUEST) by default, set at {location};"
+        f"POST /x from 'null': refused (ORIGIN_NULL) by the default policy ({location});"
+        " the app takes 'http://backend:8000' for its own origin (if it is not: ProxyFix, or self_origins).",
+        f"POST /x: refused (CROSS_SITE_REQUEST) by the default policy ({location});"
         r" Sec-Fetch-Site is 'cross-site\x27\ncross-site\x27\ncross-site\x27\ncros'..."
         " (120 characters).",
     ]

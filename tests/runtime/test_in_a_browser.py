@@ -27,7 +27,7 @@ def test_the_guards_own_words_are_in_the_failure(app, cors_browser):
         cors_browser(SHOP).fetch(f"{API}/", method="PUT").assert_readable()
     said = str(caught.value)
     assert f"Found: the origin matches none of '{PARTNER}'." in said
-    assert f'To allow it: origins=["{PARTNER}", "{SHOP}"] (policy: default, set at ' in said
+    assert f'To allow it: origins=["{PARTNER}", "{SHOP}"] (policy: default, ' in said
     assert "test_in_a_browser.py:" in said
 
 

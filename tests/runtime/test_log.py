@@ -94,12 +94,12 @@ def test_of_several_policies_the_one_that_decided(app, http, log_lines, heard):
     app.add_url_rule("/y", "y", cors(["own", Policy(origins=fails)])(lambda: "ok"))
     first, second = "policy 'own' (1 of 2)", "policy 2 of 2"
     for path, origin, method, named, asked in (
-        ("/x", "https://other.example", "GET", f"default, {first}, {second}, set at", 2),
-        ("/x", "null", "PUT", f"default, {first}, {second}, set at", 2),
-        ("/x", "https://denied.example", "GET", f"default, {second}, set at", 2),
-        ("/x", SHOP, "DELETE", f"default, {first}, set at", 1),
-        ("/x", PARTNER, "PUT", f"default, {second}, set at", 2),
-        ("/y", PARTNER, "GET", f"view y, {second}, set at", 2),
+        ("/x", "https://other.example", "GET", f"{first} and {second} of the default policies", 2),
+        ("/x", "null", "PUT", f"{first} and {second} of the default policies", 2),
+        ("/x", "https://denied.example", "GET", f"{second} of the default policies", 2),
+        ("/x", SHOP, "DELETE", f"{first} of the default policies", 1),
+        ("/x", PARTNER, "PUT", f"{second} of the default policies", 2),
+        ("/y", PARTNER, "GET", f"{second} of view y", 2),
     ):
         heard.clear()
         if method == "GET":
@@ -107,7 +107,7 @@ def test_of_several_policies_the_one_that_decided(app, http, log_lines, heard):
         else:
             http.preflight(app, path, origin, method)
         (line,) = log_lines()
-        assert f" by {named} " in line
+        assert f" by {named} (" in line
         assert [len(signal.decision.policies) for signal in heard] == [asked]
 
 
@@ -432,12 +432,12 @@ def test_a_handshake_that_nothing_refuses(shop, http, log_lines, heard, debug):
     handshake = {"HTTP_UPGRADE": "websocket"}
     assert http.send(shop, "/x", PARTNER, environ=handshake) == http.refused()
     (line,) = log_lines()
-    set_at = f"set at {state.settings.source}"
+    location = state.settings.source
     assert line == (
-        f"GET /x from '{PARTNER}': not refused (ORIGIN_NOT_ALLOWED) by default, {set_at}; no"
-        ' browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
-        + f'. To refuse it: enforce="unsafe" (policy: default, {set_at}). To admit it:'
-        f' origins=["{SHOP}", "{PARTNER}"] (policy: default, {set_at})' * debug + "."
+        f"GET /x from '{PARTNER}': not refused (ORIGIN_NOT_ALLOWED) by the default policy ({location});"
+        ' no browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
+        + f'. To refuse it: enforce="unsafe" (policy: default, {location}). To admit it:'
+        f' origins=["{SHOP}", "{PARTNER}"] (policy: default, {location})' * debug + "."
     )
     assert heard == []
 

@@ -361,7 +361,9 @@ def test_what_the_policy_decided_is_said_once(views, told, logged):
         ("rejected", "/plain", f"GET /plain from '{EVIL}': rejected (ORIGIN_NOT_ALLOWED)."),
     ]
     (line,) = logged()
-    assert line.startswith(f"GET /plain from '{EVIL}': rejected (ORIGIN_NOT_ALLOWED) by default")
+    assert line.startswith(
+        f"GET /plain from '{EVIL}': rejected (ORIGIN_NOT_ALLOWED) by the default policy"
+    )
     assert counted(guard, views) == {
         (Outcome.ALLOWED, None, "plain", False): 1,
         (Outcome.REJECTED, "ORIGIN_NOT_ALLOWED", "plain", False): 1,
@@ -580,7 +582,7 @@ def test_what_asks_whether_an_origin_may(app, logged):
     environ = create_environ("/socket.io/", headers={"Origin": EVIL})
     assert guard.origin_check(app, credentials=False)(EVIL, environ) is False
     (line,) = logged()
-    assert "rejected (ORIGIN_NOT_ALLOWED) by default" in line
+    assert "rejected (ORIGIN_NOT_ALLOWED) by the default policy" in line
 
 
 # An app like Amazon's S3: each bucket has CORS rules of its own, which its owner writes

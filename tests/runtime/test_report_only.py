@@ -130,7 +130,7 @@ def test_where_it_is_set(app, http, heard, log_lines, monkeypatch, where):
     """The line in the log says where the report-only policy was set."""
     fields = {"origins": [KNOWN], "enforce": "unsafe"}
     given = {}
-    location = "app.config (CORSGUARD_REPORT_ONLY)"
+    location = "CORSGUARD_REPORT_ONLY in app.config"
     if where in ("constructor", "fields"):
         given = {"report_only": Policy(**fields) if where == "constructor" else fields}
         location = "tests/"
@@ -149,7 +149,7 @@ def test_where_it_is_set(app, http, heard, log_lines, monkeypatch, where):
     said = f"POST / from '{EVIL}': would be rejected (ORIGIN_NOT_ALLOWED)"
     assert heard[1].decision.explain().splitlines()[0] == f"{said}."
     [line] = log_lines()
-    assert line.startswith(f"{said} by report_only, set at {location}")
+    assert line.startswith(f"{said} by the report-only policy ({location}")
     assert line.endswith("; Sec-Fetch-Site is 'cross-site'.")
 
 
@@ -200,9 +200,9 @@ def test_two_reports(app, http, heard, log_lines):
     app.add_url_rule("/", "index", lambda: "ok", methods=["POST"])
     http.send(app, "/", EVIL, method="POST", environ=CROSS)
     assert [s.decision.policy_source for s in heard] == ["default", "report_only"]
-    assert [line.split(" by ")[1].split(",")[0] for line in log_lines()] == [
-        "default",
-        "report_only",
+    assert [line.split(" by ")[1].split(" (")[0] for line in log_lines()] == [
+        "the default policy",
+        "the report-only policy",
     ]
 
 
@@ -366,5 +366,8 @@ def test_a_handshake(site, http, heard, log_lines, reported, verdict, signals):
     CorsGuard(site, origins=[KNOWN, PARTNER], report_only=reported)
     http.send(site, "/", PARTNER, environ={"HTTP_UPGRADE": "websocket"})
     (line,) = log_lines()
-    assert f"GET / from '{PARTNER}': {verdict} (ORIGIN_NOT_ALLOWED) by report_only, " in line
+    assert (
+        f"GET / from '{PARTNER}': {verdict} (ORIGIN_NOT_ALLOWED) by the report-only policy ("
+        in line
+    )
     assert [sent.name for sent in heard] == ["origin-allowed", *signals]

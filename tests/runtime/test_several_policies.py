@@ -56,7 +56,7 @@ ADVICE = {
         INCLUDE,
         "",
         'To allow it: list "https://other.example" in an earlier policy, one with'
-        " allow_credentials=True (policy: default, policy 2 of 2, set at",
+        " allow_credentials=True (policy: default, policy 2 of 2,",
     ),
     "credentials, by * but one": (
         ["own", Policy(origins="*", deny_origins="https://x.example")],
@@ -70,29 +70,29 @@ ADVICE = {
         PAGES["partner"],
         INCLUDE,
         "",
-        "To allow it: allow_credentials=True (policy: default, policy 'partners' (2 of 3), set at",
+        "To allow it: allow_credentials=True (policy: default, policy 'partners' (2 of 3),",
     ),
     "credentials, nobody": (
         ["own", "partners"],
         PAGES["other"],
         INCLUDE,
-        "Policy: default, policy 'own' (1 of 2), policy 'partners' (2 of 2), set at",
+        "Policy: default, policy 'own' (1 of 2), policy 'partners' (2 of 2),",
         'To allow it: origins=["https://partner.example", "https://other.example"],'
-        " allow_credentials=True (policy: default, policy 'partners' (2 of 2), set at",
+        " allow_credentials=True (policy: default, policy 'partners' (2 of 2),",
     ),
     "a method of another": (
         ["own", "partners", Policy(origins="*")],
         PAGES["partner"],
         {"method": "DELETE"},
-        "Policy: default, policy 'partners' (2 of 3), set at",
+        "Policy: default, policy 'partners' (2 of 3),",
         'To allow it: methods=["PUT", "DELETE"] (policy: default, policy \'partners\' (2 of 3),',
     ),
     "denied": (
         ["own", Policy(origins="*", deny_origins=PAGES["denied"])],
         PAGES["denied"],
         {},
-        "Policy: default, policy 2 of 2, set at",
-        "To allow it: deny_origins=[] (policy: default, policy 2 of 2, set at",
+        "Policy: default, policy 2 of 2,",
+        "To allow it: deny_origins=[] (policy: default, policy 2 of 2,",
     ),
 }
 
