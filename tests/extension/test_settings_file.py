@@ -186,7 +186,7 @@ def test_where_it_is_said_to_come_from(app, file, caplog):
         "path /api", f"paths in {file.path}",
     )  # fmt: skip
     app.test_client().get("/", headers={"Origin": SHOP})
-    assert f"would be rejected (ORIGIN_NOT_ALLOWED) by the report-only policy (" in caplog.text
+    assert "would be rejected (ORIGIN_NOT_ALLOWED) by the report-only policy (" in caplog.text
     assert f" in {file.path})" in caplog.text
 
 
