@@ -301,7 +301,8 @@ def test_the_log_says_what_told(app, http, log_lines):
         f"POST /x from '{EVIL}': refused (ORIGIN_NOT_ALLOWED) by the default policy ({location});"
         " Sec-Fetch-Site is 'same-site'.",
         f"POST /x from 'null': refused (ORIGIN_NULL) by the default policy ({location});"
-        " the app takes 'http://backend:8000' for its own origin (if it is not: ProxyFix, or self_origins).",
+        " the app takes 'http://backend:8000' for its own origin (if it is not: ProxyFix, or"
+        " self_origins).",
         f"POST /x: refused (CROSS_SITE_REQUEST) by the default policy ({location});"
         r" Sec-Fetch-Site is 'cross-site\x27\ncross-site\x27\ncross-site\x27\ncros'..."
         " (120 characters).",

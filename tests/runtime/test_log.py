@@ -434,8 +434,8 @@ def test_a_handshake_that_nothing_refuses(shop, http, log_lines, heard, debug):
     (line,) = log_lines()
     location = state.settings.source
     assert line == (
-        f"GET /x from '{PARTNER}': not refused (ORIGIN_NOT_ALLOWED) by the default policy ({location});"
-        ' no browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
+        f"GET /x from '{PARTNER}': not refused (ORIGIN_NOT_ALLOWED) by the default policy"
+        f' ({location}); no browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
         + f'. To refuse it: enforce="unsafe" (policy: default, {location}). To admit it:'
         f' origins=["{SHOP}", "{PARTNER}"] (policy: default, {location})' * debug + "."
     )
