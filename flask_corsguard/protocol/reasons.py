@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Outcome(Enum):
-    """What was decided about a request."""
+    """The verdict about a request."""
 
     # Members are equal only to themselves; Enum's own hash is slow, and they are keys.
     __hash__ = object.__hash__
@@ -30,8 +30,8 @@ class Outcome(Enum):
 class Reason(Enum):
     """Why a request was rejected, or is not admitted.
 
-    :ivar is_about_origin: whether the origin itself was turned away, rather than what it wanted to
-        do.
+    :ivar is_about_origin: whether the origin itself was rejected, rather than the method or a
+        header.
     """
 
     is_about_origin: bool
