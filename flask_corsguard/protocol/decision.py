@@ -135,8 +135,8 @@ class Decision(NamedTuple):
 
     @property
     def may_be_overridden(self) -> bool:
-        """Whether ``Access-Control-*`` headers of the view's own would stand, and it is not known
-        if it sends any. They do not on the guard's own responses."""
+        """Whether the view's own ``Access-Control-*`` headers would be kept, while it is not known
+        whether it sends any. False for the guard's own responses."""
         policy = self.policy
         if policy is None or not policy.compiled.views_override or self.overridden is not None:
             return False
