@@ -21,8 +21,8 @@ class DecisionKind(NamedTuple):
     :ivar outcome: the verdict.
     :ivar reason: why the requests were rejected or are not admitted, or None.
     :ivar endpoint: the Flask endpoint, or None if no route was found.
-    :ivar policy: what set the policy: ``view users.list``, ``blueprint api``, ``default``; the same
-        as :attr:`Decision.policy_source <flask_corsguard.Decision.policy_source>`.
+    :ivar policy: what set the policy: ``view users.list``, ``blueprint api``, ``default``; as
+        in ``Decision.policy_source``.
     :ivar preflight: whether these were CORS preflights.
     :ivar blocked: whether the server refused to run these requests.
     """

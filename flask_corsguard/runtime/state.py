@@ -690,7 +690,7 @@ def app_context(app: Flask) -> Generator[None]:
 
 
 def _current_decision() -> Decision:
-    # Outside of a request, a RuntimeError: that is how a LocalProxy knows that it is unbound.
+    # Outside a request, a RuntimeError: a LocalProxy takes that for "unbound".
     decision: Decision | None = getattr(request, DECISION, None)
     state_of(current_app)
     if decision is None:
@@ -698,5 +698,9 @@ def _current_decision() -> Decision:
     return decision
 
 
-#: The decision about the current request, for views and everything that runs after the guard.
 current_decision: Decision = cast("Any", LocalProxy(_current_decision))
+"""The :class:`Decision` about the current request, for views and other code that runs after the
+guard.
+
+:raises CorsGuardError: if the app has no guard, or the guard has not decided yet.
+"""
