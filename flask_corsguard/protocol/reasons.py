@@ -8,7 +8,7 @@ from enum import Enum
 class Outcome(Enum):
     """The verdict about a request."""
 
-    # Members are equal only to themselves; Enum's own hash is slow, and they are keys.
+    # Members are used as keys, and are equal only to themselves; Enum's own hash is slow.
     __hash__ = object.__hash__
 
     NOT_CORS = "not-cors"
@@ -76,7 +76,7 @@ _PREFLIGHT_REASONS = frozenset(
         Reason.PRIVATE_NETWORK_NOT_ALLOWED,
     }
 )
-#: Why a policy does not admit an origin, where it has nothing against it.
+#: The reasons for which the next policy of a list is tried.
 NOT_LISTED = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_NULL, Reason.ORIGIN_MALFORMED})
 
 for _reason in Reason:
