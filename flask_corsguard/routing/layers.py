@@ -237,7 +237,7 @@ class Resolver:
         return _Sum(derived, replaced=replaced, is_usable=outer.is_usable)
 
     def without_problems(self) -> Resolver:
-        """The same, for marks on paths that only aliases have: their problems are not the app's."""
+        """A copy for combinations that only an alias can have: their problems are not the app's."""
         resolver = copy.copy(self)
         resolver.problems = []
         return resolver

@@ -207,11 +207,11 @@ class PolicyTable:
     :ivar entries: id of a rule -> method -> entry. Rules have no hash; *rules* keeps them alive.
     :ivar options_everywhere: whether every rule accepts OPTIONS.
     :ivar paths: the path prefixes that have marks.
-    :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may lie under,
-        if these are several, each with what stands for the rule there. Empty without prefixes.
+    :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may be under, if
+        there are several, each with the rule's cache key there. Empty without prefixes.
     :ivar unrouted: full name of a marked blueprint, or "", and prefix -> the entry of URLs without
         a route there.
-    :ivar prefixes: full name of a marked blueprint -> where its URLs lie.
+    :ivar prefixes: full name of a marked blueprint -> its URL prefix and subdomain.
     :ivar prefix_map: the same as a URL map; None if there are none.
     :raises PolicyError: with everything that is wrong with any route.
     """
@@ -251,12 +251,12 @@ class PolicyTable:
         return Paths({**configured, **given})
 
     def unless_ambiguous(self, entry: Entry, path: str) -> Entry:
-        """The entry, or one that rejects the request: if its path is an alias, and the path that it
-        is taken for has another policy.
+        """The entry; or one that rejects the request, if its path is an alias of a path with
+        another policy.
 
-        Some code serves what lies there, such as ``send_from_directory``.
+        Some code, such as ``send_from_directory``, serves the other path.
 
-        :param path: the path as it was sent. The entry of a redirect is that of its target.
+        :param path: the path as sent. The entry of a redirect is that of its target.
         """
         paths = self.paths
         if not paths.marks or not is_alias(path):
@@ -286,7 +286,7 @@ class PolicyTable:
         return Entry(nobody, scope, entry.prefix, entry.layers, is_constant=False)
 
     def paths_without_rules(self) -> list[tuple[str, str]]:
-        """The path prefixes that no rule may lie under, each with the location of its mark."""
+        """The path prefixes that cover no rule, each with the location of its mark."""
         covering = {prefix for each in self._policies for prefix in self.paths.above(each.prefix)}
         marks = self.paths.marks.items()
         return [(prefix, mark.location) for prefix, mark in marks if prefix not in covering]
@@ -298,7 +298,7 @@ class PolicyTable:
         """
         if rule.map is self.app.url_map:
             raise LateRuleError(rule)
-        # The app has made a map of its own, perhaps for this request alone: nothing of it is kept.
+        # The app has made its own map, perhaps for this request only: nothing of it is kept.
         policies = self._policies_of(rule.map.iter_rules())
         entries = self._entries_of(policies, is_constant=False)
         self._raise_problems()
@@ -367,7 +367,7 @@ class PolicyTable:
         self, policies: Iterable[_RulePolicies], *, is_constant: bool = True
     ) -> dict[int, dict[str, Entry]]:
         accepted: dict[tuple[str, str | None, str | None], frozenset[str] | None] = {}
-        # Rules under different prefixes share no URL.
+        # Rules under different prefixes have no URL in common.
         governed: dict[str, dict[tuple[int, RoutePolicy], Governed]] = {}
         for rule, prefix, by_method, _ in policies:
             methods = frozenset(by_method) - {""}
@@ -411,7 +411,7 @@ class PolicyTable:
         return entries
 
     def _unrouted_places(self) -> Iterator[tuple[str, str]]:
-        """Where URLs without a route can lie: in which marked blueprint, and under which prefix."""
+        """The places of URLs without a route: each marked blueprint, and each prefix."""
         yield from (("", prefix) for prefix in ("", *self.paths.marks))
         if not self.paths.marks:
             yield from ((name, "") for name in self.prefixes)
@@ -420,7 +420,8 @@ class PolicyTable:
                 yield from ((rule.endpoint, prefix) for prefix in self.paths.of_rule(rule))
 
     def _unrouted(self, name: str, prefix: str) -> Entry:
-        """The entry of URLs without a route. It allows any method: the page can read the 404."""
+        """The entry of URLs without a route. It allows any method, so that the page can read the
+        404."""
         layers = (*self.paths.layers[prefix], *self._resolver.blueprint_layers(name))
         policy, source, location, _ = self._resolver.policy_of(layers)
         without_effect = self._resolver.without_effect(layers)
