@@ -225,8 +225,7 @@ PATTERNS = [
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.pattern)
 def test_cve_2026_37737(pattern: re.Pattern[str]) -> None:
-    """A pattern had to match only the beginning of the origin:
-    `https://shop.example.evil.example`"""
+    """A pattern had to match only the beginning of the origin: `https://shop.example.evil.example`"""
     longer = [SHOP + ending for ending in ENDINGS]
     check_origins(pattern, [SHOP], longer, pattern.match)
     flawed = by_flask_cors(pages({"/": ()}), origins=pattern)  # 6.0.5 has the flaw too
