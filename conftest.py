@@ -2,7 +2,7 @@
 
 - A block of Python is run. One that begins with a file's name (``# app.py``) is also written to a
   file, so that places in messages (``app.py:6``) are those that a reader sees. Of these files,
-  only ``app.py`` is run as well.
+  only ``app.py`` is run as well, without the names of the page so far.
 - In a session (``>>>``) the output is compared. Log lines are part of it, as in a terminal.
 - A block of the language ``console`` is run in the directory of these files: each ``$ flask``
   command, with what it writes compared. ``...`` stands for anything.
@@ -85,6 +85,9 @@ class FileEvaluator(PythonEvaluator):
         name = first_line.removeprefix("# ")
         Path(example.namespace["_directory"].name, name).write_text(source)
         if name == "app.py":
+            # The file must run when it is all that somebody has pasted.
+            for known in [known for known in example.namespace if not known.startswith("_")]:
+                del example.namespace[known]
             exec(compile(source, name, "exec"), example.namespace)  # noqa: S102
 
 
