@@ -13,7 +13,7 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 
 from flask_corsguard import signals
-from flask_corsguard.decorators import Mark, attach, call_site
+from flask_corsguard.decorators import EXTENSION_KEY, Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
 from flask_corsguard.flask_cors_options import CompatError as CompatError
 from flask_corsguard.flask_cors_options import as_sent, common, compat_policy, configured
@@ -24,7 +24,7 @@ from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.requests import cors_request
-from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState
+from flask_corsguard.runtime.state import DECISION, AppState
 from flask_corsguard.text import text_of
 
 __all__ = ["CORS", "cross_origin"]

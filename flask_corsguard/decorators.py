@@ -6,12 +6,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import logging
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, Unpack, cast
 
-from flask import Blueprint
+from flask import Blueprint, request_started
 from flask.app import Flask
 from flask.blueprints import BlueprintSetupState
 from flask.views import View
@@ -31,8 +32,12 @@ _ATTRIBUTE = "__corsguard_mark__"
 _OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
 _DECORATOR_ATTRIBUTE = "__corsguard_decorator__"
 _BLUEPRINTS_KEY = "corsguard.blueprints"
+#: Where an app keeps the state of its guard: in ``app.extensions``.
+EXTENSION_KEY = "corsguard"
 # How many decorators around one function are looked through.
 _MOST_WRAPPERS = 50
+# How many marks of an app without a guard are named.
+_MOST_SHOWN = 5
 
 # Everything that was marked and still exists, by its id; some of it has no hash.
 _targets: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -221,6 +226,23 @@ def attach(target: Any, mark: Mark) -> None:
         _targets[id(target)] = target
     if not isinstance(target, (type, Blueprint)):
         _tell_wrapped(target, mark)
+    request_started.connect(_look_for_guard)
+
+
+def _look_for_guard(app: Flask, **_: object) -> None:
+    """At the first request: whether marks have no effect, because nobody has made a guard."""
+    request_started.disconnect(_look_for_guard)
+    if EXTENSION_KEY in app.extensions:
+        return
+    targets = (*app.view_functions.values(), *app.blueprints.values())
+    marks = [mark for mark in map(mark_of, targets) if mark is not None and not mark.exempt]
+    if marks:
+        logging.getLogger("flask_corsguard").error(
+            "%r has no guard, so @cors at %s has no effect: no page of another origin may read a"
+            " response. Add CorsGuard(app), or guard.init_app(app) in the app factory.",
+            app,
+            ", ".join(sorted({mark.location for mark in marks})[:_MOST_SHOWN]),
+        )
 
 
 def _tell_wrapped(target: object, mark: Mark) -> None:

@@ -7,14 +7,15 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack, cast
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, request_started
 from flask.app import Flask
 from werkzeug.local import LocalProxy
 from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments
-from flask_corsguard.decorators import call_site, make_mark
+from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.logging import logger
 from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
@@ -31,7 +32,7 @@ from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.origin_check import OriginCheck
-from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.runtime.state import AppState, state_of
 from flask_corsguard.runtime.wsgi import FrontedApp, wsgi_front
 from flask_corsguard.settings_file import read_settings
 from flask_corsguard.text import text_of
@@ -92,7 +93,9 @@ class CorsGuard:
         self._first: list[Callable[[], Any]] = []
         # Weak, so that the app can be forgotten.
         self._app: Callable[[], Flask | None] = lambda: None
-        if app is not None:
+        if app is None:
+            request_started.connect(self._look_for_guard)
+        else:
             self.init_app(app)
             self._app = weakref.ref(app)
 
@@ -121,6 +124,7 @@ class CorsGuard:
                 f"{app!r} has a guard already. Call init_app() once, and set other policies with"
                 " @cors(...) marks; guard.reconfigure() changes the default at run time."
             )
+        request_started.disconnect(self._look_for_guard)
         settings, file = read_settings(app.config, self._arguments)
         state = AppState(app, settings, self._marks, self._first, file)
         Hooks(state)  # registers itself; its hooks keep it alive
@@ -128,6 +132,17 @@ class CorsGuard:
         if settings.inspector is not None:
             # Imported by name: an app without the inspector loads none of its code.
             import_string("flask_corsguard.inspector.site.install")(state, settings.inspector)
+
+    def _look_for_guard(self, app: Flask, **_: object) -> None:
+        """At the first request: whether this guard has been forgotten."""
+        request_started.disconnect(self._look_for_guard)
+        if EXTENSION_KEY not in app.extensions:
+            logger.error(
+                "%r has no guard: the CorsGuard made at %s was given no app, so no page of another"
+                " origin may read a response. Add guard.init_app(app) to the app factory.",
+                app,
+                self._arguments.location,
+            )
 
     def for_endpoint(
         self, endpoint: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]

@@ -21,6 +21,7 @@ from werkzeug.routing import Rule
 
 from flask_corsguard import signals
 from flask_corsguard.config import Settings
+from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
@@ -57,7 +58,6 @@ from flask_corsguard.text import source_of
 if TYPE_CHECKING:
     from flask_corsguard.runtime.front import Front
 
-EXTENSION_KEY = "corsguard"
 #: Stands for the policies that let headers of a view's own stand.
 OVERRIDE = "dangerously_let_views_override"
 #: How the keys of all apps for a :class:`RequestRecord` begin.

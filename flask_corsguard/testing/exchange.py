@@ -16,12 +16,13 @@ from flask.app import Flask
 from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
 
+from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.errors import BrowserError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_token
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
 from flask_corsguard.runtime.front import FrontRecord
-from flask_corsguard.runtime.state import EXTENSION_KEY, FRONT_KEY, RECORD_KEY, RequestRecord
+from flask_corsguard.runtime.state import FRONT_KEY, RECORD_KEY, RequestRecord
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 
