@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import codeop
+import json
 import re
 import shutil
 import subprocess
 import sys
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -106,6 +110,59 @@ def test_pages_fit_and_ask_nobody(built: Path, reader: WebDriver, width: int) ->
     check_quiet(reader)
 
 
+# Clicks each button of a page, as somebody would: the language of its block, its text, and what is
+# copied.
+COPY = """(() => {
+const copied = [];
+document.addEventListener("copy", (event) => copied.push(event.target.value));
+const buttons = [...document.querySelectorAll("button.copybtn")];
+buttons.forEach((button) => button.click());
+return JSON.stringify(buttons.map((button, i) => [
+    button.closest("[class*=highlight-]").className.match(/highlight-(\\S+)/)[1],
+    button.previousElementSibling.textContent,
+    copied[i],
+]));
+})()"""
+
+
+def is_taken(language: str, shown: str, copied: str) -> bool:
+    """Whether Python or a shell takes what is copied from a block."""
+    if language in ("sh", "console"):
+        command = ["bash", "-n", "-c", copied]
+        good = subprocess.run(command, check=False, capture_output=True).returncode == 0
+        return good and not copied.startswith("$ ")
+    if language != "python":
+        return copied == shown.removesuffix("\n")
+    try:
+        compile(copied, "app.py", "exec", flags=PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        # At a prompt line by line: before Python 3.13, a blank line has to end a block.
+        waiting: list[str] = []
+        for line in [*copied.split("\n"), ""] if shown.startswith(">>> ") else []:
+            waiting.append(line)
+            if codeop.compile_command("\n".join(waiting)) is not None:
+                waiting = []
+    except SyntaxError:
+        return False
+    return bool(copied)
+
+
+def test_what_the_buttons_copy_can_be_pasted(built: Path, reader: WebDriver) -> None:
+    counts: Counter[str] = Counter()
+    found: list[tuple[str, str, str]] = []
+    for page in PAGES:
+        reader.get(f"{(built / page).as_uri()}.html")
+        asked = {"expression": COPY, "userGesture": True}
+        answer = reader.execute_cdp_cmd("Runtime.evaluate", asked)
+        for language, shown, copied in json.loads(answer["result"]["value"]):
+            counts[language] += 1
+            if not is_taken(language, shown, copied):
+                found.append((page, language, copied))
+    assert found == []
+    assert counts["python"] > 300
+    assert {"sh", "console", "toml"} <= set(counts)
+    assert not {"text", "none"} & set(counts)
+
+
 def test_search(built: Path, reader: WebDriver) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
@@ -157,7 +214,9 @@ def test_search_finds_recipes(built: Path, reader: WebDriver) -> None:
     found = reader.execute_script(FIRST_HITS, *SEARCHES_FOR_RECIPES)
     for words, hits in zip(SEARCHES_FOR_RECIPES, found, strict=True):
         heading = found_by(words).heading
-        [place] = re.findall(rf'<h3>{re.escape(escape(heading, quote=False))}<a .*? href="(#.+?)"', html)
+        [place] = re.findall(
+            rf'<h3>{re.escape(escape(heading, quote=False))}<a .*? href="(#.+?)"', html
+        )
         if f"Recipes > {heading}: how-to/recipes{place}" not in hits:
             missing[words] = hits
         if words == "jwt":
