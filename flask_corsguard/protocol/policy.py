@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 class PolicyFields(TypedDict, total=False):
-    """The keyword arguments of everything that takes policy fields, for type checkers."""
+    """The policy fields as keyword arguments, for type checkers."""
 
     origins: read.OriginForm | Iterable[read.OriginForm]
     deny_origins: str | re.Pattern[str] | Iterable[str | re.Pattern[str]]
