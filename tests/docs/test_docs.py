@@ -226,12 +226,13 @@ def test_every_python_block_is_run() -> None:
     """Every block shown as Python is one that the conftest collects."""
     for page in PAGES:
         languages = set(re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE))
-        others = {"console", "sh", "text", "yaml", "{toctree}", "{eval-rst}", "{include}"}
+        others = {"console", "sh", "text", "yaml"}
+        others |= {"{toctree}", "{eval-rst}", "{include}", "{index}"}
         # Of other servers and frameworks; tests/recipes runs those that it can.
         others |= {"apache", "nginx", "php", "py", "js", "xml", "java", "csharp", "json"}
         # Of files and stores; the tests of the sources run the latter.
         others |= {"toml", "sql"}
-        # Of uWSGI; test_several_workers_page.py runs it.
+        # Of uWSGI and python-dotenv; test_several_workers_page.py and test_recipes_page.py read it.
         others |= {"ini"}
         # Python as well, run when the docs are built and by test_exchanges.py.
         others |= {"{exchanges}"}
