@@ -62,7 +62,7 @@ def test_jwt() -> None:
 @pytest.mark.parametrize(
     ("url", "page", "readable"),
     [
-        ("/api/status", OTHER, True),
+        ("/status", OTHER, True),
         ("/api/unknown", APP, True),
         ("/api/unknown", OTHER, False),
         ("/public/unknown", OTHER, True),
