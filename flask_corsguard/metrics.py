@@ -45,7 +45,7 @@ def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
     try:
         from prometheus_client import REGISTRY, values
     except ImportError as error:
-        message = "metrics need prometheus_client: pip install 'flask-corsguard[prometheus]'"
+        message = 'metrics need prometheus_client: pip install "flask-corsguard[prometheus]"'
         raise CorsGuardError(message) from error
     in_files = values.ValueClass is not values.MutexValue
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ and not in_files:

@@ -73,5 +73,5 @@ def require(module: str, source: str, extra: str) -> None:
     except ImportError as error:
         raise CorsGuardError(
             f"{source} needs {module}, which is not installed. Run:"
-            f" pip install 'flask-corsguard[{extra}]'"
+            f' pip install "flask-corsguard[{extra}]"'
         ) from error
