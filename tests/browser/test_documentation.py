@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import codeop
+import json
 import re
 import shutil
 import subprocess
 import sys
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -104,6 +108,59 @@ def test_pages_fit_and_ask_nobody(built: Path, reader: WebDriver, width: int) ->
         found[page] = reader.execute_script(SIDEWAYS)
     assert {page: found[page] for page in found if found[page]} == {}
     check_quiet(reader)
+
+
+# Clicks each button of a page, as somebody would: the language of its block, its text, and what is
+# copied.
+COPY = """(() => {
+const copied = [];
+document.addEventListener("copy", (event) => copied.push(event.target.value));
+const buttons = [...document.querySelectorAll("button.copybtn")];
+buttons.forEach((button) => button.click());
+return JSON.stringify(buttons.map((button, i) => [
+    button.closest("[class*=highlight-]").className.match(/highlight-(\\S+)/)[1],
+    button.previousElementSibling.textContent,
+    copied[i],
+]));
+})()"""
+
+
+def is_taken(language: str, shown: str, copied: str) -> bool:
+    """Whether Python or a shell takes what is copied from a block."""
+    if language in ("sh", "console"):
+        command = ["bash", "-n", "-c", copied]
+        good = subprocess.run(command, check=False, capture_output=True).returncode == 0
+        return good and not copied.startswith("$ ")
+    if language != "python":
+        return copied == shown.removesuffix("\n")
+    try:
+        compile(copied, "app.py", "exec", flags=PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        # At a prompt line by line: before Python 3.13, a blank line has to end a block.
+        waiting: list[str] = []
+        for line in [*copied.split("\n"), ""] if shown.startswith(">>> ") else []:
+            waiting.append(line)
+            if codeop.compile_command("\n".join(waiting)) is not None:
+                waiting = []
+    except SyntaxError:
+        return False
+    return bool(copied)
+
+
+def test_what_the_buttons_copy_can_be_pasted(built: Path, reader: WebDriver) -> None:
+    counts: Counter[str] = Counter()
+    found: list[tuple[str, str, str]] = []
+    for page in PAGES:
+        reader.get(f"{(built / page).as_uri()}.html")
+        asked = {"expression": COPY, "userGesture": True}
+        answer = reader.execute_cdp_cmd("Runtime.evaluate", asked)
+        for language, shown, copied in json.loads(answer["result"]["value"]):
+            counts[language] += 1
+            if not is_taken(language, shown, copied):
+                found.append((page, language, copied))
+    assert found == []
+    assert counts["python"] > 300
+    assert {"sh", "console", "toml"} <= set(counts)
+    assert not {"text", "none"} & set(counts)
 
 
 def test_search(built: Path, reader: WebDriver) -> None:
