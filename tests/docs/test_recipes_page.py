@@ -299,7 +299,25 @@ def jwt_login(kitchen: Kitchen) -> None:
     browser.fetch(f"{API}/me", **signed).assert_blocked()
 
 
+def login_check(kitchen: Kitchen) -> None:
+    app = kitchen.app()
+    token = {"headers": {"Authorization": "Bearer secret"}}
+    answer = Browser(app, page=APP).fetch(f"{API}/api/users", **token).assert_readable()
+    assert [exchange.status for exchange in answer.exchanges] == [204, 200]
+    assert Browser(app, page=APP).fetch(f"{API}/api/users").assert_readable().status == 401
+    Browser(app, page=OTHER).fetch(f"{API}/api/users", **token).assert_blocked()
+
+
 # Sending and receiving
+
+
+def request_header(kitchen: Kitchen) -> None:
+    app = kitchen.app()
+    sent = {"headers": {"X-API-Key": "7", "X-Requested-With": "fetch"}}
+    answer = Browser(app, page=APP).fetch(f"{API}/api/users", **sent).assert_readable()
+    assert answer.json == {"key": "7"}
+    more = {"headers": {"X-Other": "7"}}
+    Browser(app, page=APP).fetch(f"{API}/api/users", **more).assert_blocked("preflight_status")
 
 
 def post_json(kitchen: Kitchen) -> None:
@@ -519,7 +537,9 @@ CHECKS: dict[str, Check] = {
     "Desktop apps": native(*DESKTOP, others=["null", "file://", "app://.", OTHER]),
     "Login with a cookie": cookie_login,
     "A JWT in": jwt_login,
+    "A login check": login_check,
     "JSON, with": post_json,
+    "A request header": request_header,
     "A response header": response_header,
     "A download": download,
     "An upload": upload,
