@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask
+from websocket import WebSocketBadStatusException, create_connection
 
-from flask_corsguard import Outcome
+from flask_corsguard import PolicyError
 from flask_corsguard.testing import Blob, Browser, FormData
 from flask_corsguard.testing.engines import ENGINES
 from tests.docs.recipes_page import PAGE, RECIPES, SEARCHES, Recipe, found_by
@@ -237,6 +238,15 @@ NOT_PREVIEWS = [
 ]
 
 
+def previews(kitchen: Kitchen) -> None:
+    check_readers(kitchen.app(), "GET /api/users", [APP, *PREVIEWS], NOT_PREVIEWS)
+    source = kitchen.recipe.blocks["python"]
+    signed_in = source.replace("    origins=[", "    allow_credentials=True,\n    origins=[")
+    with pytest.raises(PolicyError) as caught:
+        exec(signed_in, {"__name__": "app"})
+    assert [problem.code for problem in caught.value.problems] == 2 * ["credentials_public_suffix"]
+
+
 def tenants(kitchen: Kitchen) -> None:
     kitchen.monkeypatch.chdir(kitchen.folder)
     with closing(sqlite3.connect("shop.db")) as database:
@@ -388,10 +398,15 @@ def graphql(kitchen: Kitchen) -> None:
 
 
 def websocket(kitchen: Kitchen) -> None:
-    guard = kitchen.load().guard
-    explain = partial(guard.explain, "wss://api.example.com/chat")
-    assert explain(origin=APP).outcome is Outcome.ALLOWED
-    assert explain(origin=OTHER).blocked
+    file, port, log = kitchen.save(), free_port(), kitchen.folder / "log"
+    command = [sys.executable, "-m", "flask", "--app", str(file), "run", f"--port={port}"]
+    connect = partial(create_connection, f"ws://127.0.0.1:{port}/chat", timeout=10)
+    with listening(command, port, log, {}):
+        with closing(connect(origin=APP)) as socket:
+            socket.send("hello")
+            assert socket.recv() == "hello"
+        with pytest.raises(WebSocketBadStatusException, match="403"):
+            connect(origin=OTHER)
 
 
 def socket_io(kitchen: Kitchen) -> None:
@@ -527,7 +542,7 @@ CHECKS: dict[str, Check] = {
     "Public GET, admin PUT": public_get,
     "Fonts": fonts,
     "Webhooks": webhooks,
-    "Preview deployments": read_by("GET /api/users", APP, *PREVIEWS, others=NOT_PREVIEWS),
+    "Preview deployments": previews,
     "Tenants from a database": tenants,
     "Browser extensions": native(
         EXTENSION, "moz-extension://3c7a1c9f-7c2d-4c1a-9a52-1c5d3c1f0e11",
