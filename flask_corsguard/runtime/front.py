@@ -4,7 +4,6 @@ app's own hooks hear of that."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextvars import ContextVar
 from typing import Any, cast
 
 from flask import Request, Response
@@ -16,6 +15,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.runtime.enforcement import refusal
+from flask_corsguard.runtime.front_record import FrontRecord
 from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.responses import (
     has_own_headers,
@@ -28,80 +28,6 @@ from flask_corsguard.text import name_of, shown, text_of
 
 # For the refusal of a route that has no policy.
 _NOBODY = Policy()
-
-
-class FrontRecord:
-    """What was decided in front of an app about one request.
-
-    :ivar front: who has decided.
-    :ivar request: about what, as it was then: what is behind may change its environment.
-    :ivar decision: the decision; from the app's hooks on, theirs.
-    :ivar is_taken: whether they have heard of it. What a view requests of its own app is another
-        request.
-    :ivar is_asked: whether what responds has asked ``guard.origin_check``: it goes by the policies,
-        whatever headers it sends.
-    """
-
-    __slots__ = ("decision", "front", "is_asked", "is_taken", "request")
-
-    def __init__(self, front: Front, request: Request, decision: Decision) -> None:
-        self.front = front
-        self.request = request
-        self.decision = decision
-        self.is_taken = False
-        self.is_asked = False
-
-    def is_about(self, request: Request) -> bool:
-        """Whether this is the same request, however far below the root it has come by now."""
-        decided = self.request
-        return (
-            not self.is_taken
-            and request.method == decided.method
-            and request.environ.get("HTTP_ORIGIN") == decided.environ.get("HTTP_ORIGIN")
-            and f"{request.root_path.rstrip('/')}{request.path}".endswith(decided.path)
-        )
-
-    def take(self, request: Request) -> bool:
-        """Note that the app's hooks have heard of it.
-
-        :returns: whether it holds for them. Where they have another route, they know more: the app
-            is mounted deeper, or its first request has made its routes. Where they have another
-            host, ProxyFix is in between.
-        """
-        self.is_taken = True
-        decided = self.request
-        is_same_path = request.path == decided.path
-        if (
-            is_same_path
-            and request.url_rule == decided.url_rule
-            and request.endpoint == decided.endpoint
-        ):
-            return self.has_host_of(request)
-        if request.url_rule is not None and not (is_same_path and decided.url_rule):
-            self.front.state.log.front_differs(self.front.name, decided.path, request.path)
-        return False
-
-    def has_host_of(self, request: Request) -> bool:
-        """Whether this is the same address too, by which the app's own pages are told."""
-        ours, theirs = self.request.environ, request.environ
-        return all(ours.get(key) == theirs.get(key) for key in ("HTTP_HOST", "wsgi.url_scheme"))
-
-
-#: The record of the request that a task or a thread is about. An ASGI server hands no environment
-#: on to a WSGI app.
-front_record: ContextVar[FrontRecord | None] = ContextVar("corsguard_front_record", default=None)
-
-
-def record_of(state: AppState, request: Request) -> FrontRecord | None:
-    """What was decided in front of the app about a request; or None."""
-    record: FrontRecord | None = request.environ.get(state.front_key) or front_record.get()
-    is_ours = record is not None and record.front.state is state and record.is_about(request)
-    return record if is_ours else None
-
-
-def has_passed_a_front(state: AppState, environ: dict[str, Any]) -> bool:
-    """Whether a guard in front of the app has seen a request."""
-    return state.front_key in environ or front_record.get() is not None
 
 
 class Front:

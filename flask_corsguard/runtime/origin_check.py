@@ -13,9 +13,8 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.runtime.asgi import environ_of
 from flask_corsguard.runtime.enforcement import what_happens
-from flask_corsguard.runtime.front import record_of
+from flask_corsguard.runtime.front_record import record_of
 from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 
@@ -140,4 +139,9 @@ def _environ(environ: Mapping[str, Any]) -> dict[str, Any]:
     """A copy with what Werkzeug needs. What Engine.IO makes of an ASGI scope takes any visitor's
     word for the scheme, and has no bytes in its path."""
     scope = environ.get("asgi.scope")
-    return {**_DEFAULTS, **environ} if scope is None else environ_of(scope)
+    if scope is None:
+        return {**_DEFAULTS, **environ}
+    # It needs asyncio, which an ASGI server has loaded.
+    from flask_corsguard.runtime.asgi import environ_of
+
+    return environ_of(scope)
