@@ -1,5 +1,5 @@
-"""The guard in front of what responds before Flask does: under some paths it decides first, and the
-app's own hooks hear of that."""
+"""The guard in front of code that responds before Flask: under some paths it decides first, and
+tells the app's hooks."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from flask_corsguard.runtime.responses import (
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 from flask_corsguard.text import name_of, shown, text_of
 
-# For the refusal of a route that has no policy.
+# The policy for refusals on exempt routes.
 _NOBODY = Policy()
 
 
 class Front:
-    """What the guard decides in front of something.
+    """The guard in front of an app or middleware.
 
-    :param inner: what it is in front of.
+    :param inner: the app or middleware.
     :param paths: the prefixes under which it decides, below the middleware's own root.
     :param location: file and line of the call, for messages.
     :raises PolicyError: if a path cannot be used.
@@ -46,7 +46,7 @@ class Front:
         self._prefixes = _read_paths(paths, location)
         self._exact = frozenset(self._prefixes)
         self._below = tuple(f"{prefix}/" if prefix else "" for prefix in self._prefixes)
-        # In WSGI, each character stands for a byte.
+        # In WSGI, each character is one byte.
         self._wsgi_exact = frozenset(map(_as_wsgi, self._exact))
         self._wsgi_below = tuple(map(_as_wsgi, self._below))
         self._has_warned = False
@@ -54,13 +54,13 @@ class Front:
         state.unusual.append(self)
 
     def covers(self, path: str) -> bool:
-        """Whether the guard decides here: also where an alias leads under one of the paths."""
+        """Whether the guard decides about a path, or about the path of which it is an alias."""
         if path in self._exact or path.startswith(self._below):
             return True
         return is_alias(path) and f"{normalised(path)}/".startswith(self._below)
 
     def covers_wsgi(self, path: str) -> bool:
-        """The same for a path as WSGI writes it."""
+        """The same for a path in WSGI's encoding."""
         if path in self._wsgi_exact or path.startswith(self._wsgi_below):
             return True
         if not path.startswith("/"):
@@ -69,7 +69,7 @@ class Front:
 
     @property
     def may_wait(self) -> bool:
-        """Whether to decide may take time, or calls the app's code."""
+        """Whether deciding may take time, or call the app's code."""
         in_force = self.state.in_force
         return in_force is None or in_force.calls_app or self.state.has_receivers
 
@@ -90,13 +90,13 @@ class Front:
         state = self.state
         request = served_request(state.app, environ)
         decision, in_force = state.late_decision(request, in_force)
-        # What responds here is replaced, be it a view's.
+        # The CORS headers of any response here are replaced, even a view's.
         decision = self.unless_alias(decision, request).settled(has_own=False)
         state.tell(request, decision, in_force)
         return FrontRecord(self, request, decision)
 
     def unless_alias(self, decision: Decision, request: Request) -> Decision:
-        """The decision, or the refusal of a path that is another one to what serves it."""
+        """The decision, or a refusal if *inner* may take the path for another one."""
         path = request.path
         if request.environ.get("PATH_INFO", "").startswith("//"):
             path = f"/{path}"  # Werkzeug has removed the empty segments at the beginning
@@ -124,7 +124,7 @@ class Front:
         return response
 
     def written(self, record: FrontRecord, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """A response's headers with those of the decision."""
+        """A response's headers, with those of the decision."""
         decision = record.decision
         if decision.policy is None:
             return headers

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 class FrontRecord:
     """What was decided in front of an app about one request.
 
-    :ivar front: who has decided.
-    :ivar request: about what, as it was then: what is behind may change its environment.
-    :ivar decision: the decision; from the app's hooks on, theirs.
-    :ivar is_taken: whether they have heard of it. What a view requests of its own app is another
-        request.
-    :ivar is_asked: whether what responds has asked ``guard.origin_check``: it goes by the policies,
-        whatever headers it sends.
+    :ivar front: the :class:`Front` that decided.
+    :ivar request: the request as it was then: code behind the front may change its environment.
+    :ivar decision: the decision; once the app's hooks have decided, theirs.
+    :ivar is_taken: whether the hooks have used the record. A request that a view makes to its own
+        app is a different one.
+    :ivar is_asked: whether the responding code has called ``guard.origin_check``: then it follows
+        the policies, whatever headers it sends.
     """
 
     __slots__ = ("decision", "front", "is_asked", "is_taken", "request")
@@ -36,7 +36,7 @@ class FrontRecord:
         self.is_asked = False
 
     def is_about(self, request: Request) -> bool:
-        """Whether this is the same request, however far below the root it has come by now."""
+        """Whether this is the same request, possibly with a part of its path moved to the root."""
         decided = self.request
         return (
             not self.is_taken
@@ -46,10 +46,10 @@ class FrontRecord:
         )
 
     def take(self, request: Request) -> bool:
-        """Note that the app's hooks have heard of it.
+        """Record that the app's hooks use it.
 
-        :returns: whether it holds for them. Where they have another route, they know more: the app
-            is mounted deeper, or its first request has made its routes. Where they have another
+        :returns: whether the decision is right for them. If they see another route, they know more:
+            the app is mounted deeper, or its first request has made its routes. If they see another
             host, ProxyFix is in between.
         """
         self.is_taken = True
@@ -66,18 +66,18 @@ class FrontRecord:
         return False
 
     def has_host_of(self, request: Request) -> bool:
-        """Whether this is the same address too, by which the app's own pages are told."""
+        """Whether the scheme and host, which identify the app's own pages, are the same too."""
         ours, theirs = self.request.environ, request.environ
         return all(ours.get(key) == theirs.get(key) for key in ("HTTP_HOST", "wsgi.url_scheme"))
 
 
-#: The record of the request that a task or a thread is about. An ASGI server hands no environment
-#: on to a WSGI app.
+#: The record of the current request of a task or a thread. An ASGI server passes no environment to
+#: a WSGI app.
 front_record: ContextVar[FrontRecord | None] = ContextVar("corsguard_front_record", default=None)
 
 
 def record_of(state: AppState, request: Request) -> FrontRecord | None:
-    """What was decided in front of the app about a request; or None."""
+    """The record of a guard in front of the app about a request; or None."""
     record: FrontRecord | None = request.environ.get(state.front_key) or front_record.get()
     is_ours = record is not None and record.front.state is state and record.is_about(request)
     return record if is_ours else None
