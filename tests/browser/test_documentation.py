@@ -27,7 +27,8 @@ from .conftest import require
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
-pytestmark = pytest.mark.browser
+# The first test waits for the pages to be built.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
