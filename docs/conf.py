@@ -16,7 +16,14 @@ author = "The Flask-CorsGuard developers"
 copyright = f"2025, {author}"  # noqa: A001
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "exchanges", "dead_links"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "dead_links",
+    "entries",
+    "exchanges",
+]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
 # Builds without the network, so names of other projects are not looked up.

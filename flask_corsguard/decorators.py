@@ -46,7 +46,7 @@ Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
 
 
 class Mark:
-    """What one decorator says about its target.
+    """The contents of one mark.
 
     :ivar policy: the policy, the name of one, or several, that replaces what applies further out.
     :ivar fields: the fields that change what applies further out.
@@ -72,7 +72,7 @@ class Mark:
         self.location = location
 
     def says_the_same(self, other: Mark) -> bool:
-        """Whether *other* is this mark made again, as when an app factory runs twice."""
+        """Whether *other* is the same mark, made again when an app factory runs twice."""
         return (self.policy, self.fields, self.exempt, self.location) == (
             other.policy,
             other.fields,
@@ -94,10 +94,10 @@ class OuterMark(NamedTuple):
 
 
 def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
-    """Check a decorator's arguments, as far as nothing further out has a say in them.
+    """Check a decorator's arguments, except for what depends on marks further out.
 
     :param caller: what to call the decorator in messages.
-    :raises PolicyError: for fields that no policy further out could put right.
+    :raises PolicyError: for fields that are wrong whatever the policy further out.
     :raises CorsGuardError: for anything that is not a policy.
     """
     meant = fields_meant(policy)
@@ -140,12 +140,11 @@ def cors(
 ) -> Callable[[Target], Target]:
     """Mark a view function, a view class, one handler method of it, or a blueprint.
 
-    The mark overrides what applies further out: *fields* change single fields of it, a *policy*
-    replaces it whole. The target is returned unchanged, so it does not matter whether the mark
-    stands above or below ``@app.get``.
+    The mark changes the policy that applies further out: *fields* change single fields, a *policy*
+    replaces it. The target is returned unchanged, so the mark may be above or below ``@app.get``.
 
-    :param policy: a :class:`Policy`, or the name of one in ``policies``; or a list of these, which
-        are asked in order: the first that admits the origin decides.
+    :param policy: a :class:`Policy`, the name of one in ``policies``, or a list of these, tried in
+        order: the first that admits the origin decides.
     :param fields: any of the policy fields.
     :raises PolicyError: if a field is unknown or its value cannot be used.
     :raises CorsGuardError: if there is nothing to mark, or the target is marked already.
@@ -161,8 +160,8 @@ def cors(
 
 
 def mark_left_by(decorator: object) -> Mark | None:
-    """The mark that *decorator* leaves, if it is what ``cors(...)`` returned, or ``cors_exempt``.
-    For ``cors`` without parentheses, a stand-in."""
+    """The mark that *decorator* leaves, if it is ``cors(...)`` or ``cors_exempt``. For ``cors``
+    without parentheses, a stand-in."""
     for each in wrapped_chain(decorator):
         if each is cors or each is cors_exempt:
             return Mark(None, {}, "", exempt=each is cors_exempt)
@@ -173,8 +172,8 @@ def mark_left_by(decorator: object) -> Mark | None:
 
 
 def cors_exempt(target: Target) -> Target:
-    """Mark a view function, a view class, a handler method or a blueprint that the guard should
-    leave alone: no check, no header, no refusal. Responses stay as the app made them.
+    """Exempt a view function, a view class, a handler method or a blueprint from the guard: no
+    check, no header, no refusal. Responses stay as the app made them.
 
     :raises CorsGuardError: if the target is marked already.
     """
@@ -315,7 +314,7 @@ def marked(target: object) -> Marked | None:
 
 
 def all_marked() -> Iterator[Marked]:
-    """Everything that has been marked by now and still exists."""
+    """Everything marked so far that still exists."""
     for reference in _targets.valuerefs():
         found = marked(reference())
         if found is not None:
@@ -330,7 +329,7 @@ def outer_marks_of(target: object) -> list[Mark]:
 
 
 def wrapped_chain(target: object) -> Iterator[object]:
-    """*target*, what it wraps (by ``__wrapped__``, or as a partial), what that wraps, ..."""
+    """*target*, the function that it wraps (by ``__wrapped__``, or as a partial), and so on."""
     for _ in range(_MOST_WRAPPERS):
         if target is None:
             return
