@@ -47,6 +47,8 @@ OTHER_KEYS = (
     "inspector",
     "inspector_check",
 )
+#: The configuration key that names the settings file.
+SETTINGS_FILE = f"{PREFIX}SETTINGS_FILE"
 
 
 class WrittenPolicy(NamedTuple):
@@ -262,6 +264,20 @@ class InCode(NamedTuple):
 
     arguments: Arguments
     config: Configured
+
+
+def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
+    """Read everything that is known when the guard meets an app that has no settings file.
+
+    :param config: ``app.config``.
+    :param arguments: the constructor's arguments.
+    :raises PolicyError: with every problem found anywhere in the settings.
+    """
+    problems: list[Problem] = []
+    settings = combined(read_config(config, arguments, problems), Configured(), problems)
+    if problems:
+        raise PolicyError(problems)
+    return settings
 
 
 def read_config(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from flask_corsguard.protocol import explanation, headers
+from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.compiled import CompiledPolicy
 from flask_corsguard.protocol.origins import (
@@ -168,6 +168,9 @@ class Decision(NamedTuple):
 
         Safe to print: everything that came from the network is escaped and shortened.
         """
+        # Words are loaded when somebody reads them.
+        from flask_corsguard.protocol import explanation
+
         return "\n".join(explanation.lines(self))
 
 

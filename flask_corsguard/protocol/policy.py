@@ -23,8 +23,6 @@ from typing import (
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
 from flask_corsguard.protocol.compiled import Audience, CompiledPolicy
-from flask_corsguard.protocol.field_names import unknown_field
-from flask_corsguard.protocol.origin_errors import covers_strangers, repair, spans_registry
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, OriginPattern
 from flask_corsguard.protocol.publicsuffix import is_public_suffix, suffix_below
 from flask_corsguard.text import source_of, text_of
@@ -33,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class PolicyFields(TypedDict, total=False):
-    """The keyword arguments of everything that takes policy fields, for type checkers."""
+    """The policy fields as keyword arguments, for type checkers."""
 
     origins: read.OriginForm | Iterable[read.OriginForm]
     deny_origins: str | re.Pattern[str] | Iterable[str | re.Pattern[str]]
@@ -226,6 +224,8 @@ def read_fields(
     for name, value in fields.items():
         field = FIELDS.get(name)
         if field is None:
+            from flask_corsguard.protocol.field_names import unknown_field
+
             problems.append(unknown_field("unknown_field", name, "policy field", FIELDS))
         else:
             given[name] = field.reader(name, value, problems)
@@ -335,6 +335,9 @@ def _check_registry_suffix(
     for field, forms in (("origins", origins), ("deny_origins", deny)):
         if isinstance(forms, str) or not forms.compiled.cuts or dangerously:
             continue
+        # Few policies have such wildcards; errors are loaded with the first one.
+        from flask_corsguard.protocol.origin_errors import covers_strangers, repair, spans_registry
+
         for pattern in filter(spans_registry, forms.patterns(_has_star_in_host)):
             text = str(pattern)
             meant = repair(text)
@@ -400,6 +403,8 @@ def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
 
 
 def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> str:
+    from flask_corsguard.protocol.origin_errors import spans_registry
+
     if pattern.in_label and not spans_registry(pattern):
         return f"List each host{otherwise}"
     host = f"your-site.{suffix}"
