@@ -190,7 +190,7 @@ class Resolver:
         location = last.mark.location if last else self._settings.source
         policy = None if left_alone else total.policy
         found = RoutePolicy(policy, self._source(last), location, layers)
-        if total.is_usable:  # what is wrong is to be found each time
+        if total.is_usable:  # so that its problems are found each time
             self._found[layers] = found
         return found
 

@@ -338,7 +338,7 @@ class PolicyTable:
 
     def policies(self) -> list[Policy]:
         """Every policy of the table, each once."""
-        # Of many rules, these are the same object.
+        # For many rules, these are the same object.
         tables = {id(each.by_method): each.by_method for each in self._policies}
         rows = (found for by_method in tables.values() for found in by_method.values())
         files = (found for each in self._policies for _, found in each.files)
@@ -353,7 +353,7 @@ class PolicyTable:
 
     def _policies_of(self, rules: Iterable[Rule]) -> list[_RulePolicies]:
         resolver, paths = self._resolver, self.paths
-        # What rules have in common is made once. It is kept no longer: views can change.
+        # Parts that rules share are made once, and not kept afterwards: views can change.
         blueprint_layers = functools.cache(lambda name: tuple(resolver.blueprint_layers(name)))
         alike: dict[tuple[frozenset[str], int], Mapping[str, RoutePolicy]] = {}
         made: list[_RulePolicies] = []
@@ -407,7 +407,7 @@ class PolicyTable:
     ) -> dict[int, dict[str, Entry]]:
         accepted = _accepted_methods(policies)
         elsewhere = _governed_elsewhere(policies)
-        # What the scopes of many rules have in common, by what it is made from.
+        # Parts that the scopes of many rules share, by their inputs.
         common: dict[tuple[int, frozenset[str] | None, frozenset[str]], _Common] = {}
 
         def entry(rule: Rule, prefix: str, found: RoutePolicy, others: frozenset[str]) -> Entry:
@@ -441,7 +441,7 @@ class PolicyTable:
     def _common(
         self, found: RoutePolicy, at_url: frozenset[str] | None, others: frozenset[str]
     ) -> _Common:
-        """The end of a :class:`Scope`, but for what is known of single requests."""
+        """The end of a :class:`Scope`, without what depends on single requests."""
         policies = policies_of(found.policy)
         listed = tuple(each.compiled.headers.allow_methods(at_url, others) for each in policies)
         configured = _NOWHERE if found.layers else self._configured
