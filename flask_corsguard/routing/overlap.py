@@ -78,7 +78,7 @@ class Governed(NamedTuple):
 
 
 def groups_that_may_meet(rules: Iterable[tuple[str, Hashable]]) -> Iterator[list[int]]:
-    """The rules, by number, that may share a URL with a rule that has another policy. Comparing the
+    """Groups of rules, by number, that may share a URL and have different policies. Comparing the
     fixed segments at their beginning excludes most rules quickly.
 
     :param rules: the text of each rule, with its policy.
