@@ -245,7 +245,8 @@ class PolicyTable:
     def _marked_paths(self, configured: Mapping[str, Mark], given: Mapping[str, Mark]) -> Paths:
         for prefix in sorted(configured.keys() & given.keys()):
             message = (
-                f"for_path marks {prefix!r} too, at {given[prefix].location}. Put both into one."
+                f"for_path marks {prefix!r} too, at {given[prefix].location}. Combine the two"
+                " marks."
             )
             where = configured[prefix].location
             problem = Problem("duplicate_path", "paths", prefix, message, where=where)
@@ -358,8 +359,8 @@ class PolicyTable:
             files.append((Globs(tuple(globs), pattern), found))
             if file_argument(rule) is None:
                 message = (
-                    f"the rule {rule.rule!r} captures no file name; it needs one argument, or one"
-                    " that is called 'filename'."
+                    f"the rule {rule.rule!r} captures no file name: it needs exactly one argument,"
+                    " or one called 'filename'."
                 )
                 problem = Problem("no_file_name", "for_files", rule.endpoint, message)
                 resolver.add([problem._replace(where=mark.location)])

@@ -64,7 +64,7 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
         return decided  # which says better what to change, and where
     if error.block in CREDENTIALS_BLOCKS and decision.policy is not None:
         if vain := explanation.without_effect(decision, credentials=True):
-            words += f"\nWithout effect: {vain}."
+            words += f"\nIgnored: {vain}."
         change = to_send_credentials(decision)
         return f"{words}\nTo allow it: {change}; or {error.without_credentials}."
     change = change_at(exchange, error.change)

@@ -174,7 +174,7 @@ def test_a_path_with_two_policies() -> None:
     text = run(f"check /x/..%2Fprivate/f --origin {A}", app).out
     assert "has the policy of default (" in text
     assert "normalised, '/private/f' has that of path /private (" in text
-    assert "To allow it: have the page ask for the normalised path" in text
+    assert "To allow it: have the page request the normalised path" in text
 
 
 def test_an_own_page_is_let_in_by_none_of_them() -> None:

@@ -281,7 +281,7 @@ def test_credentials_that_a_setting_allows_in_vain(origins):
     app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"))
     CorsGuard(app, origins=origins)
     browser = Browser(app, SHOP)
-    found = "Without effect: CORS_SUPPORTS_CREDENTIALS in app.config (the guard reads CORSGUARD_ALL"
+    found = "Ignored: CORS_SUPPORTS_CREDENTIALS in app.config (the guard reads CORSGUARD_ALL"
     assert found in browser.fetch(f"{API}/", credentials="include").why
     assert found not in browser.fetch(f"{API}/exempt", credentials="include").why
     assert found not in browser.fetch(f"{API}/").why
