@@ -27,7 +27,7 @@ def diagnose_name(
     :param longest: how many characters it may have.
     :param can_be_all: whether ``"*"`` alone stands for all names.
     :returns: a message and the correction as Python source, or None if it is certain; None if
-        nothing is wrong.
+        no problems.
     """
     if name == "*":
         return None
