@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 CORE := $(wildcard tests/test_*.py) $(addprefix tests/,protocol routing runtime extension testing)
+DIST ?= dist
 ONCE ?=
 
-.PHONY: demo quick test coverage lint types docs bench instructions soak fuzz mutants browser-verdicts clean
+.PHONY: demo quick test coverage lint types docs dist release-check bench instructions soak fuzz mutants browser-verdicts clean
 
 demo: $(VENV)/.package
 	$(BIN)/python examples/demo $(if $(ONCE),--once)
@@ -32,6 +33,18 @@ types: $(VENV)/.types
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
+
+# The sdist, the wheel made from it, and checks of both: of the metadata and the description, and of
+# what the wheel has in it.
+dist: $(VENV)/.release
+	rm -rf $(DIST)
+	$(BIN)/python -m build --outdir $(DIST)
+	$(BIN)/python -m twine check --strict $(DIST)/*
+	$(BIN)/check-wheel-contents $(DIST)/*.whl
+
+# TAG=v0.1.0. Whether that tag may be pushed: docs/releasing.md.
+release-check:
+	$(PYTHON) .ci/release_check.py $(TAG)
 
 # Writes docs/figures/. With wrk installed, through a real server too.
 bench: $(VENV)/.bench

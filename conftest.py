@@ -2,10 +2,11 @@
 
 - A block of Python is run. One that begins with a file's name (``# app.py``) is also written to a
   file, so that places in messages (``app.py:6``) are those that a reader sees. Of these files,
-  only ``app.py`` is run as well.
+  only ``app.py`` is run as well, without the names of the page so far.
 - In a session (``>>>``) the output is compared. Log lines are part of it, as in a terminal.
-- A block of the language ``console`` is run in the directory of these files: each ``$ flask``
-  command, with what it writes compared. ``...`` stands for anything.
+- A block of the language ``console`` is run in the directory of these files: each ``$ flask`` or
+  ``$ pytest`` command, with what it writes compared. ``...`` stands for anything. ``$ export`` sets
+  a variable for the rest of the page.
 
 With pytest-xdist (``-n 2``) the tests of a file share a process, its servers and its browsers.
 """
@@ -16,6 +17,7 @@ import doctest
 import gc
 import logging
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -85,6 +87,9 @@ class FileEvaluator(PythonEvaluator):
         name = first_line.removeprefix("# ")
         Path(example.namespace["_directory"].name, name).write_text(source)
         if name == "app.py":
+            # The file must run when it is all that somebody has pasted.
+            for known in [known for known in example.namespace if not known.startswith("_")]:
+                del example.namespace[known]
             exec(compile(source, name, "exec"), example.namespace)  # noqa: S102
 
 
@@ -101,10 +106,13 @@ def run_console(example: Example) -> None:
     directory = example.namespace["_directory"].name
     for part in str(example.parsed).split("$ ")[1:]:
         command, _, wanted = part.partition("\n")
-        program, *arguments = command.split()
-        assert program == "flask", f"only flask commands are run, not {command!r}"
+        program, *arguments = shlex.split(command)
+        if program == "export":
+            os.environ.update(argument.split("=", 1) for argument in arguments)
+            continue
+        assert program in ("flask", "pytest"), f"only flask and pytest are run, not {command!r}"
         result = subprocess.run(
-            [sys.executable, "-m", "flask", *arguments],
+            [sys.executable, "-m", program, *arguments],
             cwd=directory,
             env={**os.environ, "NO_COLOR": "1"},
             stdout=subprocess.PIPE,

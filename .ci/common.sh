@@ -61,8 +61,7 @@ python_of() {
 }
 
 build_wheel() {
-    make .venv/.python
-    .venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir "$work/dist" .
+    make dist DIST="$work/dist"
 }
 
 lowest=(flask==3.0.0 werkzeug==3.0.0 blinker==1.6.2 publicsuffixlist==1.0.2.20240713)

@@ -1,4 +1,4 @@
-"""The six lines that most people need. ``flask --app examples/quickstart run``"""
+"""The lines that most people need. ``flask --app examples/quickstart run``"""
 
 from flask import Flask
 

@@ -41,6 +41,12 @@ else:
                 "source_refreshed",
             ],
         },
+        {
+            "CORS": "Write CorsGuard(app, origins=[...]), or import CORS from"
+            " flask_corsguard.compat, which takes Flask-CORS's options.",
+            "cross_origin": "Write @cors(origins=[...]), or import cross_origin from"
+            " flask_corsguard.compat, which takes Flask-CORS's options.",
+        },
     )
 
 __all__ = [

@@ -1,5 +1,6 @@
-"""``CORS`` and ``cross_origin`` with the signatures of Flask-CORS, on top of the guard. What they
-are given is translated when the app starts, or is an error that says what to write."""
+"""``CORS`` and ``cross_origin`` with the signatures of Flask-CORS, on top of the guard. Their
+options are translated when the app starts; an option that cannot be is an error that shows what to
+write."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 
 from flask_corsguard import signals
-from flask_corsguard.decorators import Mark, attach, call_site
+from flask_corsguard.decorators import EXTENSION_KEY, Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
 from flask_corsguard.flask_cors_options import CompatError as CompatError
 from flask_corsguard.flask_cors_options import as_sent, common, compat_policy, configured
@@ -24,13 +25,13 @@ from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.requests import cors_request
-from flask_corsguard.runtime.state import DECISION, EXTENSION_KEY, AppState
+from flask_corsguard.runtime.state import DECISION, AppState
 from flask_corsguard.text import text_of
 
 __all__ = ["CORS", "cross_origin"]
 
 _KEY = "corsguard.compat"
-# On a response: a view with @cross_origin has made it.
+# An attribute of a response that a view with @cross_origin has made.
 _EVALUATED = "_corsguard_evaluated"
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
 _cross_origins: set[str] = set()  # where there is one
@@ -39,12 +40,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class CORS:
-    """Flask-CORS's extension: its options, as policies of a guard.
+    """Flask-CORS's extension, with its options as policies of a guard.
 
     :param app: the app, or a blueprint that is not registered yet.
-    :param options: those of Flask-CORS. For an app, its ``CORS_*`` configuration counts for those
+    :param options: Flask-CORS's options. For an app, its ``CORS_*`` configuration replaces those
         left out.
-    :raises CompatError: for what cannot be translated; the message says what to write.
+    :raises CompatError: for options that cannot be translated; the message shows what to write.
     """
 
     def __init__(self, app: Flask | Blueprint | None = None, **options: Any) -> None:
@@ -53,9 +54,9 @@ class CORS:
             _add(app, options, call_site())
 
     def init_app(self, app: Flask | Blueprint, **options: Any) -> None:
-        """The same for an app or a blueprint, with further options.
+        """Apply the options to an app or a blueprint, with further options.
 
-        :raises CompatError: for what cannot be translated; the message says what to write.
+        :raises CompatError: for options that cannot be translated; the message shows what to write.
         """
         _add(app, {**self._options, **options}, call_site())
 
@@ -76,8 +77,9 @@ def _add(target: Flask | Blueprint, options: Mapping[str, Any], location: str) -
 
 
 class _Calls:
-    """The calls of ``CORS`` for one app. Flask-CORS asks those of the innermost blueprint first,
-    those of the app last, of each the last one first; and the first that admits the origin counts.
+    """The calls of ``CORS`` for one app. Flask-CORS tries those for the innermost blueprint first
+    and those for the app last, the latest call first in each case; the first that admits the origin
+    counts.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -133,8 +135,8 @@ class _Calls:
         return in_turn([*(row.policy for each in own for row in each.rows[:1]), *of_app])
 
     def _after_request(self, response: Response) -> Response:
-        """See to it that the guard's decision is the one that Flask-CORS comes to, where that asks
-        others than the route's: for errors, for redirects, and for paths beside a prefix."""
+        """Make the guard's decision the one of Flask-CORS if that tries other calls than the
+        route's: for errors, for redirects, and for paths beside a prefix."""
         state, current = self._state, _current_request()
         decision: Decision | None = getattr(current, DECISION, None)
         if decision is None or hasattr(response, _EVALUATED):
@@ -146,7 +148,7 @@ class _Calls:
         of_app, asks = self._tables.get("", []), functools.partial(self._asked, current, decision)
         tables = [each for name in current.blueprints for each in self._tables.get(name, [])]
         decision = asks([*tables, *of_app])
-        if response.status_code >= 300:  # perhaps of an exception, which CORS(app) sees first
+        if response.status_code >= 300:  # after an exception, CORS(app) is first
             decision = common(decision, asks([*reversed(of_app), *tables]))
         decision = as_sent(decision)
         state.replace(current, decision)
@@ -155,7 +157,7 @@ class _Calls:
         names = {name.lower() for name, _ in response.headers}
         is_partial = any(name.startswith("access-control-") for name in names)
         if is_partial and ALLOW_ORIGIN.lower() not in names:
-            # To the guard, these would be all that the view wants to send.
+            # The guard would take these for all the headers that the view wants to send.
             response.headers.extend(decision.headers)
         return response
 
@@ -181,7 +183,7 @@ def _announce(state: AppState, current: Request, decision: Decision) -> None:
 
 
 class _CrossOriginMark(Mark):
-    """The guard leaves the view alone, since the decorator decides."""
+    """Exempts the view from the guard, since the decorator decides."""
 
     place = "directly below the route"
 
@@ -192,13 +194,13 @@ class _CrossOriginMark(Mark):
 
 
 def cross_origin(*unnamed: Any, **options: Any) -> Callable[[View], View]:
-    """Flask-CORS's decorator. It stands below ``@app.route``, and needs no guard.
+    """Flask-CORS's decorator. Write it below ``@app.route``; it needs no guard.
 
-    It decides about what the view returns, and responds to OPTIONS where it stands: a decorator
-    above it may refuse a preflight, and an error that the view raises is not its business.
+    As in Flask-CORS, it adds headers to responses that the view returns, not to errors that it
+    raises, and responds to OPTIONS itself: a decorator above it may refuse a preflight first.
 
-    :param options: those of Flask-CORS; the ``CORS_*`` configuration counts for those left out.
-    :raises CompatError: for what cannot be translated; the message says what to write.
+    :param options: Flask-CORS's options; the ``CORS_*`` configuration replaces those left out.
+    :raises CompatError: for options that cannot be translated; the message shows what to write.
     """
     location = call_site()
     if unnamed or "resources" in options:
@@ -211,7 +213,7 @@ def cross_origin(*unnamed: Any, **options: Any) -> Callable[[View], View]:
     _cross_origins.add(location)
 
     def decorate(view: View) -> View:
-        if options.get("automatic_options", True):  # Flask reads these off the view
+        if options.get("automatic_options", True):  # Flask reads these attributes of the view
             vars(view)["required_methods"] = {*getattr(view, "required_methods", ()), "OPTIONS"}
             vars(view)["provide_automatic_options"] = False
         policies: dict[str, Policy] = {}

@@ -6,12 +6,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import logging
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, Unpack, cast
 
-from flask import Blueprint
+from flask import Blueprint, request_started
 from flask.app import Flask
 from flask.blueprints import BlueprintSetupState
 from flask.views import View
@@ -31,8 +32,12 @@ _ATTRIBUTE = "__corsguard_mark__"
 _OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
 _DECORATOR_ATTRIBUTE = "__corsguard_decorator__"
 _BLUEPRINTS_KEY = "corsguard.blueprints"
+#: Where an app keeps the state of its guard: in ``app.extensions``.
+EXTENSION_KEY = "corsguard"
 # How many decorators around one function are looked through.
 _MOST_WRAPPERS = 50
+# How many marks of an app without a guard are named.
+_MOST_SHOWN = 5
 
 # Everything that was marked and still exists, by its id; some of it has no hash.
 _targets: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -41,7 +46,7 @@ Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
 
 
 class Mark:
-    """What one decorator says about its target.
+    """The contents of one mark.
 
     :ivar policy: the policy, the name of one, or several, that replaces what applies further out.
     :ivar fields: the fields that change what applies further out.
@@ -67,7 +72,7 @@ class Mark:
         self.location = location
 
     def says_the_same(self, other: Mark) -> bool:
-        """Whether *other* is this mark made again, as when an app factory runs twice."""
+        """Whether *other* is the same mark, made again when an app factory runs twice."""
         return (self.policy, self.fields, self.exempt, self.location) == (
             other.policy,
             other.fields,
@@ -89,10 +94,10 @@ class OuterMark(NamedTuple):
 
 
 def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
-    """Check a decorator's arguments, as far as nothing further out has a say in them.
+    """Check a decorator's arguments, except for what depends on marks further out.
 
     :param caller: what to call the decorator in messages.
-    :raises PolicyError: for fields that no policy further out could put right.
+    :raises PolicyError: for fields that are wrong whatever the policy further out.
     :raises CorsGuardError: for anything that is not a policy.
     """
     meant = fields_meant(policy)
@@ -135,12 +140,11 @@ def cors(
 ) -> Callable[[Target], Target]:
     """Mark a view function, a view class, one handler method of it, or a blueprint.
 
-    The mark overrides what applies further out: *fields* change single fields of it, a *policy*
-    replaces it whole. The target is returned unchanged, so it does not matter whether the mark
-    stands above or below ``@app.get``.
+    The mark changes the policy that applies further out: *fields* change single fields, a *policy*
+    replaces it. The target is returned unchanged, so the mark may be above or below ``@app.get``.
 
-    :param policy: a :class:`Policy`, or the name of one in ``policies``; or a list of these, which
-        are asked in order: the first that admits the origin decides.
+    :param policy: a :class:`Policy`, the name of one in ``policies``, or a list of these, tried in
+        order: the first that admits the origin decides.
     :param fields: any of the policy fields.
     :raises PolicyError: if a field is unknown or its value cannot be used.
     :raises CorsGuardError: if there is nothing to mark, or the target is marked already.
@@ -156,8 +160,8 @@ def cors(
 
 
 def mark_left_by(decorator: object) -> Mark | None:
-    """The mark that *decorator* leaves, if it is what ``cors(...)`` returned, or ``cors_exempt``.
-    For ``cors`` without parentheses, a stand-in."""
+    """The mark that *decorator* leaves, if it is ``cors(...)`` or ``cors_exempt``. For ``cors``
+    without parentheses, a stand-in."""
     for each in wrapped_chain(decorator):
         if each is cors or each is cors_exempt:
             return Mark(None, {}, "", exempt=each is cors_exempt)
@@ -168,8 +172,8 @@ def mark_left_by(decorator: object) -> Mark | None:
 
 
 def cors_exempt(target: Target) -> Target:
-    """Mark a view function, a view class, a handler method or a blueprint that the guard should
-    leave alone: no check, no header, no refusal. Responses stay as the app made them.
+    """Exempt a view function, a view class, a handler method or a blueprint from the guard: no
+    check, no header, no refusal. Responses stay as the app made them.
 
     :raises CorsGuardError: if the target is marked already.
     """
@@ -219,6 +223,23 @@ def attach(target: Any, mark: Mark) -> None:
         _targets[id(target)] = target
     if not isinstance(target, (type, Blueprint)):
         _tell_wrapped(target, mark)
+    request_started.connect(_look_for_guard)
+
+
+def _look_for_guard(app: Flask, **_: object) -> None:
+    """At the first request: whether marks have no effect, because nobody has made a guard."""
+    request_started.disconnect(_look_for_guard)
+    if EXTENSION_KEY in app.extensions:
+        return
+    targets = (*app.view_functions.values(), *app.blueprints.values())
+    marks = [mark for mark in map(mark_of, targets) if mark is not None and not mark.exempt]
+    if marks:
+        logging.getLogger("flask_corsguard").error(
+            "%r has no guard, so @cors at %s has no effect: no page of another origin may read a"
+            " response. Add CorsGuard(app), or guard.init_app(app) in the app factory.",
+            app,
+            ", ".join(sorted({mark.location for mark in marks})[:_MOST_SHOWN]),
+        )
 
 
 def _tell_wrapped(target: object, mark: Mark) -> None:
@@ -291,7 +312,7 @@ def marked(target: object) -> Marked | None:
 
 
 def all_marked() -> Iterator[Marked]:
-    """Everything that has been marked by now and still exists."""
+    """Everything marked so far that still exists."""
     for reference in _targets.valuerefs():
         found = marked(reference())
         if found is not None:
@@ -306,7 +327,7 @@ def outer_marks_of(target: object) -> list[Mark]:
 
 
 def wrapped_chain(target: object) -> Iterator[object]:
-    """*target*, what it wraps (by ``__wrapped__``, or as a partial), what that wraps, ..."""
+    """*target*, the function that it wraps (by ``__wrapped__``, or as a partial), and so on."""
     for _ in range(_MOST_WRAPPERS):
         if target is None:
             return

@@ -1,4 +1,4 @@
-"""What can be wrong: the exceptions, and the problems of a policy."""
+"""The exceptions, and the problems of a policy."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ _LONGEST_IN_WORDS = 1000
 
 
 class CorsGuardError(Exception):
-    """A mistake in how the guard is used. The message names the remedy."""
+    """A mistake in how the guard is used. The message shows how to fix it."""
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with a policy.
+    """One problem of a policy or a configuration.
 
     :ivar code: stable name of the kind of problem, for tools and tests.
     :ivar field: the policy field or configuration key at fault.
-    :ivar value: the value as it was given.
+    :ivar value: the value that was given.
     :ivar message: a sentence for people, with the corrected value if there is one.
-    :ivar suggestion: the corrected value as Python source, or None; for an unknown field, its name.
-    :ivar where: what the policy belongs to (``view users.list, app.py:12``), or "".
+    :ivar suggestion: the corrected value as Python source, or None; for an unknown name, the name
+        that was probably meant.
+    :ivar where: what the policy belongs to, such as ``view users.list, app.py:12``; or "".
     """
 
     code: str
@@ -40,7 +41,7 @@ class Problem(NamedTuple):
 
 
 class PolicyError(CorsGuardError, ValueError):
-    """A policy that cannot be used. Carries *all* of its problems, not only the first.
+    """A policy or configuration that cannot be used, with all of its problems.
 
     :ivar problems: every :class:`Problem` found, in the order of the fields.
     """
@@ -57,7 +58,7 @@ class PolicyError(CorsGuardError, ValueError):
 
 
 def in_words(problems: Sequence[Problem]) -> str:
-    """Problems for a log line: the first ones, as far as a person can read them."""
+    """Problems for a log line: the first ones, shortened so that a person can read them."""
     texts = [str(problem) for problem in problems[:_MOST_IN_WORDS]]
     more = len(problems) - len(texts)
     cut = (
@@ -78,10 +79,10 @@ def unknown_name(
 ) -> Problem:
     """The problem of an unknown name.
 
-    :param kind: what the name should name, in words, for the message.
-    :param known: the names that exist; the closest one is suggested, in whatever case it is given.
+    :param kind: the kind of thing named, in words, for the message.
+    :param known: the names that exist; the closest one is suggested, ignoring case.
     :param meant: the name to suggest instead of the closest one.
-    :param prefix: what all of them begin with, in upper case: it makes no two of them alike.
+    :param prefix: the prefix of all known names, in upper case, which is not compared.
     """
     names = sorted(known)
     choices = {choice.removeprefix(prefix).lower(): choice for choice in names}
@@ -94,8 +95,8 @@ def unknown_name(
 
 
 class BrowserError(CorsGuardError, ValueError):
-    """A test asks for something impossible: a page that is not an origin, or a URL for which there
-    is no server."""
+    """A test asks for something impossible, such as a page that is not an origin, or a URL for
+    which there is no server."""
 
 
 class FetchTypeError(CorsGuardError, TypeError):
@@ -104,11 +105,10 @@ class FetchTypeError(CorsGuardError, TypeError):
 
 
 def is_shutdown(error: BaseException) -> bool:
-    """Whether an exception ends the process, the greenlet or the coroutine, so that nothing may
-    hold it back.
+    """Whether an exception ends the process, the greenlet or the coroutine, and must not be caught.
 
-    Every other one, ``gevent.Timeout`` and ``asyncio.CancelledError`` too, is a failure of the code
-    that raised it.
+    Every other exception, including ``gevent.Timeout`` and ``asyncio.CancelledError``, is a failure
+    of the code that raised it.
     """
     if isinstance(error, Exception):
         return False

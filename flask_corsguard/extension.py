@@ -7,14 +7,15 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack, cast
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, request_started
 from flask.app import Flask
 from werkzeug.local import LocalProxy
 from werkzeug.utils import import_string
 
 from flask_corsguard.config import changed_settings, read_arguments
-from flask_corsguard.decorators import call_site, make_mark
+from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.logging import logger
 from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
@@ -31,7 +32,7 @@ from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.origin_check import OriginCheck
-from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.runtime.state import AppState, state_of
 from flask_corsguard.runtime.wsgi import FrontedApp, wsgi_front
 from flask_corsguard.settings_file import read_settings
 from flask_corsguard.text import text_of
@@ -55,22 +56,22 @@ _OTHER_FRAMEWORKS = {
 
 
 class CorsGuard:
-    """Guards one app, or any number of them.
+    """Applies CORS policies to one Flask app, or to several.
 
-    :param app: the app; or leave it out and call :meth:`init_app`.
-    :param policy: the default policy, for every route without a mark: a :class:`Policy`, or the
-        name of one; or a list of these, which are asked in order: the first that admits the origin
-        decides. It replaces what ``CORSGUARD_*`` configuration says; *fields* override it one by
-        one, in each of a list. With neither, nothing is allowed cross-origin.
+    :param app: the app. To guard it later, leave it out and call :meth:`init_app`.
+    :param policy: the default policy, for every route without a mark: a :class:`Policy`, the name
+        of one, or a list of these, tried in order: the first that admits the origin decides. It
+        replaces the policy in the ``CORSGUARD_*`` configuration. *fields* change single fields of
+        it, or of each policy in a list. If nothing sets a policy, no other origin is allowed.
     :param policies: named policies, for ``@cors("name")``: name -> Policy or mapping of fields.
-    :param report_only: a policy, a list of them, or fields, that runs beside the default policy. It
-        changes no response; what it would reject is signalled and logged. False turns off
-        ``CORSGUARD_REPORT_ONLY``.
-    :param self_origins: further origins that count as the app's own, if a proxy hides them.
-    :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. If None,
+    :param report_only: a policy, the name of one, a list of these, or a mapping of fields, that
+        runs beside the default policy. It changes no response; requests that it would reject are
+        signalled and logged. False turns off ``CORSGUARD_REPORT_ONLY``.
+    :param self_origins: more origins that count as the app's own, if a proxy hides them.
+    :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. With None,
         ``CORSGUARD_INSPECTOR`` decides; it is off by default.
     :param fields: fields of the default policy.
-    :raises PolicyError: with everything that is wrong with any policy.
+    :raises PolicyError: with every problem of every policy.
     :raises CorsGuardError: if the app cannot be guarded.
     """
 
@@ -92,15 +93,17 @@ class CorsGuard:
         self._first: list[Callable[[], Any]] = []
         # Weak, so that the app can be forgotten.
         self._app: Callable[[], Flask | None] = lambda: None
-        if app is not None:
+        if app is None:
+            request_started.connect(self._look_for_guard)
+        else:
             self.init_app(app)
             self._app = weakref.ref(app)
 
     def init_app(self, app: Flask, *unnamed: Never, **fields: Never) -> None:
-        """Guard *app*. Reads its configuration now; marks are read before its first request.
+        """Guard *app*. Reads its configuration now, and its marks before its first request.
 
         :param app: the app, and nothing else: fields and policies go to the constructor.
-        :raises PolicyError: with everything that is wrong with the settings.
+        :raises PolicyError: with every problem of the settings.
         :raises CorsGuardError: if the app is guarded already, or has served a request.
         """
         if unnamed or fields:
@@ -121,6 +124,7 @@ class CorsGuard:
                 f"{app!r} already has a guard. Call init_app() once, and set other policies with"
                 " @cors(...) marks; guard.reconfigure() changes the default policy at run time."
             )
+        request_started.disconnect(self._look_for_guard)
         settings, file = read_settings(app.config, self._arguments)
         state = AppState(app, settings, self._marks, self._first, file)
         Hooks(state)  # registers itself; its hooks keep it alive
@@ -128,6 +132,17 @@ class CorsGuard:
         if settings.inspector is not None:
             # Imported by name: an app without the inspector loads none of its code.
             import_string("flask_corsguard.inspector.site.install")(state, settings.inspector)
+
+    def _look_for_guard(self, app: Flask, **_: object) -> None:
+        """At the first request: whether this guard has been forgotten."""
+        request_started.disconnect(self._look_for_guard)
+        if EXTENSION_KEY not in app.extensions:
+            logger.error(
+                "%r has no guard: the CorsGuard made at %s was given no app, so no page of another"
+                " origin may read a response. Add guard.init_app(app) to the app factory.",
+                app,
+                self._arguments.location,
+            )
 
     def for_endpoint(
         self, endpoint: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
@@ -148,11 +163,11 @@ class CorsGuard:
     def for_blueprint(
         self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
-        """Mark a blueprint that you cannot decorate, because an extension has made it, whether it
-        is registered by now or later. A mark on the blueprint itself overrides this one.
+        """Mark a blueprint that you cannot decorate, such as an extension's, before or after it is
+        registered. A mark on the blueprint itself overrides this one.
 
-        :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for one inside of
-            another; the one that was given at registration, if any.
+        :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for a blueprint
+            inside another. A name given at registration counts.
         :param policy: the policy, the name of one, or a list of these, that replaces what applies
             further out.
         :param fields: the fields that change what applies further out.
@@ -166,13 +181,15 @@ class CorsGuard:
     def for_path(
         self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
-        """Mark everything under a path, by whole segments: ``"/api"`` covers ``/api``, ``/api/``
-        and ``/api/x``, and not ``/apix``; responses without a route too, such as 404s.
+        """Mark everything under a path, 404s included, by whole segments: ``"/api"`` covers
+        ``/api``, ``/api/`` and ``/api/x``, but not ``/apix``.
 
-        Longer prefixes override shorter ones, and marks on blueprints, views and methods override
-        every path. It opens paths; to lock something, mark the view, whatever its path.
+        Longer prefixes override shorter ones; marks on blueprints, views and methods override all
+        of them. Use it to open paths. To restrict a view, mark the view itself: that holds whatever
+        its path.
 
-        :param prefix: the path, decoded and below the app's root; host and subdomain play no part.
+        :param prefix: the path, decoded and relative to the app's root. Host and subdomain do not
+            matter.
         :param policy: the policy, the name of one, or a list of these, that replaces what applies
             further out.
         :param fields: the fields that change what applies further out.
@@ -187,7 +204,7 @@ class CorsGuard:
         self._marks.add("path", prefix, make_mark(policy, fields, "for_path", location))
 
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
-        """Mark single files of an endpoint that serves files.
+        """Mark some files of an endpoint that serves files.
 
         The globs are case-sensitive and matched against the file name that the route captured;
         ``*`` also matches ``/``. If several marks match a file, the first one counts.
@@ -214,18 +231,19 @@ class CorsGuard:
         self._marks.add_files(endpoint, FileMark(globs, mark))
 
     def run_first(self, function: FirstFunction) -> FirstFunction:
-        """Have a function run before the guard: also on preflights and refused requests, to which
-        the guard responds before any ``before_request`` function runs. As a decorator, or called.
+        """Register a function that runs before the guard, even for preflights and refused requests,
+        to which the guard responds before any ``before_request`` function runs. Use it as a
+        decorator, or call it.
 
-        What it returns, or aborts with, is the response, as with ``app.before_request``; the guard
-        writes the decision's headers on it. A preflight that gets a 401 in that way has failed.
+        If it returns a response, or aborts, that is the response, as with ``app.before_request``;
+        the guard adds the decision's headers. A preflight fails if this makes it a 401.
         :data:`current_decision` is not known yet.
 
-        :param function: takes no arguments, and runs once, even if it is a ``before_request``
-            function of the app or of a blueprint too. Several run in the order in which they were
-            given.
+        :param function: takes no arguments. It runs once per request, even if it is also a
+            ``before_request`` function of the app or a blueprint. Several run in the order in which
+            they were registered.
         :returns: *function* itself.
-        :raises CorsGuardError: if it cannot be called, or policies are in force already.
+        :raises CorsGuardError: if it is not a function, or policies are in force already.
         """
         location = call_site()
         if not callable(function) or isinstance(function, type):
@@ -241,16 +259,17 @@ class CorsGuard:
         return function
 
     def prepare(self, app: Flask | None = None) -> None:
-        """Work out every route's policy now rather than on the first request, and raise everything
-        that is wrong. Meant as the last line of an app factory: then an app with a mistake does not
-        start, and one that is loaded before its server forks is ready.
+        """Resolve every route's policy now rather than at the first request, and raise every
+        problem. Call it at the end of an app factory: then an app with a mistake does not start,
+        and one that is loaded before its server forks is ready.
 
-        A mark that no route of the app has is logged, since another app may have it. Sources that
-        say ``at_start="fail"`` are read, and their connections closed again.
+        A mark without effect, because no route of the app has it, is logged; it is not an error,
+        since another app may use it. Sources with ``at_start="fail"`` are read, and their
+        connections closed again.
 
         :param app: the app; if left out, the current one, or the constructor's.
-        :raises PolicyError: with everything that is wrong with any route; or if such a source
-            cannot be read.
+        :raises PolicyError: with every problem of every route; or if a source with
+            ``at_start="fail"`` cannot be read.
         """
         state = self._state(app)
         state.put_in_force()
@@ -269,22 +288,22 @@ class CorsGuard:
         headers: Iterable[str] | Mapping[str, str] = (),
         app: Flask | None = None,
     ) -> Decision:
-        """What would be decided if a page called ``fetch(url, {method, headers})``.
+        """Decide about a request that a page would send with ``fetch(url, {method, headers})``.
 
-        Runs no view or hook, sends no signal and logs nothing about the request. A source that is
-        due is asked, as in a request. If the browser would send a preflight first and the guard
-        would reject it, this is the decision about the preflight. Where something is known to
-        respond in front of the app and does not ask the guard, such as WhiteNoise, the outcome is
-        ``EXEMPT``, and ``in_front`` says what responds.
+        Runs no view or hook, sends no signal and logs nothing about the request. Sources are read
+        if they are due, as in a request. If the browser would send a preflight first and the guard
+        would reject it, this is the decision about the preflight. If something that is known to
+        respond in front of the app, such as WhiteNoise, would respond without the guard, the
+        outcome is ``EXEMPT``, and ``in_front`` names it.
 
-        :param url: a path, or a whole URL if the host matters; as a server gets it: browsers
-            resolve ``..`` and backslashes themselves before they send anything.
+        :param url: a path, or a whole URL if the host matters, as the server receives it: browsers
+            resolve ``..`` and backslashes before they send anything.
         :param origin: the page's origin, as the browser would send it; None for a request without
             ``Origin``.
-        :param method: the method that the page asks for. With ``"OPTIONS"`` and an
-            ``Access-Control-Request-Method`` among *headers*, the request is taken as it stands.
-        :param headers: the request headers that the page sets: names, or names with values. With
-            ``Upgrade: websocket``, or a *url* that begins with ``ws:``, it is a WebSocket
+        :param method: the method that the page requests. ``"OPTIONS"``, with
+            ``Access-Control-Request-Method`` among *headers*, stands for that preflight itself.
+        :param headers: the request headers that the page sets: names, or names with values.
+            ``Upgrade: websocket``, or a *url* that begins with ``ws:``, makes it a WebSocket
             handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
@@ -295,9 +314,12 @@ class CorsGuard:
         return explain(self._state(app), url, origin, method, headers)
 
     def routes(self, app: Flask | None = None) -> list[Route]:
-        """Every (rule, methods, policy, where it came from), in the order of the rules.
+        """List every route's policy, in the order of the rules.
 
         :param app: the app; if left out, the current one, or the constructor's.
+        :returns: (``rule``, ``methods``, ``policy``, ``source``) for each, with these attributes.
+            *policy* is None for an exempt route, and a tuple for a list of policies; *source* is
+            what set it, such as ``view users.list``.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         return self._state(app).current().table.routes()
@@ -311,61 +333,64 @@ class CorsGuard:
         app: Flask | None = None,
         **fields: Unpack[PolicyFields],
     ) -> None:
-        """Change the default policy, the named ones or the report-only one, while the app runs.
+        """Change the default policy, named policies or the report-only policy while the app runs,
+        in this process.
 
-        Atomic: each request is decided by the old settings or by the new ones. Marks stay.
+        Atomic: each request is decided either by the old settings or by the new ones. Marks stay.
 
-        :param policy: the new default policy, or several; *fields* then override it.
-        :param policies: named policies that are new or changed; the others stay.
+        :param policy: the new default policy: a :class:`Policy`, the name of one, or a list of
+            these. *fields* change single fields of it.
+        :param policies: new or changed named policies; the others stay.
         :param report_only: the report-only policy from now on; False for none.
         :param app: the app; if left out, the current one, or the constructor's.
         :param fields: fields of the default policy to change.
-        :raises PolicyError: if anything cannot be used; then nothing has changed.
+        :raises PolicyError: with every problem; then nothing has changed.
         """
         state = self._state(app)
         new = read_arguments(policy, fields, policies, report_only, (), None, call_site())
         state.change_settings(lambda old: changed_settings(old, new))
 
     def status(self, app: Flask | None = None) -> dict[str, Any]:
-        """What this process knows, for a readiness probe. In a request, a source that admits nobody
-        is asked, if it is due; other stores are not, and none of the app's code runs.
+        """Return the state of this process, for a readiness probe. In a request, a source that
+        admits no origin is read if it is due; others are not. No code of the app runs.
 
         :param app: the app; if left out, the current one, or the constructor's.
-        :returns: ``fingerprint``: a short text, the same in every process with the same settings
-            and routes; callables count by their names, and sources not at all. ``pid``.
-            ``settings``: the ``file`` that is followed, ``when_read`` (seconds since 1970) and the
-            ``last_mistake``, or None. ``sources``: for each its ``name``, ``rows``, ``version``,
-            ``age`` in seconds, ``stale`` (whether it admits nobody), ``bad_rows`` (how many were
-            left out), ``problems`` (some of these, with the reasons), ``failures`` (how many in
-            this process) and ``last_failure``.
+        :returns: a dictionary with ``fingerprint``, a short text that is the same in every process
+            with the same settings and routes (callables count by name, sources do not count);
+            ``pid``; ``settings``, with the ``file`` that is followed, ``when_read`` (seconds since
+            1970) and ``last_mistake``, each None if there is none; and ``sources``, for each its
+            ``name``, ``rows`` (number), ``version``, ``age`` in seconds, ``stale`` (whether it
+            admits no origin), ``bad_rows`` (number left out), ``problems`` (some bad rows, with
+            reasons), ``failures`` (number in this process) and ``last_failure``.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         return self._state(app).status()
 
     def counts(self, app: Flask | None = None) -> dict[DecisionKind, int]:
-        """How many decisions of each kind there have been in this process: one for each request.
+        """Count the decisions of each kind in this process, one for each request.
 
-        What is only reported counts as what happens: with ``enforce="report"``, as with ``"off"``;
-        and what a report-only policy would reject, not at all.
+        ``enforce="report"`` counts like ``"off"``, and decisions by a report-only policy do not
+        count, because neither changes a response.
 
         :param app: the app; if left out, the current one, or the constructor's.
-        :returns: (``outcome``, ``reason``, ``endpoint``, ``policy``, ``preflight``, ``blocked``),
-            which are attributes too -> how many. The policy is
-            ``Decision.policy_source``. No part can be made up by whoever sends requests.
+        :returns: the number of decisions for each
+            :class:`~flask_corsguard.runtime.counts.DecisionKind`: (``outcome``, ``reason``,
+            ``endpoint``, ``policy``, ``preflight``, ``blocked``). No sender of requests can make up
+            a kind.
         """
         return self._state(app).counts.copy()
 
     def origin_check(self, app: Flask | None = None, *, credentials: bool = True) -> OriginCheck:
-        """The policies as a function, for what has an origin setting of its own:
+        """Return the policies as a function, for a library with its own setting for origins:
         ``SocketIO(app, cors_allowed_origins=guard.origin_check(app))``.
 
         :param app: the app; if left out, the current one, or the constructor's.
-        :param credentials: whether what asks sends ``Access-Control-Allow-Credentials``, as
-            Socket.IO does unless told otherwise, or opens WebSockets, which always carry cookies.
-            Then the policy has to allow credentials too.
-        :returns: a function of (origin, WSGI environment). True for the app's own pages, and for
-            an origin that the policy of the environment's path admits. It never raises, and
-            announces what it does not admit.
+        :param credentials: whether the library sends ``Access-Control-Allow-Credentials``, as
+            Socket.IO does by default, or opens WebSockets, which always carry cookies. Then the
+            policy must allow credentials too.
+        :returns: a function of (origin, WSGI environment). It returns True for the app's own pages,
+            and for an origin that the policy of the environment's path admits. It never raises an
+            exception, and logs and signals each rejection.
         :raises CorsGuardError: if the app has no guard.
         """
         return OriginCheck(self._state(app), credentials=credentials)
@@ -373,14 +398,14 @@ class CorsGuard:
     def wsgi(
         self, inner: WSGIApplication, *, paths: str | Iterable[str], app: Flask | None = None
     ) -> FrontedApp:
-        """The guard in front of a WSGI app that responds without Flask, or before it:
+        """Put the guard in front of a WSGI app that responds without Flask, or before it:
         ``app.wsgi_app = guard.wsgi(WhiteNoise(app.wsgi_app, ...), paths=["/static"])``.
 
-        Under these paths the guard alone decides, before *inner* runs: by the policy of the app's
-        route, if one matches, and else by ``for_path`` and the default policy. It responds to
-        preflights, refuses what the policy refuses, and any path with an empty or dot segment or a
-        backslash, and owns the ``Access-Control-*`` headers of what *inner* responds. Functions of
-        ``run_first`` have not run then. Everything else passes untouched.
+        Under these paths, the guard decides before *inner* runs: by the policy of the app's route,
+        if one matches, otherwise by ``for_path`` and the default policy. It responds to preflights,
+        refuses requests as the policy requires, refuses every path with an empty segment, a dot
+        segment or a backslash, and replaces the ``Access-Control-*`` headers of *inner*. This comes
+        before functions of ``run_first``. Requests for other paths pass unchanged.
 
         :param inner: the WSGI app.
         :param paths: prefixes as for :meth:`for_path`, below the root of *inner*; or ``"/"`` for
@@ -401,11 +426,11 @@ class CorsGuard:
     def asgi(
         self, inner: AsgiApp, *, paths: str | Iterable[str], app: Flask | None = None
     ) -> AsgiApp:
-        """The guard in front of an ASGI app, like :meth:`wsgi`:
-        ``asgi_app = guard.asgi(WsgiToAsgi(app), paths=["/"])``.
+        """Put the guard in front of an ASGI app, like :meth:`wsgi`: ``asgi_app =
+        guard.asgi(WsgiToAsgi(app), paths=["/"])``.
 
-        A WebSocket that is refused is closed before it is accepted. Callables and sources are asked
-        in a thread, in the app's context.
+        A refused WebSocket is closed before it is accepted. Callables and sources run in a thread,
+        in the app's context.
 
         :param inner: the ASGI app.
         :param paths: prefixes as for :meth:`for_path`, below the root of *inner*; or ``"/"`` for
@@ -439,7 +464,7 @@ class CorsGuard:
 
 
 def _instead_of(thing: object) -> str:
-    """What to write, where something other than an app was given."""
+    """What to write for something that is not a Flask app."""
     meant = fields_meant(thing)
     framework = type(thing).__module__.partition(".")[0]
     if meant:

@@ -14,11 +14,12 @@ from flask import Request
 from flask.app import Flask
 from werkzeug.local import LocalProxy
 
+from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.origin_check import OriginCheck
-from flask_corsguard.runtime.state import EXTENSION_KEY, AppState, state_of
+from flask_corsguard.runtime.state import AppState, state_of
 from flask_corsguard.text import text_of
 
 Function = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""What the guard counts, and what it knows of its sources, as metrics for Prometheus."""
+"""The guard's counts, and the state of its sources, as metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from flask_corsguard.text import described
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
 
-# In seconds: how often a process writes what it does not write with each decision.
+# In seconds: how often a process writes the metrics that it does not write with each decision.
 _INTERVAL = 1.0
 
 
 def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
-    """Make metrics of what an app's guard counts. Those of several apps are added up.
+    """Register an app's counts as Prometheus metrics. Those of several apps are added up.
 
-    In prometheus_client's multi-process mode they are those of all workers. A decision is written
-    at once; everything else once a second, and when the process ends.
+    In prometheus_client's multi-process mode, they cover all workers. Decisions are written at
+    once; everything else once a second, and when the process ends.
 
-    :param app: the app. It has a guard.
-    :param registry: what is scraped; prometheus_client's own if left out. In multi-process mode,
-        with a ``MultiProcessCollector`` or without.
+    :param app: an app with a guard.
+    :param registry: the registry that is scraped; by default, prometheus_client's own. In
+        multi-process mode, it may have a ``MultiProcessCollector`` or not.
     :raises CorsGuardError: if the app has no guard; if prometheus_client is not installed, or
         cannot write its files.
     """

@@ -1,4 +1,4 @@
-"""The signals. They observe: no receiver can change a verdict or break a request."""
+"""The signals. Receivers only observe: none can change a decision or break a request."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ from flask_corsguard.text import name_of
 
 _signals = Namespace()
 _TRIES = 100
-# Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
+# Bound once: on Python 3.11, looking up a member of an Enum is ten times as slow.
 _SPECULATIVE, _UNENFORCED, _ALLOWED = Reason.SPECULATIVE, Outcome.UNENFORCED, Outcome.ALLOWED
 
-#: Sent with the app as sender and ``decision=`` when an origin may not read the response.
 origin_rejected = _signals.signal("origin-rejected")
+"""Sent when an origin may not read the response, or its request is refused. The sender is the app;
+``decision=`` is a :class:`Decision`."""
 
-#: Sent in the same way when the origin is allowed, but its preflight is rejected.
 preflight_rejected = _signals.signal("preflight-rejected")
+"""Sent with the same arguments as :data:`origin_rejected` when the origin is allowed, but the
+method or a header that its preflight requests is not."""
 
-#: Sent in the same way when a request from another origin is allowed.
 origin_allowed = _signals.signal("origin-allowed")
+"""Sent with the same arguments as :data:`origin_rejected` when a request from another origin is
+allowed."""
 
-#: Sent with the app as sender and ``source=`` when the origins of a source have changed: what
-#: :meth:`flask_corsguard.CorsGuard.status` says of it.
 source_refreshed = _signals.signal("source-refreshed")
+"""Sent when the rows of a source have changed. The sender is the app; ``source=`` is the source's
+entry in :meth:`CorsGuard.status`."""
 
-#: Sent in the same way when a source could not be read.
 source_failed = _signals.signal("source-failed")
+"""Sent with the same arguments as :data:`source_refreshed` when a source could not be read."""
 
-#: Sent with the app as sender, ``file=`` and ``problems=`` when a changed settings file has a
-#: mistake, so that the last good settings stay.
 settings_rejected = _signals.signal("settings-rejected")
+"""Sent when a changed settings file has a mistake, so that the last good settings stay in force.
+The sender is the app; ``file=`` is the file's path, ``problems=`` a tuple of :class:`Problem`."""
 
-#: Sent with the app as sender and ``decision=``, to the inspector, for a WebSocket handshake that
-#: nothing refuses. It is not public: the others announce what happens, and here nothing does.
+#: For the inspector: sent with the app as sender and ``decision=`` for a WebSocket handshake that
+#: nothing refuses. Not public, because the app's response to a handshake is as without the guard.
 handshake_unenforced = _signals.signal("handshake-unenforced")
 
 #: The signals about single requests.
@@ -48,10 +51,9 @@ ABOUT_DECISIONS = (origin_rejected, preflight_rejected, origin_allowed, handshak
 
 
 def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
-    """Log the decision if its origin is not admitted, and send the signal that belongs to it, if
-    any."""
+    """Log a decision unless it admits the origin, and send its signal, if it has one."""
     if decision.reason is _SPECULATIVE:
-        return  # the address bar asks ahead of time all day long, and looks the same
+        return  # address bars prefetch all day long, with the same headers
     if decision.outcome is _UNENFORCED:
         log.rejection(decision)
         send(handshake_unenforced, app, log, decision=decision)
@@ -64,7 +66,7 @@ def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
 
 
 def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> None:
-    """Tell every receiver. One that raises is logged, and the others are told all the same."""
+    """Call every receiver. One that raises an exception is logged, and the others are called."""
     if signal.is_muted or not signal.receivers:
         return
     try:
@@ -82,7 +84,7 @@ def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> No
 
 
 def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:
-    # Blinker fails if another thread connects or disconnects a receiver meanwhile.
+    # Blinker fails if another thread connects or disconnects a receiver at the same time.
     for _ in range(_TRIES):
         with contextlib.suppress(RuntimeError):
             return list(signal.receivers_for(app))

@@ -1,4 +1,4 @@
-"""What an audit can find, each kind with its stable code; and what it has found."""
+"""The kinds of findings, each with its stable code; and the findings of an audit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_SHOWN = 3
 
 
 class Level(enum.IntEnum):
-    """How much a finding matters. Named as in SARIF."""
+    """How serious a finding is. Named as in SARIF."""
 
     NOTE = 1
     """Works as it should, though perhaps not as its author expects."""
@@ -34,10 +34,10 @@ class Rule(NamedTuple):
     """One kind of finding.
 
     :ivar code: its stable name.
-    :ivar level: how much it matters at most.
+    :ivar level: its highest level.
     :ivar title: what is wrong, in a few words.
-    :ivar attack: what an attacker does with it.
-    :ivar change: what ends it.
+    :ivar attack: what an attacker can do with it.
+    :ivar change: how to fix it.
     """
 
     code: str
@@ -53,7 +53,7 @@ class AuditedRoute(NamedTuple):
     :ivar rule: the URL rule.
     :ivar methods: the methods concerned.
     :ivar endpoint: the endpoint.
-    :ivar source: in words, what sets what is wrong: ``view users.list``, ``default``; or "".
+    :ivar source: what sets the policy at fault: ``view users.list``, ``default``; or "".
     """
 
     rule: str
@@ -66,16 +66,16 @@ class AuditedRoute(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing found.
+    """One finding.
 
-    :ivar rule: what kind of finding it is.
-    :ivar level: how much it matters here.
+    :ivar rule: its kind.
+    :ivar level: how serious it is here.
     :ivar message: what was found, with its values; safe to print.
     :ivar routes: the routes concerned; empty if it is about the app.
-    :ivar source: in words, what sets what is wrong; in short if the routes differ in that.
+    :ivar source: what sets the policy at fault, in words; shortened if the routes differ.
     :ivar location: file and line of the source, or the configuration key, or "".
-    :ivar evidence: an origin that was let in and should not have been, or "".
-    :ivar accepted: the reason for which it is accepted, or "".
+    :ivar evidence: an origin that was let in but should not be, or "".
+    :ivar accepted: the reason why it is accepted, or "".
     """
 
     rule: Rule
@@ -94,14 +94,14 @@ class Finding(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What an audit found.
+    """The result of an audit.
 
-    :ivar findings: the findings to look at, the most serious first.
+    :ivar findings: the findings that are not accepted, the most serious first.
     :ivar accepted: the findings that ``CORSGUARD_AUDIT_ACCEPT`` accepts.
-    :ivar unused: the keys of ``CORSGUARD_AUDIT_ACCEPT`` that accept nothing (any more).
+    :ivar unused: the keys of ``CORSGUARD_AUDIT_ACCEPT`` that accept no finding.
     :ivar routes: how many routes were attacked.
     :ivar attempts: how many requests were tried on them.
-    :ivar not_seen: in sentences, what the audit could not look into. These are not findings.
+    :ivar not_seen: sentences about what the audit could not check. These are not findings.
     """
 
     findings: tuple[Finding, ...]
@@ -112,7 +112,7 @@ class Report(NamedTuple):
     not_seen: tuple[str, ...] = ()
 
     def at_least(self, level: Level) -> list[Finding]:
-        """The findings of a level and above."""
+        """Return the findings of a level and above."""
         return [finding for finding in self.findings if finding.level >= level]
 
 

@@ -24,13 +24,15 @@ _LOCATION = re.compile(r"[^\s(),]+:\d+")
 
 
 def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Attack every route of an app, and report what lets in somebody who should not be.
+    """Attack every route of an app, and report the policies that let in origins that they should
+    not.
 
-    No view runs: requests are only decided about. Sources are read, and their rows taken for
-    entries. Each route is also sent preflights, to which the
-    guard responds; after that, the app cannot be set up any further.
+    No view runs: the guard only decides about the requests. Sources are read, and their rows
+    audited like listed origins. Each route is also sent preflights, to which the guard responds;
+    after that, Flask allows no further set-up of the app.
 
-    :param progress: called now and then with the number of routes done and of all routes.
+    :param app: the app.
+    :param progress: called from time to time with the numbers of finished and of all routes.
     :raises CorsGuardError: if the app has no guard, or ``CORSGUARD_AUDIT_ACCEPT`` names no code.
     """
     state = state_of(app)

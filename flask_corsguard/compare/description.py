@@ -22,9 +22,10 @@ from flask_corsguard.audit.sample_requests import (
     host_for,
 )
 from flask_corsguard.compare.messages import Description, SampleUrl
+from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.protocol.origins import parse_origin, parse_pattern
 from flask_corsguard.runtime.requests import matched_request
-from flask_corsguard.runtime.state import EXTENSION_KEY, app_context, state_of
+from flask_corsguard.runtime.state import app_context, state_of
 from flask_corsguard.testing.urls import DECODED_PATH_SAFE
 
 # Of each policy. Among more, those that nothing tells apart are left out later.

@@ -1,4 +1,4 @@
-"""Several policies for one route. They are asked in order, and one of them decides alone."""
+"""Lists of policies for one route. They are tried in order, and one of them decides alone."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.policy import Policy, fields_meant, read_fields
 from flask_corsguard.text import shown, text_of
 
-#: What can stand where a policy can: a policy or the name of one, or a list of these.
+#: The forms in which a policy can be given: a policy, the name of one, or a list of these.
 PolicyForm: TypeAlias = Policy | str | Sequence[Policy | str]
-#: The same, read: a list is a tuple of at least two.
+#: The same once read: a list is a tuple of at least two.
 Written: TypeAlias = Policy | str | tuple[Policy | str, ...]
 
-#: What belongs to one policy of a list, and not to each.
+#: The fields that cannot be given for all policies of a list together.
 OF_ONE = ("origins", "raw_origins")
 
 
 class Audiences(tuple[Policy, ...]):
-    """Policies that are asked in order. The first that admits the origin decides alone; the search
-    also ends at one that denies it, or that cannot tell.
+    """Policies that are tried in order. The first that admits the origin decides alone; the search
+    also ends at one that denies it, or whose check fails.
 
     Equal to any tuple of the same policies.
 
     :param policies: at least two.
     :param names: the name of each, or "".
-    :raises PolicyError: if one would never be asked, or they do not agree on ``enforce``.
+    :raises PolicyError: if one would never be tried, or they differ in ``enforce``.
     """
 
     names: tuple[str, ...]
 
     def __new__(cls, policies: Sequence[Policy], names: Sequence[str]) -> Audiences:
-        """Prepare each policy to be one of several."""
+        """Prepare each policy for the list."""
         numbers = [f"{at} of {len(names)}" for at in range(1, len(names) + 1)]
         labels = [
             f"policy {shown(name)} ({number})" if name else f"policy {number}"
@@ -44,7 +44,7 @@ class Audiences(tuple[Policy, ...]):
         problems = [*_problems(policies, labels)]
         if problems:
             raise PolicyError(problems)
-        # A browser remembers a preflight for the URL, whichever of them has decided about it.
+        # A browser remembers a preflight for the URL, whichever policy decided about it.
         forgets = any(policy.compiled.forgets_preflights for policy in policies)
         vary = tuple(name for policy in policies for name in policy.origins_vary)
         members = (
@@ -58,8 +58,8 @@ class Audiences(tuple[Policy, ...]):
     def derive(self, **fields: Any) -> Audiences:
         """The same policies, each with some fields changed.
 
-        :raises PolicyError: if the fields, or the combination with one of them, cannot be used; or
-            if they say who may read, which only one policy can.
+        :raises PolicyError: if the fields, or their combination with one of the policies, cannot be
+            used; or if they have ``origins`` or ``raw_origins``.
         """
         message = (
             f"it would change each of {len(self)} policies, which have their own origins. To"
@@ -78,7 +78,7 @@ class Audiences(tuple[Policy, ...]):
 
 
 def read_policy(field: str, value: object, fields: Mapping[str, Any]) -> Written:
-    """Read what stands where a policy can.
+    """Read a policy in any of its forms.
 
     :param value: a policy, a name, or a list of these.
     :param fields: the fields beside it.
@@ -98,7 +98,7 @@ def read_policy(field: str, value: object, fields: Mapping[str, Any]) -> Written
 
 
 def origins_beside(written: Written, fields: Mapping[str, Any]) -> Iterator[Problem]:
-    """The problems of fields that say who may read, beside a list of policies."""
+    """The problems of ``origins`` and ``raw_origins`` beside a list of policies."""
     if isinstance(written, tuple) and len(written) > 1:
         message = (
             "next to a list of policies, it would change each of them. Leave it out, and add these"
@@ -129,10 +129,10 @@ def _list_problems(field: str, entries: Sequence[object]) -> Iterator[Problem]:
 def resolve(
     written: Written, named: Mapping[str, Policy], fields: Mapping[str, Any]
 ) -> Policy | Audiences:
-    """The policies that were meant, with some fields changed in each.
+    """The policies for their names, with some fields changed in each.
 
     :param named: the named policies.
-    :raises PolicyError: for unknown names, and for what cannot be combined.
+    :raises PolicyError: for unknown names and invalid combinations.
     """
     if isinstance(written, Policy):
         return written.derive(**fields)
@@ -152,7 +152,7 @@ def resolve(
 def _each(policies: Sequence[Policy], fields: Mapping[str, Any]) -> list[Policy]:
     """Each policy with the same fields changed.
 
-    :raises PolicyError: with everything that is wrong with any of them.
+    :raises PolicyError: with every problem of each of them.
     """
     values, problems = read_fields(fields)
     if problems:
@@ -160,7 +160,7 @@ def _each(policies: Sequence[Policy], fields: Mapping[str, Any]) -> list[Policy]
     derived: list[Policy] = []
     for policy in policies:
         try:
-            # One that was taken out of another list is prepared to be one of that.
+            # A policy from another list is still prepared for that list.
             is_ready = not values and policy.compiled.audience is None
             derived.append(policy if is_ready else policy.derive(**values))
         except PolicyError as error:

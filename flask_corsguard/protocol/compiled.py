@@ -1,4 +1,4 @@
-"""A policy as a decision looks it up: lists as sets, and its headers prepared."""
+"""A policy prepared for decisions: lists as sets, and finished headers."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 
 class KnownRows(Protocol):
-    """What is known of the origins that a source gives to a policy.
+    """The rows of a source that a policy uses.
 
-    :ivar admission: says that one of them admits an origin.
+    :ivar admission: the words for "one of them admits the origin".
     """
 
     admission: str
 
     def words(self) -> str:
-        """The same in words: how many rows, and how old they are."""
+        """The number of rows and their age, in words."""
         ...
 
 
 class Audience(NamedTuple):
-    """What a policy has to know where it is one of several.
+    """The facts about a list that each of its policies needs.
 
-    :ivar name: what it is called, in words.
-    :ivar is_last: whether no other is asked after it.
-    :ivar forgets_preflights: whether a browser must not act on an earlier preflight of any of them.
-    :ivar vary: the request headers that any of their callables looks at.
+    :ivar name: the policy's name in words.
+    :ivar is_last: whether it is the last.
+    :ivar forgets_preflights: whether browsers must not remember preflights of any of them.
+    :ivar vary: the request headers that any of their callables reads.
     """
 
     name: str
@@ -41,29 +41,28 @@ class Audience(NamedTuple):
 
 
 class CompiledPolicy:
-    """Everything about a policy that a decision looks up, worked out once.
+    """Everything about a policy that decisions need, computed once.
 
-    :param audience: given where it is one of several policies that are asked in order.
-    :ivar allow: origins that may read, or None for everyone.
-    :ivar deny: origins that may not, or None for nobody.
-    :ivar raw: what may read without being an origin that can be parsed.
-    :ivar listed: origins that may read, as they are sent: these need no parsing.
-    :ivar asks: whether a callable or a source has a say.
+    :param audience: given if it is one of a list of policies.
+    :ivar allow: the origins that may read, or None for every origin.
+    :ivar deny: the origins that may not, or None for none.
+    :ivar raw: the raw origins that may read.
+    :ivar listed: the exact origins that may read, as sent: these need no parsing.
+    :ivar asks: whether a callable or a source can decide.
     :ivar sources: the sources in ``origins``.
-    :ivar live: what is known of them; None until :mod:`flask_corsguard.sources` looks.
-    :ivar asks_request: whether it takes the request.
-    :ivar forgets_preflights: whether it may look at the method, because nothing says at which
-        headers it looks.
+    :ivar live: their rows; None until :mod:`flask_corsguard.sources` reads them.
+    :ivar asks_request: whether the callable takes the request.
+    :ivar forgets_preflights: whether the callable may decide by the method, because there is no
+        ``origins_vary``.
     :ivar null: whether the opaque origin may read.
-    :ivar star: whether ``Access-Control-Allow-Origin`` is ``*`` as it stands, for every origin.
-    :ivar enforces: whether the server refuses, or reports, anybody.
+    :ivar star: whether ``Access-Control-Allow-Origin`` is always a literal ``*``.
+    :ivar enforces: whether the server refuses, or reports, any requests.
     :ivar enforces_safe: whether the server refuses requests with safe methods too.
-    :ivar strangers_only_read: whether everyone may read, and the server refuses strangers every
-        method that is not safe.
+    :ivar strangers_only_read: whether every origin may read, but the server refuses unsafe methods.
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
-    :ivar private_network: whether a page may reach a private network.
+    :ivar private_network: whether preflights for a private network are allowed.
     :ivar answers_preflight: whether the guard responds to preflights, rather than the app.
-    :ivar views_override: whether ``Access-Control-*`` headers of a view's own stand.
+    :ivar views_override: whether a view's own ``Access-Control-*`` headers are kept.
     :ivar headers: the headers of its responses.
     """
 
@@ -82,8 +81,8 @@ class CompiledPolicy:
         self.live: tuple[KnownRows, ...] | None = None
         self.asks_request = self.allow is not None and self.allow.check_takes_request
         self.forgets_preflights = self.asks_request and not policy.origins_vary
-        # Unless everyone may read, "null" has to be listed too. Under "*" nothing is listed; it is
-        # looked up only if there are deny_origins.
+        # Unless every origin may read, "null" must be listed too. Under "*" nothing is listed; it
+        # is looked up only if there are deny_origins.
         is_named = everyone or "null" in policy.origins
         self.null: bool = policy.dangerously_allow_null_origin and is_named
         self.enforces = policy.enforce != "off"
@@ -107,7 +106,7 @@ class CompiledPolicy:
         methods = accepted if self._methods is None else self._methods
         if methods is not None and methods != "*":
             return method in methods
-        # Any method: it is repeated in the response, so it must be one.
+        # Any method: it is repeated in the response, so it must be valid.
         return (
             len(method) <= headers.MAX_METHOD_LENGTH
             and headers.is_token(method)

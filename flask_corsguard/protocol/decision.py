@@ -1,4 +1,4 @@
-"""The decision: from a policy and a request to a verdict with its headers. Pure functions."""
+"""Pure functions from a policy and a request to a decision with its headers."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class CorsRequest(NamedTuple):
-    """What a decision looks at, as it came from the network.
+    """The parts of a request that a decision depends on, as received.
 
     :ivar origin: the ``Origin`` value, or None if there is none.
     :ivar method: the method; for a preflight the requested one.
-    :ivar path: the path asked for, for people to read.
+    :ivar path: the requested path, for people to read.
     :ivar preflight: whether this is a CORS-preflight request
         (https://fetch.spec.whatwg.org/#cors-preflight-request).
     :ivar requested_headers: the ``Access-Control-Request-Headers`` value, or None.
     :ivar private_network: whether the preflight asks for access to a private network.
-    :ivar context: handed to an ``origins`` callable that takes a second parameter.
+    :ivar context: the second argument for an ``origins`` callable that takes two.
     """
 
     origin: str | None
@@ -49,15 +49,14 @@ class Scope(NamedTuple):
     :ivar endpoint: the endpoint, or None if no route was found.
     :ivar source: in words, what set the policy: ``view users.list``, ``default``.
     :ivar location: file and line where the policy was set, or "".
-    :ivar methods: the methods that the URL's routes accept, or None for any.
+    :ivar methods: the methods that the routes at the URL accept, or None for any.
     :ivar governed_elsewhere: methods that another policy may govern at the same URL.
     :ivar allow_methods: for each policy, the ``Access-Control-Allow-Methods`` value, or None to
-        repeat the requested method; empty if that is always repeated.
-    :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
-        own.
-    :ivar without_effect: policy field -> where it is set in vain, in words.
-    :ivar ambiguous: in words, which two policies the path has; "" if it has one. No origin is
-        admitted then.
+        repeat the requested method; empty if the requested method is always repeated.
+    :ivar configured: fields of the policy that have their own key in the app's configuration.
+    :ivar without_effect: policy field -> where it is set without effect, in words.
+    :ivar ambiguous: the two policies of an ambiguous path, in words; no origin is admitted then.
+        "" for any other path.
     """
 
     endpoint: str | None = None
@@ -73,7 +72,7 @@ class Scope(NamedTuple):
 
 ANYWHERE = Scope()
 
-#: Says, in words, which source of a policy admits the origin of a request; "" if none does.
+#: Returns, in words, which source of a policy admits the origin of a request; "" if none does.
 AdmitsLive: TypeAlias = Callable[[Policy, CorsRequest], str]
 
 
@@ -82,38 +81,34 @@ def _not_read(_policy: Policy, _request: CorsRequest) -> str:
 
 
 class Decision(NamedTuple):
-    """What was decided about one request, and why. Immutable.
+    """The decision about one request, and why. Immutable.
 
     :ivar outcome: the verdict.
-    :ivar reason: why it was rejected or is not admitted, or None.
-    :ivar origin: the ``Origin`` value as sent, cut after 320 characters. If it is malformed, it can
-        hold anything: escape it before it goes into a log or a page.
+    :ivar reason: why the request was rejected or is not admitted, or None.
+    :ivar origin: the ``Origin`` value as sent, cut after 320 characters. A malformed one can
+        contain anything: escape it before you write it to a log or a page.
     :ivar method: the request's method; for a preflight the requested one.
     :ivar request_headers: the requested headers of a preflight, in lower case.
     :ivar preflight: whether the request is a CORS preflight.
     :ivar endpoint: the Flask endpoint, or None if no route was found.
-    :ivar policy: the policy that decided, or None for an exempt route. Of several that were asked,
-        the last.
-    :ivar policy_source: in words, what set the policy: ``view users.list``, ``blueprint api``,
-        ``default``.
+    :ivar policy: the policy that decided, or None for an exempt route; in a list, the last that was
+        tried.
+    :ivar policy_source: what set the policy: ``view users.list``, ``blueprint api``, ``default``.
     :ivar policy_location: file and line where the policy was set, or "".
-    :ivar path: the path asked for if there is a reason; "" otherwise.
+    :ivar path: the requested path if there is a reason; "" otherwise.
     :ivar blocked: whether the server refuses to run the request.
-    :ivar report_only: whether this only reports what would be refused: by a report-only policy, or
-        by ``enforce="report"``. It changes no response.
+    :ivar report_only: whether this decision, by a report-only policy or ``enforce="report"``, is
+        only reported. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
-    :ivar detail: what else is known about a failure or a refusal, or which source admits the
-        origin, in words.
-    :ivar further_reasons: what else is wrong with a preflight, by *policy*.
-    :ivar configured: fields of the policy that the app's configuration sets, each by a key of its
-        own.
-    :ivar without_effect: policy field -> where it is set although the guard does not read it there,
-        or something else wins, in words.
-    :ivar policies: the policies that were asked, in their order; the last is *policy*.
-    :ivar in_front: what responds in front of the app's routes, if that is known, in words.
-    :ivar overridden: whether ``Access-Control-*`` headers of the view's own stand in place of
-        *headers*, as ``dangerously_let_views_override`` lets them; None as long as that is not
-        known, and where no policy lets them.
+    :ivar detail: more about a failure or a refusal, or which source admits the origin, in words.
+    :ivar further_reasons: further reasons why *policy* rejects a preflight.
+    :ivar configured: fields of the policy that have their own key in the app's configuration.
+    :ivar without_effect: policy field -> in words, where it is set without effect: the guard does
+        not read it there, or another setting wins.
+    :ivar policies: the policies that were tried, in order; the last is *policy*.
+    :ivar in_front: what is known to respond in front of the app's routes, in words; or "".
+    :ivar overridden: whether the view's own ``Access-Control-*`` headers replace *headers*, as
+        ``dangerously_let_views_override`` permits. None if that is not known yet, or not permitted.
     """
 
     outcome: Outcome
@@ -140,8 +135,8 @@ class Decision(NamedTuple):
 
     @property
     def may_be_overridden(self) -> bool:
-        """Whether ``Access-Control-*`` headers of the view's own would stand, and it is not known
-        if it sends any. They do not on the guard's own responses."""
+        """Whether the view's own ``Access-Control-*`` headers would be kept, while it is not known
+        whether it sends any. False for the guard's own responses."""
         policy = self.policy
         if policy is None or not policy.compiled.views_override or self.overridden is not None:
             return False
@@ -149,8 +144,8 @@ class Decision(NamedTuple):
         return not self.blocked and not (is_answered and self.outcome is not Outcome.SAME_ORIGIN)
 
     def settled(self, has_own: bool) -> Decision:
-        """The decision, once it is known whether the response has ``Access-Control-*`` headers of
-        its own: where they stand, it has neither allowed nor rejected anything."""
+        """The decision, once it is known whether the response has its own ``Access-Control-*``
+        headers. If they are kept, the guard has neither allowed nor rejected anything."""
         if not self.may_be_overridden:
             return self
         if not has_own:
@@ -168,10 +163,10 @@ class Decision(NamedTuple):
         )
 
     def explain(self) -> str:
-        """A few lines of plain text for a person: who asked for what, which policy decided and
-        where it was set, what was found, and everything to change if it should have been allowed.
+        """Explain the decision in a few lines of plain text: the request, the policy that decided
+        and where it was set, what was found, and everything to change to allow the request.
 
-        Safe to print: everything that came from the network is escaped and cut.
+        Safe to print: everything that came from the network is escaped and shortened.
         """
         return "\n".join(explanation.lines(self))
 
@@ -185,12 +180,13 @@ def decide(
 ) -> Decision:
     """Decide one request.
 
-    :param policy: the policy of the route that the request, or the one that a preflight asks
-        about, would reach, or several; None if the guard leaves the route alone.
-    :param request: what came from the network. No value in it makes this raise.
+    :param policy: the policy, or list of policies, of the route that the request would reach, or
+        the request that a preflight asks about; None for an exempt route.
+    :param request: the request as received. No value in it raises an exception.
     :param scope: where the policy applies.
-    :param asks: whether a callable in ``origins`` is asked. Sources are not known here.
-    :returns: :data:`UNDECIDED` if it isn't, and nobody else knows: :func:`decide_unlisted` goes on.
+    :param asks: whether to call a callable in ``origins``. Sources are not known here.
+    :returns: :data:`UNDECIDED` if only a callable or a source can decide; then call
+        :func:`decide_unlisted`.
     """
     if isinstance(policy, Audiences):
         return _decide_among(policy, request, scope, asks or None, _not_read)
@@ -205,9 +201,9 @@ def decide(
 
 
 def decide_listed(policy: Policy, request: CorsRequest, scope: Scope, admission: str) -> Decision:
-    """Decide one request whose origin the policy admits, as is known from elsewhere.
+    """Decide one request whose origin a source is known to admit.
 
-    :param admission: says from where.
+    :param admission: which source, in words.
     """
     return _decided(policy, request, scope, None, admission)
 
@@ -220,9 +216,9 @@ def decide_unlisted(
     asks: bool,
     admits_live: AdmitsLive = _not_read,
 ) -> Decision:
-    """Decide one request whose origin nothing but a source or a callable in ``origins`` may cover.
+    """Decide one request whose origin only a source or a callable in ``origins`` can admit.
 
-    :param asks: whether these are asked. If not, they admit nobody.
+    :param asks: whether to ask these. If not, they admit no origin.
     :param admits_live: asks the sources.
     """
     if isinstance(policy, Audiences):
@@ -238,7 +234,7 @@ def _ask(
     policy: Policy, request: CorsRequest, admits_live: AdmitsLive
 ) -> tuple[Reason | None, str]:
     """Why neither the sources nor the callable in ``origins`` admit an origin, or None if one does;
-    with what else is known."""
+    with more detail in words."""
     failures: list[str] = []
     try:
         if policy.compiled.sources and (admission := admits_live(policy, request)):
@@ -264,11 +260,11 @@ def _decide_among(
     asks: bool | None,
     admits_live: AdmitsLive,
 ) -> Decision:
-    """Decide one request by the first policy that admits the origin, or does not for another reason
-    than that it is not listed.
+    """Decide one request by the first policy that admits the origin, or that rejects it for another
+    reason than not listing it.
 
-    :param asks: whether callables and sources are asked. If False, they admit nobody; if None, the
-        decision is :data:`UNDECIDED` where one would be asked.
+    :param asks: whether to ask callables and sources. If False, they admit no origin; if None, the
+        decision is :data:`UNDECIDED` if one would have to be asked.
     :param admits_live: asks the sources.
     """
     number, policy = len(audiences) - 1, audiences[-1]
@@ -295,9 +291,10 @@ def _decided(
     detail: str = "",
     policies: tuple[Policy, ...] = (),
 ) -> Decision:
-    """The decision, where it is known why the origin may not read, if it may not.
+    """The decision, once it is known whether the origin may read.
 
-    :param policies: those that were asked, of several.
+    :param reason: why the origin may not read, or None.
+    :param policies: the policies of a list that were tried.
     """
     origin = request.origin
     preflight = request.preflight and origin is not None
@@ -311,7 +308,7 @@ def _decided(
         compiled = policy.compiled
         if preflight:
             names = headers.parse_requested_headers(request.requested_headers or "")
-            # Where a path has two policies, it is not known which would decide.
+            # It is not known which of an ambiguous path's two policies would decide.
             if reason is not Reason.PATH_AMBIGUOUS:
                 further = _check_preflight(compiled, request, names, scope)
             if further and reason is None:
@@ -322,7 +319,7 @@ def _decided(
             prepared = compiled.headers
             own = prepared.preflight_refused if preflight else prepared.refused
         elif preflight:
-            # Of several policies, the last that was asked; or else the only one.
+            # The only policy, or the last of a list that was tried.
             methods = scope.allow_methods[len(policies) - 1] if scope.allow_methods else None
             own = compiled.headers.preflight(origin, request, names or (), scope, methods)
         else:
@@ -355,9 +352,9 @@ def _decided(
 
 
 def _check_origin(compiled: CompiledPolicy, text: str) -> Reason | None:
-    """Why an origin may not read, or None, as far as it is known without a callable.
+    """Why an origin may not read, or None, as known without a callable or a source.
 
-    :param text: the origin, cut to a length that can be looked up.
+    :param text: the origin, cut to a length that is safe to look up.
     """
     if compiled.star or text in compiled.listed:
         return None
@@ -380,7 +377,7 @@ def _check_preflight(
     """https://fetch.spec.whatwg.org/#cors-preflight-fetch, the browser's checks in its order.
 
     :param names: the requested headers, or None if they cannot be read.
-    :returns: why the request may not be sent: everything, so that it can be put right at once.
+    :returns: every reason why the request may not be sent, so that all can be fixed at once.
     """
     wrong: tuple[Reason, ...] = ()
     would_write = compiled.strangers_only_read and request.method not in headers.SAFE_METHODS
@@ -397,5 +394,5 @@ def _check_preflight(
     return wrong
 
 
-#: Stands for a decision that only a callable or a source can make.
+#: A placeholder for a decision that only a callable or a source can make.
 UNDECIDED = decide(Policy(), CorsRequest("", ""))

@@ -47,7 +47,7 @@ _MOST_CHARACTERS = 60
 def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     """The lines of :meth:`Decision.explain`.
 
-    :param credentials: whether the page asks with credentials, which the guard is not told.
+    :param credentials: whether the page's request has credentials, which the guard cannot see.
     """
     yield f"{summary(decision)}."
     if decision.in_front:
@@ -64,7 +64,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
 
 
 def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
-    """What to change for another verdict, where somebody may want one."""
+    """What to change for another verdict, if somebody may want one."""
     if decision.outcome is Outcome.UNENFORCED:
         yield f"To refuse it: {to_refuse(decision)}"
         yield f"To admit it: {to_allow(decision)}"
@@ -73,7 +73,7 @@ def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
 
 
 def summary(decision: Decision) -> str:
-    """Who asked, for what, and the verdict."""
+    """The origin, the request and the verdict."""
     what = f"{plain(decision.method)} {plain(decision.path or decision.endpoint or '')}".strip()
     if decision.preflight:
         what = f"preflight for {what}"
@@ -84,7 +84,7 @@ def summary(decision: Decision) -> str:
 
 
 def is_open(decision: Decision) -> bool:
-    """Whether the view can still make another verdict of it, with headers of its own."""
+    """Whether the view's own headers can still change the verdict."""
     is_verdict = decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
     return is_verdict and decision.may_be_overridden and not decision.report_only
 
@@ -100,7 +100,7 @@ def _verdict(decision: Decision) -> str:
 
 
 def found(decision: Decision) -> str:
-    """What the decision rests on."""
+    """The facts behind the decision."""
     policy = decision.policy
     if decision.outcome is Outcome.NOT_CORS:
         return "there is no Origin header, so there is nothing for CORS to decide"
@@ -145,7 +145,7 @@ def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:
 
 
 def without_effect(decision: Decision, *, credentials: bool = False) -> str:
-    """What is set in vain, and would have mattered to a verdict like this; or ""."""
+    """The settings without effect that could have changed this verdict; or ""."""
     reasons = reasons_of(decision) if decision.reason else ()
     names = [name for reason in reasons for name in _SETTINGS.get(reason, ())]
     names += ["policy"] if names else []
@@ -181,7 +181,7 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:
-    """The difference to an entry that was probably meant to match."""
+    """The difference from an entry that was probably meant to match."""
     origin = parse_origin(decision.origin or "")
     allow = policy.compiled.allow
     if origin is None or allow is None or policy.origins == "*":
@@ -207,7 +207,7 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
 
 
 def _candidates(origin: Origin) -> Iterator[tuple[Origin, str]]:
-    """Origins that are easily taken for the same one."""
+    """Origins that are easily mistaken for this one."""
     other_scheme = {"http": "https", "https": "http"}.get(origin.scheme, origin.scheme)
     yield origin._replace(scheme=other_scheme), "only the scheme differs"
     bare = origin.host.removeprefix("www.")
@@ -269,11 +269,11 @@ _VERDICTS = {
 }
 
 _WOULD_BE = {Outcome.UNENFORCED: "would not be refused"}
-#: Why a WebSocket handshake that the guard does not refuse is not rejected by anybody.
+#: Why nothing rejects a WebSocket handshake that the guard does not refuse.
 NOT_HELD_BACK = "browsers do not block WebSocket handshakes"
-#: The same, with what does.
+#: The same, with the setting that would refuse it.
 UNSAFE_REFUSES = f'{NOT_HELD_BACK}; to refuse it, set enforce="unsafe"'
-#: What a verdict is subject to where a view may write headers of its own.
+#: Added to a verdict that the view's own headers may override.
 UNLESS_OVERRIDDEN = "unless the view overrides it"
 _IF_OVERRIDDEN = (
     "whether the view sets Access-Control-* headers itself; the guard would leave them alone"
@@ -284,9 +284,9 @@ _OVERRIDDEN = (
     "the view has set Access-Control-* headers itself; the guard leaves them alone"
     " (dangerously_let_views_override), and they decide what the page may do"
 )
-#: What a server on the same machine may be called; browsers take 0.0.0.0 for that too.
+#: Names of a server on the same machine; browsers also take 0.0.0.0 for that.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
-#: What can lead to another decision, for each reason.
+#: For each reason, the fields that can lead to another decision.
 _SETTINGS: dict[Reason, tuple[str, ...]] = {
     Reason.ORIGIN_NOT_ALLOWED: ("origins",),
     Reason.ORIGIN_DENIED: ("deny_origins",),
@@ -301,7 +301,7 @@ _SETTINGS: dict[Reason, tuple[str, ...]] = {
 
 _Words = str | Callable[["Decision", Policy], str]
 
-# What was found, for each reason: a text, or a function that makes one.
+# For each reason, what was found: a text, or a function that returns one.
 _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_NOT_ALLOWED: _origin_not_allowed,
     Reason.ORIGIN_DENIED: "the origin is listed in deny_origins",
@@ -332,21 +332,21 @@ _FOUND: dict[Reason, _Words] = {
 
 
 def policy_summary(policy: Policy | Audiences | None) -> str:
-    """Who may read, with credentials or not, by which methods, and what the server refuses.
+    """The origins that may read, with or without credentials, the methods, and what the server
+    refuses.
 
-    At most 600 characters of printable ASCII, or so many for each of up to five policies. Policies
-    with the same values in the same order have the same summary. Header names and max age are left
-    out: they say little about who is let in.
+    At most 600 characters of printable ASCII, for each of up to five policies. Policies with the
+    same values in the same order have the same summary. Header names and max age are left out: they
+    say little about who is let in.
 
-    :param policy: several, in the order in which they are asked; or None for a route that the guard
-        leaves alone.
+    :param policy: a policy, or a list in its order; or None for an exempt route.
     """
     summaries = policy_summaries(policy)
     return "; then ".join(summaries[:MOST_SHOWN]) + and_more(summaries)
 
 
 def policy_summaries(policy: Policy | Audiences | None) -> list[str]:
-    """The summary of each policy; of several, with its number and its name."""
+    """The summary of each policy; in a list, with its number and its name."""
     if policy is None:
         return ["exempt"]
     if isinstance(policy, Policy):
@@ -385,7 +385,7 @@ def _listed(*lists: Sequence[OriginForm]) -> str:
 
 
 def _short_entry(form: object) -> str:
-    """An entry, escaped if needed, because a pattern or a name can hold anything, and cut."""
+    """An entry, shortened, and escaped, because a pattern or a name can contain anything."""
     text = form if isinstance(form, str) else source_of(form)
     text = source_name(form) if is_source(form) else text
     if not (text.isascii() and text.isprintable()):
@@ -394,7 +394,7 @@ def _short_entry(form: object) -> str:
 
 
 def fields_of(policy: Policy) -> dict[str, object]:
-    """Every field of a policy, as a value that JSON can hold.
+    """Every field of a policy, as a value for JSON.
 
     A pattern among the origins is ``{"pattern": ...}``, a callable ``{"callable": its name}``, a
     source ``{"source": its name}``.

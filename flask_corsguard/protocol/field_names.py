@@ -1,4 +1,5 @@
-"""Names that are no policy field: what was meant by them, also where another library has them."""
+"""Names that are not policy fields, and what was probably meant, also by names from other
+libraries."""
 
 from __future__ import annotations
 
@@ -124,11 +125,11 @@ def unknown_field(
 ) -> Problem:
     """The problem of an unknown field.
 
-    It never suggests a field that lifts a check: who wants one has to look it up.
+    It never suggests a field that lifts a check: that must be looked up.
 
-    :param given: what was written, in any case.
-    :param known: what could have been written.
-    :param prefix: what all of that begins with.
+    :param given: the unknown name, in any case.
+    :param known: the known names.
+    :param prefix: the prefix of all known names.
     """
     field = str(given)
     name = _as_field(field)

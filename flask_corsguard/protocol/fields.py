@@ -1,7 +1,7 @@
-"""Reading the value of one policy field: what is accepted, and what is said about the rest.
+"""Readers for the value of one policy field.
 
-Each reader takes the field's name, the value as given and the list that it adds problems to, and
-returns the normalised value. After a problem the returned value is of the right type and unused.
+Each takes the field's name, the value as given and the list that it adds problems to, and returns
+the normalised value. After a problem, the returned value has the right type and is not used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
 
 
 class OriginSource(Protocol):
-    """Gives origins that change while the app runs: see :mod:`flask_corsguard.sources`."""
+    """A source of origins that change while the app runs: see :mod:`flask_corsguard.sources`."""
 
     def load(self) -> tuple[Any, Iterable[Any]]:
         """Read everything: the version and the rows."""
@@ -59,7 +59,7 @@ _SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: The settings of a source that are times, in seconds, with their defaults.
 SOURCE_SECONDS = {"refresh": 1.0, "deadline": 0.2, "stale_after": 300.0}
 MAX_SOURCE_SECONDS = 86400
-# What a native program can send instead of what browsers do.
+# Values that a native program can send and browsers do not.
 _ODD_BUT_SENT = frozenset(
     {"origin_case", "origin_default_port", "origin_host", "origin_no_host", "origin_scheme"}
 )
@@ -75,7 +75,7 @@ _ASKED_METHOD = (
     "leave it out: the guard names it in Vary where it matters. If the callable depends on what a"
     " preflight requests, set max_age=0 too."
 )
-# Headers that a callable cannot be said to look at, in lower case -> why not.
+# Headers that cannot be in origins_vary, in lower case -> why not.
 _NEVER_IN_VARY = {
     "*": "with '*', no cache could reuse a response. List the headers that the callable looks at.",
     "access-control-request-headers": _ASKED_METHOD,
@@ -106,7 +106,7 @@ class OriginList(tuple[OriginForm, ...]):
     def patterns(
         self, is_of_interest: Callable[[str], bool] = lambda _: True
     ) -> Iterator[OriginPattern]:
-        """Some of the entries that are strings, parsed. They are not kept that way: a list can be
+        """Some of the entries that are strings, parsed. They are not kept parsed: a list can be
         long."""
         for form in self:
             if isinstance(form, str) and is_of_interest(form):
@@ -116,7 +116,7 @@ class OriginList(tuple[OriginForm, ...]):
 
 
 def read_listed_origins(field: str, value: object, problems: Problems) -> OriginList:
-    """Strings and compiled patterns only, for lists that must be readable as they stand."""
+    """Strings and compiled patterns only, for lists that must not call code."""
     origins = read_origins(field, value, problems)
     if not isinstance(origins, str) and origins.compiled.is_constant:
         return origins
@@ -171,7 +171,7 @@ def _not_alone(field: str, value: object, others: str) -> Problem:
 
 
 def _is_function(entry: object) -> bool:
-    """Whether an entry is a function. A class can be called too, but would return itself."""
+    """Whether an entry is a function. A class can be called too, but would return an instance."""
     hashable = getattr(entry, "__hash__", None) is not None
     return callable(entry) and hashable and not isinstance(entry, type)
 
@@ -198,7 +198,7 @@ def _compile_origins(
 
 
 def source_problems(source: object) -> Iterator[Problem]:
-    """What is wrong with the settings of a source, which one of the user's own need not have."""
+    """The problems of a source's settings, which a source of the user's own need not have."""
     for name, default in (*SOURCE_SECONDS.items(), ("reload_every", 600.0)):
         value = getattr(source, name, default)
         if name == "reload_every" and value is None:
@@ -248,7 +248,7 @@ def _string_problems(field: str, text: str) -> Iterator[Problem]:
 
 
 def read_raw_origins(field: str, value: object, problems: Problems) -> tuple[str, ...]:
-    """Strings as they are sent, of those that ``origins`` cannot hold."""
+    """Strings exactly as sent, which ``origins`` cannot hold."""
     texts = _read_names(field, value, problems)
     for text in texts:
         problems += _raw_problems(field, text)
@@ -261,7 +261,7 @@ def is_raw(text: str) -> bool:
 
 
 def parse_raw(text: str) -> Origin | None:
-    """The origin that is meant by one in upper case, or with its scheme's default port."""
+    """The origin behind one in upper case, or with its scheme's default port."""
     lower = text.lower()
     port = DEFAULT_PORTS.get(lower.partition("://")[0])
     return parse_origin(lower.removesuffix(f":{port}"))
@@ -299,7 +299,7 @@ def _raw_problems(field: str, text: str) -> Iterator[Problem]:
 
 
 def _wrong_in_raw(text: str) -> str:
-    """What keeps one string from being a raw origin, or ""."""
+    """Why a string cannot be a raw origin, or ""."""
     if text == "null":
         return "any site can send that, from a sandboxed frame. Leave it out"
     if len(text) > MAX_ORIGIN_LENGTH or not all("!" <= character <= "~" for character in text):
@@ -365,7 +365,7 @@ def _accepts(check: OriginCheck, arguments: tuple[str, ...]) -> bool:
 
 
 def read_methods(field: str, value: object, problems: Problems) -> Names | None:
-    """Method names, ``"*"``, or None for what the URL's routes accept."""
+    """Method names, ``"*"``, or None for the methods that the routes at the URL accept."""
     if value is None:
         return None
     names = _read_names(field, value, problems)
@@ -387,7 +387,7 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
 
 
 def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
-    """Request header names and ``"*"``, which may stand beside ``Authorization``."""
+    """Request header names, or ``"*"``, which may be combined with ``Authorization``."""
     names = _read_names(field, value, problems)
     if names == ("*",):
         return "*"
@@ -433,7 +433,7 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
 
 
 def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
-    """Names of request headers that a callable looks at."""
+    """Names of request headers that a callable reads."""
     names = _read_names(field, value, problems)
     for name in names:
         useless = _NEVER_IN_VARY.get(name.lower())
@@ -465,7 +465,7 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
 
 
 def read_bool(field: str, value: object, problems: Problems) -> bool:
-    """True or False, and nothing that merely looks like one."""
+    """True or False, and nothing similar."""
     if isinstance(value, bool):
         return value
     words = {"true": "True", "1": "True", "yes": "True", "on": "True"}

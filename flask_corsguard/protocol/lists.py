@@ -10,7 +10,7 @@ from typing import Any, cast
 from flask_corsguard.errors import Problem
 from flask_corsguard.text import shown, text_of
 
-# What to write, as Python and as JSON; in all other fields it is origins.
+# Examples of what to write, as Python and as JSON; for all other fields, origins.
 _EXAMPLES = {
     "methods": '["PUT", "DELETE"]',
     "allow_headers": '["Content-Type", "Authorization"]',
@@ -20,22 +20,22 @@ _EXAMPLES = {
     "policy": '["own", "public"]',
     "report_only": '["own", "public"]',
 }
-# A correction with more entries than this would not be read.
+# Nobody would read a correction with more entries than this.
 _MOST_ENTRIES = 10
-# Fields whose strings hold one entry each, kept as it is, or a JSON list.
+# Fields whose strings are one entry each, kept as it is, or a JSON list.
 _NEVER_SPLIT = frozenset({"raw_origins"})
 # A list, tuple or set as Python prints it: ['a'], ("a",), set(['a']), frozenset(), ...
 _PRINTED = re.compile(r"\w*[\[({]+\s*(?:['\"].*)?[\])}]+", re.DOTALL)
 # [a, b]; but neither [::1] nor [a-z]+
 _BARE = re.compile(r"\[\s*[\w*+.-]+(?:://[^\s,\[\]]*)?\s*(?:,[^\[\]]*)?\]")
 
-# What a shell, a compose file or a template would have replaced.
+# Variables that a shell, a compose file or a template should have replaced.
 _VARIABLE = re.compile(r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%")
 
 
 def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
-    """The entries of a list, in their order. Strings are stripped and split at commas, unless the
-    field's never are; what is left of them can be empty."""
+    """The entries of a list, in order. Strings are stripped and split at commas, except for fields
+    that are never split; entries can be empty."""
     if isinstance(value, str):
         return _split(field, value, problems)
     if isinstance(value, re.Pattern) or callable(value) or is_source(value):
@@ -54,12 +54,12 @@ def read_entries(field: str, value: object, problems: list[Problem]) -> list[obj
 
 
 def is_source(value: object) -> bool:
-    """Whether a value gives origins that change: an object with ``load()``."""
+    """Whether a value is a source of origins: an object with ``load()``."""
     return not isinstance(value, type) and callable(getattr(value, "load", None))
 
 
 def source_name(source: object) -> str:
-    """What a source is called."""
+    """The name of a source."""
     name = getattr(source, "name", None)
     if not isinstance(name, str) or not name:
         return type(source).__qualname__
@@ -67,7 +67,7 @@ def source_name(source: object) -> str:
 
 
 def empty_entry(code: str, field: str, value: object, others: Iterable[object]) -> Problem:
-    """The problem of a list in which an entry is empty, as a variable that is unset leaves it.
+    """The problem of an empty entry in a list, as an unset variable leaves behind.
 
     :param others: the entries that are not empty.
     """
@@ -87,7 +87,7 @@ def empty_entry(code: str, field: str, value: object, others: Iterable[object]) 
 
 
 def hint_for_entry(entry: object) -> str:
-    """What to do with an entry that is not a string, as the end of a message."""
+    """What to write instead of an entry that is not a string, as the end of a message."""
     if entry is None:
         return " Is a variable unset?"
     if isinstance(entry, (list, tuple, set, frozenset)):
@@ -98,7 +98,7 @@ def hint_for_entry(entry: object) -> str:
 
 
 def is_unreplaced(text: str) -> bool:
-    """Whether a variable's name stands where its value should."""
+    """Whether the text has a variable's name instead of its value."""
     return _VARIABLE.fullmatch(text) is not None
 
 
@@ -122,7 +122,7 @@ def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
 
 
 def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[object]:
-    """The entries that were probably meant, so that all that is wrong with them is said too."""
+    """The entries that were probably meant, so that their problems are reported too."""
     quoted = [single or double for single, double in re.findall(r"'([^']*)'|\"([^\"]*)\"", text)]
     bare = text[1:-1].split(",") if text.startswith("[") else []
     is_mapping = re.search(r"['\"]\s*:", text) is not None

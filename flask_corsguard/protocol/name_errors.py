@@ -1,6 +1,6 @@
 """What is wrong with the name of a method or a header in a policy, and the name that was meant.
 
-Runs at start-up, on configuration, like the diagnosis of origins.
+Runs at startup, on configuration, like the diagnosis of origins.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _PATTERN_SIGNS = re.compile(r"[*?|\\()\[\]{}]|\.\+|^[\^'`]|[$'`]$")
 def diagnose_name(
     name: str, kind: str, longest: int | None = None, *, can_be_all: bool = True
 ) -> tuple[str, str | None] | None:
-    """Say what keeps *name* from being a name that can match. ``"*"`` alone is one.
+    """Find out why *name* can never match.
 
-    :param kind: what it should be, in words, for the message.
-    :param longest: how many characters it may have.
+    :param kind: the kind of name, in words, for the message.
+    :param longest: the most characters that it may have.
     :param can_be_all: whether ``"*"`` alone stands for all names.
-    :returns: a message and the correction as Python source, or None if it is certain; None if
-        no problems.
+    :returns: a message, and the correction as Python source, or None if none is certain; None if
+        nothing is wrong.
     """
     if name == "*":
         return None

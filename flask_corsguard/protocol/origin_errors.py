@@ -1,6 +1,6 @@
 """What is wrong with an origin string in a policy, and the string that was meant.
 
-Runs at start-up, on configuration. Nothing here ever sees text from the network.
+Runs at startup, on configuration. Nothing here ever sees text from the network.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`"
 # https:host, https//host and the like; not localhost:3000
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
-# Words that people write for what has a sign of its own, or none: sentence and correction.
+# Words that people write for "*", for an empty list or for the app's own pages: sentence and
+# correction.
 _EVERYBODY = ("everybody is written as '*'", "'*'")
 _NOBODY = ("nobody is written as an empty list", "[]")
 _OWN = ("the app's own pages are always allowed, so do not list them", "[]")
@@ -39,18 +40,18 @@ _WILDCARDS = (
     "a wildcard can stand only for whole sub-domains (https://*.example.com), for part of the first"
     " label (https://pr-*.example.com) or for the port (http://localhost:*)"
 )
-# With more of them in one label, a pattern would be slow.
+# With more wildcards in one label, a pattern would be slow.
 _MOST_STARS = 3
-# Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those have
-# better explanations (an IPv6 address, a query, a scheme).
+# Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those are better
+# explained as an IPv6 address, a query or a scheme.
 _REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9*])\.[*+]|\[[^\[\]]*-|https\?:")
 
 
 def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
-    """Say what keeps *text* from being an entry of ``origins``.
+    """Find out why *text* cannot be an entry of ``origins``.
 
-    :returns: pairs of (code, sentence), at least one, and the corrected entry as Python source
-        or None if no correction is certain.
+    :returns: pairs of (code, sentence), at least one, and the corrected entry as Python source, or
+        None if no correction is certain.
     """
     if not text:
         return [("origin_empty", "an origin cannot be empty")], None
@@ -104,7 +105,7 @@ def repair(text: str) -> str | None:
     host, port = _split_port(_one_star(authority))
     host = host.rstrip(".")
     if host == "*":
-        port = None  # any host of a scheme has none
+        port = None  # a wildcard for any host of a scheme has none
     if port and port.isdecimal():
         number = int(port[:6])
         port = "" if number == DEFAULT_PORTS.get(scheme) else str(number)
@@ -126,21 +127,21 @@ def _one_star(text: str) -> str:
 
 
 def spans_registry(pattern: OriginPattern, whole_labels: bool = False) -> bool:
-    """Whether a wildcard inside a label stands for names that anybody can register.
+    """Whether a wildcard inside a label matches names that anybody can register.
 
-    :param whole_labels: whether one in front of the name counts too.
+    :param whole_labels: whether a wildcard in front of the name counts too.
     """
     return (pattern.in_label or whole_labels) and is_registry_suffix(pattern.origin.host)
 
 
 def covers_strangers(pattern: OriginPattern) -> str:
-    """What is wrong with such a wildcard."""
+    """What is wrong with a wildcard for names that anybody can register."""
     return f"anybody can register a name under {pattern.origin.host!r} that the wildcard covers"
 
 
 def _as_pattern(text: str) -> str | None:
     """The compiled pattern, as source, for an entry with wildcards where no string can have them;
-    or None if there is no other mistake, or if the pattern would let anybody in."""
+    or None if the entry has other mistakes, or if the pattern would let anybody in."""
     scheme, _, rest = _one_star(text.lower()).partition("://")
     authority = rest.removesuffix("/")
     host, port = _split_port(authority)
@@ -165,7 +166,7 @@ def _as_pattern(text: str) -> str | None:
 
 
 def _is_limited(labels: list[str], is_address: bool) -> bool:
-    """Whether nobody else can have a host that these labels, with wildcards in them, stand for."""
+    """Whether no stranger can have a host that these labels, with wildcards, match."""
     host = ".".join(labels)
     if "*" not in host:
         return True
@@ -272,7 +273,7 @@ def _split_port(authority: str) -> tuple[str, str | None]:
 def _unregexed(text: str) -> str | None:
     """The plain entry for the regular expressions that people write most.
 
-    Never a compiled pattern: whether that lets strangers in is for its author to say.
+    Never a compiled pattern: only its author can know whether that lets strangers in.
     """
     plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
     plain = plain.replace("https?:", "https:")

@@ -1,7 +1,7 @@
-"""Origins: reading one from a request, and matching it in constant time.
+"""Origins: parsing one from a request, and matching it in constant time.
 
-Everything here works on the serialized form, ``scheme://host[:port]``, by structure. A general
-URL parser would strip, lower-case and decode on the way, and each of these hides an attack.
+Everything here works on the structure of the serialized form, ``scheme://host[:port]``. A general
+URL parser would strip, lower-case and decode, and each of these can hide an attack.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 # In browsers, pages loaded from these have an opaque origin, which is sent as "null".
 OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 
-# No entry stands for all of their hosts: of the web, that would be everybody.
+# No entry matches all hosts of these schemes: on the web, that would be everybody.
 _NEVER_ANY_HOST = OPAQUE_SCHEMES | {"http", "https", "ws", "wss"}
 _ANY_HOST = "*"
 
@@ -36,7 +36,7 @@ _LAST_OF_ADDRESSES = _DIGITS + "]"
 _SCHEME_CHARACTERS = _LETTERS + _DIGITS + "+-."
 # The underscore is not a host name character, but browsers send it and such names exist.
 _HOST_CHARACTERS = _LETTERS + _DIGITS + "-_."
-# What a wildcard inside a label stands for.
+# The characters that a wildcard inside a label matches.
 _STAR_CHARACTERS = _LETTERS + _DIGITS + "-"
 
 
@@ -59,7 +59,7 @@ class Origin(NamedTuple):
     @property
     def is_address(self) -> bool:
         """Whether the host is an IP address rather than a name."""
-        # The last character tells nearly all names from addresses, before anything is taken apart.
+        # The last character distinguishes nearly all names from addresses, without parsing.
         return self.host[-1] in _LAST_OF_ADDRESSES and (
             self.host[0] == "[" or self.host.rpartition(".")[2].isdigit()
         )
@@ -97,12 +97,12 @@ class OriginPattern(NamedTuple):
 
     @property
     def any_host(self) -> bool:
-        """Whether this stands for every host of its scheme."""
+        """Whether this matches every host of its scheme."""
         return self.origin.host == _ANY_HOST
 
     @property
     def in_label(self) -> bool:
-        """Whether a wildcard stands for a part of a label."""
+        """Whether a wildcard matches part of a label."""
         return len(self.label) > 1
 
     def example(self, name: str) -> Origin:
@@ -114,7 +114,7 @@ class OriginPattern(NamedTuple):
 def parse_origin(text: str) -> Origin | None:
     """Read a serialized origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin).
 
-    :param text: an ``Origin`` value as it came from the network; any str will do.
+    :param text: an ``Origin`` value as received; any string.
     :returns: None unless *text* is exactly what a browser would have written.
     """
     if len(text) > MAX_ORIGIN_LENGTH or not text.isascii():
@@ -167,11 +167,11 @@ def parse_pattern(text: str) -> OriginPattern | None:
 
 
 def _cut_label(text: str) -> tuple[str, str]:
-    """The first label of a host, with a wildcard in it, and the origin that is left without it; or
-    twice "" if this is none."""
+    """The first label of a host, if it has a wildcard, and the origin without it; otherwise ""
+    twice."""
     scheme, _, authority = text.partition("://")
     label, _, rest = authority.partition(".")
-    # With a letter for the star, it has to be an origin, since the star stands for one at least.
+    # With a letter for the star, it must be an origin, since the star matches at least one.
     is_origin = parse_origin(text.replace("*", "a")) is not None
     if not is_origin or label.count("*") != 1 or "*" in rest or not rest:
         return "", ""
@@ -250,7 +250,7 @@ _T = TypeVar("_T")
 
 
 class _SmallSets(dict[str, frozenset[_T]]):
-    """A set for each key. Nearly all of a long list are alike; they share one."""
+    """A set for each key. In a long list, nearly all sets are equal; they share one."""
 
     def __init__(self) -> None:
         self._shared: dict[frozenset[_T], frozenset[_T]] = {}
@@ -264,18 +264,18 @@ class _SmallSets(dict[str, frozenset[_T]]):
 class OriginSet:
     """A compiled allow-list or deny-list.
 
-    Looking an origin up costs the same for one entry and for a million: entries without a
-    wildcard in the host are found by hash, those with one by walking the labels of the asking
-    host, and by cutting its first one as the entries with the same rest are cut. Only the patterns
-    and the callable that the user gave are tried one by one.
+    Looking an origin up costs the same for one entry as for a million: entries without a wildcard
+    in the host are found by hash; entries with one are found by hashing the end of the host, label
+    by label, and the beginning of its first label. Only the user's patterns and callable are tried
+    one by one.
 
     :param patterns: entries that are strings, parsed.
-    :param regexes: compiled patterns, which have to match all of an origin.
-    :param check: a callable that is asked about what matches nothing else.
+    :param regexes: compiled patterns, which must match the whole origin.
+    :param check: a callable for origins that nothing else matches.
     :param check_takes_request: whether it takes a second parameter.
     :param exact: further entries: serialized origins, kept as they are, and ``null``.
-    :param sources: objects that know further origins, which change. The set never asks them itself.
-    :ivar exact: serialized origins, found as they stand.
+    :param sources: objects with more origins, which change. The set never asks them itself.
+    :ivar exact: serialized origins, compared as they are.
     :ivar sources: the same as the parameter.
     """
 
@@ -294,9 +294,9 @@ class OriginSet:
         schemes: set[str] = set()
         # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, "*" for any
         self._wildcards = _SmallSets[int | str | None]()
-        #: ".parent-host" -> how many characters of a label stand before its wildcard
+        #: ".parent-host" -> how many characters of a label precede its wildcard
         self.cuts = _SmallSets[int]()
-        # "scheme://pr-*.parent-host" -> how many characters of a label that begins so follow it
+        # "scheme://pr-*.parent-host" -> how many characters of the label follow its wildcard
         self._ends = _SmallSets[int]()
         for pattern in patterns:
             origin = pattern.origin
@@ -317,7 +317,7 @@ class OriginSet:
                 further.append(str(origin))
         self.exact = frozenset(exact).union(further) if further else frozenset(exact)
         self._any_port = frozenset(any_port)  # "scheme://host"
-        #: the schemes of which any host will do
+        #: the schemes of which every host is allowed
         self.schemes = frozenset(schemes)
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
@@ -344,17 +344,17 @@ class OriginSet:
 
     @property
     def is_constant(self) -> bool:
-        """Whether an origin always gets the same verdict: no callable and no source has a say."""
+        """Whether an origin always gets the same verdict: there is no callable and no source."""
         return self._check is None and not self.sources
 
     @property
     def is_exact(self) -> bool:
-        """Whether no entry stands for several origins."""
+        """Whether no entry matches several origins."""
         return not (self._any_port or self._wildcards or self.schemes or self._regexes)
 
     @property
     def check(self) -> Callable[..., object] | None:
-        """The callable that is asked about what matches nothing else, if any."""
+        """The callable for origins that nothing else matches, if any."""
         return self._check
 
     def __bool__(self) -> bool:
@@ -372,7 +372,7 @@ class OriginSet:
         return self.admits(text, origin) or self.asks(text, context)
 
     def admits(self, text: str, origin: Origin) -> bool:
-        """The part of :meth:`matches` that asks no callable."""
+        """The part of :meth:`matches` that calls no callable."""
         if self.lists(text, origin):
             return True
         return bool(self._regexes) and any(regex.fullmatch(text) for regex in self._regexes)
@@ -413,7 +413,7 @@ class OriginSet:
         return False
 
     def asks(self, text: str, context: object) -> bool:
-        """The part of :meth:`matches` that asks the callable, if there is one.
+        """The part of :meth:`matches` that calls the callable, if there is one.
 
         :raises CheckFailedError: as :meth:`matches`.
         """
@@ -427,7 +427,7 @@ class OriginSet:
                 raise
             raise CheckFailedError(described(error)) from error
         # A truthy object is not consent: a coroutine, a mock or a match object would let everybody
-        # in. Not isinstance(), to which an object can say what it likes.
+        # in. Not isinstance(), which an object can deceive.
         if type(allowed) is not bool:
             message = f"it returned {shown(text_of(allowed), 60)} where True or False was expected"
             raise CheckFailedError(message)

@@ -56,10 +56,10 @@ class PolicyFields(TypedDict, total=False):
 class Field(Generic[_T]):
     """One field of :class:`Policy`.
 
-    :param reader: reads its value, and adds what is wrong with it to a list of problems.
+    :param reader: reads its value, and adds its problems to a list.
     :param default: its value if none is given.
-    :param meaning: what to compare in place of the value when policies are compared: everything
-        about it that can change a byte of any response.
+    :param meaning: what to compare when policies are compared, instead of the value: everything
+        about it that can change a byte of a response.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ def _where_rows_are_checked(name: str) -> Callable[[Policy], Hashable]:
 
 
 class Policy:
-    """Who may read the responses of a route, and how.
+    """The origins that may read the responses of a route, and the conditions.
 
-    Immutable and hashable. Two policies are equal if their responses are always the same. The
-    fields are checked, alone and in combination, when the policy is made. They are described in
-    the reference, under "Policy fields".
+    Immutable and hashable. Two policies are equal if they always send the same headers. The fields
+    are checked, alone and in combination, when the policy is created. The reference describes them
+    under "Policy fields".
 
     :param fields: any of the fields; those left out have their defaults.
     :raises PolicyError: with every problem found.
@@ -121,7 +121,8 @@ class Policy:
     dangerously_allow_null_origin = Field(
         read.read_bool, default=False, meaning=lambda p: p.compiled.null
     )
-    # These two lift a check, and change nothing else; but rows that change are always checked.
+    # These two only lift a check. Policies with sources differ by them, because rows are checked at
+    # run time.
     dangerously_allow_insecure_origins = Field(
         read.read_bool,
         default=False,
@@ -145,20 +146,21 @@ class Policy:
         self._set({name: field.default for name, field in FIELDS.items()}, fields)
 
     def derive(self, **fields: Unpack[PolicyFields]) -> Policy:
-        """A copy with some fields changed.
+        """Return a copy with some fields changed.
 
-        :raises PolicyError: if the fields, or their combination, cannot be used.
+        :param fields: the fields to change.
+        :raises PolicyError: with every problem of the fields and their combination.
         """
         derived = object.__new__(Policy)
         derived._set(self.values, fields)
         return derived
 
     def as_audience(self, audience: Audience) -> Policy:
-        """The same policy, prepared to be one of several. Equal to this one."""
+        """The same policy, prepared for a list of policies. Equal to this one."""
         return self._standing_in(self.values, audience)
 
     def with_origins(self, origins: read.OriginList) -> Policy:
-        """The same policy with the rows of its sources in place of these, for who looks at what it
+        """The same policy with the rows of its sources as listed origins, for checks of what it
         lists. Equal to this one."""
         values = MappingProxyType({**self.values, "origins": origins})
         return self._standing_in(values, self.compiled.audience)
@@ -215,7 +217,7 @@ FIELDS: Mapping[str, Field[Any]] = {
 def read_fields(
     fields: Mapping[str, Any] | PolicyFields,
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Read each field by itself.
+    """Read each field separately.
 
     :returns: the normalised values of the fields given, and every problem found.
     """
@@ -231,8 +233,8 @@ def read_fields(
 
 
 def fields_meant(value: object) -> str | None:
-    """What to write by name, as source, if *value* is origins, or a mapping of fields, where
-    neither belongs."""
+    """If *value*, given without a name, is origins or a mapping of fields: the keyword arguments to
+    write, as source."""
     if isinstance(value, Mapping):
         fields = cast("Mapping[object, object]", value)
         if not fields or not all(name in FIELDS for name in fields):
@@ -252,7 +254,7 @@ def _is_written_origin(entry: object) -> bool:
 
 
 def unnamed_fields(caller: str, value: object) -> Problem:
-    """The problem of a value without a name where *caller* takes fields by name."""
+    """The problem of a positional argument to *caller*, which takes fields by name."""
     meant = fields_meant(value) or "origins=['https://app.example.com']"
     message = f"fields are given by name, not as {text_of(value)}. Write {caller}({meant})."
     return Problem("wrong_type", "policy", value, message)
@@ -262,7 +264,7 @@ def check_combination(values: Mapping[str, object]) -> list[Problem]:
     """Find the fields that are dangerous together.
 
     :param values: normalised values. A check is skipped if a field that it depends on is missing: a
-        mark overrides some fields only, and the rest is known further out.
+        mark has only some fields, and the others come from further out.
     """
     return [
         problem

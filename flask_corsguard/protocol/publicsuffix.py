@@ -16,7 +16,8 @@ _PRIVATE_SUFFIXES = frozenset(
 
 
 def is_public_suffix(host: str) -> bool:
-    """Whether anybody may register a name directly below *host* (https://publicsuffix.org/list/)."""
+    """Whether anybody may register a name directly below *host*
+    (https://publicsuffix.org/list/)."""
     return host not in _PRIVATE_SUFFIXES and _list().is_public(host)
 
 
@@ -38,8 +39,8 @@ def is_reserved_suffix(host: str) -> bool:
 
 
 def suffix_below(host: str) -> str | None:
-    """A public suffix below *host*, for example ``s3.amazonaws.com`` for ``amazonaws.com``: the one
-    with the fewest labels, and of these the shortest; or None if there is none."""
+    """A public suffix below *host*, such as ``s3.amazonaws.com`` for ``amazonaws.com``: the one
+    with the fewest labels, and the shortest of these; or None if there is none."""
     return _suffixes_below().get(host)
 
 
@@ -59,7 +60,7 @@ def _list(*, only_icann: bool = False) -> PublicSuffixList:
 
 @cache
 def _suffixes_below() -> dict[str, str]:
-    """Every name with public suffixes below it -> one of them. The class above cannot be asked for
+    """Every name with public suffixes below it -> one of them. publicsuffixlist's class cannot list
     these, so its file is read once more (https://github.com/publicsuffix/list/wiki/Format)."""
     from publicsuffixlist import PSLFILE
 

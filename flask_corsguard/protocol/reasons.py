@@ -6,9 +6,9 @@ from enum import Enum
 
 
 class Outcome(Enum):
-    """What was decided about a request."""
+    """The verdict about a request."""
 
-    # Members are equal only to themselves; Enum's own hash is slow, and they are keys.
+    # Members are used as keys, and are equal only to themselves; Enum's own hash is slow.
     __hash__ = object.__hash__
 
     NOT_CORS = "not-cors"
@@ -30,8 +30,8 @@ class Outcome(Enum):
 class Reason(Enum):
     """Why a request was rejected, or is not admitted.
 
-    :ivar is_about_origin: whether the origin itself was turned away, rather than what it wanted to
-        do.
+    :ivar is_about_origin: whether the origin itself was rejected, rather than the method or a
+        header.
     """
 
     is_about_origin: bool
@@ -76,7 +76,7 @@ _PREFLIGHT_REASONS = frozenset(
         Reason.PRIVATE_NETWORK_NOT_ALLOWED,
     }
 )
-#: Why a policy does not admit an origin, where it has nothing against it.
+#: The reasons for which the next policy of a list is tried.
 NOT_LISTED = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_NULL, Reason.ORIGIN_MALFORMED})
 
 for _reason in Reason:

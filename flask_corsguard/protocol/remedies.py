@@ -1,5 +1,5 @@
-"""What to change so that a request comes to another verdict: values to paste whole, everything that
-is wrong at once, and nothing that :class:`~flask_corsguard.Policy` would refuse."""
+"""What to change for another verdict about a request: whole values to paste, for everything that is
+wrong at once, and nothing that :class:`~flask_corsguard.Policy` would reject."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ from flask_corsguard.text import name_of, shown, source_of
 if TYPE_CHECKING:
     from flask_corsguard.protocol.decision import Decision
 
-#: How many of several names are shown.
+#: How many names of a list are shown.
 MOST_SHOWN = 5
-# Of a list that is given whole: its entries, and the characters of its source.
+# The most entries, and characters of source, of a list that is shown whole.
 _MOST_ENTRIES = 20
 _LONGEST_VALUE = 600
-# Of a name in a list that is not.
+# The most characters of a name in a list that is not.
 _LONGEST_NAME = 320
 # Locations: configuration keys and nothing else; names in a settings file and nothing else.
 _ONLY_CONFIGURED = re.compile(r"[A-Z_, ]+ in app\.config")
 _ONLY_IN_FILE = re.compile(r"[a-z_, ]+ in .*?(?P<is_json>\.json)?")
-# What a sentence calls the policies that have no mark.
+# Names for the policies that have no mark, in sentences.
 _POLICIES = {"default": "the default policy", "report_only": "the report-only policy"}
 _LISTS = {"default": "the default policies", "report_only": "the report-only policies"}
 
 
 def set_by(decision: Decision) -> str:
-    """What set the policy that decided, and where. Of several, also which, or all that did not."""
+    """What set the policy that decided, and where; in a list, also which one, or all that were
+    tried."""
     return _place(decision, _policies_to_name(decision))
 
 
@@ -63,20 +64,20 @@ def _place(decision: Decision, policies: Iterable[Policy]) -> str:
 
 
 def name_in_list(policy: Policy) -> str:
-    """What one of several policies is called; "" if it is the only one."""
+    """The name of a policy in a list; "" if it is the only one."""
     audience = policy.compiled.audience
     return audience.name if audience else ""
 
 
 def nobody_admits(decision: Decision) -> bool:
-    """Whether several policies were asked, and none has anything for or against the origin."""
+    """Whether several policies were tried, and none admits or denies the origin."""
     return len(decision.policies) > 1 and decision.reason in NOT_LISTED
 
 
 def to_allow(decision: Decision, *, credentials: bool = False) -> str:
-    """What to change if a request that was not admitted should have been.
+    """What to change if a request that is not admitted should be.
 
-    :param credentials: whether the page asks with credentials.
+    :param credentials: whether the page's request has credentials.
     """
     policy = decision.policy
     assert policy is not None
@@ -101,7 +102,7 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
 
 
 def to_send_credentials(decision: Decision) -> str:
-    """What to change if a page that is allowed has to send credentials."""
+    """What to change so that an allowed page can send credentials."""
     assert decision.policy is not None
     change = _Change(decision, decision.policy)
     _allow_credentials(change)
@@ -109,7 +110,7 @@ def to_send_credentials(decision: Decision) -> str:
 
 
 def reasons_of(decision: Decision) -> tuple[Reason, ...]:
-    """Everything that is wrong with a request, as far as a page could put it right."""
+    """Every reason against a request that a page could fix."""
     assert decision.reason is not None
     is_hopeless = decision.reason is Reason.ORIGIN_MALFORMED and not _can_be_listed_raw(decision)
     return (decision.reason, *(() if is_hopeless else decision.further_reasons))
@@ -133,7 +134,7 @@ class _Change:
     """Everything that has to change for one decision.
 
     :ivar fields: field of the policy -> its new value, whole.
-    :ivar in_policy: what else to change where the policy is set, in words.
+    :ivar in_policy: what else to change at the policy, in words.
     :ivar elsewhere: what to change in the page or in the app, in words.
     """
 
@@ -145,10 +146,10 @@ class _Change:
         self.elsewhere: list[str] = []
 
     def set_if_it_may(self, fields: dict[str, Any]) -> None:
-        """Change fields; or say what has to be put right first, if the rest of the policy keeps
-        them from having these values."""
+        """Change fields; or name what must be fixed first, if the rest of the policy does not
+        permit these values."""
         values, problems = read_fields({**self.fields, **fields})
-        # Of several policies, each gets the same enforce.
+        # All policies of a list get the same enforce.
         for policy in self.decision.policies if "enforce" in fields else (self.policy,):
             problems += check_combination({**policy.values, **values})
         if not problems:
@@ -158,7 +159,7 @@ class _Change:
         self.say_first(problems, f"set {given}")
 
     def say_first(self, problems: list[Problem], words: str) -> None:
-        """Say what has to be put right first, if anything, and then what to change."""
+        """Name what must be fixed first, if anything, and then what to change."""
         first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
         self.in_policy.append(f"first fix this: {first}; then {words}" if first else words)
 
@@ -253,7 +254,7 @@ def _list_origin(change: _Change) -> None:
     credentials = policy.allow_credentials or "allow_credentials" in change.fields
     values, _ = read_fields({"origins": [origin], "origins_vary": ()})
     if check_combination({**policy.values, **values, "allow_credentials": credentials}):
-        # Everything else about the policy is in order, and the origin too: but for http.
+        # Everything else about the policy and the origin is right, except for http.
         is_listed = origin.replace("http", "https", 1) in allow.exact
         where = ", which is listed" if is_listed else " and list that origin"
         change.elsewhere.append(
@@ -306,13 +307,13 @@ def _note_earlier(change: _Change) -> None:
 def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
     """What to do about an origin that a callable does not admit.
 
-    :param entries: the callable, and those beside it.
+    :param entries: the callable, and the entries beside it.
     """
     words = f"have {name_of(check)} return True for {json.dumps(origin)}"
     if len(entries) == 1:
         return words
     has_name = isinstance(check, FunctionType) and check.__qualname__.isidentifier()
-    # What a source prints has no passwords, and cannot be pasted.
+    # A source's repr has no passwords, and cannot be pasted.
     if has_name and len(entries) < _MOST_ENTRIES and not any(map(is_source, entries)):
         whole = _source([*entries, origin])
         if len(whole) <= _LONGEST_VALUE:
@@ -322,7 +323,7 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
 
 def _one_path(change: _Change) -> None:
     change.elsewhere.append(_ONE_PATH)
-    # Blocked without enforce, it is guard.wsgi's: that refuses every alias.
+    # Blocked without enforce: by guard.wsgi, which refuses every alias.
     if change.policy.compiled.enforces or not change.decision.blocked:
         change.elsewhere.append(_EVERY_PATH)
 
@@ -393,7 +394,7 @@ def _allow_headers(change: _Change) -> None:
 
 
 def take_out_of_page(names: Collection[str]) -> str:
-    """What to do about response headers that a page sends, in words."""
+    """What to do about response headers among the requested ones, in words."""
     named = f"{', '.join(map(plain, [*names][:MOST_SHOWN]))}{and_more(names)}"
     why = "it is a response header" if len(names) == 1 else "they are response headers"
     return f"take {named} out of the page's fetch() or axios headers: {why}"
@@ -415,12 +416,12 @@ def refused_headers(decision: Decision) -> list[str]:
 
 def plain(text: str) -> str:
     """Text from the network, escaped but without quotes; spaces are escaped, so that its end is
-    unmistakable."""
+    visible."""
     return shown(text, 200)[1:].replace("'", "", 1).replace(" ", r"\x20")
 
 
 def and_more(entries: Collection[object]) -> str:
-    """How many of several names are not shown."""
+    """How many names are not shown, in words."""
     return f" and {len(entries) - MOST_SHOWN} more" if len(entries) > MOST_SHOWN else ""
 
 
@@ -440,7 +441,7 @@ _EVERY_PATH = (
     "or mark the view with a whole policy, such as @cors(Policy(...)), which then applies to every"
     " path"
 )
-# What to change for each reason: words, or a function that notes it down.
+# What to change for each reason: words, or a function that adds the change.
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
     Reason.ORIGIN_DENIED: _do_not_deny,

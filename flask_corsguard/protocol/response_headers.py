@@ -1,4 +1,4 @@
-"""The CORS headers of every response that a policy decides about, prepared once."""
+"""The CORS headers of a policy's responses, prepared once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class ResponseHeaders:
     """The headers of one policy's responses.
 
-    :param compiled: the rest of what was worked out about the policy.
-    :ivar vary: further request headers that decide who may read.
+    :param compiled: the rest of the compiled policy.
+    :ivar vary: further request headers that the decision depends on.
     :ivar refused: the headers of a response that the page may not read.
-    :ivar preflight_refused: those of the response to a preflight that is refused.
+    :ivar preflight_refused: the headers of the response to a rejected preflight.
     :ivar not_cors: the headers of a response to a request without ``Origin``.
     """
 
@@ -35,13 +35,13 @@ class ResponseHeaders:
         # With credentials a browser takes "*" for a header's name, so the requested names are
         # repeated instead: https://fetch.spec.whatwg.org/#cors-preflight-fetch step 7.
         self._repeats_names = "*" in policy.allow_headers and policy.allow_credentials
-        # Of several policies, none knows whether it will be asked.
+        # A policy in a list cannot know whether it will be tried.
         always_star = self._star and audience is None
         # A cache must not give another site a response that the server would refuse it.
-        # Sec-Purpose is not named: then what the app's own pages have prefetched would never be
-        # used.
+        # Sec-Purpose is not named: with it, browsers would never use what the app's own pages have
+        # prefetched.
         looked_at = ("Origin", headers.SEC_FETCH_SITE) if compiled.enforces_safe else ("Origin",)
-        # A view that writes headers of its own may write them for some origins only.
+        # A view that sets its own headers may set them for some origins only.
         is_constant = always_star and not compiled.views_override
         varies = {} if is_constant else {headers.VARY: headers.vary_by(*looked_at, *self.vary)}
         self.preflight_refused: Mapping[str, str] = MappingProxyType(
@@ -90,7 +90,7 @@ class ResponseHeaders:
         prepared = self._preflight.copy()
         if not self._star:
             prepared[headers.ALLOW_ORIGIN] = origin
-        # Of those that may not use every method, only a raw origin gets this far with one of them.
+        # Of the origins that may only read, only a raw origin gets here with an unsafe method.
         is_raw = self._only_safe_methods and request.method not in headers.SAFE_METHODS
         if methods is None or is_raw or request.method in scope.governed_elsewhere:
             methods = request.method
@@ -114,11 +114,11 @@ class ResponseHeaders:
         """Prepare the ``Access-Control-Allow-Methods`` value of a route.
 
         A browser remembers every method in it for the whole URL, and then sends such requests
-        without another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So it
-        never has a method that another policy governs at the same URL, that the server refuses, or
-        that the callable in ``origins`` was not asked about.
+        without another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So the
+        value never has a method that another policy governs at the same URL, that the server
+        refuses, or that the callable in ``origins`` has not decided about.
 
-        :param accepted: the methods that the URL's routes accept, or None for any.
+        :param accepted: the methods that the routes at the URL accept, or None for any.
         :param governed_elsewhere: the methods that another policy governs.
         :returns: None if the response should repeat the requested method.
         """

@@ -40,7 +40,7 @@ class Safelist(NamedTuple):
     :ivar total: the bytes that all safelisted values may have together, or None.
     :ivar non_ascii_is_unsafe: whether bytes from 0x80 up are unsafe in Accept and Content-Type.
     :ivar range_pattern: a safelisted ``Range``.
-    :ivar range_limit: what the numbers of a ``Range`` have to stay below, or None.
+    :ivar range_limit: the numbers of a ``Range`` must be below this; or None.
     """
 
     further_values: Mapping[str, re.Pattern[str]] = MappingProxyType({})
@@ -73,7 +73,7 @@ def why_unsafe(name: str, value: str, safelist: Safelist = STANDARD) -> str | No
 def unsafe_headers(
     headers: Iterable[tuple[str, str]], safelist: Safelist = STANDARD
 ) -> dict[str, str]:
-    """The headers that a preflight has to ask for
+    """The headers that a preflight must request
     (https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names).
 
     :param headers: names in lower case, and values.

@@ -13,7 +13,7 @@ from werkzeug.routing import BaseConverter, Map, Rule
 
 from flask_corsguard.decorators import marked_blueprints
 
-#: The URL prefix, or None where no URL lies under one, and the subdomain; None for the default one.
+#: The URL prefix, or None if there is none, and the subdomain, or None for the default one.
 Prefix: TypeAlias = tuple[str | None, str | None]
 
 
@@ -21,8 +21,9 @@ def prefixes_of(app: Flask, names: Container[str]) -> Mapping[str, Prefix]:
     """The prefixes of the blueprints that carry a mark, and of those in *names*, by their full
     names, in the order in which the app has registered them.
 
-    Flask does not keep what was given at registration. A mark has recorded it. Of another blueprint
-    the rules are known as they were written, and the URL map has them with the prefix in front.
+    Flask does not keep what was given at registration. A mark on the blueprint records it. For
+    other blueprints, the prefix is the difference between the rules as they were written and the
+    rules in the URL map.
     """
     recorded = marked_blueprints(app)
     rules: dict[str, list[Rule]] = {}
@@ -51,13 +52,13 @@ def _prefix_of(app: Flask, name: str, rules: Mapping[str, list[Rule]]) -> Prefix
         ((prefix, subdomain),) = possible
     else:
         prefix, subdomain = _assumed(app, name, rules)
-    # Nothing tells "/" from no prefix but what the blueprint says itself.
+    # Only the blueprint's own url_prefix distinguishes "/" from no prefix.
     return prefix or ("/" if blueprint.url_prefix == "/" else None), subdomain
 
 
 def _assumed(app: Flask, name: str, rules: Mapping[str, list[Rule]]) -> tuple[str, str | None]:
-    """The prefix that a blueprint was made with, under that of the one around it, if none of its
-    rules lies elsewhere."""
+    """The blueprint's own ``url_prefix``, after that of the blueprint around it, if none of its
+    rules is elsewhere."""
     blueprint = app.blueprints[name]
     outer = name.rpartition(".")[0]
     around = _prefix_of(app, outer, rules)[0] if outer else None
@@ -77,7 +78,7 @@ def _written_rules(blueprint: Any) -> Iterator[tuple[str, str]]:
         yield f"{blueprint.static_url_path}/<path:filename>", "static"
     state = _SetupState()
     for function in blueprint.deferred_functions:
-        # Any other could do anything.
+        # Other functions could do anything.
         if getattr(function, "__code__", None) is _code_that_adds_a_rule():
             function(state)
     yield from state.rules
@@ -92,7 +93,7 @@ def _written_rules(blueprint: Any) -> Iterator[tuple[str, str]]:
 
 
 class _SetupState:
-    """Takes the place of a blueprint's setup state, and notes its rules down."""
+    """Replaces a blueprint's setup state, and records its rules."""
 
     def __init__(self) -> None:
         self.rules: list[tuple[str, str]] = []
@@ -100,14 +101,14 @@ class _SetupState:
     def add_url_rule(
         self, rule: Any, endpoint: str | None = None, view_func: Any = None, **options: Any
     ) -> None:
-        # Flask-RESTX hands over functions that make a rule.
+        # Flask-RESTX passes functions that make a rule.
         if isinstance(rule, str) and "subdomain" not in options:
             self.rules.append((rule, endpoint or view_func.__name__))
 
 
 @functools.cache
 def _code_that_adds_a_rule() -> object:
-    """The code of what ``Blueprint.add_url_rule`` has a registration do, in this Flask."""
+    """The code that ``Blueprint.add_url_rule`` runs at registration, in this version of Flask."""
     blueprint = Blueprint("any", __name__)
     blueprint.add_url_rule("/")
     return getattr(blueprint.deferred_functions[0], "__code__", None)
@@ -132,7 +133,7 @@ def prefix_map(app: Flask, prefixes: Mapping[str, Prefix]) -> Map:
     rules: list[Rule] = []
     for name, (prefix, subdomain) in prefixes.items():
         if not prefix:
-            continue  # no URL lies under a blueprint without a prefix of its own
+            continue  # no URL is under a blueprint without a prefix
         base = prefix.rstrip("/")
         texts = (base or "/", f"{base}/<corsguard_rest:_corsguard_rest>")
         rules += [Rule(text, endpoint=name, subdomain=subdomain) for text in texts]

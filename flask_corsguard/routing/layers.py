@@ -1,4 +1,4 @@
-"""Which policy the marks on a route add up to, and which marks no route has."""
+"""The policy that the marks on a route add up to, and the marks that no route has."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
 #: The apps of this process that have a guard, by their id.
 guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
-# The file, line and name of marks that a route has had: in a test suite, the app can be gone while
-# its views are still there.
+# The file, line and name of marks that a route once had: in a test suite, an app can be gone while
+# its views still exist.
 _routed_before: set[tuple[str, str]] = set()
 #: Why something comes too late.
 POLICIES_IN_FORCE = (
@@ -44,20 +44,20 @@ POLICIES_IN_FORCE = (
 
 
 class FileMark(NamedTuple):
-    """A mark on those files of an endpoint whose name matches one of *globs*."""
+    """A mark on the files of an endpoint whose names match one of *globs*."""
 
     globs: tuple[str, ...]
     mark: Mark
 
 
 class GuardMarks:
-    """The marks that a guard puts on what it does not decorate.
+    """The marks by name or path, from ``for_endpoint`` and the like.
 
     :ivar views: endpoint -> its mark.
     :ivar blueprints: full name of a blueprint -> its mark.
     :ivar files: endpoint -> the marks on its files, in the order they are tried.
     :ivar paths: path prefix -> its mark.
-    :ivar frozen: whether a policy table was built from them for good.
+    :ivar frozen: whether a final policy table has been built from them.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class GuardMarks:
         marks.append(files)
 
     def by_endpoint(self) -> Iterator[tuple[str, Mark]]:
-        """Every mark with the endpoint that it is for."""
+        """Every mark with its endpoint."""
         yield from self.views.items()
         for endpoint, marks in self.files.items():
             for _, mark in marks:
@@ -110,7 +110,7 @@ class GuardMarks:
 
 
 class Layer(NamedTuple):
-    """A mark, and in words what carries it."""
+    """A mark, and in words what it is on."""
 
     mark: Mark
     source: str
@@ -120,7 +120,7 @@ Layers = tuple[Layer, ...]
 
 
 class RoutePolicy(NamedTuple):
-    """The policy that a route's marks add up to, or None if the guard leaves the route alone.
+    """The policy that a route's marks add up to, or None for an exempt route.
 
     :ivar source: in words, what the innermost mark is on.
     :ivar location: file and line of that mark.
@@ -134,10 +134,10 @@ class RoutePolicy(NamedTuple):
 
 
 class _Sum(NamedTuple):
-    """What some marks add up to.
+    """The sum of some marks.
 
-    :ivar replaced: whether one of them replaces whatever is further out.
-    :ivar is_usable: whether nothing is wrong with it. Otherwise the policy is a stand-in.
+    :ivar replaced: whether one of them replaces the policy further out.
+    :ivar is_usable: whether it has no problem. If it has, the policy is a placeholder.
     """
 
     policy: Policy | Audiences
@@ -149,9 +149,9 @@ class _Sum(NamedTuple):
 class Resolver:
     """Adds marks up, from the default policy inwards.
 
-    A report-only policy leaves a route alone if the default policy has no part in it.
+    A report-only policy does not apply to a route if the default policy does not.
 
-    :ivar problems: everything found wrong so far.
+    :ivar problems: every problem found so far.
     """
 
     def __init__(self, app: Flask, settings: Settings, marks: GuardMarks) -> None:
@@ -183,7 +183,7 @@ class Resolver:
         return RoutePolicy(policy, self._source(last), location, layers)
 
     def without_effect(self, layers: Layers) -> Mapping[str, str]:
-        """What is set in vain, of the fields that no mark in *layers* sets itself."""
+        """The settings without effect, of the fields that no mark in *layers* sets."""
         found = self._settings.without_effect
         if not found:
             return found
@@ -207,7 +207,7 @@ class Resolver:
         total = self._sums.get(key)
         if total is None:
             total = self._apply(self._add_up(layers[:-1]), layers[-1])
-            if total.is_usable:  # what is wrong is to be found each time
+            if total.is_usable:  # so that its problems are found each time
                 self._sums[key] = total
         return total
 
@@ -221,7 +221,7 @@ class Resolver:
             and isinstance(outer.policy, Audiences)
             and any(name in mark.fields for name in OF_ONE)
         ):
-            # It says who may read, which no list of policies can take on.
+            # It has origins, which cannot be added to a list of policies.
             return outer._replace(replaced=True)
         try:
             if mark.policy is None:
@@ -237,14 +237,13 @@ class Resolver:
         return _Sum(derived, replaced=replaced, is_usable=outer.is_usable)
 
     def without_problems(self) -> Resolver:
-        """The same, to add up what no URL that is its own name has: its problems are not the
-        app's."""
+        """A copy for combinations that only an alias can have: their problems are not the app's."""
         resolver = copy.copy(self)
         resolver.problems = []
         return resolver
 
     def add(self, problems: Iterable[Problem]) -> None:
-        """Note problems down, each once: several routes can share one."""
+        """Record problems, each once: several routes can share one."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
     def view_layers(self, endpoint: str) -> Layers:
@@ -266,9 +265,9 @@ class Resolver:
         return tuple(layers)
 
     def _check_lost_marks(self, endpoint: str, view: object) -> None:
-        """Refuse marks on functions around a view that no view of the app carries.
+        """Report marks on functions around a view that are on no view of the app.
 
-        They may have been meant for this view. To apply them or to ignore them could open it.
+        They may have been meant for this view. Applying or ignoring them could open it.
         """
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
@@ -281,8 +280,8 @@ class Resolver:
                 self.add([problem])
 
     def _check_decorator_lists(self, endpoint: str, view_class: type[View]) -> None:
-        """Refuse marks among ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to
-        the handler anew on each request. Lists with similar names are looked at too."""
+        """Report marks among ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to
+        the handler on each request. Lists with similar names are checked too."""
         if view_class in self._checked_classes:
             return
         self._checked_classes.add(view_class)
@@ -292,7 +291,7 @@ class Resolver:
             for mark in filter(None, map(mark_left_by, _flat(getattr(view_class, name, None)))):
                 carried = filter(None, map(mark_of, _targets_in(view_class, KNOWN_METHODS)))
                 if any(mark is each or (mark.exempt and each.exempt) for each in carried):
-                    continue  # the class has applied them by itself
+                    continue  # the class itself has applied them
                 message = (
                     f"{mark.decorator} is among the {name} of {view_class.__qualname__}, which run"
                     " on each request, too late for a mark. Put it above the class, or above a"
@@ -352,10 +351,10 @@ def _location_of(view_class: type[View]) -> str:
 
 
 class UnroutedMark(NamedTuple):
-    """A mark without effect, because no route of any app leads to what it is on.
+    """A mark without effect, because no route of any app leads to its target.
 
     :ivar location: file and line of the mark.
-    :ivar message: a sentence that says so, and what to do.
+    :ivar message: a sentence about it, and what to do.
     """
 
     location: str
@@ -363,10 +362,10 @@ class UnroutedMark(NamedTuple):
 
 
 def unrouted_marks(app: Flask) -> list[UnroutedMark]:
-    """The marks that neither a route of *app* has nor one of another app with a guard, which may
-    be gone by now.
+    """The marks that no route has, of *app* or of another app with a guard, which may no longer
+    exist.
 
-    A mark that was made again at the same place, as when an app factory runs twice, counts as one.
+    A mark that an app factory makes each time it runs, at the same place, counts as one.
     """
     left = {
         _key(each): each.mark
@@ -398,7 +397,7 @@ def _key(found: Marked) -> tuple[str, str]:
 
 
 def _routed_targets(app: Flask) -> Iterator[object]:
-    """What a mark can be on for a route of *app* to have it."""
+    """The targets whose marks a route of *app* can have."""
     yield from app.blueprints.values()
     for rule in app.url_map.iter_rules():
         view = app.view_functions.get(rule.endpoint)
@@ -409,7 +408,7 @@ def _routed_targets(app: Flask) -> Iterator[object]:
 
 
 def _targets_in(view_class: type[View], methods: Iterable[str]) -> Iterator[object]:
-    """What a mark can be on for a view class to have it."""
+    """The targets whose marks a view class can have."""
     yield from view_class.__mro__
     yield view_class.dispatch_request
     for method in methods:
@@ -418,7 +417,7 @@ def _targets_in(view_class: type[View], methods: Iterable[str]) -> Iterator[obje
 
 
 def _is_base_only(target: object) -> bool:
-    """Whether a class cannot serve requests itself, but only what inherits from it."""
+    """Whether only subclasses of a class can serve requests."""
     if not (isinstance(target, type) and issubclass(target, View)):
         return False
     if inspect.isabstract(target):

@@ -1,4 +1,4 @@
-"""How a request finds its entry in the policy table."""
+"""Finds the entry of a request in the policy table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Lookup:
         self.table = table
 
     def by_rule(self, request: Request, method: str, *, preflight: bool) -> Entry | None:
-        """The entry for the rule that Flask has matched; None if that is not enough to find it.
+        """The entry for the rule that Flask has matched; None if that is not enough to know it.
 
         :param method: the request's method; for a preflight, the requested one.
         """
@@ -40,7 +40,7 @@ class Lookup:
             entries = entries or self.table.late_entries(rule)
             return self._at(entries.get(method) or entries[""], request)
         if len(method) > MAX_METHOD_LENGTH:
-            method = "GET"  # every policy refuses it
+            method = "GET"  # every policy rejects it
         # If every rule accepts OPTIONS, the rule that matched a preflight is the first that matches
         # its URL at all. If it accepts the requested method, that method would reach it too.
         if entries is None or method not in entries or not self.table.options_everywhere:
@@ -53,7 +53,7 @@ class Lookup:
         return found and table.unless_ambiguous(found, path)
 
     def by_url(self, request: Request, method: str) -> Entry:
-        """The entry of what would be served for *method* at the request's URL."""
+        """The entry of the view that would serve *method* at the request's URL."""
         table = self.table
         # Whether routing has failed already, for the same method.
         is_unrouted = type(request.routing_exception) is NotFound and method == request.method
@@ -73,7 +73,7 @@ class Lookup:
                 path = target
             except MethodNotAllowed as error:
                 # No route at this URL accepts the method: the policy of one of them decides.
-                # A converter that raises this names no methods.
+                # Raised by a converter, it has no methods.
                 valid = set(error.valid_methods or ())
                 method = "GET" if not valid or "GET" in valid else min(valid)
             except BaseException as error:
@@ -92,13 +92,13 @@ class Lookup:
         try:
             return self.table.app.create_url_adapter(request)
         except HTTPException:
-            return None  # a host that the app does not trust
+            return None  # the app does not trust the host
 
     def _unrouted(self, request: Request, adapter: MapAdapter | None) -> Entry:
         """The entry of a URL without a route: the one of the innermost blueprint above it."""
         table, name = self.table, ""
         if adapter is not None and table.prefix_map is not None:
-            # The host plays no part: every rule has a subdomain, and no redirect is followed.
+            # The host does not matter: every rule has a subdomain, and no redirect is followed.
             prefixes = table.prefix_map.bind("", subdomain=adapter.subdomain)
             try:
                 name, _ = prefixes.match(adapter.path_info)

@@ -1,4 +1,4 @@
-"""Which methods have another policy at the same URL.
+"""The methods that have another policy at the same URL.
 
 A browser remembers a preflight's response for the URL and every method named in it. If two policies
 share a URL, the preflights of one must not name the methods of the other.
@@ -22,7 +22,7 @@ from werkzeug.routing import (
 
 #: A variable part, as werkzeug.routing reads it: <converter(arguments):name>
 VARIABLE = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?(?P<name>[a-zA-Z_]\w*)>")
-# The converters whose values have no slash. Of an app's own converters, this is not known.
+# The converters whose values have no slash. For an app's own converters, that is not known.
 _ONE_SEGMENT_CONVERTERS = (
     AnyConverter,
     FloatConverter,
@@ -30,14 +30,14 @@ _ONE_SEGMENT_CONVERTERS = (
     UnicodeConverter,
     UUIDConverter,
 )
-# Stand-ins for a variable part, of characters that no rule has
+# Placeholders for variable parts, with characters that no rule has
 _ONE_SEGMENT, _ANY_SEGMENTS = "\0", "\1"
-# Up to so many nodes are looked at one by one.
+# Up to this many nodes are visited one by one.
 _FEW = 4
 
 
 class Shape(NamedTuple):
-    """The URLs of a rule, as far as telling two rules apart goes.
+    """The URLs of a rule, in the detail needed to compare two rules.
 
     :ivar domain: host or subdomain, or None if it has variable parts.
     :ivar segments: the path's segments, with None for those that have variable parts.
@@ -50,7 +50,7 @@ class Shape(NamedTuple):
 
 
 def shape_of(rule: Rule) -> Shape:
-    """Read the shape off the text of a rule that is bound to a URL map."""
+    """The shape of a rule that is bound to a URL map, from its text."""
     converters = rule.map.converters
 
     def mark(variable: re.Match[str]) -> str:
@@ -78,10 +78,10 @@ class Governed(NamedTuple):
 
 
 class _Governors:
-    """Which policies govern which methods.
+    """The policies that govern each method.
 
     For each method, two policies are enough: whichever policy is compared with them, at least one
-    of the two is a different one.
+    of the two differs.
     """
 
     __slots__ = ("_by_domain",)
@@ -90,7 +90,7 @@ class _Governors:
         self._by_domain: dict[str | None, dict[str, frozenset[int]]] = {}
 
     def add(self, domain: str | None, method: str, policies: Iterable[int]) -> None:
-        """Note that *policies*, by their numbers, govern *method*."""
+        """Record that *policies*, by number, govern *method*."""
         known = self._by_domain.setdefault(domain, {})
         before = known.get(method, frozenset())
         if len(before) < 2:
@@ -98,7 +98,7 @@ class _Governors:
 
     @classmethod
     def union(cls, parts: Iterable[_Governors]) -> _Governors:
-        """The governors of all *parts* together."""
+        """The union of *parts*."""
         union = cls()
         for part in parts:
             for domain, by_method in part._by_domain.items():
@@ -128,8 +128,8 @@ class _Node:
               None     open_ended: /a/b/<path:y>
           "c"          ending: /c
 
-    :param sources: the nodes that this one stands for, if it merges several. It merges what they
-        hold only when asked, one level at a time: most of it is never asked for.
+    :param sources: the nodes that this one merges, if any. It merges their contents on demand, one
+        level at a time: most of it is never needed.
     """
 
     def __init__(self, sources: Sequence[_Node] = ()) -> None:
@@ -149,17 +149,17 @@ class _Node:
 
     @cached_property
     def ending(self) -> _Governors:
-        """Who governs the URLs that end here."""
+        """The policies of the URLs that end here."""
         return _Governors.union(source.ending for source in self._sources)
 
     @cached_property
     def open_ended(self) -> _Governors:
-        """Who governs those, and also all URLs that go on from here."""
+        """The policies of those URLs, and of all URLs that continue from here."""
         return _Governors.union(source.open_ended for source in self._sources)
 
     @cached_property
     def _below(self) -> _Governors:
-        """Who governs any URL that ends here or goes on from here."""
+        """The policies of any URL that ends here or continues from here."""
         if self._sources:
             return _Governors.union(source._below for source in self._sources)
         below = [child._below for child in self.children.values()]
@@ -170,16 +170,16 @@ class _Node:
         return _Node(list(self.children.values()))
 
     def _following(self, segment: str | None) -> Iterable[_Node]:
-        """The nodes that *segment* leads to, or one that stands for all of them."""
+        """The nodes that *segment* leads to, or one that merges all of them."""
         if segment is not None:
             return [self.children[key] for key in (segment, None) if key in self.children]
-        # One node stands for many: otherwise, rules that begin with a variable would take time by
-        # their square. For a few, it would save less than it takes.
+        # One node replaces many: otherwise, rules that begin with a variable would take quadratic
+        # time. For a few nodes, merging costs more than it saves.
         is_few = len(self.children) <= _FEW
         return self.children.values() if is_few else (self._any_child,)
 
     def meeting(self, shape: Shape) -> Iterator[_Governors]:
-        """Who governs any URL that *shape* could match too, in several sets."""
+        """The policies of every URL that *shape* could match too, in several sets."""
         nodes = [self]
         for segment in shape.segments:
             yield from (node.open_ended for node in nodes)

@@ -1,4 +1,4 @@
-"""Which path prefix with a policy of its own a URL lies under."""
+"""Path prefixes with marks, and the URLs under them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from flask_corsguard.routing.overlap import VARIABLE
 class _Segment(NamedTuple):
     """One segment of a rule.
 
-    :ivar pattern: what it matches, as far as a prefix can tell.
-    :ivar values: everything that it matches, or None if that may be anything.
+    :ivar pattern: a pattern for the values that it matches, as far as prefixes need it.
+    :ivar values: every value that it matches, or None if it may match any.
     :ivar open_ended: whether any number of segments may follow.
     """
 
@@ -38,11 +38,11 @@ class Paths:
         self.layers: dict[str, Layers] = {"": ()}
         # Every prefix, and every path above one -> the longest prefix that covers it.
         self._covering: dict[str, str] = {}
-        # The segments that a prefix may go on with, after each of the paths above it.
+        # The segments with which a prefix continues, after each of the paths above it.
         self._following: dict[str, set[str]] = {}
         for prefix in sorted(marks, key=len):
             outer = self.longest(prefix)
-            # It goes into the log, where every line is printable ASCII.
+            # It is written to the log, where every line is printable ASCII.
             source = f"path {prefix.encode('unicode_escape').decode('ascii')}"
             self.layers[prefix] = (*self.layers[outer], Layer(marks[prefix], source))
             self._covering[prefix] = head = prefix
@@ -55,7 +55,7 @@ class Paths:
     def longest(self, path: str) -> str:
         """The longest prefix that covers a path by whole segments, or ""."""
         covering, found, end = self._covering, "", path.find("/", 1)
-        # Most paths end it at once: no prefix goes on with their next segment.
+        # For most paths, this ends at once: no prefix continues with their next segment.
         while end > 0:
             known = covering.get(path[:end])
             if known is None:
@@ -90,7 +90,7 @@ class Paths:
 
 
 def _segments_of(rule: Rule) -> Iterator[_Segment]:
-    # A private attribute. Without it, a variable is taken for anything.
+    # A private attribute. Without it, a variable counts as matching anything.
     converters: Mapping[str, BaseConverter] = getattr(rule, "_converters", {})
     text = re.sub("/{2,}", "/", rule.rule) if rule.merge_slashes else rule.rule
     variables: list[str] = []
@@ -107,7 +107,7 @@ def _segments_of(rule: Rule) -> Iterator[_Segment]:
             converter = converters.get(variables.pop(0))
             if converter is None or not converter.part_isolating:
                 if converter and converter.regex == PathConverter.regex:
-                    pattern += converter.regex  # at least one character, of any segments
+                    pattern += converter.regex  # at least one character, in any number of segments
                 yield _Segment(re.compile(f"{pattern}.*", re.DOTALL), None, open_ended=True)
                 return
             pattern += f"(?:{converter.regex}){re.escape(fixed)}"

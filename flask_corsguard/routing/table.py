@@ -1,4 +1,4 @@
-"""The policy table: every (URL rule, method) with its policy, worked out once."""
+"""The policy table: every (URL rule, method) with its policy, built once."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere
 from flask_corsguard.routing.paths import Paths
 from flask_corsguard.text import shown
 
-# Policies that admit nobody, the strictest first.
+# Policies that admit no origin, the strictest first.
 _NOBODY = [Policy(enforce=enforce) for enforce in reversed(get_args(Enforce))]
 
 
 class Globs(NamedTuple):
-    """Which files a policy is for.
+    """The globs of a policy for files.
 
-    :ivar texts: the globs as they were given.
-    :ivar pattern: what matches the name of a file that fits one of them.
+    :ivar texts: the globs as given.
+    :ivar pattern: a pattern for the file names that match one of them.
     """
 
     texts: tuple[str, ...]
@@ -44,17 +44,16 @@ class Globs(NamedTuple):
 class Entry:
     """One entry of the table: a policy and where it applies.
 
-    :ivar policy: the policy, or several, or None if the guard leaves the route alone.
+    :ivar policy: the policy, a list of them, or None for an exempt route.
     :ivar has_sources: whether a source may decide.
-    :ivar live: what :mod:`flask_corsguard.runtime.live_origins` knows of them.
+    :ivar live: the state of :mod:`flask_corsguard.runtime.live_origins` for the sources.
     :ivar scope: where it applies.
-    :ivar is_constant: whether what the policy says, without its callable and sources, depends on
-        nothing but the rule, the path prefix, the method and the CORS headers, so that it can be
-        kept.
-    :ivar prefix: the longest path prefix with a mark that its URLs lie under, or "".
+    :ivar is_constant: whether the decision by the policy, without its callable and sources, depends
+        only on the rule, the path prefix, the method and the CORS headers, so that it can be kept.
+    :ivar prefix: the longest path prefix with a mark that its URLs are under, or "".
     :ivar layers: the marks that add up to the policy, the outermost first.
-    :ivar files: the entries of single files; the first that fits counts.
-    :ivar file_argument: the argument of the rule that holds their name.
+    :ivar files: the entries for marked files; the first that matches counts.
+    :ivar file_argument: the argument of the rule that has the file's name.
     """
 
     __slots__ = (
@@ -91,7 +90,7 @@ class Entry:
         self.file_argument = ""
 
     def add_files(self, argument: str, files: Iterable[tuple[Globs, Entry]]) -> None:
-        """Give an entry of their own to the files whose name, in *argument*, fits a glob."""
+        """Add an entry for the files whose name, in *argument*, matches a glob."""
         self.file_argument = argument
         self.files = tuple(files)
         for entry in (self, *(entry for _, entry in self.files)):
@@ -109,13 +108,13 @@ class Entry:
         """The entry of the file that the route captured, or this one.
 
         :param arguments: what the route captured.
-        :returns: None if the file's name is not among the arguments (any more).
+        :returns: None if the arguments do not have the file's name.
         """
         if self.files:
             if not arguments or self.file_argument not in arguments:
                 return None
-            # werkzeug.utils.safe_join does this before it opens the file: otherwise "a/../b" would
-            # be served as "b" under the policy of something else.
+            # werkzeug.utils.safe_join does this before it opens the file. Without it, "a/../b"
+            # would be served as "b" under the policy of another file.
             name = posixpath.normpath(str(arguments[self.file_argument]))
             for globs, entry in self.files:
                 if globs.pattern.match(name):
@@ -135,14 +134,13 @@ class Route(_RouteRow):
 
     :ivar rule: the URL rule.
     :ivar methods: the methods that this row is about, sorted.
-    :ivar policy: their policy; a tuple of several that are asked in order; or None for an exempt
-        route.
-    :ivar source: in words, what set the policy.
+    :ivar policy: their policy; a tuple for a list of policies; or None for an exempt route.
+    :ivar source: what set the policy, such as ``view users.list``.
     :ivar endpoint: the rule's endpoint (an attribute only).
     :ivar location: file and line of what set the policy (an attribute only).
     :ivar layers: the marks that add up to the policy, the outermost first (an attribute only).
     :ivar url_rule: the rule itself (an attribute only).
-    :ivar prefix: the longest path prefix with a mark that the row's URLs lie under, or "" (an
+    :ivar prefix: the longest path prefix with a mark that the row's URLs are under, or "" (an
         attribute only).
     """
 
@@ -159,8 +157,8 @@ class Route(_RouteRow):
 
     @property
     def place(self) -> str:
-        """In words, what set the policy; and the path prefix, if neither that nor the rule says
-        under which one the row's URLs lie."""
+        """What set the policy, in words; with the path prefix of the row's URLs, unless that or the
+        rule shows it."""
         is_said = f"{self.rule}/".startswith(f"{self.prefix}/")
         if is_said or self.source == f"path {self.prefix}":
             return self.source
@@ -179,8 +177,8 @@ class Route(_RouteRow):
 
 
 class _RulePolicies(NamedTuple):
-    """The policies of a rule under one path prefix: for each method, with "" for any other, and for
-    its files."""
+    """The policies of a rule under one path prefix: for each method, for any other method (""), and
+    for its files."""
 
     rule: Rule
     prefix: str
@@ -189,8 +187,8 @@ class _RulePolicies(NamedTuple):
 
 
 class LateRuleError(Exception):
-    """A rule was added to the URL map after the table was built. Flask does not add one then, but
-    Werkzeug's map does. Such a rule is known from its first request on.
+    """A rule was added to the URL map after the table was built. Flask refuses that, but Werkzeug's
+    map does not. The table gets the rule at its first request.
 
     :ivar rule: the rule.
     """
@@ -209,11 +207,11 @@ class PolicyTable:
     :ivar entries: id of a rule -> method -> entry. Rules have no hash; *rules* keeps them alive.
     :ivar options_everywhere: whether every rule accepts OPTIONS.
     :ivar paths: the path prefixes that have marks.
-    :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may lie under,
-        if these are several, each with what stands for the rule there. Empty without prefixes.
+    :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may be under, if
+        there are several, each with the rule's cache key there. Empty without prefixes.
     :ivar unrouted: full name of a marked blueprint, or "", and prefix -> the entry of URLs without
         a route there.
-    :ivar prefixes: full name of a marked blueprint -> where its URLs lie.
+    :ivar prefixes: full name of a marked blueprint -> its URL prefix and subdomain.
     :ivar prefix_map: the same as a URL map; None if there are none.
     :raises PolicyError: with everything that is wrong with any route.
     """
@@ -254,12 +252,12 @@ class PolicyTable:
         return Paths({**configured, **given})
 
     def unless_ambiguous(self, entry: Entry, path: str) -> Entry:
-        """The entry, or one that rejects the request: if its path is an alias, and the path that it
-        is taken for has another policy.
+        """The entry; or one that rejects the request, if its path is an alias of a path with
+        another policy.
 
-        Some code serves what lies there, such as ``send_from_directory``.
+        Some code, such as ``send_from_directory``, serves the other path.
 
-        :param path: the path as it was sent. The entry of a redirect is that of its target.
+        :param path: the path as sent. The entry of a redirect is that of its target.
         """
         paths = self.paths
         if not paths.marks or not is_alias(path):
@@ -289,7 +287,7 @@ class PolicyTable:
         return Entry(nobody, scope, entry.prefix, entry.layers, is_constant=False)
 
     def paths_without_rules(self) -> list[tuple[str, str]]:
-        """The path prefixes that no rule may lie under, each with the location of its mark."""
+        """The path prefixes that cover no rule, each with the location of its mark."""
         covering = {prefix for each in self._policies for prefix in self.paths.above(each.prefix)}
         marks = self.paths.marks.items()
         return [(prefix, mark.location) for prefix, mark in marks if prefix not in covering]
@@ -301,7 +299,7 @@ class PolicyTable:
         """
         if rule.map is self.app.url_map:
             raise LateRuleError(rule)
-        # The app has made a map of its own, perhaps for this request alone: nothing of it is kept.
+        # The app has made its own map, perhaps for this request only: nothing of it is kept.
         policies = self._policies_of(rule.map.iter_rules())
         entries = self._entries_of(policies, is_constant=False)
         self._raise_problems()
@@ -370,7 +368,7 @@ class PolicyTable:
         self, policies: Iterable[_RulePolicies], *, is_constant: bool = True
     ) -> dict[int, dict[str, Entry]]:
         accepted: dict[tuple[str, str | None, str | None], frozenset[str] | None] = {}
-        # Rules under different prefixes share no URL.
+        # Rules under different prefixes have no URL in common.
         governed: dict[str, dict[tuple[int, RoutePolicy], Governed]] = {}
         for rule, prefix, by_method, _ in policies:
             methods = frozenset(by_method) - {""}
@@ -414,7 +412,7 @@ class PolicyTable:
         return entries
 
     def _unrouted_places(self) -> Iterator[tuple[str, str]]:
-        """Where URLs without a route can lie: in which marked blueprint, and under which prefix."""
+        """The places of URLs without a route: each marked blueprint, and each prefix."""
         yield from (("", prefix) for prefix in ("", *self.paths.marks))
         if not self.paths.marks:
             yield from ((name, "") for name in self.prefixes)
@@ -423,7 +421,8 @@ class PolicyTable:
                 yield from ((rule.endpoint, prefix) for prefix in self.paths.of_rule(rule))
 
     def _unrouted(self, name: str, prefix: str) -> Entry:
-        """The entry of URLs without a route. It allows any method: the page can read the 404."""
+        """The entry of URLs without a route. It allows any method, so that the page can read the
+        404."""
         layers = (*self.paths.layers[prefix], *self._resolver.blueprint_layers(name))
         policy, source, location, _ = self._resolver.policy_of(layers)
         without_effect = self._resolver.without_effect(layers)

@@ -22,14 +22,14 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _Result = TypeVar("_Result")
-# What begins a response; the second one, instead of a WebSocket.
+# The messages that start a response; the second, instead of a WebSocket.
 _STARTS = ("http.response.start", "websocket.http.response.start")
-# https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1: a policy is violated.
+# "Policy violation": https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 _CLOSED = {"type": "websocket.close", "code": 1008, "reason": ""}
 
 
 def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
-    """The guard in front of *inner*. Each message is handed on when it comes."""
+    """The guard in front of *inner*. Each message is passed on as soon as it arrives."""
     state = front.state
 
     async def corsguard_asgi(scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +60,7 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
             await inner(scope, receive, send_last)
         finally:
             front_record.reset(token)
-            record.is_taken = True  # tasks that it has started go on with this context
+            record.is_taken = True  # tasks that it starts keep this context
 
     return corsguard_asgi
 
@@ -93,7 +93,7 @@ def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 
 def _path(scope: Scope) -> tuple[str, str]:
-    """The root, and the path below it. Servers differ on whether ``path`` has the root in it."""
+    """The root, and the path below it. Servers differ on whether ``path`` includes the root."""
     root: str = scope.get("root_path", "").rstrip("/")
     path: str = scope["path"]
     if root and f"{path}/".startswith(f"{root}/"):
@@ -102,9 +102,9 @@ def _path(scope: Scope) -> tuple[str, str]:
 
 
 def environ_of(scope: Scope) -> dict[str, Any]:
-    """The WSGI environment of an ASGI request, as far as decisions, and functions that take the
-    request, look at it."""
-    # What no server reads from bytes must not raise either.
+    """The WSGI environment of an ASGI request, with everything that decisions, and functions that
+    take the request, need."""
+    # Paths that no server can have read from bytes must not raise either.
     root, path = (part.encode("utf-8", "surrogatepass").decode("latin-1") for part in _path(scope))
     scheme = scope.get("scheme", "http")
     environ: dict[str, Any] = {
@@ -123,11 +123,11 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
     for name, value in scope.get("headers", ()):
         if b"_" in name:
-            continue  # in WSGI it would pass for the name with a hyphen
+            continue  # in WSGI it would look like the name with a hyphen
         key, text = name.upper().decode("latin-1").replace("-", "_"), value.decode("latin-1")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
         environ[key] = f"{environ[key]},{text}" if key in environ else text
-    if scope["type"] == "websocket":  # over HTTP/2 it has no such headers
+    if scope["type"] == "websocket":  # over HTTP/2 it does not have these headers
         environ |= {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
     return environ

@@ -1,4 +1,4 @@
-"""How many decisions of each kind there were."""
+"""Counts of the decisions of each kind."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _getpid = os.getpid
 
 
 class DecisionKind(NamedTuple):
-    """What decisions are counted by. Every part comes from the code, so their number is limited,
-    whatever is sent.
+    """A kind of decision, which is counted. Every part comes from the app's code, so the number of
+    kinds is limited, whatever requests are sent.
 
     :ivar outcome: the verdict.
-    :ivar reason: why it was rejected or is not admitted, or None.
+    :ivar reason: why the requests were rejected or are not admitted, or None.
     :ivar endpoint: the Flask endpoint, or None if no route was found.
-    :ivar policy: in words, what set the policy: ``view users.list``, ``blueprint api``,
-        ``default``.
+    :ivar policy: what set the policy: ``view users.list``, ``blueprint api``, ``default``; as
+        in ``Decision.policy_source``.
     :ivar preflight: whether these were CORS preflights.
     :ivar blocked: whether the server refused to run these requests.
     """
@@ -35,7 +35,7 @@ class DecisionKind(NamedTuple):
     blocked: bool
 
 
-#: The same as a plain tuple, which is equal, and made in a fraction of the time.
+#: The same as a plain tuple: equal to it, and faster to make.
 Kind: TypeAlias = tuple[Outcome, Reason | None, str | None, str, bool, bool]
 
 _PARTS = ("outcome", "reason", "endpoint", "policy_source", "preflight", "blocked")
@@ -46,11 +46,11 @@ kind_of: Callable[[Decision], Kind] = itemgetter(*map(Decision._fields.index, _P
 class Counts:
     """The decisions about one app's requests. Each process counts its own.
 
-    No thread takes a lock. With its global lock, CPython changes threads and runs signal handlers
-    only where a function in Python begins, where a loop goes back, and after a call. There is none
-    of these between the look at a number and its change, in one statement, so no count is lost.
+    There is no lock. With its global lock, CPython switches threads and runs signal handlers only
+    at the start of a Python function, at the end of a loop iteration, and after a call. The
+    statement that reads and changes a number has none of these in between, so no count is lost.
 
-    :ivar receiver: is called with the kind of each decision that is counted; or None.
+    :ivar receiver: called with the kind of each decision that is counted; or None.
     """
 
     __slots__ = ("_numbers", "_pid", "receiver")
@@ -58,7 +58,7 @@ class Counts:
     def __init__(self) -> None:
         self.receiver: Callable[[Kind], None] | None = None
         self._pid = os.getpid()
-        # In lists of one: to look a kind up takes longer than all else here.
+        # Each number is in a list, so that the slow part, looking the kind up, is done only once.
         self._numbers: dict[Kind, list[int]] = {}
 
     def add(self, kind: Kind) -> None:
@@ -77,13 +77,13 @@ class Counts:
         """How many there are of each kind."""
         if self._pid != _getpid():
             self._start_over()
-        numbers = self._numbers.copy()  # a loop could meet a kind that another thread adds
+        numbers = self._numbers.copy()  # another thread may add a kind during the loop
         return {DecisionKind(*kind): number for kind, [number] in numbers.items()}
 
     def _start_over(self) -> None:
-        """Begin at zero after a fork. The process is looked at each time: servers that fork in C,
-        as uWSGI does, do not run ``os.register_at_fork`` functions."""
+        """Start at zero after a fork. Every call checks the process id, because servers that fork
+        in C, such as uWSGI, do not run ``os.register_at_fork`` functions."""
         pid, numbers = os.getpid(), dict[Kind, list[int]]()
-        if self._pid != pid:  # no other thread has been first
+        if self._pid != pid:  # no other thread was faster
             self._numbers = numbers
             self._pid = pid

@@ -1,4 +1,4 @@
-"""Decisions kept for requests that come again: most requests cost one look-up."""
+"""A cache of decisions: most requests cost one look-up."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from flask_corsguard.routing.table import Entry
 from flask_corsguard.runtime.requests import LONGEST_METHOD, Key
 
 MOST_DECISIONS = 4096
-# How many new decisions a full cache turns away before it starts anew.
+# How many new decisions a full cache rejects before it is cleared.
 _MOST_TURNED_AWAY = 10 * MOST_DECISIONS
 # In characters.
 LONGEST_PATH = 100
 
-#: What is kept of a request: the decision by the policy alone (``UNDECIDED`` if only its callable
-#: can tell); and what made it, if the rest of the request has a say too: whether one of the app's
-#: own pages sent it, whether the server refuses it. None if the decision is final.
+#: A cached value: the decision by the policy alone (``UNDECIDED`` if only its callable can decide),
+#: and the entry of the table if the rest of the request matters too: whether one of the app's own
+#: pages sent it, and whether the server refuses it. None if the decision is final.
 Kept: TypeAlias = tuple[Decision, Entry | None]
 
 
@@ -25,7 +25,7 @@ _Rest = TypeVar("_Rest")
 
 class DecisionCache(dict[Key | None, tuple[Decision, _Rest]], Generic[_Rest]):
     """A bounded number of decisions, by :func:`~flask_corsguard.runtime.requests.key_of`, each with
-    what it rests on."""
+    what it depends on."""
 
     __slots__ = ("_turned_away",)
 
@@ -39,12 +39,12 @@ class DecisionCache(dict[Key | None, tuple[Decision, _Rest]], Generic[_Rest]):
         if len(decision.method) > LONGEST_METHOD:
             return
         if len(self) < MOST_DECISIONS or key in self:
-            # A long path comes with the next request anyway.
+            # The path is not kept, as it may be long: the next request brings its own.
             is_long = len(decision.path) > LONGEST_PATH
             self[key] = (decision._replace(path=""), rest) if is_long else kept
             return
-        # A full cache keeps what it has: requests with made-up origins must not drive out the few
-        # real pages. But the real pages change over time, so it starts anew now and then.
+        # A full cache keeps its decisions: requests with made-up origins must not evict those of
+        # the few real pages. But real pages change over time, so it is cleared now and then.
         self._turned_away += 1
         if self._turned_away >= _MOST_TURNED_AWAY:
             self._turned_away = 0

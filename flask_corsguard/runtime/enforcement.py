@@ -27,16 +27,16 @@ from flask_corsguard.runtime.same_origin import (
 )
 from flask_corsguard.text import shown
 
-#: An ``Upgrade`` value longer than this is taken for a WebSocket's without being read.
+#: A longer ``Upgrade`` value counts as a WebSocket's without being read.
 _MAX_UPGRADE_LENGTH = 100
 
 
 def is_final(decision: Decision, sent: str | None) -> bool:
-    """Whether nothing else in the request can change a decision, by the policy alone, that rejects
-    nobody: an origin that is listed exactly, or raw, passes; where nobody is refused, so do ``*``
-    and no ``Origin``.
+    """Whether a decision by the policy alone, which is not a rejection, is final. It is for an
+    exact or raw origin; and without ``enforce``, for ``*`` and for requests without ``Origin``.
 
-    :param sent: the ``Origin`` value as sent; the decision's is cut, and may have become a raw one.
+    :param decision: the decision.
+    :param sent: the ``Origin`` value as sent; the decision's is cut, and might equal a raw origin.
     """
     policy = decision.policy
     if policy is None:
@@ -53,7 +53,7 @@ def of_own_page(decision: Decision, request: Request, self_origins: OriginList) 
     """The final decision about a request that is_same_origin() has recognised.
 
     :param decision: the decision by the policy alone.
-    :param self_origins: further origins that count as the app's own.
+    :param self_origins: more origins that count as the app's own.
     """
     policy, environ = decision.policy, request.environ
     assert policy is not None
@@ -65,7 +65,7 @@ def of_own_page(decision: Decision, request: Request, self_origins: OriginList) 
     if decision.origin is None:
         return decision
     if decision.reason is None:
-        # Allowed as well, by a wildcard, say. The headers do no harm.
+        # The policy allows it as well, by a wildcard, say. The headers do no harm.
         return decision._replace(outcome=Outcome.SAME_ORIGIN)
     own = policy.compiled.headers.not_cors
     return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None, path="", headers=own)
@@ -80,7 +80,7 @@ def enforced(decision: Decision, request: Request) -> Decision:
     assert policy is not None
     if reason is None:
         if decision.origin is not None and policy.compiled.allow is not None:
-            return decision  # what "*" alone allows may read, no more
+            return decision  # an origin that only "*" allows may read, no more
     elif decision.path != request.path:
         decision = decision._replace(path=request.path)
     origin = decision.origin or ""
@@ -95,7 +95,8 @@ def enforced(decision: Decision, request: Request) -> Decision:
 
 
 def what_happens(decision: Decision, request: Request) -> Decision:
-    """What happens, where a decision by ``enforce="report"`` says what ``"unsafe"`` would do."""
+    """The actual outcome of a decision by ``enforce="report"``, which says what ``"unsafe"`` would
+    do."""
     if not decision.report_only:
         return decision
     if decision.reason is Reason.CROSS_SITE_REQUEST:
@@ -109,13 +110,13 @@ def what_happens(decision: Decision, request: Request) -> Decision:
 def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
     """Refuse, or report, a request that another site caused, if the policy refuses its kind."""
     is_rejected = decision.reason is not None
-    # With "report", the preflight that "unsafe" would refuse has been allowed.
+    # With "report", the preflight that "unsafe" would reject has been allowed.
     method = request.method if is_rejected else decision.method
     is_spared = not policy.compiled.enforces_safe and method in SAFE_METHODS
     if is_spared and not opens_websocket(request.environ):
         return decision
     if decision.preflight and policy.answer_preflight and is_rejected:
-        return decision  # refused as a preflight
+        return decision  # rejected as a preflight
     reason = decision.reason or Reason.CROSS_SITE_REQUEST
     detail = "; ".join(filter(None, (decision.detail, evidence(request.environ))))
     if policy.enforce == "report" and is_spared:
@@ -131,7 +132,7 @@ def refusal(
 ) -> Decision:
     """The decision that the server refuses a request.
 
-    :param also: a header that was looked at besides those that always are.
+    :param also: a request header that was checked, in addition to the usual ones.
     """
     assert decision.policy is not None
     looked_at = [PREFLIGHT_VARY if decision.preflight else "Origin", SEC_FETCH_SITE, also]

@@ -1,5 +1,5 @@
-"""The guard in front of what responds before Flask does: under some paths it decides first, and the
-app's own hooks hear of that."""
+"""The guard in front of code that responds before Flask: under some paths it decides first, and
+tells the app's hooks."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from flask_corsguard.runtime.responses import (
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 from flask_corsguard.text import name_of, shown, text_of
 
-# For the refusal of a route that has no policy.
+# The policy for refusals on exempt routes.
 _NOBODY = Policy()
 
 
 class FrontRecord:
     """What was decided in front of an app about one request.
 
-    :ivar front: who has decided.
-    :ivar request: about what, as it was then: what is behind may change its environment.
-    :ivar decision: the decision; from the app's hooks on, theirs.
-    :ivar is_taken: whether they have heard of it. What a view requests of its own app is another
-        request.
-    :ivar is_asked: whether what responds has asked ``guard.origin_check``: it goes by the policies,
-        whatever headers it sends.
+    :ivar front: the :class:`Front` that decided.
+    :ivar request: the request as it was then: code behind the front may change its environment.
+    :ivar decision: the decision; once the app's hooks have decided, theirs.
+    :ivar is_taken: whether the hooks have used the record. A request that a view makes to its own
+        app is a different one.
+    :ivar is_asked: whether the responding code has called ``guard.origin_check``: then it follows
+        the policies, whatever headers it sends.
     """
 
     __slots__ = ("decision", "front", "is_asked", "is_taken", "request")
@@ -52,7 +52,7 @@ class FrontRecord:
         self.is_asked = False
 
     def is_about(self, request: Request) -> bool:
-        """Whether this is the same request, however far below the root it has come by now."""
+        """Whether this is the same request, possibly with a part of its path moved to the root."""
         decided = self.request
         return (
             not self.is_taken
@@ -62,10 +62,10 @@ class FrontRecord:
         )
 
     def take(self, request: Request) -> bool:
-        """Note that the app's hooks have heard of it.
+        """Record that the app's hooks use it.
 
-        :returns: whether it holds for them. Where they have another route, they know more: the app
-            is mounted deeper, or its first request has made its routes. Where they have another
+        :returns: whether the decision is right for them. If they see another route, they know more:
+            the app is mounted deeper, or its first request has made its routes. If they see another
             host, ProxyFix is in between.
         """
         self.is_taken = True
@@ -82,18 +82,18 @@ class FrontRecord:
         return False
 
     def has_host_of(self, request: Request) -> bool:
-        """Whether this is the same address too, by which the app's own pages are told."""
+        """Whether the scheme and host, which identify the app's own pages, are the same too."""
         ours, theirs = self.request.environ, request.environ
         return all(ours.get(key) == theirs.get(key) for key in ("HTTP_HOST", "wsgi.url_scheme"))
 
 
-#: The record of the request that a task or a thread is about. An ASGI server hands no environment
-#: on to a WSGI app.
+#: The record of the current request of a task or a thread. An ASGI server passes no environment to
+#: a WSGI app.
 front_record: ContextVar[FrontRecord | None] = ContextVar("corsguard_front_record", default=None)
 
 
 def record_of(state: AppState, request: Request) -> FrontRecord | None:
-    """What was decided in front of the app about a request; or None."""
+    """The record of a guard in front of the app about a request; or None."""
     record: FrontRecord | None = request.environ.get(state.front_key) or front_record.get()
     is_ours = record is not None and record.front.state is state and record.is_about(request)
     return record if is_ours else None
@@ -105,9 +105,9 @@ def has_passed_a_front(state: AppState, environ: dict[str, Any]) -> bool:
 
 
 class Front:
-    """What the guard decides in front of something.
+    """The guard in front of an app or middleware.
 
-    :param inner: what it is in front of.
+    :param inner: the app or middleware.
     :param paths: the prefixes under which it decides, below the middleware's own root.
     :param location: file and line of the call, for messages.
     :raises PolicyError: if a path cannot be used.
@@ -120,7 +120,7 @@ class Front:
         self._prefixes = _read_paths(paths, location)
         self._exact = frozenset(self._prefixes)
         self._below = tuple(f"{prefix}/" if prefix else "" for prefix in self._prefixes)
-        # In WSGI, each character stands for a byte.
+        # In WSGI, each character is one byte.
         self._wsgi_exact = frozenset(map(_as_wsgi, self._exact))
         self._wsgi_below = tuple(map(_as_wsgi, self._below))
         self._has_warned = False
@@ -128,13 +128,13 @@ class Front:
         state.unusual.append(self)
 
     def covers(self, path: str) -> bool:
-        """Whether the guard decides here: also where an alias leads under one of the paths."""
+        """Whether the guard decides about a path, or about the path of which it is an alias."""
         if path in self._exact or path.startswith(self._below):
             return True
         return is_alias(path) and f"{normalised(path)}/".startswith(self._below)
 
     def covers_wsgi(self, path: str) -> bool:
-        """The same for a path as WSGI writes it."""
+        """The same for a path in WSGI's encoding."""
         if path in self._wsgi_exact or path.startswith(self._wsgi_below):
             return True
         if not path.startswith("/"):
@@ -143,7 +143,7 @@ class Front:
 
     @property
     def may_wait(self) -> bool:
-        """Whether to decide may take time, or calls the app's code."""
+        """Whether deciding may take time, or call the app's code."""
         in_force = self.state.in_force
         return in_force is None or in_force.calls_app or self.state.has_receivers
 
@@ -164,13 +164,13 @@ class Front:
         state = self.state
         request = served_request(state.app, environ)
         decision, in_force = state.late_decision(request, in_force)
-        # What responds here is replaced, be it a view's.
+        # The CORS headers of any response here are replaced, even a view's.
         decision = self.unless_alias(decision, request).settled(has_own=False)
         state.tell(request, decision, in_force)
         return FrontRecord(self, request, decision)
 
     def unless_alias(self, decision: Decision, request: Request) -> Decision:
-        """The decision, or the refusal of a path that is another one to what serves it."""
+        """The decision, or a refusal if *inner* may take the path for another one."""
         path = request.path
         if request.environ.get("PATH_INFO", "").startswith("//"):
             path = f"/{path}"  # Werkzeug has removed the empty segments at the beginning
@@ -198,7 +198,7 @@ class Front:
         return response
 
     def written(self, record: FrontRecord, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """A response's headers with those of the decision."""
+        """A response's headers, with those of the decision."""
         decision = record.decision
         if decision.policy is None:
             return headers

@@ -1,4 +1,4 @@
-"""The two hooks of an app, and how they come to run before and after everything else."""
+"""The two hooks of an app, which run before and after everything else."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from flask_corsguard.runtime.state import (
 )
 from flask_corsguard.text import name_of
 
-# The request itself, because Flask's proxy for it would take time on every access.
+# The request itself, because each access through Flask's proxy takes time.
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
-# The decision's headers on a response, as an attribute of it: a view can return the same response
-# again.
+# An attribute of a response, with the headers that were written on it: a view can return the same
+# response again.
 _WRITTEN = "_corsguard_written"
-# Packages that measure whole requests: their functions stay before the guard.
+# Packages that measure whole requests: their functions keep running before the guard.
 _TRACING = {
     "aws_xray_sdk",
     "flask_opentracing",
@@ -61,7 +61,8 @@ Function = Callable[[], Any]
 
 
 class Hooks:
-    """What Flask calls for one app, by :class:`~flask_corsguard.runtime.state.AppState`.
+    """The functions that Flask calls for one app, with its
+    :class:`~flask_corsguard.runtime.state.AppState`.
 
     :raises CorsGuardError: if the app has served a request; then nothing is registered.
     """
@@ -69,8 +70,8 @@ class Hooks:
     def __init__(self, state: AppState) -> None:
         self._state = state
         app = state.app
-        # Functions, not methods: on every request, Flask checks whether a hook is asynchronous, and
-        # for each method that takes Python 3.13 another 2 % of a bare request.
+        # Functions, not methods: on every request, Flask checks whether a hook is asynchronous. For
+        # a method, that costs 2 % of a bare request on Python 3.13.
         self._before_request = self._make_before_request()
         self._after_request = self._make_after_request()
         try:
@@ -107,9 +108,9 @@ class Hooks:
                 except LateRuleError:
                     decision, in_force = state.late_decision(request, in_force)
             _keep(state, request, decision)
-            # To unpack the kind takes less time than three attributes of the decision.
+            # Unpacking the kind is faster than three attributes of the decision.
             _, reason, _, _, preflight, blocked = kind = kind_of(decision)
-            if not is_announced:  # what state.tell() does, in less time
+            if not is_announced:  # the same as state.tell(), but faster
                 if reason is not None and decision.report_only:
                     kind = kind_of(what_happens(decision, request))
                 count(kind)
@@ -124,8 +125,8 @@ class Hooks:
         return before_request
 
     def _decide(self, request: Request, in_force: InForce) -> tuple[Decision, InForce, bool]:
-        """The decision where a guard may stand in front of the app, or views may override; what
-        made it; and whether nothing is to be announced now."""
+        """The decision if a guard may be in front of the app, or if views may override; the
+        :class:`InForce` behind it; and whether not to announce it now."""
         state = self._state
         front = record_of(state, request) if state.fronts else None
         if front is not None:
@@ -134,15 +135,15 @@ class Hooks:
         return decision, in_force, self._waits(decision, request, in_force)
 
     def _waits(self, decision: Decision, request: Request, in_force: InForce) -> bool:
-        """Have a decision announced with the response, if that may make another one of it."""
+        """Delay the announcement of a decision until the response, if that may change it."""
         report_only, record = in_force.report_only, _record(self._state, request)
         may_differ = decision.may_be_overridden or (report_only and report_only.views_override)
-        # A view that opens a WebSocket runs as long as that is open. With a decision, it is another
-        # request that a view has pushed, which gets no response.
+        # A view that opens a WebSocket runs for as long as it is open. A record that has a decision
+        # belongs to another request, which a view has pushed and which gets no response.
         waits = may_differ and decision.origin is not None and record.decision is None
         if not waits or opens_websocket(request.environ):
             return False
-        # In this context, for receivers that look at the request.
+        # In this context, for receivers that use the request.
         tell = functools.partial(self._state.tell_late, request, decision, in_force, record)
         record.tell = functools.partial(contextvars.copy_context().run, tell)
         return True
@@ -157,7 +158,7 @@ class Hooks:
             if decision.policy is None:
                 return _without_headers(response)
             if type(response) is not state.response_class and is_later_writer(type(response)):
-                # What it writes when it is sent, it writes now.
+                # It writes now what it would write when it is sent.
                 response = cast("Response", Response.from_app(response, request.environ))
             if unusual and (own := self._overridden(decision, response)) is not None:
                 return own
@@ -176,8 +177,8 @@ class Hooks:
         return after_request
 
     def _overridden(self, decision: Decision, response: Response) -> Response | None:
-        """A response with ``Access-Control-*`` headers of its own that stand; None if it has none,
-        or they do not."""
+        """A response with its own ``Access-Control-*`` headers, which are kept; None if it has
+        none, or they are not kept."""
         if OVERRIDE not in self._state.unusual:
             return None
         record = _record(self._state, _current_request())
@@ -209,7 +210,7 @@ class Hooks:
     def _late_decision(self, status: int) -> Decision | None:
         """Decide about a request that has ended, and announce that.
 
-        :param status: the status of the response that there is already.
+        :param status: the status of its response.
         :returns: None if there is a problem with the policies.
         """
         state, request = self._state, _current_request()
@@ -244,7 +245,8 @@ class Hooks:
         return decision
 
     def _move_to_the_edge(self) -> None:
-        """Run before every other function, and after every other (those run in reverse order).
+        """Move the hooks, so that one runs before, the other after, all other functions
+        (``after_request`` functions run in reverse order).
 
         There is no public API for the order; the lists themselves are public.
         """
@@ -275,7 +277,7 @@ class Hooks:
         ]
 
     def _ahead(self, function: Function) -> Function:
-        """A function of ``run_first``, which notes that it has ended the request, if it has."""
+        """A wrapper for a function of ``run_first`` that records if it ends the request."""
         state = self._state
 
         @functools.wraps(function)
@@ -290,11 +292,11 @@ class Hooks:
         return run_first
 
     def _first_request(self, _sender: Flask, **_: object) -> None:
-        """Put the hooks before and after everything that has been registered by now."""
+        """Move the hooks before and after everything that has been registered so far."""
         self._move_to_the_edge()
-        # Disconnected for all senders: for one alone, blinker would keep the receiver, which costs
-        # every request time. Blinker raises if another thread connects a receiver meanwhile; then
-        # the next request tries again.
+        # Disconnected for all senders: for one sender only, blinker would keep the receiver, which
+        # costs time on every request. Blinker raises an error if another thread connects a receiver
+        # at the same time; then the next request tries again.
         with contextlib.suppress(RuntimeError):
             request_started.disconnect(self._first_request)
 
@@ -309,7 +311,7 @@ class Hooks:
         """
         state = self._state
         if not has_request_context() or current_app != state.app:
-            return  # sent by something else than a request of this app
+            return  # not sent by a request of this app
         request = _current_request()
         decision: Decision | None = getattr(request, DECISION, None) or self._late_decision(500)
         record = _record(state, request)
@@ -327,7 +329,8 @@ def _keep(state: AppState, request: Any, decision: Decision) -> None:
     record = request.environ.get(state.environ_key) or _record(state, request)
     if record.decision is None:
         record.decision = decision
-    # Else a view has pushed another request with its own environment, whose response is not sent.
+    # Otherwise, a view has pushed another request with its own environment, whose response is not
+    # sent.
 
 
 def _record(state: AppState, request: Request) -> RequestRecord:
@@ -342,8 +345,8 @@ def _record(state: AppState, request: Request) -> RequestRecord:
 def _decision_behind(
     front: FrontRecord, request: Request, in_force: InForce
 ) -> tuple[Decision, InForce, bool]:
-    """The decision where the guard has decided in front of the app; what made it; and whether it
-    has been announced there."""
+    """The decision if the guard has decided in front of the app; the :class:`InForce` behind it;
+    and whether it has been announced there."""
     if front.take(request):
         return front.decision, in_force, True
     told = front.decision
@@ -353,7 +356,7 @@ def _decision_behind(
 
 
 def _is_other(decision: Decision, told: Decision) -> bool:
-    """Whether a decision says something else than the one that was announced."""
+    """Whether a decision differs from the one that was announced."""
     return (decision.outcome, decision.reason, decision.blocked) != (
         told.outcome,
         told.reason,
@@ -362,8 +365,8 @@ def _is_other(decision: Decision, told: Decision) -> bool:
 
 
 def _run_next(function: Callable[[Response], Response]) -> None:
-    """Run a function on the response before any ``after_this_request`` function of the app, which
-    may be what has failed. There is no public API for that."""
+    """Run a function on the response before any ``after_this_request`` function of the app, as one
+    of these may have failed. There is no public API for that."""
     from flask.globals import request_ctx
 
     after_this_request(function)
@@ -380,14 +383,15 @@ def _turn_into(own: Response, response: Response) -> Response:
 
 
 def _copied(response: Response) -> Response:
-    """A copy of a response that was sent before: another thread may be about to send it again."""
+    """A copy of a response that was sent before: another thread may be sending it again."""
     response = copy.copy(response)
     response.headers = response.headers.copy()
     return response
 
 
 def _without_headers(response: Response) -> Response:
-    """The response of an exempt route, without what was written on it when another one sent it."""
+    """The response of an exempt route, without the headers that were written on it for another
+    route."""
     written: Iterable[str] | None = getattr(response, _WRITTEN, None)
     if written is not None:
         response = _copied(response)
@@ -403,6 +407,6 @@ def is_tracing(function: Function) -> bool:
 
 
 def _is_hook(function: Callable[..., Any], hook: Callable[..., Any]) -> bool:
-    """Whether a function is one of the guard's two, as it is or wrapped: Datadog and New Relic wrap
-    each function that is registered."""
+    """Whether a function is one of the guard's two hooks, or wraps one: Datadog and New Relic wrap
+    every registered function."""
     return inspect.unwrap(function) is hook

@@ -1,4 +1,4 @@
-"""The sources of an app's policies, as its requests ask them."""
+"""Decisions that depend on sources."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from flask_corsguard.text import described
 
 
 class LiveOrigins:
-    """Decides the requests whose origin a source may know, and keeps these decisions for as long as
-    the rows that they rest on.
+    """Decides the requests whose origin a source may list, and caches these decisions until the
+    rows that they depend on change.
 
     :param listener: is told when a source has been read.
     """
@@ -38,8 +38,8 @@ class LiveOrigins:
         self._renew()
 
     def _renew(self) -> None:
-        # In this order: what rests on rows that are replaced meanwhile goes into a cache that is
-        # replaced with them.
+        # In this order: a decision that depends on rows that are being replaced goes into a cache
+        # that is replaced with them.
         self._seen = Feed.published
         self._listed: DecisionCache[None] = DecisionCache()
         self._cache: DecisionCache[tuple[Feed, ...]] = DecisionCache()
@@ -47,11 +47,11 @@ class LiveOrigins:
     def listed(
         self, request: Request, asked: CorsRequest | None, entry: Entry, key: Key | None
     ) -> Decision | None:
-        """The decision about an origin that a row names as it stands; nothing else in the request
-        can change it. None where that is not so, or where more has to be looked at.
+        """The decision about an origin that a row lists exactly, if nothing else in the request can
+        change it. Otherwise None.
 
-        :param asked: what a decision looks at, if nothing was kept of the request.
-        :param key: what it may be kept under.
+        :param asked: the parts of the request that a decision depends on, if it is not cached.
+        :param key: its key in the cache.
         """
         view = entry.live.only_view if entry.live else _sources_of(entry).only_view
         if view is None or key is None or monotonic() >= view.feed.fresh_until:
@@ -76,7 +76,7 @@ class LiveOrigins:
     def listed_first(
         self, request: Request, asked: CorsRequest, entry: Entry, key: Key | None
     ) -> Decision | None:
-        """The same before the policy's own list is looked at, where that is possible."""
+        """The same, before the policy's own list is checked, if that is possible."""
         sources = entry.live or _sources_of(entry)
         policy = entry.policy
         if not sources.listed_first or not isinstance(policy, Policy):
@@ -88,9 +88,9 @@ class LiveOrigins:
     def decide(
         self, request: Request, asked: CorsRequest | None, entry: Entry, key: Key | None
     ) -> Decision:
-        """The decision by the policy of an entry, which has a source.
+        """The decision by the policy of an entry with a source.
 
-        :param key: what it may be kept under, if it rests on rows alone.
+        :param key: its key in the cache, if it depends only on rows.
         """
         sources = entry.live or _sources_of(entry)
         asking: _Asking | None = None
@@ -118,13 +118,13 @@ class LiveOrigins:
     def _decided(
         self, request: Request, asked: CorsRequest, entry: Entry, asking: _Asking | None
     ) -> tuple[Decision, tuple[Feed, ...] | None]:
-        """The decision, and the sources that it rests on; None if it rests on more."""
+        """The decision, and the sources that it depends on; None if it depends on more."""
         policy, sources = entry.policy, entry.live
         assert policy is not None
         view: View | None = sources.only_view
         is_fresh = view is not None and monotonic() < view.feed.fresh_until
         if view and view.snapshot and is_fresh and not sources.has_check:
-            # The same as below in half of the time; nearly always.
+            # The same as below in half the time, for nearly all requests.
             assert isinstance(policy, Policy)
             if view.snapshot.admits(None, asked.origin or ""):
                 decision = decide_listed(policy, asked, entry.scope, view.admission)
@@ -139,12 +139,11 @@ class LiveOrigins:
 class EntrySources:
     """The sources of one entry of the table.
 
-    :ivar only_view: the only source, where an origin that it names is allowed whatever else there
-        is; or None.
-    :ivar by_tenant: whether one asks which tenant's rows count.
+    :ivar only_view: the only source, if an origin that it lists is allowed in any case; or None.
+    :ivar by_tenant: whether a source has tenants.
     :ivar has_check: whether there is a callable too.
-    :ivar listed_first: whether its rows can be looked at before the list itself, because an origin
-        in both stands there as it is.
+    :ivar listed_first: whether its rows can be checked before the policy's list, because an origin
+        in both is an exact entry there.
     """
 
     __slots__ = ("by_tenant", "has_check", "listed_first", "only_view")
@@ -167,9 +166,9 @@ def _sources_of(entry: Entry) -> EntrySources:
 
 
 class _Asking:
-    """What one request asks of sources.
+    """The questions of one request to sources.
 
-    :ivar feeds: those that were asked.
+    :ivar feeds: the feeds of the sources that were asked.
     """
 
     __slots__ = ("_admitted", "_is_certain", "_listener", "_request", "_tenants", "feeds")
@@ -183,7 +182,7 @@ class _Asking:
         self._tenants: dict[Feed, Hashable] = {}
 
     def key_with_tenants(self, key: Key, entry: Entry) -> Key | None:
-        """The key with what ``by`` says of the request; None if that fails."""
+        """The key with the request's tenants, from ``by``; None if that fails."""
         for policy in policies_of(entry.policy):
             for view in views_of(policy) if policy.compiled.sources else ():
                 if view.feed.by is not None:
@@ -194,9 +193,9 @@ class _Asking:
         return key
 
     def admits(self, policy: Policy, asked: CorsRequest) -> str:
-        """Says which source of a policy admits the origin; "" if none does.
+        """Return which source of a policy admits the origin, in words; "" if none does.
 
-        :raises CheckFailedError: if none does, and one cannot tell.
+        :raises CheckFailedError: if none does, and the check of one fails.
         """
         failures: list[str] = []
         text = asked.origin or ""
@@ -223,7 +222,7 @@ class _Asking:
             try:
                 tenant = feed.by(self._request)
                 hash(tenant)
-                # Not what it says, but whether it can be asked.
+                # Only whether it can be asked: the result does not matter.
                 bool(tenant == tenant)
             except BaseException as error:
                 if is_shutdown(error):
@@ -233,8 +232,8 @@ class _Asking:
         return self._tenants[feed]
 
     def rests_on_rows(self, decision: Decision, sources: EntrySources) -> bool:
-        """Whether nothing but rows has decided, so that the decision holds as long as they do."""
-        # What no row is about is not kept: anybody can make tenants up.
+        """Whether only rows have decided, so that the decision holds until they change."""
+        # Decisions about unknown tenants are not kept: anybody can make tenants up.
         is_certain = self._is_certain and all(
             any(view.snapshot is not None and view.snapshot.knows(tenant) for view in feed.views)
             for feed, tenant in self._tenants.items()

@@ -1,5 +1,5 @@
-"""What hooks cannot do: the thin layer around ``app.wsgi_app``, which is the place that Flask
-documents for it (https://flask.palletsprojects.com/en/stable/api/#flask.Flask.wsgi_app)."""
+"""The thin layer around ``app.wsgi_app`` for what hooks cannot do. Flask documents this place for
+it (https://flask.palletsprojects.com/en/stable/api/#flask.Flask.wsgi_app)."""
 
 from __future__ import annotations
 
@@ -41,17 +41,18 @@ def finished_response(
 def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
     """The middleware of one app.
 
-    - It marks the environment, so that the hooks see whether something has put the old ``wsgi_app``
-      back.
-    - If an exception leaves the app (``TESTING``, ``DEBUG``, ``PROPAGATE_EXCEPTIONS``), it sends
-      the guard's own response all the same.
-    - If something can respond past the hooks, or write after them, it writes the decision's headers
-      once more. Only then: to wrap ``start_response`` costs more than all else here.
+    - It marks the environment, so that the hooks see whether something has restored the old
+      ``wsgi_app``.
+    - If an exception leaves the app (``TESTING``, ``DEBUG``, ``PROPAGATE_EXCEPTIONS``), it still
+      sends the guard's own response.
+    - If something can respond without the hooks, or write after them, it writes the decision's
+      headers once more. Only then, because wrapping ``start_response`` costs more than all the
+      rest.
 
-    :param inner: what has been the app's ``wsgi_app`` so far.
+    :param inner: the app's previous ``wsgi_app``.
     """
     key = state.environ_key
-    # Both are only ever changed in place. To look them up on their objects would take time.
+    # Both are only changed in place. Looking them up on their objects would take time.
     later_writers, finish_receivers = state.later_writers, request_finished.receivers
 
     def corsguard_middleware(
@@ -71,8 +72,8 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
             return own(environ, _again(start_response))
 
     def inside(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """A request within a request: the app is called by one of its own views, with the
-        environment of that request, which keeps its decision."""
+        """A request within a request: one of the app's own views calls the app with the environment
+        of its own request, which keeps its decision."""
         outer = environ.pop(key)
         try:
             return corsguard_middleware(environ, start_response)
@@ -85,8 +86,8 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
 def _own_response_after(
     state: AppState, record: RequestRecord, environ: WSGIEnvironment, error: Exception
 ) -> Response | None:
-    """The guard's own response after an exception has left the app, or None if the app was to
-    respond."""
+    """The guard's own response after an exception has left the app, or None if the app should have
+    responded."""
     record.announce([])
     decision = record.decision
     own = decision and finished_response(state, decision, Request(environ), record)
@@ -98,7 +99,7 @@ def _own_response_after(
     if not record.has_failed:
         state.log.own_response_failed(error)
     if record.finished:
-        own = record.finished  # the server may have been given that one already
+        own = record.finished  # the server may have that response already
         write_decision(decision, own.headers)
     return own
 
@@ -110,8 +111,8 @@ def _with_last_word(
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """Call *inner*, and write the decision's headers on whatever it responds; if that has taken the
-    place of the guard's own response, respond with the latter."""
+    """Call *inner*, and write the decision's headers on its response. If that has replaced the
+    guard's own response, send the guard's."""
     own: Response | None = None
     is_called = record.is_watched = True
 
@@ -120,7 +121,8 @@ def _with_last_word(
         decision = record.decision
         if record.tell is not None:
             record.announce(headers)
-        # Without a decision, something has answered before the hooks: it is not the app's response.
+        # Without a decision, something has responded before the hooks: it is not the app's
+        # response.
         if decision is not None and decision.policy is not None:
             if is_called and (decision.preflight or decision.blocked):
                 own = _replaced_response(state, record, decision, environ, status)
@@ -145,7 +147,7 @@ def _with_last_word(
 def _written(
     decision: Decision, record: RequestRecord, headers: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """A response's headers with those of the decision, or with its own if they stand."""
+    """A response's headers with those of the decision, or with its own if these are kept."""
     final = Headers(headers)
     own = record.has_own_headers is not False and cors_headers(headers)
     if own and (decision.may_be_overridden or decision.overridden):
@@ -176,15 +178,15 @@ def _ignore(_: bytes) -> None:
 
 
 def _again(start_response: StartResponse) -> StartResponse:
-    """A ``start_response`` that may have been called already, with the same response: a teardown
-    function can fail after that."""
+    """A ``start_response`` that tolerates an earlier call with the same response, after which a
+    teardown function has failed."""
 
     def start_again(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
         try:
             return start_response(status, headers)
         except Exception:
-            # PEP 3333 forbids a second call; each server raises another exception. With exc_info
-            # it could be made, but then gunicorn sends the headers twice.
+            # PEP 3333 forbids a second call; each server raises a different exception. With
+            # exc_info it is permitted, but then gunicorn sends the headers twice.
             return _ignore
 
     return start_again

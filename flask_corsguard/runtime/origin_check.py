@@ -1,4 +1,5 @@
-"""The policies as a function, for what has an origin setting of its own: ``guard.origin_check``."""
+"""The policies as a function, for libraries with their own setting for origins:
+``guard.origin_check``."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from flask_corsguard.runtime.front import record_of
 from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 
-# Without Origin, no page asks that could read the response.
+# A request without Origin is not from a page that could read the response.
 _ADMITTED = frozenset({Outcome.ALLOWED, Outcome.SAME_ORIGIN, Outcome.NOT_CORS})
 _IN_FRONT = "something responds here that asks guard.origin_check"
-# What Werkzeug needs of an environment.
+# The parts of an environment that Werkzeug needs.
 _DEFAULTS = {
     "REQUEST_METHOD": "GET",
     "SCRIPT_NAME": "",
@@ -34,22 +35,22 @@ _DEFAULTS = {
 
 
 class OriginCheck:
-    """A function of (origin, WSGI environment) that says whether the policies of an app admit the
-    origin.
+    """A function of (origin, WSGI environment) that returns whether the policies of an app admit
+    the origin.
 
-    :param credentials: whether they have to do so with credentials.
+    :param credentials: whether they must admit it with credentials.
     """
 
     def __init__(self, state: AppState, *, credentials: bool) -> None:
         self.state = state
         self.credentials = credentials
-        # Engine.IO asks twice about each request.
+        # Engine.IO calls it twice for each request.
         self._told_key = f"flask_corsguard.told.{id(state)}"
 
     def __call__(self, origin: str | None, environ: Mapping[str, Any] | None = None) -> bool:
-        """Whether a request is from the app's own pages, or from an origin that is admitted."""
+        """Whether a request is from the app's own pages, or from an admitted origin."""
         if environ is None:
-            # Without the path there is no policy.
+            # Without the path, the policy is not known.
             self.state.log.notice(
                 "calls without an environment",
                 "guard.origin_check was called without the WSGI environment, so it refuses:"
@@ -89,7 +90,7 @@ class OriginCheck:
         return decision
 
     def _is_new(self, decision: Decision, environ: Mapping[str, Any]) -> bool:
-        """Whether this has not been announced yet about the request."""
+        """Whether this decision has not been announced yet for the request."""
         told = decision.origin, decision.outcome, decision.reason
         is_new = bool(environ.get(self._told_key) != told)
         if is_new and isinstance(environ, MutableMapping):
@@ -99,27 +100,27 @@ class OriginCheck:
     def decide(
         self, environ: dict[str, Any], in_force: InForce
     ) -> tuple[Decision, Request, InForce]:
-        """The decision about a request, which is not announced; and what made it."""
+        """The decision about a request, not announced; and the policies behind it."""
         if environ["REQUEST_METHOD"] == "OPTIONS":
-            # Whoever asks responds to preflights itself: only who may read counts.
+            # The caller responds to preflights itself: only who may read counts.
             environ = {**environ, "REQUEST_METHOD": "GET"}
         request = served_request(self.state.app, environ)
         decision, in_force = self.state.late_decision(request, in_force)
         return self.final(decision, request), request, in_force
 
     def final(self, decision: Decision, request: Request) -> Decision:
-        """What becomes of a request about which this is asked, by the decision of the policies."""
-        decision = decision.settled(has_own=False)  # what asks writes the headers, not a view
+        """The outcome of a request, from the decision by the policies."""
+        decision = decision.settled(has_own=False)  # the caller writes the headers, not a view
         policy = decision.policy
         is_enough = policy is not None and (policy.allow_credentials or not self.credentials)
-        # For an exempt route, and where "*" has allowed a page, nobody has looked whose it is.
+        # For an exempt route, or a page that "*" allows, it has not been checked whose page it is.
         if not is_enough and not decision.blocked and self.state.current().is_own(request):
             return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None)
         if policy is None:
             return decision
         verdict = what_happens(decision, request).outcome
         if verdict in (Outcome.UNENFORCED, Outcome.REJECTED):
-            # It is refused, whatever enforce says: what asks keeps the socket closed.
+            # It is refused, whatever enforce is: the caller keeps the socket closed.
             detail = decision.detail.removesuffix(UNSAFE_REFUSES).removesuffix("; ")
             return decision._replace(
                 outcome=Outcome.REJECTED, report_only=False, detail=detail, in_front=_IN_FRONT
@@ -137,7 +138,7 @@ class OriginCheck:
 
 
 def _environ(environ: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with what Werkzeug needs. What Engine.IO makes of an ASGI scope takes any visitor's
-    word for the scheme, and has no bytes in its path."""
+    """A copy with the parts that Werkzeug needs. Engine.IO's environment for an ASGI scope takes
+    the scheme from a header that any visitor can send, and has no bytes in its path."""
     scope = environ.get("asgi.scope")
     return {**_DEFAULTS, **environ} if scope is None else environ_of(scope)

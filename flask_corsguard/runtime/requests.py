@@ -1,4 +1,4 @@
-"""What the guard reads of a request."""
+"""Reads the parts of a request that the guard needs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ LONGEST_METHOD = MAX_METHOD_LENGTH + 1
 #: Cuts a requested method before it is used. One character too many is left, so that no policy
 #: allows a method that was cut.
 METHOD_CUT = slice(LONGEST_METHOD)
-# In characters. A preflight with a longer list is decided each time.
+# In characters. A preflight with a longer list is not cached.
 _LONGEST_LIST = 200
 
-#: A request, as far as its policy's decision depends on it.
+#: The parts of a request that its policy's decision depends on.
 Key: TypeAlias = tuple[object, ...]
 
 
@@ -33,8 +33,8 @@ def key_of(request: Request, place: object) -> Key | None:
     """The key that a decision is kept under: the place, the method, the origin, and the other CORS
     headers of a preflight.
 
-    :param place: stands for the rule, and for the path prefix where the rule has several.
-    :returns: None for a preflight with a list that is too long to be kept.
+    :param place: identifies the rule, and the path prefix if the rule has several.
+    :returns: None for a preflight with a list that is too long to be cached.
     """
     environ = request.environ
     origin: str | None = environ.get("HTTP_ORIGIN")
@@ -52,7 +52,7 @@ def key_of(request: Request, place: object) -> Key | None:
 
 
 def cors_request(request: Request) -> CorsRequest:
-    """What a decision looks at in a request."""
+    """The parts of a request that a decision depends on."""
     sent = request.environ.get
     origin: str | None = sent("HTTP_ORIGIN")
     method: str | None = None
@@ -66,22 +66,22 @@ def cors_request(request: Request) -> CorsRequest:
 
 
 def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
-    """The request that Flask would make of *environ*, with its route looked up. Whatever one of the
-    app's converters raises, this raises too."""
+    """The request that Flask would make of *environ*, with its route looked up. Exceptions from the
+    app's converters are not caught."""
     request = app.request_class(environ)
     _match(app, request)
     return request
 
 
 def served_request(app: Flask, environ: WSGIEnvironment) -> Request:
-    """The same without a route where a converter raises: Flask makes a 500 of that. And without a
-    body, which a function of the policy would take away from what responds.
+    """The same, but without a route if a converter raises an exception, of which Flask makes a 500;
+    and without a body, which a policy's function could otherwise consume before *inner* reads it.
 
-    :param environ: is the request's alone.
+    :param environ: used by this request only.
     """
     environ["wsgi.input"] = BytesIO()
     request = app.request_class(environ)
-    # A cycle, which would stay until the garbage collector runs. Flask breaks it too.
+    # A reference cycle, which would stay until the garbage collector runs. Flask breaks it too.
     environ.pop("werkzeug.request", None)
     try:
         _match(app, request)
@@ -98,6 +98,6 @@ def _match(app: Flask, request: Request) -> None:
             request.url_rule, arguments = adapter.match(return_rule=True)
             request.view_args = dict(arguments)
     except HTTPException as error:
-        # Its traceback, and that of what it came from, would hold the request.
+        # Its traceback, and those of its causes, would keep the request alive.
         error.__context__ = None
         request.routing_exception = error.with_traceback(None)

@@ -1,4 +1,4 @@
-"""The guard's own responses, and writing a decision on any response."""
+"""The guard's own responses, and the decision's headers on any response."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-# The headers that the guard writes, by how their names begin, in lower case.
+# The prefixes of the names of headers that the guard writes, in lower case.
 _OWN_PREFIXES = (_CORS_PREFIX := "access-control-", "vary")
 # Nearly every response has these headers, and often no others.
 _COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
 # The class of a response's headers, if it keeps them in a private list, ``_list``.
 _LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
 
-# What tells some cache to keep a response, beside Cache-Control: RFC 9213's field and those like it
-# of single CDNs end like this, others have names of their own.
+# Headers besides Cache-Control that tell some cache to keep a response: RFC 9213's, and similar
+# ones of some CDNs, have this ending; others have their own names.
 _CACHING_SUFFIX = "-cache-control"
 _CACHING_HEADERS = frozenset(
     {"age", "edge-control", "expires", "pragma", "surrogate-control", "x-accel-expires"}
 )
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-# Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
+# Bound once: on Python 3.11, looking up a member of an Enum is ten times as slow.
 _ALLOWED = Outcome.ALLOWED
 
 
 class _NoContent(Response):
-    """A response without a body, and so without a ``Content-Type``."""
+    """A response without a body and without a ``Content-Type``."""
 
     default_mimetype = None
 
 
-# Browsers stay far below both. Longer headers are not read: Werkzeug takes long over each range.
+# Browsers stay far below both. Longer headers are not read: Werkzeug is slow at parsing each range.
 _MAX_ACCEPT_LENGTH = 300
 _MOST_MEDIA_RANGES = 12
 
@@ -82,7 +82,7 @@ def own_response(decision: Decision, request: Request, *, debug: bool) -> Respon
     """The guard's own response to a preflight or a refused request, still without the headers of
     the decision; None if the app responds.
 
-    :param debug: whether a refusal may tell what the policy is.
+    :param debug: whether a refusal may show the policy.
     """
     if decision.blocked:
         return _refusal(decision, request, debug)
@@ -90,7 +90,7 @@ def own_response(decision: Decision, request: Request, *, debug: bool) -> Respon
     if not decision.preflight or policy is None or not policy.compiled.answers_preflight:
         return None
     if decision.outcome is _ALLOWED or decision.report_only:
-        # Any 2xx status would do (https://fetch.spec.whatwg.org/#ok-status); 204 says that there
+        # Any 2xx status would do (https://fetch.spec.whatwg.org/#ok-status); 204 means that there
         # is no body.
         return _NoContent(status=204)
     reason = decision.reason
@@ -121,13 +121,14 @@ def _prefers_html(request: Request) -> bool:
 
 
 def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
-    """Write a decision's headers on a response: each once, and no others of their kind.
+    """Write a decision's headers on a response: each once, and no other ``Access-Control-*``
+    headers.
 
     :param target: the response's headers.
-    :returns: the ``Access-Control-*`` headers that something else had set to another value.
+    :returns: the ``Access-Control-*`` headers that other code had set to another value.
     """
     if decision.blocked:
-        # No cache may keep it: the next request may be allowed.
+        # No cache may keep a refusal: the next request may be allowed.
         for name in [name.lower() for name, _ in target]:
             if name in _CACHING_HEADERS or name.endswith(_CACHING_SUFFIX):
                 target.remove(name)
@@ -136,9 +137,9 @@ def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
 
 
 def write_first(decision: Decision, target: Headers) -> bool:
-    """The same in a fifth of the time, for a response that has no header of their kind: nearly all.
+    """The same in a fifth of the time, for a response without such headers: nearly all.
 
-    :returns: False, and nothing is written, for any other.
+    :returns: False for any other response; then nothing is written.
     """
     if decision.blocked or type(target) is not _LISTED_HEADERS:
         return False
@@ -153,7 +154,7 @@ def write_first(decision: Decision, target: Headers) -> bool:
 
 
 def has_own_headers(headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether a response has any header of those that the guard writes."""
+    """Whether a response has any of the headers that the guard writes."""
     for name, _ in headers:  # in a third of the time that any() takes
         if name not in _COMMON_HEADERS and name.lower().startswith(_OWN_PREFIXES):
             return True
@@ -161,7 +162,7 @@ def has_own_headers(headers: Iterable[tuple[str, str]]) -> bool:
 
 
 def is_written(decision: Decision, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether the headers of a response are those of a decision as they stand. If in doubt, no."""
+    """Whether the headers of a response are already those of a decision. If in doubt, no."""
     if decision.blocked:
         return False
     wanted = decision.headers
@@ -181,7 +182,7 @@ def cors_headers(
 ) -> list[tuple[str, str]]:
     """The ``Access-Control-*`` headers of a response.
 
-    :param written: without those that the guard has written on it.
+    :param written: headers that the guard has written, to leave out.
     """
     return [
         (name, value)
@@ -191,9 +192,9 @@ def cors_headers(
 
 
 def let_stand(own: list[tuple[str, str]], decision: Decision, target: Headers) -> dict[str, str]:
-    """Leave a response the ``Access-Control-*`` headers of its own, and write what caches need.
+    """Keep a response's own ``Access-Control-*`` headers, and write ``Vary`` for caches.
 
-    :returns: what was written.
+    :returns: the headers that were written.
     """
     written = {VARY: decision.headers[VARY]}
     write_headers(written, target)

@@ -1,4 +1,4 @@
-"""Which requests come from the app's own pages."""
+"""Recognises requests from the app's own pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flask_corsguard.protocol.origins import (
 )
 from flask_corsguard.text import shown
 
-#: How the origins of pages begin that may be the app's own by another name.
+#: The beginnings of origins that may be the app's own under another name.
 ON_THIS_MACHINE = tuple(f"{scheme}://{name}" for scheme in ("http", "https") for name in LOOPBACK)
 _PAGE_SCHEMES: dict[str | None, str] = {"ws": "http", "wss": "https"}
 
@@ -23,26 +23,27 @@ _PAGE_SCHEMES: dict[str | None, str] = {"ws": "http", "wss": "https"}
 def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
     """Whether the app's own pages, or no page at all, caused a request.
 
-    A browser that sends ``Sec-Fetch-Site`` knows best
-    (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header): it sees through every
-    proxy. For the others, ``Origin`` is compared with the request's own URL. ``X-Forwarded-*`` is
-    not looked at: that is ProxyFix's job.
+    ``Sec-Fetch-Site`` decides if the browser sends it
+    (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header), as no proxy affects it.
+    Otherwise, ``Origin`` is compared with the request's own URL. ``X-Forwarded-*`` is not read:
+    that is ProxyFix's job.
 
-    :param self_origins: further origins that count as the app's own.
+    :param self_origins: more origins that count as the app's own.
     """
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return site in ("same-origin", "none")
     text: str | None = environ.get("HTTP_ORIGIN")
-    # Without either: not a browser, or a GET by one from before 2020.
+    # Without either: not a browser, or a GET by a browser from before 2020.
     return text is None or _is_own(text, environ, self_origins)
 
 
 def is_speculative(environ: dict[str, Any], self_origins: OriginList) -> bool:
-    """Whether a browser asks ahead of time, and a page of another site may have had it do so.
+    """Whether a browser sends a request ahead of time, and a page of another site may have caused
+    it.
 
-    For the speculation rules of any page, Chromium says ``Sec-Fetch-Site: none``, as if the user
-    had typed the address. That page can keep its ``Referer`` back, but not forge the app's
+    For the speculation rules of any page, Chromium sends ``Sec-Fetch-Site: none``, as if the user
+    had typed the address. That page can withhold its ``Referer``, but not forge the app's
     (https://wicg.github.io/nav-speculation/prefetch.html).
     """
     if "HTTP_SEC_PURPOSE" not in environ or environ.get("HTTP_SEC_FETCH_SITE") != "none":
@@ -55,9 +56,9 @@ def is_speculative(environ: dict[str, Any], self_origins: OriginList) -> bool:
 def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> bool:
     """Whether a serialized origin is the app's own.
 
-    It is compared with ``Host`` as it stands, and never repeated. So it need not be one that
-    :func:`parse_origin` reads: over http, browsers go to hosts that end with a dot or have a hyphen
-    where none may be.
+    It is compared with ``Host`` unchanged, and never repeated. So :func:`parse_origin` need not
+    accept it: over http, browsers also reach hosts that end with a dot, or that have a hyphen where
+    none is valid.
     """
     if len(text) > MAX_ORIGIN_LENGTH:
         return False
@@ -70,8 +71,8 @@ def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> boo
         and host in (authority, f"{authority}:{DEFAULT_PORTS.get(scheme)}")
     ):
         own_scheme = _own_scheme(environ)
-        # https in front of an http app is a proxy that ends TLS. The other way round, the page was
-        # loaded without TLS, and an attacker on the network may have written it.
+        # https in front of an http app is a proxy that terminates TLS. In the opposite case, the
+        # page was loaded without TLS, and an attacker on the network may have written it.
         if scheme == own_scheme or (scheme, own_scheme) == ("https", "http"):
             return True
     origin = parse_origin(text) if self_origins else None
@@ -79,7 +80,7 @@ def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> boo
 
 
 def other_name(text: str, environ: dict[str, Any]) -> str:
-    """What to say of an origin that is the app's own but for the name of this machine; or ""."""
+    """The words for an origin that is the app's own except for the name of this machine; or ""."""
     scheme, _, authority = text.partition("://")
     theirs, port = _name_and_port(authority)
     if theirs not in LOOPBACK or scheme != _own_scheme(environ):
@@ -101,7 +102,7 @@ def _name_and_port(authority: str) -> tuple[str, str]:
 
 
 def evidence(environ: dict[str, Any]) -> str:
-    """What shows that a request is not from the app's own pages, in words."""
+    """The evidence that a request is not from the app's own pages, in words."""
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return f"{SEC_FETCH_SITE} is {shown(site, 40)}"

@@ -1,4 +1,4 @@
-"""What is known about one app: its settings, those that are in force now, and its log."""
+"""The state of one app: its settings, the policies in force, and its log."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from werkzeug.routing import Rule
 
 from flask_corsguard import signals
 from flask_corsguard.config import Settings
+from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
@@ -57,17 +58,16 @@ from flask_corsguard.text import source_of
 if TYPE_CHECKING:
     from flask_corsguard.runtime.front import Front
 
-EXTENSION_KEY = "corsguard"
-#: Stands for the policies that let headers of a view's own stand.
+#: In ``AppState.unusual``: some policy keeps a view's own headers.
 OVERRIDE = "dangerously_let_views_override"
-#: How the keys of all apps for a :class:`RequestRecord` begin.
+#: The prefix of every app's key for a :class:`RequestRecord`.
 RECORD_KEY = "flask_corsguard.record."
-#: The same for what was decided in front of an app.
+#: The same for decisions in front of an app.
 FRONT_KEY = "flask_corsguard.front."
 #: The attribute of a request that holds its decision. Not in the WSGI environment, which two
 #: requests of one app share if a view hands it on to the app itself.
 DECISION = "_corsguard_decision"
-# They are only ever changed in place.
+# They are only changed in place.
 _RECEIVERS = [signal.receivers for signal in signals.ABOUT_DECISIONS]
 
 
@@ -76,13 +76,13 @@ class InForce:
     app's routes, change.
 
     :param rules: the rules of the routes.
-    :param listener: is told what becomes of sources.
+    :param listener: told when sources are read, or fail.
     :ivar table: the policy of each route.
-    :ivar report_only: the same under the report-only policy, or None if there is none.
-    :ivar calls_app: whether to decide may call code of the app: a callable, a source, or a URL
-        converter of its own.
-    :ivar views_override: whether headers of a view's own stand anywhere.
-    :raises PolicyError: with everything that is wrong with any route.
+    :ivar report_only: the same with the report-only policy, or None if there is none.
+    :ivar calls_app: whether deciding may call code of the app: a callable, a source, or its own URL
+        converter.
+    :ivar views_override: whether any policy keeps a view's own headers.
+    :raises PolicyError: with every problem of every route.
     """
 
     __slots__ = (
@@ -113,7 +113,7 @@ class InForce:
         self._fingerprint = ""
         self._lookup = Lookup(self.table)
         self._varying = self.table.varying
-        # Of the paths that come again: path -> its longest prefix.
+        # A cache: path -> its longest prefix.
         self._prefixes: dict[str, str] = {}
         self._cache = DecisionCache[Entry | None]()
         self._self_origins = settings.self_origins
@@ -144,7 +144,7 @@ class InForce:
         if entry is None:
             return decision
         is_live = decision is UNDECIDED and entry.has_sources
-        if is_live and not (asked and entry.live.listed_first):  # not looked at yet
+        if is_live and not (asked and entry.live.listed_first):  # not checked yet
             listed = self._live.listed(request, asked, entry, key)
             if listed is not None:
                 return listed
@@ -185,8 +185,8 @@ class InForce:
         return self._fingerprint
 
     def _place_of(self, request: Request) -> object:
-        """What stands for the rule, and for the path prefix where the rule has several; None for an
-        alias, whose decision is not kept."""
+        """What identifies the rule, and the path prefix if the rule has several; None for an alias,
+        whose decision is not cached."""
         place = id(request.url_rule)
         places = self._varying.get(place)
         if places is None:
@@ -206,8 +206,8 @@ class InForce:
     def _by_policy(
         self, request: Request, asked: CorsRequest, key: Key | None
     ) -> tuple[Kept, Key | None]:
-        """The decision by the policy alone; and the key, which has the entry in it where not the
-        rule that was matched has told which one it is."""
+        """The decision by the policy alone; and its key, which contains the entry if the matched
+        rule does not determine it."""
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
             entry = self._lookup.by_url(request, asked.method)
@@ -234,7 +234,7 @@ class _Words:
     their names, and sources not at all."""
 
     def __init__(self) -> None:
-        # Of long lists, which many policies have in common. The policies keep them alive.
+        # A cache for long lists that many policies share. The policies keep them alive.
         self._known: dict[int, str] = {}
 
     def of_policy(self, policy: Policy) -> dict[str, str]:
@@ -256,20 +256,20 @@ def _digest(text: str) -> str:
 
 
 class RequestRecord:
-    """What the guard has done about one request. The middleware puts one into the WSGI environment,
-    where the hooks find it, in copies of the environment too.
+    """The guard's record of one request. The middleware puts it into the WSGI environment, where
+    the hooks find it, also in copies of the environment.
 
     :ivar decision: the decision, once there is one.
-    :ivar ended_early: the status of a response that something else made before the guard saw the
+    :ivar ended_early: the status of a response that other code made before the guard saw the
         request.
-    :ivar ended_first: the name of the function of ``run_first`` that has ended the request, or "".
+    :ivar ended_first: the name of the function of ``run_first`` that ended the request, or "".
     :ivar finished: the response to a preflight or a refused request, once the guard's
         ``after_request`` function has seen it.
     :ivar has_failed: whether something has failed on the guard's own response.
     :ivar is_watched: whether the middleware sees the response.
-    :ivar has_own_headers: whether the response had ``Access-Control-*`` headers when the guard came
-        to write its own; None until then.
-    :ivar tell: announces the decision, while that depends on these.
+    :ivar has_own_headers: whether the response had ``Access-Control-*`` headers before the guard
+        wrote its own; None until then.
+    :ivar tell: announces the decision, as long as that depends on the response.
     """
 
     decision: Decision | None = None
@@ -282,9 +282,10 @@ class RequestRecord:
     has_failed: bool = False
 
     def announce(self, headers: list[tuple[str, str]]) -> None:
-        """Announce the decision now, if that has waited for the response.
+        """Announce the decision now, if that has been delayed until the response.
 
-        :param headers: the response's, if the guard's ``after_request`` function has not seen it.
+        :param headers: the response's headers, if the guard's ``after_request`` function has not
+            seen them.
         """
         tell, self.tell = self.tell, None
         if self.has_own_headers is None:
@@ -296,18 +297,18 @@ class RequestRecord:
 class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
-    :ivar environ_key: where the WSGI environment has a request's :class:`RequestRecord`. It names
-        the app: a view can hand its environment on to another app with a guard of its own.
-    :ivar front_key: where it has what was decided in front of the app.
-    :ivar fronts: each place where the guard is in front of something.
-    :ivar unusual: what makes the hooks look at more than the policies: these, and ``"override"``
-        where headers of a view's own stand.
+    :ivar environ_key: the key of a request's :class:`RequestRecord` in the WSGI environment. It
+        names the app: a view can pass its environment on to another app with its own guard.
+    :ivar front_key: the key of a decision made in front of the app.
+    :ivar fronts: each :class:`Front` of the guard.
+    :ivar unusual: reasons for the hooks to check more than the policies: the fronts, and
+        ``"override"`` if some policy keeps a view's own headers.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
-    :ivar later_writers: what can respond, or change a response, after the guard's ``after_request``
-        function. Something unknown, until the table is built.
-    :ivar response_class: the class of responses for which that has been looked at.
+    :ivar later_writers: code that can respond, or change a response, after the guard's
+        ``after_request`` function. Not empty until the table is built, as it is not known yet.
+    :ivar response_class: the class of responses that has been checked for that.
     """
 
     def __init__(
@@ -334,21 +335,21 @@ class AppState:
         self.response_class: type[Response] = app.response_class
         self._problems: tuple[Problem, ...] = ()
         self._lock = Lock()
-        # The process in which the thread that has the lock makes a table: settings do not change
-        # meanwhile. A signal handler in that thread leaves its change here, to be made afterwards.
+        # The process whose thread has the lock and builds a table: settings do not change during
+        # that. A signal handler in that thread leaves its change here, to be made afterwards.
         self._at_work_in: int | None = None
         self._changes: deque[Callable[[Settings], Settings]] = deque()
         guarded_apps[id(app)] = app
 
     def current(self) -> InForce:
-        """The settings in force or, before the first request, those that would be.
+        """The settings in force or, before the first request, those that will be.
 
-        :raises PolicyError: with everything that is wrong with any route.
+        :raises PolicyError: with every problem of every route.
         """
         return self.in_force or self._prepared(self.settings)
 
     def put_in_force(self) -> InForce:
-        """The settings in force, which are prepared now if there are none.
+        """The settings in force. If there are none yet, they are prepared now.
 
         :raises PolicyError: while there is a problem with any route. The app serves nothing until
             it is fixed.
@@ -369,7 +370,7 @@ class AppState:
         return self.in_force
 
     def up_to_date(self) -> InForce:
-        """The settings in force, after a look at the settings file if it is time for one.
+        """The settings in force, after a check of the settings file if one is due.
 
         :raises PolicyError: as :meth:`put_in_force`.
         """
@@ -396,7 +397,7 @@ class AppState:
         return any(_RECEIVERS)
 
     def tell(self, request: Request, decision: Decision, in_force: InForce) -> None:
-        """Count a decision, announce it, and announce what the report-only policy would reject."""
+        """Count a decision, announce it, and announce a rejection by the report-only policy."""
         happens = what_happens(decision, request) if decision.report_only else decision
         self.counts.add(kind_of(happens))
         signals.announce(self.app, decision, self.log)
@@ -411,13 +412,13 @@ class AppState:
         final = record.decision = decision.settled(has_own)
         setattr(request, DECISION, final)
         self.counts.add(kind_of(what_happens(final, request)))
-        # What enforce would refuse does not depend on the response.
+        # A refusal by enforce does not depend on the response.
         signals.announce(self.app, decision if decision.report_only else final, self.log)
         if in_force.report_only is not None:
             self.report(in_force.report_only, request, has_own)
 
     def replace(self, request: Request, decision: Decision) -> None:
-        """Put another decision in place of the one that was made about a request."""
+        """Replace the decision about a request."""
         setattr(request, DECISION, decision)
         record: RequestRecord | None = request.environ.get(self.environ_key)
         if record is None:
@@ -428,10 +429,10 @@ class AppState:
             record.tell = functools.partial(contextvars.copy_context().run, tell)
 
     def report(self, report_only: InForce, request: Request, has_own: bool = False) -> None:
-        """Signal and log the request if the report-only policy would reject it. A failure in here
+        """Signal and log the request if the report-only policy would reject it. A failure here
         never affects the request.
 
-        :param has_own: whether the response has ``Access-Control-*`` headers of its own.
+        :param has_own: whether the response has its own ``Access-Control-*`` headers.
         """
         try:
             decision = report_only.decision_for(request)
@@ -452,23 +453,23 @@ class AppState:
                 return self.in_force
             known = outdated.table.rules
             try:
-                # All that the map has by now: rules that come late, such as Connexion's, come
-                # together, and the rules of one URL are told together which methods it accepts.
+                # All rules that the map has now: late rules, such as Connexion's, are added
+                # together, and the methods of a URL depend on all of its rules.
                 ids = set(map(id, known))
                 late = [each for each in self.app.url_map.iter_rules() if id(each) not in ids]
                 renewed = self._prepared(self.settings, (*known, *late))
             except (PolicyError, RuntimeError):
-                # A problem with another rule must not matter, nor one that comes at this moment.
+                # Problems with other rules, or with rules added at this moment, must not matter.
                 renewed = self._prepared(self.settings, (*known, rule))
             if self.in_force is outdated:
                 self._put(renewed)
             return renewed
 
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
-        """Put other settings in force, for all requests that begin from now on.
+        """Put new settings in force, for all requests that begin from now on.
 
-        In a signal handler that interrupts a thread while it makes a table, the change is made as
-        soon as that is done; if it cannot be made then, that is logged.
+        If a signal handler interrupts a thread that is building a table, its change is made as soon
+        as the table is done; if it cannot be made then, that is logged.
 
         :param change: makes the new settings from the old ones.
         :raises PolicyError: if they do not fit the routes; then nothing has changed.
@@ -478,13 +479,13 @@ class AppState:
                 self._changes.append(change)
                 return
             with self._work():
-                if self._changes:  # this one interrupts a thread just before it makes them
+                if self._changes:  # this thread was interrupted just before it makes them
                     self._make_changes()
                 self._change(change)
 
     def follow(self) -> None:
-        """Put in force what the settings file says by now, if it is time to look. A mistake in it
-        changes nothing, and is logged and signalled once."""
+        """Put a change of the settings file in force, if a check is due. A mistake in it changes
+        nothing, and is logged and signalled once."""
         file = self.settings_file
         if file is None:
             return
@@ -500,14 +501,14 @@ class AppState:
             )
 
     def _put_in_force(self, settings: Settings) -> None:
-        with contextlib.suppress(PolicyError):  # so that a mistake leaves what there was at first
+        with contextlib.suppress(PolicyError):  # so that after a mistake the first settings stay
             self.put_in_force()
         self.change_settings(lambda _: settings)
 
     def check(self, settings: Settings) -> None:
-        """Make a table of settings that are not in force.
+        """Build a table of settings that are not in force.
 
-        :raises PolicyError: with everything that is wrong with any route.
+        :raises PolicyError: with every problem of every route.
         """
         self._prepared(settings)
 
@@ -520,7 +521,8 @@ class AppState:
 
     @contextlib.contextmanager
     def _work(self) -> Generator[None]:
-        """Hold the lock to make a table. At the end, make the changes that came in meanwhile."""
+        """Hold the lock to build a table. Afterwards, make the changes that arrived in the
+        meantime."""
         with self._lock:
             if self._at_work_in == os.getpid():
                 yield
@@ -538,7 +540,8 @@ class AppState:
                         self._at_work_in = None
 
     def _make_changes(self) -> None:
-        """Make the changes that came in meanwhile: all at once, or one by one if one is wrong."""
+        """Make the changes that arrived in the meantime: all at once, or one by one if one is
+        wrong."""
         changes = [self._changes.popleft() for _ in range(len(self._changes))]
         with contextlib.suppress(Exception):
             self._change(
@@ -559,20 +562,20 @@ class AppState:
         self.in_force = in_force
 
     def _prepared(self, settings: Settings, rules: Iterable[Rule] | None = None) -> InForce:
-        """Settings with the rules that the app's URL map has, or with those given."""
+        """Settings with the rules of the app's URL map, or with those given."""
         if rules is None:
             rules = self.app.url_map.iter_rules()
         settings = settings.compared(self.app.config, in_time=self.in_force is None)
         return InForce(self.app, settings, self.marks, rules, self)
 
     def refreshed(self, feed: Feed) -> None:
-        """Tell that the rows of a source have changed, and which were left out."""
+        """Announce that the rows of a source have changed, and log those left out."""
         for row, why in feed.take_unnamed():
             self.log.bad_row(feed.name, row, why)
         signals.send(signals.source_refreshed, self.app, self.log, source=feed.status())
 
     def failed(self, feed: Feed) -> None:
-        """Tell that a source could not be read."""
+        """Announce that a source could not be read."""
         self.log.source_failed(feed.name, feed.unknown())
         signals.send(signals.source_failed, self.app, self.log, source=feed.status())
 
@@ -581,7 +584,7 @@ class AppState:
         in_force = self.current()
         feeds = in_force.feeds()
         for feed in feeds if has_request_context() else ():
-            # No other request may come as long as a probe says that the app is not ready.
+            # Other requests may not arrive until the probe reports that the app is ready.
             if feed.is_stale and time.monotonic() >= feed.due:
                 feed.ask(self)
         return {
@@ -592,8 +595,8 @@ class AppState:
         }
 
     def settings_status(self) -> dict[str, Any]:
-        """Which settings file is followed, when what is in force was read, in Unix seconds, and
-        what keeps the file as it is now from being in force."""
+        """The settings file that is followed, when the version in force was read, in Unix seconds,
+        and the mistake in its present version, if any."""
         file = self.settings_file
         return {
             "file": file.path if file else None,
@@ -602,7 +605,7 @@ class AppState:
         }
 
     def load_sources(self) -> None:
-        """Read every source, as nobody waits for it. What fails is in its status.
+        """Read every source, without a request's deadline. Failures are in the sources' status.
 
         :raises PolicyError: if the policy of any route cannot be used.
         """
@@ -610,7 +613,7 @@ class AppState:
             feed.load_now(self)
 
     def load_required_sources(self) -> None:
-        """Read the sources that say ``at_start="fail"``.
+        """Read the sources with ``at_start="fail"``.
 
         :raises PolicyError: if one of them cannot be read.
         """
@@ -630,10 +633,10 @@ class AppState:
 
 
 def later_writers(app: Flask) -> Iterator[str]:
-    """What can respond past the app's ``after_request`` functions, or change a response after them:
-    methods that an extension has replaced, such as ``handle_exception`` by Flask-RESTX; a response
-    class or a session interface of the app's own."""
-    # Not vars(app): to ask for it makes Python 3.11 keep a dict, and every access of Flask slower.
+    """Code that can respond without the app's ``after_request`` functions, or change a response
+    after them: methods that an extension has replaced, such as ``handle_exception`` by Flask-RESTX;
+    the app's own response class or session interface."""
+    # Not vars(app): that makes Python 3.11 create a dict, and slows down every attribute access.
     replaceable = (
         "full_dispatch_request",
         "handle_user_exception",
@@ -657,7 +660,7 @@ def is_later_writer(response_class: type[Response]) -> bool:
 
 
 def _is_replaced(instance: object, base: type[object], name: str) -> bool:
-    """Whether a method is not the one of *base*, be it by a subclass or on the instance."""
+    """Whether a method is not that of *base*, because of a subclass or on the instance."""
     method = getattr(instance, name)
     return getattr(method, "__func__", None) is not getattr(base, name)
 
@@ -675,8 +678,8 @@ def state_of(app: Flask) -> AppState:
 
 @contextlib.contextmanager
 def app_context(app: Flask) -> Generator[None]:
-    """The app's context, to call the app's code without a request. Teardown functions that rely on
-    a request cannot make the call fail."""
+    """The app's context, to call the app's code without a request. Teardown functions that need a
+    request cannot make the call fail."""
     context = app.app_context()
     context.push()
     try:
@@ -690,7 +693,7 @@ def app_context(app: Flask) -> Generator[None]:
 
 
 def _current_decision() -> Decision:
-    # Outside of a request, a RuntimeError: that is how a LocalProxy knows that it is unbound.
+    # Outside a request, a RuntimeError: a LocalProxy takes that for "unbound".
     decision: Decision | None = getattr(request, DECISION, None)
     state_of(current_app)
     if decision is None:
@@ -698,5 +701,9 @@ def _current_decision() -> Decision:
     return decision
 
 
-#: The decision about the current request, for views and everything that runs after the guard.
 current_decision: Decision = cast("Any", LocalProxy(_current_decision))
+"""The :class:`Decision` about the current request, for views and other code that runs after the
+guard.
+
+:raises CorsGuardError: if the app has no guard, or the guard has not decided yet.
+"""

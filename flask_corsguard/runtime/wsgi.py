@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FrontedApp(Protocol):
-    """A WSGI app. Its parameters have the names of Flask's, so that type checkers take it for
+    """A WSGI app. Its parameters are named like Flask's, so that type checkers accept it as
     ``app.wsgi_app``."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -23,7 +23,7 @@ class FrontedApp(Protocol):
 
 
 def wsgi_front(front: Front, inner: WSGIApplication) -> FrontedApp:
-    """The guard in front of *inner*. What it responds is handed on as it is, never read."""
+    """The guard in front of *inner*, whose response is passed on without being read."""
     covers, state, key = front.covers_wsgi, front.state, front.state.front_key
 
     def corsguard_wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -31,7 +31,7 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> FrontedApp:
             return inner(environ, start_response)
         record = None
         if key in environ or front_record.get() is not None:
-            # Decided by a guard in front of this one, or by this one if something tries again.
+            # Decided by a guard in front of this one, or by this one in an earlier attempt.
             record = record_of(state, Request(environ, populate_request=False))
         if record is None:
             record = environ[key] = front.decide({**environ})

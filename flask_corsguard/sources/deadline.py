@@ -1,4 +1,4 @@
-"""How long a store may be waited for."""
+"""The deadline for waiting for a store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ _until: ContextVar[float] = ContextVar("flask_corsguard_deadline")
 
 
 def seconds_left() -> float:
-    """How many seconds a source may still wait for its store, in a request. To be asked before each
-    wait.
+    """Return how many seconds a source may still wait for its store. Call it before each wait.
 
-    :returns: more than 0; 30 where no request waits.
+    :returns: more than 0; 30 if no request waits.
     :raises TimeoutError: if the time is up.
     """
     left = _until.get(time.monotonic() + 30) - time.monotonic()
@@ -25,7 +24,7 @@ def seconds_left() -> float:
 
 
 def is_over() -> bool:
-    """Whether there is no time left."""
+    """Whether no time is left."""
     try:
         seconds_left()
     except TimeoutError:
@@ -35,7 +34,7 @@ def is_over() -> bool:
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Generator[None]:
-    """Set what :func:`seconds_left` counts down."""
+    """Start the time that :func:`seconds_left` counts down."""
     token = _until.set(time.monotonic() + seconds)
     try:
         yield

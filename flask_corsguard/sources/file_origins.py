@@ -20,25 +20,24 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 
 
 class FileOrigins(Source):
-    """Origins in a file, which is looked at again at each refresh.
+    """Origins in a file, which is checked for changes at each refresh.
 
-    One a line: what follows ``#``, at the beginning of a line or after white space, is a comment,
-    and empty lines are left out. A last line without a line end is no row, as it may be half of
-    one. A file whose name ends with ``.json``, or that begins with ``[``, is a JSON list; one that
-    ends with ``.toml`` has the key ``origins``.
+    A text file has one origin per line. After ``#``, at the beginning of a line or after white
+    space, comes a comment; empty lines are skipped. A last line without a line end does not count,
+    as it may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is
+    a JSON list; a file whose name ends with ``.toml`` has the key ``origins``.
 
-    The file has to be a regular one of at most 1 MB, owned by root or the user of the process, and
-    not writable for others. Links are followed. What has just been written is read when it has not
-    changed for 0.4 s. Reading itself has no time limit, which plays a part on a network's file
-    system.
+    It must be a regular file of at most 1 MB, owned by root or the user of the process, and not
+    writable by others. Links are followed. A changed file is read once it has not changed for 0.4
+    seconds. Reading has no time limit, which matters on a network file system.
 
-    :param path: where the file is; relative to the current directory at the time of this call.
-    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as of all
-        sources. ``by`` takes the request and returns its tenant, a string. A line is a tenant
-        without white space, white space and an origin then; in JSON, rows are pairs, or an object
+    :param path: the file's path; relative to the current directory at the time of this call.
+    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as for all
+        sources. ``by`` takes the request and returns its tenant, a string. With it, each line is a
+        tenant without white space, white space and an origin; in JSON, rows are pairs, or an object
         has a list for each tenant; in TOML, ``origins`` is a table with a list for each tenant.
-    :raises PolicyError: if the path or a setting cannot be used. Whether there is such a file is
-        seen when it is read.
+    :raises PolicyError: if the path or a setting cannot be used. Whether the file exists is checked
+        when it is read.
     """
 
     def __init__(self, path: str | os.PathLike[str], **settings: Unpack[SourceSettings]) -> None:
@@ -54,7 +53,7 @@ class FileOrigins(Source):
         return f"FileOrigins({self._file.path!r}, refresh={self.refresh!r})"
 
     def version(self) -> str:
-        """What the content of the file is told by.
+        """What distinguishes versions of the file.
 
         :raises CorsGuardError: if the file cannot be used.
         """
@@ -99,7 +98,7 @@ def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
 
 
 def _lines(text: str, *, by_tenant: bool) -> Iterator[Row]:
-    # What follows the last line end is no row yet.
+    # What follows the last line end may be half a row.
     for line in text.split("\n")[:-1]:
         row = _COMMENT.sub("", line).strip()
         parts = row.split(None, 1) if by_tenant else ()
@@ -108,7 +107,7 @@ def _lines(text: str, *, by_tenant: bool) -> Iterator[Row]:
 
 
 def _rows(value: Any, *, by_tenant: bool) -> Iterable[Row]:
-    entries: Any = value  # a row of another form is a bad one, which the guard leaves out
+    entries: Any = value  # a row of another form is a bad row, which the guard leaves out
     if isinstance(value, list):
         return _each(entries)
     if by_tenant and isinstance(value, dict):

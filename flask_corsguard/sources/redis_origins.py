@@ -24,7 +24,7 @@ KEPT_CHANGES = 1000
 #: In seconds: how long add() and remove() wait, for each portion.
 WRITE_DEADLINE = 5.0
 
-# A script is atomic. It ends at keys of another type before it has written anything.
+# A script is atomic. With keys of another type, it fails before it writes anything.
 _WRITE = f"""
 redis.call("INCRBY", KEYS[2], 0)
 redis.call("ZCARD", KEYS[3])
@@ -41,7 +41,7 @@ return changed
 """
 _CHANGE = re.compile(r"([0-9]+)([+-])(.*)", re.DOTALL)
 _NUMBER = re.compile(rb"[0-9]{1,18}")
-# What is wrong with an origin under every policy is also wrong under this one.
+# An origin that is wrong under every policy is wrong under this one.
 _ANY_POLICY = Rules(
     allow_credentials=False,
     enforce="off",
@@ -51,12 +51,12 @@ _ANY_POLICY = Rules(
 
 
 class RedisVersion(NamedTuple):
-    """What tells two states of the set apart.
+    """What distinguishes two states of the set.
 
     :ivar number: how often :meth:`RedisOrigins.add` and :meth:`RedisOrigins.remove` have changed
         it; None if they never have.
-    :ivar members: how many it has.
-    :ivar last: the last change in the log, which tells whether it is still the same log.
+    :ivar members: how many members it has.
+    :ivar last: the last change in the log, which shows whether it is still the same log.
     """
 
     number: int | None
@@ -68,25 +68,25 @@ class RedisVersion(NamedTuple):
 
 
 class RedisOrigins(Source):
-    """Origins in a Redis set, each a member.
+    """Origins that are the members of a Redis set.
 
     :meth:`add` and :meth:`remove` also write ``key:version``, which counts the changes, and
-    ``key:log``, which has the last 1000 of them, so that a change of one origin is read as one. At
-    each refresh the version, the number of members and the missing changes are asked for, in one
-    round trip. Where they do not fit together, because another program has written the set, or more
-    has changed than the log has, everything is read; and in any case once a minute, as a member
-    that took the place of another one does not change their number.
+    ``key:log``, which has the last 1000 of them, so that only the changes need to be read. Each
+    refresh reads the version, the number of members and the missing changes, in one round trip. If
+    they do not match, because another program has written the set, or because more has changed than
+    the log has, everything is read. Everything is also read once a minute, because replacing one
+    member with another does not change their number.
 
-    Needs ``pip install 'flask-corsguard[redis]'``. No wait for the server outlasts *deadline*, but
-    for the look-up of a host's name, which no time-out of Python ends. Connecting takes several
-    round trips, within the same deadline.
+    Needs ``pip install 'flask-corsguard[redis]'``. No wait for the server outlasts *deadline*,
+    except for the look-up of a host's name, which no time-out in Python ends. Connecting takes
+    several round trips, within the same deadline.
 
     :param url: ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, or
         ``unix:///path/of/the.sock?db=0``. Its options are those of redis-py, except for time-outs.
     :param key: the name of the set.
-    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as of all
-        sources. ``by`` takes the request and returns its tenant, a string without a space. A member
-        is the tenant, a space and the origin then.
+    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as for all
+        sources. ``by`` takes the request and returns its tenant, a string without a space. With it,
+        each member is the tenant, a space and the origin.
     :raises CorsGuardError: if redis-py is not installed.
     :raises PolicyError: if the URL, the key or a setting cannot be used.
     """
@@ -100,7 +100,8 @@ class RedisOrigins(Source):
         self._check(url, key)
         self.key = key
         self.name = f"RedisOrigins {key}"
-        # One for each process. That of a parent is neither used nor closed, so it stays in here.
+        # One for each process. A parent's connection is neither used nor closed, so it stays in
+        # here.
         self._connections: dict[int, RedisConnection] = {}
 
     def _check(self, url: object, key: object) -> None:
@@ -110,7 +111,7 @@ class RedisOrigins(Source):
         try:
             password = self._connection().password
         except Exception:
-            # What redis-py says can have a part of the password.
+            # redis-py's message can contain part of the password.
             message = (
                 "this is not a URL that redis-py accepts. Write it like redis://host:6379/0 or"
                 " rediss://user:password@host:6379/0, with / ? # @ : in the password as %2F %3F %23"
@@ -125,7 +126,7 @@ class RedisOrigins(Source):
         return f"RedisOrigins({url!r}, key={self.key!r}, refresh={self.refresh!r})"
 
     def load(self) -> tuple[RedisVersion, Iterator[Row]]:
-        """The version, and then the members, which are asked for in portions."""
+        """The version, and the members, which are read in portions."""
         with self._secrets.kept():
             version, _ = self._state(None)
         return version, self._rows()
@@ -134,7 +135,7 @@ class RedisOrigins(Source):
         cursor = b"0"
         while True:
             with self._secrets.kept():
-                # In the same connection: another server may have put the members in another order.
+                # On the same connection: another server may have the members in another order.
                 reply = self._ask(("SSCAN", self.key, cursor, "COUNT", _PORTION), goes_on=True)[0]
                 cursor, members = cast("tuple[bytes, list[bytes]]", _checked(reply, list, 2))
                 texts = [*map(_text, _checked(members, list))]
@@ -143,11 +144,11 @@ class RedisOrigins(Source):
                 return
 
     def changes(self, since: RedisVersion) -> tuple[RedisVersion, list[Row], list[Row]] | None:
-        """What has changed since a version.
+        """The changes since a version.
 
-        :returns: the new version, and the members that were added and removed since; None if that
-            is not known.
-        :raises StoreError: if Redis cannot be asked.
+        :returns: the new version, and the members added and removed since; None if that is not
+            known.
+        :raises StoreError: if Redis cannot be read.
         """
         first = since.number or 0
         with self._secrets.kept():
@@ -218,15 +219,16 @@ class RedisOrigins(Source):
         return RedisConnection(self._url)
 
     def add(self, *origins: str, tenant: str | None = None) -> int:
-        """Add origins. Every process knows them after *refresh*.
+        """Add origins. Every process uses them after *refresh*.
 
-        Written in portions of 1000, each at once or not at all.
+        They are written in portions of 1000, each atomically.
 
-        :param tenant: whose they are, if the source has ``by``.
+        :param origins: the origins to add.
+        :param tenant: the tenant whose origins they are; needed if the source has ``by``.
         :returns: how many were new.
-        :raises PolicyError: for an origin that no policy lets in, or without the tenant that there
-            has to be; nothing is written then.
-        :raises CorsGuardError: if Redis does not do it within 5 seconds.
+        :raises PolicyError: for an origin that no policy could allow, or if the tenant is missing;
+            then nothing is written.
+        :raises CorsGuardError: if Redis does not finish within 5 seconds.
         """
         texts = [origin.strip() if isinstance(origin, str) else origin for origin in origins]
         rows = Rows(_ANY_POLICY, by_tenant=False)
@@ -245,11 +247,12 @@ class RedisOrigins(Source):
         return self._write("SADD", "+", texts, tenant)
 
     def remove(self, *origins: str, tenant: str | None = None) -> int:
-        """Remove origins; anything that is a member can be removed.
+        """Remove origins, or any other members.
 
-        :param tenant: whose they are, if the source has ``by``.
-        :returns: how many were there.
-        :raises CorsGuardError: if Redis does not do it within 5 seconds.
+        :param origins: the members to remove.
+        :param tenant: the tenant whose origins they are, if the source has ``by``.
+        :returns: how many there were.
+        :raises CorsGuardError: if Redis does not finish within 5 seconds.
         """
         return self._write("SREM", "-", origins, tenant)
 
@@ -281,12 +284,12 @@ class RedisOrigins(Source):
 
 
 def _text(member: bytes) -> str:
-    """A member. One that is no text becomes text that is no origin."""
+    """A member as text. Bytes that are not text become text that is not an origin."""
     return member.decode("utf-8", "backslashreplace")
 
 
 def _checked(reply: Any, kind: type[Any], length: int | None = None) -> Any:
-    """A reply, if it has the type and the length that Redis gives it."""
+    """A reply, if it has the expected type and length."""
     if not isinstance(reply, kind) or (length is not None and len(reply) != length):
         raise StoreError(f"a {type(reply).__name__} is not what Redis replies with")
     return reply

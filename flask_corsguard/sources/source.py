@@ -1,4 +1,4 @@
-"""What a source of origins has, whatever it reads from."""
+"""The base class of sources of origins."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class SourceSettings(TypedDict, total=False):
 class Source(ABC):
     """Origins that change while the app runs.
 
-    :param refresh: how old, in seconds, what is known may be before the next request has the store
-        asked. A source without ``changes()`` and ``version()`` is asked at most every 30 s.
-    :param deadline: how long, in seconds, one request waits for the store.
+    :param refresh: after how many seconds the next request reads the store again; at least 30 for a
+        source with neither ``changes()`` nor ``version()``.
+    :param deadline: for how many seconds one request waits for the store.
     :param stale_after: for how many seconds the last good read counts. After that, the source
-        admits nobody.
-    :param at_start: ``"fail"``: ``guard.prepare()`` raises if the rows cannot be read; or
-        ``"closed"``: the first request that needs them has them read.
-    :param by: takes the request and returns its tenant. Rows are (tenant, origin) then, and the
+        admits no origin.
+    :param at_start: with ``"fail"``, ``guard.prepare()`` reads the rows, and raises an error if it
+        cannot; with ``"closed"``, the first request that needs the rows reads them.
+    :param by: takes the request and returns its tenant. Rows are then (tenant, origin), and the
         policy needs ``origins_vary``.
-    :raises PolicyError: with everything that is wrong with these.
-    :ivar name: what the source is called in the log, without secrets.
-    :ivar reload_every: in seconds, how often everything is read even if nothing says that it has
-        changed; None for never.
+    :raises PolicyError: with every problem of these.
+    :ivar name: the source's name in the log, without secrets.
+    :ivar reload_every: after how many seconds everything is read even if the store reports no
+        change; None for never.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Source(ABC):
     def load(self) -> tuple[object, Iterable[Row]]:
         """Read everything.
 
-        :returns: the version, and the rows. These may come one by one: reading them may go on in
-            another request, if the deadline of this one has passed.
+        :returns: the version, and the rows. The rows may be a generator: if this request's deadline
+            passes, another request reads on.
         :raises Exception: if the store cannot be read.
         """

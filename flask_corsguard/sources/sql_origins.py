@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flask_corsguard.sources.sql_session import SQLSession
 
-#: SQL as the database takes it, or a statement of SQLAlchemy Core.
+#: SQL in the database's dialect, or a statement of SQLAlchemy Core.
 Statement: TypeAlias = "str | Executable"
 _T = TypeVar("_T")
 
@@ -36,29 +36,29 @@ class SQLVersion(tuple[Any, ...]):
 
 
 class SQLOrigins(Source):
-    """Origins that a statement of SQL gives.
+    """Origins that a SQL statement returns.
 
-    At each refresh, *version* is executed, and *rows* if its result has changed, and in any case
-    every ten minutes; without *version*, *rows* is executed every 30 seconds at most. Rows are
-    fetched in portions. Each process has a connection of its own; nothing is written.
+    Each refresh executes *version*, and executes *rows* if its result has changed, or every ten
+    minutes. Without *version*, *rows* is executed at most every 30 seconds. Rows are fetched in
+    portions. Each process has its own connection; nothing is written.
 
-    Needs ``pip install 'flask-corsguard[sql]'`` and a driver. With psycopg (version 3), which
-    ``postgresql://`` stands for if it is installed, no wait for the server outlasts *deadline*, but
-    for the look-up of a host's name. SQLite ends a statement then. PyMySQL, pg8000 and mysqlclient
-    end each single wait; mysqlclient after whole seconds. psycopg2 cannot be interrupted while a
-    server is silent: connecting is given up after 2 seconds or more, and PostgreSQL itself ends a
-    statement that takes longer. Connecting takes some ten round trips, within the same deadline.
+    Needs ``pip install 'flask-corsguard[sql]'`` and a driver. With psycopg (version 3), the default
+    for ``postgresql://`` if it is installed, no wait for the server outlasts *deadline*, except for
+    the look-up of a host's name. SQLite interrupts a statement at the deadline. PyMySQL, pg8000 and
+    mysqlclient limit each single wait; mysqlclient to whole seconds. psycopg2 cannot be interrupted
+    while a server is silent: connecting ends after 2 seconds or more, and PostgreSQL itself ends a
+    statement that takes too long. Connecting takes about ten round trips, within the same deadline.
 
-    A statement that is a string is sent as it stands, ``%`` and ``:`` too.
+    A statement given as a string is sent unchanged, including ``%`` and ``:``.
 
-    :param url: a URL of SQLAlchemy: ``postgresql://user:password@host/database``.
-    :param rows: a statement that gives the origins, in one column.
-    :param version: one that gives what changes whenever *rows* gives something else, in one row:
-        ``SELECT number FROM cors_version``, say.
-    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as of all
-        sources. ``by`` takes the request and returns its tenant. *rows* gives two columns then, the
-        tenant and the origin.
-    :ivar version: executes that statement; None without one.
+    :param url: a SQLAlchemy URL: ``postgresql://user:password@host/database``.
+    :param rows: a statement that returns the origins, in one column.
+    :param version: a statement that returns one row, which must change whenever the result of
+        *rows* does, such as ``SELECT number FROM cors_version``.
+    :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as for all
+        sources. ``by`` takes the request and returns its tenant. With it, *rows* returns two
+        columns, the tenant and the origin.
+    :ivar version: a method that executes that statement; None without one.
     :raises CorsGuardError: if SQLAlchemy or the driver is not installed.
     :raises PolicyError: if the URL, a statement or a setting cannot be used.
     """
@@ -86,7 +86,7 @@ class SQLOrigins(Source):
             self._version_statement = _read_statement("version", version)
             self.version = self._read_version
         self.name = f"SQLOrigins {self._url.get_backend_name()}://{_place(self._url)}"
-        # One for each process. That of a parent is neither used nor closed, so it stays in here.
+        # One for each process. A parent's session is neither used nor closed, so it stays in here.
         self._sessions: dict[int, SQLSession] = {}
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class SQLOrigins(Source):
         return f"SQLOrigins({url!r}, {', '.join(statements)}, refresh={refresh!r})"
 
     def load(self) -> tuple[SQLVersion | None, Iterator[Row]]:
-        """The version, and then the rows, which are fetched in portions."""
+        """The version, and the rows, which are fetched in portions."""
         with self._secrets.kept():
             session, version, result = self._ask(self._begin_to_load)
         return version, self._fetch(session, result)
@@ -114,7 +114,7 @@ class SQLOrigins(Source):
             return self._ask(self._ask_version)
 
     def _ask(self, question: Callable[[SQLSession], _T]) -> _T:
-        """What a question gets, on a connection that is free."""
+        """The result of a question, on a free connection."""
         from sqlalchemy.exc import DBAPIError
 
         session = self._sessions.get(os.getpid())
@@ -124,7 +124,7 @@ class SQLOrigins(Source):
             try:
                 return self._answer(session, question)
             except DBAPIError as error:
-                # A server, or what is in front of it, ends connections that are idle for long.
+                # Servers and proxies end connections that are idle for long.
                 if not error.connection_invalidated or is_over():
                     raise
         return self._answer(self._connected(), question)
@@ -154,7 +154,7 @@ class SQLOrigins(Source):
     def _begin_to_load(
         self, session: SQLSession
     ) -> tuple[SQLSession, SQLVersion | None, CursorResult[Any]]:
-        # First: what changes meanwhile changes the next version.
+        # The version first: then later changes also change the next version.
         version = None if self.version is None else self._ask_version(session)
         session.begin()
         result = session.execute(self._rows_statement, _PORTION)
@@ -216,7 +216,7 @@ def _read_url(url: str | URL, deadline: float) -> URL:
             " the URL, such as postgresql+psycopg://."
         ) from None
     except Exception:
-        # What SQLAlchemy says has the password.
+        # SQLAlchemy's message contains the password.
         raise PolicyError([Problem("source_url", "url", "***", wrong)]) from None
     raise PolicyError([Problem("source_url", "url", "***", wrong)])
 

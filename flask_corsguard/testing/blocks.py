@@ -1,4 +1,4 @@
-"""Why a page may not read a response, in words."""
+"""The rules that keep a response from a page, in words."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import enum
 
 
 class Block(enum.StrEnum):
-    """The rule that keeps a response from the page. ``Block.ALLOW_ORIGIN_MISSING`` and
-    ``"allow_origin_missing"`` are the same."""
+    """A rule that keeps a response from the page. ``Block.ALLOW_ORIGIN_MISSING`` equals
+    ``"allow_origin_missing"``."""
 
     ALLOW_ORIGIN_MISSING = enum.auto()
     ALLOW_ORIGIN_MULTIPLE = enum.auto()
@@ -40,15 +40,15 @@ class Block(enum.StrEnum):
     BEACON_LIMIT = enum.auto()
 
 
-#: what a CORS policy decides about
+#: the rules that depend on a CORS policy
 POLICY_BLOCKS = frozenset(
     block
     for block in Block
     if block.startswith(("allow_", "preflight_")) or block.endswith("_not_allowed")
 )
-#: what a policy without ``allow_credentials`` keeps from a page that asks with credentials
+#: the rules that block requests with credentials under a policy without ``allow_credentials``
 CREDENTIALS_BLOCKS = frozenset({Block.ALLOW_ORIGIN_WILDCARD, Block.ALLOW_CREDENTIALS_MISSING})
-#: what keeps the page from every response of its kind, whatever the server sends
+#: the rules that block every response of a kind, whatever the server sends
 UNCONDITIONAL_BLOCKS = frozenset(
     {
         Block.BEACON,
@@ -68,13 +68,13 @@ UNCONDITIONAL_BLOCKS = frozenset(
 class BlockedError(Exception):
     """Ends a fetch whose response the page may not read.
 
-    :param facts: the values that the texts below name. Those from the network have to be given as
-        :func:`~flask_corsguard.text.shown` writes them.
-    :ivar found: a sentence that says what was found.
-    :ivar send: what the server has to send instead: header lines or a status, perhaps nothing.
-    :ivar change: what to change, in terms of a Flask-CorsGuard policy if that is what decides.
+    :param facts: the values for the texts below. Values from the network must have been through
+        :func:`~flask_corsguard.text.shown`.
+    :ivar found: a sentence about what was found.
+    :ivar send: what the server must send instead: header lines, a status, or nothing.
+    :ivar change: what to change, in terms of a Flask-CorsGuard policy if that decides.
     :ivar credentials: whether the response would have to allow credentials.
-    :ivar without_credentials: how to need none, in words, or "".
+    :ivar without_credentials: how to do without credentials, in words, or "".
     """
 
     def __init__(self, block: Block, **facts: object) -> None:
@@ -85,7 +85,7 @@ class BlockedError(Exception):
         super().__init__(block)
 
     def words(self, *, change: bool = True) -> str:
-        """What was found, what to send (each thing on a line of its own), and what to change."""
+        """What was found, what to send (one item per line), and what to change."""
         lines = [self.found, *(f"Send: {line}" for line in self.send)]
         return "\n".join([*lines, f"Change: {self.change}."] if change else lines)
 

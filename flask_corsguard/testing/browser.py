@@ -37,18 +37,18 @@ from flask_corsguard.text import shown, text_of
 
 
 class Browser:
-    """A browser with one page open, in front of WSGI apps instead of a network.
+    """A simulated browser with one open page, in front of WSGI apps instead of a network.
 
     It follows the Fetch standard (https://fetch.spec.whatwg.org/) from the page's call of
-    ``fetch()`` to what the page sees. Cookies and remembered preflights are kept from one
-    call to the next. There is no HTTP cache and no service worker. A browser is for one thread.
+    ``fetch()`` to what the page sees. It keeps cookies and remembered preflights from one call to
+    the next. It has no HTTP cache and no service worker. Use each browser in one thread only.
 
     :param servers: one WSGI app, which then serves every origin, or a mapping from origins to apps:
         ``{"https://api.test": app}``.
-    :param page: the origin of the open page; ``"null"`` for a sandboxed one. Set it again to go to
-        another page.
+    :param page: the origin of the open page; ``"null"`` for a sandboxed page. Assign to ``page`` to
+        go to another page.
     :param engine: ``"standard"``, or the browser whose departures from the standard to imitate:
-        ``"chromium"``, ``"firefox"``, ``"webkit"``.
+        ``"chromium"``, ``"firefox"`` or ``"webkit"``.
     :raises BrowserError: for a page or a server's address that is not an origin, and for an
         unknown engine.
     """
@@ -74,7 +74,10 @@ class Browser:
         self._page = None if page == "null" else _read_origin("page", page)
 
     def advance(self, seconds: float | timedelta) -> None:
-        """Move the browser's clock ahead, so that cookies and remembered preflights grow old."""
+        """Move the browser's clock forward, so that cookies and remembered preflights can expire.
+
+        :param seconds: how far, in seconds or as a ``timedelta``.
+        """
         if isinstance(seconds, timedelta):
             seconds = seconds.total_seconds()
         self._network.skew += seconds
@@ -93,14 +96,18 @@ class Browser:
     ) -> Response:
         """Call ``fetch()`` in the page.
 
-        :param url: absolute, or relative to the page. A relative one is of the page's own origin,
-            so that the assertions on the response fail: CORS has no say there.
-        :param headers: a mapping, or pairs. What a page may not set is dropped, as by a browser.
+        :param url: absolute, or relative to the page. A relative URL has the page's own origin,
+            where CORS decides nothing, so ``assert_readable()`` fails.
+        :param method: the request's method.
+        :param headers: a mapping, or pairs. Headers that a page may not set are dropped, as in a
+            browser.
         :param body: a str, bytes, a mapping or pairs (``URLSearchParams``), a :class:`Blob` or a
             :class:`FormData`.
         :param json: a value to send as JSON, instead of *body*.
-        :param credentials: as in ``fetch()``, like *mode* and *redirect*.
-        :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
+        :param credentials: ``"omit"``, ``"same-origin"`` or ``"include"``, as in ``fetch()``.
+        :param mode: ``"cors"``, ``"no-cors"`` or ``"same-origin"``, as in ``fetch()``.
+        :param redirect: ``"follow"``, ``"error"`` or ``"manual"``, as in ``fetch()``.
+        :raises FetchTypeError: for arguments with which ``fetch()`` fails before it sends anything.
         :raises BrowserError: if there is no server at the URL.
         """
         engine = self._network.engine
@@ -124,7 +131,7 @@ class Browser:
         request = self._request(target, method, given, data)
         request.mode, request.credentials, request.redirect = mode, credentials, redirect
         response = self._fetch(request, f"fetch() of {method} {target}")
-        # With this mode, the page's own origin is meant.
+        # This mode is for requests to the page's own origin.
         if response.type == "basic" and mode != "same-origin" and self._is_relative(url):
             return replace(response, relative=True)
         return response
@@ -136,11 +143,14 @@ class Browser:
         enctype: EncType = "application/x-www-form-urlencoded",
         method: str = "post",
     ) -> Response:
-        """Submit a form of the page, so that the browser shows the response as a new page.
+        """Submit a form in the page, so that the browser shows the response as a new page.
 
+        :param url: the form's address, absolute or relative to the page.
         :param data: the form's fields.
-        :returns: a response that is not readable; its ``exchanges`` tell what happened.
-        :raises BrowserError: if there is no server at the URL, or no such type or method.
+        :param enctype: the form's encoding, such as ``"multipart/form-data"``.
+        :param method: ``"post"`` or ``"get"``.
+        :returns: a response that is not readable; its ``exchanges`` show what happened.
+        :raises BrowserError: if there is no server at the URL, or no such encoding or method.
         """
         form_method = str(method).lower()
         if enctype not in list(FORM_TYPES) or form_method not in ("get", "post"):
@@ -158,8 +168,9 @@ class Browser:
     def navigate(self, url: str) -> Response:
         """Go to an address, as ``location.assign()`` does.
 
-        :returns: a response that is not readable; its ``exchanges`` tell what happened. The open
-            page stays the same: set :attr:`page` to go on elsewhere.
+        :param url: absolute, or relative to the page.
+        :returns: a response that is not readable; its ``exchanges`` show what happened. The open
+            page stays the same: assign to :attr:`page` to continue from another.
         :raises BrowserError: if there is no server at the URL.
         """
         return self._navigate(self._request(self._read_url(url)))
@@ -167,7 +178,9 @@ class Browser:
     def send_beacon(self, url: str, data: Body | None = None) -> Response:
         """Call ``navigator.sendBeacon()`` (https://w3c.github.io/beacon/).
 
-        :returns: a response that is not readable; its ``exchanges`` tell what happened.
+        :param url: absolute, or relative to the page.
+        :param data: the body, as in :meth:`fetch`.
+        :returns: a response that is not readable; its ``exchanges`` show what happened.
         :raises BrowserError: if there is no server at the URL.
         """
         engine = self._network.engine
@@ -201,7 +214,8 @@ class Browser:
     def _fetch(self, request: FetchRequest, question: str, block: Block | None = None) -> Response:
         """Fetch, and show what the page sees.
 
-        :param block: what keeps the response from the page in any case.
+        :param block: the rule that keeps every response of this kind from the page, if there is
+            one.
         """
         question = f"{self.page}: {question}"
         try:
@@ -232,7 +246,7 @@ class Browser:
         )
 
     def _is_relative(self, url: str) -> bool:
-        """Whether a URL would lead elsewhere from a page elsewhere."""
+        """Whether a URL's origin depends on the page's."""
         scheme = self._page.scheme if self._page else ""
         elsewhere = Url(scheme, Origin(scheme, "elsewhere.invalid", None), "/")
         target = parse_url(url, elsewhere)

@@ -1,4 +1,4 @@
-"""Requests and responses as they go over the wire, and the WSGI apps at its other end."""
+"""Requests and responses on the wire, and the WSGI apps that answer them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from flask.app import Flask
 from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
 
+from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.errors import BrowserError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_token
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
 from flask_corsguard.runtime.front import FrontRecord
-from flask_corsguard.runtime.state import EXTENSION_KEY, FRONT_KEY, RECORD_KEY, RequestRecord
+from flask_corsguard.runtime.state import FRONT_KEY, RECORD_KEY, RequestRecord
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 
@@ -33,8 +34,8 @@ REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _NULL_BODY = frozenset({101, 103, 204, 205, 304})
 _STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")
 _MOST_SHOWN = 300
-# Where middleware with slots keeps the app that it wraps, and a method such as app.wsgi_app its
-# object.
+# Attributes where middleware with slots keeps the app that it wraps, and where a method such as
+# app.wsgi_app keeps its object.
 _WRAPPED = ("wsgi_app", "app", "application", "__self__")
 _MOST_WRAPPED = 50
 
@@ -43,16 +44,16 @@ _MOST_WRAPPED = 50
 class Exchange:
     """One request that went over the wire, and its response.
 
-    :ivar preflight: whether the browser sent it on its own, to ask for permission.
+    :ivar preflight: whether it is a preflight.
     :ivar method: the request's method.
-    :ivar url: where it went.
-    :ivar request_headers: what was sent, ``Origin`` and ``Cookie`` included.
-    :ivar request_body: the bytes sent.
+    :ivar url: the request's URL.
+    :ivar request_headers: the request's headers, including ``Origin`` and ``Cookie``.
+    :ivar request_body: the request's body, in bytes.
     :ivar status: the response's status.
-    :ivar response_headers: the response's headers, whether the page sees them or not.
-    :ivar response_body: its bytes, whether the page sees them or not.
-    :ivar decision: what a guard in the app decided, or None if none did.
-    :ivar has_guard: whether the app has a guard; None if that cannot be seen.
+    :ivar response_headers: the response's headers, whether or not the page sees them.
+    :ivar response_body: the response's body, in bytes, whether or not the page sees it.
+    :ivar decision: the :class:`~flask_corsguard.Decision` of a guard in the app, or None.
+    :ivar has_guard: whether the app has a guard; None if that cannot be determined.
     """
 
     preflight: bool
@@ -73,13 +74,13 @@ class Exchange:
         return self.response_body.decode("utf-8-sig", "replace")
 
     def value_of(self, name: str) -> str | None:
-        """A response header as a browser reads it: its lines joined by commas
+        """Return a response header as a browser reads it: its lines joined by commas, or None
         (https://fetch.spec.whatwg.org/#concept-header-list-get)."""
         values = self.response_headers.getlist(name)
         return ", ".join(value.strip(HTTP_WHITESPACE) for value in values) if values else None
 
     def list_of(self, name: str) -> list[str] | None:
-        """The names in a response header; an empty list if it is missing.
+        """Return the names in a response header; an empty list if it is missing.
 
         :returns: None if the header is not a list of names
             (https://fetch.spec.whatwg.org/#extract-header-list-values).
@@ -111,29 +112,29 @@ def send(
     *,
     preflight: bool = False,
 ) -> Exchange:
-    """Send *app* one request. An exception that it raises reaches the test."""
+    """Send *app* one request. Exceptions that it raises reach the test."""
     environ = create_environ(
         base_url=str(url.origin),
         method=method,
         # A copy, because the builder changes it.
         headers=headers.copy(),
-        # Never None, or the builder would make up a body for a form's type.
+        # Never None, or the builder would invent a body for a form's media type.
         input_stream=BytesIO(body or b""),
         environ_base={"REMOTE_ADDR": "127.0.0.1"},
     )
     if body is None and "Content-Length" not in headers:
         del environ["CONTENT_LENGTH"]
-    # Byte for byte: the builder would decode and encode them.
+    # Set unchanged: the builder would decode and encode them.
     environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
     environ["QUERY_STRING"] = url.query[1:]
     environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query
-    # The environment that the app gets, and those that middleware makes for a Flask app: a copy, or
-    # a new one in another thread.
+    # The app's environment, and those that middleware makes for a Flask app: copies, or new ones in
+    # another thread.
     environs: list[dict[str, Any]] = []
     asked = _asked(environ)
 
     def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environs.append(environ)  # run_wsgi_app() gives the app a copy of its own
+        environs.append(environ)  # run_wsgi_app() gives the app a copy
         return app(environ, start_response)
 
     def began(_sender: Flask, **_: object) -> None:
@@ -174,16 +175,16 @@ def send(
 
 
 def _asked(environ: dict[str, Any]) -> tuple[str | None, ...]:
-    """What tells a request from others that the same apps get at the same time."""
+    """What distinguishes a request from others that the same apps receive at the same time."""
     names = ("REQUEST_METHOD", "QUERY_STRING", "HTTP_ORIGIN")
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return (path, *(environ.get(name) for name in names))
 
 
 def _has_guard(app: object) -> bool | None:
-    """Whether an app, or one that it wraps, has a guard; None if it does not show what it wraps."""
+    """Whether an app, or one that it wraps, has a guard; None if it hides what it wraps."""
     waiting, found = [app], None
-    for layer in islice(waiting, _MOST_WRAPPED):  # goes on with what is added
+    for layer in islice(waiting, _MOST_WRAPPED):  # includes items added during the loop
         if isinstance(layer, Flask):
             if EXTENSION_KEY in layer.extensions:
                 return True
@@ -198,7 +199,7 @@ def _may_be_layer(value: object) -> bool:
 
 
 def _held_by(layer: object) -> Iterator[object]:
-    """What WSGI middleware may wrap: what its attributes or its closure hold."""
+    """What WSGI middleware may wrap: the values of its attributes and its closure."""
     for name in _WRAPPED:
         yield getattr(layer, name, None)
     yield from getattr(layer, "__dict__", {}).values()

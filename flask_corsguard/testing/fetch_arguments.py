@@ -1,4 +1,4 @@
-"""What the page asks for, read as ``fetch()`` reads its arguments."""
+"""Reads the page's arguments as ``fetch()`` reads them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ _NO_CORS_NAMES = frozenset({"accept", "accept-language", "content-language", "co
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A body with a media type of its own (https://w3c.github.io/FileAPI/#blob-section)."""
+    """A body with its own media type (https://w3c.github.io/FileAPI/#blob-section).
+
+    :param data: the contents.
+    :param type: the media type, such as ``"image/png"``; "" for none.
+    """
 
     data: str | bytes
     type: str = ""
@@ -44,7 +48,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class FormData:
-    """A body that is sent as ``multipart/form-data`` (https://xhr.spec.whatwg.org/#formdata)."""
+    """A body that is sent as ``multipart/form-data`` (https://xhr.spec.whatwg.org/#formdata).
+
+    :param fields: a mapping, or pairs of names and values.
+    """
 
     fields: Pairs
 
@@ -53,12 +60,12 @@ Body = str | bytes | Blob | FormData | Pairs
 
 
 def fetch_error(message: str) -> FetchTypeError:
-    """What ``fetch()`` raises before it sends anything."""
+    """The error of ``fetch()`` before it sends anything."""
     return FetchTypeError(f"Failed to execute 'fetch': {message}")
 
 
 def read_choice(name: str, value: str, kind: object) -> None:
-    """Refuse a value that is not one of an enumeration's."""
+    """Raise an error for a value that is not in an enumeration."""
     choices: tuple[str, ...] = get_args(kind)
     if value not in choices:
         known = ", ".join(map(repr, choices))
@@ -83,8 +90,8 @@ def read_method(method: object, mode: Mode) -> str:
 
 def read_headers(headers: Pairs, mode: Mode, engine: Engine) -> HeaderList:
     """The given headers that a page may set
-    (https://fetch.spec.whatwg.org/#concept-headers-append). The others are dropped in silence,
-    as a browser drops them.
+    (https://fetch.spec.whatwg.org/#concept-headers-append). The others are dropped silently, as in
+    a browser.
 
     :raises FetchTypeError: if something is not a header at all.
     """
@@ -137,7 +144,7 @@ def read_body(body: Body) -> tuple[bytes, str | None]:
 
 
 def read_json(value: object) -> tuple[bytes, str]:
-    """What ``JSON.stringify(value)`` makes, with the type that servers expect."""
+    """The result of ``JSON.stringify(value)``, with the media type that servers expect."""
     text = json_module.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return _utf8(text), "application/json"
 

@@ -1,4 +1,4 @@
-"""What a page gets to see of a response, and what the test gets to see beyond that."""
+"""What a page sees of a response, and what only the test sees."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from flask_corsguard.testing.visible_headers import VisibleHeaders
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Response:
-    """What came of one fetch.
+    """The result of one fetch.
 
-    :ivar question: who asked for what, in words.
-    :ivar exchanges: every request that went over the wire, in order.
+    :ivar question: the page and its request, in words.
+    :ivar exchanges: every request that went over the wire, in order, as an :class:`Exchange`.
     :ivar readable: whether the page may read the response.
-    :ivar reason: the rule that keeps the response from the page, or None.
-    :ivar why: that rule in words, with what to send and what to change instead; for a readable
-        response, which of its headers the page does not see, or "".
+    :ivar reason: the :class:`Block`, the rule that keeps the response from the page, or None.
+    :ivar why: that rule in words, with what to send and what to change; for a readable response,
+        the headers that the page does not see, or "".
     :ivar relative: whether the test gave a relative URL that stayed at the page's own origin, so
         that CORS had nothing to decide.
-    :ivar type: ``basic``, ``cors``, ``opaque``, ``opaqueredirect``; None if ``fetch()`` failed.
-    :ivar status: the status that the page sees: 0 for an opaque response, None if there is none.
-    :ivar url: where the response came from, after redirects; "" if the page is not told.
-    :ivar redirected: whether the page is told that there were redirects.
-    :ivar headers: the headers that the page sees.
-    :ivar text: the body as the page reads it, or None if there is none to read.
+    :ivar type: ``basic``, ``cors``, ``opaque`` or ``opaqueredirect``; None if ``fetch()`` failed.
+    :ivar status: the status that the page sees: 0 for an opaque response, None if ``fetch()``
+        failed.
+    :ivar url: the response's URL, after redirects; "" if the page does not see it.
+    :ivar redirected: whether the page sees that there were redirects.
+    :ivar headers: the :class:`VisibleHeaders`, those that the page sees.
+    :ivar text: the body as the page reads it, or None if it cannot.
     """
 
     question: str
@@ -55,12 +56,12 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        """Whether the page sees a 2xx status."""
+        """Whether the page sees a 2xx status, as ``response.ok`` in JavaScript."""
         return self.status is not None and 200 <= self.status <= 299
 
     @property
     def json(self) -> Any:
-        """The body, parsed; None if the page may not read it.
+        """The body, parsed as JSON; None if the page may not read it.
 
         :raises ValueError: if it is not JSON.
         """
@@ -70,8 +71,8 @@ class Response:
         """Fail unless the page may read the response, whatever its status.
 
         :returns: the response itself.
-        :raises AssertionError: with the rule that keeps it from the page, what to change, and all
-            that went over the wire; or because the URL was relative, which says nothing about CORS.
+        :raises AssertionError: if it may not, with the rule, what to change, and everything that
+            went over the wire; or if the URL was relative, which tests nothing about CORS.
         """
         __tracebackhide__ = True
         if not self.readable:
@@ -81,11 +82,11 @@ class Response:
         return self
 
     def assert_visible(self, *names: str) -> Response:
-        """Fail unless the page may read the response and sees these headers of it.
+        """Fail unless the page may read the response and sees these headers.
 
-        :param names: in any case.
+        :param names: header names, in any case.
         :returns: the response itself.
-        :raises AssertionError: with what hides them.
+        :raises AssertionError: if it does not, with the rule that hides them.
         """
         __tracebackhide__ = True
         self.assert_readable()
@@ -97,9 +98,10 @@ class Response:
     def assert_blocked(self, reason: Block | str | None = None) -> Response:
         """Fail if the page may read the response.
 
-        :param reason: the rule that should block it, such as ``"allow_origin_missing"``. If None,
-            any rule will do, except those that block every response of their kind: a navigation,
-            a beacon, a missing server, and whatever the page itself did wrong.
+        :param reason: the :class:`Block` that should keep it from the page, such as
+            ``"allow_origin_missing"``. With None, any rule counts except those that block every
+            response of a kind, whatever the server sends: navigations, beacons, mixed content and
+            ``mode="no-cors"``, for example.
         :returns: the response itself.
         :raises AssertionError: if the page may read it, or another rule keeps it from the page.
         :raises BrowserError: if there is no such rule.
@@ -130,7 +132,8 @@ class Response:
         )
 
     def _unknown_reason(self, given: object) -> str:
-        """That there is no such rule, and which one is meant: it is often a guard's reason."""
+        """A message that there is no such rule, with the one that is probably meant: people often
+        give a guard's reason."""
         name = str(given.name if isinstance(given, Reason) else given).lower().replace("-", "_")
         guards, hint = Reason.__members__.get(name.upper()), ""
         meant = name if name in list(Block) else None
@@ -168,8 +171,8 @@ def blocked(
 ) -> Response:
     """A response that the page cannot read.
 
-    :param opaque: the type of the response, if the page sees that there is one.
-    :param url: what the page sees of its URL.
+    :param opaque: the type of the response, if the page sees a response at all.
+    :param url: the URL that the page sees.
     """
     exchanges = tuple(exchanges)
     why = why_blocked(error, exchanges[-1] if exchanges else None)

@@ -32,7 +32,7 @@ class BrowserFactory:
         :param engine: ``"standard"``, ``"chromium"``, ``"firefox"`` or ``"webkit"``.
         :param servers: WSGI apps by origin, or one for all; the fixture ``app`` by default.
         """
-        # Here, because pytest imports this module in every run, and few tests need Flask.
+        # Imported here, because pytest imports this module in every run, and few tests need Flask.
         from flask_corsguard.testing import Browser
 
         if servers is not None:

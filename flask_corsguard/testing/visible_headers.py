@@ -11,7 +11,7 @@ from flask_corsguard.testing.advice import change_at
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.text import shown
 
-# These speak to browsers and caches: no page misses them.
+# These are for browsers and caches: no page misses them.
 _NOT_MISSED = re.compile(
     "accept-ranges|access-control-|age|allow|alt-svc|connection|content-security-policy|"
     "cross-origin-|date|etag|keep-alive|permissions-policy|referrer-policy|report|server|set-cookie|"
@@ -21,10 +21,10 @@ _NOT_MISSED = re.compile(
 
 
 class VisibleHeaders(Mapping[str, str]):
-    """The response headers that the page sees. Their names are in lower case, sorted, and found in
-    any case.
+    """A mapping of the response headers that the page sees. Names are sorted and in lower case;
+    look-ups ignore case.
 
-    :ivar hidden: the response's other headers, each with what hides it, in words.
+    :ivar hidden: the response's other headers, each with the reason why it is hidden.
     """
 
     def __init__(self, visible: Mapping[str, str], hidden: Mapping[str, str]) -> None:
@@ -47,12 +47,12 @@ class VisibleHeaders(Mapping[str, str]):
         return repr(self._visible)
 
     def why_not(self, name: str) -> str:
-        """Why the page does not see a header."""
+        """Return why the page does not see a header, in words."""
         return self.hidden.get(name.lower(), f"The response has no header {name}.")
 
     @property
     def missed(self) -> str:
-        """In words, what hides the headers that somebody could miss."""
+        """Why headers that somebody could miss are hidden, in words."""
         return "\n".join(w for name, w in self.hidden.items() if not _NOT_MISSED.match(name))
 
 

@@ -58,7 +58,7 @@ TRAVERSALS = [
 
 @pytest.mark.parametrize("url", TRAVERSALS)
 def test_cve_2020_25032(file_server: Callable[[], Flask], url: str) -> None:
-    """`..` in the path: a private file got the policy of the folder that it was asked through"""
+    """`..` in the path: a private file got the policy of another folder in the path"""
     resources = {r"/files/open/.*": {"origins": "*"}}
     # 6.0.5 does not resolve ".." either.
     flawed = by_flask_cors(file_server(), resources=resources, send_wildcard=True)
@@ -91,7 +91,7 @@ def has_forged_line(text: str) -> bool:
 @pytest.mark.parametrize("line_end", LINE_ENDS, ids=ascii)
 @pytest.mark.parametrize("debug", [False, True], ids=["production", "debug"])
 def test_cve_2024_1681(caplog: pytest.LogCaptureFixture, debug: bool, line_end: str) -> None:
-    """A line end in the path began a new line in the log, which an attacker could write"""
+    """A line break in the path started a new log line, with the attacker's text"""
     for logger in ("flask_cors", "flask_corsguard"):
         caplog.set_level(logging.DEBUG, logger)
     text = f"https://a.example{line_end}{FORGED}"
@@ -143,7 +143,7 @@ def test_cve_2024_6221() -> None:
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["specific first", "specific last"])
 def test_cve_2024_6839(reverse: bool) -> None:
-    """Of two patterns that match a path the longer counted, though the shorter was more specific"""
+    """Of two patterns that match a path, the longer counted, even if less specific"""
     secret = "/api/admin/users"
     origins = dict(sorted({"/api/<path:rest>": "*", secret: SHOP}.items(), reverse=reverse))
 
@@ -158,7 +158,7 @@ def test_cve_2024_6839(reverse: bool) -> None:
 
 
 def test_cve_2024_6844() -> None:
-    """`+` in the path was read as a space, so that a page got the policy of another"""
+    """`+` in the path was read as a space, so one page got another page's policy"""
     origins = {"/a+b": SHOP, "/a b": "*", "/<name>": SHOP}
 
     flawed = by_path(pages(origins), {"/a b$": "*", "/.+": SHOP}, read=unquote_plus)
@@ -174,7 +174,7 @@ def test_cve_2024_6844() -> None:
 
 
 def test_cve_2024_6866() -> None:
-    """Paths were matched without regard to case, so that a page got the policy of another"""
+    """Paths were matched without regard to case, so one page got another page's policy"""
     origins = {"/reports": "*", "/Reports": SHOP, "/<name>": SHOP}
     flawed = by_path(pages(origins), {"/reports": "*", "/.+": SHOP}, flags=re.IGNORECASE)
     assert ask(flawed, "/Reports") == Received(200, "/Reports", OPEN)
@@ -187,7 +187,7 @@ def test_cve_2024_6866() -> None:
 
 
 def test_flask_cors_165() -> None:
-    """A part of an allowed origin or header name was allowed too"""
+    """Parts of an allowed origin or header name were allowed too"""
     parts = ["https://shop", "https://shop.exampl", "shop.example", "https://", "h", "s"]
     check_origins(SHOP, [SHOP], parts, lambda origin: origin in SHOP)
 
@@ -241,7 +241,7 @@ def test_cve_2026_37737(pattern: re.Pattern[str]) -> None:
 
 
 def test_sanic_ext_274() -> None:
-    """`Vary: Origin` was missing where one pattern was allowed, so a cache could mix responses"""
+    """`Vary: Origin` was missing if one pattern was allowed, so a cache could mix responses"""
     pattern = re.compile(r"https://(shop|www)\.example")
     # 6.0.5 leaves it out if the origin is rejected
     flawed = by_flask_cors(pages({"/": ()}), origins=pattern)

@@ -31,7 +31,7 @@ ENGINES = {
     "firefox": (("firefox-esr",), ("websocket",)),
     "webkit": (("WebKitWebDriver", "Xvfb"), ("selenium",)),
 }
-PARTS = {**ENGINES, "documentation": ((), ("sphinx", "myst_parser", "furo"))}
+PARTS = {**ENGINES, "documentation": ((), ("sphinx", "myst_parser", "furo", "sphinx_copybutton"))}
 
 ARGUMENTS = (
     "--headless=new",

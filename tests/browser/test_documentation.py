@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import codeop
+import json
+import re
 import shutil
 import subprocess
 import sys
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from collections import Counter
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+
+from tests.docs.recipes_page import SEARCHES as SEARCHES_FOR_RECIPES
+from tests.docs.recipes_page import found_by
 
 from .browsers import complaints, emulate, requested_urls
 from .conftest import require
@@ -101,6 +110,59 @@ def test_pages_fit_and_ask_nobody(built: Path, reader: WebDriver, width: int) ->
     check_quiet(reader)
 
 
+# Clicks each button of a page, as somebody would: the language of its block, its text, and what is
+# copied.
+COPY = """(() => {
+const copied = [];
+document.addEventListener("copy", (event) => copied.push(event.target.value));
+const buttons = [...document.querySelectorAll("button.copybtn")];
+buttons.forEach((button) => button.click());
+return JSON.stringify(buttons.map((button, i) => [
+    button.closest("[class*=highlight-]").className.match(/highlight-(\\S+)/)[1],
+    button.previousElementSibling.textContent,
+    copied[i],
+]));
+})()"""
+
+
+def is_taken(language: str, shown: str, copied: str) -> bool:
+    """Whether Python or a shell takes what is copied from a block."""
+    if language in ("sh", "console"):
+        command = ["bash", "-n", "-c", copied]
+        good = subprocess.run(command, check=False, capture_output=True).returncode == 0
+        return good and not copied.startswith("$ ")
+    if language != "python":
+        return copied == shown.removesuffix("\n")
+    try:
+        compile(copied, "app.py", "exec", flags=PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        # At a prompt line by line: before Python 3.13, a blank line has to end a block.
+        waiting: list[str] = []
+        for line in [*copied.split("\n"), ""] if shown.startswith(">>> ") else []:
+            waiting.append(line)
+            if codeop.compile_command("\n".join(waiting)) is not None:
+                waiting = []
+    except SyntaxError:
+        return False
+    return bool(copied)
+
+
+def test_what_the_buttons_copy_can_be_pasted(built: Path, reader: WebDriver) -> None:
+    counts: Counter[str] = Counter()
+    found: list[tuple[str, str, str]] = []
+    for page in PAGES:
+        reader.get(f"{(built / page).as_uri()}.html")
+        asked = {"expression": COPY, "userGesture": True}
+        answer = reader.execute_cdp_cmd("Runtime.evaluate", asked)
+        for language, shown, copied in json.loads(answer["result"]["value"]):
+            counts[language] += 1
+            if not is_taken(language, shown, copied):
+                found.append((page, language, copied))
+    assert found == []
+    assert counts["python"] > 300
+    assert {"sh", "console", "toml"} <= set(counts)
+    assert not {"text", "none"} & set(counts)
+
+
 def test_search(built: Path, reader: WebDriver) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
@@ -124,6 +186,41 @@ def test_search(built: Path, reader: WebDriver) -> None:
         first = [target.partition("?")[0].partition("#")[0] for target in targets[:12]]
         if f"{(built / page).as_uri()}.html" not in first:
             missing[words] = first
+    assert missing == {}
+    check_quiet(reader)
+
+
+# The first three results for each of the arguments: what the search shows, and where it leads.
+FIRST_HITS = """
+return Array.from(arguments, (words) => {
+    const hits = Search._performSearch(...Search._parseQuery(words)).slice(-3).reverse();
+    return hits.map(([page, title, anchor]) => `${title}: ${page}${anchor}`);
+});
+"""
+
+
+def test_search_finds_recipes(built: Path, reader: WebDriver) -> None:
+    """By the words that people use; each leads to its own place on the page."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    html = (built / "how-to" / "recipes.html").read_text()
+    missing: dict[str, list[str]] = {}
+    reader.get(f"{(built / 'search').as_uri()}.html?q=jwt")
+    link = WebDriverWait(reader, 10).until(
+        lambda driver: driver.find_elements(By.CSS_SELECTOR, "ul.search li > a")
+    )[0]
+    shown = f"{link.text}: how-to/{link.get_attribute('href').rpartition('/')[2]}"
+    found = reader.execute_script(FIRST_HITS, *SEARCHES_FOR_RECIPES)
+    for words, hits in zip(SEARCHES_FOR_RECIPES, found, strict=True):
+        heading = found_by(words).heading
+        [place] = re.findall(
+            rf'<h3>{re.escape(escape(heading, quote=False))}<a .*? href="(#.+?)"', html
+        )
+        if f"Recipes > {heading}: how-to/recipes{place}" not in hits:
+            missing[words] = hits
+        if words == "jwt":
+            assert shown.replace(".html", "") == hits[0]
     assert missing == {}
     check_quiet(reader)
 

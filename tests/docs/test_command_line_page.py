@@ -54,4 +54,10 @@ def test_keys_of_verify() -> None:
 
 
 def test_commands() -> None:
-    assert re.findall(r"^\| \[`flask cors (\w+)`\]", PAGE, re.MULTILINE) == list(cors.commands)
+    """The page and `flask cors` say the same of each command, on a line that is not cut."""
+    listed = re.findall(r"^\| \[`flask cors (\w+)`\]\(.+?\) \| (.+) \|$", PAGE, re.MULTILINE)
+    printed = run("--help").out
+    assert [name for name, _ in listed] == list(cors.commands)
+    commands = printed.partition("See who")[2]
+    assert re.findall(r"^  (\w+) {2,}(.+)$", commands, re.MULTILINE) == listed
+    assert max(map(len, printed.splitlines())) <= 80

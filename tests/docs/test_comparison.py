@@ -1,4 +1,4 @@
-"""The facts in the README's comparison, each shown against Flask-CORS and Flask-CorsGuard.
+"""The rows of the page that compares the two, each shown against Flask-CORS and Flask-CorsGuard.
 
 What they are called in the table is a key of FACTS or the docstring of a test.
 """
@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 from flask_corsguard import CorsGuard, Policy, PolicyError, cors, origin_rejected
 from flask_corsguard.testing import Browser
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = (Path(__file__).parents[2] / "docs" / "comparison.md").read_text("utf-8")
 ALLOWED = "https://app.example.com"
 OTHER = "https://other.example.net"
 Options = Mapping[str, Any]
@@ -77,7 +77,7 @@ REJECTS = only(vary="Origin")
 
 def test_version() -> None:
     assert importlib.metadata.version("flask-cors") == "6.0.5"
-    assert "Flask-CORS 6.0.5" in README.read_text()
+    assert "Flask-CORS 6.0.5" in PAGE
 
 
 CREDENTIALS = {"supports_credentials": True}
@@ -189,7 +189,7 @@ def test_two_views_at_one_url() -> None:
 
 
 def test_before_request_aborts() -> None:
-    """A preflight, where a `before_request` function asks for a login"""
+    """A preflight, where a `before_request` function requires a login"""
     for extension, status in ((CORS, 401), (CorsGuard, 204)):
         app = make_app()
         app.before_request(lambda: abort(401))
@@ -315,7 +315,7 @@ def test_errors() -> None:
 
 
 def test_debug_mode(caplog: pytest.LogCaptureFixture) -> None:
-    """A view that raises in debug mode, so that the debugger answers without headers"""
+    """A view that raises in debug mode, so that the debugger responds without CORS headers"""
     caplog.set_level(logging.WARNING)
     for extension, said in ((CORS, 0), (CorsGuard, 1)):
         app = make_app()
@@ -328,7 +328,7 @@ def test_debug_mode(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_browser() -> None:
-    """A browser for tests, that says what a page may read and why not"""
+    """A browser for tests that shows what a page may read, and why not"""
     assert "testing" not in dir(flask_cors)
     assert not importlib.metadata.distribution("flask-cors").entry_points
     app = make_app()
@@ -337,8 +337,7 @@ def test_browser() -> None:
     Browser(app, page=OTHER).fetch("https://api.test/data").assert_blocked("allow_origin_missing")
 
 
-def test_readme_table_lists_these_facts() -> None:
-    section = README.read_text().partition("## Compared with")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (.+?) \|.*\|.*\|$", section, re.MULTILINE)
+def test_page_lists_these_facts() -> None:
+    rows = re.findall(r"^\| (.+?) \|.*\|.*\|$", PAGE, re.MULTILINE)
     facts = [function.__doc__ for name, function in globals().items() if name.startswith("test_")]
     assert sorted(rows) == sorted([*FACTS, *filter(None, facts)])

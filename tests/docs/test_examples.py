@@ -51,10 +51,8 @@ def test_runs_as_its_docstring_says(name: str) -> None:
     assert "/static/<path:filename>" in result.stdout
 
 
-def test_quickstart_is_the_six_lines_of_the_readme() -> None:
+def test_quickstart_is_the_first_block_of_the_readme() -> None:
     block = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
-    lines = [line for line in block.splitlines() if line and not line.startswith("#")]
-    assert len(lines) == 6
     example = ast.parse((EXAMPLES / "quickstart.py").read_text())
     del example.body[0]
     assert ast.unparse(example) == ast.unparse(ast.parse(block))

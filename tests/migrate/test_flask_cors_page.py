@@ -142,7 +142,7 @@ def test_no_counterpart() -> None:
                 Policy(**{cells[0].strip("`"): True})
 
 
-# What works in another way
+# What works differently
 
 
 def test_precedence() -> None:
@@ -236,7 +236,7 @@ def test_regex_guessing() -> None:
 
 
 def test_case() -> None:
-    """Upper and lower case of an origin"""
+    """Upper case in an origin"""
     assert get(theirs(origins="https://App.Example.com")) == [("Allow-Origin", APP)]
     with pytest.raises(PolicyError, match=f"Write '{APP}'"):
         Policy(origins="https://App.Example.com")
@@ -329,13 +329,13 @@ def test_authorization() -> None:
 
 
 def test_everybody() -> None:
-    """Everybody may, and the request has no credentials"""
+    """Everybody may read, without credentials"""
     assert get(theirs()) == ALLOWED
     assert get(ours(origins="*")) == [("Allow-Origin", "*")]
 
 
 def test_without_origin() -> None:
-    """No `Origin`, and a list"""
+    """A list, and a request without `Origin`"""
     named = [("Allow-Origin", ADMIN), ("Vary", "Origin")]
     assert get(theirs(origins=[APP, ADMIN]), None) == named
     assert get(ours(origins=[APP, ADMIN]), None) == REJECTED
@@ -413,7 +413,7 @@ def test_not_found() -> None:
 
 
 def test_null_for_everybody() -> None:
-    """`null`, and everybody may, without credentials"""
+    """`null`, and everybody may read, without credentials"""
     for client in (theirs(), ours(origins="*")):
         Browser(client.application, "null").fetch("https://api.test/").assert_readable()
 
@@ -492,6 +492,6 @@ def test_two_apps() -> None:
 def test_the_page_lists_these_claims() -> None:
     claims = [function.__doc__ for name, function in globals().items() if name.startswith("test_")]
     first = claims.index("Order of precedence")
-    assert [cells[0] for cells in rows("What works in another way")] == [
+    assert [cells[0] for cells in rows("What works differently")] == [
         claim for claim in claims[first:] if claim
     ]
