@@ -1,6 +1,7 @@
 """Settings: the constructor's arguments over ``app.config``, read once."""
 
-from __future__ import annotations
+# Without "from __future__ import annotations", under which each field of a NamedTuple would be
+# compiled when this is imported.
 
 import ast
 import contextlib
@@ -127,9 +128,9 @@ class Settings(NamedTuple):
     unread: tuple[Problem, ...] = ()
     without_effect: Mapping[str, str] = MappingProxyType({})
     paths: Mapping[str, Mark] = MappingProxyType({})
-    in_code: InCode | None = None
+    in_code: "InCode | None" = None
 
-    def for_report_only(self) -> Settings | None:
+    def for_report_only(self) -> "Settings | None":
         """The same settings with the report-only policy as the default one, or None."""
         if self.report_only is None:
             return None
@@ -138,7 +139,7 @@ class Settings(NamedTuple):
             default=policy, source=source, report_only=None, is_report_only=True, without_effect={}
         )
 
-    def compared(self, config: Mapping[str, Any], *, in_time: bool) -> Settings:
+    def compared(self, config: Mapping[str, Any], *, in_time: bool) -> "Settings":
         """The same settings, with what is set by now and has no effect.
 
         :param config: ``app.config`` as it is by now.
@@ -509,6 +510,8 @@ def check_enforced_self_origins(own: OriginList, policy: Policy | Audiences) -> 
 
     :raises PolicyError: if strangers have one of them.
     """
+    if not own:
+        return
     policies = policies_of(policy)
     lifts = any(each.dangerously_allow_public_suffixes for each in policies)
     given = {"origins": own, "enforce": policies[0].enforce, "allow_credentials": False}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import (
     Any,
@@ -68,7 +69,7 @@ class Field(Generic[_T]):
     ) -> None:
         self.reader = reader
         self.default: _T = reader("", default, [])
-        self.meaning: Callable[[Policy], Hashable] = meaning or (lambda p: p.values[self.name])
+        self.meaning = meaning
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -178,8 +179,8 @@ class Policy:
             raise PolicyError(problems)
         object.__setattr__(self, "values", MappingProxyType(values))
         object.__setattr__(self, "compiled", CompiledPolicy(self))
-        meaning = tuple(field.meaning(self) for field in FIELDS.values())
-        object.__setattr__(self, "_meaning", meaning)
+        special = [meaning(self) for meaning in _MEANINGS]
+        object.__setattr__(self, "_meaning", (*_values_compared(values), *special))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Policy cannot be changed; use derive({name}=...)")
@@ -210,6 +211,9 @@ class Policy:
 FIELDS: Mapping[str, Field[Any]] = {
     name: getattr(Policy, name) for name in PolicyFields.__annotations__
 }
+
+_MEANINGS = [field.meaning for field in FIELDS.values() if field.meaning is not None]
+_values_compared = itemgetter(*(name for name in FIELDS if FIELDS[name].meaning is None))
 
 
 def read_fields(
@@ -268,9 +272,9 @@ def check_combination(values: Mapping[str, object]) -> list[Problem]:
     """
     return [
         problem
-        for needs, check in _COMBINATIONS
-        if all(name in values for name in needs)
-        for problem in check(*(values[name] for name in needs))
+        for names, needs, check in _CHECKS
+        if needs <= values.keys()
+        for problem in check(*map(values.__getitem__, names))
     ]
 
 
@@ -470,6 +474,10 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
     (("origins", "origins_vary"), _check_vary),
     (("expose_headers", "allow_credentials"), _check_expose),
 )
+
+
+# With each check, the set of what it needs: there can be a policy for each route.
+_CHECKS = [(names, frozenset(names), check) for names, check in _COMBINATIONS]
 
 
 def _plain(value: object) -> object:

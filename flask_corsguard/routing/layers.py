@@ -258,17 +258,19 @@ class Resolver:
         """Record problems, each once: several routes can share one."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
-    def view_layers(self, endpoint: str, outer: Layers) -> Layers:
-        """The marks that hold for every method of a view, the outermost first.
+    def view_layers(self, endpoint: str, outer: Layers) -> tuple[Layers, type[View] | None]:
+        """The marks that hold for every method of a view, the outermost first; and its class, if it
+        has one.
 
         :param outer: the marks further out.
         """
-        layers = list(outer)
-        if endpoint in self._marks.views:
-            layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
         view = self._app.view_functions.get(endpoint)
-        if is_bare(view):
-            return tuple(layers)
+        is_marked = endpoint in self._marks.views
+        if not is_marked and is_bare(view):
+            return outer, None
+        layers = list(outer)
+        if is_marked:
+            layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
         view_class = _view_class(view)
         targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
         if view_class:
@@ -279,7 +281,7 @@ class Resolver:
             self._check_lost_marks(endpoint, view)
         marks = (*map(mark_of, targets), own)
         layers += [Layer(mark, f"view {endpoint}") for mark in marks if mark]
-        return tuple(layers)
+        return tuple(layers), view_class
 
     @functools.cached_property
     def _view_marks(self) -> set[Mark]:
@@ -321,11 +323,6 @@ class Resolver:
                 location = mark.location or _location_of(view_class)
                 where = f"view {endpoint}" + (f" ({location})" if location else "")
                 self.add([Problem("method_decorators", "cors", endpoint, message, where=where)])
-
-    def view_class_of(self, endpoint: str) -> type[View] | None:
-        """The view class of an endpoint, if it has one."""
-        view = self._app.view_functions.get(endpoint)
-        return None if is_bare(view) else _view_class(view)
 
     def handler_layers(self, endpoint: str, view_class: type[View], method: str) -> Layers:
         """The mark on the handler of *method* in the view class of an endpoint, if any."""
