@@ -335,7 +335,7 @@ def test_the_same_name_twice():
     guard = CorsGuard()
     for _ in range(2):
         guard.for_blueprint("api", max_age=1)  # the same mark again, as by a factory
-    with pytest.raises(CorsGuardError, match=r"blueprint 'api' is marked already, at .*:\d+; put"):
+    with pytest.raises(CorsGuardError, match=r"blueprint 'api' is already marked, at .*:\d+; put"):
         guard.for_blueprint("api", max_age=2)
 
 
