@@ -200,7 +200,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["origins: any site can send the origin 'null' from a sandboxed frame, so allowing it"
       " allows everybody. Leave it out, or set dangerously_allow_null_origin=True. [null_origin]"]),
     ({"origins": "all"},
-     ["origins: 'all': everybody is written as '*'. Write '*'. [origin_no_scheme]"]),
+     ["origins: 'all': for everybody, write '*'. Write '*'. [origin_no_scheme]"]),
     ({"deny_origins": "all"},
      ["deny_origins: list the origins: '*', callables and sources are allowed only in origins."
       " [origin_type]"]),

@@ -74,7 +74,7 @@ BLOCKS = [
      f"{ALLOW} | {TRUE}", "list the origins instead of '*'"),
     # What begins at the page's own origin, with cookies, has to allow them to redirect again.
     (AWAY, IN_WEBKIT, Block.ALLOW_ORIGIN_WILDCARD,
-     "by WebKit, as the request began at the page's own origin", f"{ALLOW} | {TRUE}",
+     "by WebKit, because the request began at the page's own origin", f"{ALLOW} | {TRUE}",
      "redirect to the last address at once"),
     (AWAY, IN_WEBKIT | {"credentials": "omit"}, Block.UNREACHABLE, f"leads to '{OTHER}/'", None,
      f"Browser({{'{OTHER}': app, ...}})"),
