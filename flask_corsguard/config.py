@@ -1,6 +1,7 @@
 """Settings: the constructor's arguments over ``app.config``, read once."""
 
-from __future__ import annotations
+# Without "from __future__ import annotations", under which each field of a NamedTuple would be
+# compiled when this is imported.
 
 import ast
 import contextlib
@@ -47,6 +48,8 @@ OTHER_KEYS = (
     "inspector",
     "inspector_check",
 )
+#: The configuration key that names the settings file.
+SETTINGS_FILE = f"{PREFIX}SETTINGS_FILE"
 
 
 class WrittenPolicy(NamedTuple):
@@ -125,9 +128,9 @@ class Settings(NamedTuple):
     unread: tuple[Problem, ...] = ()
     without_effect: Mapping[str, str] = MappingProxyType({})
     paths: Mapping[str, Mark] = MappingProxyType({})
-    in_code: InCode | None = None
+    in_code: "InCode | None" = None
 
-    def for_report_only(self) -> Settings | None:
+    def for_report_only(self) -> "Settings | None":
         """The same settings with the report-only policy as the default one, or None."""
         if self.report_only is None:
             return None
@@ -136,7 +139,7 @@ class Settings(NamedTuple):
             default=policy, source=source, report_only=None, is_report_only=True, without_effect={}
         )
 
-    def compared(self, config: Mapping[str, Any], *, in_time: bool) -> Settings:
+    def compared(self, config: Mapping[str, Any], *, in_time: bool) -> "Settings":
         """The same settings, with what is set by now and has no effect.
 
         :param config: ``app.config`` as it is by now.
@@ -262,6 +265,20 @@ class InCode(NamedTuple):
 
     arguments: Arguments
     config: Configured
+
+
+def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
+    """Read everything that is known when the guard meets an app that has no settings file.
+
+    :param config: ``app.config``.
+    :param arguments: the constructor's arguments.
+    :raises PolicyError: with every problem found anywhere in the settings.
+    """
+    problems: list[Problem] = []
+    settings = combined(read_config(config, arguments, problems), Configured(), problems)
+    if problems:
+        raise PolicyError(problems)
+    return settings
 
 
 def read_config(
@@ -493,6 +510,8 @@ def check_enforced_self_origins(own: OriginList, policy: Policy | Audiences) -> 
 
     :raises PolicyError: if strangers have one of them.
     """
+    if not own:
+        return
     policies = policies_of(policy)
     lifts = any(each.dangerously_allow_public_suffixes for each in policies)
     given = {"origins": own, "enforce": policies[0].enforce, "allow_credentials": False}

@@ -10,6 +10,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any, NamedTuple, TypeVar, Unpack, cast
 
 from flask import Blueprint, request_started
@@ -31,6 +32,7 @@ from flask_corsguard.text import name_of, text_of
 _ATTRIBUTE = "__corsguard_mark__"
 _OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
 _DECORATOR_ATTRIBUTE = "__corsguard_decorator__"
+_ATTRIBUTES_OF_OTHERS = (_ATTRIBUTE, _OUTER_ATTRIBUTE, "__wrapped__", "view_class")
 _BLUEPRINTS_KEY = "corsguard.blueprints"
 #: Where an app keeps the state of its guard: in ``app.extensions``.
 EXTENSION_KEY = "corsguard"
@@ -317,6 +319,17 @@ def all_marked() -> Iterator[Marked]:
         found = marked(reference())
         if found is not None:
             yield found
+
+
+def is_bare(view: object) -> bool:
+    """Whether a view is a function that wraps nothing, stands for no class and has no mark on or
+    around it, as most are: then there is nothing more to look for."""
+    if not isinstance(view, FunctionType):
+        return False
+    for name in _ATTRIBUTES_OF_OTHERS:  # noqa: SIM110  (any() takes twice as long)
+        if hasattr(view, name):
+            return False
+    return True
 
 
 def outer_marks_of(target: object) -> list[Mark]:

@@ -12,7 +12,13 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 from werkzeug.utils import import_string
 
-from flask_corsguard.config import changed_settings, read_arguments
+from flask_corsguard.config import (
+    SETTINGS_FILE,
+    Settings,
+    changed_settings,
+    read_arguments,
+    read_settings,
+)
 from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import logger
@@ -27,18 +33,21 @@ from flask_corsguard.routing.layers import (
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
-from flask_corsguard.runtime.asgi import AsgiApp, asgi_front
 from flask_corsguard.runtime.counts import DecisionKind
-from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import Hooks
-from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import AppState, state_of
-from flask_corsguard.runtime.wsgi import FrontedApp, wsgi_front
-from flask_corsguard.settings_file import read_settings
 from flask_corsguard.text import text_of
 
+# Everything that a request can need is loaded with this module. What only some apps use, such as a
+# settings file, is loaded where they ask for it; what only a rejection or a mistake needs, with the
+# first one, or by prepare().
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+    from flask_corsguard.runtime.asgi import AsgiApp
+    from flask_corsguard.runtime.origin_check import OriginCheck
+    from flask_corsguard.runtime.wsgi import FrontedApp
+    from flask_corsguard.settings_file import SettingsFile
 
 NamedPolicies = Mapping[str, Policy | PolicyFields]
 FirstFunction = TypeVar("FirstFunction", bound=Callable[[], Any])
@@ -53,6 +62,16 @@ _OTHER_FRAMEWORKS = {
     "quart": "For Quart, use Quart-CORS",
     "starlette": _STARLETTE,
 }
+
+
+# What a rejection, a change of the settings file or a source's row may need. prepare() loads it:
+# after that, the process may have other rights or another root, or find another release's files.
+_LOADED_LATER = (
+    "flask_corsguard.protocol.explanation",
+    "flask_corsguard.protocol.field_names",
+    "flask_corsguard.protocol.name_errors",
+    "flask_corsguard.protocol.origin_errors",
+)
 
 
 class CorsGuard:
@@ -125,13 +144,21 @@ class CorsGuard:
                 " @cors(...) marks; guard.reconfigure() changes the default policy at run time."
             )
         request_started.disconnect(self._look_for_guard)
-        settings, file = read_settings(app.config, self._arguments)
+        settings, file = self._read_settings(app.config)
         state = AppState(app, settings, self._marks, self._first, file)
         Hooks(state)  # registers itself; its hooks keep it alive
         app.extensions[EXTENSION_KEY] = state
         if settings.inspector is not None:
             # Imported by name: an app without the inspector loads none of its code.
             import_string("flask_corsguard.inspector.site.install")(state, settings.inspector)
+
+    def _read_settings(self, config: Mapping[str, Any]) -> tuple[Settings, SettingsFile | None]:
+        if config.get(SETTINGS_FILE) is None:
+            return read_settings(config, self._arguments), None
+        from flask_corsguard.settings_file import read_settings_file
+
+        file = read_settings_file(config, self._arguments)
+        return file.start, file
 
     def _look_for_guard(self, app: Flask, **_: object) -> None:
         """At the first request: whether this guard has been forgotten."""
@@ -274,6 +301,8 @@ class CorsGuard:
         state = self._state(app)
         state.put_in_force()
         state.load_required_sources()
+        for name in _LOADED_LATER:
+            import_string(name)
         for mark in unrouted_marks(state.app):
             state.log.notice(
                 ("marks that no route has", mark.location), "%s", mark.message.removesuffix(".")
@@ -393,6 +422,8 @@ class CorsGuard:
             exception, and logs and signals each rejection.
         :raises CorsGuardError: if the app has no guard.
         """
+        from flask_corsguard.runtime.origin_check import OriginCheck
+
         return OriginCheck(self._state(app), credentials=credentials)
 
     def wsgi(
@@ -421,6 +452,9 @@ class CorsGuard:
                 f"{location}: guard.wsgi takes a WSGI app, not {text_of(inner)}. For an ASGI app"
                 " there is guard.asgi"
             )
+        from flask_corsguard.runtime.front import Front
+        from flask_corsguard.runtime.wsgi import wsgi_front
+
         return wsgi_front(Front(self._state(app), inner, paths, location), inner)
 
     def asgi(
@@ -446,6 +480,9 @@ class CorsGuard:
                 f"{location}: guard.asgi takes an ASGI app, not {text_of(inner)}. A Flask app is a"
                 " WSGI app: asgiref.wsgi.WsgiToAsgi(app) makes it an ASGI app"
             )
+        from flask_corsguard.runtime.asgi import asgi_front
+        from flask_corsguard.runtime.front import Front
+
         return asgi_front(Front(self._state(app), inner, paths, location), inner)
 
     def _state(self, app: Flask | None) -> AppState:

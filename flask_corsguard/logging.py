@@ -17,11 +17,9 @@ from flask.app import Flask
 
 from flask_corsguard.errors import Problem, in_words, is_shutdown
 from flask_corsguard.lock import Lock
-from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import source_name
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.protocol.remedies import set_by_in_words
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
 logger = logging.getLogger("flask_corsguard")
@@ -265,7 +263,11 @@ class GuardLog:
         else:
             left_out = self.rate_limit.admit(kind, subject)
         if left_out is not None:
-            self._write_rejection(decision, left_out)
+            try:
+                self._write_rejection(decision, left_out)
+            except ImportError as error:
+                # Another release has been installed meanwhile, or a chroot has hidden the files.
+                self.failure("saying why a request is rejected", error)
 
     def _admit_failure(self, decision: Decision) -> LeftOut | None:
         """One line for the callable or the sources, whatever the origin and the endpoint."""
@@ -278,6 +280,10 @@ class GuardLog:
         return self._failures.admit(("callable", allow.check), f"callable {name_of(allow.check)}")
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
+        # Only rejections need the words; prepare() loads them before any.
+        from flask_corsguard.protocol import explanation
+        from flask_corsguard.protocol.remedies import set_by_in_words
+
         line = f"{explanation.summary(decision)} by {set_by_in_words(decision)}"
         if decision.reason is _CHECK_FAILED:
             line += f"; {explanation.found(decision)}"
@@ -367,6 +373,8 @@ class GuardLog:
 
     def preflight_ended(self, decision: Decision, function: str, status: int) -> None:
         """Write that a function of ``run_first`` has responded to a preflight with an error."""
+        from flask_corsguard.protocol import explanation
+
         self.notice(
             ("preflights that run_first ends", decision.endpoint, function, status),
             "%s, but %s, which runs before the guard, responded with %s: browsers treat that as a"

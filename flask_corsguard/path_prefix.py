@@ -9,19 +9,21 @@ from urllib.parse import unquote, urlsplit
 from flask_corsguard.errors import Problem
 from flask_corsguard.text import text_of
 
+# Patterns are compiled when they are first used.
+
 # A dot segment, wherever it stands.
-_DOTS = re.compile(r"/\.\.?(?:/|\Z)")
+_DOTS = r"/\.\.?(?:/|\Z)"
 # The signs that make a glob or a regular expression of a path.
-_SIGNS = re.compile(r"[*^|\[\]{}]|\.\+|\(\?|\$\Z|\\[.dwsS/-]")
+_SIGNS = r"[*^|\[\]{}]|\.\+|\(\?|\$\Z|\\[.dwsS/-]"
 # What follows a prefix in the "resources" of Flask-CORS: /api/*, /api/.*, ^/api/(.+)$
-_ANYTHING_BELOW = re.compile(r"/?\??\(?\.?[*+]\)?\??\$?\Z")
+_ANYTHING_BELOW = r"/?\??\(?\.?[*+]\)?\??\$?\Z"
 _DEFAULT = "that is every path, which the default policy covers: CorsGuard(app, origins=[...])"
 
 
 def is_alias(path: str) -> bool:
     """Whether some code takes a decoded path for another one: it has a dot segment, a backslash, or
     an empty segment that is not the last."""
-    return "//" in path or "\\" in path or ("/." in path and _DOTS.search(path) is not None)
+    return "//" in path or "\\" in path or ("/." in path and re.search(_DOTS, path) is not None)
 
 
 def normalised(path: str) -> str:
@@ -68,7 +70,10 @@ def _what_is_wrong(text: str) -> str | None:
         (text != text.strip(), "there is white space around the path"),
         ("://" in text, "write only the path: scheme and host do not count"),
         ("<" in text or ">" in text, "a prefix has no variables: mark the view or blueprint"),
-        (_SIGNS.search(text), "a prefix is not a pattern: it always covers everything below it"),
+        (
+            re.search(_SIGNS, text),
+            "a prefix is not a pattern: it always covers everything below it",
+        ),
         ("?" in text or "#" in text, "a path has no query and no fragment"),
         ("%" in text, "write the path decoded, as in the rules of routes"),
         (not text.startswith("/"), "a path begins with a slash"),
@@ -85,8 +90,8 @@ def _meant_by(text: str) -> str | None:
             text = urlsplit(text).path
         except ValueError:
             return None
-    text = _ANYTHING_BELOW.sub("", text.removeprefix("^"))
-    if "<" in text or _SIGNS.search(text):
+    text = re.sub(_ANYTHING_BELOW, "", text.removeprefix("^"))
+    if "<" in text or re.search(_SIGNS, text):
         return None
     text = unquote(re.split("[?#]", text)[0])
     return normalised(text)

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from flask_corsguard.config import (
+    SETTINGS_FILE,
     Arguments,
     Configured,
     Settings,
@@ -26,11 +27,8 @@ from flask_corsguard.protocol.audiences import policies_of, resolve
 from flask_corsguard.protocol.field_names import unknown_field
 from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.text import described, text_of
-from flask_corsguard.unread_settings import PREFIX
 from flask_corsguard.watched_file import LARGEST_FILE, WatchedFile, WatchedFileError, read_toml
 
-#: The configuration key that names the file.
-KEY = f"{PREFIX}SETTINGS_FILE"
 _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
@@ -54,11 +52,9 @@ class Candidate:
 candidate: ContextVar[Candidate | None] = ContextVar("flask_corsguard_candidate", default=None)
 
 
-def read_settings(
-    config: Mapping[str, Any], arguments: Arguments
-) -> tuple[Settings, SettingsFile | None]:
-    """Read everything that is known when the guard meets an app; with the settings file, if
-    ``app.config`` names one.
+def read_settings_file(config: Mapping[str, Any], arguments: Arguments) -> SettingsFile:
+    """Read the settings file that ``app.config`` names, and everything else that is known when the
+    guard meets an app.
 
     :param config: ``app.config``.
     :param arguments: the constructor's arguments.
@@ -66,21 +62,15 @@ def read_settings(
     """
     problems: list[Problem] = []
     in_code = read_config(config, arguments, problems)
-    path: object = config.get(KEY)
-    if path is None:
-        settings = combined(in_code, Configured(), problems)
-        if problems:
-            raise PolicyError(problems)
-        return settings, None
+    path: object = config.get(SETTINGS_FILE)
     if isinstance(path, PurePath):
         path = str(path)
     if not isinstance(path, str) or not path.strip():
         message = f"{text_of(path)} is not the path of a file. Write '/etc/shop/cors.toml'."
         raise PolicyError(
-            [*problems, Problem("wrong_type", "settings_file", path, message, where=KEY)]
+            [*problems, Problem("wrong_type", "settings_file", path, message, where=SETTINGS_FILE)]
         )
-    file = SettingsFile(path, in_code, problems)
-    return file.start, file
+    return SettingsFile(path, in_code, problems)
 
 
 class SettingsFile:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_corsguard.errors import Problem
 from flask_corsguard.protocol.audiences import policies_of
-from flask_corsguard.protocol.field_names import MEANT, unknown_field
 from flask_corsguard.protocol.fields import read_listed_origins
 from flask_corsguard.protocol.policy import FIELDS
 
@@ -26,8 +25,8 @@ _OTHERS = "CORS_"
 # Below this, what is in a mapping or list is compared by identity.
 _MOST_NESTED = 4
 _MOST_NAMED = 5
+# What Flask-CORS and others call a field; those that other libraries have too are in field_names.
 _MEANT_BY_OTHERS = {
-    **MEANT,
     "allow_methods": "methods",
     "allowed_headers": "allow_headers",
     "exposed_headers": "expose_headers",
@@ -143,7 +142,7 @@ class Reading:
             if prefix:  # without one, it can be anybody's
                 known = [_FLASK + each for each in self._known]
                 kind = "environment variable"
-                problem = unknown_field("unknown_key", name, kind, known, _FLASK + PREFIX)
+                problem = unknown_key(name, known, kind, _FLASK + PREFIX)
                 yield problem._replace(where=self._location)
         elif (
             not _has(config, (key, *path))
@@ -212,10 +211,11 @@ class Reading:
 def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
     """Settings with names such as Flask-CORS has."""
     variables = {key.removeprefix(_FLASK): key for key in os.environ}
-    for key in (key for key in {**variables, **config} if isinstance(key, str)):
-        given = key.removeprefix(_OTHERS).removeprefix("GUARD_").lower()
-        name = given if given in FIELDS else _MEANT_BY_OTHERS.get(given, "")
-        if not (key.startswith(_OTHERS) and key.isupper() and name):
+    for key in {**variables, **config}:
+        if not (isinstance(key, str) and key.startswith(_OTHERS) and key.isupper()):
+            continue
+        name = _meant_by(key.removeprefix(_OTHERS).removeprefix("GUARD_").lower())
+        if not name:
             continue
         ours = f"the guard reads {PREFIX}{name.upper()} in app.config"
         if key in config:
@@ -225,9 +225,21 @@ def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
             yield name, value, f"{variables[key]} in the environment ({ours})"
 
 
-def unknown_key(key: str, known: Collection[str]) -> Problem:
-    """The problem of a configuration key that is none."""
-    return unknown_field("unknown_key", key, "setting", known, PREFIX)
+def _meant_by(name: str) -> str:
+    """The field that another library's setting stands for; "" for none."""
+    # Loaded with the first such setting, as in unknown_key().
+    from flask_corsguard.protocol.field_names import MEANT
+
+    return name if name in FIELDS else {**MEANT, **_MEANT_BY_OTHERS}.get(name, "")
+
+
+def unknown_key(
+    key: str, known: Collection[str], kind: str = "setting", prefix: str = PREFIX
+) -> Problem:
+    """The problem of a configuration key, or of what sets one, that is none."""
+    from flask_corsguard.protocol.field_names import unknown_field
+
+    return unknown_field("unknown_key", key, kind, known, prefix)
 
 
 def is_ours(key: object) -> bool:

@@ -26,7 +26,7 @@ from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.runtime.front import FrontRecord
+from flask_corsguard.runtime.front_record import FrontRecord
 from flask_corsguard.runtime.state import AppState, RequestRecord
 from flask_corsguard.signals import (
     origin_allowed,

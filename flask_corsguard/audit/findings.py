@@ -23,11 +23,11 @@ class Level(enum.IntEnum):
     """How serious a finding is. Named as in SARIF."""
 
     NOTE = 1
-    """Works as it should, though perhaps not as its author expects."""
+    """Works as designed, but perhaps not as its author expects."""
     WARNING = 2
-    """Lets somebody in, or keeps nobody out, and that can hurt."""
+    """Lets in an origin that it should not, or keeps none out, which can do harm."""
     ERROR = 3
-    """Another site acts as the signed-in user, or a policy does not hold at all."""
+    """Another site can act as the signed-in user, or a policy has no effect at all."""
 
 
 class Rule(NamedTuple):

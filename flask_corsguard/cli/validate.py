@@ -12,8 +12,9 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import UnusableError, guarded_app
 from flask_corsguard.cli.terminal import Line, console, write
+from flask_corsguard.config import SETTINGS_FILE
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.settings_file import KEY, Candidate, candidate
+from flask_corsguard.settings_file import Candidate, candidate
 from flask_corsguard.watched_file import LARGEST_FILE
 
 
@@ -38,8 +39,8 @@ def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json:
             followed = state.settings_file
             if followed is None:
                 raise UnusableError(
-                    f"the app follows no settings file. Set {KEY} = '/etc/shop/cors.toml' in"
-                    " app.config, before CorsGuard(app)"
+                    "the app follows no settings file. Set"
+                    f" {SETTINGS_FILE} = '/etc/shop/cors.toml' in app.config, before CorsGuard(app)"
                 )
             try:
                 # The app may be older than this command, so that it has read another file.

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias, cast
 
 from flask_corsguard.errors import PolicyError, Problem, unknown_name
 from flask_corsguard.protocol.compiled import Audience
-from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.policy import Policy, fields_meant, read_fields
 from flask_corsguard.text import shown, text_of
 
@@ -183,6 +182,8 @@ def _unknown(name: str, named: Mapping[str, Policy]) -> Problem:
     if len(parts) > 1 and all(part in named for part in parts):
         message = f"{text_of(name)} is a list inside a string. Write {parts!r}."
         return problem._replace(message=message, suggestion=repr(parts))
+    from flask_corsguard.protocol.origin_errors import repair
+
     origin = repair(name) if "." in name or "localhost" in name else None
     if origin is not None:
         hint = f" If it is an origin, write origins={origin!r}."

@@ -1,12 +1,13 @@
 """Pure functions from a policy and a request to a decision with its headers."""
 
-from __future__ import annotations
+# Without "from __future__ import annotations", under which each field of a NamedTuple would be
+# compiled when this is imported.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from flask_corsguard.protocol import explanation, headers
+from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.compiled import CompiledPolicy
 from flask_corsguard.protocol.origins import (
@@ -143,7 +144,7 @@ class Decision(NamedTuple):
         is_answered = self.preflight and policy.compiled.answers_preflight
         return not self.blocked and not (is_answered and self.outcome is not Outcome.SAME_ORIGIN)
 
-    def settled(self, has_own: bool) -> Decision:
+    def settled(self, has_own: bool) -> "Decision":
         """The decision, once it is known whether the response has its own ``Access-Control-*``
         headers. If they are kept, the guard has neither allowed nor rejected anything."""
         if not self.may_be_overridden:
@@ -168,6 +169,9 @@ class Decision(NamedTuple):
 
         Safe to print: everything that came from the network is escaped and shortened.
         """
+        # Words are loaded when somebody reads them.
+        from flask_corsguard.protocol import explanation
+
         return "\n".join(explanation.lines(self))
 
 

@@ -18,7 +18,7 @@ from flask_corsguard.protocol.headers import (
     SAFELISTED_METHODS,
 )
 from flask_corsguard.protocol.lists import is_source, source_name
-from flask_corsguard.protocol.origins import Origin, OriginSet, parse_origin
+from flask_corsguard.protocol.origins import LOOPBACK, Origin, OriginSet, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import (
@@ -284,8 +284,6 @@ _OVERRIDDEN = (
     "the view has set Access-Control-* headers itself; the guard leaves them alone"
     " (dangerously_let_views_override), and they decide what the page may do"
 )
-#: Names of a server on the same machine; browsers also take 0.0.0.0 for that.
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 #: For each reason, the fields that can lead to another decision.
 _SETTINGS: dict[Reason, tuple[str, ...]] = {
     Reason.ORIGIN_NOT_ALLOWED: ("origins",),

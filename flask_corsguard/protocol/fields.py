@@ -22,8 +22,6 @@ from flask_corsguard.protocol.lists import (
     is_unreplaced,
     read_entries,
 )
-from flask_corsguard.protocol.name_errors import diagnose_name
-from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
     MAX_ORIGIN_LENGTH,
@@ -52,6 +50,8 @@ OriginForm: TypeAlias = str | re.Pattern[str] | OriginCheck | OriginSource
 Names: TypeAlias = Literal["*"] | tuple[str, ...]
 Problems: TypeAlias = list[Problem]
 Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
+#: The ways to enforce, the strictest last.
+WAYS_TO_ENFORCE: tuple[Enforce, ...] = get_args(Enforce)
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
@@ -64,7 +64,7 @@ _ODD_BUT_SENT = frozenset(
     {"origin_case", "origin_default_port", "origin_host", "origin_no_host", "origin_scheme"}
 )
 # 600, 10m, 10 minutes, 1 hour
-_DURATION = re.compile(r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?")
+_DURATION = r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?"
 
 _NO_PREFLIGHT_HAS_IT = (
     "a preflight has no Cookie or Authorization header, so the callable would decide about"
@@ -234,6 +234,9 @@ def _read_patterns(
 
 
 def _string_problems(field: str, text: str) -> Iterator[Problem]:
+    # Loaded with the first mistake.
+    from flask_corsguard.protocol.origin_errors import diagnose
+
     found, suggestion = diagnose(text)
     if suggestion == "'*'" and field != "origins":
         yield Problem("origin_type", field, text, _LISTED_ONLY)
@@ -374,7 +377,7 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
     if "*" in names:
         problems.append(_not_alone(field, value, "methods"))
     for name in names:
-        wrong = diagnose_name(name, "an HTTP method name", headers.MAX_METHOD_LENGTH)
+        wrong = _wrong_in_name(name, "an HTTP method name", headers.MAX_METHOD_LENGTH)
         if wrong:
             problems.append(Problem("method_malformed", field, name, *wrong))
         elif name.upper() in headers.FORBIDDEN_METHODS:
@@ -393,7 +396,7 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         return "*"
     for name in names:
         lower = name.lower()
-        wrong = diagnose_name(name, "a header name")
+        wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
         elif headers.is_forbidden_request_header(lower):
@@ -417,7 +420,7 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         problems.append(_not_alone(field, value, "names"))
     for name in names:
         lower = name.lower()
-        wrong = diagnose_name(name, "a header name")
+        wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
@@ -437,12 +440,25 @@ def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
     names = _read_names(field, value, problems)
     for name in names:
         useless = _NEVER_IN_VARY.get(name.lower())
-        wrong = diagnose_name(name, "a header name", can_be_all=False)
+        wrong = _wrong_in_name(name, "a header name", can_be_all=False)
         if useless:
             problems.append(Problem("vary_useless", field, name, useless))
         elif wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
     return names
+
+
+def _wrong_in_name(
+    name: str, kind: str, longest: int | None = None, *, can_be_all: bool = True
+) -> tuple[str, str | None] | None:
+    """See :func:`~flask_corsguard.protocol.name_errors.diagnose_name`."""
+    is_plain = name.isascii() and name.replace("-", "").isalnum()
+    if is_plain and (longest is None or len(name) <= longest):
+        return None
+    # Nearly all names are plain: the rest is loaded with the first other one.
+    from flask_corsguard.protocol.name_errors import diagnose_name
+
+    return diagnose_name(name, kind, longest, can_be_all=can_be_all)
 
 
 def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...]:
@@ -480,7 +496,7 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
 
 def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     """One of the four words."""
-    words: tuple[Enforce, ...] = get_args(Enforce)
+    words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
     problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words))
@@ -512,7 +528,7 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
 
 def _seconds_in(text: str) -> str | None:
     """The whole seconds in ``600``, ``10m`` or ``10 minutes``, as source; None beyond the limit."""
-    found = _DURATION.fullmatch(text)
+    found = re.fullmatch(_DURATION, text)
     if found is None:
         return None
     seconds = int(found[1]) * _SECONDS_IN[found[2] or "s"]

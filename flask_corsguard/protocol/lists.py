@@ -10,6 +10,8 @@ from typing import Any, cast
 from flask_corsguard.errors import Problem
 from flask_corsguard.text import shown, text_of
 
+# The patterns are compiled when they are first used: most policies need none of them.
+
 # Examples of what to write, as Python and as JSON; for all other fields, origins.
 _EXAMPLES = {
     "methods": '["PUT", "DELETE"]',
@@ -25,12 +27,12 @@ _MOST_ENTRIES = 10
 # Fields whose strings are one entry each, kept as it is, or a JSON list.
 _NEVER_SPLIT = frozenset({"raw_origins"})
 # A list, tuple or set as Python prints it: ['a'], ("a",), set(['a']), frozenset(), ...
-_PRINTED = re.compile(r"\w*[\[({]+\s*(?:['\"].*)?[\])}]+", re.DOTALL)
+_PRINTED = r"(?s:\w*[\[({]+\s*(?:['\"].*)?[\])}]+)"
 # [a, b]; but neither [::1] nor [a-z]+
-_BARE = re.compile(r"\[\s*[\w*+.-]+(?:://[^\s,\[\]]*)?\s*(?:,[^\[\]]*)?\]")
+_BARE = r"\[\s*[\w*+.-]+(?:://[^\s,\[\]]*)?\s*(?:,[^\[\]]*)?\]"
 
 # Variables that a shell, a compose file or a template should have replaced.
-_VARIABLE = re.compile(r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%")
+_VARIABLE = r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%"
 
 
 def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
@@ -99,7 +101,7 @@ def hint_for_entry(entry: object) -> str:
 
 def is_unreplaced(text: str) -> bool:
     """Whether the text has a variable's name instead of its value."""
-    return _VARIABLE.fullmatch(text) is not None
+    return re.fullmatch(_VARIABLE, text) is not None
 
 
 def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
@@ -112,7 +114,7 @@ def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
             found = None
         if isinstance(found, list):
             return read_entries(field, cast("list[object]", found), problems)
-        if _PRINTED.fullmatch(text) or _BARE.fullmatch(text):
+        if re.fullmatch(_PRINTED, text) or re.fullmatch(_BARE, text):
             return _entries_of_no_json(field, text, problems)
     if field in _NEVER_SPLIT:
         return [given[:]]  # a plain string

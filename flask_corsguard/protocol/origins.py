@@ -26,6 +26,9 @@ DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 # In browsers, pages loaded from these have an opaque origin, which is sent as "null".
 OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 
+#: Names of a server on the same machine; browsers also take 0.0.0.0 for that.
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
+
 # No entry matches all hosts of these schemes: on the web, that would be everybody.
 _NEVER_ANY_HOST = OPAQUE_SCHEMES | {"http", "https", "ws", "wss"}
 _ANY_HOST = "*"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import (
     Any,
@@ -23,8 +24,6 @@ from typing import (
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.protocol import fields as read
 from flask_corsguard.protocol.compiled import Audience, CompiledPolicy
-from flask_corsguard.protocol.field_names import unknown_field
-from flask_corsguard.protocol.origin_errors import covers_strangers, repair, spans_registry
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, OriginPattern
 from flask_corsguard.protocol.publicsuffix import is_public_suffix, suffix_below
 from flask_corsguard.text import source_of, text_of
@@ -33,7 +32,7 @@ _T = TypeVar("_T")
 
 
 class PolicyFields(TypedDict, total=False):
-    """The keyword arguments of everything that takes policy fields, for type checkers."""
+    """The policy fields as keyword arguments, for type checkers."""
 
     origins: read.OriginForm | Iterable[read.OriginForm]
     deny_origins: str | re.Pattern[str] | Iterable[str | re.Pattern[str]]
@@ -70,7 +69,7 @@ class Field(Generic[_T]):
     ) -> None:
         self.reader = reader
         self.default: _T = reader("", default, [])
-        self.meaning: Callable[[Policy], Hashable] = meaning or (lambda p: p.values[self.name])
+        self.meaning = meaning
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -180,8 +179,8 @@ class Policy:
             raise PolicyError(problems)
         object.__setattr__(self, "values", MappingProxyType(values))
         object.__setattr__(self, "compiled", CompiledPolicy(self))
-        meaning = tuple(field.meaning(self) for field in FIELDS.values())
-        object.__setattr__(self, "_meaning", meaning)
+        special = [meaning(self) for meaning in _MEANINGS]
+        object.__setattr__(self, "_meaning", (*_values_compared(values), *special))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Policy cannot be changed; use derive({name}=...)")
@@ -213,6 +212,9 @@ FIELDS: Mapping[str, Field[Any]] = {
     name: getattr(Policy, name) for name in PolicyFields.__annotations__
 }
 
+_MEANINGS = [field.meaning for field in FIELDS.values() if field.meaning is not None]
+_values_compared = itemgetter(*(name for name in FIELDS if FIELDS[name].meaning is None))
+
 
 def read_fields(
     fields: Mapping[str, Any] | PolicyFields,
@@ -226,6 +228,8 @@ def read_fields(
     for name, value in fields.items():
         field = FIELDS.get(name)
         if field is None:
+            from flask_corsguard.protocol.field_names import unknown_field
+
             problems.append(unknown_field("unknown_field", name, "policy field", FIELDS))
         else:
             given[name] = field.reader(name, value, problems)
@@ -268,9 +272,9 @@ def check_combination(values: Mapping[str, object]) -> list[Problem]:
     """
     return [
         problem
-        for needs, check in _COMBINATIONS
-        if all(name in values for name in needs)
-        for problem in check(*(values[name] for name in needs))
+        for names, needs, check in _CHECKS
+        if needs <= values.keys()
+        for problem in check(*map(values.__getitem__, names))
     ]
 
 
@@ -335,6 +339,9 @@ def _check_registry_suffix(
     for field, forms in (("origins", origins), ("deny_origins", deny)):
         if isinstance(forms, str) or not forms.compiled.cuts or dangerously:
             continue
+        # Few policies have such wildcards; errors are loaded with the first one.
+        from flask_corsguard.protocol.origin_errors import covers_strangers, repair, spans_registry
+
         for pattern in filter(spans_registry, forms.patterns(_has_star_in_host)):
             text = str(pattern)
             meant = repair(text)
@@ -403,6 +410,8 @@ def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
 
 
 def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> str:
+    from flask_corsguard.protocol.origin_errors import spans_registry
+
     if pattern.in_label and not spans_registry(pattern):
         return f"List each host{otherwise}"
     host = f"your-site.{suffix}"
@@ -465,6 +474,10 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
     (("origins", "origins_vary"), _check_vary),
     (("expose_headers", "allow_credentials"), _check_expose),
 )
+
+
+# With each check, the set of what it needs: there can be a policy for each route.
+_CHECKS = [(names, frozenset(names), check) for names, check in _COMBINATIONS]
 
 
 def _plain(value: object) -> object:

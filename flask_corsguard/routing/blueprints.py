@@ -27,8 +27,9 @@ def prefixes_of(app: Flask, names: Container[str]) -> Mapping[str, Prefix]:
     """
     recorded = marked_blueprints(app)
     rules: dict[str, list[Rule]] = {}
-    for rule in app.url_map.iter_rules():
-        rules.setdefault(str(rule.endpoint), []).append(rule)
+    if any(name in names and name not in recorded for name in app.blueprints):
+        for rule in app.url_map.iter_rules():
+            rules.setdefault(str(rule.endpoint), []).append(rule)
     return {
         name: recorded.get(name) or _prefix_of(app, name, rules)
         for name in app.blueprints

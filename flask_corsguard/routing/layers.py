@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, cast
@@ -18,6 +19,7 @@ from flask_corsguard.decorators import (
     Marked,
     all_marked,
     from_here,
+    is_bare,
     mark_left_by,
     mark_of,
     marked,
@@ -159,8 +161,8 @@ class Resolver:
         self._app = app
         self._settings = settings
         self._marks = marks
-        self._view_marks = {mark for mark in map(mark_of, app.view_functions.values()) if mark}
         self._sums: dict[tuple[Mark, ...], _Sum] = {}
+        self._found: dict[Layers, RoutePolicy] = {}
         self._checked_classes: set[type[View]] = set()
         for name, mark in marks.by_endpoint():
             if name not in app.view_functions:
@@ -174,13 +176,23 @@ class Resolver:
                 self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
-        """Add up *layers*, the outermost first. *Fields override, a policy replaces.*"""
+        """Add up *layers*, the outermost first. *Fields override, a policy replaces.*
+
+        :returns: the same object for the same layers, so that many routes share one, unless
+            something is wrong with it.
+        """
+        known = self._found.get(layers)
+        if known is not None:
+            return known
         total = self._add_up(layers)
         left_alone = total.exempt or (self._settings.is_report_only and total.replaced)
         last = layers[-1] if layers else None
         location = last.mark.location if last else self._settings.source
         policy = None if left_alone else total.policy
-        return RoutePolicy(policy, self._source(last), location, layers)
+        found = RoutePolicy(policy, self._source(last), location, layers)
+        if total.is_usable:  # what is wrong is to be found each time
+            self._found[layers] = found
+        return found
 
     def without_effect(self, layers: Layers) -> Mapping[str, str]:
         """The settings without effect, of the fields that no mark in *layers* sets."""
@@ -207,7 +219,7 @@ class Resolver:
         total = self._sums.get(key)
         if total is None:
             total = self._apply(self._add_up(layers[:-1]), layers[-1])
-            if total.is_usable:  # so that its problems are found each time
+            if total.is_usable:
                 self._sums[key] = total
         return total
 
@@ -246,12 +258,19 @@ class Resolver:
         """Record problems, each once: several routes can share one."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
-    def view_layers(self, endpoint: str) -> Layers:
-        """The marks that hold for every method of a view, the outermost first."""
-        layers = list(self.blueprint_layers(endpoint.rpartition(".")[0]))
-        if endpoint in self._marks.views:
-            layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
+    def view_layers(self, endpoint: str, outer: Layers) -> tuple[Layers, type[View] | None]:
+        """The marks that hold for every method of a view, the outermost first; and its class, if it
+        has one.
+
+        :param outer: the marks further out.
+        """
         view = self._app.view_functions.get(endpoint)
+        is_marked = endpoint in self._marks.views
+        if not is_marked and is_bare(view):
+            return outer, None
+        layers = list(outer)
+        if is_marked:
+            layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
         view_class = _view_class(view)
         targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
         if view_class:
@@ -262,7 +281,11 @@ class Resolver:
             self._check_lost_marks(endpoint, view)
         marks = (*map(mark_of, targets), own)
         layers += [Layer(mark, f"view {endpoint}") for mark in marks if mark]
-        return tuple(layers)
+        return tuple(layers), view_class
+
+    @functools.cached_property
+    def _view_marks(self) -> set[Mark]:
+        return {mark for mark in map(mark_of, self._app.view_functions.values()) if mark}
 
     def _check_lost_marks(self, endpoint: str, view: object) -> None:
         """Report marks on functions around a view that are on no view of the app.
@@ -301,11 +324,8 @@ class Resolver:
                 where = f"view {endpoint}" + (f" ({location})" if location else "")
                 self.add([Problem("method_decorators", "cors", endpoint, message, where=where)])
 
-    def handler_layers(self, endpoint: str, method: str) -> Layers:
-        """The mark on the handler of *method* in a view class, if any."""
-        view_class = _view_class(self._app.view_functions.get(endpoint))
-        if view_class is None:
-            return ()
+    def handler_layers(self, endpoint: str, view_class: type[View], method: str) -> Layers:
+        """The mark on the handler of *method* in the view class of an endpoint, if any."""
         # Flask gives HEAD to get() if a class has no head().
         for name in ("HEAD", "GET") if method == "HEAD" else (method,):
             mark = mark_of(getattr(view_class, name.lower(), None))

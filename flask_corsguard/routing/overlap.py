@@ -77,6 +77,35 @@ class Governed(NamedTuple):
     policy: Hashable
 
 
+def groups_that_may_meet(rules: Iterable[tuple[str, Hashable]]) -> Iterator[list[int]]:
+    """Which rules, by their numbers, may share a URL with each other and have different policies.
+    The fixed segments that they begin with tell, and leave most rules out in little time.
+
+    :param rules: the text of each rule, with its policy.
+    """
+    all_of_them = [
+        (number, text.strip("/").split("/"), policy) for number, (text, policy) in enumerate(rules)
+    ]
+    waiting = [(0, all_of_them)]
+    while waiting:
+        depth, group = waiting.pop()
+        if len({policy for _, _, policy in group}) < 2:
+            continue
+        by_segment: dict[str | None, list[tuple[int, list[str], Hashable]]] = {}
+        for row in group:
+            segments = row[1]
+            segment = segments[depth] if depth < len(segments) else None
+            if segment is not None and "<" in segment:  # it may be anything
+                yield [number for number, _, _ in group]
+                break
+            by_segment.setdefault(segment, []).append(row)
+        else:
+            ended = by_segment.pop(None, [])
+            if len({policy for _, _, policy in ended}) > 1:
+                yield [number for number, _, _ in ended]
+            waiting += [(depth + 1, part) for part in by_segment.values() if len(part) > 1]
+
+
 class _Governors:
     """The policies that govern each method.
 

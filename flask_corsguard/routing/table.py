@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from flask.app import Flask
+from flask.views import View
 from werkzeug.routing import Rule
 
 from flask_corsguard.config import Settings
@@ -17,17 +19,29 @@ from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.path_prefix import is_alias, normalised
 from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.decision import Scope
-from flask_corsguard.protocol.fields import Enforce
+from flask_corsguard.protocol.fields import WAYS_TO_ENFORCE, Enforce
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.blueprints import prefix_map, prefixes_of
 from flask_corsguard.routing.layers import GuardMarks, Layer, Layers, Resolver, RoutePolicy
-from flask_corsguard.routing.overlap import Governed, methods_governed_elsewhere, shape_of
+from flask_corsguard.routing.overlap import (
+    Governed,
+    groups_that_may_meet,
+    methods_governed_elsewhere,
+    shape_of,
+)
 from flask_corsguard.routing.paths import Paths
 from flask_corsguard.text import shown
 
-# Policies that admit no origin, the strictest first.
-_NOBODY = [Policy(enforce=enforce) for enforce in reversed(get_args(Enforce))]
+_NOWHERE: frozenset[str] = frozenset()
+# What paths.of_rule() says where no path has a mark.
+_NO_PREFIX = ("",)
+
+
+@functools.cache
+def _nobody(enforce: Enforce) -> Policy:
+    """A policy that admits nobody."""
+    return Policy(enforce=enforce)
 
 
 class Globs(NamedTuple):
@@ -79,13 +93,16 @@ class Entry:
         is_constant: bool = True,
     ) -> None:
         self.policy = policy
-        self.has_sources = any(each.compiled.sources for each in policies_of(policy))
+        if isinstance(policy, Policy):  # nearly always, and there are many
+            self.has_sources = bool(policy.compiled.sources)
+        else:
+            self.has_sources = any(each.compiled.sources for each in policies_of(policy))
         self.live: Any = None
         self.scope = scope
         self.prefix = prefix
         self.layers = layers
         self.is_constant = is_constant
-        self._by_prefix: dict[str, Entry] = {}
+        self._by_prefix: dict[str, Entry] | None = None
         self.files: Sequence[tuple[Globs, Entry]] = ()
         self.file_argument = ""
 
@@ -98,7 +115,7 @@ class Entry:
 
     def add_other(self, entry: Entry) -> None:
         """Add the entry of the same rule and method under another path prefix."""
-        self._by_prefix[entry.prefix] = entry
+        self._by_prefix = {**(self._by_prefix or {}), entry.prefix: entry}
 
     def at(self, path: str, paths: Paths) -> Entry:
         """The entry of the same rule and method for a request's path."""
@@ -186,6 +203,71 @@ class _RulePolicies(NamedTuple):
     files: Sequence[tuple[Globs, RoutePolicy]]
 
 
+class _Entries(dict[int, Mapping[str, Entry]]):
+    """The entries of rules: id of a rule -> method -> entry.
+
+    Each rule's are made when a request first reaches it: an app can have thousands, and a process
+    may never need most of them.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[_RulePolicies],
+        resolver: Resolver,
+        configured: frozenset[str],
+        *,
+        is_constant: bool = True,
+    ) -> None:
+        super().__init__()
+        self._resolver = resolver
+        self._configured = configured
+        self._is_constant = is_constant
+        self._accepted = _accepted_methods(policies)
+        self._elsewhere = _governed_elsewhere(policies)
+        self._of_rules: dict[int, list[_RulePolicies]] = {}
+        for each in policies:
+            self._of_rules.setdefault(id(each.rule), []).append(each)
+
+    def of(self, rule: Rule) -> Mapping[str, Entry] | None:
+        """The entries of a rule; None if it is not one of these."""
+        known = self.get(id(rule))
+        return self[id(rule)] if known is None and id(rule) in self._of_rules else known
+
+    def __missing__(self, rule_id: int) -> Mapping[str, Entry]:
+        # Another thread may be first; then its entries count.
+        return self.setdefault(rule_id, self._made(self._of_rules[rule_id]))
+
+    def _made(self, policies: Iterable[_RulePolicies]) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        for rule, prefix, by_method, files in policies:
+            # Methods with the same marks have the same entry.
+            made: dict[int, Entry] = {}
+            for method, found in by_method.items():
+                own = made.get(id(found))
+                if own is None:
+                    others = self._elsewhere.get((id(rule), prefix, id(found)), _NOWHERE)
+                    own = made[id(found)] = self._entry(rule, prefix, found, others)
+                    if files:
+                        of_files = [(g, self._entry(rule, prefix, f, others)) for g, f in files]
+                        own.add_files(file_argument(rule) or "", of_files)
+                first = entries.setdefault(method, own)
+                if first is not own:
+                    first.add_other(own)
+        return entries
+
+    def _entry(self, rule: Rule, prefix: str, found: RoutePolicy, others: frozenset[str]) -> Entry:
+        policy, source, location, layers = found
+        at_url = self._accepted[rule.rule, rule.subdomain, rule.host]
+        listed = tuple(
+            each.compiled.headers.allow_methods(at_url, others) for each in policies_of(policy)
+        )
+        configured = _NOWHERE if layers else self._configured
+        without_effect = self._resolver.without_effect(layers)
+        where = (rule.endpoint, source, location)
+        scope = Scope(*where, at_url, others, listed, configured, without_effect)
+        return Entry(policy, scope, prefix, layers, is_constant=self._is_constant)
+
+
 class LateRuleError(Exception):
     """A rule was added to the URL map after the table was built. Flask refuses that, but Werkzeug's
     map does not. The table gets the rule at its first request.
@@ -226,11 +308,11 @@ class PolicyTable:
         self.rules = tuple(rules)
         self.paths = self._marked_paths(settings.paths, marks.paths)
         self._policies = self._policies_of(self.rules)
-        self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
+        self.entries = _Entries(self._policies, self._resolver, self._configured)
         self.varying: Mapping[int, Mapping[str, object]] = {
             id(rule): self._places_of(rule)
-            for rule in self.rules
-            if self.paths.marks and ("<" in rule.rule or is_alias(rule.rule))
+            for rule in (self.rules if self.paths.marks else ())
+            if "<" in rule.rule or is_alias(rule.rule)
         }
         self.options_everywhere = all("OPTIONS" in each.by_method for each in self._policies)
         self.prefixes = prefixes_of(app, marks.blueprints)
@@ -281,7 +363,7 @@ class PolicyTable:
         possible = both if is_usable else [found.policy for found in of_paths]
         each_policy = (p for policy in (entry.policy, *possible) for p in policies_of(policy))
         ways = {"off", *(policy.enforce for policy in each_policy)}
-        nobody = next(policy for policy in _NOBODY if policy.enforce in ways)
+        nobody = _nobody(next(way for way in reversed(WAYS_TO_ENFORCE) if way in ways))
         endpoint, source, location, *_ = entry.scope
         scope = Scope(endpoint, source, location, ambiguous=words)
         return Entry(nobody, scope, entry.prefix, entry.layers, is_constant=False)
@@ -301,7 +383,7 @@ class PolicyTable:
             raise LateRuleError(rule)
         # The app has made its own map, perhaps for this request only: nothing of it is kept.
         policies = self._policies_of(rule.map.iter_rules())
-        entries = self._entries_of(policies, is_constant=False)
+        entries = _Entries(policies, self._resolver, self._configured, is_constant=False)
         self._raise_problems()
         return entries[id(rule)]
 
@@ -323,7 +405,9 @@ class PolicyTable:
 
     def policies(self) -> list[Policy]:
         """Every policy of the table, each once."""
-        rows = (found for each in self._policies for found in each.by_method.values())
+        # Of many rules, these are the same object.
+        tables = {id(each.by_method): each.by_method for each in self._policies}
+        rows = (found for by_method in tables.values() for found in by_method.values())
         files = (found for each in self._policies for _, found in each.files)
         routed = [found.policy for found in (*rows, *files)]
         unrouted = [entry.policy for entry in self.unrouted.values()]
@@ -335,26 +419,47 @@ class PolicyTable:
         return {prefix: object() for prefix in prefixes} if len(prefixes) > 1 else {}
 
     def _policies_of(self, rules: Iterable[Rule]) -> list[_RulePolicies]:
-        return [
-            self._policies_under(prefix, rule)
-            for rule in rules
-            for prefix in self.paths.of_rule(rule)
-        ]
+        resolver, paths, of_files = self._resolver, self.paths, self._marks.files
+        # What rules have in common is made once. It is kept no longer: views can change.
+        blueprint_layers = functools.cache(lambda name: tuple(resolver.blueprint_layers(name)))
+        alike: dict[tuple[frozenset[str], int], Mapping[str, RoutePolicy]] = {}
+        made: list[_RulePolicies] = []
+        for rule in rules:
+            endpoint = rule.endpoint
+            outer = blueprint_layers(endpoint.rpartition(".")[0])
+            own, view_class = resolver.view_layers(endpoint, outer)
+            names = KNOWN_METHODS if rule.methods is None else frozenset(rule.methods)
+            for prefix in paths.of_rule(rule) if paths.marks else _NO_PREFIX:
+                layers = paths.layers[prefix] + own
+                found = resolver.policy_of(layers)
+                by_method: Mapping[str, RoutePolicy] | None = alike.get((names, id(found)))
+                if view_class is not None:
+                    by_method = self._by_method(endpoint, view_class, names, layers)
+                elif by_method is None:
+                    by_method = dict.fromkeys((*sorted(names), ""), found)
+                    alike[names, id(found)] = by_method
+                files = tuple(self._files_of(rule, layers)) if endpoint in of_files else ()
+                made.append(_RulePolicies(rule, prefix, by_method, files))
+        return made
 
-    def _policies_under(self, prefix: str, rule: Rule) -> _RulePolicies:
+    def _by_method(
+        self, endpoint: str, view_class: type[View], names: Iterable[str], layers: Layers
+    ) -> dict[str, RoutePolicy]:
+        """The policy of each method of a view class, whose handlers can have marks."""
         resolver = self._resolver
-        view = self.paths.layers[prefix] + resolver.view_layers(rule.endpoint)
-        by_method = {
-            method: resolver.policy_of(view + resolver.handler_layers(rule.endpoint, method))
-            for method in sorted(KNOWN_METHODS if rule.methods is None else rule.methods)
-        }
-        by_method[""] = resolver.policy_of(view)
-        files: list[tuple[Globs, RoutePolicy]] = []
-        for globs, mark in self._marks.files.get(rule.endpoint, ()):
+        by_method: dict[str, RoutePolicy] = {}
+        for name in sorted(names):
+            handler = resolver.handler_layers(endpoint, view_class, name)
+            by_method[name] = resolver.policy_of(layers + handler)
+        by_method[""] = resolver.policy_of(layers)
+        return by_method
+
+    def _files_of(self, rule: Rule, view: Layers) -> Iterator[tuple[Globs, RoutePolicy]]:
+        resolver = self._resolver
+        for globs, mark in self._marks.files[rule.endpoint]:
             source = f"files {', '.join(globs)} of endpoint {rule.endpoint}"
             pattern = re.compile("|".join(map(fnmatch.translate, globs)))
-            found = resolver.policy_of((*view, Layer(mark, source)))
-            files.append((Globs(tuple(globs), pattern), found))
+            yield Globs(tuple(globs), pattern), resolver.policy_of((*view, Layer(mark, source)))
             if file_argument(rule) is None:
                 message = (
                     f"the rule {rule.rule!r} captures no file name: it needs exactly one argument,"
@@ -362,54 +467,6 @@ class PolicyTable:
                 )
                 problem = Problem("no_file_name", "for_files", rule.endpoint, message)
                 resolver.add([problem._replace(where=mark.location)])
-        return _RulePolicies(rule, prefix, by_method, files)
-
-    def _entries_of(
-        self, policies: Iterable[_RulePolicies], *, is_constant: bool = True
-    ) -> dict[int, dict[str, Entry]]:
-        accepted: dict[tuple[str, str | None, str | None], frozenset[str] | None] = {}
-        # Rules under different prefixes have no URL in common.
-        governed: dict[str, dict[tuple[int, RoutePolicy], Governed]] = {}
-        for rule, prefix, by_method, _ in policies:
-            methods = frozenset(by_method) - {""}
-            url = (rule.rule, rule.subdomain, rule.host)
-            known = accepted.get(url, frozenset())
-            accepted[url] = None if rule.methods is None or known is None else methods | known
-            shape, rows = shape_of(rule), governed.setdefault(prefix, {})
-            for found in set(by_method.values()):
-                own = frozenset(method for method in methods if by_method[method] == found)
-                rows[id(rule), found] = Governed(shape, own, found.policy)
-        elsewhere = {
-            prefix: methods_governed_elsewhere(rows.values()) for prefix, rows in governed.items()
-        }
-        nowhere: frozenset[str] = frozenset()
-
-        def entry(rule: Rule, prefix: str, found: RoutePolicy, others: frozenset[str]) -> Entry:
-            policy, source, location, layers = found
-            at_url = accepted[rule.rule, rule.subdomain, rule.host]
-            listed = tuple(
-                each.compiled.headers.allow_methods(at_url, others) for each in policies_of(policy)
-            )
-            configured = nowhere if layers else self._configured
-            without_effect = self._resolver.without_effect(layers)
-            where = (rule.endpoint, source, location)
-            scope = Scope(*where, at_url, others, listed, configured, without_effect)
-            return Entry(policy, scope, prefix, layers, is_constant=is_constant)
-
-        entries: dict[int, dict[str, Entry]] = {}
-        for rule, prefix, by_method, files in policies:
-            of_rule = entries.setdefault(id(rule), {})
-            for method, found in by_method.items():
-                row = governed[prefix][id(rule), found]
-                others = elsewhere[prefix].get(row, nowhere)
-                made = entry(rule, prefix, found, others)
-                if files:
-                    of_files = [(globs, entry(rule, prefix, f, others)) for globs, f in files]
-                    made.add_files(file_argument(rule) or "", of_files)
-                first = of_rule.setdefault(method, made)
-                if first is not made:
-                    first.add_other(made)
-        return entries
 
     def _unrouted_places(self) -> Iterator[tuple[str, str]]:
         """The places of URLs without a route: each marked blueprint, and each prefix."""
@@ -433,6 +490,58 @@ class PolicyTable:
         problems, self._resolver.problems = self._resolver.problems, []
         if problems:
             raise PolicyError(problems)
+
+
+def _accepted_methods(
+    policies: Iterable[_RulePolicies],
+) -> dict[tuple[str, str | None, str | None], frozenset[str] | None]:
+    """The methods that the rules of each URL accept together, or None for any."""
+    accepted: dict[tuple[str, str | None, str | None], frozenset[str] | None] = {}
+    # Sets that are equal are one object: most rules accept the same methods.
+    same: dict[frozenset[str], frozenset[str]] = {}
+    for rule, _, _, _ in policies:
+        url = (rule.rule, rule.subdomain, rule.host)
+        known = accepted.get(url, _NOWHERE)
+        if known is None or rule.methods is None:
+            accepted[url] = None
+        else:
+            methods = known.union(rule.methods)
+            accepted[url] = same.setdefault(methods, methods)
+    return accepted
+
+
+def _governed_elsewhere(
+    policies: Sequence[_RulePolicies],
+) -> dict[tuple[int, str, int], frozenset[str]]:
+    """The methods that another policy may govern at a rule's URLs, by the id of the rule, the path
+    prefix, and the id of what the rule has there."""
+    # Of many rules, these are the same object; and policies are compared by their meaning once.
+    tables = {id(each.by_method): each.by_method for each in policies}
+    founds = {id(found): found for table in tables.values() for found in table.values()}
+    numbers: dict[Hashable, int] = {}
+    number_of = {at: numbers.setdefault(f.policy, len(numbers)) for at, f in founds.items()}
+    elsewhere: dict[tuple[int, str, int], frozenset[str]] = {}
+    if len(numbers) < 2:
+        return elsewhere
+    # Rules under different prefixes share no URL.
+    by_prefix: dict[str, list[tuple[Rule, RoutePolicy, Mapping[str, RoutePolicy]]]] = {}
+    for rule, prefix, by_method, _ in policies:
+        rows = by_prefix.setdefault(prefix, [])
+        of_rule = {id(found): found for found in by_method.values()}
+        rows += [(rule, found, by_method) for found in of_rule.values()]
+    for prefix, rows in by_prefix.items():
+        texts = [(rule.rule, number_of[id(found)]) for rule, found, _ in rows]
+        for group in groups_that_may_meet(texts):
+            governed: dict[tuple[int, str, int], Governed] = {}
+            for at in group:
+                rule, found, by_method = rows[at]
+                own = frozenset(name for name in by_method if name and by_method[name] is found)
+                key = id(rule), prefix, id(found)
+                governed[key] = Governed(shape_of(rule), own, number_of[id(found)])
+            found_elsewhere = methods_governed_elsewhere(governed.values())
+            for key, row in governed.items():
+                elsewhere[key] = found_elsewhere.get(row, _NOWHERE)
+    return elsewhere
 
 
 def file_argument(rule: Rule) -> str | None:

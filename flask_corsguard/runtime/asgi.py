@@ -13,7 +13,8 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from flask import Request, Response
 
-from flask_corsguard.runtime.front import Front, front_record, record_of
+from flask_corsguard.runtime.front import Front
+from flask_corsguard.runtime.front_record import front_record, record_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Request
 
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import (
     PREFLIGHT_VARY,
@@ -120,6 +119,9 @@ def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
     reason = decision.reason or Reason.CROSS_SITE_REQUEST
     detail = "; ".join(filter(None, (decision.detail, evidence(request.environ))))
     if policy.enforce == "report" and is_spared:
+        # Loaded with the words for the log, which this is for.
+        from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
+
         detail = f"{detail}; {UNSAFE_REFUSES}"
     refused = refusal(decision, request, reason, detail, "Upgrade" if is_spared else "")
     if policy.enforce == "report":

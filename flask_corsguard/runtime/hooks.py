@@ -23,7 +23,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.table import LateRuleError
 from flask_corsguard.runtime.counts import kind_of
 from flask_corsguard.runtime.enforcement import opens_websocket, what_happens
-from flask_corsguard.runtime.front import FrontRecord, has_passed_a_front, record_of
+from flask_corsguard.runtime.front_record import FrontRecord, has_passed_a_front, record_of
 from flask_corsguard.runtime.middleware import finished_response, guarded
 from flask_corsguard.runtime.responses import (
     cors_headers,

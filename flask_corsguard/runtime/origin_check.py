@@ -14,9 +14,8 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.runtime.asgi import environ_of
 from flask_corsguard.runtime.enforcement import what_happens
-from flask_corsguard.runtime.front import record_of
+from flask_corsguard.runtime.front_record import record_of
 from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 
@@ -141,4 +140,9 @@ def _environ(environ: Mapping[str, Any]) -> dict[str, Any]:
     """A copy with the parts that Werkzeug needs. Engine.IO's environment for an ASGI scope takes
     the scheme from a header that any visitor can send, and has no bytes in its path."""
     scope = environ.get("asgi.scope")
-    return {**_DEFAULTS, **environ} if scope is None else environ_of(scope)
+    if scope is None:
+        return {**_DEFAULTS, **environ}
+    # It needs asyncio, which an ASGI server has loaded.
+    from flask_corsguard.runtime.asgi import environ_of
+
+    return environ_of(scope)

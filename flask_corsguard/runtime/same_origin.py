@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_corsguard.protocol.explanation import LOOPBACK
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import SEC_FETCH_SITE
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
+    LOOPBACK,
     MAX_ORIGIN_LENGTH,
     ORIGIN_CUT,
     parse_origin,

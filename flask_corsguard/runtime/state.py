@@ -47,16 +47,15 @@ from flask_corsguard.runtime.decision_cache import (
     Kept,
 )
 from flask_corsguard.runtime.enforcement import enforced, is_final, of_own_page, what_happens
-from flask_corsguard.runtime.live_origins import LiveOrigins
 from flask_corsguard.runtime.requests import Key, cors_request, key_of
 from flask_corsguard.runtime.responses import cors_headers
 from flask_corsguard.runtime.same_origin import is_same_origin
-from flask_corsguard.settings_file import SettingsFile
-from flask_corsguard.sources.feed import Feed, Listener, views_of
 from flask_corsguard.text import source_of
 
 if TYPE_CHECKING:
     from flask_corsguard.runtime.front import Front
+    from flask_corsguard.settings_file import SettingsFile
+    from flask_corsguard.sources.feed import Feed, Listener, View
 
 #: In ``AppState.unusual``: some policy keeps a view's own headers.
 OVERRIDE = "dangerously_let_views_override"
@@ -109,7 +108,7 @@ class InForce:
         listener: Listener,
     ) -> None:
         self.table = PolicyTable(app, settings, marks, rules)
-        self._live = LiveOrigins(listener)
+        policies = self.table.policies()
         self._fingerprint = ""
         self._lookup = Lookup(self.table)
         self._varying = self.table.varying
@@ -117,17 +116,24 @@ class InForce:
         self._prefixes: dict[str, str] = {}
         self._cache = DecisionCache[Entry | None]()
         self._self_origins = settings.self_origins
-        self._views = [views_of(policy) for policy in self.table.policies()]
+        self._views: list[tuple[View, ...]] = []
+        if any(policy.compiled.sources for policy in policies):
+            # Loaded now, and not by a request: by then the process may have another root.
+            from flask_corsguard.runtime.live_origins import LiveOrigins
+            from flask_corsguard.sources.feed import views_of
+
+            self._live = LiveOrigins(listener)
+            self._views = [views_of(policy) for policy in policies]
         other = settings.for_report_only()
         self.report_only = InForce(app, other, marks, self.table.rules, listener) if other else None
         self.calls_app: bool = (
-            any(policy.compiled.asks for policy in self.table.policies())
+            any(policy.compiled.asks for policy in policies)
             or app.url_map.converters != app.url_map.default_converters
             or (self.report_only is not None and self.report_only.calls_app)
         )
-        self.views_override: bool = any(
-            policy.compiled.views_override for policy in self.table.policies()
-        ) or (self.report_only is not None and self.report_only.views_override)
+        self.views_override: bool = any(policy.compiled.views_override for policy in policies) or (
+            self.report_only is not None and self.report_only.views_override
+        )
 
     def decision_for(self, request: Request) -> Decision:
         """The decision about a request.

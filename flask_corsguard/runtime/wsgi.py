@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Request
 
-from flask_corsguard.runtime.front import Front, front_record, record_of
+from flask_corsguard.runtime.front import Front
+from flask_corsguard.runtime.front_record import front_record, record_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -77,7 +77,7 @@ class RedisOrigins(Source):
     the log has, everything is read. Everything is also read once a minute, because replacing one
     member with another does not change their number.
 
-    Needs ``pip install 'flask-corsguard[redis]'``. No wait for the server outlasts *deadline*,
+    Needs ``pip install "flask-corsguard[redis]"``. No wait for the server outlasts *deadline*,
     except for the look-up of a host's name, which no time-out in Python ends. Connecting takes
     several round trips, within the same deadline.
 

@@ -42,7 +42,7 @@ class SQLOrigins(Source):
     minutes. Without *version*, *rows* is executed at most every 30 seconds. Rows are fetched in
     portions. Each process has its own connection; nothing is written.
 
-    Needs ``pip install 'flask-corsguard[sql]'`` and a driver. With psycopg (version 3), the default
+    Needs ``pip install "flask-corsguard[sql]"`` and a driver. With psycopg (version 3), the default
     for ``postgresql://`` if it is installed, no wait for the server outlasts *deadline*, except for
     the look-up of a host's name. SQLite interrupts a statement at the deadline. PyMySQL, pg8000 and
     mysqlclient limit each single wait; mysqlclient to whole seconds. psycopg2 cannot be interrupted

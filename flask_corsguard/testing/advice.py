@@ -1,4 +1,4 @@
-"""What keeps a response from the page, in words. What to change depends on what the guard did."""
+"""Explains what keeps a response from the page. What to change depends on what the guard did."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _OVERRIDDEN = (
     " policy's are sent."
 )
 _EXEMPT = "Change: have the view send these headers itself, or remove cors_exempt."
-# Headers that tell who has answered.
+# Headers that show what has responded.
 _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
 _MOST_OF_A_BODY = 60
 
 
 def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
-    """Which rule keeps a response from the page, what to send and what to change.
+    """The rule that keeps a response from the page, what to send and what to change.
 
-    :param exchange: the last one, or None if nothing was sent.
+    :param exchange: the last exchange, or None if nothing was sent.
     """
     if exchange is None or error.block not in POLICY_BLOCKS:
         return str(error)
@@ -63,7 +63,7 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
         around = _DEBUGGER if is_debugger else _AROUND.format(answer=_answer(exchange))
         return f"{decided}\n{around}"
     if decision.outcome is Outcome.REJECTED:
-        return decided  # which says better what to change, and where
+        return decided  # its text names better what to change, and where
     if error.block in CREDENTIALS_BLOCKS and decision.policy is not None:
         if vain := explanation.without_effect(decision, credentials=True):
             words += f"\nIgnored: {vain}."
@@ -76,7 +76,7 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
 def after_redirect(exchanges: Iterable[Exchange]) -> str:
     """What to change if a redirect has led a request to a sign-in page, in a line; "" if none has.
 
-    :param exchanges: all but the last one.
+    :param exchanges: all exchanges but the last.
     """
     for exchange in exchanges:
         if exchange.status in REDIRECT_STATUSES and not exchange.preflight:
@@ -89,9 +89,9 @@ def after_redirect(exchanges: Iterable[Exchange]) -> str:
 
 
 def change_at(exchange: Exchange, change: str) -> str:
-    """What to change, in a line that begins so.
+    """A line "Change: ...".
 
-    :param change: that, if the guard decided by a policy or there is none.
+    :param change: what to change if a policy decided, or if there is no guard.
     """
     if exchange.decision is None and exchange.has_guard:
         who = "something in front of the app responded"
@@ -105,7 +105,7 @@ def change_at(exchange: Exchange, change: str) -> str:
 
 
 def _is_changed(exchange: Exchange, decision: Decision) -> bool:
-    """Whether a response has other CORS headers than the guard has written."""
+    """Whether a response has CORS headers other than those that the guard has written."""
     if decision.policy is None or decision.in_front:
         return False
     sent = _cors_headers(decision.headers.items())
@@ -118,7 +118,7 @@ def _cors_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _answer(exchange: Exchange) -> str:
-    """A response, in words that help to find what made it."""
+    """Words for a response that help to find what made it."""
     found = [f"status {exchange.status}"]
     values = ((name, exchange.value_of(name)) for name in _TELLING)
     found += [f"{name} {shown(value)}" for name, value in values if value]

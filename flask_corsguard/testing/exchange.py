@@ -21,7 +21,7 @@ from flask_corsguard.errors import BrowserError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_token
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
-from flask_corsguard.runtime.front import FrontRecord
+from flask_corsguard.runtime.front_record import FrontRecord
 from flask_corsguard.runtime.state import FRONT_KEY, RECORD_KEY, RequestRecord
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown

@@ -1,4 +1,4 @@
-"""What the response to a preflight has to allow before the request may be sent."""
+"""The checks that the response to a preflight must pass before the request may be sent."""
 
 from __future__ import annotations
 

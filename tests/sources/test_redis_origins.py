@@ -284,7 +284,7 @@ def test_without_redis_py() -> None:
     """
     assert run_python(code) == (
         "RedisOrigins needs redis, which is not installed. Run: pip install"
-        " 'flask-corsguard[redis]'\n"
+        ' "flask-corsguard[redis]"\n'
     )
 
 

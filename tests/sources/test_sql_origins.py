@@ -312,5 +312,5 @@ def test_without_sqlalchemy() -> None:
     """
     assert run_python(code) == (
         "SQLOrigins needs sqlalchemy, which is not installed. Run: pip install"
-        " 'flask-corsguard[sql]'\n"
+        ' "flask-corsguard[sql]"\n'
     )
