@@ -106,8 +106,8 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
     if meant:
         arguments = meant if caller == "cors" else f"..., {meant}"
         raise CorsGuardError(
-            f"{location}: {text_of(policy)} is neither a policy nor the name of one. Fields are"
-            f" given by name: write {caller}({arguments})"
+            f"{location}: {text_of(policy)} is neither a policy nor the name of one; fields are"
+            f" given by name. Write {caller}({arguments})"
         )
     if policy is not None and not isinstance(policy, (Policy, str, list, tuple)):
         if callable(policy) or isinstance(policy, Blueprint):

@@ -48,8 +48,8 @@ def export(
     """Write the policies of some paths as configuration for SERVER, nginx or apache, which serves
     these paths instead of Flask.
 
-    Nothing is written wider than the policy. Exits with 1, and writes nothing, if SERVER cannot say
-    something: each such policy field is named, with its route.
+    Nothing is written wider than the policy. Exits with 1, and writes nothing, if SERVER cannot
+    express something: each such policy field is named, with its route.
     """
     from flask_corsguard import __version__
     from flask_corsguard.export import apache, nginx

@@ -21,7 +21,7 @@ INTRODUCTION = (
     f"{FILES[1]}: include it in the server {{ }} whose locations serve these paths.",
     "nginx inherits add_header lines only where a block has none of its own. So lines of http { }",
     "(Strict-Transport-Security, Content-Security-Policy, X-Content-Type-Options and the like)",
-    "have to be repeated in that server { }; and a location with such lines has to include the",
+    "must be repeated in that server { }; and a location with such lines must include the",
     "second file too, and then repeat those of server { }.",
     "If what serves the paths (proxy_pass) sends other Access-Control-* headers than these, hide",
     "them with proxy_hide_header.",

@@ -153,7 +153,7 @@ class Verdicts:
 
     def _add(self, entry: Entry, name: str) -> int:
         policies, scope = policies_of(entry.policy), entry.scope
-        where = f"{name}, by {', '.join(filter(None, (scope.source, scope.location)))}"
+        where = f"{name} (policy: {', '.join(filter(None, (scope.source, scope.location)))})"
         found = [
             Unsayable(where, field, message)
             for policy in policies

@@ -134,8 +134,8 @@ def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[
     hint = f"Write {source}." if source else f"Give a list, such as {_example(field)}."
     commas = "" if field in _NEVER_SPLIT else " or separated by commas"
     message = (
-        f"{text_of(text)}: a list inside a string must be JSON (double quotes, no trailing comma),"
-        f" not Python{commas}. {hint}"
+        f"{text_of(text)}: a list inside a string must be JSON (double quotes, no trailing comma)"
+        f"{commas}, not Python. {hint}"
     )
     problems.append(Problem("list_in_string", field, text, message, source))
     return entries

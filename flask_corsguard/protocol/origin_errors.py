@@ -28,8 +28,8 @@ _QUOTES = "'\"`"
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
 # Words that people write for "*", for an empty list or for the app's own pages: sentence and
 # correction.
-_EVERYBODY = ("everybody is written as '*'", "'*'")
-_NOBODY = ("nobody is written as an empty list", "[]")
+_EVERYBODY = ("for everybody, write '*'", "'*'")
+_NOBODY = ("for nobody, write an empty list", "[]")
 _OWN = ("the app's own pages are always allowed, so do not list them", "[]")
 _WORDS = {
     **dict.fromkeys(("all", "any", "everybody", "everyone", "true"), _EVERYBODY),

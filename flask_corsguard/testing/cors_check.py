@@ -19,7 +19,8 @@ _WITH_CREDENTIALS = (
     "have the page leave out credentials: 'include', if it needs no cookies there",
 )
 _IN_WEBKIT = (
-    "by WebKit, as the request began at the page's own origin and was redirected from another one",
+    "by WebKit, because the request began at the page's own origin and was redirected from another"
+    " one",
     "redirect to the last address at once",
 )
 

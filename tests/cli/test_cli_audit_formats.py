@@ -164,10 +164,10 @@ def test_json(audited: Audited) -> None:
 
 def test_github(audited: Audited) -> None:
     error, warning, note, unused, not_seen, last = audited(FULL, "--format github").out.splitlines()
-    head = "::error file=my app/größe.py,line=12,title=A pattern or callable allows a neighbour"
-    assert error.startswith(f"{head} of the site that it means (neighbour_allowed)::")
+    head = "::error file=my app/größe.py,line=12,title=A pattern or callable also allows a site"
+    assert error.startswith(f"{head} with a similar name (neighbour_allowed)::")
     assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
-    head = "::warning title=Routes with credentials change state%2C and other sites can cause that"
+    head = "::warning title=Other sites can trigger changes on routes with credentials"
     assert warning.startswith(f"{head} (credentials_without_enforce)::Routes with")
     assert note.startswith("::notice title=")
     assert unused.startswith("::notice title=Unused acceptance::")

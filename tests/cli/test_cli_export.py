@@ -34,7 +34,7 @@ def is_partner(origin: str) -> bool:
     return True
 
 
-OF_STATIC = "/static/<path:filename>, by default, tests/cli/test_cli_export.py:19"
+OF_STATIC = "/static/<path:filename> (policy: default, tests/cli/test_cli_export.py:19)"
 UNSAYABLE = [
     (
         {"origins": [is_partner]},
@@ -83,7 +83,7 @@ def test_a_field_that_a_server_cannot_say(
     assert (ran.code, ran.out, [*tmp_path.iterdir()]) == (1, "", [])
     first, *_ = ran.err.splitlines()
     assert first.startswith(f"{OF_STATIC}: {message}")
-    assert f"{server} cannot say" in ran.err.splitlines()[-1]
+    assert f"{server} cannot express" in ran.err.splitlines()[-1]
 
 
 def test_everything_at_once() -> None:
@@ -113,7 +113,7 @@ def test_everything_at_once() -> None:
         ": answer_preflight: ",
     ):
         assert words in ran.err
-    assert re.search(r"nginx cannot say \d+ things; nothing was written\.\n\Z", ran.err)
+    assert re.search(r"nginx cannot express \d+ things\. Nothing was written\.\n\Z", ran.err)
 
 
 def test_what_nginx_alone_cannot_say() -> None:
@@ -121,8 +121,12 @@ def test_what_nginx_alone_cannot_say() -> None:
     app, _ = app_with(expose_headers=["X-$price-x"], allow_headers=names)
     ran = export(app)
     assert (ran.code, ran.out) == (1, "")
-    assert "expose_headers: nginx takes the $ in 'X-$price-x' for a variable's." in ran.err
-    assert re.search(r"\.py:\d+: allow_headers: it comes to [\d,]+ characters, and nginx ", ran.err)
+    assert (
+        "expose_headers: nginx takes the $ in 'X-$price-x' as the start of a variable." in ran.err
+    )
+    assert re.search(
+        r"\.py:\d+\): allow_headers: it would need [\d,]+ characters, and nginx ", ran.err
+    )
     assert export(app, "apache").code == 0
 
 

@@ -272,7 +272,7 @@ def test_options(options: dict[str, Any], changed: dict[str, Any]) -> None:
 
 
 ANYBODY = (
-    "any site on the web acts as whoever is signed in. List the origins:"
+    "any site on the web could act as the signed-in user. List the origins:"
     " origins=['https://app.example.com'], or take supports_credentials out"
 )
 

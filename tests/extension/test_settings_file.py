@@ -279,7 +279,7 @@ CONTENT = {
     ),
     "no name": ("policy = ''", "policies_empty", "own"),
     "no policy, and what it would need": (
-        "policy = 7\norigins_vary = 'X-Shop'", "wrong_type", "7 is neither",
+        "policy = 7\norigins_vary = 'X-Shop'", "wrong_type", "not 7. Write",
     ),
     "a list and origins": (
         "policy = ['a', 'b']\norigins = '*'\n[policies.a]\n[policies.b]\nmax_age = 5",

@@ -350,7 +350,7 @@ class TestLinks:
         (tmp_path / "top" / "link").symlink_to(tmp_path / "elsewhere")
         tree = read(tmp_path / "top")
         assert tree.findings == ()
-        assert "only in part" in tree.notes[0]
+        assert "only partly read" in tree.notes[0]
 
 
 class TestOtherFiles:
@@ -366,7 +366,7 @@ class TestOtherFiles:
         ("Pipfile", "flask-cors = '*'\n"): "1 names",
         ("environment.yml", "- pip:\n  - flask-cors\n"): "2 names",
         (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: flask_corsguard.compat reads it",
-        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "else write FLASK_CORSGUARD_MAX_AGE.",
+        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "otherwise write FLASK_CORSGUARD_MAX_AGE.",
         (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS.",
         ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS.",
         ("docker-compose.yaml", "x:\n  - CORS_SEND_WILDCARD=1\n"): "2: CORS_SEND_WILDCARD: take it",
@@ -407,7 +407,7 @@ class TestOtherFiles:
         write(tmp_path / "requirements.txt", "flask-cors\n")
         write(tmp_path / "z.env", "CORS_ORIGINS=1\nCORS_ORIGINS=2\n")
         (_, note) = read(tmp_path).notes
-        assert "no Python file here does" in note
+        assert "no Python file here uses it" in note
         write(tmp_path / "app.py")
         (_, note) = read(tmp_path).notes
         assert note.endswith("requirements.txt:1 names flask-cors: when nothing needs it any more,"
@@ -521,7 +521,7 @@ class TestWriting:
             assert f"Written: {tmp_path}/0.py, {tmp_path}/1.py. Not written: {tmp_path}/2.py" in (
                 message
             )
-            assert "take back what was written" in message
+            assert "undo what was written" in message
         else:
             assert message.startswith("nothing was written.")
 
@@ -543,7 +543,7 @@ class TestWriting:
         os.chown(path, 1234, 1234)
         _failing(monkeypatch, "chown", ".tmp", PermissionError(1, "Operation not permitted"))
         (note,) = write_files([change(path)])
-        assert "another owner" in note
+        assert "a new owner" in note
 
     def test_a_disk_that_is_full(self, tmp_path: Path) -> None:
         """A real one, of 64 kB."""

@@ -339,7 +339,7 @@ REFUSED: dict[str, tuple[object, dict[str, Any], str, str]] = {
         "'unsafe' in policy 1 of 2, 'off' in policy 2 of 2",
     ),
     "enforce all of *": ([OWN, PUBLIC], {"enforce": "all"}, "enforce_all_any_origin", "'unsafe'"),
-    "origins beside": ([OWN, PUBLIC], {"origins": C}, "origins_of_several", "one of them"),
+    "origins beside": ([OWN, PUBLIC], {"origins": C}, "origins_of_several", "one of the policies"),
     "unknown name": (["own", "publik"], {}, "unknown_policy", "Did you mean 'public'?"),
     "unknown name alone": ("owm", {}, "unknown_policy", "Did you mean 'own'?"),
     "a host for a name": ("app.example.com", {}, "unknown_policy", "'https://app.example.com'"),
@@ -355,7 +355,7 @@ REFUSED: dict[str, tuple[object, dict[str, Any], str, str]] = {
     "JSON": ('["own", "public"]', {}, "unknown_policy", "Write ['own', 'public']"),
     "commas, and unknown": ("own, publik", {}, "unknown_policy", "there is no policy"),
     "None in it": ([OWN, None], {}, "wrong_type", "neither a policy nor the name"),
-    "no policy": (7, {}, "wrong_type", "7 is neither a policy"),
+    "no policy": (7, {}, "wrong_type", "7 is not a policy"),
     "a wrong field": ([OWN, PUBLIC], {"max_age": -1}, "max_age_range", "Write 0"),
 }  # fmt: skip
 NAMED = {"own": OWN, "partners": PARTNERS, "public": PUBLIC}

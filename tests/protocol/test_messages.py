@@ -65,7 +65,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
                              " callable looks at.", ["*", ["X-A", "*"]]),
             ("vary_useless", "a preflight has no Cookie or Authorization header, so the callable"
                              " would decide about preflights without it. Have the callable look"
-                             " only at the origin, and check the user in the view.", ["Cookie", "authorization"]),
+                             " only at the origin, and check the user in the view.",
+             ["Cookie", "authorization"]),
             ("vary_useless", "responses vary by Origin anyway. Leave it out.", ["origin"]),
             ("vary_useless", "leave it out: the guard names it in Vary where it matters. If the"
                              " callable depends on what a preflight requests, set max_age=0 too.",
@@ -199,7 +200,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["origins: any site can send the origin 'null' from a sandboxed frame, so allowing it"
       " allows everybody. Leave it out, or set dangerously_allow_null_origin=True. [null_origin]"]),
     ({"origins": "all"},
-     ["origins: 'all': everybody is written as '*'. Write '*'. [origin_no_scheme]"]),
+     ["origins: 'all': for everybody, write '*'. Write '*'. [origin_no_scheme]"]),
     ({"deny_origins": "all"},
      ["deny_origins: list the origins: '*', callables and sources are allowed only in origins."
       " [origin_type]"]),
@@ -331,7 +332,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
 ]  # fmt: skip
 
 # What a message ends with, and what would be right. "Name the site" names none.
-SUGGESTED = re.compile(r"(?:Did you mean |Write |say enforce=)('[^']*'|\[.*?\](?=\.)|\w+)")
+SUGGESTED = re.compile(r"(?:Did you mean |Write |set enforce=)('[^']*'|\[.*?\](?=\.)|\w+)")
 
 
 @pytest.mark.parametrize(("fields", "texts"), MESSAGES, ids=[id_of(row[0]) for row in MESSAGES])

@@ -130,7 +130,8 @@ ANY: dict[str, list[Any]] = {
     "dangerously_allow_insecure_origins": [True],
 }
 NOT_BY_FIELDS = re.compile(
-    'first fix this|no setting can|serve the page|add a route|have the page|take |remove |list "|add "'
+    "first fix this|no setting can|serve the page|add a route|have the page|take |remove "
+    '|list "|add "'
     "|if this policy does not list|return True for"
 )
 
@@ -414,15 +415,15 @@ def test_a_url_without_a_route() -> None:
          " origin and act as the user. Write 'https://b.example', or set"
          f" dangerously_allow_insecure_origins=True; then set allow_credentials=True {SET}"),
         ({"origins": A, "expose_headers": "*"}, ask(names="x-a"),
-         'allow_headers=["Content-Type", "X-A"]; first fix this: with allow_credentials=True'
-         " browsers take '*' for a header's name. List the names; then set allow_credentials=True"
-         f" {SET}"),
+         'allow_headers=["Content-Type", "X-A"]; first fix this: with allow_credentials=True,'
+         " browsers take '*' as the name of a header. List the names; then set"
+         f" allow_credentials=True {SET}"),
         ({"origins": [A, "http://b.example"], "expose_headers": "*"}, ask(names="x-a"),
          "allow_headers=[\"Content-Type\", \"X-A\"]; first fix this: 'http://b.example' with"
          " allow_credentials=True: whoever controls the network in between can pose as that"
          " origin and act as the user. Write 'https://b.example', or set"
-         " dangerously_allow_insecure_origins=True; with allow_credentials=True browsers take '*'"
-         f" for a header's name. List the names; then set allow_credentials=True {SET}"),
+         " dangerously_allow_insecure_origins=True; with allow_credentials=True, browsers take"
+         f" '*' as the name of a header. List the names; then set allow_credentials=True {SET}"),
         ({"origins": "*"}, ask("null", names="x-a"),
          f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page from an origin of its own,'
          " with another Referrer-Policy; if a redirect to a sign-in page led here, respond with"

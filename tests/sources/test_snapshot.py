@@ -25,7 +25,7 @@ def read(*rows: object, rules: Rules = LOOSE, by_tenant: bool = False) -> Snapsh
         ("null", "a source cannot allow 'null'"),
         ("https://A.example", "browsers send origins in lower case"),
         ("https://a.example/", "an origin"),
-        ("https://a.example,https://b.example", "a row is one origin"),
+        ("https://a.example,https://b.example", "a row must be one origin"),
         ('["https://a.example"]', ""),
         ("[https://a.example]", ""),
         ("https://*", ""),

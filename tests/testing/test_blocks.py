@@ -52,11 +52,11 @@ BLOCKS = [
     (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of null may not read it", None,
      "serve the page from an origin of its own"),
     (TO_NULL | {"https://c.test": fixed()}, {}, Block.ALLOW_ORIGIN_MISSING,
-     "pages of null may not read it", None, "have the page ask for the address where the"),
+     "pages of null may not read it", None, "have the page request the address that the"),
     (fixed(lines=[(ORIGIN, SHOP), (ORIGIN, SHOP)]), {}, Block.ALLOW_ORIGIN_MULTIPLE,
-     f"'{SHOP}, {SHOP}'", ALLOW, "have one place write CORS headers"),
+     f"'{SHOP}, {SHOP}'", ALLOW, "write CORS headers in one place"),
     (fixed(lines={ORIGIN: f"{SHOP}, https://b.example"}), {}, Block.ALLOW_ORIGIN_MULTIPLE,
-     "several values", ALLOW, "have one place write CORS headers"),
+     "several values", ALLOW, "write CORS headers in one place"),
     *(
         (fixed(lines={ORIGIN: value}), {}, Block.ALLOW_ORIGIN_INVALID,
          "neither '*' nor an origin as browsers write it", ALLOW, ADD)
@@ -70,11 +70,11 @@ BLOCKS = [
      "lets pages of 'https://b.example' read it", ALLOW, ADD),
     (fixed(lines={ORIGIN: "null"}), {}, Block.ALLOW_ORIGIN_MISMATCH, "lets pages of 'null' read it",
      ALLOW, ADD),
-    (anyone(), INCLUDE, Block.ALLOW_ORIGIN_WILDCARD, "does not count for a request with",
+    (anyone(), INCLUDE, Block.ALLOW_ORIGIN_WILDCARD, "browsers ignore for a request with",
      f"{ALLOW} | {TRUE}", "list the origins instead of '*'"),
     # What begins at the page's own origin, with cookies, has to allow them to redirect again.
     (AWAY, IN_WEBKIT, Block.ALLOW_ORIGIN_WILDCARD,
-     "by WebKit, as the request began at the page's own origin", f"{ALLOW} | {TRUE}",
+     "by WebKit, because the request began at the page's own origin", f"{ALLOW} | {TRUE}",
      "redirect to the last address at once"),
     (AWAY, IN_WEBKIT | {"credentials": "omit"}, Block.UNREACHABLE, f"leads to '{OTHER}/'", None,
      f"Browser({{'{OTHER}': app, ...}})"),
@@ -88,18 +88,18 @@ BLOCKS = [
      TRUE, LIST),
     (preflights(301, Location="/login"), PUT, Block.PREFLIGHT_REDIRECTED,
      "redirect (status 301, to '/login')", f"a 2xx status at {API}/ itself | {FOR_PUT}",
-     "mind a trailing slash"),
+     "check the trailing slash"),
     (preflights(308), PUT, Block.PREFLIGHT_REDIRECTED, "redirect (status 308)",
-     f"a 2xx status at {API}/ itself | {FOR_PUT}", "mind a trailing slash"),
-    (preflights(401), PUT, Block.PREFLIGHT_STATUS, "answered with status 401",
-     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
-    (preflights(304), PUT, Block.PREFLIGHT_STATUS, "answered with status 304",
-     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
-    (preflights(500), PUT | X_A | INCLUDE, Block.PREFLIGHT_STATUS, "answered with status 500",
+     f"a 2xx status at {API}/ itself | {FOR_PUT}", "check the trailing slash"),
+    (preflights(401), PUT, Block.PREFLIGHT_STATUS, "has status 401",
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard respond to OPTIONS"),
+    (preflights(304), PUT, Block.PREFLIGHT_STATUS, "has status 304",
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard respond to OPTIONS"),
+    (preflights(500), PUT | X_A | INCLUDE, Block.PREFLIGHT_STATUS, "has status 500",
      f"204 No Content to OPTIONS {API}/ | {ALLOW} | {TRUE} | {METHODS}: PUT | {HEADERS}: x-a",
-     "let the guard answer OPTIONS"),
-    (preflights(500), PUT | {"page": "null"}, Block.PREFLIGHT_STATUS, "answered with status 500",
-     f"204 No Content to OPTIONS {API}/", "let the guard answer OPTIONS"),
+     "let the guard respond to OPTIONS"),
+    (preflights(500), PUT | {"page": "null"}, Block.PREFLIGHT_STATUS, "has status 500",
+     f"204 No Content to OPTIONS {API}/", "let the guard respond to OPTIONS"),
     (preflights(Access_Control_Allow_Methods="PUT POST"), PUT, Block.ALLOW_METHODS_INVALID,
      f"{METHODS}: 'PUT POST', which is not a list", f"{METHODS}: PUT", "methods=['PUT']"),
     (preflights(Access_Control_Allow_Headers="X-A; X-B"), X_A, Block.ALLOW_HEADERS_INVALID,
@@ -112,7 +112,7 @@ BLOCKS = [
     (preflights(Access_Control_Allow_Methods="A," * 10_000), PUT, Block.METHOD_NOT_ALLOWED,
      "A and 9980 more", f"{METHODS}: PUT", "add 'PUT' to methods"),
     (preflights(Access_Control_Allow_Methods="*", Access_Control_Allow_Credentials="true"),
-     PUT | INCLUDE, Block.METHOD_NOT_ALLOWED, "its '*' does not count for a request with",
+     PUT | INCLUDE, Block.METHOD_NOT_ALLOWED, "browsers ignore its '*' for a request with",
      f"{METHODS}: PUT", "methods=['PUT']"),
     (preflights(Access_Control_Allow_Headers="X-B"), X_A, Block.HEADER_NOT_ALLOWED,
      "request header x-a: it allows X-B", f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
@@ -130,7 +130,7 @@ BLOCKS = [
      Block.HEADER_NOT_ALLOWED, "its '*' does not cover Authorization, which must be named",
      f"{HEADERS}: authorization", "add 'authorization' to allow_headers"),
     (preflights(Access_Control_Allow_Headers="*", Access_Control_Allow_Credentials="true"),
-     X_A | INCLUDE, Block.HEADER_NOT_ALLOWED, "its '*' does not count for a request with",
+     X_A | INCLUDE, Block.HEADER_NOT_ALLOWED, "browsers ignore its '*' for a request with",
      f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
     (preflights(), {"headers": {ORIGIN: "*"}}, Block.HEADER_NOT_ALLOWED,
      "request header access-control-allow-origin: it allows none", None,
@@ -141,8 +141,8 @@ BLOCKS = [
      "add 'x-a' to allow_headers; take access-control-allow-methods, access-control-allow-origin"
      " out of the page's fetch() or axios headers: they are response headers"),
     (preflights(500), {"headers": {ORIGIN: "*"}}, Block.PREFLIGHT_STATUS, "status 500",
-     f"204 No Content to OPTIONS {API}/ | {ALLOW}", "let the guard answer OPTIONS"),
-    (anyone(), {"mode": "same-origin"}, Block.MODE_SAME_ORIGIN, "is of another origin", None,
+     f"204 No Content to OPTIONS {API}/ | {ALLOW}", "let the guard respond to OPTIONS"),
+    (anyone(), {"mode": "same-origin"}, Block.MODE_SAME_ORIGIN, "has another origin", None,
      "have the page leave mode out"),
     (anyone(), {"mode": "no-cors"}, Block.MODE_NO_CORS, "makes the response opaque", None,
      "have the page leave mode out"),
@@ -358,11 +358,13 @@ BY_STRANGER = (
     r"status 400, Content-Type 'text/plain', Server 'x\x27\x1b', body "
     "'\"Not an accepted origin.\"'."
 )
-IN_FRONT = "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this"
+IN_FRONT = "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app"
 ALLOWED = "Flask-CorsGuard decided: GET index from 'https://shop.example': allowed."
 REJECTED = "Flask-CorsGuard decided: GET / from 'https://shop.example': rejected"
-AROUND = "Something around the app has changed the response, or answered in its place: status"
-CHANGED = "Change: what does that: WSGI middleware around app.wsgi_app, an app mounted beside this"
+AROUND = (
+    "Something around the app has changed the response, or responded instead of the app: status"
+)
+CHANGED = "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app"
 TO_OTHER = {ORIGIN: "https://b.example"}
 
 # By what decided: the app, the words, and the change.
@@ -403,7 +405,7 @@ DECIDED = {
     "in a thread": (within(in_a_thread, origins="https://partner.example"), [REJECTED], "  "),
     "the debugger": (
         DebuggedApplication(within(lambda app: app, view=broken, debug=True)),
-        [ALLOWED, "The view raised an exception, and Werkzeug's debugger answered"],
+        [ALLOWED, "The view raised an exception, and Werkzeug's debugger responded"],
         "Change: fix the exception. Outside debug mode the page can read the 500.",
     ),
     "exempt": (

@@ -68,8 +68,8 @@ def test_report_of_what_is_not_readable():
 {SHOP}: fetch() of PUT {API}/users/7 is not readable
   The preflight's response does not allow PUT: it allows none.
   Send: Access-Control-Allow-Methods: PUT
-  No guard decided about this request: the app has none, or something in front of it answered; \
-then change that.
+  No guard decided about this request: either the app has none, or something in front of the app \
+responded, which must then be changed.
   Change: add 'PUT' to methods, or add a route at this URL that accepts it.
 
   1. preflight OPTIONS {API}/users/7
