@@ -83,7 +83,8 @@ CASES = (
         "GET",
         "/status",
         {"shop": BROWSER},
-        "The browser refuses: it accepts '*' only for calls without cookies.",
+        "The browser refuses: it accepts '*' only for calls without cookies. Name the origins, with"
+        " allow_credentials=True.",
         credentials=True,
     ),
     Case(

@@ -59,7 +59,8 @@ class Player:
         print(f"  The shop's page    {ORIGINS.shop}, allowed by the API's policy")
         print(f"  Another website    {ORIGINS.other}, not allowed")
         for page, name in PAGES.items():
-            print(f"\n\nCAN {name.upper()} TAKE MONEY? It sends a form to two accounts.")
+            verb = "SEND" if page == "shop" else "TAKE"
+            print(f"\n\nCAN {name.upper()} {verb} MONEY? It sends a form to two accounts.")
             for account in accounts:
                 self.transfer(page, account)
         for page, name in PAGES.items():

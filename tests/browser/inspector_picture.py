@@ -72,7 +72,7 @@ def main() -> None:
         emulate(browser.driver, 1190, 700, deviceScaleFactor=2, scheme="light")
         browser.open(f"http://localhost:{server.server_port}/_corsguard/")
         height = browser.run("return document.querySelector('main').offsetHeight")
-        clip = {"x": 0, "y": 0, "width": 1190, "height": height, "scale": 1}
+        clip = {"x": 0, "y": 0, "width": 1134, "height": height, "scale": 1}
         taken = browser.driver.execute_cdp_cmd(
             "Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True}
         )
