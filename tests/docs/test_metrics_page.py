@@ -62,7 +62,7 @@ def test_gunicorns_settings_are_those_of_the_example() -> None:
     def settings(text: str) -> list[str]:
         text = re.sub(r'prefix="\w+-"', 'prefix=""', text).replace("_server", "server")
         nodes = [ast.unparse(node) for node in ast.parse(text).body]
-        other = ("'How gunicorn", "from pathlib", "chdir = ", "wsgi_app = ")
+        other = ("'Serves ", "from pathlib", "chdir = ", "wsgi_app = ")
         return [node for node in nodes if not node.startswith(other)]
 
     example = (ROOT / "examples" / "gunicorn.conf.py").read_text("utf-8")
