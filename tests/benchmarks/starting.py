@@ -1,5 +1,5 @@
 """What the guard costs before the first response: the import, and the first request, which builds
-the policy table. In instructions, counted with valgrind: times depend on what else the machine does.
+the policy table. In instructions, counted with valgrind: times depend on other processes.
 """
 
 import os
