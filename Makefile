@@ -42,7 +42,7 @@ dist: $(VENV)/.release
 	$(BIN)/python -m twine check --strict $(DIST)/*
 	$(BIN)/check-wheel-contents $(DIST)/*.whl
 
-# TAG=v0.1.0. Whether that tag may be pushed: docs/releasing.md.
+# Whether a tag may be pushed, TAG=v0.1.0; docs/releasing.md has the other steps.
 release-check:
 	$(PYTHON) .ci/release_check.py $(TAG)
 

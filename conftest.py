@@ -25,6 +25,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis  # noqa: F401 # its plugin would load it last, and warn of what pages load
 import pytest
 from sybil import Example, Sybil
 from sybil.document import PythonDocStringDocument

@@ -1,4 +1,5 @@
-"""Whether a tag may be released: ``python .ci/release_check.py v0.1.0``.
+#!/usr/bin/env python3
+"""Whether a tag may be released: ``.ci/release_check.py v0.1.0``.
 
 Prints what is wrong, and what to do.
 """
@@ -31,7 +32,7 @@ def problems(tag: str, root: Path = ROOT) -> Iterator[str]:
     if "ORGANISATION" in (root / "pyproject.toml").read_text("utf-8"):
         yield (
             "pyproject.toml has the placeholder ORGANISATION. Replace it with the owner of the"
-            " repository on GitHub: sed -i s/ORGANISATION/name/ pyproject.toml"
+            " repository on GitHub: perl -pi -e s/ORGANISATION/name/ pyproject.toml"
         )
     if "no release on the package index yet" in (root / "README.md").read_text("utf-8"):
         yield (

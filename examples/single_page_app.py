@@ -18,7 +18,8 @@ app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or os.urandom(32)
 app.config.update(
     # Lax is enough where page and API are on one site (app.example.com, api.example.com). On two
-    # sites it takes SESSION_COOKIE_SAMESITE="None", and a browser that accepts such cookies.
+    # sites, such as localhost and 127.0.0.1, it takes SESSION_COOKIE_SAMESITE="None", and a browser
+    # that accepts such cookies.
     SESSION_COOKIE_SAMESITE="Lax",
     SESSION_COOKIE_SECURE=True,
 )

@@ -45,13 +45,13 @@ def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
     try:
         from prometheus_client import REGISTRY, values
     except ImportError as error:
-        message = "metrics need prometheus_client: pip install 'flask-corsguard[prometheus]'"
+        message = 'metrics need prometheus_client: pip install "flask-corsguard[prometheus]"'
         raise CorsGuardError(message) from error
     in_files = values.ValueClass is not values.MutexValue
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ and not in_files:
         raise CorsGuardError(
-            "PROMETHEUS_MULTIPROC_DIR was set after prometheus_client was imported, which looks for"
-            " it then. Set it in the environment of the server, or in gunicorn.conf.py"
+            "PROMETHEUS_MULTIPROC_DIR was set too late: prometheus_client reads it when it is"
+            " imported. Set it in the server's environment, or in gunicorn.conf.py"
         )
     if registry is None:
         registry = REGISTRY
@@ -65,35 +65,39 @@ def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
 
 
 class _Metrics:
-    """The metrics of one registry; in multi-process mode, those of the process: two objects would
-    overwrite each other's numbers in the files.
+    """The metrics of one registry; in multi-process mode, those of the process, because two objects
+    would overwrite each other's numbers in the files.
 
-    :param in_files: whether prometheus_client is in that mode.
+    :param in_files: whether prometheus_client is in multi-process mode.
     """
 
     def __init__(self, *, in_files: bool = False) -> None:
         from prometheus_client import Counter, Gauge
 
         counter = functools.partial(Counter, registry=None)
-        # Of the worker that wrote last: one without requests has not asked its sources for long.
+        # The value of the worker that wrote last: a worker without requests has not read its
+        # sources.
         latest = functools.partial(Gauge, registry=None, multiprocess_mode="livemostrecent")
         self._decisions = counter(
             "corsguard_decisions_total", "Decisions about requests.", DecisionKind._fields
         )
         self._left_out = counter(
-            "corsguard_log_lines_left_out_total", "Log lines left out, because of others like them."
+            "corsguard_log_lines_left_out_total",
+            "Log lines left out, because lines like them had been written.",
         )
         self._failures = counter(
             "corsguard_source_failures_total", "How often a source could not be read.", ["source"]
         )
         self._rows = latest("corsguard_source_rows", "Rows of a source.", ["source"])
         self._age = latest(
-            "corsguard_source_age_seconds", "Since a source was what its store has.", ["source"]
+            "corsguard_source_age_seconds",
+            "Seconds since the source was last known to match its store.",
+            ["source"],
         )
         # Not an Info, which does not work in multi-process mode.
         self._settings = Gauge(
             "corsguard_settings_info",
-            "1 for the settings that are in force, 0 for earlier ones.",
+            "1 for the settings in force, 0 for earlier ones.",
             ["fingerprint"],
             registry=None,
             multiprocess_mode="livemax",
@@ -103,7 +107,7 @@ class _Metrics:
         self._states = WeakSet[AppState]()
         self._pid, self._due = 0, 0.0
         self._kinds: dict[Kind, Counter] = {}
-        # How much of what this process has counted is in the metrics.
+        # How much of this process's counts is in the metrics already.
         self._written = WeakKeyDictionary[AppState | Feed, dict[Hashable, int]]()
         self._shown: dict[Gauge, dict[str, float]] = {}
 
@@ -115,11 +119,11 @@ class _Metrics:
             state.counts.receiver = functools.partial(self._receive, state.log)
 
     def describe(self) -> Iterable[Metric]:
-        """For the registry: names that nobody else may use."""
+        """For the registry: the names, which nobody else may use."""
         return [metric for each in self._all() for metric in each.describe()]
 
     def collect(self) -> Iterable[Metric]:
-        """For the registry: everything, as it is now."""
+        """For the registry: all current values."""
         with self._lock:
             self.update()
             return [metric for each in self._all() for metric in each.collect()]
@@ -145,7 +149,7 @@ class _Metrics:
             for feed in feeds:
                 status = cast("dict[str, Any]", feed.status())
                 name, age = status["name"], status["age"]
-                # Several can have one name: two statements to one database, say.
+                # Several sources can have the same name: two statements to one database, say.
                 rows[name] = rows.get(name, 0.0) + status["rows"]
                 ages[name] = max(ages.get(name, 0.0), math.inf if age is None else age)
                 self._raise(self._failures.labels(name), feed, "failures", status["failures"])
@@ -154,8 +158,8 @@ class _Metrics:
             self._set(self._age, ages, math.nan)
 
     def _receive(self, log: GuardLog, kind: Kind) -> None:
-        """Write a decision at once: the worker may be killed, or have no other request for long.
-        Whatever fails, the request goes on."""
+        """Write a decision at once: the worker may be killed, or have no other request for long. If
+        writing fails, the request goes on."""
         try:
             self._decision(kind).inc()
             if time.monotonic() >= self._due or self._pid != os.getpid():
@@ -166,8 +170,8 @@ class _Metrics:
             log.failure("writing the metrics", error)
 
     def _begin(self) -> None:
-        """Begin at zero in a new process, as what is counted does, and prometheus_client with its
-        files. What is to be done at exit is registered here, in the process that serves."""
+        """Start at zero in a new process, as the counts do, and prometheus_client's files. The exit
+        handler is registered here, in the process that serves."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._written.clear()
@@ -175,12 +179,12 @@ class _Metrics:
                 atexit.register(self._update_at_exit)
 
     def _update_at_exit(self) -> None:
-        # Its files may be gone with the directory, which has been logged then.
+        # Its files may be gone with the directory, which has been logged.
         with contextlib.suppress(Exception):
             self.update()
 
     def _raise(self, counter: Counter, owner: AppState | Feed, key: Hashable, number: int) -> None:
-        """Raise a counter by what it lacks of a number that its owner has counted."""
+        """Increase a counter up to the number that its owner has counted."""
         written = self._written.setdefault(owner, {})
         missing = number - written.get(key, 0)
         if missing > 0:
@@ -199,7 +203,7 @@ class _Metrics:
     def _set(self, gauge: Gauge, values: dict[str, float], gone: float) -> None:
         """Set a gauge for each label.
 
-        :param gone: for a label that there is no longer: files keep it.
+        :param gone: the value for a label that no longer exists, which files keep.
         """
         if self._in_files:
             values = {**dict.fromkeys(self._shown.get(gauge, ()), gone), **values}
@@ -215,8 +219,8 @@ class _Metrics:
 
 
 class _Files:
-    """What a registry has in multi-process mode: the metrics of all workers, unless it reads the
-    files anyway."""
+    """A registry's collector in multi-process mode: the metrics of all workers, unless the registry
+    reads the files anyway."""
 
     def __init__(self, metrics: _Metrics, registry: CollectorRegistry) -> None:
         self._metrics = metrics
@@ -227,7 +231,7 @@ class _Files:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """For the registry: everything, as it is now in this worker, and as the others wrote it."""
+        """For the registry: the current values of this worker, and those that the others wrote."""
         from prometheus_client import multiprocess
 
         files: Any = multiprocess.MultiProcessCollector

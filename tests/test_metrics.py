@@ -281,7 +281,7 @@ def test_without_the_extra(shop, monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(CorsGuardError) as raised:
         register(shop)
-    wanted = "metrics need prometheus_client: pip install 'flask-corsguard[prometheus]'"
+    wanted = 'metrics need prometheus_client: pip install "flask-corsguard[prometheus]"'
     assert str(raised.value) == wanted
 
 

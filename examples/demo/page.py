@@ -1,85 +1,103 @@
-"""The page: the same files, served from an origin that is allowed and from one that is not. The
-server of the allowed one also changes the list of readers."""
+"""The page: the same files, from an origin that the API allows and from one that it does not."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from api import Listener
-from cases import CASES, LIVE_CASES, TRANSFERS
-from flask import Flask, Response, abort, request
+from api import create_api
+from cases import ACCOUNTS, AMOUNT, CASES, LIVE, MISTAKES, Origins
+from flask import Flask, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from origins import Origins
-from shared import Readers
 
-from flask_corsguard import CorsGuard, Decision, origin_rejected
+from flask_corsguard import CorsGuard, PolicyError
 
 STATIC = Path(__file__).with_name("static")
 
 
-def create_page(page: str, origins: Origins, readers: Readers, listener: Listener) -> Flask:
+def create_apps(origins: Origins, folder: Path) -> tuple[Flask, ...]:
+    """The apps of the demo, in the order of their origins.
+
+    :param folder: for the file that lists who may read ``GET /offers``.
+    """
+    readers = folder / "readers.txt"
+    write_readers(readers, origins.shop)
+    return (
+        create_page("shop", origins, readers),
+        create_page("other", origins, readers),
+        create_api(origins, readers),
+    )
+
+
+def create_page(page: str, origins: Origins, readers: Path) -> Flask:
     """Build the server of one page.
 
-    :param page: ``"allowed"`` or ``"stranger"``.
-    :param origins: where everything is.
+    :param page: ``"shop"`` or ``"other"``.
     :param readers: the file that the button changes.
-    :param listener: see :func:`api.create_api`.
     """
-    app = Flask(f"demo_page_{page}", static_folder=STATIC, static_url_path="/static")
+    app = Flask(f"demo_{page}", static_folder=STATIC, template_folder=STATIC)
+    own: str = getattr(origins, page)
+    # The log in the terminal is the API's.
     app.config["CORSGUARD_LOG_REJECTIONS"] = False
-    # The button is for this server's own page: no other one can send a form in its place.
+    # No page but this server's own can press the button.
     CorsGuard(app, enforce="unsafe")
+
+    @app.before_request
+    def check_host() -> None:
+        # A site can make its own name point to this machine, and is then of one origin with it.
+        if request.host_url != f"{own}/":
+            abort(400, "Open the address that the demo prints.")
 
     @app.get("/")
     def index() -> ResponseReturnValue:
-        return app.send_static_file("index.html")
+        return render_template(
+            "index.html",
+            page=page,
+            origins=origins,
+            accounts=ACCOUNTS,
+            amount=AMOUNT,
+            cases=[case for case in CASES if page in case.expected],
+            live=[LIVE] if page in LIVE.expected else [],
+            mistakes=MISTAKES,
+        )
 
-    @app.get("/cases.json")
-    def cases() -> ResponseReturnValue:
-        return {
-            "page": page,
-            "api": origins.api,
-            "otherPage": origins.of_page("stranger" if page == "allowed" else "allowed"),
-            "liveCases": LIVE_CASES,
-            "cases": [case.as_json(page) for case in CASES],
-            "transfers": [
-                {**transfer.as_json(page), "origin": origins.of_account(transfer.account)}
-                for transfer in TRANSFERS
-            ],
-        }
+    @app.get("/start")
+    def start() -> ResponseReturnValue:
+        return {"message": started_with(request.args.get("origin", "")[:320])}
 
-    @app.get("/readers")
-    def list_readers() -> ResponseReturnValue:
-        return {"origins": readers.read()}
-
-    if page == "allowed":
+    if page in LIVE.expected:
 
         @app.post("/readers")
         def change_readers() -> ResponseReturnValue:
-            # A site whose name comes to mean 127.0.0.1 is same-origin with this server under its
-            # own name alone.
-            if request.host_url != f"{origins.allowed}/":
-                abort(400, "The button works on the page that the demo names.")
-            listed = request.form.get("listed")
-            if listed not in {"one", "both"}:
-                abort(400, "listed has to be 'one' or 'both'.")
-            readers.write(both=listed == "both")
-            return list_readers()
-
-    def was_rejected(_sender: Flask, decision: Decision) -> None:
-        listener("origin_rejected", decision)
-
-    origin_rejected.connect(was_rejected, app, weak=False)
-    accounts = f"{origins.unprotected} {origins.protected}"
+            is_listed = own in readers.read_text().split()
+            write_readers(readers, origins.shop, *([] if is_listed else [own]))
+            return {"listed": not is_listed}
 
     @app.after_request
     def restrict(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = (
-            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:;"
-            f" connect-src 'self' {origins.api} {accounts}; form-action {accounts};"
-            f" frame-src {accounts}; base-uri 'none'"
+            f"default-src 'none'; script-src {own}; style-src {own}; img-src data:; connect-src"
+            f" {own} {origins.api}; frame-src {own} {origins.api}; form-action {origins.api};"
+            " base-uri 'none'"
         )
         response.headers["Cache-Control"] = "no-store"
         return response
 
     return app
+
+
+def started_with(origin: str) -> str:
+    """What becomes of an app that starts with *origin* in its policy."""
+    try:
+        CorsGuard(Flask("started"), origins=[origin])
+    except PolicyError as error:
+        return str(error)
+    return "The app starts: there is nothing wrong with this origin."
+
+
+def write_readers(file: Path, *origins: str) -> None:
+    """Write the file of origins, at once, so that nobody ever reads half of it."""
+    new = file.with_suffix(".new")
+    new.write_text("".join(f"{origin}\n" for origin in origins))
+    # Whatever the umask is: FileOrigins reads no file that others could write to.
+    new.chmod(0o600)
+    new.replace(file)

@@ -33,7 +33,7 @@ def objection(state: AppState, settings: InspectorSettings, request: Request) ->
     decision: Decision | None = getattr(request, DECISION, None)
     if decision is None or decision.policy != POLICY:
         return (
-            "The inspector works under its own policy only, and that was lost: something has"
+            "The inspector works only under its own policy, which has been lost: something has"
             f" replaced or wrapped the view {shown(request.endpoint or '')} without"
             " functools.wraps()."
         )
@@ -45,10 +45,10 @@ def objection(state: AppState, settings: InspectorSettings, request: Request) ->
     for host in _hosts(request.environ):
         if not _is_own(host.lower(), state):
             return (
-                f"The inspector does not answer as {shown(host)}: only as localhost, as an IP"
-                " address, as SERVER_NAME, or as one of CORSGUARD_SELF_ORIGINS. Otherwise a site"
-                " that gives its own name this machine's address could read it. Use one of these,"
-                f" or set {_CHECK}."
+                f"The inspector does not respond to the name {shown(host)}, only to localhost, an"
+                " IP address, SERVER_NAME and CORSGUARD_SELF_ORIGINS. Otherwise, a site could"
+                " point its own name to this machine and read the inspector. Open it under one of"
+                f" these names, or set {_CHECK}."
             )
     return None
 

@@ -47,7 +47,7 @@ class CheckForm(NamedTuple):
         :param base: the URL that the app is mounted at.
         """
         if not self.url or not self.origin:
-            return "A URL and the page's origin are needed."
+            return "Enter a URL and the page's origin."
         lines = [line for line in map(str.strip, self.headers.split("\n")) if line]
         try:
             return simulate(

@@ -43,7 +43,7 @@ class Sign(Enum):
     SOME = ("some", "◐", "some methods only")
     ASKED = ("asked", "?", "a callable or source decides")
     VIEW = ("view", "◇", "the view may decide")
-    SOCKET = ("socket", "!", "not admitted, but nothing refuses its WebSocket")
+    SOCKET = ("socket", "!", "not allowed, but nothing refuses the WebSocket")
     NO = ("no", "·", "may not read")
     EXEMPT = ("exempt", "\N{EN DASH}", "exempt")
 
@@ -187,11 +187,11 @@ def _cell_of(policy: Policy | Audiences, methods: tuple[str, ...], column: Colum
     number, by = (len(decision.policies), f", by {name}") if name else (0, "")
     if asks:
         # Whatever comes after the callable is the least that the origin may do.
-        least = f"; where it does not admit it: {sign.words}{more}{by}" if allowed else ""
+        least = f"; if it does not admit the origin: {sign.words}{more}{by}" if allowed else ""
         return _cell(Sign.ASKED, column, least)
     is_refused = sign is Sign.NO and decision.policy.compiled.enforces_safe
     if decision.policy.compiled.views_override and not is_refused:
-        otherwise = f"; without headers of its own: {sign.words}{more}{by}"
+        otherwise = f"; if the view sets no headers of its own: {sign.words}{more}{by}"
         return _cell(Sign.VIEW, column, otherwise, number)
     return _cell(sign, column, f"{more}{by}", number)
 

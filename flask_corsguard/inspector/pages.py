@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from flask_corsguard.inspector.check_form import CheckForm
 from flask_corsguard.inspector.origin_grid import Sign
@@ -34,6 +36,11 @@ def visible(text: str, limit: int = 200) -> str:
     return f"{shown}…" if len(text) > limit else shown
 
 
+def breakable(text: str) -> Markup:
+    """The same as markup, which can continue on the next line in the middle of a path or name."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/._])", visible(text)))
+
+
 class Pages:
     """The pages of one app's inspector."""
 
@@ -48,16 +55,17 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"visible": visible, "time": _time}
+        self._environment.filters |= {"visible": visible, "breakable": breakable, "time": _time}
 
     def routes(self, query: Mapping[str, str]) -> str:
         """What each origin may do on each route."""
         filters = RouteFilter.of(query)
         table = filtered_routes(self._state, filters)
+        rows = (*table.rows, *(row for group in table.groups for row in group.rows))
+        shown = {cell.sign for row in rows for cell in row.cells}
+        signs = [sign for sign in Sign if sign in shown]
         sources = [feed.status() for feed in self._state.current().feeds()]
-        return self._render(
-            "routes", table=table, filters=filters, signs=list(Sign), sources=sources
-        )
+        return self._render("routes", table=table, filters=filters, signs=signs, sources=sources)
 
     def rejections(self) -> str:
         """The last rejections."""

@@ -30,15 +30,15 @@ _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.
 # correction.
 _EVERYBODY = ("everybody is written as '*'", "'*'")
 _NOBODY = ("nobody is written as an empty list", "[]")
-_OWN = ("the app's own pages are always let in, and not listed", "[]")
+_OWN = ("the app's own pages are always allowed, so do not list them", "[]")
 _WORDS = {
     **dict.fromkeys(("all", "any", "everybody", "everyone", "true"), _EVERYBODY),
     **dict.fromkeys(("false", "nobody", "none"), _NOBODY),
     **dict.fromkeys(("same-origin", "self"), _OWN),
 }
 _WILDCARDS = (
-    "a wildcard stands for whole sub-domains (https://*.example.com), for a part of the first label"
-    " (https://pr-*.example.com) or for the port (http://localhost:*), and nowhere else"
+    "a wildcard can stand only for whole sub-domains (https://*.example.com), for part of the first"
+    " label (https://pr-*.example.com) or for the port (http://localhost:*)"
 )
 # With more wildcards in one label, a pattern would be slow.
 _MOST_STARS = 3
@@ -63,7 +63,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     if word:
         return [("origin_no_scheme", word[0])], word[1]
     if is_unreplaced(bare):
-        return [("origin_invalid", "this is a variable that nothing has replaced")], None
+        return [("origin_invalid", "this is a variable that was never replaced by its value")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
         return [("origin_quotes", "an origin has no quotes")], fixed and repr(fixed)
@@ -73,12 +73,12 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     ):
         repaired = [repair(part) for part in parts]
         known = ", ".join(repr(part) for part in repaired if part) if all(repaired) else None
-        sentence = "one string holds one origin; give several as a list (or separated by commas)"
+        sentence = "a string holds one origin: give several as a list (or separated by commas)"
         return [("origin_separator", sentence)], known
     if _REGEX_SIGNS.search(text):
         sentence = (
-            "a plain string is never taken for a regular expression; pass re.compile(...) if you"
-            " mean one, or use the forms https://host and https://*.host"
+            "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
+            " write https://host or https://*.host"
         )
         return [("origin_regex", sentence)], _unregexed(text) or _as_pattern(text)
     problems = list(dict.fromkeys(_problems(text)))
@@ -208,7 +208,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
     host, port = _split_port(authority.rpartition("@")[2])
     yield from _host_problems(scheme.lower(), host)
     if port is not None and host == "*" and parse_pattern(f"{scheme}://*"):
-        yield "origin_port", "where any host of a scheme will do, there is no port"
+        yield "origin_port", "where the host is *, there can be no port"
     elif port is not None:
         yield from _port_problems(scheme.lower(), port)
 

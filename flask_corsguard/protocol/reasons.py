@@ -12,19 +12,19 @@ class Outcome(Enum):
     __hash__ = object.__hash__
 
     NOT_CORS = "not-cors"
-    """No ``Origin`` header: nothing to decide."""
+    """There is no ``Origin`` header, so there is nothing to decide."""
     SAME_ORIGIN = "same-origin"
-    """One of the app's own pages sent it, and CORS does not apply."""
+    """One of the app's own pages sent the request; CORS does not apply."""
     ALLOWED = "allowed"
     """The page may read the response."""
     REJECTED = "rejected"
-    """The page may not read the response; :class:`Reason` says why."""
+    """The page may not read the response; the :class:`Reason` explains why."""
     UNENFORCED = "unenforced"
-    """A WebSocket handshake that the policy does not admit, for the :class:`Reason` given, and that
-    nothing refuses. No browser holds it back, so the page can use the socket that a view opens."""
+    """A WebSocket handshake that the policy does not admit, for the given :class:`Reason`, but that
+    nothing refuses. Browsers do not block it, so the page can use the socket if a view opens it."""
     EXEMPT = "exempt"
-    """The guard leaves the request alone: its route is marked with ``cors_exempt``, headers of the
-    view's own stand, or something in front of the app responds to it."""
+    """The guard leaves the request alone: its route is marked with ``cors_exempt``, the view's
+    own headers are kept, or something in front of the app responds."""
 
 
 class Reason(Enum):
@@ -38,16 +38,16 @@ class Reason(Enum):
     __hash__ = object.__hash__
 
     ORIGIN_NOT_ALLOWED = "origin-not-allowed"
-    """The origin matches nothing in ``origins``."""
+    """Nothing in ``origins`` matches the origin."""
     ORIGIN_DENIED = "origin-denied"
-    """The origin matches ``deny_origins``."""
+    """An entry of ``deny_origins`` matches the origin."""
     ORIGIN_NULL = "origin-null"
-    """The opaque origin ``null``, which any sandboxed page can send."""
+    """The origin is the opaque ``null``, which any sandboxed page can send."""
     ORIGIN_MALFORMED = "origin-malformed"
-    """No browser writes an origin like that."""
+    """The value is not an origin as browsers write it."""
     ORIGIN_CHECK_FAILED = "origin-check-failed"
-    """Nobody can tell: the callable in ``origins`` raised, or did not return a bool; or a source
-    has not been read, or not for too long."""
+    """The check failed: the callable in ``origins`` raised an exception, or did not return a bool;
+    or a source has not been read, or not for too long."""
     METHOD_NOT_ALLOWED = "method-not-allowed"
     """The requested method is not among ``methods``."""
     HEADERS_NOT_ALLOWED = "headers-not-allowed"
@@ -55,17 +55,17 @@ class Reason(Enum):
     HEADERS_MALFORMED = "headers-malformed"
     """The list of requested headers breaks the grammar or is too long."""
     PRIVATE_NETWORK_NOT_ALLOWED = "private-network-not-allowed"
-    """The preflight asks for a private network and the policy does not grant it."""
+    """The preflight asks for a private network, and the policy does not allow that."""
     CROSS_SITE_REQUEST = "cross-site-request"
-    """Refused on the server: another site caused the request, and no origin lets it: none is named,
-    or ``"*"`` alone covers it."""
+    """Refused on the server: another site caused the request, and there is no ``Origin``, or only
+    ``"*"`` admits it."""
     SPECULATIVE = "speculative"
-    """Held back on the server: a browser asked ahead of time, perhaps for another site's page."""
+    """Refused on the server: a browser sent it ahead of time, perhaps for another site's page."""
     PATH_AMBIGUOUS = "path-ambiguous"
-    """The path, as it was sent and as it normalises, has two different policies."""
+    """The path can be read in two ways, as sent and normalised, with different policies; or, with
+    ``guard.wsgi``, it is not known which of them is served."""
     CREDENTIALS_NOT_ALLOWED = "credentials-not-allowed"
-    """The origin may read, but not with credentials, and ``guard.origin_check`` was asked for
-    both."""
+    """The origin may read, but not with credentials, which ``guard.origin_check`` requires here."""
 
 
 _PREFLIGHT_REASONS = frozenset(

@@ -40,8 +40,8 @@ guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
 _routed_before: set[tuple[str, str]] = set()
 #: Why something comes too late.
 POLICIES_IN_FORCE = (
-    "the policies of an app of this guard are in force already, since prepare() or its first"
-    " request"
+    "this guard's policies are already in force, since prepare() or the first request to one of its"
+    " apps"
 )
 
 
@@ -75,8 +75,8 @@ class GuardMarks:
         previous = marks.get(name)
         if previous and not previous.says_the_same(mark):
             raise CorsGuardError(
-                f"{mark.location}: {kind} {name!r} is marked already, at"
-                f" {previous.location}; put both into one mark"
+                f"{mark.location}: {kind} {name!r} is already marked, at {previous.location}."
+                " Combine the two marks"
             )
         if previous is None:
             self._check_in_time(mark)
@@ -91,8 +91,8 @@ class GuardMarks:
             for glob in globs:
                 if glob in files.globs:
                     raise CorsGuardError(
-                        f"{files.mark.location}: {glob!r} of endpoint {endpoint!r} is marked"
-                        f" already, at {mark.location}; put both into one mark"
+                        f"{files.mark.location}: {glob!r} of endpoint {endpoint!r} is already"
+                        f" marked, at {mark.location}. Combine the two marks"
                     )
         self._check_in_time(files.mark)
         marks.append(files)
@@ -295,9 +295,9 @@ class Resolver:
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
                 message = (
-                    f"{mark.decorator} at {mark.location} marks a function around the view"
-                    f" {endpoint!r} that is not a view itself. Put it {mark.place}; or mark this"
-                    " view on its own."
+                    f"{mark.decorator} at {mark.location} marks a function that the view"
+                    f" {endpoint!r} is wrapped in, not the view itself. Put it {mark.place}, or"
+                    " mark this view separately."
                 )
                 problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")
                 self.add([problem])
@@ -316,9 +316,9 @@ class Resolver:
                 if any(mark is each or (mark.exempt and each.exempt) for each in carried):
                     continue  # the class itself has applied them
                 message = (
-                    f"{mark.decorator} is among the {name} of {view_class.__qualname__}, which are"
-                    " applied on each request, too late for a mark. Put it above the class, or"
-                    " above a handler method."
+                    f"{mark.decorator} is among the {name} of {view_class.__qualname__}, which run"
+                    " on each request, too late for a mark. Put it above the class, or above a"
+                    " handler method."
                 )
                 location = mark.location or _location_of(view_class)
                 where = f"view {endpoint}" + (f" ({location})" if location else "")
@@ -405,8 +405,8 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
         UnroutedMark(
             location,
             f"{mark.decorator} at {location} has no effect: no route of the app leads to {name}."
-            " Register it, and use functools.wraps in the decorators around it; unless another app"
-            " has it.",
+            " Register it, and use functools.wraps in the decorators around it. If it belongs to"
+            " another app, ignore this.",
         )
         for (location, name), mark in sorted(left.items(), key=lambda item: item[0])
     ]

@@ -325,7 +325,8 @@ class PolicyTable:
     def _marked_paths(self, configured: Mapping[str, Mark], given: Mapping[str, Mark]) -> Paths:
         for prefix in sorted(configured.keys() & given.keys()):
             message = (
-                f"for_path marks {prefix!r} too, at {given[prefix].location}. Put both into one."
+                f"for_path marks {prefix!r} too, at {given[prefix].location}. Combine the two"
+                " marks."
             )
             where = configured[prefix].location
             problem = Problem("duplicate_path", "paths", prefix, message, where=where)
@@ -464,8 +465,8 @@ class PolicyTable:
             yield Globs(tuple(globs), pattern), resolver.policy_of((*view, Layer(mark, source)))
             if file_argument(rule) is None:
                 message = (
-                    f"the rule {rule.rule!r} captures no file name; it needs one argument, or one"
-                    " that is called 'filename'."
+                    f"the rule {rule.rule!r} captures no file name: it needs exactly one argument,"
+                    " or one called 'filename'."
                 )
                 problem = Problem("no_file_name", "for_files", rule.endpoint, message)
                 resolver.add([problem._replace(where=mark.location)])

@@ -1,4 +1,4 @@
-"""What a process knows of each source, and when it asks again."""
+"""Each process's rows of a source, and when it reads the source again."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from flask_corsguard.sources.deadline import deadline
 from flask_corsguard.sources.snapshot import Rows, Rules, Snapshot
 from flask_corsguard.text import described, shown, text_of
 
-#: In seconds: how often a source is asked that can only give everything.
+#: In seconds: how often a source is read that can only return everything.
 SELDOM = 30.0
-#: In seconds: how long prepare() and commands, which hold no request up, wait for a store.
+#: In seconds: how long prepare() and commands, which delay no request, wait for a store.
 START_DEADLINE = 30.0
-#: After a failure, a store is left alone for so many times as long as that has taken.
+#: After a failure, a store is left alone for this many times as long as the failure took.
 PAUSE = 10
-#: In seconds: how late a store may be asked before other requests wait for what it says.
+#: In seconds: how overdue a read may be before other requests wait for it.
 OVERDUE = 0.25
 # How many rows are checked at a time.
 _PORTION = 500
 
-# What reads rows in a process that has forked since. It may hold a connection of its parent, which
-# must not be closed.
+# Row readers from before a fork. They may hold a connection of the parent, which must not be
+# closed.
 _left_alone: list[object] = []
 
 
 class Listener(Protocol):
-    """Who is told what becomes of a source."""
+    """Receives news of a source."""
 
     def refreshed(self, feed: Feed) -> None:
         """The rows have changed."""
@@ -53,7 +53,7 @@ class View:
     :ivar feed: the source's feed.
     :ivar rules: what the policy lists.
     :ivar snapshot: the rows; None if they have not been read.
-    :ivar admission: says that one of them admits an origin.
+    :ivar admission: the words for "one of them admits the origin".
     """
 
     def __init__(self, feed: Feed, rules: Rules) -> None:
@@ -63,13 +63,13 @@ class View:
         self.admission = f"a row of {feed.name} admits the origin"
 
     def words(self) -> str:
-        """How many rows there are, and how old they are."""
+        """The number of rows and their age, in words."""
         feed, snapshot = self.feed, self.snapshot
         if snapshot is None:
             return f"the rows of {feed.name}, which has not been read"
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
-        whose = "" if feed.by is None else "what the request's tenant has of "
+        whose = "" if feed.by is None else "the request's tenant's origins among "
         return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
 
 
@@ -77,12 +77,12 @@ _Snapshots: TypeAlias = list[tuple[View, Snapshot]]
 
 
 class Feed:
-    """What one process knows of one source. Policies, and apps, share it.
+    """One process's state of one source. Policies and apps share it.
 
-    :cvar published: another object each time when the rows of any source have changed.
-    :ivar due: when the source is to be asked again, on the clock of ``time.monotonic()``.
-    :ivar stale_at: when what is known counts no longer.
-    :ivar fresh_until: until when nothing has to be looked at but the rows.
+    :cvar published: a new object each time the rows of any source change.
+    :ivar due: when the source must be read again, on the clock of ``time.monotonic()``.
+    :ivar stale_at: when the rows no longer count.
+    :ivar fresh_until: until when only the rows need to be checked.
     :ivar failure: the last failure, in words; "" if there was none.
     :ivar failures: how many there were.
     """
@@ -112,7 +112,7 @@ class Feed:
         self.failure = ""
         self.failures = 0
         self._failures_before_fork = 0
-        # Replaced as a whole, since other threads go through them.
+        # Replaced as a whole, since other threads iterate over them.
         self._views: tuple[ref[View], ...] = ()
         self._published = 0
         self._loading: Generator[None] | None = None
@@ -122,7 +122,7 @@ class Feed:
 
     @property
     def age(self) -> float:
-        """How many seconds ago the rows were what the store has."""
+        """How many seconds ago the rows were the same as the store's."""
         return max(0.0, self._clock() - self._read_at)
 
     @property
@@ -148,7 +148,8 @@ class Feed:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the source admits nobody, because it has not been read, or not for too long."""
+        """Whether the source admits no origin, because it has not been read, or not for too
+        long."""
         return self._clock() >= self.stale_at
 
     @property
@@ -166,7 +167,7 @@ class Feed:
             view = View(self, rules)
             known = next((other.snapshot for other in views if other.snapshot), None)
             if known is not None:
-                # The last known good rows, as far as they count here too, until all are read anew.
+                # The last good rows, as far as they count here too, until all are read again.
                 by_tenant = self.by is not None
                 reader = Rows(rules, by_tenant=by_tenant)
                 reader.add(known if by_tenant else (origin for _, origin in known))
@@ -177,14 +178,14 @@ class Feed:
         return view
 
     def unknown(self) -> str:
-        """Why the source cannot tell, in words."""
+        """Why the source's check fails, in words."""
         words = f"{self.name} has not been read"
         if self._read_at != -math.inf:
             words = f"{self.name} was last read {self.age:.0f} s ago"
         return f"{words}: {self.failure}" if self.failure else words
 
     def status(self) -> dict[str, object]:
-        """What is known, for people and tools."""
+        """The source's state, for people and tools."""
         snapshots = [view.snapshot for view in self.views if view.snapshot is not None]
         bad = {row: why for snapshot in snapshots for row, why in snapshot.bad.items()}
         return {
@@ -200,8 +201,8 @@ class Feed:
         }
 
     def ask(self, listener: Listener) -> None:
-        """Ask the store, if nobody else in this process does. At most one request waits for it,
-        until the deadline; the others go on with what is known, if that is recent."""
+        """Read the store, unless another request in this process does. At most one request waits
+        for it, until the deadline; the others use the rows already read, if these are recent."""
         lock = self._lock()
         if not lock.acquire(blocking=False):
             if self._is_overdue() and lock.acquire(timeout=self._deadline / 4):
@@ -211,7 +212,7 @@ class Feed:
         try:
             started = self._clock()
             if started >= self.due:
-                # The second half is for a wait that begins at the end of the first.
+                # The second half is for a wait that starts at the end of the first.
                 self._work(self._deadline, started, started + self._deadline / 2)
         finally:
             lock.release()
@@ -221,9 +222,9 @@ class Feed:
                 listener.refreshed(self)
 
     def _is_overdue(self) -> bool:
-        """Whether nobody has asked the store for a while, which has answered then. The first
-        requests after that wait a little for the one that asks now: a row that was revoked long ago
-        must not count in any of them."""
+        """Whether the store worked when it was last read, but that was a while ago. The first
+        requests after such a pause wait a little for the one that reads it now: a row that was
+        revoked long ago must not count in any of them."""
         is_answering = self._failed_at < self._read_at
         is_read_by_several = self.due == -math.inf
         is_late = self._clock() >= self._check_at + OVERDUE
@@ -250,7 +251,7 @@ class Feed:
             listener.refreshed(self)
 
     def _is_own(self) -> bool:
-        """Whether it was this process that asked last, not one that it has forked from."""
+        """Whether this process read last, not a parent from before a fork."""
         return self._pid == os.getpid()
 
     def _lock(self) -> threading.Lock:
@@ -259,9 +260,9 @@ class Feed:
         return self._locks.get(pid) or self._locks.setdefault(pid, threading.Lock())
 
     def _work(self, seconds: float, now: float, until: float) -> None:
-        """Ask the store, and go on reading until the clock says *until*.
+        """Read the store, and continue until the clock shows *until*.
 
-        :param seconds: how long it may be waited for.
+        :param seconds: how long to wait for it.
         """
         if not self._is_own():
             self._pid = os.getpid()
@@ -273,7 +274,7 @@ class Feed:
             with deadline(seconds):
                 self._read(now)
         except BaseException as error:
-            # A time-out of the server's kind, too: what it cuts short has not been read.
+            # Also a time-out of the server: the rows that it cuts off have not been read.
             self._loading = None
             self.failures += 1
             self.failure = described(error)
@@ -287,18 +288,18 @@ class Feed:
     def _read(self, now: float) -> None:
         must_load = not self.is_known or now >= self._reload_at
         if self.is_known and now >= min(self._check_at, self.stale_at):
-            # Before everything is read, too: that can take several requests.
+            # Also before everything is read: that can take several requests.
             must_load = not self._check(now) or must_load
         if must_load and self._loading is None:
             self._loading = self._load(now)
         if self._loading is not None and next(self._loading, self) is not self:
-            self._ask_at(-math.inf)  # the next request goes on
+            self._ask_at(-math.inf)  # the next request continues
             return
         self._loading = None
         self._ask_at(min(self._check_at, self._reload_at, self.stale_at))
 
     def _check(self, now: float) -> bool:
-        """Whether what is known is what the store has, after a few changes."""
+        """Whether the rows are the same as the store's, after applying a few changes."""
         if self._changes is not None:
             known = [(view, view.snapshot) for view in self.views if view.snapshot is not None]
             found = self._changed(self._version, known)
@@ -316,8 +317,8 @@ class Feed:
         return True
 
     def _changed(self, since: object, snapshots: _Snapshots) -> tuple[object, _Snapshots] | None:
-        """The version of the store, and snapshots of it, made of those of an earlier version; None
-        if the store does not know any longer what has changed."""
+        """The version of the store, and its snapshots, made from those of an earlier version; None
+        if the store no longer knows what has changed."""
         assert self._changes is not None
         found = self._changes(since)
         if found is None:
@@ -333,7 +334,7 @@ class Feed:
         return version, snapshots
 
     def _load(self, now: float) -> Generator[None]:
-        """Read everything, and stop where this request has waited long enough."""
+        """Read everything, and stop when this request has waited long enough."""
         by_tenant = self.by is not None
         readers = [(view, Rows(view.rules, by_tenant=by_tenant)) for view in self.views]
         version, rows = _parts(self.source.load(), "load() returned", "rows")
@@ -353,14 +354,14 @@ class Feed:
         read_at = now
         took_long = self._clock() >= now + self.refresh  # in few requests, say
         if (self._read_at > now or took_long) and self._changes is not None:
-            # Of what has changed meanwhile, these rows may know nothing.
+            # These rows may lack what has changed in the meantime.
             read_at = self._clock()
             version, finished = self._changed(version, finished) or (version, finished)
         for view, snapshot in finished:
             view.snapshot = snapshot
         self._version = version
         self._publish()
-        has_all = len(readers) == len(self.views)  # else a policy has come meanwhile
+        has_all = len(readers) == len(self.views)  # otherwise a policy was added in the meantime
         self._reload_at = now + self._reload_every if has_all else -math.inf
         self._is_current(read_at)
 
@@ -378,7 +379,8 @@ class Feed:
         self.stale_at = now + self._stale_after
 
     def take_unnamed(self) -> list[tuple[str, str]]:
-        """The bad rows that have not been named yet, each with the reason. They count as named."""
+        """The bad rows that have not been logged yet, each with the reason. From now on they count
+        as logged."""
         bad = {
             row: why
             for view in self.views
@@ -396,9 +398,9 @@ def _method(source: object, name: str) -> Callable[..., Any] | None:
 
 
 def _parts(result: object, what: str, *lists: str) -> tuple[Any, ...]:
-    """What a method of a source has returned.
+    """The parts of what a method of a source has returned.
 
-    :raises TypeError: if it is something else.
+    :raises TypeError: if it has the wrong form.
     """
     parts: list[Any] = []
     if isinstance(result, (tuple, list)):
@@ -424,21 +426,21 @@ def feed_of(source: object) -> Feed:
 
 
 def views_of(policy: Policy) -> tuple[View, ...]:
-    """What is known of the sources of a policy."""
+    """The views of a policy's sources."""
     compiled = policy.compiled
     if compiled.live is None and not compiled.sources:
         compiled.live = ()
     elif compiled.live is None:
-        is_public_suffix("example.com")  # reads the list now, not while a request waits
+        is_public_suffix("example.com")  # so that no request waits for its data
         rules = Rules.of(policy)
         compiled.live = tuple(feed_of(source).view(rules) for source in compiled.sources)
     return cast("tuple[View, ...]", compiled.live)
 
 
 def admits(view: View, tenant: Hashable, text: str) -> bool:
-    """Whether a source admits an origin, as far as it is known.
+    """Whether the rows of a source admit an origin.
 
-    :raises CheckFailedError: if it is not known, or was not for too long.
+    :raises CheckFailedError: if the rows have not been read, or not for too long.
     """
     snapshot = view.snapshot
     if snapshot is None or view.feed.is_stale:

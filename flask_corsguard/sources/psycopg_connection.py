@@ -17,18 +17,19 @@ class _Cursor(psycopg.ServerCursor[Any]):
     __slots__ = ()
 
     def __del__(self, _warn: Any = None, /) -> None:
-        """Do not warn: one that is left goes together with its connection."""
+        """Do not warn: a cursor that was left open is closed with its connection."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """psycopg's own time-out is one for connecting, in whole seconds."""
+    """A connection with a deadline: psycopg's own time-out is for connecting only, in whole
+    seconds."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.server_cursor_factory = _Cursor
 
     def __del__(self, _warn: Any = None, /) -> None:
-        """Do not warn: one stays open for as long as the process runs."""
+        """Do not warn: the connection stays open for as long as the process runs."""
 
     @classmethod
     def _connect_gen(cls, *arguments: Any, **options: Any) -> Generator[Any, Any, Any]:
@@ -38,21 +39,21 @@ class BoundedConnection(psycopg.Connection[Any]):
         return made
 
     def wait(self, gen: Generator[Any, Any, _T], *_arguments: Any, **_options: Any) -> _T:
-        """Wait for the server, as psycopg does for everything."""
+        """Wait for the server, as psycopg does, but until the deadline."""
         try:
             return _waited_for(gen, self.pgconn.socket)
         except psycopg.Error:
             raise
         except BaseException:
-            # Nothing can be asked on it while a reply is due, not even to close a cursor.
+            # While a reply is due, nothing can be sent on it, not even to close a cursor.
             self.close()
             raise
 
 
 def _waited_for(steps: Generator[Any, Any, _T], socket: int | None = None) -> _T:
-    """What the steps return.
+    """The result of the steps.
 
-    :param socket: what they wait for; None if each step says that too.
+    :param socket: the socket that they wait for; None if each step names it.
     :raises TimeoutError: if they are not done before the deadline.
     """
     try:

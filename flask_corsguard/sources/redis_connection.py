@@ -15,9 +15,9 @@ from flask_corsguard.sources.store_errors import StoreError
 
 Command: TypeAlias = tuple[str | int | bytes, ...]
 
-# In bytes. A reply has about 1000 rows; nobody else says how much is read.
+# In bytes. A reply has about 1000 rows; nothing else limits how much is read.
 _LARGEST_REPLY = 16_000_000
-# Of a pool, or of time: here, only the deadline counts.
+# Options of pools and time-outs: here, only the deadline counts.
 _NOT_OF_A_CONNECTION = ("max_connections", "timeout", "socket_timeout", "socket_connect_timeout")
 _OPTIONS = {
     "decode_responses": False,
@@ -31,7 +31,7 @@ _OPTIONS = {
 
 
 class _Socket:
-    """A socket on which each wait ends with the deadline. redis-py's own time-outs begin anew with
+    """A socket on which each wait ends at the deadline. redis-py's own time-outs start again with
     each byte."""
 
     def __init__(self, inner: socket.socket) -> None:
@@ -56,7 +56,7 @@ class _Socket:
 
 
 class _BoundedConnection:
-    """What is put before each of redis-py's connections."""
+    """Mixed into each of redis-py's connection classes."""
 
     @property
     def socket_timeout(self) -> float:
@@ -72,11 +72,11 @@ class _BoundedConnection:
 
 
 class RedisConnection:
-    """A connection that is made when it is first used, and again after a failure.
+    """A connection that is made on first use, and again after a failure.
 
     :param url: begins with ``redis://``, ``rediss://`` or ``unix://``.
-    :ivar password: the one in the URL, or "".
-    :raises Exception: if it cannot be read, or has an option that redis-py does not have.
+    :ivar password: the password in the URL, or "".
+    :raises Exception: if the URL is not valid, or has an option that redis-py does not know.
     """
 
     def __init__(self, url: str) -> None:
@@ -85,19 +85,20 @@ class RedisConnection:
             options.pop(name, None)
         kind: Any = options.pop("connection_class", Connection)
         if kind is SSLConnection and options.get("ssl_cert_reqs") != "none":
-            options.setdefault("ssl_check_hostname", True)  # which redis-py 5 leaves out
+            options.setdefault("ssl_check_hostname", True)  # redis-py 5 leaves it out
         # Without a password, the name is probably meant to be one.
         self.password: str = options.get("password") or options.get("username") or ""
         self._inner: Any = _BOUNDED[kind](**options)
-        # It would say who is there, which takes time. The attributes are of several versions.
+        # redis-py would send its name and version, which takes time. The attributes are of several
+        # versions.
         self._inner.lib_name = self._inner.lib_version = self._inner.driver_info = None
         self._is_made = False
 
     def ask(self, *commands: Command, goes_on: bool = False) -> list[Any]:
         """The replies to commands that only read, or that are one script.
 
-        :param goes_on: whether it has to be the connection of the commands before.
-        :raises Exception: if there are none before the deadline.
+        :param goes_on: whether the connection of the previous commands is required.
+        :raises Exception: if there are no replies before the deadline.
         """
         was_made = self._is_made
         if goes_on and not was_made:
@@ -107,7 +108,7 @@ class RedisConnection:
         except redis.exceptions.ConnectionError:
             if goes_on or not was_made:
                 raise
-        # A server ends connections on which nothing was asked for some time.
+        # Servers close connections that are idle for some time.
         return self._replies(commands)
 
     def _replies(self, commands: tuple[Command, ...]) -> list[Any]:
@@ -117,12 +118,12 @@ class RedisConnection:
             self._is_made = True
             return [self._inner.read_response() for _ in commands]
         except BaseException:
-            # The rest of the replies would be taken for those to other commands.
+            # The remaining replies would be taken for those to other commands.
             self.close()
             raise
 
     def close(self) -> None:
-        """End it."""
+        """Close it."""
         self._is_made = False
         self._inner.disconnect()
 

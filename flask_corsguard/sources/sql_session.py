@@ -1,4 +1,4 @@
-"""A connection to a database, as SQLAlchemy makes it."""
+"""A connection to a database through SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqlalchemy.pool import NullPool
 
 from flask_corsguard.sources.deadline import is_over, seconds_left
 
-# In seconds: after that, PostgreSQL ends a transaction in which rows were being read, so that
-# reading that is not gone on with, for want of requests, holds nothing up.
+# In seconds: after that, PostgreSQL ends a transaction that reads rows, so that a read that is not
+# continued, because there are no requests, blocks nothing.
 _LONGEST_PAUSE = 60
-# By dialect: what a transaction begins with, so that the database keeps to the deadline too, in
-# milliseconds. PostgreSQL does not notice that nobody waits for a statement any more; and only for
-# this transaction, as a proxy may give the connection to somebody else after it.
+# By dialect: the first statement of a transaction. It sets the deadline, in milliseconds, in the
+# database too: PostgreSQL does not notice that nobody waits any longer. It applies to this
+# transaction only, as a proxy may then give the connection to somebody else.
 _LIMITS = {
     "postgresql": (
         "SELECT set_config('statement_timeout', '{longest}', true),"
@@ -25,14 +25,14 @@ _LIMITS = {
     ),
     "sqlite": "PRAGMA busy_timeout = {left}",
 }
-# The drivers that postgresql:// stands for, if they are installed, best first.
+# The drivers for postgresql://, if they are installed, best first.
 _POSTGRESQL = ("psycopg", "psycopg2", "pg8000")
 
 
 def read_url(given: str | URL) -> URL:
     """A URL, with the driver.
 
-    :raises Exception: if it cannot be read, or nothing is installed that can connect to it.
+    :raises Exception: if it is not valid, or if no driver for it is installed.
     """
     url = make_url(given)
     if url.drivername == "postgresql":
@@ -42,10 +42,10 @@ def read_url(given: str | URL) -> URL:
 
 
 def engine_of(url: URL, deadline: float) -> Engine:
-    """What connects to a database, without a pool.
+    """An engine for a database, without a pool.
 
-    :param deadline: what the driver is told of time, in seconds, if the deadline of each call
-        cannot be kept to.
+    :param deadline: the driver's time-out, in seconds, if it cannot keep to the deadline of each
+        call.
     :raises Exception: if the driver is not installed.
     """
     options = _time_outs(url.get_driver_name(), deadline)
@@ -65,7 +65,7 @@ def engine_of(url: URL, deadline: float) -> Engine:
 
 
 def _time_outs(driver: str, deadline: float) -> dict[str, Any]:
-    """Arguments for a driver's function that connects."""
+    """Arguments for a driver's ``connect()``."""
     whole = math.ceil(deadline)
     three: tuple[str, ...] = ("connect_timeout", "read_timeout", "write_timeout")
     time_outs: dict[str, dict[str, Any]] = {
@@ -84,15 +84,15 @@ def _time_outs(driver: str, deadline: float) -> dict[str, Any]:
 
 
 def _interrupt_at_deadline(connection: Any, _record: object) -> None:
-    # Asked after so many instructions of SQLite's.
+    # How many of SQLite's instructions run between two checks.
     connection.set_progress_handler(is_over, 10_000)
 
 
 class SQLSession:
     """A connection of one process.
 
-    :param deadline: how long, in seconds, a statement may take at least.
-    :ivar is_busy: whether a transaction has begun, which may not have come to its end.
+    :param deadline: for how many seconds, at least, a statement may run.
+    :ivar is_busy: whether a transaction has started and may not have ended.
     """
 
     def __init__(self, url: URL, deadline: float) -> None:
@@ -100,14 +100,14 @@ class SQLSession:
         self._deadline = deadline
         self._connection = engine.connect()
         self._driver: Any = self._connection.connection.driver_connection
-        # So that no pool does anything with it when this object goes, in a child process say.
+        # So that no pool uses it when this object is deleted, in a child process say.
         self._connection.detach()
         self._doubles_percent = engine.driver == "pg8000"
         self._limits = _LIMITS.get(engine.dialect.name, "")
         self.is_busy = False
 
     def begin(self) -> None:
-        """Begin a transaction, which only reads."""
+        """Start a read-only transaction."""
         self.is_busy = True
         self._connection.begin()
         if self._limits:
@@ -138,5 +138,5 @@ class SQLSession:
         self.is_busy = False
 
     def close(self) -> None:
-        """End the connection, whatever state it is in."""
+        """Close the connection, whatever its state."""
         self._driver.close()

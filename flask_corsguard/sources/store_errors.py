@@ -1,4 +1,4 @@
-"""What the errors of a store say: nothing that its URL keeps secret."""
+"""Errors of a store, without the secrets of its URL."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _HIDDEN = "***"
 
 
 class StoreError(CorsGuardError):
-    """A store could not be asked, or gave something else than rows. The message has no password."""
+    """A store could not be read, or returned something other than rows. The message has no
+    password."""
 
 
 class Secrets:
-    """What a store's URL keeps secret.
+    """The secrets in a store's URL.
 
-    :param url: as it was given.
-    :param passwords: those that the client has read in it.
+    :param url: the URL as given.
+    :param passwords: the passwords that the client has found in it.
     """
 
     def __init__(self, url: str, passwords: Iterable[str] = ()) -> None:
@@ -36,19 +37,19 @@ class Secrets:
             plain = unquote(secret)
             written |= {secret, plain, repr(plain)[1:-1], repr(plain.encode())[2:-1]}
             written |= {quote(plain), quote(plain, safe=""), quote_plus(plain)}
-        # The longest first, so that no end of one is left over.
+        # The longest first, so that no part of one remains.
         longest_first = sorted(written, key=len, reverse=True)
         self._secrets = re.compile(
             "|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE
         )
 
     def hidden(self, text: str) -> str:
-        """The text without what is secret."""
+        """The text without the secrets."""
         return self._secrets.sub(_HIDDEN, text)
 
     @contextlib.contextmanager
     def kept(self) -> Generator[None]:
-        """Whatever is raised in the block is raised as a :class:`StoreError`."""
+        """Any exception in the block is raised as a :class:`StoreError`."""
         try:
             yield
         except Exception as error:
@@ -58,7 +59,7 @@ class Secrets:
             text = " ".join(str(cause).split())
             if is_over():
                 kind = f"not done before the deadline: {kind}"
-            # Not as its cause, which would be written down with it.
+            # Not as its cause, which would be logged with it.
             raise StoreError(self.hidden(f"{kind}{text}")) from None
 
 
@@ -72,5 +73,5 @@ def require(module: str, source: str, extra: str) -> None:
     except ImportError as error:
         raise CorsGuardError(
             f"{source} needs {module}, which is not installed. Run:"
-            f" pip install 'flask-corsguard[{extra}]'"
+            f' pip install "flask-corsguard[{extra}]"'
         ) from error

@@ -1,4 +1,4 @@
-"""What keeps a response from the page, in words. What to change depends on what the guard did."""
+"""Explains what keeps a response from the page. What to change depends on what the guard did."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from flask_corsguard.text import shown
 
 _NO_GUARD = "No guard decided about this request: the app has none."
 _PERHAPS_NO_GUARD = (
-    "No guard decided about this request: the app has none, or something in front of it answered;"
-    " then change that."
+    "No guard decided about this request: either the app has none, or something in front of the app"
+    " responded, which must then be changed."
 )
 _IN_FRONT = (
-    "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this one, a"
-    " proxy, Connexion, or Flask-SocketIO, which has cors_allowed_origins. The policy has no say"
-    " there."
+    "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app, a proxy,"
+    " Connexion, or Flask-SocketIO (cors_allowed_origins). The policy has no effect there."
 )
 _AROUND = (
-    "Something around the app has changed the response, or answered in its place: {answer}.\n"
-    "Change: what does that: WSGI middleware around app.wsgi_app, an app mounted beside this one,"
-    " or a proxy."
+    "Something around the app has changed the response, or responded instead of the app:"
+    " {answer}.\n"
+    "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app, or a"
+    " proxy."
 )
 _DEBUGGER = (
-    "The view raised an exception, and Werkzeug's debugger answered, which sends no CORS headers.\n"
+    "The view raised an exception, and Werkzeug's debugger responded, which sends no CORS"
+    " headers.\n"
     "Change: fix the exception. Outside debug mode the page can read the 500."
 )
 _OVERRIDDEN = (
-    "Change: have the view send the right headers itself; or none, and the policy's are sent."
+    "Change: have the view send the right headers itself, or no CORS headers at all, so that the"
+    " policy's are sent."
 )
-_EXEMPT = "Change: have the view send these headers itself, or take cors_exempt out."
-# Headers that tell who has answered.
+_EXEMPT = "Change: have the view send these headers itself, or remove cors_exempt."
+# Headers that show what has responded.
 _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
 _MOST_OF_A_BODY = 60
 
 
 def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
-    """Which rule keeps a response from the page, what to send and what to change.
+    """The rule that keeps a response from the page, what to send and what to change.
 
-    :param exchange: the last one, or None if nothing was sent.
+    :param exchange: the last exchange, or None if nothing was sent.
     """
     if exchange is None or error.block not in POLICY_BLOCKS:
         return str(error)
@@ -61,10 +63,10 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
         around = _DEBUGGER if is_debugger else _AROUND.format(answer=_answer(exchange))
         return f"{decided}\n{around}"
     if decision.outcome is Outcome.REJECTED:
-        return decided  # which says better what to change, and where
+        return decided  # its text names better what to change, and where
     if error.block in CREDENTIALS_BLOCKS and decision.policy is not None:
         if vain := explanation.without_effect(decision, credentials=True):
-            words += f"\nWithout effect: {vain}."
+            words += f"\nIgnored: {vain}."
         change = to_send_credentials(decision)
         return f"{words}\nTo allow it: {change}; or {error.without_credentials}."
     change = change_at(exchange, error.change)
@@ -74,26 +76,27 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
 def after_redirect(exchanges: Iterable[Exchange]) -> str:
     """What to change if a redirect has led a request to a sign-in page, in a line; "" if none has.
 
-    :param exchanges: all but the last one.
+    :param exchanges: all exchanges but the last.
     """
     for exchange in exchanges:
         if exchange.status in REDIRECT_STATUSES and not exchange.preflight:
             return (
-                f"\nThe request was redirected from {shown(exchange.url)}: where that leads to a"
-                " sign-in page, answer with 401 instead."
+                "\n"
+                f"The request was redirected from {shown(exchange.url)}: if that is to a sign-in"
+                " page, respond with 401 instead."
             )
     return ""
 
 
 def change_at(exchange: Exchange, change: str) -> str:
-    """What to change, in a line that begins so.
+    """A line "Change: ...".
 
-    :param change: that, if the guard decided by a policy or there is none.
+    :param change: what to change if a policy decided, or if there is no guard.
     """
     if exchange.decision is None and exchange.has_guard:
-        who = "something in front of the app answered"
+        who = "something in front of the app responded"
         if exchange.status >= 500:
-            who += ", or an exception ended it that the server's log has"
+            who += ", or an exception ended it (see the server's log)"
         found = f"The guard did not decide about this request: {who}: {_answer(exchange)}."
         return f"{found}\n{_IN_FRONT}"
     if exchange.decision is not None and exchange.decision.policy is None:
@@ -102,7 +105,7 @@ def change_at(exchange: Exchange, change: str) -> str:
 
 
 def _is_changed(exchange: Exchange, decision: Decision) -> bool:
-    """Whether a response has other CORS headers than the guard has written."""
+    """Whether a response has CORS headers other than those that the guard has written."""
     if decision.policy is None or decision.in_front:
         return False
     sent = _cors_headers(decision.headers.items())
@@ -115,7 +118,7 @@ def _cors_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _answer(exchange: Exchange) -> str:
-    """A response, in words that help to find what made it."""
+    """Words for a response that help to find what made it."""
     found = [f"status {exchange.status}"]
     values = ((name, exchange.value_of(name)) for name in _TELLING)
     found += [f"{name} {shown(value)}" for name, value in values if value]

@@ -1,4 +1,4 @@
-"""The request headers that tell a server which page asks, and for what."""
+"""The request headers that tell a server about the page and its request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask_corsguard.testing.urls import is_https, is_same_site, is_trustworthy
 def add_browser_headers(
     headers: Headers, request: FetchRequest, origin: str, *, preflight: bool = False
 ) -> None:
-    """Add ``Origin``, ``Referer`` and ``Sec-Fetch-*``, when and only when a browser sends them.
+    """Add ``Origin``, ``Referer`` and ``Sec-Fetch-*``, exactly when a browser sends them.
 
     :param origin: the page's origin, serialized.
     """
@@ -61,7 +61,7 @@ def _may_refer(request: FetchRequest) -> bool:
 def _fetch_site(request: FetchRequest, *, preflight: bool) -> str:
     """https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header
 
-    In most engines, a preflight counts as a request of its own, which has not been redirected.
+    In most engines, a preflight counts as a separate request that has not been redirected.
     """
     forgets = preflight and request.engine.preflight_forgets_redirects
     urls = request.urls[-1:] if forgets else request.urls

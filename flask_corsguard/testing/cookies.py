@@ -42,17 +42,18 @@ class Cookie:
 
     @property
     def key(self) -> object:
-        """What a later cookie has to share to replace this one."""
+        """What a later cookie must have in common with this one to replace it."""
         return self.name, self.domain, self.host_only, self.path, self.partition
 
 
 @dataclass(frozen=True, slots=True)
 class CookieContext:
-    """What decides which cookies go along with a request.
+    """The facts that decide which cookies a request carries.
 
-    :ivar same_site: whether page and server (in some engines, all in between too) are same-site.
-    :ivar navigation: whether the address bar follows.
-    :ivar third_party: whether the server is of another site than the address bar shows.
+    :ivar same_site: whether the page and the server (in some engines, all servers in between too)
+        are same-site.
+    :ivar navigation: whether the address bar changes.
+    :ivar third_party: whether the server's site differs from that in the address bar.
     :ivar method: the request's method.
     :ivar top_site: the site in the address bar.
     """
@@ -175,7 +176,7 @@ class CookieJar:
         return origin.scheme == "https" or on_loopback
 
     def _hides_secure(self, new: Cookie) -> bool:
-        """Whether a cookie from plain http would get in the way of one from https."""
+        """Whether a cookie from plain http would shadow one from https."""
         return any(
             old.secure
             and old.name == new.name
@@ -186,7 +187,7 @@ class CookieJar:
 
 
 def _is_as_named(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
-    """Whether a cookie is what its prefix says, and a ``Partitioned`` one is secure."""
+    """Whether a cookie fulfils what its prefix promises, and is secure if it is ``Partitioned``."""
     prefix = (cookie.name or cookie.value).lower()
     is_secure = bool(cookie.name) and cookie.secure
     if prefix.startswith("__host-"):
@@ -204,7 +205,7 @@ def _origin(url: Url) -> Origin:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """The attributes, with names in lower case; of several with one name, the last counts."""
+    """The attributes, with names in lower case; if a name is repeated, the last counts."""
     found: dict[str, str] = {}
     for part in text.split(";"):
         name, _, value = (piece.strip(" \t") for piece in part.partition("="))
@@ -214,7 +215,7 @@ def _attributes(text: str) -> dict[str, str]:
 
 
 def _domain(given: str, host: str) -> str | None:
-    """The domain that a cookie is for: "" for the host alone, None if it may not name this one."""
+    """The domain of a cookie: "" for the host alone, None if the host may not set it."""
     domain = given.removeprefix(".").lower()
     if not domain:
         return ""

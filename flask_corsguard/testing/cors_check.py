@@ -1,4 +1,4 @@
-"""What a response has to allow before the page may read it."""
+"""The checks that a response must pass before the page may read it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.urls import is_same_site
 from flask_corsguard.text import shown
 
-# Which requests need credentials to be allowed, and how to avoid that.
+# The requests that need credentials to be allowed, and how to avoid that.
 _WITH_CREDENTIALS = (
     "for a request with credentials: 'include'",
-    "have the page leave credentials: 'include' out, if it needs no cookies there",
+    "have the page leave out credentials: 'include', if it needs no cookies there",
 )
 _IN_WEBKIT = (
     "by WebKit, as the request began at the page's own origin and was redirected from another one",
@@ -25,12 +25,12 @@ _IN_WEBKIT = (
 
 
 class Requester(NamedTuple):
-    """Who asks, and for what.
+    """The page and its request.
 
-    :ivar origin: the page's origin as it is sent, serialized.
+    :ivar origin: the page's origin as sent, serialized.
     :ivar tainted: whether redirects have made the origin ``null``.
-    :ivar credentials: whether the response has to allow credentials.
-    :ivar redirected_in_webkit: whether it has to only because of redirects in WebKit.
+    :ivar credentials: whether the response must allow credentials.
+    :ivar redirected_in_webkit: whether it must only because of redirects in WebKit.
     :ivar method: the request's method.
     :ivar unsafe: the request's headers that need permission, in lower case, each with the reason.
     """
@@ -44,16 +44,16 @@ class Requester(NamedTuple):
 
     @property
     def remedy(self) -> str:
-        """What makes a server allow the origin."""
+        """How to make a server allow the origin."""
         if self.tainted:
             return (
-                "have the page ask for the address where the redirects lead, or redirect within one"
-                " origin: after the second change of origin, a page's own becomes null"
+                "have the page request the address that the redirects lead to, or redirect within"
+                " one origin: after the second change of origin, the Origin header becomes null"
             )
         if self.origin == "null":
             return (
-                "serve the page from an origin of its own (null is a sandboxed frame, a file or a"
-                " data: URL; allowing it allows every site)"
+                "serve the page from an origin of its own (null is the origin of sandboxed frames,"
+                " files and data: URLs; allowing it allows every site)"
             )
         return f"add '{self.origin}' to origins"
 
@@ -92,7 +92,7 @@ def check_cors(exchange: Exchange, requester: Requester) -> None:
         remedy=requester.remedy,
     )
     if requester.origin == "null":
-        # Allowing null allows every site: that is no advice to follow in a hurry.
+        # Allowing null allows every site, which is not advice to give somebody in a hurry.
         error.send = []
     raise error
 

@@ -30,11 +30,11 @@ _ACCEPT = {"navigate": "text/html,application/xhtml+xml,application/xml;q=0.9,*/
 
 
 class Network:
-    """The way from pages to servers, and what outlives a single fetch: cookies, remembered
-    preflights, the time.
+    """The network between pages and servers, with the state that outlives a single fetch: cookies,
+    remembered preflights, the time.
 
-    :ivar find_server: finds the app that answers at an origin, or None.
-    :ivar skew: seconds that a test has moved the clock ahead.
+    :ivar find_server: returns the app at an origin, or None.
+    :ivar skew: by how many seconds a test has moved the clock forward.
     """
 
     def __init__(self, find_server: Callable[[str], WsgiApp | None], engine: Engine) -> None:
@@ -49,9 +49,9 @@ class Network:
         return time.time() + self.skew
 
     def fetch(self, request: FetchRequest) -> Exchange:
-        """Send a request, and those that redirects lead to.
+        """Send a request, and follow redirects.
 
-        :returns: the last exchange, or the redirect that ``redirect: "manual"`` stops at.
+        :returns: the last exchange, or the redirect at which ``redirect: "manual"`` stops.
         :raises BlockedError: if a browser's ``fetch()`` would fail.
         """
         while True:

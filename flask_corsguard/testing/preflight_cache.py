@@ -20,7 +20,8 @@ class _Grant(NamedTuple):
 
 
 class PreflightCache:
-    """What servers have allowed in advance. Times are in seconds, and come from the caller."""
+    """The permissions of servers from earlier preflights. Times are in seconds, and come from the
+    caller."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -52,8 +53,8 @@ class PreflightCache:
         return bool(grants) and is_covered
 
     def remember(self, requester: Requester, url: Url, allowed: Allowed, end: float) -> None:
-        """Note what a preflight allowed until *end*. That replaces what an earlier one said about
-        the same method or header."""
+        """Record what a preflight allows until *end*. That replaces an earlier record about the
+        same method or header."""
         key, credentials = (requester.origin, str(url)), requester.credentials
         if requester.origin == "null" and not self._engine.caches_for_opaque:
             return
@@ -63,5 +64,5 @@ class PreflightCache:
         self._expiry[key] = known
 
     def forget(self, requester: Requester, url: Url) -> None:
-        """Forget what is known about a URL, because a preflight or a request to it has failed."""
+        """Forget the records about a URL, because a preflight or a request to it has failed."""
         self._expiry.pop((requester.origin, str(url)), None)

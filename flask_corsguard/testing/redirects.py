@@ -1,4 +1,4 @@
-"""What a redirect makes of a request: https://fetch.spec.whatwg.org/#http-redirect-fetch"""
+"""Changes of a request by a redirect: https://fetch.spec.whatwg.org/#http-redirect-fetch"""
 
 from __future__ import annotations
 

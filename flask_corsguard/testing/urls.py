@@ -1,7 +1,7 @@
-"""URLs as a browser reads them, and what it concludes from them.
+"""URLs as a browser parses them, and what it concludes from them.
 
-The parser follows https://url.spec.whatwg.org/ for what a server can be asked: ``http:`` and
-``https:``. Of any other URL only the scheme is read.
+The parser follows https://url.spec.whatwg.org/ for ``http:`` and ``https:``. For any other URL, it
+reads only the scheme.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ DECODED_PATH_SAFE = "/:@!$&'()*+,;=~"
 class Url(NamedTuple):
     """An absolute URL, without its fragment.
 
-    :ivar origin: where it leads, or None if the scheme is not ``http:`` or ``https:``.
-    :ivar path: the path, percent-encoded; of another scheme, all that follows it.
+    :ivar origin: its origin, or None if the scheme is not ``http:`` or ``https:``.
+    :ivar path: the path, percent-encoded; for other schemes, everything after the scheme.
     :ivar query: the query with its ``?``, or "".
     :ivar userinfo: whether the URL has a user name or a password.
     """
@@ -171,7 +171,7 @@ def is_same_site(a: Origin | None, b: Origin | None, *, schemeful: bool = True) 
 
     An opaque origin (None here) is never of the same site as another.
 
-    :param schemeful: whether their schemes have to be the same too, as in the standard.
+    :param schemeful: whether their schemes must be the same too, as in the standard.
     """
     if a is None or b is None:
         return False

@@ -56,12 +56,13 @@ def running_demo() -> Iterator[Demo]:
             assert process.stdout is not None
             urls: list[str] = []
             for line in process.stdout:
-                urls += re.findall(r"http://localhost:\d+/", line)
-                if line.startswith("Ctrl-C"):
+                urls += re.findall(r"http://\S+", line)
+                if "Ctrl-C" in line:
                     break
-            yield process, dict(zip(("api", "allowed", "stranger"), urls, strict=True))
+            yield process, dict(zip(("other", "shop", "inspector"), urls, strict=True))
         finally:
-            process.send_signal(signal.SIGINT)
+            if process.poll() is None:
+                written_by(process)
 
 
 def written_by(process: subprocess.Popen[str]) -> list[str]:
@@ -72,17 +73,21 @@ def written_by(process: subprocess.Popen[str]) -> list[str]:
     return [line for line in out.splitlines() if line]
 
 
-def until(mark: str) -> str:
-    """JavaScript that waits until the page says so."""
-    return """
+IDLE = """
 await new Promise((resolve) => {
-    const look = () => { if (document.body.dataset.MARK === "true") { resolve(); } };
+    const look = () => { if (document.body.dataset.busy === "false") { resolve(); } };
     new MutationObserver(look).observe(document.body, {attributes: true});
     look();
 });
-""".replace("MARK", mark)
+"""
 
 
 def open_page(browser: Browser, url: str) -> None:
+    """Open a page of the demo, and wait until it has made its calls."""
     browser.open(url)
-    browser.run(until("done"))
+    browser.run(IDLE)
+
+
+def press(browser: Browser, button: str) -> None:
+    """Press a button, and wait until the page has done what it is for."""
+    browser.run(f"document.getElementById('{button}').click(); {IDLE}")

@@ -262,6 +262,51 @@ def test_under_other_names(visit: Callable[..., Visit], host: str) -> None:
         shop.check_quiet()
 
 
+def test_files_of_routes_are_whole(visit: Callable[..., Visit]) -> None:
+    """At 1280 pixels the table needs no scrolling, and a long path is on one line."""
+    app = make_app(20)
+    for number, name in enumerate(("accounts", "catalogue", "orders")):
+        file = f"src/shop/blueprints/{name}/views.py"
+        origins = [f"https://{name}.shop.example", "https://*.partner.example"]
+        names: dict[str, Any] = {"cors": cors, "origins": origins}
+        code = (
+            "\n" * 122
+            + "mark = cors(origins=origins, allow_headers=['Authorization', 'X-Request-ID'])"
+        )
+        exec(compile(code, file, "exec"), names)
+        rule = f"/api/v1/{name}/<int:number>/details/<uuid:detail>"
+        view = names["mark"]((lambda: lambda **_: "")())
+        app.add_url_rule(rule, f"{name}.detail{number}", view, methods=["GET", "PUT", "DELETE"])
+    shop = visit(app)
+    emulate(shop.driver, 1280, 800)
+    for path in ("", "?by=policy"):
+        shop.open(path)
+        shop.run("for (const each of document.querySelectorAll('[type=checkbox]')) each.click()")
+        box = shop.run(
+            "const {scrollWidth, clientWidth} = document.querySelector('.scroll');"
+            "return [scrollWidth, clientWidth]"
+        )
+        assert box[0] == box[1]
+        heights = shop.run(
+            "return Object.fromEntries([...document.querySelectorAll('.source .quiet')].map("
+            "(e) => [e.textContent, e.getBoundingClientRect().height]))"
+        )
+        lines = {text: height for text, height in heights.items() if text.startswith("src/")}
+        assert sorted(lines) == [
+            f"src/shop/blueprints/{name}/views.py:123"
+            for name in ("accounts", "catalogue", "orders")
+        ]
+        assert max(lines.values()) < 20
+        # Nothing is wider than its cell.
+        assert (
+            shop.run(
+                "return [...document.querySelectorAll('.grid td, .grid th')]"
+                ".filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent)"
+            )
+            == []
+        )
+
+
 def test_low_windows(visit: Callable[..., Visit]) -> None:
     """The pages can be used in a low window, such as one of 1280 x 800 at 400 %."""
     shop = visit(make_app(10))
@@ -322,7 +367,7 @@ def test_keyboard(visit: Callable[..., Visit]) -> None:
         pass
     shop.press(Keys.ENTER)
     assert shop.run("return document.querySelector('details').open") is True
-    assert shop.press(Keys.TAB) == ["a", "Play this request"]
+    assert shop.press(Keys.TAB) == ["a", "Check this request"]
     shop.press(Keys.ENTER)
     shop.wait_for("return location.pathname.endsWith('check')")
     assert shop.texts("h2") == ["✕ The page cannot read the response"]
@@ -372,7 +417,8 @@ def test_other_sites_see_nothing(
     rebound = shop.origin.replace("localhost", "rebound.example")
     for path in PAGES:
         shop.open(path, rebound)
-        assert "does not answer as 'rebound.example" in shop.run("return document.body.innerText")
+        words = shop.run("return document.body.innerText")
+        assert "does not respond to the name 'rebound.example" in words
     complaints(shop.driver)
 
 

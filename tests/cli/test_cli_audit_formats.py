@@ -107,31 +107,31 @@ def test_exit_codes(
 
 TEXT = f"""\
 error neighbour_allowed
-  A pattern or callable allows a neighbour of the site that it means.
+  A pattern or callable also allows a site with a similar name.
   /https://.*example/ allows a neighbour, 50 % of the time
   Where: view api.user, my app/größe.py:12
   Routes: GET,HEAD /api/users/<int:number>; GET /0; GET /1; GET /2; GET /3; and 2 more
   Let in: https://attacker-example
-  An attacker: {ERROR.rule.attack}
+  Risk: {ERROR.rule.attack}
   Change: {ERROR.rule.change}
 
 warning credentials_without_enforce
-  Routes with credentials change state, and other sites can cause that.
+  Other sites can trigger changes on routes with credentials.
   What credentials_without_enforce found.
   Where: default, CORSGUARD_ORIGINS in app.config
   Routes: GET,HEAD /api/users/<int:number>
-  An attacker: {WARNING.rule.attack}
+  Risk: {WARNING.rule.attack}
   Change: {WARNING.rule.change}
 
 note max_age_ignored
   Preflights are remembered for less time than max_age says.
   What max_age_ignored found.
   Where: <stdin>:4
-  An attacker: {NOTE.rule.attack}
+  Risk: {NOTE.rule.attack}
   Change: {NOTE.rule.change}
 
 accepted subdomains_with_credentials, blueprint api, /srv/app.py:3: All of them are ours
-CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts no finding; remove it
+CORSGUARD_AUDIT_ACCEPT: 'check_failed' matches no finding. Remove it
 not seen: {NOT_SEEN}
 
 12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted.

@@ -38,7 +38,7 @@ OF_STATIC = "/static/<path:filename>, by default, tests/cli/test_cli_export.py:1
 UNSAYABLE = [
     (
         {"origins": [is_partner]},
-        "origins: the function 'is_partner' decides, which only Python runs. List origins.",
+        "origins: the function 'is_partner' decides, and only Python can run it. List origins.",
     ),
     (
         {"origins": ["https://b.example", Source()]},
@@ -46,29 +46,29 @@ UNSAYABLE = [
     ),
     (
         {"origins": re.compile(r"https://(a|b)\.example(?!:80)")},
-        "origins: in a pattern, a server may read a lookahead or a lookbehind in another way than"
+        "origins: in a pattern, a server may read a lookahead or a lookbehind differently from"
         " Python. List origins, or write a plainer pattern.",
     ),
     (
         {"origins": "*", "deny_origins": re.compile("https://(?:(a)|b)(?(1)x|y)")},
-        "deny_origins: in a pattern, a server may read a condition in another way than Python."
-        " List origins, or write a plainer pattern.",
+        "deny_origins: in a pattern, a server may read a condition differently from Python. List"
+        " origins, or write a plainer pattern.",
     ),
     (
         {"origins": re.compile("https://\u017f.example|x{400}")},
-        "origins: in a pattern, a server may read the character '\\u017f' in another way than"
-        " Python. List origins, or write a plainer pattern.",
+        "origins: in a pattern, a server may read the character '\\u017f' differently from Python."
+        " List origins, or write a plainer pattern.",
     ),
     (
         {"enforce": "unsafe"},
-        "enforce: a server cannot tell the app's own pages from others, which 'unsafe' has to."
-        " Where Flask does not respond, write enforce='off'.",
+        "enforce: a server cannot tell the app's own pages from others, and 'unsafe' depends on"
+        " that. Where Flask does not respond, write enforce='off'.",
     ),
     ({"answer_preflight": False}, "answer_preflight: no view of the app responds there."),
     (
         {"dangerously_let_views_override": True},
-        "dangerously_let_views_override: no view of the app responds there, and a server cannot"
-        " know its headers. Leave it out.",
+        "dangerously_let_views_override: no view of the app responds there, and a server does not"
+        " know a view's headers. Leave it out.",
     ),
 ]
 
@@ -102,10 +102,11 @@ def test_everything_at_once() -> None:
     ran = export(app)
     assert (ran.code, ran.out) == (1, "")
     for words in (
-        "/static/by/<code:x> (by): rule: what 'x' accepts, code of Code decides.",
-        "/static/<int(max=9):n>/x (few): rule: what 'n' accepts, code of IntegerConverter decides.",
-        "/static/old (old): rule: it redirects, so that the policy of its target counts.",
-        "/static/mine (mine): rule: it is for one host, and what is written is for any.",
+        "/static/by/<code:x> (by): rule: what 'x' accepts is decided by the code of Code.",
+        "/static/<int(max=9):n>/x (few): rule: what 'n' accepts is decided by the code of"
+        " IntegerConverter.",
+        "/static/old (old): rule: it redirects, so the policy of its target applies.",
+        "/static/mine (mine): rule: it is for one host, but the server's file applies to any.",
         "/static/<path:filename> (static): for_files: a glob has the set '[!a]'. Name the endings",
         ": origins: the function 'is_partner' decides",
         ": enforce: ",
@@ -128,7 +129,7 @@ def test_what_nginx_alone_cannot_say() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say what the server serves: --path /static, or --endpoint static"),
+        ((), "name what the server serves: --path /static, or --endpoint static"),
         (("--endpoint", "none"), "no route has the endpoint 'none'"),
         (("--path", "static/*"), "'static/*': a prefix is not a pattern"),
         (("--path", "/x", "--output", "/not/there"), "Directory '/not/there' does not exist"),

@@ -302,7 +302,8 @@ def test_what_a_guard_has_is_not_changed() -> None:
     app = app_with(a_view())
     CorsGuard(app, origins=OTHER)
     assert error_of(lambda: CORS(app)).endswith(
-        "the app has a CorsGuard, or keys for one, already. Take CORS out, and give that the fields"
+        "the app already has a CorsGuard, or configuration keys for one. Take CORS out, and give"
+        " the fields to CorsGuard"
     )
     assert ask(app, Question(OTHER, "/")).readable
     assert not ask(app, Question(APP, "/")).readable
@@ -337,8 +338,8 @@ def test_resources_by_path_and_a_blueprint() -> None:
     CORS(blueprint, origins=OTHER)
     message = error_of(lambda: app.register_blueprint(blueprint))
     assert message.endswith(
-        "resources by path, and options for blueprint 'bp'. Write both as resources of the app:"
-        " CORS(app, resources={'/api/*': {...}})"
+        "there are resources by path as well as options for blueprint 'bp'. Write both as resources"
+        " of the app: CORS(app, resources={'/api/*': {...}})"
     )
 
 

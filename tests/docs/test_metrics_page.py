@@ -35,7 +35,7 @@ def names_and_labels() -> dict[str, tuple[str, ...]]:
 
 
 def test_every_series_is_listed() -> None:
-    rows = table(section(PAGE, "What each series means"))
+    rows = table(section(PAGE, "What each metric means"))
     metrics = {cells[0].strip("`"): cells[1] for cells in rows if len(cells) == 3}
     assert sorted(metrics) == sorted(names_and_labels())
     for name, labels in names_and_labels().items():

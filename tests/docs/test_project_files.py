@@ -48,7 +48,7 @@ def test_commands_and_paths_are_there(path: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     for named in re.findall(r"(?:`|run: |^ *)make((?: [a-z-]+)+)", text, re.MULTILINE):
         assert set(named.split()) <= targets, named
-    for script in re.findall(r"\.ci/\w+", text):
+    for script in re.findall(r"\.ci/[\w.]*\w", text):
         assert os.access(ROOT / script, os.X_OK), script
     for file in re.findall(r"`((?:docs|tests|flask_corsguard|\.github)/[\w./-]+)`", text):
         assert (ROOT / file).exists(), file
@@ -103,8 +103,8 @@ def test_placeholder_is_in_one_file() -> None:
 
 
 def test_extras_are_quoted() -> None:
-    """A shell such as zsh takes brackets for a pattern, and says that no file matches."""
-    bare = re.compile(r"""\bpip install (?:-\S+ )*[\w.-]+\[""")
+    """For zsh, brackets without quotes are a pattern. cmd.exe knows only double quotes."""
+    bare = re.compile(r"""\bpip install (?:-\S+ )*(?!")\S+\[""")
     assert [name for name, text in text_files() if bare.search(text)] == []
 
 
@@ -128,7 +128,11 @@ RELEASED = {
         (f"v{VERSION}", {"CHANGELOG.md": "## [Unreleased]\n"}, f"'## [{VERSION}] - YEAR-"),
         (f"v{VERSION}", {"CHANGELOG.md": f"## [Unreleased]\n\n{HEADING}\n"}, "does not begin"),
         (f"v{VERSION}", {"CHANGELOG.md": f"## [{VERSION}]\n"}, "does not begin with version"),
-        (f"v{VERSION}", {"pyproject.toml": read("pyproject.toml")}, "sed -i s/ORGANISATION/name/"),
+        (
+            f"v{VERSION}",
+            {"pyproject.toml": read("pyproject.toml")},
+            "perl -pi -e s/ORGANISATION/name/",
+        ),
         (f"v{VERSION}", {"README.md": read("README.md")}, "Delete that sentence and the next"),
     ],
 )
@@ -139,7 +143,11 @@ def test_release_check(
     changed: dict[str, str],
     said: str | None,
 ) -> None:
-    if said and said.startswith(("sed", "Delete")) and "ORGANISATION" not in read("pyproject.toml"):
+    if (
+        said
+        and said.startswith(("perl", "Delete"))
+        and "ORGANISATION" not in read("pyproject.toml")
+    ):
         pytest.skip("the first release has been made")
     (tmp_path / "flask_corsguard").mkdir()
     for name, text in {**RELEASED, **changed}.items():
@@ -166,3 +174,19 @@ def test_actions_are_pinned_alike() -> None:
     assert all(re.fullmatch("[0-9a-f]{40}", commit) for _, commit, _ in used)
     assert all(re.fullmatch(r" # v\d+\.\d+\.\d+", comment) for _, _, comment in used)
     assert len(set(used)) == len({action for action, _, _ in used})
+
+
+def test_release_is_checked_before_it_is_published() -> None:
+    yaml = pytest.importorskip("yaml")
+    workflow = yaml.safe_load(read(".github/workflows/release.yml"))
+    assert workflow[True] == {"push": {"tags": ["v*"]}}  # "on" is a boolean in YAML
+    assert workflow["permissions"] == {}
+    build, publish = workflow["jobs"].values()
+    commands = [step["run"] for step in build["steps"] if "run" in step]
+    assert commands[0] == '.ci/release_check.py "$GITHUB_REF_NAME"'
+    assert commands[-1] == "make dist"
+    assert publish["needs"] == "build"
+    assert publish["permissions"] == {"id-token": "write"}
+    page = read("docs/releasing.md")
+    assert f"an environment called `{publish['environment']['name']}`" in page
+    assert "the workflow `release.yml`" in page

@@ -62,7 +62,7 @@ def test_jwt() -> None:
 @pytest.mark.parametrize(
     ("url", "page", "readable"),
     [
-        ("/api/status", OTHER, True),
+        ("/status", OTHER, True),
         ("/api/unknown", APP, True),
         ("/api/unknown", OTHER, False),
         ("/public/unknown", OTHER, True),
@@ -76,7 +76,7 @@ def test_blueprint_path_and_view(url: str, page: str, readable: bool) -> None:
 
 
 def test_environment_and_factory(monkeypatch: pytest.MonkeyPatch) -> None:
-    [(name, value)] = re.findall(r'^export (\w+)="(.+)"$', README, re.MULTILINE)
+    [(name, value)] = re.findall(r'`(FLASK_\w+)="(.+)"`', README)
     monkeypatch.setenv(name, value)
     app = CASES["The environment, and an app factory."]["create_app"]()
     assert [ask(app, "/", page).readable for page in (APP, LOCAL, OTHER)] == [True, True, False]

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask
+from websocket import WebSocketBadStatusException, create_connection
 
-from flask_corsguard import Outcome
+from flask_corsguard import PolicyError
 from flask_corsguard.testing import Blob, Browser, FormData
 from flask_corsguard.testing.engines import ENGINES
 from tests.docs.recipes_page import PAGE, RECIPES, SEARCHES, Recipe, found_by
@@ -237,6 +238,15 @@ NOT_PREVIEWS = [
 ]
 
 
+def previews(kitchen: Kitchen) -> None:
+    check_readers(kitchen.app(), "GET /api/users", [APP, *PREVIEWS], NOT_PREVIEWS)
+    source = kitchen.recipe.blocks["python"]
+    signed_in = source.replace("    origins=[", "    allow_credentials=True,\n    origins=[")
+    with pytest.raises(PolicyError) as caught:
+        exec(signed_in, {"__name__": "app"})
+    assert [problem.code for problem in caught.value.problems] == 2 * ["credentials_public_suffix"]
+
+
 def tenants(kitchen: Kitchen) -> None:
     kitchen.monkeypatch.chdir(kitchen.folder)
     with closing(sqlite3.connect("shop.db")) as database:
@@ -299,7 +309,25 @@ def jwt_login(kitchen: Kitchen) -> None:
     browser.fetch(f"{API}/me", **signed).assert_blocked()
 
 
+def login_check(kitchen: Kitchen) -> None:
+    app = kitchen.app()
+    token = {"headers": {"Authorization": "Bearer secret"}}
+    answer = Browser(app, page=APP).fetch(f"{API}/api/users", **token).assert_readable()
+    assert [exchange.status for exchange in answer.exchanges] == [204, 200]
+    assert Browser(app, page=APP).fetch(f"{API}/api/users").assert_readable().status == 401
+    Browser(app, page=OTHER).fetch(f"{API}/api/users", **token).assert_blocked()
+
+
 # Sending and receiving
+
+
+def request_header(kitchen: Kitchen) -> None:
+    app = kitchen.app()
+    sent = {"headers": {"X-API-Key": "7", "X-Requested-With": "fetch"}}
+    answer = Browser(app, page=APP).fetch(f"{API}/api/users", **sent).assert_readable()
+    assert answer.json == {"key": "7"}
+    more = {"headers": {"X-Other": "7"}}
+    Browser(app, page=APP).fetch(f"{API}/api/users", **more).assert_blocked("preflight_status")
 
 
 def post_json(kitchen: Kitchen) -> None:
@@ -370,10 +398,15 @@ def graphql(kitchen: Kitchen) -> None:
 
 
 def websocket(kitchen: Kitchen) -> None:
-    guard = kitchen.load().guard
-    explain = partial(guard.explain, "wss://api.example.com/chat")
-    assert explain(origin=APP).outcome is Outcome.ALLOWED
-    assert explain(origin=OTHER).blocked
+    file, port, log = kitchen.save(), free_port(), kitchen.folder / "log"
+    command = [sys.executable, "-m", "flask", "--app", str(file), "run", f"--port={port}"]
+    connect = partial(create_connection, f"ws://127.0.0.1:{port}/chat", timeout=10)
+    with listening(command, port, log, {}):
+        with closing(connect(origin=APP)) as socket:
+            socket.send("hello")
+            assert socket.recv() == "hello"
+        with pytest.raises(WebSocketBadStatusException, match="403"):
+            connect(origin=OTHER)
 
 
 def socket_io(kitchen: Kitchen) -> None:
@@ -509,7 +542,7 @@ CHECKS: dict[str, Check] = {
     "Public GET, admin PUT": public_get,
     "Fonts": fonts,
     "Webhooks": webhooks,
-    "Preview deployments": read_by("GET /api/users", APP, *PREVIEWS, others=NOT_PREVIEWS),
+    "Preview deployments": previews,
     "Tenants from a database": tenants,
     "Browser extensions": native(
         EXTENSION, "moz-extension://3c7a1c9f-7c2d-4c1a-9a52-1c5d3c1f0e11",
@@ -519,7 +552,9 @@ CHECKS: dict[str, Check] = {
     "Desktop apps": native(*DESKTOP, others=["null", "file://", "app://.", OTHER]),
     "Login with a cookie": cookie_login,
     "A JWT in": jwt_login,
+    "A login check": login_check,
     "JSON, with": post_json,
+    "A request header": request_header,
     "A response header": response_header,
     "A download": download,
     "An upload": upload,

@@ -60,11 +60,14 @@ NOT_AN_APP = {
     ),
     "what holds an app": (
         _Outer(Flask("shop")),
-        "A _Outer has the Flask app as its .app: CorsGuard(app.app, ...)",
+        "A _Outer keeps the Flask app in .app: CorsGuard(app.app, ...)",
     ),
     "Connexion": (_AsyncApp(), "Only a connexion.FlaskApp has one, as its .app"),
-    "FastAPI": (_FastAPI(), "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"),
-    "Quart": (_Quart(), "For Quart there is Quart-CORS"),
+    "FastAPI": (
+        _FastAPI(),
+        "For FastAPI and Starlette, use starlette.middleware.cors.CORSMiddleware",
+    ),
+    "Quart": (_Quart(), "For Quart, use Quart-CORS"),
     "a factory": (lambda: Flask("shop"), "Call the factory first, and give the app that it"),
     "a WSGI function": (Flask("shop").wsgi_app, "Give the app itself: CorsGuard(app, ...)"),
 }
@@ -317,8 +320,8 @@ def test_a_key_that_is_set_after_it_was_read(app, change, ask):
         "late_setting", "CORSGUARD_ENFORCE", "unsafe",
     )  # fmt: skip
     assert problem.message == (
-        "it is set after init_app() has read app.config, so this has no effect. Set it before"
-        " CorsGuard(app), or before guard.init_app(app); in tests too."
+        "it was set after init_app() had read app.config, so it has no effect. Set it before"
+        " CorsGuard(app), or before guard.init_app(app), in tests too."
     )
 
 
@@ -461,7 +464,7 @@ def test_a_variable_that_nothing_reads(app, monkeypatch, arguments, variables, c
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("FLASK_CORSGUARD_ORIGINS", "To have it read, call app.config.from_prefixed_env() before"),
+        ("FLASK_CORSGUARD_ORIGINS", "To use it, call app.config.from_prefixed_env() before"),
         ("CORSGUARD_ORIGINS", "name it FLASK_CORSGUARD_ORIGINS, and call app.config.from_prefixed"),
         ("corsguard_policies__a__origins", "name it FLASK_CORSGUARD_POLICIES__a__origins, and"),
         ("FLASK_CORSGUARD_ORIGNS", "Did you mean 'FLASK_CORSGUARD_ORIGINS'?"),
@@ -523,19 +526,19 @@ IN_VAIN = {
     ),
     "a key beside an argument": (
         {"origins": []}, {"CORSGUARD_ORIGINS": SHOP}, {},
-        "CORSGUARD_ORIGINS in app.config (LINE says otherwise)",
+        "CORSGUARD_ORIGINS in app.config (LINE sets it too, and wins)",
     ),
     "a key beside a policy": (
         {"policy": Policy()}, {"CORSGUARD_ORIGINS": SHOP}, {},
-        "CORSGUARD_ORIGINS in app.config (LINE says otherwise)",
+        "CORSGUARD_ORIGINS in app.config (LINE sets it too, and wins)",
     ),
     "a variable beside a key": (
         {}, {"CORSGUARD_ORIGINS": PARTNER}, {"FLASK_CORSGUARD_ORIGINS": SHOP},
-        "FLASK_CORSGUARD_ORIGINS in the environment (app.config says otherwise)",
+        "FLASK_CORSGUARD_ORIGINS in the environment (app.config sets it too, and wins)",
     ),
     "a variable beside an argument": (
         {"origins": PARTNER}, {}, {"FLASK_CORSGUARD_ORIGINS": SHOP},
-        "FLASK_CORSGUARD_ORIGINS in the environment (LINE says otherwise)",
+        "FLASK_CORSGUARD_ORIGINS in the environment (LINE sets it too, and wins)",
     ),
     "a variable without FLASK_": (
         {"origins": PARTNER}, {}, {"CORSGUARD_ORIGINS": SHOP},
@@ -549,8 +552,8 @@ IN_VAIN = {
     "a policy that the constructor overrides": (
         {"policy": Policy(origins=PARTNER), "policies": {"shop": {"origins": SHOP}}},
         {"CORSGUARD_POLICY": "shop"}, {"FLASK_CORSGUARD_POLICY": "shop"},
-        "CORSGUARD_POLICY in app.config (LINE says otherwise), FLASK_CORSGUARD_POLICY in the"
-        " environment (LINE says otherwise)",
+        "CORSGUARD_POLICY in app.config (LINE sets it too, and wins), FLASK_CORSGUARD_POLICY in"
+        " the environment (LINE sets it too, and wins)",
     ),
     "a policy that is in force": (
         {"policies": {"shop": {"origins": PARTNER}}}, {"CORSGUARD_POLICY": "shop"}, {}, "",
@@ -578,10 +581,10 @@ def test_what_is_set_in_vain_is_named_where_it_would_have_mattered(
     site.add_url_rule("/own", "own", cors(origins=PARTNER)(lambda: "ok"))
     site.add_url_rule("/other", "other", cors(Policy())(lambda: "ok"))
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    line = "".join(re.findall(r"  Without effect: (.*)\.\n", said))
+    line = "".join(re.findall(r"  Ignored: (.*)\.\n", said))
     assert re.sub(r"[^\s(]*test_startup\.py:\d+", "LINE", line) == words
     site.test_client().get("/", headers={"Origin": SHOP})
-    assert (f". Without effect: {line}. " in log_lines()[0]) == bool(words)
+    assert (f". Ignored: {line}. " in log_lines()[0]) == bool(words)
     for url in ("/own", "/other"):  # where a mark has a say in it
         assert "Without effect" not in guard.explain(url, origin=SHOP, app=site).explain()
 
@@ -592,23 +595,23 @@ def test_what_is_set_in_vain_is_not_named_elsewhere(site, requested):
     site.config["CORS_METHODS"] = ["PUT", "DELETE"]
     guard = CorsGuard(site, origins=SHOP)
     decision = guard.explain("/", origin=SHOP, method=requested, app=site)
-    assert ("Without effect: CORS_METHODS" in decision.explain()) == (requested == "DELETE")
+    assert ("Ignored: CORS_METHODS" in decision.explain()) == (requested == "DELETE")
     other = guard.explain("/", origin=PARTNER, method=requested, app=site)
-    assert ("Without effect: CORS_METHODS" in other.explain()) == (requested == "DELETE")
+    assert ("Ignored: CORS_METHODS" in other.explain()) == (requested == "DELETE")
 
 
 def test_what_is_set_in_vain_beside_a_list_that_does_not_agree_on_it(site):
     guard = CorsGuard(site, [Policy(origins=ADMIN), Policy(origins=PARTNER)])
     site.config["CORSGUARD_ORIGINS"] = SHOP
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
+    assert "Ignored: CORSGUARD_ORIGINS in app.config (" in said
 
 
 def test_what_would_have_let_a_refused_request_pass(site):
     site.config["CORSGUARD_ENFORCE"] = "off"
     guard = CorsGuard(site, enforce="all", self_origins=SHOP)
     said = guard.explain("/", origin=PARTNER, app=site).explain()
-    assert "Without effect: CORSGUARD_ENFORCE in app.config" in said
+    assert "Ignored: CORSGUARD_ENFORCE in app.config" in said
 
 
 def test_a_late_key_that_an_argument_overrides_is_only_named(site, http):
@@ -616,7 +619,7 @@ def test_a_late_key_that_an_argument_overrides_is_only_named(site, http):
     site.config.update(CORSGUARD_ORIGINS=SHOP, CORSGUARD_SELF_ORIGINS=SHOP)
     site.config["CORSGUARD_POLICIES"] = {"a": {"max_age": 5}}
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
+    assert "Ignored: CORSGUARD_ORIGINS in app.config (" in said
     site.config["CORSGUARD_POLICIES"]["b"] = {}
     assert _problems(lambda: guard.prepare(site)) == [("late_setting", "CORSGUARD_POLICIES")]
 
@@ -627,7 +630,7 @@ def test_after_reconfigure_what_is_set_in_vain_is_worked_out_anew(site):
     guard.prepare(site)
     guard.reconfigure(origins=PARTNER, app=site)
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
+    assert "Ignored: CORSGUARD_ORIGINS in app.config (" in said
 
 
 # Marks
@@ -726,7 +729,7 @@ def test_what_cannot_be_marked(target):
 def test_what_to_do_about_what_cannot_carry_a_mark(target, instead):
     with pytest.raises(CorsGuardError) as caught:
         cors_exempt(target)
-    assert f" cannot carry a mark; {instead}" in str(caught.value)
+    assert f" cannot be marked: {instead}" in str(caught.value)
 
 
 @pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)], ids=type)

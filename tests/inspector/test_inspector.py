@@ -98,9 +98,14 @@ def entries(app):
     return json.loads(get(app, "rejections.json").text)["entries"]
 
 
+def unbroken(page):
+    """A page without the places where a path or a name can continue on the next line."""
+    return page.replace("<wbr>", "")
+
+
 def cells(page):
     """Path -> the signs in its row."""
-    rows = re.findall(r"<tr[^>]*>\s*<th scope=\"row\".*?</tr>", page, re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>\s*<th scope=\"row\".*?</tr>", unbroken(page), re.DOTALL)
     return {
         re.search(r"<code>(.*?)</code>", row)[1]: re.findall(r'class="sign (\w+)"', row)
         for row in rows
@@ -484,7 +489,7 @@ def test_every_sign(shop):
         "/pattern": ["no"] * 4,
         "/some": ["some", "no", "no", "no"],
     }
-    text = html.unescape(page)
+    text = html.unescape(unbroken(page))
     for part in (
         "https://shop.example: some methods only, GET, but not DELETE",
         "https://*.partner.example (such as https://any-name.partner.example): may read",
@@ -492,7 +497,7 @@ def test_every_sign(shop):
         "https://shop.example, shop.<locals>.<lambda>",
         "; credentials; enforce=unsafe",
         "<b>1</b> open to everyone",
-        "view open.one",
+        "its view",
     ):
         assert part in text
     assert re.search(r"tests/inspector/test_inspector.py:\d+", text)
@@ -570,7 +575,8 @@ SEVERAL = {
         {
             SHOP: (
                 "view",
-                "the view may decide; without headers of its own: may read, by policy 1 of 2",
+                "the view may decide; if the view sets no headers of its own: may read, by policy"
+                " 1 of 2",
             ),
             "any other site": ("no", "may not read"),
         },
@@ -583,7 +589,7 @@ SEVERAL = {
         {
             "any other site": (
                 "view",
-                "the view may decide; without headers of its own: may not read",
+                "the view may decide; if the view sets no headers of its own: may not read",
             ),
         },
     ),
@@ -602,8 +608,8 @@ SEVERAL = {
         {
             "any other site": (
                 "asked",
-                "a callable or source decides; where it does not admit it: everyone may read, by"
-                " policy 2",
+                "a callable or source decides; if it does not admit the origin: everyone may"
+                " read, by policy 2",
             ),
             "null": ("everyone", "everyone may read, by policy 2 of 2"),
         },
@@ -655,7 +661,7 @@ def test_several_policies_are_put_together_by_their_names(app):
     several(app, ["own", "partners"])
     add(app, "/b", cors([OWN, PARTNERS]))
     add(app, "/c", cors(["own", "partners"]), methods=["GET", "PUT", "DELETE"])
-    page = get(app, query={"by": "policy"}).text
+    page = unbroken(get(app, query={"by": "policy"}).text)
     labels = re.findall(r'<input type="checkbox"> <span>(.*?)</span>', page)
     assert sorted(labels) == ["1 route <code>/b</code>", "2 routes <code>/…</code>"]
 
@@ -669,14 +675,34 @@ def test_routes_that_one_of_several_policies_opens(app, origin, shown):
     assert bool(cells(get(app, query={"origin": origin}).text)) is shown
 
 
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({}, "tests/inspector/test_inspector.py:"),
+        ({"CORSGUARD_ORIGINS": SHOP}, "CORSGUARD_ORIGINS in app.config."),
+    ],
+)
+def test_where_the_default_policy_comes_from(app, setting, expected):
+    app.config.update(setting)
+    CorsGuard(app, inspector=True)
+    add(app)
+    assert f"The default policy comes from {expected}" in get(app).text
+
+
+def test_the_legend_has_the_signs_in_the_table(shop):
+    """Nobody reads about WebSockets where there is none."""
+    page = get(shop, query={"path": "/open"}).text
+    assert re.findall(r'<li><span class="sign (\w+)"', page) == ["everyone"]
+
+
 def test_a_path_is_what_sets_a_policy(app):
     guard = CorsGuard(app, inspector=True, origins=SHOP)
     guard.for_path("/api", [OWN, BUT_ONE])
     add(app, "/api/users")
     add(app, "/<path:p>", cors(max_age=5))
-    text = get(app).text
+    text = unbroken(get(app).text)
     assert re.findall(r'<td class="source">(.*?) <span', text) == [
-        "view /&lt;path:p&gt;",
+        "its view",
         "view /&lt;path:p&gt;, under /api",
         "path /api",
     ]
@@ -746,7 +772,7 @@ def test_many_routes_are_put_together(app):
         for number in range(100):
             blueprint.add_url_rule(f"/{number}/<int:id>", f"view{number}", lambda **_: "")
         app.register_blueprint(blueprint)
-    page = get(app).text
+    page = unbroken(get(app).text)
     labels = re.findall(r'<input type="checkbox"> <span>(.*?)</span>', page)
     # The groups that are open to the most origins come first.
     assert labels == [f"100 routes <code>/{name}/…</code>" for name in ("open", "plain", "closed")]
@@ -808,7 +834,7 @@ def test_routes_of_other_hosts_say_so(options, rules, expected):
     CorsGuard(app, inspector=True)
     for number, rule in enumerate(rules):
         add(app, "/users", endpoint=f"users{number}", **rule)
-    page = app.test_client().get(ROOT, base_url="http://shop.example").text
+    page = unbroken(app.test_client().get(ROOT, base_url="http://shop.example").text)
     found = re.findall(r'(?:<span class="quiet">([^<]*)</span>)?<code>/users</code>', page)
     assert sorted(found) == expected
 
@@ -816,7 +842,7 @@ def test_routes_of_other_hosts_say_so(options, rules, expected):
 def test_an_app_without_routes(app):
     CorsGuard(app, inspector=True)
     assert "no routes yet" in get(app).text
-    assert "Nothing was rejected yet" in get(app, "rejections").text
+    assert "Nothing has been rejected yet" in get(app, "rejections").text
 
 
 # The rejections
@@ -963,8 +989,8 @@ def test_two_apps_with_one_guard():
         ({"engine": "webkit"}, "mixed content"),
         ({"url": "https://api.example/default", "engine": "webkit"}, READS),
         ({"engine": "lynx"}, READS),
-        ({"url": ""}, "are needed"),
-        ({"origin": ""}, "are needed"),
+        ({"url": ""}, "Enter a URL and"),
+        ({"origin": ""}, "Enter a URL and"),
         ({"origin": "shop"}, REFUSED),
         ({"method": "TRACE"}, REFUSED),
         ({"method": "A B"}, REFUSED),
@@ -1126,7 +1152,7 @@ def test_every_page_names_its_process(shop):
     for path in ("", "rejections", "check"):
         page = text_of(shop, path)
         assert f'<span id="process">{name}</span>' in page
-        assert "The pages show this process alone" in page
+        assert "These pages show this process only" in page
     assert get(shop, "rejections.json").json["process"] == name
 
 
@@ -1194,5 +1220,5 @@ def test_the_settings_file(shop):
         assert "not in force" not in page
     status["last_mistake"] = "<b>wrong"
     page = get(shop, "check").text
-    assert "What it says now is not in force:</strong> &lt;b&gt;wrong</p>" in page
+    assert "Its current content is not in force:</strong> &lt;b&gt;wrong</p>" in page
     assert "<shop>" not in page

@@ -188,7 +188,8 @@ class TestWhatCannotBeRead:
         b"# coding: nonsense\n": "unknown encoding",
         b"x = '\xff'\n": "invalid or missing encoding",
         b"\xef\xbb\xbf# coding: latin-1\n": "encoding problem",
-        b"# coding: utf-7\nx = '+AGE-'\n": "in utf-7, it would not come back byte by byte",
+        b"# coding: utf-7\nx = '+AGE-'\n": "written back in utf-7, it would not have the same"
+        " bytes",
         b"# coding: hex\n": "encod",
         b"# coding: undefined\n": "",
         b"# coding: utf-16\n": "",
@@ -255,7 +256,7 @@ class TestWhatCannotBeRead:
         write(tmp_path / "app.py")
         tree = read(tmp_path)
         assert names(tree, tmp_path) == ["app.py"]
-        said = [] if kind == "folder" else [f"{path} is not a regular file, and is left out."]
+        said = [] if kind == "folder" else [f"{path} is not a regular file, and is skipped."]
         assert [*tree.notes] == said
 
     @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "EIO")])
@@ -409,8 +410,8 @@ class TestOtherFiles:
         assert "no Python file here does" in note
         write(tmp_path / "app.py")
         (_, note) = read(tmp_path).notes
-        assert note.endswith("requirements.txt:1 names flask-cors: write flask-corsguard when"
-                             " nothing needs it.")  # fmt: skip
+        assert note.endswith("requirements.txt:1 names flask-cors: when nothing needs it any more,"
+                             " write flask-corsguard.")  # fmt: skip
 
     def test_every_key_of_flask_cors_has_an_answer(self) -> None:
         from flask_cors.core import CONFIG_OPTIONS
@@ -468,7 +469,7 @@ class TestWriting:
         backup = tmp_path / "backup"
         os.link(path, backup)
         assert write_files([change(path)]) == (
-            f"{path} has other names too (hard links). Under these it is as it was.",
+            f"{path} has other names too (hard links). Under those names it is unchanged.",
         )
         assert (path.read_bytes(), backup.read_bytes()) == (b"new\n", USE)
 

@@ -240,21 +240,21 @@ def level(code: str) -> str:
 WORDS = [
     (
         f"{APP}CORS(app, resources=7)\n",
-        ["the origins that are given may read what it matches; no site may read the rest."],
+        ["the listed origins may read what it matches; no site may read the rest."],
     ),
     (
         f"{APP}CORS(app, supports_credentials=True)\n",
-        ["any site on the web can send requests with the user's cookies and read the responses: it"
-         " acts as whoever is signed in."],
+        ["any site on the web can send requests with the user's cookies and read the responses:"
+         " it can act as the signed-in user."],
     ),
     (
         f"{APP}CORS(app, origins=['https://app.example.com/', 'null'])\n",
-        ["any site can send it from a sandboxed frame, and read."],
+        ["any site can send it from a sandboxed frame, and read the responses."],
     ),
     (
         f"{HEAD}bp = Blueprint('b', __name__)\n@bp.get('/y')\n@cross_origin(orgins='x')\n"
         "def y(): pass\n@bp.get('/x')\n@cross_origin('x')\ndef x(): pass\n",
-        ["any site on the web may read the responses, as if nothing were given."] * 2,
+        ["any site on the web may read the responses, as if no option were given."] * 2,
     ),
 ]  # fmt: skip
 

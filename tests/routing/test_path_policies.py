@@ -434,7 +434,7 @@ def test_a_path_is_marked_once():
         guard.for_path("/x", origins=SHOP)
     with pytest.raises(CorsGuardError, match="path '/x' is marked already, at tests/routing/"):
         guard.for_path("/x/", max_age=5)
-    with pytest.raises(PolicyError, match="a path is a string such as '/api', not 5"):
+    with pytest.raises(PolicyError, match="a path must be a string such as '/api', not 5"):
         guard.for_path(5, max_age=5)  # type: ignore[arg-type]
 
 

@@ -39,8 +39,8 @@ def preflights(status=204, **changes):
 
 
 NOBODY = (
-    "No guard decided about this request: the app has none, or something in front of it answered;"
-    " then change that."
+    "No guard decided about this request: either the app has none, or something in front of the app"
+    " responded, which must then be changed."
 )
 # What was asked of which server (or servers, from which page, in which engine), which rule stopped
 # it, what the sentence says, what it says to send, and what to change.
@@ -108,7 +108,7 @@ BLOCKS = [
      f"{METHODS}: PUT", "add 'PUT' to methods"),
     (preflights(Access_Control_Allow_Methods="GET, PATCH"), {"method": "patch"},
      Block.METHOD_NOT_ALLOWED, "does not allow patch: it allows GET, PATCH", f"{METHODS}: patch",
-     "have the page say method: 'PATCH'; names are case-sensitive"),
+     "have the page use method: 'PATCH'; names are case-sensitive"),
     (preflights(Access_Control_Allow_Methods="A," * 10_000), PUT, Block.METHOD_NOT_ALLOWED,
      "A and 9980 more", f"{METHODS}: PUT", "add 'PUT' to methods"),
     (preflights(Access_Control_Allow_Methods="*", Access_Control_Allow_Credentials="true"),
@@ -127,7 +127,7 @@ BLOCKS = [
      "application/json is not a type that a form sends", f"{HEADERS}: content-type",
      "add 'content-type' to allow_headers"),
     (preflights(Access_Control_Allow_Headers="*"), {"headers": {"Authorization": "x"}},
-     Block.HEADER_NOT_ALLOWED, "its '*' does not cover Authorization, which has to be named",
+     Block.HEADER_NOT_ALLOWED, "its '*' does not cover Authorization, which must be named",
      f"{HEADERS}: authorization", "add 'authorization' to allow_headers"),
     (preflights(Access_Control_Allow_Headers="*", Access_Control_Allow_Credentials="true"),
      X_A | INCLUDE, Block.HEADER_NOT_ALLOWED, "its '*' does not count for a request with",
@@ -156,17 +156,17 @@ BLOCKS = [
     *(
         (anyone(), {"act": "submit", "url": "http://api.test/", "engine": engine}, Block.MIXED_FORM,
          "'http://api.test/' is http: browsers warn before they send a form", None,
-         "serve what the form goes to over https")
+         "serve the form's target over https")
         for engine in ("chromium", "firefox")
     ),
     (anyone(), {"url": "chrome-extension://abc/x"}, Block.NOT_HTTP, "is not http or https", None,
-     "have the page ask for an http or https address"),
+     "have the page request an http or https address"),
     (redirecting("data:text/plain,x"), {}, Block.NOT_HTTP, "'data:text/plain,x'", None,
-     "have the page ask for an http or https address"),
+     "have the page request an http or https address"),
     (redirecting(f"{OTHER}/x"), {}, Block.UNREACHABLE, f"leads to '{OTHER}/x'", None,
      f"Browser({{'{OTHER}': app, ...}})"),
     (redirecting("/x"), {"redirect": "error"}, Block.REDIRECT_UNWANTED, "(status 302)", None,
-     "have the page ask for the address where the redirect leads"),
+     "have the page request the address that the redirect leads to"),
     (redirecting("/x"), {"redirect": "manual"}, Block.REDIRECT_MANUAL, "(status 302)", None,
      "have the page leave redirect out"),
     (redirecting("/x"), {}, Block.REDIRECT_LIMIT,
@@ -281,7 +281,7 @@ def test_credentials_that_a_setting_allows_in_vain(origins):
     app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"))
     CorsGuard(app, origins=origins)
     browser = Browser(app, SHOP)
-    found = "Without effect: CORS_SUPPORTS_CREDENTIALS in app.config (the guard reads CORSGUARD_ALL"
+    found = "Ignored: CORS_SUPPORTS_CREDENTIALS in app.config (the guard reads CORSGUARD_ALL"
     assert found in browser.fetch(f"{API}/", credentials="include").why
     assert found not in browser.fetch(f"{API}/exempt", credentials="include").why
     assert found not in browser.fetch(f"{API}/").why
@@ -353,7 +353,7 @@ def broken():
     raise KeyError("x")
 
 
-FRONT = "The guard did not decide about this request: something in front of the app answered"
+FRONT = "The guard did not decide about this request: something in front of the app responded"
 BY_STRANGER = (
     r"status 400, Content-Type 'text/plain', Server 'x\x27\x1b', body "
     "'\"Not an accepted origin.\"'."
@@ -386,7 +386,7 @@ DECIDED = {
     ),
     "a table with problems": (
         guarded(cors("unknown")(lambda: "ok"), origins=SHOP),
-        [f"{FRONT}, or an exception ended it that the server's log has: status 500"],
+        [f"{FRONT}, or an exception ended it (see the server's log): status 500"],
         IN_FRONT,
     ),
     "a function": (in_front, [NOBODY], f"Change: {ADD}."),
@@ -409,7 +409,7 @@ DECIDED = {
     "exempt": (
         guarded(cors_exempt(lambda: "ok"), origins=SHOP),
         ["Flask-CorsGuard decided: GET index from 'https://shop.example': exempt."],
-        "Change: have the view send these headers itself, or take cors_exempt out.",
+        "Change: have the view send these headers itself, or remove cors_exempt.",
     ),
 }  # fmt: skip
 
@@ -447,7 +447,7 @@ def test_who_decided_what_is_hidden():
     view = cors_exempt(lambda: ("ok", lines))
     response = Browser(guarded(view, origins=SHOP), SHOP).fetch(f"{API}/").assert_readable()
     assert response.why.endswith(
-        "Change: have the view send these headers itself, or take cors_exempt out."
+        "Change: have the view send these headers itself, or remove cors_exempt."
     )
 
 

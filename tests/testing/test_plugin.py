@@ -160,7 +160,7 @@ def test_a_relative_url(run):
     result.stdout.fnmatch_lines(
         [
             "E *fetch() of GET https://admin.example/users/7 says nothing about CORS",
-            "E * It is of the page's own origin, which no policy restricts.",
+            "E * The request has the page's own origin, which no policy restricts.",
             "E * Change: give the whole URL of an API at another origin*",
         ]
     )
