@@ -477,7 +477,9 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
 
 
 # With each check, the set of what it needs: there can be a policy for each route.
-_CHECKS = [(names, frozenset(names), check) for names, check in _COMBINATIONS]
+_CHECKS: list[tuple[tuple[str, ...], frozenset[str], Callable[..., Iterable[Problem]]]] = [
+    (names, frozenset(names), check) for names, check in _COMBINATIONS
+]
 
 
 def _plain(value: object) -> object:

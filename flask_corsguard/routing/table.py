@@ -421,12 +421,15 @@ class PolicyTable:
     def _policies_of(self, rules: Iterable[Rule]) -> list[_RulePolicies]:
         resolver, paths, of_files = self._resolver, self.paths, self._marks.files
         # Parts that rules share are made once, and not kept afterwards: views can change.
-        blueprint_layers = functools.cache(lambda name: tuple(resolver.blueprint_layers(name)))
+        blueprint_layers: dict[str, Layers] = {}
         alike: dict[tuple[frozenset[str], int], Mapping[str, RoutePolicy]] = {}
         made: list[_RulePolicies] = []
         for rule in rules:
             endpoint = rule.endpoint
-            outer = blueprint_layers(endpoint.rpartition(".")[0])
+            blueprint = endpoint.rpartition(".")[0]
+            outer = blueprint_layers.get(blueprint)
+            if outer is None:
+                outer = blueprint_layers[blueprint] = tuple(resolver.blueprint_layers(blueprint))
             own, view_class = resolver.view_layers(endpoint, outer)
             names = KNOWN_METHODS if rule.methods is None else frozenset(rule.methods)
             for prefix in paths.of_rule(rule) if paths.marks else _NO_PREFIX:

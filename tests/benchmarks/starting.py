@@ -1,6 +1,6 @@
-"""What the guard costs before the first response: to load it, and in the first request, which makes
-the policy table. In instructions, as valgrind counts them: times would depend on what else the
-machine does."""
+"""What the guard costs before the first response: the import, and the first request, which builds
+the policy table. In instructions, counted with valgrind: times depend on other processes.
+"""
 
 import os
 import re
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 _VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 # What valgrind writes when a process ends.
 _TOTAL = re.compile(r"^==(\d+)== I +refs: +([\d,]+)$", re.MULTILINE)
-# What is loaded once Flask is, by whom.
+# What is imported after Flask.
 IMPORTS = {
     "nothing": "",
     "Flask-CORS": "import flask_cors",
@@ -53,7 +53,7 @@ def import_rows() -> list[Row]:
     theirs = counts["Flask-CORS"] - counts["nothing"]
     return [
         {
-            "of": f"to load it: {IMPORTS[who]}",
+            "of": IMPORTS[who],
             "to": "import flask_cors",
             "ratio": round((counts[who] - counts["nothing"]) / theirs, 2),
             "flask_cors": None,
@@ -67,8 +67,8 @@ def first_request_row(layout: str) -> Row:
     counts = {who: count_first_request(layout, who) for who in beginnings.EXTENSIONS}
     bare = counts["bare Flask"]
     return {
-        "of": f"the first request of 2,000 routes, {layout}",
-        "to": "bare Flask's",
+        "of": f"first request, 2,000 routes, {layout}",
+        "to": "bare Flask",
         "ratio": round(counts["CorsGuard"] / bare, 2),
         "flask_cors": round(counts["Flask-CORS"] / bare, 2),
     }
@@ -107,7 +107,7 @@ def counted(*arguments: str) -> tuple[str, dict[int, int]]:
                 check=True,
             ).stdout
 
-        run()  # Else the bytecode would be made.
+        run()  # so that the next run finds the bytecode
         logs = Path(directory, "logs")
         logs.mkdir()
         printed = run(*_VALGRIND, f"--log-file={logs}/%p")
