@@ -127,7 +127,10 @@ CARRIED = [
         f"{APP}CORS(app, resources=r'/api/*', {LIST})\n",
         4, "/apix", f"guard.for_path('/api', {LIST}",
     ),
-    (f"{APP}CORS(app, resources=r'/api')\n", 4, "covers that one path", "CORS(app, resources=r'/api')"),
+    (
+        f"{APP}CORS(app, resources=r'/api')\n",
+        4, "covers that one path", "CORS(app, resources=r'/api')",
+    ),
     (
         f"{APP}CORS(app, resources=r'/api/(?!x)')\n",
         4, "no list of path prefixes", "CORS(app, resources=r'/api/(?!x)')",
