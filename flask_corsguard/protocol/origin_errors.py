@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from flask_corsguard.protocol.headers import field_of_name
 from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
@@ -26,6 +27,9 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`"
 # https:host, https//host and the like; not localhost:3000
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
+# https://a.comhttps://b.com: what Python makes of two strings without a comma between them. Not an
+# address in the path or the query of another one.
+_GLUED = re.compile(r"(?<=[A-Za-z0-9*])(?=(?:https?|wss?)://)", re.IGNORECASE)
 # Words that people write for "*", for an empty list or for the app's own pages: sentence and
 # correction.
 _EVERYBODY = ("everybody is written as '*'", "'*'")
@@ -62,6 +66,10 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     word = _WORDS.get(bare.lower())
     if word:
         return [("origin_no_scheme", word[0])], word[1]
+    field = field_of_name(bare)
+    if field:
+        kind = "a method" if field == "methods" else "a header"
+        return [("origin_no_scheme", f"this is {kind}, which belongs in {field}")], None
     if is_unreplaced(bare):
         return [("origin_invalid", "this is a variable that nothing has replaced")], None
     if bare != text:
@@ -74,6 +82,12 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         repaired = [repair(part) for part in parts]
         known = ", ".join(repr(part) for part in repaired if part) if all(repaired) else None
         sentence = "one string holds one origin; give several as a list (or separated by commas)"
+        return [("origin_separator", sentence)], known
+    glued = _GLUED.split(text)
+    if len(glued) > 1:
+        sentence = "two origins in one string: the comma between them is missing"
+        repaired = [repair(part) for part in glued]
+        known = ", ".join(repr(part) for part in repaired if part) if all(repaired) else None
         return [("origin_separator", sentence)], known
     if _REGEX_SIGNS.search(text):
         sentence = (
