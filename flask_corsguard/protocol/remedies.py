@@ -241,6 +241,8 @@ def _allow_credentials(change: _Change) -> None:
         raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
         lists = raw if is_raw_origin else {"origins": [origin]}
         change.set_if_it_may({**lists, "allow_credentials": True})
+        if "allow_credentials" in change.fields and not is_raw_origin:
+            change.elsewhere.append(_AND_EVERYBODY.format(origin=json.dumps(origin)))
 
 
 def _list_origin(change: _Change) -> None:
@@ -427,6 +429,11 @@ def and_more(entries: Collection[object]) -> str:
 _NOT_NULL = (
     "serve the page from an origin of its own, with another Referrer-Policy; where a redirect to a"
     " sign-in page has led here, answer with 401 instead; allowing 'null' allows every site"
+)
+# In a hurry, a public route would be closed to all pages but one.
+_AND_EVERYBODY = (
+    "no other origin may read then; where all of them should, write [Policy(origins=[{origin}],"
+    ' allow_credentials=True), Policy(origins="*")]'
 )
 _NOTHING_CAN = "nothing can: whatever sent this is not a browser's page"
 _NOT_YET = (
