@@ -214,3 +214,10 @@ def test_a_good_entry_that_is_asked_about_all_the_same() -> None:
         [("origin_invalid", "this is not scheme://host[:port]")],
         "'https://a.com'",
     )
+
+
+def test_what_is_said_of_a_missing_comma() -> None:
+    [(code, sentence)], _ = diagnose("https://a.comhttps://b.com")
+    assert (code, sentence) == (
+        "origin_separator", "two origins in one string: the comma between them is missing"
+    )  # fmt: skip
