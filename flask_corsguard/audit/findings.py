@@ -140,7 +140,8 @@ _ALL = (
         "A wildcard spans sites of other people",
         f"They register a name under that suffix, or rent one, and read the responses: {_ACTING}.",
         "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'. For"
-        " preview deployments, use a domain of your own; or accept this finding where nobody is signed in.",
+        " preview deployments, use a domain of your own; or accept this finding where nobody is"
+        " signed in.",
     ),
     Rule(
         "insecure_origin",
