@@ -54,12 +54,12 @@ FirstFunction = TypeVar("FirstFunction", bound=Callable[[], Any])
 ReportOnly = PolicyForm | PolicyFields | Literal[False] | None
 
 
-_STARLETTE = "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"
+_STARLETTE = "For FastAPI and Starlette, use starlette.middleware.cors.CORSMiddleware"
 # What to do with their apps.
 _OTHER_FRAMEWORKS = {
     "connexion": "Only a connexion.FlaskApp has one, as its .app: CorsGuard(app.app, ...)",
     "fastapi": _STARLETTE,
-    "quart": "For Quart there is Quart-CORS",
+    "quart": "For Quart, use Quart-CORS",
     "starlette": _STARLETTE,
 }
 
@@ -127,21 +127,21 @@ class CorsGuard:
         """
         if unnamed or fields:
             raise CorsGuardError(
-                "init_app() takes the app alone. Fields and policies go to the constructor,"
-                " CorsGuard(origins=[...]), or into app.config, as CORSGUARD_ORIGINS"
+                "init_app() takes only the app. Give fields and policies to the constructor,"
+                " CorsGuard(origins=[...]), or set them in app.config, such as CORSGUARD_ORIGINS"
             )
         if isinstance(app, LocalProxy):
             raise CorsGuardError(
-                "CorsGuard takes the app itself: current_app._get_current_object() where there is"
-                " only current_app"
+                "CorsGuard takes the app itself, not a proxy: where you have only current_app, pass"
+                " current_app._get_current_object()"
             )
         if not isinstance(app, Flask):
             hint = _instead_of(app)
             raise CorsGuardError(f"CorsGuard takes a Flask app, not {text_of(app)}. {hint}")
         if EXTENSION_KEY in app.extensions:
             raise CorsGuardError(
-                f"{app!r} has a guard already. Call init_app() once, and set other policies with"
-                " @cors(...) marks; guard.reconfigure() changes the default at run time."
+                f"{app!r} already has a guard. Call init_app() once, and set other policies with"
+                " @cors(...) marks; guard.reconfigure() changes the default policy at run time."
             )
         request_started.disconnect(self._look_for_guard)
         settings, file = self._read_settings(app.config)
@@ -251,8 +251,8 @@ class CorsGuard:
         origins = [glob for glob in globs if "://" in glob]
         if origins:
             raise CorsGuardError(
-                f"{location}: {origins!r} are no files; write for_files({endpoint!r}, '*.woff2',"
-                f" origins={origins!r})"
+                f"{location}: {origins!r} are origins, not files. Write for_files({endpoint!r},"
+                f" '*.woff2', origins={origins!r})"
             )
         mark = make_mark(None, fields, "for_files", location)
         self._marks.add_files(endpoint, FileMark(globs, mark))
@@ -280,7 +280,7 @@ class CorsGuard:
         if self._marks.frozen:
             raise CorsGuardError(
                 f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up, and"
-                " outside of a factory that runs again"
+                " not in a factory that runs again"
             )
         self._first.append(function)
         return function
@@ -477,8 +477,8 @@ class CorsGuard:
         location = call_site()
         if not callable(inner) or isinstance(inner, Flask):
             raise CorsGuardError(
-                f"{location}: guard.asgi takes an ASGI app, not {text_of(inner)}. Flask's own is"
-                " a WSGI app: asgiref.wsgi.WsgiToAsgi(app) makes an ASGI app of it"
+                f"{location}: guard.asgi takes an ASGI app, not {text_of(inner)}. A Flask app is a"
+                " WSGI app: asgiref.wsgi.WsgiToAsgi(app) makes it an ASGI app"
             )
         from flask_corsguard.runtime.asgi import asgi_front
         from flask_corsguard.runtime.front import Front
@@ -511,7 +511,7 @@ def _instead_of(thing: object) -> str:
     if isinstance(thing, Blueprint):
         return "Mark the blueprint before it is registered: cors(origins=[...])(blueprint)"
     if isinstance(getattr(thing, "app", None), Flask):
-        return f"A {type(thing).__name__} has the Flask app as its .app: CorsGuard(app.app, ...)"
+        return f"A {type(thing).__name__} keeps the Flask app in .app: CorsGuard(app.app, ...)"
     if framework in _OTHER_FRAMEWORKS:
         return _OTHER_FRAMEWORKS[framework]
     if inspect.isfunction(thing):

@@ -113,8 +113,8 @@ class Reading:
                 key not in config or _would_change(name, value, in_force)
             ):
                 message = (
-                    f"it is {how} after init_app() has read app.config, so this has no effect."
-                    f" {what} {_IN_TIME}; in tests too."
+                    f"it was {how} after init_app() had read app.config, so it has no effect."
+                    f" {what} {_IN_TIME}, in tests too."
                 )
                 yield Problem("late_setting", key, value, message, where=self._location)
         for _, variable in sorted(variables.items()):
@@ -155,8 +155,8 @@ class Reading:
             if not variable.is_for_flask:
                 call = f"name it {'__'.join((_FLASK + key, *path))}, and {call}"
             message = (
-                "this environment variable is set, but nothing has put it into app.config. To have"
-                f" it read, {call}. If it is meant for something else, rename it, or set"
+                "this environment variable is set, but nothing has put it into app.config. To use"
+                f" it, {call}. If it is meant for something else, rename it, or set"
                 f" app.config[{key!r}] yourself."
             )
             yield Problem("unread_variable", name, name, message, where=self._location)
@@ -194,14 +194,14 @@ class Reading:
         for key, name in self._known.items():
             if key in config and name not in settings.configured:
                 wins = self._location if name == "self_origins" else settings.source
-                yield name, config[key], f"{key} in app.config ({wins} says otherwise)"
+                yield name, config[key], f"{key} in app.config ({wins} sets it too, and wins)"
 
     def _overridden_variables(self, settings: Settings) -> Iterator[_InVain]:
         for variable in {**self._variables, **_variables()}.values():
             name = self._known.get(variable.key, "")
             if variable.is_for_flask:
                 wins = "app.config" if name in settings.configured else settings.source
-                why = f"{wins} says otherwise"
+                why = f"{wins} sets it too, and wins"
             elif variable.prefix in ("", _FLASK):
                 why = f"Flask reads {_FLASK}{variable.key}"
             else:

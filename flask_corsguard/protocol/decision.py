@@ -1,6 +1,7 @@
 """Pure functions from a policy and a request to a decision with its headers."""
 
-from __future__ import annotations
+# Without "from __future__ import annotations", under which each field of a NamedTuple would be
+# compiled when this is imported.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -143,7 +144,7 @@ class Decision(NamedTuple):
         is_answered = self.preflight and policy.compiled.answers_preflight
         return not self.blocked and not (is_answered and self.outcome is not Outcome.SAME_ORIGIN)
 
-    def settled(self, has_own: bool) -> Decision:
+    def settled(self, has_own: bool) -> "Decision":
         """The decision, once it is known whether the response has its own ``Access-Control-*``
         headers. If they are kept, the guard has neither allowed nor rejected anything."""
         if not self.may_be_overridden:

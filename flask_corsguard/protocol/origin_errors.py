@@ -32,17 +32,17 @@ _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.
 _GLUED = re.compile(r"(?<=[A-Za-z0-9*])(?=(?:https?|wss?)://)", re.IGNORECASE)
 # Words that people write for "*", for an empty list or for the app's own pages: sentence and
 # correction.
-_EVERYBODY = ("everybody is written as '*'", "'*'")
-_NOBODY = ("nobody is written as an empty list", "[]")
-_OWN = ("the app's own pages are always let in, and not listed", "[]")
+_EVERYBODY = ("for everybody, write '*'", "'*'")
+_NOBODY = ("for nobody, write an empty list", "[]")
+_OWN = ("the app's own pages are always allowed, so do not list them", "[]")
 _WORDS = {
     **dict.fromkeys(("all", "any", "everybody", "everyone", "true"), _EVERYBODY),
     **dict.fromkeys(("false", "nobody", "none"), _NOBODY),
     **dict.fromkeys(("same-origin", "self"), _OWN),
 }
 _WILDCARDS = (
-    "a wildcard stands for whole sub-domains (https://*.example.com), for a part of the first label"
-    " (https://pr-*.example.com) or for the port (http://localhost:*), and nowhere else"
+    "a wildcard can stand only for whole sub-domains (https://*.example.com), for part of the first"
+    " label (https://pr-*.example.com) or for the port (http://localhost:*)"
 )
 # With more wildcards in one label, a pattern would be slow.
 _MOST_STARS = 3
@@ -67,7 +67,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     if word:
         return word
     if is_unreplaced(bare):
-        return [("origin_invalid", "this is a variable that nothing has replaced")], None
+        return [("origin_invalid", "this is a variable that was never replaced by its value")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
         return [("origin_quotes", "an origin has no quotes")], fixed and repr(fixed)
@@ -78,8 +78,8 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         return [("origin_separator", sentence)], known
     if _REGEX_SIGNS.search(text):
         sentence = (
-            "a plain string is never taken for a regular expression; pass re.compile(...) if you"
-            " mean one, or use the forms https://host and https://*.host"
+            "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
+            " write https://host or https://*.host"
         )
         return [("origin_regex", sentence)], _unregexed(text) or _as_pattern(text)
     problems = list(dict.fromkeys(_problems(text)))
@@ -109,7 +109,7 @@ def _several(text: str) -> tuple[list[str], str]:
     if parts not in ([], [text]) and all(
         "://" in part or parse_pattern(repair(part) or "") for part in parts
     ):
-        return parts, "one string holds one origin; give several as a list (or separated by commas)"
+        return parts, "a string holds one origin: give several as a list (or separated by commas)"
     glued = _GLUED.split(text)
     if len(glued) > 1:
         return glued, "two origins in one string: the comma between them is missing"
@@ -232,7 +232,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
     host, port = _split_port(authority.rpartition("@")[2])
     yield from _host_problems(scheme.lower(), host)
     if port is not None and host == "*" and parse_pattern(f"{scheme}://*"):
-        yield "origin_port", "where any host of a scheme will do, there is no port"
+        yield "origin_port", "where the host is *, there can be no port"
     elif port is not None:
         yield from _port_problems(scheme.lower(), port)
 

@@ -258,11 +258,11 @@ class Browser:
         url = parse_url(text, base) if isinstance(text, str) else None
         if url is None:
             raise FetchTypeError(
-                f"{text_of(text)} is not a URL, or relative to a page that has none."
+                f"{text_of(text)} is not a URL, or is relative to a page that has no URL."
             )
         if url.scheme in OPAQUE_SCHEMES:
             raise BrowserError(
-                f"requests for {url.scheme}: are not simulated; ask for an http or https address"
+                f"requests for {url.scheme}: are not simulated: use an http or https address"
             )
         if url.origin is not None and self._network.find_server(str(url.origin)) is None:
             raise BrowserError(
@@ -277,7 +277,9 @@ def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp
     if callable(servers):
         return lambda _: servers
     if not isinstance(cast("object", servers), Mapping):
-        raise BrowserError(f"a WSGI app is needed, or several by origin, not {text_of(servers)}")
+        raise BrowserError(
+            f"a WSGI app is needed, or a mapping of origins to WSGI apps, not {text_of(servers)}"
+        )
     for origin, app in servers.items():
         if not callable(cast("object", app)):
             raise BrowserError(f"the server at {origin} is not a WSGI app: {text_of(app)}")

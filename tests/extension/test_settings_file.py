@@ -279,7 +279,7 @@ CONTENT = {
     ),
     "no name": ("policy = ''", "policies_empty", "own"),
     "no policy, and what it would need": (
-        "policy = 7\norigins_vary = 'X-Shop'", "wrong_type", "7 is neither",
+        "policy = 7\norigins_vary = 'X-Shop'", "wrong_type", "not 7. Write",
     ),
     "a list and origins": (
         "policy = ['a', 'b']\norigins = '*'\n[policies.a]\n[policies.b]\nmax_age = 5",
@@ -366,7 +366,7 @@ def test_an_origin_with_many_labels(app, file):
 def test_json_that_is_no_object(tmp_path):
     file = File(tmp_path / "cors.json")
     (problem,) = problems_of(lambda: file.guard(Flask("shop"), "[]"))
-    assert problem.message == 'it has to be an object, such as {"origins": []}.'
+    assert problem.message == 'it must be an object, such as {"origins": []}.'
 
 
 def test_everything_that_is_wrong_is_said_at_once(app, file, caplog):
@@ -485,7 +485,7 @@ UNUSABLE = {
     missing: "there is no file",
     folder: "is a folder",
     pipe: "is not a regular file",
-    too_long: "1,000,000 at most",
+    too_long: "at most 1,000,000",
     writable: "chmod go-w ",
 }
 

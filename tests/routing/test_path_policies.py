@@ -432,9 +432,9 @@ def test_a_path_is_marked_once():
     guard = CorsGuard()
     for _ in range(2):  # as when a factory runs twice
         guard.for_path("/x", origins=SHOP)
-    with pytest.raises(CorsGuardError, match="path '/x' is marked already, at tests/routing/"):
+    with pytest.raises(CorsGuardError, match="path '/x' is already marked, at tests/routing/"):
         guard.for_path("/x/", max_age=5)
-    with pytest.raises(PolicyError, match="a path is a string such as '/api', not 5"):
+    with pytest.raises(PolicyError, match="a path must be a string such as '/api', not 5"):
         guard.for_path(5, max_age=5)  # type: ignore[arg-type]
 
 
