@@ -265,8 +265,8 @@ UNUSABLE = {
     device: r"'PATH' is not a regular file: name one, or a link to one\.",
     loop: r"'PATH' cannot be read: Too many levels of symbolic links\.",
     too_long: r"'PATH' has 1,000,001 bytes; at most 1,000,000 are read\.",
-    of_the_group: r"'PATH' can be written .* \(its mode is 0664\): chmod go-w 'PATH'",
-    of_everybody: r"'PATH' can be written .* \(its mode is 0646\): chmod go-w 'PATH'",
+    of_the_group: r"'PATH' can be changed .* \(its mode is 0664\): chmod go-w 'PATH'",
+    of_everybody: r"'PATH' can be changed .* \(its mode is 0646\): chmod go-w 'PATH'",
 }
 
 

@@ -85,9 +85,10 @@ def _check_entries(
             is_left = True
     code = "entry_decided_earlier" if is_left else "policy_never_decides"
     for (other, verb), entries in decided.items():
+        have, them = ("have", "them") if len(entries) > 1 else ("has", "it")
         message = (
-            f"{in_list(policy)}{listed(entries)} has no effect, because {name_in_list(other)}"
-            f" already {verb} {'them' if len(entries) > 1 else 'it'}."
+            f"{in_list(policy)}{listed(entries)} {have} no effect, because {name_in_list(other)}"
+            f" already {verb} {them}."
         )
         level = _level(other, policy) if verb == _ADMITS else Level.NOTE
         found.add(code, message, routes, fields=("origins",), level=level)

@@ -168,7 +168,7 @@ def test_github(audited: Audited) -> None:
     assert error.startswith(f"{head} with a similar name (neighbour_allowed)::")
     assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
     head = "::warning title=Other sites can trigger changes on routes with credentials"
-    assert warning.startswith(f"{head} (credentials_without_enforce)::Routes with")
+    assert warning.startswith(f"{head} (credentials_without_enforce)::Other sites")
     assert note.startswith("::notice title=")
     assert unused.startswith("::notice title=Unused acceptance::")
     assert not_seen == f"::notice title=Not seen by the audit::{NOT_SEEN}"

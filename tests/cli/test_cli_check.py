@@ -109,7 +109,7 @@ def test_json() -> None:
     request = {"url": "http://localhost:5000/api/users/7", "origin": OTHER, "method": "PUT"}
     outcome = {"allowed": False, "reason": "preflight_status", "decision": decision, "fault": None}
     assert told == {**request, **outcome}
-    assert why.startswith("The preflight was has status 403")
+    assert why.startswith("The response to the preflight has status 403")
     assert [set(step) for step in steps] == [{"title", "lines"}] * 2
     assert exchange["preflight"] is True
     assert (exchange["method"], exchange["status"]) == ("OPTIONS", 403)

@@ -107,13 +107,13 @@ WRONG_ENTRIES: list[tuple[Any, str]] = [
     ),
     (
         "https://*.example.com",
-        "origins: 'https://*.example.com' is read as a regular expression, which does not match"
-        r" what it looks like. Write r'https://.*\.example\.com$'",
+        "origins: 'https://*.example.com' is read as a regular expression, and does not match"
+        r" the origin that it looks like. Write r'https://.*\.example\.com$'",
     ),
     (
         "https://pr-*.example.com",
-        "origins: 'https://pr-*.example.com' is read as a regular expression, which does not match"
-        r" what it looks like. Write r'https://pr-.*\.example\.com$'",
+        "origins: 'https://pr-*.example.com' is read as a regular expression, and does not match"
+        r" the origin that it looks like. Write r'https://pr-.*\.example\.com$'",
     ),
     (
         "*.example.com",
@@ -123,7 +123,7 @@ WRONG_ENTRIES: list[tuple[Any, str]] = [
     (
         r"https://.*\.example\.com/",
         r"origins: 'https://.*\\.example\\.com/' matches nothing that browsers send: an origin has"
-        r" no slash at the end. Write r'https://.*\.example\.com$'",
+        r" no trailing slash. Write r'https://.*\.example\.com$'",
     ),
     (
         r"example\.com$",

@@ -105,7 +105,7 @@ def test_an_empty_entry(field: str, value: Any, suggestion: str | None) -> None:
     assert problems_of(field, value) == [(code, message, suggestion)]
 
 
-RULE = "a list inside a string must be JSON (double quotes, no trailing comma), not Python; or just"
+RULE = "a list inside a string must be JSON (double quotes, no trailing comma) or separated by"
 NOT_JSON = [
     ("origins", f"['{A}']", f'["{A}"]'),
     ("origins", f"[ '{A}', \"{B}\", ]", f'["{A}", "{B}"]'),
@@ -128,7 +128,7 @@ NOT_JSON = [
 
 @pytest.mark.parametrize(("field", "value", "suggestion"), NOT_JSON)
 def test_a_list_in_a_string_that_is_not_json(field: str, value: str, suggestion: str) -> None:
-    message = f"{value!r}: {RULE} has commas. Write {suggestion}."
+    message = f"{value!r}: {RULE} commas, not Python. Write {suggestion}."
     for given in (value, [value], json.dumps([value])):
         assert problems_of(field, given) == [("list_in_string", message, suggestion)]
     assert Policy(**{field: suggestion}) == Policy(**{field: eval(suggestion)})
@@ -138,7 +138,9 @@ def test_a_list_in_a_string_that_is_not_json(field: str, value: str, suggestion:
 def test_a_mapping_in_a_string(field: str) -> None:
     for text in ('{"origins": "*"}', "{'origins': '*'}"):
         for given in (text, [text], json.dumps([text])):
-            message = f"{text!r}: {RULE} has commas. Give a list, such as {EXAMPLES[field]}."
+            message = (
+                f"{text!r}: {RULE} commas, not Python. Give a list, such as {EXAMPLES[field]}."
+            )
             assert problems_of(field, given) == [("list_in_string", message, None)]
 
 

@@ -138,8 +138,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["raw_origins: 'file://,app://.': this is not split at commas: write several as a JSON"
       ' list. Write ["file://", "app://."]. [raw_origin_malformed]']),
     ({"raw_origins": "['file://']"},
-     ["""raw_origins: "['file://']": a list inside a string is JSON (double quotes, no comma at"""
-      """ the end), not Python. Write ["file://"]. [list_in_string]"""]),
+     ["""raw_origins: "['file://']": a list inside a string must be JSON (double quotes, no"""
+      """ trailing comma), not Python. Write ["file://"]. [list_in_string]"""]),
     ({"raw_origins": ""},
      ["raw_origins: '' names nothing: is a variable unset? Give a list, such as [\"file://\","
       ' "app://."], or [] for none; an environment variable can hold either. [origin_empty]']),
@@ -177,8 +177,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["methods: ',' names nothing: is a variable unset? Give a list, such as [\"PUT\","
       ' "DELETE"], or [] for none; an environment variable can hold either. [name_empty]']),
     ({"origins": f"['{A}']"},
-     [f"""origins: "['{A}']": a list inside a string is JSON (double quotes, no comma at the"""
-      f' end), not Python; or just has commas. Write ["{A}"]. [list_in_string]']),
+     [f"""origins: "['{A}']": a list inside a string must be JSON (double quotes, no trailing"""
+      f' comma) or separated by commas, not Python. Write ["{A}"]. [list_in_string]']),
     ({"origins": re.compile(rb"x")},
      ["origins: re.compile(b'x') matches bytes; compile it from a str. [origin_type]"]),
     ({"origins": asynchronous},

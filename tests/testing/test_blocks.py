@@ -289,7 +289,7 @@ def test_credentials_that_a_setting_allows_in_vain(origins):
 
 def test_a_redirect_to_a_sign_in_page():
     """Where a redirect led to what the page may not read, the advice is to answer with 401."""
-    hint = f"The request was redirected from '{API}/': where that leads to a sign-in page, answer"
+    hint = f"The request was redirected from '{API}/': if that is to a sign-in page, respond"
     for login in (fixed(), guarded(origins="https://b.example")):
         servers = {API: redirecting(f"{OTHER}/login"), OTHER: login}
         why = Browser(servers, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing").why
