@@ -383,6 +383,9 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
         elif name.upper() in headers.FORBIDDEN_METHODS:
             message = f"browsers never let a page send {name}. Leave it out."
             problems.append(Problem("method_forbidden", field, name, message))
+        elif headers.field_of_name(name) == "allow_headers":
+            message = f"{text_of(name)} is a header, not a method: it belongs in allow_headers."
+            problems.append(Problem("method_malformed", field, name, message))
         elif name.upper() in headers.KNOWN_METHODS and name != name.upper():
             message = f"{name!r}: method names are case-sensitive. Write {name.upper()!r}."
             problems.append(Problem("method_case", field, name, message, repr(name.upper())))
@@ -399,6 +402,8 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
+        elif headers.field_of_name(name) == "methods":
+            problems.append(_method_among_headers(field, name))
         elif headers.is_forbidden_request_header(lower):
             message = f"browsers never let a page set {name}. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
@@ -423,6 +428,8 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
+        elif headers.field_of_name(name) == "methods":
+            problems.append(_method_among_headers(field, name))
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
             message = f"browsers never show {name} to a page. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
@@ -446,6 +453,11 @@ def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
         elif wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
     return names
+
+
+def _method_among_headers(field: str, name: str) -> Problem:
+    message = f"{text_of(name)} is a method, not a header: it belongs in methods, or nowhere."
+    return Problem("header_malformed", field, name, message)
 
 
 def _wrong_in_name(
@@ -486,6 +498,8 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
         return value
     words = {"true": "True", "1": "True", "yes": "True", "on": "True"}
     words |= {"false": "False", "0": "False", "no": "False", "off": "False", "": "False"}
+    # What fetch() takes for credentials.
+    words |= {"include": "True", "same-origin": "False", "omit": "False"}
     guess = words.get(text_of(value).strip("'\" ").lower())
     message = f"{text_of(value)} is not a bool."
     if guess:
@@ -499,7 +513,9 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words))
+    # In Python, and as an environment variable is read: true, false, null.
+    meant = "unsafe" if value is True else "off" if value is False or value is None else None
+    problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words, meant))
     return "off"
 
 

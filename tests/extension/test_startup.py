@@ -139,6 +139,9 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("corsguard_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
+        ("CORSGAURD_ORIGINS", SHOP, "unknown_key", "Did you mean 'CORSGUARD_ORIGINS'?"),
+        ("CORGUARD_MAX_AGE", 5, "unknown_key", "Did you mean 'CORSGUARD_MAX_AGE'?"),
+        ("crosguard_origin", SHOP, "unknown_key", "there is no setting 'crosguard_origin'"),
         ("CORSGUARD_ALLOW_CREDENTIALS", "true", "bool_expected", "True"),
         ("CORSGUARD_LOG_REJECTIONS", "false", "bool_expected", "False"),
         ("CORSGUARD_MAX_AGE", "60", "wrong_type", "60"),
@@ -732,10 +735,23 @@ def test_what_to_do_about_what_cannot_carry_a_mark(target, instead):
     assert f" cannot be marked: {instead}" in str(caught.value)
 
 
-@pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)], ids=type)
-def test_cors_without_parentheses(target):
-    with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses"):
+_MARK = "cors(origins=['https://app.example.com'])"
+
+
+@pytest.mark.parametrize(
+    ("target", "instead"),
+    [
+        (view, f"@{_MARK}"),
+        (_Class, f"@{_MARK}"),
+        (Blueprint("api", __name__), f"{_MARK}(blueprint)"),
+        (Flask(__name__), "CorsGuard(app, origins=['https://app.example.com']) for a whole app"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_cors_without_parentheses(target, instead):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses") as caught:
         cors(target)
+    assert str(caught.value).endswith(f"something to change, such as {instead}")
 
 
 def test_cors_with_nothing_in_its_parentheses():

@@ -210,6 +210,21 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"deny_origins": "null,x"},
      ["deny_origins: 'x': an origin starts with its scheme, such as https://. Write 'https://x'."
       " [origin_no_scheme]"]),
+    ({"origins": "Authorization, PUT"},
+     ["origins: 'Authorization': this is a header, which belongs in allow_headers."
+      " [origin_no_scheme]",
+      "origins: 'PUT': this is a method, which belongs in methods. [origin_no_scheme]"]),
+    ({"allow_headers": A},
+     ["allow_headers: 'https://a.example.com' is not a header name, but an origin: it belongs in"
+      " origins. [header_malformed]"]),
+    ({"allow_headers": "GET", "expose_headers": "PUT"},
+     ["allow_headers: 'GET' is a method, not a header: it belongs in methods, or nowhere."
+      " [header_malformed]",
+      "expose_headers: 'PUT' is a method, not a header: it belongs in methods, or nowhere."
+      " [header_malformed]"]),
+    ({"methods": "Content-Type"},
+     ["methods: 'Content-Type' is a header, not a method: it belongs in allow_headers."
+      " [method_malformed]"]),
     ({"methods": "get"},
      ["methods: 'get': method names are case-sensitive. Write 'GET'. [method_case]"]),
     ({"methods": "Trace"},
@@ -253,6 +268,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " [wildcard_not_alone]"]),
     ({"allow_credentials": "yes"},
      ["allow_credentials: 'yes' is not a bool. Write True (in an environment variable: true)."
+      " [bool_expected]"]),
+    ({"allow_credentials": "include"},
+     ["allow_credentials: 'include' is not a bool. Write True (in an environment variable: true)."
       " [bool_expected]"]),
     ({"allow_credentials": "maybe"},
      ["allow_credentials: 'maybe' is not a bool. [bool_expected]"]),
@@ -375,8 +393,10 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("max_age", datetime.timedelta(milliseconds=1500), "wrong_type", None),
     ("enforce", "Unsafe", "enforce_unknown", "'unsafe'"),
     ("enforce", "repot", "enforce_unknown", "'report'"),
-    ("enforce", True, "enforce_unknown", None),
-    ("enforce", None, "enforce_unknown", None),
+    ("enforce", True, "enforce_unknown", "'unsafe'"),
+    ("enforce", False, "enforce_unknown", "'off'"),
+    ("enforce", None, "enforce_unknown", "'off'"),
+    ("enforce", 1, "enforce_unknown", None),
     ("enforce", ["all"], "enforce_unknown", None),
 ]
 

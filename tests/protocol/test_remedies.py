@@ -401,7 +401,9 @@ def test_a_url_without_a_route() -> None:
         ({"origins": B}, ask(), f'origins=["{B}", "{A}"], allow_credentials=True {SET}'),
         ({"origins": B, "allow_credentials": True}, ask(), f'origins=["{B}", "{A}"] {SET}'),
         ({"origins": "*"}, ask(names="x-a"),
-         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET}'),
+         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET};'
+         " pages of other origins can then no longer read; if they should, write"
+         f' [Policy(origins=["{A}"], allow_credentials=True), Policy(origins="*")]'),
         ({"origins": B}, HTTP,
          f"allow_credentials=True {SET}; serve the page over https and list that origin: with"
          ' allow_credentials=True, whoever controls the network could pose as "http://a.example"'
