@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 #: What every configuration key begins with.
 PREFIX = "CORSGUARD_"
 _FLASK = "FLASK_"
-# What the keys of Flask-CORS begin with, and our own with an underscore too many.
+# What the keys of Flask-CORS begin with.
 _OTHERS = "CORS_"
+# What a key begins with that can be meant for nobody else.
+_MEANT_FOR_US = (PREFIX, _FLASK + PREFIX, "CORS_GUARD_")
 # Below this, what is in a mapping or list is compared by identity.
 _MOST_NESTED = 4
 _MOST_NAMED = 5
@@ -245,7 +247,7 @@ def unknown_key(
 def is_ours(key: object) -> bool:
     """Whether a configuration key is meant for the guard."""
     # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
-    return isinstance(key, str) and f"{key}_".upper().startswith(PREFIX)
+    return isinstance(key, str) and f"{key}_".upper().startswith(_MEANT_FOR_US)
 
 
 def _variables() -> dict[str, _Variable]:

@@ -490,12 +490,23 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     return False
 
 
+# Said of enforce, this means those that "unsafe" refuses.
+_METHOD = re.compile(r"\b(POST|PUT|PATCH|DELETE)\b", re.IGNORECASE)
+
+
 def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     """One of the four words."""
     words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words))
+    if value is None or isinstance(value, bool):
+        guess = "unsafe" if value else "off"
+        # Without quotes, YAML reads off as False.
+        message = f"there is no way to enforce {value}. Write {guess!r}, in quotes."
+        problems.append(Problem("enforce_unknown", field, value, message, repr(guess)))
+        return "off"
+    meant = "unsafe" if _METHOD.search(text_of(value)) else None
+    problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words, meant))
     return "off"
 
 

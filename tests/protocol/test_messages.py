@@ -288,6 +288,17 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"enforce": "every"},
      ["enforce: there is no way to enforce 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
+    ({"enforce": True},
+     ["enforce: there is no way to enforce True. Write 'unsafe', in quotes. [enforce_unknown]"]),
+    ({"enforce": False},
+     ["enforce: there is no way to enforce False. Write 'off', in quotes. [enforce_unknown]"]),
+    ({"enforce": None},
+     ["enforce: there is no way to enforce None. Write 'off', in quotes. [enforce_unknown]"]),
+    ({"enforce": "POST"},
+     ["enforce: there is no way to enforce 'POST'. Did you mean 'unsafe'? [enforce_unknown]"]),
+    ({"enforce": ["POST", "PUT"]},
+     ["enforce: there is no way to enforce ['POST', 'PUT']. Did you mean 'unsafe'?"
+      " [enforce_unknown]"]),
     ({"origins": "*", "allow_credentials": True},
      ["origins: '*' with allow_credentials=True would let every site on the web act as the"
       " signed-in user. List the origins that may, or leave the credentials out."
@@ -376,8 +387,8 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("max_age", datetime.timedelta(milliseconds=1500), "wrong_type", None),
     ("enforce", "Unsafe", "enforce_unknown", "'unsafe'"),
     ("enforce", "repot", "enforce_unknown", "'report'"),
-    ("enforce", True, "enforce_unknown", None),
-    ("enforce", None, "enforce_unknown", None),
+    ("enforce", True, "enforce_unknown", "'unsafe'"),
+    ("enforce", None, "enforce_unknown", "'off'"),
     ("enforce", ["all"], "enforce_unknown", None),
 ]
 

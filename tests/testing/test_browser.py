@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flask import request
+from flask import Flask, request
 from werkzeug.wsgi import ClosingIterator
 
 from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
@@ -28,7 +28,7 @@ def test_the_page_can_be_left_for_another():
 @pytest.mark.parametrize(
     "page",
     [f"{SHOP}/", f"{SHOP}:443", "HTTPS://Shop.example", "shop.example", "", "https://*.example",
-     "*", None, 7],
+     "*", None, 7, "/users"],
 )  # fmt: skip
 def test_a_page_that_is_not_an_origin(page):
     """A page that is not an origin is refused, with the origin that may be meant."""
@@ -52,6 +52,14 @@ def odd_status(status):
     return lambda: Browser(app, SHOP).fetch(f"{API}/")
 
 
+an_app = Flask(__name__)
+a_client = an_app.test_client()
+
+
+def a_factory():
+    return an_app
+
+
 @pytest.mark.parametrize(
     ("act", "words"),
     [
@@ -73,6 +81,14 @@ def odd_status(status):
              f"a WSGI app is needed, or several by origin, not {servers!r}")
             for servers in ([], "x", None, 7)
         ),
+        (lambda: Browser(a_factory),
+         "a_factory is not a WSGI app. If it makes one: Browser(a_factory())"),
+        (lambda: Browser(a_client),
+         f"a WSGI app is needed, or several by origin, not {a_client!r}. Give it the app itself:"
+         " Browser(app)"),
+        (lambda: Browser(SHOP, an_app),
+         f"a page is named by its origin, scheme://host[:port], not {an_app!r}. The app comes"
+         " first: Browser(app, page='https://app.example.com')"),
         (lambda: Browser({API: "app"}), "the server at https://api.test is not a WSGI app: 'app'"),
         *(
             (lambda scheme=scheme: Browser(anyone(), SHOP).fetch(f"{scheme}:x"),
