@@ -295,7 +295,7 @@ def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp
 def _takes_two(function: Callable[..., object]) -> bool:
     """Whether it can be called with an environment and ``start_response``."""
     try:
-        inspect.signature(function).bind({}, None)
+        inspect.signature(function, follow_wrapped=False).bind({}, None)
     except TypeError:
         return False
     return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask, request
+from werkzeug.wrappers import Request
+from werkzeug.wrappers import Response as Answer
 from werkzeug.wsgi import ClosingIterator
 
 from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
@@ -50,6 +52,14 @@ def odd_status(status):
         return []
 
     return lambda: Browser(app, SHOP).fetch(f"{API}/")
+
+
+def test_a_function_of_a_request_is_a_wsgi_app():
+    @Request.application
+    def app(_request):
+        return Answer("hello", headers={"Access-Control-Allow-Origin": "*"})
+
+    assert Browser(app, SHOP).fetch(f"{API}/").assert_readable().text == "hello"
 
 
 an_app = Flask(__name__)
