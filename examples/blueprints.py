@@ -1,10 +1,10 @@
 """A policy for each blueprint. ``flask --app examples/blueprints run``
 
-- ``/api/...``: the company's own front end, with the blueprint's policy.
-- ``/api/export``: partners instead; a named policy replaces the blueprint's.
-- ``/public/...``: everyone, even where a URL under the prefix has no route (a 404).
-- ``/hooks/...``: left alone; the blueprint handles CORS itself, or not at all.
-- anything else: no other origin, because the guard has no default policy.
+- ``/api/...``: the company's own front end, by the blueprint's policy.
+- ``/api/export``: partners only; a named policy replaces the blueprint's policy.
+- ``/public/...``: everyone, also at a URL without a route (a 404).
+- ``/hooks/...``: the guard leaves it alone; the blueprint handles CORS itself, or not at all.
+- everywhere else: no other origin, because the guard has no default policy.
 """
 
 from flask import Blueprint, Flask
@@ -15,7 +15,7 @@ api = Blueprint("api", __name__, url_prefix="/api")
 public = Blueprint("public", __name__, url_prefix="/public")
 hooks = Blueprint("hooks", __name__, url_prefix="/hooks")
 
-# A blueprint is marked by calling the decorator, before it is registered.
+# To mark a blueprint, call the decorator before you register the blueprint.
 cors(origins=["https://app.example.com"])(api)
 cors(origins="*")(public)
 cors_exempt(hooks)

@@ -3,7 +3,7 @@
 ``flask --app examples/class_based_views run``
 
 Everyone may read a note. Only the front end may write one, and only the admin page may delete it.
-For a preflight, the policy of the requested method decides.
+For a preflight, the policy of the requested method counts.
 """
 
 from flask import Flask

@@ -1,4 +1,4 @@
-"""How gunicorn serves ``signals_to_logs``, with metrics of all workers."""
+"""Serves ``signals_to_logs`` with gunicorn, with metrics of all workers."""
 
 import os
 import tempfile
@@ -8,8 +8,8 @@ chdir = str(Path(__file__).parent)
 wsgi_app = "signals_to_logs:app"
 workers = 4
 
-# prometheus_client keeps a file here for each worker. It looks for this when it is imported. The
-# numbers of an earlier start must not be in it.
+# prometheus_client keeps a file for each worker in this directory. It reads the variable when it is
+# imported. The directory must not hold numbers from an earlier start.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="signals_to_logs-")
 
@@ -17,5 +17,5 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 def child_exit(_server, worker):
     from prometheus_client import multiprocess
 
-    # What the worker has counted stays; what was only true of it while it lived goes.
+    # Keeps what the worker has counted; drops what was only true while it ran.
     multiprocess.mark_process_dead(worker.pid)

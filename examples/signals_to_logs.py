@@ -1,9 +1,9 @@
 """Rejections as JSON lines, and metrics. ``flask --app examples/signals_to_logs run``
 
-Over four workers: ``gunicorn --config examples/gunicorn.conf.py``
+With four workers: ``gunicorn --config examples/gunicorn.conf.py``
 
-The signals are sent for every rejection. The guard's own log, which leaves repeated lines out, is
-turned off here so that nothing is written twice.
+The guard sends a signal for every rejection. Its own log leaves repeated lines out; it is off here,
+so that nothing is written twice.
 """
 
 import json
@@ -30,7 +30,7 @@ log.addHandler(logging.StreamHandler(sys.stdout))
 @preflight_rejected.connect_via(app)
 def write_line(sender, decision):
     # json.dumps escapes control characters and everything beyond ASCII, and the guard has cut the
-    # origin: whatever was sent stays on one line.
+    # origin: whatever a client sends stays on one line.
     line = {
         "event": "cors_rejected",
         "app": sender.name,
@@ -52,8 +52,8 @@ def users():
     return ["Ada", "Grace"]
 
 
-# The guard counts by itself, and never by origin or path: whoever sends requests can make up any
-# number of those. With several workers, these are the metrics of all of them.
+# The guard counts decisions itself, and never by origin or path: a client can make up any number of
+# those. With several workers, these are the metrics of all of them.
 registry = CollectorRegistry()
 register(app, registry)
 

@@ -1,7 +1,7 @@
 """Fonts for every site, and nothing else. ``flask --app examples/static_fonts run``
 
-Browsers load fonts from another origin only if CORS allows it. ``for_files`` marks single files of
-the static endpoint by their names; all others keep the default policy, which allows nobody.
+Browsers load fonts from another origin only if CORS allows it. ``for_files`` marks files of the
+static endpoint by their names. All other files keep the default policy, which allows nobody.
 """
 
 from flask import Flask

@@ -99,11 +99,13 @@ class _Calls:
         """Add a call for a blueprint, or for the app, which has no name."""
         if not name and not self._is_ours:
             raise CompatError(
-                f"{location}: the app has a CorsGuard, or keys for one, already. Take CORS out, and"
-                " give that the fields"
+                f"{location}: the app already has a CorsGuard, or configuration keys for one. Take"
+                " CORS out, and give the fields to CorsGuard"
             )
         if self._state.in_force is not None:
-            raise CompatError(f"{location}: the app has served a request. Call CORS before")
+            raise CompatError(
+                f"{location}: the app has already served a request. Call CORS earlier"
+            )
         self._tables.setdefault(name, []).insert(0, table)
         self._locations.add(location)
         if name:
@@ -120,8 +122,9 @@ class _Calls:
             is_by_path = any(len({row.policy for row in each.rows}) > 1 for each in own)
             if is_by_path or any(covers(prefix, path) for path in paths):
                 raise CompatError(
-                    f"{location}: resources by path, and options for blueprint {blueprint!r}. Write"
-                    " both as resources of the app: CORS(app, resources={'/api/*': {...}})"
+                    f"{location}: there are resources by path as well as options for blueprint"
+                    f" {blueprint!r}. Write both as resources of the app: CORS(app,"
+                    " resources={'/api/*': {...}})"
                 )
             names = [blueprint.rsplit(".", n)[0] for n in range(blueprint.count(".") + 1)]
             marks.blueprints[blueprint] = Mark(self._policies(names, prefix), {}, location)

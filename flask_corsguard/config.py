@@ -1,6 +1,7 @@
 """Settings: the constructor's arguments over ``app.config``, read once."""
 
-from __future__ import annotations
+# Without "from __future__ import annotations", under which each field of a NamedTuple would be
+# compiled when this is imported.
 
 import ast
 import contextlib
@@ -127,9 +128,9 @@ class Settings(NamedTuple):
     unread: tuple[Problem, ...] = ()
     without_effect: Mapping[str, str] = MappingProxyType({})
     paths: Mapping[str, Mark] = MappingProxyType({})
-    in_code: InCode | None = None
+    in_code: "InCode | None" = None
 
-    def for_report_only(self) -> Settings | None:
+    def for_report_only(self) -> "Settings | None":
         """The same settings with the report-only policy as the default one, or None."""
         if self.report_only is None:
             return None
@@ -138,7 +139,7 @@ class Settings(NamedTuple):
             default=policy, source=source, report_only=None, is_report_only=True, without_effect={}
         )
 
-    def compared(self, config: Mapping[str, Any], *, in_time: bool) -> Settings:
+    def compared(self, config: Mapping[str, Any], *, in_time: bool) -> "Settings":
         """The same settings, with what is set by now and has no effect.
 
         :param config: ``app.config`` as it is by now.
@@ -209,10 +210,10 @@ def _read_policy(
     if meant or not _is_policy_form(value):
         example = meant or "origins=['https://app.example.com']"
         if type(value) in (set, frozenset) and not meant:
-            example = "a list: they are asked in order, and a set has none"
+            example = "a list: policies are asked in order, and a set has no order"
         message = (
-            "a policy is a Policy, the name of one, or a list of these, or is given by fields, by"
-            f" name; {text_of(value)} is neither. Write {example}."
+            "a policy is a Policy, the name of one, a list of these, or fields given by name, not"
+            f" {text_of(value)}. Write {example}."
         )
         problems.append(Problem("wrong_type", field, value, message))
         return None
@@ -464,10 +465,10 @@ def _read_inspector(
     outside_debug = configured and check is not None
     if not is_debug and not outside_debug:
         message = (
-            "the inspector shows every route and who may read it, and the app is not in debug mode."
+            "the inspector shows every route and who may read it, but the app is not in debug mode."
             " Start it with 'flask run --debug' or FLASK_DEBUG=1 (app.run(debug=True) comes too"
-            " late); or set both CORSGUARD_INSPECTOR = True and CORSGUARD_INSPECTOR_CHECK = a"
-            " function that takes the request and returns True for those who may see it."
+            " late); or set both CORSGUARD_INSPECTOR = True and CORSGUARD_INSPECTOR_CHECK to a"
+            " function that takes the request and returns True for users who may see the inspector."
         )
         where = location if argument else ""
         problems.append(Problem("inspector_outside_debug", "inspector", True, message, where=where))
@@ -509,6 +510,8 @@ def check_enforced_self_origins(own: OriginList, policy: Policy | Audiences) -> 
 
     :raises PolicyError: if strangers have one of them.
     """
+    if not own:
+        return
     policies = policies_of(policy)
     lifts = any(each.dangerously_allow_public_suffixes for each in policies)
     given = {"origins": own, "enforce": policies[0].enforce, "allow_credentials": False}
@@ -527,7 +530,7 @@ def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[st
             reasons[key] = reason
         else:
             message = (
-                f"{text_of(key)} needs a reason in words, such as {example}; not {text_of(reason)}."
+                f"{text_of(key)} needs a reason in words, such as {example}, not {text_of(reason)}."
             )
             problems.append(Problem("wrong_type", field, reason, message))
     return reasons
@@ -573,8 +576,8 @@ def _read_report_only(
         problems += [problem._replace(where=where) for problem in found]
         return written
     message = (
-        f"{text_of(value)} is neither a Policy, nor the name of one, nor a list of these, nor a"
-        f" mapping of fields, nor False for none. {_what_to_write(value, _as_fields(value))}"
+        f"{text_of(value)} is not a Policy, the name of one, a list of these, a mapping of fields,"
+        f" or False for none. {_what_to_write(value, _as_fields(value))}"
     )
     problems.append(Problem("wrong_type", "report_only", value, message, where=where))
     return None
@@ -599,7 +602,7 @@ def read_policies(value: object, where: str, problems: list[Problem]) -> dict[st
     for name, given in _read_mapping("policies", value, words, example, problems, where).items():
         policy = _read_json(given)
         if not isinstance(name, str):
-            message = f"the name of a policy is a string, not {text_of(name)}."
+            message = f"the name of a policy must be a string, not {text_of(name)}."
             problems.append(Problem("wrong_type", "policies", name, message, where=where))
         elif isinstance(policy, Policy):
             policies[name] = policy
@@ -628,12 +631,12 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
         whole, fields = _mark_arguments(policy)
         if (whole is None and not fields) or fields_meant(whole):
             message = (
-                f"{text_of(policy)} is neither a mapping of fields, nor a Policy, nor the name of"
-                f" one or a list of these. Write {{{text_of(given)}: {_as_fields(policy)}}}."
+                f"{text_of(policy)} is not a mapping of fields, a Policy, the name of one, or a"
+                f" list of these. Write {{{text_of(given)}: {_as_fields(policy)}}}."
             )
             found.append(Problem("wrong_type", "paths", policy, message))
         elif prefix and prefix in paths:
-            message = f"{prefix!r} is there twice, with and without a slash at the end."
+            message = f"{prefix!r} is there twice, with and without a trailing slash."
             found.append(Problem("duplicate_path", "paths", given, message))
         else:
             try:
@@ -684,7 +687,7 @@ def _what_to_write(value: object, example: str) -> str:
     """The end of a message about something that is no mapping."""
     if not _is_mapping_in_text(value):
         return f"Write {example}."
-    hint = "A mapping inside a string is JSON (double quotes, no comma at the end), not Python."
+    hint = "A mapping inside a string must be JSON (double quotes, no trailing comma), not Python."
     with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return f"{hint} Write {json.dumps(ast.literal_eval(value.strip()))}."
     return hint

@@ -111,17 +111,21 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
         )
     if policy is not None and not isinstance(policy, (Policy, str, list, tuple)):
         if callable(policy) or isinstance(policy, Blueprint):
+            example = f"@{caller}(origins=['https://app.example.com'])"
+            if isinstance(policy, Flask):
+                example = "CorsGuard(app, origins=['https://app.example.com']) for a whole app"
+            elif isinstance(policy, Blueprint):
+                example = f"{example[1:]}(blueprint)"
             raise CorsGuardError(
-                f"{location}: {caller} needs parentheses and something to change, such as"
-                f" @{caller}(origins=['https://app.example.com'])"
+                f"{location}: {caller} needs parentheses and something to change, such as {example}"
             )
         raise CorsGuardError(
             f"{location}: {caller} takes a Policy, the name of one or a list of these, not"
-            f" {text_of(policy)}; fields are given by name, such as {caller}(origins=...)"
+            f" {text_of(policy)}. Give fields by name, such as {caller}(origins=...)"
         )
     if policy is None and not fields:
         raise CorsGuardError(
-            f"{location}: {caller}() changes nothing; give it a policy or a field, such as"
+            f"{location}: {caller}() changes nothing. Give it a policy or a field, such as"
             f" {caller}(origins=['https://app.example.com'])"
         )
     values, problems = read_fields(fields)
@@ -192,24 +196,24 @@ def attach(target: Any, mark: Mark) -> None:
         target = cast("Any", target).__func__
     if isinstance(target, Flask):
         raise CorsGuardError(
-            f"{mark.location}: {target!r} is an app; its policy is the default one, in"
+            f"{mark.location}: {target!r} is an app. Its policy is the default policy:"
             " CorsGuard(app, ...)"
         )
     if isinstance(target, type) and not issubclass(target, View):
         raise CorsGuardError(
-            f"{mark.location}: {target!r} is not a flask.views.View; mark the view function, or a"
+            f"{mark.location}: {target!r} is not a flask.views.View. Mark the view function, or a"
             " class based on View or MethodView"
         )
     if not (callable(target) or isinstance(target, Blueprint)):
         raise CorsGuardError(
-            f"{mark.location}: {target!r} cannot be marked; mark a view function, a view class, a"
+            f"{mark.location}: {target!r} cannot be marked. Mark a view function, a view class, a"
             " handler method or a blueprint"
         )
     previous = vars(target).get(_ATTRIBUTE) if hasattr(target, "__dict__") else None
     if isinstance(previous, Mark) and not previous.says_the_same(mark):
         raise CorsGuardError(
-            f"{mark.location}: {_name(target)} is marked already, at {previous.location}; put both"
-            " into one mark"
+            f"{mark.location}: {_name(target)} is already marked, at {previous.location}. Combine"
+            " the two marks"
         )
     if isinstance(target, Blueprint) and previous is None:
         _follow_registrations(target, mark)
@@ -219,9 +223,7 @@ def attach(target: Any, mark: Mark) -> None:
         instead = "use guard.for_endpoint('its endpoint', ...) instead"
         if inspect.ismethod(target):  # as in the method_decorators of a resource
             instead = "put the mark above the class, or above the method where it is defined"
-        raise CorsGuardError(
-            f"{mark.location}: {target!r} cannot carry a mark; {instead}"
-        ) from None
+        raise CorsGuardError(f"{mark.location}: {target!r} cannot be marked: {instead}") from None
 
     with contextlib.suppress(TypeError):  # it cannot be referred to weakly
         _targets[id(target)] = target
@@ -269,7 +271,7 @@ def _follow_registrations(blueprint: Blueprint, mark: Mark) -> None:
         blueprint.record(remember)
     except AssertionError:
         raise CorsGuardError(
-            f"{mark.location}: blueprint {blueprint.name!r} is registered already; mark it before"
+            f"{mark.location}: blueprint {blueprint.name!r} is already registered. Mark it before"
             f" app.register_blueprint(...), or use guard.for_blueprint({blueprint.name!r}, ...)"
         ) from None
 

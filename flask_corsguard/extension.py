@@ -54,12 +54,12 @@ FirstFunction = TypeVar("FirstFunction", bound=Callable[[], Any])
 ReportOnly = PolicyForm | PolicyFields | Literal[False] | None
 
 
-_STARLETTE = "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"
+_STARLETTE = "For FastAPI and Starlette, use starlette.middleware.cors.CORSMiddleware"
 # What to do with their apps.
 _OTHER_FRAMEWORKS = {
     "connexion": "Only a connexion.FlaskApp has one, as its .app: CorsGuard(app.app, ...)",
     "fastapi": _STARLETTE,
-    "quart": "For Quart there is Quart-CORS",
+    "quart": "For Quart, use Quart-CORS",
     "starlette": _STARLETTE,
 }
 
@@ -127,21 +127,21 @@ class CorsGuard:
         """
         if unnamed or fields:
             raise CorsGuardError(
-                "init_app() takes the app alone. Fields and policies go to the constructor,"
-                " CorsGuard(origins=[...]), or into app.config, as CORSGUARD_ORIGINS"
+                "init_app() takes only the app. Give fields and policies to the constructor,"
+                " CorsGuard(origins=[...]), or set them in app.config, such as CORSGUARD_ORIGINS"
             )
         if isinstance(app, LocalProxy):
             raise CorsGuardError(
-                "CorsGuard takes the app itself: current_app._get_current_object() where there is"
-                " only current_app"
+                "CorsGuard takes the app itself, not a proxy: where you have only current_app, pass"
+                " current_app._get_current_object()"
             )
         if not isinstance(app, Flask):
             hint = _instead_of(app)
             raise CorsGuardError(f"CorsGuard takes a Flask app, not {text_of(app)}. {hint}")
         if EXTENSION_KEY in app.extensions:
             raise CorsGuardError(
-                f"{app!r} has a guard already. Call init_app() once, and set other policies with"
-                " @cors(...) marks; guard.reconfigure() changes the default at run time."
+                f"{app!r} already has a guard. Call init_app() once, and set other policies with"
+                " @cors(...) marks; guard.reconfigure() changes the default policy at run time."
             )
         request_started.disconnect(self._look_for_guard)
         settings, file = self._read_settings(app.config)
@@ -194,7 +194,7 @@ class CorsGuard:
         registered. A mark on the blueprint itself overrides this one.
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for a blueprint
-            inside another. A name given at registration counts.
+            inside another. If a name was given at registration, use that one.
         :param policy: the policy, the name of one, or a list of these, that replaces what applies
             further out.
         :param fields: the fields that change what applies further out.
@@ -208,8 +208,8 @@ class CorsGuard:
     def for_path(
         self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
-        """Mark everything under a path, 404s included, by whole segments: ``"/api"`` covers
-        ``/api``, ``/api/`` and ``/api/x``, but not ``/apix``.
+        """Mark everything under a path, 404s included. Whole segments are compared: ``"/api"``
+        covers ``/api``, ``/api/`` and ``/api/x``, but not ``/apix``.
 
         Longer prefixes override shorter ones; marks on blueprints, views and methods override all
         of them. Use it to open paths. To restrict a view, mark the view itself: that holds whatever
@@ -266,8 +266,8 @@ class CorsGuard:
         origins = [glob for glob in globs if "://" in glob]
         if origins:
             raise CorsGuardError(
-                f"{location}: {origins!r} are no files; write for_files({endpoint!r}, '*.woff2',"
-                f" origins={origins!r})"
+                f"{location}: {origins!r} are origins, not files. Write for_files({endpoint!r},"
+                f" '*.woff2', origins={origins!r})"
             )
         mark = make_mark(None, fields, "for_files", location)
         self._marks.add_files(endpoint, FileMark(globs, mark))
@@ -278,8 +278,8 @@ class CorsGuard:
         decorator, or call it.
 
         If it returns a response, or aborts, that is the response, as with ``app.before_request``;
-        the guard adds the decision's headers. A preflight fails if this makes it a 401.
-        :data:`current_decision` is not known yet.
+        the guard adds the decision's headers. A preflight to which it responds with a status
+        other than 2xx, such as 401, fails. :data:`current_decision` is not known yet.
 
         :param function: takes no arguments. It runs once per request, even if it is also a
             ``before_request`` function of the app or a blueprint. Several run in the order in which
@@ -295,7 +295,7 @@ class CorsGuard:
         if self._marks.frozen:
             raise CorsGuardError(
                 f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up, and"
-                " outside of a factory that runs again"
+                " not in a factory that runs again"
             )
         self._first.append(function)
         return function
@@ -303,7 +303,7 @@ class CorsGuard:
     def prepare(self, app: Flask | None = None) -> None:
         """Resolve every route's policy now rather than at the first request, and raise every
         problem. Call it at the end of an app factory: then an app with a mistake does not start,
-        and one that is loaded before its server forks is ready.
+        and in one that is loaded before its server forks, the table is already built.
 
         A mark without effect, because no route of the app has it, is logged; it is not an error,
         since another app may use it. Sources with ``at_start="fail"`` are read, and their
@@ -497,8 +497,8 @@ class CorsGuard:
         location = call_site()
         if not callable(inner) or isinstance(inner, Flask):
             raise CorsGuardError(
-                f"{location}: guard.asgi takes an ASGI app, not {text_of(inner)}. Flask's own is"
-                " a WSGI app: asgiref.wsgi.WsgiToAsgi(app) makes an ASGI app of it"
+                f"{location}: guard.asgi takes an ASGI app, not {text_of(inner)}. A Flask app is a"
+                " WSGI app: asgiref.wsgi.WsgiToAsgi(app) makes it an ASGI app"
             )
         from flask_corsguard.runtime.asgi import asgi_front
         from flask_corsguard.runtime.front import Front
@@ -531,7 +531,7 @@ def _instead_of(thing: object) -> str:
     if isinstance(thing, Blueprint):
         return "Mark the blueprint before it is registered: cors(origins=[...])(blueprint)"
     if isinstance(getattr(thing, "app", None), Flask):
-        return f"A {type(thing).__name__} has the Flask app as its .app: CorsGuard(app.app, ...)"
+        return f"A {type(thing).__name__} keeps the Flask app in .app: CorsGuard(app.app, ...)"
     if framework in _OTHER_FRAMEWORKS:
         return _OTHER_FRAMEWORKS[framework]
     if inspect.isfunction(thing):

@@ -79,13 +79,13 @@ def origin_entry(entry: str | re.Pattern[str]) -> str | re.Pattern[str]:
     if pattern is not None and HINTS.isdisjoint(text.replace("*", "")) and ".*" not in text:
         meant = re.escape(form).replace(r"\*", ".*").replace(r"\-", "-")
         raise CompatError(
-            f"origins: {text!r} is read as a regular expression, which does not match what it looks"
-            f" like. Write r'{meant}$'"
+            f"origins: {text!r} is read as a regular expression, and does not match the origin that"
+            f" it looks like. Write r'{meant}$'"
         )
     if re.search(r"[^\\.]/\$?$", text):
         raise CompatError(
-            f"origins: {text!r} matches nothing that browsers send: an origin has no slash at the"
-            f" end. Write r'{text.rstrip('$').rstrip('/')}$'"
+            f"origins: {text!r} matches nothing that browsers send: an origin has no trailing"
+            f" slash. Write r'{text.rstrip('$').rstrip('/')}$'"
         )
     if re.match(r"\^?[\w-]", text) and "://" not in text.replace("\\", ""):
         without = text.removeprefix("^")
@@ -126,7 +126,7 @@ def _never(entry: str) -> str:
     parts = [part.strip() for part in entry.split(",") if part.strip()]
     if len(parts) > 1:
         return (
-            f"origins: {entry!r} is one string, and matches no origin. Write a list:"
+            f"origins: {entry!r} is a single string, which matches no origin. Write a list:"
             f" origins={parts!r}"
         )
     problems, suggestion = diagnose(entry.strip().lower())
@@ -186,7 +186,7 @@ def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
     try:
         Policy(**fields)
     except PolicyError as error:
-        hint = ". Other fields than these are for CorsGuard(app, ...)"
+        hint = ". All other fields belong in CorsGuard(app, ...)"
         hint = hint if "dangerously_" in str(error) else ""
         raise CompatError(f"{error}{hint}") from None
     return fields
@@ -236,7 +236,11 @@ def check_names(options: Mapping[str, object]) -> None:
         if name not in DEFAULTS:
             close = difflib.get_close_matches(name, DEFAULTS, n=1)
             meant = _MEANT.get(name) or (close[0] if close else None)
-            hint = f"Write {meant}" if meant else f"Take it out; there are {', '.join(DEFAULTS)}"
+            hint = (
+                f"Write {meant}"
+                if meant
+                else (f"Take it out. Known options: {', '.join(DEFAULTS)}")
+            )
             raise CompatError(f"Flask-CORS has no option {name!r}, and ignores it. {hint}")
 
 
@@ -250,7 +254,9 @@ def _listed(value: object) -> list[Any]:
 def _origin_fields(value: object) -> dict[str, Any]:
     if isinstance(value, Mapping):
         keys = ", ".join(map(repr, cast("Mapping[object, object]", value)))
-        raise CompatError(f"origins: of a dictionary, the keys are read: {keys}. Write resources=")
+        raise CompatError(
+            f"origins: Flask-CORS reads only the keys of a dictionary: {keys}. Write resources="
+        )
     listed = _listed(value)
     if any(entry in ("*", ".*") for entry in listed):
         return {"origins": "*"}
@@ -288,7 +294,7 @@ def _allow_headers(value: object) -> list[str]:
             )
         if "," in name:
             raise CompatError(
-                f"allow_headers: {name!r} is one string, and no header has that name. Write"
+                f"allow_headers: {name!r} is one string, which is not the name of a header. Write"
                 f" allow_headers={_names(name)!r}"
             )
     return names
@@ -297,7 +303,8 @@ def _allow_headers(value: object) -> list[str]:
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, (bool, int, type(None))):
         raise CompatError(
-            f"{name}: to Flask-CORS {text_of(value)} is {bool(value)}. Write {name}=True or False"
+            f"{name}: Flask-CORS takes {text_of(value)} as {bool(value)}. Write {name}=True or"
+            " False"
         )
     return bool(value)
 
@@ -320,7 +327,7 @@ def _check_credentials(origins: object) -> None:
     if origins == "*" or anybody:
         value = anybody[0] if anybody else origins
         raise CompatError(
-            f"supports_credentials=True with origins={value!r}: any site on the web acts as whoever"
-            " is signed in. List the origins: origins=['https://app.example.com'], or take"
+            f"supports_credentials=True with origins={value!r}: any site on the web could act as"
+            " the signed-in user. List the origins: origins=['https://app.example.com'], or take"
             " supports_credentials out"
         )

@@ -51,8 +51,8 @@ def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
     start = f"/{found[1].strip('/')}/*".replace("//", "/") if found else "/*"
     if isinstance(resource, str) and HINTS.isdisjoint(text):
         raise NotInGuardError(
-            f"resources: {text!r} is that one path and nothing below. Write {start!r} for all that"
-            " is below, or take it out and write @cross_origin() on the view"
+            f"resources: {text!r} covers that one path and nothing below it. Write {start!r} for"
+            " everything below it, or take it out and write @cross_origin() on the view"
         )
     prefixes = _prefixes(text)
     wrong: list[Problem] = []
@@ -62,8 +62,8 @@ def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
     is_cut = re.search(r"[\w~-][*+?]\$?$", text)  # the last letter may be left out
     if not prefixes or wrong or is_cut or not all(re.match(resource, path) for path in below):
         raise NotInGuardError(
-            f"resources: no list of path prefixes says what {text!r} does. Write prefixes such as"
-            f" {start!r}, or take it out and write @cross_origin() on the views"
+            f"resources: no list of path prefixes matches the same paths as {text!r}. Write"
+            f" prefixes such as {start!r}, or take it out and write @cross_origin() on the views"
         )
     return prefixes
 
@@ -145,7 +145,7 @@ def _read(resource: str | re.Pattern[str]) -> tuple[str | re.Pattern[str], list[
         try:
             re.compile(resource)
         except re.error as error:
-            raise CompatError(f"resources: {resource!r} is no pattern: {error}") from None
+            raise CompatError(f"resources: {resource!r} is not a valid pattern: {error}") from None
         return resource, prefixes, False
     return "" if prefixes == ["/"] else resource, prefixes, True
 

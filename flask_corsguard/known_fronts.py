@@ -141,7 +141,7 @@ def _socketio(layer: LayerAround, path: str, method: str) -> KnownFront | None:
         return None  # a class that has no more than the name of the package
     allowed: object = server.cors_allowed_origins
     if method not in _METHODS_OF_ENGINEIO:
-        return KnownFront(f"{name} responds here, and takes no method but GET and POST", "")
+        return KnownFront(f"{name} responds here, and accepts only GET and POST", "")
     if isinstance(allowed, OriginCheck):
         return KnownFront(f"{name} responds here, and asks guard.origin_check", "", allowed)
     if layer.is_guarded_at(path) and (allowed == "*" or allowed == []):

@@ -45,9 +45,11 @@ class LeftOut(NamedTuple):
     is_last: bool = False
 
     def __str__(self) -> str:
-        alike = f"; {self.alike} more like it were left out" if self.alike else ""
-        others = f"; {self.others} others of this kind were left out" if self.others else ""
-        last = "; others of this kind are only counted for up to a minute" if self.is_last else ""
+        alike = f"; {self.alike} more like it {_was(self.alike)} left out" if self.alike else ""
+        of_kind = f"; {self.others} more of this kind {_was(self.others)} left out"
+        others = of_kind if self.others else ""
+        more = "; for up to a minute, more of this kind are counted but not logged"
+        last = more if self.is_last else ""
         return alike + others + last
 
 
@@ -292,7 +294,7 @@ class GuardLog:
         line += str(left_out)
         if self._app.debug:
             if vain := explanation.without_effect(decision):
-                line += f". Without effect: {vain}"
+                line += f". Ignored: {vain}"
             line = ". ".join([line, *explanation.advice(decision)])
         self._write(logging.WARNING, "%s.", line)
 
@@ -336,7 +338,8 @@ class GuardLog:
             other = "mark the view with cors_exempt" if is_app else "leave the path out of paths"
             self._write(
                 logging.WARNING,
-                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out, or %s.",
+                "%s: %s sets %s itself, which the guard has replaced or removed. Take that out of"
+                " the code, or %s.",
                 _place(endpoint),
                 who,
                 listed,
@@ -349,9 +352,9 @@ class GuardLog:
         function = (error and called_by(error, *phases)) or "a function of the app"
         self.notice(
             ("functions that fail on the guard's own response", function),
-            "%s failed on the guard's own response%s. It was sent all the same. Preflights and"
-            " refused requests reach no other before_request function: if this one relies on one,"
-            " register that with guard.run_first.",
+            "%s failed on the guard's own response%s. The response was sent anyway. For preflights"
+            " and refused requests, the app's before_request functions do not run: if this"
+            " function relies on one of them, register that one with guard.run_first.",
             function,
             f": {described(error)}" if error else "",
         )
@@ -360,9 +363,10 @@ class GuardLog:
         """Write that no hook could write headers, because an exception has left the app."""
         self.notice(
             ("exceptions that leave the app", path),
-            "%s raised %s, and the exception left the app, as it does in debug mode, under TESTING,"
-            " with PROPAGATE_EXCEPTIONS and from teardown functions. Whatever responds now, such as"
-            " Werkzeug's debugger, sends no CORS headers, so a browser calls it a CORS error.",
+            "%s raised %s, and the app let the exception through, as it does in debug mode, under"
+            " TESTING, with PROPAGATE_EXCEPTIONS and from teardown functions. Whatever responds"
+            " now, such as Werkzeug's debugger, sends no CORS headers, so the browser reports a"
+            " CORS error.",
             shown(path),
             described(error),
         )
@@ -373,8 +377,8 @@ class GuardLog:
 
         self.notice(
             ("preflights that run_first ends", decision.endpoint, function, status),
-            "%s, but %s, which runs ahead of the guard, has responded with %s: the browser takes"
-            " that for a refusal.",
+            "%s, but %s, which runs before the guard, responded with %s: browsers treat that as a"
+            " refusal.",
             explanation.summary(decision),
             function,
             status,
@@ -385,10 +389,10 @@ class GuardLog:
         if not self._app.testing:
             self.notice(
                 "requests past the guard's middleware",
-                "a request has reached the app past the guard's middleware: something has put an"
-                " older app.wsgi_app back after CorsGuard(app), or calls the app's methods itself."
-                " Where an extension responds without after_request functions, its responses have"
-                " no CORS headers.",
+                "a request has reached the app without passing through the guard's middleware:"
+                " something has put an older app.wsgi_app back after CorsGuard(app), or calls the"
+                " app's methods directly. Extensions that respond without running after_request"
+                " functions now send no CORS headers.",
             )
 
     def front_differs(self, who: str, in_front: str, path: str) -> None:
@@ -399,14 +403,15 @@ class GuardLog:
         :param path: the path that the app has a route for.
         """
         if in_front == path:
-            why = "the app has made the route after that, with its first request"
+            why = "the app added the route later, with its first request"
         else:
-            why = f"the app is mounted below, where it is {shown(path)}"
+            why = f"the app is mounted further down, and sees the path {shown(path)}"
         self.notice(
             ("routes that were not known in front of the app", who),
-            "the guard in front of %s has decided about %s without the app's route: %s. The app has"
-            " decided again, but preflights have ended in front. Put the guard where it sees the"
-            " app's paths and routes, or leave these out of its paths",
+            "the guard in front of %s decided about %s without knowing the app's route: %s. For"
+            " other requests, the app's own guard then decided; preflights never get that far. Put"
+            " the guard where it sees the same paths and routes as the app, or leave these paths"
+            " out",
             who,
             shown(in_front),
             why,
@@ -416,7 +421,8 @@ class GuardLog:
         """Write what is wrong with a settings file that has changed."""
         self._write(
             logging.ERROR,
-            "The settings file %s is not in force as it is now; the last good settings stay. %s",
+            "The settings file %s cannot be used as it is now; the last good settings stay in"
+            " force. %s",
             shown(file),
             on_one_line(in_words(problems)),
         )
@@ -442,7 +448,8 @@ class GuardLog:
         if rest:
             listed.append(("elsewhere", sum(count for _, count in rest)))
         for subject, count in listed:
-            self._write(logging.WARNING, "%s: %d more lines were left out.", _named(subject), count)
+            lines = "line was" if count == 1 else "lines were"
+            self._write(logging.WARNING, "%s: %d more %s left out.", _named(subject), count, lines)
 
     @staticmethod
     def _write(level: int, text: str, *values: object) -> None:
@@ -452,6 +459,10 @@ class GuardLog:
         except BaseException as error:
             if is_shutdown(error):
                 raise
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _place(endpoint: str | None) -> str:

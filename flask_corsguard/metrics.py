@@ -50,8 +50,8 @@ def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
     in_files = values.ValueClass is not values.MutexValue
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ and not in_files:
         raise CorsGuardError(
-            "PROMETHEUS_MULTIPROC_DIR was set after prometheus_client was imported, which looks for"
-            " it then. Set it in the environment of the server, or in gunicorn.conf.py"
+            "PROMETHEUS_MULTIPROC_DIR was set too late: prometheus_client reads it when it is"
+            " imported. Set it in the server's environment, or in gunicorn.conf.py"
         )
     if registry is None:
         registry = REGISTRY
@@ -82,19 +82,22 @@ class _Metrics:
             "corsguard_decisions_total", "Decisions about requests.", DecisionKind._fields
         )
         self._left_out = counter(
-            "corsguard_log_lines_left_out_total", "Log lines left out, because of others like them."
+            "corsguard_log_lines_left_out_total",
+            "Log lines left out, because lines like them had been written.",
         )
         self._failures = counter(
             "corsguard_source_failures_total", "How often a source could not be read.", ["source"]
         )
         self._rows = latest("corsguard_source_rows", "Rows of a source.", ["source"])
         self._age = latest(
-            "corsguard_source_age_seconds", "Since a source was what its store has.", ["source"]
+            "corsguard_source_age_seconds",
+            "Seconds since the source was last known to match its store.",
+            ["source"],
         )
         # Not an Info, which does not work in multi-process mode.
         self._settings = Gauge(
             "corsguard_settings_info",
-            "1 for the settings that are in force, 0 for earlier ones.",
+            "1 for the settings in force, 0 for earlier ones.",
             ["fingerprint"],
             registry=None,
             multiprocess_mode="livemax",

@@ -17,7 +17,7 @@ _DOTS = r"/\.\.?(?:/|\Z)"
 _SIGNS = r"[*^|\[\]{}]|\.\+|\(\?|\$\Z|\\[.dwsS/-]"
 # What follows a prefix in the "resources" of Flask-CORS: /api/*, /api/.*, ^/api/(.+)$
 _ANYTHING_BELOW = r"/?\??\(?\.?[*+]\)?\??\$?\Z"
-_DEFAULT = "that is every path, and its policy is the default one: CorsGuard(app, origins=[...])"
+_DEFAULT = "that is every path, which the default policy covers: CorsGuard(app, origins=[...])"
 
 
 def is_alias(path: str) -> bool:
@@ -44,7 +44,7 @@ def read_prefix(field: str, value: object, problems: list[Problem]) -> str:
     :returns: the prefix without a slash at the end; "" if there is a problem.
     """
     if not isinstance(value, str):
-        message = f"a path is a string such as '/api', not {text_of(value)}."
+        message = f"a path must be a string such as '/api', not {text_of(value)}."
         problems.append(Problem("wrong_type", field, value, message))
         return ""
     wrong = _what_is_wrong(value)
@@ -54,7 +54,7 @@ def read_prefix(field: str, value: object, problems: list[Problem]) -> str:
     if meant == "/":
         message = f"{_DEFAULT}."
     elif meant is None or _what_is_wrong(meant) is not None:
-        message = f"{wrong}. Write it like '/api', which covers '/api' and all that is below."
+        message = f"{wrong}. Write it like '/api', which covers '/api' and everything below it."
     else:
         suggestion = repr(meant)
         message = f"{wrong}. Write {suggestion}."
@@ -68,14 +68,14 @@ def _what_is_wrong(text: str) -> str | None:
         return _DEFAULT
     signs = (
         (text != text.strip(), "there is white space around the path"),
-        ("://" in text, "a path is needed, without scheme and host: the host plays no part"),
-        ("<" in text or ">" in text, "a prefix has no variables; mark the view or blueprint"),
+        ("://" in text, "write only the path: scheme and host do not count"),
+        ("<" in text or ">" in text, "a prefix has no variables: mark the view or blueprint"),
         (
             re.search(_SIGNS, text),
-            "a prefix is not a pattern: it covers all that is below by itself",
+            "a prefix is not a pattern: it always covers everything below it",
         ),
         ("?" in text or "#" in text, "a path has no query and no fragment"),
-        ("%" in text, "write the path decoded, as the rules of routes are"),
+        ("%" in text, "write the path decoded, as in the rules of routes"),
         (not text.startswith("/"), "a path begins with a slash"),
         (is_alias(text), "a prefix has no empty or dot segment, and no backslash"),
     )

@@ -136,8 +136,8 @@ class SettingsFile:
     def _too_late(self, settings: Settings) -> list[Problem]:
         """What could be in force only from the start."""
         message = (
-            "it lifts a check, so it counts only where it was on when the app started. Leave it"
-            " out, or restart the app."
+            "this lifts a check, so it counts only if it was on when the app started. Leave it out,"
+            " or restart the app."
         )
         return [
             Problem("restart_needed", field, True, message, where=f"{self.path}, {place}")
@@ -193,7 +193,8 @@ class SettingsFile:
     ) -> Sequence[Problem]:
         if not content.strip():
             return self._unusable(
-                "it is empty, as a write that fails leaves it. Write origins = [] to allow nobody."
+                "it is empty, as a failed write would leave it. To allow nobody, write origins ="
+                " []."
             )
         try:
             settings = self.settings(self.path, content)
@@ -270,7 +271,7 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
         hint = "" if is_json else _hint(name, text)
         raise ValueError(f"it is not {'JSON' if is_json else 'TOML'}: {error}.{hint}") from error
     if not isinstance(values, dict):
-        raise ValueError('it has to be an object, such as {"origins": []}.')
+        raise ValueError('it must be an object, such as {"origins": []}.')
     return cast("dict[str, Any]", values)
 
 

@@ -232,7 +232,7 @@ def _simulate_handshake(
 ) -> Simulation:
     target = parse_url(url)
     if target is None or target.origin is None:
-        raise FetchTypeError(f"{text_of(url)} is not a URL that a WebSocket can have.")
+        raise FetchTypeError(f"{text_of(url)} is not a URL for a WebSocket.")
     question = f"{origin}: WebSocket handshake with {str(target).replace('http', 'ws', 1)}"
     left_out = {name.lower() for name, _ in given} - {name.lower() for name in _HANDSHAKE}
     steps: list[Step] = []
@@ -283,7 +283,11 @@ def _simulate_ahead_of_time(
     lines = tuple(decision.explain().splitlines()) if decision else ()
     question = f"{origin}: ahead of time: {method} {url}"
     response = PageResponse(question, (exchange,), not is_held_back, why="\n".join(lines))
-    title = "It is held back" if is_held_back else "The browser keeps it until the user goes there"
+    title = (
+        ("The server holds it back")
+        if is_held_back
+        else "The browser keeps it until the user goes there"
+    )
     steps = (
         Step("Request ahead of time", tuple(_about_request(exchange)), exchange),
         Step(title, lines),
@@ -347,13 +351,15 @@ def _steps(
     lines = decision.explain().splitlines() if decision else []
     if response.type == "cors":
         exposed = response.exchanges[-1].value_of("Access-Control-Expose-Headers") or "none"
-        lines.append(f"Headers that the page sees besides the safelisted ones: {exposed}.")
+        lines.append(
+            f"Headers that JavaScript can read in addition to the safelisted ones: {exposed}."
+        )
     yield Step("The page reads the response", tuple(lines))
 
 
 def _why_no_preflight(response: PageResponse, unsafe: dict[str, str]) -> str:
     if not response.exchanges:
-        return "Not sent: the browser stops before that."
+        return "Not sent: the browser stops earlier."
     if response.type == "basic":
         return "Not sent: the page has the same origin."
     also = "" if unsafe else ", and so is every header"
@@ -380,9 +386,12 @@ def _about_request(exchange: Exchange) -> Iterator[str]:
     if decision.in_front:
         yield f"{decision.in_front[0].upper()}{decision.in_front[1:]}."
     elif decision.outcome is Outcome.EXEMPT:
-        yield "The route is marked cors_exempt: its response is up to the app, and not simulated."
+        yield (
+            "The route is marked cors_exempt: only the app decides about its response, which is"
+            " not simulated."
+        )
     elif exchange.status == 200:
-        yield f"The view {decision.endpoint} would run here; it is not run for this."
+        yield f"The view {decision.endpoint} would run here. This simulation does not run it."
 
 
 def curl_of(exchange: Exchange) -> str:

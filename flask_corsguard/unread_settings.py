@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from flask_corsguard.errors import Problem
+from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.fields import read_listed_origins
 from flask_corsguard.protocol.policy import FIELDS
@@ -23,7 +23,9 @@ _FLASK = "FLASK_"
 # What the keys of Flask-CORS begin with.
 _OTHERS = "CORS_"
 # What a key begins with that can be meant for nobody else.
-_MEANT_FOR_US = (PREFIX, _FLASK + PREFIX, "CORS_GUARD_")
+_MEANT_FOR_US = (PREFIX, "CORS_GUARD_", _FLASK + PREFIX)
+# CORSGAURD_, CORGUARD_, CROSGUARD_ and the like, which nobody else uses.
+_MISSPELT = re.compile(r"C[ORS]{2,3}E?G[UARD]{3,5}S?_")
 # Below this, what is in a mapping or list is compared by identity.
 _MOST_NESTED = 4
 _MOST_NAMED = 5
@@ -113,8 +115,8 @@ class Reading:
                 key not in config or _would_change(name, value, in_force)
             ):
                 message = (
-                    f"it is {how} after init_app() has read app.config, so this has no effect."
-                    f" {what} {_IN_TIME}; in tests too."
+                    f"it was {how} after init_app() had read app.config, so it has no effect."
+                    f" {what} {_IN_TIME}, in tests too."
                 )
                 yield Problem("late_setting", key, value, message, where=self._location)
         for _, variable in sorted(variables.items()):
@@ -155,8 +157,8 @@ class Reading:
             if not variable.is_for_flask:
                 call = f"name it {'__'.join((_FLASK + key, *path))}, and {call}"
             message = (
-                "this environment variable is set, but nothing has put it into app.config. To have"
-                f" it read, {call}. If it is meant for something else, rename it, or set"
+                "this environment variable is set, but nothing has put it into app.config. To use"
+                f" it, {call}. If it is meant for something else, rename it, or set"
                 f" app.config[{key!r}] yourself."
             )
             yield Problem("unread_variable", name, name, message, where=self._location)
@@ -194,14 +196,14 @@ class Reading:
         for key, name in self._known.items():
             if key in config and name not in settings.configured:
                 wins = self._location if name == "self_origins" else settings.source
-                yield name, config[key], f"{key} in app.config ({wins} says otherwise)"
+                yield name, config[key], f"{key} in app.config ({wins} sets it too, and wins)"
 
     def _overridden_variables(self, settings: Settings) -> Iterator[_InVain]:
         for variable in {**self._variables, **_variables()}.values():
             name = self._known.get(variable.key, "")
             if variable.is_for_flask:
                 wins = "app.config" if name in settings.configured else settings.source
-                why = f"{wins} says otherwise"
+                why = f"{wins} sets it too, and wins"
             elif variable.prefix in ("", _FLASK):
                 why = f"Flask reads {_FLASK}{variable.key}"
             else:
@@ -241,13 +243,21 @@ def unknown_key(
     """The problem of a configuration key, or of what sets one, that is none."""
     from flask_corsguard.protocol.field_names import unknown_field
 
+    meant = _MISSPELT.sub(PREFIX, key.upper(), count=1)
+    if meant in known and not key.upper().startswith(prefix):
+        return unknown_name("unknown_key", key, key, kind, known, meant)
     return unknown_field("unknown_key", key, kind, known, prefix)
 
 
 def is_ours(key: object) -> bool:
     """Whether a configuration key is meant for the guard."""
     # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
-    return isinstance(key, str) and f"{key}_".upper().startswith(_MEANT_FOR_US)
+    if not isinstance(key, str):
+        return False
+    name = f"{key}_".upper()
+    if name.startswith(_FLASK) and key in os.environ:
+        return False  # app.config.from_mapping(os.environ): a variable, which is looked at as such
+    return name.startswith(_MEANT_FOR_US) or _MISSPELT.match(name) is not None
 
 
 def _variables() -> dict[str, _Variable]:

@@ -122,19 +122,19 @@ class WatchedFile:
             )
         if found.st_size > LARGEST_FILE:
             raise WatchedFileError(
-                f"{self.path!r} has {found.st_size:,} bytes; {LARGEST_FILE:,} at most are read."
+                f"{self.path!r} has {found.st_size:,} bytes; at most {LARGEST_FILE:,} are read."
             )
         if hasattr(os, "geteuid"):  # Windows has other rights
             user = os.geteuid()
             if found.st_uid not in (0, user):
                 raise WatchedFileError(
-                    f"{self.path!r} belongs to user {found.st_uid}, who could change it. It has to"
-                    f" belong to root or to user {user}, who runs this process:"
-                    f" chown root {file_name}"
+                    f"{self.path!r} belongs to user {found.st_uid}, who could change it. It must"
+                    f" belong to root or to user {user}, who runs this process: chown root"
+                    f" {file_name}"
                 )
             if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise WatchedFileError(
-                    f"{self.path!r} can be written by its group or by everybody (its mode is"
+                    f"{self.path!r} can be changed by its group or by everybody (its mode is"
                     f" {stat.S_IMODE(found.st_mode):04o}): chmod go-w {file_name}"
                 )
         return _Facts(

@@ -264,9 +264,9 @@ UNUSABLE = {
     pipe: r"'PATH' is not a regular file: name one, or a link to one\.",
     device: r"'PATH' is not a regular file: name one, or a link to one\.",
     loop: r"'PATH' cannot be read: Too many levels of symbolic links\.",
-    too_long: r"'PATH' has 1,000,001 bytes; 1,000,000 at most are read\.",
-    of_the_group: r"'PATH' can be written .* \(its mode is 0664\): chmod go-w 'PATH'",
-    of_everybody: r"'PATH' can be written .* \(its mode is 0646\): chmod go-w 'PATH'",
+    too_long: r"'PATH' has 1,000,001 bytes; at most 1,000,000 are read\.",
+    of_the_group: r"'PATH' can be changed .* \(its mode is 0664\): chmod go-w 'PATH'",
+    of_everybody: r"'PATH' can be changed .* \(its mode is 0646\): chmod go-w 'PATH'",
 }
 
 

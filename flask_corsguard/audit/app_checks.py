@@ -93,7 +93,7 @@ def _check_connexion(state: AppState, routes: list[Route], found: Findings) -> N
     elif not views and is_in_connexion(state):
         message = (
             f"{name} is inside a Connexion app that has not started. Unless guard.asgi is in its"
-            " stack, it responds to preflights and errors itself."
+            " stack, Connexion responds to preflights and errors itself."
         )
         found.add("connexion_in_front", message, level=Level.NOTE)
 
@@ -112,9 +112,9 @@ def _check_socketio(state: AppState, found: Findings) -> None:
         if isinstance(allowed, OriginCheck):
             if not allowed.credentials and getattr(server, "cors_credentials", True):
                 message = (
-                    f"{name} sends Access-Control-Allow-Credentials, and"
-                    " guard.origin_check(app, credentials=False) does not look whether the policy"
-                    " allows them. Say cors_credentials=False too, or leave credentials=False out."
+                    f"{name} sends Access-Control-Allow-Credentials, and guard.origin_check(app,"
+                    " credentials=False) does not check whether the policy allows them. Set"
+                    " cors_credentials=False too, or leave credentials=False out."
                 )
                 found.add("socketio_differs", message)
         elif is_guarded and _is_refusing(state, path):
@@ -140,7 +140,7 @@ def _lets_in_all(allowed: object) -> str:
     if callable(allowed):
         return f"{name_of(allowed)}, which allows all." if _lets_in(allowed, UNRELATED[0]) else ""
     if allowed == []:
-        return "[], and so does not look at the origin."
+        return "[], so it does not check the origin."
     several = (list, tuple, set)
     is_star = allowed == "*" or (isinstance(allowed, several) and "*" in cast("Any", allowed))
     return f"{text_of(cast('Any', allowed))}." if is_star else ""
@@ -164,7 +164,7 @@ def _check_origins(state: AppState, name: str, allowed: object, path: str, found
     if callable(allowed):
         less = [origin for origin in less if not _lets_in(allowed, origin)]
     if more:
-        message = f"{name} lets in {listed(more)}, which the policy of {path} does not."
+        message = f"{name} lets in {listed(more)}, which the policy of {path} does not admit."
         found.add("socketio_differs", message, location=location, evidence=more[0])
     if less and (theirs or callable(allowed)):
         message = f"{name} turns away {listed(less)}, which the policy of {path} admits."
@@ -197,14 +197,14 @@ def _check_proxy(app: Flask, settings: Settings, routes: list[Route], found: Fin
     hooks = cast("Iterable[list[Callable[..., Any]]]", app.before_request_funcs.values())
     for function in (*chain.from_iterable(hooks), *app.view_functions.values()):
         if not is_ours(function) and mentions(function, "x-forwarded-", prefix=True):
-            message = f"{name_of(function)} reads X-Forwarded-* by itself."
+            message = f"{name_of(function)} reads X-Forwarded-* itself."
             level = RULES[code].level if enforced else Level.NOTE
             found.add(code, message, level=level, location=location_of(function))
             return
     config = cast("Mapping[str, Any]", app.config)
     for key, usual in (("PREFERRED_URL_SCHEME", "http"), ("APPLICATION_ROOT", "/")):
         if enforced and config.get(key) not in (usual, None):
-            message = f"{key} is {config[key]!r}, and a policy enforces."
+            message = f"{key} is {config[key]!r}, and a policy sets enforce."
             found.add(code, message, location=f"{key} in app.config")
             return
 

@@ -201,7 +201,9 @@ def _send_preflights(
         environ = {**requests.environ(preflight=True), "HTTP_ORIGIN": origin}
         delivery = deliver(state, environ)
         if delivery.is_bypass:
-            message = "app.wsgi_app no longer leads through what CorsGuard has put there."
+            message = (
+                "app.wsgi_app no longer leads through the middleware that CorsGuard put there."
+            )
             found.add("middleware_bypassed", message)
         if delivery.decision is not None:
             yield origin, delivery.decision

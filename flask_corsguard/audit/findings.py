@@ -116,210 +116,222 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if finding.level >= level]
 
 
-_ACTING = "with credentials as the signed-in user, without them as anybody"
+_ACTING = "as the signed-in user if the policy allows credentials, otherwise as anybody"
 
 _ALL = (
     Rule(
         "anybody_allowed",
         Level.ERROR,
         "A pattern or callable allows every site",
-        f"Any page that a user visits reads the responses: {_ACTING}.",
-        "Name the origins; or, for what is public, write origins='*' without credentials.",
+        f"Any page that a user visits can read the responses, {_ACTING}.",
+        "Name the origins. If the responses are public, write origins='*' without credentials.",
     ),
     Rule(
         "neighbour_allowed",
         Level.ERROR,
-        "A pattern or callable allows a neighbour of the site that it means",
-        f"They register the name, and their page there reads the responses: {_ACTING}.",
-        "List the origins as strings: 'https://*.example.com' is every sub-domain, and never"
+        "A pattern or callable also allows a site with a similar name",
+        f"Anybody can register that name, and a page there can read the responses, {_ACTING}.",
+        "List the origins as strings: 'https://*.example.com' covers every sub-domain, and never"
         " another site. In a pattern, write '.' as '\\.' and name the whole host.",
     ),
     Rule(
         "public_suffix_wildcard",
         Level.ERROR,
-        "A wildcard spans sites of other people",
-        f"They register a name under that suffix, or rent one, and read the responses: {_ACTING}.",
-        "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'.",
+        "A wildcard covers other people's sites",
+        "Anybody can register or rent a name under that suffix, and a page there can read the"
+        f" responses, {_ACTING}.",
+        "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'. For"
+        " preview deployments, use a domain of your own; or accept this finding if no user signs"
+        " in.",
     ),
     Rule(
         "insecure_origin",
         Level.ERROR,
         "A page loaded over plain http may act as the user",
-        "Whoever controls the network in between (a hotspot, a router) takes that page over.",
-        "Serve those pages over https, and write the origin with 'https://'.",
+        "Whoever controls the network in between (a hotspot, a router) can take that page over,"
+        " and act as the user.",
+        "Serve those pages over https, and write their origins with 'https://'.",
     ),
     Rule(
         "null_allowed",
         Level.ERROR,
         "The opaque origin 'null' is allowed",
-        "Any site sends it from a sandboxed frame, and is let in.",
-        "Serve the page from an origin of its own, and take dangerously_allow_null_origin out.",
+        "Any site can send it from a sandboxed frame, and is let in.",
+        "Serve the page from an origin of its own, and remove dangerously_allow_null_origin.",
     ),
     Rule(
         "subdomains_with_credentials",
         Level.WARNING,
         "Every sub-domain may act as the user",
-        "They take over one forgotten sub-domain (a DNS entry to a service that is no longer"
-        " rented), or find one that shows its users' content, and act as the user from there.",
-        "List the sub-domains that need it.",
+        "An attacker who takes over one forgotten sub-domain (a DNS entry for a service that is no"
+        " longer rented), or finds one that shows its users' content, can act as the user from"
+        " there.",
+        "List only the sub-domains that need it.",
     ),
     Rule(
         "credentials_without_enforce",
         Level.WARNING,
-        "Routes with credentials change state, and other sites can cause that",
-        "A form or fetch() on any page sends a POST with the user's cookies. CORS keeps the page"
-        " from reading the response, but the view has run by then.",
-        "Say enforce='unsafe' in the policy (after a while of enforce='report'), or protect the"
-        " routes from cross-site request forgery in another way, and accept this finding.",
+        "Other sites can trigger changes on routes with credentials",
+        "A form or fetch() on any page can send a POST with the user's cookies. CORS keeps the"
+        " page from reading the response, but the view has run by then.",
+        "Set enforce='unsafe' in the policy (after trying enforce='report' for a while); or"
+        " protect the routes from cross-site request forgery in another way, and accept this"
+        " finding.",
     ),
     Rule(
         "websocket_not_enforced",
         Level.WARNING,
         "A route accepts WebSocket handshakes from every site",
-        "Any page opens the socket with the user's cookies, and reads and writes as the user: CORS"
-        " does not apply to WebSockets, so no browser holds it back.",
-        "Say enforce='unsafe' in the policy: it refuses handshakes from origins that are not"
+        "Any page can open the socket with the user's cookies, and read and write as the user:"
+        " CORS does not apply to WebSockets, so browsers do not block it.",
+        "Set enforce='unsafe' in the policy, which refuses handshakes from origins that are not"
         " allowed. If something in front of Flask accepts them, have it check Origin.",
     ),
     Rule(
         "socketio_allows_all",
         Level.ERROR,
         "Socket.IO, in front of the guard, lets in every site",
-        "Any page connects with the user's cookies, receives events and sends them as the user. No"
-        " policy of the guard applies there.",
-        "Say cors_allowed_origins=guard.origin_check(app), or give it the list of origins; or leave"
-        " it out, for the app's own pages.",
+        "Any page can connect with the user's cookies, and receive and send events as the user."
+        " The guard's policies do not apply there.",
+        "Set cors_allowed_origins=guard.origin_check(app), or to the list of origins; or leave it"
+        " out to allow only the app's own pages.",
     ),
     Rule(
         "socketio_differs",
         Level.WARNING,
-        "Socket.IO, in front of the guard, has origins of its own",
-        "Pages that the policy turns away connect with the user's cookies, receive events and send"
-        " them as the user; or nobody, where it only turns away pages that the policy admits.",
-        "Say cors_allowed_origins=guard.origin_check(app): then the policies decide there too.",
+        "Socket.IO, in front of the guard, allows other origins than the policy",
+        "Pages that the policy rejects can connect with the user's cookies, and receive and send"
+        " events as the user. If Socket.IO only turns away pages that the policy admits, nothing"
+        " is exposed.",
+        "Set cors_allowed_origins=guard.origin_check(app): then the policies decide there too.",
     ),
     Rule(
         "connexion_in_front",
         Level.WARNING,
         "Connexion, in front of the guard, responds to preflights and errors",
-        "Nobody. But preflights get its 405, and its errors have no CORS headers: pages of other"
-        " origins can neither use what needs a preflight nor read what went wrong.",
+        "Nothing is exposed. But preflights get Connexion's 405, and its errors have no CORS"
+        " headers: pages of other origins cannot send requests that need a preflight, and cannot"
+        " read what went wrong.",
         "Serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app.",
     ),
     Rule(
         "whitenoise_allows_all",
         Level.WARNING,
         "WhiteNoise, in front of the guard, lets every site read its files",
-        "Any page reads them in its visitors' browsers: also from networks that only these reach."
-        " No policy of the guard applies there.",
-        "Say WhiteNoise(..., allow_all_origins=False); or put guard.wsgi(..., paths=['/static'])"
-        " around it, and the policies apply there too. If all of the files are public, accept this"
-        " finding.",
+        "Any page can read them in its visitors' browsers, even on networks that only those"
+        " browsers can reach. The guard's policies do not apply there.",
+        "Set WhiteNoise(..., allow_all_origins=False); or put guard.wsgi(..., paths=['/static'])"
+        " around it, so that the policies apply there too. If all of the files are public, accept"
+        " this finding.",
     ),
     Rule(
         "any_origin_next_to_login",
         Level.WARNING,
         "'*' covers a login, or is the default of an app that has one",
-        "Any page reads the login's responses, and tries passwords from its visitors' addresses;"
-        " and each route that somebody adds without a mark is open to every site.",
+        "Any page can read the login's responses, and try passwords from its visitors' IP"
+        " addresses; and every route that is added without a mark is open to every site.",
         "Make the default policy list origins, and mark the public routes with @cors(origins='*').",
     ),
     Rule(
         "max_age_ignored",
         Level.NOTE,
         "Preflights are remembered for less time than max_age says",
-        "Nobody. But whoever counts on it is wrong: Chromium remembers a preflight for 7200"
-        " seconds at most, WebKit for 600; only Firefox does for 86400.",
-        "Say max_age=7200 or less.",
+        "Nothing is exposed. But max_age promises too much: Chromium remembers a preflight for at"
+        " most 7200 seconds, WebKit for 600; only Firefox for 86400.",
+        "Set max_age=7200 or less.",
     ),
     Rule(
         "preflights_not_remembered",
         Level.NOTE,
         "A callable takes the request, so preflights are not remembered",
-        "Nobody. But each request that needs a preflight sends one: the callable may decide by the"
-        " method, and what a browser remembers holds for every method that the response names.",
-        "Say in origins_vary which request headers the callable looks at, if it does not decide by"
-        " the method; or have it take the origin alone; or say max_age=0.",
+        "Nothing is exposed. But each request that needs a preflight sends one: the callable may"
+        " decide by the method, and a browser would use a remembered preflight for every method"
+        " that the response names.",
+        "If the callable does not decide by the method, list in origins_vary the request headers"
+        " that it looks at. Otherwise have it take only the origin, or set max_age=0.",
     ),
     Rule(
         "loopback_with_credentials",
         Level.NOTE,
         "Pages on the user's own machine may act as the user",
-        "Any program there that listens on such a port, and any page that it serves, acts as the"
-        " user who has signed in.",
-        "Allow these origins only where the app runs in debug mode.",
+        "Any program on that machine that listens on such a port can act as the signed-in user,"
+        " and so can any page that it serves.",
+        "Allow these origins only in debug mode.",
     ),
     Rule(
         "route_never_usable",
         Level.NOTE,
-        "A policy names origins, and lets none of them use its route",
-        "Nobody. But pages of other origins cannot use the route, though the origin is allowed.",
-        "Name the method, or leave methods out: then it is what the route accepts. With"
-        " origins='*', say enforce='off' for what everybody may send. If no other page is meant to"
-        " use the route, say origins=[].",
+        "A policy names origins, but lets none of them use its route",
+        "Nothing is exposed. But pages of other origins cannot use the route, although their"
+        " origin is allowed.",
+        "Add the method to methods, or leave methods out to allow what the route accepts. With"
+        " origins='*', set enforce='off' if everybody may send these requests. If no other page is"
+        " meant to use the route, set origins=[].",
     ),
     Rule(
         "entry_decided_earlier",
         Level.WARNING,
-        "An entry of a policy never counts, because of an earlier policy of the list",
-        "Nobody, as long as the earlier policy allows less. But it holds for these origins: its"
-        " credentials, methods and headers, and not those that stand beside the entry.",
-        "Take the entry out, or put the policy that is made for it before the other.",
+        "An entry of a policy has no effect, because an earlier policy in the list decides",
+        "None, if the earlier policy allows less. But these origins get the earlier policy's"
+        " credentials, methods and headers, not those next to the entry.",
+        "Remove the entry, or put its policy before the other one.",
     ),
     Rule(
         "policy_never_decides",
         Level.WARNING,
-        "A policy of a list never admits anybody",
-        "Nobody, as long as the earlier policies allow less. But these hold for its origins.",
-        "Take the policy out; or put it before those that decide about its origins.",
+        "A policy in a list never admits anybody",
+        "None, if the earlier policies allow less. But those decide about its origins.",
+        "Remove the policy, or put it before the ones that decide about its origins.",
     ),
     Rule(
         "callable_asked_first",
         Level.WARNING,
-        "A callable or source is asked about origins that a later policy of the list names",
-        "Nobody, as long as it allows none of them. But where it fails they are rejected, and those"
-        " that it allows get the credentials, methods and headers of its policy.",
-        "Put the policy with the callable or source after those that name their origins.",
+        "A callable or source is asked about origins that a later policy in the list names",
+        "None, if it allows none of them. But if it fails, they are rejected, and those that it"
+        " allows get the credentials, methods and headers of its own policy.",
+        "Put the policy with the callable or source after the ones that name their origins.",
     ),
     Rule(
         "wrong_policy",
         Level.ERROR,
-        "A request has another policy than the one that is written for it",
-        "They send the origin, or write the path, in the way that has the wider policy.",
-        "Have converters, and whatever else changes paths, leave them as they were sent; and mark"
-        " the view itself, whatever its path.",
+        "A request gets a different policy from the one written for it",
+        "An attacker can send the origin, or write the path, in the form that gets the wider"
+        " policy.",
+        "Have converters, and anything else that changes paths, leave them as they were sent; and"
+        " mark the view itself, which then has the policy under every path.",
     ),
     Rule(
         "path_without_rule",
         Level.NOTE,
-        "A path that has a policy covers no route",
-        "Nobody. But the policy holds for 404s alone, and the routes that it was meant for have the"
-        " one that applies further out, which may be wider.",
-        "Write the path as the routes have it, below the app's root. If something else than the"
-        " app's routes answers there, accept this finding.",
+        "A path with a policy covers no route",
+        "The policy applies only to 404s. The routes that it was meant for have a more general"
+        " policy, which may be wider.",
+        "Write the path as in the routes, below the app's root. If something other than the app's"
+        " routes responds there, accept this finding.",
     ),
     Rule(
         "exempt_sends_own_headers",
         Level.WARNING,
-        "An exempt route sends CORS headers of its own",
-        "Nothing checks them: with '*' or a repeated Origin, any page reads the responses.",
-        "Take the headers out of the code, and cors_exempt off the route: a mark says the same.",
+        "An exempt route sends its own CORS headers",
+        "Nothing checks them: with '*' or a repeated Origin, any page can read the responses.",
+        "Remove the headers from the code and cors_exempt from the route, and give the route a"
+        " policy with a mark.",
     ),
     Rule(
         "views_may_override",
         Level.ERROR,
         "Views may override their policy",
-        "Nothing checks what these views send: where one writes '*' or repeats the Origin, any page"
-        " reads its responses; with Access-Control-Allow-Credentials, as the signed-in user.",
-        "Say dangerously_let_views_override only on the views whose headers have to stand, and"
-        " accept this finding for them, with the reason. Elsewhere take it out, and the headers out"
-        " of the code: a mark says the same.",
+        "Nothing checks what these views send: if one writes '*' or repeats the Origin, any page"
+        " can read its responses; with Access-Control-Allow-Credentials, as the signed-in user.",
+        "Set dangerously_let_views_override only on the views whose headers must stay, and accept"
+        " this finding for them, with the reason. Elsewhere, remove it and remove the headers from"
+        " the code: a mark can set the same policy.",
     ),
     Rule(
         "lost_mark",
         Level.ERROR,
         "A mark does not reach the view that it was meant for",
-        "The route has the policy that applies further out, which may be wider.",
+        "The route has a more general policy instead, which may be wider.",
         "Use functools.wraps in the decorator in between, or put @cors directly above or below"
         " the route.",
     ),
@@ -327,44 +339,43 @@ _ALL = (
         "mark_without_route",
         Level.NOTE,
         "A mark is on a function that is not a view of the app",
-        "The route that it was meant for has the policy that applies further out, which may be"
-        " wider.",
+        "The route that it was meant for has a more general policy instead, which may be wider.",
         "Use functools.wraps in the decorator in between, or register the view. If it is a view of"
         " another app, accept this finding.",
     ),
     Rule(
         "runs_before_guard",
         Level.WARNING,
-        "Something runs ahead of the guard",
-        "What it responds to never reaches the guard: preflights fail, responses lack CORS"
+        "Something runs before the guard",
+        "Requests that it responds to never reach the guard: preflights fail, responses lack CORS"
         " headers, and requests that enforce would refuse take effect.",
-        "Make it an ordinary before_request function: those always run after the guard. What has to"
-        " run first belongs in guard.run_first, and should let preflights pass: OPTIONS with"
-        " Access-Control-Request-Method.",
+        "Make it an ordinary before_request function: those always run after the guard. If it must"
+        " run first, register it with guard.run_first, and have it let preflights pass: OPTIONS"
+        " with Access-Control-Request-Method.",
     ),
     Rule(
         "preflight_fails",
         Level.WARNING,
         "Something fails on the guard's own response to a preflight",
-        "Nobody. But the browser does not send the request for which it has asked.",
-        "The app's before_request functions do not run for a preflight. Register what the failing"
-        " function counts on with guard.run_first, which runs it for preflights too; or have the"
-        " function do without.",
+        "Nothing is exposed. But the browser does not send the request that it asked about.",
+        "The app's before_request functions do not run for a preflight. If the failing function"
+        " relies on one of them, register that one with guard.run_first, which also runs it for"
+        " preflights; or change the function so that it does not need it.",
     ),
     Rule(
         "middleware_bypassed",
         Level.WARNING,
-        "The guard's middleware is not around the app any more",
-        "Nobody. But a response that an extension sends past the app's after_request functions has"
-        " no CORS headers, or headers of its own.",
-        "Wrap the app.wsgi_app that is there after CorsGuard(app), not one from before.",
+        "The guard's middleware is no longer around the app",
+        "When an extension responds without running the app's after_request functions, the"
+        " response has no CORS headers, or the extension's own.",
+        "Wrap the app.wsgi_app that is in place after CorsGuard(app), not an earlier one.",
     ),
     Rule(
         "proxy_hides_origin",
         Level.WARNING,
         "The app seems to be behind a proxy that hides its own origin",
-        "Nobody. But requests of the app's own pages can be taken for another site's, and be"
-        " refused where enforce is on: by browsers that send no Sec-Fetch-Site.",
+        "Nothing is exposed. But in browsers that send no Sec-Fetch-Site, requests from the app's"
+        " own pages can be taken for another site's, and be refused where enforce is on.",
         "Wrap the app in werkzeug.middleware.proxy_fix.ProxyFix, or name the public origin in"
         " CORSGUARD_SELF_ORIGINS.",
     ),
@@ -372,45 +383,49 @@ _ALL = (
         "check_failed",
         Level.WARNING,
         "A callable in origins fails",
-        "Nobody: whom it fails for is not allowed. But allowed origins may be turned away.",
-        "Have it return True or False for any string; in by of a source, a value for any request.",
+        "Nothing is exposed: an origin for which it fails is not allowed. But origins that should"
+        " be allowed may be rejected.",
+        "Have it return True or False for any string. If it is the by of a source, have it return"
+        " a value for any request.",
     ),
     Rule(
         "source_unread",
         Level.WARNING,
         "A source in origins cannot be read",
-        "Nobody, as long as it cannot: it admits nobody. But what its rows let in, nobody has"
-        " checked, and allowed origins are turned away.",
+        "While it cannot be read, it admits nobody, and origins that should be allowed are"
+        " rejected. The audit has not checked which origins its rows let in.",
         "Run the audit where the source can be read; or accept this finding.",
     ),
     Rule(
         "rows_left_out",
         Level.NOTE,
         "Rows of a source are left out",
-        "Nobody. But the origins that they were meant for are turned away.",
-        "Correct these rows, or take them out of the source.",
+        "Nothing is exposed. But the origins that they were meant for are rejected.",
+        "Correct these rows, or remove them from the source.",
     ),
     Rule(
         "slow_pattern",
         Level.WARNING,
-        "A pattern takes long to say no",
-        "They send an Origin made for it. Each keeps a worker busy for seconds, or for years.",
-        "Leave out repetitions of repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list"
-        " the origins as strings.",
+        "A pattern takes very long to reject some origins",
+        "An attacker can send such an Origin. Each one keeps a worker busy for seconds, or for"
+        " years.",
+        "Do not repeat repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list the origins"
+        " as strings.",
     ),
     Rule(
         "answer_changed",
         Level.ERROR,
-        "Something outside of the guard changes its responses",
-        "The policy isn't what goes out: added headers allow more, missing ones break pages.",
-        "Take CORS headers out of the middleware around the app.",
+        "Something around the guard changes its responses",
+        "Browsers do not get what the policy says: added headers allow more, missing ones break"
+        " pages.",
+        "Remove CORS headers from the middleware around the app.",
     ),
     Rule(
         "unusable_policy",
         Level.ERROR,
         "A policy cannot be used, and every request fails",
-        "Nobody: the app serves nothing until it is fixed.",
-        "As the message says.",
+        "Nothing is exposed: the app serves nothing until this is fixed.",
+        "Do what the message says.",
     ),
 )
 
@@ -508,8 +523,8 @@ class Findings:
             len(routes),
             attempts,
             tuple(
-                f"{words} was asked {number:,} times, with made-up origins. What else it lets in,"
-                " because of a database for example, the audit cannot know."
+                f"{words} was asked {number:,} times, with made-up origins. Whether it lets in"
+                " others, from a database for example, the audit cannot know."
                 for (_, words), number in self._asked.items()
             ),
         )

@@ -61,8 +61,8 @@ def _check_asked(
 ) -> None:
     names = " and ".join(map(name_in_list, later))
     message = (
-        f"{in_list(policy)}{asked} is asked before {names}. An origin there that it allows, or"
-        " fails for, never gets that far."
+        f"{in_list(policy)}{asked} is asked before {names}. Origins listed there that it allows, or"
+        " fails for, never get that far."
     )
     level = max(_level(policy, each) for each in later)
     found.add("callable_asked_first", message, routes, fields=("origins",), level=level)
@@ -85,9 +85,10 @@ def _check_entries(
             is_left = True
     code = "entry_decided_earlier" if is_left else "policy_never_decides"
     for (other, verb), entries in decided.items():
+        have, them = ("have", "them") if len(entries) > 1 else ("has", "it")
         message = (
-            f"{in_list(policy)}{listed(entries)} cannot count, because {name_in_list(other)} {verb}"
-            f" {'them' if len(entries) > 1 else 'it'} already."
+            f"{in_list(policy)}{listed(entries)} {have} no effect, because {name_in_list(other)}"
+            f" already {verb} {them}."
         )
         level = _level(other, policy) if verb == _ADMITS else Level.NOTE
         found.add(code, message, routes, fields=("origins",), level=level)

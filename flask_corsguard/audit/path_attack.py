@@ -47,7 +47,7 @@ def attack_paths(state: AppState, routes: Iterable[Route], found: Findings) -> i
     for prefix, location in table.paths_without_rules():
         if is_served_in_front(state, prefix):
             continue
-        message = f"No rule of the app lies under {prefix!r}."
+        message = f"No route of the app is under {prefix!r}."
         found.add("path_without_rule", message, source=f"path {prefix}", location=location)
     return sum(_attack_route(state, table.paths.marks, route, found) for route in routes)
 
@@ -72,7 +72,7 @@ def _attack_route(state: AppState, prefixes: Iterable[str], route: Route, found:
             tried += 2
             if _rank(as_sent) > _rank(meant):
                 message = (
-                    f"{shown(path)} serves what {shown(plain.path)} does, and has the policy of"
+                    f"{shown(path)} serves the same as {shown(plain.path)}, but has the policy of"
                     f" {as_sent.policy_source} ({as_sent.policy_location}) instead of that of"
                     f" {meant.policy_source}."
                 )

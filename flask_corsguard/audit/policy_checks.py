@@ -76,7 +76,8 @@ class PolicyChecks:
         if policy.compiled.forgets_preflights and policy.max_age and policy.answer_preflight:
             message = (
                 f"{self._callable_in_words()} takes the request, so preflights are not remembered:"
-                f" max_age={policy.max_age} has no effect, and only the requested method is named."
+                f" max_age={policy.max_age} has no effect, and preflight responses name only the"
+                " requested method."
             )
             self._add("preflights_not_remembered", message, routes, fields=("origins",))
         elif (policy.origins or policy.raw_origins) and (policy.max_age or 0) > _LONGEST_KEPT:
@@ -94,7 +95,7 @@ class PolicyChecks:
         """Find what is wrong with the rows of a source, and whether there are any."""
         fields = ("origins",)
         if is_unread(view):
-            message = f"{view.feed.unknown()}. The audit has not seen whom it lets in."
+            message = f"{view.feed.unknown()}. The audit does not know which origins it lets in."
             self._add("source_unread", message, routes, fields=fields)
         elif view.snapshot is not None and view.snapshot.bad_rows:
             bad, number = view.snapshot.bad, view.snapshot.bad_rows
@@ -148,8 +149,8 @@ class PolicyChecks:
         if _OUTSIDE in failure:
             level = Level.NOTE
             message = (
-                f"{self._callable_in_words()} could not be tried, because it looks at"
-                " flask.request. Have it take the request as its second argument instead."
+                f"{self._callable_in_words()} could not be tried, because it uses flask.request."
+                " Have it take the request as a second argument."
             )
         if failure.startswith(_BY):
             message = f"The callable {failure}."
@@ -206,7 +207,7 @@ class PolicyChecks:
                 elif code := _code_of(text, origin, sites[entry], named):
                     by_entry.setdefault(entry, {}).setdefault(code, []).append(text)
         if not_written:
-            message = f"No entry stands for {shown(not_written[0])}, which is let in."
+            message = f"No entry names {shown(not_written[0])}, but it is let in."
             fields, evidence = ("origins",), not_written[0]
             self._add("wrong_policy", message, routes, fields=fields, evidence=evidence)
         for entry, by_code in by_entry.items():
@@ -256,7 +257,7 @@ class PolicyChecks:
                 fields, also = ("origins", "allow_credentials"), ", with credentials"
                 level = RULES[code].level
             elif code == "insecure_origin" and self._policy.enforce != "off":
-                fields, also = ("origins", "enforce"), ", and is what enforce lets pass"
+                fields, also = ("origins", "enforce"), ", and enforce lets it pass"
                 level = Level.WARNING
             else:
                 return
@@ -380,7 +381,7 @@ def _described(entry: OriginForm, intended: list[Origin], let_in: Mapping[str, l
     if callable(entry):
         texts = "".join(text for each in let_in.values() for text in each)
         hosts = [host for host in hosts if host in texts and "anybody_allowed" not in let_in]
-    means = f", which means {shown(hosts[0])}," if hosts and ATTACKER not in hosts[0] else ""
+    means = f", which is meant for {shown(hosts[0])}," if hosts and ATTACKER not in hosts[0] else ""
     if isinstance(entry, re.Pattern):
         return f"The pattern {shown(entry.pattern, 200)}{means}"
     return f"The callable {shown(name_of(entry))[1:-1]}{means}"

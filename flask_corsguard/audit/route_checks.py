@@ -52,8 +52,8 @@ def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
             for mark in () if id(inner) in registered else _marks_on(inner):
                 if not any(mark.says_the_same(known) for known in counted):
                     message = (
-                        f"The mark on {name_of(inner)} does not reach the view of {endpoint},"
-                        f" which is made by {name_of(view)} ({location_of(view)})."
+                        f"The mark on {name_of(inner)} does not reach the view of {endpoint}, which"
+                        f" is {name_of(view)} ({location_of(view)})."
                     )
                     found.add("lost_mark", message, reached, location=mark.location)
     for unrouted in unrouted_marks(app):
@@ -90,7 +90,7 @@ def _check_override(app: Flask, route: Route, policy: Policy, found: Findings) -
     credentials, or none at all, can only be read off its code."""
     if not policy.dangerously_let_views_override:
         return
-    message = "Whatever Access-Control-* headers the view sends stand. The audit has seen none."
+    message = "Any Access-Control-* headers that the view sends are kept. The audit has seen none."
     level = Level.WARNING
     functions = list(_writers(app, route))
     for header in ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"):
@@ -124,9 +124,14 @@ def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings
     if policy.enforce == "report":
         also = " enforce='report' refuses nobody yet."
     elif _FORM_METHOD not in changing:
-        also = " Browsers ask before they send these; X-HTTP-Method-Override goes past that."
+        also = (
+            " Browsers send a preflight before these methods; X-HTTP-Method-Override gets around"
+            " that."
+        )
     elif _config(app).get("SESSION_COOKIE_SAMESITE") in ("Lax", "Strict"):
-        also = " SESSION_COOKIE_SAMESITE covers neither sub-domains nor other cookies."
+        also = (
+            " SESSION_COOKIE_SAMESITE does not help against sub-domains, or protect other cookies."
+        )
     else:
         level = Level.WARNING
     message = f"{in_list(policy)}allow_credentials=True without enforce.{also}"
@@ -155,7 +160,10 @@ def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     if not (route.url_rule.websocket or opens_websockets(view)) or mentions(view, "origin"):
         return
     if not route.policies:
-        message = "The route accepts WebSocket handshakes, and cors_exempt leaves them to its code."
+        message = (
+            "The route accepts WebSocket handshakes, and cors_exempt leaves checking them to its"
+            " code."
+        )
         found.add("websocket_not_enforced", message, [route], location=route.location)
         return
     enforce = route.policies[0].enforce  # the same in each

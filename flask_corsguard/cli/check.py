@@ -40,7 +40,9 @@ _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
     multiple=True,
     help="A header that the page sets. May be given more than once.",
 )
-@click.option("--credentials", is_flag=True, help="As with credentials: 'include'.")
+@click.option(
+    "--credentials", is_flag=True, help="Send cookies, as fetch() does with credentials: 'include'."
+)
 @click.option(
     "--engine",
     type=click.Choice(ENGINE_NAMES),

@@ -20,7 +20,11 @@ _MOST_PLACES = 5
 _STYLES = {"wider": "bold red", "narrower": "bold yellow", "error": "bold cyan"}
 # Which origins Flask-CORS was given.
 _WATCH = "flask_corsguard.migrate.recorder:watch"
-_CREDENTIALS = {"any": "", "with": ", with credentials alone", "without": ", without credentials"}
+_CREDENTIALS = {
+    "any": "",
+    "with": ", only with credentials",
+    "without": ", only without credentials",
+}
 
 
 @click.command("compare")
@@ -31,30 +35,30 @@ _CREDENTIALS = {"any": "", "with": ", with credentials alone", "without": ", wit
     "origins",
     metavar="ORIGIN",
     multiple=True,
-    help="An origin to ask from as well. May be given more than once.",
+    help="Another origin to send requests from. May be given more than once.",
 )
 @click.option(
     "--skip",
     metavar="GLOB",
     multiple=True,
-    help="Rules to leave out: '/admin/*'. May be given more than once.",
+    help="Rules to skip, such as '/admin/*'. May be given more than once.",
 )
 @click.option(
-    "--all-methods", is_flag=True, help="Send POST, PUT, DELETE too: on a copy of the data."
+    "--all-methods", is_flag=True, help="Send POST, PUT and DELETE too. Use a copy of the data."
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
     default=1.2,
     show_default=True,
-    help="The CPU time for each app's responses.",
+    help="CPU time limit for each app's responses, in seconds.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(("any", "wider")),
     default="any",
     show_default=True,
-    help="Exit with 1 for any difference, or only for what got wider.",
+    help="Exit with 1 for any difference, or only if pages can do more.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context

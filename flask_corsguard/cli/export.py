@@ -17,19 +17,22 @@ from flask_corsguard.text import printable, text_of
 @click.command("export")
 @click.argument("server", metavar="SERVER", type=click.Choice(["nginx", "apache"]))
 @click.option(
-    "--path", "paths", metavar="PATH", multiple=True, help="All that lies under PATH: /static."
+    "--path", "paths", metavar="PATH", multiple=True, help="Everything under PATH, such as /static."
 )
 @click.option(
     "--endpoint", "endpoints", metavar="ENDPOINT", multiple=True, help="The routes of ENDPOINT."
 )
 @click.option(
-    "--mount", metavar="PATH", default="/", help="Where the app is mounted on the server: /shop."
+    "--mount",
+    metavar="PATH",
+    default="/",
+    help="Where the app is mounted on the server, such as /shop.",
 )
 @click.option(
     "--output",
     metavar="DIRECTORY",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Write the files there, rather than one after the other to the standard output.",
+    help="Write the files to this directory instead of to standard output.",
 )
 @click.pass_context
 @pass_script_info
@@ -45,8 +48,8 @@ def export(
     """Write the policies of some paths as configuration for SERVER, nginx or apache, which serves
     these paths instead of Flask.
 
-    Nothing is written wider than the policy. Exits with 1, and writes nothing, if SERVER cannot say
-    something: each such policy field is named, with its route.
+    Nothing is written wider than the policy. Exits with 1, and writes nothing, if SERVER cannot
+    express something: each such policy field is named, with its route.
     """
     from flask_corsguard import __version__
     from flask_corsguard.export import apache, nginx
@@ -56,7 +59,7 @@ def export(
     prefixes = _prefixes("--path", paths)
     (mounted_at,) = _prefixes("--mount", [mount])
     if not prefixes and not endpoints:
-        raise UnusableError("say what the server serves: --path /static, or --endpoint static")
+        raise UnusableError("name what the server serves: --path /static, or --endpoint static")
     with guarded_app(info) as state:
         in_force = state.current()
         known = {rule.endpoint for rule in in_force.table.rules}
@@ -77,7 +80,7 @@ def export(
         click.echo(printable(str(problem)), err=True)
     if problems:
         count = "1 thing" if len(problems) == 1 else f"{len(problems)} things"
-        click.echo(f"{server} cannot say {count}; nothing was written.", err=True)
+        click.echo(f"{server} cannot express {count}. Nothing was written.", err=True)
         context.exit(1)
     wanted = [*(f"--path {path}" for path in paths), *(f"--endpoint {e}" for e in endpoints)]
     wanted += [f"--mount {mount}"] if mounted_at else []

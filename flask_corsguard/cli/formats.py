@@ -75,7 +75,7 @@ def _sentences(finding: Finding) -> Iterator[str]:
         yield f"Routes: {named}" + (f"; and {more:,} more" if more > 0 else "")
     if finding.evidence:
         yield f"Let in: {finding.evidence}"
-    yield f"An attacker: {finding.rule.attack}"
+    yield f"Risk: {finding.rule.attack}"
     yield f"Change: {finding.rule.change}"
 
 
@@ -84,7 +84,7 @@ def _where(finding: Finding) -> str:
 
 
 def _unused(key: str) -> str:
-    return f"CORSGUARD_AUDIT_ACCEPT: {key!r} accepts no finding; remove it"
+    return f"CORSGUARD_AUDIT_ACCEPT: {key!r} matches no finding. Remove it"
 
 
 def as_json(report: Report) -> str:

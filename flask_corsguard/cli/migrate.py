@@ -22,10 +22,10 @@ _UNNAMED = ("wsgi.py", "app.py")
 
 @click.command("migrate")
 @click.argument("path", metavar="PATH", default=".", type=click.Path(path_type=Path))
-@click.option("--write", is_flag=True, help="Write the files, not only the diff.")
-@click.option("--accept-wider", is_flag=True, help="Write what pages can do more with, too.")
+@click.option("--write", is_flag=True, help="Write the files instead of only printing the diff.")
+@click.option("--accept-wider", is_flag=True, help="Also write changes that let pages do more.")
 @click.option(
-    "--all-methods", is_flag=True, help="Compare POST, PUT, DELETE too: on a copy of the data."
+    "--all-methods", is_flag=True, help="Compare POST, PUT and DELETE too. Use a copy of the data."
 )
 @click.pass_context
 @pass_script_info
@@ -53,9 +53,9 @@ def migrate(
     except OSError as error:
         raise UnusableError(str(error)) from error
     if run.unloaded:
-        words = f"the code is only read, and nothing is compared: {run.unloaded}"
+        words = f"the app cannot be loaded, so nothing is compared: {run.unloaded}"
         click.echo(f"Warning: {printable(words)}", err=True)
-    unwritten = run.blocked or "Nothing is written yet: that takes --write."
+    unwritten = run.blocked or "Nothing has been written: add --write."
     for line in told(run.migration, written, unwritten, run.compared):
         click.echo(line)
     context.exit(1 if run.migration.findings else 0)
@@ -103,27 +103,28 @@ class _Run:
             except AppProcessError as error:
                 self._find(
                     "refused",
-                    f"the app does not start after it: {' '.join(str(error).splitlines())}",
-                    "what Flask-CORS makes of it.",
-                    "change what is handed to Flask-CORS as the message says, and run this again.",
+                    "after the migration, the app does not start:"
+                    f" {' '.join(str(error).splitlines())}",
+                    "what Flask-CORS does with these options.",
+                    "change the options for Flask-CORS as the message says, and run this again.",
                 )
-                self.blocked = "Nothing is written: the app would not start."
+                self.blocked = "Nothing has been written: the app would not start."
                 return
             with progress("Comparing the app before and after") as advance:
                 comparison = compare(before, after, all_methods=all_methods, advance=advance)
         self.compared += (f"{' ' * line.indent}{line.text}" for line in lines(comparison))
         for difference in comparison.differences:
             if difference.kind == "wider" and not accept_wider:
-                self.blocked = "Nothing is written: pages could do more."
+                self.blocked = "Nothing has been written: pages could do more."
                 pages = ", ".join(page or "its own" for page in difference.pages)
                 self._find(
                     "wider",
                     f"{difference.title}, for {pages}:"
                     f" {'; '.join(difference.where)}: {difference.fetch}",
                     f"{'; '.join(difference.before)}.",
-                    "if these pages may, add --accept-wider.",
+                    "if that is right, add --accept-wider.",
                     "if not, write `from flask_corsguard.compat import CORS, cross_origin`, which"
-                    " allow no more than those of Flask-CORS, and change nothing else.",
+                    " allow no more than Flask-CORS does, and change nothing else.",
                 )
 
     def _find(self, code: str, message: str, today: str, *choices: str) -> None:

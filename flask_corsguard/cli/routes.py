@@ -57,7 +57,7 @@ _MIN_TABLE_WIDTH = 90
     " matches this glob, such as '/api/*'.",
 )
 @click.option("--method", metavar="METHOD", help="Only rules that accept this method.")
-@click.option("--origin", metavar="ORIGIN", help="Only what pages of this origin may read.")
+@click.option("--origin", metavar="ORIGIN", help="Only routes that pages of this origin may read.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @pass_script_info
 def routes(
@@ -128,7 +128,7 @@ def _check_origin(origin: str) -> None:
         fixed = repair(origin)
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
         raise UnusableError(
-            "--origin takes an origin as browsers send it, scheme://host[:port], not"
+            "--origin must be an origin as browsers send it, scheme://host[:port], not"
             f" {shown(origin)}.{hint}"
         )
 

@@ -86,9 +86,12 @@ def _lines(told: list[dict[str, Any]]) -> Iterator[Line]:
                 rules.append(f"and {more:,} more")
             yield Line(f"{words}: {', '.join(rules)}", "dim", 2)
         if not source["used_by"]:
-            yield Line("No route has it.", "dim", 2)
+            yield Line("No route uses it.", "dim", 2)
         yield Line("")
     if told:
-        yield Line("Read now, by this command. What a worker knows, guard.status() says there.")
+        yield Line(
+            "This command has just read the sources. What a worker has read, guard.status()"
+            " shows in that worker."
+        )
     else:
-        yield Line("No policy has a source.")
+        yield Line("No policy uses a source.")

@@ -69,12 +69,14 @@ def _lines(
     for problem in problems:
         yield Line(str(problem))
     for place, field in lifted:
-        yield Line(f"{name}, {place}: {field}: counts only in an app that has started with it.")
+        yield Line(
+            f"{name}, {place}: {field}: has an effect only in an app that was started with it."
+        )
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         yield Line(f"{name}: {count}.", "bold red")
     else:
-        yield Line(f"{name}: nothing is wrong.", "bold green")
+        yield Line(f"{name}: no problems.", "bold green")
 
 
 def _object(

@@ -31,11 +31,13 @@ _LIMIT = click.IntRange(1)
     "paths",
     metavar="PATH",
     multiple=True,
-    help="A path to send GET to as well, which runs its view. May be given more than once.",
+    help="A path to send a GET request to, which runs its view. May be given more than once.",
 )
 @click.option("--status", metavar="URL", help="A URL, or a path, that returns guard.status().")
-@click.option("--rate", type=_RATE, default=5, show_default=True, help="Requests a second.")
-@click.option("--limit", type=_LIMIT, default=1000, show_default=True, help="The most requests.")
+@click.option("--rate", type=_RATE, default=5, show_default=True, help="Requests per second.")
+@click.option(
+    "--limit", type=_LIMIT, default=1000, show_default=True, help="The maximum number of requests."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 @pass_script_info
@@ -73,7 +75,7 @@ def verify(
         deployment = Deployment(state, base, gets, probe, limit)
         seconds = deployment.requests / rate
         if seconds > _SECONDS_UNANNOUNCED:
-            words = f"{deployment.requests:,} requests, {rate:g} a second: about {seconds:.0f} s"
+            words = f"{deployment.requests:,} requests, {rate:g} per second: about {seconds:.0f} s"
             click.echo(words, err=True)
         with progress("Asking the deployment") as advance:
             verification = deployment.verify(rate, advance)

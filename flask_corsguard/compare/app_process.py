@@ -92,7 +92,7 @@ class AppProcess:
                 return self._connection.recv()
         except (EOFError, OSError):
             raise AppProcessError(f"{self.app}: its process ended {where}") from None
-        raise AppProcessError(f"{self.app}: nothing came back for {seconds} s {where}")
+        raise AppProcessError(f"{self.app}: no response for {seconds} s {where}")
 
     def __enter__(self) -> Self:
         self._process.start()

@@ -15,11 +15,11 @@ TITLES: dict[tuple[What, Kind], str] = {
     ("sent", "narrower"): "A browser no longer sends a request",
     ("read", "wider"): "A page can read a response that it could not read",
     ("read", "narrower"): "A page can no longer read a response",
-    ("read", "error"): "A page can read an error, where it could read other responses",
+    ("read", "error"): "A page can read only an error where it could read other responses",
     ("headers", "wider"): "JavaScript can read more headers of a response",
     ("headers", "narrower"): "JavaScript can read fewer headers of a response",
-    ("refused", "wider"): "A request runs the view that the guard refused",
-    ("refused", "narrower"): "The guard refuses a request that ran the view",
+    ("refused", "wider"): "A request that the guard refused now runs the view",
+    ("refused", "narrower"): "The guard now refuses a request that ran the view",
 }
 
 

@@ -112,18 +112,18 @@ def compare(
     differences = _differences(run, {url.url: url.rule for url in urls})
     reached = {url.rule for url in urls}
     left_out = [
-        f"{rule}: no URL was found that leads to it."
+        f"{rule}: no URL for it was found."
         for rule in dict.fromkeys(rule for each in descriptions for rule in each.unreachable)
         if rule not in reached
     ]
     left_out += run.left_out(len(urls))
     if more := found[_MOST_ORIGINS:]:
-        left_out.append(f"{len(more):,} of {len(found):,} origins that policies tell apart.")
+        left_out.append(f"{len(more):,} of {len(found):,} origins that policies treat differently.")
     if held_back := {(ask.url, ask.method) for ask in asks if not ask.send} - {
         (ask.url, ask.method) for ask in asks if ask.send
     }:
         left_out.append(
-            f"{len(held_back):,} of the routes' methods: only their preflights were sent."
+            f"{len(held_back):,} of the routes' methods, for which only preflights were sent."
         )
     pages = tuple(dict.fromkeys(ask.page for ask in run.results))
     routes = len({ask.url for ask in run.results})
@@ -196,14 +196,14 @@ class _Run:
             none = len(self._unasked - {ask.url for ask in self.results})
             yield (
                 f"{self._number_unasked:,} requests, for which {self._seconds:g} s of CPU time were"
-                f" too short: of {routes:,} routes, {routes - len(self._unasked):,} were compared"
+                f" not enough: of {routes:,} routes, {routes - len(self._unasked):,} were compared"
                 f" in full, {len(self._unasked) - none:,} in part, {none:,} not at all."
             )
         yield from [*self._failed][:_MOST_NAMED]
         if (more := len(self._failed) - _MOST_NAMED) > 0:
-            yield f"{more:,} further requests without a response."
+            yield f"{more:,} more requests without a response."
         if self._unstable:
-            yield f"{len(self._unstable):,} requests that get another response each time."
+            yield f"{len(self._unstable):,} requests that get a different response each time."
 
 
 def _is_same(one: _Both, other: _Both) -> bool:

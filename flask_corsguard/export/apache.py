@@ -29,8 +29,9 @@ INTRODUCTION = (
     f"{FILES[0]}: include it in the <VirtualHost> that serves these paths.",
     "It needs mod_headers, mod_setenvif and mod_alias, and Apache 2.4.26 or newer.",
     "Header lines elsewhere (Strict-Transport-Security and the like) stay in force.",
-    "What Apache goes on to (ErrorDocument, mod_rewrite) has the policy of its own path.",
-    "Where a login is required, say Require method OPTIONS as well: preflights have none.",
+    "Where Apache continues with another path (ErrorDocument, mod_rewrite), that path's policy"
+    " applies.",
+    "Where a login is required, add Require method OPTIONS: preflights are never logged in.",
 )
 WARNING = ""
 
@@ -67,7 +68,9 @@ def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
     for path, method, _, name in verdicts.rows:
         longest = len(path) + len(method)
         if longest > _LONGEST_EXPRESSION:
-            message = f"it comes to {longest:,} characters; Apache reads {_LONGEST_EXPRESSION:,}."
+            message = (
+                f"it would need {longest:,} characters, and Apache reads {_LONGEST_EXPRESSION:,}."
+            )
             yield Unsayable(name, "path", message)
 
 

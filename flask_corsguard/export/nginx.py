@@ -21,7 +21,7 @@ INTRODUCTION = (
     f"{FILES[1]}: include it in the server {{ }} whose locations serve these paths.",
     "nginx inherits add_header lines only where a block has none of its own. So lines of http { }",
     "(Strict-Transport-Security, Content-Security-Policy, X-Content-Type-Options and the like)",
-    "have to be repeated in that server { }; and a location with such lines has to include the",
+    "must be repeated in that server { }; and a location with such lines must include the",
     "second file too, and then repeat those of server { }.",
     "If what serves the paths (proxy_pass) sends other Access-Control-* headers than these, hide",
     "them with proxy_hide_header.",
@@ -69,7 +69,7 @@ def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
 def _too_long(where: str, field: str, *texts: str) -> Iterator[Unsayable]:
     longest = max(map(len, texts), default=0)
     if longest > _LONGEST_PARAMETER:
-        message = f"it comes to {longest:,} characters, and nginx reads {_LONGEST_PARAMETER:,}."
+        message = f"it would need {longest:,} characters, and nginx reads {_LONGEST_PARAMETER:,}."
         yield Unsayable(where, field, message)
 
 
@@ -78,7 +78,9 @@ def _names_with_dollars(verdict: Verdict, grant: Grant) -> Iterator[Unsayable]:
         names: Iterable[str] = grant.policy.values[field] or ()
         for name in names:
             if "$" in name:
-                message = f"nginx takes the $ in {name!r} for a variable's. Leave the name out."
+                message = (
+                    f"nginx takes the $ in {name!r} as the start of a variable. Leave the name out."
+                )
                 yield Unsayable(verdict.where, field, message)
 
 
@@ -145,7 +147,7 @@ class _Maps:
         yield self._map(key, "preflight", {"~(?s)^OPTIONS:[^:]+:.": 1})
         rows = {"": "$request_method"}
         yield self._map(self._of("preflight"), "method", rows, self._of("requested"))
-        yield "# Which policy counts."
+        yield "# Which policy applies."
         paths: dict[str, object] = {}
         for path, method, number, _ in self._verdicts.rows:
             paths.setdefault(f"~(?s)^{method} {path}", number or "")

@@ -139,9 +139,11 @@ class Regions:
         if body is None:
             return
         if under is not None and rule.redirect_to is not None:
-            self._unsayable(rule, "rule", "it redirects, so that the policy of its target counts.")
+            self._unsayable(rule, "rule", "it redirects, so the policy of its target applies.")
         if under is not None and (rule.host or rule.subdomain):
-            self._unsayable(rule, "rule", "it is for one host, and what is written is for any.")
+            self._unsayable(
+                rule, "rule", "it is for one host, but the server's file applies to any."
+            )
         if under is None:
             exact.append(Region(rf"{body}\z", None, None, rule.rule))
             return
@@ -163,7 +165,7 @@ class Regions:
                 groups.setdefault(meaning(found[method]), (found[method], set()))[1].add(method)
             loose = body.replace("0-9", r"0-9\x80-\xff")
             if loose != body:
-                name = f"{rule.rule}, with digits that Python alone knows"
+                name = f"{rule.rule}, with digits that only Python accepts"
                 exact.append(Region(rf"{ahead}(?!{body}\z){loose}\z", None, _NOBODY, name))
             for entry, methods in groups.values():
                 if meaning(entry) != meaning(rest) or not is_alone:
@@ -195,7 +197,9 @@ class Regions:
         for name, converter in converters.items():
             limits = [getattr(converter, limit, None) for limit in ("min", "max", "fixed_digits")]
             if type(converter) not in _CONVERTERS or any(limits):
-                message = f"what {name!r} accepts, code of {type(converter).__name__} decides."
+                message = (
+                    f"what {name!r} accepts is decided by the code of {type(converter).__name__}."
+                )
                 self._unsayable(rule, "rule", message)
                 return None
         # Private, as Werkzeug's own matcher reads them; the first part is the host's.

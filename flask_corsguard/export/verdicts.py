@@ -153,7 +153,7 @@ class Verdicts:
 
     def _add(self, entry: Entry, name: str) -> int:
         policies, scope = policies_of(entry.policy), entry.scope
-        where = f"{name}, by {', '.join(filter(None, (scope.source, scope.location)))}"
+        where = f"{name} (policy: {', '.join(filter(None, (scope.source, scope.location)))})"
         found = [
             Unsayable(where, field, message)
             for policy in policies
@@ -225,7 +225,10 @@ def _unsayable(policy: Policy) -> Iterator[tuple[str, str]]:
         compiled = policy.origins.compiled
         if compiled.check is not None:
             name = ascii(name_of(compiled.check))
-            yield "origins", f"the function {name} decides, which only Python runs. List origins."
+            yield (
+                "origins",
+                (f"the function {name} decides, and only Python can run it. List origins."),
+            )
         for source in compiled.sources:
             name = ascii(source_name(source))
             yield "origins", f"the rows of {name} change while the app runs. List origins."
@@ -233,14 +236,16 @@ def _unsayable(policy: Policy) -> Iterator[tuple[str, str]]:
         try:
             tuple(listed(forms))
         except BeyondSubsetError as error:
-            message = f"in a pattern, a server may read {error} in another way than Python."
+            message = f"in a pattern, a server may read {error} differently from Python."
             yield field, f"{message} List origins, or write a plainer pattern."
     if policy.enforce in ("unsafe", "all"):
         value = policy.enforce
-        message = f"a server cannot tell the app's own pages from others, which {value!r} has to."
+        message = (
+            f"a server cannot tell the app's own pages from others, and {value!r} depends on that."
+        )
         yield "enforce", f"{message} Where Flask does not respond, write enforce='off'."
     if not policy.answer_preflight:
         yield "answer_preflight", "no view of the app responds there. Leave it out."
     if policy.dangerously_let_views_override:
-        message = "no view of the app responds there, and a server cannot know its headers."
+        message = "no view of the app responds there, and a server does not know a view's headers."
         yield "dangerously_let_views_override", f"{message} Leave it out."

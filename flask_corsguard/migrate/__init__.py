@@ -58,8 +58,8 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
         found = _each(groups, path, calls, named)
     read = {source.path.resolve() for source in sources}
     outside = tuple(
-        f"{call.path}:{call.line}: {call.target} is given to Flask-CORS here, outside of {path}:"
-        " that goes on, beside the guard."
+        f"{call.path}:{call.line}: {call.target} is given to Flask-CORS here, outside of {path}. It"
+        " stays active next to the guard."
         for (place, _), some in calls.items()
         for call in some
         if call.kind != "view" and place not in read
@@ -78,8 +78,8 @@ def _part_of(path: Path) -> Finding | None:
         ]:
             other = next(each for each in others if each != path)
             return Finding(
-                path, 1, "left_out", f"{other} uses Flask-CORS too, and may be of the same app",
-                "the sites that either file names may read what it is for.",
+                path, 1, "left_out", f"{other} uses Flask-CORS too, and may belong to the same app",
+                "the sites that each file names may read the routes that it covers.",
                 ("run this on the directory of the whole app.",),
             )  # fmt: skip
     return None
@@ -128,6 +128,6 @@ def _unreadable(path: Path, error: BaseException) -> Finding:
     why = str(error).partition("\n")[0] or type(error).__name__
     return Finding(
         path, 1, "unreadable_file", f"the file cannot be read: {why}",
-        "whatever Flask-CORS lets other sites do there, it goes on doing.",
-        ("put it right, and run this again.", "take it away, if nothing needs it."),
+        "what Flask-CORS allows other sites there stays allowed.",
+        ("fix it, and run this again.", "delete it, if nothing needs it."),
     )  # fmt: skip

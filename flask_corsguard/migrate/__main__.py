@@ -22,11 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m flask_corsguard.migrate",
         description="Move a code base from Flask-CORS to Flask-CorsGuard. `flask cors migrate`"
         " does the same, and compares the app before and after.",
-        epilog="Exits with 0 if all is migrated, 1 if a place was left alone for you to"
+        epilog="Exits with 0 if everything was migrated, 1 if something was left for you to"
         " decide, 2 if PATH cannot be read or written.",
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="a file or a directory")
-    parser.add_argument("--write", action="store_true", help="write the files, not only the diff")
+    parser.add_argument(
+        "--write", action="store_true", help="write the files instead of only printing the diff"
+    )
     options = parser.parse_args(arguments)
     try:
         migration = migrate(options.path)
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{printable(str(error))}\n")
         return 2
     try:
-        for line in told(migration, written, "Nothing is written yet: that takes --write."):
+        for line in told(migration, written, "Nothing has been written: add --write."):
             print(line)  # noqa: T201
         sys.stdout.flush()
     except BrokenPipeError:  # `head`, say, has read enough; Python would fail at its end

@@ -33,8 +33,8 @@ from flask_corsguard.migrate.uses import ON_METHOD, Call, Mark, Uses
 
 Fields = dict[str, str]
 _NO_EFFECT = (
-    "@cross_origin stands above the route, where it has no effect, and is taken out. Write it below"
-    " if other sites are meant to read this."
+    "@cross_origin is above the route, where it has no effect, so it is removed. If other sites are"
+    " meant to read this, write it below the route."
 )
 _LEAVES_OUT = "leaves GET or POST out"
 _DEFAULTS = {name: RESETS[name] for name in ("origins", "allow_headers")}
@@ -86,7 +86,8 @@ class Codemod:
         self._kinds = {call.node: self._kind(call, roots) for call in uses.calls}
         if recorded:
             self._notes += (
-                f"{call.file.path}:{call.node.lineno}: this did not run when the app was loaded."
+                f"{call.file.path}:{call.node.lineno}: this code did not run when the app was"
+                " loaded."
                 for call in uses.calls
                 if call.target is not None and not self._recorded[call.node]
             )
@@ -129,7 +130,10 @@ class Codemod:
         if self._findings:
             calls = [*uses.calls, *(mark.call for mark in uses.marks)]
             left = sorted(f"{call.file.path}:{call.node.lineno}" for call in calls)
-            note = f"left alone with the findings, as they may be of one app: {', '.join(left)}."
+            note = (
+                "also left unchanged, because they may belong to the same app as a finding:"
+                f" {', '.join(left)}."
+            )
             findings = tuple(dict.fromkeys(self._findings))
             return Migration((), findings, (note,) if left else (), 0)
         for file in uses.files:
@@ -157,7 +161,7 @@ class Codemod:
         why = edits[call.node].report.compat if call.node in edits else ""
         statement = file.statement(call.node)
         if call.unread:
-            why = f"{short(call.unread)} only shows when the code runs"
+            why = f"{short(call.unread)} is known only when the code runs"
         elif not self._kinds[call.node]:
             why = f"{file.code(call.target or call.node)} may be an app or a blueprint"
         elif call.is_init and call.options and not file.is_alone(statement, call.node):
@@ -167,9 +171,9 @@ class Codemod:
         elif "resources" in call.options and not file.is_alone(statement, call.node):
             why = "the result is used at once"
         elif call in self._blueprints and self._is_asked_in_turn(edits[call.node], edits):
-            why = "where it says no, another call is asked"
+            why = "an origin that it rejects may be allowed by another call"
         elif self._configuration.options and call.node in edits and edits[call.node].paths:
-            why = "the configuration has a say in what the resources allow"
+            why = "the configuration also decides what the resources allow"
         elif call in self._apps and self._is_second(call):
             why = "an app may be given to Flask-CORS twice"
         return f"{file.path}:{call.node.lineno}: {why}" if why else ""
@@ -221,8 +225,8 @@ class Codemod:
 
     def _keep_all(self, reason: str, edits: Mapping[ast.Call, _Edit]) -> None:
         self._notes.append(
-            f"{reason}; so flask_corsguard.compat takes Flask-CORS's place here. It matches"
-            " patterns up to their end."
+            f"{reason}. So flask_corsguard.compat replaces Flask-CORS here. Unlike Flask-CORS, it"
+            " matches patterns to the end."
         )
         for call in self.uses.calls:
             self._keep(call, edits.get(call.node))
@@ -241,8 +245,8 @@ class Codemod:
         if self._blueprints and any(edits[call.node].paths for call in apps):
             report = Report(self._blueprints[0].file, self._blueprints[0].node.lineno)
             report.finding(
-                "resources", "a blueprint is given to Flask-CORS, beside resources by path",
-                "an origin that one of them rejects may read, if the other admits it.",
+                "resources", "a blueprint is given to Flask-CORS as well as resources by path",
+                "an origin that one of them rejects may read if the other admits it.",
                 "write the blueprint's options as resources of the app, and run this again.",
             )  # fmt: skip
             self._take(report)
@@ -264,7 +268,7 @@ class Codemod:
                 compat_fields(values)
             except CompatError as error:
                 report.finding(
-                    "refused", " ".join(str(error).split()), "the sites that may read go on.",
+                    "refused", " ".join(str(error).split()), "the sites that may read still may.",
                     "change it as the message says, and run this again.",
                 )  # fmt: skip
         self._take(report)
@@ -320,7 +324,7 @@ class Codemod:
             own = {} if node is None else file.read_options(node)
             if own is None or isinstance(pattern, Expression):
                 shown = short(file.code(call.options["resources"]))
-                report.reasons.append(f"resources={shown} only shows when the code runs")
+                report.reasons.append(f"resources={shown} is known only when the code runs")
                 continue
             merged = {**options, **values_of(file, own)}
             fields = fields_of(merged, report, beside=beside)
@@ -427,7 +431,7 @@ class Codemod:
         if mark.has_no_effect or mark.why_compat:
             return mark.why_compat or "it has no effect"
         if self._configuration.is_hidden:
-            return "the configuration may have CORS_ keys that do not show here"
+            return "the configuration may have CORS_ keys that are not visible here"
         if (given & self._configuration.options) - call.options.keys():
             return "CORS(app) and the configuration differ"
         if writes_origin(self.uses.files):
@@ -473,7 +477,7 @@ class Codemod:
             needs.need_re(fields)
             file.replace(call.node, file.call(call.node, needs.name("cors"), arguments(fields)))
         else:
-            report.note(f"{why}: so @cross_origin comes from flask_corsguard.compat here.")
+            report.note(f"{why}. So @cross_origin comes from flask_corsguard.compat here.")
             self._needs[file].compat.add("cross_origin")
             file.remove_keywords(call.node, FIELD_OF)
         self._take(report)
@@ -514,8 +518,8 @@ def _broken(file: PythonFile) -> Finding | None:
         report = Report(file, 1)
         report.finding(
             "unusual_use", f"the changed file would not be Python: {error}",
-            "whatever Flask-CORS lets other sites do there, it goes on doing.",
-            "write the calls of Flask-CORS on lines of their own, and run this again.",
+            "what Flask-CORS allows other sites there stays allowed.",
+            "write the calls to Flask-CORS on separate lines, and run this again.",
         )  # fmt: skip
         return report.findings[0]
     return None
@@ -529,9 +533,9 @@ def _prefixes(pattern: Any, report: Report) -> list[str]:
     except CompatError as error:
         report.finding(
             "resources", str(error).removeprefix("resources: "),
-            "the origins that are given may read what it matches; no site may read the rest.",
+            "the listed origins may read what it matches; no site may read the rest.",
             "write a path, such as '/api/*', and run this again.",
-            "take it out, use @cross_origin() on the views that are meant, and run this again.",
+            "remove it, put @cross_origin() on the views that are meant, and run this again.",
         )  # fmt: skip
     return []
 

@@ -53,7 +53,7 @@ class Configuration:
             late = self.late[0]
             return f"{late.file.path}:{late.value.lineno}: {late.key} is set after CORS(app)"
         if self.is_hidden:
-            return "the configuration may have CORS_ keys that do not show here"
+            return "the configuration may have CORS_ keys that are not visible here"
         for setting in (setting for some in self.in_force.values() for setting in some):
             report = Report(setting.file, setting.value.lineno)
             if setting.key in self._uses.read_keys:
@@ -123,8 +123,7 @@ class Configuration:
             code = fields.get(field, RESETS.get(field, ""))
             if option == "origins" and isinstance(setting.node, ast.stmt):
                 report.note(
-                    "where this is not in force, nobody may read; with Flask-CORS, everybody"
-                    " may there."
+                    "where this does not apply, nobody may read; with Flask-CORS, everybody may."
                 )
             _rename(setting, f"CORSGUARD_{field.upper()}")
             if code != value.code:
@@ -142,7 +141,7 @@ class Configuration:
                 compat_fields({"origins": ["https://app.example.com"], option: value.value})
             except CompatError as error:
                 report.finding(
-                    "refused", " ".join(str(error).split()), "the sites that may read go on.",
+                    "refused", " ".join(str(error).split()), "the sites that may read still may.",
                     "change it as the message says, and run this again.",
                 )  # fmt: skip
                 yield report

@@ -115,10 +115,10 @@ class _Reading:
                 for entry in sorted(entries, key=lambda entry: entry.name):
                     self._other(entry)
         if self._entries_left < 0:
-            self._notes.append("what links lead to was looked at only in part: it is too much.")
-        change = "write flask-corsguard when nothing needs it."
+            self._notes.append("the targets of links were only partly read: there are too many.")
+        change = "when nothing needs it any more, write flask-corsguard."
         if not self._is_used:
-            change = "no Python file here does. Write flask-corsguard, if the app is migrated."
+            change = "no Python file here uses it. If the app is migrated, write flask-corsguard."
         notes = [f"{place} names flask-cors: {change}" for place in self._dependencies]
         return Tree(tuple(self._sources), tuple(self._findings), (*self._notes, *notes))
 
@@ -136,7 +136,7 @@ class _Reading:
                 continue
             names = {entry.name for entry in listed}
             if is_top and folder != top and not _ENVIRONMENT.isdisjoint(names):
-                self._elsewhere(folder, f"{folder} is a virtual environment, which is left out")
+                self._elsewhere(folder, f"{folder} is a virtual environment, which is skipped")
                 continue
             folders: list[str] = []
             for entry in listed:
@@ -154,7 +154,7 @@ class _Reading:
                 self._elsewhere(entry.path, f"a link to {target}, which is not followed", target)
         elif not entry.is_file():
             if is_python:
-                self._notes.append(f"{Path(entry.path)} is not a regular file, and is left out.")
+                self._notes.append(f"{Path(entry.path)} is not a regular file, and is skipped.")
         elif is_python:
             self._python(Path(entry.path))
         if not is_python or entry.name == "setup.py":
@@ -179,7 +179,7 @@ class _Reading:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
             text = data.decode(encoding)
             if text.encode(encoding) != data:
-                raise ValueError(f"in {encoding}, it would not come back byte by byte")
+                raise ValueError(f"written back in {encoding}, it would not have the same bytes")
         except (SyntaxError, LookupError, ValueError) as error:
             if is_used:
                 self._unreadable(path, data, str(error))
@@ -187,7 +187,7 @@ class _Reading:
             self._sources.append(Source(path, data, text, encoding))
 
     def _unreadable(self, path: Path, data: bytes, problem: str) -> None:
-        choices = ("put it right, and run this again.", "take it away, if nothing needs it.")
+        choices = ("fix it, and run this again.", "delete it, if nothing needs it.")
         message = f"the file cannot be read: {problem}"
         self._find(path, _line(USES, data), "unreadable_file", message, choices)
 
@@ -196,13 +196,13 @@ class _Reading:
         used = self._first_use(target or path)
         if used is not None:
             message += f", though {used} uses Flask-CORS"
-            choices = (f"run this on {target or path} as well, if it is the project's own.",)
+            choices = (f"if it belongs to the project, run this on {target or path} as well.",)
             self._find(Path(path), 1, "left_out", message, choices)
 
     def _find(
         self, path: Path, line: int, code: str, message: str, choices: tuple[str, ...]
     ) -> None:
-        today = "whatever Flask-CORS lets other sites do there, it goes on doing."
+        today = "what Flask-CORS allows other sites there stays allowed."
         self._findings.append(Finding(path, line, code, message, today, choices))
 
     def _is_read_itself(self, target: str) -> bool:
@@ -252,10 +252,10 @@ def _in_configuration(found: re.Match[bytes]) -> str:
     key, new = found[0].decode(), _KEYS[found[2].decode()]
     name = f"{'FLASK_' if found[1] else ''}CORSGUARD_{new}"
     if not new:
-        return f"{key}: take it out; only flask_corsguard.compat goes on reading CORS_ keys."
+        return f"{key}: take it out; only flask_corsguard.compat still reads CORS_ keys."
     return (
-        f"{key}: flask_corsguard.compat reads it, the guard does not. Where the code imports"
-        f" CORS from there, leave it; else write {name}."
+        f"{key}: flask_corsguard.compat reads it, the guard does not. If the code imports CORS from"
+        f" there, leave it; otherwise write {name}."
     )
 
 
@@ -353,9 +353,9 @@ def _keep_attributes(path: Path, target: str, temporary: str) -> Iterator[str]:
     if stat.S_IMODE(new.st_mode) != stat.S_IMODE(old.st_mode):
         raise OSError("its mode cannot be kept")
     if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        yield f"{path} has another owner now: who writes it is not the one who has it."
+        yield f"{path} has a new owner now: the user who ran this did not own it."
     if old.st_nlink > 1:
-        yield f"{path} has other names too (hard links). Under these it is as it was."
+        yield f"{path} has other names too (hard links). Under those names it is unchanged."
 
 
 def _in_words(reason: str, files: Sequence[File], written: int) -> str:
@@ -365,7 +365,7 @@ def _in_words(reason: str, files: Sequence[File], written: int) -> str:
     left = ", ".join(str(file.path) for file in files[written:])
     return (
         f"not everything was written. {reason}. Written: {done}. Not written: {left}. They belong"
-        " together: put that right, take back what was written, and run this again."
+        " together: fix that, undo what was written, and run this again."
     )
 
 

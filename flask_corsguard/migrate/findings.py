@@ -12,16 +12,16 @@ CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
     "left_out": "Code that uses Flask-CORS is not read",
     "misspelt_option": "An option has a name that Flask-CORS does not know",
-    "credentials_any_origin": "Any site may act as the user who is signed in",
-    "regex_unescaped_dot": "A dot in a pattern stands for any character",
-    "regex_too_wide": "A pattern lets in more than it seems to say",
+    "credentials_any_origin": "Any site may act as the signed-in user",
+    "regex_unescaped_dot": "A dot in a pattern matches any character",
+    "regex_too_wide": "A pattern allows more than it seems to",
     "glob": "A glob is written where a regular expression is expected",
     "null_origin": "The origin 'null' is allowed, which any site can send",
     "refused": "The guard refuses the policy",
-    "resources": "Resources that have no translation",
+    "resources": "Resources cannot be translated",
     "header_by_hand": "CORS headers are changed by hand after Flask-CORS",
-    "unusual_use": "Flask-CORS is used in a way that has no translation",
-    "wider": "After the migration, a page could do what it could not",
+    "unusual_use": "Flask-CORS is used in a way that cannot be translated",
+    "wider": "After the migration, a page could do more than before",
 }
 
 

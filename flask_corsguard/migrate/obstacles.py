@@ -34,7 +34,7 @@ def fields_for(files: Iterable[PythonFile]) -> tuple[dict[str, str], list[Report
             if not fields:
                 reports.append(Report(file, node.lineno))
                 reports[-1].note(
-                    f"{what}, so the guard gets answer_preflight=False. Take that out if preflights"
+                    f"{what}, so the guard gets answer_preflight=False. Remove that if preflights"
                     " need not pass there."
                 )
             fields["answer_preflight"] = "False"
@@ -47,12 +47,12 @@ def fields_for(files: Iterable[PythonFile]) -> tuple[dict[str, str], list[Report
                 report.note(
                     "Access-Control-Allow-Origin is written by hand, and Flask-CORS leaves such a"
                     " response alone. The guard does the same with"
-                    " dangerously_let_views_override=True: take both out if the policy says it all."
+                    " dangerously_let_views_override=True. If the policy is enough, remove both."
                 )
             elif name != _ALLOW_ORIGIN and not any(r.file is file for r in reports):
                 report.note(
-                    "CORS headers are written by hand here, which the guard replaces by its own:"
-                    " give the policy what they say, if it counts."
+                    "CORS headers are written by hand here, and the guard replaces them: if they"
+                    " are needed, put them in the policy."
                 )
             if name == _ALLOW_ORIGIN:
                 fields["answer_preflight"] = "False"
@@ -85,8 +85,8 @@ def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterat
                 report = Report(file, node.lineno)
                 report.finding(
                     "header_by_hand", f"{name} is changed after Flask-CORS has written its headers",
-                    "who may read depends on both: no site, where a header comes twice.",
-                    "take it out, and say what is meant in CORS(app), and run this again.",
+                    "who may read depends on both; where a header is sent twice, no site may.",
+                    "remove it, put what is meant into CORS(app), and run this again.",
                 )  # fmt: skip
                 yield report
 
@@ -99,7 +99,7 @@ def _lost_responses(file: PythonFile, lines: list[int]) -> Iterator[Report]:
             report = Report(file, function.lineno)
             report.finding(
                 "header_by_hand", f"{function.name} returns another response",
-                "what Flask-CORS has written on the first one is lost, so that no site may read.",
+                "the headers that Flask-CORS wrote on the first one are lost, so no site may read.",
                 "register it after CORS(app), and run this again.",
             )  # fmt: skip
             yield report

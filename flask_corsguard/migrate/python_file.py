@@ -30,7 +30,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Expression:
-    """A value that only shows when the code runs.
+    """A value that is known only when the code runs.
 
     :ivar code: the text of the expression.
     """

@@ -77,7 +77,7 @@ class Value(NamedTuple):
     """One option.
 
     :ivar code: its text.
-    :ivar value: its value, with an :class:`Expression` for what only shows when the code runs.
+    :ivar value: its value, with an :class:`Expression` for what is known only when the code runs.
     """
 
     code: str
@@ -139,7 +139,9 @@ def fields_of(
             _check_name(name, value, report)
         elif not value.is_read:
             if FIELD_OF[name]:
-                report.reasons.append(f"{name}={short(value.code)} only shows when the code runs")
+                report.reasons.append(
+                    f"{name}={short(value.code)} is known only when the code runs"
+                )
         elif FIELD_OF[name]:
             new = _read(name, value, report if is_own else Report(report.file, 0))
             if new is not None:
@@ -159,13 +161,13 @@ def _adjust(
     if known.get("allow_credentials") and "*" in known.get("expose_headers", ()):
         report.note(
             "expose_headers='*' exposes nothing to requests with credentials, and the guard refuses"
-            " it, so that none is exposed: list the names."
+            " it, so nothing is exposed: list the names."
         )
         fields["expose_headers"], known["expose_headers"] = "()", []
     if "methods" in options and options["methods"].value in ("*", ["*"]):
         report.note(
-            "methods: to Flask-CORS '*' is a name that no method has, so that a page can send plain"
-            " requests only; take methods and allow_headers out if more is meant."
+            "methods: Flask-CORS takes '*' as the name of a method, so pages can send only simple"
+            " requests. If more is meant, remove methods and allow_headers."
         )
         fields |= {"methods": '["GET", "HEAD", "POST"]', "allow_headers": "[]"}
 
@@ -178,12 +180,12 @@ def _check_name(name: str, value: Value, report: Report) -> None:
     if meant in ("origins", "resources") and value.value not in ("*", ["*"]):
         report.finding(
             "misspelt_option", message,
-            "any site on the web may read the responses, as if nothing were given.",
+            "any site on the web may read the responses, as if no option were given.",
             f"write {meant}={short(value.code)}, if that is meant, and run this again.",
-            "take it out, if what is in force is right, and run this again.",
+            "remove it, if what applies now is right, and run this again.",
         )  # fmt: skip
     else:
-        report.note(f"{message}; {name}={short(value.code)} is taken out.")
+        report.note(f"{message}; {name}={short(value.code)} is removed.")
 
 
 def _read(name: str, value: Value, report: Report) -> Value | None:
@@ -220,7 +222,9 @@ def _written(value: Value, new: Any, report: Report, *, is_default: bool) -> Val
     if isinstance(new, list):
         return Value(f"[{', '.join(map(quoted, cast('list[str]', new)))}]", cast("Any", new))
     if isinstance(new, int) and new == MAX_AGE_LIMIT:
-        report.note(f"max_age={value.code} becomes {new}: no browser keeps a preflight longer.")
+        report.note(
+            f"max_age={value.code} becomes {new}: no browser remembers a preflight for longer."
+        )
     return Value(repr(new), new)
 
 
@@ -230,7 +234,7 @@ def _accepted(field: str, given: Any, report: Report) -> list[str]:
     if field == "allow_headers":
         names = list(map(str, names))
         for name in [name for name in names if not _HINTS.isdisjoint(name) or "," in name]:
-            report.note(f"allow_headers: {name!r} is not the name of a header, and is taken out.")
+            report.note(f"allow_headers: {name!r} is not the name of a header, and is removed.")
         names = [name for name in names if _HINTS.isdisjoint(name) and "," not in name]
     else:
         names = [part.strip() for name in names for part in str(name).split(",")]
@@ -250,7 +254,8 @@ def _origins(value: Value, report: Report) -> Value:
     if isinstance(value.value, dict):
         report.finding(
             "misspelt_option", "a dictionary is given as origins, and Flask-CORS reads its keys",
-            "what the keys match may read the responses: any site on the web, where one is '/*'.",
+            "origins that match a key may read the responses: if a key is '/*', that is any site"
+            " on the web.",
             f"write resources={short(value.code)}, if that is meant, and run this again.",
         )  # fmt: skip
         return value
@@ -272,26 +277,26 @@ def _entry(entry: Any, report: Report) -> str | re.Pattern[str] | None:
     text = str(getattr(entry, "pattern", entry))
     if _NESTED.search(text):
         report.finding(
-            "regex_too_wide", f"{short(text)!r} repeats what repeats",
-            "any site can keep the app busy with an origin made for it.", _HOW,
+            "regex_too_wide", f"{short(text)!r} repeats a repetition",
+            "any site can keep the app busy with an origin made for this.", _HOW,
         )  # fmt: skip
         return None
     try:
         new = origin_entry(entry)
     except CompatError as error:
         if text.lower() == "null":
-            today = "any site can send it from a sandboxed frame, and read."
+            today = "any site can send it from a sandboxed frame, and read the responses."
             report.finding("null_origin", str(error), today, _HOW)
         elif not _HINTS.isdisjoint(text) and "matches nothing" not in str(error):
             today = "it is a regular expression, and matches other origins than it seems to."
             report.finding("glob", str(error), today, _HOW)
         else:
-            report.note(f"{error}, if it is meant: it lets nobody in today, and is taken out.")
+            report.note(f"{error}, if it is meant. It allows nobody today, and is removed.")
         return None
     if isinstance(new, re.Pattern) and new.match("null"):
         report.finding(
             "null_origin", f"{new.pattern!r} matches the origin 'null'",
-            "any site can send it from a sandboxed frame, and read.", _HOW,
+            "any site can send it from a sandboxed frame, and read the responses.", _HOW,
         )  # fmt: skip
     elif isinstance(new, re.Pattern):
         hostile = _hostile(new)
@@ -299,7 +304,7 @@ def _entry(entry: Any, report: Report) -> str | re.Pattern[str] | None:
             code = "regex_too_wide" if ATTACKER in hostile else "regex_unescaped_dot"
             report.finding(
                 code, f"{new.pattern!r} also matches {hostile}",
-                f"{hostile} may read the responses, and anybody can have that name.",
+                f"{hostile} may read the responses, and anybody can register that name.",
                 _HOW, r"write \. for a dot, and run this again.",
             )  # fmt: skip
     return new
@@ -310,14 +315,14 @@ def _entry_code(entry: Any, new: str | re.Pattern[str], report: Report) -> str:
         old = str(getattr(entry, "pattern", entry))
         if new != "*" and not _HINTS.isdisjoint(old):
             report.note(
-                f"{old!r}, a regular expression to Flask-CORS, is {new!r} to the guard, which lets"
-                " in no more."
+                f"{old!r}, a regular expression in Flask-CORS, becomes {new!r} for the guard, which"
+                " allows no more."
             )
         return quoted(new)
     text = new.pattern
     raw = f'r"{text}"' if '"' not in text and not text.endswith("\\") else repr(text)
     flags = ", re.IGNORECASE" if new.flags & re.IGNORECASE and re.search("[A-Z]", text) else ""
-    report.note(f"{text!r} is matched up to its end by the guard.")
+    report.note(f"{text!r} is matched to its end by the guard.")
     return f"re.compile({raw}{flags})"
 
 
@@ -345,16 +350,16 @@ def _check_policy(known: Mapping[str, Any], beside: Mapping[str, Value], report:
         report.finding(
             "credentials_any_origin", "supports_credentials=True, and any origin is allowed",
             "any site on the web can send requests with the user's cookies and read the responses:"
-            " it acts as whoever is signed in.",
+            " it can act as the signed-in user.",
             _HOW, "leave supports_credentials out, if the responses are public.",
         )  # fmt: skip
         return
     try:
         Policy(**cast("Any", known))
     except PolicyError as error:
-        who = "the origins that are given may read the responses."
+        who = "the listed origins may read the responses."
         if known.get("allow_credentials"):
-            who = "the origins that are given, and whoever can pose as one, act as the user."
+            who = "the listed origins, and anybody who can pose as one, can act as the user."
         for problem in error.problems:
             report.finding(
                 "refused", f"the guard refuses it: {problem.field}: {problem.message}", who,

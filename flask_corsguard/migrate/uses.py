@@ -164,9 +164,10 @@ class Uses:
                     found.append(Imported(node, alias, "", local))
                 elif full.startswith(("flask_cors.", "flask.ext.cors.")):
                     self._report(
-                        file, node, "unusual_use", f"{file.code(node)} is not promised to stay",
-                        "what the code does with it decides which sites may read.",
-                        "use CORS and cross_origin alone, and run this again.",
+                        file, node, "unusual_use", f"{file.code(node)} is not a stable part of"
+                                                   " Flask-CORS",
+                        "which sites may read depends on what the code does with it.",
+                        "use only CORS and cross_origin, and run this again.",
                     )  # fmt: skip
         if found:
             self.imports[file] = found
@@ -232,8 +233,8 @@ class Uses:
                 self.annotations.append((file, use))
             elif isinstance(above, ast.ClassDef):
                 self._report(
-                    file, use, "unusual_use", f"{above.name} is a class of its own",
-                    "what it does with its arguments decides which sites may read.",
+                    file, use, "unusual_use", f"{above.name} is a subclass of CORS",
+                    "which sites may read depends on what it does with its arguments.",
                     "call CORS where it is used, and run this again.",
                 )  # fmt: skip
             elif isinstance(above, FUNCTIONS):
@@ -261,7 +262,7 @@ class Uses:
                 self._report(
                     file, node, "misspelt_option",
                     f"{call.unread} has no name, and Flask-CORS ignores it",
-                    "any site on the web may read the responses, as if nothing were given.",
+                    "any site on the web may read the responses, as if no option were given.",
                     f"write origins={call.unread}, if that is meant, and run this again.",
                 )  # fmt: skip
         else:
@@ -293,7 +294,7 @@ class Uses:
             ) in ("import_module", "__import__"):
                 self._report(
                     file, node, "unusual_use", "Flask-CORS is imported by a string",
-                    "what the code does with it decides which sites may read.",
+                    "which sites may read depends on what the code does with it.",
                     "write from flask_cors import CORS, and run this again.",
                 )  # fmt: skip
             case ast.Name(id=name, ctx=ast.Load()):
@@ -301,9 +302,10 @@ class Uses:
                 above = file.parent(node)
                 if name in modules and not (above and self.meant(file, above)):
                     self._report(
-                        file, node, "unusual_use", f"{file.code(above or node)} has no translation",
-                        "what the code does with it decides which sites may read.",
-                        "use CORS and cross_origin alone, and run this again.",
+                        file, node, "unusual_use", f"{file.code(above or node)} cannot be"
+                                                   " translated",
+                        "which sites may read depends on what the code does with it.",
+                        "use only CORS and cross_origin, and run this again.",
                     )  # fmt: skip
             case _:
                 pass
@@ -345,22 +347,22 @@ class Uses:
         if len(same) < len(others):
             self._report(
                 file, call.node, "unusual_use", "there are two @cross_origin on one view",
-                "the lower one says who may read, the upper one what preflights get.",
+                "the lower one decides who may read, the upper one what preflights get.",
                 "write one of them, and run this again.",
             )  # fmt: skip
         if not file.is_plain_decorator(call.node):
-            why = "it stands in parentheses"
+            why = "it is in parentheses"
         is_passed = any(
             isinstance(node, ast.Name) and node.id == function.name and not file.is_called(node)
             for node in file.nodes
         )
         has_no_effect = bool(routes) and place < min(routes) and not is_passed and not why
         if not routes or (is_passed and place < min(routes)):
-            why = "it stands on no route"
+            why = "it is not on a route"
         if isinstance(file.parent(function), ast.ClassDef):
             why = ON_METHOD
         elif call.unread:
-            why = f"{call.unread} only shows when the code runs"
+            why = f"{call.unread} is known only when the code runs"
         self._check_place(call, [decorators[n] for n in routes] if has_no_effect else [])
         # Where one URL does not show, it may be any.
         all_of_it = [each for (of, _), some in self._at.items() if of is file for each in some]
@@ -393,10 +395,10 @@ class Uses:
         file = call.file
         if not all((file, file.code(route.func.value)) in self._made for route in routes):
             self._report(
-                file, call.node, "unusual_use", "@cross_origin stands above a route",
+                file, call.node, "unusual_use", "@cross_origin is above a route",
                 "no page of another site can read it, and its preflights come to the view itself.",
                 "move it below the route, if other sites are meant to read this.",
-                "take it out, if not, and run this again.",
+                "otherwise remove it, and run this again.",
             )  # fmt: skip
 
     @staticmethod

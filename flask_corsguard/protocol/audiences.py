@@ -61,8 +61,8 @@ class Audiences(tuple[Policy, ...]):
             used; or if they have ``origins`` or ``raw_origins``.
         """
         message = (
-            f"it would change each of {len(self)} policies, which have origins of their own. For"
-            " one policy in their place, give it whole, as in @cors(Policy({}=...))."
+            f"it would change each of {len(self)} policies, which have their own origins. To"
+            " replace them by one policy, give a whole one, as in @cors(Policy({}=...))."
         )
         problems = [*_origins_of_several(fields, message)]
         if problems:
@@ -86,7 +86,7 @@ def read_policy(field: str, value: object, fields: Mapping[str, Any]) -> Written
     if isinstance(value, (Policy, str)):
         return value
     if not isinstance(value, (list, tuple)):
-        message = f"{text_of(value)} is neither a policy, nor a name of one, nor a list of these."
+        message = f"{text_of(value)} is not a policy, the name of one, or a list of these."
         raise PolicyError([Problem("wrong_type", field, value, message)])
     entries = cast("Sequence[object]", value)
     written = tuple(cast("Sequence[Policy | str]", value))
@@ -100,8 +100,8 @@ def origins_beside(written: Written, fields: Mapping[str, Any]) -> Iterator[Prob
     """The problems of ``origins`` and ``raw_origins`` beside a list of policies."""
     if isinstance(written, tuple) and len(written) > 1:
         message = (
-            "beside a list of policies, it would change each of them. Leave it out, and put these"
-            " origins into one of them."
+            "next to a list of policies, it would change each of them. Leave it out, and add these"
+            " origins to one of the policies."
         )
         yield from _origins_of_several(fields, message)
 
@@ -115,12 +115,12 @@ def _origins_of_several(fields: Mapping[str, Any], message: str) -> Iterator[Pro
 def _list_problems(field: str, entries: Sequence[object]) -> Iterator[Problem]:
     example = "['own', Policy(origins='*')]"
     if not entries:
-        message = f"an empty list of policies decides nothing. Name some, such as {example}."
+        message = f"an empty list of policies decides nothing. Name policies, such as {example}."
         yield Problem("policies_empty", field, entries, message)
     for entry in entries:
         meant = fields_meant(entry)
         if meant or not isinstance(entry, (Policy, str)):
-            hint = f"Write Policy({meant})" if meant else f"A list of policies is, say, {example}"
+            hint = f"Write Policy({meant})" if meant else f"A list of policies looks like {example}"
             message = f"{text_of(entry)} is neither a policy nor the name of one. {hint}."
             yield Problem("wrong_type", field, entry, message)
 
@@ -195,13 +195,13 @@ def _problems(policies: Sequence[Policy], labels: Sequence[str]) -> Iterator[Pro
     for at, policy in enumerate(policies):
         if policy.origins == "*" and at + 1 < len(policies):
             message = (
-                f"{labels[at]} lets everybody read, so that those after it would never be asked."
-                " Put it last."
+                f"{labels[at]} lets everybody read, so policies after it would never be asked. Put"
+                " it last."
             )
             yield Problem("any_origin_not_last", "origins", "*", message)
         if policy in policies[:at]:
             message = (
-                f"{labels[at]} is the same as {labels[policies.index(policy)]}, and would never"
+                f"{labels[at]} is the same as {labels[policies.index(policy)]}, so it would never"
                 " decide. Take it out."
             )
             yield Problem("policy_twice", "policy", policy, message)
@@ -209,7 +209,7 @@ def _problems(policies: Sequence[Policy], labels: Sequence[str]) -> Iterator[Pro
     if len(ways) > 1:
         said = ", ".join(f"{way!r} in {name}" for way, name in ways.items())
         message = (
-            f"enforce is one for a whole list, and is {said}. Give it beside the list, or the same"
-            " in each."
+            f"a list of policies has a single enforce, but it is {said}. Set it next to the list,"
+            " or to the same value in each policy."
         )
         yield Problem("enforce_of_several", "enforce", next(iter(ways)), message)

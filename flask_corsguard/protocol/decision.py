@@ -1,6 +1,7 @@
 """Pure functions from a policy and a request to a decision with its headers."""
 
-from __future__ import annotations
+# Without "from __future__ import annotations", under which each field of a NamedTuple would be
+# compiled when this is imported.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -96,7 +97,7 @@ class Decision(NamedTuple):
     :ivar policy_source: what set the policy: ``view users.list``, ``blueprint api``, ``default``.
     :ivar policy_location: file and line where the policy was set, or "".
     :ivar path: the requested path if there is a reason; "" otherwise.
-    :ivar blocked: whether the server refuses to run the request.
+    :ivar blocked: whether the server refuses the request.
     :ivar report_only: whether this decision, by a report-only policy or ``enforce="report"``, is
         only reported. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
@@ -143,7 +144,7 @@ class Decision(NamedTuple):
         is_answered = self.preflight and policy.compiled.answers_preflight
         return not self.blocked and not (is_answered and self.outcome is not Outcome.SAME_ORIGIN)
 
-    def settled(self, has_own: bool) -> Decision:
+    def settled(self, has_own: bool) -> "Decision":
         """The decision, once it is known whether the response has its own ``Access-Control-*``
         headers. If they are kept, the guard has neither allowed nor rejected anything."""
         if not self.may_be_overridden:

@@ -59,7 +59,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     if is_open(decision):
         yield f"  Not known: {_IF_OVERRIDDEN}."
     if vain := without_effect(decision, credentials=credentials):
-        yield f"  Without effect: {vain}."
+        yield f"  Ignored: {vain}."
     yield from (f"  {line}." for line in advice(decision, credentials=credentials))
 
 
@@ -122,10 +122,10 @@ def found(decision: Decision) -> str:
             )
             words[0] = "; ".join(filter(None, (*of_each, decision.detail)))
     if decision.outcome is Outcome.UNENFORCED:
-        use = "if the view opens the socket, any page of that origin can use it"
+        use = ": if the view opens the socket, any page of that origin can use it"
         if decision.endpoint is None:
-            use = "but no route of the app takes this one"
-        return f"{words[0]}; {NOT_HELD_BACK}: {use}"
+            use = ", but no route of the app accepts this one"
+        return f"{words[0]}; {NOT_HELD_BACK}{use}"
     return also.join(words)
 
 
@@ -191,7 +191,7 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
             return f"; {str(pattern)!r} covers sub-domains but not {origin.host!r} itself"
         any_port = pattern._replace(any_port=True)
         if not pattern.any_host and OriginSet([any_port]).lists(str(origin), origin):
-            return f"; {str(pattern)!r} is the same but for the port"
+            return f"; {str(pattern)!r} differs only in the port"
     for candidate, difference in _candidates(origin):
         if candidate != origin and allow.lists(str(candidate), candidate):
             return f"; {str(candidate)!r} would match: {difference}"
@@ -200,7 +200,9 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
             other = pattern.origin
             same_scheme = other.scheme == origin.scheme
             if not pattern.label and other.host in LOOPBACK and same_scheme:
-                return f"; {str(pattern)!r} has another port, and {_are_different(origin, other)}"
+                return (
+                    f"; {str(pattern)!r} has a different port, and {_are_different(origin, other)}"
+                )
     return ""
 
 
@@ -229,7 +231,7 @@ def _methods(decision: Decision, policy: Policy) -> str:
     if policy.methods is None:
         return f"no route at this URL accepts {method}"
     listed = ", ".join(sorted(SAFELISTED_METHODS.union(policy.methods)))
-    return f"{method} is none of the methods that the policy allows: {listed}"
+    return f"{method} is not one of the methods that the policy allows: {listed}"
 
 
 def _headers(decision: Decision, policy: Policy) -> str:
@@ -245,15 +247,15 @@ def _headers(decision: Decision, policy: Policy) -> str:
 def _check_failed(_decision: Decision, policy: Policy) -> str:
     if not policy.compiled.sources:
         return "the callable in origins failed"
-    return "nobody can tell whether the origin may read"
+    return "it is not known whether the origin may read"
 
 
 def _cross_site(decision: Decision, _policy: Policy) -> str:
     if decision.origin is None:
-        return "another site caused the request, and no Origin says which"
+        return "another site caused the request, and without an Origin header it is not known which"
     return (
-        "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
-        " use no method that could change something"
+        "origins='*' only lets pages read; with enforce, pages of other sites may not open a"
+        " WebSocket or use a method that can change something"
     )
 
 
@@ -268,19 +270,19 @@ _VERDICTS = {
 
 _WOULD_BE = {Outcome.UNENFORCED: "would not be refused"}
 #: Why nothing rejects a WebSocket handshake that the guard does not refuse.
-NOT_HELD_BACK = "no browser holds a WebSocket handshake back"
+NOT_HELD_BACK = "browsers do not block WebSocket handshakes"
 #: The same, with the setting that would refuse it.
-UNSAFE_REFUSES = f'{NOT_HELD_BACK}, enforce="unsafe" refuses it'
+UNSAFE_REFUSES = f'{NOT_HELD_BACK}; to refuse it, set enforce="unsafe"'
 #: Added to a verdict that the view's own headers may override.
 UNLESS_OVERRIDDEN = "unless the view overrides it"
 _IF_OVERRIDDEN = (
-    "whether the response has Access-Control-* headers of the view's own; those would stand"
-    " (dangerously_let_views_override) and decide what the page may do"
+    "whether the view sets Access-Control-* headers itself; the guard would leave them alone"
+    " (dangerously_let_views_override), and they would decide what the page may do"
 )
-_MARKED = "the route is marked cors_exempt; its responses are as the app made them"
+_MARKED = "the route is marked cors_exempt, so the guard leaves its responses alone"
 _OVERRIDDEN = (
-    "the response has Access-Control-* headers of the view's own; they stand"
-    " (dangerously_let_views_override) and decide what the page may do"
+    "the view has set Access-Control-* headers itself; the guard leaves them alone"
+    " (dangerously_let_views_override), and they decide what the page may do"
 )
 #: For each reason, the fields that can lead to another decision.
 _SETTINGS: dict[Reason, tuple[str, ...]] = {
@@ -302,29 +304,28 @@ _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_NOT_ALLOWED: _origin_not_allowed,
     Reason.ORIGIN_DENIED: "the origin is listed in deny_origins",
     Reason.ORIGIN_NULL: (
-        "the page has an opaque origin, being sandboxed, a local file or reached by a redirect; or"
-        " it sends a form and keeps its origin back with Referrer-Policy: no-referrer"
+        "the page has an opaque origin: it is in a sandboxed frame, is a local file, or was"
+        " redirected across sites; or it sent a form under Referrer-Policy: no-referrer"
     ),
     Reason.ORIGIN_MALFORMED: (
-        "no browser writes an origin like this: it is not scheme://host[:port] in lower case"
+        "browsers never send an origin like this: it is not scheme://host[:port] in lower case"
     ),
     Reason.ORIGIN_CHECK_FAILED: _check_failed,
     Reason.METHOD_NOT_ALLOWED: _methods,
     Reason.HEADERS_NOT_ALLOWED: _headers,
     Reason.HEADERS_MALFORMED: (
-        "the list of requested headers isn't a list of header names, or is longer than"
-        f" {MAX_LIST_LENGTH} characters, {MAX_LIST_NAMES} names or, with empty ones,"
-        f" {MAX_LIST_ELEMENTS}"
+        f"the requested headers are not a list of header names, or more than {MAX_LIST_LENGTH}"
+        f" characters, {MAX_LIST_NAMES} names or, with empty ones, {MAX_LIST_ELEMENTS}"
     ),
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
         "the browser asks whether a public page may reach this private network"
     ),
     Reason.CROSS_SITE_REQUEST: _cross_site,
-    Reason.PATH_AMBIGUOUS: "the path has two readings",
+    Reason.PATH_AMBIGUOUS: "the path can be read in two ways",
     Reason.CREDENTIALS_NOT_ALLOWED: (
-        "the origin may read, but not with credentials, and what asks guard.origin_check sends them"
+        "the origin may read, but not with credentials, and guard.origin_check was asked for both"
     ),
-    Reason.SPECULATIVE: "a browser asked ahead of time, perhaps for a page of another site",
+    Reason.SPECULATIVE: "the browser sent this ahead of time, perhaps for a page of another site",
 }
 
 

@@ -56,15 +56,15 @@ SWITCHES = {
 }
 
 _VARY = (
-    "Leave it out: the guard writes Vary. Name the request headers that a callable looks at in"
-    " origins_vary."
+    "Leave it out: the guard writes Vary. In origins_vary, name the request headers that a callable"
+    " looks at."
 )
 _NOT_NEEDED = "It is not needed here: leave it out."
 _MARKS = (
-    "Mark blueprints and views with @cors(...), those that are not yours with for_blueprint() and"
-    " for_endpoint(), and what lies under a path with for_path()."
+    "Mark blueprints and views with @cors(...), other people's with for_blueprint() and"
+    " for_endpoint(), and everything under a path with for_path()."
 )
-_STATUS = "Leave it out: a preflight gets 204, and to browsers any 2xx is the same."
+_STATUS = "Leave it out: the response to a preflight is 204, and browsers treat any 2xx the same."
 _NULL = (
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
     " and list that."
@@ -72,7 +72,7 @@ _NULL = (
 _INSECURE = "Leave it out, and serve the page over https, or from localhost."
 _SUBDOMAINS = "Leave it out, and write 'https://*.example.com' among the origins."
 _SCHEMES = "Leave it out, and list these origins with their scheme, such as 'app://example.com'."
-_TIMING = "Set the header Timing-Allow-Origin in the view: it isn't part of CORS."
+_TIMING = "Set the header Timing-Allow-Origin in the view: it is not part of CORS."
 _OF_THE_APP = "It belongs to the app, not to a policy: CorsGuard(app, {}=...)."
 _OF_THE_CONFIGURATION = "It belongs to the app, not to a policy: app.config['CORSGUARD_{}'] = ..."
 #: Other names, and what to do instead.
@@ -85,13 +85,13 @@ INSTEAD = {
     "allow_null": _NULL,
     "allow_null_origin": _NULL,
     "allow_null_origins": _NULL,
-    "allow_web_sockets": "Leave it out: WebSocket handshakes are refused by enforce alone.",
+    "allow_web_sockets": "Leave it out: only enforce refuses WebSocket handshakes.",
     "allow_wildcard": _SUBDOMAINS,
     "allow_wildcard_origin": _SUBDOMAINS,
     "always_send": _NOT_NEEDED,
     "audit_accept": _OF_THE_CONFIGURATION.format("AUDIT_ACCEPT"),
-    "corsguard": "Write the whole key, such as CORSGUARD_ORIGINS; in a variable, with one"
-    " underscore there: FLASK_CORSGUARD_ORIGINS.",
+    "corsguard": "Write the whole key, such as CORSGUARD_ORIGINS. In an environment variable, use a"
+    " single underscore there: FLASK_CORSGUARD_ORIGINS.",
     "custom_schemas": _SCHEMES,
     "debug": "Leave it out: the log and 'flask cors check' say why a request is rejected.",
     "inspector": _OF_THE_APP.format("inspector"),
@@ -153,7 +153,9 @@ def unknown_field(
         setting = f"{prefix}{ours.upper()} = {value}" if prefix else f"{ours}={value}"
         instead = f"Write {setting}."
     elif name.startswith("dangerously"):
-        instead = 'Its name is in the reference, under "Policy fields", and in lower case.'
+        instead = (
+            'Look up its name in the reference, under "Policy fields", and write it in lower case.'
+        )
     if instead:
         return Problem(code, field, given, f"there is no {kind} {field!r}. {instead}")
     ours = MEANT.get(name, name)

@@ -67,24 +67,25 @@ _ODD_BUT_SENT = frozenset(
 _DURATION = r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?"
 
 _NO_PREFLIGHT_HAS_IT = (
-    "a preflight has neither Cookie nor Authorization, so the callable would decide about it"
-    " without them. Let it look at the origin alone, and check the user in the view."
+    "a preflight has no Cookie or Authorization header, so the callable would decide about"
+    " preflights without it. Have the callable look only at the origin, and check the user in the"
+    " view."
 )
 _ASKED_METHOD = (
-    "leave it out: it is in Vary where it matters. If the callable decides by what a preflight"
-    " requests, say max_age=0 too."
+    "leave it out: the guard names it in Vary where it matters. If the callable depends on what a"
+    " preflight requests, set max_age=0 too."
 )
 # Headers that cannot be in origins_vary, in lower case -> why not.
 _NEVER_IN_VARY = {
-    "*": "with '*' no cache could use any response. List the headers that the callable looks at.",
+    "*": "with '*', no cache could reuse a response. List the headers that the callable looks at.",
     "access-control-request-headers": _ASKED_METHOD,
     "access-control-request-method": _ASKED_METHOD,
     "authorization": _NO_PREFLIGHT_HAS_IT,
     "cookie": _NO_PREFLIGHT_HAS_IT,
-    "origin": "every response varies by Origin anyway. Leave it out.",
+    "origin": "responses vary by Origin anyway. Leave it out.",
 }
 
-_LISTED_ONLY = "list the origins; '*', callables and sources are for origins only."
+_LISTED_ONLY = "list the origins: '*', callables and sources are allowed only in origins."
 
 
 class OriginList(tuple[OriginForm, ...]):
@@ -165,7 +166,7 @@ def read_origins(  # noqa: C901  (one branch for each form)
 
 
 def _not_alone(field: str, value: object, others: str) -> Problem:
-    message = f"'*' stands alone: with it, the other {others} would mean nothing."
+    message = f"'*' must be the only entry: it makes the other {others} meaningless."
     return Problem("wildcard_not_alone", field, value, message, "'*'")
 
 
@@ -205,8 +206,8 @@ def source_problems(source: object) -> Iterator[Problem]:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not 0 < value <= MAX_SOURCE_SECONDS:
             message = (
-                f"{name}={text_of(value)} of {text_of(source)} is not a number of seconds above 0,"
-                f" up to {MAX_SOURCE_SECONDS}. Write {name}={default:g}."
+                f"{name}={text_of(value)} of {text_of(source)} is not a number of seconds above 0"
+                f" and up to {MAX_SOURCE_SECONDS}. Write {name}={default:g}."
             )
             yield Problem("source_seconds", name, value, message, f"{default:g}")
     at_start = getattr(source, "at_start", "closed")
@@ -279,13 +280,13 @@ def is_insecure_raw(text: str) -> bool:
 def _raw_problems(field: str, text: str) -> Iterator[Problem]:
     given = text_of(text)
     if parse_pattern(text) is not None:
-        message = f"{given}: this can stand in origins, which has every check. List it there."
+        message = f"{given}: this belongs in origins, where every check applies. List it there."
         yield Problem("raw_origin_needless", field, text, message)
         return
     meant: list[str] = []
     if "," in text:
         meant = [part for part in map(str.strip, text.split(",")) if part]
-        wrong = "this is never split at commas: several are a JSON list"
+        wrong = "this is not split at commas: write several as a JSON list"
         for part in meant:
             yield from _raw_problems(field, part)
     elif len(text) > 2 and text[0] == text[-1] and text[0] in "'\"`":
@@ -307,11 +308,14 @@ def _wrong_in_raw(text: str) -> str:
     if len(text) > MAX_ORIGIN_LENGTH or not all("!" <= character <= "~" for character in text):
         return f"an Origin is at most {MAX_ORIGIN_LENGTH} characters of ASCII, without spaces"
     if is_unreplaced(text):
-        return "this is a variable that nothing has replaced"
+        return "this is a variable that was never replaced by its value"
     if "*" in text:
-        return "this is compared as it stands, and has no wildcards. List what is sent"
+        return "this is compared exactly as written, without wildcards. List what is sent"
     if text.lower().startswith(("http:", "https:")) and parse_raw(text) is None:
-        return "of http and https, this has upper case and default ports only. List what is sent"
+        return (
+            "for http and https, only origins in upper case or with the default port belong here."
+            " List what is sent"
+        )
     return ""
 
 
@@ -339,7 +343,7 @@ def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) ->
         call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
         if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
             message = (
-                f"{text_of(check)} is asynchronous; its result is needed at once, so use a plain"
+                f"{text_of(check)} is asynchronous, but its result is needed at once. Use a plain"
                 " function."
             )
             yield Problem("origin_callable", field, check, message)
@@ -347,7 +351,7 @@ def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) ->
             message = f"{text_of(check)} must take (origin) or (origin, request)."
             yield Problem("origin_callable", field, check, message)
     if len(checks) > 1:
-        message = "give at most one callable; let it call the others."
+        message = "give at most one callable, which can call the others."
         yield Problem("origin_type", field, value, message)
 
 
@@ -377,8 +381,11 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
         if wrong:
             problems.append(Problem("method_malformed", field, name, *wrong))
         elif name.upper() in headers.FORBIDDEN_METHODS:
-            message = f"browsers never let a page send {name}; leave it out."
+            message = f"browsers never let a page send {name}. Leave it out."
             problems.append(Problem("method_forbidden", field, name, message))
+        elif headers.field_of_name(name) == "allow_headers":
+            message = f"{text_of(name)} is a header, not a method: it belongs in allow_headers."
+            problems.append(Problem("method_malformed", field, name, message))
         elif name.upper() in headers.KNOWN_METHODS and name != name.upper():
             message = f"{name!r}: method names are case-sensitive. Write {name.upper()!r}."
             problems.append(Problem("method_case", field, name, message, repr(name.upper())))
@@ -395,13 +402,15 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
+        elif headers.field_of_name(name) == "methods":
+            problems.append(_method_among_headers(field, name))
         elif headers.is_forbidden_request_header(lower):
-            message = f"browsers never let a page set {name}; leave it out."
+            message = f"browsers never let a page set {name}. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower.startswith("access-control-"):
             message = (
-                f"{name} is a response header, which the guard writes; leave it out, here and among"
-                " the headers that the page sends."
+                f"{name} is a response header, which the guard writes. Leave it out, both here and"
+                " from the headers that the page sends."
             )
             problems.append(Problem("header_is_response", field, name, message))
     return names
@@ -419,14 +428,16 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
+        elif headers.field_of_name(name) == "methods":
+            problems.append(_method_among_headers(field, name))
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
-            message = f"browsers never show {name} to a page; leave it out."
+            message = f"browsers never show {name} to a page. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower.startswith("access-control-request-"):
-            message = f"{name} is a request header, which the browser writes; leave it out."
+            message = f"{name} is a request header, which the browser writes. Leave it out."
             problems.append(Problem("header_is_request", field, name, message))
         elif lower.startswith("access-control-"):
-            message = f"{name} is read by the browser alone; leave it out."
+            message = f"{name} is only for the browser itself. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
     return names
 
@@ -442,6 +453,11 @@ def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
         elif wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
     return names
+
+
+def _method_among_headers(field: str, name: str) -> Problem:
+    message = f"{text_of(name)} is a method, not a header: it belongs in methods, or nowhere."
+    return Problem("header_malformed", field, name, message)
 
 
 def _wrong_in_name(
@@ -482,6 +498,8 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
         return value
     words = {"true": "True", "1": "True", "yes": "True", "on": "True"}
     words |= {"false": "False", "0": "False", "no": "False", "off": "False", "": "False"}
+    # What fetch() takes for credentials.
+    words |= {"include": "True", "same-origin": "False", "omit": "False"}
     guess = words.get(text_of(value).strip("'\" ").lower())
     message = f"{text_of(value)} is not a bool."
     if guess:
@@ -499,13 +517,10 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    if value is None or isinstance(value, bool):
-        guess = "unsafe" if value else "off"
-        # Without quotes, YAML reads off as False.
-        message = f"there is no way to enforce {value}. Write {guess!r}, in quotes."
-        problems.append(Problem("enforce_unknown", field, value, message, repr(guess)))
-        return "off"
-    meant = "unsafe" if _METHOD.search(text_of(value)) else None
+    # In Python, and as an environment variable or YAML is read: true, false, null, off.
+    meant = "off" if value is False or value is None else None
+    if value is True or _METHOD.search(text_of(value)):
+        meant = "unsafe"
     problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words, meant))
     return "off"
 

@@ -77,11 +77,13 @@ def empty_entry(code: str, field: str, value: object, others: Iterable[object]) 
     if not rest:
         message = (
             f"{text_of(value)} names nothing: is a variable unset? Give a list, such as"
-            f" {_example(field)}, or [] for none; both can stand in an environment variable."
+            f" {_example(field)}, or [] for none; an environment variable can hold either."
         )
         return Problem(code, field, value, message)
     source = _source_of_list(rest)
-    message = f"{text_of(value)} has an empty entry: a comma too many, or an unset variable?"
+    message = (
+        f"{text_of(value)} has an empty entry: is there a comma too many, or a variable unset?"
+    )
     message += f" Write {source}." if source else " Take it out."
     return Problem(code, field, value, message, source)
 
@@ -93,7 +95,7 @@ def hint_for_entry(entry: object) -> str:
     if isinstance(entry, (list, tuple, set, frozenset)):
         return " Put what is in it into the list itself."
     if isinstance(entry, re.Pattern):
-        return " Names have no patterns: list each."
+        return " Names cannot be patterns: list each one."
     return ""
 
 
@@ -130,10 +132,10 @@ def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[
     entries: list[object] = [part for part in parts if part]
     source = None if is_mapping else _source_of_list(entries)
     hint = f"Write {source}." if source else f"Give a list, such as {_example(field)}."
-    commas = "" if field in _NEVER_SPLIT else "; or just has commas"
+    commas = "" if field in _NEVER_SPLIT else " or separated by commas"
     message = (
-        f"{text_of(text)}: a list inside a string is JSON (double quotes, no comma at the end), not"
-        f" Python{commas}. {hint}"
+        f"{text_of(text)}: a list inside a string must be JSON (double quotes, no trailing comma)"
+        f"{commas}, not Python. {hint}"
     )
     problems.append(Problem("list_in_string", field, text, message, source))
     return entries
@@ -147,7 +149,7 @@ def _not_a_list(field: str, value: object) -> Problem:
         source = repr(value.decode("ascii"))
         hint = f"Write {source}."
     elif value is True and field == "origins":
-        hint = f"List them, such as {_example(field)}; everybody is '*'."
+        hint = f"List them, such as {_example(field)}; for everybody, write '*'."
     else:
         hint = f"Give a list, such as {_example(field)}."
     message = f"{text_of(value)} is neither a string nor a list. {hint}"

@@ -33,7 +33,9 @@ def diagnose_name(
         return None
     found = f"{text_of(name)} is not {kind}"
     if is_unreplaced(name):
-        return f"{found}: it is a variable that nothing has replaced.", None
+        return f"{found}: it is a variable that was never replaced by its value.", None
+    if re.match(r"[a-z]+://", name):
+        return f"{found}, but an origin: it belongs in origins.", None
     parts = [part for part in _SEPARATORS.split(name) if part]
     if parts and parts != [name] and not any(diagnose_name(part, kind) for part in parts):
         source = json.dumps(parts)
@@ -46,7 +48,7 @@ def diagnose_name(
             return f"{found}: {problem}. Write {meant!r}.", repr(meant)
     if _PATTERN_SIGNS.search(name):
         hint = ", or '*' alone for all" if can_be_all else ""
-        return f"{found}, and names have no patterns: list each{hint}.", None
+        return f"{found}, and names cannot be patterns: list each one{hint}.", None
     if not is_token(name) or (longest is not None and len(name) > longest):
         return f"{found}.", None
     return None

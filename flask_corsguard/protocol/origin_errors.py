@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from flask_corsguard.protocol.headers import field_of_name
 from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
@@ -26,19 +27,22 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`"
 # https:host, https//host and the like; not localhost:3000
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
+# https://a.comhttps://b.com: what Python makes of two strings without a comma between them. Not an
+# address in the path or the query of another one.
+_GLUED = re.compile(r"(?<=[A-Za-z0-9*])(?=(?:https?|wss?)://)", re.IGNORECASE)
 # Words that people write for "*", for an empty list or for the app's own pages: sentence and
 # correction.
-_EVERYBODY = ("everybody is written as '*'", "'*'")
-_NOBODY = ("nobody is written as an empty list", "[]")
-_OWN = ("the app's own pages are always let in, and not listed", "[]")
+_EVERYBODY = ("for everybody, write '*'", "'*'")
+_NOBODY = ("for nobody, write an empty list", "[]")
+_OWN = ("the app's own pages are always allowed, so do not list them", "[]")
 _WORDS = {
     **dict.fromkeys(("all", "any", "everybody", "everyone", "true"), _EVERYBODY),
     **dict.fromkeys(("false", "nobody", "none"), _NOBODY),
     **dict.fromkeys(("same-origin", "self"), _OWN),
 }
 _WILDCARDS = (
-    "a wildcard stands for whole sub-domains (https://*.example.com), for a part of the first label"
-    " (https://pr-*.example.com) or for the port (http://localhost:*), and nowhere else"
+    "a wildcard can stand only for whole sub-domains (https://*.example.com), for part of the first"
+    " label (https://pr-*.example.com) or for the port (http://localhost:*)"
 )
 # With more wildcards in one label, a pattern would be slow.
 _MOST_STARS = 3
@@ -59,26 +63,23 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     if bare.casefold() == "null":
         sentence = "the opaque origin is 'null' in lower case, and any site can send it"
         return [("origin_case", sentence)], None
-    word = _WORDS.get(bare.lower())
+    word = _of_word(bare)
     if word:
-        return [("origin_no_scheme", word[0])], word[1]
+        return word
     if is_unreplaced(bare):
-        return [("origin_invalid", "this is a variable that nothing has replaced")], None
+        return [("origin_invalid", "this is a variable that was never replaced by its value")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
         return [("origin_quotes", "an origin has no quotes")], fixed and repr(fixed)
-    parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
-    if parts not in ([], [text]) and all(
-        "://" in part or parse_pattern(repair(part) or "") for part in parts
-    ):
-        repaired = [repair(part) for part in parts]
+    several, sentence = _several(text)
+    if several:
+        repaired = [repair(part) for part in several]
         known = ", ".join(repr(part) for part in repaired if part) if all(repaired) else None
-        sentence = "one string holds one origin; give several as a list (or separated by commas)"
         return [("origin_separator", sentence)], known
     if _REGEX_SIGNS.search(text):
         sentence = (
-            "a plain string is never taken for a regular expression; pass re.compile(...) if you"
-            " mean one, or use the forms https://host and https://*.host"
+            "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
+            " write https://host or https://*.host"
         )
         return [("origin_regex", sentence)], _unregexed(text) or _as_pattern(text)
     problems = list(dict.fromkeys(_problems(text)))
@@ -90,6 +91,29 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
         problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
     return problems, suggestion
+
+
+def _of_word(bare: str) -> tuple[list[tuple[str, str]], str | None] | None:
+    """The diagnosis of a word that stands for origins, or that belongs in another field."""
+    sentence, correction = _WORDS.get(bare.lower(), ("", None))
+    field = field_of_name(bare)
+    if field:
+        kind = "a method" if field == "methods" else "a header"
+        sentence = f"this is {kind}, which belongs in {field}"
+    return ([("origin_no_scheme", sentence)], correction) if sentence else None
+
+
+def _several(text: str) -> tuple[list[str], str]:
+    """The origins in one string, and a sentence about that; none if it has not several."""
+    parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
+    if parts not in ([], [text]) and all(
+        "://" in part or parse_pattern(repair(part) or "") for part in parts
+    ):
+        return parts, "a string holds one origin: give several as a list (or separated by commas)"
+    glued = _GLUED.split(text)
+    if len(glued) > 1:
+        return glued, "two origins in one string: the comma between them is missing"
+    return [], ""
 
 
 def repair(text: str) -> str | None:
@@ -208,7 +232,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
     host, port = _split_port(authority.rpartition("@")[2])
     yield from _host_problems(scheme.lower(), host)
     if port is not None and host == "*" and parse_pattern(f"{scheme}://*"):
-        yield "origin_port", "where any host of a scheme will do, there is no port"
+        yield "origin_port", "where the host is *, there can be no port"
     elif port is not None:
         yield from _port_problems(scheme.lower(), port)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import (
     Any,
@@ -68,7 +69,7 @@ class Field(Generic[_T]):
     ) -> None:
         self.reader = reader
         self.default: _T = reader("", default, [])
-        self.meaning: Callable[[Policy], Hashable] = meaning or (lambda p: p.values[self.name])
+        self.meaning = meaning
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -90,7 +91,7 @@ def _where_rows_are_checked(name: str) -> Callable[[Policy], Hashable]:
 
 
 class Policy:
-    """The origins that may read the responses of a route, and the conditions.
+    """The origins that may read the responses of a route, and on which conditions.
 
     Immutable and hashable. Two policies are equal if they always send the same headers. The fields
     are checked, alone and in combination, when the policy is created. The reference describes them
@@ -178,8 +179,8 @@ class Policy:
             raise PolicyError(problems)
         object.__setattr__(self, "values", MappingProxyType(values))
         object.__setattr__(self, "compiled", CompiledPolicy(self))
-        meaning = tuple(field.meaning(self) for field in FIELDS.values())
-        object.__setattr__(self, "_meaning", meaning)
+        special = [meaning(self) for meaning in _MEANINGS]
+        object.__setattr__(self, "_meaning", (*_values_compared(values), *special))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Policy cannot be changed; use derive({name}=...)")
@@ -210,6 +211,9 @@ class Policy:
 FIELDS: Mapping[str, Field[Any]] = {
     name: getattr(Policy, name) for name in PolicyFields.__annotations__
 }
+
+_MEANINGS = [field.meaning for field in FIELDS.values() if field.meaning is not None]
+_values_compared = itemgetter(*(name for name in FIELDS if FIELDS[name].meaning is None))
 
 
 def read_fields(
@@ -268,22 +272,22 @@ def check_combination(values: Mapping[str, object]) -> list[Problem]:
     """
     return [
         problem
-        for needs, check in _COMBINATIONS
-        if all(name in values for name in needs)
-        for problem in check(*(values[name] for name in needs))
+        for names, needs, check in _CHECKS
+        if needs <= values.keys()
+        for problem in check(*map(values.__getitem__, names))
     ]
 
 
 _Origins = Literal["*"] | read.OriginList
 
-_OR_SAY = ", or say dangerously_allow_public_suffixes=True."
+_OR_SAY = ", or set dangerously_allow_public_suffixes=True."
 
 
 def _check_any_origin(origins: _Origins, credentials: bool) -> Iterable[Problem]:
     if credentials and origins == "*":
         message = (
             "'*' with allow_credentials=True would let every site on the web act as the signed-in"
-            " user. List the origins that may, or leave the credentials out."
+            " user. List the origins that may do so, or leave allow_credentials out."
         )
         yield Problem("credentials_any_origin", "origins", "*", message)
 
@@ -292,7 +296,7 @@ def _check_null(origins: _Origins, dangerously: bool) -> Iterable[Problem]:
     if origins != "*" and "null" in origins and not dangerously:
         message = (
             "any site can send the origin 'null' from a sandboxed frame, so allowing it allows"
-            " everybody. Leave it out, or say dangerously_allow_null_origin=True."
+            " everybody. Leave it out, or set dangerously_allow_null_origin=True."
         )
         yield Problem("null_origin", "origins", "null", message)
 
@@ -307,8 +311,8 @@ def _check_insecure(origins: _Origins, credentials: bool, dangerously: bool) -> 
             port = None if origin.port == DEFAULT_PORTS[scheme] else origin.port
             fixed = str(pattern._replace(origin=origin._replace(scheme=scheme, port=port)))
             message = (
-                f"{str(pattern)!r} with allow_credentials=True: whoever controls the network"
-                f" between can pose as that origin and act as the user. Write {fixed!r}, or say"
+                f"{str(pattern)!r} with allow_credentials=True: whoever controls the network in"
+                f" between can pose as that origin and act as the user. Write {fixed!r}, or set"
                 " dangerously_allow_insecure_origins=True."
             )
             code = "credentials_insecure_origin"
@@ -321,9 +325,9 @@ def _check_insecure_raw(
     for text in raw_origins if credentials and not dangerously else ():
         if read.is_insecure_raw(text):
             message = (
-                f"{text!r} with allow_credentials=True: whoever controls the network between can"
-                " pose as that origin and act as the user. Have it use TLS and list what it sends"
-                " then, or say dangerously_allow_insecure_origins=True."
+                f"{text!r} with allow_credentials=True: whoever controls the network in between can"
+                " pose as that origin and act as the user. Make it use TLS and list what it sends"
+                " then, or set dangerously_allow_insecure_origins=True."
             )
             yield Problem("credentials_insecure_origin", "raw_origins", text, message)
 
@@ -352,7 +356,10 @@ def _check_any_host(
     if origins == "*" or not origins.compiled.schemes:
         return
     for pattern in origins.patterns(lambda text: text.endswith("://*")):
-        text, every = str(pattern), f"every {pattern.origin.scheme} program that the user has"
+        text, every = (
+            str(pattern),
+            (f"anything with a {pattern.origin.scheme} origin that the user has installed"),
+        )
         own = f"List your own program, such as '{pattern.example('its-own-id')}'."
         if credentials:
             message = f"{text!r} with allow_credentials=True: {every} could act as the user. {own}"
@@ -370,7 +377,7 @@ def _check_public_suffix(
     origins: _Origins, credentials: bool, dangerously: bool
 ) -> Iterable[Problem]:
     if credentials and not dangerously:
-        otherwise = ", give it a policy of its own without credentials (in a list of policies)"
+        otherwise = ", give it its own policy without credentials (in a list of policies)"
         for pattern, suffix in _public_suffixes(origins):
             message = (
                 f"{str(pattern)!r} with allow_credentials=True: anybody can register a name under"
@@ -417,9 +424,9 @@ def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> 
 def _check_enforced_any_origin(origins: _Origins, enforce: read.Enforce) -> Iterable[Problem]:
     if origins == "*" and enforce == "all":
         message = (
-            "origins='*' lets the pages of every site read, and enforce='all' refuses what they"
-            " ask for. For a view that everybody may read, say enforce='unsafe', which refuses"
-            " them what could change something, or enforce='off', which refuses nothing."
+            "origins='*' lets the pages of every site read, but enforce='all' refuses their"
+            " requests. For a view that everybody may read, set enforce='unsafe', which refuses"
+            " only requests that could change something, or enforce='off', which refuses nothing."
         )
         yield Problem("enforce_all_any_origin", "enforce", "all", message, "'unsafe'")
 
@@ -429,14 +436,14 @@ def _check_vary(origins: _Origins, vary: tuple[str, ...]) -> Iterable[Problem]:
     by_tenant = [source for source in sources if getattr(source, "by", None) is not None]
     if vary and not by_tenant and (origins == "*" or origins.compiled.check is None):
         message = (
-            "no callable in origins, and no source with by, looks at any header. Put it there, or"
-            " say origins_vary=[]."
+            "nothing in origins looks at a header: no callable, and no source with by. Add it to"
+            " origins, or set origins_vary=[]."
         )
         yield Problem("vary_without_callable", "origins_vary", vary[0], message)
     for source in () if vary else by_tenant:
         message = (
-            f"{text_of(source)} has by, so that who may read depends on the request. Name the"
-            " headers that by looks at, such as origins_vary=['Host']."
+            f"{text_of(source)} has by, so the request decides who may read. Name the headers that"
+            " by looks at, such as origins_vary=['Host']."
         )
         yield Problem("vary_required", "origins_vary", (), message, "['Host']")
 
@@ -445,7 +452,8 @@ def _check_expose(expose: read.Names, credentials: bool) -> Iterable[Problem]:
     # https://fetch.spec.whatwg.org/#concept-response-cors-exposed-header-name-list
     if credentials and expose == "*":
         message = (
-            "with allow_credentials=True browsers take '*' for a header's name. List the names."
+            "with allow_credentials=True, browsers take '*' as the name of a header. List the"
+            " names."
         )
         yield Problem("expose_all_with_credentials", "expose_headers", "*", message)
 
@@ -466,6 +474,12 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
     (("origins", "origins_vary"), _check_vary),
     (("expose_headers", "allow_credentials"), _check_expose),
 )
+
+
+# With each check, the set of what it needs: there can be a policy for each route.
+_CHECKS: list[tuple[tuple[str, ...], frozenset[str], Callable[..., Iterable[Problem]]]] = [
+    (names, frozenset(names), check) for names, check in _COMBINATIONS
+]
 
 
 def _plain(value: object) -> object:

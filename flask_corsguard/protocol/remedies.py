@@ -85,8 +85,8 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     if is_unrouted and decision.reason is not Reason.SPECULATIVE:
         # Not the policy: because of a misspelt URL, it would be opened for the whole app.
         return (
-            "check the URL, the method and the trailing slash: no route of the app takes this"
-            f" request (policy: {set_by(decision)}; it matters only to a page that has to read the"
+            "check the URL, the method and the trailing slash: no route of the app matches this"
+            f" request (policy: {set_by(decision)}; it matters only to a page that must read the"
             " 404)"
         )
     change = _Change(decision, policy)
@@ -156,12 +156,12 @@ class _Change:
             self.fields |= fields
             return
         given = ", ".join(f"{field}={_source(value)}" for field, value in fields.items())
-        self.say_first(problems, f"say {given}")
+        self.say_first(problems, f"set {given}")
 
     def say_first(self, problems: list[Problem], words: str) -> None:
         """Name what must be fixed first, if anything, and then what to change."""
         first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
-        self.in_policy.append(f"first put this right: {first}; then {words}" if first else words)
+        self.in_policy.append(f"first fix this: {first}; then {words}" if first else words)
 
     def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
         """Add names to a list, which is given whole if it is short enough to be pasted."""
@@ -241,6 +241,8 @@ def _allow_credentials(change: _Change) -> None:
         raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
         lists = raw if is_raw_origin else {"origins": [origin]}
         change.set_if_it_may({**lists, "allow_credentials": True})
+        if "allow_credentials" in change.fields and not is_raw_origin:
+            change.elsewhere.append(_AND_EVERYBODY.format(origin=json.dumps(origin)))
 
 
 def _list_origin(change: _Change) -> None:
@@ -256,9 +258,10 @@ def _list_origin(change: _Change) -> None:
     if check_combination({**policy.values, **values, "allow_credentials": credentials}):
         # Everything else about the policy and the origin is right, except for http.
         is_listed = origin.replace("http", "https", 1) in allow.exact
+        where = ", which is listed" if is_listed else " and list that origin"
         change.elsewhere.append(
-            f"serve the page over https{', which is listed' if is_listed else ' and list that'}:"
-            " with allow_credentials=True, whoever controls the network could pose as"
+            f"serve the page over https{where}: with"
+            " allow_credentials=True, whoever controls the network could pose as"
             f" {json.dumps(origin)} and act as the user"
         )
     elif allow.check is not None:
@@ -291,8 +294,8 @@ def _fix_check(change: _Change) -> None:
     if compiled.sources:
         names = " and ".join(map(source_name, compiled.sources))
         change.elsewhere.append(
-            f"have the store of {names} answer ('flask cors sources' says what is wrong), or list"
-            " the origin in origins itself"
+            f"make {names} readable again ('flask cors sources' says what is wrong), or list the"
+            " origin itself in origins"
         )
     if compiled.allow is not None and compiled.allow.check is not None:
         change.elsewhere.append("fix the callable so that it returns True or False")
@@ -300,7 +303,7 @@ def _fix_check(change: _Change) -> None:
 
 def _note_earlier(change: _Change) -> None:
     if change.decision.policies[1:]:
-        change.elsewhere.append("an earlier one that lists the origin decides instead")
+        change.elsewhere.append("if you list it in an earlier policy, that one decides")
 
 
 def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
@@ -308,7 +311,7 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
 
     :param entries: the callable, and the entries beside it.
     """
-    words = f"add {json.dumps(origin)} where {name_of(check)} looks"
+    words = f"have {name_of(check)} return True for {json.dumps(origin)}"
     if len(entries) == 1:
         return words
     has_name = isinstance(check, FunctionType) and check.__qualname__.isidentifier()
@@ -317,7 +320,7 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
         whole = _source([*entries, origin])
         if len(whole) <= _LONGEST_VALUE:
             return f"{words}, or list it: origins={whole}"
-    return f"{words}, or add it to the entries beside that in origins"
+    return f"{words}, or list the origin beside it in origins"
 
 
 def _one_path(change: _Change) -> None:
@@ -334,19 +337,19 @@ def _do_not_deny(change: _Change) -> None:
         change.elsewhere.append(_NOT_NULL)
         return
     if len(policy.deny_origins) > _MOST_ENTRIES:
-        change.in_policy.append("take the entry that covers the origin out of deny_origins")
+        change.in_policy.append("remove the entry that covers the origin from deny_origins")
     else:
         covering = [entry for entry in policy.deny_origins if _covers(entry, text, origin)]
         rest = [entry for entry in policy.deny_origins if entry not in covering]
         change.fields["deny_origins"] = rest
         wider = [source_of(entry) for entry in covering if entry != text]
         if wider:
-            change.elsewhere.append(f"mind that {' and '.join(wider)} kept others out too")
+            change.elsewhere.append(f"mind that {' and '.join(wider)} denied other origins too")
     allow = policy.compiled.allow
     audience = policy.compiled.audience
     if audience and not audience.is_last:
         change.elsewhere.append(
-            "if this one does not list the origin, a later one may then admit it"
+            "if this policy does not list the origin, a later one may then admit it"
         )
     elif allow is not None and not allow.admits(text, origin):
         _list_origin(change)
@@ -361,8 +364,8 @@ def _allow_method(change: _Change) -> None:
     policy, method = change.policy, change.decision.method
     upper = method.upper()
     if upper in KNOWN_METHODS and upper != method:
-        accepted = ", which a route at this URL has to accept" if policy.methods is None else ""
-        change.elsewhere.append(f"have the page say fetch(url, {{method: '{upper}'}}){accepted}")
+        accepted = ", which a route at this URL must accept" if policy.methods is None else ""
+        change.elsewhere.append(f"have the page call fetch(url, {{method: '{upper}'}}){accepted}")
         method = upper
         if policy.compiled.allows_method(method, None):
             return
@@ -370,7 +373,7 @@ def _allow_method(change: _Change) -> None:
         change.elsewhere.append(f"add a route that accepts {plain(method)} at this URL")
     elif read_fields({"methods": [method]})[1]:
         change.elsewhere.append(
-            f"have the page use another method: no policy lists {plain(method)}"
+            f"have the page use another method: no policy can allow {plain(method)}"
         )
     else:
         change.extend("methods", policy.methods, [method])
@@ -389,7 +392,7 @@ def _allow_headers(change: _Change) -> None:
     if names:
         others = [*names.values()]
         named = f"{', '.join(map(plain, others[:MOST_SHOWN]))}{and_more(others)}"
-        change.elsewhere.append(f"take {named} out of the headers: no policy lists that")
+        change.elsewhere.append(f"take {named} out of the headers: no policy can allow that")
 
 
 def take_out_of_page(names: Collection[str]) -> str:
@@ -425,17 +428,24 @@ def and_more(entries: Collection[object]) -> str:
 
 
 _NOT_NULL = (
-    "serve the page from an origin of its own, with another Referrer-Policy; where a redirect to a"
-    " sign-in page has led here, answer with 401 instead; allowing 'null' allows every site"
+    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect to a"
+    " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
+    " send"
 )
-_NOTHING_CAN = "nothing can: whatever sent this is not a browser's page"
+# In a hurry, a public route would be closed to all pages but one.
+_AND_EVERYBODY = (
+    "pages of other origins can then no longer read; if they should, write"
+    ' [Policy(origins=[{origin}], allow_credentials=True), Policy(origins="*")]'
+)
+_NOTHING_CAN = "no setting can: no page in a browser sends this origin"
 _NOT_YET = (
-    "nothing is needed, because the browser asks again when the user goes there; the app's own"
-    ' pages pass where they send Referer, and every site\'s with enforce="unsafe"'
+    "nothing to do, because the browser asks again when the user goes there; requests ahead of time"
+    " pass from the app's own pages if they send Referer, and from every site with"
+    ' enforce="unsafe"'
 )
-_ONE_PATH = "have the page ask for the normalised path"
+_ONE_PATH = "have the page request the normalised path"
 _EVERY_PATH = (
-    "or mark the view with a whole policy, such as @cors(Policy(...)), which then holds for every"
+    "or mark the view with a whole policy, such as @cors(Policy(...)), which then applies to every"
     " path"
 )
 # What to change for each reason: words, or a function that adds the change.

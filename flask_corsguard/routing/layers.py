@@ -40,8 +40,8 @@ guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
 _routed_before: set[tuple[str, str]] = set()
 #: Why something comes too late.
 POLICIES_IN_FORCE = (
-    "the policies of an app of this guard are in force already, since prepare() or its first"
-    " request"
+    "this guard's policies are already in force, since prepare() or the first request to one of its"
+    " apps"
 )
 
 
@@ -75,8 +75,8 @@ class GuardMarks:
         previous = marks.get(name)
         if previous and not previous.says_the_same(mark):
             raise CorsGuardError(
-                f"{mark.location}: {kind} {name!r} is marked already, at"
-                f" {previous.location}; put both into one mark"
+                f"{mark.location}: {kind} {name!r} is already marked, at {previous.location}."
+                " Combine the two marks"
             )
         if previous is None:
             self._check_in_time(mark)
@@ -91,8 +91,8 @@ class GuardMarks:
             for glob in globs:
                 if glob in files.globs:
                     raise CorsGuardError(
-                        f"{files.mark.location}: {glob!r} of endpoint {endpoint!r} is marked"
-                        f" already, at {mark.location}; put both into one mark"
+                        f"{files.mark.location}: {glob!r} of endpoint {endpoint!r} is already"
+                        f" marked, at {mark.location}. Combine the two marks"
                     )
         self._check_in_time(files.mark)
         marks.append(files)
@@ -190,7 +190,7 @@ class Resolver:
         location = last.mark.location if last else self._settings.source
         policy = None if left_alone else total.policy
         found = RoutePolicy(policy, self._source(last), location, layers)
-        if total.is_usable:  # what is wrong is to be found each time
+        if total.is_usable:  # so that its problems are found each time
             self._found[layers] = found
         return found
 
@@ -258,17 +258,19 @@ class Resolver:
         """Record problems, each once: several routes can share one."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
-    def view_layers(self, endpoint: str, outer: Layers) -> Layers:
-        """The marks that hold for every method of a view, the outermost first.
+    def view_layers(self, endpoint: str, outer: Layers) -> tuple[Layers, type[View] | None]:
+        """The marks that hold for every method of a view, the outermost first; and its class, if it
+        has one.
 
         :param outer: the marks further out.
         """
-        layers = list(outer)
-        if endpoint in self._marks.views:
-            layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
         view = self._app.view_functions.get(endpoint)
-        if is_bare(view):
-            return tuple(layers)
+        is_marked = endpoint in self._marks.views
+        if not is_marked and is_bare(view):
+            return outer, None
+        layers = list(outer)
+        if is_marked:
+            layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
         view_class = _view_class(view)
         targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
         if view_class:
@@ -279,7 +281,7 @@ class Resolver:
             self._check_lost_marks(endpoint, view)
         marks = (*map(mark_of, targets), own)
         layers += [Layer(mark, f"view {endpoint}") for mark in marks if mark]
-        return tuple(layers)
+        return tuple(layers), view_class
 
     @functools.cached_property
     def _view_marks(self) -> set[Mark]:
@@ -293,9 +295,9 @@ class Resolver:
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
                 message = (
-                    f"{mark.decorator} at {mark.location} marks a function around the view"
-                    f" {endpoint!r} that is not a view itself. Put it {mark.place}; or mark this"
-                    " view on its own."
+                    f"{mark.decorator} at {mark.location} marks a function that the view"
+                    f" {endpoint!r} is wrapped in, not the view itself. Put it {mark.place}, or"
+                    " mark this view separately."
                 )
                 problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")
                 self.add([problem])
@@ -314,18 +316,13 @@ class Resolver:
                 if any(mark is each or (mark.exempt and each.exempt) for each in carried):
                     continue  # the class itself has applied them
                 message = (
-                    f"{mark.decorator} is among the {name} of {view_class.__qualname__}, which are"
-                    " applied on each request, too late for a mark. Put it above the class, or"
-                    " above a handler method."
+                    f"{mark.decorator} is among the {name} of {view_class.__qualname__}, which run"
+                    " on each request, too late for a mark. Put it above the class, or above a"
+                    " handler method."
                 )
                 location = mark.location or _location_of(view_class)
                 where = f"view {endpoint}" + (f" ({location})" if location else "")
                 self.add([Problem("method_decorators", "cors", endpoint, message, where=where)])
-
-    def view_class_of(self, endpoint: str) -> type[View] | None:
-        """The view class of an endpoint, if it has one."""
-        view = self._app.view_functions.get(endpoint)
-        return None if is_bare(view) else _view_class(view)
 
     def handler_layers(self, endpoint: str, view_class: type[View], method: str) -> Layers:
         """The mark on the handler of *method* in the view class of an endpoint, if any."""
@@ -408,8 +405,8 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
         UnroutedMark(
             location,
             f"{mark.decorator} at {location} has no effect: no route of the app leads to {name}."
-            " Register it, and use functools.wraps in the decorators around it; unless another app"
-            " has it.",
+            " Register it, and use functools.wraps in the decorators around it. If it belongs to"
+            " another app, ignore this.",
         )
         for (location, name), mark in sorted(left.items(), key=lambda item: item[0])
     ]

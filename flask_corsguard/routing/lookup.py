@@ -35,7 +35,7 @@ class Lookup:
         rule = request.url_rule
         if rule is None:
             return None
-        entries = self.table.entries.get(id(rule))
+        entries = self.table.entries.of(rule)
         if not preflight:
             entries = entries or self.table.late_entries(rule)
             return self._at(entries.get(method) or entries[""], request)
@@ -81,7 +81,7 @@ class Lookup:
                     raise
                 break  # no route, or one of the app's converters fails
             else:
-                entries = table.entries.get(id(rule)) or table.late_entries(rule)
+                entries = table.entries.of(rule) or table.late_entries(rule)
                 entry = entries.get(method.upper()) or entries[""]
                 entry = entry.at(path or _path_of(adapter), table.paths)
                 entry = entry.for_arguments(arguments) or entry

@@ -78,8 +78,8 @@ class Governed(NamedTuple):
 
 
 def groups_that_may_meet(rules: Iterable[tuple[str, Hashable]]) -> Iterator[list[int]]:
-    """Which rules, by their numbers, may share a URL with each other and have different policies.
-    The fixed segments that they begin with tell, and leave most rules out in little time.
+    """Groups of rules, by number, that may share a URL and have different policies. Comparing the
+    fixed segments at their beginning excludes most rules quickly.
 
     :param rules: the text of each rule, with its policy.
     """

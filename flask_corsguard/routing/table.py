@@ -7,7 +7,7 @@ import functools
 import posixpath
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from flask.app import Flask
 from flask.views import View
@@ -34,7 +34,8 @@ from flask_corsguard.routing.paths import Paths
 from flask_corsguard.text import shown
 
 _NOWHERE: frozenset[str] = frozenset()
-_Common: TypeAlias = tuple[tuple[str | None, ...], frozenset[str], Mapping[str, str]]
+# What paths.of_rule() says where no path has a mark.
+_NO_PREFIX = ("",)
 
 
 @functools.cache
@@ -202,6 +203,71 @@ class _RulePolicies(NamedTuple):
     files: Sequence[tuple[Globs, RoutePolicy]]
 
 
+class _Entries(dict[int, Mapping[str, Entry]]):
+    """The entries of rules: id of a rule -> method -> entry.
+
+    Each rule's are made when a request first reaches it: an app can have thousands, and a process
+    may never need most of them.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[_RulePolicies],
+        resolver: Resolver,
+        configured: frozenset[str],
+        *,
+        is_constant: bool = True,
+    ) -> None:
+        super().__init__()
+        self._resolver = resolver
+        self._configured = configured
+        self._is_constant = is_constant
+        self._accepted = _accepted_methods(policies)
+        self._elsewhere = _governed_elsewhere(policies)
+        self._of_rules: dict[int, list[_RulePolicies]] = {}
+        for each in policies:
+            self._of_rules.setdefault(id(each.rule), []).append(each)
+
+    def of(self, rule: Rule) -> Mapping[str, Entry] | None:
+        """The entries of a rule; None if it is not one of these."""
+        known = self.get(id(rule))
+        return self[id(rule)] if known is None and id(rule) in self._of_rules else known
+
+    def __missing__(self, rule_id: int) -> Mapping[str, Entry]:
+        # Another thread may be first; then its entries count.
+        return self.setdefault(rule_id, self._made(self._of_rules[rule_id]))
+
+    def _made(self, policies: Iterable[_RulePolicies]) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        for rule, prefix, by_method, files in policies:
+            # Methods with the same marks have the same entry.
+            made: dict[int, Entry] = {}
+            for method, found in by_method.items():
+                own = made.get(id(found))
+                if own is None:
+                    others = self._elsewhere.get((id(rule), prefix, id(found)), _NOWHERE)
+                    own = made[id(found)] = self._entry(rule, prefix, found, others)
+                    if files:
+                        of_files = [(g, self._entry(rule, prefix, f, others)) for g, f in files]
+                        own.add_files(file_argument(rule) or "", of_files)
+                first = entries.setdefault(method, own)
+                if first is not own:
+                    first.add_other(own)
+        return entries
+
+    def _entry(self, rule: Rule, prefix: str, found: RoutePolicy, others: frozenset[str]) -> Entry:
+        policy, source, location, layers = found
+        at_url = self._accepted[rule.rule, rule.subdomain, rule.host]
+        listed = tuple(
+            each.compiled.headers.allow_methods(at_url, others) for each in policies_of(policy)
+        )
+        configured = _NOWHERE if layers else self._configured
+        without_effect = self._resolver.without_effect(layers)
+        where = (rule.endpoint, source, location)
+        scope = Scope(*where, at_url, others, listed, configured, without_effect)
+        return Entry(policy, scope, prefix, layers, is_constant=self._is_constant)
+
+
 class LateRuleError(Exception):
     """A rule was added to the URL map after the table was built. Flask refuses that, but Werkzeug's
     map does not. The table gets the rule at its first request.
@@ -242,7 +308,7 @@ class PolicyTable:
         self.rules = tuple(rules)
         self.paths = self._marked_paths(settings.paths, marks.paths)
         self._policies = self._policies_of(self.rules)
-        self.entries: Mapping[int, Mapping[str, Entry]] = self._entries_of(self._policies)
+        self.entries = _Entries(self._policies, self._resolver, self._configured)
         self.varying: Mapping[int, Mapping[str, object]] = {
             id(rule): self._places_of(rule)
             for rule in (self.rules if self.paths.marks else ())
@@ -259,7 +325,8 @@ class PolicyTable:
     def _marked_paths(self, configured: Mapping[str, Mark], given: Mapping[str, Mark]) -> Paths:
         for prefix in sorted(configured.keys() & given.keys()):
             message = (
-                f"for_path marks {prefix!r} too, at {given[prefix].location}. Put both into one."
+                f"for_path marks {prefix!r} too, at {given[prefix].location}. Combine the two"
+                " marks."
             )
             where = configured[prefix].location
             problem = Problem("duplicate_path", "paths", prefix, message, where=where)
@@ -316,7 +383,7 @@ class PolicyTable:
             raise LateRuleError(rule)
         # The app has made its own map, perhaps for this request only: nothing of it is kept.
         policies = self._policies_of(rule.map.iter_rules())
-        entries = self._entries_of(policies, is_constant=False)
+        entries = _Entries(policies, self._resolver, self._configured, is_constant=False)
         self._raise_problems()
         return entries[id(rule)]
 
@@ -338,7 +405,7 @@ class PolicyTable:
 
     def policies(self) -> list[Policy]:
         """Every policy of the table, each once."""
-        # Of many rules, these are the same object.
+        # For many rules, these are the same object.
         tables = {id(each.by_method): each.by_method for each in self._policies}
         rows = (found for by_method in tables.values() for found in by_method.values())
         files = (found for each in self._policies for _, found in each.files)
@@ -352,18 +419,20 @@ class PolicyTable:
         return {prefix: object() for prefix in prefixes} if len(prefixes) > 1 else {}
 
     def _policies_of(self, rules: Iterable[Rule]) -> list[_RulePolicies]:
-        resolver, paths = self._resolver, self.paths
-        # What rules have in common is made once. It is kept no longer: views can change.
-        blueprint_layers = functools.cache(lambda name: tuple(resolver.blueprint_layers(name)))
+        resolver, paths, of_files = self._resolver, self.paths, self._marks.files
+        # Parts that rules share are made once, and not kept afterwards: views can change.
+        blueprint_layers: dict[str, Layers] = {}
         alike: dict[tuple[frozenset[str], int], Mapping[str, RoutePolicy]] = {}
         made: list[_RulePolicies] = []
         for rule in rules:
             endpoint = rule.endpoint
-            outer = blueprint_layers(endpoint.rpartition(".")[0])
-            own = resolver.view_layers(endpoint, outer)
-            view_class = resolver.view_class_of(endpoint)
+            blueprint = endpoint.rpartition(".")[0]
+            outer = blueprint_layers.get(blueprint)
+            if outer is None:
+                outer = blueprint_layers[blueprint] = tuple(resolver.blueprint_layers(blueprint))
+            own, view_class = resolver.view_layers(endpoint, outer)
             names = KNOWN_METHODS if rule.methods is None else frozenset(rule.methods)
-            for prefix in paths.of_rule(rule):
+            for prefix in paths.of_rule(rule) if paths.marks else _NO_PREFIX:
                 layers = paths.layers[prefix] + own
                 found = resolver.policy_of(layers)
                 by_method: Mapping[str, RoutePolicy] | None = alike.get((names, id(found)))
@@ -372,8 +441,8 @@ class PolicyTable:
                 elif by_method is None:
                     by_method = dict.fromkeys((*sorted(names), ""), found)
                     alike[names, id(found)] = by_method
-                files = self._files_of(rule, layers) if endpoint in self._marks.files else ()
-                made.append(_RulePolicies(rule, prefix, by_method, tuple(files)))
+                files = tuple(self._files_of(rule, layers)) if endpoint in of_files else ()
+                made.append(_RulePolicies(rule, prefix, by_method, files))
         return made
 
     def _by_method(
@@ -396,56 +465,11 @@ class PolicyTable:
             yield Globs(tuple(globs), pattern), resolver.policy_of((*view, Layer(mark, source)))
             if file_argument(rule) is None:
                 message = (
-                    f"the rule {rule.rule!r} captures no file name; it needs one argument, or one"
-                    " that is called 'filename'."
+                    f"the rule {rule.rule!r} captures no file name: it needs exactly one argument,"
+                    " or one called 'filename'."
                 )
                 problem = Problem("no_file_name", "for_files", rule.endpoint, message)
                 resolver.add([problem._replace(where=mark.location)])
-
-    def _entries_of(
-        self, policies: Sequence[_RulePolicies], *, is_constant: bool = True
-    ) -> dict[int, dict[str, Entry]]:
-        accepted = _accepted_methods(policies)
-        elsewhere = _governed_elsewhere(policies)
-        # What the scopes of many rules have in common, by what it is made from.
-        common: dict[tuple[int, frozenset[str] | None, frozenset[str]], _Common] = {}
-
-        def entry(rule: Rule, prefix: str, found: RoutePolicy, others: frozenset[str]) -> Entry:
-            policy, source, location, layers = found
-            at_url = accepted[rule.rule, rule.subdomain, rule.host]
-            key = id(found), at_url, others
-            known = common.get(key)
-            if known is None:
-                known = common[key] = self._common(found, at_url, others)
-            scope = Scope(rule.endpoint, source, location, at_url, others, *known)
-            return Entry(policy, scope, prefix, layers, is_constant=is_constant)
-
-        entries: dict[int, dict[str, Entry]] = {}
-        for rule, prefix, by_method, files in policies:
-            of_rule = entries.setdefault(id(rule), {})
-            # Methods with the same marks have the same entry.
-            made: dict[int, Entry] = {}
-            for method, found in by_method.items():
-                own = made.get(id(found))
-                if own is None:
-                    others = elsewhere.get((id(rule), prefix, id(found)), _NOWHERE)
-                    own = made[id(found)] = entry(rule, prefix, found, others)
-                    if files:
-                        of_files = [(globs, entry(rule, prefix, f, others)) for globs, f in files]
-                        own.add_files(file_argument(rule) or "", of_files)
-                first = of_rule.setdefault(method, own)
-                if first is not own:
-                    first.add_other(own)
-        return entries
-
-    def _common(
-        self, found: RoutePolicy, at_url: frozenset[str] | None, others: frozenset[str]
-    ) -> _Common:
-        """The end of a :class:`Scope`, but for what is known of single requests."""
-        policies = policies_of(found.policy)
-        listed = tuple(each.compiled.headers.allow_methods(at_url, others) for each in policies)
-        configured = _NOWHERE if found.layers else self._configured
-        return listed, configured, self._resolver.without_effect(found.layers)
 
     def _unrouted_places(self) -> Iterator[tuple[str, str]]:
         """The places of URLs without a route: each marked blueprint, and each prefix."""
@@ -490,23 +514,24 @@ def _accepted_methods(
 
 
 def _governed_elsewhere(
-    policies: Iterable[_RulePolicies],
+    policies: Sequence[_RulePolicies],
 ) -> dict[tuple[int, str, int], frozenset[str]]:
     """The methods that another policy may govern at a rule's URLs, by the id of the rule, the path
     prefix, and the id of what the rule has there."""
+    # Of many rules, these are the same object; and policies are compared by their meaning once.
+    tables = {id(each.by_method): each.by_method for each in policies}
+    founds = {id(found): found for table in tables.values() for found in table.values()}
     numbers: dict[Hashable, int] = {}
-    number_of: dict[int, int] = {}
+    number_of = {at: numbers.setdefault(f.policy, len(numbers)) for at, f in founds.items()}
+    elsewhere: dict[tuple[int, str, int], frozenset[str]] = {}
+    if len(numbers) < 2:
+        return elsewhere
     # Rules under different prefixes share no URL.
     by_prefix: dict[str, list[tuple[Rule, RoutePolicy, Mapping[str, RoutePolicy]]]] = {}
     for rule, prefix, by_method, _ in policies:
         rows = by_prefix.setdefault(prefix, [])
-        for found in {id(each): each for each in by_method.values()}.values():
-            rows.append((rule, found, by_method))
-            if id(found) not in number_of:  # hashed once: policies are compared by their meaning
-                number_of[id(found)] = numbers.setdefault(found.policy, len(numbers))
-    elsewhere: dict[tuple[int, str, int], frozenset[str]] = {}
-    if len(numbers) < 2:
-        return elsewhere
+        of_rule = {id(found): found for found in by_method.values()}
+        rows += [(rule, found, by_method) for found in of_rule.values()]
     for prefix, rows in by_prefix.items():
         texts = [(rule.rule, number_of[id(found)]) for rule, found, _ in rows]
         for group in groups_that_may_meet(texts):

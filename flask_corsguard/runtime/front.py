@@ -109,8 +109,8 @@ class Front:
         if decision.policy is None:
             decision = decision._replace(policy=_NOBODY, policies=(_NOBODY,))
         detail = (
-            f"as sent, it is {shown(path)}; normalised, {shown(normalised(path))}; which one"
-            f" {self.name} takes it for is not known"
+            f"as sent, it is {shown(path)}; normalised, {shown(normalised(path))}; which of the two"
+            f" {self.name} uses is not known"
         )
         decision = decision._replace(detail="", further_reasons=())
         return refusal(decision, request, Reason.PATH_AMBIGUOUS, detail)
@@ -154,7 +154,7 @@ def _read_paths(paths: object, location: str) -> list[str]:
     every = [*cast("Iterable[object]", given)]
     found = ["" if path == "/" else read_prefix("paths", path, problems) for path in every]
     if not every:
-        message = "no path is given, so nothing would be decided. Write '/' for every path."
+        message = "no path is given, so the guard would decide nothing. Write '/' for every path."
         problems.append(Problem("path_prefix", "paths", paths, message, "['/']"))
     if problems:
         raise PolicyError(problem._replace(where=location) for problem in problems)

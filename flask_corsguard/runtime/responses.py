@@ -46,8 +46,8 @@ _MOST_MEDIA_RANGES = 12
 _PREFLIGHT_REFUSED = "CORS preflight refused"
 _REFUSED = "Cross-origin request refused"
 _REFUSED_DETAIL = (
-    "Another site caused this request, so it was not carried out. To do it, go to the site that it"
-    " belongs to. The server's log says more."
+    "Another site caused this request, so it was not carried out. Go to this site itself and try"
+    " again there. The server's log says more."
 )
 _PAGE = """\
 <!doctype html>

@@ -89,8 +89,8 @@ def other_name(text: str, environ: dict[str, Any]) -> str:
     if ours not in LOOPBACK or ours == theirs or port != own_port:
         return ""
     return (
-        f"the app was asked as {ours}, and {theirs} is another origin: with one name for both, it"
-        " is the app's own page"
+        f"the app was called as {ours}, and {theirs} is a different origin: use the same name for"
+        " both, and this is the app's own page"
     )
 
 
@@ -108,7 +108,10 @@ def evidence(environ: dict[str, Any]) -> str:
         return f"{SEC_FETCH_SITE} is {shown(site, 40)}"
     host: str = environ.get("HTTP_HOST") or ""
     own = shown(f"{_own_scheme(environ)}://{host[ORIGIN_CUT]}")
-    return f"the app takes {own} for its own origin (if it is not: ProxyFix, or self_origins)"
+    return (
+        f"the app takes its own origin to be {own} (if that is wrong, use ProxyFix or set"
+        " self_origins)"
+    )
 
 
 def _own_scheme(environ: dict[str, Any]) -> str | None:

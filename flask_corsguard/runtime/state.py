@@ -630,7 +630,7 @@ class AppState:
                 feed.load_now(self)
                 if feed.failures != failures:
                     message = (
-                        f"{feed.unknown()}. Have it answer, or say at_start='closed' to start"
+                        f"{feed.unknown()}. Make it readable, or set at_start='closed' to start"
                         " without it."
                     )
                     problems.append(Problem("source_unread", "origins", feed.source, message))
@@ -703,7 +703,7 @@ def _current_decision() -> Decision:
     decision: Decision | None = getattr(request, DECISION, None)
     state_of(current_app)
     if decision is None:
-        raise CorsGuardError("nothing has been decided about this request yet")
+        raise CorsGuardError("the guard has not decided about this request yet")
     return decision
 
 

@@ -69,7 +69,7 @@ class View:
             return f"the rows of {feed.name}, which has not been read"
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
-        whose = "" if feed.by is None else "what the request's tenant has of "
+        whose = "" if feed.by is None else "the request's tenant's origins among "
         return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
 
 

@@ -22,10 +22,10 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 class FileOrigins(Source):
     """Origins in a file, which is checked for changes at each refresh.
 
-    A text file has one origin per line. After ``#``, at the beginning of a line or after white
-    space, comes a comment; empty lines are skipped. A last line without a line end does not count,
-    as it may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is
-    a JSON list; a file whose name ends with ``.toml`` has the key ``origins``.
+    A text file has one origin per line. A comment begins with ``#``, at the beginning of a line or
+    after white space; empty lines are skipped. A last line without a line end is ignored, as it
+    may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is a JSON
+    list; a file whose name ends with ``.toml`` has the key ``origins``.
 
     It must be a regular file of at most 1 MB, owned by root or the user of the process, and not
     writable by others. Links are followed. A changed file is read once it has not changed for 0.4
@@ -43,7 +43,7 @@ class FileOrigins(Source):
     def __init__(self, path: str | os.PathLike[str], **settings: Unpack[SourceSettings]) -> None:
         super().__init__(**settings)
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-            message = f"{text_of(path)} is not a path. Write '/etc/shop/origins.txt', say."
+            message = f"{text_of(path)} is not a path. Write '/etc/shop/origins.txt', for example."
             raise PolicyError([Problem("source_path", "path", path, message)])
         self._file = WatchedFile(os.fspath(path), settle=_SETTLE)
         self._content: bytes | None = None
@@ -88,7 +88,7 @@ def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
     if path.endswith(".toml"):
         table = read_toml(content.decode("utf-8-sig"))
         if [*table] != ["origins"]:
-            raise ValueError(f"it has the keys {text_of([*table])}, and has to have origins alone")
+            raise ValueError(f"it has the keys {text_of([*table])}, but may have only origins")
         return _rows(table["origins"], by_tenant=by_tenant)
     text = content.decode("utf-8-sig", "backslashreplace")
     if path.endswith(".json") or text.lstrip().startswith("["):
@@ -113,7 +113,7 @@ def _rows(value: Any, *, by_tenant: bool) -> Iterable[Row]:
     if by_tenant and isinstance(value, dict):
         return [(tenant, origin) for tenant, rows in entries.items() for origin in _each(rows)]
     wanted = "a list of pairs, or a list for each tenant" if by_tenant else "a list of origins"
-    raise ValueError(f"it has {text_of(entries)}, and has to have {wanted}")
+    raise ValueError(f"it has {text_of(entries)}, but must have {wanted}")
 
 
 def _each(value: Any) -> list[Any]:
@@ -124,5 +124,5 @@ def _each(value: Any) -> list[Any]:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        raise ValueError(f"a name stands there twice: {text_of([name for name, _ in pairs])}")
+        raise ValueError(f"a name is there twice: {text_of([name for name, _ in pairs])}")
     return table

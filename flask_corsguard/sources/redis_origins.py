@@ -74,7 +74,7 @@ class RedisOrigins(Source):
     ``key:log``, which has the last 1000 of them, so that only the changes need to be read. Each
     refresh reads the version, the number of members and the missing changes, in one round trip. If
     they do not match, because another program has written the set, or because more has changed than
-    the log has, everything is read. Everything is also read once a minute, because replacing one
+    the log holds, everything is read. Everything is also read once a minute, because replacing one
     member with another does not change their number.
 
     Needs ``pip install "flask-corsguard[redis]"``. No wait for the server outlasts *deadline*,
@@ -113,7 +113,7 @@ class RedisOrigins(Source):
         except Exception:
             # redis-py's message can contain part of the password.
             message = (
-                "this is not a URL that redis-py takes. Write it like redis://host:6379/0 or"
+                "this is not a URL that redis-py accepts. Write it like redis://host:6379/0 or"
                 " rediss://user:password@host:6379/0, with / ? # @ : in the password as %2F %3F %23"
                 " %40 %3A."
             )
@@ -192,7 +192,7 @@ class RedisOrigins(Source):
             if not _NUMBER.fullmatch(_checked(number, bytes)):
                 raise StoreError(
                     f"{self.key}:version is {text_of(_text(number))}, not a number. Delete it, and"
-                    f" {log}; add() begins them anew"
+                    f" {log}; add() creates both again"
                 )
             number = int(number)
         texts = [
@@ -240,7 +240,9 @@ class RedisOrigins(Source):
             )
         is_tenant = isinstance(tenant, str) and tenant.split() == [tenant]
         if self.by is not None and not is_tenant:
-            message = f"{text_of(tenant)} is not a tenant: that is a string without white space."
+            message = (
+                f"{text_of(tenant)} is not a tenant: a tenant is a string without white space."
+            )
             raise PolicyError([Problem("source_tenant", "tenant", tenant, message)])
         return self._write("SADD", "+", texts, tenant)
 
@@ -249,7 +251,7 @@ class RedisOrigins(Source):
 
         :param origins: the members to remove.
         :param tenant: the tenant whose origins they are, if the source has ``by``.
-        :returns: how many there were.
+        :returns: how many of them were in the set.
         :raises CorsGuardError: if Redis does not finish within 5 seconds.
         """
         return self._write("SREM", "-", origins, tenant)
@@ -257,7 +259,7 @@ class RedisOrigins(Source):
     def _write(self, command: str, sign: str, origins: Sequence[str], tenant: str | None) -> int:
         if self.by is None and tenant is not None:
             message = (
-                f"{self.name} has no tenants. Write RedisOrigins(..., by=...), or leave it out."
+                f"{self.name} has no tenants. Write RedisOrigins(..., by=...), or leave tenant out."
             )
             raise PolicyError([Problem("source_tenant", "tenant", tenant, message)])
         members = [origin if tenant is None else f"{tenant} {origin}" for origin in origins]

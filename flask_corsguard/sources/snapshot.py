@@ -26,8 +26,8 @@ _PORTION = 1000
 _NOTHING: frozenset[str] = frozenset()
 _NOT_FROM_A_SOURCE = {
     "": "it is empty",
-    "*": "a source never lets everybody in: '*' has to be origins itself",
-    "null": "a source never lets 'null' in, which any site can send from a sandboxed frame",
+    "*": "a source cannot allow everybody: for that, set origins='*'",
+    "null": "a source cannot allow 'null': any site can send it from a sandboxed frame",
 }
 
 
@@ -205,7 +205,9 @@ class Rows:
             tenant, text = None, row
             if self._by_tenant:
                 if not isinstance(row, (tuple, list)) or len(cast("list[Any]", row)) != 2:
-                    self._leave_out(shown, "a source with by has rows of a tenant and an origin")
+                    self._leave_out(
+                        shown, "the source has by, so a row must be a tenant and an origin"
+                    )
                     continue
                 tenant, text = cast("tuple[Hashable, object]", tuple(cast("list[Any]", row)))
                 if tenant is None:
@@ -217,8 +219,8 @@ class Rows:
                 self._leave_out(shown, "its tenant cannot be compared")
                 continue
             if not isinstance(text, str):
-                hint = "" if self._by_tenant else ", without a tenant, as the source has no by"
-                self._leave_out(shown, f"a row is a string with an origin{hint}")
+                hint = "" if self._by_tenant else ", without a tenant, because the source has no by"
+                self._leave_out(shown, f"a row must be a string with an origin{hint}")
             else:
                 yield tenant, str(text).strip(), shown
 
@@ -228,7 +230,7 @@ class Rows:
         for tenant, text, shown in rows:
             pattern = None if text in wrong else parse_pattern(text)
             if pattern is None:
-                self._leave_out(shown, wrong.get(text, "it is no origin"))
+                self._leave_out(shown, wrong.get(text, "it is not an origin"))
             elif pattern.label or pattern.any_port or pattern.any_host:
                 self._patterns.setdefault(tenant, {})[text] = pattern
             else:
@@ -242,7 +244,7 @@ class Rows:
             if text in _NOT_FROM_A_SOURCE:
                 wrong[text] = _NOT_FROM_A_SOURCE[text]
             elif "," in text:
-                wrong[text] = "a row is one origin, and is not split at commas"
+                wrong[text] = "a row must be one origin: rows are not split at commas"
             else:
                 usable.append(text)
         if not usable:

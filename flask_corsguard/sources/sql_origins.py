@@ -39,7 +39,7 @@ class SQLVersion(tuple[Any, ...]):
 class SQLOrigins(Source):
     """Origins that a SQL statement returns.
 
-    Each refresh executes *version*, and executes *rows* if its result has changed, or every ten
+    Each refresh executes *version*; it executes *rows* if the version has changed, or every ten
     minutes. Without *version*, *rows* is executed at most every 30 seconds. Rows are fetched in
     portions. Each process has its own connection; nothing is written.
 
@@ -59,7 +59,7 @@ class SQLOrigins(Source):
     :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as for all
         sources. ``by`` takes the request and returns its tenant. With it, *rows* returns two
         columns, the tenant and the origin.
-    :ivar version: a method that executes that statement; None without one.
+    :ivar version: a method that executes the *version* statement; None if there is none.
     :raises CorsGuardError: if SQLAlchemy or the driver is not installed.
     :raises PolicyError: if the URL, a statement or a setting cannot be used.
     """
@@ -149,7 +149,7 @@ class SQLOrigins(Source):
         row = session.execute(self._version_statement).first()
         session.end()
         if row is None:
-            raise StoreError("the version statement gives no row")
+            raise StoreError("the version statement returns no row")
         return SQLVersion(row)
 
     def _begin_to_load(
@@ -162,14 +162,16 @@ class SQLOrigins(Source):
         columns = len(result.keys())
         if columns != (1 if self.by is None else 2):
             wanted = "one, the origin" if self.by is None else "two, the tenant and the origin"
-            raise StoreError(f"the statement gives {columns} columns, and has to give {wanted}")
+            raise StoreError(f"the statement returns {columns} columns, but must return {wanted}")
         return session, version, result
 
     def _fetch(self, session: SQLSession, result: CursorResult[Any]) -> Iterator[Row]:
         try:
             while True:
                 if self._sessions.get(os.getpid()) is not session:
-                    raise StoreError("the connection is not of this process, or no longer used")
+                    raise StoreError(
+                        "the connection belongs to another process, or is no longer in use"
+                    )
                 with self._secrets.kept():
                     rows = result.fetchmany(_PORTION)
                     if not rows:
@@ -205,7 +207,7 @@ def _read_url(url: str | URL, deadline: float) -> URL:
     from flask_corsguard.sources import sql_session
 
     wrong = (
-        "this is not a URL that SQLAlchemy takes. Write it like"
+        "this is not a URL that SQLAlchemy accepts. Write it like"
         " postgresql://user:password@host/database, with / ? # @ : in the password as %2F %3F %23"
         " %40 %3A."
     )
@@ -220,9 +222,12 @@ def _read_url(url: str | URL, deadline: float) -> URL:
         if not read.get_dialect().is_async:
             sql_session.engine_of(read, deadline)
             return read
-        wrong = f"{read.drivername} is asynchronous. Write postgresql+psycopg://, say."
+        wrong = f"{read.drivername} is asynchronous. Write postgresql+psycopg://, for example."
     except NoSuchModuleError:
-        wrong = f"SQLAlchemy knows no database or driver {text_of(name)}. Write postgresql://, say."
+        wrong = (
+            f"SQLAlchemy knows no database or driver {text_of(name)}. Write postgresql://, for"
+            " example."
+        )
     except ImportError as error:
         raise CorsGuardError(
             f"SQLOrigins needs the database's driver: {error}."
@@ -246,7 +251,7 @@ def _read_statement(name: str, statement: object) -> Statement:
     if isinstance(statement, Executable) or (isinstance(statement, str) and statement.strip()):
         return statement
     message = (
-        f"{text_of(statement)} is neither SQL nor a statement of SQLAlchemy. Write {name}='SELECT"
+        f"{text_of(statement)} is neither SQL nor an SQLAlchemy statement. Write {name}='SELECT"
         " ...'."
     )
     raise PolicyError([Problem("source_statement", name, statement, message)])

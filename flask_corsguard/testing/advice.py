@@ -10,31 +10,34 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.remedies import to_send_credentials
 from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, BlockedError
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
+from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.text import shown
 
 _NO_GUARD = "No guard decided about this request: the app has none."
 _PERHAPS_NO_GUARD = (
-    "No guard decided about this request: the app has none, or something in front of it answered;"
-    " then change that."
+    "No guard decided about this request: either the app has none, or something in front of the app"
+    " responded, which must then be changed."
 )
 _IN_FRONT = (
-    "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this one, a"
-    " proxy, Connexion, or Flask-SocketIO, which has cors_allowed_origins. The policy has no say"
-    " there."
+    "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app, a proxy,"
+    " Connexion, or Flask-SocketIO (cors_allowed_origins). The policy has no effect there."
 )
 _AROUND = (
-    "Something around the app has changed the response, or answered in its place: {answer}.\n"
-    "Change: what does that: WSGI middleware around app.wsgi_app, an app mounted beside this one,"
-    " or a proxy."
+    "Something around the app has changed the response, or responded instead of the app:"
+    " {answer}.\n"
+    "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app, or a"
+    " proxy."
 )
 _DEBUGGER = (
-    "The view raised an exception, and Werkzeug's debugger answered, which sends no CORS headers.\n"
+    "The view raised an exception, and Werkzeug's debugger responded, which sends no CORS"
+    " headers.\n"
     "Change: fix the exception. Outside debug mode the page can read the 500."
 )
 _OVERRIDDEN = (
-    "Change: have the view send the right headers itself; or none, and the policy's are sent."
+    "Change: have the view send the right headers itself, or no CORS headers at all, so that the"
+    " policy's are sent."
 )
-_EXEMPT = "Change: have the view send these headers itself, or take cors_exempt out."
+_EXEMPT = "Change: have the view send these headers itself, or remove cors_exempt."
 # Headers that show what has responded.
 _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
 _MOST_OF_A_BODY = 60
@@ -64,11 +67,23 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
         return decided  # its text names better what to change, and where
     if error.block in CREDENTIALS_BLOCKS and decision.policy is not None:
         if vain := explanation.without_effect(decision, credentials=True):
-            words += f"\nWithout effect: {vain}."
+            words += f"\nIgnored: {vain}."
         change = to_send_credentials(decision)
         return f"{words}\nTo allow it: {change}; or {error.without_credentials}."
     change = change_at(exchange, error.change)
     return f"{words if decision.outcome is Outcome.ALLOWED else decided}\n{change}"
+
+
+def cookies_not_kept(request: FetchRequest) -> str:
+    """What to change where the browser keeps no cookie that a response sets, in lines; "" where
+    none is set, or where the cookie's own attributes decide."""
+    sets_one = "Set-Cookie" in request.exchanges[-1].response_headers
+    if not sets_one or request.tainting != "cors" or request.credentials == "include":
+        return ""
+    return (
+        f"The browser keeps no cookie of this response: credentials is {request.credentials!r}.\n"
+        "Change: say credentials: 'include' in this request, and in those that need the cookie."
+    )
 
 
 def after_redirect(exchanges: Iterable[Exchange]) -> str:
@@ -79,8 +94,9 @@ def after_redirect(exchanges: Iterable[Exchange]) -> str:
     for exchange in exchanges:
         if exchange.status in REDIRECT_STATUSES and not exchange.preflight:
             return (
-                f"\nThe request was redirected from {shown(exchange.url)}: where that leads to a"
-                " sign-in page, answer with 401 instead."
+                "\n"
+                f"The request was redirected from {shown(exchange.url)}: if that is to a sign-in"
+                " page, respond with 401 instead."
             )
     return ""
 
@@ -91,9 +107,9 @@ def change_at(exchange: Exchange, change: str) -> str:
     :param change: what to change if a policy decided, or if there is no guard.
     """
     if exchange.decision is None and exchange.has_guard:
-        who = "something in front of the app answered"
+        who = "something in front of the app responded"
         if exchange.status >= 500:
-            who += ", or an exception ended it that the server's log has"
+            who += ", or an exception ended it (see the server's log)"
         found = f"The guard did not decide about this request: {who}: {_answer(exchange)}."
         return f"{found}\n{_IN_FRONT}"
     if exchange.decision is not None and exchange.decision.policy is None:

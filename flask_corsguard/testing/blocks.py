@@ -106,9 +106,10 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_MULTIPLE: (
-        "{response} has several values in Access-Control-Allow-Origin, {value}; just one counts.",
-        "have one place write CORS headers: take out those that a proxy, the view or another"
-        " extension adds",
+        "{response} has several values in Access-Control-Allow-Origin, {value}; only one is"
+        " allowed.",
+        "write CORS headers in one place: remove those that a proxy, the view or another extension"
+        " adds",
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_INVALID: (
@@ -119,12 +120,12 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_MISMATCH: (
-        "{response} lets pages of {value} read it, and this one is of {origin}.",
+        "{response} lets pages of {value} read it, but this page is of {origin}.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_WILDCARD: (
-        "{response} has Access-Control-Allow-Origin: *, which does not count {with_credentials}.",
+        "{response} has Access-Control-Allow-Origin: *, which browsers ignore {with_credentials}.",
         "list the origins instead of '*' and set allow_credentials=True; or {without_credentials}",
         _ALLOW_ORIGIN,
         _ALLOW_CREDENTIALS,
@@ -135,28 +136,29 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         _ALLOW_CREDENTIALS,
     ),
     Block.PREFLIGHT_REDIRECTED: (
-        "The preflight was answered with a redirect (status {status}{location}), which browsers do"
-        " not follow there.",
-        "have the page ask for the address that needs no redirect: mind a trailing slash and https;"
-        " where it leads to a sign-in page, let OPTIONS pass, and answer what needs a sign-in with"
-        " 401 instead",
+        "The response to the preflight is a redirect (status {status}{location}), which browsers"
+        " do not follow for preflights.",
+        "have the page request the final address (check the trailing slash and https); if the"
+        " redirect is to a sign-in page, let OPTIONS pass, and respond with 401 where a sign-in is"
+        " needed",
         "a 2xx status at {url} itself",
     ),
     Block.PREFLIGHT_STATUS: (
-        "The preflight was answered with status {status}; only 2xx lets the request be sent.",
-        "let the guard answer OPTIONS: allow what the page asks for in the policy, and keep"
-        " proxies, login checks, functions of run_first and views of your own from answering first",
+        "The response to the preflight has status {status}, and browsers send the request only"
+        " after a 2xx.",
+        "let the guard respond to OPTIONS: allow in the policy what the page asks for, and keep"
+        " proxies, login checks, functions of run_first and your own views from responding first",
         "204 No Content to OPTIONS {url}",
     ),
     Block.ALLOW_METHODS_INVALID: (
-        "The preflight's response has Access-Control-Allow-Methods: {value}, which is not a list of"
-        " method names separated by commas, so none counts.",
+        "The preflight's response has Access-Control-Allow-Methods: {value}, which is not a list"
+        " of method names separated by commas, so the browser ignores all of it.",
         "give methods as a list: methods=['{method}']",
         "Access-Control-Allow-Methods: {method}",
     ),
     Block.ALLOW_HEADERS_INVALID: (
-        "The preflight's response has Access-Control-Allow-Headers: {value}, which is not a list of"
-        " header names separated by commas, so none counts.",
+        "The preflight's response has Access-Control-Allow-Headers: {value}, which is not a list"
+        " of header names separated by commas, so the browser ignores all of it.",
         "give allow_headers as a list: allow_headers=[{quoted}]",
         "Access-Control-Allow-Headers: {headers}",
     ),
@@ -172,7 +174,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         "Access-Control-Allow-Headers: {headers}",
     ),
     Block.MODE_SAME_ORIGIN: (
-        "The page asked with mode: 'same-origin', and {url} is of another origin.",
+        "The page asked with mode: 'same-origin', but {url} has another origin.",
         "have the page leave mode out",
     ),
     Block.MODE_NO_CORS: (
@@ -181,7 +183,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         "have the page leave mode out, and allow its origin in the policy",
     ),
     Block.NO_CORS_REDIRECT: (
-        "The page asked with mode: 'no-cors' and redirect: '{redirect}', which do not go together.",
+        "The page asked with mode: 'no-cors' and redirect: '{redirect}', which cannot be combined.",
         "have the page leave both out, and allow its origin in the policy",
     ),
     Block.RESOURCE_POLICY: (
@@ -192,41 +194,41 @@ _WORDS: dict[Block, tuple[str, ...]] = {
     ),
     Block.MIXED_CONTENT: (
         "The page is https and {url} is http: browsers block that as mixed content.",
-        "serve the API over https; in a test, ask for an https address, or from an http page",
+        "serve the API over https; in a test, use an https address, or an http page",
     ),
     Block.MIXED_FORM: (
         "The page is https and {url} is http: browsers warn before they send a form there.",
-        "serve what the form goes to over https",
+        "serve the form's target over https",
     ),
     Block.NOT_HTTP: (
         "{url} is not http or https, and CORS knows no other schemes.",
-        "have the page ask for an http or https address",
+        "have the page request an http or https address",
     ),
     Block.UNREACHABLE: (
         "The redirect leads to {url}, for which this browser has no server.",
-        "pass it one: Browser({{'{origin}': app, ...}}); or, where it is a sign-in page, answer"
-        " with 401 instead",
+        "pass it one: Browser({{'{origin}': app, ...}}); or, if it is a sign-in page, respond with"
+        " 401 instead",
     ),
     Block.REDIRECT_UNWANTED: (
         "The response is a redirect (status {status}), and the page asked with redirect: 'error'.",
-        "have the page ask for the address where the redirect leads",
+        "have the page request the address that the redirect leads to",
     ),
     Block.REDIRECT_MANUAL: (
         "The response is a redirect (status {status}), and with redirect: 'manual' the page sees"
         " nothing of it.",
-        "have the page leave redirect out, or ask for the address where the redirect leads",
+        "have the page leave redirect out, or request the address that the redirect leads to",
     ),
     Block.REDIRECT_LIMIT: (
         "There were more than 20 redirects, the last of them from {url}.",
-        "end the loop: often a login, or a change between http and https that never ends",
+        "end the loop: often it is a login, or a redirect between http and https",
     ),
     Block.REDIRECT_INVALID: (
         "The redirect's Location, {value}, is not a URL.",
         "redirect with url_for()",
     ),
     Block.REDIRECT_MULTIPLE: (
-        "The redirect has several Locations, {value}; just one is understood.",
-        "redirect in one place: take out what a proxy or an extension adds",
+        "The redirect has several Locations, {value}; browsers accept only one.",
+        "redirect in one place: remove what a proxy or an extension adds",
     ),
     Block.REDIRECT_USERINFO: (
         "The redirect's Location, {value}, holds a user name or password, which browsers refuse for"
@@ -239,7 +241,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         "to read responses, use fetch()",
     ),
     Block.BEACON: (
-        "This was a beacon: the page is not told what came of it.",
+        "This was a beacon: the page never learns the result.",
         "to read responses, use fetch()",
     ),
     Block.BEACON_LIMIT: (

@@ -14,6 +14,7 @@ from flask_corsguard.errors import BrowserError, FetchTypeError, unknown_name
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
 from flask_corsguard.protocol.safelist import FORM_TYPES
+from flask_corsguard.testing.advice import cookies_not_kept
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, WsgiApp
@@ -239,7 +240,7 @@ class Browser:
             question,
             tuple(request.exchanges),
             readable=True,
-            why=headers.missed,
+            why="\n".join(filter(None, [headers.missed, cookies_not_kept(request)])),
             type=request.tainting,
             status=last.status,
             url=last.url,
@@ -260,11 +261,11 @@ class Browser:
         url = parse_url(text, base) if isinstance(text, str) else None
         if url is None:
             raise FetchTypeError(
-                f"{text_of(text)} is not a URL, or relative to a page that has none."
+                f"{text_of(text)} is not a URL, or is relative to a page that has no URL."
             )
         if url.scheme in OPAQUE_SCHEMES:
             raise BrowserError(
-                f"requests for {url.scheme}: are not simulated; ask for an http or https address"
+                f"requests for {url.scheme}: are not simulated: use an http or https address"
             )
         if url.origin is not None and self._network.find_server(str(url.origin)) is None:
             raise BrowserError(
@@ -282,9 +283,10 @@ def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp
             raise BrowserError(f"{name} is not a WSGI app. If it makes one: Browser({name}())")
         return lambda _: servers
     if not isinstance(cast("object", servers), Mapping):
-        hint = ". Give it the app itself: Browser(app)" if isinstance(servers, Client) else ""
+        hint = ". Pass the app itself: Browser(app)" if isinstance(servers, Client) else ""
         raise BrowserError(
-            f"a WSGI app is needed, or several by origin, not {text_of(servers)}{hint}"
+            "a WSGI app is needed, or a mapping of origins to WSGI apps, not"
+            f" {text_of(servers)}{hint}"
         )
     for origin, app in servers.items():
         if not callable(cast("object", app)):

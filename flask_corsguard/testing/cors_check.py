@@ -16,10 +16,11 @@ from flask_corsguard.text import shown
 # The requests that need credentials to be allowed, and how to avoid that.
 _WITH_CREDENTIALS = (
     "for a request with credentials: 'include'",
-    "have the page leave credentials: 'include' out, if it needs no cookies there",
+    "have the page leave out credentials: 'include', if it needs no cookies there",
 )
 _IN_WEBKIT = (
-    "by WebKit, as the request began at the page's own origin and was redirected from another one",
+    "by WebKit, because the request began at the page's own origin and was redirected from another"
+    " one",
     "redirect to the last address at once",
 )
 
@@ -47,13 +48,13 @@ class Requester(NamedTuple):
         """How to make a server allow the origin."""
         if self.tainted:
             return (
-                "have the page ask for the address where the redirects lead, or redirect within one"
-                " origin: after the second change of origin, a page's own becomes null"
+                "have the page request the address that the redirects lead to, or redirect within"
+                " one origin: after the second change of origin, the Origin header becomes null"
             )
         if self.origin == "null":
             return (
-                "serve the page from an origin of its own (null is a sandboxed frame, a file or a"
-                " data: URL; allowing it allows every site)"
+                "serve the page from an origin of its own (null is the origin of sandboxed frames,"
+                " files and data: URLs; allowing it allows every site)"
             )
         return f"add '{self.origin}' to origins"
 

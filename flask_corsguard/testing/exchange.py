@@ -150,7 +150,9 @@ def send(
         if close is not None:
             close()
     if not _STATUS_LINE.fullmatch(status_line):
-        raise BrowserError(f"the app answered {method} {url} with the status {status_line!r:.100}")
+        raise BrowserError(
+            f"the app responded to {method} {url} with the status {status_line!r:.100}"
+        )
     status = int(status_line[:3])
     keys = (RECORD_KEY, FRONT_KEY)
     records: list[RequestRecord | FrontRecord] = [

@@ -29,7 +29,7 @@ class Response:
     :ivar readable: whether the page may read the response.
     :ivar reason: the :class:`Block`, the rule that keeps the response from the page, or None.
     :ivar why: that rule in words, with what to send and what to change; for a readable response,
-        the headers that the page does not see, or "".
+        the headers that the page does not see and cookies that are not kept, or "".
     :ivar relative: whether the test gave a relative URL that stayed at the page's own origin, so
         that CORS had nothing to decide.
     :ivar type: ``basic``, ``cors``, ``opaque`` or ``opaqueredirect``; None if ``fetch()`` failed.
@@ -110,7 +110,7 @@ class Response:
         if reason is not None and reason not in list(Block):
             raise BrowserError(self._unknown_reason(reason))
         if self.readable:
-            found = f"The page reads it: status {self.status}, {self.text!r:.200}"
+            found = f"The page can read it: status {self.status}, {self.text!r:.200}"
             if self.type == "basic":
                 found = f"{found}\n{self._same_origin}"
             raise AssertionError(self._report("is not blocked", found))
@@ -126,9 +126,9 @@ class Response:
     @property
     def _same_origin(self) -> str:
         return (
-            "It is of the page's own origin, which no policy restricts.\n"
-            "Change: give the whole URL of an API at another origin, such as"
-            f" https://api.test/users. If the page's own origin is meant, write {self.url}."
+            "The request has the page's own origin, which no policy restricts.\n"
+            "Change: give the full URL of an API at another origin, such as https://api.test/users."
+            f" If the page's own origin is meant, write {self.url}."
         )
 
     def _unknown_reason(self, given: object) -> str:
@@ -141,8 +141,8 @@ class Response:
             is_preflight = not guards.is_about_origin or any(e.preflight for e in self.exchanges)
             meant = Block.PREFLIGHT_STATUS if is_preflight else Block.ALLOW_ORIGIN_MISSING
             hint = (
-                f" {guards.name} is a reason of the guard, which no page is told; a test finds it"
-                " in response.exchanges[-1].decision.reason."
+                f" {guards.name} is one of the guard's reasons, which pages never see. In a test,"
+                " it is response.exchanges[-1].decision.reason."
             )
         known = map(str, Block)
         return unknown_name("", "reason", given, "rule", known, meant and str(meant)).message + hint
@@ -152,7 +152,7 @@ class Response:
         for number, exchange in enumerate(self.exchanges, 1):
             lines += ["", f"  {number}. {exchange}"]
         if not self.exchanges:
-            lines += ["", "  Nothing went over the wire."]
+            lines += ["", "  Nothing was sent."]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

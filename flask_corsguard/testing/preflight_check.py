@@ -22,7 +22,7 @@ from flask_corsguard.text import shown
 # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
 AUTHORIZATION = "authorization"
 _MOST_LISTED = 20
-_WILDCARD = "its '*' does not count for a request with credentials: 'include'"
+_WILDCARD = "browsers ignore its '*' for a request with credentials: 'include'"
 
 
 class Allowed(NamedTuple):
@@ -120,12 +120,12 @@ def _needed_headers(requester: Requester) -> list[str]:
 
 def _method_error(method: str, methods: list[str]) -> BlockedError:
     value = f"it allows {_listed(methods)}"
-    remedy = f"add '{method}' to methods, or have a route at this URL accept it"
+    remedy = f"add '{method}' to methods, or add a route at this URL that accepts it"
     if "*" in methods:
         value = _WILDCARD
         remedy = f"name the methods instead of '*': methods=['{method}']"
     elif method.upper() in methods:
-        remedy = f"have the page say method: '{method.upper()}'; names are case-sensitive"
+        remedy = f"have the page use method: '{method.upper()}'; names are case-sensitive"
     return BlockedError(Block.METHOD_NOT_ALLOWED, method=method, value=value, remedy=remedy)
 
 
@@ -133,7 +133,7 @@ def _header_words(name: str, headers: list[str]) -> str:
     if "*" not in headers:
         return f"it allows {_listed(headers)}"
     if name == AUTHORIZATION:
-        return "its '*' does not cover Authorization, which has to be named"
+        return "its '*' does not cover Authorization, which must be named"
     return _WILDCARD
 
 

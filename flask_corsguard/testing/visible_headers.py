@@ -84,7 +84,7 @@ def _why_hidden(exchange: Exchange, name: str, listed: list[str] | None) -> str:
         value = shown(exchange.value_of(EXPOSE_HEADERS) or "")
         found = f"{EXPOSE_HEADERS}: {value} is not a list of header names separated by commas"
     elif "*" in listed:
-        found = "'*' does not count for a request with credentials: 'include'"
+        found = "browsers ignore '*' for a request with credentials: 'include'"
     return (
         f"JavaScript does not see {name}: {found}.\nSend: {EXPOSE_HEADERS}: {name}\n"
         + change_at(exchange, f"add '{name}' to expose_headers")

@@ -129,7 +129,7 @@ class Client:
             async with asyncio.timeout(LONGEST_WAIT):
                 return await self._received(request, most_kept)
         except TimeoutError:
-            return Received(0, error=f"there was no whole response within {LONGEST_WAIT:g} seconds")
+            return Received(0, error=f"no complete response within {LONGEST_WAIT:g} seconds")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return Received(0, error=f"{type(error).__name__} {shown(str(error), 200)}")
 

@@ -68,7 +68,7 @@ def differences(
     elif (is_right_at_first or got.is_stored) and (how := _mixed_up(want, got, earlier)):
         yield Difference("mixed_up", how)
     elif how := _mixed_up(want, got, others):
-        yield Difference("mixed_up", f"{how}, and its key has no query")
+        yield Difference("mixed_up", f"{how}, and the cache's key has no query")
     elif other := _other_answer(want, got):
         yield other
     # Refused by something else, or any page: as long as nobody is let in, that will do.

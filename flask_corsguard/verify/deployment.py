@@ -99,7 +99,7 @@ class Deployment:
         for number, test in enumerate(tests):
             if self.requests + len(test.requests) > limit:
                 rest = f"{len(tests) - number:,} of {len(tests):,} tests, from {test.place} on"
-                self._not_tried.append(f"{rest}: --limit {limit} cuts them off.")
+                self._not_tried.append(f"{rest}, because of --limit {limit}.")
                 break
             self.requests += len(test.requests)
             self._tests.append(test)
@@ -128,7 +128,9 @@ class Deployment:
                 failures = failures + 1 if all(got.error for got in received) else 0
                 if failures == _MOST_FAILURES:
                     rest = f"{len(self._tests) - len(played):,} of {len(self._tests):,} tests"
-                    self._not_tried.append(f"{rest}: the {failures} before had no response.")
+                    self._not_tried.append(
+                        f"{rest}, because the {failures} before had no response."
+                    )
                     break
                 if advance:
                     advance(client.sent, self.requests)

@@ -26,7 +26,7 @@ from flask_corsguard.testing.urls import DECODED_PATH_SAFE, Url, parse_url
 
 _PARAMETER = "corsguard-verify"
 _OPAQUE = "null"
-_OVERRIDABLE = "the view may override its policy, so what it sends is not known"
+_OVERRIDABLE = "the view may override its policy, so its headers are not known"
 # Each is asked about again for each route.
 _MOST_CANDIDATES = 40
 
@@ -67,8 +67,8 @@ class Planner:
         for policy in self._known & self._unknown.keys():
             del self._unknown[policy]
         return self._left_out + [
-            f"{place}: no origin is known that {name_in_list(policy) or 'its policy'} admits; only"
-            " what it refuses is tried, here and wherever it holds."
+            f"{place}: no origin is known that {name_in_list(policy) or 'its policy'} admits, so"
+            " only rejected origins are tried, here and wherever that policy applies."
             for policy, place in self._unknown.items()
         ]
 
@@ -102,7 +102,7 @@ class Planner:
         (about,) = self.test(place, url, [None]).requests
         policies = about.decision.policies if about.decision else ()
         if not policies:
-            self._left_out.append(f"{place}: it is exempt, so no policy says anything.")
+            self._left_out.append(f"{place}: it is exempt, so no policy applies.")
             return
         yield from self._preflight_tests(place, url, "GET", policies)
         if any(policy.compiled.views_override for policy in policies):
@@ -197,11 +197,11 @@ def _why(route: Route) -> str:
     """Why a route cannot be tried."""
     rule = route.url_rule
     if route.policy is None:
-        return "it is exempt, so no policy says anything"
+        return "it is exempt, so no policy applies"
     if rule.websocket:
         return "it is a WebSocket, which has no preflight"
     if rule.redirect_to:
         return "it only redirects"
     if rule.host or rule.subdomain:
         return "it is not on the host of the URL"
-    return "no URL that leads to it was found. Name one with --get"
+    return "no URL for it was found. Give one with --get"

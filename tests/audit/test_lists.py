@@ -46,87 +46,87 @@ def _is_other(origin: str) -> bool:
 ORDER: dict[str, tuple[tuple[Policy | str, ...], list[tuple[str, Level, str]]]] = {
     "an entry of an earlier one": (
         (Policy(origins=APP), Policy(origins=[APP, OTHER])),
-        [(EARLIER, NOTE, f"In policy 2 of 2: '{APP}' cannot count, because policy 1 of 2 admits it"
-          " already.")],
+        [(EARLIER, NOTE, f"In policy 2 of 2: '{APP}' has no effect, because policy 1 of 2"
+                         " already admits it.")],
     ),
     "by name": (
         ("own", Policy(origins=[OTHER, APP]), "public"),
-        [(EARLIER, NOTE, f"In policy 2 of 3: '{APP}' cannot count, because policy 'own' (1 of 3)"
-          " admits it already.")],
+        [(EARLIER, NOTE, f"In policy 2 of 3: '{APP}' has no effect, because policy 'own' (1 of"
+                         " 3) already admits it.")],
     ),
     "a wider one with credentials": (
         (Policy(origins=[APP, OTHER], allow_credentials=True), Policy(origins=[APP, EVIL])),
-        [(EARLIER, WARNING, f"In policy 2 of 2: '{APP}' cannot count, because policy 1 of 2 admits"
-          " it already.")],
+        [(EARLIER, WARNING, f"In policy 2 of 2: '{APP}' has no effect, because policy 1 of 2"
+                            " already admits it.")],
     ),
     "nothing is left": (
         (Policy(origins=[APP, OTHER]), Policy(origins=APP, max_age=0), ANYBODY),
-        [(NEVER, NOTE, f"In policy 2 of 3: '{APP}' cannot count, because policy 1 of 3 admits it"
-          " already.")],
+        [(NEVER, NOTE, f"In policy 2 of 3: '{APP}' has no effect, because policy 1 of 3 already"
+                       " admits it.")],
     ),
     "nothing is left, by two": (
         (Policy(origins=APP), Policy(origins=OTHER), Policy(origins=[APP, OTHER])),
-        [(NEVER, NOTE, f"In policy 3 of 3: '{APP}' cannot count, because policy 1 of 3 admits it"
-          " already."),
-         (NEVER, NOTE, f"In policy 3 of 3: '{OTHER}' cannot count, because policy 2 of 3 admits it"
-          " already.")],
+        [(NEVER, NOTE, f"In policy 3 of 3: '{APP}' has no effect, because policy 1 of 3 already"
+                       " admits it."),
+         (NEVER, NOTE, f"In policy 3 of 3: '{OTHER}' has no effect, because policy 2 of 3"
+                       " already admits it.")],
     ),
     "many entries": (
         (Policy(origins="https://*.example.com"),
          Policy(origins=[EVIL, *(f"https://a{n}.example.com" for n in range(5))])),
         [(EARLIER, NOTE, "In policy 2 of 2: 'https://a0.example.com', 'https://a1.example.com',"
-          " 'https://a2.example.com' and 2 more cannot count, because policy 1 of 2 admits them"
-          " already.")],
+                         " 'https://a2.example.com' and 2 more have no effect, because policy 1"
+                         " of 2 already admits them.")],
     ),
     "denied by an earlier one": (
         (Policy(origins=APP, deny_origins=OTHER), Policy(origins=[OTHER, EVIL])),
-        [(EARLIER, NOTE, f"In policy 2 of 2: '{OTHER}' cannot count, because policy 1 of 2 denies"
-          " it already.")],
+        [(EARLIER, NOTE, f"In policy 2 of 2: '{OTHER}' has no effect, because policy 1 of 2"
+                         " already denies it.")],
     ),
     "a pattern before an origin": (
         (Policy(origins=re.compile(r"https://[a-z]+\.example\.com")), Policy(origins=[APP, EVIL])),
-        [(EARLIER, NOTE, f"In policy 2 of 2: '{APP}' cannot count, because policy 1 of 2 admits it"
-          " already.")],
+        [(EARLIER, NOTE, f"In policy 2 of 2: '{APP}' has no effect, because policy 1 of 2"
+                         " already admits it.")],
     ),
     "a wildcard before one below it": (
         (Policy(origins="https://*.example.com:*"),
          Policy(origins=["https://*.shop.example.com", "https://*.example.com:8443", EVIL])),
         [(EARLIER, NOTE, "In policy 2 of 2: 'https://*.shop.example.com',"
-          " 'https://*.example.com:8443' cannot count, because policy 1 of 2 admits them"
-          " already.")],
+                         " 'https://*.example.com:8443' have no effect, because policy 1 of 2"
+                         " already admits them.")],
     ),
     "any port before one": (
         (Policy(origins="http://localhost:*"), Policy(origins=["http://localhost:3000", EVIL])),
-        [(EARLIER, NOTE, "In policy 2 of 2: 'http://localhost:3000' cannot count, because policy 1"
-          " of 2 admits it already.")],
+        [(EARLIER, NOTE, "In policy 2 of 2: 'http://localhost:3000' has no effect, because"
+                         " policy 1 of 2 already admits it.")],
     ),
     "any sub-domain before some": (
         (Policy(origins="https://*.example.com"),
          Policy(origins=["https://pr-*.example.com", "https://pr-*.example.org"])),
-        [(EARLIER, NOTE, "In policy 2 of 2: 'https://pr-*.example.com' cannot count, because policy"
-          " 1 of 2 admits it already.")],
+        [(EARLIER, NOTE, "In policy 2 of 2: 'https://pr-*.example.com' has no effect, because"
+                         " policy 1 of 2 already admits it.")],
     ),
     "a part of a label before a longer one": (
         (Policy(origins="https://pr-*.example.com"),
          Policy(origins=["https://pr-a-*.example.com", "https://pr-*-b.example.com", APP])),
         [(EARLIER, NOTE, "In policy 2 of 2: 'https://pr-a-*.example.com',"
-          " 'https://pr-*-b.example.com' cannot count, because policy 1 of 2 admits them"
-          " already.")],
+                         " 'https://pr-*-b.example.com' have no effect, because policy 1 of 2"
+                         " already admits them.")],
     ),
     "every extension before one": (
         (Policy(origins="moz-extension://*"), Policy(origins="moz-extension://ab-cd")),
-        [(NEVER, NOTE, "In policy 2 of 2: 'moz-extension://ab-cd' cannot count, because policy 1 of"
-          " 2 admits it already.")],
+        [(NEVER, NOTE, "In policy 2 of 2: 'moz-extension://ab-cd' has no effect, because policy"
+                       " 1 of 2 already admits it.")],
     ),
     "a raw one twice": (
         (Policy(raw_origins=["file://", "app://."]), Policy(origins=APP, raw_origins="file://")),
-        [(EARLIER, NOTE, "In policy 2 of 2: 'file://' cannot count, because policy 1 of 2 admits it"
-          " already.")],
+        [(EARLIER, NOTE, "In policy 2 of 2: 'file://' has no effect, because policy 1 of 2"
+                         " already admits it.")],
     ),
     "a raw one before everybody": (
         (Policy(raw_origins="file://"), Policy(origins="*", raw_origins="file://")),
-        [(EARLIER, NOTE, "In policy 2 of 2: 'file://' cannot count, because policy 1 of 2 admits it"
-          " already.")],
+        [(EARLIER, NOTE, "In policy 2 of 2: 'file://' has no effect, because policy 1 of 2"
+                         " already admits it.")],
     ),
     "no origins": (
         (Policy(origins=APP), Policy(max_age=0), ANYBODY),
@@ -139,14 +139,14 @@ ORDER: dict[str, tuple[tuple[Policy | str, ...], list[tuple[str, Level, str]]]] 
     "a callable before a list": (
         (Policy(origins=_is_other), Policy(origins=APP)),
         [(FIRST, NOTE, "In policy 1 of 2: the callable _is_other is asked before policy 2 of 2."
-          " An origin there that it allows, or fails for, never gets that far.")],
+                       " Origins listed there that it allows, or fails for, never get that far.")],
     ),
     "a callable with credentials before lists": (
         (Policy(origins=_is_other, allow_credentials=True),
          Policy(origins=APP, allow_credentials=True), Policy(origins=EVIL)),
-        [(FIRST, WARNING, "In policy 1 of 3: the callable _is_other is asked before policy 2 of 3"
-          " and policy 3 of 3. An origin there that it allows, or fails for, never gets that"
-          " far.")],
+        [(FIRST, WARNING, "In policy 1 of 3: the callable _is_other is asked before policy 2 of"
+                          " 3 and policy 3 of 3. Origins listed there that it allows, or fails"
+                          " for, never get that far.")],
     ),
 }  # fmt: skip
 
@@ -337,5 +337,5 @@ def test_a_guard_that_decides_otherwise(
     report = audit(listed(*policies))
     finding = next(each for each in report.findings if each.code == "wrong_policy")
     assert finding.evidence == LOOK_ALIKE
-    message = f"{where}No entry stands for '{LOOK_ALIKE}', which is let in."
+    message = f"{where}No entry names '{LOOK_ALIKE}', but it is let in."
     assert finding.message == message, told(report)

@@ -400,11 +400,11 @@ MESSAGES: dict[str, tuple[Any, str]] = {
     "pattern": (re.compile(r"https://.*"), "The pattern 'https://.*' lets in "),
     "pattern of localhost": (
         re.compile(r"https?://localhost.*"),
-        "The pattern 'https?://localhost.*', which means 'localhost', lets in ",
+        "The pattern 'https?://localhost.*', which is meant for 'localhost', lets in ",
     ),
     "callable": (
         lambda origin: origin.endswith("shop.example"),
-        "The callable <lambda>, which means 'shop.example', lets in ",
+        "The callable <lambda>, which is meant for 'shop.example', lets in ",
     ),
     "callable for everybody": (lambda origin: bool(origin), "The callable <lambda> lets in "),
 }

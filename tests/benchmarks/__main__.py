@@ -7,15 +7,24 @@ beside it and the tables of ``docs/speed.md``.
 import argparse
 import json
 
-from . import chart, document, results, targets
+from . import chart, document, results, starting, targets
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--quick", action="store_true", help="rough figures; writes nothing")
+    parser.add_argument(
+        "--start",
+        action="store_true",
+        help="measure the import and the first request again; the other figures stay",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, not tables")
     options = parser.parse_args()
-    found = results.measure(results.QUICK if options.quick else results.FULL)
+    found: results.Results
+    if options.start:
+        found = {**json.loads(document.JSON.read_text("utf-8")), "starting": starting.measure()}
+    else:
+        found = results.measure(results.QUICK if options.quick else results.FULL)
     tables = results.tables(found)
     text = f"{json.dumps(found, indent=1)}\n"
     if options.json:

@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 from typing import NamedTuple, TypedDict
 
-from . import hostile, live, origins, overhead, policies, routes, server
+from . import hostile, live, origins, overhead, policies, routes, server, starting
 from .processes import alone
 from .tables import Table
 
@@ -40,6 +40,7 @@ class Results(TypedDict):
     policies: list[policies.Row]
     routes: list[routes.RequestRow]
     policy_table: list[routes.TableRow]
+    starting: list[starting.Row] | None
     hostile: list[hostile.Row]
     server: list[server.Row] | None
 
@@ -73,6 +74,7 @@ def measure(effort: Effort) -> Results:
             for layout in routes.POLICIES
             for count in routes.COUNTS
         ],
+        "starting": starting.measure(),
         "hostile": [
             row
             for request in hostile.REQUESTS
@@ -90,6 +92,7 @@ def tables(results: Results) -> dict[str, Table]:
         "policies": policies.table(results["policies"]),
         "routes": routes.request_table(results["routes"]),
         "policy-table": routes.policy_table(results["policy_table"]),
+        "starting": starting.table(results["starting"]),
         "hostile": hostile.table(results["hostile"]),
         "server": server.table(results["server"]),
     }

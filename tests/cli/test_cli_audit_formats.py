@@ -107,31 +107,31 @@ def test_exit_codes(
 
 TEXT = f"""\
 error neighbour_allowed
-  A pattern or callable allows a neighbour of the site that it means.
+  A pattern or callable also allows a site with a similar name.
   /https://.*example/ allows a neighbour, 50 % of the time
   Where: view api.user, my app/größe.py:12
   Routes: GET,HEAD /api/users/<int:number>; GET /0; GET /1; GET /2; GET /3; and 2 more
   Let in: https://attacker-example
-  An attacker: {ERROR.rule.attack}
+  Risk: {ERROR.rule.attack}
   Change: {ERROR.rule.change}
 
 warning credentials_without_enforce
-  Routes with credentials change state, and other sites can cause that.
+  Other sites can trigger changes on routes with credentials.
   What credentials_without_enforce found.
   Where: default, CORSGUARD_ORIGINS in app.config
   Routes: GET,HEAD /api/users/<int:number>
-  An attacker: {WARNING.rule.attack}
+  Risk: {WARNING.rule.attack}
   Change: {WARNING.rule.change}
 
 note max_age_ignored
   Preflights are remembered for less time than max_age says.
   What max_age_ignored found.
   Where: <stdin>:4
-  An attacker: {NOTE.rule.attack}
+  Risk: {NOTE.rule.attack}
   Change: {NOTE.rule.change}
 
 accepted subdomains_with_credentials, blueprint api, /srv/app.py:3: All of them are ours
-CORSGUARD_AUDIT_ACCEPT: 'check_failed' accepts no finding; remove it
+CORSGUARD_AUDIT_ACCEPT: 'check_failed' matches no finding. Remove it
 not seen: {NOT_SEEN}
 
 12 routes, 3,400 requests tried: 1 error, 1 warning, 1 note, 1 accepted.
@@ -164,11 +164,11 @@ def test_json(audited: Audited) -> None:
 
 def test_github(audited: Audited) -> None:
     error, warning, note, unused, not_seen, last = audited(FULL, "--format github").out.splitlines()
-    head = "::error file=my app/größe.py,line=12,title=A pattern or callable allows a neighbour"
-    assert error.startswith(f"{head} of the site that it means (neighbour_allowed)::")
+    head = "::error file=my app/größe.py,line=12,title=A pattern or callable also allows a site"
+    assert error.startswith(f"{head} with a similar name (neighbour_allowed)::")
     assert "%0A/https://.*example/ allows a neighbour, 50 %25 of the time%0A" in error
-    head = "::warning title=Routes with credentials change state%2C and other sites can cause that"
-    assert warning.startswith(f"{head} (credentials_without_enforce)::Routes with")
+    head = "::warning title=Other sites can trigger changes on routes with credentials"
+    assert warning.startswith(f"{head} (credentials_without_enforce)::Other sites")
     assert note.startswith("::notice title=")
     assert unused.startswith("::notice title=Unused acceptance::")
     assert not_seen == f"::notice title=Not seen by the audit::{NOT_SEEN}"

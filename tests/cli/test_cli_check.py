@@ -95,7 +95,7 @@ def test_the_story_of_what_is_allowed() -> None:
     lines = run(f"{USER} {ADMIN} --method PUT").out.splitlines()
     titles = [line[3:] for line in lines if line[:1].isdigit()]
     assert titles == ["Preflight", "Request", "The page reads the response"]
-    assert "   The view api.change_user would run here; it is not run for this." in lines
+    assert "   The view api.change_user would run here. This simulation does not run it." in lines
     assert [line for line in lines if line.startswith("curl ")] == lines[-2:]
 
 
@@ -109,7 +109,7 @@ def test_json() -> None:
     request = {"url": "http://localhost:5000/api/users/7", "origin": OTHER, "method": "PUT"}
     outcome = {"allowed": False, "reason": "preflight_status", "decision": decision, "fault": None}
     assert told == {**request, **outcome}
-    assert why.startswith("The preflight was answered with status 403")
+    assert why.startswith("The response to the preflight has status 403")
     assert [set(step) for step in steps] == [{"title", "lines"}] * 2
     assert exchange["preflight"] is True
     assert (exchange["method"], exchange["status"]) == ("OPTIONS", 403)
@@ -174,7 +174,7 @@ def test_a_path_with_two_policies() -> None:
     text = run(f"check /x/..%2Fprivate/f --origin {A}", app).out
     assert "has the policy of default (" in text
     assert "normalised, '/private/f' has that of path /private (" in text
-    assert "To allow it: have the page ask for the normalised path" in text
+    assert "To allow it: have the page request the normalised path" in text
 
 
 def test_an_own_page_is_let_in_by_none_of_them() -> None:
@@ -292,7 +292,12 @@ def enforcing() -> Flask:
 @pytest.mark.parametrize(
     ("origin", "url", "code", "said"),
     [
-        (OTHER, "/sign-out", 1, "2. It is held back\n   GET /sign-out: refused (SPECULATIVE)."),
+        (
+            OTHER,
+            "/sign-out",
+            1,
+            "2. The server holds it back\n   GET /sign-out: refused (SPECULATIVE).",
+        ),
         ("null", "/sign-out", 1, "and there is no Referer."),
         ("http://localhost:5000", "/sign-out", 0, "The view sign_out would run here"),
         (OTHER, "/status", 0, "2. The browser keeps it until the user goes there"),

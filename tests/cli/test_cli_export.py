@@ -34,11 +34,11 @@ def is_partner(origin: str) -> bool:
     return True
 
 
-OF_STATIC = "/static/<path:filename>, by default, tests/cli/test_cli_export.py:19"
+OF_STATIC = "/static/<path:filename> (policy: default, tests/cli/test_cli_export.py:19)"
 UNSAYABLE = [
     (
         {"origins": [is_partner]},
-        "origins: the function 'is_partner' decides, which only Python runs. List origins.",
+        "origins: the function 'is_partner' decides, and only Python can run it. List origins.",
     ),
     (
         {"origins": ["https://b.example", Source()]},
@@ -46,29 +46,29 @@ UNSAYABLE = [
     ),
     (
         {"origins": re.compile(r"https://(a|b)\.example(?!:80)")},
-        "origins: in a pattern, a server may read a lookahead or a lookbehind in another way than"
+        "origins: in a pattern, a server may read a lookahead or a lookbehind differently from"
         " Python. List origins, or write a plainer pattern.",
     ),
     (
         {"origins": "*", "deny_origins": re.compile("https://(?:(a)|b)(?(1)x|y)")},
-        "deny_origins: in a pattern, a server may read a condition in another way than Python."
-        " List origins, or write a plainer pattern.",
+        "deny_origins: in a pattern, a server may read a condition differently from Python. List"
+        " origins, or write a plainer pattern.",
     ),
     (
         {"origins": re.compile("https://\u017f.example|x{400}")},
-        "origins: in a pattern, a server may read the character '\\u017f' in another way than"
-        " Python. List origins, or write a plainer pattern.",
+        "origins: in a pattern, a server may read the character '\\u017f' differently from Python."
+        " List origins, or write a plainer pattern.",
     ),
     (
         {"enforce": "unsafe"},
-        "enforce: a server cannot tell the app's own pages from others, which 'unsafe' has to."
-        " Where Flask does not respond, write enforce='off'.",
+        "enforce: a server cannot tell the app's own pages from others, and 'unsafe' depends on"
+        " that. Where Flask does not respond, write enforce='off'.",
     ),
     ({"answer_preflight": False}, "answer_preflight: no view of the app responds there."),
     (
         {"dangerously_let_views_override": True},
-        "dangerously_let_views_override: no view of the app responds there, and a server cannot"
-        " know its headers. Leave it out.",
+        "dangerously_let_views_override: no view of the app responds there, and a server does not"
+        " know a view's headers. Leave it out.",
     ),
 ]
 
@@ -83,7 +83,7 @@ def test_a_field_that_a_server_cannot_say(
     assert (ran.code, ran.out, [*tmp_path.iterdir()]) == (1, "", [])
     first, *_ = ran.err.splitlines()
     assert first.startswith(f"{OF_STATIC}: {message}")
-    assert f"{server} cannot say" in ran.err.splitlines()[-1]
+    assert f"{server} cannot express" in ran.err.splitlines()[-1]
 
 
 def test_everything_at_once() -> None:
@@ -102,17 +102,18 @@ def test_everything_at_once() -> None:
     ran = export(app)
     assert (ran.code, ran.out) == (1, "")
     for words in (
-        "/static/by/<code:x> (by): rule: what 'x' accepts, code of Code decides.",
-        "/static/<int(max=9):n>/x (few): rule: what 'n' accepts, code of IntegerConverter decides.",
-        "/static/old (old): rule: it redirects, so that the policy of its target counts.",
-        "/static/mine (mine): rule: it is for one host, and what is written is for any.",
+        "/static/by/<code:x> (by): rule: what 'x' accepts is decided by the code of Code.",
+        "/static/<int(max=9):n>/x (few): rule: what 'n' accepts is decided by the code of"
+        " IntegerConverter.",
+        "/static/old (old): rule: it redirects, so the policy of its target applies.",
+        "/static/mine (mine): rule: it is for one host, but the server's file applies to any.",
         "/static/<path:filename> (static): for_files: a glob has the set '[!a]'. Name the endings",
         ": origins: the function 'is_partner' decides",
         ": enforce: ",
         ": answer_preflight: ",
     ):
         assert words in ran.err
-    assert re.search(r"nginx cannot say \d+ things; nothing was written\.\n\Z", ran.err)
+    assert re.search(r"nginx cannot express \d+ things\. Nothing was written\.\n\Z", ran.err)
 
 
 def test_what_nginx_alone_cannot_say() -> None:
@@ -120,15 +121,19 @@ def test_what_nginx_alone_cannot_say() -> None:
     app, _ = app_with(expose_headers=["X-$price-x"], allow_headers=names)
     ran = export(app)
     assert (ran.code, ran.out) == (1, "")
-    assert "expose_headers: nginx takes the $ in 'X-$price-x' for a variable's." in ran.err
-    assert re.search(r"\.py:\d+: allow_headers: it comes to [\d,]+ characters, and nginx ", ran.err)
+    assert (
+        "expose_headers: nginx takes the $ in 'X-$price-x' as the start of a variable." in ran.err
+    )
+    assert re.search(
+        r"\.py:\d+\): allow_headers: it would need [\d,]+ characters, and nginx ", ran.err
+    )
     assert export(app, "apache").code == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say what the server serves: --path /static, or --endpoint static"),
+        ((), "name what the server serves: --path /static, or --endpoint static"),
         (("--endpoint", "none"), "no route has the endpoint 'none'"),
         (("--path", "static/*"), "'static/*': a prefix is not a pattern"),
         (("--path", "/x", "--output", "/not/there"), "Directory '/not/there' does not exist"),

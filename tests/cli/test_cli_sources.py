@@ -64,9 +64,9 @@ def in_words(ran: Ran) -> str:
 
 
 INSECURE = (
-    "'http://plain.example': with allow_credentials=True: whoever controls"
-    " the network between can pose as that origin and act as the user. Write"
-    " 'https://plain.example', or say dangerously_allow_insecure_origins=True"
+    "'http://plain.example': with allow_credentials=True: whoever controls the network in between"
+    " can pose as that origin and act as the user. Write 'https://plain.example', or set"
+    " dangerously_allow_insecure_origins=True"
 )
 
 
@@ -78,7 +78,7 @@ def test_what_a_source_gives() -> None:
         "partners\n  3 rows, version 7, read N s ago\n  Left out:\n",
         f"    {INSECURE}\n",
         "    'b.example': ",
-        "    5: a row is a string",
+        "    5: a row must be a string",
         "  default, X.py:1: /\n",
         "  view /short, X.py:1: /short\n",
         "  view /list, policy 1 of 2, X.py:1: /list\n",
@@ -122,7 +122,7 @@ def test_as_json(is_gone: bool) -> None:
 
 
 def test_an_app_without_sources() -> None:
-    assert run("sources") == Ran(0, "No policy has a source.\n")
+    assert run("sources") == Ran(0, "No policy uses a source.\n")
     assert run("sources --json", made()) == Ran(0, "[]\n")
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_sent_or_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 ROWS = "the {} rows of partners, version 7, N s old"
 STRICT, LAX = ROWS.format(2), ROWS.format(3)  # with credentials, and without
-OF_TENANT = "what the request's tenant has of the 2 rows of tenants, version 7, N s old"
+OF_TENANT = "the request's tenant's origins among the 2 rows of tenants, version 7, N s old"
 MAY = "the origin may read the response"
 FOUND = {
     # URL and origin -> the exit code, and what is found
@@ -183,7 +183,7 @@ FOUND = {
     f"https://api.example/tenants {B}": (0, f"{MAY}: it is among {OF_TENANT}"),
     f"/fails {A}": (
         1,
-        "nobody can tell whether the origin may read: by of headers: ValueError 'no tenant' at"
+        "it is not known whether the origin may read: by of headers: ValueError 'no tenant' at"
         " X.py:1",
     ),
     f"/list {A}": (0, f"{MAY}: it is among {LAX}"),
@@ -213,7 +213,7 @@ def test_a_preflight_whose_origin_a_source_admits() -> None:
 
 
 def test_check_while_a_source_cannot_be_read() -> None:
-    gone = "nobody can tell whether the origin may read: partners has not been read: Conn"
+    gone = "it is not known whether the origin may read: partners has not been read: Conn"
     for origin, code in ((A, 1), (C, 0)):
         ran = run(f"check / --origin {origin}", site(is_gone=True))
         assert (ran.code, gone in ran.out, "ORIGIN_CHECK_FAILED" in ran.out) == (code, *2 * [code])

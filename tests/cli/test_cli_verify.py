@@ -89,9 +89,11 @@ doubled_header
     Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers
     Access-Control-Allow-Methods: OPTIONS, POST
   Cause: The guard sends it, and something in front adds it (nginx: add_header; Apache: Header).
-  Change: Take it out of the configuration of what is in front."""
+  Change: Remove it from the configuration of the server in front."""
     )
-    assert second.startswith("star_added\n  Every site may read what the policy gives to some.\n")
+    assert second.startswith(
+        "star_added\n  Every site may read what the policy allows only to some.\n"
+    )
     assert last == f"{url}/: 14 routes and paths, 70 requests: 2 findings.\n"
 
 
@@ -195,13 +197,13 @@ def test_what_is_not_tried(shop: Flask) -> None:
         result = told(url, shop)
     assert result["findings"] == []
     assert result["not_tried"] == [
-        "OPTIONS,POST /exempt: it is exempt, so no policy says anything.",
+        "OPTIONS,POST /exempt: it is exempt, so no policy applies.",
         "GET,HEAD,OPTIONS /socket: it is a WebSocket, which has no preflight.",
         "GET,HEAD,OPTIONS /old: it only redirects.",
         "GET,HEAD,OPTIONS /hosted: it is not on the host of the URL.",
-        "OPTIONS,POST /vat/<vat:number>: no URL that leads to it was found. Name one with --get.",
-        "POST /partners: no origin is known that its policy admits; only what it refuses is tried,"
-        " here and wherever it holds.",
+        "OPTIONS,POST /vat/<vat:number>: no URL for it was found. Give one with --get.",
+        "POST /partners: no origin is known that its policy admits, so only rejected origins are"
+        " tried, here and wherever that policy applies.",
     ]
 
 
@@ -254,7 +256,7 @@ def test_every_kind_of_policy(fields: dict[str, Any], shop: Flask) -> None:
     assert bool(allowed) == (fields != {"origins": []})
 
 
-OVERRIDABLE = "the view may override its policy, so what it sends is not known."
+OVERRIDABLE = "the view may override its policy, so its headers are not known."
 BY_VIEW = {"origins": SHOP, "dangerously_let_views_override": True}
 
 

@@ -111,7 +111,7 @@ def test_an_app_that_hangs_while_it_is_loaded(
     (tmp_path / "shop.py").write_text("import time; time.sleep(1000)")
     with AppProcess(str(tmp_path / "shop.py")) as process, pytest.raises(AppProcessError) as raised:
         _ = process.description
-    assert str(raised.value).endswith("shop.py: nothing came back for 3 s while it was loaded")
+    assert str(raised.value).endswith("shop.py: no response for 3 s while it was loaded")
 
 
 def is_running(pid: int) -> bool:

@@ -239,7 +239,7 @@ def test_what_is_sent(all_methods: bool, expected: set[str]) -> None:
     both = [made(guard(A), view=view) for _ in range(2)]
     comparison = compared(*both, all_methods=all_methods)
     assert (ran, comparison.differences) == (expected, ())
-    said = "1 of the routes' methods: only their preflights were sent."
+    said = "1 of the routes' methods, for which only preflights were sent."
     assert comparison.left_out == (() if all_methods else (said,))
 
 
@@ -343,8 +343,10 @@ def test_what_differs_each_time_is_no_difference() -> None:
     first = iter("xx")
     comparison = compared(made(view=lambda: ""), made(view=view))
     assert comparison.differences == ()
-    assert comparison.left_out[-1] == "1 of the routes' methods: only their preflights were sent."
-    assert "1 requests that get another response each time." in comparison.left_out
+    assert comparison.left_out[-1] == (
+        "1 of the routes' methods, for which only preflights were sent."
+    )
+    assert "1 requests that get a different response each time." in comparison.left_out
 
 
 def test_skip() -> None:
@@ -375,7 +377,7 @@ def test_what_does_not_fit() -> None:
     assert len(read.where) > 50
     (said,) = comparison.left_out
     assert re.fullmatch(
-        r"[\d,]+ requests, for which 5 s of CPU time were too short: of 403 routes, \d+ were"
+        r"[\d,]+ requests, for which 5 s of CPU time were not enough: of 403 routes, \d+ were"
         r" compared in full, \d+ in part, \d+ not at all\.",
         said,
     )
@@ -401,4 +403,4 @@ def test_more_origins_than_are_asked() -> None:
         view = cors(origins=f"https://{number}.example")(lambda: "")
         marked.add_url_rule(f"/{number}", str(number), view)
     comparison = compared(apps[0], marked)
-    assert "3 of 9 origins that policies tell apart." in comparison.left_out
+    assert "3 of 9 origins that policies treat differently." in comparison.left_out

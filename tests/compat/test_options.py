@@ -97,8 +97,8 @@ WRONG_ENTRIES: list[tuple[Any, str]] = [
     ),
     (
         "https://a.example, https://b.example",
-        "origins: 'https://a.example, https://b.example' is one string, and matches no origin."
-        " Write a list: origins=['https://a.example', 'https://b.example']",
+        "origins: 'https://a.example, https://b.example' is a single string, which matches no"
+        " origin. Write a list: origins=['https://a.example', 'https://b.example']",
     ),
     (
         "null",
@@ -107,13 +107,13 @@ WRONG_ENTRIES: list[tuple[Any, str]] = [
     ),
     (
         "https://*.example.com",
-        "origins: 'https://*.example.com' is read as a regular expression, which does not match"
-        r" what it looks like. Write r'https://.*\.example\.com$'",
+        "origins: 'https://*.example.com' is read as a regular expression, and does not match"
+        r" the origin that it looks like. Write r'https://.*\.example\.com$'",
     ),
     (
         "https://pr-*.example.com",
-        "origins: 'https://pr-*.example.com' is read as a regular expression, which does not match"
-        r" what it looks like. Write r'https://pr-.*\.example\.com$'",
+        "origins: 'https://pr-*.example.com' is read as a regular expression, and does not match"
+        r" the origin that it looks like. Write r'https://pr-.*\.example\.com$'",
     ),
     (
         "*.example.com",
@@ -123,7 +123,7 @@ WRONG_ENTRIES: list[tuple[Any, str]] = [
     (
         r"https://.*\.example\.com/",
         r"origins: 'https://.*\\.example\\.com/' matches nothing that browsers send: an origin has"
-        r" no slash at the end. Write r'https://.*\.example\.com$'",
+        r" no trailing slash. Write r'https://.*\.example\.com$'",
     ),
     (
         r"example\.com$",
@@ -185,15 +185,15 @@ def test_a_key_of_resources(resource: Any, prefixes: list[str]) -> None:
 
 def one_path(resource: str, wider: str) -> tuple[str, str]:
     return resource, (
-        f"resources: {resource!r} is that one path and nothing below. Write {wider!r} for all that"
-        " is below, or take it out and write @cross_origin() on the view"
+        f"resources: {resource!r} covers that one path and nothing below it. Write {wider!r} for"
+        " everything below it, or take it out and write @cross_origin() on the view"
     )
 
 
 def no_prefix(resource: str, wider: str) -> tuple[str, str]:
     return resource, (
-        f"resources: no list of path prefixes says what {resource!r} does. Write prefixes such as"
-        f" {wider!r}, or take it out and write @cross_origin() on the views"
+        f"resources: no list of path prefixes matches the same paths as {resource!r}. Write"
+        f" prefixes such as {wider!r}, or take it out and write @cross_origin() on the views"
     )
 
 
@@ -272,7 +272,7 @@ def test_options(options: dict[str, Any], changed: dict[str, Any]) -> None:
 
 
 ANYBODY = (
-    "any site on the web acts as whoever is signed in. List the origins:"
+    "any site on the web could act as the signed-in user. List the origins:"
     " origins=['https://app.example.com'], or take supports_credentials out"
 )
 
@@ -295,12 +295,12 @@ ANYBODY = (
         ),
         (
             {"origins": {"/api/*": {}}},
-            "origins: of a dictionary, the keys are read: '/api/*'. Write resources=",
+            "origins: Flask-CORS reads only the keys of a dictionary: '/api/*'. Write resources=",
         ),
         (
             {"allow_headers": "Content-Type,Authorization"},
-            "allow_headers: 'Content-Type,Authorization' is one string, and no header has that"
-            " name. Write allow_headers=['Content-Type', 'Authorization']",
+            "allow_headers: 'Content-Type,Authorization' is one string, which is not the name of a"
+            " header. Write allow_headers=['Content-Type', 'Authorization']",
         ),
         (
             {"allow_headers": ["X-.*"]},
@@ -309,16 +309,16 @@ ANYBODY = (
         ),
         (
             {"supports_credentials": "False"},
-            "supports_credentials: to Flask-CORS 'False' is True. Write supports_credentials=True"
-            " or False",
+            "supports_credentials: Flask-CORS takes 'False' as True. Write"
+            " supports_credentials=True or False",
         ),
         ({"max_age": "long"}, "max_age: 'long' is not a number. Write max_age=600"),
         (
             {"supports_credentials": True, "origins": "http://a.example"},
             "origins: 'http://a.example' with allow_credentials=True: whoever controls the network"
-            " between can pose as that origin and act as the user. Write 'https://a.example', or"
-            " say dangerously_allow_insecure_origins=True. [credentials_insecure_origin]. Other"
-            " fields than these are for CorsGuard(app, ...)",
+            " in between can pose as that origin and act as the user. Write 'https://a.example',"
+            " or set dangerously_allow_insecure_origins=True. [credentials_insecure_origin]. All"
+            " other fields belong in CorsGuard(app, ...)",
         ),
     ],
 )

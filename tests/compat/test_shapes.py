@@ -294,7 +294,7 @@ def test_above_the_route_is_an_error() -> None:
 
 def test_two_decorators_are_an_error() -> None:
     inner = cross_origin(origins=APP)(lambda: "seen")
-    with pytest.raises(Exception, match="put both into one mark"):
+    with pytest.raises(Exception, match="Combine the two marks"):
         cross_origin(origins=OTHER)(inner)
 
 
@@ -302,13 +302,14 @@ def test_what_a_guard_has_is_not_changed() -> None:
     app = app_with(a_view())
     CorsGuard(app, origins=OTHER)
     assert error_of(lambda: CORS(app)).endswith(
-        "the app has a CorsGuard, or keys for one, already. Take CORS out, and give that the fields"
+        "the app already has a CorsGuard, or configuration keys for one. Take CORS out, and give"
+        " the fields to CorsGuard"
     )
     assert ask(app, Question(OTHER, "/")).readable
     assert not ask(app, Question(APP, "/")).readable
     configured = Flask("configured")
     configured.config["CORSGUARD_ENFORCE"] = "unsafe"
-    assert "or keys for one, already" in error_of(lambda: CORS(configured))
+    assert "or configuration keys for one" in error_of(lambda: CORS(configured))
 
 
 def test_a_blueprint_beside_a_guard() -> None:
@@ -328,7 +329,9 @@ def test_too_late() -> None:
     CORS(app)
     ask(app, Question(APP, "/"))
     assert state_of(app).in_force
-    assert "has served a request. Call CORS before" in error_of(lambda: CORS(app, origins=APP))
+    assert "has already served a request. Call CORS earlier" in error_of(
+        lambda: CORS(app, origins=APP)
+    )
 
 
 def test_resources_by_path_and_a_blueprint() -> None:
@@ -337,8 +340,8 @@ def test_resources_by_path_and_a_blueprint() -> None:
     CORS(blueprint, origins=OTHER)
     message = error_of(lambda: app.register_blueprint(blueprint))
     assert message.endswith(
-        "resources by path, and options for blueprint 'bp'. Write both as resources of the app:"
-        " CORS(app, resources={'/api/*': {...}})"
+        "there are resources by path as well as options for blueprint 'bp'. Write both as resources"
+        " of the app: CORS(app, resources={'/api/*': {...}})"
     )
 
 

@@ -93,7 +93,7 @@ def test_verify_page() -> None:
 
 def test_decision_page() -> None:
     page = (REFERENCE / "decision.md").read_text()
-    attributes = [code(row[0]) for row in table(section(page, "What a decision says"))]
+    attributes = [code(row[0]) for row in table(section(page, "Attributes"))]
     assert sorted(attributes) == sorted([*Decision._fields, "explain()"])
     assert [code(row[0]) for row in table(section(page, "Outcomes"))] == [o.name for o in Outcome]
     assert [code(row[0]) for row in table(section(page, "Reasons"))] == [r.name for r in Reason]

@@ -35,7 +35,7 @@ def names_and_labels() -> dict[str, tuple[str, ...]]:
 
 
 def test_every_series_is_listed() -> None:
-    rows = table(section(PAGE, "What each series means"))
+    rows = table(section(PAGE, "What each metric means"))
     metrics = {cells[0].strip("`"): cells[1] for cells in rows if len(cells) == 3}
     assert sorted(metrics) == sorted(names_and_labels())
     for name, labels in names_and_labels().items():
@@ -62,7 +62,7 @@ def test_gunicorns_settings_are_those_of_the_example() -> None:
     def settings(text: str) -> list[str]:
         text = re.sub(r'prefix="\w+-"', 'prefix=""', text).replace("_server", "server")
         nodes = [ast.unparse(node) for node in ast.parse(text).body]
-        other = ("'How gunicorn", "from pathlib", "chdir = ", "wsgi_app = ")
+        other = ("'Serves ", "from pathlib", "chdir = ", "wsgi_app = ")
         return [node for node in nodes if not node.startswith(other)]
 
     example = (ROOT / "examples" / "gunicorn.conf.py").read_text("utf-8")

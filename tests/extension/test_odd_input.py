@@ -167,7 +167,7 @@ def test_what_to_write_for_an_endpoint_or_a_file(mark, words):
 
 @pytest.mark.parametrize("mark", [cors(max_age=1), cors_exempt], ids=["cors", "cors_exempt"])
 def test_an_app_is_not_marked(app, mark):
-    with pytest.raises(CorsGuardError, match="its policy is the default one"):
+    with pytest.raises(CorsGuardError, match="Its policy is the default policy"):
         mark(app)
 
 

@@ -44,6 +44,12 @@ class File:
         os.utime(self.path, (time.time() - age,) * 2)
         self.due()
 
+    def replace(self, content):
+        """Put another file in its place."""
+        path, self.path = self.path, self.path.with_suffix(".new")
+        self.write(content)
+        self.path = self.path.replace(path)
+
     def due(self):
         if self.app is not None:
             state_of(self.app).settings_file.next_look = 0.0
@@ -279,7 +285,7 @@ CONTENT = {
     ),
     "no name": ("policy = ''", "policies_empty", "own"),
     "no policy, and what it would need": (
-        "policy = 7\norigins_vary = 'X-Shop'", "wrong_type", "7 is neither",
+        "policy = 7\norigins_vary = 'X-Shop'", "wrong_type", "not 7. Write",
     ),
     "a list and origins": (
         "policy = ['a', 'b']\norigins = '*'\n[policies.a]\n[policies.b]\nmax_age = 5",
@@ -370,7 +376,7 @@ def test_an_origin_with_many_labels(app, file):
 def test_json_that_is_no_object(tmp_path):
     file = File(tmp_path / "cors.json")
     (problem,) = problems_of(lambda: file.guard(Flask("shop"), "[]"))
-    assert problem.message == 'it has to be an object, such as {"origins": []}.'
+    assert problem.message == 'it must be an object, such as {"origins": []}.'
 
 
 def test_everything_that_is_wrong_is_said_at_once(app, file, caplog):
@@ -489,7 +495,7 @@ UNUSABLE = {
     missing: "there is no file",
     folder: "is a folder",
     pipe: "is not a regular file",
-    too_long: "1,000,000 at most",
+    too_long: "at most 1,000,000",
     writable: "chmod go-w ",
 }
 
@@ -1056,7 +1062,8 @@ def test_each_request_is_decided_by_old_or_new_settings(site, file, threads):
         worker.start()
     client = site.test_client()
     for number, page in enumerate(pages):
-        file.write(origins(page, expose_headers=[f"X-{number}"]))
+        # Another thread must not find it empty.
+        file.replace(origins(page, expose_headers=[f"X-{number}"]))
         client.get("/")
         while state_of(site).settings.default.origins != (page,):
             file.due()

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,9 +23,9 @@ LINE = r"test_startup\.py:\d+"
 def test_two_guards_on_one_app(app, http):
     """A second guard is refused and changes nothing, even if it is the first one again."""
     guard = CorsGuard(app, origins=SHOP)
-    with pytest.raises(CorsGuardError, match=r"has a guard already.*reconfigure"):
+    with pytest.raises(CorsGuardError, match=r"already has a guard.*reconfigure"):
         CorsGuard(app, origins=PARTNER)
-    with pytest.raises(CorsGuardError, match="has a guard already"):
+    with pytest.raises(CorsGuardError, match="already has a guard"):
         guard.init_app(app)
     assert http.readers(app, "/", status=404) == [SHOP]
 
@@ -60,11 +61,14 @@ NOT_AN_APP = {
     ),
     "what holds an app": (
         _Outer(Flask("shop")),
-        "A _Outer has the Flask app as its .app: CorsGuard(app.app, ...)",
+        "A _Outer keeps the Flask app in .app: CorsGuard(app.app, ...)",
     ),
     "Connexion": (_AsyncApp(), "Only a connexion.FlaskApp has one, as its .app"),
-    "FastAPI": (_FastAPI(), "FastAPI and Starlette have starlette.middleware.cors.CORSMiddleware"),
-    "Quart": (_Quart(), "For Quart there is Quart-CORS"),
+    "FastAPI": (
+        _FastAPI(),
+        "For FastAPI and Starlette, use starlette.middleware.cors.CORSMiddleware",
+    ),
+    "Quart": (_Quart(), "For Quart, use Quart-CORS"),
     "a factory": (lambda: Flask("shop"), "Call the factory first, and give the app that it"),
     "a WSGI function": (Flask("shop").wsgi_app, "Give the app itself: CorsGuard(app, ...)"),
 }
@@ -136,6 +140,9 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("corsguard_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
+        ("CORSGAURD_ORIGINS", SHOP, "unknown_key", "Did you mean 'CORSGUARD_ORIGINS'?"),
+        ("CORGUARD_MAX_AGE", 5, "unknown_key", "Did you mean 'CORSGUARD_MAX_AGE'?"),
+        ("crosguard_origin", SHOP, "unknown_key", "there is no setting 'crosguard_origin'"),
         ("CORSGUARD_ALLOW_CREDENTIALS", "true", "bool_expected", "True"),
         ("CORSGUARD_LOG_REJECTIONS", "false", "bool_expected", "False"),
         ("CORSGUARD_MAX_AGE", "60", "wrong_type", "60"),
@@ -160,16 +167,16 @@ def test_a_flask_class_that_tracing_has_replaced(before):
             "CORSGUARD_POLICIES",
             f"{{'a': {{'origins': '{SHOP}'}}}}",
             "wrong_type",
-            f'the end), not Python. Write {{"a": {{"origins": "{SHOP}"}}}}.',
+            f'trailing comma), not Python. Write {{"a": {{"origins": "{SHOP}"}}}}.',
         ),
         ("CORSGUARD_POLICIES", {"a": "{'max_age': 5}"}, "wrong_type", 'Write {"max_age": 5}.'),
         ("CORSGUARD_REPORT_ONLY", '{"max_age": 5,}', "wrong_type", 'Write {"max_age": 5}.'),
-        ("CORSGUARD_AUDIT_ACCEPT", "{'a': ", "wrong_type", "the end), not Python."),
+        ("CORSGUARD_AUDIT_ACCEPT", "{'a': ", "wrong_type", "trailing comma), not Python."),
         ("CORSGUARD_AUDIT_ACCEPT", "a", "wrong_type", "Write {'subdomains_with"),
         ("CORSGUARD_REPORT_ONLY", "", "wrong_type", "{'origins': [...]}"),
         ("CORSGUARD_REPORT_ONLY", SHOP, "wrong_type", f"{{'origins': '{SHOP}'}}"),
         ("CORSGUARD_REPORT_ONLY", {"ENFORCE": "all"}, "unknown_field", "mean 'enforce'"),
-        ("CORSGUARD", {"ORIGINS": SHOP}, "unknown_key", "one underscore"),
+        ("CORSGUARD", {"ORIGINS": SHOP}, "unknown_key", "single underscore"),
         ("FLASK_CORSGUARD_ORIGINS", SHOP, "unknown_key", "mean 'CORSGUARD_ORIGINS'?"),
         ("CORS_GUARD_ENFORCE", "unsafe", "unknown_key", "mean 'CORSGUARD_ENFORCE'?"),
         ("CORS_GUARD_POLICIES", {}, "unknown_key", "mean 'CORSGUARD_POLICIES'?"),
@@ -190,6 +197,14 @@ def test_a_setting_that_is_wrong(app, key, value, code, remedy):
     assert problem.code == code
     assert remedy in str(caught.value)
     assert "CORSGUARD_" in str(caught.value)
+
+
+def test_the_whole_environment_in_the_configuration(app, monkeypatch):
+    """The key of the variable itself is no mistake beside the one that Flask makes of it."""
+    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", SHOP)
+    app.config.from_mapping(os.environ)
+    app.config.from_prefixed_env()
+    CorsGuard(app).prepare(app)
 
 
 def test_everything_that_is_wrong_is_said_at_once(app):
@@ -236,7 +251,7 @@ def test_constructor_arguments_are_checked_without_an_app(fields, code):
 
 @pytest.mark.parametrize("policy", [SHOP, "*", {"origins": SHOP}, [SHOP]])
 def test_what_is_not_a_default_policy(policy):
-    with pytest.raises(CorsGuardError, match="or is given by fields, by name") as caught:
+    with pytest.raises(CorsGuardError, match="or fields given by name") as caught:
         CorsGuard(policy=policy)
     origins = policy["origins"] if isinstance(policy, dict) else policy
     assert f"Write origins={origins!r}." in str(caught.value)
@@ -322,8 +337,8 @@ def test_a_key_that_is_set_after_it_was_read(app, change, ask):
         "late_setting", "CORSGUARD_ENFORCE", "unsafe",
     )  # fmt: skip
     assert problem.message == (
-        "it is set after init_app() has read app.config, so this has no effect. Set it before"
-        " CorsGuard(app), or before guard.init_app(app); in tests too."
+        "it was set after init_app() had read app.config, so it has no effect. Set it before"
+        " CorsGuard(app), or before guard.init_app(app), in tests too."
     )
 
 
@@ -353,7 +368,7 @@ def test_a_key_that_is_changed_after_it_was_read(app, key, value, change):
     guard.routes(app)
     change(app.config, key)
     assert _problems(lambda: guard.routes(app)) == [("late_setting", key)]
-    with pytest.raises(PolicyError, match="it is removed" if key not in app.config else "changed"):
+    with pytest.raises(PolicyError, match="it was removed" if key not in app.config else "changed"):
         guard.prepare(app)
 
 
@@ -466,7 +481,7 @@ def test_a_variable_that_nothing_reads(app, monkeypatch, arguments, variables, c
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("FLASK_CORSGUARD_ORIGINS", "To have it read, call app.config.from_prefixed_env() before"),
+        ("FLASK_CORSGUARD_ORIGINS", "To use it, call app.config.from_prefixed_env() before"),
         ("CORSGUARD_ORIGINS", "name it FLASK_CORSGUARD_ORIGINS, and call app.config.from_prefixed"),
         ("corsguard_policies__a__origins", "name it FLASK_CORSGUARD_POLICIES__a__origins, and"),
         ("FLASK_CORSGUARD_ORIGNS", "Did you mean 'FLASK_CORSGUARD_ORIGINS'?"),
@@ -528,19 +543,19 @@ IN_VAIN = {
     ),
     "a key beside an argument": (
         {"origins": []}, {"CORSGUARD_ORIGINS": SHOP}, {},
-        "CORSGUARD_ORIGINS in app.config (LINE says otherwise)",
+        "CORSGUARD_ORIGINS in app.config (LINE sets it too, and wins)",
     ),
     "a key beside a policy": (
         {"policy": Policy()}, {"CORSGUARD_ORIGINS": SHOP}, {},
-        "CORSGUARD_ORIGINS in app.config (LINE says otherwise)",
+        "CORSGUARD_ORIGINS in app.config (LINE sets it too, and wins)",
     ),
     "a variable beside a key": (
         {}, {"CORSGUARD_ORIGINS": PARTNER}, {"FLASK_CORSGUARD_ORIGINS": SHOP},
-        "FLASK_CORSGUARD_ORIGINS in the environment (app.config says otherwise)",
+        "FLASK_CORSGUARD_ORIGINS in the environment (app.config sets it too, and wins)",
     ),
     "a variable beside an argument": (
         {"origins": PARTNER}, {}, {"FLASK_CORSGUARD_ORIGINS": SHOP},
-        "FLASK_CORSGUARD_ORIGINS in the environment (LINE says otherwise)",
+        "FLASK_CORSGUARD_ORIGINS in the environment (LINE sets it too, and wins)",
     ),
     "a variable without FLASK_": (
         {"origins": PARTNER}, {}, {"CORSGUARD_ORIGINS": SHOP},
@@ -554,8 +569,8 @@ IN_VAIN = {
     "a policy that the constructor overrides": (
         {"policy": Policy(origins=PARTNER), "policies": {"shop": {"origins": SHOP}}},
         {"CORSGUARD_POLICY": "shop"}, {"FLASK_CORSGUARD_POLICY": "shop"},
-        "CORSGUARD_POLICY in app.config (LINE says otherwise), FLASK_CORSGUARD_POLICY in the"
-        " environment (LINE says otherwise)",
+        "CORSGUARD_POLICY in app.config (LINE sets it too, and wins), FLASK_CORSGUARD_POLICY in"
+        " the environment (LINE sets it too, and wins)",
     ),
     "a policy that is in force": (
         {"policies": {"shop": {"origins": PARTNER}}}, {"CORSGUARD_POLICY": "shop"}, {}, "",
@@ -583,10 +598,10 @@ def test_what_is_set_in_vain_is_named_where_it_would_have_mattered(
     site.add_url_rule("/own", "own", cors(origins=PARTNER)(lambda: "ok"))
     site.add_url_rule("/other", "other", cors(Policy())(lambda: "ok"))
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    line = "".join(re.findall(r"  Without effect: (.*)\.\n", said))
+    line = "".join(re.findall(r"  Ignored: (.*)\.\n", said))
     assert re.sub(r"[^\s(]*test_startup\.py:\d+", "LINE", line) == words
     site.test_client().get("/", headers={"Origin": SHOP})
-    assert (f". Without effect: {line}. " in log_lines()[0]) == bool(words)
+    assert (f". Ignored: {line}. " in log_lines()[0]) == bool(words)
     for url in ("/own", "/other"):  # where a mark has a say in it
         assert "Without effect" not in guard.explain(url, origin=SHOP, app=site).explain()
 
@@ -597,23 +612,23 @@ def test_what_is_set_in_vain_is_not_named_elsewhere(site, requested):
     site.config["CORS_METHODS"] = ["PUT", "DELETE"]
     guard = CorsGuard(site, origins=SHOP)
     decision = guard.explain("/", origin=SHOP, method=requested, app=site)
-    assert ("Without effect: CORS_METHODS" in decision.explain()) == (requested == "DELETE")
+    assert ("Ignored: CORS_METHODS" in decision.explain()) == (requested == "DELETE")
     other = guard.explain("/", origin=PARTNER, method=requested, app=site)
-    assert ("Without effect: CORS_METHODS" in other.explain()) == (requested == "DELETE")
+    assert ("Ignored: CORS_METHODS" in other.explain()) == (requested == "DELETE")
 
 
 def test_what_is_set_in_vain_beside_a_list_that_does_not_agree_on_it(site):
     guard = CorsGuard(site, [Policy(origins=ADMIN), Policy(origins=PARTNER)])
     site.config["CORSGUARD_ORIGINS"] = SHOP
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
+    assert "Ignored: CORSGUARD_ORIGINS in app.config (" in said
 
 
 def test_what_would_have_let_a_refused_request_pass(site):
     site.config["CORSGUARD_ENFORCE"] = "off"
     guard = CorsGuard(site, enforce="all", self_origins=SHOP)
     said = guard.explain("/", origin=PARTNER, app=site).explain()
-    assert "Without effect: CORSGUARD_ENFORCE in app.config" in said
+    assert "Ignored: CORSGUARD_ENFORCE in app.config" in said
 
 
 def test_a_late_key_that_an_argument_overrides_is_only_named(site, http):
@@ -621,7 +636,7 @@ def test_a_late_key_that_an_argument_overrides_is_only_named(site, http):
     site.config.update(CORSGUARD_ORIGINS=SHOP, CORSGUARD_SELF_ORIGINS=SHOP)
     site.config["CORSGUARD_POLICIES"] = {"a": {"max_age": 5}}
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
+    assert "Ignored: CORSGUARD_ORIGINS in app.config (" in said
     site.config["CORSGUARD_POLICIES"]["b"] = {}
     assert _problems(lambda: guard.prepare(site)) == [("late_setting", "CORSGUARD_POLICIES")]
 
@@ -632,7 +647,7 @@ def test_after_reconfigure_what_is_set_in_vain_is_worked_out_anew(site):
     guard.prepare(site)
     guard.reconfigure(origins=PARTNER, app=site)
     said = guard.explain("/", origin=SHOP, app=site).explain()
-    assert "Without effect: CORSGUARD_ORIGINS in app.config (" in said
+    assert "Ignored: CORSGUARD_ORIGINS in app.config (" in said
 
 
 # Marks
@@ -683,7 +698,7 @@ def test_two_marks_on_one_target(first, second, kind):
         "blueprint": Blueprint("api", __name__),
     }[kind]
     first(target)
-    with pytest.raises(CorsGuardError, match=rf"{LINE}.*marked already, at .*{LINE}"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}.*already marked, at .*{LINE}"):
         second(target)
 
 
@@ -691,7 +706,7 @@ def test_two_marks_with_a_decorator_between_them():
     def decorate(function):
         return functools.wraps(function)(lambda: function())
 
-    with pytest.raises(CorsGuardError, match="marked already"):
+    with pytest.raises(CorsGuardError, match="already marked"):
 
         @cors(origins=SHOP)
         @decorate
@@ -703,14 +718,14 @@ def test_two_marks_with_a_decorator_between_them():
 def test_the_same_endpoint_twice():
     guard = CorsGuard()
     guard.for_endpoint("static", origins=SHOP)
-    with pytest.raises(CorsGuardError, match=rf"{LINE}.*'static' is marked already, at .*{LINE}"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}.*'static' is already marked, at .*{LINE}"):
         guard.for_endpoint("static", max_age=5)
 
 
 def test_the_same_files_twice():
     guard = CorsGuard()
     guard.for_files("static", "*.ttf", "*.woff2", origins=SHOP)
-    with pytest.raises(CorsGuardError, match=r"'\*.woff2' of endpoint 'static' is marked already"):
+    with pytest.raises(CorsGuardError, match=r"'\*.woff2' of endpoint 'static' is already marked"):
         guard.for_files("static", "*.woff2", origins=PARTNER)
 
 
@@ -731,13 +746,26 @@ def test_what_cannot_be_marked(target):
 def test_what_to_do_about_what_cannot_carry_a_mark(target, instead):
     with pytest.raises(CorsGuardError) as caught:
         cors_exempt(target)
-    assert f" cannot carry a mark; {instead}" in str(caught.value)
+    assert f" cannot be marked: {instead}" in str(caught.value)
 
 
-@pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)], ids=type)
-def test_cors_without_parentheses(target):
-    with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses"):
+_MARK = "cors(origins=['https://app.example.com'])"
+
+
+@pytest.mark.parametrize(
+    ("target", "instead"),
+    [
+        (view, f"@{_MARK}"),
+        (_Class, f"@{_MARK}"),
+        (Blueprint("api", __name__), f"{_MARK}(blueprint)"),
+        (Flask(__name__), "CorsGuard(app, origins=['https://app.example.com']) for a whole app"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_cors_without_parentheses(target, instead):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses") as caught:
         cors(target)
+    assert str(caught.value).endswith(f"something to change, such as {instead}")
 
 
 def test_cors_with_nothing_in_its_parentheses():
@@ -828,7 +856,7 @@ def test_a_blueprint_that_is_registered_already(app):
     blueprint = Blueprint("api", __name__)
     app.register_blueprint(blueprint)
     with pytest.raises(
-        CorsGuardError, match=rf"{LINE}: blueprint 'api' is registered already"
+        CorsGuardError, match=rf"{LINE}: blueprint 'api' is already registered"
     ) as e:
         cors(origins=SHOP)(blueprint)
     assert str(e.value).endswith("or use guard.for_blueprint('api', ...)")

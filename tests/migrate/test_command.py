@@ -29,7 +29,7 @@ def users():
     return {}
 """
 NOTHING_MORE = "no difference."
-UNWRITTEN = "Nothing is written yet: that takes --write."
+UNWRITTEN = "Nothing has been written: add --write."
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ class TestWithTheApp:
         )
         ran = flask(shop, *(["--app", named] if named else []), "cors", "migrate", path, "--write")
         assert ran.code == 0
-        assert ran.err.startswith("Warning: the code is only read, and nothing is compared: ")
+        assert ran.err.startswith("Warning: the app cannot be loaded, so nothing is compared: ")
         assert ran.err.count("\n") == 1
         assert reason in ran.err
         assert "requests to each app" not in ran.out
@@ -215,7 +215,7 @@ class TestWithTheApp:
         monkeypatch.chdir(shop)
         ran = run("migrate", Flask("shop"))
         assert ran.code == 0
-        assert "Warning: the code is only read, and nothing is compared: no app is" in ran.err
+        assert "Warning: the app cannot be loaded, so nothing is compared: no app is" in ran.err
 
     @pytest.mark.parametrize("arguments", ["nowhere", "nowhere --write"])
     def test_no_such_path(self, arguments: str, shop: Path) -> None:
@@ -265,7 +265,7 @@ class TestWhatTheComparisonFinds:
         assert ran.code == 1
         assert "shop.py:2: wider: " in ran.out
         assert "fetch(" in ran.out
-        assert ran.out.endswith("2 findings. Nothing is written: pages could do more.\n")
+        assert ran.out.endswith("2 findings. Nothing has been written: pages could do more.\n")
         assert "Written:" not in ran.out
         assert (shop / "shop.py").read_text() == SHOP
 
@@ -289,9 +289,11 @@ class TestWhatTheComparisonFinds:
         with after('"https://app.example.com/x"'):
             ran = run("migrate --write", "shop.py")
         assert ran.code == 1
-        assert "shop.py:2: refused: the app does not start after it: shop.py: " in ran.out
+        assert (
+            "shop.py:2: refused: after the migration, the app does not start: shop.py: "
+        ) in ran.out
         assert "has no path" in ran.out
-        assert ran.out.endswith("Nothing is written: the app would not start.\n")
+        assert ran.out.endswith("Nothing has been written: the app would not start.\n")
         assert (shop / "shop.py").read_text() == SHOP
 
     def test_what_the_codemod_is_told(self, shop: Path) -> None:

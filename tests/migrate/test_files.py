@@ -188,7 +188,8 @@ class TestWhatCannotBeRead:
         b"# coding: nonsense\n": "unknown encoding",
         b"x = '\xff'\n": "invalid or missing encoding",
         b"\xef\xbb\xbf# coding: latin-1\n": "encoding problem",
-        b"# coding: utf-7\nx = '+AGE-'\n": "in utf-7, it would not come back byte by byte",
+        b"# coding: utf-7\nx = '+AGE-'\n": "written back in utf-7, it would not have the same"
+        " bytes",
         b"# coding: hex\n": "encod",
         b"# coding: undefined\n": "",
         b"# coding: utf-16\n": "",
@@ -255,7 +256,7 @@ class TestWhatCannotBeRead:
         write(tmp_path / "app.py")
         tree = read(tmp_path)
         assert names(tree, tmp_path) == ["app.py"]
-        said = [] if kind == "folder" else [f"{path} is not a regular file, and is left out."]
+        said = [] if kind == "folder" else [f"{path} is not a regular file, and is skipped."]
         assert [*tree.notes] == said
 
     @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "EIO")])
@@ -349,7 +350,7 @@ class TestLinks:
         (tmp_path / "top" / "link").symlink_to(tmp_path / "elsewhere")
         tree = read(tmp_path / "top")
         assert tree.findings == ()
-        assert "only in part" in tree.notes[0]
+        assert "only partly read" in tree.notes[0]
 
 
 class TestOtherFiles:
@@ -365,7 +366,7 @@ class TestOtherFiles:
         ("Pipfile", "flask-cors = '*'\n"): "1 names",
         ("environment.yml", "- pip:\n  - flask-cors\n"): "2 names",
         (".env", "A=1\nCORS_ORIGINS=*\n"): "2: CORS_ORIGINS: flask_corsguard.compat reads it",
-        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "else write FLASK_CORSGUARD_MAX_AGE.",
+        (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "otherwise write FLASK_CORSGUARD_MAX_AGE.",
         (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS.",
         ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS.",
         ("docker-compose.yaml", "x:\n  - CORS_SEND_WILDCARD=1\n"): "2: CORS_SEND_WILDCARD: take it",
@@ -406,11 +407,11 @@ class TestOtherFiles:
         write(tmp_path / "requirements.txt", "flask-cors\n")
         write(tmp_path / "z.env", "CORS_ORIGINS=1\nCORS_ORIGINS=2\n")
         (_, note) = read(tmp_path).notes
-        assert "no Python file here does" in note
+        assert "no Python file here uses it" in note
         write(tmp_path / "app.py")
         (_, note) = read(tmp_path).notes
-        assert note.endswith("requirements.txt:1 names flask-cors: write flask-corsguard when"
-                             " nothing needs it.")  # fmt: skip
+        assert note.endswith("requirements.txt:1 names flask-cors: when nothing needs it any more,"
+                             " write flask-corsguard.")  # fmt: skip
 
     def test_every_key_of_flask_cors_has_an_answer(self) -> None:
         from flask_cors.core import CONFIG_OPTIONS
@@ -468,7 +469,7 @@ class TestWriting:
         backup = tmp_path / "backup"
         os.link(path, backup)
         assert write_files([change(path)]) == (
-            f"{path} has other names too (hard links). Under these it is as it was.",
+            f"{path} has other names too (hard links). Under those names it is unchanged.",
         )
         assert (path.read_bytes(), backup.read_bytes()) == (b"new\n", USE)
 
@@ -520,7 +521,7 @@ class TestWriting:
             assert f"Written: {tmp_path}/0.py, {tmp_path}/1.py. Not written: {tmp_path}/2.py" in (
                 message
             )
-            assert "take back what was written" in message
+            assert "undo what was written" in message
         else:
             assert message.startswith("nothing was written.")
 
@@ -542,7 +543,7 @@ class TestWriting:
         os.chown(path, 1234, 1234)
         _failing(monkeypatch, "chown", ".tmp", PermissionError(1, "Operation not permitted"))
         (note,) = write_files([change(path)])
-        assert "another owner" in note
+        assert "a new owner" in note
 
     def test_a_disk_that_is_full(self, tmp_path: Path) -> None:
         """A real one, of 64 kB."""

@@ -97,22 +97,22 @@ CARRIED = [
     ),
     (
         f"{APP}CORS(app, origins=r'https://app\\.example\\.com')\n",
-        4, "lets in no more", f"{CALL})",
+        4, "allows no more", f"{CALL})",
     ),
     (
-        f"{APP}CORS(app, origins='^https://app.example.com$')\n", 4, "lets in no more", f"{CALL})",
+        f"{APP}CORS(app, origins='^https://app.example.com$')\n", 4, "allows no more", f"{CALL})",
     ),
     (
         f"{APP}CORS(app, origins=['http://localhost:*'])\n",
-        4, "lets in no more", "origins=['http://localhost:*']",
+        4, "allows no more", "origins=['http://localhost:*']",
     ),
     (
         f"{APP}CORS(app, origins=['https://app.example.com', 'https://b.example/'])\n",
-        4, "lets nobody in today, and is taken out", f"{CALL})",
+        4, "allows nobody today, and is removed", f"{CALL})",
     ),
     (
         f"{APP}CORS(app, origins='https://a.example, https://b.example')\n",
-        4, "is one string", "CorsGuard(app, origins=[], ",
+        4, "is a single string", "CorsGuard(app, origins=[], ",
     ),
     (
         f"{APP}CORS(app, {LIST}, allow_headers='Content-Type, X-Token')\n",
@@ -127,7 +127,10 @@ CARRIED = [
         f"{APP}CORS(app, resources=r'/api/*', {LIST})\n",
         4, "/apix", f"guard.for_path('/api', {LIST}",
     ),
-    (f"{APP}CORS(app, resources=r'/api')\n", 4, "is that one path", "CORS(app, resources=r'/api')"),
+    (
+        f"{APP}CORS(app, resources=r'/api')\n",
+        4, "covers that one path", "CORS(app, resources=r'/api')",
+    ),
     (
         f"{APP}CORS(app, resources=r'/api/(?!x)')\n",
         4, "no list of path prefixes", "CORS(app, resources=r'/api/(?!x)')",
@@ -151,7 +154,7 @@ CARRIED = [
     (f"{APP}CORS(app, methods=['GET', 'PUT'])\n", 4, COMPAT, "CORS(app, methods=['GET', 'PUT'])"),
     (
         f"{APP}CORS(app, {LIST}, methods='*')\n",
-        4, "no method has", "methods=['GET', 'HEAD', 'POST']",
+        4, "the name of a method", "methods=['GET', 'HEAD', 'POST']",
     ),
     (
         f"{APP}@app.get('/x')\n@cross_origin(automatic_options=False)\ndef x(): return 'x'\n",
@@ -193,7 +196,7 @@ CARRIED = [
     ),
     (
         f"{APP}app.config.from_prefixed_env()\nCORS(app)\n",
-        0, "CORS_ keys that do not show here", "compat import CORS, cross_origin",
+        0, "CORS_ keys that are not visible here", "compat import CORS, cross_origin",
     ),
     (
         f"{APP}CORS(app, {LIST}, supports_credentials=flag())\n",
@@ -240,21 +243,21 @@ def level(code: str) -> str:
 WORDS = [
     (
         f"{APP}CORS(app, resources=7)\n",
-        ["the origins that are given may read what it matches; no site may read the rest."],
+        ["the listed origins may read what it matches; no site may read the rest."],
     ),
     (
         f"{APP}CORS(app, supports_credentials=True)\n",
-        ["any site on the web can send requests with the user's cookies and read the responses: it"
-         " acts as whoever is signed in."],
+        ["any site on the web can send requests with the user's cookies and read the responses:"
+         " it can act as the signed-in user."],
     ),
     (
         f"{APP}CORS(app, origins=['https://app.example.com/', 'null'])\n",
-        ["any site can send it from a sandboxed frame, and read."],
+        ["any site can send it from a sandboxed frame, and read the responses."],
     ),
     (
         f"{HEAD}bp = Blueprint('b', __name__)\n@bp.get('/y')\n@cross_origin(orgins='x')\n"
         "def y(): pass\n@bp.get('/x')\n@cross_origin('x')\ndef x(): pass\n",
-        ["any site on the web may read the responses, as if nothing were given."] * 2,
+        ["any site on the web may read the responses, as if no option were given."] * 2,
     ),
 ]  # fmt: skip
 

@@ -170,7 +170,7 @@ def test_what_else_is_wrong_is_said_of_the_last_where_nobody_decides() -> None:
     decision = decide(audiences, CorsRequest(C, "PATCH", preflight=True))
     assert decision.reason is Reason.ORIGIN_NOT_ALLOWED
     assert decision.further_reasons == (Reason.METHOD_NOT_ALLOWED,)
-    also = "; also, by policy 'partners' (2 of 2): PATCH is none of the methods"
+    also = "; also, by policy 'partners' (2 of 2): PATCH is not one of the methods"
     assert also in decision.explain()
 
 
@@ -215,9 +215,9 @@ EXPLAINED: dict[str, tuple[str, str | None, str, str]] = {
         "closed",
         "null",
         "GET",
-        "policy 2 of 2.\n  Found: the page has an opaque origin,",
+        "policy 2 of 2.\n  Found: the page has an opaque origin:",
     ),
-    "odd, once for all": ("closed", "ODD:", "GET", "\n  Found: no browser writes an origin like"),
+    "odd, once for all": ("closed", "ODD:", "GET", "\n  Found: browsers never send an origin like"),
     "the one that failed": ("fails", C, "GET", "Policy: default, policy 2 of 3."),
     "the one that denied": ("denies", C, "GET", "Policy: default, policy 'own' (1 of 2)."),
     "a method": ("three", B, "PUT", "Policy: default, policy 2 of 3."),
@@ -243,19 +243,19 @@ REMEDIES = {
         [OWN, PARTNERS],
         CorsRequest(C, "GET"),
         'origins=["https://b.example", "https://*.b.example", "https://c.example"] (policy:'
-        " default, policy 2 of 2); an earlier one that lists the origin decides instead.",
+        " default, policy 2 of 2); if you list it in an earlier policy, that one decides.",
     ),
     "another origin, and what the last would refuse then": (
         [OWN, PARTNERS.derive(origins=B)],
         CorsRequest(C, "PUT", preflight=True, requested_headers="x-a"),
         f'origins=["{B}", "{C}"], methods=["DELETE", "PUT"], allow_headers=["Content-Type", "X-A"]'
-        " (policy: default, policy 2 of 2); an earlier one that lists the origin decides instead.",
+        " (policy: default, policy 2 of 2); if you list it in an earlier policy, that one decides.",
     ),
     "another origin, and a method that no page can send": (
         [OWN, PARTNERS.derive(origins=B)],
         CorsRequest(C, "TRACE", preflight=True),
-        f'origins=["{B}", "{C}"] (policy: default, policy 2 of 2); an earlier one that lists the'
-        " origin decides instead; have the page use another method: no policy lists TRACE.",
+        f'origins=["{B}", "{C}"] (policy: default, policy 2 of 2); if you list it in an earlier'
+        " policy, that one decides; have the page use another method: no policy can allow TRACE.",
     ),
     "another origin, and the methods of the routes": (
         [OWN, Policy(origins=B)],
@@ -270,7 +270,7 @@ REMEDIES = {
     "nothing, and a header": (
         [OWN, Policy(origins=B)],
         CorsRequest("ODD:", "PUT", preflight=True, requested_headers="x-a"),
-        "nothing can: whatever sent this",
+        "no setting can: no page in a browser",
     ),
     "a method": (
         [OWN, PUBLIC],
@@ -280,8 +280,8 @@ REMEDIES = {
     "denied, before another": (
         [OWN.derive(deny_origins=[C]), PUBLIC],
         CorsRequest(C, "GET"),
-        "deny_origins=[] (policy: default, policy 'own' (1 of 2)); if this one does not list the"
-        " origin, a later one may then admit it.",
+        "deny_origins=[] (policy: default, policy 'own' (1 of 2)); if this policy does not list"
+        " the origin, a later one may then admit it.",
     ),
     "denied, by the last": (
         [OWN, PARTNERS.derive(origins=B, deny_origins=[C])],
@@ -307,7 +307,7 @@ BESIDE_STAR = {
     "https": (C, f'list "{C}" in an earlier policy, one with allow_credentials=True (policy:'),
     "http": (
         "http://c.example",
-        "first put this right: 'http://c.example' with allow_credentials=True: whoever",
+        "first fix this: 'http://c.example' with allow_credentials=True: whoever",
     ),
     "null": ("null", "serve the page from an origin of its own"),
 }
@@ -339,7 +339,7 @@ REFUSED: dict[str, tuple[object, dict[str, Any], str, str]] = {
         "'unsafe' in policy 1 of 2, 'off' in policy 2 of 2",
     ),
     "enforce all of *": ([OWN, PUBLIC], {"enforce": "all"}, "enforce_all_any_origin", "'unsafe'"),
-    "origins beside": ([OWN, PUBLIC], {"origins": C}, "origins_of_several", "one of them"),
+    "origins beside": ([OWN, PUBLIC], {"origins": C}, "origins_of_several", "one of the policies"),
     "unknown name": (["own", "publik"], {}, "unknown_policy", "Did you mean 'public'?"),
     "unknown name alone": ("owm", {}, "unknown_policy", "Did you mean 'own'?"),
     "a host for a name": ("app.example.com", {}, "unknown_policy", "'https://app.example.com'"),
@@ -355,7 +355,7 @@ REFUSED: dict[str, tuple[object, dict[str, Any], str, str]] = {
     "JSON": ('["own", "public"]', {}, "unknown_policy", "Write ['own', 'public']"),
     "commas, and unknown": ("own, publik", {}, "unknown_policy", "there is no policy"),
     "None in it": ([OWN, None], {}, "wrong_type", "neither a policy nor the name"),
-    "no policy": (7, {}, "wrong_type", "7 is neither a policy"),
+    "no policy": (7, {}, "wrong_type", "7 is not a policy"),
     "a wrong field": ([OWN, PUBLIC], {"max_age": -1}, "max_age_range", "Write 0"),
 }  # fmt: skip
 NAMED = {"own": OWN, "partners": PARTNERS, "public": PUBLIC}
@@ -460,8 +460,6 @@ def test_a_copy_decides_alike(copied: Callable[[Audiences], Audiences]) -> None:
 def test_what_keeps_any_of_them_from_being_in_force_is_said() -> None:
     suffix = Policy(origins="https://*.github.io")
     decision = decide(Audiences([suffix, PARTNERS], ["", ""]), CorsRequest(C, "GET"))
-    assert to_refuse(decision).startswith(
-        "first put this right: 'https://*.github.io' with enforce"
-    )
+    assert to_refuse(decision).startswith("first fix this: 'https://*.github.io' with enforce")
     decision = decide(Audiences([OWN, PARTNERS], ["", ""]), CorsRequest(C, "GET"), Scope("view"))
     assert to_refuse(decision) == 'enforce="unsafe" (policy: default, beside the list)'

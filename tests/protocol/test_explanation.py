@@ -37,15 +37,16 @@ def test_the_whole_text() -> None:
 
 
 NOT_NULL = (
-    "serve the page from an origin of its own, with another Referrer-Policy; where a redirect to a"
-    " sign-in page has led here, answer with 401 instead; allowing 'null' allows every site"
+    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect to a"
+    " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
+    " send"
 )
 # policy fields, request, what was found, what to change: at the policy, if it is a value
 TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
     ({}, CorsRequest(A, "GET"), "the policy allows no other origin", f'origins=["{A}"]'),
     ({"origins": [re.compile("x+"), check]}, CorsRequest("null", "GET"),
-     "the page has an opaque origin, being sandboxed, a local file or reached by a redirect; or it"
-     " sends a form and keeps its origin back with Referrer-Policy: no-referrer", NOT_NULL),
+     "the page has an opaque origin: it is in a sandboxed frame, is a local file, or was"
+     " redirected across sites; or it sent a form under Referrer-Policy: no-referrer", NOT_NULL),
     ({"origins": re.compile("x+")}, CorsRequest(A, "GET"),
      "the origin matches none of re.compile('x+')", f"""origins=[re.compile('x+'), "{A}"]"""),
     ({"origins": ",".join(f"https://{n}.com" for n in range(9, 16) if n != 12)},
@@ -64,22 +65,22 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
     ({"origins": "*", "deny_origins": "https://b.com"}, CorsRequest("https://b.com", "GET"),
      "the origin is listed in deny_origins", "deny_origins=[]"),
     ({"origins": A}, CorsRequest("evil", "GET"),
-     "no browser writes an origin like this: it is not scheme://host[:port] in lower case",
-     "nothing can: whatever sent this is not a browser's page"),
+     "browsers never send an origin like this: it is not scheme://host[:port] in lower case",
+     "no setting can: no page in a browser sends this origin"),
     ({"origins": A}, CorsRequest(A, "DELETE", preflight=True),
      "no route at this URL accepts DELETE", "add a route that accepts DELETE at this URL"),
     ({"origins": A, "methods": "PUT"}, CorsRequest(A, "DELETE", preflight=True),
-     "DELETE is none of the methods that the policy allows: GET, HEAD, POST, PUT",
+     "DELETE is not one of the methods that the policy allows: GET, HEAD, POST, PUT",
      'methods=["PUT", "DELETE"]'),
     ({"origins": A}, CorsRequest(A, "patch", preflight=True),
      "method names are case-sensitive: patch is not PATCH",
-     "have the page say fetch(url, {method: 'PATCH'}), which a route at this URL has to accept"),
+     "have the page call fetch(url, {method: 'PATCH'}), which a route at this URL must accept"),
     ({"origins": A, "methods": ()}, CorsRequest(A, "a\nb'", preflight=True),
-     r"a\nb\x27 is none of the methods that the policy allows: GET, HEAD, POST",
-     r"have the page use another method: no policy lists a\nb\x27"),
+     r"a\nb\x27 is not one of the methods that the policy allows: GET, HEAD, POST",
+     r"have the page use another method: no policy can allow a\nb\x27"),
     ({"origins": A, "methods": "*"}, CorsRequest(A, "TRACE", preflight=True),
-     "TRACE is none of the methods that the policy allows: *, GET, HEAD, POST",
-     "have the page use another method: no policy lists TRACE"),
+     "TRACE is not one of the methods that the policy allows: *, GET, HEAD, POST",
+     "have the page use another method: no policy can allow TRACE"),
     ({"origins": A}, CorsRequest(A, "GET", "", True, "x-a, content-type, x-b"),
      "the page wants to send x-a, x-b; the policy allows Content-Type",
      'allow_headers=["Content-Type", "X-A", "X-B"]'),
@@ -97,8 +98,8 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      "the page wants to send authorization; the policy allows * ('*' never covers Authorization)",
      'allow_headers=["*", "Authorization"]'),
     ({"origins": A}, CorsRequest(A, "GET", "", True, "x y"),
-     "the list of requested headers isn't a list of header names, or is longer than 4096"
-     " characters, 128 names or, with empty ones, 256",
+     "the requested headers are not a list of header names, or more than 4096 characters, 128"
+     " names or, with empty ones, 256",
      "have the page send fewer or shorter header names"),
     ({"origins": A}, CorsRequest(A, "GET", "", True, None, True),
      "the browser asks whether a public page may reach this private network",
@@ -145,8 +146,8 @@ def test_a_check_that_failed() -> None:
         ("app://a.com", "web://a.com", ""),
         ("https://*.b.com", "https://c.com", ""),
         (A, "http://a.example.com", f"'{A}' would match: only the scheme differs"),
-        (A, f"{A}:8443", f"'{A}' is the same but for the port"),
-        (f"{A}:8443", A, f"'{A}:8443' is the same but for the port"),
+        (A, f"{A}:8443", f"'{A}' differs only in the port"),
+        (f"{A}:8443", A, f"'{A}:8443' differs only in the port"),
         ("https://www.b.com", "https://b.com",
          "'https://www.b.com' would match: only the www. differs"),
         ("https://b.com", "https://www.b.com",
@@ -162,10 +163,10 @@ def test_a_check_that_failed() -> None:
         ("http://0.0.0.0:3000", "http://localhost:3000",
          "'http://0.0.0.0:3000' would match: localhost and 0.0.0.0 are different origins"),
         ("http://localhost:3000", "http://127.0.0.1:5173",
-         "'http://localhost:3000' has another port, and 127.0.0.1 and localhost are different"
+         "'http://localhost:3000' has a different port, and 127.0.0.1 and localhost are different"
          " origins"),
         ("http://localhost:3000", "http://localhost:5173",
-         "'http://localhost:3000' is the same but for the port"),
+         "'http://localhost:3000' differs only in the port"),
         ("http://localhost:3000", "https://127.0.0.1:3000", ""),
         ("http://localhost:3000", "http://192.168.0.1:3000", ""),
     ],
@@ -213,7 +214,7 @@ def test_a_page_that_asks_with_credentials() -> None:
 def test_a_handshake_that_no_route_takes() -> None:
     decision = decide(Policy(), CorsRequest(A, "GET", "/chat"))
     lines = decision._replace(outcome=Outcome.UNENFORCED).explain().splitlines()
-    assert lines[2].endswith(": but no route of the app takes this one.")
+    assert lines[2].endswith(", but no route of the app accepts this one.")
     assert lines[3] == '  To refuse it: enforce="unsafe" (policy: default).'
     assert lines[4].startswith("  To admit it: check the URL, the method and the trailing slash: ")
 
@@ -223,10 +224,10 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert decide(Policy(origins="https://b.com", methods="PUT"), request, HERE).explain() == (
         f"preflight for DELETE /users from '{A}': rejected (ORIGIN_NOT_ALLOWED).\n"
         "  Policy: view users.list, app.py:12.\n"
-        "  Found: the origin matches none of 'https://b.com'; also: DELETE is none of the methods"
-        " that the policy allows: GET, HEAD, POST, PUT; also: the page wants to send x-a; the"
-        " policy allows Content-Type; also: the browser asks whether a public page may reach this"
-        " private network.\n"
+        "  Found: the origin matches none of 'https://b.com'; also: DELETE is not one of the"
+        " methods that the policy allows: GET, HEAD, POST, PUT; also: the page wants to send x-a;"
+        " the policy allows Content-Type; also: the browser asks whether a public page may reach"
+        " this private network.\n"
         f'  To allow it: origins=["https://b.com", "{A}"], methods=["PUT", "DELETE"],'
         f' allow_headers=["Content-Type", "X-A"], allow_private_network=True {SET}.'
     )
@@ -244,27 +245,27 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
          "the policy allows no other origin", f'origins=["{A}"] {SET}'),
         ({"blocked": True, "origin": None, "reason": Reason.CROSS_SITE_REQUEST},
          "POST users.list: refused (CROSS_SITE_REQUEST).",
-         "another site caused the request, and no Origin says which",
+         "another site caused the request, and without an Origin header it is not known which",
          f'enforce="off" {SET}; other sites can then cause such requests'),
         ({"blocked": True, "reason": Reason.CROSS_SITE_REQUEST},
          f"POST users.list from '{A}': refused (CROSS_SITE_REQUEST).",
-         "origins='*' says who may read; with enforce, pages of other sites open no WebSocket and"
-         " use no method that could change something",
+         "origins='*' only lets pages read; with enforce, pages of other sites may not open a"
+         " WebSocket or use a method that can change something",
          f'enforce="off" {SET}; other sites can then cause such requests'),
         ({"blocked": True, "origin": None, "reason": Reason.SPECULATIVE, "detail": "this"},
          "POST users.list: refused (SPECULATIVE).",
-         "a browser asked ahead of time, perhaps for a page of another site; this",
-         "nothing is needed, because the browser asks again when the user goes there; the app's own"
-         " pages pass where they send Referer, and every site's with enforce=\"unsafe\""),
+         "the browser sent this ahead of time, perhaps for a page of another site; this",
+         "nothing to do, because the browser asks again when the user goes there; requests ahead"
+         " of time pass from the app's own pages if they send Referer, and from every site with"
+         ' enforce="unsafe"'),
         ({"reason": Reason.PATH_AMBIGUOUS, "detail": "as sent, this; normalised, that"},
          f"POST users.list from '{A}': rejected (PATH_AMBIGUOUS).",
-         "the path has two readings; as sent, this; normalised, that",
-         "have the page ask for the normalised path; or mark the view with a whole policy, such as"
-         " @cors(Policy(...)), which then holds for every path"),
+         "the path can be read in two ways; as sent, this; normalised, that",
+         "have the page request the normalised path; or mark the view with a whole policy, such"
+         " as @cors(Policy(...)), which then applies to every path"),
         ({"reason": Reason.CREDENTIALS_NOT_ALLOWED},
          f"POST users.list from '{A}': rejected (CREDENTIALS_NOT_ALLOWED).",
-         "the origin may read, but not with credentials, and what asks guard.origin_check sends"
-         " them",
+         "the origin may read, but not with credentials, and guard.origin_check was asked for both",
          f"allow_credentials=True {SET}"),
     ],
 )  # fmt: skip
@@ -284,7 +285,7 @@ def test_a_path_with_two_readings_in_front_of_an_app_that_refuses_nothing() -> N
     refused = decision._replace(
         outcome=Outcome.REJECTED, reason=Reason.PATH_AMBIGUOUS, blocked=True
     )
-    assert [*advice(refused)] == ["To allow it: have the page ask for the normalised path"]
+    assert [*advice(refused)] == ["To allow it: have the page request the normalised path"]
 
 
 FRONT = "WhiteNoise responds to it"
@@ -317,8 +318,8 @@ def test_a_handshake_that_nothing_refuses(report_only: bool, verdict: str) -> No
     assert decision._replace(outcome=Outcome.UNENFORCED, report_only=report_only).explain() == (
         f"GET /chat from '{A}': {verdict} (ORIGIN_NOT_ALLOWED).\n"
         "  Policy: view users.list, app.py:12.\n"
-        "  Found: the origin matches none of 'https://b.com'; no browser holds a WebSocket"
-        " handshake back: if the view opens the socket, any page of that origin can use it.\n"
+        "  Found: the origin matches none of 'https://b.com'; browsers do not block WebSocket"
+        " handshakes: if the view opens the socket, any page of that origin can use it.\n"
         f'  To refuse it: enforce="unsafe" {SET}.\n'
         f'  To admit it: origins=["https://b.com", "{A}"] {SET}.'
     )
@@ -334,7 +335,7 @@ def test_a_handshake_that_nothing_refuses(report_only: bool, verdict: str) -> No
         (decide(Policy(origins=A), CorsRequest(A, "GET", preflight=True), HERE),
          f"preflight for GET users.list from '{A}': allowed.", "the origin may read the response"),
         (decide(None, CorsRequest(A, "GET"), HERE), f"GET users.list from '{A}': exempt.",
-         "the route is marked cors_exempt; its responses are as the app made them"),
+         "the route is marked cors_exempt, so the guard leaves its responses alone"),
         (decide(Policy(), CorsRequest(A, "GET"))._replace(outcome=Outcome.SAME_ORIGIN, reason=None),
          f"GET from '{A}': same origin.",
          "the request comes from the app's own origin, which CORS does not restrict"),
@@ -350,8 +351,8 @@ def test_what_is_not_rejected(decision: Decision, first: str, found: str) -> Non
 OVERRIDE = Policy(origins=A, dangerously_let_views_override=True)
 UNLESS = ", unless the view overrides it"
 NOT_KNOWN = (
-    "whether the response has Access-Control-* headers of the view's own; those would stand"
-    " (dangerously_let_views_override) and decide what the page may do"
+    "whether the view sets Access-Control-* headers itself; the guard would leave them alone"
+    " (dangerously_let_views_override), and they would decide what the page may do"
 )
 
 
@@ -371,8 +372,8 @@ def test_where_a_view_may_override(origin: str, verdict: str) -> None:
     assert decision.settled(has_own=True).explain() == (
         f"GET users.list from '{origin}': decided by the view.\n"
         "  Policy: view users.list, app.py:12.\n"
-        "  Found: the response has Access-Control-* headers of the view's own; they stand"
-        " (dangerously_let_views_override) and decide what the page may do."
+        "  Found: the view has set Access-Control-* headers itself; the guard leaves them alone"
+        " (dangerously_let_views_override), and they decide what the page may do."
     )
 
 
@@ -442,5 +443,5 @@ def test_settings_without_effect(origin, credentials, named):
         "allow_credentials": "CORS_SUPPORTS in app.config",
     }
     decision = decide(Policy(origins=A), CorsRequest(origin, "GET"), Scope(without_effect=vain))
-    found = [line for line in lines(decision, credentials=credentials) if "Without" in line]
-    assert found == ([f"  Without effect: {'; '.join(named)}."] if named else [])
+    found = [line for line in lines(decision, credentials=credentials) if "Ignored" in line]
+    assert found == ([f"  Ignored: {'; '.join(named)}."] if named else [])

@@ -31,14 +31,14 @@ DO = {
     "Write answer_preflight=False.": "preflight_continue preflightContinue OptionsPassthrough",
     "It is not needed here: leave it out.": "always_send intercept_exceptions send_wildcard"
     " vary_header send_origin_wildcard replace_https_referer",
-    "Leave it out: the guard writes Vary. Name the request headers that a callable looks at in"
-    " origins_vary.": "vary",
-    "Mark blueprints and views with @cors(...), those that are not yours with for_blueprint() and"
-    " for_endpoint(), and what lies under a path with for_path().": "resources"
+    "Leave it out: the guard writes Vary. In origins_vary, name the request headers that a"
+    " callable looks at.": "vary",
+    "Mark blueprints and views with @cors(...), other people's with for_blueprint() and"
+    " for_endpoint(), and everything under a path with for_path().": "resources"
     " resource CORS_URLS_REGEX",
-    "Leave it out: a preflight gets 204, and to browsers any 2xx is the same.":
+    "Leave it out: the response to a preflight is 204, and browsers treat any 2xx the same.":
     "options_success_status optionsSuccessStatus preflightStatusCode success_status",
-    "Set the header Timing-Allow-Origin in the view: it isn't part of CORS.": "timing_allow_origin"
+    "Set the header Timing-Allow-Origin in the view: it is not part of CORS.": "timing_allow_origin"
     " timing_allow_origins",
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
     " and list that.": "allow_null_origin allow_null allow_files allow_null_origins null_origins",
@@ -48,10 +48,10 @@ DO = {
     " allow_wildcard_origin SetIsOriginAllowedToAllowWildcardSubdomains",
     "Leave it out, and list these origins with their scheme, such as 'app://example.com'.":
     "allow_browser_extensions CustomSchemas",
-    "Leave it out: WebSocket handshakes are refused by enforce alone.": "allow_web_sockets",
+    "Leave it out: only enforce refuses WebSocket handshakes.": "allow_web_sockets",
     "Leave it out: the log and 'flask cors check' say why a request is rejected.": "debug",
-    "Write the whole key, such as CORSGUARD_ORIGINS; in a variable, with one underscore there:"
-    " FLASK_CORSGUARD_ORIGINS.": "CORSGUARD",
+    "Write the whole key, such as CORSGUARD_ORIGINS. In an environment variable, use a single"
+    " underscore there: FLASK_CORSGUARD_ORIGINS.": "CORSGUARD",
     **{
         f"It belongs to the app, not to a policy: CorsGuard(app, {name}=...).": name
         for name in ("inspector", "policies", "report_only", "self_origins")
@@ -86,7 +86,7 @@ def test_what_to_do_instead(name, advice):
 @pytest.mark.parametrize("name", ["dangerously_allow_null", "DANGEROUSLY_ALLOW_NULL_ORIGIN"])
 def test_who_wants_to_lift_a_check_has_to_look_it_up(name):
     problem = unknown_field("unknown_field", name, "policy field", FIELDS)
-    where = 'Its name is in the reference, under "Policy fields", and in lower case.'
+    where = 'Look up its name in the reference, under "Policy fields", and write it in lower case.'
     assert problem.message == f"there is no policy field {name!r}. {where}"
 
 

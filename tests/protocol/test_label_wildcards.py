@@ -400,13 +400,13 @@ def test_other_mistakes(entry: str, codes: list[str], suggestion: str | None) ->
 @pytest.mark.parametrize(
     ("entry", "origin", "near"),
     [
-        (PR, "https://pr-1.example.com:8443", f"; {PR!r} is the same but for the port"),
+        (PR, "https://pr-1.example.com:8443", f"; {PR!r} differs only in the port"),
         (PR, "https://example.com:8443", ""),
         (PR, "https://example.com", ""),
         (PR, "http://pr-1.example.com",
          "; 'https://pr-1.example.com' would match: only the scheme differs"),
         ("https://*.example.com", "https://a.example.com:1",
-         "; 'https://*.example.com' is the same but for the port"),
+         "; 'https://*.example.com' differs only in the port"),
         ("https://*.example.com", "https://example.com:1", ""),
         ("http://pr-*.localhost", "http://localhost:3000", ""),
         ("moz-extension://*", "moz-extension://a:1", ""),

@@ -74,7 +74,7 @@ def test_a_list_of_nothing(field: str, value: Any) -> None:
     """Nobody can say whether it is meant, so it is not taken for an empty list."""
     message = (
         f"{value!r} names nothing: is a variable unset? Give a list, such as {EXAMPLES[field]}, or"
-        " [] for none; both can stand in an environment variable."
+        " [] for none; an environment variable can hold either."
     )
     code = "origin_empty" if "origins" in field else "name_empty"
     assert problems_of(field, value) == [(code, message, None)]
@@ -99,13 +99,13 @@ def test_a_list_of_nothing(field: str, value: Any) -> None:
 )
 def test_an_empty_entry(field: str, value: Any, suggestion: str | None) -> None:
     """The correction is the whole list, unless it is long or not of strings alone."""
-    message = f"{value!r} has an empty entry: a comma too many, or an unset variable?"
+    message = f"{value!r} has an empty entry: is there a comma too many, or a variable unset?"
     message += f" Write {suggestion}." if suggestion else " Take it out."
     code = "origin_empty" if "origins" in field else "name_empty"
     assert problems_of(field, value) == [(code, message, suggestion)]
 
 
-RULE = "a list inside a string is JSON (double quotes, no comma at the end), not Python; or just"
+RULE = "a list inside a string must be JSON (double quotes, no trailing comma) or separated by"
 NOT_JSON = [
     ("origins", f"['{A}']", f'["{A}"]'),
     ("origins", f"[ '{A}', \"{B}\", ]", f'["{A}", "{B}"]'),
@@ -128,7 +128,7 @@ NOT_JSON = [
 
 @pytest.mark.parametrize(("field", "value", "suggestion"), NOT_JSON)
 def test_a_list_in_a_string_that_is_not_json(field: str, value: str, suggestion: str) -> None:
-    message = f"{value!r}: {RULE} has commas. Write {suggestion}."
+    message = f"{value!r}: {RULE} commas, not Python. Write {suggestion}."
     for given in (value, [value], json.dumps([value])):
         assert problems_of(field, given) == [("list_in_string", message, suggestion)]
     assert Policy(**{field: suggestion}) == Policy(**{field: eval(suggestion)})
@@ -138,7 +138,9 @@ def test_a_list_in_a_string_that_is_not_json(field: str, value: str, suggestion:
 def test_a_mapping_in_a_string(field: str) -> None:
     for text in ('{"origins": "*"}', "{'origins': '*'}"):
         for given in (text, [text], json.dumps([text])):
-            message = f"{text!r}: {RULE} has commas. Give a list, such as {EXAMPLES[field]}."
+            message = (
+                f"{text!r}: {RULE} commas, not Python. Give a list, such as {EXAMPLES[field]}."
+            )
             assert problems_of(field, given) == [("list_in_string", message, None)]
 
 
@@ -171,7 +173,7 @@ FORM = "is not a string, a compiled pattern, a function or a source."
         ("origins", None, "wrong_type", f"{NEITHER} Write [] for none.", "[]"),
         ("methods", False, "wrong_type", f"{NEITHER} Write [] for none.", "[]"),
         ("origins", True, "wrong_type",
-         f"{NEITHER} List them, such as {EXAMPLES['origins']}; everybody is '*'.", None),
+         f"{NEITHER} List them, such as {EXAMPLES['origins']}; for everybody, write '*'.", None),
         ("methods", True, "wrong_type",
          f"{NEITHER} Give a list, such as {EXAMPLES['methods']}.", None),
         ("allow_headers", b"X-A", "wrong_type", f"{NEITHER} Write 'X-A'.", "'X-A'"),
@@ -185,7 +187,7 @@ FORM = "is not a string, a compiled pattern, a function or a source."
         ("allow_headers", [("X-A",)], "wrong_type",
          "is not a string. Put what is in it into the list itself.", None),
         ("allow_headers", [re.compile("X")], "wrong_type",
-         "is not a string. Names have no patterns: list each.", None),
+         "is not a string. Names cannot be patterns: list each one.", None),
     ],
 )  # fmt: skip
 def test_neither_a_string_nor_a_list_of_them(
@@ -197,5 +199,5 @@ def test_neither_a_string_nor_a_list_of_them(
 
 @pytest.mark.parametrize("word", ["all", "any", "'*'"])
 def test_everybody_is_for_origins_only(word: str) -> None:
-    message = "list the origins; '*', callables and sources are for origins only."
+    message = "list the origins: '*', callables and sources are allowed only in origins."
     assert problems_of("deny_origins", word) == [("origin_type", message, None)]

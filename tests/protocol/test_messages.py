@@ -48,9 +48,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["allowed_origins: there is no policy field 'allowed_origins'. Did you mean 'origins'?"
       " [unknown_field]"]),
     ({"resources": {}},
-     ["resources: there is no policy field 'resources'. Mark blueprints and views with @cors(...),"
-      " those that are not yours with for_blueprint() and for_endpoint(), and what lies under a"
-      " path with for_path(). [unknown_field]"]),
+     ["resources: there is no policy field 'resources'. Mark blueprints and views with"
+      " @cors(...), other people's with for_blueprint() and for_endpoint(), and everything under"
+      " a path with for_path(). [unknown_field]"]),
     ({"vary_header": True},
      ["vary_header: there is no policy field 'vary_header'. It is not needed here: leave it out."
       " [unknown_field]"]),
@@ -61,17 +61,18 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     *(
         ({"origins": one, "origins_vary": name}, [f"origins_vary: {message} [{code}]"])
         for code, message, names in [
-            ("vary_useless", "with '*' no cache could use any response. List the headers that the"
-             " callable looks at.", ["*", ["X-A", "*"]]),
-            ("vary_useless", "a preflight has neither Cookie nor Authorization, so the callable"
-             " would decide about it without them. Let it look at the origin alone, and check the"
-             " user in the view.", ["Cookie", "authorization"]),
-            ("vary_useless", "every response varies by Origin anyway. Leave it out.", ["origin"]),
-            ("vary_useless", "leave it out: it is in Vary where it matters. If the callable decides"
-             " by what a preflight requests, say max_age=0 too.",
+            ("vary_useless", "with '*', no cache could reuse a response. List the headers that the"
+                             " callable looks at.", ["*", ["X-A", "*"]]),
+            ("vary_useless", "a preflight has no Cookie or Authorization header, so the callable"
+                             " would decide about preflights without it. Have the callable look"
+                             " only at the origin, and check the user in the view.",
+             ["Cookie", "authorization"]),
+            ("vary_useless", "responses vary by Origin anyway. Leave it out.", ["origin"]),
+            ("vary_useless", "leave it out: the guard names it in Vary where it matters. If the"
+                             " callable depends on what a preflight requests, set max_age=0 too.",
              ["Access-Control-Request-Method", "access-control-request-headers"]),
-            ("header_malformed", "'X-*' is not a header name, and names have no patterns: list"
-             " each.", ["X-*"]),
+            ("header_malformed", "'X-*' is not a header name, and names cannot be patterns: list"
+                                 " each one.", ["X-*"]),
             ("header_malformed", "'X A' is not a header name: commas separate names. Write"
              ' ["X", "A"].', [["X A"]]),
         ]
@@ -79,23 +80,23 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     *(
         ({**fields, "origins_vary": "X-Tenant"},
-         ["origins_vary: no callable in origins, and no source with by, looks at any header. Put it"
-          " there, or say origins_vary=[]. [vary_without_callable]"])
+         ["origins_vary: nothing in origins looks at a header: no callable, and no source with"
+          " by. Add it to origins, or set origins_vary=[]. [vary_without_callable]"])
         for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
     ),
     ({"origins": ["*", A]},
-     ["origins: '*' stands alone: with it, the other entries would mean nothing."
+     ["origins: '*' must be the only entry: it makes the other entries meaningless."
       " [wildcard_not_alone]"]),
     ({"origins": ["*", re.compile("x")]},
-     ["origins: '*' stands alone: with it, the other entries would mean nothing."
+     ["origins: '*' must be the only entry: it makes the other entries meaningless."
       " [wildcard_not_alone]"]),
     ({"origins": ["*", one]},
-     ["origins: '*' stands alone: with it, the other entries would mean nothing."
+     ["origins: '*' must be the only entry: it makes the other entries meaningless."
       " [wildcard_not_alone]"]),
     ({"origins": "https://*"},
-     ["origins: 'https://*': a wildcard stands for whole sub-domains (https://*.example.com), for"
-      " a part of the first label (https://pr-*.example.com) or for the port (http://localhost:*),"
-      " and nowhere else; list the hosts. [origin_wildcard]"]),
+     ["origins: 'https://*': a wildcard can stand only for whole sub-domains"
+      " (https://*.example.com), for part of the first label (https://pr-*.example.com) or for"
+      " the port (http://localhost:*); list the hosts. [origin_wildcard]"]),
     ({"origins": "file://"},
      ["origins: 'file://': in browsers, pages loaded from file: send the origin 'null', never this"
       ' one. If a native program sends exactly that, list it in raw_origins=["file://"].'
@@ -110,43 +111,42 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["origins: 'app://.': '.' is not a host name. If a native program sends exactly that, list it"
       ' in raw_origins=["app://."]. [origin_host]']),
     ({"origins": "moz-extension://*", "allow_credentials": True, "enforce": "all"},
-     ["origins: 'moz-extension://*' with allow_credentials=True: every moz-extension program that"
-      " the user has could act as the user. List your own program, such as"
+     ["origins: 'moz-extension://*' with allow_credentials=True: anything with a moz-extension"
+      " origin that the user has installed could act as the user. List your own program, such as"
       " 'moz-extension://its-own-id'. [credentials_any_host]",
-      "origins: 'moz-extension://*' with enforce='all': every moz-extension program that the user"
-      " has would be let past. List your own program, such as 'moz-extension://its-own-id'."
-      " [enforce_any_host]"]),
+      "origins: 'moz-extension://*' with enforce='all': anything with a moz-extension origin"
+      " that the user has installed would be let past. List your own program, such as"
+      " 'moz-extension://its-own-id'. [enforce_any_host]"]),
     ({"origins": "https://*example.com"},
-     ["origins: 'https://*example.com': anybody can register a name under 'com' that the wildcard"
-      " covers. Write 'https://*.example.com', or say dangerously_allow_public_suffixes=True."
-      " [origin_wildcard]"]),
+     ["origins: 'https://*example.com': anybody can register a name under 'com' that the"
+      " wildcard covers. Write 'https://*.example.com', or set"
+      " dangerously_allow_public_suffixes=True. [origin_wildcard]"]),
     ({"deny_origins": "https://shop-*.co.uk:*"},
-     ["deny_origins: 'https://shop-*.co.uk:*': anybody can register a name under 'co.uk' that the"
-      " wildcard covers. Name the site, such as 'https://shop-*.your-site.co.uk:*', or say"
+     ["deny_origins: 'https://shop-*.co.uk:*': anybody can register a name under 'co.uk' that"
+      " the wildcard covers. Name the site, such as 'https://shop-*.your-site.co.uk:*', or set"
       " dangerously_allow_public_suffixes=True. [origin_wildcard]"]),
     ({"origins": "https://my-*.vercel.app", "enforce": "report"},
-     ["origins: 'https://my-*.vercel.app' with enforce='report': anybody can register a name under"
-      " 'vercel.app', so nobody is kept out. List each host, or say"
+     ["origins: 'https://my-*.vercel.app' with enforce='report': anybody can register a name"
+      " under 'vercel.app', so nobody is kept out. List each host, or set"
       " dangerously_allow_public_suffixes=True. [enforce_public_suffix]"]),
     ({"origins": "https://my-*.vercel.app", "allow_credentials": True},
-     ["origins: 'https://my-*.vercel.app' with allow_credentials=True: anybody can register a name"
-      " under 'vercel.app' and act as the user. List each host, give it a policy of its own without"
-      " credentials (in a list of policies), or say dangerously_allow_public_suffixes=True."
-      " [credentials_public_suffix]"]),
+     ["origins: 'https://my-*.vercel.app' with allow_credentials=True: anybody can register a"
+      " name under 'vercel.app' and act as the user. List each host, give it its own policy"
+      " without credentials (in a list of policies), or set"
+      " dangerously_allow_public_suffixes=True. [credentials_public_suffix]"]),
     ({"raw_origins": "file://,app://."},
-     ["raw_origins: 'file://,app://.': this is never split at commas: several are a JSON list."
-      ' Write ["file://", "app://."]. [raw_origin_malformed]']),
+     ["raw_origins: 'file://,app://.': this is not split at commas: write several as a JSON"
+      ' list. Write ["file://", "app://."]. [raw_origin_malformed]']),
     ({"raw_origins": "['file://']"},
-     ["""raw_origins: "['file://']": a list inside a string is JSON (double quotes, no comma at"""
-      """ the end), not Python. Write ["file://"]. [list_in_string]"""]),
+     ["""raw_origins: "['file://']": a list inside a string must be JSON (double quotes, no"""
+      """ trailing comma), not Python. Write ["file://"]. [list_in_string]"""]),
     ({"raw_origins": ""},
-     ["raw_origins: '' names nothing: is a variable unset? Give a list, such as"
-      ' ["file://", "app://."], or [] for none; both can stand in an environment variable.'
-      " [origin_empty]"]),
+     ["raw_origins: '' names nothing: is a variable unset? Give a list, such as [\"file://\","
+      ' "app://."], or [] for none; an environment variable can hold either. [origin_empty]']),
     ({"raw_origins": [None]},
      ["raw_origins: None is not a string. Is a variable unset? [wrong_type]"]),
     ({"raw_origins": "https://a.com"},
-     ["raw_origins: 'https://a.com': this can stand in origins, which has every check. List it"
+     ["raw_origins: 'https://a.com': this belongs in origins, where every check applies. List it"
       " there. [raw_origin_needless]"]),
     ({"raw_origins": "null"},
      ["raw_origins: 'null': any site can send that, from a sandboxed frame. Leave it out."
@@ -155,15 +155,15 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["raw_origins: 'app://x y': an Origin is at most 320 characters of ASCII, without spaces."
       " [raw_origin_malformed]"]),
     ({"raw_origins": "APP://*"},
-     ["raw_origins: 'APP://*': this is compared as it stands, and has no wildcards. List what is"
-      " sent. [raw_origin_malformed]"]),
+     ["raw_origins: 'APP://*': this is compared exactly as written, without wildcards. List what"
+      " is sent. [raw_origin_malformed]"]),
     ({"raw_origins": "https://a.com/"},
-     ["raw_origins: 'https://a.com/': of http and https, this has upper case and default ports"
-      " only. List what is sent. [raw_origin_malformed]"]),
+     ["raw_origins: 'https://a.com/': for http and https, only origins in upper case or with the"
+      " default port belong here. List what is sent. [raw_origin_malformed]"]),
     ({"raw_origins": "http://A.com", "allow_credentials": True},
-     ["raw_origins: 'http://A.com' with allow_credentials=True: whoever controls the network"
-      " between can pose as that origin and act as the user. Have it use TLS and list what it"
-      " sends then, or say dangerously_allow_insecure_origins=True."
+     ["raw_origins: 'http://A.com' with allow_credentials=True: whoever controls the network in"
+      " between can pose as that origin and act as the user. Make it use TLS and list what it"
+      " sends then, or set dangerously_allow_insecure_origins=True."
       " [credentials_insecure_origin]"]),
     ({"origins": 5},
      ["origins: 5 is neither a string nor a list. Give a list, such as"
@@ -171,27 +171,26 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"origins": [5]},
      ["origins: 5 is not a string, a compiled pattern, a function or a source. [origin_type]"]),
     ({"origins": f"{A},"},
-     [f"origins: '{A},' has an empty entry: a comma too many, or an unset variable? Write"
-      f' ["{A}"]. [origin_empty]']),
+     [f"origins: '{A},' has an empty entry: is there a comma too many, or a variable unset?"
+      f' Write ["{A}"]. [origin_empty]']),
     ({"methods": ","},
-     ["methods: ',' names nothing: is a variable unset? Give a list, such as"
-      ' ["PUT", "DELETE"], or [] for none; both can stand in an environment variable.'
-      " [name_empty]"]),
+     ["methods: ',' names nothing: is a variable unset? Give a list, such as [\"PUT\","
+      ' "DELETE"], or [] for none; an environment variable can hold either. [name_empty]']),
     ({"origins": f"['{A}']"},
-     [f"""origins: "['{A}']": a list inside a string is JSON (double quotes, no comma at the"""
-      f' end), not Python; or just has commas. Write ["{A}"]. [list_in_string]']),
+     [f"""origins: "['{A}']": a list inside a string must be JSON (double quotes, no trailing"""
+      f' comma) or separated by commas, not Python. Write ["{A}"]. [list_in_string]']),
     ({"origins": re.compile(rb"x")},
      ["origins: re.compile(b'x') matches bytes; compile it from a str. [origin_type]"]),
     ({"origins": asynchronous},
-     [f"origins: {asynchronous!r} is asynchronous; its result is needed at once, so use a plain"
+     [f"origins: {asynchronous!r} is asynchronous, but its result is needed at once. Use a plain"
       " function. [origin_callable]"]),
     ({"origins": impostor},
-     [f"origins: {impostor!r} is asynchronous; its result is needed at once, so use a plain"
+     [f"origins: {impostor!r} is asynchronous, but its result is needed at once. Use a plain"
       " function. [origin_callable]"]),
     ({"origins": three},
      [f"origins: {three!r} must take (origin) or (origin, request). [origin_callable]"]),
     ({"origins": [one, one.__call__]},
-     ["origins: give at most one callable; let it call the others. [origin_type]"]),
+     ["origins: give at most one callable, which can call the others. [origin_type]"]),
     ({"origins": "https://A.com/"},
      ["origins: 'https://A.com/': an origin has no trailing slash. Write 'https://a.com'."
       " [origin_trailing_slash]",
@@ -199,27 +198,42 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " match. Write 'https://a.com'. [origin_case]"]),
     ({"origins": "null"},
      ["origins: any site can send the origin 'null' from a sandboxed frame, so allowing it"
-      " allows everybody. Leave it out, or say dangerously_allow_null_origin=True. [null_origin]"]),
+      " allows everybody. Leave it out, or set dangerously_allow_null_origin=True. [null_origin]"]),
     ({"origins": "all"},
-     ["origins: 'all': everybody is written as '*'. Write '*'. [origin_no_scheme]"]),
+     ["origins: 'all': for everybody, write '*'. Write '*'. [origin_no_scheme]"]),
     ({"deny_origins": "all"},
-     ["deny_origins: list the origins; '*', callables and sources are for origins only."
+     ["deny_origins: list the origins: '*', callables and sources are allowed only in origins."
       " [origin_type]"]),
     ({"deny_origins": "*"},
-     ["deny_origins: list the origins; '*', callables and sources are for origins only."
+     ["deny_origins: list the origins: '*', callables and sources are allowed only in origins."
       " [origin_type]"]),
     ({"deny_origins": "null,x"},
      ["deny_origins: 'x': an origin starts with its scheme, such as https://. Write 'https://x'."
       " [origin_no_scheme]"]),
+    ({"origins": "Authorization, PUT"},
+     ["origins: 'Authorization': this is a header, which belongs in allow_headers."
+      " [origin_no_scheme]",
+      "origins: 'PUT': this is a method, which belongs in methods. [origin_no_scheme]"]),
+    ({"allow_headers": A},
+     ["allow_headers: 'https://a.example.com' is not a header name, but an origin: it belongs in"
+      " origins. [header_malformed]"]),
+    ({"allow_headers": "GET", "expose_headers": "PUT"},
+     ["allow_headers: 'GET' is a method, not a header: it belongs in methods, or nowhere."
+      " [header_malformed]",
+      "expose_headers: 'PUT' is a method, not a header: it belongs in methods, or nowhere."
+      " [header_malformed]"]),
+    ({"methods": "Content-Type"},
+     ["methods: 'Content-Type' is a header, not a method: it belongs in allow_headers."
+      " [method_malformed]"]),
     ({"methods": "get"},
      ["methods: 'get': method names are case-sensitive. Write 'GET'. [method_case]"]),
     ({"methods": "Trace"},
-     ["methods: browsers never let a page send Trace; leave it out. [method_forbidden]"]),
+     ["methods: browsers never let a page send Trace. Leave it out. [method_forbidden]"]),
     ({"methods": "G ET"},
      ["methods: 'G ET' is not an HTTP method name: commas separate names. Write"
       ' ["G", "ET"]. [method_malformed]']),
     ({"methods": ["*", "PUT"]},
-     ["methods: '*' stands alone: with it, the other methods would mean nothing."
+     ["methods: '*' must be the only entry: it makes the other methods meaningless."
       " [wildcard_not_alone]"]),
     ({"methods": [1]},
      ["methods: 1 is not a string. [wrong_type]"]),
@@ -233,27 +247,30 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"allow_headers": "X\xe4"},
      ["allow_headers: 'X\xe4' is not a header name. [header_malformed]"]),
     ({"allow_headers": "Cookie"},
-     ["allow_headers: browsers never let a page set Cookie; leave it out. [header_forbidden]"]),
+     ["allow_headers: browsers never let a page set Cookie. Leave it out. [header_forbidden]"]),
     ({"allow_headers": "Access-Control-Allow-Origin"},
-     ["allow_headers: Access-Control-Allow-Origin is a response header, which the guard writes;"
-      " leave it out, here and among the headers that the page sends. [header_is_response]"]),
+     ["allow_headers: Access-Control-Allow-Origin is a response header, which the guard writes."
+      " Leave it out, both here and from the headers that the page sends. [header_is_response]"]),
     ({"expose_headers": "X:Y"},
      ["expose_headers: 'X:Y' is not a header name: it has a colon. Write 'X'."
       " [header_malformed]"]),
     ({"expose_headers": "Set-Cookie"},
-     ["expose_headers: browsers never show Set-Cookie to a page; leave it out."
+     ["expose_headers: browsers never show Set-Cookie to a page. Leave it out."
       " [header_forbidden]"]),
     ({"expose_headers": "Access-Control-Request-Method"},
-     ["expose_headers: Access-Control-Request-Method is a request header, which the browser writes;"
-      " leave it out. [header_is_request]"]),
+     ["expose_headers: Access-Control-Request-Method is a request header, which the browser"
+      " writes. Leave it out. [header_is_request]"]),
     ({"expose_headers": "Access-Control-Max-Age"},
-     ["expose_headers: Access-Control-Max-Age is read by the browser alone; leave it out."
+     ["expose_headers: Access-Control-Max-Age is only for the browser itself. Leave it out."
       " [header_forbidden]"]),
     ({"expose_headers": ["*", "X-A"]},
-     ["expose_headers: '*' stands alone: with it, the other names would mean nothing."
+     ["expose_headers: '*' must be the only entry: it makes the other names meaningless."
       " [wildcard_not_alone]"]),
     ({"allow_credentials": "yes"},
      ["allow_credentials: 'yes' is not a bool. Write True (in an environment variable: true)."
+      " [bool_expected]"]),
+    ({"allow_credentials": "include"},
+     ["allow_credentials: 'include' is not a bool. Write True (in an environment variable: true)."
       " [bool_expected]"]),
     ({"allow_credentials": "maybe"},
      ["allow_credentials: 'maybe' is not a bool. [bool_expected]"]),
@@ -289,11 +306,11 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["enforce: there is no way to enforce 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
     ({"enforce": True},
-     ["enforce: there is no way to enforce True. Write 'unsafe', in quotes. [enforce_unknown]"]),
+     ["enforce: there is no way to enforce True. Did you mean 'unsafe'? [enforce_unknown]"]),
     ({"enforce": False},
-     ["enforce: there is no way to enforce False. Write 'off', in quotes. [enforce_unknown]"]),
+     ["enforce: there is no way to enforce False. Did you mean 'off'? [enforce_unknown]"]),
     ({"enforce": None},
-     ["enforce: there is no way to enforce None. Write 'off', in quotes. [enforce_unknown]"]),
+     ["enforce: there is no way to enforce None. Did you mean 'off'? [enforce_unknown]"]),
     ({"enforce": "POST"},
      ["enforce: there is no way to enforce 'POST'. Did you mean 'unsafe'? [enforce_unknown]"]),
     ({"enforce": ["POST", "PUT"]},
@@ -301,50 +318,50 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " [enforce_unknown]"]),
     ({"origins": "*", "allow_credentials": True},
      ["origins: '*' with allow_credentials=True would let every site on the web act as the"
-      " signed-in user. List the origins that may, or leave the credentials out."
+      " signed-in user. List the origins that may do so, or leave allow_credentials out."
       " [credentials_any_origin]"]),
     ({"origins": "http://*.a.com:8080", "allow_credentials": True},
      ["origins: 'http://*.a.com:8080' with allow_credentials=True: whoever controls the network"
-      " between can pose as that origin and act as the user. Write 'https://*.a.com:8080', or"
-      " say dangerously_allow_insecure_origins=True. [credentials_insecure_origin]"]),
+      " in between can pose as that origin and act as the user. Write 'https://*.a.com:8080', or"
+      " set dangerously_allow_insecure_origins=True. [credentials_insecure_origin]"]),
     ({"origins": "https://*.co.uk", "allow_credentials": True},
      ["origins: 'https://*.co.uk' with allow_credentials=True: anybody can register a name under"
-      " 'co.uk' and act as the user. Name the site, such as 'https://*.your-site.co.uk', or say"
+      " 'co.uk' and act as the user. Name the site, such as 'https://*.your-site.co.uk', or set"
       " dangerously_allow_public_suffixes=True. [credentials_public_suffix]"]),
     ({"origins": "https://*.amazonaws.com", "allow_credentials": True},
-     ["origins: 'https://*.amazonaws.com' with allow_credentials=True: anybody can register a name"
-      " under 's3.amazonaws.com' and act as the user. Name the site, such as"
-      " 'https://*.your-site.s3.amazonaws.com', or say dangerously_allow_public_suffixes=True."
+     ["origins: 'https://*.amazonaws.com' with allow_credentials=True: anybody can register a"
+      " name under 's3.amazonaws.com' and act as the user. Name the site, such as"
+      " 'https://*.your-site.s3.amazonaws.com', or set dangerously_allow_public_suffixes=True."
       " [credentials_public_suffix]"]),
     ({"origins": "https://*.amazonaws.com:*", "enforce": "unsafe"},
      ["origins: 'https://*.amazonaws.com:*' with enforce='unsafe': anybody can register a name"
       " under 's3.amazonaws.com', so nobody is kept out. Name the site, such as"
-      " 'https://*.your-site.s3.amazonaws.com:*', or say dangerously_allow_public_suffixes=True."
+      " 'https://*.your-site.s3.amazonaws.com:*', or set dangerously_allow_public_suffixes=True."
       " [enforce_public_suffix]"]),
     ({"origins": "ws://a.com", "allow_credentials": True},
-     ["origins: 'ws://a.com' with allow_credentials=True: whoever controls the network between can"
-      " pose as that origin and act as the user. Write 'wss://a.com', or say"
+     ["origins: 'ws://a.com' with allow_credentials=True: whoever controls the network in"
+      " between can pose as that origin and act as the user. Write 'wss://a.com', or set"
       " dangerously_allow_insecure_origins=True. [credentials_insecure_origin]"]),
     ({"origins": "http://a.com:443", "allow_credentials": True},
-     ["origins: 'http://a.com:443' with allow_credentials=True: whoever controls the network"
-      " between can pose as that origin and act as the user. Write 'https://a.com', or say"
+     ["origins: 'http://a.com:443' with allow_credentials=True: whoever controls the network in"
+      " between can pose as that origin and act as the user. Write 'https://a.com', or set"
       " dangerously_allow_insecure_origins=True. [credentials_insecure_origin]"]),
     ({"origins": "https://*.co.uk", "enforce": "report"},
      ["origins: 'https://*.co.uk' with enforce='report': anybody can register a name under"
       " 'co.uk', so nobody is kept out. Name the site, such as 'https://*.your-site.co.uk', or"
-      " say dangerously_allow_public_suffixes=True. [enforce_public_suffix]"]),
+      " set dangerously_allow_public_suffixes=True. [enforce_public_suffix]"]),
     ({"origins": "*", "enforce": "all"},
-     ["enforce: origins='*' lets the pages of every site read, and enforce='all' refuses what they"
-      " ask for. For a view that everybody may read, say enforce='unsafe', which refuses them what"
-      " could change something, or enforce='off', which refuses nothing."
+     ["enforce: origins='*' lets the pages of every site read, but enforce='all' refuses their"
+      " requests. For a view that everybody may read, set enforce='unsafe', which refuses only"
+      " requests that could change something, or enforce='off', which refuses nothing."
       " [enforce_all_any_origin]"]),
     ({"expose_headers": "*", "allow_credentials": True},
-     ["expose_headers: with allow_credentials=True browsers take '*' for a header's name. List"
-      " the names. [expose_all_with_credentials]"]),
+     ["expose_headers: with allow_credentials=True, browsers take '*' as the name of a header."
+      " List the names. [expose_all_with_credentials]"]),
 ]  # fmt: skip
 
 # What a message ends with, and what would be right. "Name the site" names none.
-SUGGESTED = re.compile(r"(?:Did you mean |Write |say enforce=)('[^']*'|\[.*?\](?=\.)|\w+)")
+SUGGESTED = re.compile(r"(?:Did you mean |Write |set enforce=)('[^']*'|\[.*?\](?=\.)|\w+)")
 
 
 @pytest.mark.parametrize(("fields", "texts"), MESSAGES, ids=[id_of(row[0]) for row in MESSAGES])
@@ -388,7 +405,9 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("enforce", "Unsafe", "enforce_unknown", "'unsafe'"),
     ("enforce", "repot", "enforce_unknown", "'report'"),
     ("enforce", True, "enforce_unknown", "'unsafe'"),
+    ("enforce", False, "enforce_unknown", "'off'"),
     ("enforce", None, "enforce_unknown", "'off'"),
+    ("enforce", 1, "enforce_unknown", None),
     ("enforce", ["all"], "enforce_unknown", None),
 ]
 

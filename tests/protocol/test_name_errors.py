@@ -6,8 +6,8 @@ import pytest
 
 from flask_corsguard.protocol.name_errors import diagnose_name
 
-PATTERN = ", and names have no patterns: list each, or '*' alone for all."
-UNSET = ": it is a variable that nothing has replaced."
+PATTERN = ", and names cannot be patterns: list each one, or '*' alone for all."
+UNSET = ": it is a variable that was never replaced by its value."
 PATTERNS = r"X-Acme-* X-.* X-* *-Id X-.+ ^X-A X-A$ X-[A-Z]+ X-(A) X-\w X-{id} X? | ' `"
 TABLE = [
     *((name, PATTERN, None) for name in PATTERNS.split()),

@@ -26,6 +26,18 @@ TABLE = [
     ("https://a.com | https://*x", ["origin_separator"], "'https://a.com', 'https://*.x'"),
     ("https://a.com | https://a.*.x", ["origin_separator"], None),
     ("a.com;b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    ("https://a.comhttp://b.com:80", ["origin_separator"], "'https://a.com', 'http://b.com'"),
+    ("http://a.com:80http://b.com/", ["origin_separator"], "'http://a.com', 'http://b.com'"),
+    ("a.comwss://b.com", ["origin_separator"], "'https://a.com', 'wss://b.com'"),
+    ("https://a.*.xhttps://b.com", ["origin_separator"], None),
+    ("https://a.com/https://b.com", ["origin_path"], "'https://a.com'"),
+    ("https://a.com?u=https://b.com", ["origin_query"], "'https://a.com'"),
+    ("content-type", ["origin_no_scheme"], None),
+    ("X-API-Key", ["origin_no_scheme"], None),
+    ("x-api", ["origin_no_scheme"], "'https://x-api'"),
+    ("X-a.com", ["origin_no_scheme"], "'https://x-a.com'"),
+    ("GET", ["origin_no_scheme"], None),
+    ("get", ["origin_no_scheme"], "'https://get'"),
     (r"^https://.*\.example\.com$", ["origin_regex"], "'https://*.example.com'"),
     (r"https://.+\.example\.com", ["origin_regex"], "'https://*.example.com'"),
     (r"https://([a-z]+\.)example\.com", ["origin_regex"], "'https://*.example.com'"),
@@ -150,10 +162,10 @@ SENTENCES: list[tuple[str, str]] = [
     ("", "an origin cannot be empty"),
     ("Null", "the opaque origin is 'null' in lower case, and any site can send it"),
     ("https://a.com|https://b.com",
-     "one string holds one origin; give several as a list (or separated by commas)"),
+     "a string holds one origin: give several as a list (or separated by commas)"),
     (r"https://(a|b)\.com",
-     "a plain string is never taken for a regular expression; pass re.compile(...) if you mean"
-     " one, or use the forms https://host and https://*.host"),
+     "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
+     " write https://host or https://*.host"),
     ("example.com", "an origin starts with its scheme, such as https://"),
     ("*://a.com", "the scheme cannot be a wildcard; list one entry for each scheme"),
     ("HTTPS://a.com", "browsers send origins in lower case, so this would never match"),
@@ -167,18 +179,18 @@ SENTENCES: list[tuple[str, str]] = [
     ("https://me@a.com", "an origin has no user name or password"),
     ("https://", "the host is missing"),
     ("https://a.*.com",
-     "a wildcard stands for whole sub-domains (https://*.example.com), for a part of the first"
-     " label (https://pr-*.example.com) or for the port (http://localhost:*), and nowhere else;"
-     " list the hosts"),
+     "a wildcard can stand only for whole sub-domains (https://*.example.com), for part of the"
+     " first label (https://pr-*.example.com) or for the port (http://localhost:*); list the"
+     " hosts"),
     ("https://\xe4.com", "browsers send the punycode form of this host"),
     ("https://-a.com", "'-a.com' is not a host name"),
     ("http://127.1", "browsers send IP addresses in their canonical form"),
     ("https://*.1.2.3.4", "an IP address has no sub-domains"),
     ("'https://a.com'", "an origin has no quotes"),
-    ("all", "everybody is written as '*'"),
-    ("none", "nobody is written as an empty list"),
-    ("self", "the app's own pages are always let in, and not listed"),
-    ("${A}", "this is a variable that nothing has replaced"),
+    ("all", "for everybody, write '*'"),
+    ("none", "for nobody, write an empty list"),
+    ("self", "the app's own pages are always allowed, so do not list them"),
+    ("${A}", "this is a variable that was never replaced by its value"),
     ("https://a.com:x", "'x' is not a port"),
     ("https://a.com:", "the port is missing after ':'"),
     ("https://a.com:0", "port 0 is out of range (1 to 65535)"),
@@ -202,3 +214,10 @@ def test_a_good_entry_that_is_asked_about_all_the_same() -> None:
         [("origin_invalid", "this is not scheme://host[:port]")],
         "'https://a.com'",
     )
+
+
+def test_what_is_said_of_a_missing_comma() -> None:
+    [(code, sentence)], _ = diagnose("https://a.comhttps://b.com")
+    assert (code, sentence) == (
+        "origin_separator", "two origins in one string: the comma between them is missing"
+    )  # fmt: skip

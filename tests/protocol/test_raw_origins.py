@@ -62,7 +62,7 @@ def test_a_comma(text: str, suggestion: str | None, count: int) -> None:
     *others, problem = caught.value.problems
     assert (problem.suggestion, len(others) + 1) == (suggestion, count)
     assert suggestion is None or Policy(raw_origins=json.loads(suggestion))
-    assert "several are a JSON list" in problem.message
+    assert "write several as a JSON list" in problem.message
 
 
 RAW = ("file://", "app://.", "HTTPS://Example.com")

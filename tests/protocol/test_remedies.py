@@ -130,8 +130,9 @@ ANY: dict[str, list[Any]] = {
     "dangerously_allow_insecure_origins": [True],
 }
 NOT_BY_FIELDS = re.compile(
-    'first put this right|nothing can|serve the page|add a route|have the page|take |list "|add "'
-    "|if this one does not list"
+    "first fix this|no setting can|serve the page|add a route|have the page|take |remove "
+    '|list "|add "'
+    "|if this policy does not list|return True for"
 )
 
 
@@ -218,8 +219,8 @@ CREDENTIALS = {"origins": B, "allow_credentials": True}
 IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     "http with credentials": (
         CREDENTIALS, HTTP,
-        "serve the page over https and list that: with allow_credentials=True, whoever controls"
-        ' the network could pose as "http://a.example" and act as the user',
+        "serve the page over https and list that origin: with allow_credentials=True, whoever"
+        ' controls the network could pose as "http://a.example" and act as the user',
     ),
     "http with credentials, https is listed": (
         CREDENTIALS | {"origins": [B, A]}, HTTP,
@@ -228,9 +229,9 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "http with credentials, and a header": (
         CREDENTIALS, ask("http://a.example", names="x-a"),
-        f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page over https and list that:'
-        ' with allow_credentials=True, whoever controls the network could pose as "http://a.example"'
-        " and act as the user",
+        f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page over https and list that'
+        " origin: with allow_credentials=True, whoever controls the network could pose as"
+        ' "http://a.example" and act as the user',
     ),
     "with credentials, beside all headers": (
         {"origins": A, "expose_headers": "*"}, ask("https://[::1]"),
@@ -243,43 +244,44 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "raw without TLS": (
         {"origins": B, "allow_credentials": True}, ask("ws://a.example:80"),
-        "first put this right: 'ws://a.example:80' with allow_credentials=True: whoever controls"
-        " the network between can pose as that origin and act as the user. Have it use TLS and list"
-        " what it sends then, or say dangerously_allow_insecure_origins=True; then say"
+        "first fix this: 'ws://a.example:80' with allow_credentials=True: whoever controls the"
+        " network in between can pose as that origin and act as the user. Make it use TLS and list"
+        " what it sends then, or set dangerously_allow_insecure_origins=True; then set"
         f' raw_origins=["ws://a.example:80"] {SET}',
     ),
     "perhaps cut": (
-        {}, ask("app://" + "a" * 400), "nothing can: whatever sent this is not a browser's page"
+        {}, ask("app://" + "a" * 400), "no setting can: no page in a browser sends this origin"
     ),
     "malformed": (
         {}, ask("https://a.example/", names="x-a"),
-        "nothing can: whatever sent this is not a browser's page",
+        "no setting can: no page in a browser sends this origin",
     ),
     "null": (
         {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},
         ask("null"),
-        "serve the page from an origin of its own, with another Referrer-Policy; where a redirect"
-        " to a sign-in page has led here, answer with 401 instead; allowing 'null' allows every"
-        " site",
+        "serve the page from an origin of its own, with another Referrer-Policy; if a redirect to"
+        " a sign-in page led here, respond with 401 instead; do not allow 'null', which every site"
+        " can send",
     ),
     "a callable": (
-        {"origins": customers}, ask(), f'add "{A}" where customers looks {SET}'
+        {"origins": customers}, ask(), f'have customers return True for "{A}" {SET}'
     ),
     "a callable that says what it looks at": (
         {"origins": customers, "origins_vary": "X-Tenant"}, ask(),
-        f'add "{A}" where customers looks {SET}',
+        f'have customers return True for "{A}" {SET}',
     ),
     "a callable beside a list": (
         {"origins": [B, customers]}, ask(),
-        f'add "{A}" where customers looks, or list it: origins=["{B}", customers, "{A}"] {SET}',
+        f'have customers return True for "{A}", or list it: origins=["{B}", customers, "{A}"]'
+        f" {SET}",
     ),
     "a lambda beside a list": (
         {"origins": [B, lambda origin: False]}, ask(),
-        f'add "{A}" where <lambda> looks, or add it to the entries beside that in origins {SET}',
+        f'have <lambda> return True for "{A}", or list the origin beside it in origins {SET}',
     ),
     "a callable, and a header": (
         {"origins": customers}, ask(names="x-a"),
-        f'allow_headers=["Content-Type", "X-A"]; add "{A}" where customers looks {SET}',
+        f'allow_headers=["Content-Type", "X-A"]; have customers return True for "{A}" {SET}',
     ),
     "a long list": (
         {"origins": [f"https://{n}.example" for n in range(5000)]}, ask(),
@@ -296,7 +298,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "denied by many": (
         {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(30))]}, ask(),
-        f"take the entry that covers the origin out of deny_origins {SET}",
+        f"remove the entry that covers the origin from deny_origins {SET}",
     ),
     "denied, and a pattern lists it": (
         {"origins": re.compile(".*"), "deny_origins": [A, B]}, ask(), f'deny_origins=["{B}"] {SET}',
@@ -307,12 +309,12 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "denied with others": (
         {"origins": A, "deny_origins": "https://*.example"}, ask(),
-        f"deny_origins=[] {SET}; mind that 'https://*.example' kept others out too",
+        f"deny_origins=[] {SET}; mind that 'https://*.example' denied other origins too",
     ),
     "denied twice": (
         {"origins": A, "deny_origins": ["https://*.example", re.compile(".*")]}, ask(),
-        f"deny_origins=[] {SET}; mind that 'https://*.example' and re.compile('.*') kept others out"
-        " too",
+        f"deny_origins=[] {SET}; mind that 'https://*.example' and re.compile('.*') denied other"
+        " origins too",
     ),
     "denied by one of 20": (
         {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(19))]}, ask(),
@@ -325,7 +327,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "a callable beside long entries": (
         {"origins": [*(f"https://{'x' * 60}.{n}.example" for n in range(10)), customers]}, ask(),
-        f'add "{A}" where customers looks, or add it to the entries beside that in origins {SET}',
+        f'have customers return True for "{A}", or list the origin beside it in origins {SET}',
     ),
     "no route takes the method": (
         {"origins": A}, ask(method="DELETE", names="x-a"),
@@ -333,11 +335,11 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "a method in lower case": (
         {"origins": A, "methods": "PUT"}, ask(method="patch"),
-        f"""methods=["PUT", "PATCH"] {SET}; have the page say fetch(url, {{method: 'PATCH'}})""",
+        f"""methods=["PUT", "PATCH"] {SET}; have the page call fetch(url, {{method: 'PATCH'}})""",
     ),
     "a method that no page can send": (
         {"origins": A, "methods": "PUT"}, ask(method="TRACE"),
-        "have the page use another method: no policy lists TRACE",
+        "have the page use another method: no policy can allow TRACE",
     ),
     "a response header": (
         {"origins": A}, ask(names="access-control-allow-origin,access-control-allow-methods,x-a"),
@@ -352,7 +354,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "headers that no page can send": (
         {"origins": A}, ask(names="cookie,host"),
-        "take Cookie, Host out of the headers: no policy lists that",
+        "take Cookie, Host out of the headers: no policy can allow that",
     ),
     "20 names": (
         {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b"),
@@ -364,11 +366,11 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "a callable beside many": (
         {"origins": [*(f"https://{n}.example" for n in range(19)), customers]}, ask(),
-        f'add "{A}" where customers looks, or add it to the entries beside that in origins {SET}',
+        f'have customers return True for "{A}", or list the origin beside it in origins {SET}',
     ),
     "an instance beside a list": (
         {"origins": [B, Customers()]}, ask(),
-        f'add "{A}" where Customers looks, or add it to the entries beside that in origins {SET}',
+        f'have Customers return True for "{A}", or list the origin beside it in origins {SET}',
     ),
 }  # fmt: skip
 
@@ -385,9 +387,8 @@ def test_a_url_without_a_route() -> None:
     for request in (ask(), ask(method="PUT", names="authorization")):
         advice = to_allow(decide(Policy(), request, Scope(location="app.py:7")))
         assert advice == (
-            "check the URL, the method and the trailing slash: no route of the app takes this"
-            " request (policy: default, app.py:7; it matters only to a page that has to read"
-            " the 404)"
+            "check the URL, the method and the trailing slash: no route of the app matches this"
+            " request (policy: default, app.py:7; it matters only to a page that must read the 404)"
         )
 
 
@@ -400,33 +401,35 @@ def test_a_url_without_a_route() -> None:
         ({"origins": B}, ask(), f'origins=["{B}", "{A}"], allow_credentials=True {SET}'),
         ({"origins": B, "allow_credentials": True}, ask(), f'origins=["{B}", "{A}"] {SET}'),
         ({"origins": "*"}, ask(names="x-a"),
-         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET}'),
+         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET};'
+         " pages of other origins can then no longer read; if they should, write"
+         f' [Policy(origins=["{A}"], allow_credentials=True), Policy(origins="*")]'),
         ({"origins": B}, HTTP,
-         f"allow_credentials=True {SET}; serve the page over https and list that: with"
+         f"allow_credentials=True {SET}; serve the page over https and list that origin: with"
          ' allow_credentials=True, whoever controls the network could pose as "http://a.example"'
          " and act as the user"),
         ({"origins": "*"}, ask("about://x", names="x-a"),
          'origins=[], allow_headers=["Content-Type", "X-A"], allow_credentials=True,'
          f' raw_origins=["about://x"] {SET}'),
         ({"origins": ["http://b.example", A]}, ask(names="x-a"),
-         'allow_headers=["Content-Type", "X-A"]; first put this right:'
-         " 'http://b.example' with allow_credentials=True: whoever controls the network between can"
-         " pose as that origin and act as the user. Write 'https://b.example', or say"
-         f" dangerously_allow_insecure_origins=True; then say allow_credentials=True {SET}"),
+         "allow_headers=[\"Content-Type\", \"X-A\"]; first fix this: 'http://b.example' with"
+         " allow_credentials=True: whoever controls the network in between can pose as that"
+         " origin and act as the user. Write 'https://b.example', or set"
+         f" dangerously_allow_insecure_origins=True; then set allow_credentials=True {SET}"),
         ({"origins": A, "expose_headers": "*"}, ask(names="x-a"),
-         'allow_headers=["Content-Type", "X-A"]; first put this right: with allow_credentials=True'
-         " browsers take '*' for a header's name. List the names; then say allow_credentials=True"
-         f" {SET}"),
+         'allow_headers=["Content-Type", "X-A"]; first fix this: with allow_credentials=True,'
+         " browsers take '*' as the name of a header. List the names; then set"
+         f" allow_credentials=True {SET}"),
         ({"origins": [A, "http://b.example"], "expose_headers": "*"}, ask(names="x-a"),
-         'allow_headers=["Content-Type", "X-A"]; first put this right: \'http://b.example\' with'
-         " allow_credentials=True: whoever controls the network between can pose as that origin and"
-         " act as the user. Write 'https://b.example', or say"
-         " dangerously_allow_insecure_origins=True; with allow_credentials=True browsers take '*'"
-         f" for a header's name. List the names; then say allow_credentials=True {SET}"),
+         "allow_headers=[\"Content-Type\", \"X-A\"]; first fix this: 'http://b.example' with"
+         " allow_credentials=True: whoever controls the network in between can pose as that"
+         " origin and act as the user. Write 'https://b.example', or set"
+         " dangerously_allow_insecure_origins=True; with allow_credentials=True, browsers take"
+         f" '*' as the name of a header. List the names; then set allow_credentials=True {SET}"),
         ({"origins": "*"}, ask("null", names="x-a"),
          f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page from an origin of its own,'
-         " with another Referrer-Policy; where a redirect to a sign-in page has led here, answer"
-         " with 401 instead; allowing 'null' allows every site"),
+         " with another Referrer-Policy; if a redirect to a sign-in page led here, respond with"
+         " 401 instead; do not allow 'null', which every site can send"),
     ],
     ids=[
         "listed", "allowed", "everybody", "http", "odd", "http beside", "exposed", "both", "null",
@@ -452,9 +455,9 @@ def test_a_page_that_is_allowed_but_for_credentials() -> None:
     [
         ({"origins": A}, f'enforce="unsafe" {SET}'),
         ({"origins": "https://*.co.uk"},
-         "first put this right: 'https://*.co.uk' with enforce='unsafe': anybody can register a"
-         " name under 'co.uk', so nobody is kept out. Name the site, such as"
-         " 'https://*.your-site.co.uk', or say dangerously_allow_public_suffixes=True; then say"
+         "first fix this: 'https://*.co.uk' with enforce='unsafe': anybody can register a name"
+         " under 'co.uk', so nobody is kept out. Name the site, such as"
+         " 'https://*.your-site.co.uk', or set dangerously_allow_public_suffixes=True; then set"
          f' enforce="unsafe" {SET}'),
     ],
     ids=["possible", "not yet"],
@@ -506,7 +509,7 @@ def test_where_it_is_set(changes: dict[str, Any], advice: str) -> None:
     ],
 )
 def test_what_a_settings_file_sets(location: str, fields: str) -> None:
-    """A field is written as the file has it, unless code sets others of the policy."""
+    """A field is written as the file has it, unless code sets more of the policy."""
     decision = decide(Policy(), ask(method="PUT", private_network=True), HERE)
     advice = where(decision, policy_location=location)
     assert advice == f"{fields} (policy: view users, {location})"

@@ -105,7 +105,7 @@ def test_sources_beside_other_entries() -> None:
 
 # origins, other fields -> code and the end of the message
 REFUSED: dict[str, tuple[object, dict[str, Any], str, str]] = {
-    "beside *": (["*", PARTNERS], {}, "wildcard_not_alone", "would mean nothing."),
+    "beside *": (["*", PARTNERS], {}, "wildcard_not_alone", "entries meaningless."),
     "its class": ([Source], {}, "origin_type", "a function or a source."),
     "no seconds": (Source(refresh=0), {}, "source_seconds", "Write refresh=1."),
     "too many": (Source(stale_after=86401), {}, "source_seconds", "Write stale_after=300."),
@@ -229,7 +229,7 @@ def test_who_admitted_an_origin_in_words(live: tuple[Rows, ...], words: str) -> 
 
 
 SET = "(policy: view users, app.py:7)"
-FIX = "('flask cors sources' says what is wrong), or list the origin in origins itself"
+FIX = "('flask cors sources' says what is wrong), or list the origin itself in origins"
 CALLABLE = "fix the callable so that it returns True or False"
 # entries, what the sources answer, what was found, what to change
 EXPLAINED: dict[str, tuple[list[Any], str | CheckFailedError, str, str]] = {
@@ -245,17 +245,17 @@ EXPLAINED: dict[str, tuple[list[Any], str | CheckFailedError, str, str]] = {
     "no row, nor a callable": (
         [PARTNERS, refuses], "",
         "the origin is not among the 3 rows of partners, and refuses returned False",
-        f'add "{A}" where refuses looks, or add it to the entries beside that in origins {SET}',
+        f'have refuses return True for "{A}", or list the origin beside it in origins {SET}',
     ),
     "no answer": (
         [PARTNERS, CUSTOMERS], DOWN,
-        "nobody can tell whether the origin may read: partners: no answer",
-        f"have the store of partners and customers answer {FIX}",
+        "it is not known whether the origin may read: partners: no answer",
+        f"make partners and customers readable again {FIX}",
     ),
     "no answer, nor of a callable": (
         [PARTNERS, refuses], DOWN,
-        "nobody can tell whether the origin may read: partners: no answer",
-        f"have the store of partners answer {FIX}; {CALLABLE}",
+        "it is not known whether the origin may read: partners: no answer",
+        f"make partners readable again {FIX}; {CALLABLE}",
     ),
 }  # fmt: skip
 

@@ -156,13 +156,13 @@ PROBLEMS = {
     ),
     _lost_mark: (
         ("lost_mark", "cors", "not_a_class", None, "view not_a_class"),
-        "@cors at LINE marks a function around the view 'not_a_class' that is not a view itself."
-        " Put it directly above or below the route; or mark this view on its own.",
+        "@cors at LINE marks a function that the view 'not_a_class' is wrapped in, not the view"
+        " itself. Put it directly above or below the route, or mark this view separately.",
     ),
     _listed_by_a_base: (
         ("method_decorators", "cors", "item", None, "view item (LINE)"),
-        "@cors is among the method_decorators of _listed_by_a_base.<locals>.Item, which are applied"
-        " on each request, too late for a mark. Put it above the class, or above a handler method.",
+        "@cors is among the method_decorators of _listed_by_a_base.<locals>.Item, which run on"
+        " each request, too late for a mark. Put it above the class, or above a handler method.",
     ),
 }
 
@@ -195,8 +195,8 @@ def test_a_mark_among_decorators_that_are_applied_on_each_request(app, attribute
     (name,) = attributes
     decorator = "@cors_exempt" if attributes[name] == [cors_exempt] else "@cors"
     assert problem.message == (
-        f"{decorator} is among the {name} of _listed.<locals>.Item, which are applied on each"
-        " request, too late for a mark. Put it above the class, or above a handler method."
+        f"{decorator} is among the {name} of _listed.<locals>.Item, which run on each request, too"
+        " late for a mark. Put it above the class, or above a handler method."
     )
     assert (problem.code, problem.value) == ("method_decorators", "item")
     assert _without_line(problem.where) == "view item (LINE)"
@@ -268,6 +268,6 @@ def test_a_mark_that_comes_too_late(app, http):
         with pytest.raises(CorsGuardError) as caught:
             mark("/index", max_age=5)
         assert _without_line(str(caught.value)) == (
-            "LINE: the policies of an app of this guard are in force already, since prepare() or"
-            " its first request; mark it while the apps are set up"
+            "LINE: this guard's policies are already in force, since prepare() or the first request"
+            " to one of its apps; mark it while the apps are set up"
         )

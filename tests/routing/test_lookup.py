@@ -162,8 +162,8 @@ def test_for_files_without_a_name_to_look_at(app):
         "no_file_name",
         "for_files",
         "files",
-        "the rule '/files/<folder>/<name>' captures no file name; it needs one argument, or one"
-        " that is called 'filename'.",
+        "the rule '/files/<folder>/<name>' captures no file name: it needs exactly one argument,"
+        " or one called 'filename'.",
         None,
         "",
     )

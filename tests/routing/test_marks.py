@@ -655,9 +655,9 @@ def test_what_is_said_of_a_mark_that_no_route_has(app):
     kept, _ = _a_view(app)
     (unrouted,) = unrouted_marks(app)
     assert re.sub(r"\S*test_marks\.py:\d+", "LINE", unrouted.message) == (
-        f"@cors_exempt at LINE has no effect: no route of the app leads to {__name__}."
-        "_a_view.<locals>.orders. Register it, and use functools.wraps in the decorators around it;"
-        " unless another app has it."
+        "@cors_exempt at LINE has no effect: no route of the app leads to"
+        f" {__name__}._a_view.<locals>.orders. Register it, and use functools.wraps in the"
+        " decorators around it. If it belongs to another app, ignore this."
     )
     assert kept
 

@@ -91,7 +91,7 @@ def test_a_rule_without_a_file_name(app):
         "no_file_name",
         "for_files",
         "files",
-        "the rule '/<a>/<b>' captures no file name; it needs one argument, or one that is called"
+        "the rule '/<a>/<b>' captures no file name: it needs exactly one argument, or one called"
         " 'filename'.",
         None,
     )

@@ -219,8 +219,8 @@ def test_where_something_else_fails(app, http, failing):
 HTML = "text/html; charset=utf-8"
 PROBLEM = "application/problem+json"
 DETAIL = (
-    "Another site caused this request, so it was not carried out. To do it, go to the site that it"
-    " belongs to. The server's log says more."
+    "Another site caused this request, so it was not carried out. Go to this site itself and try"
+    " again there. The server's log says more."
 )
 
 
@@ -300,8 +300,8 @@ def test_the_log_says_what_told(app, http, log_lines):
     assert lines == [
         f"POST /x from '{EVIL}': refused (ORIGIN_NOT_ALLOWED) by the default policy ({location});"
         " Sec-Fetch-Site is 'same-site'.",
-        f"POST /x from 'null': refused (ORIGIN_NULL) by the default policy ({location});"
-        " the app takes 'http://backend:8000' for its own origin (if it is not: ProxyFix, or"
+        f"POST /x from 'null': refused (ORIGIN_NULL) by the default policy ({location}); the app"
+        " takes its own origin to be 'http://backend:8000' (if that is wrong, use ProxyFix or set"
         " self_origins).",
         f"POST /x: refused (CROSS_SITE_REQUEST) by the default policy ({location});"
         r" Sec-Fetch-Site is 'cross-site\x27\ncross-site\x27\ncross-site\x27\ncros'..."
@@ -578,7 +578,8 @@ def test_what_is_said_of_what_is_asked_ahead_of_time(app, headers, found):
     decision = guard.explain("/x", origin=None, headers=sent, app=app)
     assert (decision.outcome.name, decision.path, decision.report_only) == ("REJECTED", "/x", False)
     assert decision.explain().splitlines()[2] == (
-        f"  Found: a browser asked ahead of time, perhaps for a page of another site; {found}."
+        "  Found: the browser sent this ahead of time, perhaps for a page of another site;"
+        f" {found}."
     )
 
 
@@ -692,7 +693,7 @@ def test_handshakes_that_nothing_refuses(
     assert f"{decision.outcome.name}{reason}" == expected
     assert (response.status_code, ran(app)) == (200, ["x"])
     if decision.report_only:
-        words = '; no browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
+        words = '; browsers do not block WebSocket handshakes; to refuse it, set enforce="unsafe"'
         assert words in decision.explain()
         assert words in log_lines()[0]
     if decision.outcome is Outcome.UNENFORCED:

@@ -181,7 +181,7 @@ def test_the_budget_of_an_endpoint_and_reason(shop, http, log_lines, clock):
     flood(shop, MOST_LINES + 40)
     lines = log_lines()
     assert len(lines) == MOST_LINES
-    assert ["only counted for up to a minute" in line for line in lines] == [False] * 59 + [True]
+    assert ["are counted but not logged" in line for line in lines] == [False] * 59 + [True]
     clock.now += 59.9
     http.send(shop, "/x", PARTNER)
     assert log_lines() == []
@@ -189,7 +189,7 @@ def test_the_budget_of_an_endpoint_and_reason(shop, http, log_lines, clock):
     http.send(shop, "/x", PARTNER)
     (line,) = log_lines()
     assert PARTNER in line
-    assert "; 41 others of this kind were left out." in line
+    assert "; 41 more of this kind were left out." in line
     flood(shop, MOST_LINES + 5, name="later")
     lines = log_lines()
     assert len(lines) == MOST_LINES - 1
@@ -206,7 +206,7 @@ def test_what_is_alike_is_counted_for_itself(shop, http, log_lines, clock):
     clock.now += 61
     http.send(shop, "/x", PARTNER)
     (line,) = log_lines()
-    assert "; 3 more like it were left out; 8 others of" in line
+    assert "; 3 more like it were left out; 8 more of" in line
     state_of(shop).log.write_counts()
     assert log_lines() == []
 
@@ -435,7 +435,8 @@ def test_a_handshake_that_nothing_refuses(shop, http, log_lines, heard, debug):
     location = state.settings.source
     assert line == (
         f"GET /x from '{PARTNER}': not refused (ORIGIN_NOT_ALLOWED) by the default policy"
-        f' ({location}); no browser holds a WebSocket handshake back, enforce="unsafe" refuses it'
+        f" ({location}); browsers do not block WebSocket handshakes; to refuse it, set"
+        ' enforce="unsafe"'
         + f'. To refuse it: enforce="unsafe" (policy: default, {location}). To admit it:'
         f' origins=["{SHOP}", "{PARTNER}"] (policy: default, {location})' * debug + "."
     )
@@ -521,8 +522,8 @@ def test_a_notice(shop, log_lines, clock):
         log.notice("one", text)
     log.write_counts()
     assert log_lines() == [
-        "100 percent; 1 more like it were left out.",
-        "one: 1 more lines were left out.",
+        "100 percent; 1 more like it was left out.",
+        "one: 1 more line was left out.",
     ]
 
 
@@ -756,4 +757,4 @@ def test_counts_at_the_end_of_a_process(code, counts):
     )
     assert [int(count) for _, count in found] == counts
     assert len({pid for pid, _ in found}) == len(counts)
-    assert written.stdout.count("more lines") == len(counts)
+    assert written.stdout.count("left out") == len(counts)

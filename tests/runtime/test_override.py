@@ -677,7 +677,8 @@ def test_why_a_page_cannot_read_what_a_view_has_sent():
     why = Browser(app, EVIL).fetch("https://api.test/odd").why
     assert "GET odd from 'https://evil.example': decided by the view." in why
     change = (
-        "Change: have the view send the right headers itself; or none, and the policy's are sent."
+        "Change: have the view send the right headers itself, or no CORS headers at all, so that"
+        " the policy's are sent."
     )
     assert why.endswith(change)
     assert (

@@ -72,17 +72,17 @@ def test_rows_of_tenants(tmp_path: Path, name: str, content: str, rows: list[Any
         ("origins.json", "", "Expecting value"),
         ("origins.json", f'["{A}",', "Expecting value"),
         ("origins.json", f'["{A}",]', "Illegal trailing comma|Expecting value"),
-        ("origins.json", "{}", "it has {}, and has to have a list of origins"),
-        ("origins.json", '{"a": 1, "a": 2}', "a name stands there twice: ['a', 'a']"),
+        ("origins.json", "{}", "it has {}, but must have a list of origins"),
+        ("origins.json", '{"a": 1, "a": 2}', "a name is there twice: ['a', 'a']"),
         ("origins.json", "[" * 100_000, "recursion"),
-        ("origins.toml", "", "it has the keys [], and has to have origins alone"),
+        ("origins.toml", "", "it has the keys [], but may have only origins"),
         (
             "origins.toml",
             "origin = []",
-            "it has the keys ['origin'], and has to have origins alone",
+            "it has the keys ['origin'], but may have only origins",
         ),
-        ("origins.toml", "origins = []\nmore = 1", "has to have origins alone"),
-        ("origins.toml", "origins = 3", "it has 3, and has to have a list of origins"),
+        ("origins.toml", "origins = []\nmore = 1", "may have only origins"),
+        ("origins.toml", "origins = 3", "it has 3, but must have a list of origins"),
         ("origins.toml", "origins = [", "Invalid value"),
         ("origins.toml", "a." * 100_000 + "a = 1", "a key has too many parts"),
         ("origins.toml", b"origins = ['\xff']", "can't decode"),
@@ -147,7 +147,7 @@ def test_a_file_that_others_can_write(tmp_path: Path) -> None:
     path = write(tmp_path / "origins.txt", f"{A}\n")
     path.chmod(0o666)
     for call in (FileOrigins(path).version, FileOrigins(path).load):
-        with pytest.raises(CorsGuardError, match="can be written by its group or by everybody"):
+        with pytest.raises(CorsGuardError, match="can be changed by its group or by everybody"):
             call()
 
 

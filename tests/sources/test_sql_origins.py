@@ -95,9 +95,14 @@ def test_statements(url: str, statement: Any, by: str | None, expected: list[Any
 @pytest.mark.parametrize(
     ("rows", "version", "by", "words"),
     [
-        ("SELECT 1, 2", None, None, "gives 2 columns, and has to give one, the origin"),
-        ("SELECT 1", None, "by", "gives 1 columns, and has to give two, the tenant and the origin"),
-        ("SELECT 1", "SELECT 1 WHERE 1 = 2", None, "the version statement gives no row"),
+        ("SELECT 1, 2", None, None, "returns 2 columns, but must return one, the origin"),
+        (
+            "SELECT 1",
+            None,
+            "by",
+            "returns 1 columns, but must return two, the tenant and the origin",
+        ),
+        ("SELECT 1", "SELECT 1 WHERE 1 = 2", None, "the version statement returns no row"),
         ("SELECT 1 FROM nowhere", None, None, "no such table: nowhere"),
         ("INSERT INTO cors_origins VALUES (1, 2, 3)", None, None, "does not return rows"),
     ],
@@ -252,8 +257,12 @@ def test_the_tables_of_the_page(database: str, sql_store: Store, tmp_path: Path)
 @pytest.mark.parametrize(
     ("url", "error", "words"),
     [
-        ("", PolicyError, "url: this is not a URL that SQLAlchemy takes. Write it like postgresql"),
-        (None, PolicyError, "url: this is not a URL that SQLAlchemy takes."),
+        (
+            "",
+            PolicyError,
+            "url: this is not a URL that SQLAlchemy accepts. Write it like postgresql",
+        ),
+        (None, PolicyError, "url: this is not a URL that SQLAlchemy accepts."),
         ("postgresql://u:geheim@h:geheim/d", PolicyError, "url: this is not a URL"),
         ("postgres://u:geheim@h/d", PolicyError, "knows no database or driver 'postgres'. Write"),
         ("shop.db", PolicyError, "Write it like sqlite:///shop.db, and an absolute path like"),
@@ -275,7 +284,7 @@ def test_what_is_no_url(url: Any, error: type[Exception], words: str) -> None:
 
 @pytest.mark.parametrize("statement", ["", " ", 3, None, b"SELECT 1"])
 def test_what_is_no_statement(statement: Any) -> None:
-    with pytest.raises(PolicyError, match="neither SQL nor a statement of SQLAlchemy"):
+    with pytest.raises(PolicyError, match="neither SQL nor an SQLAlchemy statement"):
         SQLOrigins("sqlite://", statement)
 
 

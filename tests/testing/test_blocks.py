@@ -39,8 +39,8 @@ def preflights(status=204, **changes):
 
 
 NOBODY = (
-    "No guard decided about this request: the app has none, or something in front of it answered;"
-    " then change that."
+    "No guard decided about this request: either the app has none, or something in front of the app"
+    " responded, which must then be changed."
 )
 # What was asked of which server (or servers, from which page, in which engine), which rule stopped
 # it, what the sentence says, what it says to send, and what to change.
@@ -52,11 +52,11 @@ BLOCKS = [
     (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of null may not read it", None,
      "serve the page from an origin of its own"),
     (TO_NULL | {"https://c.test": fixed()}, {}, Block.ALLOW_ORIGIN_MISSING,
-     "pages of null may not read it", None, "have the page ask for the address where the"),
+     "pages of null may not read it", None, "have the page request the address that the"),
     (fixed(lines=[(ORIGIN, SHOP), (ORIGIN, SHOP)]), {}, Block.ALLOW_ORIGIN_MULTIPLE,
-     f"'{SHOP}, {SHOP}'", ALLOW, "have one place write CORS headers"),
+     f"'{SHOP}, {SHOP}'", ALLOW, "write CORS headers in one place"),
     (fixed(lines={ORIGIN: f"{SHOP}, https://b.example"}), {}, Block.ALLOW_ORIGIN_MULTIPLE,
-     "several values", ALLOW, "have one place write CORS headers"),
+     "several values", ALLOW, "write CORS headers in one place"),
     *(
         (fixed(lines={ORIGIN: value}), {}, Block.ALLOW_ORIGIN_INVALID,
          "neither '*' nor an origin as browsers write it", ALLOW, ADD)
@@ -70,11 +70,11 @@ BLOCKS = [
      "lets pages of 'https://b.example' read it", ALLOW, ADD),
     (fixed(lines={ORIGIN: "null"}), {}, Block.ALLOW_ORIGIN_MISMATCH, "lets pages of 'null' read it",
      ALLOW, ADD),
-    (anyone(), INCLUDE, Block.ALLOW_ORIGIN_WILDCARD, "does not count for a request with",
+    (anyone(), INCLUDE, Block.ALLOW_ORIGIN_WILDCARD, "browsers ignore for a request with",
      f"{ALLOW} | {TRUE}", "list the origins instead of '*'"),
     # What begins at the page's own origin, with cookies, has to allow them to redirect again.
     (AWAY, IN_WEBKIT, Block.ALLOW_ORIGIN_WILDCARD,
-     "by WebKit, as the request began at the page's own origin", f"{ALLOW} | {TRUE}",
+     "by WebKit, because the request began at the page's own origin", f"{ALLOW} | {TRUE}",
      "redirect to the last address at once"),
     (AWAY, IN_WEBKIT | {"credentials": "omit"}, Block.UNREACHABLE, f"leads to '{OTHER}/'", None,
      f"Browser({{'{OTHER}': app, ...}})"),
@@ -88,18 +88,18 @@ BLOCKS = [
      TRUE, LIST),
     (preflights(301, Location="/login"), PUT, Block.PREFLIGHT_REDIRECTED,
      "redirect (status 301, to '/login')", f"a 2xx status at {API}/ itself | {FOR_PUT}",
-     "mind a trailing slash"),
+     "check the trailing slash"),
     (preflights(308), PUT, Block.PREFLIGHT_REDIRECTED, "redirect (status 308)",
-     f"a 2xx status at {API}/ itself | {FOR_PUT}", "mind a trailing slash"),
-    (preflights(401), PUT, Block.PREFLIGHT_STATUS, "answered with status 401",
-     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
-    (preflights(304), PUT, Block.PREFLIGHT_STATUS, "answered with status 304",
-     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard answer OPTIONS"),
-    (preflights(500), PUT | X_A | INCLUDE, Block.PREFLIGHT_STATUS, "answered with status 500",
+     f"a 2xx status at {API}/ itself | {FOR_PUT}", "check the trailing slash"),
+    (preflights(401), PUT, Block.PREFLIGHT_STATUS, "has status 401",
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard respond to OPTIONS"),
+    (preflights(304), PUT, Block.PREFLIGHT_STATUS, "has status 304",
+     f"204 No Content to OPTIONS {API}/ | {FOR_PUT}", "let the guard respond to OPTIONS"),
+    (preflights(500), PUT | X_A | INCLUDE, Block.PREFLIGHT_STATUS, "has status 500",
      f"204 No Content to OPTIONS {API}/ | {ALLOW} | {TRUE} | {METHODS}: PUT | {HEADERS}: x-a",
-     "let the guard answer OPTIONS"),
-    (preflights(500), PUT | {"page": "null"}, Block.PREFLIGHT_STATUS, "answered with status 500",
-     f"204 No Content to OPTIONS {API}/", "let the guard answer OPTIONS"),
+     "let the guard respond to OPTIONS"),
+    (preflights(500), PUT | {"page": "null"}, Block.PREFLIGHT_STATUS, "has status 500",
+     f"204 No Content to OPTIONS {API}/", "let the guard respond to OPTIONS"),
     (preflights(Access_Control_Allow_Methods="PUT POST"), PUT, Block.ALLOW_METHODS_INVALID,
      f"{METHODS}: 'PUT POST', which is not a list", f"{METHODS}: PUT", "methods=['PUT']"),
     (preflights(Access_Control_Allow_Headers="X-A; X-B"), X_A, Block.ALLOW_HEADERS_INVALID,
@@ -108,11 +108,11 @@ BLOCKS = [
      f"{METHODS}: PUT", "add 'PUT' to methods"),
     (preflights(Access_Control_Allow_Methods="GET, PATCH"), {"method": "patch"},
      Block.METHOD_NOT_ALLOWED, "does not allow patch: it allows GET, PATCH", f"{METHODS}: patch",
-     "have the page say method: 'PATCH'; names are case-sensitive"),
+     "have the page use method: 'PATCH'; names are case-sensitive"),
     (preflights(Access_Control_Allow_Methods="A," * 10_000), PUT, Block.METHOD_NOT_ALLOWED,
      "A and 9980 more", f"{METHODS}: PUT", "add 'PUT' to methods"),
     (preflights(Access_Control_Allow_Methods="*", Access_Control_Allow_Credentials="true"),
-     PUT | INCLUDE, Block.METHOD_NOT_ALLOWED, "its '*' does not count for a request with",
+     PUT | INCLUDE, Block.METHOD_NOT_ALLOWED, "browsers ignore its '*' for a request with",
      f"{METHODS}: PUT", "methods=['PUT']"),
     (preflights(Access_Control_Allow_Headers="X-B"), X_A, Block.HEADER_NOT_ALLOWED,
      "request header x-a: it allows X-B", f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
@@ -127,10 +127,10 @@ BLOCKS = [
      "application/json is not a type that a form sends", f"{HEADERS}: content-type",
      "add 'content-type' to allow_headers"),
     (preflights(Access_Control_Allow_Headers="*"), {"headers": {"Authorization": "x"}},
-     Block.HEADER_NOT_ALLOWED, "its '*' does not cover Authorization, which has to be named",
+     Block.HEADER_NOT_ALLOWED, "its '*' does not cover Authorization, which must be named",
      f"{HEADERS}: authorization", "add 'authorization' to allow_headers"),
     (preflights(Access_Control_Allow_Headers="*", Access_Control_Allow_Credentials="true"),
-     X_A | INCLUDE, Block.HEADER_NOT_ALLOWED, "its '*' does not count for a request with",
+     X_A | INCLUDE, Block.HEADER_NOT_ALLOWED, "browsers ignore its '*' for a request with",
      f"{HEADERS}: x-a", "add 'x-a' to allow_headers"),
     (preflights(), {"headers": {ORIGIN: "*"}}, Block.HEADER_NOT_ALLOWED,
      "request header access-control-allow-origin: it allows none", None,
@@ -141,8 +141,8 @@ BLOCKS = [
      "add 'x-a' to allow_headers; take access-control-allow-methods, access-control-allow-origin"
      " out of the page's fetch() or axios headers: they are response headers"),
     (preflights(500), {"headers": {ORIGIN: "*"}}, Block.PREFLIGHT_STATUS, "status 500",
-     f"204 No Content to OPTIONS {API}/ | {ALLOW}", "let the guard answer OPTIONS"),
-    (anyone(), {"mode": "same-origin"}, Block.MODE_SAME_ORIGIN, "is of another origin", None,
+     f"204 No Content to OPTIONS {API}/ | {ALLOW}", "let the guard respond to OPTIONS"),
+    (anyone(), {"mode": "same-origin"}, Block.MODE_SAME_ORIGIN, "has another origin", None,
      "have the page leave mode out"),
     (anyone(), {"mode": "no-cors"}, Block.MODE_NO_CORS, "makes the response opaque", None,
      "have the page leave mode out"),
@@ -156,17 +156,17 @@ BLOCKS = [
     *(
         (anyone(), {"act": "submit", "url": "http://api.test/", "engine": engine}, Block.MIXED_FORM,
          "'http://api.test/' is http: browsers warn before they send a form", None,
-         "serve what the form goes to over https")
+         "serve the form's target over https")
         for engine in ("chromium", "firefox")
     ),
     (anyone(), {"url": "chrome-extension://abc/x"}, Block.NOT_HTTP, "is not http or https", None,
-     "have the page ask for an http or https address"),
+     "have the page request an http or https address"),
     (redirecting("data:text/plain,x"), {}, Block.NOT_HTTP, "'data:text/plain,x'", None,
-     "have the page ask for an http or https address"),
+     "have the page request an http or https address"),
     (redirecting(f"{OTHER}/x"), {}, Block.UNREACHABLE, f"leads to '{OTHER}/x'", None,
      f"Browser({{'{OTHER}': app, ...}})"),
     (redirecting("/x"), {"redirect": "error"}, Block.REDIRECT_UNWANTED, "(status 302)", None,
-     "have the page ask for the address where the redirect leads"),
+     "have the page request the address that the redirect leads to"),
     (redirecting("/x"), {"redirect": "manual"}, Block.REDIRECT_MANUAL, "(status 302)", None,
      "have the page leave redirect out"),
     (redirecting("/x"), {}, Block.REDIRECT_LIMIT,
@@ -281,7 +281,7 @@ def test_credentials_that_a_setting_allows_in_vain(origins):
     app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"))
     CorsGuard(app, origins=origins)
     browser = Browser(app, SHOP)
-    found = "Without effect: CORS_SUPPORTS_CREDENTIALS in app.config (the guard reads CORSGUARD_ALL"
+    found = "Ignored: CORS_SUPPORTS_CREDENTIALS in app.config (the guard reads CORSGUARD_ALL"
     assert found in browser.fetch(f"{API}/", credentials="include").why
     assert found not in browser.fetch(f"{API}/exempt", credentials="include").why
     assert found not in browser.fetch(f"{API}/").why
@@ -289,7 +289,7 @@ def test_credentials_that_a_setting_allows_in_vain(origins):
 
 def test_a_redirect_to_a_sign_in_page():
     """Where a redirect led to what the page may not read, the advice is to answer with 401."""
-    hint = f"The request was redirected from '{API}/': where that leads to a sign-in page, answer"
+    hint = f"The request was redirected from '{API}/': if that is to a sign-in page, respond"
     for login in (fixed(), guarded(origins="https://b.example")):
         servers = {API: redirecting(f"{OTHER}/login"), OTHER: login}
         why = Browser(servers, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing").why
@@ -353,16 +353,18 @@ def broken():
     raise KeyError("x")
 
 
-FRONT = "The guard did not decide about this request: something in front of the app answered"
+FRONT = "The guard did not decide about this request: something in front of the app responded"
 BY_STRANGER = (
     r"status 400, Content-Type 'text/plain', Server 'x\x27\x1b', body "
     "'\"Not an accepted origin.\"'."
 )
-IN_FRONT = "Change: what answered: WSGI middleware around app.wsgi_app, an app mounted beside this"
+IN_FRONT = "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app"
 ALLOWED = "Flask-CorsGuard decided: GET index from 'https://shop.example': allowed."
 REJECTED = "Flask-CorsGuard decided: GET / from 'https://shop.example': rejected"
-AROUND = "Something around the app has changed the response, or answered in its place: status"
-CHANGED = "Change: what does that: WSGI middleware around app.wsgi_app, an app mounted beside this"
+AROUND = (
+    "Something around the app has changed the response, or responded instead of the app: status"
+)
+CHANGED = "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app"
 TO_OTHER = {ORIGIN: "https://b.example"}
 
 # By what decided: the app, the words, and the change.
@@ -386,7 +388,7 @@ DECIDED = {
     ),
     "a table with problems": (
         guarded(cors("unknown")(lambda: "ok"), origins=SHOP),
-        [f"{FRONT}, or an exception ended it that the server's log has: status 500"],
+        [f"{FRONT}, or an exception ended it (see the server's log): status 500"],
         IN_FRONT,
     ),
     "a function": (in_front, [NOBODY], f"Change: {ADD}."),
@@ -403,13 +405,13 @@ DECIDED = {
     "in a thread": (within(in_a_thread, origins="https://partner.example"), [REJECTED], "  "),
     "the debugger": (
         DebuggedApplication(within(lambda app: app, view=broken, debug=True)),
-        [ALLOWED, "The view raised an exception, and Werkzeug's debugger answered"],
+        [ALLOWED, "The view raised an exception, and Werkzeug's debugger responded"],
         "Change: fix the exception. Outside debug mode the page can read the 500.",
     ),
     "exempt": (
         guarded(cors_exempt(lambda: "ok"), origins=SHOP),
         ["Flask-CorsGuard decided: GET index from 'https://shop.example': exempt."],
-        "Change: have the view send these headers itself, or take cors_exempt out.",
+        "Change: have the view send these headers itself, or remove cors_exempt.",
     ),
 }  # fmt: skip
 
@@ -447,7 +449,7 @@ def test_who_decided_what_is_hidden():
     view = cors_exempt(lambda: ("ok", lines))
     response = Browser(guarded(view, origins=SHOP), SHOP).fetch(f"{API}/").assert_readable()
     assert response.why.endswith(
-        "Change: have the view send these headers itself, or take cors_exempt out."
+        "Change: have the view send these headers itself, or remove cors_exempt."
     )
 
 

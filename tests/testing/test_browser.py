@@ -88,25 +88,25 @@ def a_factory():
         ),
         *(
             (lambda servers=servers: Browser(servers),
-             f"a WSGI app is needed, or several by origin, not {servers!r}")
+             f"a WSGI app is needed, or a mapping of origins to WSGI apps, not {servers!r}")
             for servers in ([], "x", None, 7)
         ),
         (lambda: Browser(a_factory),
          "a_factory is not a WSGI app. If it makes one: Browser(a_factory())"),
         (lambda: Browser(a_client),
-         f"a WSGI app is needed, or several by origin, not {a_client!r}. Give it the app itself:"
-         " Browser(app)"),
+         f"a WSGI app is needed, or a mapping of origins to WSGI apps, not {a_client!r}. Pass the"
+         " app itself: Browser(app)"),
         (lambda: Browser(SHOP, an_app),
          f"a page is named by its origin, scheme://host[:port], not {an_app!r}. The app comes"
          " first: Browser(app, page='https://app.example.com')"),
         (lambda: Browser({API: "app"}), "the server at https://api.test is not a WSGI app: 'app'"),
         *(
             (lambda scheme=scheme: Browser(anyone(), SHOP).fetch(f"{scheme}:x"),
-             f"requests for {scheme}: are not simulated; ask for an http or https address")
+             f"requests for {scheme}: are not simulated: use an http or https address")
             for scheme in ("about", "blob", "data", "file", "javascript")
         ),
         *(
-            (odd_status(status), f"the app answered GET {API}/ with the status {status!r}")
+            (odd_status(status), f"the app responded to GET {API}/ with the status {status!r}")
             for status in ("OK", "", "2xx ok", "0 x", "99 x", "1000 x")
         ),
         (lambda: Browser(anyone()).submit(f"{API}/", enctype="application/json"),
@@ -179,7 +179,9 @@ def test_what_is_not_an_address(page, url):
     for act in acts_of(Browser(anyone(), page)):
         with pytest.raises(FetchTypeError) as caught:
             act(url)
-        assert str(caught.value) == f"{url!r} is not a URL, or relative to a page that has none."
+        assert str(caught.value) == (
+            f"{url!r} is not a URL, or is relative to a page that has no URL."
+        )
 
 
 @pytest.mark.parametrize("url", ["capacitor://localhost/x", "mailto:me@shop.example"])

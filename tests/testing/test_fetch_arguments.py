@@ -94,7 +94,7 @@ LINES = "is not a value: headers are single lines of bytes (Latin-1)."
          " 'manual'."),
         ({"url": "https://me:secret@api.test/"}, f"{FETCH}'https://me:secret@api.test/' includes a"
          " user name or a password."),
-        ({"url": 7}, "7 is not a URL, or relative to a page that has none."),
+        ({"url": 7}, "7 is not a URL, or is relative to a page that has no URL."),
     ],
 )  # fmt: skip
 def test_what_fetch_refuses(browser, options, words):

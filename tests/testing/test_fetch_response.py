@@ -68,9 +68,9 @@ def test_report_of_what_is_not_readable():
 {SHOP}: fetch() of PUT {API}/users/7 is not readable
   The preflight's response does not allow PUT: it allows none.
   Send: Access-Control-Allow-Methods: PUT
-  No guard decided about this request: the app has none, or something in front of it answered; \
-then change that.
-  Change: add 'PUT' to methods, or have a route at this URL accept it.
+  No guard decided about this request: either the app has none, or something in front of the app \
+responded, which must then be changed.
+  Change: add 'PUT' to methods, or add a route at this URL that accepts it.
 
   1. preflight OPTIONS {API}/users/7
     > Accept: */*
@@ -92,8 +92,11 @@ then change that.
     [
         *(
             (fixed(lines=OPEN, body="x" * 300), reason,
-             f"{ASKED} is not blocked\n  The page reads it: status 200, '{'x' * 199}\n\n  1. GET"
-             f" {URL}\n    > Accept: */*\n")
+             f"{ASKED} is not blocked\n"
+             f"  The page can read it: status 200, '{'x' * 199}\n"
+             "\n"
+             f"  1. GET {URL}\n"
+             "    > Accept: */*\n")
             for reason in (None, "mixed_content")
         ),
         (fixed(), Block.PREFLIGHT_STATUS,
@@ -132,7 +135,7 @@ def test_what_stops_everything_has_to_be_named(ask, reason):
 
 def test_report_of_what_was_never_sent():
     response = Browser(anyone(), SHOP).fetch("http://api.test/")
-    assert failure(response.assert_readable).endswith("\n\n  Nothing went over the wire.")
+    assert failure(response.assert_readable).endswith("\n\n  Nothing was sent.")
 
 
 def test_report_of_a_hidden_header():
@@ -192,15 +195,16 @@ def test_a_reason_of_the_guard(reason, method, meant):
             response.assert_blocked(reason)
         name = getattr(reason, "name", str(reason).upper().replace("-", "_"))
         assert str(caught.value) == (
-            f"there is no rule {reason!r}. Did you mean '{meant}'? {name} is a reason of the guard,"
-            " which no page is told; a test finds it in response.exchanges[-1].decision.reason."
+            f"there is no rule {reason!r}. Did you mean '{meant}'? {name} is one of the guard's"
+            " reasons, which pages never see. In a test, it is"
+            " response.exchanges[-1].decision.reason."
         )
 
 
 OWN = (
-    "It is of the page's own origin, which no policy restricts.\n"
-    "  Change: give the whole URL of an API at another origin, such as https://api.test/users."
-    " If the page's own origin is meant, write {}."
+    "The request has the page's own origin, which no policy restricts.\n"
+    "  Change: give the full URL of an API at another origin, such as https://api.test/users. If"
+    " the page's own origin is meant, write {}."
 )
 
 
@@ -217,7 +221,7 @@ def test_a_relative_url_says_nothing_about_cors(url):
             f"{SHOP}: fetch() of GET {SHOP}/users?q says nothing about CORS\n  {own}\n\n  1. GET"
         )
         assert failure(check).startswith(begin)
-    assert f" is not blocked\n  The page reads it: status 200, 'ok'\n  {own}" in failure(
+    assert f" is not blocked\n  The page can read it: status 200, 'ok'\n  {own}" in failure(
         response.assert_blocked
     )
 

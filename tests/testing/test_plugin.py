@@ -119,7 +119,7 @@ def test_a_failure_says_what_to_change(run, tracebacks):
     result.stdout.fnmatch_lines(
         [
             "E *https://admin.example: fetch() of PUT https://localhost/users/7 is not readable",
-            "E * The preflight was answered with status 403*",
+            "E * The response to the preflight has status 403*",
             "E * Flask-CorsGuard decided: *rejected (ORIGIN_NOT_ALLOWED)*",
             'E * To allow it: origins=[[]*, "https://admin.example"] (policy: *conftest.py:*).',
             "E * 1. preflight OPTIONS https://localhost/users/7",
@@ -160,8 +160,8 @@ def test_a_relative_url(run):
     result.stdout.fnmatch_lines(
         [
             "E *fetch() of GET https://admin.example/users/7 says nothing about CORS",
-            "E * It is of the page's own origin, which no policy restricts.",
-            "E * Change: give the whole URL of an API at another origin*",
+            "E * The request has the page's own origin, which no policy restricts.",
+            "E * Change: give the full URL of an API at another origin*",
         ]
     )
 

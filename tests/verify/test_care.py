@@ -167,7 +167,7 @@ def test_limit(shop: Flask) -> None:
         ran = verify(url, shop, "--limit", "10")
     assert len(recorder.asked) == 10
     assert (
-        "not tried: 6 of 10 tests, from GET /items/<int:number> on: --limit 10 cuts them off."
+        "not tried: 6 of 10 tests, from GET /items/<int:number> on, because of --limit 10."
         in ran.out
     )
     assert ran.code == 0
@@ -235,7 +235,7 @@ def test_a_long_run_is_announced(shop: Flask) -> None:
         assert ran.err == ""
         assert "10 of 10 tests" in ran.out
         ran = run(["verify", "http://127.0.0.1:1", "--rate", "2"], shop)
-    assert ran.err.startswith("24 requests, 2 a second: about 12 s\n")
+    assert ran.err.startswith("24 requests, 2 per second: about 12 s\n")
 
 
 def test_no_proxy_of_the_environment_is_used(shop: Flask) -> None:
@@ -287,7 +287,7 @@ def test_a_response_that_trickles_in(shop: Flask, monkeypatch: pytest.MonkeyPatc
     with raw(trickle) as url:
         ran = verify(url, shop)
     assert ran.code == 2
-    assert "there was no whole response within 0.3 seconds" in ran.err
+    assert "no complete response within 0.3 seconds" in ran.err
 
 
 def test_it_ends_when_nothing_responds_any_more(shop: Flask) -> None:
@@ -301,7 +301,7 @@ def test_it_ends_when_nothing_responds_any_more(shop: Flask) -> None:
         ran = verify(url, shop, "--json")
     told = json.loads(ran.out)
     assert "no_response" in {finding["code"] for finding in told["findings"]}
-    assert told["not_tried"] == ["4 of 10 tests: the 5 before had no response."]
+    assert told["not_tried"] == ["4 of 10 tests, because the 5 before had no response."]
     assert told["requests"] < 24
 
 
