@@ -25,6 +25,7 @@ from flask_corsguard.protocol.lists import (
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
     MAX_ORIGIN_LENGTH,
+    MISSPELT_SCHEMES,
     OPAQUE_SCHEMES,
     Origin,
     OriginPattern,
@@ -34,6 +35,9 @@ from flask_corsguard.protocol.origins import (
     parse_pattern,
 )
 from flask_corsguard.text import text_of
+
+# An entry with one of these is never compiled: it is a mistake, which is explained.
+_NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys()
 
 OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
 
@@ -188,7 +192,7 @@ def _compile_origins(
     others: list[str] = []
     for text in strings:
         origin = None if "*" in text else parse_origin(text)
-        is_exact = text == "null" or (origin is not None and origin.scheme not in OPAQUE_SCHEMES)
+        is_exact = text == "null" or (origin is not None and origin.scheme not in _NO_SCHEMES)
         (exact if is_exact else others).append(text)
     check = next(iter(checks), None)
     takes_request = check is not None and _takes_request(check)
@@ -227,7 +231,7 @@ def _read_patterns(
 ) -> Iterator[OriginPattern]:
     for text in strings:
         pattern = parse_pattern(text)
-        if pattern is None:
+        if pattern is None or pattern.origin.scheme in MISSPELT_SCHEMES:
             problems += _string_problems(field, text)
         else:
             yield pattern

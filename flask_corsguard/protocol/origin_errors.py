@@ -14,6 +14,7 @@ from flask_corsguard.protocol.headers import field_of_name
 from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
+    MISSPELT_SCHEMES,
     OPAQUE_SCHEMES,
     OriginPattern,
     is_scheme,
@@ -124,7 +125,7 @@ def repair(text: str) -> str | None:
         rest = text.lstrip("/")
         is_local = rest.startswith(("localhost", "127.", "[::1]"))
         scheme = "http" if is_local else "https"
-    scheme = scheme.lower()
+    scheme = MISSPELT_SCHEMES.get(scheme.lower(), scheme.lower())
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     host, port = _split_port(_one_star(authority))
     host = host.rstrip(".")
@@ -218,7 +219,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
         yield "origin_wildcard", "the scheme cannot be a wildcard; list one entry for each scheme"
     elif scheme != scheme.lower() and is_scheme(scheme.lower()):
         yield "origin_case", "browsers send origins in lower case, so this would never match"
-    elif not is_scheme(scheme):
+    elif not is_scheme(scheme) or scheme in MISSPELT_SCHEMES:
         yield "origin_scheme", f"{scheme!r} is not a scheme"
     if scheme.lower() in OPAQUE_SCHEMES:
         sentence = (

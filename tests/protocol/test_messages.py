@@ -210,6 +210,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"deny_origins": "null,x"},
      ["deny_origins: 'x': an origin starts with its scheme, such as https://. Write 'https://x'."
       " [origin_no_scheme]"]),
+    ({"origins": "htps://a.com"},
+     ["origins: 'htps://a.com': 'htps' is not a scheme. Write 'https://a.com'. [origin_scheme]"]),
     ({"origins": "Authorization, PUT"},
      ["origins: 'Authorization': this is a header, which belongs in allow_headers."
       " [origin_no_scheme]",

@@ -52,6 +52,8 @@ TABLE = [
     ("*.*", ["origin_no_scheme"], None),
     ("HTTPS://example.com", ["origin_case"], "'https://example.com'"),
     ("ht_tps://example.com", ["origin_scheme"], None),
+    ("htps://example.com", ["origin_scheme"], "'https://example.com'"),
+    ("hhtp://*.example.com:80", ["origin_scheme"], "'http://*.example.com'"),
     ("javascript://example.com", ["origin_scheme"], None),
     ("file:///", ["origin_scheme", "origin_trailing_slash", "origin_no_host"], None),
     ("https://", ["origin_no_host"], None),
