@@ -38,7 +38,7 @@ class SQLVersion(tuple[Any, ...]):
 class SQLOrigins(Source):
     """Origins that a SQL statement returns.
 
-    Each refresh executes *version*, and executes *rows* if its result has changed, or every ten
+    Each refresh executes *version*; it executes *rows* if the version has changed, or every ten
     minutes. Without *version*, *rows* is executed at most every 30 seconds. Rows are fetched in
     portions. Each process has its own connection; nothing is written.
 
@@ -58,7 +58,7 @@ class SQLOrigins(Source):
     :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as for all
         sources. ``by`` takes the request and returns its tenant. With it, *rows* returns two
         columns, the tenant and the origin.
-    :ivar version: a method that executes that statement; None without one.
+    :ivar version: a method that executes the *version* statement; None if there is none.
     :raises CorsGuardError: if SQLAlchemy or the driver is not installed.
     :raises PolicyError: if the URL, a statement or a setting cannot be used.
     """

@@ -175,7 +175,7 @@ def test_current_decision_without_a_guard(app):
 
 def test_current_decision_before_there_is_one(app):
     CorsGuard(app)
-    with app.test_request_context(), pytest.raises(CorsGuardError, match="nothing has been"):
+    with app.test_request_context(), pytest.raises(CorsGuardError, match="has not decided"):
         current_decision.explain()
 
 
