@@ -258,7 +258,7 @@ class CorsGuard:
                     f"{location}: {glob!r} matches no file: write what follows the folder's own"
                     f" name, such as for_files({endpoint!r}, 'fonts/*.woff2')"
                 )
-            if "\\" in glob or glob.startswith("^") or glob.endswith("$"):
+            if r"\." in glob or glob.startswith("^") or glob.endswith("$"):
                 raise CorsGuardError(
                     f"{location}: {glob!r} is a regular expression, and matches no file: write a"
                     f" glob, such as for_files({endpoint!r}, '*.woff2')"

@@ -338,7 +338,7 @@ class GuardLog:
             other = "mark the view with cors_exempt" if is_app else "leave the path out of paths"
             self._write(
                 logging.WARNING,
-                "%s: %s sets %s itself, which the guard has replaced or removed. Take that out of"
+                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out of"
                 " the code, or %s.",
                 _place(endpoint),
                 who,

@@ -156,7 +156,7 @@ _ALL = (
         "null_allowed",
         Level.ERROR,
         "The opaque origin 'null' is allowed",
-        "Any site can send it from a sandboxed frame, and is let in.",
+        "Any site can send this origin from a sandboxed frame, and is then let in.",
         "Serve the page from an origin of its own, and remove dangerously_allow_null_origin.",
     ),
     Rule(
@@ -237,7 +237,7 @@ _ALL = (
         Level.NOTE,
         "Preflights are remembered for less time than max_age says",
         "Nothing is exposed. But max_age promises too much: Chromium remembers a preflight for at"
-        " most 7200 seconds, WebKit for 600; only Firefox for 86400.",
+        " most 7200 seconds, WebKit for 600; only Firefox remembers it for 86400.",
         "Set max_age=7200 or less.",
     ),
     Rule(
@@ -271,7 +271,7 @@ _ALL = (
     Rule(
         "entry_decided_earlier",
         Level.WARNING,
-        "An entry of a policy has no effect, because an earlier policy in the list decides",
+        "An item of a policy has no effect, because an earlier policy in the list decides",
         "None, if the earlier policy allows less. But these origins get the earlier policy's"
         " credentials, methods and headers, not those next to the entry.",
         "Remove the entry, or put its policy before the other one.",
@@ -385,8 +385,8 @@ _ALL = (
         "A callable in origins fails",
         "Nothing is exposed: an origin for which it fails is not allowed. But origins that should"
         " be allowed may be rejected.",
-        "Have it return True or False for any string. If it is the by of a source, have it return"
-        " a value for any request.",
+        "Have the callable return True or False for any string. If it is a source's by, have"
+        " it return a value for any request.",
     ),
     Rule(
         "source_unread",

@@ -23,7 +23,7 @@ _WATCH = "flask_corsguard.migrate.recorder:watch"
 _CREDENTIALS = {
     "any": "",
     "with": ", only with credentials",
-    "without": ", only without credentials",
+    "without": " (only without credentials)",
 }
 
 

@@ -10,14 +10,14 @@ from typing import NamedTuple
 #: Code -> what is the case, in general.
 CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
-    "left_out": "Code that uses Flask-CORS is not read",
+    "left_out": "Code that uses Flask-CORS was not read",
     "misspelt_option": "An option has a name that Flask-CORS does not know",
     "credentials_any_origin": "Any site may act as the signed-in user",
     "regex_unescaped_dot": "A dot in a pattern matches any character",
     "regex_too_wide": "A pattern allows more than it seems to",
     "glob": "A glob is written where a regular expression is expected",
     "null_origin": "The origin 'null' is allowed, which any site can send",
-    "refused": "The guard refuses the policy",
+    "refused": "The guard does not accept the policy",
     "resources": "Resources cannot be translated",
     "header_by_hand": "CORS headers are changed by hand after Flask-CORS",
     "unusual_use": "Flask-CORS is used in a way that cannot be translated",

@@ -195,7 +195,7 @@ def _problems(policies: Sequence[Policy], labels: Sequence[str]) -> Iterator[Pro
     for at, policy in enumerate(policies):
         if policy.origins == "*" and at + 1 < len(policies):
             message = (
-                f"{labels[at]} lets everybody read, so policies after it would never be asked. Put"
+                f"{labels[at]} lets everybody read, so no policy after it is ever asked. Put"
                 " it last."
             )
             yield Problem("any_origin_not_last", "origins", "*", message)

@@ -43,7 +43,7 @@ class _NoContent(Response):
 _MAX_ACCEPT_LENGTH = 300
 _MOST_MEDIA_RANGES = 12
 
-_PREFLIGHT_REFUSED = "CORS preflight refused"
+_PREFLIGHT_REFUSED = "CORS preflight rejected"
 _REFUSED = "Cross-origin request refused"
 _REFUSED_DETAIL = (
     "Another site caused this request, so it was not carried out. Go to this site itself and try"

@@ -120,7 +120,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_MISMATCH: (
-        "{response} lets pages of {value} read it, but this page is of {origin}.",
+        "{response} lets pages of {value} read it, but this page is from {origin}.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),
@@ -174,16 +174,17 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         "Access-Control-Allow-Headers: {headers}",
     ),
     Block.MODE_SAME_ORIGIN: (
-        "The page asked with mode: 'same-origin', but {url} has another origin.",
+        "The page's request has mode: 'same-origin', but {url} has another origin.",
         "have the page leave mode out",
     ),
     Block.MODE_NO_CORS: (
-        "The page asked with mode: 'no-cors', which makes the response opaque: the page sees no"
+        "The page's request has mode: 'no-cors', which makes the response opaque: the page sees no"
         " status, no headers and no body, whatever the server sends.",
         "have the page leave mode out, and allow its origin in the policy",
     ),
     Block.NO_CORS_REDIRECT: (
-        "The page asked with mode: 'no-cors' and redirect: '{redirect}', which cannot be combined.",
+        "The page's request has mode: 'no-cors' and redirect: '{redirect}', which cannot be"
+        " combined.",
         "have the page leave both out, and allow its origin in the policy",
     ),
     Block.RESOURCE_POLICY: (
@@ -231,8 +232,8 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         "redirect in one place: remove what a proxy or an extension adds",
     ),
     Block.REDIRECT_USERINFO: (
-        "The redirect's Location, {value}, holds a user name or password, which browsers refuse for"
-        " requests across origins.",
+        "The redirect's Location, {value}, has a user name or password, which browsers do not allow"
+        " in cross-origin requests.",
         "redirect to the address without them",
     ),
     Block.NAVIGATION: (

@@ -78,7 +78,7 @@ class Response:
         if not self.readable:
             raise AssertionError(self._report("is not readable", self.why))
         if self.relative:
-            raise AssertionError(self._report("says nothing about CORS", self._same_origin))
+            raise AssertionError(self._report("tells you nothing about CORS", self._same_origin))
         return self
 
     def assert_visible(self, *names: str) -> Response:

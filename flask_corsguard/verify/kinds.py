@@ -76,7 +76,7 @@ _ALL = (
     Kind(
         "origin_lost",
         "Origin does not reach the app",
-        "Something in front removes it, so the guard takes every request for one from the app's"
+        "Something in front removes it, so the guard mistakes every request for one from the app's"
         " own pages.",
         "Pass on Origin and Access-Control-Request-* as the browser sent them.",
     ),
@@ -95,7 +95,7 @@ _ALL = (
     ),
     Kind(
         "star_added",
-        "Every site may read what the policy allows only to some",
+        "Every site may read what the policy lets only some read",
         "Something in front adds Access-Control-Allow-Origin: *, or serves the path itself: files"
         " by nginx, WhiteNoise, a CDN.",
         "Remove the * there, or put guard.wsgi around what serves the path. If everybody may read"
@@ -132,21 +132,21 @@ _ALL = (
     ),
     Kind(
         "vary_lost",
-        "A name is missing in Vary, so a cache may give one origin's response to another",
+        "A name is missing from Vary, so a cache may give one origin's response to another",
         "Something in front removes or replaces Vary, or writes CORS headers without it.",
         "Have it leave Vary alone (nginx: no proxy_hide_header; Apache: Header merge). Whatever"
         " writes CORS headers must add Vary: Origin to every response.",
     ),
     Kind(
         "mixed_up",
-        "An origin gets the response of another",
+        "One origin gets the response meant for another",
         "A cache in front ignores Origin when it stores responses.",
         "Have it respect Vary, or add Origin to its key, or not store these responses; and empty"
         " it.",
     ),
     Kind(
         "host_lost",
-        "The app takes its own pages for another site's",
+        "The app mistakes its own pages for another site's",
         "The server in front sends another Host, or drops its port (nginx: $host, $proxy_host;"
         " Apache: ProxyPreserveHost Off).",
         "Pass on the whole Host (nginx: proxy_set_header Host $http_host; Apache:"

@@ -32,7 +32,7 @@ def test_text(apps: Path) -> None:
         ran.out
         == """\
 wider
-  A browser sends a request that it did not send, only without credentials.
+  A browser sends a request that it did not send (only without credentials).
   Where: PUT /<int:number>
   Pages: https://new.example
   Headers: Content-Type, none
@@ -45,7 +45,7 @@ wider
     Access-Control-Allow-Methods: OPTIONS, PUT
 
 wider
-  A page can read a response that it could not read, only without credentials.
+  A page can read a response that it could not read (only without credentials).
   Where: GET /corsguard-compare
   Pages: https://new.example
   fetch("https://localhost/corsguard-compare")
@@ -54,7 +54,7 @@ wider
     Access-Control-Allow-Origin: https://new.example
 
 narrower
-  A browser no longer sends a request, only without credentials.
+  A browser no longer sends a request (only without credentials).
   Where: PUT /<int:number>
   Pages: https://old.example
   Headers: Content-Type, none
@@ -67,7 +67,7 @@ narrower
   After: 403, preflight_status
 
 narrower
-  A page can no longer read a response, only without credentials.
+  A page can no longer read a response (only without credentials).
   Where: GET /corsguard-compare
   Pages: https://old.example
   fetch("https://localhost/corsguard-compare")

@@ -92,7 +92,7 @@ doubled_header
   Change: Remove it from the configuration of the server in front."""
     )
     assert second.startswith(
-        "star_added\n  Every site may read what the policy allows only to some.\n"
+        "star_added\n  Every site may read what the policy lets only some read.\n"
     )
     assert last == f"{url}/: 14 routes and paths, 70 requests: 2 findings.\n"
 

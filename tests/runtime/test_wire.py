@@ -191,7 +191,7 @@ def test_preflights_that_are_refused(site, http, heard, fields, method, headers,
         response = http.open(site, "/", SHOP, method="OPTIONS", environ=environ)
         assert response.mimetype == "application/problem+json"
         assert response.get_json(force=True) == {
-            "title": "CORS preflight refused",
+            "title": "CORS preflight rejected",
             "status": 403,
             "code": code,
             "detail": heard[0].decision.explain() if site.debug else DETAIL,

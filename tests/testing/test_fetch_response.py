@@ -217,9 +217,8 @@ def test_a_relative_url_says_nothing_about_cors(url):
     assert response.readable
     own = OWN.format(f"{SHOP}/users?q")
     for check in (response.assert_readable, response.assert_visible):
-        begin = (
-            f"{SHOP}: fetch() of GET {SHOP}/users?q says nothing about CORS\n  {own}\n\n  1. GET"
-        )
+        about = f"{SHOP}: fetch() of GET {SHOP}/users?q tells you nothing about CORS"
+        begin = f"{about}\n  {own}\n\n  1. GET"
         assert failure(check).startswith(begin)
     assert f" is not blocked\n  The page can read it: status 200, 'ok'\n  {own}" in failure(
         response.assert_blocked

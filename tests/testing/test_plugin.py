@@ -159,7 +159,7 @@ def test_a_relative_url(run):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *fetch() of GET https://admin.example/users/7 says nothing about CORS",
+            "E *fetch() of GET https://admin.example/users/7 tells you nothing about CORS",
             "E * The request has the page's own origin, which no policy restricts.",
             "E * Change: give the full URL of an API at another origin*",
         ]
