@@ -244,10 +244,25 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_files", endpoint, *globs)
+        if "*" in endpoint:
+            raise CorsGuardError(
+                f"{location}: the endpoint comes first: for_files('static', {endpoint!r}, ...)"
+            )
         if not globs:
             raise CorsGuardError(
                 f"{location}: name the files, such as for_files({endpoint!r}, '*.woff2')"
             )
+        for glob in globs:
+            if glob.startswith("/"):
+                raise CorsGuardError(
+                    f"{location}: {glob!r} matches no file: write what follows the folder's own"
+                    f" name, such as for_files({endpoint!r}, 'fonts/*.woff2')"
+                )
+            if "\\" in glob or glob.startswith("^") or glob.endswith("$"):
+                raise CorsGuardError(
+                    f"{location}: {glob!r} is a regular expression, and matches no file: write a"
+                    f" glob, such as for_files({endpoint!r}, '*.woff2')"
+                )
         origins = [glob for glob in globs if "://" in glob]
         if origins:
             raise CorsGuardError(
@@ -424,6 +439,11 @@ class CorsGuard:
         """
         from flask_corsguard.runtime.origin_check import OriginCheck
 
+        if isinstance(cast("object", app), str):
+            raise CorsGuardError(
+                "guard.origin_check is given the app, and makes the function that is given the"
+                " origin: cors_allowed_origins=guard.origin_check(app)"
+            )
         return OriginCheck(self._state(app), credentials=credentials)
 
     def wsgi(
@@ -527,4 +547,6 @@ def _is_asynchronous(function: object) -> bool:
 def _check_strings(location: str, caller: str, *names: object) -> None:
     for name in names:
         if not isinstance(name, str):
-            raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}")
+            known = name.name if isinstance(name, Blueprint) else getattr(name, "__name__", None)
+            hint = f". Write {caller}({known!r}, ...)" if isinstance(known, str) else ""
+            raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}{hint}")

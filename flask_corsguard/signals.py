@@ -80,7 +80,16 @@ def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> No
         except BaseException as error:
             if is_shutdown(error):
                 raise
-            log.failure(f"receiver {name_of(receiver)} of the signal {signal.name}", error)
+            what = f"receiver {name_of(receiver)} of the signal {signal.name}"
+            if isinstance(error, TypeError) and _is_of_the_call(error):
+                takes = ", ".join(("sender", *values))
+                what = f"{what}, which is called with ({takes}),"
+            log.failure(what, error)
+
+
+def _is_of_the_call(error: TypeError) -> bool:
+    """Whether the arguments were wrong, so that nothing of the function has run."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
 def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 #: What every configuration key begins with.
 PREFIX = "CORSGUARD_"
 _FLASK = "FLASK_"
-# What the keys of Flask-CORS begin with, and our own with an underscore too many.
+# What the keys of Flask-CORS begin with.
 _OTHERS = "CORS_"
+# What a key begins with that can be meant for nobody else.
+_MEANT_FOR_US = (PREFIX, "CORS_GUARD_", _FLASK + PREFIX)
 # CORSGAURD_, CORGUARD_, CROSGUARD_ and the like, which nobody else uses.
 _MISSPELT = re.compile(r"C[ORS]{2,3}E?G[UARD]{3,5}S?_")
 # Below this, what is in a mapping or list is compared by identity.
@@ -253,7 +255,9 @@ def is_ours(key: object) -> bool:
     if not isinstance(key, str):
         return False
     name = f"{key}_".upper()
-    return name.startswith(PREFIX) or _MISSPELT.match(name) is not None
+    if name.startswith(_FLASK) and key in os.environ:
+        return False  # app.config.from_mapping(os.environ): a variable, which is looked at as such
+    return name.startswith(_MEANT_FOR_US) or _MISSPELT.match(name) is not None
 
 
 def _variables() -> dict[str, _Variable]:

@@ -512,13 +512,19 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     return False
 
 
+# Said of enforce, this means those that "unsafe" refuses.
+_METHOD = re.compile(r"\b(POST|PUT|PATCH|DELETE)\b", re.IGNORECASE)
+
+
 def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     """One of the four words."""
     words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    # In Python, and as an environment variable is read: true, false, null.
-    meant = "unsafe" if value is True else "off" if value is False or value is None else None
+    # In Python, and as an environment variable or YAML is read: true, false, null, off.
+    meant = "off" if value is False or value is None else None
+    if value is True or _METHOD.search(text_of(value)):
+        meant = "unsafe"
     problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words, meant))
     return "off"
 

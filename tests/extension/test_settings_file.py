@@ -292,6 +292,10 @@ CONTENT = {
         "origins_of_several", "Leave it out",
     ),
     "not TOML": ("origins = [\n", "settings_file_syntax", "it is not TOML: "),
+    "Python": (
+        "allow_credentials = True\n", "settings_file_syntax",
+        "(at line 1, column 21). TOML writes true and false in lower case.",
+    ),
     "a key twice": ("max_age = 5\nmax_age = 6\n", "settings_file_syntax", "line 2"),
     "not JSON": ('{"origins": [', "settings_file_syntax", "it is not JSON: "),
     "not UTF-8": (b"# \n# \xff", "settings_file_syntax", "not UTF-8: invalid start byte in line 2"),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -176,6 +177,11 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_REPORT_ONLY", SHOP, "wrong_type", f"{{'origins': '{SHOP}'}}"),
         ("CORSGUARD_REPORT_ONLY", {"ENFORCE": "all"}, "unknown_field", "mean 'enforce'"),
         ("CORSGUARD", {"ORIGINS": SHOP}, "unknown_key", "single underscore"),
+        ("FLASK_CORSGUARD_ORIGINS", SHOP, "unknown_key", "mean 'CORSGUARD_ORIGINS'?"),
+        ("CORS_GUARD_ENFORCE", "unsafe", "unknown_key", "mean 'CORSGUARD_ENFORCE'?"),
+        ("CORS_GUARD_POLICIES", {}, "unknown_key", "mean 'CORSGUARD_POLICIES'?"),
+        ("corsguard_paths", {}, "unknown_key", "mean 'CORSGUARD_PATHS'?"),
+        ("CORSGUARD_POLICIES_A_ORIGINS", SHOP, "unknown_key", "CORSGUARD_POLICIES__partners__ori"),
         ("corsguard_origins", SHOP, "unknown_key", "'CORSGUARD_ORIGINS'"),
         ("CORSGUARD_CORS_ORIGINS", SHOP, "unknown_key", "'CORSGUARD_ORIGINS'"),
         ("CORSGUARD_TIMING_ALLOW_ORIGIN", "*", "unknown_key", "in the view"),
@@ -191,6 +197,14 @@ def test_a_setting_that_is_wrong(app, key, value, code, remedy):
     assert problem.code == code
     assert remedy in str(caught.value)
     assert "CORSGUARD_" in str(caught.value)
+
+
+def test_the_whole_environment_in_the_configuration(app, monkeypatch):
+    """The key of the variable itself is no mistake beside the one that Flask makes of it."""
+    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", SHOP)
+    app.config.from_mapping(os.environ)
+    app.config.from_prefixed_env()
+    CorsGuard(app).prepare(app)
 
 
 def test_everything_that_is_wrong_is_said_at_once(app):
@@ -515,9 +529,9 @@ IN_VAIN = {
         {}, {"CORS_ORIGINS": SHOP}, {},
         "CORS_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
     ),
-    "a key with an underscore": (
-        {}, {"CORS_GUARD_ORIGINS": SHOP}, {},
-        "CORS_GUARD_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
+    "a variable with an underscore": (
+        {}, {}, {"CORS_GUARD_ORIGINS": SHOP},
+        "CORS_GUARD_ORIGINS in the environment (the guard reads CORSGUARD_ORIGINS in app.config)",
     ),
     "its other key": (
         {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},

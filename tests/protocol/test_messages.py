@@ -307,6 +307,17 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"enforce": "every"},
      ["enforce: there is no way to enforce 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
+    ({"enforce": True},
+     ["enforce: there is no way to enforce True. Did you mean 'unsafe'? [enforce_unknown]"]),
+    ({"enforce": False},
+     ["enforce: there is no way to enforce False. Did you mean 'off'? [enforce_unknown]"]),
+    ({"enforce": None},
+     ["enforce: there is no way to enforce None. Did you mean 'off'? [enforce_unknown]"]),
+    ({"enforce": "POST"},
+     ["enforce: there is no way to enforce 'POST'. Did you mean 'unsafe'? [enforce_unknown]"]),
+    ({"enforce": ["POST", "PUT"]},
+     ["enforce: there is no way to enforce ['POST', 'PUT']. Did you mean 'unsafe'?"
+      " [enforce_unknown]"]),
     ({"origins": "*", "allow_credentials": True},
      ["origins: '*' with allow_credentials=True would let every site on the web act as the"
       " signed-in user. List the origins that may do so, or leave allow_credentials out."

@@ -208,6 +208,24 @@ def test_a_receiver_that_raises(shop, http, heard, log_lines, signal, origin, me
     assert "ZeroDivisionError" in line
 
 
+def test_a_receiver_with_other_parameters(shop, http, log_lines):
+    """The log says how it is called. What the receiver itself does wrong is another matter."""
+
+    def without(_sender): ...
+
+    def wrong(_sender, decision):
+        return decision + 1
+
+    with origin_allowed.connected_to(without, sender=shop):
+        http.send(shop, "/", SHOP)
+    with origin_allowed.connected_to(wrong, sender=shop):
+        http.send(shop, "/", SHOP)
+    first, second = log_lines()
+    called = "without of the signal origin-allowed, which is called with (sender, decision), failed"
+    assert called in first
+    assert "wrong of the signal origin-allowed failed: TypeError" in second
+
+
 @pytest.mark.parametrize("is_async", [False, True], ids=["", "async"])
 @pytest.mark.parametrize("error", FAILURES.values(), ids=FAILURES)
 def test_a_receiver_that_raises_what_is_no_exception(shop, http, heard, log_lines, error, is_async):
