@@ -105,7 +105,7 @@ def test_other_spellings(build: Any, path: str, origin: str) -> None:
     report = audit(build())
     (finding,) = (each for each in report.findings if each.code == "wrong_policy")
     assert finding.level is Level.ERROR
-    assert finding.message.startswith(f"'{path}' serves what '"), finding.message
+    assert finding.message.startswith(f"'{path}' serves the same as '"), finding.message
     assert "test_paths.py:" in finding.location
     assert finding.source
     assert len(finding.routes) == 1
