@@ -13,6 +13,7 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
+from flask_corsguard.protocol.remedies import name_in_list
 
 if TYPE_CHECKING:
     from flask_corsguard.audit.delivery import Fault
@@ -152,8 +153,6 @@ def _indented(text: str, style: str) -> Line:
 
 
 def _object(simulation: Simulation, origin: str, method: str) -> dict[str, object]:
-    from flask_corsguard.protocol.remedies import name_in_list
-
     response, decision = simulation.response, simulation.decision
     return {
         "allowed": simulation.allowed,

@@ -29,12 +29,15 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
+from flask_corsguard.protocol.explanation import fields_of, policy_summaries, policy_summary
 from flask_corsguard.protocol.headers import SAFE_METHODS
+from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import CheckFailedError, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.layers import Layer
 from flask_corsguard.routing.table import Route
+from flask_corsguard.sources.feed import views_of
 from flask_corsguard.text import printable, shown
 
 if TYPE_CHECKING:
@@ -122,8 +125,6 @@ def _without_prefix(row: Route) -> tuple[int, tuple[Layer, ...]]:
 
 def _check_origin(origin: str) -> None:
     if origin != "null" and parse_origin(origin) is None:
-        from flask_corsguard.protocol.origin_errors import repair
-
         fixed = repair(origin)
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
         raise UnusableError(
@@ -170,8 +171,6 @@ def _admission(policy: Policy, question: CorsRequest) -> str:
 
     :raises CheckFailedError: if none does, and one cannot tell.
     """
-    from flask_corsguard.sources.feed import views_of
-
     failure = ""
     for view in views_of(policy):
         snapshot = view.snapshot
@@ -185,8 +184,6 @@ def _admission(policy: Policy, question: CorsRequest) -> str:
 
 
 def _object(route: Route) -> dict[str, object]:
-    from flask_corsguard.protocol.explanation import fields_of, policy_summary
-
     # As in Python: the policy, or all of several, or None. What was written for one policy cannot
     # take several for an exempt route, or for the first of them.
     policy: object = None if route.policy is None else fields_of(route.policies[0])
@@ -211,12 +208,6 @@ def _object(route: Route) -> dict[str, object]:
     }
 
 
-def _summaries(route: Route) -> list[str]:
-    from flask_corsguard.protocol.explanation import policy_summaries
-
-    return policy_summaries(route.policy)
-
-
 def _write_plain(found: Sequence[Route]) -> None:
     """Write one line for each policy of each route, in columns, for grep and awk."""
     if not found:
@@ -233,7 +224,7 @@ def _write_plain(found: Sequence[Route]) -> None:
             )
         ]
         for route in found
-        for summary in _summaries(route)
+        for summary in policy_summaries(route.policy)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -245,7 +236,7 @@ def _stacked(found: Iterable[Route]) -> Iterator[Line]:
     """The lines for a narrow terminal, whose columns would be a few letters wide."""
     for route in found:
         yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
-        yield from (Line(summary, indent=2) for summary in _summaries(route))
+        yield from (Line(summary, indent=2) for summary in policy_summaries(route.policy))
         yield Line(_set_by(route), "dim", 2)
 
 
@@ -265,7 +256,7 @@ def _write_table(found: Iterable[Route], terminal: Console) -> None:
         table.add_row(
             Text(printable(route.rule), "bold"),
             Text(printable(" ".join(route.methods))),
-            Text("\n".join(_summaries(route))),
+            Text("\n".join(policy_summaries(route.policy))),
             Text(printable(_set_by(route)), "dim"),
         )
     terminal.print(table)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import guarded_app, read_sources
 from flask_corsguard.cli.terminal import Line, console, write
+from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import InForce
-
-if TYPE_CHECKING:
-    from flask_corsguard.sources.feed import Feed
+from flask_corsguard.sources.feed import Feed, views_of
 
 # How many rules of routes a line names.
 _MOST_RULES = 3
@@ -45,9 +44,6 @@ def sources(info: ScriptInfo, context: click.Context, as_json: bool) -> None:
 
 def _uses(feed: Feed, in_force: InForce) -> list[dict[str, Any]]:
     """Where the source is in ``origins``, each place with the rules of its routes."""
-    from flask_corsguard.protocol.remedies import name_in_list
-    from flask_corsguard.sources.feed import views_of
-
     rules: dict[tuple[str, str, str], dict[str, None]] = {}
     for route, source in _routes(in_force):
         for policy in route.policies:

@@ -14,6 +14,8 @@ from flask_corsguard.cli.loading import UnusableError, guarded_app
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.config import SETTINGS_FILE
 from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.settings_file import Candidate, candidate
+from flask_corsguard.watched_file import LARGEST_FILE
 
 
 @click.command("validate")
@@ -28,9 +30,6 @@ def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json:
     Who owns FILE, and its mode, play no part. Exits with 0 if nothing is wrong, with 1 if something
     is wrong with the settings.
     """
-    from flask_corsguard.settings_file import Candidate, candidate
-    from flask_corsguard.watched_file import LARGEST_FILE
-
     instead = Candidate(file.name, file.read(LARGEST_FILE + 1))
     problems: Sequence[Problem] = ()
     lifted: Sequence[tuple[str, str]] = ()
