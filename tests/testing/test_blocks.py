@@ -176,7 +176,7 @@ BLOCKS = [
     (fixed(302, [*OPEN.items(), ("Location", "/a"), ("Location", "/b")]), {},
      Block.REDIRECT_MULTIPLE, "several Locations, '/a', '/b'", None, "redirect in one place"),
     (redirecting("https://me@api.test/"), {}, Block.REDIRECT_USERINFO,
-     "'https://me@api.test/', holds a user name or password", None,
+     "'https://me@api.test/', has a user name or password", None,
      "redirect to the address without them"),
     (anyone(), {"act": "navigate"}, Block.NAVIGATION, "This was a navigation: ", None,
      "to read responses, use fetch()"),
