@@ -457,7 +457,10 @@ def _read_inspector(
         or inspect.iscoroutinefunction(check)
         or inspect.iscoroutinefunction(getattr(check, "__call__", None))  # noqa: B004
     ):
-        message = f"{text_of(check)} is not a plain function that takes the request."
+        message = (
+            f"{text_of(check)} is not a plain function that takes the request. Write"
+            " `def allowed(request): ...`."
+        )
         problems.append(Problem("wrong_type", "inspector_check", check, message))
         check = None
     if not (configured if argument is None else argument):
@@ -636,7 +639,9 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
             )
             found.append(Problem("wrong_type", "paths", policy, message))
         elif prefix and prefix in paths:
-            message = f"{prefix!r} is there twice, with and without a trailing slash."
+            message = (
+                f"{prefix!r} is listed twice, with and without a trailing slash. Leave one out."
+            )
             found.append(Problem("duplicate_path", "paths", given, message))
         else:
             try:

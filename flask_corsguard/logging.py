@@ -298,12 +298,16 @@ class GuardLog:
             line = ". ".join([line, *explanation.advice(decision)])
         self._write(logging.WARNING, "%s.", line)
 
-    def failure(self, what: str, error: BaseException) -> None:
-        """Write that some of the app's code failed when the guard called it."""
+    def failure(self, what: str, error: BaseException, hint: str = "") -> None:
+        """Write that some of the app's code failed when the guard called it.
+
+        :param hint: what to write instead, if that is known.
+        """
         if logger.isEnabledFor(logging.ERROR):
             left_out = self._failures.admit(("failure", what), what)
             if left_out is not None:
-                self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
+                words = described(error) + hint
+                self._write(logging.ERROR, "%s failed: %s%s.", what, words, left_out)
 
     def source_failed(self, name: str, words: str) -> None:
         """Write that a source could not be read. With the rejections that follow from it, this is
@@ -409,7 +413,7 @@ class GuardLog:
         self.notice(
             ("routes that were not known in front of the app", who),
             "the guard in front of %s decided about %s without knowing the app's route: %s. For"
-            " other requests, the app's own guard then decided; preflights never get that far. Put"
+            " other requests, the app's own guard then decided; preflights never reach it. Put"
             " the guard where it sees the same paths and routes as the app, or leave these paths"
             " out",
             who,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 
 from blinker import NamedSignal, Namespace
 from flask.app import Flask
@@ -80,7 +81,21 @@ def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> No
         except BaseException as error:
             if is_shutdown(error):
                 raise
-            log.failure(f"receiver {name_of(receiver)} of the signal {signal.name}", error)
+            hint = ""
+            if isinstance(error, TypeError) and not _accepts(receiver, app, values):
+                hint = f"; write `def receiver({', '.join(('sender', *values))}): ...`"
+            log.failure(f"receiver {name_of(receiver)} of the signal {signal.name}", error, hint)
+
+
+def _accepts(receiver: Callable[..., object], app: Flask, values: Mapping[str, object]) -> bool:
+    """Whether a receiver has the parameters that it is called with."""
+    try:
+        inspect.signature(receiver).bind(app, **values)
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # some built-in callables have no signature
+    return True
 
 
 def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:

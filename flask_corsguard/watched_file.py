@@ -118,7 +118,7 @@ class WatchedFile:
         file_name = shlex.quote(self.path)
         if not stat.S_ISREG(found.st_mode):
             raise WatchedFileError(
-                f"{self.path!r} is not a regular file: name one, or a link to one."
+                f"{self.path!r} is not a regular file: name a regular file, or a link to one."
             )
         if found.st_size > LARGEST_FILE:
             raise WatchedFileError(

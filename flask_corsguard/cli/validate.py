@@ -69,9 +69,7 @@ def _lines(
     for problem in problems:
         yield Line(str(problem))
     for place, field in lifted:
-        yield Line(
-            f"{name}, {place}: {field}: has an effect only in an app that was started with it."
-        )
+        yield Line(f"{name}, {place}: {field}: takes effect only when the app is restarted.")
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         yield Line(f"{name}: {count}.", "bold red")

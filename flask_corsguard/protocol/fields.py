@@ -21,6 +21,7 @@ from flask_corsguard.protocol.lists import (
     is_source,
     is_unreplaced,
     read_entries,
+    source_of_list,
 )
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
@@ -52,6 +53,11 @@ Problems: TypeAlias = list[Problem]
 Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 #: The ways to enforce, the strictest last.
 WAYS_TO_ENFORCE: tuple[Enforce, ...] = get_args(Enforce)
+# What people write instead of one of them.
+_ENFORCE_MEANT: dict[str, Enforce] = {
+    **dict.fromkeys(("true", "1", "yes", "on", "strict", "block"), "unsafe"),
+    **dict.fromkeys(("false", "0", "no"), "off"),
+}
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
@@ -154,8 +160,9 @@ def read_origins(  # noqa: C901  (one branch for each form)
         others = (*strings, *regexes, *checks, *sources.values())
         problems.append(empty_entry("origin_empty", field, value, others))
     if "*" in strings:
-        if len(strings) + len(regexes) + len(checks) + len(sources) > 1:
-            problems.append(_not_alone(field, value, "entries"))
+        entries = [*strings, *regexes, *checks, *sources.values()]
+        if len(entries) > 1:
+            problems.append(_not_alone(field, value, "entries", entries))
         return "*"
     origins = _compile_origins(field, strings, regexes, checks, sources.values(), problems)
     problems += _regex_problems(field, regexes)
@@ -165,8 +172,13 @@ def read_origins(  # noqa: C901  (one branch for each form)
     return origins
 
 
-def _not_alone(field: str, value: object, others: str) -> Problem:
-    message = f"'*' must be the only entry: it makes the other {others} meaningless."
+def _not_alone(field: str, value: object, others: str, entries: Iterable[object]) -> Problem:
+    rest = source_of_list([entry for entry in entries if entry != "*"])
+    instead = f"{rest} for only these" if rest else "take it out"
+    message = (
+        f"'*' must be the only entry: it makes the other {others} meaningless. Write '*' for all,"
+        f" or {instead}."
+    )
     return Problem("wildcard_not_alone", field, value, message, "'*'")
 
 
@@ -343,12 +355,15 @@ def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) ->
         call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
         if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
             message = (
-                f"{text_of(check)} is asynchronous, but its result is needed at once. Use a plain"
-                " function."
+                f"{text_of(check)} is asynchronous, but its result is needed at once. Write"
+                " `def allowed(origin): ...`, without async."
             )
             yield Problem("origin_callable", field, check, message)
         elif not _accepts(check, ("origin", "request") if _takes_request(check) else ("origin",)):
-            message = f"{text_of(check)} must take (origin) or (origin, request)."
+            message = (
+                f"{text_of(check)} must take (origin) or (origin, request). Write"
+                " `def allowed(origin): ...`."
+            )
             yield Problem("origin_callable", field, check, message)
     if len(checks) > 1:
         message = "give at most one callable, which can call the others."
@@ -375,7 +390,7 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
     if names == ("*",):
         return "*"
     if "*" in names:
-        problems.append(_not_alone(field, value, "methods"))
+        problems.append(_not_alone(field, value, "methods", names))
     for name in names:
         wrong = _wrong_in_name(name, "an HTTP method name", headers.MAX_METHOD_LENGTH)
         if wrong:
@@ -417,7 +432,7 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
     if names == ("*",):
         return "*"
     if "*" in names:
-        problems.append(_not_alone(field, value, "names"))
+        problems.append(_not_alone(field, value, "names", names))
     for name in names:
         lower = name.lower()
         wrong = _wrong_in_name(name, "a header name")
@@ -487,9 +502,10 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     words = {"true": "True", "1": "True", "yes": "True", "on": "True"}
     words |= {"false": "False", "0": "False", "no": "False", "off": "False", "": "False"}
     guess = words.get(text_of(value).strip("'\" ").lower())
-    message = f"{text_of(value)} is not a bool."
+    message = f"{text_of(value)} is not a bool. Give True or False."
     if guess:
-        message += f" Write {guess} (in an environment variable: {guess.lower()})."
+        message = f"{text_of(value)} is not a bool. Write {guess}"
+        message += f" (in an environment variable: {guess.lower()})."
     problems.append(Problem("bool_expected", field, value, message, guess))
     return False
 
@@ -499,7 +515,12 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words))
+    problem = unknown_name("enforce_unknown", field, value, "enforce value", words)
+    meant = _ENFORCE_MEANT.get(text_of(value).strip("'\" ").lower())
+    if meant:
+        message = f'there is no enforce value {text_of(value)}. Write enforce="{meant}".'
+        problem = problem._replace(message=message, suggestion=json.dumps(meant))
+    problems.append(problem)
     return "off"
 
 

@@ -269,5 +269,5 @@ def test_a_mark_that_comes_too_late(app, http):
             mark("/index", max_age=5)
         assert _without_line(str(caught.value)) == (
             "LINE: this guard's policies are already in force, since prepare() or the first request"
-            " to one of its apps; mark it while the apps are set up"
+            " to one of its apps; move this above guard.prepare(), to where the app is set up"
         )

@@ -306,3 +306,27 @@ def test_one_signal_for_each_request(shop, http, heard):
     http.send(shop, "/", PARTNER)
     http.preflight(shop, "/", PARTNER)
     assert [s.name for s in heard] == 2 * ["origin-rejected"]
+
+
+@pytest.mark.parametrize(
+    "receiver",
+    [lambda sender: None, lambda decision: None, lambda sender, decision, more: None],
+    ids=["no decision", "no sender", "more"],
+)
+def test_a_receiver_with_other_parameters(shop, http, log_lines, receiver):
+    """The line says what to write; a TypeError from inside a receiver is not taken for one."""
+    with origin_allowed.connected_to(receiver, sender=shop):
+        http.send(shop, "/", SHOP)
+    (line,) = log_lines()
+    assert "; write `def receiver(sender, decision): ...`." in line
+
+
+def test_a_type_error_inside_a_receiver(shop, http, log_lines):
+    def broken(sender, decision):
+        raise TypeError("inside")
+
+    with origin_allowed.connected_to(broken, sender=shop):
+        http.send(shop, "/", SHOP)
+    (line,) = log_lines()
+    assert "'inside'" in line
+    assert "write" not in line
