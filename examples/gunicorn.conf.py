@@ -9,7 +9,7 @@ wsgi_app = "signals_to_logs:app"
 workers = 4
 
 # prometheus_client keeps a file for each worker in this directory. It reads the variable when it is
-# imported. The directory must not hold numbers of an earlier start.
+# imported. The directory must not hold numbers from an earlier start.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="signals_to_logs-")
 

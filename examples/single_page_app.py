@@ -17,7 +17,7 @@ from flask_corsguard import CorsGuard
 app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or os.urandom(32)
 app.config.update(
-    # Lax is enough where page and API are on one site (app.example.com, api.example.com). On two
+    # Lax is enough if page and API are on one site (app.example.com, api.example.com). On two
     # sites, such as localhost and 127.0.0.1, it takes SESSION_COOKIE_SAMESITE="None", and a browser
     # that accepts such cookies.
     SESSION_COOKIE_SAMESITE="Lax",

@@ -111,9 +111,13 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
         )
     if policy is not None and not isinstance(policy, (Policy, str, list, tuple)):
         if callable(policy) or isinstance(policy, Blueprint):
+            example = f"@{caller}(origins=['https://app.example.com'])"
+            if isinstance(policy, Flask):
+                example = "CorsGuard(app, origins=['https://app.example.com']) for a whole app"
+            elif isinstance(policy, Blueprint):
+                example = f"{example[1:]}(blueprint)"
             raise CorsGuardError(
-                f"{location}: {caller} needs parentheses and something to change, such as"
-                f" @{caller}(origins=['https://app.example.com'])"
+                f"{location}: {caller} needs parentheses and something to change, such as {example}"
             )
         raise CorsGuardError(
             f"{location}: {caller} takes a Policy, the name of one or a list of these, not"

@@ -194,7 +194,7 @@ class CorsGuard:
         registered. A mark on the blueprint itself overrides this one.
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for a blueprint
-            inside another. A name given at registration counts.
+            inside another. If a name was given at registration, use that one.
         :param policy: the policy, the name of one, or a list of these, that replaces what applies
             further out.
         :param fields: the fields that change what applies further out.
@@ -208,8 +208,8 @@ class CorsGuard:
     def for_path(
         self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
     ) -> None:
-        """Mark everything under a path, 404s included, by whole segments: ``"/api"`` covers
-        ``/api``, ``/api/`` and ``/api/x``, but not ``/apix``.
+        """Mark everything under a path, 404s included. Whole segments are compared: ``"/api"``
+        covers ``/api``, ``/api/`` and ``/api/x``, but not ``/apix``.
 
         Longer prefixes override shorter ones; marks on blueprints, views and methods override all
         of them. Use it to open paths. To restrict a view, mark the view itself: that holds whatever
@@ -244,10 +244,25 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_files", endpoint, *globs)
+        if "*" in endpoint:
+            raise CorsGuardError(
+                f"{location}: the endpoint comes first: for_files('static', {endpoint!r}, ...)"
+            )
         if not globs:
             raise CorsGuardError(
                 f"{location}: name the files, such as for_files({endpoint!r}, '*.woff2')"
             )
+        for glob in globs:
+            if glob.startswith("/"):
+                raise CorsGuardError(
+                    f"{location}: {glob!r} matches no file: write what follows the folder's own"
+                    f" name, such as for_files({endpoint!r}, 'fonts/*.woff2')"
+                )
+            if "\\" in glob or glob.startswith("^") or glob.endswith("$"):
+                raise CorsGuardError(
+                    f"{location}: {glob!r} is a regular expression, and matches no file: write a"
+                    f" glob, such as for_files({endpoint!r}, '*.woff2')"
+                )
         origins = [glob for glob in globs if "://" in glob]
         if origins:
             raise CorsGuardError(
@@ -263,8 +278,8 @@ class CorsGuard:
         decorator, or call it.
 
         If it returns a response, or aborts, that is the response, as with ``app.before_request``;
-        the guard adds the decision's headers. A preflight fails if this makes it a 401.
-        :data:`current_decision` is not known yet.
+        the guard adds the decision's headers. A preflight to which it responds with a status
+        other than 2xx, such as 401, fails. :data:`current_decision` is not known yet.
 
         :param function: takes no arguments. It runs once per request, even if it is also a
             ``before_request`` function of the app or a blueprint. Several run in the order in which
@@ -288,7 +303,7 @@ class CorsGuard:
     def prepare(self, app: Flask | None = None) -> None:
         """Resolve every route's policy now rather than at the first request, and raise every
         problem. Call it at the end of an app factory: then an app with a mistake does not start,
-        and one that is loaded before its server forks is ready.
+        and in one that is loaded before its server forks, the table is already built.
 
         A mark without effect, because no route of the app has it, is logged; it is not an error,
         since another app may use it. Sources with ``at_start="fail"`` are read, and their
@@ -424,6 +439,11 @@ class CorsGuard:
         """
         from flask_corsguard.runtime.origin_check import OriginCheck
 
+        if isinstance(cast("object", app), str):
+            raise CorsGuardError(
+                "guard.origin_check is given the app, and makes the function that is given the"
+                " origin: cors_allowed_origins=guard.origin_check(app)"
+            )
         return OriginCheck(self._state(app), credentials=credentials)
 
     def wsgi(
@@ -527,4 +547,6 @@ def _is_asynchronous(function: object) -> bool:
 def _check_strings(location: str, caller: str, *names: object) -> None:
     for name in names:
         if not isinstance(name, str):
-            raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}")
+            known = name.name if isinstance(name, Blueprint) else getattr(name, "__name__", None)
+            hint = f". Write {caller}({known!r}, ...)" if isinstance(known, str) else ""
+            raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}{hint}")

@@ -298,16 +298,12 @@ class GuardLog:
             line = ". ".join([line, *explanation.advice(decision)])
         self._write(logging.WARNING, "%s.", line)
 
-    def failure(self, what: str, error: BaseException, hint: str = "") -> None:
-        """Write that some of the app's code failed when the guard called it.
-
-        :param hint: what to write instead, if that is known.
-        """
+    def failure(self, what: str, error: BaseException) -> None:
+        """Write that some of the app's code failed when the guard called it."""
         if logger.isEnabledFor(logging.ERROR):
             left_out = self._failures.admit(("failure", what), what)
             if left_out is not None:
-                words = described(error) + hint
-                self._write(logging.ERROR, "%s failed: %s%s.", what, words, left_out)
+                self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
 
     def source_failed(self, name: str, words: str) -> None:
         """Write that a source could not be read. With the rejections that follow from it, this is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -236,6 +237,15 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
     return settings
 
 
+def _hint(name: str, text: str) -> str:
+    """What to write instead of what is no TOML, if that is clear."""
+    if name.endswith((".yaml", ".yml")):
+        return ' YAML is not read: write TOML, such as origins = ["https://app.example.com"].'
+    if re.search(r"=\s*(True|False)\b", text):
+        return " TOML writes true and false in lower case."
+    return ""
+
+
 def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
     """Read TOML or JSON.
 
@@ -258,7 +268,8 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
     except RecursionError as error:
         raise ValueError("it is nested too deeply.") from error
     except ValueError as error:
-        raise ValueError(f"it is not {'JSON' if is_json else 'TOML'}: {error}.") from error
+        hint = "" if is_json else _hint(name, text)
+        raise ValueError(f"it is not {'JSON' if is_json else 'TOML'}: {error}.{hint}") from error
     if not isinstance(values, dict):
         raise ValueError('it must be an object, such as {"origins": []}.')
     return cast("dict[str, Any]", values)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from blinker import NamedSignal, Namespace
 from flask.app import Flask
@@ -81,21 +80,16 @@ def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> No
         except BaseException as error:
             if is_shutdown(error):
                 raise
-            hint = ""
-            if isinstance(error, TypeError) and not _accepts(receiver, app, values):
-                hint = f"; write `def receiver({', '.join(('sender', *values))}): ...`"
-            log.failure(f"receiver {name_of(receiver)} of the signal {signal.name}", error, hint)
+            what = f"receiver {name_of(receiver)} of the signal {signal.name}"
+            if isinstance(error, TypeError) and _is_of_the_call(error):
+                takes = ", ".join(("sender", *values))
+                what = f"{what}, which is called with ({takes}),"
+            log.failure(what, error)
 
 
-def _accepts(receiver: Callable[..., object], app: Flask, values: Mapping[str, object]) -> bool:
-    """Whether a receiver has the parameters that it is called with."""
-    try:
-        inspect.signature(receiver).bind(app, **values)
-    except TypeError:
-        return False
-    except ValueError:
-        return True  # some built-in callables have no signature
-    return True
+def _is_of_the_call(error: TypeError) -> bool:
+    """Whether the arguments were wrong, so that nothing of the function has run."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
 def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:

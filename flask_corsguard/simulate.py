@@ -377,7 +377,9 @@ def _why_preflight(exchange: Exchange, unsafe: dict[str, str]) -> Iterator[str]:
 
 def _about_request(exchange: Exchange) -> Iterator[str]:
     decision = exchange.decision
-    if decision is None or exchange.status != 200:
+    if exchange.status == 404 and decision is not None and decision.endpoint is None:
+        yield "The status of the response is 404: the app has no route for this URL."
+    elif decision is None or exchange.status != 200:
         yield f"The status of the response is {exchange.status}."
     if decision is None or decision.blocked:
         return

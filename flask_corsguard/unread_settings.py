@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from flask_corsguard.errors import Problem
+from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.fields import read_listed_origins
 from flask_corsguard.protocol.policy import FIELDS
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 #: What every configuration key begins with.
 PREFIX = "CORSGUARD_"
 _FLASK = "FLASK_"
-# What the keys of Flask-CORS begin with, and our own with an underscore too many.
+# What the keys of Flask-CORS begin with.
 _OTHERS = "CORS_"
+# What a key begins with that can be meant for nobody else.
+_MEANT_FOR_US = (PREFIX, "CORS_GUARD_", _FLASK + PREFIX)
+# CORSGAURD_, CORGUARD_, CROSGUARD_ and the like, which nobody else uses.
+_MISSPELT = re.compile(r"C[ORS]{2,3}E?G[UARD]{3,5}S?_")
 # Below this, what is in a mapping or list is compared by identity.
 _MOST_NESTED = 4
 _MOST_NAMED = 5
@@ -239,13 +243,21 @@ def unknown_key(
     """The problem of a configuration key, or of what sets one, that is none."""
     from flask_corsguard.protocol.field_names import unknown_field
 
+    meant = _MISSPELT.sub(PREFIX, key.upper(), count=1)
+    if meant in known and not key.upper().startswith(prefix):
+        return unknown_name("unknown_key", key, key, kind, known, meant)
     return unknown_field("unknown_key", key, kind, known, prefix)
 
 
 def is_ours(key: object) -> bool:
     """Whether a configuration key is meant for the guard."""
     # The bare prefix is what FLASK_CORSGUARD__ORIGINS, with two underscores, becomes.
-    return isinstance(key, str) and f"{key}_".upper().startswith(PREFIX)
+    if not isinstance(key, str):
+        return False
+    name = f"{key}_".upper()
+    if name.startswith(_FLASK) and key in os.environ:
+        return False  # app.config.from_mapping(os.environ): a variable, which is looked at as such
+    return name.startswith(_MEANT_FOR_US) or _MISSPELT.match(name) is not None
 
 
 def _variables() -> dict[str, _Variable]:

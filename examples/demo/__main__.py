@@ -46,7 +46,7 @@ def main() -> int:
 def serve() -> int:
     """Serve the pages and the API, with the guard's log in the terminal, until Ctrl-C."""
     logging.basicConfig(format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
-    # It would log a line for each request.
+    # Werkzeug would log a line for each request.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with running() as origins:
         print("Flask-CorsGuard demo\n")

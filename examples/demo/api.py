@@ -34,8 +34,8 @@ def create_api(origins: Origins, readers: Path) -> Flask:
     app.config["SECRET_KEY"] = secrets.token_hex()
     app.config["SESSION_COOKIE_NAME"] = "corsguard_demo"
     app.config["CORSGUARD_INSPECTOR"] = True
-    # Outside debug mode. A site can make its own name point to this machine, but the browser then
-    # sends that name.
+    # Needed outside debug mode. A site can make its own name point to this machine, but the browser
+    # then sends that name.
     here = urlsplit(origins.api).netloc
     app.config["CORSGUARD_INSPECTOR_CHECK"] = lambda request: request.host == here
     shop = origins.shop
@@ -44,7 +44,7 @@ def create_api(origins: Origins, readers: Path) -> Flask:
     add_accounts(app)
     add_decisions(app)
 
-    # Another site cannot link to the inspector, and this page can.
+    # Another site cannot link to the inspector, but this page can.
     @app.get("/")
     def index() -> ResponseReturnValue:
         return (
@@ -109,7 +109,7 @@ def add_accounts(app: Flask) -> None:
 def add_decisions(app: Flask) -> None:
     """Keep the guard's last decision about each case, and let every page read it.
 
-    An API in production had better not tell: the decisions describe its policies.
+    An API in production should not do this: the decisions describe its policies.
     """
     names = {each.id for each in (*CASES, *ACCOUNTS, LIVE)}
     last: dict[str, dict[str, Any]] = {}

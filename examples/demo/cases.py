@@ -1,4 +1,4 @@
-"""What the demo's two pages do, and what is expected of it. The pages, ``--once`` and the tests all
+"""What the demo's two pages do, and the results to expect. The pages, ``--once`` and the tests all
 read these lists.
 """
 
@@ -20,7 +20,7 @@ class Case(NamedTuple):
     """One call of ``fetch()``.
 
     :ivar about: what it teaches.
-    :ivar expected: page -> what becomes of the call: READ, BROWSER or the name of the guard's
+    :ivar expected: page -> the outcome of the call: READ, BROWSER or the name of the guard's
         reason. A page that is not in it does not make the call.
     :ivar note: what to add to the guard's words.
     :ivar credentials: whether the browser sends and stores cookies.
@@ -39,7 +39,7 @@ class Case(NamedTuple):
 
     @property
     def extras(self) -> list[str]:
-        """What the call has besides its method and path, in words."""
+        """In words, what the call has besides its method and path."""
         extras = [f"{name}: {value}" for name, value in self.headers.items()]
         extras += ["with cookies"] if self.credentials else []
         return [*extras, *(["in a sandboxed frame"] if self.sandboxed else [])]
@@ -59,7 +59,7 @@ class Account(NamedTuple):
 
 AMOUNT = 10
 READ = "READ"
-#: The guard allows the origin, and the browser refuses all the same.
+#: The guard allows the origin, but the browser blocks the response.
 BROWSER = "BROWSER"
 
 ACCOUNTS = (
@@ -112,7 +112,7 @@ CASES = (
     ),
 )
 
-#: Made while the list of origins changes. What is expected of it holds until the button is pressed.
+#: Called while the list of origins changes. ``expected`` holds until the button is pressed.
 LIVE = Case("offers", "Origins in a file", "GET", "/offers", {"other": "ORIGIN_NOT_ALLOWED"})
 
 #: Mistakes in ``origins``, to begin with.

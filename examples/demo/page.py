@@ -43,7 +43,7 @@ def create_page(page: str, origins: Origins, readers: Path) -> Flask:
 
     @app.before_request
     def check_host() -> None:
-        # A site can make its own name point to this machine, and is then of one origin with it.
+        # A site can make its own name point to this machine, and then has the same origin as it.
         if request.host_url != f"{own}/":
             abort(400, "Open the address that the demo prints.")
 
@@ -86,7 +86,7 @@ def create_page(page: str, origins: Origins, readers: Path) -> Flask:
 
 
 def started_with(origin: str) -> str:
-    """What becomes of an app that starts with *origin* in its policy."""
+    """What happens to an app that starts with *origin* in its policy."""
     try:
         CorsGuard(Flask("started"), origins=[origin])
     except PolicyError as error:
@@ -95,7 +95,7 @@ def started_with(origin: str) -> str:
 
 
 def write_readers(file: Path, *origins: str) -> None:
-    """Write the file of origins, at once, so that nobody ever reads half of it."""
+    """Write the file of origins in one step, so that nobody ever reads half of it."""
     new = file.with_suffix(".new")
     new.write_text("".join(f"{origin}\n" for origin in origins))
     # Whatever the umask is: FileOrigins reads no file that others could write to.

@@ -1,4 +1,4 @@
-"""Does what the pages do in the simulated browser, and prints it as text."""
+"""Does in the simulated browser what the pages do, and prints it as text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 15.0
 def play(
     cases: Iterable[Case] = CASES, accounts: Iterable[Account] = ACCOUNTS, live: Case = LIVE
 ) -> int:
-    """Do all of it, and print what comes of it.
+    """Do all of it, and print the results.
 
     :returns: the exit code: 1 if anything was not as expected.
     """
@@ -109,7 +109,7 @@ class Player:
     def fetch(self, page: str, case: Case) -> tuple[str, str]:
         """Make one call.
 
-        :returns: what became of it, and what the page reads.
+        :returns: the outcome, and what the page reads.
         """
         browser = self.sandboxed if case.sandboxed else self.browsers[page]
         response = browser.fetch(

@@ -33,7 +33,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
 
     :param app: the app.
     :param progress: called from time to time with the numbers of finished and of all routes.
-    :raises CorsGuardError: if the app has no guard, or ``CORSGUARD_AUDIT_ACCEPT`` names no code.
+    :raises CorsGuardError: if the app has no guard, or ``CORSGUARD_AUDIT_ACCEPT`` is invalid.
     """
     state = state_of(app)
     found = Findings(state.settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -208,8 +208,10 @@ def _object(route: Route) -> dict[str, object]:
     }
 
 
-def _write_plain(found: Iterable[Route]) -> None:
+def _write_plain(found: Sequence[Route]) -> None:
     """Write one line for each policy of each route, in columns, for grep and awk."""
+    if not found:
+        click.echo("No route matches.", err=True)
     rows = [
         [
             printable(cell) or "-"

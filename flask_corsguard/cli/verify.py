@@ -95,8 +95,10 @@ def _url(name: str, text: str, base: Url | None = None) -> Url:
     url = parse_url(f"{base}{text}" if base and text.startswith("/") else text)
     if url is None or url.origin is None or url.userinfo or "#" in text:
         path = " or a path below it, /users/7," if base else ""
+        meant = None if "://" in text or "@" in text or "#" in text else text.lstrip("/")
+        hint = f". Did you mean {('/' if base else 'https://') + meant}?" if meant else ""
         raise UnusableError(
-            f"{name}: write https://example.com,{path} without a user name, a password or #"
+            f"{name}: write https://example.com,{path} without a user name, a password or #{hint}"
         )
     return url
 

@@ -97,7 +97,7 @@ class Decision(NamedTuple):
     :ivar policy_source: what set the policy: ``view users.list``, ``blueprint api``, ``default``.
     :ivar policy_location: file and line where the policy was set, or "".
     :ivar path: the requested path if there is a reason; "" otherwise.
-    :ivar blocked: whether the server refuses to run the request.
+    :ivar blocked: whether the server refuses the request.
     :ivar report_only: whether this decision, by a report-only policy or ``enforce="report"``, is
         only reported. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.

@@ -90,7 +90,8 @@ INSTEAD = {
     "allow_wildcard_origin": _SUBDOMAINS,
     "always_send": _NOT_NEEDED,
     "audit_accept": _OF_THE_CONFIGURATION.format("AUDIT_ACCEPT"),
-    "corsguard": "Use a single underscore there, as in FLASK_CORSGUARD_ORIGINS.",
+    "corsguard": "Write the whole key, such as CORSGUARD_ORIGINS. In an environment variable, use a"
+    " single underscore there: FLASK_CORSGUARD_ORIGINS.",
     "custom_schemas": _SCHEMES,
     "debug": "Leave it out: the log and 'flask cors check' say why a request is rejected.",
     "inspector": _OF_THE_APP.format("inspector"),
@@ -101,6 +102,7 @@ INSTEAD = {
     "null_origin": _NULL,
     "null_origins": _NULL,
     "options_success_status": _STATUS,
+    "paths": _OF_THE_CONFIGURATION.format("PATHS"),
     "policies": _OF_THE_APP.format("policies"),
     "preflight_status_code": _STATUS,
     "replace_https_referer": _NOT_NEEDED,
@@ -111,6 +113,7 @@ INSTEAD = {
     "send_origin_wildcard": _NOT_NEEDED,
     "send_wildcard": _NOT_NEEDED,
     "set_is_origin_allowed_to_allow_wildcard_subdomains": _SUBDOMAINS,
+    "settings_file": _OF_THE_CONFIGURATION.format("SETTINGS_FILE"),
     "success_status": _STATUS,
     "timing_allow_origin": _TIMING,
     "timing_allow_origins": _TIMING,
@@ -131,11 +134,21 @@ def unknown_field(
     :param known: the known names.
     :param prefix: the prefix of all known names.
     """
+    known = list(known)
     field = str(given)
     name = _as_field(field)
     harmless = [choice for choice in known if "dangerously" not in choice.lower()]
-    instead = INSTEAD.get(name)
-    if name in SWITCHES:
+    is_key = bool(prefix) and prefix + name.upper() in known
+    instead = None if is_key else INSTEAD.get(name)
+    nested = re.match(r"(policies|report_only)_(?=.)", name) if prefix else None
+    if nested:
+        key = nested[1].upper()
+        path = "partners__origins" if key == "POLICIES" else "origins"
+        instead = (
+            f"CORSGUARD_{key} is a mapping; in a variable, two underscores lead to what is in it:"
+            f" FLASK_CORSGUARD_{key}__{path}."
+        )
+    elif name in SWITCHES:
         ours, value = SWITCHES[name]
         setting = f"{prefix}{ours.upper()} = {value}" if prefix else f"{ours}={value}"
         instead = f"Write {setting}."
@@ -156,7 +169,8 @@ def unknown_field(
 
 def _as_field(name: str) -> str:
     """A name as a field would be written: ``allow_origin`` for ``Access-Control-Allow-Origin``,
-    ``max_age`` for ``maxAge``, ``CORS_MAX_AGE`` and ``FLASK_CORSGUARD_MAX_AGE``."""
+    ``max_age`` for ``maxAge``, ``CORS_MAX_AGE``, ``CORS_GUARD_MAX_AGE`` and
+    ``FLASK_CORSGUARD_MAX_AGE``."""
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
-    without = snake.rpartition("corsguard_")[2].lstrip("_")
+    without = re.sub(r"^.*cors_?guard_+", "", snake)
     return re.sub(r"^((cors|access_control)_+)+", "", without)

@@ -26,6 +26,7 @@ from flask_corsguard.protocol.lists import (
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
     MAX_ORIGIN_LENGTH,
+    MISSPELT_SCHEMES,
     OPAQUE_SCHEMES,
     Origin,
     OriginPattern,
@@ -35,6 +36,9 @@ from flask_corsguard.protocol.origins import (
     parse_pattern,
 )
 from flask_corsguard.text import text_of
+
+# An entry with one of these is never compiled: it is a mistake, which is explained.
+_NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys()
 
 OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
 
@@ -56,7 +60,7 @@ WAYS_TO_ENFORCE: tuple[Enforce, ...] = get_args(Enforce)
 # What people write instead of one of them.
 _ENFORCE_MEANT: dict[str, Enforce] = {
     **dict.fromkeys(("true", "1", "yes", "on", "strict", "block"), "unsafe"),
-    **dict.fromkeys(("false", "0", "no"), "off"),
+    **dict.fromkeys(("false", "0", "no", "none"), "off"),
 }
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
@@ -200,7 +204,7 @@ def _compile_origins(
     others: list[str] = []
     for text in strings:
         origin = None if "*" in text else parse_origin(text)
-        is_exact = text == "null" or (origin is not None and origin.scheme not in OPAQUE_SCHEMES)
+        is_exact = text == "null" or (origin is not None and origin.scheme not in _NO_SCHEMES)
         (exact if is_exact else others).append(text)
     check = next(iter(checks), None)
     takes_request = check is not None and _takes_request(check)
@@ -239,7 +243,7 @@ def _read_patterns(
 ) -> Iterator[OriginPattern]:
     for text in strings:
         pattern = parse_pattern(text)
-        if pattern is None:
+        if pattern is None or pattern.origin.scheme in MISSPELT_SCHEMES:
             problems += _string_problems(field, text)
         else:
             yield pattern
@@ -398,6 +402,9 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
         elif name.upper() in headers.FORBIDDEN_METHODS:
             message = f"browsers never let a page send {name}. Leave it out."
             problems.append(Problem("method_forbidden", field, name, message))
+        elif headers.field_of_name(name) == "allow_headers":
+            message = f"{text_of(name)} is a header, not a method: it belongs in allow_headers."
+            problems.append(Problem("method_malformed", field, name, message))
         elif name.upper() in headers.KNOWN_METHODS and name != name.upper():
             message = f"{name!r}: method names are case-sensitive. Write {name.upper()!r}."
             problems.append(Problem("method_case", field, name, message, repr(name.upper())))
@@ -414,6 +421,8 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
+        elif headers.field_of_name(name) == "methods":
+            problems.append(_method_among_headers(field, name))
         elif headers.is_forbidden_request_header(lower):
             message = f"browsers never let a page set {name}. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
@@ -438,6 +447,8 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
+        elif headers.field_of_name(name) == "methods":
+            problems.append(_method_among_headers(field, name))
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
             message = f"browsers never show {name} to a page. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
@@ -461,6 +472,11 @@ def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
         elif wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
     return names
+
+
+def _method_among_headers(field: str, name: str) -> Problem:
+    message = f"{text_of(name)} is a method, not a header: it belongs in methods, or nowhere."
+    return Problem("header_malformed", field, name, message)
 
 
 def _wrong_in_name(
@@ -501,6 +517,8 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
         return value
     words = {"true": "True", "1": "True", "yes": "True", "on": "True"}
     words |= {"false": "False", "0": "False", "no": "False", "off": "False", "": "False"}
+    # What fetch() takes for credentials.
+    words |= {"include": "True", "same-origin": "False", "omit": "False"}
     guess = words.get(text_of(value).strip("'\" ").lower())
     message = f"{text_of(value)} is not a bool. Give True or False."
     if guess:
@@ -510,16 +528,23 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     return False
 
 
+# Said of enforce, this means those that "unsafe" refuses.
+_METHOD = re.compile(r"\b(POST|PUT|PATCH|DELETE)\b", re.IGNORECASE)
+
+
 def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     """One of the four words."""
     words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    problem = unknown_name("enforce_unknown", field, value, "enforce value", words)
+    # In Python, and as an environment variable or YAML is read: true, false, null, off.
     meant = _ENFORCE_MEANT.get(text_of(value).strip("'\" ").lower())
+    if _METHOD.search(text_of(value)):
+        meant = "unsafe"
+    problem = unknown_name("enforce_unknown", field, value, "enforce value", words, meant)
     if meant:
-        message = f'there is no enforce value {text_of(value)}. Write enforce="{meant}".'
-        problem = problem._replace(message=message, suggestion=json.dumps(meant))
+        message = f"there is no enforce value {text_of(value)}. Write enforce={meant!r}."
+        problem = problem._replace(message=message)
     problems.append(problem)
     return "off"
 

@@ -40,6 +40,9 @@ NORMALIZED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT
 # fetch() does not upper-case "patch", so the browser itself refuses a page that asks for it.
 KNOWN_METHODS = NORMALIZED_METHODS | {"PATCH"}
 
+# Headers that people list, in lower case: no method and no host is called so.
+_COMMON_HEADERS = frozenset({"authorization", "content-disposition", "content-type"})
+
 # https://fetch.spec.whatwg.org/#forbidden-request-header: a page cannot set these, so no
 # preflight ever requests them.
 _FORBIDDEN_REQUEST_HEADERS = frozenset(
@@ -82,6 +85,14 @@ def vary_by(*names: str) -> str:
 def is_token(text: str) -> bool:
     """Whether *text* is an RFC 9110 token, the grammar of method and field names."""
     return bool(text) and not text.strip(_TCHAR)
+
+
+def field_of_name(name: str) -> str:
+    """The field that a well-known name belongs in: "methods", "allow_headers", or "" for others."""
+    if name in KNOWN_METHODS:
+        return "methods"
+    is_header = name.lower() in _COMMON_HEADERS or name.startswith("X-")
+    return "allow_headers" if is_header and "." not in name else ""
 
 
 def is_forbidden_request_header(lower_name: str) -> bool:

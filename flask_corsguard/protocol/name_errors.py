@@ -34,6 +34,8 @@ def diagnose_name(
     found = f"{text_of(name)} is not {kind}"
     if is_unreplaced(name):
         return f"{found}: it is a variable that was never replaced by its value.", None
+    if re.match(r"[a-z]+://", name):
+        return f"{found}, but an origin: it belongs in origins.", None
     parts = [part for part in _SEPARATORS.split(name) if part]
     if parts and parts != [name] and not any(diagnose_name(part, kind) for part in parts):
         source = json.dumps(parts)

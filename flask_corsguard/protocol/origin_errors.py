@@ -11,9 +11,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from flask_corsguard.protocol.headers import field_of_name
 from flask_corsguard.protocol.lists import is_unreplaced
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
+    MISSPELT_SCHEMES,
     OPAQUE_SCHEMES,
     OriginPattern,
     is_scheme,
@@ -27,6 +29,9 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`"
 # https:host, https//host and the like; not localhost:3000
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
+# https://a.comhttps://b.com: what Python makes of two strings without a comma between them. Not an
+# address in the path or the query of another one.
+_GLUED = re.compile(r"(?<=[A-Za-z0-9*])(?=(?:https?|wss?)://)", re.IGNORECASE)
 # Words that people write for "*", for an empty list or for the app's own pages: sentence and
 # correction.
 _EVERYBODY = ("for everybody, write '*'", "'*'")
@@ -60,20 +65,17 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     if bare.casefold() == "null":
         sentence = "the opaque origin is 'null' in lower case, and any site can send it"
         return [("origin_case", sentence)], None
-    word = _WORDS.get(bare.lower())
+    word = _of_word(bare)
     if word:
-        return [("origin_no_scheme", word[0])], word[1]
+        return word
     if is_unreplaced(bare):
         return [("origin_invalid", "this is a variable that was never replaced by its value")], None
     if bare != text:
         fixed = bare if bare == "*" else repair(bare)
         return [("origin_quotes", "an origin has no quotes")], fixed and repr(fixed)
-    parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
-    if parts not in ([], [text]) and all(
-        "://" in part or parse_pattern(repair(part) or "") for part in parts
-    ):
-        repaired = [repair(part) for part in parts]
-        sentence = "a string holds one origin: give several as a list (or separated by commas)"
+    several, sentence = _several(text)
+    if several:
+        repaired = [repair(part) for part in several]
         return [("origin_separator", sentence)], _source_of(repaired)
     if _REGEX_SIGNS.search(text):
         sentence = (
@@ -98,6 +100,29 @@ def _source_of(origins: list[str | None]) -> str | None:
     return json.dumps(origins) if len(origins) > 1 else repr(origins[0])
 
 
+def _of_word(bare: str) -> tuple[list[tuple[str, str]], str | None] | None:
+    """The diagnosis of a word that stands for origins, or that belongs in another field."""
+    sentence, correction = _WORDS.get(bare.lower(), ("", None))
+    field = field_of_name(bare)
+    if field:
+        kind = "a method" if field == "methods" else "a header"
+        sentence = f"this is {kind}, which belongs in {field}"
+    return ([("origin_no_scheme", sentence)], correction) if sentence else None
+
+
+def _several(text: str) -> tuple[list[str], str]:
+    """The origins in one string, and a sentence about that; none if it has not several."""
+    parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
+    if parts not in ([], [text]) and all(
+        "://" in part or parse_pattern(repair(part) or "") for part in parts
+    ):
+        return parts, "a string holds one origin: give several as a list (or separated by commas)"
+    glued = _GLUED.split(text)
+    if len(glued) > 1:
+        return glued, "two origins in one string: the comma between them is missing"
+    return [], ""
+
+
 def repair(text: str) -> str | None:
     """The entry that *text* was probably meant to be, or None."""
     text = _BROKEN_SCHEME.sub(r"\1://", text.strip())
@@ -106,7 +131,7 @@ def repair(text: str) -> str | None:
         rest = text.lstrip("/")
         is_local = rest.startswith(("localhost", "127.", "[::1]", "::1"))
         scheme = "http" if is_local else "https"
-    scheme = scheme.lower()
+    scheme = MISSPELT_SCHEMES.get(scheme.lower(), scheme.lower())
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     host, port = _split_port(_one_star(authority))
     host = host.rstrip(".")
@@ -201,7 +226,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
         yield "origin_wildcard", "the scheme cannot be a wildcard; list one entry for each scheme"
     elif scheme != scheme.lower() and is_scheme(scheme.lower()):
         yield "origin_case", "browsers send origins in lower case, so this would never match"
-    elif not is_scheme(scheme):
+    elif not is_scheme(scheme) or scheme in MISSPELT_SCHEMES:
         yield "origin_scheme", f"{scheme!r} is not a scheme"
     if scheme.lower() in OPAQUE_SCHEMES:
         sentence = (

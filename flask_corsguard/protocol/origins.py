@@ -26,6 +26,12 @@ DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 # In browsers, pages loaded from these have an opaque origin, which is sent as "null".
 OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 
+#: Slips of the keyboard, which would be schemes that no page has.
+MISSPELT_SCHEMES = {
+    **dict.fromkeys(("hhtp", "htp", "htpp", "htttp", "htt", "ttp"), "http"),
+    **dict.fromkeys(("hhtps", "htps", "htpps", "htttps", "httsp", "httpss", "ttps"), "https"),
+}
+
 #: Names of a server on the same machine; browsers also take 0.0.0.0 for that.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 

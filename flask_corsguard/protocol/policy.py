@@ -91,7 +91,7 @@ def _where_rows_are_checked(name: str) -> Callable[[Policy], Hashable]:
 
 
 class Policy:
-    """The origins that may read the responses of a route, and the conditions.
+    """The origins that may read the responses of a route, and on which conditions.
 
     Immutable and hashable. Two policies are equal if they always send the same headers. The fields
     are checked, alone and in combination, when the policy is created. The reference describes them

@@ -241,6 +241,8 @@ def _allow_credentials(change: _Change) -> None:
         raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
         lists = raw if is_raw_origin else {"origins": [origin]}
         change.set_if_it_may({**lists, "allow_credentials": True})
+        if "allow_credentials" in change.fields and not is_raw_origin:
+            change.elsewhere.append(_AND_EVERYBODY.format(origin=json.dumps(origin)))
 
 
 def _list_origin(change: _Change) -> None:
@@ -438,6 +440,11 @@ _NOT_NULL = (
     "serve the page from an origin of its own, with another Referrer-Policy; if a redirect to a"
     " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
     " send"
+)
+# In a hurry, a public route would be closed to all pages but one.
+_AND_EVERYBODY = (
+    "pages of other origins can then no longer read; if they should, write"
+    ' [Policy(origins=[{origin}], allow_credentials=True), Policy(origins="*")]'
 )
 _NOTHING_CAN = "no setting can: no page in a browser sends this origin"
 _NOT_YET = (

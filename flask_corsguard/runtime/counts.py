@@ -24,7 +24,7 @@ class DecisionKind(NamedTuple):
     :ivar policy: what set the policy: ``view users.list``, ``blueprint api``, ``default``; as
         in ``Decision.policy_source``.
     :ivar preflight: whether these were CORS preflights.
-    :ivar blocked: whether the server refused to run these requests.
+    :ivar blocked: whether the server refused these requests.
     """
 
     outcome: Outcome

@@ -22,10 +22,10 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 class FileOrigins(Source):
     """Origins in a file, which is checked for changes at each refresh.
 
-    A text file has one origin per line. After ``#``, at the beginning of a line or after white
-    space, comes a comment; empty lines are skipped. A last line without a line end does not count,
-    as it may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is
-    a JSON list; a file whose name ends with ``.toml`` has the key ``origins``.
+    A text file has one origin per line. A comment begins with ``#``, at the beginning of a line or
+    after white space; empty lines are skipped. A last line without a line end is ignored, as it
+    may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is a JSON
+    list; a file whose name ends with ``.toml`` has the key ``origins``.
 
     It must be a regular file of at most 1 MB, owned by root or the user of the process, and not
     writable by others. Links are followed. A changed file is read once it has not changed for 0.4

@@ -74,7 +74,7 @@ class RedisOrigins(Source):
     ``key:log``, which has the last 1000 of them, so that only the changes need to be read. Each
     refresh reads the version, the number of members and the missing changes, in one round trip. If
     they do not match, because another program has written the set, or because more has changed than
-    the log has, everything is read. Everything is also read once a minute, because replacing one
+    the log holds, everything is read. Everything is also read once a minute, because replacing one
     member with another does not change their number.
 
     Needs ``pip install "flask-corsguard[redis]"``. No wait for the server outlasts *deadline*,
@@ -251,7 +251,7 @@ class RedisOrigins(Source):
 
         :param origins: the members to remove.
         :param tenant: the tenant whose origins they are, if the source has ``by``.
-        :returns: how many there were.
+        :returns: how many of them were in the set.
         :raises CorsGuardError: if Redis does not finish within 5 seconds.
         """
         return self._write("SREM", "-", origins, tenant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack
 
@@ -38,7 +39,7 @@ class SQLVersion(tuple[Any, ...]):
 class SQLOrigins(Source):
     """Origins that a SQL statement returns.
 
-    Each refresh executes *version*, and executes *rows* if its result has changed, or every ten
+    Each refresh executes *version*; it executes *rows* if the version has changed, or every ten
     minutes. Without *version*, *rows* is executed at most every 30 seconds. Rows are fetched in
     portions. Each process has its own connection; nothing is written.
 
@@ -58,7 +59,7 @@ class SQLOrigins(Source):
     :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as for all
         sources. ``by`` takes the request and returns its tenant. With it, *rows* returns two
         columns, the tenant and the origin.
-    :ivar version: a method that executes that statement; None without one.
+    :ivar version: a method that executes the *version* statement; None if there is none.
     :raises CorsGuardError: if SQLAlchemy or the driver is not installed.
     :raises PolicyError: if the URL, a statement or a setting cannot be used.
     """
@@ -186,6 +187,15 @@ class SQLOrigins(Source):
             raise
 
 
+# The scheme of a URL that names no driver -> how to get one.
+_TO_INSTALL = {
+    "postgresql": 'Run: pip install "psycopg[binary]"',
+    "mysql": "Run: pip install pymysql, and write mysql+pymysql://",
+    "mariadb": "Run: pip install pymysql, and write mariadb+pymysql://",
+}
+_ANOTHER_DRIVER = "Install it, or name another one in the URL, such as postgresql+psycopg://."
+
+
 def _place(url: URL) -> str:
     host = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
     return f"{host}/{url.database or ''}"
@@ -201,6 +211,12 @@ def _read_url(url: str | URL, deadline: float) -> URL:
         " postgresql://user:password@host/database, with / ? # @ : in the password as %2F %3F %23"
         " %40 %3A."
     )
+    if re.search(r"^sqlite:|\.(db|sqlite3?)$", str(url)):
+        wrong = (
+            "this is not a URL that SQLAlchemy takes. Write it like sqlite:///shop.db, and an"
+            " absolute path like sqlite:////srv/shop.db."
+        )
+    name = str(url).partition(":")[0]
     try:
         read = sql_session.read_url(url)
         if not read.get_dialect().is_async:
@@ -208,12 +224,14 @@ def _read_url(url: str | URL, deadline: float) -> URL:
             return read
         wrong = f"{read.drivername} is asynchronous. Write postgresql+psycopg://, for example."
     except NoSuchModuleError:
-        name = text_of(str(url).partition(":")[0])
-        wrong = f"SQLAlchemy knows no database or driver {name}. Write postgresql://, for example."
+        wrong = (
+            f"SQLAlchemy knows no database or driver {text_of(name)}. Write postgresql://, for"
+            " example."
+        )
     except ImportError as error:
         raise CorsGuardError(
-            f"SQLOrigins needs the database's driver: {error}. Install it, or name another one in"
-            " the URL, such as postgresql+psycopg://."
+            f"SQLOrigins needs the database's driver: {error}."
+            f" {_TO_INSTALL.get(name) or _ANOTHER_DRIVER}"
         ) from None
     except Exception:
         # SQLAlchemy's message contains the password.
@@ -224,6 +242,12 @@ def _read_url(url: str | URL, deadline: float) -> URL:
 def _read_statement(name: str, statement: object) -> Statement:
     from sqlalchemy import Executable
 
+    if isinstance(statement, str) and re.fullmatch(r"[\w.]+", statement):
+        message = (
+            f"{statement!r} is not SQL. If it is the table, write a statement that reads it, such"
+            f" as {name}='SELECT ...'."
+        )
+        raise PolicyError([Problem("source_statement", name, statement, message)])
     if isinstance(statement, Executable) or (isinstance(statement, str) and statement.strip()):
         return statement
     message = (

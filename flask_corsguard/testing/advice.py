@@ -10,6 +10,7 @@ from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.remedies import to_send_credentials
 from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, BlockedError
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
+from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.text import shown
 
 _NO_GUARD = "No guard decided about this request: the app has none."
@@ -71,6 +72,18 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
         return f"{words}\nTo allow it: {change}; or {error.without_credentials}."
     change = change_at(exchange, error.change)
     return f"{words if decision.outcome is Outcome.ALLOWED else decided}\n{change}"
+
+
+def cookies_not_kept(request: FetchRequest) -> str:
+    """What to change where the browser keeps no cookie that a response sets, in lines; "" where
+    none is set, or where the cookie's own attributes decide."""
+    sets_one = "Set-Cookie" in request.exchanges[-1].response_headers
+    if not sets_one or request.tainting != "cors" or request.credentials == "include":
+        return ""
+    return (
+        f"The browser keeps no cookie of this response: credentials is {request.credentials!r}.\n"
+        "Change: say credentials: 'include' in this request, and in those that need the cookie."
+    )
 
 
 def after_redirect(exchanges: Iterable[Exchange]) -> str:

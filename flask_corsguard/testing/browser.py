@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
+from werkzeug.test import Client
+
 from flask_corsguard.errors import BrowserError, FetchTypeError, unknown_name
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
 from flask_corsguard.protocol.safelist import FORM_TYPES
+from flask_corsguard.testing.advice import cookies_not_kept
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, WsgiApp
@@ -236,7 +240,7 @@ class Browser:
             question,
             tuple(request.exchanges),
             readable=True,
-            why=headers.missed,
+            why="\n".join(filter(None, [headers.missed, cookies_not_kept(request)])),
             type=request.tainting,
             status=last.status,
             url=last.url,
@@ -274,10 +278,15 @@ class Browser:
 def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp | None]:
     """A function that finds the app at an origin. A single app is at every origin."""
     if callable(servers):
+        if inspect.isfunction(servers) and not _takes_two(servers):
+            name = servers.__name__
+            raise BrowserError(f"{name} is not a WSGI app. If it makes one: Browser({name}())")
         return lambda _: servers
     if not isinstance(cast("object", servers), Mapping):
+        hint = ". Pass the app itself: Browser(app)" if isinstance(servers, Client) else ""
         raise BrowserError(
-            f"a WSGI app is needed, or a mapping of origins to WSGI apps, not {text_of(servers)}"
+            "a WSGI app is needed, or a mapping of origins to WSGI apps, not"
+            f" {text_of(servers)}{hint}"
         )
     for origin, app in servers.items():
         if not callable(cast("object", app)):
@@ -285,11 +294,23 @@ def _finder(servers: WsgiApp | Mapping[str, WsgiApp]) -> Callable[[str], WsgiApp
     return {str(_read_origin("server", origin)): app for origin, app in servers.items()}.get
 
 
+def _takes_two(function: Callable[..., object]) -> bool:
+    """Whether it can be called with an environment and ``start_response``."""
+    try:
+        inspect.signature(function, follow_wrapped=False).bind({}, None)
+    except TypeError:
+        return False
+    return True
+
+
 def _read_origin(what: str, text: object) -> Origin:
     origin = parse_origin(text) if isinstance(text, str) else None
     if origin is None:
-        fixed = repair(text) if isinstance(text, str) else None
+        # A path is no host.
+        fixed = repair(text) if isinstance(text, str) and not text.startswith("/") else None
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
+        if callable(text):
+            hint = " The app comes first: Browser(app, page='https://app.example.com')"
         raise BrowserError(
             f"a {what} is named by its origin, scheme://host[:port], not {text_of(text)}.{hint}"
         )

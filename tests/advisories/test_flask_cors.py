@@ -58,7 +58,7 @@ TRAVERSALS = [
 
 @pytest.mark.parametrize("url", TRAVERSALS)
 def test_cve_2020_25032(file_server: Callable[[], Flask], url: str) -> None:
-    """`..` in the path: a private file got the policy of another folder in the path"""
+    """`..` in the path: a private file got the policy of a folder that the path only crossed"""
     resources = {r"/files/open/.*": {"origins": "*"}}
     # 6.0.5 does not resolve ".." either.
     flawed = by_flask_cors(file_server(), resources=resources, send_wildcard=True)
@@ -241,7 +241,7 @@ def test_cve_2026_37737(pattern: re.Pattern[str]) -> None:
 
 
 def test_sanic_ext_274() -> None:
-    """`Vary: Origin` was missing if one pattern was allowed, so a cache could mix responses"""
+    """`Vary: Origin` was missing if only a pattern was allowed, so a cache could mix responses"""
     pattern = re.compile(r"https://(shop|www)\.example")
     # 6.0.5 leaves it out if the origin is rejected
     flawed = by_flask_cors(pages({"/": ()}), origins=pattern)

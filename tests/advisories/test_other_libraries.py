@@ -197,7 +197,7 @@ def test_cve_2024_25124() -> None:
 
 
 def test_ghsa_vhxv_fg4m_p2w8() -> None:
-    """Two origins whose hosts end alike let in a third: foo.com and bar.com, barfoo.com"""
+    """Two origins whose hosts end alike let in a third: with foo.com and bar.com, barfoo.com"""
     listed = ["https://foo.example", "https://bar.example", "https://*.oo.example"]
     wrong = ["https://barfoo.example", "https://foobar.example", "https://o.example"]
     wrong += ["https://oo.example", "https://xoo.example", "https://r.example"]
@@ -300,7 +300,7 @@ def test_django_cors_headers_259() -> None:
 
 
 def test_rs_cors_197() -> None:
-    """`*` was refused with credentials, but `h*` was not"""
+    """`*` was an error with credentials, but `h*` was not"""
     for origins, code in {
         "h*": "origin_no_scheme",
         "http*": "origin_no_scheme",

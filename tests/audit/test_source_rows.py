@@ -134,7 +134,7 @@ def test_a_source_that_cannot_be_read(origins: list[Any]) -> None:
     finding = next(each for each in report.findings if each.code == "source_unread")
     assert finding.level is Level.WARNING
     assert finding.message.startswith(UNREAD)
-    assert finding.message.endswith(" The audit has not seen whom it lets in.")
+    assert finding.message.endswith(" The audit does not know which origins it lets in.")
     assert {each.rule for each in finding.routes} == {"/", "/items"}
     assert "cases.py:" in finding.location
 
@@ -181,10 +181,10 @@ ORDER: dict[str, tuple[Policy, Policy, dict[str, str]]] = {
         Policy(origins=OTHER), Policy(origins=Rows(is_gone=True)), {"source_unread": "In poli"}),
     "the same rows": (
         Policy(origins=[APP, OTHER]), Policy(origins=Rows(APP, OTHER)),
-        {EARLIER: f"In policy 2 of 2: '{APP}', '{OTHER}' cannot count, because policy 1 of 2 "}),
+        {EARLIER: f"In policy 2 of 2: '{APP}', '{OTHER}' have no effect, because policy 1 of 2 "}),
     "the same row as in a list": (
         Policy(origins=Rows("https://*.example.com")), Policy(origins=[APP, "https://x.example"]),
-        {EARLIER: f"In policy 2 of 2: '{APP}' cannot count, because policy 1 of 2 ", FIRST: STORE}),
+        {EARLIER: f"In policy 2 of 2: '{APP}' has no effect, because policy 1 of ", FIRST: STORE}),
 }  # fmt: skip
 
 

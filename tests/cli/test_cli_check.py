@@ -301,7 +301,7 @@ def enforcing() -> Flask:
         ("null", "/sign-out", 1, "and there is no Referer."),
         ("http://localhost:5000", "/sign-out", 0, "The view sign_out would run here"),
         (OTHER, "/status", 0, "2. The browser keeps it until the user goes there"),
-        (OTHER, "/none", 0, "The status of the response is 404."),
+        (OTHER, "/none", 0, "response is 404: the app has no route for this URL."),
     ],
 )
 def test_what_a_browser_asks_ahead_of_time(origin: str, url: str, code: int, said: str) -> None:

@@ -222,9 +222,9 @@ def test_the_json_rows_of_a_path() -> None:
 
 
 def test_no_route_is_no_error() -> None:
-    assert run("routes --endpoint none") == Ran(0, "")
     assert run("routes --endpoint none --json") == Ran(0, "[]\n")
     assert run("routes --endpoint none", columns=80) == Ran(0, "No route matches.\n")
+    assert run("routes --endpoint none") == Ran(0, "", "No route matches.\n")
 
 
 @pytest.mark.parametrize("columns", [40, 60, 89, 90, 140])

@@ -124,14 +124,14 @@ def test_json(shop: Flask) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["shop.example"], "URL: write https://example.com, without"),
+        (["shop.example"], "password or #. Did you mean https://shop.example?"),
         (["ftp://shop.example"], "URL: write https://example.com, without"),
         (["https://ada:secret@shop.example"], "URL: write https://example.com, without"),
         (["https://shop.example/#top"], "URL: write https://example.com, without"),
         (["https://shop.example?x=1"], "URL: the app's root has no query."),
         (["https://shop.example", "--get", "items"], "--get: write https://example.com, or a path"),
         (["https://shop.example", "--get", "https://other.example/"], "--get: a path below URL"),
-        (["https://shop.example", "--status", "ready"], "--status: write https://example.com, or"),
+        (["https://shop.example", "--status", "ready"], "password or #. Did you mean /ready?"),
         (["https://shop.example", "--rate", "0"], "Invalid value for '--rate'"),
         (["https://shop.example", "--limit", "0"], "Invalid value for '--limit'"),
         (["http://127.0.0.1:1"], "ConnectError 'All connection attempts failed'"),

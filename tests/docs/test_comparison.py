@@ -299,7 +299,7 @@ def test_function() -> None:
 
 
 def test_errors() -> None:
-    """Headers on 404, and on 500 after an exception outside debug mode"""
+    """Headers on a 404, and on a 500 after an exception, outside debug mode"""
     for app, extension in ((make_app(), CORS), (make_app(), CorsGuard)):
 
         @app.get("/error")

@@ -489,6 +489,28 @@ def sentry(kitchen: Kitchen) -> None:
     assert said.startswith(f"warning flask_corsguard GET /api/users from '{OTHER}': rejected")
 
 
+def json_lines(kitchen: Kitchen) -> None:
+    kitchen.save()
+    code = f"""
+    from app import app
+    from flask_corsguard.testing import Browser
+    for page, method in (("{OTHER}", "GET"), ("{OTHER}", "GET"), ("{APP}", "PUT")):
+        Browser(app, page=page).fetch("{API}/api/users", method=method).assert_blocked()
+    """
+    *lines, put = run(kitchen.folder, "-c", textwrap.dedent(code)).splitlines()
+    assert lines == 2 * [kitchen.recipe.blocks["json"].strip()]
+    assert json.loads(put)["reason"] == "METHOD_NOT_ALLOWED"
+
+
+def open_routes(kitchen: Kitchen) -> None:
+    file = kitchen.save()
+    pytest_run = ("-m", "pytest", "-p", "no:cacheprovider", "-q", "test_open_routes.py")
+    assert "1 passed" in run(kitchen.folder, *pytest_run)
+    file.write_text(file.read_text().replace('OPEN = {"/status"}', "OPEN = set()"))
+    with pytest.raises(AssertionError, match="1 failed"):
+        run(kitchen.folder, *pytest_run)
+
+
 def with_pytest(kitchen: Kitchen) -> None:
     kitchen.save()
     said = run(kitchen.folder, "-m", "pytest", "-p", "no:cacheprovider", "-q")
@@ -567,7 +589,9 @@ CHECKS: dict[str, Check] = {
     "Behind nginx": behind_nginx,
     "Metrics": metrics,
     "Sentry": sentry,
+    "Rejections as JSON": json_lines,
     "Tests with pytest": with_pytest,
+    "A build that fails": open_routes,
     "A preflight with 200": preflight_status,
     "Timing-Allow-Origin": more_headers,
 }  # fmt: skip

@@ -630,6 +630,13 @@ def test_a_mark_inside_an_exempt_blueprint(app, http):
     assert http.send(app, "/x/none", SHOP) == (404, {})
 
 
+def test_an_origin_check_that_is_not_made_yet(app):
+    """What Socket.IO does with cors_allowed_origins=guard.origin_check."""
+    guard = CorsGuard(app)
+    with pytest.raises(CorsGuardError, match=r"cors_allowed_origins=guard.origin_check\(app\)"):
+        guard.origin_check(SHOP)
+
+
 def test_an_origin_check_that_is_told_no_path(app, log_lines):
     """As python-engineio before 4.12 calls it."""
     admits = CorsGuard(app, origins=SHOP, allow_credentials=True).origin_check()

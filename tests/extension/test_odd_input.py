@@ -10,7 +10,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, Rule
 
@@ -126,6 +126,43 @@ def test_what_is_not_the_name_of_an_endpoint_or_a_file(app, name):
     ):
         with pytest.raises(CorsGuardError, match="takes strings, not"):
             mark()
+
+
+def view():
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        (
+            lambda guard: guard.for_endpoint(view),
+            f"takes strings, not {view!r}. Write for_endpoint('view', ...)",
+        ),
+        (
+            lambda guard: guard.for_blueprint(Blueprint("api", __name__)),
+            "takes strings, not <Blueprint 'api'>. Write for_blueprint('api', ...)",
+        ),
+        (
+            lambda guard: guard.for_files("*.css"),
+            "the endpoint comes first: for_files('static', '*.css', ...)",
+        ),
+        (
+            lambda guard: guard.for_files("static", "*.css", "/static/*.woff2"),
+            "'/static/*.woff2' matches no file: write what follows the folder's own name, such as"
+            " for_files('static', 'fonts/*.woff2')",
+        ),
+        (
+            lambda guard: guard.for_files("static", r".*\.css"),
+            r"'.*\\.css' is a regular expression, and matches no file: write a glob, such as"
+            " for_files('static', '*.woff2')",
+        ),
+    ],
+)
+def test_what_to_write_for_an_endpoint_or_a_file(mark, words):
+    with pytest.raises(CorsGuardError) as caught:
+        mark(CorsGuard())
+    assert str(caught.value).endswith(words)
 
 
 @pytest.mark.parametrize("mark", [cors(max_age=1), cors_exempt], ids=["cors", "cors_exempt"])

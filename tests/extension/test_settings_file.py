@@ -44,6 +44,12 @@ class File:
         os.utime(self.path, (time.time() - age,) * 2)
         self.due()
 
+    def replace(self, content):
+        """Put another file in its place."""
+        path, self.path = self.path, self.path.with_suffix(".new")
+        self.write(content)
+        self.path = self.path.replace(path)
+
     def due(self):
         if self.app is not None:
             state_of(self.app).settings_file.next_look = 0.0
@@ -286,6 +292,10 @@ CONTENT = {
         "origins_of_several", "Leave it out",
     ),
     "not TOML": ("origins = [\n", "settings_file_syntax", "it is not TOML: "),
+    "Python": (
+        "allow_credentials = True\n", "settings_file_syntax",
+        "(at line 1, column 21). TOML writes true and false in lower case.",
+    ),
     "a key twice": ("max_age = 5\nmax_age = 6\n", "settings_file_syntax", "line 2"),
     "not JSON": ('{"origins": [', "settings_file_syntax", "it is not JSON: "),
     "not UTF-8": (b"# \n# \xff", "settings_file_syntax", "not UTF-8: invalid start byte in line 2"),
@@ -1052,7 +1062,8 @@ def test_each_request_is_decided_by_old_or_new_settings(site, file, threads):
         worker.start()
     client = site.test_client()
     for number, page in enumerate(pages):
-        file.write(origins(page, expose_headers=[f"X-{number}"]))
+        # Another thread must not find it empty.
+        file.replace(origins(page, expose_headers=[f"X-{number}"]))
         client.get("/")
         while state_of(site).settings.default.origins != (page,):
             file.due()

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -139,6 +140,9 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("corsguard_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
+        ("CORSGAURD_ORIGINS", SHOP, "unknown_key", "Did you mean 'CORSGUARD_ORIGINS'?"),
+        ("CORGUARD_MAX_AGE", 5, "unknown_key", "Did you mean 'CORSGUARD_MAX_AGE'?"),
+        ("crosguard_origin", SHOP, "unknown_key", "there is no setting 'crosguard_origin'"),
         ("CORSGUARD_ALLOW_CREDENTIALS", "true", "bool_expected", "True"),
         ("CORSGUARD_LOG_REJECTIONS", "false", "bool_expected", "False"),
         ("CORSGUARD_MAX_AGE", "60", "wrong_type", "60"),
@@ -173,6 +177,11 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_REPORT_ONLY", SHOP, "wrong_type", f"{{'origins': '{SHOP}'}}"),
         ("CORSGUARD_REPORT_ONLY", {"ENFORCE": "all"}, "unknown_field", "mean 'enforce'"),
         ("CORSGUARD", {"ORIGINS": SHOP}, "unknown_key", "single underscore"),
+        ("FLASK_CORSGUARD_ORIGINS", SHOP, "unknown_key", "mean 'CORSGUARD_ORIGINS'?"),
+        ("CORS_GUARD_ENFORCE", "unsafe", "unknown_key", "mean 'CORSGUARD_ENFORCE'?"),
+        ("CORS_GUARD_POLICIES", {}, "unknown_key", "mean 'CORSGUARD_POLICIES'?"),
+        ("corsguard_paths", {}, "unknown_key", "mean 'CORSGUARD_PATHS'?"),
+        ("CORSGUARD_POLICIES_A_ORIGINS", SHOP, "unknown_key", "CORSGUARD_POLICIES__partners__ori"),
         ("corsguard_origins", SHOP, "unknown_key", "'CORSGUARD_ORIGINS'"),
         ("CORSGUARD_CORS_ORIGINS", SHOP, "unknown_key", "'CORSGUARD_ORIGINS'"),
         ("CORSGUARD_TIMING_ALLOW_ORIGIN", "*", "unknown_key", "in the view"),
@@ -188,6 +197,14 @@ def test_a_setting_that_is_wrong(app, key, value, code, remedy):
     assert problem.code == code
     assert remedy in str(caught.value)
     assert "CORSGUARD_" in str(caught.value)
+
+
+def test_the_whole_environment_in_the_configuration(app, monkeypatch):
+    """The key of the variable itself is no mistake beside the one that Flask makes of it."""
+    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", SHOP)
+    app.config.from_mapping(os.environ)
+    app.config.from_prefixed_env()
+    CorsGuard(app).prepare(app)
 
 
 def test_everything_that_is_wrong_is_said_at_once(app):
@@ -512,9 +529,9 @@ IN_VAIN = {
         {}, {"CORS_ORIGINS": SHOP}, {},
         "CORS_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
     ),
-    "a key with an underscore": (
-        {}, {"CORS_GUARD_ORIGINS": SHOP}, {},
-        "CORS_GUARD_ORIGINS in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
+    "a variable with an underscore": (
+        {}, {}, {"CORS_GUARD_ORIGINS": SHOP},
+        "CORS_GUARD_ORIGINS in the environment (the guard reads CORSGUARD_ORIGINS in app.config)",
     ),
     "its other key": (
         {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
@@ -732,10 +749,23 @@ def test_what_to_do_about_what_cannot_carry_a_mark(target, instead):
     assert f" cannot be marked: {instead}" in str(caught.value)
 
 
-@pytest.mark.parametrize("target", [view, _Class, Blueprint("api", __name__)], ids=type)
-def test_cors_without_parentheses(target):
-    with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses"):
+_MARK = "cors(origins=['https://app.example.com'])"
+
+
+@pytest.mark.parametrize(
+    ("target", "instead"),
+    [
+        (view, f"@{_MARK}"),
+        (_Class, f"@{_MARK}"),
+        (Blueprint("api", __name__), f"{_MARK}(blueprint)"),
+        (Flask(__name__), "CorsGuard(app, origins=['https://app.example.com']) for a whole app"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_cors_without_parentheses(target, instead):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: cors needs parentheses") as caught:
         cors(target)
+    assert str(caught.value).endswith(f"something to change, such as {instead}")
 
 
 def test_cors_with_nothing_in_its_parentheses():

@@ -19,6 +19,7 @@ OURS = {
     "origins": "allow_origin allow_origin_func allow_origin_regex allow_origins allowed_origin"
     " allowed_origin_patterns allowed_origin_regexes allowed_origins origin origin_whitelist"
     " SetIsOriginAllowed WithOrigins CORS_ORIGINS CORSGUARD_ORIGINS Access-Control-Allow-Origin"
+    " CORS_GUARD_ORIGINS FLASK_CORSGUARD_ORIGINS"
     " ORIGINS whitelist allowlist origin_regex origin_regex_whitelist trusted_origins"
     " AllowOriginVaryRequestFunc AllowOriginWithContextFunc",
 }
@@ -49,14 +50,15 @@ DO = {
     "allow_browser_extensions CustomSchemas",
     "Leave it out: only enforce refuses WebSocket handshakes.": "allow_web_sockets",
     "Leave it out: the log and 'flask cors check' say why a request is rejected.": "debug",
-    "Use a single underscore there, as in FLASK_CORSGUARD_ORIGINS.": "CORSGUARD",
+    "Write the whole key, such as CORSGUARD_ORIGINS. In an environment variable, use a single"
+    " underscore there: FLASK_CORSGUARD_ORIGINS.": "CORSGUARD",
     **{
         f"It belongs to the app, not to a policy: CorsGuard(app, {name}=...).": name
         for name in ("inspector", "policies", "report_only", "self_origins")
     },
     **{
         f"It belongs to the app, not to a policy: app.config['CORSGUARD_{key}'] = ...": key.lower()
-        for key in ("AUDIT_ACCEPT", "INSPECTOR_CHECK", "LOG_REJECTIONS")
+        for key in ("AUDIT_ACCEPT", "INSPECTOR_CHECK", "LOG_REJECTIONS", "PATHS", "SETTINGS_FILE")
     },
 }  # fmt: skip
 
@@ -122,6 +124,18 @@ KNOWN = f"Known: {', '.join(sorted(key for key in KEYS if 'DANGEROUSLY' not in k
         ("SEND_WILDCARD", "It is not needed here: leave it out.", None),
         ("ALLOW_ALL_ORIGINS", "Write CORSGUARD_ORIGINS = '*'.", None),
         ("PREFLIGHT_CONTINUE", "Write CORSGUARD_ANSWER_PREFLIGHT = False.", None),
+        (
+            "POLICIES_PARTNERS_ORIGINS",
+            "CORSGUARD_POLICIES is a mapping; in a variable, two underscores lead to what is in it:"
+            " FLASK_CORSGUARD_POLICIES__partners__origins.",
+            None,
+        ),
+        (
+            "REPORT_ONLY_ORIGINS",
+            "CORSGUARD_REPORT_ONLY is a mapping; in a variable, two underscores lead to what is in"
+            " it: FLASK_CORSGUARD_REPORT_ONLY__origins.",
+            None,
+        ),
     ],
 )
 def test_the_same_in_the_configuration(key, advice, ours):

@@ -211,6 +211,23 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"deny_origins": "null,x"},
      ["deny_origins: 'x': an origin starts with its scheme, such as https://. Write 'https://x'."
       " [origin_no_scheme]"]),
+    ({"origins": "htps://a.com"},
+     ["origins: 'htps://a.com': 'htps' is not a scheme. Write 'https://a.com'. [origin_scheme]"]),
+    ({"origins": "Authorization, PUT"},
+     ["origins: 'Authorization': this is a header, which belongs in allow_headers."
+      " [origin_no_scheme]",
+      "origins: 'PUT': this is a method, which belongs in methods. [origin_no_scheme]"]),
+    ({"allow_headers": A},
+     ["allow_headers: 'https://a.example.com' is not a header name, but an origin: it belongs in"
+      " origins. [header_malformed]"]),
+    ({"allow_headers": "GET", "expose_headers": "PUT"},
+     ["allow_headers: 'GET' is a method, not a header: it belongs in methods, or nowhere."
+      " [header_malformed]",
+      "expose_headers: 'PUT' is a method, not a header: it belongs in methods, or nowhere."
+      " [header_malformed]"]),
+    ({"methods": "Content-Type"},
+     ["methods: 'Content-Type' is a header, not a method: it belongs in allow_headers."
+      " [method_malformed]"]),
     ({"methods": "get"},
      ["methods: 'get': method names are case-sensitive. Write 'GET'. [method_case]"]),
     ({"methods": "Trace"},
@@ -255,6 +272,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"allow_credentials": "yes"},
      ["allow_credentials: 'yes' is not a bool. Write True (in an environment variable: true)."
       " [bool_expected]"]),
+    ({"allow_credentials": "include"},
+     ["allow_credentials: 'include' is not a bool. Write True (in an environment variable: true)."
+      " [bool_expected]"]),
     ({"allow_credentials": "maybe"},
      ["allow_credentials: 'maybe' is not a bool. Give True or False. [bool_expected]"]),
     ({"max_age": -1},
@@ -285,14 +305,21 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " [wrong_type]"]),
     ({"enforce": "All"},
      ["enforce: there is no enforce value 'All'. Did you mean 'all'? [enforce_unknown]"]),
-    ({"enforce": True},
-     ['enforce: there is no enforce value True. Write enforce="unsafe". [enforce_unknown]']),
     ({"enforce": "strict"},
-     ["enforce: there is no enforce value 'strict'. Write enforce=\"unsafe\". [enforce_unknown]"]),
-    ({"enforce": False},
-     ['enforce: there is no enforce value False. Write enforce="off". [enforce_unknown]']),
+     ["enforce: there is no enforce value 'strict'. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": "every"},
      ["enforce: there is no enforce value 'every'. Known: all, off, report, unsafe."
+      " [enforce_unknown]"]),
+    ({"enforce": True},
+     ["enforce: there is no enforce value True. Write enforce='unsafe'. [enforce_unknown]"]),
+    ({"enforce": False},
+     ["enforce: there is no enforce value False. Write enforce='off'. [enforce_unknown]"]),
+    ({"enforce": None},
+     ["enforce: there is no enforce value None. Write enforce='off'. [enforce_unknown]"]),
+    ({"enforce": "POST"},
+     ["enforce: there is no enforce value 'POST'. Write enforce='unsafe'. [enforce_unknown]"]),
+    ({"enforce": ["POST", "PUT"]},
+     ["enforce: there is no enforce value ['POST', 'PUT']. Write enforce='unsafe'."
       " [enforce_unknown]"]),
     ({"origins": "*", "allow_credentials": True},
      ["origins: '*' with allow_credentials=True would let every site on the web act as the"
@@ -341,7 +368,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
 
 # What a message ends with, and what would be right. "Name the site" names none.
 SUGGESTED = re.compile(
-    r"""(?:Did you mean |Write (?:enforce=)?|set enforce=)('[^']*'|"\w+"|\[.*?\](?=\.)|\w+)"""
+    r"(?:Did you mean |Write (?:enforce=)?|set enforce=)('[^']*'|\[.*?\](?=\.)|\w+)"
 )
 
 
@@ -385,8 +412,10 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("max_age", datetime.timedelta(milliseconds=1500), "wrong_type", None),
     ("enforce", "Unsafe", "enforce_unknown", "'unsafe'"),
     ("enforce", "repot", "enforce_unknown", "'report'"),
-    ("enforce", "yes", "enforce_unknown", '"unsafe"'),
-    ("enforce", None, "enforce_unknown", None),
+    ("enforce", True, "enforce_unknown", "'unsafe'"),
+    ("enforce", False, "enforce_unknown", "'off'"),
+    ("enforce", None, "enforce_unknown", "'off'"),
+    ("enforce", 1, "enforce_unknown", "'unsafe'"),
     ("enforce", ["all"], "enforce_unknown", None),
 ]
 

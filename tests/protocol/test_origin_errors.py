@@ -26,6 +26,18 @@ TABLE = [
     ("https://a.com | https://*x", ["origin_separator"], '["https://a.com", "https://*.x"]'),
     ("https://a.com | https://a.*.x", ["origin_separator"], None),
     ("a.com;b.com", ["origin_separator"], '["https://a.com", "https://b.com"]'),
+    ("https://a.comhttp://b.com:80", ["origin_separator"], '["https://a.com", "http://b.com"]'),
+    ("http://a.com:80http://b.com/", ["origin_separator"], '["http://a.com", "http://b.com"]'),
+    ("a.comwss://b.com", ["origin_separator"], '["https://a.com", "wss://b.com"]'),
+    ("https://a.*.xhttps://b.com", ["origin_separator"], None),
+    ("https://a.com/https://b.com", ["origin_path"], "'https://a.com'"),
+    ("https://a.com?u=https://b.com", ["origin_query"], "'https://a.com'"),
+    ("content-type", ["origin_no_scheme"], None),
+    ("X-API-Key", ["origin_no_scheme"], None),
+    ("x-api", ["origin_no_scheme"], "'https://x-api'"),
+    ("X-a.com", ["origin_no_scheme"], "'https://x-a.com'"),
+    ("GET", ["origin_no_scheme"], None),
+    ("get", ["origin_no_scheme"], "'https://get'"),
     (r"^https://.*\.example\.com$", ["origin_regex"], "'https://*.example.com'"),
     (r"https://.+\.example\.com", ["origin_regex"], "'https://*.example.com'"),
     (r"https://([a-z]+\.)example\.com", ["origin_regex"], "'https://*.example.com'"),
@@ -40,6 +52,8 @@ TABLE = [
     ("*.*", ["origin_no_scheme"], None),
     ("HTTPS://example.com", ["origin_case"], "'https://example.com'"),
     ("ht_tps://example.com", ["origin_scheme"], None),
+    ("htps://example.com", ["origin_scheme"], "'https://example.com'"),
+    ("hhtp://*.example.com:80", ["origin_scheme"], "'http://*.example.com'"),
     ("javascript://example.com", ["origin_scheme"], None),
     ("file:///", ["origin_scheme", "origin_trailing_slash", "origin_no_host"], None),
     ("https://", ["origin_no_host"], None),
@@ -216,3 +230,10 @@ def test_a_good_entry_that_is_asked_about_all_the_same() -> None:
         [("origin_invalid", "this is not scheme://host[:port]")],
         "'https://a.com'",
     )
+
+
+def test_what_is_said_of_a_missing_comma() -> None:
+    [(code, sentence)], _ = diagnose("https://a.comhttps://b.com")
+    assert (code, sentence) == (
+        "origin_separator", "two origins in one string: the comma between them is missing"
+    )  # fmt: skip

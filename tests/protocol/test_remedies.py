@@ -254,7 +254,8 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "malformed": (
         {}, ask("https://a.example/", names="x-a"),
-        "no setting can: no page in a browser sends this origin",
+        "no setting can: no page in a browser sends this origin; in explain(), pass"
+        " origin='https://a.example'",
     ),
     "null": (
         {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},
@@ -401,7 +402,9 @@ def test_a_url_without_a_route() -> None:
         ({"origins": B}, ask(), f'origins=["{B}", "{A}"], allow_credentials=True {SET}'),
         ({"origins": B, "allow_credentials": True}, ask(), f'origins=["{B}", "{A}"] {SET}'),
         ({"origins": "*"}, ask(names="x-a"),
-         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET}'),
+         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET};'
+         " pages of other origins can then no longer read; if they should, write"
+         f' [Policy(origins=["{A}"], allow_credentials=True), Policy(origins="*")]'),
         ({"origins": B}, HTTP,
          f"allow_credentials=True {SET}; serve the page over https and list that origin: with"
          ' allow_credentials=True, whoever controls the network could pose as "http://a.example"'

@@ -4,7 +4,7 @@ A page shows it as a block ``text`` like this one, measured with the nearest con
 and the nearest ``# app.py`` above it::
 
     GET /prices from https://shop.example
-      Cache: 200, answer 1 of the app
+      Cache: 200, response 1 of the app
         Access-Control-Allow-Origin: https://shop.example
         Vary: Origin
 """
@@ -122,6 +122,6 @@ def measured(sequence: Sequence, directory: Path) -> str:
     with cached(sequence.cache, sequence.app, directory) as ports:
         for request in sequence.requests:
             got = get(ports.cache, request.path, request.fields, request.method)
-            told = got.answer.told("Cache", f", answer {got.number} of the app")
+            told = got.answer.told("Cache", f", response {got.number} of the app")
             lines += [request.line, *told, ""]
     return "\n".join(lines)

@@ -315,8 +315,8 @@ def test_methods_and_their_preflights(http, path, method, reader):
         ("//", "that is every path", None),
         ("/.", "that is every path", None),
         ("https://x.example", "that is every path", None),
-        ("https://x.example/api/", "without scheme and host", "/api"),
-        ("https://[x/api", "without scheme and host", None),
+        ("https://x.example/api/", "scheme and host do not count", "/api"),
+        ("https://[x/api", "scheme and host do not count", None),
         ("api", "a path begins with a slash", "/api"),
         ("api/*", "a prefix is not a pattern", "/api"),
         (" /api", "white space", "/api"),
@@ -370,7 +370,7 @@ def test_odd_prefixes(http, app, prefix):
         ({"/api": "own"}, "unknown_policy", "no policy 'own'"),
         ({"/api": {"origin": "*"}}, "unknown_field", "Did you mean 'origins'?"),
         ({"/api": []}, "policies_empty", "an empty list"),
-        ({3: {"max_age": 5}}, "wrong_type", "a path is a string"),
+        ({3: {"max_age": 5}}, "wrong_type", "a path must be a string"),
         ({"/a": {"max_age": 5}, "/a/": {"max_age": 5}}, "duplicate_path", "there twice"),
         ({"/x": {"max_age": 5}}, "duplicate_path", "for_path marks '/x' too, at tests/routing/"),
         (
@@ -813,7 +813,7 @@ def test_the_explanation_of_an_ambiguous_path():
     text = decision.explain()
     assert r"'/x/../\x1by' has the policy of path /x (tests/routing/" in text
     assert r"normalised, '/\x1by' has that of default (tests/routing/" in text
-    assert "ask for the normalised path; or mark the view" in text
+    assert "the normalised path; or mark the view" in text
     preflight = guard.explain("/x/..%2fy", origin=PARTNER, method="PUT", headers=["X-A"], app=app)
     assert (preflight.preflight, preflight.further_reasons) == (True, ())
 

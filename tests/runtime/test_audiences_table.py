@@ -895,7 +895,7 @@ def test_lists_from_the_environment(app, http, monkeypatch, value):
         (7, "CORSGUARD_POLICY"),
         (False, "CORSGUARD_POLICY"),
         ({}, "CORSGUARD_POLICY"),
-        ({"ownpages", "everyone"}, "a list: they are asked in order"),
+        ({"ownpages", "everyone"}, "Write a list: policies are asked in order"),
         ("ownpages,*", r"Policy\(origins='\*'\)"),
         ('{"origins": "*"}', r"Write origins='\*'"),
         ("['ownpages', 'everyone']", r'Write \["ownpages", "everyone"\]'),

@@ -439,7 +439,7 @@ def test_a_callable_leaves_the_body_to_what_responds() -> None:
         ([], "no path is given"),
         (None, "a list of paths"),
         (3, "a list of paths"),
-        ([3], "a path is a string"),
+        ([3], "a path must be a string"),
         (["static"], "a path begins with a slash"),
         (["/a*"], "not a pattern"),
         ([""], "paths"),

@@ -329,7 +329,7 @@ def test_origins_without_a_callable_where_one_looks_at_headers(site):
     )
     guard.for_endpoint("index", origins=SHOP)
 
-    with pytest.raises(PolicyError, match=r"or say origins_vary=\[\]\. \[vary_without_callable\]"):
+    with pytest.raises(PolicyError, match=r"or set origins_vary=\[\]\. \[vary_without_callable\]"):
         guard.prepare(site)
     again = CorsGuard(origins=lambda origin: False, origins_vary="X-Tenant")
     del site.extensions["corsguard"]

@@ -265,6 +265,8 @@ def test_the_tables_of_the_page(database: str, sql_store: Store, tmp_path: Path)
         (None, PolicyError, "url: this is not a URL that SQLAlchemy accepts."),
         ("postgresql://u:geheim@h:geheim/d", PolicyError, "url: this is not a URL"),
         ("postgres://u:geheim@h/d", PolicyError, "knows no database or driver 'postgres'. Write"),
+        ("shop.db", PolicyError, "Write it like sqlite:///shop.db, and an absolute path like"),
+        ("sqlite://shop.db", PolicyError, "Write it like sqlite:///shop.db, and an absolute path"),
         ("postgresql+asyncpg://u:geheim@h/d", PolicyError, "postgresql+asyncpg is asynchronous."),
         (
             "oracle+oracledb://u:geheim@h/d",
@@ -284,6 +286,15 @@ def test_what_is_no_url(url: Any, error: type[Exception], words: str) -> None:
 def test_what_is_no_statement(statement: Any) -> None:
     with pytest.raises(PolicyError, match="neither SQL nor an SQLAlchemy statement"):
         SQLOrigins("sqlite://", statement)
+
+
+def test_a_table_is_no_statement() -> None:
+    with pytest.raises(PolicyError) as caught:
+        SQLOrigins("sqlite://", "partners")
+    assert str(caught.value) == (
+        "rows: 'partners' is not SQL. If it is the table, write a statement that reads it, such as"
+        " rows='SELECT ...'. [source_statement]"
+    )
 
 
 def test_what_it_says_of_itself(sql_store: Store) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from flask import request
+from flask import Flask, request
+from werkzeug.wrappers import Request
+from werkzeug.wrappers import Response as Answer
 from werkzeug.wsgi import ClosingIterator
 
 from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
@@ -28,7 +30,7 @@ def test_the_page_can_be_left_for_another():
 @pytest.mark.parametrize(
     "page",
     [f"{SHOP}/", f"{SHOP}:443", "HTTPS://Shop.example", "shop.example", "", "https://*.example",
-     "*", None, 7],
+     "*", None, 7, "/users"],
 )  # fmt: skip
 def test_a_page_that_is_not_an_origin(page):
     """A page that is not an origin is refused, with the origin that may be meant."""
@@ -52,6 +54,22 @@ def odd_status(status):
     return lambda: Browser(app, SHOP).fetch(f"{API}/")
 
 
+def test_a_function_of_a_request_is_a_wsgi_app():
+    @Request.application
+    def app(_request):
+        return Answer("hello", headers={"Access-Control-Allow-Origin": "*"})
+
+    assert Browser(app, SHOP).fetch(f"{API}/").assert_readable().text == "hello"
+
+
+an_app = Flask(__name__)
+a_client = an_app.test_client()
+
+
+def a_factory():
+    return an_app
+
+
 @pytest.mark.parametrize(
     ("act", "words"),
     [
@@ -73,6 +91,14 @@ def odd_status(status):
              f"a WSGI app is needed, or a mapping of origins to WSGI apps, not {servers!r}")
             for servers in ([], "x", None, 7)
         ),
+        (lambda: Browser(a_factory),
+         "a_factory is not a WSGI app. If it makes one: Browser(a_factory())"),
+        (lambda: Browser(a_client),
+         f"a WSGI app is needed, or a mapping of origins to WSGI apps, not {a_client!r}. Pass the"
+         " app itself: Browser(app)"),
+        (lambda: Browser(SHOP, an_app),
+         f"a page is named by its origin, scheme://host[:port], not {an_app!r}. The app comes"
+         " first: Browser(app, page='https://app.example.com')"),
         (lambda: Browser({API: "app"}), "the server at https://api.test is not a WSGI app: 'app'"),
         *(
             (lambda scheme=scheme: Browser(anyone(), SHOP).fetch(f"{scheme}:x"),

@@ -241,6 +241,24 @@ def test_a_preflight_has_no_cookies(engine):
     assert request.request_headers["Cookie"] == "a=1"
 
 
+@pytest.mark.parametrize(
+    ("page", "credentials", "body", "lost"),
+    [
+        (SHOP, "same-origin", "a=1", True),
+        (SHOP, "omit", "a=1", True),
+        (SHOP, "include", "a=1", False),
+        (SHOP, "same-origin", "", False),
+        (API, "same-origin", "a=1", False),
+    ],
+)
+def test_a_cookie_that_credentials_keep_from_being_stored(page, credentials, body, lost):
+    browser = Browser(SERVER, page)
+    response = browser.fetch(f"{API}/", method="POST", body=body, credentials=credentials)
+    found = f"The browser keeps no cookie of this response: credentials is '{credentials}'.\n"
+    assert (found in response.why) == lost
+    assert ("say credentials: 'include' in this request" in response.why) == lost
+
+
 def test_a_sandboxed_page_is_of_no_site():
     browser = opened("a=1; Path=/", "b=2; Path=/; SameSite=None; Secure")
     browser.page = "null"
