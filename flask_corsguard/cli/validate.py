@@ -50,7 +50,7 @@ def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json:
             except PolicyError as error:
                 problems = error.problems
     except UnusableError as error:
-        # Before the app has come to read FILE, that is not what is wrong with it.
+        # The app failed before it read FILE, so the error is not about FILE.
         if not instead.is_used or not isinstance(error.__cause__, PolicyError):
             raise
         problems = error.__cause__.problems

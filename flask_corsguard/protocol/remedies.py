@@ -230,7 +230,7 @@ def _allow_credentials(change: _Change) -> None:
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
     elif parse_origin(origin or "") is None and not is_raw_origin:
-        change.elsewhere.append(f"{_NOTHING_CAN}{_without_path(origin)}")
+        change.elsewhere.append(f"{_NOTHING_CAN}{_without_path(origin or '')}")
     elif policy.compiled.audience:
         field = "raw_origins" if is_raw_origin else "origins"
         values, problems = read_fields({field: [origin], "allow_credentials": True})
