@@ -353,9 +353,7 @@ def test_the_group_is_cheap_to_import() -> None:
     ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     new, everything = (line.split() for line in ran.stdout.splitlines())
     own = {name for name in new if name.startswith("flask_corsguard")}
-    commands = ("audit", "check", "compare", "export", "migrate", "routes", "sources", "validate")
-    names = ("", *(f".{name}" for name in (*commands, "verify", "loading", "terminal")))
-    assert own == {f"flask_corsguard.cli{name}" for name in names}
+    assert own == {"flask_corsguard.cli"}
     heavy = (
         "rich",
         "httpx",
