@@ -140,7 +140,7 @@ class Settings(NamedTuple):
         )
 
     def compared(self, config: Mapping[str, Any], *, in_time: bool) -> "Settings":
-        """The same settings, with what is set by now and has no effect.
+        """The same settings, with a record of what has been set since and has no effect.
 
         :param config: ``app.config`` as it is by now.
         :param in_time: whether there was no request yet. Later changes are nobody's mistake.
@@ -247,7 +247,7 @@ class Configured(NamedTuple):
     report_only: Written | Literal[False] | None = None
 
     def where(self, name: str) -> str:
-        """What a problem with a setting belongs to."""
+        """The key or the file that a problem with a setting is reported for."""
         return self.file or PREFIX + name.upper()
 
     def source(self, *names: str) -> str:
@@ -396,7 +396,7 @@ def combined(settings: Settings, file: Configured, problems: list[Problem]) -> S
 
 
 def winning(arguments: Arguments) -> set[str]:
-    """The names of what the arguments give, so that no configuration key has a say in it."""
+    """The names of what the arguments give, so that no configuration key can override them."""
     names = {*((*FIELDS, "policy") if arguments.policy is not None else arguments.fields)}
     if arguments.report_only is not None:
         names.add("report_only")
@@ -457,7 +457,10 @@ def _read_inspector(
         or inspect.iscoroutinefunction(check)
         or inspect.iscoroutinefunction(getattr(check, "__call__", None))  # noqa: B004
     ):
-        message = f"{text_of(check)} is not a plain function that takes the request."
+        message = (
+            f"{text_of(check)} is not a plain function that takes the request. Write"
+            " `def allowed(request): ...`."
+        )
         problems.append(Problem("wrong_type", "inspector_check", check, message))
         check = None
     if not (configured if argument is None else argument):
@@ -636,7 +639,9 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
             )
             found.append(Problem("wrong_type", "paths", policy, message))
         elif prefix and prefix in paths:
-            message = f"{prefix!r} is there twice, with and without a trailing slash."
+            message = (
+                f"{prefix!r} is listed twice, with and without a trailing slash. Leave one out."
+            )
             found.append(Problem("duplicate_path", "paths", given, message))
         else:
             try:
@@ -684,7 +689,7 @@ def _read_json(value: object) -> object:
 
 
 def _what_to_write(value: object, example: str) -> str:
-    """The end of a message about something that is no mapping."""
+    """What to write instead of a value that is not a mapping, as the end of a message."""
     if not _is_mapping_in_text(value):
         return f"Write {example}."
     hint = "A mapping inside a string must be JSON (double quotes, no trailing comma), not Python."
@@ -694,5 +699,5 @@ def _what_to_write(value: object, example: str) -> str:
 
 
 def _as_fields(value: object) -> str:
-    """The mapping that was meant by origins, as source, or else an example."""
+    """The mapping that was meant if *value* is origins, as source; otherwise an example."""
     return f"{{'origins': {text_of(value) if fields_meant(value) else '[...]'}}}"

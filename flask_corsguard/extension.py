@@ -294,8 +294,8 @@ class CorsGuard:
             return function
         if self._marks.frozen:
             raise CorsGuardError(
-                f"{location}: {POLICIES_IN_FORCE}; call run_first while the apps are set up, and"
-                " not in a factory that runs again"
+                f"{location}: {POLICIES_IN_FORCE}; move this above guard.prepare(), to where the"
+                " app is set up, but not into a factory that runs again"
             )
         self._first.append(function)
         return function

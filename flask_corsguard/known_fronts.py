@@ -83,7 +83,7 @@ def layers_around(app: Flask) -> Iterator[LayerAround]:
 
 
 def _held_below(layer: object) -> Iterator[Function]:
-    """A layer, and what it holds in turn, as far as a Flask app: that holds everything."""
+    """A layer, and what it holds in turn; not what a Flask app holds, which is everything."""
     waiting, seen = deque([layer]), set[int]()
     while waiting and len(seen) < _MOST_LAYERS:
         layer = waiting.popleft()
@@ -128,7 +128,7 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
 
 
 def _sockets_of_asgi(state: AppState) -> Iterator[LayerAround]:
-    """Socket.IO behind ``guard.asgi``. Without that, nothing in the app leads to an ASGI app."""
+    """Socket.IO behind ``guard.asgi``. Without ``guard.asgi``, the app has no reference to it."""
     for front in state.fronts:
         for layer in _held_below(front.inner):
             if is_from(layer, *SOCKETIO) and hasattr(layer, "engineio_path"):

@@ -120,8 +120,8 @@ class RateLimit:
         :returns: what was left out since the last one, or None to leave this one out too.
         """
         now = self._clock()
-        # A signal handler can call this at any point of it. Nothing raises then, but a count may
-        # come out one too low.
+        # A signal handler can interrupt this anywhere and call it again. Nothing raises then, but a
+        # count may be one too low.
         with self._lock:
             if self._pid != os.getpid():
                 self._start_over()
@@ -196,7 +196,7 @@ class _AtExit:
             self._logs.add(log)
 
     def register(self) -> None:
-        """Have it done in this process too.
+        """Have the counts written at the end of this process too.
 
         Done late, in a request: what is registered last runs first, while the app's own functions
         have not stopped the listener of its log's queue, say.
@@ -226,7 +226,7 @@ class GuardLog:
         self._app = app
         self._log_rejections = log_rejections
         self.rate_limit = RateLimit()
-        # One of their own, so that a flood of rejections cannot hide them.
+        # Failures have a limit of their own, so that a flood of rejections cannot hide them.
         self._failures = RateLimit()
         self._warned: set[str | None] = set()
         _at_exit.add(self)
@@ -409,7 +409,7 @@ class GuardLog:
         self.notice(
             ("routes that were not known in front of the app", who),
             "the guard in front of %s decided about %s without knowing the app's route: %s. For"
-            " other requests, the app's own guard then decided; preflights never get that far. Put"
+            " other requests, the app's own guard then decided; preflights never reach it. Put"
             " the guard where it sees the same paths and routes as the app, or leave these paths"
             " out",
             who,

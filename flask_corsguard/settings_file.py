@@ -91,7 +91,7 @@ class SettingsFile:
         self._watched = WatchedFile(path, _SETTLE)
         self._pid = os.getpid()
         self._alone = Lock()
-        # In which process a thread looks: a signal handler can interrupt it, and a fork leave it.
+        # The process in which a thread looks: a signal can interrupt the look, a fork can copy it.
         self._looking_in: int | None = None
         self.path = self._watched.path
         self.next_look = 0.0
@@ -105,10 +105,10 @@ class SettingsFile:
             instead.is_used = True
         name = instead.name if instead else self.path
         self.start = _settings(in_code, name, content, problems)
-        # Of the content that was dealt with last, in force or not. Set when that is done: what is
-        # cut short, or goes on in the parent process only, is to be done again.
+        # The version of the content that was read last, in force or not. Set at the end: a look
+        # that is interrupted, or that only the parent process finishes, must be repeated.
         self._version = self._watched.version
-        # What is wrong with that content; and with the file as it is now.
+        # What is wrong with that content, and with the file as it is now.
         self._mistake: str | None = None
         self._obstacle: str | None = None
 
@@ -134,7 +134,7 @@ class SettingsFile:
         return sorted(_lifted_checks(settings) - _lifted_checks(without))
 
     def _too_late(self, settings: Settings) -> list[Problem]:
-        """What could be in force only from the start."""
+        """The fields that can be switched on only when the app starts."""
         message = (
             "this lifts a check, so it counts only if it was on when the app started. Leave it out,"
             " or restart the app."
@@ -159,7 +159,7 @@ class SettingsFile:
                 return ()
             self._looking_in = os.getpid()
             if self._pid != os.getpid():
-                # What a thread of the parent process was about to put in force is not, in here.
+                # A thread of the parent process may have been putting it in force; here, nobody is.
                 self._pid, self._watched = os.getpid(), WatchedFile(self.path, _SETTLE)
             is_done = False
             try:

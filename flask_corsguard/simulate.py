@@ -265,7 +265,7 @@ def _simulate_handshake(
 
 
 def _is_ahead_of_time(given: Iterable[tuple[str, str]]) -> bool:
-    """Whether no page sends these headers, but a browser for its speculation rules."""
+    """Whether a browser sends these headers for speculation rules; no page can."""
     sent = {name.lower(): value for name, value in given}
     return "sec-purpose" in sent and sent.get("sec-fetch-site") == "none"
 
@@ -402,7 +402,7 @@ def curl_of(exchange: Exchange) -> str:
     elif exchange.method != "GET":
         words += ["--request", exchange.method]
     for name, value in exchange.request_headers:
-        # Ahead of time, it is by Referer that the app's own pages are recognised.
+        # For requests ahead of time, the guard recognises the app's own pages by Referer.
         if name.lower() not in _NOT_IN_CURL or "Sec-Purpose" in exchange.request_headers:
             words += ["--header", f"{name}: {value}" if value else f"{name};"]
     return shlex.join([*words, exchange.url])
@@ -506,5 +506,5 @@ def _response_of_socketio(
 
 
 def _is_unknown(decision: Decision | None) -> bool:
-    """Whether something else than the guard says what the page can do."""
+    """Whether something other than the guard decides what the page can do."""
     return decision is not None and (decision.outcome is Outcome.EXEMPT or is_open(decision))

@@ -37,7 +37,7 @@ _MEANT_BY_OTHERS = {
     "resources": "origins",
     "supports_credentials": "allow_credentials",
 }
-# Other values may be somebody else's: an iterator, say, could be read only once.
+# Values of other types are left alone: an iterator, say, could be read only once.
 _READ = (str, int, list, tuple, set, frozenset, re.Pattern, timedelta)
 _IN_TIME = "before CorsGuard(app), or before guard.init_app(app)"
 

@@ -49,7 +49,7 @@ class WatchedFile:
     """
 
     def __init__(self, path: str, settle: float) -> None:
-        # Asked only if it counts: it may have been removed since, with an old release, say.
+        # The current directory may have been removed: it is asked for only if the path is relative.
         self.path = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
         self.settle = settle
         self.pending = False
@@ -118,7 +118,7 @@ class WatchedFile:
         file_name = shlex.quote(self.path)
         if not stat.S_ISREG(found.st_mode):
             raise WatchedFileError(
-                f"{self.path!r} is not a regular file: name one, or a link to one."
+                f"{self.path!r} is not a regular file: name a regular file, or a link to one."
             )
         if found.st_size > LARGEST_FILE:
             raise WatchedFileError(

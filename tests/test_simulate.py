@@ -188,3 +188,19 @@ def test_what_is_no_handshake(chat: Flask) -> None:
 def test_a_url_that_no_socket_has(chat: Flask, url: str) -> None:
     with pytest.raises(FetchTypeError, match="is not a URL"):
         simulate(state_of(chat), url, origin=OTHER)
+
+
+@pytest.mark.parametrize(
+    ("origin", "meant"),
+    [
+        ("https://app.example.com/page", "; in explain(), pass origin='https://app.example.com'"),
+        ("https://app.example.com/", "; in explain(), pass origin='https://app.example.com'"),
+        ("https://APP.example.com/page", ""),
+        ("https://-/page", ""),
+        ("app.example.com", ""),
+    ],
+)
+def test_an_origin_that_no_page_has(shop: Flask, origin: str, meant: str) -> None:
+    """``explain()`` says what to pass instead of a page's URL."""
+    explained = shop.extensions["guard"].explain("/", origin=origin, app=shop).explain()
+    assert explained.endswith(f"no page in a browser sends this origin{meant}.")

@@ -261,8 +261,8 @@ def of_everybody(path):
 UNUSABLE = {
     removed: r"there is no file '(PATH)'\. Create it, or correct the path\.",
     folder: r"'PATH' is a folder, not a regular file: name a file\.",
-    pipe: r"'PATH' is not a regular file: name one, or a link to one\.",
-    device: r"'PATH' is not a regular file: name one, or a link to one\.",
+    pipe: r"'PATH' is not a regular file: name a regular file, or a link to one\.",
+    device: r"'PATH' is not a regular file: name a regular file, or a link to one\.",
     loop: r"'PATH' cannot be read: Too many levels of symbolic links\.",
     too_long: r"'PATH' has 1,000,001 bytes; at most 1,000,000 are read\.",
     of_the_group: r"'PATH' can be changed .* \(its mode is 0664\): chmod go-w 'PATH'",

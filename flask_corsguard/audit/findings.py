@@ -523,8 +523,8 @@ class Findings:
             len(routes),
             attempts,
             tuple(
-                f"{words} was asked {number:,} times, with made-up origins. Whether it lets in"
-                " others, from a database for example, the audit cannot know."
+                f"{words} was asked {number:,} times, with made-up origins. The audit cannot"
+                " know whether it lets in others, from a database for example."
                 for (_, words), number in self._asked.items()
             ),
         )

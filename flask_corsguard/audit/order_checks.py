@@ -61,8 +61,8 @@ def _check_asked(
 ) -> None:
     names = " and ".join(map(name_in_list, later))
     message = (
-        f"{in_list(policy)}{asked} is asked before {names}. Origins listed there that it allows, or"
-        " fails for, never get that far."
+        f"{in_list(policy)}{asked} is asked before {names}. If it allows an origin that is listed"
+        " there, or fails for it, that policy is never asked."
     )
     level = max(_level(policy, each) for each in later)
     found.add("callable_asked_first", message, routes, fields=("origins",), level=level)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-# A bar that is gone before anybody reads it only flickers.
+# Work that takes less gets no progress bar: it would only flicker.
 _SECONDS_WITHOUT_BAR = 1.0
 
 

@@ -50,7 +50,7 @@ def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json:
             except PolicyError as error:
                 problems = error.problems
     except UnusableError as error:
-        # Before the app has come to read FILE, that is not what is wrong with it.
+        # The app failed before it read FILE, so the error is not about FILE.
         if not instead.is_used or not isinstance(error.__cause__, PolicyError):
             raise
         problems = error.__cause__.problems
@@ -69,9 +69,7 @@ def _lines(
     for problem in problems:
         yield Line(str(problem))
     for place, field in lifted:
-        yield Line(
-            f"{name}, {place}: {field}: has an effect only in an app that was started with it."
-        )
+        yield Line(f"{name}, {place}: {field}: takes effect only when the app is restarted.")
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         yield Line(f"{name}: {count}.", "bold red")

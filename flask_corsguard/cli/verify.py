@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flask_corsguard.testing.urls import Url
     from flask_corsguard.verify.deployment import DeploymentFinding, Verification
 
-# A shorter run is not announced.
+# In seconds: how long a run must be for its length to be announced.
 _SECONDS_UNANNOUNCED = 10
 _MOST_PLACES = 5
 _RATE = click.FloatRange(0.01, 1000)

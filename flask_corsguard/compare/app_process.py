@@ -16,7 +16,7 @@ from flask_corsguard.errors import CorsGuardError
 
 # In seconds.
 _LONGEST_LOADING = 120
-# A request that takes long is cut off before; but an app can hold that up.
+# A slow request is cut off before this; but an app can prevent that.
 _LONGEST_SILENCE = 10
 _LONGEST_END = 1
 
@@ -26,7 +26,7 @@ class AppProcessError(CorsGuardError):
 
 
 def _serve(*arguments: Any) -> None:
-    # The command itself does without what this needs.
+    # Imported only here: the command itself does not need it.
     from flask_corsguard.compare.loaded_app import serve
 
     serve(*arguments)

@@ -198,6 +198,7 @@ class _Run:
                 f"{self._number_unasked:,} requests, for which {self._seconds:g} s of CPU time were"
                 f" not enough: of {routes:,} routes, {routes - len(self._unasked):,} were compared"
                 f" in full, {len(self._unasked) - none:,} in part, {none:,} not at all."
+                " Give it more with --seconds."
             )
         yield from [*self._failed][:_MOST_NAMED]
         if (more := len(self._failed) - _MOST_NAMED) > 0:

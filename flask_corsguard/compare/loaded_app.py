@@ -121,7 +121,7 @@ def _limited() -> Generator[None]:
         yield
         return
     before = signal.signal(signal.SIGALRM, _cut)
-    # Again and again, for a view that catches everything.
+    # Repeated, because a view may catch every exception.
     signal.setitimer(signal.ITIMER_REAL, _LONGEST, _LONGEST)
     try:
         yield

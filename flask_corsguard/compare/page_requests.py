@@ -35,7 +35,7 @@ def seen_by_page(app: WsgiApp, ask: Ask) -> tuple[Seen, Seen]:
     request = FetchRequest(_ENGINE, page, [url], ask.method, ask.with_values())
     # What a redirect leads to is another request.
     request.credentials, request.redirect = "omit", "manual"
-    # A preflight alone: after it, there is no server left.
+    # The preflight alone: no server is given for the request after it.
     servers = repeat(_headers_only(app), 2 if ask.send else 1)
     with suppress(BlockedError, StopIteration):  # judged below
         Network(lambda _: next(servers), _ENGINE).fetch(request)
@@ -86,7 +86,7 @@ def _headers_only(app: WsgiApp) -> WsgiApp:
         try:
             body = app(environ, start)
             try:
-                # An app may begin only when its body is read.
+                # An app may do its work only when its body is read.
                 chunks = iter(() if started else body)
                 while not started:
                     next(chunks)

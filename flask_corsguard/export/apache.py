@@ -96,7 +96,7 @@ class _File:
                 if verdict.readers == readers:
                     yield f"# {verdict.where}: {verdict.summary}"
             yield from self._who(readers, f"readers{number}")
-        yield "# Nobody, where a URL as it was sent is not the path that is served."
+        yield "# No origin, if the path as sent differs from the path that is served."
         for number in self._verdicts.readers().values():
             yield f'SetEnvIfExpr "{_IS_ALIAS}" !{self._prefix}_readers{number}'
         yield "# What they may do."

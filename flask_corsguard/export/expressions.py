@@ -203,7 +203,7 @@ def _member(kind: str, value: Any) -> str:
             raise BeyondSubsetError(_BEYOND.get(name, name.lower().replace("_", " ")))
 
 
-# What people call it.
+# Its name in messages.
 _BEYOND = {
     **dict.fromkeys(("ASSERT", "ASSERT_NOT"), "a lookahead or a lookbehind"),
     "AT": r"\b or \B",
@@ -226,7 +226,7 @@ def of_glob(glob: str) -> str:
     :raises BeyondSubsetError: for a set that is not of ASCII letters and digits alone.
     """
     one = rf"(?:[\x00-\x7f]|{_FURTHER})"
-    # The stars that follow one another mean no more than one; two of them take a square of time.
+    # Several stars in a row match the same as one; two of them take quadratic time.
     parts = re.findall(r"\*+|\?|\[[^\]]+\]|.", glob, re.DOTALL)
     return "".join(
         ".*" if part[0] == "*" else one if part == "?" else _glob_part(part) for part in parts

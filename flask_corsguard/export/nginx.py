@@ -162,7 +162,7 @@ class _Maps:
             rows = {rf"~(?s)^{text}\z": policy or "" for text, policy in readers.rows}
             default = 1 if readers.always else ""
             yield self._map(_ORIGIN, f"readers{number}", rows, default)
-        yield "# Nobody, where a URL as it was sent is not the path that is served."
+        yield "# No origin, if the path as sent differs from the path that is served."
         yield self._map("$request_uri", "alias", {f"~^{ALIAS}": 1})
         rows = {
             f"{number}:": self._of(f"readers{numbers[verdict.readers]}")

@@ -33,7 +33,7 @@ from flask_corsguard.routing.overlap import VARIABLE, Shape, shape_of
 from flask_corsguard.routing.paths import Paths
 from flask_corsguard.routing.table import Entry, PolicyTable
 
-# What they match is what their regular expression does.
+# Converters that match exactly what their regular expression matches.
 _CONVERTERS = (
     AnyConverter,
     FloatConverter,

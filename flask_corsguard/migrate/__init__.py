@@ -128,6 +128,6 @@ def _unreadable(path: Path, error: BaseException) -> Finding:
     why = str(error).partition("\n")[0] or type(error).__name__
     return Finding(
         path, 1, "unreadable_file", f"the file cannot be read: {why}",
-        "what Flask-CORS allows other sites there stays allowed.",
+        "other sites may still do there what Flask-CORS allows.",
         ("fix it, and run this again.", "delete it, if nothing needs it."),
     )  # fmt: skip

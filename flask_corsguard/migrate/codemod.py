@@ -165,11 +165,11 @@ class Codemod:
         elif not self._kinds[call.node]:
             why = f"{file.code(call.target or call.node)} may be an app or a blueprint"
         elif call.is_init and call.options and not file.is_alone(statement, call.node):
-            why = "the result is used at once"
+            why = "the return value of the call is used"
         elif call.is_init and call.options and any(bare.options for bare in self._bare):
             why = "options are given both to CORS() and to init_app()"
         elif "resources" in call.options and not file.is_alone(statement, call.node):
-            why = "the result is used at once"
+            why = "the return value of the call is used"
         elif call in self._blueprints and self._is_asked_in_turn(edits[call.node], edits):
             why = "an origin that it rejects may be allowed by another call"
         elif self._configuration.options and call.node in edits and edits[call.node].paths:
@@ -268,7 +268,7 @@ class Codemod:
                 compat_fields(values)
             except CompatError as error:
                 report.finding(
-                    "refused", " ".join(str(error).split()), "the sites that may read still may.",
+                    "refused", " ".join(str(error).split()), "the same sites as before may read.",
                     "change it as the message says, and run this again.",
                 )  # fmt: skip
         self._take(report)
@@ -518,7 +518,7 @@ def _broken(file: PythonFile) -> Finding | None:
         report = Report(file, 1)
         report.finding(
             "unusual_use", f"the changed file would not be Python: {error}",
-            "what Flask-CORS allows other sites there stays allowed.",
+            "other sites may still do there what Flask-CORS allows.",
             "write the calls to Flask-CORS on separate lines, and run this again.",
         )  # fmt: skip
         return report.findings[0]

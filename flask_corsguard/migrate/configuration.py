@@ -66,7 +66,9 @@ class Configuration:
                 report.reasons.append(f"{setting.key} may be set later, or not at all")
             elif setting.key == "CORS_RESOURCES":
                 report.reasons.append(
-                    "" if _is_everything(setting) else f"{setting.key} is set by path"
+                    ""
+                    if _is_everything(setting)
+                    else f"{setting.key} has options for some paths only"
                 )
             else:
                 fields_of({OPTION_OF_KEY[setting.key]: _value(setting)}, report, beside=None)
@@ -123,7 +125,8 @@ class Configuration:
             code = fields.get(field, RESETS.get(field, ""))
             if option == "origins" and isinstance(setting.node, ast.stmt):
                 report.note(
-                    "where this does not apply, nobody may read; with Flask-CORS, everybody may."
+                    "where this setting is not in force, nobody may read; with Flask-CORS,"
+                    " everybody may."
                 )
             _rename(setting, f"CORSGUARD_{field.upper()}")
             if code != value.code:
@@ -141,7 +144,7 @@ class Configuration:
                 compat_fields({"origins": ["https://app.example.com"], option: value.value})
             except CompatError as error:
                 report.finding(
-                    "refused", " ".join(str(error).split()), "the sites that may read still may.",
+                    "refused", " ".join(str(error).split()), "the same sites as before may read.",
                     "change it as the message says, and run this again.",
                 )  # fmt: skip
                 yield report

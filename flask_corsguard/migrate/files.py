@@ -173,7 +173,7 @@ class _Reading:
             return
         try:
             if len(data) > _LARGEST:
-                raise ValueError("it has more than 1 MB")
+                raise ValueError("it is larger than 1 MB")
             if b"\0" in data:
                 raise ValueError("it has NUL bytes, as UTF-16 has")
             encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
@@ -202,7 +202,7 @@ class _Reading:
     def _find(
         self, path: Path, line: int, code: str, message: str, choices: tuple[str, ...]
     ) -> None:
-        today = "what Flask-CORS allows other sites there stays allowed."
+        today = "other sites may still do there what Flask-CORS allows."
         self._findings.append(Finding(path, line, code, message, today, choices))
 
     def _is_read_itself(self, target: str) -> bool:

@@ -34,8 +34,8 @@ def fields_for(files: Iterable[PythonFile]) -> tuple[dict[str, str], list[Report
             if not fields:
                 reports.append(Report(file, node.lineno))
                 reports[-1].note(
-                    f"{what}, so the guard gets answer_preflight=False. Remove that if preflights"
-                    " need not pass there."
+                    f"{what}, so the guard gets answer_preflight=False. Remove that if the"
+                    " guard should respond to preflights."
                 )
             fields["answer_preflight"] = "False"
     for file in files:

@@ -39,7 +39,7 @@ RESETS: Mapping[str, str] = {
 _ALL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _LISTS = frozenset({"origins", "methods", "allow_headers", "expose_headers"})
 _HINTS = frozenset("*\\]?$^[]()")
-# A group with a quantifier in it and one behind it, which can take time without end.
+# A group with a quantifier in it and one behind it, which can take endless time.
 _NESTED = re.compile(r"[*+}][^()]*\)+[*+{]")
 _HOW = "list the origins, and run this again: origins=['https://app.example.com']."
 

@@ -364,7 +364,7 @@ class Uses:
         elif call.unread:
             why = f"{call.unread} is known only when the code runs"
         self._check_place(call, [decorators[n] for n in routes] if has_no_effect else [])
-        # Where one URL does not show, it may be any.
+        # A URL that is not visible may be any.
         all_of_it = [each for (of, _), some in self._at.items() if of is file for each in some]
         hidden = all_of_it if (file, "") in self._at else []
         for url in _urls(decorators):

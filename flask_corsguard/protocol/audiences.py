@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
@@ -188,6 +189,12 @@ def _unknown(name: str, named: Mapping[str, Policy]) -> Problem:
     if origin is not None:
         hint = f" If it is an origin, write origins={origin!r}."
         return problem._replace(message=problem.message + hint)
+    if not named:
+        message = (
+            f"there is no policy {text_of(name)}. Define it: CorsGuard(app,"
+            f" policies={{{json.dumps(name)}: Policy(...)}})."
+        )
+        return problem._replace(message=message)
     return problem
 
 

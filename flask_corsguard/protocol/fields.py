@@ -21,6 +21,7 @@ from flask_corsguard.protocol.lists import (
     is_source,
     is_unreplaced,
     read_entries,
+    source_of_list,
 )
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
@@ -56,6 +57,11 @@ Problems: TypeAlias = list[Problem]
 Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 #: The ways to enforce, the strictest last.
 WAYS_TO_ENFORCE: tuple[Enforce, ...] = get_args(Enforce)
+# What people write instead of one of them.
+_ENFORCE_MEANT: dict[str, Enforce] = {
+    **dict.fromkeys(("true", "1", "yes", "on", "strict", "block"), "unsafe"),
+    **dict.fromkeys(("false", "0", "no", "none"), "off"),
+}
 
 #: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
 MAX_AGE_LIMIT = 86400
@@ -158,8 +164,9 @@ def read_origins(  # noqa: C901  (one branch for each form)
         others = (*strings, *regexes, *checks, *sources.values())
         problems.append(empty_entry("origin_empty", field, value, others))
     if "*" in strings:
-        if len(strings) + len(regexes) + len(checks) + len(sources) > 1:
-            problems.append(_not_alone(field, value, "entries"))
+        entries = [*strings, *regexes, *checks, *sources.values()]
+        if len(entries) > 1:
+            problems.append(_not_alone(field, value, "entries", entries))
         return "*"
     origins = _compile_origins(field, strings, regexes, checks, sources.values(), problems)
     problems += _regex_problems(field, regexes)
@@ -169,8 +176,13 @@ def read_origins(  # noqa: C901  (one branch for each form)
     return origins
 
 
-def _not_alone(field: str, value: object, others: str) -> Problem:
-    message = f"'*' must be the only entry: it makes the other {others} meaningless."
+def _not_alone(field: str, value: object, others: str, entries: Iterable[object]) -> Problem:
+    rest = source_of_list([entry for entry in entries if entry != "*"])
+    instead = f"{rest} for only these" if rest else "take it out"
+    message = (
+        f"'*' must be the only entry: it makes the other {others} meaningless. Write '*' for all,"
+        f" or {instead}."
+    )
     return Problem("wildcard_not_alone", field, value, message, "'*'")
 
 
@@ -347,12 +359,15 @@ def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) ->
         call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
         if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
             message = (
-                f"{text_of(check)} is asynchronous, but its result is needed at once. Use a plain"
-                " function."
+                f"{text_of(check)} is asynchronous, but its result is needed at once. Write"
+                " `def allowed(origin): ...`, without async."
             )
             yield Problem("origin_callable", field, check, message)
         elif not _accepts(check, ("origin", "request") if _takes_request(check) else ("origin",)):
-            message = f"{text_of(check)} must take (origin) or (origin, request)."
+            message = (
+                f"{text_of(check)} must take (origin) or (origin, request). Write"
+                " `def allowed(origin): ...`."
+            )
             yield Problem("origin_callable", field, check, message)
     if len(checks) > 1:
         message = "give at most one callable, which can call the others."
@@ -379,7 +394,7 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
     if names == ("*",):
         return "*"
     if "*" in names:
-        problems.append(_not_alone(field, value, "methods"))
+        problems.append(_not_alone(field, value, "methods", names))
     for name in names:
         wrong = _wrong_in_name(name, "an HTTP method name", headers.MAX_METHOD_LENGTH)
         if wrong:
@@ -426,7 +441,7 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
     if names == ("*",):
         return "*"
     if "*" in names:
-        problems.append(_not_alone(field, value, "names"))
+        problems.append(_not_alone(field, value, "names", names))
     for name in names:
         lower = name.lower()
         wrong = _wrong_in_name(name, "a header name")
@@ -505,9 +520,10 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     # What fetch() takes for credentials.
     words |= {"include": "True", "same-origin": "False", "omit": "False"}
     guess = words.get(text_of(value).strip("'\" ").lower())
-    message = f"{text_of(value)} is not a bool."
+    message = f"{text_of(value)} is not a bool. Give True or False."
     if guess:
-        message += f" Write {guess} (in an environment variable: {guess.lower()})."
+        message = f"{text_of(value)} is not a bool. Write {guess}"
+        message += f" (in an environment variable: {guess.lower()})."
     problems.append(Problem("bool_expected", field, value, message, guess))
     return False
 
@@ -522,10 +538,14 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
     # In Python, and as an environment variable or YAML is read: true, false, null, off.
-    meant = "off" if value is False or value is None else None
-    if value is True or _METHOD.search(text_of(value)):
+    meant = _ENFORCE_MEANT.get(text_of(value).strip("'\" ").lower())
+    if _METHOD.search(text_of(value)):
         meant = "unsafe"
-    problems.append(unknown_name("enforce_unknown", field, value, "way to enforce", words, meant))
+    problem = unknown_name("enforce_unknown", field, value, "enforce value", words, meant)
+    if meant:
+        message = f"there is no enforce value {text_of(value)}. Write enforce={meant!r}."
+        problem = problem._replace(message=message)
+    problems.append(problem)
     return "off"
 
 

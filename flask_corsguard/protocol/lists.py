@@ -80,7 +80,7 @@ def empty_entry(code: str, field: str, value: object, others: Iterable[object]) 
             f" {_example(field)}, or [] for none; an environment variable can hold either."
         )
         return Problem(code, field, value, message)
-    source = _source_of_list(rest)
+    source = source_of_list(rest)
     message = (
         f"{text_of(value)} has an empty entry: is there a comma too many, or a variable unset?"
     )
@@ -92,6 +92,8 @@ def hint_for_entry(entry: object) -> str:
     """What to write instead of an entry that is not a string, as the end of a message."""
     if entry is None:
         return " Is a variable unset?"
+    if isinstance(entry, bytes) and entry.isascii():
+        return f" Write {entry.decode('ascii')!r}."
     if isinstance(entry, (list, tuple, set, frozenset)):
         return " Put what is in it into the list itself."
     if isinstance(entry, re.Pattern):
@@ -130,7 +132,7 @@ def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[
     is_mapping = re.search(r"['\"]\s*:", text) is not None
     parts = [] if is_mapping else [part.strip() for part in quoted or bare]
     entries: list[object] = [part for part in parts if part]
-    source = None if is_mapping else _source_of_list(entries)
+    source = None if is_mapping else source_of_list(entries)
     hint = f"Write {source}." if source else f"Give a list, such as {_example(field)}."
     commas = "" if field in _NEVER_SPLIT else " or separated by commas"
     message = (
@@ -160,7 +162,7 @@ def _example(field: str) -> str:
     return _EXAMPLES.get(field, '["https://app.example.com"]')
 
 
-def _source_of_list(entries: list[object]) -> str | None:
+def source_of_list(entries: list[object]) -> str | None:
     """The list as source, or None if it has other entries than strings, or too many."""
     if len(entries) > _MOST_ENTRIES or not all(isinstance(entry, str) for entry in entries):
         return None

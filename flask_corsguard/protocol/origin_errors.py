@@ -6,6 +6,7 @@ Runs at startup, on configuration. Nothing here ever sees text from the network.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -75,8 +76,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     several, sentence = _several(text)
     if several:
         repaired = [repair(part) for part in several]
-        known = ", ".join(repr(part) for part in repaired if part) if all(repaired) else None
-        return [("origin_separator", sentence)], known
+        return [("origin_separator", sentence)], _source_of(repaired)
     if _REGEX_SIGNS.search(text):
         sentence = (
             "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
@@ -92,6 +92,12 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
         no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
         problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
     return problems, suggestion
+
+
+def _source_of(origins: list[str | None]) -> str | None:
+    if not all(origins):
+        return None
+    return json.dumps(origins) if len(origins) > 1 else repr(origins[0])
 
 
 def _of_word(bare: str) -> tuple[list[tuple[str, str]], str | None] | None:
@@ -123,7 +129,7 @@ def repair(text: str) -> str | None:
     scheme, separator, rest = text.partition("://")
     if not separator:
         rest = text.lstrip("/")
-        is_local = rest.startswith(("localhost", "127.", "[::1]"))
+        is_local = rest.startswith(("localhost", "127.", "[::1]", "::1"))
         scheme = "http" if is_local else "https"
     scheme = MISSPELT_SCHEMES.get(scheme.lower(), scheme.lower())
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
@@ -169,6 +175,7 @@ def _as_pattern(text: str) -> str | None:
     or None if the entry has other mistakes, or if the pattern would let anybody in."""
     scheme, _, rest = _one_star(text.lower()).partition("://")
     authority = rest.removesuffix("/")
+    authority = _with_brackets(authority) or authority
     host, port = _split_port(authority)
     labels = host.split(".")
     is_address = not host.strip("0123456789.*") and labels[0] != "*"
@@ -230,7 +237,10 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
     yield from _tail_problems(rest[len(authority) :])
     if "@" in authority:
         yield "origin_userinfo", "an origin has no user name or password"
-    host, port = _split_port(authority.rpartition("@")[2])
+    authority = authority.rpartition("@")[2]
+    host, port = _split_port(authority)
+    if _with_brackets(authority):
+        yield "origin_ip", "an IPv6 address is written in brackets, and its port after them"
     yield from _host_problems(scheme.lower(), host)
     if port is not None and host == "*" and parse_pattern(f"{scheme}://*"):
         yield "origin_port", "where the host is *, there can be no port"
@@ -278,7 +288,12 @@ def _port_problems(scheme: str, port: str) -> Iterator[tuple[str, str]]:
     if port == "*":
         return
     if not (port.isascii() and port.isdigit()):
-        yield "origin_port", f"{port!r} is not a port" if port else "the port is missing after ':'"
+        yield (
+            "origin_port",
+            f"{port!r} is not a port: write a number, or *"
+            if port
+            else "the port is missing after ':'",
+        )
     elif not 1 <= int(port[:6]) <= 65535:
         yield "origin_port", f"port {port} is out of range (1 to 65535)"
     elif int(port[:6]) == DEFAULT_PORTS.get(scheme):
@@ -289,10 +304,29 @@ def _port_problems(scheme: str, port: str) -> Iterator[tuple[str, str]]:
 
 def _split_port(authority: str) -> tuple[str, str | None]:
     """Split off the port: "" if it is missing after its colon, None if there is no colon."""
+    authority = _with_brackets(authority) or authority
     colon = authority.find(":", authority.find("]") + 1)  # skip the colons of an IPv6 address
     if colon == -1:
         return authority, None
     return authority[:colon], authority[colon + 1 :]
+
+
+def _with_brackets(authority: str) -> str | None:
+    """An IPv6 address, perhaps with a port, that was written without its brackets; or None."""
+    rest, _, port = authority.rpartition(":")
+    # The last number of ::1:3000 can be part of the address. Four digits are rather a port.
+    is_port = port in ("", "*") or (port.isdecimal() and (rest == "::1" or len(port) >= 4))
+    if _is_ipv6(rest) and (is_port or not _is_ipv6(authority)):
+        return f"[{rest}]:{port}"
+    return f"[{authority}]" if _is_ipv6(authority) else None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # no origin has a zone
 
 
 def _unregexed(text: str) -> str | None:

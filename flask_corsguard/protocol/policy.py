@@ -287,7 +287,8 @@ def _check_any_origin(origins: _Origins, credentials: bool) -> Iterable[Problem]
     if credentials and origins == "*":
         message = (
             "'*' with allow_credentials=True would let every site on the web act as the signed-in"
-            " user. List the origins that may do so, or leave allow_credentials out."
+            " user. List the origins that may do so, such as origins=['https://app.example.com'],"
+            " or leave allow_credentials out."
         )
         yield Problem("credentials_any_origin", "origins", "*", message)
 

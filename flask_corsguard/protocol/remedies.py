@@ -230,7 +230,7 @@ def _allow_credentials(change: _Change) -> None:
     elif origin == "null":
         change.elsewhere.append(_NOT_NULL)
     elif parse_origin(origin or "") is None and not is_raw_origin:
-        change.elsewhere.append(_NOTHING_CAN)
+        change.elsewhere.append(f"{_NOTHING_CAN}{_without_path(origin or '')}")
     elif policy.compiled.audience:
         field = "raw_origins" if is_raw_origin else "origins"
         values, problems = read_fields({field: [origin], "allow_credentials": True})
@@ -279,7 +279,7 @@ def _list_raw(change: _Change) -> None:
     raw_origins = [*policy.raw_origins, origin]
     credentials = policy.allow_credentials or "allow_credentials" in change.fields
     if not _can_be_listed_raw(change.decision):
-        change.elsewhere.append(_NOTHING_CAN)
+        change.elsewhere.append(f"{_NOTHING_CAN}{_without_path(origin)}")
     elif check_combination(
         {**policy.values, "raw_origins": (origin,), "allow_credentials": credentials}
     ):
@@ -287,6 +287,15 @@ def _list_raw(change: _Change) -> None:
     else:
         change.extend("raw_origins", policy.raw_origins, [origin])
         _note_earlier(change)
+
+
+def _without_path(origin: str) -> str:
+    """What to ask about instead of the URL of a page, as the end of a sentence."""
+    scheme, separator, rest = origin.partition("://")
+    meant = f"{scheme}{separator}{rest.partition('/')[0]}"
+    if "/" not in rest or parse_origin(meant) is None:
+        return ""
+    return f"; in explain(), pass origin={meant!r}"
 
 
 def _fix_check(change: _Change) -> None:
@@ -440,7 +449,7 @@ _AND_EVERYBODY = (
 _NOTHING_CAN = "no setting can: no page in a browser sends this origin"
 _NOT_YET = (
     "nothing to do, because the browser asks again when the user goes there; requests ahead of time"
-    " pass from the app's own pages if they send Referer, and from every site with"
+    " are let through from the app's own pages if they send Referer, and from every site with"
     ' enforce="unsafe"'
 )
 _ONE_PATH = "have the page request the normalised path"

@@ -107,7 +107,8 @@ class GuardMarks:
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
             raise CorsGuardError(
-                f"{mark.location}: {POLICIES_IN_FORCE}; mark it while the apps are set up"
+                f"{mark.location}: {POLICIES_IN_FORCE}; move this above"
+                " guard.prepare(), to where the app is set up"
             )
 
 

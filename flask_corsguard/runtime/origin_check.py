@@ -52,8 +52,8 @@ class OriginCheck:
             # Without the path, the policy is not known.
             self.state.log.notice(
                 "calls without an environment",
-                "guard.origin_check was called without the WSGI environment, so it refuses:"
-                " python-engineio passes that on from version 4.12",
+                "guard.origin_check was called without the WSGI environment, so it refuses."
+                ' Run: pip install "python-engineio>=4.12", which passes it on',
             )
             return False
         try:

@@ -703,7 +703,10 @@ def _current_decision() -> Decision:
     decision: Decision | None = getattr(request, DECISION, None)
     state_of(current_app)
     if decision is None:
-        raise CorsGuardError("the guard has not decided about this request yet")
+        raise CorsGuardError(
+            "the guard has not decided about this request yet: read current_decision in a view, or"
+            " in a before_request function"
+        )
     return decision
 
 

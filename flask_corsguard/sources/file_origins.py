@@ -124,5 +124,5 @@ def _each(value: Any) -> list[Any]:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        raise ValueError(f"a name is there twice: {text_of([name for name, _ in pairs])}")
+        raise ValueError(f"a name is listed twice: {text_of([name for name, _ in pairs])}")
     return table

@@ -15,9 +15,9 @@ Cors = dict[str, set[str]]
 
 _ORIGIN = headers.ALLOW_ORIGIN.lower()
 _METHODS = headers.ALLOW_METHODS.lower()
-# Headers with one value: twice, it is another one.
+# Headers that have one value: sent twice, they have a different one.
 _SINGLE = {_ORIGIN, headers.ALLOW_CREDENTIALS.lower(), headers.MAX_AGE.lower()}
-# What the responses to preflights have for themselves.
+# Headers that only responses to preflights have.
 _OF_PREFLIGHTS = {_METHODS, headers.ALLOW_HEADERS.lower(), headers.MAX_AGE.lower()}
 _BY_STATUS = {
     **dict.fromkeys((401, 407), "preflight_needs_login"),
@@ -71,7 +71,7 @@ def differences(
         yield Difference("mixed_up", f"{how}, and the cache's key has no query")
     elif other := _other_answer(want, got):
         yield other
-    # Refused by something else, or any page: as long as nobody is let in, that will do.
+    # Something else refuses it, or serves another page: right, as long as nobody is let in.
     elif not want.preflight or _is_allowed(want) or got.refusal or got.cors:
         yield from _in_headers(want, got)
 
@@ -130,7 +130,7 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
     decision = want.decision
     assert decision is not None
     is_ok = 200 <= got.status < 300
-    # Whoever else sends CORS headers does not think of this.
+    # Only the guard sends this: other senders of CORS headers do not.
     is_guards = bool(got.refusal) or "access-control-request-method" in _vary(got)
     wanted, came = _wanted(want), _cors(got)
     is_own = decision.outcome is Outcome.SAME_ORIGIN

@@ -28,10 +28,10 @@ from flask_corsguard.verify.plan import Planner, Series
 
 Progress = Callable[[int, int], None]
 
-# After so many requests without a response, one after the other, it is of no use to go on.
+# After this many requests in a row without a response, the run stops.
 _MOST_FAILURES = 5
 _MOST_LINES = 12
-# What a response says of who made it, besides the headers of CORS and of caches.
+# Headers that tell who made a response, besides those of CORS and of caches.
 _TELLING = {"vary", "location", "allow", "server", "content-type", "www-authenticate"}
 
 
@@ -160,7 +160,7 @@ class Deployment:
                 others: list[tuple[Exchange, Received]] = []
                 if not want.preflight:
                     sent = gets[test.place]
-                    # Caches keep no preflights; what adds headers does not leave these out.
+                    # Caches keep no preflights, and servers that add headers add them there too.
                     is_one = all(first.get((test.place, path, True), {}).values()) and is_same(sent)
                     others = sent if is_one or got.is_stored else []
                 there.setdefault(test.place, []).extend(

@@ -139,14 +139,15 @@ ORDER: dict[str, tuple[tuple[Policy | str, ...], list[tuple[str, Level, str]]]] 
     "a callable before a list": (
         (Policy(origins=_is_other), Policy(origins=APP)),
         [(FIRST, NOTE, "In policy 1 of 2: the callable _is_other is asked before policy 2 of 2."
-                       " Origins listed there that it allows, or fails for, never get that far.")],
+                       " If it allows an origin that is listed there, or fails for it, that"
+                       " policy is never asked.")],
     ),
     "a callable with credentials before lists": (
         (Policy(origins=_is_other, allow_credentials=True),
          Policy(origins=APP, allow_credentials=True), Policy(origins=EVIL)),
         [(FIRST, WARNING, "In policy 1 of 3: the callable _is_other is asked before policy 2 of"
-                          " 3 and policy 3 of 3. Origins listed there that it allows, or fails"
-                          " for, never get that far.")],
+                          " 3 and policy 3 of 3. If it allows an origin that is listed there,"
+                          " or fails for it, that policy is never asked.")],
     ),
 }  # fmt: skip
 

@@ -116,7 +116,7 @@ def test_a_field_that_lifts_a_check(validate):
     content = GOOD + "origins = 'null'\ndangerously_allow_null_origin = true\n"
     content = content.replace('origins = "https://own.example"\n', "")
     ran = validate(content)
-    words = "dangerously_allow_null_origin: has an effect only in an app that was started with it."
+    words = "dangerously_allow_null_origin: takes effect only when the app is restarted."
     assert ran.out == f"new.toml, policy 'own': {words}\nnew.toml: no problems.\n"
     assert ran.code == 0
     assert json.loads(validate(content, "--json").out)["restart"] == [

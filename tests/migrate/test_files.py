@@ -193,7 +193,7 @@ class TestWhatCannotBeRead:
         b"# coding: hex\n": "encod",
         b"# coding: undefined\n": "",
         b"# coding: utf-16\n": "",
-        b"\n" * 2**20: "more than 1 MB",
+        b"\n" * 2**20: "larger than 1 MB",
     }
 
     @pytest.mark.parametrize("data", PROBLEMS, ids=lambda data: data[:20].decode("latin-1"))
@@ -224,7 +224,7 @@ class TestWhatCannotBeRead:
         (problem,) = problems(read(tmp_path))
         assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
         tracemalloc.stop()
-        assert "more than 1 MB" in problem
+        assert "larger than 1 MB" in problem
 
     @pytest.mark.parametrize("text", ["# coding: latin-1\nx = '\xff'\r\n", "\ufeffx = 1\r"])
     def test_encodings_and_line_ends_are_kept(self, text: str, tmp_path: Path) -> None:

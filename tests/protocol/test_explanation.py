@@ -256,7 +256,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
          "POST users.list: refused (SPECULATIVE).",
          "the browser sent this ahead of time, perhaps for a page of another site; this",
          "nothing to do, because the browser asks again when the user goes there; requests ahead"
-         " of time pass from the app's own pages if they send Referer, and from every site with"
+         " of time are let through from the app's own pages if they send Referer, and from every"
+         " site with"
          ' enforce="unsafe"'),
         ({"reason": Reason.PATH_AMBIGUOUS, "detail": "as sent, this; normalised, that"},
          f"POST users.list from '{A}': rejected (PATH_AMBIGUOUS).",

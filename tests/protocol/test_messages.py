@@ -85,14 +85,14 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
         for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
     ),
     ({"origins": ["*", A]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless."
-      " [wildcard_not_alone]"]),
+     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+      f' all, or ["{A}"] for only these. [wildcard_not_alone]']),
     ({"origins": ["*", re.compile("x")]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless."
-      " [wildcard_not_alone]"]),
+     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+      " all, or take it out. [wildcard_not_alone]"]),
     ({"origins": ["*", one]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless."
-      " [wildcard_not_alone]"]),
+     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+      " all, or take it out. [wildcard_not_alone]"]),
     ({"origins": "https://*"},
      ["origins: 'https://*': a wildcard can stand only for whole sub-domains"
       " (https://*.example.com), for part of the first label (https://pr-*.example.com) or for"
@@ -182,13 +182,14 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"origins": re.compile(rb"x")},
      ["origins: re.compile(b'x') matches bytes; compile it from a str. [origin_type]"]),
     ({"origins": asynchronous},
-     [f"origins: {asynchronous!r} is asynchronous, but its result is needed at once. Use a plain"
-      " function. [origin_callable]"]),
+     [f"origins: {asynchronous!r} is asynchronous, but its result is needed at once. Write"
+      " `def allowed(origin): ...`, without async. [origin_callable]"]),
     ({"origins": impostor},
-     [f"origins: {impostor!r} is asynchronous, but its result is needed at once. Use a plain"
-      " function. [origin_callable]"]),
+     [f"origins: {impostor!r} is asynchronous, but its result is needed at once. Write"
+      " `def allowed(origin): ...`, without async. [origin_callable]"]),
     ({"origins": three},
-     [f"origins: {three!r} must take (origin) or (origin, request). [origin_callable]"]),
+     [f"origins: {three!r} must take (origin) or (origin, request). Write"
+      " `def allowed(origin): ...`. [origin_callable]"]),
     ({"origins": [one, one.__call__]},
      ["origins: give at most one callable, which can call the others. [origin_type]"]),
     ({"origins": "https://A.com/"},
@@ -235,8 +236,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["methods: 'G ET' is not an HTTP method name: commas separate names. Write"
       ' ["G", "ET"]. [method_malformed]']),
     ({"methods": ["*", "PUT"]},
-     ["methods: '*' must be the only entry: it makes the other methods meaningless."
-      " [wildcard_not_alone]"]),
+     ["methods: '*' must be the only entry: it makes the other methods meaningless. Write '*' for"
+      ' all, or ["PUT"] for only these. [wildcard_not_alone]']),
     ({"methods": [1]},
      ["methods: 1 is not a string. [wrong_type]"]),
     ({"methods": 5},
@@ -267,7 +268,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " [header_forbidden]"]),
     ({"expose_headers": ["*", "X-A"]},
      ["expose_headers: '*' must be the only entry: it makes the other names meaningless."
-      " [wildcard_not_alone]"]),
+      " Write '*' for all, or [\"X-A\"] for only these. [wildcard_not_alone]"]),
     ({"allow_credentials": "yes"},
      ["allow_credentials: 'yes' is not a bool. Write True (in an environment variable: true)."
       " [bool_expected]"]),
@@ -275,7 +276,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["allow_credentials: 'include' is not a bool. Write True (in an environment variable: true)."
       " [bool_expected]"]),
     ({"allow_credentials": "maybe"},
-     ["allow_credentials: 'maybe' is not a bool. [bool_expected]"]),
+     ["allow_credentials: 'maybe' is not a bool. Give True or False. [bool_expected]"]),
     ({"max_age": -1},
      ["max_age: -1 is outside 0 to 86400 seconds. Write 0. [max_age_range]"]),
     ({"max_age": datetime.timedelta(days=2)},
@@ -286,9 +287,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " [wrong_type]"]),
     # What cannot be read is taken for what is safest: no further problem comes of it.
     ({"origins": "*", "allow_credentials": "maybe"},
-     ["allow_credentials: 'maybe' is not a bool. [bool_expected]"]),
+     ["allow_credentials: 'maybe' is not a bool. Give True or False. [bool_expected]"]),
     ({"origins": "https://*.co.uk", "enforce": "every"},
-     ["enforce: there is no way to enforce 'every'. Known: all, off, report, unsafe."
+     ["enforce: there is no enforce value 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
     ({"max_age": "86400"},
      ["max_age: '86400' is not a whole number of seconds or a timedelta. Write 86400."
@@ -303,24 +304,27 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["max_age: 'ten' is not a whole number of seconds or a timedelta. Give a number, such as 600."
       " [wrong_type]"]),
     ({"enforce": "All"},
-     ["enforce: there is no way to enforce 'All'. Did you mean 'all'? [enforce_unknown]"]),
+     ["enforce: there is no enforce value 'All'. Did you mean 'all'? [enforce_unknown]"]),
+    ({"enforce": "strict"},
+     ["enforce: there is no enforce value 'strict'. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": "every"},
-     ["enforce: there is no way to enforce 'every'. Known: all, off, report, unsafe."
+     ["enforce: there is no enforce value 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
     ({"enforce": True},
-     ["enforce: there is no way to enforce True. Did you mean 'unsafe'? [enforce_unknown]"]),
+     ["enforce: there is no enforce value True. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": False},
-     ["enforce: there is no way to enforce False. Did you mean 'off'? [enforce_unknown]"]),
+     ["enforce: there is no enforce value False. Write enforce='off'. [enforce_unknown]"]),
     ({"enforce": None},
-     ["enforce: there is no way to enforce None. Did you mean 'off'? [enforce_unknown]"]),
+     ["enforce: there is no enforce value None. Write enforce='off'. [enforce_unknown]"]),
     ({"enforce": "POST"},
-     ["enforce: there is no way to enforce 'POST'. Did you mean 'unsafe'? [enforce_unknown]"]),
+     ["enforce: there is no enforce value 'POST'. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": ["POST", "PUT"]},
-     ["enforce: there is no way to enforce ['POST', 'PUT']. Did you mean 'unsafe'?"
+     ["enforce: there is no enforce value ['POST', 'PUT']. Write enforce='unsafe'."
       " [enforce_unknown]"]),
     ({"origins": "*", "allow_credentials": True},
      ["origins: '*' with allow_credentials=True would let every site on the web act as the"
-      " signed-in user. List the origins that may do so, or leave allow_credentials out."
+      " signed-in user. List the origins that may do so, such as"
+      " origins=['https://app.example.com'], or leave allow_credentials out."
       " [credentials_any_origin]"]),
     ({"origins": "http://*.a.com:8080", "allow_credentials": True},
      ["origins: 'http://*.a.com:8080' with allow_credentials=True: whoever controls the network"
@@ -363,7 +367,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
 ]  # fmt: skip
 
 # What a message ends with, and what would be right. "Name the site" names none.
-SUGGESTED = re.compile(r"(?:Did you mean |Write |set enforce=)('[^']*'|\[.*?\](?=\.)|\w+)")
+SUGGESTED = re.compile(
+    r"(?:Did you mean |Write (?:enforce=)?|set enforce=)('[^']*'|\[.*?\](?=\.)|\w+)"
+)
 
 
 @pytest.mark.parametrize(("fields", "texts"), MESSAGES, ids=[id_of(row[0]) for row in MESSAGES])
@@ -409,7 +415,7 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("enforce", True, "enforce_unknown", "'unsafe'"),
     ("enforce", False, "enforce_unknown", "'off'"),
     ("enforce", None, "enforce_unknown", "'off'"),
-    ("enforce", 1, "enforce_unknown", None),
+    ("enforce", 1, "enforce_unknown", "'unsafe'"),
     ("enforce", ["all"], "enforce_unknown", None),
 ]
 

@@ -20,15 +20,15 @@ TABLE = [
     ("https://stra\xdfe.de", ["origin_not_ascii"], "'https://xn--strae-oqa.de'"),
     ("https://\uff45xample.com", ["origin_not_ascii"], "'https://example.com'"),
     ("https://*.\xe4.com", ["origin_not_ascii"], "'https://*.xn--4ca.com'"),
-    ("https://a.com|https://b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
-    ("https://a.com;https://b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
-    ("https://a.com https://B.com/", ["origin_separator"], "'https://a.com', 'https://b.com'"),
-    ("https://a.com | https://*x", ["origin_separator"], "'https://a.com', 'https://*.x'"),
+    ("https://a.com|https://b.com", ["origin_separator"], '["https://a.com", "https://b.com"]'),
+    ("https://a.com;https://b.com", ["origin_separator"], '["https://a.com", "https://b.com"]'),
+    ("https://a.com https://B.com/", ["origin_separator"], '["https://a.com", "https://b.com"]'),
+    ("https://a.com | https://*x", ["origin_separator"], '["https://a.com", "https://*.x"]'),
     ("https://a.com | https://a.*.x", ["origin_separator"], None),
-    ("a.com;b.com", ["origin_separator"], "'https://a.com', 'https://b.com'"),
-    ("https://a.comhttp://b.com:80", ["origin_separator"], "'https://a.com', 'http://b.com'"),
-    ("http://a.com:80http://b.com/", ["origin_separator"], "'http://a.com', 'http://b.com'"),
-    ("a.comwss://b.com", ["origin_separator"], "'https://a.com', 'wss://b.com'"),
+    ("a.com;b.com", ["origin_separator"], '["https://a.com", "https://b.com"]'),
+    ("https://a.comhttp://b.com:80", ["origin_separator"], '["https://a.com", "http://b.com"]'),
+    ("http://a.com:80http://b.com/", ["origin_separator"], '["http://a.com", "http://b.com"]'),
+    ("a.comwss://b.com", ["origin_separator"], '["https://a.com", "wss://b.com"]'),
     ("https://a.*.xhttps://b.com", ["origin_separator"], None),
     ("https://a.com/https://b.com", ["origin_path"], "'https://a.com'"),
     ("https://a.com?u=https://b.com", ["origin_query"], "'https://a.com'"),
@@ -83,6 +83,15 @@ TABLE = [
     ("http://[::ffff:127.0.0.1]:1", ["origin_ip"], "'http://[::ffff:7f00:1]:1'"),
     ("http://[::1", ["origin_ip", "origin_port"], None),
     ("http://[::z]", ["origin_ip"], None),
+    ("http://::1:3000", ["origin_ip"], "'http://[::1]:3000'"),
+    ("http://::1", ["origin_ip"], "'http://[::1]'"),
+    ("::1:3000", ["origin_no_scheme"], "'http://[::1]:3000'"),
+    ("http://::1:*", ["origin_ip"], "'http://[::1]:*'"),
+    ("http://::1:", ["origin_ip", "origin_port"], "'http://[::1]'"),
+    ("https://2001:db8::1", ["origin_ip"], "'https://[2001:db8::1]'"),
+    ("https://2001:db8::1:8443", ["origin_ip"], "'https://[2001:db8::1]:8443'"),
+    ("http://1:2:3:4:5:6:7:8:3000", ["origin_ip"], "'http://[1:2:3:4:5:6:7:8]:3000'"),
+    ("http://fe80::1%eth0", ["origin_port"], None),
     ("https://a..com", ["origin_host"], None),
     ("https://a.com.", ["origin_host"], "'https://a.com'"),
     ("https://-a.com", ["origin_host"], None),
@@ -91,8 +100,12 @@ TABLE = [
     ("https://localhost:*:*", ["origin_port"], None),
     ("https://a.foX", ["origin_case"], "'https://a.fox'"),
     ("https://*Xa.com", ["origin_wildcard"], "'https://*.xa.com'"),
-    ("https://*.*.a.com|https://b.com", ["origin_separator"], "'https://*.a.com', 'https://b.com'"),
-    ("https://a.com|https://b.com|", ["origin_separator"], "'https://a.com', 'https://b.com'"),
+    (
+        "https://*.*.a.com|https://b.com",
+        ["origin_separator"],
+        '["https://*.a.com", "https://b.com"]',
+    ),
+    ("https://a.com|https://b.com|", ["origin_separator"], '["https://a.com", "https://b.com"]'),
     ("https://a.com|", ["origin_separator"], "'https://a.com'"),
     ("|https://a.com", ["origin_separator"], "'https://a.com'"),
     ("https://a://b", ["origin_path", "origin_port"], "'https://a'"),
@@ -155,8 +168,8 @@ def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None
     found, suggested = diagnose(given)
     assert [code for code, _ in found] == codes
     assert suggested == suggestion
-    for text in suggested.split(", ") if suggested else ():
-        assert text in ("'*'", "[]") or parse_pattern(text.strip("'"))
+    for text in suggested.strip("[]").split(", ") if suggested not in (None, "[]") else ():
+        assert text == "'*'" or parse_pattern(text.strip("'\""))
 
 
 # An entry of origins, and what is wrong with it.
@@ -187,13 +200,14 @@ SENTENCES: list[tuple[str, str]] = [
     ("https://\xe4.com", "browsers send the punycode form of this host"),
     ("https://-a.com", "'-a.com' is not a host name"),
     ("http://127.1", "browsers send IP addresses in their canonical form"),
+    ("http://::1:3000", "an IPv6 address is written in brackets, and its port after them"),
     ("https://*.1.2.3.4", "an IP address has no sub-domains"),
     ("'https://a.com'", "an origin has no quotes"),
     ("all", "for everybody, write '*'"),
     ("none", "for nobody, write an empty list"),
     ("self", "the app's own pages are always allowed, so do not list them"),
     ("${A}", "this is a variable that was never replaced by its value"),
-    ("https://a.com:x", "'x' is not a port"),
+    ("https://a.com:x", "'x' is not a port: write a number, or *"),
     ("https://a.com:", "the port is missing after ':'"),
     ("https://a.com:0", "port 0 is out of range (1 to 65535)"),
     ("https://a.com:65536", "port 65536 is out of range (1 to 65535)"),

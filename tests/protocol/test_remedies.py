@@ -254,7 +254,8 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "malformed": (
         {}, ask("https://a.example/", names="x-a"),
-        "no setting can: no page in a browser sends this origin",
+        "no setting can: no page in a browser sends this origin; in explain(), pass"
+        " origin='https://a.example'",
     ),
     "null": (
         {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},

@@ -105,7 +105,7 @@ def test_sources_beside_other_entries() -> None:
 
 # origins, other fields -> code and the end of the message
 REFUSED: dict[str, tuple[object, dict[str, Any], str, str]] = {
-    "beside *": (["*", PARTNERS], {}, "wildcard_not_alone", "entries meaningless."),
+    "beside *": (["*", PARTNERS], {}, "wildcard_not_alone", "or take it out."),
     "its class": ([Source], {}, "origin_type", "a function or a source."),
     "no seconds": (Source(refresh=0), {}, "source_seconds", "Write refresh=1."),
     "too many": (Source(stale_after=86401), {}, "source_seconds", "Write stale_after=300."),

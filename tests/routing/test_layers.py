@@ -264,10 +264,11 @@ def _without_line(text):
 def test_a_mark_that_comes_too_late(app, http):
     guard = CorsGuard(app)
     http.send(app, "/")
-    for mark in (guard.for_endpoint, functools.partial(guard.for_files, "static"), guard.for_path):
+    marks = [(guard.for_endpoint, "index"), (guard.for_files, "static", "*.css")]
+    for mark, *names in (*marks, (guard.for_path, "/index")):
         with pytest.raises(CorsGuardError) as caught:
-            mark("/index", max_age=5)
+            mark(*names, max_age=5)
         assert _without_line(str(caught.value)) == (
             "LINE: this guard's policies are already in force, since prepare() or the first request"
-            " to one of its apps; mark it while the apps are set up"
+            " to one of its apps; move this above guard.prepare(), to where the app is set up"
         )

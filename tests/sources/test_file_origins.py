@@ -73,7 +73,7 @@ def test_rows_of_tenants(tmp_path: Path, name: str, content: str, rows: list[Any
         ("origins.json", f'["{A}",', "Expecting value"),
         ("origins.json", f'["{A}",]', "Illegal trailing comma|Expecting value"),
         ("origins.json", "{}", "it has {}, but must have a list of origins"),
-        ("origins.json", '{"a": 1, "a": 2}', "a name is there twice: ['a', 'a']"),
+        ("origins.json", '{"a": 1, "a": 2}', "a name is listed twice: ['a', 'a']"),
         ("origins.json", "[" * 100_000, "recursion"),
         ("origins.toml", "", "it has the keys [], but may have only origins"),
         (
