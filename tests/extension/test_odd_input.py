@@ -26,6 +26,7 @@ from flask_corsguard import (
 )
 from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.runtime.state import state_of
+from tests.ids import stable_id
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -158,6 +159,7 @@ def view():
             " for_files('static', '*.woff2')",
         ),
     ],
+    ids=stable_id,
 )
 def test_what_to_write_for_an_endpoint_or_a_file(mark, words):
     with pytest.raises(CorsGuardError) as caught:
