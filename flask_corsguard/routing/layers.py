@@ -28,6 +28,7 @@ from flask_corsguard.decorators import (
 )
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, unknown_name
 from flask_corsguard.protocol.audiences import OF_ONE, Audiences, resolve
+from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
 
@@ -163,6 +164,7 @@ class Resolver:
         self._settings = settings
         self._marks = marks
         self._sums: dict[tuple[Mark, ...], _Sum] = {}
+        self._shared: dict[tuple[object, ...], Policy | Audiences] = {}
         self._found: dict[Layers, RoutePolicy] = {}
         self._checked_classes: set[type[View]] = set()
         for name, mark in marks.by_endpoint():
@@ -238,7 +240,7 @@ class Resolver:
             return outer._replace(replaced=True)
         try:
             if mark.policy is None:
-                derived = outer.policy.derive(**mark.fields)
+                derived = self._derived(outer, mark)
             else:
                 derived = resolve(mark.policy, self._settings.policies, mark.fields)
             if not self._settings.is_report_only:
@@ -248,6 +250,18 @@ class Resolver:
             return _Sum(Policy(), is_usable=False)
         replaced = outer.replaced or mark.policy is not None
         return _Sum(derived, replaced=replaced, is_usable=outer.is_usable)
+
+    def _derived(self, outer: _Sum, mark: Mark) -> Policy | Audiences:
+        """What a mark's fields make of a policy. Marks that say the same, as on the views of one
+        partner, share the result."""
+        key = id(outer.policy), *((name, _same(value)) for name, value in mark.fields.items())
+        # A policy that can be used stays as long as the resolver does, and so does its id.
+        found = self._shared.get(key) if outer.is_usable else None
+        if found is None:
+            found = outer.policy.derive(**mark.fields)
+            if outer.is_usable:
+                self._shared[key] = found
+        return found
 
     def without_problems(self) -> Resolver:
         """A copy for combinations that only an alias can have: their problems are not the app's."""
@@ -361,6 +375,13 @@ def _flat(listed: object) -> Iterator[object]:
         yield from cast("Iterable[object]", listed)
     else:
         yield listed
+
+
+def _same(value: object) -> object:
+    """A field's value to compare. Functions and sources are only the same as themselves."""
+    if isinstance(value, OriginList):
+        return tuple(entry if isinstance(entry, str) else id(entry) for entry in value)
+    return value
 
 
 def _location_of(view_class: type[View]) -> str:

@@ -371,7 +371,7 @@ def test_odd_prefixes(http, app, prefix):
         ({"/api": {"origin": "*"}}, "unknown_field", "Did you mean 'origins'?"),
         ({"/api": []}, "policies_empty", "an empty list"),
         ({3: {"max_age": 5}}, "wrong_type", "a path must be a string"),
-        ({"/a": {"max_age": 5}, "/a/": {"max_age": 5}}, "duplicate_path", "there twice"),
+        ({"/a": {"max_age": 5}, "/a/": {"max_age": 5}}, "duplicate_path", "listed twice"),
         ({"/x": {"max_age": 5}}, "duplicate_path", "for_path marks '/x' too, at tests/routing/"),
         (
             {"/api": {"allow_credentials": True}},
