@@ -74,7 +74,9 @@ def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
 
 def summary(decision: Decision) -> str:
     """The origin, the request and the verdict."""
-    what = f"{plain(decision.method)} {plain(decision.path or decision.endpoint or '')}".strip()
+    # Decisions that are kept for other requests have no path.
+    endpoint = f"(endpoint {plain(decision.endpoint)})" if decision.endpoint else ""
+    what = f"{plain(decision.method)} {plain(decision.path) or endpoint}".strip()
     if decision.preflight:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"

@@ -132,7 +132,7 @@ def test_every_reason_has_words() -> None:
 
 def test_a_check_that_failed() -> None:
     lines = decide(Policy(origins=check), CorsRequest(A, "GET"), HERE).explain().splitlines()
-    assert lines[0] == f"GET users.list from '{A}': rejected (ORIGIN_CHECK_FAILED)."
+    assert lines[0] == f"GET (endpoint users.list) from '{A}': rejected (ORIGIN_CHECK_FAILED)."
     assert lines[2].startswith("  Found: the callable in origins failed: KeyError")
     assert "test_explanation.py:" in lines[2]
     assert lines[3] == "  To allow it: fix the callable so that it returns True or False."
@@ -237,35 +237,35 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     ("changes", "first", "found", "change"),
     [
         ({"blocked": True, "detail": "Sec-Fetch-Site is 'same-site'"},
-         f"POST users.list from '{A}': refused (ORIGIN_NOT_ALLOWED).",
+         f"POST (endpoint users.list) from '{A}': refused (ORIGIN_NOT_ALLOWED).",
          "the policy allows no other origin; Sec-Fetch-Site is 'same-site'",
          f'origins=["{A}"] {SET}'),
         ({"report_only": True},
-         f"POST users.list from '{A}': would be rejected (ORIGIN_NOT_ALLOWED).",
+         f"POST (endpoint users.list) from '{A}': would be rejected (ORIGIN_NOT_ALLOWED).",
          "the policy allows no other origin", f'origins=["{A}"] {SET}'),
         ({"blocked": True, "origin": None, "reason": Reason.CROSS_SITE_REQUEST},
-         "POST users.list: refused (CROSS_SITE_REQUEST).",
+         "POST (endpoint users.list): refused (CROSS_SITE_REQUEST).",
          "another site caused the request, and without an Origin header it is not known which",
          f'enforce="off" {SET}; other sites can then cause such requests'),
         ({"blocked": True, "reason": Reason.CROSS_SITE_REQUEST},
-         f"POST users.list from '{A}': refused (CROSS_SITE_REQUEST).",
+         f"POST (endpoint users.list) from '{A}': refused (CROSS_SITE_REQUEST).",
          "origins='*' only lets pages read; with enforce, pages of other sites may not open a"
          " WebSocket or use a method that can change something",
          f'enforce="off" {SET}; other sites can then cause such requests'),
         ({"blocked": True, "origin": None, "reason": Reason.SPECULATIVE, "detail": "this"},
-         "POST users.list: refused (SPECULATIVE).",
+         "POST (endpoint users.list): refused (SPECULATIVE).",
          "the browser sent this ahead of time, perhaps for a page of another site; this",
          "nothing to do, because the browser asks again when the user goes there; requests ahead"
          " of time are let through from the app's own pages if they send Referer, and from every"
          " site with"
          ' enforce="unsafe"'),
         ({"reason": Reason.PATH_AMBIGUOUS, "detail": "as sent, this; normalised, that"},
-         f"POST users.list from '{A}': rejected (PATH_AMBIGUOUS).",
+         f"POST (endpoint users.list) from '{A}': rejected (PATH_AMBIGUOUS).",
          "the path can be read in two ways; as sent, this; normalised, that",
          "have the page request the normalised path; or mark the view with a whole policy, such"
          " as @cors(Policy(...)), which then applies to every path"),
         ({"reason": Reason.CREDENTIALS_NOT_ALLOWED},
-         f"POST users.list from '{A}': rejected (CREDENTIALS_NOT_ALLOWED).",
+         f"POST (endpoint users.list) from '{A}': rejected (CREDENTIALS_NOT_ALLOWED).",
          "the origin may read, but not with credentials, and guard.origin_check was asked for both",
          f"allow_credentials=True {SET}"),
     ],
@@ -295,9 +295,10 @@ FRONT = "WhiteNoise responds to it"
 @pytest.mark.parametrize(
     ("policy", "text"),
     [
-        (None, f"GET users.list from '{A}': not for the guard to decide.\n  In front: {FRONT}."),
+        (None, f"GET (endpoint users.list) from '{A}': not for the guard to decide.\n"
+         f"  In front: {FRONT}."),
         (Policy(origins=A),
-         f"GET users.list from '{A}': allowed.\n  In front: {FRONT}.\n"
+         f"GET (endpoint users.list) from '{A}': allowed.\n  In front: {FRONT}.\n"
          "  Policy: view users.list, app.py:12.\n"
          "  Found: the origin may read the response."),
     ],
@@ -332,10 +333,12 @@ def test_a_handshake_that_nothing_refuses(report_only: bool, verdict: str) -> No
         (decide(Policy(), CorsRequest(None, "GET")), "GET: not a CORS request.",
          "there is no Origin header, so there is nothing for CORS to decide"),
         (decide(Policy(origins=A), CorsRequest(A, "GET"), HERE),
-         f"GET users.list from '{A}': allowed.", "the origin may read the response"),
+         f"GET (endpoint users.list) from '{A}': allowed.", "the origin may read the response"),
         (decide(Policy(origins=A), CorsRequest(A, "GET", preflight=True), HERE),
-         f"preflight for GET users.list from '{A}': allowed.", "the origin may read the response"),
-        (decide(None, CorsRequest(A, "GET"), HERE), f"GET users.list from '{A}': exempt.",
+         f"preflight for GET (endpoint users.list) from '{A}': allowed.",
+         "the origin may read the response"),
+        (decide(None, CorsRequest(A, "GET"), HERE),
+         f"GET (endpoint users.list) from '{A}': exempt.",
          "the route is marked cors_exempt, so the guard leaves its responses alone"),
         (decide(Policy(), CorsRequest(A, "GET"))._replace(outcome=Outcome.SAME_ORIGIN, reason=None),
          f"GET from '{A}': same origin.",
@@ -366,12 +369,12 @@ def test_where_a_view_may_override(origin: str, verdict: str) -> None:
     """Before the response it is not known, and said so; after it, it is."""
     decision = decide(OVERRIDE, CorsRequest(origin, "GET"), HERE)
     first, _, _, unknown, *_ = decision.explain().splitlines()
-    assert first == f"GET users.list from '{origin}': {verdict}{UNLESS}."
+    assert first == f"GET (endpoint users.list) from '{origin}': {verdict}{UNLESS}."
     assert unknown == f"  Not known: {NOT_KNOWN}."
     usual = decide(Policy(origins=A), CorsRequest(origin, "GET"), HERE)
     assert decision.settled(has_own=False).explain() == usual.explain()
     assert decision.settled(has_own=True).explain() == (
-        f"GET users.list from '{origin}': decided by the view.\n"
+        f"GET (endpoint users.list) from '{origin}': decided by the view.\n"
         "  Policy: view users.list, app.py:12.\n"
         "  Found: the view has set Access-Control-* headers itself; the guard leaves them alone"
         " (dangerously_let_views_override), and they decide what the page may do."

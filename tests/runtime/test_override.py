@@ -357,7 +357,7 @@ def test_what_the_policy_decided_is_said_once(views, told, logged):
     send(views, "/plain")
     send(views, "/plain", "http://localhost")
     assert told == [
-        ("allowed", "/plain", f"GET plain from '{SHOP}': allowed."),
+        ("allowed", "/plain", f"GET (endpoint plain) from '{SHOP}': allowed."),
         ("rejected", "/plain", f"GET /plain from '{EVIL}': rejected (ORIGIN_NOT_ALLOWED)."),
     ]
     (line,) = logged()
@@ -675,7 +675,7 @@ def test_why_a_page_cannot_read_what_a_view_has_sent():
     app.add_url_rule("/odd", "odd", lambda: ("ok", {ACAO: SHOP}))
     app.add_url_rule("/none", "none", lambda: "ok")
     why = Browser(app, EVIL).fetch("https://api.test/odd").why
-    assert "GET odd from 'https://evil.example': decided by the view." in why
+    assert "GET (endpoint odd) from 'https://evil.example': decided by the view." in why
     change = (
         "Change: have the view send the right headers itself, or no CORS headers at all, so that"
         " the policy's are sent."

@@ -359,7 +359,7 @@ BY_STRANGER = (
     "'\"Not an accepted origin.\"'."
 )
 IN_FRONT = "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app"
-ALLOWED = "Flask-CorsGuard decided: GET index from 'https://shop.example': allowed."
+ALLOWED = "Flask-CorsGuard decided: GET (endpoint index) from 'https://shop.example': allowed."
 REJECTED = "Flask-CorsGuard decided: GET / from 'https://shop.example': rejected"
 AROUND = (
     "Something around the app has changed the response, or responded instead of the app: status"
@@ -410,7 +410,7 @@ DECIDED = {
     ),
     "exempt": (
         guarded(cors_exempt(lambda: "ok"), origins=SHOP),
-        ["Flask-CorsGuard decided: GET index from 'https://shop.example': exempt."],
+        ["Flask-CorsGuard decided: GET (endpoint index) from 'https://shop.example': exempt."],
         "Change: have the view send these headers itself, or remove cors_exempt.",
     ),
 }  # fmt: skip
