@@ -201,7 +201,7 @@ def test_a_setting_that_is_wrong(app, key, value, code, remedy):
 
 def test_the_whole_environment_in_the_configuration(app, monkeypatch):
     """The key of the variable itself is no mistake beside the one that Flask makes of it."""
-    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", SHOP)
+    monkeypatch.setattr(os, "environ", {"FLASK_CORSGUARD_ORIGINS": SHOP})
     app.config.from_mapping(os.environ)
     app.config.from_prefixed_env()
     CorsGuard(app).prepare(app)

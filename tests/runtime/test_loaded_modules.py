@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import pytest
 
-IMPORT = """
+OTHERS = """
 import json, logging, sys
 from flask import Flask
 from werkzeug.test import Client
-from flask_corsguard import CorsGuard, Policy, cors
 """
+IMPORT = f"{OTHERS}from flask_corsguard import CorsGuard, Policy, cors"
 APP = """
 app = Flask("app")
 guard = CorsGuard(app, origins=["https://a.example"], enforce="unsafe")
@@ -77,7 +77,8 @@ def modules_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize("code", [IMPORT, IMPORT + APP + ALLOWED], ids=["import", "first request"])
 def test_what_few_apps_need_is_not_loaded(code: str) -> None:
-    assert modules_after(code).intersection(NEVER) == set()
+    loaded = modules_after(code) - modules_after(OTHERS)  # old Blinker loads asyncio
+    assert loaded.intersection(NEVER) == set()
 
 
 def of_the_guard(modules: Iterable[str]) -> set[str]:
