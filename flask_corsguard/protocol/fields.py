@@ -402,7 +402,7 @@ def read_methods(field: str, value: object, problems: Problems) -> Names | None:
         elif name.upper() in headers.FORBIDDEN_METHODS:
             message = f"browsers never let a page send {name}. Leave it out."
             problems.append(Problem("method_forbidden", field, name, message))
-        elif headers.field_of_name(name) == "allow_headers":
+        elif name.lower() in headers.COMMON_HEADERS:
             message = f"{text_of(name)} is a header, not a method: it belongs in allow_headers."
             problems.append(Problem("method_malformed", field, name, message))
         elif name.upper() in headers.KNOWN_METHODS and name != name.upper():
@@ -421,7 +421,7 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
-        elif headers.field_of_name(name) == "methods":
+        elif name in headers.KNOWN_METHODS:
             problems.append(_method_among_headers(field, name))
         elif headers.is_forbidden_request_header(lower):
             message = f"browsers never let a page set {name}. Leave it out."
@@ -447,7 +447,7 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         wrong = _wrong_in_name(name, "a header name")
         if wrong:
             problems.append(Problem("header_malformed", field, name, *wrong))
-        elif headers.field_of_name(name) == "methods":
+        elif name in headers.KNOWN_METHODS:
             problems.append(_method_among_headers(field, name))
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
             message = f"browsers never show {name} to a page. Leave it out."

@@ -41,7 +41,7 @@ NORMALIZED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT
 KNOWN_METHODS = NORMALIZED_METHODS | {"PATCH"}
 
 # Headers that people list, in lower case: no method and no host is called so.
-_COMMON_HEADERS = frozenset({"authorization", "content-disposition", "content-type"})
+COMMON_HEADERS = frozenset({"authorization", "content-disposition", "content-type"})
 
 # https://fetch.spec.whatwg.org/#forbidden-request-header: a page cannot set these, so no
 # preflight ever requests them.
@@ -91,7 +91,7 @@ def field_of_name(name: str) -> str:
     """The field that a well-known name belongs in: "methods", "allow_headers", or "" for others."""
     if name in KNOWN_METHODS:
         return "methods"
-    is_header = name.lower() in _COMMON_HEADERS or name.startswith("X-")
+    is_header = name.lower() in COMMON_HEADERS or name.startswith("X-")
     return "allow_headers" if is_header and "." not in name else ""
 
 

@@ -567,7 +567,9 @@ class TestWriting:
     def test_who_may_not_write(self, tmp_path: Path) -> None:
         """In a folder, or a file, that is read-only. For root, everything is writable."""
         program = (
-            "import os, sys, pathlib\n"
+            "import os, signal, sys, pathlib\n"
+            # A process in the background may have been started without.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from flask_corsguard.migrate.files import write_files\n"
             "from flask_corsguard.migrate.findings import File\n"
             "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
@@ -676,7 +678,9 @@ class TestBeingStopped:
     ) -> None:
         """Whenever it is, each file is whole; and a second run is not in the way of the first."""
         program = (
-            "import os, sys, pathlib\n"
+            "import os, signal, sys, pathlib\n"
+            # A process in the background may have been started without.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from flask_corsguard.migrate.files import write_files\n"
             "from flask_corsguard.migrate.findings import File\n"
             f"def stop(*args): os.kill(os.getpid(), {number:d}); original(*args)\n"

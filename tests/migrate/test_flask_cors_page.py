@@ -128,7 +128,11 @@ def test_counterparts_exist() -> None:
     values["PATHS"] = {"/api": {"max_age": 5}}
     for cells in rows("Configuration keys"):
         for key in re.findall(r"^`CORSGUARD_(\w+)`", cells[1]):
-            value = True if key == "ALLOW_PRIVATE_NETWORK" else values.get(key, "GET")
+            value = (
+                True
+                if key == "ALLOW_PRIVATE_NETWORK"
+                else values.get(key, "X-A" if "HEADERS" in key else "GET")
+            )
             app.config[f"CORSGUARD_{key}"] = value
     assert len([key for key in app.config if key.startswith("CORSGUARD_")]) == 9
     CorsGuard(app)

@@ -110,6 +110,7 @@ def _is_method(name: str) -> bool:
         and len(name) <= LONGEST_METHOD
         and upper not in standard.FORBIDDEN_METHODS
         and (upper not in _UPPER_CASE_METHODS or name == upper)
+        and name.lower() not in ("authorization", "content-disposition", "content-type")
     )
 
 
@@ -130,6 +131,7 @@ def _is_allow_headers(value: object) -> bool:
         name == "*"
         or (
             _is_name(name)
+            and name not in _UPPER_CASE_METHODS
             and not standard.is_forbidden_header(name)
             and not name.lower().startswith("access-control-")
         )
@@ -142,6 +144,7 @@ def _is_expose_headers(value: object) -> bool:
         return False
     return set(entries(value)) == {"*"} or all(
         _is_name(name)
+        and name not in _UPPER_CASE_METHODS
         and name.lower() not in ("set-cookie", "set-cookie2")
         and not name.lower().startswith("access-control-")
         for name in entries(value)
