@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.nightly import IS_NIGHTLY
+
 from . import beginnings, starting
 
 pytestmark = [
@@ -20,6 +22,8 @@ def test_the_import() -> None:
     assert {row["of"]: row["ratio"] for row in starting.import_rows() if row["ratio"] > MOST} == {}
 
 
+@pytest.mark.skipif(not IS_NIGHTLY, reason="takes minutes: only in .ci/nightly")
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("layout", beginnings.LAYOUTS)
 def test_the_first_request_of_an_app_with_many_routes(layout: str) -> None:
     assert starting.first_request_row(layout)["ratio"] <= MOST
