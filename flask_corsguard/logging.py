@@ -19,7 +19,7 @@ from flask_corsguard.errors import Problem, in_words, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import source_name
-from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
 logger = logging.getLogger("flask_corsguard")
@@ -281,21 +281,13 @@ class GuardLog:
 
     def _write_rejection(self, decision: Decision, left_out: LeftOut) -> None:
         # Only rejections need the words; prepare() loads them before any.
-        from flask_corsguard.protocol import explanation
-        from flask_corsguard.protocol.remedies import set_by_in_words
+        from flask_corsguard.protocol.explanation import advice, rejection, without_effect
 
-        line = f"{explanation.summary(decision)} by {set_by_in_words(decision)}"
-        if decision.reason is _CHECK_FAILED:
-            line += f"; {explanation.found(decision)}"
-        elif decision.outcome is Outcome.UNENFORCED:
-            line += f"; {explanation.UNSAFE_REFUSES}"
-        elif decision.detail:
-            line += f"; {decision.detail}"
-        line += str(left_out)
+        line = f"{rejection(decision)}{left_out}"
         if self._app.debug:
-            if vain := explanation.without_effect(decision):
+            if vain := without_effect(decision):
                 line += f". Ignored: {vain}"
-            line = ". ".join([line, *explanation.advice(decision)])
+            line = ". ".join([line, *advice(decision)])
         self._write(logging.WARNING, "%s.", line)
 
     def failure(self, what: str, error: BaseException) -> None:

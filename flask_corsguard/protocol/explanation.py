@@ -30,6 +30,7 @@ from flask_corsguard.protocol.remedies import (
     reasons_of,
     refused_headers,
     set_by,
+    set_by_in_words,
     to_allow,
     to_refuse,
 )
@@ -74,15 +75,27 @@ def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
 
 def summary(decision: Decision) -> str:
     """The origin, the request and the verdict."""
-    # Decisions that are kept for other requests have no path.
-    endpoint = f"(endpoint {plain(decision.endpoint)})" if decision.endpoint else ""
-    what = f"{plain(decision.method)} {plain(decision.path) or endpoint}".strip()
+    what = plain(decision.method)
+    if decision.path:
+        what = f"{what} {plain(decision.path)}"
+    elif decision.endpoint:  # decisions that are kept for other requests have no path
+        what = f"{what} (endpoint {plain(decision.endpoint)})"
     if decision.preflight:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"
     reason = f" ({decision.reason.name})" if decision.reason else ""
     unless = f", {UNLESS_OVERRIDDEN}" if is_open(decision) else ""
     return f"{what}{who}: {_verdict(decision)}{reason}{unless}"
+
+
+def rejection(decision: Decision) -> str:
+    """The line of the log about a request that was turned away."""
+    line = f"{summary(decision)} by {set_by_in_words(decision)}"
+    if decision.reason is Reason.ORIGIN_CHECK_FAILED:
+        return f"{line}; {found(decision)}"
+    if decision.outcome is Outcome.UNENFORCED:
+        return f"{line}; {UNSAFE_REFUSES}"
+    return f"{line}; {decision.detail}" if decision.detail else line
 
 
 def is_open(decision: Decision) -> bool:
