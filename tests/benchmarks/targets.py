@@ -48,7 +48,7 @@ def _targets(results: Results) -> Iterator[Target]:
             subject = f"2,000 routes, {routes['policies']}, seconds for the table"
             yield subject, routes["seconds"], 0.5
     for start in results["starting"] or ():
-        yield f"instructions, {start['of']}, to {start['to']}", start["ratio"], 5
+        yield f"instructions, {start['of']}", start["ratio"], 5
 
 
 def _hostile_targets(rows: list[hostile.Row]) -> Iterator[Target]:
