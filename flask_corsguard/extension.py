@@ -27,9 +27,9 @@ from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import (
-    POLICIES_IN_FORCE,
     FileMark,
     GuardMarks,
+    shared_marks,
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
@@ -185,7 +185,8 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_endpoint", endpoint)
-        self._marks.add("endpoint", endpoint, make_mark(policy, fields, "for_endpoint", location))
+        mark = make_mark(policy, fields, "for_endpoint", location, endpoint)
+        self._marks.add("endpoint", endpoint, mark)
 
     def for_blueprint(
         self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
@@ -203,7 +204,8 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_blueprint", name)
-        self._marks.add("blueprint", name, make_mark(policy, fields, "for_blueprint", location))
+        mark = make_mark(policy, fields, "for_blueprint", location, name)
+        self._marks.add("blueprint", name, mark)
 
     def for_path(
         self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
@@ -228,7 +230,8 @@ class CorsGuard:
         prefix = read_prefix("for_path", prefix, problems)
         if problems:
             raise PolicyError(problem._replace(where=location) for problem in problems)
-        self._marks.add("path", prefix, make_mark(policy, fields, "for_path", location))
+        mark = make_mark(policy, fields, "for_path", location, prefix)
+        self._marks.add("path", prefix, mark)
 
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
         """Mark some files of an endpoint that serves files.
@@ -269,7 +272,7 @@ class CorsGuard:
                 f"{location}: {origins!r} are origins, not files. Write for_files({endpoint!r},"
                 f" '*.woff2', origins={origins!r})"
             )
-        mark = make_mark(None, fields, "for_files", location)
+        mark = make_mark(None, fields, "for_files", location, endpoint, *globs)
         self._marks.add_files(endpoint, FileMark(globs, mark))
 
     def run_first(self, function: FirstFunction) -> FirstFunction:
@@ -294,8 +297,7 @@ class CorsGuard:
             return function
         if self._marks.frozen:
             raise CorsGuardError(
-                f"{location}: {POLICIES_IN_FORCE}; move this above guard.prepare(), to where the"
-                " app is set up, but not into a factory that runs again"
+                f"{location}: {self._marks.why_late}, but not into a factory that runs again"
             )
         self._first.append(function)
         return function
@@ -314,7 +316,7 @@ class CorsGuard:
             ``at_start="fail"`` cannot be read.
         """
         state = self._state(app)
-        state.put_in_force()
+        state.put_in_force(f"guard.prepare() at {call_site()}")
         state.load_required_sources()
         for name in _LOADED_LATER:
             import_string(name)
@@ -322,6 +324,8 @@ class CorsGuard:
             state.log.notice(
                 ("marks that no route has", mark.location), "%s", mark.message.removesuffix(".")
             )
+        for location, message in shared_marks(state.app):
+            state.log.notice(("shared marks", location), "%s", message.removesuffix("."))
 
     def explain(
         self,

@@ -344,6 +344,14 @@ _ALL = (
         " another app, accept this finding.",
     ),
     Rule(
+        "shared_mark",
+        Level.NOTE,
+        "A mark applies to several endpoints, which have the same function",
+        "If it was meant for one of them, the others have its policy too, which may be wider.",
+        "Write guard.for_endpoint(...) for the one that it was meant for. If it was meant for all,"
+        " write it as a decorator above the function.",
+    ),
+    Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs before the guard",

@@ -16,7 +16,7 @@ from flask_corsguard.known_fronts import is_ours
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.routing.layers import Layer, unrouted_marks
+from flask_corsguard.routing.layers import Layer, shared_marks, unrouted_marks
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import name_of, source_of
 
@@ -59,6 +59,8 @@ def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
     for unrouted in unrouted_marks(app):
         if not found.has("lost_mark", unrouted.location):
             found.add("mark_without_route", unrouted.message, location=unrouted.location)
+    for location, message in shared_marks(app):
+        found.add("shared_mark", message, location=location)
 
 
 def _functions_of(view: object) -> Iterator[object]:

@@ -269,6 +269,17 @@ def test_a_mark_that_comes_too_late(app, http):
         with pytest.raises(CorsGuardError) as caught:
             mark(*names, max_age=5)
         assert _without_line(str(caught.value)) == (
-            "LINE: this guard's policies are already in force, since prepare() or the first request"
-            " to one of its apps; move this above guard.prepare(), to where the app is set up"
+            f"LINE: this guard's policies are already in force, since the first request to {app!r};"
+            " move this before it, to where the app is set up"
         )
+
+
+def test_a_mark_after_prepare(app):
+    guard = CorsGuard(app)
+    guard.prepare()
+    with pytest.raises(CorsGuardError) as caught:
+        guard.for_path("/index", max_age=5)
+    assert _without_line(str(caught.value)) == (
+        "LINE: this guard's policies are already in force, since guard.prepare() at LINE; move this"
+        " before it, to where the app is set up"
+    )
