@@ -22,7 +22,7 @@ from flask_corsguard.config import (
 from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import logger
-from flask_corsguard.path_prefix import read_prefix
+from flask_corsguard.path_prefix import read_prefix, why_no_glob
 from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
@@ -63,6 +63,13 @@ _OTHER_FRAMEWORKS = {
     "starlette": _STARLETTE,
 }
 
+
+# What people look for in the guard.
+_DECORATORS = {
+    "cors": "@cors(...), which is in flask_corsguard",
+    "exempt": "@cors_exempt, which is in flask_corsguard",
+    "cors_exempt": "@cors_exempt, which is in flask_corsguard",
+}
 
 # What a rejection, a change of the settings file or a source's row may need. prepare() loads it:
 # after that, the process may have other rights or another root, or find another release's files.
@@ -230,6 +237,8 @@ class CorsGuard:
         prefix = read_prefix("for_path", prefix, problems)
         if problems:
             raise PolicyError(problem._replace(where=location) for problem in problems)
+        if isinstance(policy, str) and policy.startswith("/"):
+            raise CorsGuardError(f"{location}: for_path takes one path: call it for each of them")
         mark = make_mark(policy, fields, "for_path", location, prefix)
         self._marks.add("path", prefix, mark)
 
@@ -255,23 +264,16 @@ class CorsGuard:
             raise CorsGuardError(
                 f"{location}: name the files, such as for_files({endpoint!r}, '*.woff2')"
             )
-        for glob in globs:
-            if glob.startswith("/"):
-                raise CorsGuardError(
-                    f"{location}: {glob!r} matches no file: write what follows the folder's own"
-                    f" name, such as for_files({endpoint!r}, 'fonts/*.woff2')"
-                )
-            if r"\." in glob or glob.startswith("^") or glob.endswith("$"):
-                raise CorsGuardError(
-                    f"{location}: {glob!r} is a regular expression, and matches no file: write a"
-                    f" glob, such as for_files({endpoint!r}, '*.woff2')"
-                )
         origins = [glob for glob in globs if "://" in glob]
         if origins:
             raise CorsGuardError(
                 f"{location}: {origins!r} are origins, not files. Write for_files({endpoint!r},"
                 f" '*.woff2', origins={origins!r})"
             )
+        for glob in globs:
+            wrong = why_no_glob(endpoint, glob)
+            if wrong:
+                raise CorsGuardError(f"{location}: {wrong}")
         mark = make_mark(None, fields, "for_files", location, endpoint, *globs)
         self._marks.add_files(endpoint, FileMark(globs, mark))
 
@@ -509,6 +511,13 @@ class CorsGuard:
 
         return asgi_front(Front(self._state(app), inner, paths, location), inner)
 
+    if not TYPE_CHECKING:  # type checkers report these themselves
+
+        def __getattr__(self, name: str) -> Never:
+            hint = f" Write {_DECORATORS[name]}" if name in _DECORATORS else ""
+            message = f"'CorsGuard' object has no attribute {name!r}.{hint}"
+            raise AttributeError(message.removesuffix("."), name=name, obj=self)
+
     def _state(self, app: Flask | None) -> AppState:
         if app is not None:
             return state_of(app)
@@ -550,7 +559,13 @@ def _is_asynchronous(function: object) -> bool:
 
 def _check_strings(location: str, caller: str, *names: object) -> None:
     for name in names:
-        if not isinstance(name, str):
-            known = name.name if isinstance(name, Blueprint) else getattr(name, "__name__", None)
-            hint = f". Write {caller}({known!r}, ...)" if isinstance(known, str) else ""
-            raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}{hint}")
+        if isinstance(name, str):
+            continue
+        known = name.name if isinstance(name, Blueprint) else getattr(name, "__name__", None)
+        hint = f". Write {caller}({known!r}, ...)" if isinstance(known, str) else ""
+        if isinstance(name, (list, tuple, set)) and all(isinstance(each, str) for each in name):
+            several = [*map(repr, cast("Iterable[str]", name)), "..."]
+            hint = f". Call {caller} for each of them"
+            if caller == "for_files":
+                hint = f". Write {caller}({names[0]!r}, {', '.join(several)})"
+        raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}{hint}")

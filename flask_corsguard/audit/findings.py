@@ -310,6 +310,14 @@ _ALL = (
         " routes responds there, accept this finding.",
     ),
     Rule(
+        "glob_without_file",
+        Level.NOTE,
+        "A glob of for_files matches no file",
+        "The files that it was meant for have a more general policy, which may be wider.",
+        "Write what follows the static folder's own name, such as 'fonts/*.woff2'. If the files are"
+        " only built later, accept this finding.",
+    ),
+    Rule(
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends its own CORS headers",

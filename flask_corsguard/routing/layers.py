@@ -174,11 +174,17 @@ class Resolver:
             if name not in app.view_functions:
                 known = app.view_functions
                 problem = unknown_name("unknown_endpoint", "endpoint", name, "endpoint", known)
+                if name in app.blueprints:
+                    message = f"{name!r} is a blueprint. Write guard.for_blueprint({name!r}, ...)."
+                    problem = problem._replace(message=message, suggestion=None)
                 self.problems.append(problem._replace(where=mark.location))
         for name, mark in marks.blueprints.items():
             if name not in app.blueprints:
                 names = app.blueprints
                 problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
+                if name in app.view_functions:
+                    message = f"{name!r} is an endpoint. Write guard.for_endpoint({name!r}, ...)."
+                    problem = problem._replace(message=message, suggestion=None)
                 self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
