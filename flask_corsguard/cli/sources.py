@@ -90,8 +90,8 @@ def _lines(told: list[dict[str, Any]]) -> Iterator[Line]:
         yield Line("")
     if told:
         yield Line(
-            "This command has just read the sources. What a worker has read, guard.status()"
-            " shows in that worker."
+            "This command has just read the sources. To see what a worker has read, call"
+            " guard.status() in that worker."
         )
     else:
         yield Line("No policy uses a source.")

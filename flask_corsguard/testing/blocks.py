@@ -120,7 +120,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_MISMATCH: (
-        "{response} lets pages of {value} read it, but this page is from {origin}.",
+        "{response} lets pages of {value} read it, but this page's origin is {origin}.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),
@@ -211,7 +211,8 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         " 401 instead",
     ),
     Block.REDIRECT_UNWANTED: (
-        "The response is a redirect (status {status}), and the page asked with redirect: 'error'.",
+        "The response is a redirect (status {status}), and the page's request has redirect:"
+        " 'error'.",
         "have the page request the address that the redirect leads to",
     ),
     Block.REDIRECT_MANUAL: (

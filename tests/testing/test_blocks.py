@@ -358,13 +358,13 @@ BY_STRANGER = (
     r"status 400, Content-Type 'text/plain', Server 'x\x27\x1b', body "
     "'\"Not an accepted origin.\"'."
 )
-IN_FRONT = "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app"
+IN_FRONT = "Change: whatever responded, such as WSGI middleware around app.wsgi_app, another"
 ALLOWED = "Flask-CorsGuard decided: GET (endpoint index) from 'https://shop.example': allowed."
 REJECTED = "Flask-CorsGuard decided: GET / from 'https://shop.example': rejected"
 AROUND = (
     "Something around the app has changed the response, or responded instead of the app: status"
 )
-CHANGED = "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app"
+CHANGED = "Change: whatever does that, such as WSGI middleware around app.wsgi_app, another"
 TO_OTHER = {ORIGIN: "https://b.example"}
 
 # By what decided: the app, the words, and the change.
