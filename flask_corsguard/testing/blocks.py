@@ -101,7 +101,7 @@ _REMEDY = "{remedy}"
 # What was found, what to change, and what the server has to send.
 _WORDS: dict[Block, tuple[str, ...]] = {
     Block.ALLOW_ORIGIN_MISSING: (
-        "{response} has no Access-Control-Allow-Origin, so pages of {origin} may not read it.",
+        "{response} has no Access-Control-Allow-Origin, so pages of {page} may not read it.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),

@@ -49,10 +49,10 @@ BLOCKS = [
     (fixed(lines=OPEN, preflight=(204, {})), PUT, Block.ALLOW_ORIGIN_MISSING,
      f"The preflight's response has no {ORIGIN}", ALLOW, ADD),
     # Allowing null lets every site read.
-    (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of null may not read it", None,
+    (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of the origin null may", None,
      "serve the page from an origin of its own"),
     (TO_NULL | {"https://c.test": fixed()}, {}, Block.ALLOW_ORIGIN_MISSING,
-     "pages of null may not read it", None, "have the page request the address that the"),
+     "pages of the origin null may", None, "have the page request the address that the"),
     (fixed(lines=[(ORIGIN, SHOP), (ORIGIN, SHOP)]), {}, Block.ALLOW_ORIGIN_MULTIPLE,
      f"'{SHOP}, {SHOP}'", ALLOW, "write CORS headers in one place"),
     (fixed(lines={ORIGIN: f"{SHOP}, https://b.example"}), {}, Block.ALLOW_ORIGIN_MULTIPLE,
