@@ -357,6 +357,7 @@ class CorsGuard:
             handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
+        :raises CorsGuardError: for a URL without a scheme, and for a rule.
         """
         # Imported only here, because it brings the simulated browser along.
         from flask_corsguard.simulate import explain

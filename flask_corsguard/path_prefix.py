@@ -18,7 +18,7 @@ _SIGNS = r"[*^|\[\]{}]|\.\+|\(\?|\$\Z|\\[.dwsS/-]"
 # What follows a prefix in the "resources" of Flask-CORS: /api/*, /api/.*, ^/api/(.+)$
 _ANYTHING_BELOW = r"(?:/?\??\(?\.?[*+]{1,2}\)?\??)?\$?\Z"
 # A host in front of a path: api.example.com/v1, localhost:5000/v1
-_HOST = r"(?:localhost|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,})(?::\d+)?(?=/)"
+_HOST = r"(?:localhost|[\d.]+(?=:)|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,})(?::\d+)?(?=/)|[\w.-]+:\d+\Z"
 _BRACES = r"([^{}]*)\{([^{}]+)\}([^{}]*)"
 _SEVERAL_GLOBS = r"[^,*]*\*[^,]*(?:,[^,*]*\*[^,]*)+"
 # What people give instead of '*.css'.
@@ -44,6 +44,12 @@ def normalised(path: str) -> str:
         elif segment not in ("", "."):
             segments.append(segment)
     return f"/{'/'.join(segments)}"
+
+
+def leading_host(text: str) -> str:
+    """The host that a text begins with instead of a scheme or a slash, or ""."""
+    host = re.match(_HOST, text)
+    return host[0] if host else ""
 
 
 def read_prefix(field: str, value: object, problems: list[Problem]) -> str:
@@ -104,7 +110,8 @@ def _meant_by(text: str) -> str | None:
         except ValueError:
             return None
     text = re.sub(r"\A\(([^()]*)\)\Z", r"\1", text)
-    text = re.sub(_HOST, "", re.sub(_ANYTHING_BELOW, "", text.removeprefix("^")), count=1)
+    text = re.sub(_ANYTHING_BELOW, "", text.removeprefix("^"))
+    text = text.removeprefix(leading_host(text))
     if re.search(f"<|/:|[,|] */|{_SIGNS}", text):
         return None
     text = unquote(re.split("[?#]", text)[0])

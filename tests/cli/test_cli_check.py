@@ -198,6 +198,19 @@ def test_json_of_what_is_allowed() -> None:
     assert told["url"] == "https://api.example.com/api/users/7"
 
 
+def test_a_url_without_a_route() -> None:
+    ran = run(f"check /user --origin {A}")
+    assert ran.code == 0
+    verdict = "allowed, but no route has this URL (404)"
+    assert ran.out.splitlines()[0] == f"{A}: fetch() of GET http://localhost:5000/user: {verdict}"
+
+
+def test_a_url_without_a_scheme() -> None:
+    ran = run(f"check localhost:5000/api/users/7 --origin {A}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("is a path. For the URL, write http://localhost:5000/api/users/7\n")
+
+
 def test_an_exempt_route_says_so() -> None:
     app = Flask("x")
     CorsGuard(app, origins="*")
