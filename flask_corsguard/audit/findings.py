@@ -379,6 +379,13 @@ _ALL = (
         " preflights; or change the function so that it does not need it.",
     ),
     Rule(
+        "preflight_unanswered",
+        Level.WARNING,
+        "Nothing responds to preflights",
+        "Nothing is exposed. But browsers do not send the requests that they ask about.",
+        "Leave answer_preflight out; or have a view accept OPTIONS and respond with 2xx.",
+    ),
+    Rule(
         "middleware_bypassed",
         Level.WARNING,
         "The guard's middleware is no longer around the app",

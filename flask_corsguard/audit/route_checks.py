@@ -41,6 +41,7 @@ def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Fin
             _check_credentials(app, route, policy, found)
             _check_override(app, route, policy, found)
         _check_websockets(app, route, found)
+    _check_answered(routes, found)
     _check_usable(routes, found)
     _check_logins(app, settings, routes, found)
 
@@ -195,6 +196,20 @@ def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     enforce = route.policies[0].enforce  # the same in each
     message = f"The route accepts WebSocket handshakes, with enforce={enforce!r}."
     found.add("websocket_not_enforced", message, [route], fields=("enforce",))
+
+
+def _check_answered(routes: list[Route], found: Findings) -> None:
+    """Find preflights that nobody responds to."""
+
+    def url_of(route: Route) -> tuple[object, ...]:
+        return route.rule, route.url_rule.host, route.url_rule.subdomain
+
+    accepting = {url_of(route) for route in routes if "OPTIONS" in (route.url_rule.methods or ())}
+    for route in routes:
+        is_answered = url_of(route) in accepting or route.url_rule.methods is None
+        if not is_answered and any(p.origins and not p.answer_preflight for p in route.policies):
+            message = "answer_preflight=False, and no view accepts OPTIONS here."
+            found.add("preflight_unanswered", message, [route], fields=("answer_preflight",))
 
 
 def _check_usable(routes: list[Route], found: Findings) -> None:

@@ -234,6 +234,17 @@ def test_marks_without_a_route() -> None:
     ]
 
 
+@pytest.mark.parametrize("with_options", [False, True])
+def test_preflights_that_nothing_responds_to(with_options: bool) -> None:
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=APP, answer_preflight=False)
+    app.add_url_rule("/x", "x", lambda: "", methods=["PUT"], provide_automatic_options=False)
+    if with_options:
+        app.add_url_rule("/x", "preflight", lambda: "", methods=["OPTIONS"])
+    expected = [] if with_options else ["preflight_unanswered"]
+    assert [f.code for f in audit(app).findings] == expected
+
+
 @pytest.mark.parametrize("place", ["app", "blueprint"])
 @pytest.mark.parametrize("files", [(), ("a.css", "fonts/b.woff2")], ids=["none", "some"])
 def test_globs_without_a_file(tmp_path: Path, place: str, files: Iterable[str]) -> None:

@@ -205,6 +205,15 @@ def test_a_url_without_a_route() -> None:
     assert ran.out.splitlines()[0] == f"{A}: fetch() of GET http://localhost:5000/user: {verdict}"
 
 
+def test_a_preflight_that_nothing_responds_to() -> None:
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=A, answer_preflight=False)
+    app.add_url_rule("/x", "x", lambda: "", methods=["PUT"], provide_automatic_options=False)
+    ran = run(f"check /x --origin {A} --method PUT", app)
+    assert ran.code == 1
+    assert "   Change: set answer_preflight=True, or have a view accept OPTIONS here" in ran.out
+
+
 def test_a_url_without_a_scheme() -> None:
     ran = run(f"check localhost:5000/api/users/7 --origin {A}")
     assert (ran.code, ran.out) == (2, "")
