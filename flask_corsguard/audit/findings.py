@@ -15,7 +15,7 @@ from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import shown
 
-# How many entries a message has.
+# How many items a message has.
 _MOST_SHOWN = 3
 
 
@@ -269,12 +269,12 @@ _ALL = (
         " meant to use the route, set origins=[].",
     ),
     Rule(
-        "entry_decided_earlier",
+        "item_decided_earlier",
         Level.WARNING,
         "An item of a policy has no effect, because an earlier policy in the list decides",
         "None, if the earlier policy allows less. But these origins get the earlier policy's"
-        " credentials, methods and headers, not those next to the entry.",
-        "Remove the entry, or put its policy before the other one.",
+        " credentials, methods and headers, not those next to the item.",
+        "Remove the item, or put its policy before the other one.",
     ),
     Rule(
         "policy_never_decides",
@@ -413,7 +413,7 @@ _ALL = (
         " as strings.",
     ),
     Rule(
-        "answer_changed",
+        "response_changed",
         Level.ERROR,
         "Something around the guard changes its responses",
         "Browsers do not get what the policy says: added headers allow more, missing ones break"
