@@ -288,7 +288,10 @@ class GuardLog:
             if vain := without_effect(decision):
                 line += f". Ignored: {vain}"
             line = ". ".join([line, *advice(decision)])
-        self._write(logging.WARNING, "%s.", line)
+        # One template for each reason, for tools that group lines by it.
+        assert decision.reason is not None
+        before, name, after = line.partition(decision.reason.name)
+        self._write(logging.WARNING, f"%s{name}%s.", before, after)
 
     def failure(self, what: str, error: BaseException) -> None:
         """Write that some of the app's code failed when the guard called it."""
