@@ -351,6 +351,7 @@ class CorsGuard:
             handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
+        :raises CorsGuardError: if *url* and *origin* are swapped.
         """
         # Imported only here, because it brings the simulated browser along.
         from flask_corsguard.simulate import explain
