@@ -344,6 +344,13 @@ _ALL = (
         " another app, accept this finding.",
     ),
     Rule(
+        "mark_without_target",
+        Level.ERROR,
+        "cors(...) is called, but not applied to anything",
+        "The route that it was meant for has a more general policy instead, which may be wider.",
+        "Write @cors(...), with the @, directly above the view; or cors(...)(blueprint).",
+    ),
+    Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs before the guard",
