@@ -390,6 +390,17 @@ class GuardLog:
                 " functions now send no CORS headers.",
             )
 
+    def unread_keys(self, keys: Iterable[str]) -> None:
+        """Write which keys of Flask-CORS nothing here reads.
+
+        :param keys: each with what to set instead.
+        """
+        self.notice(
+            "settings of Flask-CORS",
+            "the guard does not read %s. If other code does, ignore this.",
+            " or ".join(keys),
+        )
+
     def front_differs(self, who: str, in_front: str, path: str) -> None:
         """Write that the app has a route where the guard in front of it knew none.
 
