@@ -126,10 +126,7 @@ def explain(
     state: AppState, url: str, origin: str | None, method: str, headers: Headers
 ) -> Decision:
     """See :meth:`flask_corsguard.CorsGuard.explain`."""
-    for name, value in (("a URL", url), ("a method", method), ("an origin", origin)):
-        if not isinstance(value, str) and not (value is None and origin is None):
-            raise CorsGuardError(f"guard.explain takes {name} as a string, not {text_of(value)}")
-    _check_url(url)
+    _check_arguments(url, origin, method)
     if method.upper() in NORMALIZED_METHODS:
         method = method.upper()
     in_force = state.current()
@@ -155,6 +152,19 @@ def explain(
     return _decide(state, in_force, url, origin, method, given)
 
 
+def _check_arguments(url: str, origin: str | None, method: str) -> None:
+    """:raises CorsGuardError: if they are not what :func:`explain` takes."""
+    for name, value in (("a URL", url), ("a method", method), ("an origin", origin)):
+        if not isinstance(value, str) and not (value is None and origin is None):
+            raise CorsGuardError(f"guard.explain takes {name} as a string, not {text_of(value)}")
+    if origin is not None and are_swapped(url, origin):
+        raise CorsGuardError(
+            "guard.explain takes the URL first, and the page's origin by name: write"
+            f" guard.explain({text_of(origin)}, origin={text_of(url.rstrip('/'))})"
+        )
+    _check_url(url)
+
+
 def _check_url(url: str) -> None:
     """:raises CorsGuardError: if what is given as a URL would be taken for another one."""
     host, wrong = leading_host(url), ""
@@ -167,6 +177,11 @@ def _check_url(url: str) -> None:
         wrong = f"{text_of(url)} is not a URL. Give the method by itself"
     if wrong:
         raise CorsGuardError(wrong)
+
+
+def are_swapped(url: str, origin: str) -> bool:
+    """Whether what is given as the URL is an origin, and what is given as the origin is a path."""
+    return origin.startswith("/") and parse_origin(url.rstrip("/")) is not None
 
 
 def _handshake_url(url: str, given: Iterable[tuple[str, str]]) -> str | None:

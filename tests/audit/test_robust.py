@@ -263,6 +263,14 @@ def test_globs_without_a_file(tmp_path: Path, place: str, files: Iterable[str]) 
     assert sorted(found) == [("glob_without_file", each) for each in messages if files]
 
 
+def test_a_mark_on_nothing() -> None:
+    app = guarded(())
+    cors(origins=APP)
+    (found,) = audit(app).findings
+    assert (found.code, found.level) == ("mark_without_target", Level.ERROR)
+    assert found.message.startswith(f"cors(...) at {found.location} has no effect: ")
+
+
 FAULTS: dict[str, tuple[Callable[[Flask], None], str, str]] = {
     "after_request": (
         with_after_request,
