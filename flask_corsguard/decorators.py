@@ -254,7 +254,8 @@ def attach(target: Any, mark: Mark) -> None:
     if isinstance(target, (staticmethod, classmethod)):
         target = cast("Any", target).__func__
     _check_target(target, mark)
-    previous = vars(target).get(_ATTRIBUTE) if hasattr(target, "__dict__") else None
+    attributes: Mapping[str, object] = getattr(target, "__dict__", {})
+    previous = attributes.get(_ATTRIBUTE)
     if isinstance(previous, Mark) and not previous.says_the_same(mark):
         message = (
             f"{_name(target)} is already marked, at {previous.location}. Combine the two marks"
