@@ -69,6 +69,11 @@ def printable(text: str) -> str:
     return on_one_line(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural if need be: ``1,200 routes``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def described(error: BaseException) -> str:
     """An exception in one safe line, with the file and line that raised it."""
     trace = error.__traceback__

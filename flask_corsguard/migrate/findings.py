@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from flask_corsguard.text import counted
+
 #: Code -> what is the case, in general.
 CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
@@ -97,8 +99,8 @@ class Migration(NamedTuple):
         """One line about all of it."""
         if not self.files and not self.findings:
             return "Nothing uses Flask-CORS here."
-        done = f"{_count(self.places, 'place')} migrated in {_count(len(self.files), 'file')}"
-        return f"{done}, {_count(len(self.findings), 'finding')}."
+        done = f"{counted(self.places, 'place')} migrated in {counted(len(self.files), 'file')}"
+        return f"{done}, {counted(len(self.findings), 'finding')}."
 
 
 def joined(migrations: Iterable[Migration]) -> Migration:
@@ -111,7 +113,3 @@ def joined(migrations: Iterable[Migration]) -> Migration:
         tuple(dict.fromkeys(note for some in notes for note in some)),
         sum(places),
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

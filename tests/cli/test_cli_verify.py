@@ -130,7 +130,7 @@ def test_json(shop: Flask) -> None:
         (["https://shop.example/#top"], "URL: write https://example.com, without"),
         (["https://shop.example?x=1"], "URL: the app's root has no query."),
         (["https://shop.example", "--get", "items"], "--get: write https://example.com, or a path"),
-        (["https://shop.example", "--get", "https://other.example/"], "--get: a path below URL"),
+        (["https://shop.example", "--get", "https://other.example/"], "--get: give a path below URL"),
         (["https://shop.example", "--status", "ready"], "password or #. Did you mean /ready?"),
         (["https://shop.example", "--rate", "0"], "Invalid value for '--rate'"),
         (["https://shop.example", "--limit", "0"], "Invalid value for '--limit'"),
