@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flask_corsguard.text import counted
 
-#: Code -> what is the case, in general.
+#: Code -> what it says.
 CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
     "left_out": "Code that uses Flask-CORS was not read",
@@ -33,9 +33,9 @@ class Finding(NamedTuple):
     :ivar path: the file.
     :ivar line: the line, from 1.
     :ivar code: one of :data:`CODES`.
-    :ivar message: what is the case.
+    :ivar message: what was found.
     :ivar today: what any site on the web can do today, or what does not work today.
-    :ivar choices: what can be done about it, now, with Flask-CORS still in place.
+    :ivar choices: what can be done about it now, with Flask-CORS still in place.
     """
 
     path: Path
@@ -86,7 +86,7 @@ class Migration(NamedTuple):
 
     :ivar files: the files that change.
     :ivar findings: the places that are left alone.
-    :ivar notes: what is worth knowing, but leaves nothing alone.
+    :ivar notes: what else is worth knowing.
     :ivar places: how many places are migrated.
     """
 
