@@ -516,7 +516,7 @@ def test_every_sign(shop):
         ({"origins": SHOP, "methods": ()}, f"{SHOP}; no preflighted method"),
         ({"origins": SHOP, "expose_headers": "ETag"}, f"{SHOP}; exposes ETag"),
         ({"allow_headers": [*"ABCDEF"]}, "nobody; headers A B C D and 2 more"),
-        ({"answer_preflight": False}, "nobody; the app answers preflights"),
+        ({"answer_preflight": False}, "nobody; the app responds to preflights"),
         ({"origins": "http://localhost:*", "enforce": "all"}, "http://localhost:*; enforce=all"),
         ({"dangerously_let_views_override": True}, "nobody; views may override"),
     ],
@@ -653,7 +653,7 @@ def test_several_policies_in_words(app):
     assert "under 3 policies:" in page
     assert "<b>1</b> open to everyone" in page
     assert "<b>1</b> with the user" in page
-    assert "by this one of several policies" in page
+    assert "which of several policies decides" in page
 
 
 def test_several_policies_are_put_together_by_their_names(app):
