@@ -89,6 +89,12 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__} {shown(message, 200)}{location}"
 
 
+def without_traceback(message: str) -> str:
+    """Flask's message about a failed import, with only the last line of the traceback in it."""
+    words, _, trace = message.partition("\n\nTraceback")
+    return f"{words}\n{trace.strip().rpartition(chr(10))[2]}".strip()
+
+
 def called_by(error: BaseException, *functions: str) -> str:
     """What one of *functions* of Flask called when an exception was raised: name, file and line; or
     "" if none of them is in the traceback, or if it was the guard."""

@@ -84,7 +84,7 @@ class Fault(NamedTuple):
     :ivar code: the code of the finding.
     :ivar message: what happened, with the function at fault if it is known.
     :ivar location: file and line of that function, or "".
-    :ivar is_harmless: whether the response is right all the same.
+    :ivar is_harmless: whether the response is right nevertheless.
     """
 
     code: str
@@ -260,7 +260,7 @@ def _code_of(function: object) -> CodeType | None:
 
 
 def _is_right(decision: Decision, status: int) -> bool:
-    """Whether a browser takes a response as the guard means it."""
+    """Whether a browser understands a response as the guard means it."""
     if decision.outcome is Outcome.ALLOWED:
         return _is_ok(status)
     return status < 400 or status in _REFUSED

@@ -560,8 +560,8 @@ def listed(entries: Sequence[object]) -> str:
 
 
 def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:
-    """The innermost mark of a route's policy that sets one of *fields*, or the innermost mark if
-    there are none; None if the default policy sets them."""
+    """The innermost mark of a route's policy that sets one of *fields*, or without *fields*, the
+    innermost mark; None if the default policy sets them."""
     for layer in reversed(route.layers):
         mark = layer.mark
         if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):

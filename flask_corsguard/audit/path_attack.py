@@ -89,7 +89,7 @@ def _attack_route(state: AppState, prefixes: Iterable[str], route: Route, found:
 
 
 def _spellings(path: str, prefixes: Iterable[str]) -> Iterator[str]:
-    """Other ways to write a path, as servers hand them on: decoded once."""
+    """Other ways to write a path, as servers pass them on: decoded once."""
     first, slash, rest = path[1:].partition("/")
     for prefix in ("/x", *islice(prefixes, _MOST_PREFIXES)):
         for up in _UP:

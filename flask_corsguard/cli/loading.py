@@ -14,7 +14,7 @@ from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.routing.layers import unrouted_marks
 from flask_corsguard.runtime.state import AppState, app_context, state_of
-from flask_corsguard.text import described, printable
+from flask_corsguard.text import described, printable, without_traceback
 
 
 class UnusableError(click.ClickException):
@@ -51,7 +51,7 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
 
 
 def read_sources(state: AppState) -> None:
-    """Read every source, and name those that cannot be read on standard error."""
+    """Read every source, and write to standard error which of them cannot be read."""
     with unheard(state.app):
         state.load_sources()
     for feed in state.current().feeds():
@@ -60,7 +60,7 @@ def read_sources(state: AppState) -> None:
 
 
 def warn_of_unrouted_marks(app: Flask) -> None:
-    """Name the marks that no route has on standard error."""
+    """Write to standard error which marks no route has."""
     for mark in unrouted_marks(app):
         click.echo(f"Warning: {printable(mark.message)}", err=True)
 
@@ -69,10 +69,7 @@ def _load(info: ScriptInfo) -> Flask:
     try:
         return info.load_app()
     except NoAppException as error:
-        # Flask's message about a failed import has the whole traceback.
-        words, _, trace = error.message.partition("\n\nTraceback")
-        last = trace.strip().rpartition("\n")[2]
-        raise UnusableError(f"{words}\n{last}".strip()) from error
+        raise UnusableError(without_traceback(error.message)) from error
     except (CorsGuardError, click.ClickException):
         raise
     except Exception as error:

@@ -121,7 +121,7 @@ class _Run:
                 )
 
     def _find(self, code: str, message: str, today: str, *choices: str) -> None:
-        """Add a finding, at the first line that changes."""
+        """Add a finding at the first line that changes."""
         first = self.migration.files[0]
         pairs = enumerate(zip(first.before.split(b"\n"), first.after.split(b"\n"), strict=False), 1)
         line = next((number for number, (old, new) in pairs if old != new), 1)
@@ -130,7 +130,7 @@ class _Run:
 
 
 def _named(info: ScriptInfo) -> str:
-    """What ``flask --app`` takes to load the app, or ""."""
+    """The name of the app for ``flask --app``, or ""."""
     if info.app_import_path is not None or info.create_app is not None:
         return info.app_import_path or ""
     return next((name for name in _UNNAMED if Path(name).is_file()), "")

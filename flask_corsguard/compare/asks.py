@@ -40,7 +40,7 @@ def urls_of(descriptions: Iterable[Description], skip: Sequence[str]) -> list[Sa
 
 
 def representative(lists: Iterable[Iterable[str]]) -> list[str]:
-    """One of all origins that are in the same lists, because no policy tells them apart."""
+    """One origin of each group that is in the same lists: no policy tells the others apart."""
     standing: dict[str, set[int]] = {}
     for number, origins in enumerate(lists):
         for origin in origins:

@@ -28,7 +28,7 @@ def changes(before: Seen, after: Seen, *, admitted: bool) -> Iterator[tuple[What
     remembered nor a different status alone counts.
 
     :param admitted: whether the origin could read a success at this URL before, or send a request
-        that needs a preflight. An error that it can read now is then a kind of its own.
+        that needs a preflight. If it can now read an error, that is a kind of its own.
     """
     if before.sent != after.sent:
         yield "sent", "wider" if after.sent else "narrower"

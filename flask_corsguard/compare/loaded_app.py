@@ -27,7 +27,7 @@ from flask_corsguard.compare.description import describe
 from flask_corsguard.compare.messages import Ask, Description
 from flask_corsguard.compare.page_requests import seen_by_page
 from flask_corsguard.errors import CorsGuardError
-from flask_corsguard.text import described
+from flask_corsguard.text import described, without_traceback
 
 # What a request may take, in seconds.
 _LONGEST = 2.0
@@ -80,9 +80,7 @@ def _loaded(
         description = describe(app, watched)
         pickle.dumps(description)
     except NoAppException as error:
-        # Flask's message about a failed import has the whole traceback.
-        words, _, trace = error.message.partition("\n\nTraceback")
-        return f"{words}\n{trace.strip().rpartition(chr(10))[2]}".strip()
+        return without_traceback(error.message)
     except (CorsGuardError, click.ClickException) as error:
         return str(error)
     except SystemExit as error:

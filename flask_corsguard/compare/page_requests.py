@@ -28,7 +28,7 @@ _UNREAD = SAFELISTED_RESPONSE_HEADERS | FORBIDDEN_RESPONSE_HEADERS
 
 def seen_by_page(app: WsgiApp, ask: Ask) -> tuple[Seen, Seen]:
     """Play one call, without and with ``credentials: "include"``. The browser has no cookies, so
-    that both would send the same bytes; these are sent once."""
+    both would send the same bytes, which are sent once."""
     url = _parsed(ask.url)
     assert url is not None
     page = parse_origin(ask.page) if ask.page else url.origin
@@ -72,8 +72,8 @@ def _judged(request: FetchRequest, requester: Requester) -> Seen:
 
 
 def _headers_only(app: WsgiApp) -> WsgiApp:
-    """The app without its bodies, so that streams end; where it fails, it responds with 500, as a
-    server would."""
+    """The app without its bodies, so that streams end; if it fails, it responds with 500, as on a
+    server."""
 
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = False

@@ -223,7 +223,7 @@ class _Reading:
         return None
 
     def _other(self, entry: os.DirEntry[str]) -> None:
-        """Note what a file of another kind, or setup.py, has to do with Flask-CORS."""
+        """Note how a file of another kind, or setup.py, concerns Flask-CORS."""
         path = Path(entry.path)
         is_dependency = _DEPENDENCY_FILE.fullmatch(path.as_posix())
         is_configuration = _CONFIGURATION_FILE.fullmatch(entry.name)

@@ -96,7 +96,7 @@ class Migration(NamedTuple):
     places: int = 0
 
     def summary(self) -> str:
-        """One line about all of it."""
+        """The migration in one line."""
         if not self.files and not self.findings:
             return "Nothing uses Flask-CORS here."
         done = f"{counted(self.places, 'place')} migrated in {counted(len(self.files), 'file')}"
@@ -104,7 +104,7 @@ class Migration(NamedTuple):
 
 
 def joined(migrations: Iterable[Migration]) -> Migration:
-    """All of them as one, with each finding and each note once."""
+    """Several migrations as one, with each finding and each note once."""
     files, findings, notes, places = zip(*migrations, strict=True)
     every = {finding for some in findings for finding in some}
     return Migration(

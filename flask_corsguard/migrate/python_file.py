@@ -90,7 +90,7 @@ class PythonFile:
         return self._data[start:end].decode()
 
     def span(self, node: ast.AST) -> tuple[int, int]:
-        """Where *node* stands in the text, as UTF-8."""
+        """Where *node* is in the text, as UTF-8."""
         place = cast("ast.expr", node)
         start = self._starts[place.lineno - 1] + place.col_offset
         return start, self._starts[(place.end_lineno or 0) - 1] + (place.end_col_offset or 0)
@@ -374,7 +374,7 @@ class PythonFile:
             self.replace(statement, "pass")
 
     def is_plain_decorator(self, node: ast.expr) -> bool:
-        """Whether a decorator stands on lines of its own, without parentheses around it."""
+        """Whether a decorator is on lines of its own, without parentheses around it."""
         start, _ = self._lines(node)
         return not self._data[start : self.span(node)[0]].replace(b"@", b"", 1).strip()
 

@@ -23,7 +23,7 @@ Options = Mapping[str, Any]
 
 
 class Unknown(NamedTuple):
-    """Stands for a value that cannot be handed to another process: a generator, say."""
+    """Stands for a value that cannot be passed to another process, such as a generator."""
 
     text: str
 
@@ -31,7 +31,7 @@ class Unknown(NamedTuple):
 class Recorded(NamedTuple):
     """A call of ``CORS(app)`` or ``init_app``, or a view with ``cross_origin``.
 
-    :ivar path: the file of the call: the first one outside of Flask-CORS.
+    :ivar path: the file of the call: the first one outside Flask-CORS.
     :ivar line: its line; for a decorator, the one that calls ``cross_origin``.
     :ivar kind: ``app``, ``blueprint`` or ``view``.
     :ivar target: the app's import name, the blueprint's name, or the view's module and name.

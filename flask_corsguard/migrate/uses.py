@@ -63,7 +63,7 @@ class Call(NamedTuple):
 class Mark(NamedTuple):
     """One ``@cross_origin(...)``.
 
-    :ivar has_no_effect: whether it stands above the route.
+    :ivar has_no_effect: whether it is above the route.
     :ivar why_compat: why one of the guard's own marks would mean something else, or "".
     :ivar methods: the methods that the view's routes accept, where that is plain.
     :ivar is_repeated: whether the same decorator is below it.
@@ -397,7 +397,7 @@ class Uses:
         if not all((file, file.code(route.func.value)) in self._made for route in routes):
             self._report(
                 file, call.node, "unusual_use", "@cross_origin is above a route",
-                "no page of another site can read it, and its preflights come to the view itself.",
+                "no page of another site can read it, and its preflights reach the view itself.",
                 "move it below the route, if other sites are meant to read this.",
                 "otherwise remove it, and run this again.",
             )  # fmt: skip
