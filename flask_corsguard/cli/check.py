@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,11 +15,16 @@ from flask.testing import EnvironBuilder
 
 from flask_corsguard.audit.delivery import Fault, deliver, fault_of, unheard
 from flask_corsguard.audit.findings import RULES
-from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
+from flask_corsguard.cli.loading import (
+    UnusableError,
+    guarded_app,
+    read_sources,
+    warn_of_unrouted_marks,
+)
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.runtime.state import AppState
-from flask_corsguard.simulate import Simulation, Step, simulate
+from flask_corsguard.simulate import Simulation, Step, are_swapped, simulate
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import Exchange
 
@@ -61,13 +67,16 @@ def check(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Simulate a page's request to URL, and show what the page can read and why.
+    """Simulate a page's request to URL, and show what the page can read, and why.
 
     With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, the request is a
-    WebSocket handshake. No view runs. A preflight that the guard allows is also sent through the
-    app, whose hooks run. Exits with 0 if the page may read the response or use the socket, with 1
-    if not.
+    WebSocket handshake. No view of the app runs. A preflight that the guard allows is also sent
+    through the app, whose hooks run for it. Exits with 0 if the page may read the response, or can
+    use the socket; with 1 if not.
     """
+    if are_swapped(url, origin):
+        meant = shlex.join(["flask", "cors", "check", origin, "--origin", url.rstrip("/")])
+        raise UnusableError(f"URL and --origin are swapped. Write {meant}")
     with guarded_app(info) as state:
         read_sources(state)
         simulation = simulate(

@@ -41,10 +41,9 @@ def migrate(
 ) -> None:
     """Move the code at PATH, by default the current directory, from Flask-CORS to Flask-CorsGuard.
 
-    Loads the app that flask --app names, to see what it hands to Flask-CORS, and compares it before
-    and after: GET and HEAD are sent to every route. Prints a diff, or writes the files with
-    --write. Exits with 0 if everything was migrated, with 1 if something was left for you to
-    decide.
+    Loads the app that flask --app names, to see what it passes to Flask-CORS, and compares the app
+    before and after: GET and HEAD are sent to every route. Prints a diff; with --write, changes the
+    files. Exits with 0 if everything is migrated, with 1 if something is left for you to decide.
     """
     try:
         run = _Run(info, path, accept_wider, all_methods)

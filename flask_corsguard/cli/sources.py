@@ -27,10 +27,10 @@ _MOST_RULES = 3
 @click.pass_context
 @pass_script_info
 def sources(info: ScriptInfo, context: click.Context, as_json: bool) -> None:
-    """Read every source in origins now, and show what it gives.
+    """Read every source in origins now, and show how many rows it has, and which are left out.
 
-    To see what a worker of a running app has read, call guard.status() there. Exits with 1 if a
-    source cannot be read, and so admits nobody.
+    To see what a worker of a running app has read, call guard.status() in that worker. Exits with 1
+    if a source admits nobody, because it cannot be read.
     """
     with guarded_app(info) as state:
         read_sources(state)

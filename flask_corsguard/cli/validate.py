@@ -25,11 +25,11 @@ from flask_corsguard.watched_file import LARGEST_FILE
 @click.pass_context
 @pass_script_info
 def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json: bool) -> None:
-    """Check FILE before it becomes the app's settings file.
+    """Check FILE as the settings file of the app, before you put it in place.
 
-    The app is loaded with FILE instead of the settings file that it names, which need not exist.
-    The owner and the mode of FILE do not matter. Exits with 0 if the settings can be used, with 1
-    if not.
+    The app is loaded with FILE instead of its own settings file, which need not exist. The owner
+    and mode of FILE are not checked. Exits with 0 if nothing is wrong, with 1 if the settings have
+    problems.
     """
     instead = Candidate(file.name, file.read(LARGEST_FILE + 1))
     problems: Sequence[Problem] = ()

@@ -58,10 +58,10 @@ def verify(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Check that the deployment at URL, where the app's root is, follows the policies.
+    """Ask the deployment whose root is at URL whether it follows the policies.
 
-    Sends preflights for every route and method, and nothing else unless told to; never cookies,
-    and no faster than --rate. Exits with 0 if all responses follow the policies, with 1 if not.
+    Sends preflights for every route and method, and nothing else unless told to: no cookies, no
+    faster than --rate. Exits with 0 if all responses follow the policies, with 1 if not.
     """
     try:
         from flask_corsguard.verify.deployment import Deployment
