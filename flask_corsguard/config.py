@@ -5,7 +5,6 @@
 
 import ast
 import contextlib
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -22,7 +21,12 @@ from flask_corsguard.protocol.audiences import (
     read_policy,
     resolve,
 )
-from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
+from flask_corsguard.protocol.fields import (
+    OriginList,
+    is_asynchronous,
+    read_bool,
+    read_listed_origins,
+)
 from flask_corsguard.protocol.lists import read_entries
 from flask_corsguard.protocol.policy import (
     FIELDS,
@@ -140,7 +144,7 @@ class Settings(NamedTuple):
         )
 
     def compared(self, config: Mapping[str, Any], *, in_time: bool) -> "Settings":
-        """The same settings, with what has been set since, without effect.
+        """The same settings, with a record of what has been set since then, without effect.
 
         :param config: ``app.config`` as it is now.
         :param in_time: whether no request has come yet. Later changes are not problems.
@@ -300,7 +304,7 @@ def read_config(
     found: list[Problem] = []
     own = _read_self_origins(given.get("self_origins", ()), found)
     log_rejections = read_bool("log_rejections", given.get("log_rejections", True), found)
-    accepted = _read_reasons("audit_accept", given.get("audit_accept", {}), found)
+    accepted = _read_audit_accept(given.get("audit_accept", {}), found)
     is_debug = bool(config.get("DEBUG"))
     location = arguments.location
     served = _read_inspector(arguments.inspector, given, is_debug, location, found)
@@ -451,10 +455,7 @@ def _read_inspector(
     check = keys.get("inspector_check")
     # A class or a coroutine function would return an object, and only True lets anybody in.
     if check is not None and (
-        not callable(check)
-        or isinstance(check, type)
-        or inspect.iscoroutinefunction(check)
-        or inspect.iscoroutinefunction(getattr(check, "__call__", None))  # noqa: B004
+        not callable(check) or isinstance(check, type) or is_asynchronous(check)
     ):
         message = (
             f"{text_of(check)} is not a plain function that takes the request. Write"
@@ -522,19 +523,19 @@ def check_enforced_self_origins(own: OriginList, policy: Policy | Audiences) -> 
         raise PolicyError(problem._replace(field="self_origins") for problem in problems)
 
 
-def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
+def _read_audit_accept(value: object, problems: list[Problem]) -> dict[str, str]:
     """Read a mapping from accepted findings to the reasons."""
     example = "{'subdomains_with_credentials': 'all of them are ours'}"
     words = "findings to the reasons for accepting them"
     reasons: dict[str, str] = {}
-    for key, reason in _read_mapping(field, value, words, example, problems).items():
+    for key, reason in _read_mapping("audit_accept", value, words, example, problems).items():
         if isinstance(key, str) and isinstance(reason, str) and reason.strip():
             reasons[key] = reason
         else:
             message = (
                 f"{text_of(key)} needs a reason in words, such as {example}, not {text_of(reason)}."
             )
-            problems.append(Problem("wrong_type", field, reason, message))
+            problems.append(Problem("wrong_type", "audit_accept", reason, message))
     return reasons
 
 
@@ -630,7 +631,8 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
         found: list[Problem] = []
         prefix = read_prefix("paths", given, found)
         policy = _read_json(policy)
-        whole, fields = _mark_arguments(policy)
+        whole = policy if _is_policy_form(policy) else None
+        fields = cast("PolicyFields", policy) if isinstance(policy, Mapping) else {}
         if (whole is None and not fields) or fields_meant(whole):
             message = (
                 f"{text_of(policy)} is not a mapping of fields, a Policy, the name of one, or a"
@@ -653,13 +655,6 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
     return paths
 
 
-def _mark_arguments(value: object) -> tuple[object, PolicyFields]:
-    """A policy, or the fields of one, to mark something with."""
-    if isinstance(value, Mapping):
-        return None, cast("PolicyFields", value)
-    return value if _is_policy_form(value) else None, {}
-
-
 def _read_mapping(
     field: str, value: object, words: str, example: str, problems: list[Problem], where: str = ""
 ) -> Mapping[Any, object]:
@@ -680,7 +675,7 @@ def _is_mapping_in_text(value: object) -> TypeGuard[str]:
 
 
 def _read_json(value: object) -> object:
-    """The value. The JSON of a mapping is parsed, which only ``from_prefixed_env()`` does too."""
+    """The value; parsed if it is a mapping as JSON, as ``from_prefixed_env()`` would have done."""
     if _is_mapping_in_text(value):
         with contextlib.suppress(ValueError, RecursionError):
             return cast("object", json.loads(value))

@@ -283,7 +283,7 @@ def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]
 
 
 def mark_of(target: object) -> Mark | None:
-    """The mark on *target*, or else on what it wraps."""
+    """The mark on *target*, or else on what it wraps; None if there is none."""
     found = marked(target)
     return found.mark if found else None
 

@@ -419,8 +419,8 @@ class CorsGuard:
         :param app: the app; if left out, the current one, or the constructor's.
         :returns: the number of decisions for each
             :class:`~flask_corsguard.runtime.counts.DecisionKind`: (``outcome``, ``reason``,
-            ``endpoint``, ``policy``, ``preflight``, ``blocked``). Requests cannot add kinds without
-            limit.
+            ``endpoint``, ``policy``, ``preflight``, ``blocked``). The number of kinds is limited,
+            whatever requests are sent.
         """
         return self._state(app).counts.copy()
 

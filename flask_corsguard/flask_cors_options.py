@@ -180,7 +180,7 @@ def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
     }
     if fields["allow_credentials"]:
         _check_credentials(fields["origins"])
-        if "*" in fields["expose_headers"]:  # with credentials, it is a name to browsers
+        if "*" in fields["expose_headers"]:  # with credentials, browsers take it for a name
             fields["expose_headers"].remove("*")
     try:
         Policy(**fields)

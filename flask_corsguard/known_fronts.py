@@ -27,7 +27,7 @@ Function = Callable[..., Any]
 #: The packages of Socket.IO and of Engine.IO, on which it is built.
 SOCKETIO = ("engineio", "flask_socketio", "socketio")
 _CONNEXION_CHANGE = "serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app"
-# Connexion builds its stack, with guard.asgi in it, when it starts.
+# Connexion builds its middleware stack, perhaps with guard.asgi in it, when it starts.
 _UNLESS_IN_STACK = (
     ", unless guard.asgi is in its stack: until Connexion has started, that cannot be seen"
 )
@@ -305,7 +305,7 @@ def cells_of(function: FunctionType) -> Iterator[object]:
 
 
 def is_from(value: object, *libraries: str) -> bool:
-    """Whether a class, or an object's class, is or inherits one from these libraries."""
+    """Whether a class, or an object's class, is one of these libraries', or inherits from one."""
     kind = cast("type[object]", value) if isinstance(value, type) else type(value)
     return any(str(base.__module__).partition(".")[0] in libraries for base in kind.__mro__)
 

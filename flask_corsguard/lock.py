@@ -25,7 +25,7 @@ class Lock:
 
     @contextlib.contextmanager
     def unless_taken(self, seconds: float = 0) -> Generator[bool]:
-        """Take the lock, unless another thread holds it. The block gets whether it was taken.
+        """Take the lock, unless another thread holds it. The value is whether it was taken.
 
         :param seconds: how long to wait for the other thread.
         """

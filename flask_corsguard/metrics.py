@@ -25,7 +25,7 @@ from flask_corsguard.text import described
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
 
-# In seconds: how often a process writes the metrics that do not change with each decision.
+# In seconds: how often a process writes the metrics that are not written with each decision.
 _INTERVAL = 1.0
 
 

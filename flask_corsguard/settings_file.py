@@ -125,7 +125,7 @@ class SettingsFile:
         return _settings(self._in_code, name, content, [])
 
     def lifted_checks(self, settings: Settings) -> list[tuple[str, str]]:
-        """The fields in a file that lift a check, each after its place.
+        """The fields in a file that lift a check, as (place, field).
 
         :param settings: the settings with that file.
         """
@@ -212,7 +212,7 @@ class SettingsFile:
 
 
 def _settings(in_code: Settings, name: str, content: bytes, problems: list[Problem]) -> Settings:
-    """The settings with a settings file.
+    """The settings, with the content of a settings file.
 
     :param name: what to call the file.
     :param problems: the problems of what is set elsewhere.
@@ -297,7 +297,7 @@ def _set_twice(file: Configured, values: Mapping[str, Any], in_code: Settings) -
 
 
 def _lifted_checks(settings: Settings) -> set[tuple[str, str]]:
-    """The fields that lift a check, where they are on, each after its place."""
+    """The fields that lift a check, where they are on, as (place, field)."""
     places: dict[str, Iterable[Mapping[str, Any]]] = {
         "default policy": (policy.values for policy in policies_of(settings.default))
     }

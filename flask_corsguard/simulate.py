@@ -18,7 +18,7 @@ from werkzeug.datastructures import Headers as WsgiHeaders
 from flask_corsguard.errors import FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.explanation import is_open
+from flask_corsguard.protocol.explanation import depends_on_view
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -109,7 +109,7 @@ class Simulation(NamedTuple):
     def allowed(self) -> bool:
         """Whether the page may read the response, or can use the socket; False if that is not
         known."""
-        may_differ = self.decision is not None and is_open(self.decision)
+        may_differ = self.decision is not None and depends_on_view(self.decision)
         return self.response.readable and not may_differ
 
     @property
@@ -340,7 +340,9 @@ def _steps(
             yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
         else:
             yield Step("Request", tuple(_about_request(exchange)), exchange)
-    if decision and (is_open(decision) or (not response.readable and _is_unknown(decision))):
+    if decision and (
+        depends_on_view(decision) or (not response.readable and _is_unknown(decision))
+    ):
         yield Step(_UNKNOWN, tuple(decision.explain().splitlines()))
         return
     if not response.readable:
@@ -488,7 +490,7 @@ def _decide_aside(
 def _response_of_socketio(
     decision: Decision, check: OriginCheck | None, request: Request
 ) -> Response:
-    """Socket.IO's response, as far as it is known: that of one that asks ``guard.origin_check``."""
+    """Socket.IO's response, which is known only if it asks ``guard.origin_check``."""
     if check is None:
         return Response()
     is_refused = decision.outcome is Outcome.REJECTED
@@ -505,4 +507,6 @@ def _response_of_socketio(
 
 def _is_unknown(decision: Decision | None) -> bool:
     """Whether something other than the guard decides what the page can do."""
-    return decision is not None and (decision.outcome is Outcome.EXEMPT or is_open(decision))
+    return decision is not None and (
+        decision.outcome is Outcome.EXEMPT or depends_on_view(decision)
+    )

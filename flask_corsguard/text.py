@@ -53,7 +53,7 @@ def shown(value: str, limit: int = 100) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Text in which everything is escaped that could end a line, move a cursor or hide text."""
+    """Text with everything escaped that could end a line, move a cursor or hide text."""
     return "".join(
         character
         if character.isprintable()
@@ -63,7 +63,7 @@ def on_one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The same, with everything escaped that the terminal cannot show."""
+    """Text like :func:`on_one_line`'s, with everything escaped that the terminal cannot show."""
     encoding = sys.stdout.encoding or "utf-8"
     return on_one_line(text).encode(encoding, "backslashreplace").decode(encoding)
 

@@ -49,7 +49,7 @@ class WatchedFile:
     """
 
     def __init__(self, path: str, settle: float) -> None:
-        # os.getcwd() fails if the directory has been removed: no absolute path needs it.
+        # os.getcwd() fails if the directory has been removed, so it is called only if needed.
         self.path = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
         self.settle = settle
         self.pending = False

@@ -247,7 +247,7 @@ def _ask(
         failures.append(str(error))
     try:
         allow = policy.compiled.allow
-        if allow is not None and allow.asks(request.origin or "", request.context):
+        if allow is not None and allow.check_admits(request.origin or "", request.context):
             return None, ""
     except CheckFailedError as error:
         words = str(error)

@@ -56,7 +56,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
             return
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
-    if is_open(decision):
+    if depends_on_view(decision):
         yield f"  Not known: {_IF_OVERRIDDEN}."
     if vain := without_effect(decision, credentials=credentials):
         yield f"  Ignored: {vain}."
@@ -83,7 +83,7 @@ def summary(decision: Decision) -> str:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"
     reason = f" ({decision.reason.name})" if decision.reason else ""
-    unless = f", {UNLESS_OVERRIDDEN}" if is_open(decision) else ""
+    unless = f", {UNLESS_OVERRIDDEN}" if depends_on_view(decision) else ""
     return f"{what}{who}: {_verdict(decision)}{reason}{unless}"
 
 
@@ -97,7 +97,7 @@ def rejection(decision: Decision) -> str:
     return f"{line}; {decision.detail}" if decision.detail else line
 
 
-def is_open(decision: Decision) -> bool:
+def depends_on_view(decision: Decision) -> bool:
     """Whether the view's own headers can still change the verdict."""
     is_verdict = decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
     return is_verdict and decision.may_be_overridden and not decision.report_only

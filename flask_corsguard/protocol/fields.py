@@ -352,11 +352,16 @@ def _takes_request(check: OriginCheck) -> bool:
     return len(required) == 2 or (len(positional) > 1 and positional[1].name == "request")
 
 
+def is_asynchronous(function: object) -> bool:
+    """Whether calling a function, or an instance with ``__call__()``, returns a coroutine."""
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
 def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) -> Iterator[Problem]:
     checks = tuple(checks)
     for check in checks:
-        call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
-        if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
+        if is_asynchronous(check):
             message = (
                 f"{text_of(check)} is asynchronous, but its result is needed at once. Write"
                 " `def allowed(origin): ...`, without async."

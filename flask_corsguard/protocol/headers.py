@@ -26,7 +26,7 @@ _TCHAR = _TCHAR_LOWER + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_METHOD_LENGTH = 40
 MAX_LIST_LENGTH = 4096
 MAX_LIST_NAMES = 128
-# With empty elements, of which a reasonable number is accepted (RFC 9110 section 5.6.1.2).
+# Including empty elements. A recipient accepts a few of them (RFC 9110 section 5.6.1.2).
 MAX_LIST_ELEMENTS = 256
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-method

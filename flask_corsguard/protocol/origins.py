@@ -377,7 +377,7 @@ class OriginSet:
         :param context: passed to a callable that takes a second parameter.
         :raises CheckFailedError: if the callable raised an exception or did not return a bool.
         """
-        return self.admits(text, origin) or self.asks(text, context)
+        return self.admits(text, origin) or self.check_admits(text, context)
 
     def admits(self, text: str, origin: Origin) -> bool:
         """The part of :meth:`matches` that calls no callable."""
@@ -420,7 +420,7 @@ class OriginSet:
                         return True
         return False
 
-    def asks(self, text: str, context: object) -> bool:
+    def check_admits(self, text: str, context: object) -> bool:
         """The part of :meth:`matches` that calls the callable, if there is one.
 
         :raises CheckFailedError: as :meth:`matches`.

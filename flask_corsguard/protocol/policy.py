@@ -141,7 +141,7 @@ class Policy:
 
     def __init__(self, *unnamed: Never, **fields: Unpack[PolicyFields]) -> None:
         if unnamed:
-            raise PolicyError([unnamed_fields("Policy", unnamed[0])])
+            raise PolicyError([_unnamed_fields(unnamed[0])])
         self._set({name: field.default for name, field in FIELDS.items()}, fields)
 
     def derive(self, **fields: Unpack[PolicyFields]) -> Policy:
@@ -257,10 +257,9 @@ def _is_written_origin(entry: object) -> bool:
     )
 
 
-def unnamed_fields(caller: str, value: object) -> Problem:
-    """The problem of a positional argument to *caller*, which takes fields by name."""
+def _unnamed_fields(value: object) -> Problem:
     meant = fields_meant(value) or "origins=['https://app.example.com']"
-    message = f"fields are given by name, not as {text_of(value)}. Write {caller}({meant})."
+    message = f"fields are given by name, not as {text_of(value)}. Write Policy({meant})."
     return Problem("wrong_type", "policy", value, message)
 
 

@@ -160,7 +160,7 @@ class _Change:
 
     def say_first(self, problems: list[Problem], words: str) -> None:
         """Name what must be fixed first, if anything, and then what to change."""
-        first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
+        first = "; ".join(each.message.removesuffix(".") for each in problems[:MOST_SHOWN])
         self.in_policy.append(f"first fix this: {first}; then {words}" if first else words)
 
     def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
@@ -216,10 +216,6 @@ def _source(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_source, cast('list[object]', value)))}]"
     return source_of(value)
-
-
-def _sentence(problem: Problem) -> str:
-    return problem.message.removesuffix(".")
 
 
 def _allow_credentials(change: _Change) -> None:

@@ -41,7 +41,7 @@ class Safelist(NamedTuple):
     :ivar total: how many bytes all safelisted values may have together, or None for any number.
     :ivar non_ascii_is_unsafe: whether bytes from 0x80 up are unsafe in Accept and Content-Type.
     :ivar range_pattern: a pattern for a safelisted ``Range``.
-    :ivar range_limit: what the numbers of a ``Range`` must be below, or None for no limit.
+    :ivar range_limit: the numbers of a ``Range`` must be below this; None for no limit.
     """
 
     further_values: Mapping[str, re.Pattern[str]] = MappingProxyType({})

@@ -396,7 +396,7 @@ class UnroutedMark(NamedTuple):
     """A mark without effect, because no route of any app leads to its target.
 
     :ivar location: file and line of the mark.
-    :ivar message: says so, and what to do.
+    :ivar message: that it has no effect, and what to do, in words.
     """
 
     location: str

@@ -82,7 +82,7 @@ class Hooks:
             ) from None
         app.after_request(self._after_request)
         self._first: dict[Function, Function] = {}
-        self._move_to_the_edge()
+        self._move_outermost()
         app.wsgi_app = guarded(state, app.wsgi_app)  # type: ignore[assignment, method-assign]
         # Connected weakly, so that the app can be forgotten. Until then, its hooks keep self alive.
         request_started.connect(self._first_request, app)
@@ -244,7 +244,7 @@ class Hooks:
             state.report(in_force.report_only, request)
         return decision
 
-    def _move_to_the_edge(self) -> None:
+    def _move_outermost(self) -> None:
         """Move the hooks, so that one runs before all other functions, and one after
         (``after_request`` functions run in reverse order).
 
@@ -293,7 +293,7 @@ class Hooks:
 
     def _first_request(self, _sender: Flask, **_: object) -> None:
         """Move the hooks again, as functions may have been registered since."""
-        self._move_to_the_edge()
+        self._move_outermost()
         # Disconnected for all senders: for one sender only, blinker would keep the receiver, which
         # takes time on every request. Blinker raises an error if another thread connects a receiver
         # at the same time; the next request then tries again.
@@ -351,10 +351,10 @@ def _decision_behind(
     told = front.decision
     decision, in_force = front.front.state.late_decision(request, in_force)
     front.decision = decision.settled(has_own=False)  # in front, the view's headers are replaced
-    return front.decision, in_force, not _is_other(front.decision, told)
+    return front.decision, in_force, not _differs(front.decision, told)
 
 
-def _is_other(decision: Decision, told: Decision) -> bool:
+def _differs(decision: Decision, told: Decision) -> bool:
     """Whether a decision differs from the one that was announced."""
     return (decision.outcome, decision.reason, decision.blocked) != (
         told.outcome,

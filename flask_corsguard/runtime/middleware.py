@@ -63,7 +63,7 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
         record = environ[key] = RequestRecord()
         try:
             if later_writers or finish_receivers:
-                return _with_last_word(state, record, inner, environ, start_response)
+                return _watched_response(state, record, inner, environ, start_response)
             return inner(environ, start_response)
         except Exception as error:
             own = _own_response_after(state, record, environ, error)
@@ -104,7 +104,7 @@ def _own_response_after(
     return own
 
 
-def _with_last_word(
+def _watched_response(
     state: AppState,
     record: RequestRecord,
     inner: WSGIApplication,

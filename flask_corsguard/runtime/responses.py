@@ -21,7 +21,7 @@ _COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
 # The class of a response's headers, if it keeps them in a private list, ``_list``.
 _LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
 
-# Headers besides Cache-Control that have some cache keep a response. RFC 9213's, and similar ones
+# Headers besides Cache-Control that make some cache keep a response. RFC 9213's, and similar ones
 # of some CDNs, have this suffix.
 _CACHING_SUFFIX = "-cache-control"
 _CACHING_HEADERS = frozenset(

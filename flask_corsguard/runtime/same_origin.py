@@ -79,7 +79,7 @@ def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> boo
 
 
 def other_name(text: str, environ: dict[str, Any]) -> str:
-    """Says so, if an origin is the app's own except for the name of this machine; otherwise ""."""
+    """Words that say that an origin is the app's own except for the name of this machine; or ""."""
     scheme, _, authority = text.partition("://")
     theirs, port = _name_and_port(authority)
     if theirs not in LOOPBACK or scheme != _own_scheme(environ):

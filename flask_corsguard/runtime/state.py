@@ -313,7 +313,7 @@ class AppState:
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
     :ivar later_writers: code that can respond without the guard's ``after_request`` function, or
-        change a response after it. Until the table is built, this is not known, and not empty.
+        change a response after it. Until the table is built, it is not known, so it is not empty.
     :ivar response_class: the class of responses that has been checked for that.
     """
 
@@ -684,8 +684,8 @@ def state_of(app: Flask) -> AppState:
 
 @contextlib.contextmanager
 def app_context(app: Flask) -> Generator[None]:
-    """The app's context, to call the app's code without a request. Teardown functions that fail,
-    because they need a request, do not matter."""
+    """The app's context, to call the app's code without a request. A teardown function that fails,
+    because it needs a request, say, does no harm."""
     context = app.app_context()
     context.push()
     try:

@@ -82,7 +82,7 @@ class Feed:
     :cvar published: a new object each time the rows of any source change.
     :ivar due: when the source must be read again, on the clock of ``time.monotonic()``.
     :ivar stale_at: from when the rows no longer count, on the same clock.
-    :ivar fresh_until: until when neither of these has come, so that only the rows matter.
+    :ivar fresh_until: the earlier of *due* and *stale_at*: until then, only the rows matter.
     :ivar failure: the last failure, in words; "" if there was none.
     :ivar failures: how many failures there were.
     """

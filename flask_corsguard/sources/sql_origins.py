@@ -119,7 +119,7 @@ class SQLOrigins(Source):
         with self._secrets.kept():
             return self._ask(self._ask_version)
 
-    def _ask(self, question: Callable[[SQLSession], _T]) -> _T:
+    def _ask(self, query: Callable[[SQLSession], _T]) -> _T:
         """Run a query on a connection without another query, and return its result."""
         from sqlalchemy.exc import DBAPIError
 
@@ -128,16 +128,16 @@ class SQLOrigins(Source):
             self.close()
         elif session is not None:
             try:
-                return self._answer(session, question)
+                return self._run(session, query)
             except DBAPIError as error:
                 # Servers and proxies end connections that have been idle for a long time.
                 if not error.connection_invalidated or is_over():
                     raise
-        return self._answer(self._connected(), question)
+        return self._run(self._connected(), query)
 
-    def _answer(self, session: SQLSession, question: Callable[[SQLSession], _T]) -> _T:
+    def _run(self, session: SQLSession, query: Callable[[SQLSession], _T]) -> _T:
         try:
-            return question(session)
+            return query(session)
         except BaseException:
             self.close()
             raise
