@@ -631,8 +631,7 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
         found: list[Problem] = []
         prefix = read_prefix("paths", given, found)
         policy = _read_json(policy)
-        whole = policy if _is_policy_form(policy) else None
-        fields = cast("PolicyFields", policy) if isinstance(policy, Mapping) else {}
+        whole, fields = _mark_arguments(policy)
         if (whole is None and not fields) or fields_meant(whole):
             message = (
                 f"{text_of(policy)} is not a mapping of fields, a Policy, the name of one, or a"
@@ -653,6 +652,13 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
                 paths[prefix] = mark
         problems += [each._replace(where=f"{where}, {text_of(given)}") for each in found]
     return paths
+
+
+def _mark_arguments(value: object) -> tuple[object, PolicyFields]:
+    """A policy, or the fields of one, to mark something with."""
+    if isinstance(value, Mapping):
+        return None, cast("PolicyFields", value)
+    return value if _is_policy_form(value) else None, {}
 
 
 def _read_mapping(

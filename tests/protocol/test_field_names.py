@@ -133,8 +133,8 @@ KNOWN = f"Known: {', '.join(sorted(key for key in KEYS if 'DANGEROUSLY' not in k
         ),
         (
             "REPORT_ONLY_ORIGINS",
-            "CORSGUARD_REPORT_ONLY is a mapping; in a variable, two underscores lead to its entries:"
-            " FLASK_CORSGUARD_REPORT_ONLY__origins.",
+            "CORSGUARD_REPORT_ONLY is a mapping; in a variable, two underscores lead to its"
+            " entries: FLASK_CORSGUARD_REPORT_ONLY__origins.",
             None,
         ),
     ],
