@@ -177,9 +177,9 @@ class CorsGuard:
         """Mark a view that you cannot decorate. A mark on the view itself overrides this one.
 
         :param endpoint: the full endpoint name, such as ``"static"`` or ``"admin.index"``.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the endpoint is marked already, or an app has served a request.
         """
@@ -195,9 +195,9 @@ class CorsGuard:
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for a blueprint
             inside another. If a name was given at registration, use that one.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the blueprint is marked already, or an app has served a request.
         """
@@ -217,9 +217,9 @@ class CorsGuard:
 
         :param prefix: the path, decoded and relative to the app's root. Host and subdomain do not
             matter.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if the prefix, or a field, cannot be used.
         :raises CorsGuardError: if the path is marked already, or an app has served a request.
         """
@@ -305,9 +305,9 @@ class CorsGuard:
         problem. Call it at the end of an app factory: then an app with a mistake does not start,
         and in one that is loaded before its server forks, the table is already built.
 
-        A mark without effect, because no route of the app has it, is logged; it is not an error,
-        since another app may use it. Sources with ``at_start="fail"`` are read, and their
-        connections closed again.
+        A mark without effect, because no route of the app has it or because it is not applied to
+        anything, is logged; it is not an error, since another app may use it. Sources with
+        ``at_start="fail"`` are read, and their connections closed again.
 
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: with every problem of every route; or if a source with
@@ -351,6 +351,7 @@ class CorsGuard:
             handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
+        :raises CorsGuardError: if *url* and *origin* are swapped.
         """
         # Imported only here, because it brings the simulated browser along.
         from flask_corsguard.simulate import explain

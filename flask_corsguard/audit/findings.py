@@ -15,7 +15,7 @@ from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import shown
 
-# How many entries a message has.
+# How many items a message has.
 _MOST_SHOWN = 3
 
 
@@ -116,7 +116,7 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if finding.level >= level]
 
 
-_ACTING = "as the signed-in user if the policy allows credentials, otherwise as anybody"
+_ACTING = "as the signed-in user if the policy allows credentials"
 
 _ALL = (
     Rule(
@@ -269,26 +269,26 @@ _ALL = (
         " meant to use the route, set origins=[].",
     ),
     Rule(
-        "entry_decided_earlier",
+        "item_decided_earlier",
         Level.WARNING,
         "An item of a policy has no effect, because an earlier policy in the list decides",
-        "None, if the earlier policy allows less. But these origins get the earlier policy's"
-        " credentials, methods and headers, not those next to the entry.",
-        "Remove the entry, or put its policy before the other one.",
+        "These origins get the earlier policy's credentials, methods and headers, not those next to"
+        " the item. That is harmless if the earlier policy allows less.",
+        "Remove the item, or put its policy before the other one.",
     ),
     Rule(
         "policy_never_decides",
         Level.WARNING,
         "A policy in a list never admits anybody",
-        "None, if the earlier policies allow less. But those decide about its origins.",
+        "The earlier policies decide about its origins. That is harmless if they allow less.",
         "Remove the policy, or put it before the ones that decide about its origins.",
     ),
     Rule(
         "callable_asked_first",
         Level.WARNING,
         "A callable or source is asked about origins that a later policy in the list names",
-        "None, if it allows none of them. But if it fails, they are rejected, and those that it"
-        " allows get the credentials, methods and headers of its own policy.",
+        "If it fails, these origins are rejected. Those that it allows get the credentials, methods"
+        " and headers of its own policy, not of the later one.",
         "Put the policy with the callable or source after the ones that name their origins.",
     ),
     Rule(
@@ -344,6 +344,13 @@ _ALL = (
         " another app, accept this finding.",
     ),
     Rule(
+        "mark_without_target",
+        Level.ERROR,
+        "cors(...) is called, but not applied to anything",
+        "The route that it was meant for has a more general policy instead, which may be wider.",
+        "Write @cors(...), with the @, directly above the view; or cors(...)(blueprint).",
+    ),
+    Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs before the guard",
@@ -385,7 +392,7 @@ _ALL = (
         "A callable in origins fails",
         "Nothing is exposed: an origin for which it fails is not allowed. But origins that should"
         " be allowed may be rejected.",
-        "Have the callable return True or False for any string. If it is a source's by, have"
+        "Have the callable return True or False for any string. If it is the 'by' of a source, have"
         " it return a value for any request.",
     ),
     Rule(
@@ -409,11 +416,11 @@ _ALL = (
         "A pattern takes very long to reject some origins",
         "An attacker can send such an Origin. Each one keeps a worker busy for seconds, or for"
         " years.",
-        "Do not repeat repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list the origins"
+        "Do not nest repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list the origins"
         " as strings.",
     ),
     Rule(
-        "answer_changed",
+        "response_changed",
         Level.ERROR,
         "Something around the guard changes its responses",
         "Browsers do not get what the policy says: added headers allow more, missing ones break"

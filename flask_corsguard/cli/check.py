@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING, cast
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
+from flask_corsguard.cli.loading import (
+    UnusableError,
+    guarded_app,
+    read_sources,
+    warn_of_unrouted_marks,
+)
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.remedies import name_in_list
 
@@ -64,16 +70,19 @@ def check(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Simulate a page's request to URL, and tell what the page can read and why.
+    """Simulate a page's request to URL, and show what the page can read, and why.
 
-    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, it is a WebSocket
-    handshake. No view of the app runs. A preflight that the guard allows is also sent through the
-    app, where the app's hooks run for it. Exits with 0 if the page may read the response, or can
+    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, the request is a
+    WebSocket handshake. No view of the app runs. A preflight that the guard allows is also sent
+    through the app, whose hooks run for it. Exits with 0 if the page may read the response, or can
     use the socket; with 1 if not.
     """
     from flask_corsguard.audit.findings import RULES
-    from flask_corsguard.simulate import Step, simulate
+    from flask_corsguard.simulate import Step, are_swapped, simulate
 
+    if are_swapped(url, origin):
+        meant = shlex.join(["flask", "cors", "check", origin, "--origin", url.rstrip("/")])
+        raise UnusableError(f"URL and --origin are swapped. Write {meant}")
     with guarded_app(info) as state:
         read_sources(state)
         simulation = simulate(

@@ -146,7 +146,7 @@ def unknown_field(
         key = nested[1].upper()
         path = "partners__origins" if key == "POLICIES" else "origins"
         instead = (
-            f"CORSGUARD_{key} is a mapping; in a variable, two underscores lead to its entries:"
+            f"CORSGUARD_{key} is a mapping; in a variable, two underscores lead to its keys:"
             f" FLASK_CORSGUARD_{key}__{path}."
         )
     elif name in SWITCHES:

@@ -23,6 +23,7 @@ from flask_corsguard.decorators import (
     mark_left_by,
     mark_of,
     marked,
+    never_applied,
     outer_marks_of,
     wrapped_chain,
 )
@@ -393,19 +394,21 @@ def _location_of(view_class: type[View]) -> str:
 
 
 class UnroutedMark(NamedTuple):
-    """A mark without effect, because no route of any app leads to its target.
+    """A mark without effect, because it has no target, or no route of any app leads to that.
 
     :ivar location: file and line of the mark.
     :ivar message: that it has no effect, and what to do, in words.
+    :ivar has_target: whether it has a target.
     """
 
     location: str
     message: str
+    has_target: bool = True
 
 
 def unrouted_marks(app: Flask) -> list[UnroutedMark]:
-    """The marks that no route has: neither of *app*, nor of another app with a guard, even one that
-    no longer exists.
+    """The marks without a target, and those that no route has: neither of *app*, nor of another app
+    with a guard, even one that no longer exists.
 
     Marks that an app factory makes at the same place each time it runs count as one.
     """
@@ -423,7 +426,16 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
             if found is not None and _key(found) in left:
                 del left[_key(found)]
                 _routed_before.add(_key(found))
-    return [
+    on_nothing = [
+        UnroutedMark(
+            location,
+            f"cors(...) at {location} has no effect: it is not applied to anything. Write"
+            " @cors(...) directly above the view, or cors(...)(blueprint).",
+            has_target=False,
+        )
+        for location in never_applied()
+    ]
+    return on_nothing + [
         UnroutedMark(
             location,
             f"{mark.decorator} at {location} has no effect: no route of the app leads to {name}."

@@ -127,14 +127,14 @@ KNOWN = f"Known: {', '.join(sorted(key for key in KEYS if 'DANGEROUSLY' not in k
         ("PREFLIGHT_CONTINUE", "Write CORSGUARD_ANSWER_PREFLIGHT = False.", None),
         (
             "POLICIES_PARTNERS_ORIGINS",
-            "CORSGUARD_POLICIES is a mapping; in a variable, two underscores lead to its entries:"
+            "CORSGUARD_POLICIES is a mapping; in a variable, two underscores lead to its keys:"
             " FLASK_CORSGUARD_POLICIES__partners__origins.",
             None,
         ),
         (
             "REPORT_ONLY_ORIGINS",
-            "CORSGUARD_REPORT_ONLY is a mapping; in a variable, two underscores lead to its"
-            " entries: FLASK_CORSGUARD_REPORT_ONLY__origins.",
+            "CORSGUARD_REPORT_ONLY is a mapping; in a variable, two underscores lead to its keys:"
+            " FLASK_CORSGUARD_REPORT_ONLY__origins.",
             None,
         ),
     ],
