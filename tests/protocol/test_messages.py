@@ -115,7 +115,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " origin that the user has installed could act as the user. List your own program, such as"
       " 'moz-extension://its-own-id'. [credentials_any_host]",
       "origins: 'moz-extension://*' with enforce='all': anything with a moz-extension origin"
-      " that the user has installed would be let past. List your own program, such as"
+      " that the user has installed would be let through. List your own program, such as"
       " 'moz-extension://its-own-id'. [enforce_any_host]"]),
     ({"origins": "https://*example.com"},
      ["origins: 'https://*example.com': anybody can register a name under 'com' that the"
@@ -253,7 +253,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["allow_headers: browsers never let a page set Cookie. Leave it out. [header_forbidden]"]),
     ({"allow_headers": "Access-Control-Allow-Origin"},
      ["allow_headers: Access-Control-Allow-Origin is a response header, which the guard writes."
-      " Leave it out, both here and from the headers that the page sends. [header_is_response]"]),
+      " Leave it out here, and out of the headers that the page sends. [header_is_response]"]),
     ({"expose_headers": "X:Y"},
      ["expose_headers: 'X:Y' is not a header name: it has a colon. Write 'X'."
       " [header_malformed]"]),
