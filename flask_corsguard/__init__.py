@@ -46,6 +46,7 @@ else:
             " flask_corsguard.compat, which takes Flask-CORS's options.",
             "cross_origin": "Write @cors(origins=[...]), or import cross_origin from"
             " flask_corsguard.compat, which takes Flask-CORS's options.",
+            "exempt": "Import cors_exempt, and write @cors_exempt above the view.",
         },
     )
 

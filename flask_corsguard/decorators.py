@@ -27,7 +27,7 @@ from flask_corsguard.protocol.policy import (
     fields_meant,
     read_fields,
 )
-from flask_corsguard.text import name_of, text_of
+from flask_corsguard.text import name_of, source_of, text_of
 
 _ATTRIBUTE = "__corsguard_mark__"
 _OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
@@ -40,9 +40,13 @@ EXTENSION_KEY = "corsguard"
 _MOST_WRAPPERS = 50
 # How many marks of an app without a guard are named.
 _MOST_SHOWN = 5
+_NOTHING: Any = object()
+_EXAMPLE = "origins=['https://app.example.com']"
 # For how many calls it is remembered whether their marks were applied.
 _MOST_PLACES = 10_000
 
+#: The apps whose policies are in force, by their id.
+apps_in_force: weakref.WeakValueDictionary[int, Flask] = weakref.WeakValueDictionary()
 # Everything that was marked and still exists, by its id; some of it has no hash.
 _targets: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 # Where cors(...) was called -> what it returned there last; None once any of these was applied.
@@ -99,45 +103,78 @@ class OuterMark(NamedTuple):
     mark: Mark
 
 
-def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
+def _why_no_policy(policy: object, fields: PolicyFields, caller: str, before: str) -> str:
+    """Why a decorator's arguments are no policy and what to write, or "".
+
+    :param before: its arguments before the policy, as they are written.
+    """
+    example = f"{caller}({before}{_written(fields) or _EXAMPLE})"
+    meant = fields_meant(policy)
+    if meant:
+        return (
+            f"{text_of(policy)} is neither a policy nor the name of one; fields are given by name."
+            f" Write {caller}({before}{meant})"
+        )
+    if policy is None:
+        changes_nothing = (
+            f"{caller}({before.removesuffix(', ')}) changes nothing. Give it a policy or a field,"
+            f" such as {example}"
+        )
+        return "" if fields else changes_nothing
+    if isinstance(policy, (Policy, str, list, tuple)):
+        return ""
+    if caller == "cors" and (callable(policy) or isinstance(policy, Blueprint)):
+        return _without_parentheses(policy, example, has_fields=bool(fields))
+    mark, hint = mark_left_by(policy), f"Give fields by name, such as {example}"
+    if mark is not None and mark.exempt:
+        hint = f"{caller} cannot exempt: mark the view or blueprint with cors_exempt"
+    elif mark is not None:
+        named = [text_of(mark.policy)] if mark.policy is not None else []
+        arguments = ", ".join(filter(None, [*named, _written(mark.fields)])) or "..."
+        hint = f"Leave cors out: {caller}({before}{arguments})"
+    return (
+        f"{caller} takes a Policy, the name of one or a list of these, not {text_of(policy)}."
+        f" {hint}"
+    )
+
+
+def _written(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={source_of(value)}" for name, value in fields.items())
+
+
+def _without_parentheses(target: object, example: str, *, has_fields: bool) -> str:
+    """What to say to ``@cors``, and to ``cors(target, ...)``."""
+    if isinstance(target, Flask):
+        example = f"CorsGuard(app, {example.removeprefix('cors(')} for a whole app"
+    elif isinstance(target, Blueprint):
+        example = f"{example}(blueprint)"
+    else:
+        example = f"@{example}"
+    if has_fields:
+        return f"cors takes only the policy in its parentheses. Write {example}"
+    return f"cors needs parentheses and something to change, such as {example}"
+
+
+def make_mark(
+    policy: object, fields: PolicyFields, caller: str, location: str, *names: str
+) -> Mark:
     """Check a decorator's arguments, except for what depends on marks further out.
 
     :param caller: what to call the decorator in messages.
+    :param names: the arguments before the policy.
     :raises PolicyError: for fields that are wrong whatever the policy further out.
     :raises CorsGuardError: for anything that is not a policy.
     """
-    meant = fields_meant(policy)
-    if meant:
-        arguments = meant if caller == "cors" else f"..., {meant}"
-        raise CorsGuardError(
-            f"{location}: {text_of(policy)} is neither a policy nor the name of one; fields are"
-            f" given by name. Write {caller}({arguments})"
-        )
-    if policy is not None and not isinstance(policy, (Policy, str, list, tuple)):
-        if callable(policy) or isinstance(policy, Blueprint):
-            example = f"@{caller}(origins=['https://app.example.com'])"
-            if isinstance(policy, Flask):
-                example = "CorsGuard(app, origins=['https://app.example.com']) for a whole app"
-            elif isinstance(policy, Blueprint):
-                example = f"{example[1:]}(blueprint)"
-            raise CorsGuardError(
-                f"{location}: {caller} needs parentheses and something to change, such as {example}"
-            )
-        raise CorsGuardError(
-            f"{location}: {caller} takes a Policy, the name of one or a list of these, not"
-            f" {text_of(policy)}. Give fields by name, such as {caller}(origins=...)"
-        )
-    if policy is None and not fields:
-        raise CorsGuardError(
-            f"{location}: {caller}() changes nothing. Give it a policy or a field, such as"
-            f" {caller}(origins=['https://app.example.com'])"
-        )
+    before = "".join(f"{name!r}, " for name in names)
+    wrong = _why_no_policy(policy, fields, caller, before)
+    if wrong:
+        raise CorsGuardError(f"{location}: {wrong}")
     values, problems = read_fields(fields)
     problems += check_combination(values)
     written: Written | None = None
     if policy is not None:
         try:
-            written = read_policy("policy", cast("object", policy), values)
+            written = read_policy("policy", policy, values)
         except PolicyError as error:
             problems += error.problems
     if problems:
@@ -196,13 +233,16 @@ def mark_left_by(decorator: object) -> Mark | None:
     return None
 
 
-def cors_exempt(target: Target) -> Target:
+def cors_exempt(target: Target = _NOTHING) -> Target:
     """Exempt a view function, a view class, a handler method or a blueprint from the guard: no
     check, no header, no refusal. Responses stay as the app made them.
 
     :raises CorsGuardError: if the target is marked already.
     """
-    attach(target, Mark(None, {}, call_site(), exempt=True))
+    location = call_site()
+    if target is _NOTHING:
+        raise CorsGuardError(f"{location}: cors_exempt takes no parentheses: write @cors_exempt")
+    attach(target, Mark(None, {}, location, exempt=True))
     return target
 
 
@@ -213,27 +253,17 @@ def attach(target: Any, mark: Mark) -> None:
     """
     if isinstance(target, (staticmethod, classmethod)):
         target = cast("Any", target).__func__
-    if isinstance(target, Flask):
-        raise CorsGuardError(
-            f"{mark.location}: {target!r} is an app. Its policy is the default policy:"
-            " CorsGuard(app, ...)"
-        )
-    if isinstance(target, type) and not issubclass(target, View):
-        raise CorsGuardError(
-            f"{mark.location}: {target!r} is not a flask.views.View. Mark the view function, or a"
-            " class based on View or MethodView"
-        )
-    if not (callable(target) or isinstance(target, Blueprint)):
-        raise CorsGuardError(
-            f"{mark.location}: {target!r} cannot be marked. Mark a view function, a view class, a"
-            " handler method or a blueprint"
-        )
+    _check_target(target, mark)
     previous = vars(target).get(_ATTRIBUTE) if hasattr(target, "__dict__") else None
     if isinstance(previous, Mark) and not previous.says_the_same(mark):
-        raise CorsGuardError(
-            f"{mark.location}: {_name(target)} is already marked, at {previous.location}. Combine"
-            " the two marks"
+        message = (
+            f"{_name(target)} is already marked, at {previous.location}. Combine the two marks"
         )
+        if isinstance(target, FunctionType) and not is_written_above(mark, target):
+            message += "; or, for another route, use guard.for_endpoint('its endpoint', ...)"
+        raise CorsGuardError(f"{mark.location}: {message}")
+    if previous is None:
+        _check_in_time(target, mark)
     if isinstance(target, Blueprint) and previous is None:
         _follow_registrations(target, mark)
     try:
@@ -249,6 +279,49 @@ def attach(target: Any, mark: Mark) -> None:
     if not isinstance(target, (type, Blueprint)):
         _tell_wrapped(target, mark)
     request_started.connect(_look_for_guard)
+
+
+def _check_target(target: object, mark: Mark) -> None:
+    if isinstance(target, Flask):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is an app. Its policy is the default policy:"
+            " CorsGuard(app, ...)"
+        )
+    if isinstance(target, type) and not issubclass(target, View):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is not a flask.views.View. Mark the view function, or a"
+            " class based on View or MethodView"
+        )
+    if not (callable(target) or isinstance(target, Blueprint)):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} cannot be marked. Mark a view function, a view class, a"
+            " handler method or a blueprint"
+        )
+
+
+def _check_in_time(target: object, mark: Mark) -> None:
+    """:raises CorsGuardError: if an app whose policies are in force has *target* as a view, its
+    class or a handler method: the mark would count from the next ``reconfigure()`` on."""
+    name = getattr(target, "__name__", "")
+    for app in list(apps_in_force.values()):
+        for view in app.view_functions.values():
+            view_class = getattr(view, "view_class", None)
+            if target is view or (
+                view_class is not None
+                and (target is view_class or target is getattr(view_class, name, None))
+            ):
+                raise CorsGuardError(
+                    f"{mark.location}: {_name(target)} is a view of {app!r}, whose policies are"
+                    " already in force; move this to where the app is set up"
+                )
+
+
+def is_written_above(mark: Mark, function: FunctionType) -> bool:
+    """Whether a mark is one of the decorators above a function."""
+    file, _, line = mark.location.rpartition(":")
+    code = function.__code__
+    last = max(number for _, _, number in code.co_lines() if number is not None)
+    return code.co_filename.endswith(file) and code.co_firstlineno <= int(line or 0) <= last
 
 
 def _look_for_guard(app: Flask, **_: object) -> None:

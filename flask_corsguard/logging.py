@@ -330,11 +330,13 @@ class GuardLog:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
             is_app = who == "the app"
-            other = "mark the view with cors_exempt" if is_app else "leave the path out of paths"
+            other = ", or leave the path out of paths"
+            if is_app:  # nothing can be marked where there is no route
+                other = ", or mark the view with cors_exempt" if endpoint else ""
             self._write(
                 logging.WARNING,
                 "%s: %s sets %s itself; the guard has replaced or removed it. Take it out of"
-                " the code, or %s.",
+                " the code%s.",
                 _place(endpoint),
                 who,
                 listed,

@@ -17,6 +17,7 @@ from werkzeug.datastructures import Headers as WsgiHeaders
 
 from flask_corsguard.errors import CorsGuardError, FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to
+from flask_corsguard.path_prefix import leading_host
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import depends_on_view
 from flask_corsguard.protocol.headers import (
@@ -125,11 +126,7 @@ def explain(
     state: AppState, url: str, origin: str | None, method: str, headers: Headers
 ) -> Decision:
     """See :meth:`flask_corsguard.CorsGuard.explain`."""
-    if origin is not None and are_swapped(url, origin):
-        raise CorsGuardError(
-            "guard.explain takes the URL first, and the page's origin by name: write"
-            f" guard.explain({text_of(origin)}, origin={text_of(url.rstrip('/'))})"
-        )
+    _check_arguments(url, origin, method)
     if method.upper() in NORMALIZED_METHODS:
         method = method.upper()
     in_force = state.current()
@@ -153,6 +150,33 @@ def explain(
             if decision.outcome is Outcome.REJECTED or decision.in_front:
                 return decision
     return _decide(state, in_force, url, origin, method, given)
+
+
+def _check_arguments(url: str, origin: str | None, method: str) -> None:
+    """:raises CorsGuardError: if they are not what :func:`explain` takes."""
+    for name, value in (("a URL", url), ("a method", method), ("an origin", origin)):
+        if not isinstance(value, str) and not (value is None and origin is None):
+            raise CorsGuardError(f"guard.explain takes {name} as a string, not {text_of(value)}")
+    if origin is not None and are_swapped(url, origin):
+        raise CorsGuardError(
+            "guard.explain takes the URL first, and the page's origin by name: write"
+            f" guard.explain({text_of(origin)}, origin={text_of(url.rstrip('/'))})"
+        )
+    _check_url(url)
+
+
+def _check_url(url: str) -> None:
+    """:raises CorsGuardError: if what is given as a URL would be taken for another one."""
+    host, wrong = leading_host(url), ""
+    if host:
+        scheme = "http" if ":" in host or host == "localhost" else "https"
+        wrong = f"{text_of(url)} is a path. For the URL, write {scheme}://{url}"
+    elif re.search(r"<(?:\w+(?:\(.*\))?:)?\w+>", url):
+        wrong = f"{text_of(url)} is a rule. Write a URL, with a value for each variable"
+    elif re.match("[A-Z]+ /", url):
+        wrong = f"{text_of(url)} is not a URL. Give the method by itself"
+    if wrong:
+        raise CorsGuardError(wrong)
 
 
 def are_swapped(url: str, origin: str) -> bool:
@@ -214,7 +238,9 @@ def simulate(
     :raises BrowserError: for an origin that no page has, and for an unknown engine.
     :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
     :raises PolicyError: if the policy of any route cannot be used.
+    :raises CorsGuardError: for a URL without a scheme, and for a rule.
     """
+    _check_url(url)
     url = _absolute_url(state.app, url, base)
     given = _pairs(headers)
     root = urlsplit(base).path.rstrip("/") if base else ""

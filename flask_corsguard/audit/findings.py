@@ -310,6 +310,14 @@ _ALL = (
         " routes responds there, accept this finding.",
     ),
     Rule(
+        "glob_without_file",
+        Level.NOTE,
+        "A glob of for_files matches no file",
+        "The files that it was meant for have a more general policy, which may be wider.",
+        "Write what follows the static folder's own name, such as 'fonts/*.woff2'. If the files are"
+        " only built later, accept this finding.",
+    ),
+    Rule(
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends its own CORS headers",
@@ -351,6 +359,14 @@ _ALL = (
         "Write @cors(...), with the @, directly above the view; or cors(...)(blueprint).",
     ),
     Rule(
+        "shared_mark",
+        Level.NOTE,
+        "A mark applies to several endpoints, which have the same function",
+        "If it was meant for one of them, the others have its policy too, which may be wider.",
+        "Write guard.for_endpoint(...) for the one that it was meant for. If it was meant for all,"
+        " write it as a decorator above the function.",
+    ),
+    Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs before the guard",
@@ -368,6 +384,13 @@ _ALL = (
         "The app's before_request functions do not run for a preflight. If the failing function"
         " relies on one of them, register that one with guard.run_first, which also runs it for"
         " preflights; or change the function so that it does not need it.",
+    ),
+    Rule(
+        "preflight_unanswered",
+        Level.WARNING,
+        "Nothing responds to preflights",
+        "Nothing is exposed. But browsers do not send the requests that they ask about.",
+        "Leave answer_preflight out; or have a view accept OPTIONS and respond with 2xx.",
     ),
     Rule(
         "middleware_bypassed",

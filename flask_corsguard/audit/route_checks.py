@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 from flask.app import Flask
@@ -16,17 +19,21 @@ from flask_corsguard.known_fronts import is_ours
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.routing.layers import Layer, unrouted_marks
+from flask_corsguard.routing.layers import Layer, shared_marks, unrouted_marks
 from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.state import AppState, state_of
 from flask_corsguard.text import name_of, source_of
 
 _LOGIN = re.compile(r"(log|sign)[-_]?(in|on|out)|authenticate")
 _FORM_METHOD = "POST"
+# How many files of a static folder are compared with globs.
+_MOST_FILES = 20_000
 
 
 def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
     """Look for lost marks, and at exempt routes, credentials, WebSockets, methods and logins."""
     _check_marks(app, routes, found)
+    _check_globs(state_of(app), found)
     for route in routes:
         if route.policy is None:
             _check_exempt(app, route, found)
@@ -34,6 +41,7 @@ def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Fin
             _check_credentials(app, route, policy, found)
             _check_override(app, route, policy, found)
         _check_websockets(app, route, found)
+    _check_answered(routes, found)
     _check_usable(routes, found)
     _check_logins(app, settings, routes, found)
 
@@ -60,6 +68,25 @@ def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
         if not found.has("lost_mark", unrouted.location):
             code = "mark_without_route" if unrouted.has_target else "mark_without_target"
             found.add(code, unrouted.message, location=unrouted.location)
+    for location, message in shared_marks(app):
+        found.add("shared_mark", message, location=location)
+
+
+def _check_globs(state: AppState, found: Findings) -> None:
+    """Find globs of ``for_files`` that match no file of the static folder."""
+    for endpoint, marks in state.marks.files.items():
+        blueprint, _, name = endpoint.rpartition(".")
+        owner = state.app.blueprints.get(blueprint) if blueprint else state.app
+        folder = owner.static_folder if owner and name == "static" else None
+        files = [*islice(Path(folder).rglob("*"), _MOST_FILES)] if folder else []
+        if not files or len(files) == _MOST_FILES:
+            continue  # they may be built later; or it is not known
+        names = [file.relative_to(folder or "").as_posix() for file in files]
+        for globs, mark in marks:
+            for glob in globs:
+                if not any(fnmatchcase(name, glob) for name in names):
+                    message = f"{glob!r} matches no file in {folder}."
+                    found.add("glob_without_file", message, location=mark.location)
 
 
 def _functions_of(view: object) -> Iterator[object]:
@@ -170,6 +197,20 @@ def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     enforce = route.policies[0].enforce  # the same in each
     message = f"The route accepts WebSocket handshakes, with enforce={enforce!r}."
     found.add("websocket_not_enforced", message, [route], fields=("enforce",))
+
+
+def _check_answered(routes: list[Route], found: Findings) -> None:
+    """Find preflights that nobody responds to."""
+
+    def url_of(route: Route) -> tuple[object, ...]:
+        return route.rule, route.url_rule.host, route.url_rule.subdomain
+
+    accepting = {url_of(route) for route in routes if "OPTIONS" in (route.url_rule.methods or ())}
+    for route in routes:
+        is_answered = url_of(route) in accepting or route.url_rule.methods is None
+        if not is_answered and any(p.origins and not p.answer_preflight for p in route.policies):
+            message = "answer_preflight=False, and no view accepts OPTIONS here."
+            found.add("preflight_unanswered", message, [route], fields=("answer_preflight",))
 
 
 def _check_usable(routes: list[Route], found: Findings) -> None:

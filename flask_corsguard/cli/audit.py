@@ -27,6 +27,7 @@ from flask_corsguard.cli.terminal import console, progress, write
     show_default=True,
     help="How to print the findings.",
 )
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--fail-on",
     type=click.Choice(("note", "warning", "error")),
@@ -36,14 +37,14 @@ from flask_corsguard.cli.terminal import console, progress, write
 )
 @click.pass_context
 @pass_script_info
-def audit(info: ScriptInfo, context: click.Context, form: str, fail_on: str) -> None:
+def audit(info: ScriptInfo, context: click.Context, form: str, as_json: bool, fail_on: str) -> None:
     """Attack every route, and report each policy that is too wide.
 
     Findings that CORSGUARD_AUDIT_ACCEPT accepts do not count.
     """
     with guarded_app(info) as state, progress("Attacking the routes") as advance:
         report = attack_routes(state.app, advance)
-    if form == "json":
+    if as_json or form == "json":
         click.echo(formats.as_json(report))
     elif form == "sarif":
         click.echo(as_sarif(report, _file_of(state.app)))

@@ -131,6 +131,8 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
 
 def _lines(simulation: Simulation, verdict: str) -> Iterator[Line]:
     colour = "green" if verdict == "allowed" else "red"
+    if verdict == "allowed" and simulation.response.status == 404:
+        verdict = "allowed, but no route has this URL (404)"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # In seconds. The length of a longer run is announced.
 _SECONDS_UNANNOUNCED = 10
+_LOOPBACK = ("localhost", "127.")
 _RATE = click.FloatRange(0.01, 1000)
 _LIMIT = click.IntRange(1)
 
@@ -101,7 +102,10 @@ def _url(name: str, text: str, base: Url | None = None) -> Url:
     if url is None or url.origin is None or url.userinfo or "#" in text:
         path = " or a path below it, /users/7," if base else ""
         meant = None if "://" in text or "@" in text or "#" in text else text.lstrip("/")
-        hint = f". Did you mean {('/' if base else 'https://') + meant}?" if meant else ""
+        if meant and not base:
+            scheme = "http" if meant.startswith(_LOOPBACK) else "https"
+            raise UnusableError(f"{name}: {meant} has no scheme. Write {scheme}://{meant}")
+        hint = f". Did you mean /{meant}?" if meant else ""
         raise UnusableError(
             f"{name}: write https://example.com,{path} without a user name, a password or #{hint}"
         )

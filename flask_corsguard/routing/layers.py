@@ -7,6 +7,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import Literal, NamedTuple, cast
 from weakref import WeakValueDictionary
 
@@ -20,6 +21,7 @@ from flask_corsguard.decorators import (
     all_marked,
     from_here,
     is_bare,
+    is_written_above,
     mark_left_by,
     mark_of,
     marked,
@@ -32,6 +34,7 @@ from flask_corsguard.protocol.audiences import OF_ONE, Audiences, resolve
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.text import name_of
 
 DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
@@ -40,11 +43,6 @@ guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
 # The file, line and name of marks that a route has had. In a test suite, views can outlive their
 # app.
 _routed_before: set[tuple[str, str]] = set()
-#: Why a mark comes too late, in words.
-POLICIES_IN_FORCE = (
-    "this guard's policies are already in force, since prepare() or the first request to one of its"
-    " apps"
-)
 
 
 class FileMark(NamedTuple):
@@ -61,7 +59,7 @@ class GuardMarks:
     :ivar blueprints: full name of a blueprint -> its mark.
     :ivar files: endpoint -> the marks on its files, in the order they are tried.
     :ivar paths: path prefix -> its mark.
-    :ivar frozen: whether a final policy table has been built from them.
+    :ivar frozen: what has put them in force, in words; "" before that.
     """
 
     def __init__(self) -> None:
@@ -69,7 +67,15 @@ class GuardMarks:
         self.blueprints: dict[str, Mark] = {}
         self.files: dict[str, list[FileMark]] = {}
         self.paths: dict[str, Mark] = {}
-        self.frozen = False
+        self.frozen = ""
+
+    @property
+    def why_late(self) -> str:
+        """Why something comes too late, and where to move it."""
+        return (
+            f"this guard's policies are already in force, since {self.frozen}; move this before it,"
+            " to where the app is set up"
+        )
 
     def add(self, kind: Literal["endpoint", "blueprint", "path"], name: str, mark: Mark) -> None:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
@@ -108,10 +114,7 @@ class GuardMarks:
 
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
-            raise CorsGuardError(
-                f"{mark.location}: {POLICIES_IN_FORCE}; move this above"
-                " guard.prepare(), to where the app is set up"
-            )
+            raise CorsGuardError(f"{mark.location}: {self.why_late}")
 
 
 class Layer(NamedTuple):
@@ -172,11 +175,17 @@ class Resolver:
             if name not in app.view_functions:
                 known = app.view_functions
                 problem = unknown_name("unknown_endpoint", "endpoint", name, "endpoint", known)
+                if name in app.blueprints:
+                    message = f"{name!r} is a blueprint. Write guard.for_blueprint({name!r}, ...)."
+                    problem = problem._replace(message=message, suggestion=None)
                 self.problems.append(problem._replace(where=mark.location))
         for name, mark in marks.blueprints.items():
             if name not in app.blueprints:
                 names = app.blueprints
                 problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
+                if name in app.view_functions:
+                    message = f"{name!r} is an endpoint. Write guard.for_endpoint({name!r}, ...)."
+                    problem = problem._replace(message=message, suggestion=None)
                 self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
@@ -393,6 +402,31 @@ def _location_of(view_class: type[View]) -> str:
     return ""
 
 
+def shared_marks(app: Flask) -> Iterator[tuple[str, str]]:
+    """The marks on functions that are the view of several endpoints, each with a sentence about it.
+
+    Not those among the decorators above the function: they are meant for whatever it serves. Nor
+    where the endpoints differ only in their blueprint, which is then registered twice.
+    """
+    endpoints: dict[int, list[str]] = {}
+    for endpoint, view in app.view_functions.items():
+        endpoints.setdefault(id(view), []).append(endpoint)
+    for names in endpoints.values():
+        view = app.view_functions[names[0]]
+        found = marked(view) if len({name.rpartition(".")[2] for name in names}) > 1 else None
+        if found is None or not isinstance(found.target, FunctionType):
+            continue
+        if not is_written_above(found.mark, found.target):
+            location = found.mark.location
+            message = (
+                f"{found.mark.decorator} at {location} applies to the endpoints"
+                f" {', '.join(names)}, which have the same function. For one of them, write"
+                f" guard.for_endpoint({names[0]!r}, ...) instead; for all, write it as a decorator"
+                " above the function."
+            )
+            yield location, message
+
+
 class UnroutedMark(NamedTuple):
     """A mark without effect, because it has no target, or no route of any app leads to that.
 
@@ -413,7 +447,7 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
     Marks that an app factory makes at the same place each time it runs count as one.
     """
     left = {
-        _key(each): each.mark
+        _key(each): each
         for each in all_marked()
         if _key(each) not in _routed_before and not _is_base_only(each.target)
     }
@@ -438,12 +472,32 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
     return on_nothing + [
         UnroutedMark(
             location,
-            f"{mark.decorator} at {location} has no effect: no route of the app leads to {name}."
-            " Register it, and use functools.wraps in the decorators around it. If it belongs to"
-            " another app, ignore this.",
+            f"{found.mark.decorator} at {location} has no effect: no route of the app leads to"
+            f" {name}. {_instead(app, found.target)}",
         )
-        for (location, name), mark in sorted(left.items(), key=lambda item: item[0])
+        for (location, name), found in sorted(left.items(), key=lambda item: item[0])
     ]
+
+
+def _instead(app: Flask, target: object) -> str:
+    """What to do about a target that no route leads to."""
+    name = getattr(target, "__name__", "")
+    classes = filter(None, map(_view_class, app.view_functions.values()))
+    for view_class in classes if isinstance(target, FunctionType) else ():
+        if any(vars(base).get(name) is target for base in view_class.__mro__):
+            method = getattr(view_class, name)
+            if method is target:
+                where = view_class.__qualname__
+                return f"It handles no method of a route: mark {where}, or a handler method of it."
+            if mark_of(method) is None:
+                return f"{name_of(method)} overrides it, and has no mark: mark that."
+    spec, before, after = app.error_handler_spec, app.before_request_funcs, app.after_request_funcs
+    if any(target is each for hooks in (spec, before, after) for each in _flat(hooks)):
+        return "It is not a view: what it returns has the policy of the requested route. Mark that."
+    return (
+        "Register it, and use functools.wraps in the decorators around it. If it belongs to another"
+        " app, ignore this."
+    )
 
 
 def _key(found: Marked) -> tuple[str, str]:

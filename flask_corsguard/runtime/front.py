@@ -3,7 +3,7 @@ passes the decision on to the app's hooks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from flask import Request, Response
@@ -148,8 +148,10 @@ def _read_paths(paths: object, location: str) -> list[str]:
     """The prefixes, with "" for everything."""
     problems: list[Problem] = []
     given = [paths] if isinstance(paths, str) else paths
-    if not isinstance(given, Iterable):
+    if not isinstance(given, Iterable) or isinstance(given, Mapping):
         message = f"a list of paths such as ['/static'] is needed, not {text_of(paths)}."
+        if isinstance(given, Mapping):
+            message += " The policies of paths are given by guard.for_path(...)."
         raise PolicyError([Problem("wrong_type", "paths", paths, message, where=location)])
     every = [*cast("Iterable[object]", given)]
     found = ["" if path == "/" else read_prefix("paths", path, problems) for path in every]

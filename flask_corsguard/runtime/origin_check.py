@@ -100,12 +100,14 @@ class OriginCheck:
         self, environ: dict[str, Any], in_force: InForce
     ) -> tuple[Decision, Request, InForce]:
         """The decision about a request, not announced; and the policies behind it."""
-        if environ["REQUEST_METHOD"] == "OPTIONS":
+        is_options = environ["REQUEST_METHOD"] == "OPTIONS"
+        if is_options:
             # The caller responds to preflights itself: all that counts is who may read.
             environ = {**environ, "REQUEST_METHOD": "GET"}
         request = served_request(self.state.app, environ)
         decision, in_force = self.state.late_decision(request, in_force)
-        return self.final(decision, request), request, in_force
+        decision = self.final(decision, request)
+        return decision._replace(method="OPTIONS") if is_options else decision, request, in_force
 
     def final(self, decision: Decision, request: Request) -> Decision:
         """The outcome of a request, from the decision by the policies."""

@@ -21,7 +21,7 @@ from werkzeug.routing import Rule
 
 from flask_corsguard import signals
 from flask_corsguard.config import Settings
-from flask_corsguard.decorators import EXTENSION_KEY
+from flask_corsguard.decorators import EXTENSION_KEY, apps_in_force
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
@@ -354,16 +354,19 @@ class AppState:
         """
         return self.in_force or self._prepared(self.settings)
 
-    def put_in_force(self) -> InForce:
+    def put_in_force(self, since: str = "") -> InForce:
         """The settings in force. If there are none yet, they are prepared now.
 
+        :param since: what puts them in force, in words; the first request if left out.
         :raises PolicyError: with every problem of every route. Until they are fixed, the app serves
             nothing.
         """
         unread: list[str] = []
         with self._work():
             if self.in_force is None and not self._problems:
-                self.marks.frozen = True
+                since = since or f"the first request to {self.app!r}"
+                self.marks.frozen = self.marks.frozen or since
+                apps_in_force[id(self.app)] = self.app
                 try:
                     prepared = self._prepared(self.settings)
                 except PolicyError as error:
@@ -401,7 +404,10 @@ class AppState:
             try:
                 return in_force.decision_for(request), in_force
             except LateRuleError as error:
-                in_force = self._with_rule(in_force, error.rule)
+                try:
+                    in_force = self._with_rule(in_force, error.rule)
+                except PolicyError as wrong:
+                    raise wrong from None  # the trace of a late rule would hide it
 
     @property
     def has_receivers(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Request
 
+from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.front_record import front_record, record_of
 
@@ -33,6 +34,11 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> FrontedApp:
         record = None
         if key in environ or front_record.get() is not None:
             # A guard in front of this one may have decided, or this one in an earlier attempt.
+            if inner is state.app and state.app.wsgi_app is corsguard_wsgi:
+                raise CorsGuardError(
+                    f"{front.name} calls itself without end. Write app.wsgi_app ="
+                    " guard.wsgi(app.wsgi_app, ...)"
+                )
             record = record_of(state, Request(environ, populate_request=False))
         if record is None:
             record = environ[key] = front.decide({**environ})

@@ -38,6 +38,9 @@ _OVERRIDDEN = (
     " policy's are sent."
 )
 _EXEMPT = "Change: have the view send these headers itself, or remove cors_exempt."
+_NOT_ANSWERED = (
+    "Change: set answer_preflight=True, or have a view accept OPTIONS here and respond with 2xx."
+)
 # Headers that show what has responded.
 _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
 _MOST_OF_A_BODY = 60
@@ -115,6 +118,9 @@ def change_at(exchange: Exchange, change: str) -> str:
         return f"{found}\n{_IN_FRONT}"
     if exchange.decision is not None and exchange.decision.policy is None:
         return _EXEMPT
+    policy = exchange.decision and exchange.decision.policy
+    if policy and exchange.preflight and not policy.answer_preflight and exchange.status > 299:
+        return _NOT_ANSWERED
     return f"Change: {change}."
 
 

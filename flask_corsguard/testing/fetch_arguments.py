@@ -181,7 +181,7 @@ def pairs_of(pairs: object) -> list[tuple[str, str]]:
     items: Iterable[object] = [pairs]
     if isinstance(pairs, Mapping):
         items = cast("Mapping[object, object]", pairs).items()
-    elif isinstance(pairs, Iterable):
+    elif isinstance(pairs, Iterable) and not isinstance(pairs, str):
         items = cast("Iterable[object]", pairs)
     found: list[tuple[str, str]] = []
     for item in items:

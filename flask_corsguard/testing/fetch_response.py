@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 from flask_corsguard.errors import BrowserError, unknown_name
 from flask_corsguard.protocol.reasons import Reason
@@ -18,6 +18,14 @@ from flask_corsguard.testing.blocks import (
 )
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.visible_headers import VisibleHeaders
+
+# What people look for in a response, from other libraries.
+_ELSEWHERE = {
+    "assert_allowed": "assert_readable()",
+    "data": "text",
+    "get_json": "json",
+    "status_code": "status",
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,6 +74,13 @@ class Response:
         :raises ValueError: if it is not JSON.
         """
         return json.loads(self.text) if self.readable and self.text is not None else None
+
+    if not TYPE_CHECKING:  # type checkers report these themselves
+
+        def __getattr__(self, name: str) -> Never:
+            hint = f". Write {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            message = f"'Response' object has no attribute {name!r}{hint}"
+            raise AttributeError(message, name=name, obj=self)
 
     def assert_readable(self) -> Response:
         """Fail unless the page may read the response, whatever its status.

@@ -148,8 +148,9 @@ def test_text_of_a_clean_app(audited: Audited) -> None:
     assert audited(ONLY_ACCEPTED).out.endswith(last)
 
 
-def test_json(audited: Audited) -> None:
-    told = json.loads(audited(FULL, "--format json").out)
+@pytest.mark.parametrize("option", ["--format json", "--json"])
+def test_json(audited: Audited, option: str) -> None:
+    told = json.loads(audited(FULL, option).out)
     assert list(told) == ["findings", "accepted", "unused", "not_seen", "routes", "attempts"]
     assert told["not_seen"] == [NOT_SEEN]
     assert (told["routes"], told["attempts"], told["unused"]) == (12, 3400, ["check_failed"])

@@ -197,6 +197,28 @@ def test_json_of_what_is_allowed() -> None:
     assert told["url"] == "https://api.example.com/api/users/7"
 
 
+def test_a_url_without_a_route() -> None:
+    ran = run(f"check /user --origin {A}")
+    assert ran.code == 0
+    verdict = "allowed, but no route has this URL (404)"
+    assert ran.out.splitlines()[0] == f"{A}: fetch() of GET http://localhost:5000/user: {verdict}"
+
+
+def test_a_preflight_that_nothing_responds_to() -> None:
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=A, answer_preflight=False)
+    app.add_url_rule("/x", "x", lambda: "", methods=["PUT"], provide_automatic_options=False)
+    ran = run(f"check /x --origin {A} --method PUT", app)
+    assert ran.code == 1
+    assert "   Change: set answer_preflight=True, or have a view accept OPTIONS here" in ran.out
+
+
+def test_a_url_without_a_scheme() -> None:
+    ran = run(f"check localhost:5000/api/users/7 --origin {A}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("is a path. For the URL, write http://localhost:5000/api/users/7\n")
+
+
 def test_a_url_and_an_origin_that_are_swapped() -> None:
     ran = run(["check", f"{A}/", "--origin", "/api/users?by=name&up"])
     assert (ran.code, ran.out) == (2, "")

@@ -124,7 +124,8 @@ def test_json(shop: Flask) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["shop.example"], "password or #. Did you mean https://shop.example?"),
+        (["shop.example"], "URL: shop.example has no scheme. Write https://shop.example"),
+        (["localhost:5000"], "URL: localhost:5000 has no scheme. Write http://localhost:5000"),
         (["ftp://shop.example"], "URL: write https://example.com, without"),
         (["https://ada:secret@shop.example"], "URL: write https://example.com, without"),
         (["https://shop.example/#top"], "URL: write https://example.com, without"),

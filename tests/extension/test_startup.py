@@ -831,6 +831,58 @@ def test_cors_without_parentheses(target, instead):
     assert str(caught.value).endswith(f"something to change, such as {instead}")
 
 
+@pytest.mark.parametrize(
+    ("target", "written"),
+    [
+        (view, "@cors(origins='*', max_age=5)"),
+        (Blueprint("api", __name__), "cors(origins='*', max_age=5)(blueprint)"),
+    ],
+    ids=["view", "blueprint"],
+)
+def test_a_target_beside_the_policy(target, written):
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        cors(target, origins="*", max_age=5)
+    assert str(caught.value).endswith(f"takes only the policy in its parentheses. Write {written}")
+
+
+def test_cors_exempt_with_parentheses():
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: .* no parentheses: write @cors_exempt$"):
+        cors_exempt()
+
+
+@pytest.mark.parametrize(
+    ("policy", "fields", "words"),
+    [
+        (cors_exempt, {}, "for_path cannot exempt: mark the view or blueprint with cors_exempt"),
+        (cors(origins="*"), {}, "Leave cors out: for_path('/x', origins='*')"),
+        (cors("partners"), {}, "Leave cors out: for_path('/x', 'partners')"),
+        (view, {}, "Give fields by name, such as for_path('/x', origins=['https://app.example."),
+        (7, {"max_age": 5}, "Give fields by name, such as for_path('/x', max_age=5)"),
+        (
+            None,
+            {},
+            "for_path('/x') changes nothing. Give it a policy or a field, such as for_path(",
+        ),
+    ],
+    ids=["exempt", "cors", "a name in cors", "view", "number", "nothing"],
+)
+def test_what_is_no_policy_of_a_path(policy, fields, words):
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        CorsGuard().for_path("/x", policy, **fields)
+    assert words in str(caught.value)
+
+
+def test_one_function_for_two_routes(app):
+    """Each can have its own policy, but not by a mark on the function."""
+
+    def function():
+        return "ok"
+
+    app.add_url_rule("/a", "a", cors(origins="*")(function))
+    with pytest.raises(CorsGuardError, match=r"for another route, use guard\.for_endpoint\("):
+        app.add_url_rule("/b", "b", cors(max_age=5)(function))
+
+
 def test_cors_with_nothing_in_its_parentheses():
     with pytest.raises(CorsGuardError, match=r"cors\(\) changes nothing"):
         cors()
@@ -857,7 +909,7 @@ def test_origins_where_a_policy_belongs(policy, written):
     assert str(caught.value).endswith(f"Write cors({written})")
     with pytest.raises(CorsGuardError, match=LINE) as caught:
         CorsGuard().for_endpoint("me", policy)
-    assert str(caught.value).endswith(f"Write for_endpoint(..., {written})")
+    assert str(caught.value).endswith(f"Write for_endpoint('me', {written})")
 
 
 def test_an_origin_among_the_files():

@@ -514,6 +514,24 @@ def test_one_warning_for_an_endpoint_that_sets_now_this_now_that(app, http, log_
 
 
 @pytest.mark.parametrize(
+    ("path", "other"), [("/", ", or mark the view with cors_exempt."), ("/none", ".")]
+)
+def test_what_to_do_about_own_headers(app, http, log_lines, path, other):
+    """Without a route there is no view to mark."""
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok")
+
+    @app.after_request
+    def add(response):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    http.send(app, path, SHOP)
+    (line,) = log_lines()
+    assert line.endswith(f"Take it out of the code{other}")
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {},
