@@ -14,6 +14,7 @@ from flask_corsguard.text import printable
 
 if TYPE_CHECKING:
     from flask_corsguard.compare.app_process import AppProcess
+    from flask_corsguard.migrate.recorder import Recorded
 
 _WATCH = "flask_corsguard.migrate.recorder:watch"
 # Where Flask looks for an app that nobody has named.
@@ -75,6 +76,7 @@ class _Run:
         from flask_corsguard.migrate import migrate
 
         self.compared: list[str] = []
+        self._recorded: list[Recorded] = []
         self.blocked = self.unloaded = ""
         app = _named(info)
         if not app:
@@ -82,8 +84,8 @@ class _Run:
         else:
             try:
                 with AppProcess(app, watch=_WATCH) as before:
-                    recorded = before.description.watched
-                    self.migration = migrate(path, recorded)
+                    self._recorded = before.description.watched
+                    self.migration = migrate(path, self._recorded)
                     if self.migration.files:
                         self._compare(before, accept_wider, all_methods)
             except AppProcessError as error:
@@ -128,13 +130,14 @@ class _Run:
                 )
 
     def _find(self, code: str, message: str, today: str, *choices: str) -> None:
-        """Add a finding, at the first line that changes."""
+        """Add a finding, at the first call that passes options to Flask-CORS."""
         from flask_corsguard.migrate.findings import Finding
 
-        first = self.migration.files[0]
-        pairs = enumerate(zip(first.before.split(b"\n"), first.after.split(b"\n"), strict=False), 1)
-        line = next((number for number, (old, new) in pairs if old != new), 1)
-        found = Finding(first.path, line, code, message, today, choices)
+        paths = {file.path.resolve(): file.path for file in self.migration.files}
+        calls = ((paths.get(Path(call.path).resolve()), call.line) for call in self._recorded)
+        first = self.migration.files[0].path, 1
+        path, line = next(((path, line) for path, line in calls if path), first)
+        found = Finding(path, line, code, message, today, choices)
         self.migration = self.migration._replace(findings=(*self.migration.findings, found))
 
 
