@@ -14,7 +14,7 @@ SECTIONS = {
     "See who may read what": {
         "routes": "List every route, its policy, and the line of code that sets it.",
         "check": "Try one request: what the page can read, or why not.",
-        "sources": "Read the origins kept in files, Redis or SQL, and show them.",
+        "sources": "Read the origins kept in files, Redis or SQL, and count them.",
     },
     "Before you deploy": {
         "audit": "Attack every route, and report each policy that is too wide.",

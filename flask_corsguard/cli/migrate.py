@@ -15,6 +15,7 @@ from flask_corsguard.compare.differences import compare
 from flask_corsguard.migrate import migrate as migrate_code
 from flask_corsguard.migrate.files import write_files
 from flask_corsguard.migrate.findings import Finding
+from flask_corsguard.migrate.recorder import Recorded
 from flask_corsguard.migrate.report import report_lines
 from flask_corsguard.text import printable
 
@@ -71,6 +72,7 @@ class _Run:
 
     def __init__(self, info: ScriptInfo, path: Path, accept_wider: bool, all_methods: bool) -> None:
         self.compared: list[str] = []
+        self._recorded: list[Recorded] = []
         self.blocked = self.unloaded = ""
         app = _named(info)
         if not app:
@@ -78,8 +80,8 @@ class _Run:
         else:
             try:
                 with AppProcess(app, watch=WATCH) as before:
-                    recorded = before.description.watched
-                    self.migration = migrate_code(path, recorded)
+                    self._recorded = before.description.watched
+                    self.migration = migrate_code(path, self._recorded)
                     if self.migration.files:
                         self._compare(before, accept_wider, all_methods)
             except AppProcessError as error:
@@ -120,11 +122,12 @@ class _Run:
                 )
 
     def _find(self, code: str, message: str, today: str, *choices: str) -> None:
-        """Add a finding at the first line that changes."""
-        first = self.migration.files[0]
-        pairs = enumerate(zip(first.before.split(b"\n"), first.after.split(b"\n"), strict=False), 1)
-        line = next((number for number, (old, new) in pairs if old != new), 1)
-        found = Finding(first.path, line, code, message, today, choices)
+        """Add a finding at the first call that passes options to Flask-CORS."""
+        paths = {file.path.resolve(): file.path for file in self.migration.files}
+        calls = ((paths.get(Path(call.path).resolve()), call.line) for call in self._recorded)
+        first = self.migration.files[0].path, 1
+        path, line = next(((path, line) for path, line in calls if path), first)
+        found = Finding(path, line, code, message, today, choices)
         self.migration = self.migration._replace(findings=(*self.migration.findings, found))
 
 

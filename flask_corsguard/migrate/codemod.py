@@ -129,7 +129,9 @@ class Codemod:
         self._notes += (note for report in dead for note in report.notes)
         if self._findings:
             calls = [*uses.calls, *(mark.call for mark in uses.marks)]
-            left = sorted(f"{call.file.path}:{call.node.lineno}" for call in calls)
+            found = {(finding.path, finding.line) for finding in self._findings}
+            places = {(call.file.path, call.node.lineno) for call in calls} - found
+            left = [f"{path}:{line}" for path, line in sorted(places)]
             note = (
                 "also left unchanged, because they may belong to the same app as a finding:"
                 f" {', '.join(left)}."

@@ -106,11 +106,18 @@ def evidence(environ: dict[str, Any]) -> str:
     if site is not None:
         return f"{SEC_FETCH_SITE} is {shown(site, 40)}"
     host: str = environ.get("HTTP_HOST") or ""
-    own = shown(f"{_own_scheme(environ)}://{host[ORIGIN_CUT]}")
-    return (
-        f"the app takes its own origin to be {own} (if that is wrong, use ProxyFix or set"
-        " self_origins)"
-    )
+    scheme = _own_scheme(environ)
+    own = shown(f"{scheme}://{host[ORIGIN_CUT]}")
+    theirs, _, authority = environ.get("HTTP_ORIGIN", "").partition("://")
+    name, _ = _name_and_port(authority)
+    if name and name == _name_and_port(host.lower())[0] and theirs in (scheme, "https"):
+        fix = (
+            "only the port differs; if a proxy drops it, have it send the whole host, in nginx"
+            " $http_host"
+        )
+    else:
+        fix = "if that is wrong, use ProxyFix or set self_origins"
+    return f"the app takes its own origin to be {own} ({fix})"
 
 
 def _own_scheme(environ: dict[str, Any]) -> str | None:
