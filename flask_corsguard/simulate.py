@@ -18,7 +18,7 @@ from werkzeug.datastructures import Headers as WsgiHeaders
 from flask_corsguard.errors import CorsGuardError, FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.explanation import is_open
+from flask_corsguard.protocol.explanation import is_open, without_cookies
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -214,6 +214,7 @@ def simulate(
     :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
     :raises PolicyError: if the policy of any route cannot be used.
     """
+    is_host_known = base is not None or _ABSOLUTE.match(url) is not None
     url = _absolute_url(state.app, url, base)
     given = _pairs(headers)
     root = urlsplit(base).path.rstrip("/") if base else ""
@@ -231,7 +232,12 @@ def simulate(
     decision = decisions[-1] if decisions else None
     kept = {name for name, _ in read_headers(given, "cors", ENGINES[engine])}
     left_out = {name.lower() for name, _ in given} - kept
-    steps = _steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)
+    steps = [*_steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)]
+    if credentials and is_host_known and decision and decision.outcome is Outcome.ALLOWED:
+        assert target is not None
+        assert decision.policy is not None
+        if why := without_cookies(origin, str(target.origin), decision.policy):
+            steps.append(Step("No cookies", (f"{why}.",)))
     return Simulation(
         url, response, decision, tuple(steps), tuple(map(curl_of, response.exchanges))
     )
