@@ -233,11 +233,10 @@ def simulate(
     kept = {name for name, _ in read_headers(given, "cors", ENGINES[engine])}
     left_out = {name.lower() for name, _ in given} - kept
     steps = [*_steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)]
-    if credentials and is_host_known and decision and decision.outcome is Outcome.ALLOWED:
-        assert target is not None
-        assert decision.policy is not None
-        if why := without_cookies(origin, str(target.origin), decision.policy):
-            steps.append(Step("No cookies", (f"{why}.",)))
+    policy = decision.policy if decision and credentials and is_host_known else None
+    if response.readable and policy is not None and target is not None:
+        why = without_cookies(origin, str(target.origin), policy)
+        steps += [Step("No cookies", (f"{why}.",))] if why else []
     return Simulation(
         url, response, decision, tuple(steps), tuple(map(curl_of, response.exchanges))
     )
