@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
+# Names of this machine that a page may be opened under.
+_THIS_MACHINE = {*LOOPBACK} - {"0.0.0.0"}  # noqa: S104
 
 
 def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
@@ -95,6 +97,29 @@ def rejection(decision: Decision) -> str:
     if decision.outcome is Outcome.UNENFORCED:
         return f"{line}; {UNSAFE_REFUSES}"
     return f"{line}; {decision.detail}" if decision.detail else line
+
+
+def without_cookies(page: str, server: str, policy: Policy) -> str:
+    """Why a page on this machine and a server on it exchange no cookies, and what to do; "" if they
+    may.
+
+    :param page: the page's origin.
+    :param server: the server's origin.
+    :param policy: the policy that allows the page.
+    """
+    theirs, ours = parse_origin(page), parse_origin(server)
+    if theirs is None or ours is None or theirs.host == ours.host:
+        return ""
+    if not {theirs.host, ours.host} <= _THIS_MACHINE:
+        return ""
+    moved, allow = theirs._replace(host=ours.host), policy.compiled.allow
+    is_allowed = allow is not None and allow.lists(str(moved), moved)
+    return (
+        f"{theirs.host} and {ours.host} are different sites: for a page at {page} that calls"
+        f" {server}, the browser neither stores nor sends cookies with SameSite=Lax, the default in"
+        f" Chromium. Have the page call {ours._replace(host=theirs.host)}"
+        + (f", or open it at {moved}" if is_allowed else "")
+    )
 
 
 def depends_on_view(decision: Decision) -> bool:

@@ -219,6 +219,32 @@ def test_a_url_without_a_scheme() -> None:
     assert ran.err.endswith("is a path. For the URL, write http://localhost:5000/api/users/7\n")
 
 
+VITE, MOVED = "http://localhost:5173", "http://127.0.0.1:5173"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_told"),
+    [
+        (f"http://127.0.0.1:5000/ --origin {VITE} --credentials", True),
+        (f"http://127.0.0.1:5000/ --origin {VITE}", False),
+        (f"http://localhost:5000/ --origin {VITE} --credentials", False),
+        # The command has chosen the host.
+        (f"/ --origin {MOVED} --credentials", False),
+    ],
+)
+def test_a_page_that_gets_no_cookies(arguments: str, is_told: bool) -> None:
+    app = Flask("x")
+    CorsGuard(app, origins=[VITE, MOVED], allow_credentials=True)
+    app.add_url_rule("/", "index", lambda: "")
+    ran = run(f"check {arguments}", app)
+    assert ran.code == 0
+    told = ran.out.partition("4. No cookies\n")[2]
+    assert bool(told) == is_told
+    assert not told or told.startswith(
+        "   localhost and 127.0.0.1 are different sites: for a page at http://localhost:5173 that"
+    )
+
+
 def test_a_url_and_an_origin_that_are_swapped() -> None:
     ran = run(["check", f"{A}/", "--origin", "/api/users?by=name&up"])
     assert (ran.code, ran.out) == (2, "")
