@@ -28,6 +28,7 @@ from flask_corsguard.protocol.origins import (
     MAX_ORIGIN_LENGTH,
     MISSPELT_SCHEMES,
     OPAQUE_SCHEMES,
+    STORES,
     Origin,
     OriginPattern,
     OriginSet,
@@ -35,10 +36,10 @@ from flask_corsguard.protocol.origins import (
     parse_origin,
     parse_pattern,
 )
-from flask_corsguard.text import text_of
+from flask_corsguard.text import source_of, text_of
 
 # An entry with one of these is never compiled: it is a mistake, which is explained.
-_NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys()
+_NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys() | STORES.keys()
 
 OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
 
@@ -75,6 +76,10 @@ _ODD_BUT_SENT = frozenset(
 )
 # 600, 10m, 10 minutes, 1 hour
 _DURATION = r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?"
+
+# A pattern that cannot match the two slashes of an origin: it has no slash, no dot that could
+# stand for two of them in a row, and of classes only such as [a-z0-9-].
+_NO_SLASHES = r"(?:\\[-.:wd]|\[(?:\w-\w|\w|\\[-.wd])*-?\]|(?<=\w)\.(?=\w)|[^\\.\[/])*"
 
 _NO_PREFLIGHT_HAS_IT = (
     "a preflight has no Cookie or Authorization header, so the callable would decide about"
@@ -156,7 +161,7 @@ def read_origins(  # noqa: C901  (one branch for each form)
         else:
             message = (
                 f"{text_of(entry)} is not a string, a compiled pattern, a function or a source."
-                f"{hint_for_entry(entry)}"
+                f"{hint_for_entry(field, entry)}"
             )
             problems.append(Problem("origin_type", field, entry, message))
     if "" in strings:
@@ -188,8 +193,11 @@ def _not_alone(field: str, value: object, others: str, entries: Iterable[object]
 
 def _is_function(entry: object) -> bool:
     """Whether an entry is a function. A class can be called too, but would return an instance."""
-    hashable = getattr(entry, "__hash__", None) is not None
-    return callable(entry) and hashable and not isinstance(entry, type)
+    try:
+        hash(entry)
+    except TypeError:
+        return False
+    return callable(entry) and not isinstance(entry, type)
 
 
 def _compile_origins(
@@ -243,7 +251,7 @@ def _read_patterns(
 ) -> Iterator[OriginPattern]:
     for text in strings:
         pattern = parse_pattern(text)
-        if pattern is None or pattern.origin.scheme in MISSPELT_SCHEMES:
+        if pattern is None or pattern.origin.scheme in _NO_SCHEMES:
             problems += _string_problems(field, text)
         else:
             yield pattern
@@ -262,8 +270,9 @@ def _string_problems(field: str, text: str) -> Iterator[Problem]:
     if is_sent and is_scheme(text.partition("://")[0].lower()) and is_raw(text):
         raw = json.dumps([text])
         hint += f" If a native program sends exactly that, list it in raw_origins={raw}."
+    given = re.sub(r":[^/@]*@", ":***@", text_of(text))
     for code, sentence in found:
-        yield Problem(code, field, text, f"{text_of(text)}: {sentence}.{hint}", suggestion)
+        yield Problem(code, field, text, f"{given}: {sentence}.{hint}", suggestion)
 
 
 def read_raw_origins(field: str, value: object, problems: Problems) -> tuple[str, ...]:
@@ -340,6 +349,15 @@ def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[
         if not isinstance(cast("object", regex.pattern), str):
             message = f"{text_of(regex)} matches bytes; compile it from a str."
             yield Problem("origin_type", field, regex, message)
+        elif r"\." in regex.pattern and re.fullmatch(_NO_SLASHES, regex.pattern):
+            host = regex.pattern.removeprefix("^").removesuffix("$")
+            meant = f"https://(?:{host})" if "|" in host else f"https://{host}"
+            suggestion = source_of(re.compile(meant, regex.flags))
+            message = (
+                f"{text_of(regex)} can match no origin: each begins with its scheme, and the"
+                f" pattern must match the whole of it. Write {suggestion}."
+            )
+            yield Problem("origin_regex", field, regex, message, suggestion)
 
 
 def _takes_request(check: OriginCheck) -> bool:
@@ -500,7 +518,7 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
         if isinstance(entry, str):
             names.setdefault(entry if has_case else entry.lower(), entry)
         else:
-            message = f"{text_of(entry)} is not a string.{hint_for_entry(entry)}"
+            message = f"{text_of(entry)} is not a string.{hint_for_entry(field, entry)}"
             problems.append(Problem("wrong_type", field, entry, message))
     if "" in names:
         del names[""]

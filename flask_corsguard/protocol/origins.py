@@ -32,6 +32,15 @@ MISSPELT_SCHEMES = {
     **dict.fromkeys(("hhtps", "htps", "htpps", "htttps", "httsp", "httpss", "ttps"), "https"),
 }
 
+#: Schemes of databases, which no page has -> how a source reads one.
+STORES = {
+    **dict.fromkeys(("redis", "rediss"), "RedisOrigins({}, key='cors:origins')"),
+    **dict.fromkeys(
+        ("mariadb", "mysql", "postgres", "postgresql", "sqlite"),
+        "SQLOrigins({}, 'SELECT origin FROM cors_origins')",
+    ),
+}
+
 #: Names of a server on the same machine; browsers also take 0.0.0.0 for that.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 

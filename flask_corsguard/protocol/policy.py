@@ -406,8 +406,17 @@ def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
     for pattern in () if origins == "*" else origins.patterns(_has_star_in_host):
         host = pattern.origin.host
         suffix = host if is_public_suffix(host) else suffix_below(host)
-        if suffix is not None:
+        if suffix is not None and not _is_refused_anyway(pattern):
             yield pattern, suffix
+
+
+def _is_refused_anyway(pattern: OriginPattern) -> bool:
+    """Whether :func:`_check_registry_suffix` finds a better correction."""
+    if not pattern.in_label:
+        return False
+    from flask_corsguard.protocol.origin_errors import repair, spans_registry
+
+    return spans_registry(pattern) and repair(str(pattern)) is not None
 
 
 def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +107,29 @@ def test_what_is_not_a_callable_for_origins(check: Any, code: str) -> None:
     with pytest.raises(PolicyError) as caught:
         Policy(origins=check)
     assert [problem.code for problem in caught.value.problems] == [code]
+
+
+DEAD = [r"app\.a\.com$", r"^a\.com|b\.com", r"a.b\.com", r"[a-z0-9-]+\.a\.com(:\d+)?"]
+ALIVE = [
+    "x", ".", r".*\.a\.com", r"[^.]+\.com", r"\S+\.com", r"[!-~]+\.a", r"[--9a-z:]+\.a", r"\x2f\.a",
+    r"(.)+\.com", r"https://a\.com", r"(a?.)+\.com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", DEAD)
+def test_a_pattern_that_can_match_no_origin(pattern: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Policy(origins=re.compile(pattern))
+    (problem,) = caught.value.problems
+    assert problem.code == "origin_regex"
+    (meant,) = Policy(origins=eval(problem.suggestion or "")).origins
+    assert isinstance(meant, re.Pattern)
+    assert any(meant.fullmatch(f"https://{host}") for host in ("app.a.com", "a.com", "axb.com"))
+
+
+@pytest.mark.parametrize("pattern", ALIVE)
+def test_a_pattern_that_may_match_one(pattern: str) -> None:
+    assert Policy(origins=re.compile(pattern)).origins
 
 
 def test_one_callable_beside_other_entries() -> None:

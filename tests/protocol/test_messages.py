@@ -181,6 +181,15 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       f' comma) or separated by commas, not Python. Write ["{A}"]. [list_in_string]']),
     ({"origins": re.compile(rb"x")},
      ["origins: re.compile(b'x') matches bytes; compile it from a str. [origin_type]"]),
+    ({"origins": re.compile(r"^app\.a\.com$")},
+     [r"origins: re.compile('^app\\.a\\.com$') can match no origin: each begins with its scheme,"
+      r" and the pattern must match the whole of it. Write re.compile('https://app\\.a\\.com')."
+      " [origin_regex]"]),
+    # The wildcard is refused once, with one correction.
+    ({"origins": "https://*partner.com", "allow_credentials": True, "enforce": "unsafe"},
+     ["origins: 'https://*partner.com': anybody can register a name under 'com' that the"
+      " wildcard covers. Write 'https://*.partner.com', or set"
+      " dangerously_allow_public_suffixes=True. [origin_wildcard]"]),
     ({"origins": asynchronous},
      [f"origins: {asynchronous!r} is asynchronous, but its result is needed at once. Write"
       " `def allowed(origin): ...`, without async. [origin_callable]"]),
@@ -368,7 +377,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
 
 # What a message ends with, and what would be right. "Name the site" names none.
 SUGGESTED = re.compile(
-    r"(?:Did you mean |Write (?:enforce=)?|set enforce=)('[^']*'|\[.*?\](?=\.)|\w+)"
+    r"(?:Did you mean |Write (?:enforce=)?|set enforce=)"
+    r"('[^']*'|\[.*?\](?=\.)|re\.compile\('.*'\)|\w+)"
 )
 
 
@@ -391,7 +401,7 @@ def test_each_message(fields: dict[str, Any], texts: list[str]) -> None:
 REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("origins", b"https://a.com", "wrong_type", "'https://a.com'"),
     ("origins", {A: True}, "wrong_type", None),
-    ("origins", None, "wrong_type", "[]"),
+    ("origins", None, "wrong_type", None),
     ("origins", "", "origin_empty", None),
     ("deny_origins", one, "origin_type", None),
     ("deny_origins", "a.com", "origin_no_scheme", "'https://a.com'"),
