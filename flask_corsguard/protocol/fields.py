@@ -36,7 +36,7 @@ from flask_corsguard.protocol.origins import (
     parse_origin,
     parse_pattern,
 )
-from flask_corsguard.text import source_of, text_of
+from flask_corsguard.text import name_of, source_of, text_of
 
 # An entry with one of these is never compiled: it is a mistake, which is explained.
 _NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys() | STORES.keys()
@@ -58,6 +58,8 @@ Problems: TypeAlias = list[Problem]
 Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 #: The ways to enforce, the strictest last.
 WAYS_TO_ENFORCE: tuple[Enforce, ...] = get_args(Enforce)
+# Words that are no names: see name_errors.
+_QUANTITIES = frozenset({"all", "any", "none"})
 # What people write instead of one of them.
 _ENFORCE_MEANT: dict[str, Enforce] = {
     **dict.fromkeys(("true", "1", "yes", "on", "strict", "block"), "unsafe"),
@@ -374,22 +376,46 @@ def _takes_request(check: OriginCheck) -> bool:
 def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) -> Iterator[Problem]:
     checks = tuple(checks)
     for check in checks:
-        call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
-        if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
-            message = (
-                f"{text_of(check)} is asynchronous, but its result is needed at once. Write"
-                " `def allowed(origin): ...`, without async."
-            )
-            yield Problem("origin_callable", field, check, message)
-        elif not _accepts(check, ("origin", "request") if _takes_request(check) else ("origin",)):
-            message = (
-                f"{text_of(check)} must take (origin) or (origin, request). Write"
-                " `def allowed(origin): ...`."
-            )
-            yield Problem("origin_callable", field, check, message)
+        wrong = _wrong_in_check(check)
+        if wrong:
+            yield Problem("origin_callable", field, check, f"{text_of(check)} {wrong}")
     if len(checks) > 1:
         message = "give at most one callable, which can call the others."
         yield Problem("origin_type", field, value, message)
+
+
+def _wrong_in_check(check: OriginCheck) -> str:
+    """Why a callable cannot decide about origins, and what to write; or ""."""
+    call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
+    if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
+        return (
+            "is asynchronous, but its result is needed at once. Write `def allowed(origin): ...`,"
+            " without async."
+        )
+    if isinstance(getattr(check, "__self__", None), re.Pattern):
+        return "returns a match, not True or False. Give the pattern itself, without a method."
+    names = _parameters(check)
+    if names == ["self"]:
+        return f"needs an instance, as in {name_of(check).replace('.', '().')}."
+    if names == ["request"]:
+        return "takes one parameter, which is the origin. Write (origin, request)."
+    if len(names) == 2 and names[0] == "request":
+        return f"takes (request, {names[1]}), but is called with (origin, request). Swap them."
+    if not _accepts(check, ("origin", "request") if _takes_request(check) else ("origin",)):
+        of_list = "" if names else f" If it returns the origins, call it: {name_of(check)}()."
+        return (
+            f"must take (origin) or (origin, request). Write `def allowed(origin): ...`.{of_list}"
+        )
+    return ""
+
+
+def _parameters(check: OriginCheck) -> list[str]:
+    """The names of the positional parameters."""
+    try:
+        parameters = inspect.signature(check).parameters.values()
+    except (TypeError, ValueError):
+        return ["origin"]  # some built-in callables have no signature; these take one argument
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def _accepts(check: OriginCheck, arguments: tuple[str, ...]) -> bool:
@@ -442,7 +468,8 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         elif name in headers.KNOWN_METHODS:
             problems.append(_method_among_headers(field, name))
         elif headers.is_forbidden_request_header(lower):
-            message = f"browsers never let a page set {name}. Leave it out."
+            cookies = "; for cookies, set allow_credentials=True" if lower == "cookie" else ""
+            message = f"browsers never let a page set {name}. Leave it out{cookies}."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower.startswith("access-control-"):
             message = (
@@ -501,7 +528,9 @@ def _wrong_in_name(
     name: str, kind: str, longest: int | None = None, *, can_be_all: bool = True
 ) -> tuple[str, str | None] | None:
     """See :func:`~flask_corsguard.protocol.name_errors.diagnose_name`."""
-    is_plain = name.isascii() and name.replace("-", "").isalnum()
+    is_plain = (
+        name.isascii() and name.replace("-", "").isalnum() and name.lower() not in _QUANTITIES
+    )
     if is_plain and (longest is None or len(name) <= longest):
         return None
     # Nearly all names are plain: the rest is loaded with the first other one.
@@ -561,7 +590,7 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
         meant = "unsafe"
     problem = unknown_name("enforce_unknown", field, value, "enforce value", words, meant)
     if meant:
-        message = f"there is no enforce value {text_of(value)}. Write enforce={meant!r}."
+        message = f"enforce cannot be {text_of(value)}. Write enforce={meant!r}."
         problem = problem._replace(message=message)
     problems.append(problem)
     return "off"
@@ -580,6 +609,9 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
         guess = _seconds_in(text_of(seconds).strip("'\" ").removesuffix(".0"))
         hint = f"Write {guess}." if guess else "Give a number, such as 600."
         message = f"{text_of(value)} is not a whole number of seconds or a timedelta. {hint}"
+        if isinstance(value, datetime.timedelta):
+            guess = str(round(value.total_seconds()))
+            message = f"{text_of(value)} is not a whole number of seconds. Write {guess}."
         problems.append(Problem("wrong_type", field, value, message, guess))
         return None
     if not 0 <= seconds <= MAX_AGE_LIMIT:

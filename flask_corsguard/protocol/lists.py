@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
 from typing import Any, cast
 
 from flask_corsguard.errors import Problem
@@ -103,7 +102,7 @@ def _hint_for_object(field: str, value: object) -> str:
     """What to write instead of a URL of Yarl or Pydantic, or a path; "" for anything else."""
     if type(value).__name__.lower().endswith("url"):
         return "Write str(url).rstrip('/')."
-    if isinstance(value, PurePath) and field == "origins":
+    if hasattr(value, "__fspath__") and field == "origins":
         return f"Write FileOrigins({str(value)!r})."
     return ""
 
@@ -117,7 +116,9 @@ def hint_for_entry(field: str, entry: object) -> str:
     if isinstance(entry, (list, tuple, set, frozenset)):
         return " Put what is in it into the list itself."
     if isinstance(entry, re.Pattern):
-        return " Names cannot be patterns: list each one."
+        return " Patterns are only for origins: list each one."
+    if isinstance(entry, type):
+        return f" It is a class: give an instance, {entry.__name__}(...)."
     hint = _hint_for_object(field, entry)
     return f" {hint}" if hint else ""
 

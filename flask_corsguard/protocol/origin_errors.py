@@ -119,22 +119,20 @@ def _mistyped(text: str, bare: str) -> Diagnosis | None:
     hidden = next((each for each in text if not (each.isprintable() or each.isspace())), None)
     joined = _STRAY_SPACE.sub("", text)
     if hidden:
-        code, sentence = (
-            "origin_invalid",
-            f"there is an invisible character in it (U+{ord(hidden):04X})",
-        )
+        sentence = f"there is an invisible character in it (U+{ord(hidden):04X})"
+        problem = ("origin_invalid", sentence)
         meant = "".join(filter(str.isprintable, text)).strip(_QUOTES)
     elif bare != text:
-        code, sentence, meant = "origin_quotes", "an origin has no quotes", bare
+        problem, meant = ("origin_quotes", "an origin has no quotes"), bare
     elif _SCHEME_TWICE.match(text):
-        code, sentence = "origin_scheme", "the scheme is there twice"
+        problem = ("origin_scheme", "the scheme is there twice")
         meant = _SCHEME_TWICE.sub("", text)
     elif joined != text and not re.search(r"\s", joined):
-        code, sentence, meant = "origin_separator", "there is a space in it", joined
+        problem, meant = ("origin_separator", "there is a space in it"), joined
     else:
         return None
     fixed = meant if meant == "*" else repair(meant)
-    return [(code, sentence)], fixed and repr(fixed)
+    return [problem], fixed and repr(fixed)
 
 
 def _of_word(bare: str) -> Diagnosis | None:

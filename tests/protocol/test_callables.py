@@ -37,7 +37,6 @@ class Instance:
 TAKEN: dict[str, Callable[..., Any]] = {
     "origin": lambda origin: is_alone(origin),
     "any name": lambda o: is_alone(o),
-    "called request, but first": lambda request: is_alone(request),
     "positional only": lambda origin, /: is_alone(origin),
     "any number": is_alone,
     "an optional one beside": lambda origin, cache=None: is_alone(origin) and cache is None,
@@ -92,6 +91,9 @@ class Unhashable:
 REFUSED: dict[str, tuple[object, str]] = {
     "nothing taken": (lambda: True, "origin_callable"),
     "too many": (lambda a, b, c: True, "origin_callable"),
+    "the request alone": (lambda request: True, "origin_callable"),
+    "the request first": (lambda request, origin: True, "origin_callable"),
+    "a match": (re.compile("x").match, "origin_callable"),
     "one by name only": (lambda a, *, b: True, "origin_callable"),
     "a request and one by name only": (lambda a, request, *, b: True, "origin_callable"),
     "a class": (Instance, "origin_type"),

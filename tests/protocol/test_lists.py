@@ -191,7 +191,7 @@ FORM = "is not a string, a compiled pattern, a function or a source."
         ("allow_headers", [("X-A",)], "wrong_type",
          "is not a string. Put what is in it into the list itself.", None),
         ("allow_headers", [re.compile("X")], "wrong_type",
-         "is not a string. Names cannot be patterns: list each one.", None),
+         "is not a string. Patterns are only for origins: list each one.", None),
     ],
 )  # fmt: skip
 def test_neither_a_string_nor_a_list_of_them(
