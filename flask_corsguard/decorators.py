@@ -111,7 +111,8 @@ def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) 
         )
     if policy is not None and not isinstance(policy, (Policy, str, list, tuple)):
         if callable(policy) or isinstance(policy, Blueprint):
-            example = f"@{caller}(origins=['https://app.example.com'])"
+            meant = "Policy(...)" if policy is Policy else "origins=['https://app.example.com']"
+            example = f"@{caller}({meant})"
             if isinstance(policy, Flask):
                 example = "CorsGuard(app, origins=['https://app.example.com']) for a whole app"
             elif isinstance(policy, Blueprint):

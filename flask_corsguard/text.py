@@ -71,6 +71,8 @@ def printable(text: str) -> str:
 
 def described(error: BaseException) -> str:
     """An exception in one safe line, with the file and line that raised it."""
+    if type(error).__module__.startswith(f"{__package__}."):
+        return on_one_line(str(error))  # it says what to do
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -81,7 +83,7 @@ def described(error: BaseException) -> str:
         raise
     except BaseException:
         message = ""
-    return f"{type(error).__name__} {shown(message, 200)}{location}"
+    return f"{type(error).__name__} {text_of(message)}{location}"
 
 
 def called_by(error: BaseException, *functions: str) -> str:

@@ -23,7 +23,7 @@ _FLASK = "FLASK_"
 # What the keys of Flask-CORS begin with.
 _OTHERS = "CORS_"
 # What a key begins with that can be meant for nobody else.
-_MEANT_FOR_US = (PREFIX, "CORS_GUARD_", _FLASK + PREFIX)
+_MEANT_FOR_US = ("CORSGUARD", "CORS_GUARD_", _FLASK + PREFIX)
 # CORSGAURD_, CORGUARD_, CROSGUARD_ and the like, which nobody else uses.
 _MISSPELT = re.compile(r"C[ORS]{2,3}E?G[UARD]{3,5}S?_")
 # Below this, what is in a mapping or list is compared by identity.

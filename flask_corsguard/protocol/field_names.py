@@ -174,5 +174,5 @@ def _as_field(name: str) -> str:
     ``max_age`` for ``maxAge``, ``CORS_MAX_AGE``, ``CORS_GUARD_MAX_AGE`` and
     ``FLASK_CORSGUARD_MAX_AGE``."""
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
-    without = re.sub(r"^.*cors_?guard_+", "", snake)
+    without = re.sub(r"^.*cors_?guard(_+|(?=.))", "", snake)
     return re.sub(r"^((cors|access_control)_+)+", "", without)

@@ -21,6 +21,7 @@ from flask_corsguard.protocol.lists import (
     is_source,
     is_unreplaced,
     read_entries,
+    source_name,
     source_of_list,
 )
 from flask_corsguard.protocol.origins import (
@@ -231,11 +232,12 @@ def source_problems(source: object) -> Iterator[Problem]:
             continue
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not 0 < value <= MAX_SOURCE_SECONDS:
+            meant = _seconds_meant(value) or f"{default:g}"
             message = (
-                f"{name}={text_of(value)} of {text_of(source)} is not a number of seconds above 0"
-                f" and up to {MAX_SOURCE_SECONDS}. Write {name}={default:g}."
+                f"{source_name(source)}: {name}={text_of(value)} is not a number of seconds above 0"
+                f" and up to {MAX_SOURCE_SECONDS}. Write {name}={meant}."
             )
-            yield Problem("source_seconds", name, value, message, f"{default:g}")
+            yield Problem("source_seconds", name, value, message, meant)
     at_start = getattr(source, "at_start", "closed")
     if at_start not in ("closed", "fail"):
         yield unknown_name("source_at_start", "at_start", at_start, "at_start", ("closed", "fail"))
@@ -620,6 +622,13 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
         problems.append(Problem("max_age_range", field, value, message, str(limit)))
         return None
     return int(seconds)
+
+
+def _seconds_meant(value: object) -> str | None:
+    """The seconds in a timedelta or a string, as source; None if they are not clear."""
+    if isinstance(value, datetime.timedelta):
+        return f"{value.total_seconds():g}" if value > datetime.timedelta() else None
+    return _seconds_in(text_of(value).strip("'\" ")) if isinstance(value, str) else None
 
 
 def _seconds_in(text: str) -> str | None:

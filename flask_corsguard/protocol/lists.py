@@ -137,14 +137,15 @@ def unset_part(text: str) -> str:
 def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
     """The parts of a string, so that one environment variable can hold a list."""
     text = given.strip()
-    if text.endswith(("]", ")", "}")):
+    is_open = text.startswith(('["', "['")) and not text.endswith("]")
+    if is_open or text.endswith(("]", ")", "}")):
         try:
             found = json.loads(text)
         except (ValueError, RecursionError):
             found = None
         if isinstance(found, list):
             return read_entries(field, cast("list[object]", found), problems)
-        if re.fullmatch(_PRINTED, text) or re.fullmatch(_BARE, text):
+        if is_open or re.fullmatch(_PRINTED, text) or re.fullmatch(_BARE, text):
             return _entries_of_no_json(field, text, problems)
     if field in _NEVER_SPLIT:
         return [given[:]]  # a plain string

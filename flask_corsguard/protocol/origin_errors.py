@@ -31,6 +31,9 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 # A space that stands beside a dot or a colon, which is not the end of an origin.
 _STRAY_SPACE = re.compile(r"\s+(?=[.:])|(?:(?<=[.:])|(?<=://))\s+(?!\S*://)")
+# ORIGINS=https://example.com
+_NAMED = re.compile(r"\w+\s*=\s*(?=['\"]?[\w*]+://)")
+_COMMENT = re.compile(r"\s+#.*")
 # https://http://example.com
 _SCHEME_TWICE = re.compile(r"(?:https?|wss?)://(?=(?:https?|wss?)://)", re.IGNORECASE)
 # A pattern, or a wildcard, for both http and https.
@@ -124,6 +127,12 @@ def _mistyped(text: str, bare: str) -> Diagnosis | None:
         meant = "".join(filter(str.isprintable, text)).strip(_QUOTES)
     elif bare != text:
         problem, meant = ("origin_quotes", "an origin has no quotes"), bare
+    elif _NAMED.match(text):
+        problem = ("origin_invalid", "its name is there again")
+        meant = _NAMED.sub("", text).strip(_QUOTES)
+    elif _COMMENT.search(text):
+        problem = ("origin_fragment", "a value has no comment")
+        meant = _COMMENT.sub("", text)
     elif _SCHEME_TWICE.match(text):
         problem = ("origin_scheme", "the scheme is there twice")
         meant = _SCHEME_TWICE.sub("", text)

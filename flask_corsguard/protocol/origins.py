@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from flask_corsguard.errors import is_shutdown
-from flask_corsguard.text import described, shown, text_of
+from flask_corsguard.text import described, on_one_line, text_of
 
 #: The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
 MAX_ORIGIN_LENGTH = 320
@@ -447,6 +447,7 @@ class OriginSet:
         # A truthy object is not consent: a coroutine, a mock or a match object would let everybody
         # in. Not isinstance(), which an object can deceive.
         if type(allowed) is not bool:
-            message = f"it returned {shown(text_of(allowed), 60)} where True or False was expected"
+            given = on_one_line(text_of(allowed, 60))
+            message = f"it returned {given} where True or False was expected"
             raise CheckFailedError(message)
         return allowed

@@ -241,9 +241,11 @@ def fields_meant(value: object) -> str | None:
     write, as source."""
     if isinstance(value, Mapping):
         fields = cast("Mapping[object, object]", value)
-        if not fields or not all(name in FIELDS for name in fields):
+        names = [_field_meant(name) for name in fields]
+        if not fields or not all(name in FIELDS for name in names):
             return None
-        return ", ".join(f"{name}={text_of(given)}" for name, given in fields.items())
+        given = zip(names, fields.values(), strict=True)
+        return ", ".join(f"{name}={text_of(each)}" for name, each in given)
     is_list = isinstance(value, (list, tuple, set, frozenset))
     entries = tuple(cast("Iterable[object]", value)) if is_list else (value,)
     if not entries or not all(map(_is_written_origin, entries)):
@@ -251,9 +253,19 @@ def fields_meant(value: object) -> str | None:
     return f"origins={text_of(value)}"
 
 
+def _field_meant(name: object) -> object:
+    """The field that a name stands for, also where another library calls it so."""
+    if name in FIELDS:
+        return name
+    from flask_corsguard.protocol.field_names import unknown_field
+
+    return unknown_field("unknown_field", name, "policy field", FIELDS).suggestion
+
+
 def _is_written_origin(entry: object) -> bool:
     return isinstance(entry, re.Pattern) or (
-        isinstance(entry, str) and ("://" in entry or entry.strip() == "*")
+        isinstance(entry, str)
+        and (re.match(r"[\s'\"]*[\w*+.-]+://", entry) is not None or entry.strip() == "*")
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -110,7 +111,13 @@ REFUSED: dict[str, tuple[object, dict[str, Any], str, str]] = {
     "no seconds": (Source(refresh=0), {}, "source_seconds", "Write refresh=1."),
     "too many": (Source(stale_after=86401), {}, "source_seconds", "Write stale_after=300."),
     "a bool": (Source(deadline=True), {}, "source_seconds", "Write deadline=0.2."),
-    "a string": (Source(reload_every="9"), {}, "source_seconds", "Write reload_every=600."),
+    "a string": (Source(reload_every="9"), {}, "source_seconds", "Write reload_every=9."),
+    "a timedelta": (
+        Source(refresh=datetime.timedelta(seconds=5)),
+        {},
+        "source_seconds",
+        "Write refresh=5.",
+    ),
     "at start": (Source(at_start="fails"), {}, "source_at_start", "'fail'?"),
     "by": (Source(by="Host"), {"origins_vary": "Host"}, "wrong_type", "request.host."),
     "by, no vary": (Source(by=len), {}, "vary_required", "such as origins_vary=['Host']."),
