@@ -147,7 +147,7 @@ def cors(
 ) -> Callable[[Target], Target]:
     """Mark a view function, a view class, one handler method of it, or a blueprint.
 
-    The mark changes the policy that applies further out: *fields* change single fields, a *policy*
+    The mark changes the policy that applies without it: *fields* change single fields, a *policy*
     replaces it. The target is returned unchanged, so the mark may be above or below ``@app.get``.
 
     :param policy: a :class:`Policy`, the name of one in ``policies``, or a list of these, tried in

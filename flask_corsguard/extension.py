@@ -177,9 +177,9 @@ class CorsGuard:
         """Mark a view that you cannot decorate. A mark on the view itself overrides this one.
 
         :param endpoint: the full endpoint name, such as ``"static"`` or ``"admin.index"``.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the endpoint is marked already, or an app has served a request.
         """
@@ -195,9 +195,9 @@ class CorsGuard:
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for a blueprint
             inside another. If a name was given at registration, use that one.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the blueprint is marked already, or an app has served a request.
         """
@@ -217,9 +217,9 @@ class CorsGuard:
 
         :param prefix: the path, decoded and relative to the app's root. Host and subdomain do not
             matter.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if the prefix, or a field, cannot be used.
         :raises CorsGuardError: if the path is marked already, or an app has served a request.
         """

@@ -355,10 +355,10 @@ class GuardLog:
         """Write that no hook could write headers, because an exception has left the app."""
         self.notice(
             ("exceptions that leave the app", path),
-            "%s raised %s, and the app let the exception through, as it does in debug mode, under"
-            " TESTING, with PROPAGATE_EXCEPTIONS and from teardown functions. Whatever responds"
-            " now, such as Werkzeug's debugger, sends no CORS headers, so the browser reports a"
-            " CORS error.",
+            "%s raised %s, and the app let the exception through, as it does in debug mode, with"
+            " TESTING or PROPAGATE_EXCEPTIONS, and in teardown functions. Whatever responds now,"
+            " such as Werkzeug's debugger, sends no CORS headers, so the browser reports a CORS"
+            " error.",
             shown(path),
             described(error),
         )

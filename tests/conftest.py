@@ -20,7 +20,7 @@ from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
 # many, and new ones each time.
 settings.register_profile(
     "few",
-    max_examples=100,
+    max_examples=50,
     derandomize=True,
     database=None,
     deadline=None,

@@ -116,7 +116,7 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if finding.level >= level]
 
 
-_ACTING = "as the signed-in user if the policy allows credentials, otherwise as anybody"
+_ACTING = "as the signed-in user if the policy allows credentials"
 
 _ALL = (
     Rule(
@@ -272,23 +272,23 @@ _ALL = (
         "entry_decided_earlier",
         Level.WARNING,
         "An item of a policy has no effect, because an earlier policy in the list decides",
-        "None, if the earlier policy allows less. But these origins get the earlier policy's"
-        " credentials, methods and headers, not those next to the entry.",
+        "These origins get the earlier policy's credentials, methods and headers, not those next to"
+        " the entry. That is harmless if the earlier policy allows less.",
         "Remove the entry, or put its policy before the other one.",
     ),
     Rule(
         "policy_never_decides",
         Level.WARNING,
         "A policy in a list never admits anybody",
-        "None, if the earlier policies allow less. But those decide about its origins.",
+        "The earlier policies decide about its origins. That is harmless if they allow less.",
         "Remove the policy, or put it before the ones that decide about its origins.",
     ),
     Rule(
         "callable_asked_first",
         Level.WARNING,
         "A callable or source is asked about origins that a later policy in the list names",
-        "None, if it allows none of them. But if it fails, they are rejected, and those that it"
-        " allows get the credentials, methods and headers of its own policy.",
+        "If it fails, these origins are rejected. Those that it allows get the credentials, methods"
+        " and headers of its own policy, not of the later one.",
         "Put the policy with the callable or source after the ones that name their origins.",
     ),
     Rule(
@@ -385,7 +385,7 @@ _ALL = (
         "A callable in origins fails",
         "Nothing is exposed: an origin for which it fails is not allowed. But origins that should"
         " be allowed may be rejected.",
-        "Have the callable return True or False for any string. If it is a source's by, have"
+        "Have the callable return True or False for any string. If it is the 'by' of a source, have"
         " it return a value for any request.",
     ),
     Rule(
@@ -409,7 +409,7 @@ _ALL = (
         "A pattern takes very long to reject some origins",
         "An attacker can send such an Origin. Each one keeps a worker busy for seconds, or for"
         " years.",
-        "Do not repeat repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list the origins"
+        "Do not nest repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list the origins"
         " as strings.",
     ),
     Rule(

@@ -33,7 +33,7 @@ from flask_corsguard.cli.terminal import console, progress, write
 @click.pass_context
 @pass_script_info
 def audit(info: ScriptInfo, context: click.Context, form: str, fail_on: str) -> None:
-    """Attack every route, and report who gets in that should not.
+    """Attack every route, and report each policy that is too wide.
 
     Findings that CORSGUARD_AUDIT_ACCEPT accepts do not count.
     """

@@ -64,11 +64,11 @@ def check(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Simulate a page's request to URL, and tell what the page can read and why.
+    """Simulate a page's request to URL, and show what the page can read, and why.
 
-    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, it is a WebSocket
-    handshake. No view of the app runs. A preflight that the guard allows is also sent through the
-    app, where the app's hooks run for it. Exits with 0 if the page may read the response, or can
+    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, the request is a
+    WebSocket handshake. No view of the app runs. A preflight that the guard allows is also sent
+    through the app, whose hooks run for it. Exits with 0 if the page may read the response, or can
     use the socket; with 1 if not.
     """
     from flask_corsguard.audit.findings import RULES

@@ -39,9 +39,9 @@ def migrate(
 ) -> None:
     """Move the code at PATH, by default the current directory, from Flask-CORS to Flask-CorsGuard.
 
-    Loads the app that flask --app names, to see what it hands to Flask-CORS, and compares it before
-    and after: GET and HEAD are sent to every route. Prints a diff, or writes with --write. Exits
-    with 0 if all is migrated, with 1 if a place was left alone for you to decide.
+    Loads the app that flask --app names, to see what it passes to Flask-CORS, and compares the app
+    before and after: GET and HEAD are sent to every route. Prints a diff; with --write, changes the
+    files. Exits with 0 if everything is migrated, with 1 if something is left for you to decide.
     """
     from flask_corsguard.migrate.files import write_files
     from flask_corsguard.migrate.report import told

@@ -26,10 +26,10 @@ _MOST_RULES = 3
 @click.pass_context
 @pass_script_info
 def sources(info: ScriptInfo, context: click.Context, as_json: bool) -> None:
-    """Read every source in origins now, and tell what it gives.
+    """Read every source in origins now, and show how many rows it has, and which are left out.
 
-    What the workers of a running app know, guard.status() says there. Exits with 1 if a source
-    admits nobody, because it cannot be read.
+    To see what a worker of a running app has read, call guard.status() in that worker. Exits with 1
+    if a source admits nobody, because it cannot be read.
     """
     with guarded_app(info) as state:
         read_sources(state)
@@ -90,8 +90,8 @@ def _lines(told: list[dict[str, Any]]) -> Iterator[Line]:
         yield Line("")
     if told:
         yield Line(
-            "This command has just read the sources. What a worker has read, guard.status()"
-            " shows in that worker."
+            "This command has just read the sources. To see what a worker has read, call"
+            " guard.status() in that worker."
         )
     else:
         yield Line("No policy uses a source.")

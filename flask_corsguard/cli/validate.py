@@ -24,11 +24,11 @@ from flask_corsguard.watched_file import LARGEST_FILE
 @click.pass_context
 @pass_script_info
 def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json: bool) -> None:
-    """Check FILE as the settings file of the app, before it is put in its place.
+    """Check FILE as the settings file of the app, before you put it in place.
 
-    The app is loaded with FILE instead of the settings file that it names, which need not be there.
-    Who owns FILE, and its mode, play no part. Exits with 0 if nothing is wrong, with 1 if something
-    is wrong with the settings.
+    The app is loaded with FILE instead of its own settings file, which need not exist. The owner
+    and mode of FILE are not checked. Exits with 0 if nothing is wrong, with 1 if the settings have
+    problems.
     """
     instead = Candidate(file.name, file.read(LARGEST_FILE + 1))
     problems: Sequence[Problem] = ()

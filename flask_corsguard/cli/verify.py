@@ -51,10 +51,10 @@ def verify(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Play the policies against the deployment at URL, where the app's root is.
+    """Ask the deployment whose root is at URL whether it follows the policies.
 
     Sends preflights for every route and method, and nothing else unless told: no cookies, no
-    faster than --rate. Exits with 0 if the world gets what the policies say, with 1 if not.
+    faster than --rate. Exits with 0 if all responses follow the policies, with 1 if not.
     """
     try:
         from flask_corsguard.verify.deployment import Deployment

@@ -1,4 +1,4 @@
-"""What an app hands to Flask-CORS while it is loaded."""
+"""What an app passes to Flask-CORS while it is loaded."""
 
 from __future__ import annotations
 

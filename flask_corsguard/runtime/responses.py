@@ -72,7 +72,7 @@ _BRIEF = {
     reason: _problem(
         _PREFLIGHT_REFUSED,
         reason,
-        "The CORS policy of this resource refuses the preflight. The server's log says why.",
+        "The CORS policy of this resource rejects the preflight. The server's log says why.",
     )
     for reason in Reason
 }

@@ -19,14 +19,14 @@ _PERHAPS_NO_GUARD = (
     " responded, which must then be changed."
 )
 _IN_FRONT = (
-    "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app, a proxy,"
-    " Connexion, or Flask-SocketIO (cors_allowed_origins). The policy has no effect there."
+    "Change: whatever responded, such as WSGI middleware around app.wsgi_app, another mounted app,"
+    " a proxy, Connexion, or Flask-SocketIO (cors_allowed_origins). The policy has no effect there."
 )
 _AROUND = (
     "Something around the app has changed the response, or responded instead of the app:"
     " {answer}.\n"
-    "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app, or a"
-    " proxy."
+    "Change: whatever does that, such as WSGI middleware around app.wsgi_app, another mounted app,"
+    " or a proxy."
 )
 _DEBUGGER = (
     "The view raised an exception, and Werkzeug's debugger responded, which sends no CORS"

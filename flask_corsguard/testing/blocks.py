@@ -101,7 +101,7 @@ _REMEDY = "{remedy}"
 # What was found, what to change, and what the server has to send.
 _WORDS: dict[Block, tuple[str, ...]] = {
     Block.ALLOW_ORIGIN_MISSING: (
-        "{response} has no Access-Control-Allow-Origin, so pages of {origin} may not read it.",
+        "{response} has no Access-Control-Allow-Origin, so pages of {page} may not read it.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),
@@ -120,7 +120,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_MISMATCH: (
-        "{response} lets pages of {value} read it, but this page is from {origin}.",
+        "{response} lets pages of {value} read it, but this page's origin is {origin}.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),
@@ -211,7 +211,8 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         " 401 instead",
     ),
     Block.REDIRECT_UNWANTED: (
-        "The response is a redirect (status {status}), and the page asked with redirect: 'error'.",
+        "The response is a redirect (status {status}), and the page's request has redirect:"
+        " 'error'.",
         "have the page request the address that the redirect leads to",
     ),
     Block.REDIRECT_MANUAL: (

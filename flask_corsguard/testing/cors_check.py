@@ -86,6 +86,7 @@ def check_cors(exchange: Exchange, requester: Requester) -> None:
         block,
         response="The preflight's response" if exchange.preflight else "The response",
         origin=requester.origin,
+        page="the origin null" if requester.origin == "null" else requester.origin,
         value=value,
         credentials=requester.credentials,
         with_credentials=needed,

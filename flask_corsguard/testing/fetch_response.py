@@ -84,7 +84,7 @@ class Response:
     def assert_visible(self, *names: str) -> Response:
         """Fail unless the page may read the response and sees these headers.
 
-        :param names: header names, in any case.
+        :param names: header names; case does not matter.
         :returns: the response itself.
         :raises AssertionError: if it does not, with the rule that hides them.
         """

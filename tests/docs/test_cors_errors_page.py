@@ -23,7 +23,7 @@ CORSRequestNotHttp
 
 def test_an_entry_for_every_reason() -> None:
     assert sorted(re.findall(r"^## `(.+)`$", PAGE, re.MULTILINE)) == sorted(Block)
-    assert "Hidden headers" in SECTIONS
+    assert "A header that JavaScript does not see" in SECTIONS
 
 
 @pytest.mark.parametrize("block", Block)

@@ -890,7 +890,7 @@ def test_the_prefixes_of_rules_are_those_of_their_urls():
     seconds = ["", "a", "b", "x", "<q>", "<int:q>", "<path:q>", "<any(a, b):q>", "a<path:q>"]
     marks = Paths(dict.fromkeys((*PREFIXES, "/7", "/ab")))  # type: ignore[arg-type]
     segments = ("a", "b", "x", "7", "ab", "ac", "8")
-    urls = ["/" + "/".join(s) for n in (1, 2, 3, 4) for s in itertools.product(segments, repeat=n)]
+    urls = ["/" + "/".join(s) for n in (1, 2, 3) for s in itertools.product(segments, repeat=n)]
     for first, second in itertools.product(firsts, seconds):
         text = f"/{first}/{second}".rstrip("/")
         rule = Rule(text, endpoint="e")
