@@ -338,15 +338,14 @@ def read_configured(file: str, given: Mapping[str, Any], problems: list[Problem]
             fields |= values
     policies = read_policies(given.get("policies", {}), place.where("policies"), problems)
     found: list[Problem] = []
-    policy = _read_policy_key("policy", given.get("policy"), found)
+    whole: object = given.get("policy")
+    policy = _read_policy_key("policy", whole, found)
     if found:
         fields = {}  # nobody can tell what they change
-        message = f"fields have keys of their own. Write {PREFIX}ORIGINS = "
-        for problem in found:
-            if not file and "Write origins=" in problem.message:
-                meant = problem.message.partition("Write origins=")[2]
-                problem = problem._replace(message=message + meant)
-            problems.append(problem._replace(where=place.where("policy")))
+        if not file and fields_meant(whole):
+            message = f"fields have keys of their own. Write {_as_keys(whole)}."
+            found = [found[0]._replace(message=message)]
+        problems += [problem._replace(where=place.where("policy")) for problem in found]
     return place._replace(
         fields=fields,
         policy=policy,
@@ -634,8 +633,9 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
     where = f"{place.file}, paths" if place.file else place.where("paths")
     paths: dict[str, Mark] = {}
     read = _read_json(value)
-    if isinstance(read, Mapping) and fields_meant(read):
-        message = f"the paths are missing. Write {{'/api': {text_of(cast('object', read))}}}."
+    names = [*cast("Mapping[Any, object]", read)] if isinstance(read, Mapping) else []
+    if names and all(name in FIELDS for name in names):
+        message = f"the paths are missing. Write {{'/api': {text_of(value)}}}."
         problems.append(Problem("wrong_type", "paths", value, message, where=where))
         return paths
     words, example = "paths to policies", f"{{'/api': {_as_fields(value)}}}"
@@ -716,8 +716,18 @@ def _what_to_write(value: object, example: str) -> str:
 
 def _as_fields(value: object) -> str:
     """The mapping that was meant if *value* is origins, as source; otherwise an example."""
-    meant = text_of(value) if fields_meant(value) else "['https://app.example.com']"
+    meant = "['https://app.example.com']"
+    if not isinstance(value, Mapping) and fields_meant(value):
+        meant = text_of(value)
     return f"{{'origins': {meant}}}"
+
+
+def _as_keys(value: object) -> str:
+    """Origins, or a mapping of fields, as configuration keys."""
+    fields = cast(
+        "Mapping[str, object]", value if isinstance(value, Mapping) else {"origins": value}
+    )
+    return "; ".join(f"{PREFIX}{name.upper()} = {text_of(fields[name])}" for name in fields)
 
 
 def _write(value: object) -> str:

@@ -173,7 +173,7 @@ def _of_no_page(text: str) -> Diagnosis | None:
     if scheme in STORES and "://" in text:
         # Not the URL, which can have a password.
         sentence = "this is a database, which a source reads"
-        return [("origin_scheme", sentence)], STORES[scheme].format("url")
+        return [("origin_invalid", sentence)], STORES[scheme].format("url")
     network = _NETWORK.fullmatch(text)
     if network:
         kept, rest = divmod(int(network[3]), 8)

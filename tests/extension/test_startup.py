@@ -187,6 +187,7 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_ORIGINS", f"ORIGINS={SHOP}", "origin_invalid", f"Write '{SHOP}'."),
         ("CORSGUARD_ORIGINS", f'["{SHOP}"', "list_in_string", f'Write ["{SHOP}"].'),
         ("CORSGUARD_POLICY", SHOP, "wrong_type", f"Write CORSGUARD_ORIGINS = '{SHOP}'."),
+        ("CORSGUARD_POLICY", {"origins": "*"}, "wrong_type", "Write CORSGUARD_ORIGINS = '*'."),
         ("CORSGUARD_PATHS", {"origins": SHOP}, "wrong_type", "Write {'/api': {'origins': 'https"),
         ("CORSGUARD_PATHS", {"/api": {"policy": "p"}}, "wrong_type", "Write {'/api': 'p'}."),
         ("CORSGUARD_PATHS", f"/api={SHOP}", "wrong_type", "{'/api': {'origins': ['https://app.ex"),

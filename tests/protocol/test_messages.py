@@ -187,6 +187,9 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      [r"origins: re.compile('^app\\.a\\.com$') can match no origin: each begins with its scheme,"
       r" and the pattern must match the whole of it. Write re.compile('https://app\\.a\\.com')."
       " [origin_regex]"]),
+    ({"origins": "redis://me:secret@a:1/0"},
+     ["origins: 'redis://me:***@a:1/0': this is a database, which a source reads. Write"
+      " RedisOrigins(url, key='cors:origins'). [origin_invalid]"]),
     # The wildcard is refused once, with one correction.
     ({"origins": "https://*partner.com", "allow_credentials": True, "enforce": "unsafe"},
      ["origins: 'https://*partner.com': anybody can register a name under 'com' that the"
@@ -418,7 +421,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
 # What a message ends with, and what would be right. "Name the site" names none.
 SUGGESTED = re.compile(
     r"(?:Did you mean |Write (?:enforce=)?|set enforce=)"
-    r"('[^']*'|\[.*?\](?=\.)|re\.compile\('.*'\)|\w+)"
+    r"('[^']*'|\[.*?\](?=\.)|\w[\w.]*\(.*\)|\w+)"
 )
 
 

@@ -108,10 +108,10 @@ TABLE = [
     ("/etc/shop/o.json", ["origin_no_scheme"], "FileOrigins('/etc/shop/o.json')"),
     ("a.com/o.json", ["origin_no_scheme"], "'https://a.com'"),
     ("//a.com/o.json", ["origin_no_scheme"], "'https://a.com'"),
-    ("redis://a:1/0", ["origin_scheme"], "RedisOrigins(url, key='cors:origins')"),
+    ("redis://a:1/0", ["origin_invalid"], "RedisOrigins(url, key='cors:origins')"),
     (
         "postgresql+psycopg://a/b",
-        ["origin_scheme"],
+        ["origin_invalid"],
         "SQLOrigins(url, 'SELECT origin FROM cors_origins')",
     ),
     ("https://*.1.2.3.4", ["origin_wildcard"], None),
