@@ -40,9 +40,13 @@ EXTENSION_KEY = "corsguard"
 _MOST_WRAPPERS = 50
 # How many marks of an app without a guard are named.
 _MOST_SHOWN = 5
+# For how many places it is known whether a mark that was made there is on anything.
+_MOST_PLACES = 10_000
 
 # Everything that was marked and still exists, by its id; some of it has no hash.
 _targets: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+# Where cors(...) was called -> what it returned there last; None once any of these was applied.
+_returned: dict[str, weakref.ref[Callable[..., Any]] | None] = {}
 
 Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
 
@@ -159,11 +163,26 @@ def cors(
     mark = make_mark(policy, fields, "cors", call_site())
 
     def decorate(target: Target) -> Target:
+        if mark.location in _returned:
+            _returned[mark.location] = None
         attach(target, mark)
         return target
 
     vars(decorate)[_DECORATOR_ATTRIBUTE] = mark
+    room = decorate if len(_returned) < _MOST_PLACES else None
+    if _returned.get(mark.location, room) is not None:
+        _returned[mark.location] = weakref.ref(decorate)
     return decorate
+
+
+def never_applied() -> list[str]:
+    """Where ``cors(...)`` was called and what it returned was thrown away, as without the ``@``.
+    What still exists may be applied yet."""
+    return sorted(
+        location
+        for location, reference in list(_returned.items())
+        if reference is not None and reference() is None
+    )
 
 
 def mark_left_by(decorator: object) -> Mark | None:

@@ -305,9 +305,9 @@ class CorsGuard:
         problem. Call it at the end of an app factory: then an app with a mistake does not start,
         and in one that is loaded before its server forks, the table is already built.
 
-        A mark without effect, because no route of the app has it, is logged; it is not an error,
-        since another app may use it. Sources with ``at_start="fail"`` are read, and their
-        connections closed again.
+        A mark without effect, because no route of the app has it or because it is not applied to
+        anything, is logged; it is not an error, since another app may use it. Sources with
+        ``at_start="fail"`` are read, and their connections closed again.
 
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: with every problem of every route; or if a source with
@@ -351,6 +351,7 @@ class CorsGuard:
             handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
+        :raises CorsGuardError: if *url* and *origin* are swapped.
         """
         # Imported only here, because it brings the simulated browser along.
         from flask_corsguard.simulate import explain

@@ -288,7 +288,10 @@ class GuardLog:
             if vain := without_effect(decision):
                 line += f". Ignored: {vain}"
             line = ". ".join([line, *advice(decision)])
-        self._write(logging.WARNING, "%s.", line)
+        # One template for each reason, for tools that group lines by it.
+        assert decision.reason is not None
+        before, name, after = line.partition(decision.reason.name)
+        self._write(logging.WARNING, f"%s{name}%s.", before, after)
 
     def failure(self, what: str, error: BaseException) -> None:
         """Write that some of the app's code failed when the guard called it."""
@@ -386,6 +389,17 @@ class GuardLog:
                 " app's methods directly. Extensions that respond without running after_request"
                 " functions now send no CORS headers.",
             )
+
+    def unread_keys(self, keys: Iterable[str]) -> None:
+        """Write which keys of Flask-CORS nothing here reads.
+
+        :param keys: each with what to set instead.
+        """
+        self.notice(
+            "settings of Flask-CORS",
+            "the guard does not read %s. If other code does, ignore this.",
+            " or ".join(keys),
+        )
 
     def front_differs(self, who: str, in_front: str, path: str) -> None:
         """Write that the app has a route where the guard in front of it knew none.

@@ -15,7 +15,7 @@ from flask import Request, Response, current_app, has_app_context
 from flask.app import Flask
 from werkzeug.datastructures import Headers as WsgiHeaders
 
-from flask_corsguard.errors import FetchTypeError
+from flask_corsguard.errors import CorsGuardError, FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import is_open
@@ -125,6 +125,11 @@ def explain(
     state: AppState, url: str, origin: str | None, method: str, headers: Headers
 ) -> Decision:
     """See :meth:`flask_corsguard.CorsGuard.explain`."""
+    if origin is not None and are_swapped(url, origin):
+        raise CorsGuardError(
+            "guard.explain takes the URL first, and the page's origin by name: write"
+            f" guard.explain({text_of(origin)}, origin={text_of(url.rstrip('/'))})"
+        )
     if method.upper() in NORMALIZED_METHODS:
         method = method.upper()
     in_force = state.current()
@@ -148,6 +153,11 @@ def explain(
             if decision.outcome is Outcome.REJECTED or decision.in_front:
                 return decision
     return _decide(state, in_force, url, origin, method, given)
+
+
+def are_swapped(url: str, origin: str) -> bool:
+    """Whether what is given as the URL is an origin, and what is given as the origin is a path."""
+    return origin.startswith("/") and parse_origin(url.rstrip("/")) is not None
 
 
 def _handshake_url(url: str, given: Iterable[tuple[str, str]]) -> str | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.fields import read_listed_origins
-from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.protocol.policy import FIELDS, Policy
 
 if TYPE_CHECKING:
     from flask_corsguard.config import Settings
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 #: What every configuration key begins with.
 PREFIX = "CORSGUARD_"
 _FLASK = "FLASK_"
-# What the keys of Flask-CORS begin with.
+# What the keys of Flask-CORS begin with, and the modules that read them.
 _OTHERS = "CORS_"
+_READERS = ("flask_cors", "flask_corsguard.compat")
 # What a key begins with that can be meant for nobody else.
 _MEANT_FOR_US = ("CORSGUARD", "CORS_GUARD_", _FLASK + PREFIX)
 # CORSGAURD_, CORGUARD_, CROSGUARD_ and the like, which nobody else uses.
@@ -192,6 +194,32 @@ class Reading:
                 found.setdefault(name, []).append(words)
         return {name: ", ".join(words[:_MOST_NAMED]) for name, words in found.items()}
 
+    def of_flask_cors(
+        self,
+        config: Mapping[str, Any],
+        settings: Settings,
+        policies: Callable[[], Iterable[Policy]],
+    ) -> list[str]:
+        """The keys of Flask-CORS that are set although nothing here reads them, each with what to
+        set instead. Left out are those for what the default policy sets already, and values that
+        some policy has: the app may have read the key itself.
+
+        :param config: ``app.config`` as it is by now.
+        :param policies: returns every policy that may decide.
+        """
+        found: list[str] = []
+        for key, value in config.items() if sys.modules.keys().isdisjoint(_READERS) else ():
+            name = _meant_by(key.removeprefix(_OTHERS).lower()) if _is_of_flask_cors(key) else ""
+            is_set = name in self._given or name in settings.written.fields
+            if not name or is_set or value is None or _is_same(value, ""):
+                continue
+            if all(_would_change(name, value, policy.values) for policy in policies()):
+                is_variable = _FLASK + key in os.environ
+                prefix, where = (_FLASK, "the environment") if is_variable else ("", "app.config")
+                ours = f"{prefix}{_our_key(key, name)}"
+                found.append(f"{prefix}{key} in {where} (set {ours} instead)")
+        return found[:_MOST_NAMED]
+
     def _overridden_keys(self, config: Mapping[str, Any], settings: Settings) -> Iterator[_InVain]:
         for key, name in self._known.items():
             if key in config and name not in settings.configured:
@@ -216,17 +244,26 @@ def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
     """Settings with names such as Flask-CORS has."""
     variables = {key.removeprefix(_FLASK): key for key in os.environ}
     for key in {**variables, **config}:
-        if not (isinstance(key, str) and key.startswith(_OTHERS) and key.isupper()):
+        if not _is_of_flask_cors(key):
             continue
         name = _meant_by(key.removeprefix(_OTHERS).removeprefix("GUARD_").lower())
         if not name:
             continue
-        ours = f"the guard reads {PREFIX}{name.upper()} in app.config"
+        ours = f"the guard reads {_our_key(key, name)} in app.config"
         if key in config:
             yield name, config[key], f"{key} in app.config ({ours})"
         else:
             value = _parsed(os.environ.get(variables[key], ""))
             yield name, value, f"{variables[key]} in the environment ({ours})"
+
+
+def _our_key(key: str, name: str) -> str:
+    """The guard's key for one of Flask-CORS, which stands for the field *name*."""
+    return f"{PREFIX}PATHS" if key == "CORS_RESOURCES" else f"{PREFIX}{name.upper()}"
+
+
+def _is_of_flask_cors(key: object) -> TypeGuard[str]:
+    return isinstance(key, str) and key.startswith(_OTHERS) and key.isupper()
 
 
 def _meant_by(name: str) -> str:

@@ -330,6 +330,7 @@ def own_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the marks that other tests have made, and modules when they were imported."""
     marks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
     monkeypatch.setattr("flask_corsguard.decorators._targets", marks)
+    monkeypatch.setattr("flask_corsguard.decorators._returned", {})
 
 
 @pytest.fixture

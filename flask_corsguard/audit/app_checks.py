@@ -65,7 +65,7 @@ def _check_middleware(app: Flask, found: Findings) -> None:
             continue
         elif _sends_header(layer.app) and not any(map(_sends_header, layer.inner)):
             message = f"{name_of(layer.app)}, around the app, sends {ALLOW_ORIGIN} itself."
-            found.add("answer_changed", message, location=location_of(layer.app))
+            found.add("response_changed", message, location=location_of(layer.app))
 
 
 def _check_whitenoise(layer: LayerAround, found: Findings) -> None:

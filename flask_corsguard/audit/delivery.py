@@ -196,7 +196,7 @@ def fault_of(state: AppState, delivery: Delivery) -> Fault | None:
     changed = list(_changed(delivery.headers, decision.headers))
     if changed:
         message = f"A preflight's response is changed on its way out: {'; '.join(changed)}."
-        return Fault("answer_changed", message)
+        return Fault("response_changed", message)
     return None
 
 

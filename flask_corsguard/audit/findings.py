@@ -15,7 +15,7 @@ from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import shown
 
-# How many entries a message has.
+# How many items a message has.
 _MOST_SHOWN = 3
 
 
@@ -269,12 +269,12 @@ _ALL = (
         " meant to use the route, set origins=[].",
     ),
     Rule(
-        "entry_decided_earlier",
+        "item_decided_earlier",
         Level.WARNING,
         "An item of a policy has no effect, because an earlier policy in the list decides",
         "These origins get the earlier policy's credentials, methods and headers, not those next to"
-        " the entry. That is harmless if the earlier policy allows less.",
-        "Remove the entry, or put its policy before the other one.",
+        " the item. That is harmless if the earlier policy allows less.",
+        "Remove the item, or put its policy before the other one.",
     ),
     Rule(
         "policy_never_decides",
@@ -342,6 +342,13 @@ _ALL = (
         "The route that it was meant for has a more general policy instead, which may be wider.",
         "Use functools.wraps in the decorator in between, or register the view. If it is a view of"
         " another app, accept this finding.",
+    ),
+    Rule(
+        "mark_without_target",
+        Level.ERROR,
+        "cors(...) is called, but not applied to anything",
+        "The route that it was meant for has a more general policy instead, which may be wider.",
+        "Write @cors(...), with the @, directly above the view; or cors(...)(blueprint).",
     ),
     Rule(
         "runs_before_guard",
@@ -413,7 +420,7 @@ _ALL = (
         " as strings.",
     ),
     Rule(
-        "answer_changed",
+        "response_changed",
         Level.ERROR,
         "Something around the guard changes its responses",
         "Browsers do not get what the policy says: added headers allow more, missing ones break"

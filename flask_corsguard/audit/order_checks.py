@@ -83,7 +83,7 @@ def _check_entries(
                 break
         else:
             is_left = True
-    code = "entry_decided_earlier" if is_left else "policy_never_decides"
+    code = "item_decided_earlier" if is_left else "policy_never_decides"
     for (other, verb), entries in decided.items():
         have, them = ("have", "them") if len(entries) > 1 else ("has", "it")
         message = (

@@ -58,7 +58,8 @@ def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
                     found.add("lost_mark", message, reached, location=mark.location)
     for unrouted in unrouted_marks(app):
         if not found.has("lost_mark", unrouted.location):
-            found.add("mark_without_route", unrouted.message, location=unrouted.location)
+            code = "mark_without_route" if unrouted.has_target else "mark_without_target"
+            found.add(code, unrouted.message, location=unrouted.location)
 
 
 def _functions_of(view: object) -> Iterator[object]:

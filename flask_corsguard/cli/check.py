@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING, cast
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
+from flask_corsguard.cli.loading import (
+    UnusableError,
+    guarded_app,
+    read_sources,
+    warn_of_unrouted_marks,
+)
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.remedies import name_in_list
 
@@ -72,8 +78,11 @@ def check(
     use the socket; with 1 if not.
     """
     from flask_corsguard.audit.findings import RULES
-    from flask_corsguard.simulate import Step, simulate
+    from flask_corsguard.simulate import Step, are_swapped, simulate
 
+    if are_swapped(url, origin):
+        meant = shlex.join(["flask", "cors", "check", origin, "--origin", url.rstrip("/")])
+        raise UnusableError(f"URL and --origin are swapped. Write {meant}")
     with guarded_app(info) as state:
         read_sources(state)
         simulation = simulate(

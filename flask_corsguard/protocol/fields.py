@@ -174,7 +174,7 @@ def read_origins(  # noqa: C901  (one branch for each form)
     if "*" in strings:
         entries = [*strings, *regexes, *checks, *sources.values()]
         if len(entries) > 1:
-            problems.append(_not_alone(field, value, "entries", entries))
+            problems.append(_not_alone(field, value, "items", entries))
         return "*"
     origins = _compile_origins(field, strings, regexes, checks, sources.values(), problems)
     problems += _regex_problems(field, regexes)
@@ -188,7 +188,7 @@ def _not_alone(field: str, value: object, others: str, entries: Iterable[object]
     rest = source_of_list([entry for entry in entries if entry != "*"])
     instead = f"{rest} for only these" if rest else "take it out"
     message = (
-        f"'*' must be the only entry: it makes the other {others} meaningless. Write '*' for all,"
+        f"'*' must be the only item: it makes the other {others} meaningless. Write '*' for all,"
         f" or {instead}."
     )
     return Problem("wildcard_not_alone", field, value, message, "'*'")

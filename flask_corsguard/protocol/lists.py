@@ -91,9 +91,7 @@ def empty_entry(code: str, field: str, value: object, others: Iterable[object]) 
         )
         return Problem(code, field, value, message)
     source = source_of_list(rest)
-    message = (
-        f"{text_of(value)} has an empty entry: is there a comma too many, or a variable unset?"
-    )
+    message = f"{text_of(value)} has an empty item: is there a comma too many, or a variable unset?"
     message += f" Write {source}." if source else " Take it out."
     return Problem(code, field, value, message, source)
 

@@ -319,7 +319,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
         yield "origin_no_scheme", "an origin starts with its scheme, such as https://"
         return
     if scheme == "*":
-        yield "origin_wildcard", "the scheme cannot be a wildcard; list one entry for each scheme"
+        yield "origin_wildcard", "the scheme cannot be a wildcard; list one item for each scheme"
     elif scheme != scheme.lower() and is_scheme(scheme.lower()):
         yield "origin_case", "browsers send origins in lower case, so this would never match"
     elif not is_scheme(scheme) or scheme in MISSPELT_SCHEMES:

@@ -171,8 +171,8 @@ class _Change:
             self.fields[field] = whole
             return
         named = ", ".join(json.dumps(name[:_LONGEST_NAME]) for name in added[:MOST_SHOWN])
-        has = f"which has {len(entries):,} entries"
-        self.in_policy.append(f"add {named}{and_more(added)} to {field}, {has}")
+        number = "1 item" if len(entries) == 1 else f"{len(entries):,} items"
+        self.in_policy.append(f"add {named}{and_more(added)} to {field}, which has {number}")
 
     def __str__(self) -> str:
         decision = self.decision
@@ -346,7 +346,7 @@ def _do_not_deny(change: _Change) -> None:
         change.elsewhere.append(_NOT_NULL)
         return
     if len(policy.deny_origins) > _MOST_ENTRIES:
-        change.in_policy.append("remove the entry that covers the origin from deny_origins")
+        change.in_policy.append("remove the item that covers the origin from deny_origins")
     else:
         covering = [entry for entry in policy.deny_origins if _covers(entry, text, origin)]
         rest = [entry for entry in policy.deny_origins if entry not in covering]

@@ -23,6 +23,7 @@ from flask_corsguard.decorators import (
     mark_left_by,
     mark_of,
     marked,
+    never_applied,
     outer_marks_of,
     wrapped_chain,
 )
@@ -393,19 +394,21 @@ def _location_of(view_class: type[View]) -> str:
 
 
 class UnroutedMark(NamedTuple):
-    """A mark without effect, because no route of any app leads to its target.
+    """A mark without effect, because no route of any app leads to its target, or it has none.
 
     :ivar location: file and line of the mark.
     :ivar message: a sentence about it, and what to do.
+    :ivar has_target: whether it is on anything.
     """
 
     location: str
     message: str
+    has_target: bool = True
 
 
 def unrouted_marks(app: Flask) -> list[UnroutedMark]:
     """The marks that no route has, of *app* or of another app with a guard, which may no longer
-    exist.
+    exist; and those that are on nothing.
 
     A mark that an app factory makes each time it runs, at the same place, counts as one.
     """
@@ -423,7 +426,16 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
             if found is not None and _key(found) in left:
                 del left[_key(found)]
                 _routed_before.add(_key(found))
-    return [
+    on_nothing = [
+        UnroutedMark(
+            location,
+            f"cors(...) at {location} has no effect: it is not applied to anything. Write"
+            " @cors(...) directly above the view, or cors(...)(blueprint).",
+            has_target=False,
+        )
+        for location in never_applied()
+    ]
+    return on_nothing + [
         UnroutedMark(
             location,
             f"{mark.decorator} at {location} has no effect: no route of the app leads to {name}."

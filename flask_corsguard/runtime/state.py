@@ -360,6 +360,7 @@ class AppState:
         :raises PolicyError: while there is a problem with any route. The app serves nothing until
             it is fixed.
         """
+        unread: list[str] = []
         with self._work():
             if self.in_force is None and not self._problems:
                 self.marks.frozen = True
@@ -371,6 +372,11 @@ class AppState:
                     self.later_writers[:] = later_writers(self.app)
                     self.response_class = self.app.response_class
                     self._put(prepared)
+                    unread = self.settings.reading.of_flask_cors(
+                        self.app.config, self.settings, prepared.table.policies
+                    )
+        if unread:
+            self.log.unread_keys(unread)
         if self.in_force is None:
             raise PolicyError(self._problems)
         return self.in_force

@@ -233,6 +233,14 @@ def test_marks_without_a_route() -> None:
     ]
 
 
+def test_a_mark_on_nothing() -> None:
+    app = guarded(())
+    cors(origins=APP)
+    (found,) = audit(app).findings
+    assert (found.code, found.level) == ("mark_without_target", Level.ERROR)
+    assert found.message.startswith(f"cors(...) at {found.location} has no effect: ")
+
+
 FAULTS: dict[str, tuple[Callable[[Flask], None], str, str]] = {
     "after_request": (
         with_after_request,

@@ -198,6 +198,13 @@ def test_json_of_what_is_allowed() -> None:
     assert told["url"] == "https://api.example.com/api/users/7"
 
 
+def test_a_url_and_an_origin_that_are_swapped() -> None:
+    ran = run(["check", f"{A}/", "--origin", "/api/users?by=name&up"])
+    assert (ran.code, ran.out) == (2, "")
+    meant = f"flask cors check '/api/users?by=name&up' --origin {A}"
+    assert ran.err == f"Error: URL and --origin are swapped. Write {meant}\n"
+
+
 def test_an_exempt_route_says_so() -> None:
     app = Flask("x")
     CorsGuard(app, origins="*")

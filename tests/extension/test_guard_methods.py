@@ -126,6 +126,21 @@ def test_explain_of_a_whole_url(http, url, origin, outcome):
     assert guard.explain(url, origin=origin, app=app) == decisions[-1]
 
 
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_explain_with_its_arguments_swapped(app, slash):
+    """Whoever gives the page first is told what to type, rather than that no page has such an
+    origin."""
+    guard = CorsGuard(app, origins=SHOP)
+    with pytest.raises(CorsGuardError) as caught:
+        guard.explain(f"{SHOP}{slash}", origin="/api/x?a=1")
+    assert str(caught.value) == (
+        "guard.explain takes the URL first, and the page's origin by name: write"
+        f" guard.explain('/api/x?a=1', origin='{SHOP}')"
+    )
+    for url, origin in ((f"{SHOP}/x", "/y"), ("/x", "/y"), ("", "/"), (SHOP, "x"), (SHOP, SHOP)):
+        assert guard.explain(url, origin=origin) is not None
+
+
 def test_explain_where_the_host_decides(http):
     app = Flask("shop", host_matching=True, static_host="static.test")
     guard = CorsGuard(app, origins=SHOP)

@@ -1173,8 +1173,8 @@ def test_what_is_known_of_sources(app):
     CorsGuard(app, inspector=True, origins=[partners, gone])
     add(app)
     assert listed_sources(app) == [
-        "<partners>: not read; it admits nobody",
-        "gone: not read; it admits nobody",
+        "<partners>: not read yet; the next request that needs it will read it",
+        "gone: not read yet; the next request that needs it will read it",
     ]
     reject(app, path="/")
     first, second = listed_sources(app)
@@ -1184,6 +1184,19 @@ def test_what_is_known_of_sources(app):
     )
     assert "<partners>" not in get(app).text
     assert "<nobody>" not in get(app).text
+
+
+def test_a_source_that_no_request_has_needed_for_long(app):
+    """Nothing has failed: it will be read when it is needed."""
+    CorsGuard(app, inspector=True, origins=Rows("partners", [PARTNER]))
+    add(app)
+    reject(app, path="/")
+    (feed,) = app.extensions["corsguard"].current().feeds()
+    feed.stale_at = 0.0
+    (line,) = listed_sources(app)
+    assert line == (
+        "partners: 1 row, version <7>, N s old; the next request that needs it will read it"
+    )
 
 
 def test_the_cells_of_a_source(app):

@@ -101,7 +101,7 @@ def test_a_list_of_nothing(field: str, value: Any) -> None:
 )
 def test_an_empty_entry(field: str, value: Any, suggestion: str | None) -> None:
     """The correction is the whole list, unless it is long or not of strings alone."""
-    message = f"{value!r} has an empty entry: is there a comma too many, or a variable unset?"
+    message = f"{value!r} has an empty item: is there a comma too many, or a variable unset?"
     message += f" Write {suggestion}." if suggestion else " Take it out."
     code = "origin_empty" if "origins" in field else "name_empty"
     assert problems_of(field, value) == [(code, message, suggestion)]

@@ -87,13 +87,13 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
         for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
     ),
     ({"origins": ["*", A]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+     ["origins: '*' must be the only item: it makes the other items meaningless. Write '*' for"
       f' all, or ["{A}"] for only these. [wildcard_not_alone]']),
     ({"origins": ["*", re.compile("x")]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+     ["origins: '*' must be the only item: it makes the other items meaningless. Write '*' for"
       " all, or take it out. [wildcard_not_alone]"]),
     ({"origins": ["*", one]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+     ["origins: '*' must be the only item: it makes the other items meaningless. Write '*' for"
       " all, or take it out. [wildcard_not_alone]"]),
     ({"origins": "https://*"},
      ["origins: 'https://*': a wildcard can stand only for whole sub-domains"
@@ -173,7 +173,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"origins": [5]},
      ["origins: 5 is not a string, a compiled pattern, a function or a source. [origin_type]"]),
     ({"origins": f"{A},"},
-     [f"origins: '{A},' has an empty entry: is there a comma too many, or a variable unset?"
+     [f"origins: '{A},' has an empty item: is there a comma too many, or a variable unset?"
       f' Write ["{A}"]. [origin_empty]']),
     ({"methods": ","},
      ["methods: ',' names nothing: is a variable unset? Give a list, such as [\"PUT\","
@@ -287,7 +287,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["methods: 'G ET' is not an HTTP method name: commas separate names. Write"
       ' ["G", "ET"]. [method_malformed]']),
     ({"methods": ["*", "PUT"]},
-     ["methods: '*' must be the only entry: it makes the other methods meaningless. Write '*' for"
+     ["methods: '*' must be the only item: it makes the other methods meaningless. Write '*' for"
       ' all, or ["PUT"] for only these. [wildcard_not_alone]']),
     ({"methods": [1]},
      ["methods: 1 is not a string. [wrong_type]"]),
@@ -319,7 +319,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["expose_headers: Access-Control-Max-Age is only for the browser itself. Leave it out."
       " [header_forbidden]"]),
     ({"expose_headers": ["*", "X-A"]},
-     ["expose_headers: '*' must be the only entry: it makes the other names meaningless."
+     ["expose_headers: '*' must be the only item: it makes the other names meaningless."
       " Write '*' for all, or [\"X-A\"] for only these. [wildcard_not_alone]"]),
     ({"allow_credentials": "yes"},
      ["allow_credentials: 'yes' is not a bool. Write True (in an environment variable: true)."

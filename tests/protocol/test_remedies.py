@@ -286,20 +286,20 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "a long list": (
         {"origins": [f"https://{n}.example" for n in range(5000)]}, ask(),
-        f'add "{A}" to origins, which has 5,000 entries {SET}',
+        f'add "{A}" to origins, which has 5,000 items {SET}',
     ),
     "long entries": (
         {"origins": [f"https://{'x' * 60}.{n}.example" for n in range(10)]}, ask(),
-        f'add "{A}" to origins, which has 10 entries {SET}',
+        f'add "{A}" to origins, which has 10 items {SET}',
     ),
     "many headers": (
         {"origins": A}, ask(names=",".join(f"x-{n:02}" for n in range(30))),
         'add "X-00", "X-01", "X-02", "X-03", "X-04" and 25 more to allow_headers, which has 1'
-        f" entries {SET}",
+        f" item {SET}",
     ),
     "denied by many": (
         {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(30))]}, ask(),
-        f"remove the entry that covers the origin from deny_origins {SET}",
+        f"remove the item that covers the origin from deny_origins {SET}",
     ),
     "denied, and a pattern lists it": (
         {"origins": re.compile(".*"), "deny_origins": [A, B]}, ask(), f'deny_origins=["{B}"] {SET}',
@@ -363,7 +363,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "21 names": (
         {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b,x-c"),
-        f'add "X-A", "X-B", "X-C" to allow_headers, which has 18 entries {SET}',
+        f'add "X-A", "X-B", "X-C" to allow_headers, which has 18 items {SET}',
     ),
     "a callable beside many": (
         {"origins": [*(f"https://{n}.example" for n in range(19)), customers]}, ask(),

@@ -12,7 +12,16 @@ import pytest
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView, View
 
-from flask_corsguard import CorsGuard, Policy, PolicyError, cors, cors_exempt, current_decision
+from flask_corsguard import (
+    CorsGuard,
+    CorsGuardError,
+    Policy,
+    PolicyError,
+    cors,
+    cors_exempt,
+    current_decision,
+    decorators,
+)
 from flask_corsguard.decorators import all_marked, mark_of
 from flask_corsguard.routing.layers import unrouted_marks
 
@@ -660,6 +669,120 @@ def test_what_is_said_of_a_mark_that_no_route_has(app):
         " decorators around it. If it belongs to another app, ignore this."
     )
     assert kept
+
+
+# Marks that are on nothing. Each of these calls cors(...); and whether it is named.
+
+
+def _without_the_at(app):
+    cors(origins=SHOP)
+    app.add_url_rule("/", "index", view())
+    return None, 1
+
+
+def _given_to_a_variable(app):
+    """It may be applied yet."""
+    return cors(origins=SHOP), 0
+
+
+def _in_a_variable_that_is_gone(app):
+    partners = cors(origins=PARTNER)
+    assert callable(partners)
+    return None, 1
+
+
+def _applied_to_several(app):
+    partners = cors(origins=PARTNER)
+    app.add_url_rule("/a", "a", partners(view()))
+    app.add_url_rule("/b", "b", partners(view()))
+    return None, 0
+
+
+def _applied_by_the_class(app):
+    class Page(View):
+        decorators = (cors(origins=SHOP),)
+
+        def dispatch_request(self):
+            return "ok"
+
+    app.add_url_rule("/", view_func=Page.as_view("index"))
+    return None, 0
+
+
+def _on_a_blueprint(app):
+    app.register_blueprint(cors(origins=SHOP)(Blueprint("api", __name__)))
+    return None, 0
+
+
+def _applied_in_one_of_two_apps(app):
+    """As by a factory that does not always use it."""
+    for number in range(2):
+        mark = cors(origins=SHOP)
+        if number == 0:
+            app.add_url_rule("/", "index", mark(view()))
+    return None, 0
+
+
+def _in_none_of_two_apps(app):
+    for _ in range(2):
+        cors(origins=SHOP)
+    return None, 1
+
+
+def _on_what_cannot_be_marked(app):
+    with pytest.raises(CorsGuardError):
+        cors(origins=SHOP)(5)
+    return None, 0
+
+
+def _with_a_mistake(app):
+    with pytest.raises(PolicyError):
+        cors(origins="shop.example")
+    return None, 0
+
+
+ON_NOTHING = [
+    _without_the_at, _given_to_a_variable, _in_a_variable_that_is_gone, _applied_to_several,
+    _applied_by_the_class, _on_a_blueprint, _applied_in_one_of_two_apps, _in_none_of_two_apps,
+    _on_what_cannot_be_marked, _with_a_mistake,
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("own_marks")
+@pytest.mark.parametrize("call", ON_NOTHING, ids=lambda call: call.__name__[1:])
+def test_marks_on_nothing(app, call):
+    CorsGuard(app)
+    kept, number = call(app)
+    assert [each.has_target for each in unrouted_marks(app)] == [False] * number
+    del kept
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_what_is_said_of_a_mark_on_nothing(app, log_lines):
+    guard = CorsGuard(app)
+    _without_the_at(app)
+    guard.prepare()
+    (line,) = log_lines()
+    line_number = _without_the_at.__code__.co_firstlineno + 1
+    assert re.sub(r" \S*(?=test_marks\.py:)", " ", line) == (
+        f"cors(...) at test_marks.py:{line_number} has no effect: it is not applied to anything."
+        " Write @cors(...) directly above the view, or cors(...)(blueprint)."
+    )
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_memory_for_marks_on_nothing_is_bounded(app, monkeypatch):
+    """By place, and in all. Where there is no room, nothing is said, rather than what is wrong."""
+    monkeypatch.setattr("flask_corsguard.decorators._MOST_PLACES", 3)
+    CorsGuard(app)
+    kept = []
+    for name in "abcde":
+        code = compile("found = cors(max_age=5)\nif found and used: found(view())", name, "exec")
+        for used in (False, name in "ae"):
+            exec(code, {"cors": cors, "view": view, "used": used})
+        kept.append(code)
+    assert [each.location for each in unrouted_marks(app)] == ["b:1", "c:1"]
+    assert sorted(decorators._returned) == ["a:1", "b:1", "c:1"]
 
 
 @pytest.mark.usefixtures("own_marks")
