@@ -604,7 +604,7 @@ SEVERAL = {
         },
     ),
     "a callable, then *": (
-        [Policy(origins=yes), Policy(origins="*")],
+        [Policy(origins=lambda origin: True), Policy(origins="*")],
         {
             "any other site": (
                 "asked",
