@@ -149,7 +149,7 @@ def _without_parentheses(target: object, example: str, *, has_fields: bool) -> s
     elif isinstance(target, Blueprint):
         example = f"{example}(blueprint)"
     else:
-        example = f"@{example}"
+        example = "@cors(Policy(...))" if target is Policy else f"@{example}"
     if has_fields:
         return f"cors takes only the policy in its parentheses. Write {example}"
     return f"cors needs parentheses and something to change, such as {example}"
