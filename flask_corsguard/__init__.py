@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         source_refreshed,
     )
 else:
-    # pytest imports this package for its plugin, in every run. Flask comes with the first name.
+    # pytest imports this package in every run, for its plugin: Flask is loaded with the first name.
     from flask_corsguard.lazy_names import load_on_use
 
     __getattr__, __dir__ = load_on_use(

@@ -36,13 +36,13 @@ _ATTRIBUTES_OF_OTHERS = (_ATTRIBUTE, _OUTER_ATTRIBUTE, "__wrapped__", "view_clas
 _BLUEPRINTS_KEY = "corsguard.blueprints"
 #: Where an app keeps the state of its guard: in ``app.extensions``.
 EXTENSION_KEY = "corsguard"
-# How many decorators around one function are looked through.
+# How many decorators around one function are searched.
 _MOST_WRAPPERS = 50
 # How many marks of an app without a guard are named.
 _MOST_SHOWN = 5
 _NOTHING: Any = object()
 _EXAMPLE = "origins=['https://app.example.com']"
-# For how many places it is known whether a mark that was made there is on anything.
+# For how many calls it is remembered whether their marks were applied.
 _MOST_PLACES = 10_000
 
 #: The apps whose policies are in force, by their id.
@@ -65,7 +65,7 @@ class Mark:
     """
 
     __slots__ = ("exempt", "fields", "location", "policy")
-    #: Where the decorator belongs, in words.
+    #: Where to write the decorator, in words.
     place = "directly above or below the route"
 
     def __init__(
@@ -149,7 +149,7 @@ def _without_parentheses(target: object, example: str, *, has_fields: bool) -> s
     elif isinstance(target, Blueprint):
         example = f"{example}(blueprint)"
     else:
-        example = f"@{example}"
+        example = "@cors(Policy(...))" if target is Policy else f"@{example}"
     if has_fields:
         return f"cors takes only the policy in its parentheses. Write {example}"
     return f"cors needs parentheses and something to change, such as {example}"
@@ -212,8 +212,8 @@ def cors(
 
 
 def never_applied() -> list[str]:
-    """Where ``cors(...)`` was called and what it returned was thrown away, as without the ``@``.
-    What still exists may be applied yet."""
+    """Where ``cors(...)`` was called but its result was dropped, as happens without the ``@``. A
+    result that still exists may yet be applied."""
     return sorted(
         location
         for location, reference in list(_returned.items())
@@ -326,7 +326,7 @@ def is_written_above(mark: Mark, function: FunctionType) -> bool:
 
 
 def _look_for_guard(app: Flask, **_: object) -> None:
-    """At the first request: whether marks have no effect, because nobody has made a guard."""
+    """Log at the first request if marks have no effect, because the app has no guard."""
     request_started.disconnect(_look_for_guard)
     if EXTENSION_KEY in app.extensions:
         return
@@ -376,7 +376,7 @@ def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]
 
 
 def mark_of(target: object) -> Mark | None:
-    """The mark that *target* carries itself, or that a decorator around it has hidden."""
+    """The mark on *target*, or else on what it wraps; None if there is none."""
     found = marked(target)
     return found.mark if found else None
 
@@ -389,7 +389,7 @@ class Marked(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The target's name. What ``functools.wraps`` makes of a function has the same one."""
+        """The target's name. A wrapper made with ``functools.wraps`` has the same name."""
         if isinstance(self.target, Blueprint):
             return _name(self.target)
         named = self.target if hasattr(self.target, "__qualname__") else type(self.target)
@@ -397,7 +397,7 @@ class Marked(NamedTuple):
 
 
 def marked(target: object) -> Marked | None:
-    """*target* with its mark, or what it wraps."""
+    """*target*, or else what it wraps, with its mark; None if none of these has one."""
     if isinstance(target, type):
         mark = vars(target).get(_ATTRIBUTE)
         return Marked(mark, target) if isinstance(mark, Mark) else None
@@ -419,8 +419,8 @@ def all_marked() -> Iterator[Marked]:
 
 
 def is_bare(view: object) -> bool:
-    """Whether a view is a function that wraps nothing, stands for no class and has no mark on or
-    around it, as most are: then there is nothing more to look for."""
+    """Whether a view is a plain function: it wraps nothing, is not made from a view class, and has
+    no mark on or around it. Most are, and then there is nothing more to look for."""
     if not isinstance(view, FunctionType):
         return False
     for name in _ATTRIBUTES_OF_OTHERS:  # noqa: SIM110  (any() takes twice as long)
@@ -437,7 +437,7 @@ def outer_marks_of(target: object) -> list[Mark]:
 
 
 def wrapped_chain(target: object) -> Iterator[object]:
-    """*target*, the function that it wraps (by ``__wrapped__``, or as a partial), and so on."""
+    """*target*, what it wraps (by ``__wrapped__``, or as a partial), and so on."""
     for _ in range(_MOST_WRAPPERS):
         if target is None:
             return
@@ -459,7 +459,7 @@ def call_site() -> str:
 
 
 def from_here(location: str) -> str:
-    """A file's name and line, as seen from the working directory if it lies below that."""
+    """A file's name and line, relative to the current directory if the file is below that."""
     with contextlib.suppress(OSError):  # the working directory may be gone
         return location.removeprefix(os.getcwd() + os.sep)
     return location

@@ -55,7 +55,7 @@ ReportOnly = PolicyForm | PolicyFields | Literal[False] | None
 
 
 _STARLETTE = "For FastAPI and Starlette, use starlette.middleware.cors.CORSMiddleware"
-# What to do with their apps.
+# Frameworks -> what to write for their apps.
 _OTHER_FRAMEWORKS = {
     "connexion": "Only a connexion.FlaskApp has one, as its .app: CorsGuard(app.app, ...)",
     "fastapi": _STARLETTE,
@@ -72,7 +72,7 @@ _DECORATORS = {
 }
 
 # What a rejection, a change of the settings file or a source's row may need. prepare() loads it:
-# after that, the process may have other rights or another root, or find another release's files.
+# later, the process may have other permissions or another root, or find another release's files.
 _LOADED_LATER = (
     "flask_corsguard.protocol.explanation",
     "flask_corsguard.protocol.field_names",
@@ -93,7 +93,7 @@ class CorsGuard:
     :param report_only: a policy, the name of one, a list of these, or a mapping of fields, that
         runs beside the default policy. It changes no response; requests that it would reject are
         signalled and logged. False turns off ``CORSGUARD_REPORT_ONLY``.
-    :param self_origins: more origins that count as the app's own, if a proxy hides them.
+    :param self_origins: more origins that count as the app's own, if a proxy hides that they are.
     :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. With None,
         ``CORSGUARD_INSPECTOR`` decides; it is off by default.
     :param fields: fields of the default policy.
@@ -168,7 +168,7 @@ class CorsGuard:
         return file.start, file
 
     def _look_for_guard(self, app: Flask, **_: object) -> None:
-        """At the first request: whether this guard has been forgotten."""
+        """Log at the first request if this guard was never given an app."""
         request_started.disconnect(self._look_for_guard)
         if EXTENSION_KEY not in app.extensions:
             logger.error(
@@ -351,7 +351,7 @@ class CorsGuard:
         :param origin: the page's origin, as the browser would send it; None for a request without
             ``Origin``.
         :param method: the method that the page requests. ``"OPTIONS"``, with
-            ``Access-Control-Request-Method`` among *headers*, stands for that preflight itself.
+            ``Access-Control-Request-Method`` among *headers*, asks about that preflight itself.
         :param headers: the request headers that the page sets: names, or names with values.
             ``Upgrade: websocket``, or a *url* that begins with ``ws:``, makes it a WebSocket
             handshake.
@@ -427,8 +427,8 @@ class CorsGuard:
         :param app: the app; if left out, the current one, or the constructor's.
         :returns: the number of decisions for each
             :class:`~flask_corsguard.runtime.counts.DecisionKind`: (``outcome``, ``reason``,
-            ``endpoint``, ``policy``, ``preflight``, ``blocked``). No sender of requests can make up
-            a kind.
+            ``endpoint``, ``policy``, ``preflight``, ``blocked``). The number of kinds is limited,
+            whatever requests are sent.
         """
         return self._state(app).counts.copy()
 

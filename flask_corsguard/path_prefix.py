@@ -1,5 +1,4 @@
-"""The paths that policies are given for: how prefixes and globs are written, and which paths have
-two readings."""
+"""How path prefixes and globs are written, and aliases: paths that can be read in two ways."""
 
 from __future__ import annotations
 
@@ -11,9 +10,9 @@ from flask_corsguard.text import text_of
 
 # Patterns are compiled when they are first used.
 
-# A dot segment, wherever it stands.
+# A dot segment.
 _DOTS = r"/\.\.?(?:/|\Z)"
-# The signs that make a glob or a regular expression of a path.
+# Signs of a glob or a regular expression.
 _SIGNS = r"[*^|\[\]{}]|\.\+|\(\?|\$\Z|\\[.dwsS/-]"
 # What follows a prefix in the "resources" of Flask-CORS: /api/*, /api/.*, ^/api/(.+)$
 _ANYTHING_BELOW = r"(?:/?\??\(?\.?[*+]{1,2}\)?\??)?\$?\Z"
@@ -30,13 +29,13 @@ _DEFAULT = "that is every path, which the default policy covers: CorsGuard(app, 
 
 
 def is_alias(path: str) -> bool:
-    """Whether some code takes a decoded path for another one: it has a dot segment, a backslash, or
-    an empty segment that is not the last."""
+    """Whether a decoded path can be read in two ways: it has a dot segment, a backslash, or an
+    empty segment that is not the last."""
     return "//" in path or "\\" in path or ("/." in path and re.search(_DOTS, path) is not None)
 
 
 def normalised(path: str) -> str:
-    """The path that an alias is taken for. It never leads out of the root."""
+    """The other reading of an alias, without such segments. It never leads out of the root."""
     segments: list[str] = []
     for segment in path.replace("\\", "/").split("/"):
         if segment == "..":
@@ -55,7 +54,7 @@ def leading_host(text: str) -> str:
 def read_prefix(field: str, value: object, problems: list[Problem]) -> str:
     """Read a prefix, such as ``/api``.
 
-    :param field: what it was given to, for the message.
+    :param field: what the prefix was given to, for the message.
     :returns: the prefix without a slash at the end; "" if there is a problem.
     """
     if not isinstance(value, str):

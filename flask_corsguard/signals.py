@@ -63,10 +63,10 @@ settings_rejected = _AppSignal("settings-rejected")
 The sender is the app; ``file=`` is the file's path, ``problems=`` a tuple of :class:`Problem`."""
 
 #: For the inspector: sent with the app as sender and ``decision=`` for a WebSocket handshake that
-#: nothing refuses. Not public, because the app's response to a handshake is as without the guard.
+#: nothing refuses. Not public, because the guard changes nothing about such a handshake.
 handshake_unenforced = _AppSignal("handshake-unenforced")
 
-#: The signals about single requests.
+#: The signals about requests.
 ABOUT_DECISIONS = (origin_rejected, preflight_rejected, origin_allowed, handshake_unenforced)
 
 
@@ -86,7 +86,7 @@ def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
 
 
 def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> None:
-    """Call every receiver. One that raises an exception is logged, and the others are called."""
+    """Call every receiver. If one raises an exception, that is logged; the others still run."""
     if signal.is_muted or not signal.receivers:
         return
     try:
@@ -101,14 +101,14 @@ def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> No
             if is_shutdown(error):
                 raise
             what = f"receiver {name_of(receiver)} of the signal {signal.name}"
-            if isinstance(error, TypeError) and _is_of_the_call(error):
+            if isinstance(error, TypeError) and _has_not_run(error):
                 takes = ", ".join(("sender", *values))
                 what = f"{what}, which is called with ({takes}),"
             log.failure(what, error)
 
 
-def _is_of_the_call(error: TypeError) -> bool:
-    """Whether the arguments were wrong, so that nothing of the function has run."""
+def _has_not_run(error: TypeError) -> bool:
+    """Whether the function did not accept the arguments, so that none of its code has run."""
     return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 

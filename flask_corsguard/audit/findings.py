@@ -25,7 +25,7 @@ class Level(enum.IntEnum):
     NOTE = 1
     """Works as designed, but perhaps not as its author expects."""
     WARNING = 2
-    """Lets in an origin that it should not, or keeps none out, which can do harm."""
+    """Lets in origins that it should not, which can do harm."""
     ERROR = 3
     """Another site can act as the signed-in user, or a policy has no effect at all."""
 
@@ -72,7 +72,7 @@ class Finding(NamedTuple):
     :ivar level: how serious it is here.
     :ivar message: what was found, with its values; safe to print.
     :ivar routes: the routes concerned; empty if it is about the app.
-    :ivar source: what sets the policy at fault, in words; shortened if the routes differ.
+    :ivar source: what sets the policy at fault, in words; shortened if it differs by route.
     :ivar location: file and line of the source, or the configuration key, or "".
     :ivar evidence: an origin that was let in but should not be, or "".
     :ivar accepted: the reason why it is accepted, or "".
@@ -511,7 +511,7 @@ class Findings:
                 known[id(route)] = audited
 
     def count_asked(self, check: object, words: str, number: int) -> None:
-        """Count how often a callable was asked. What it lets in besides, the audit cannot know.
+        """Count how often a callable was asked: the audit cannot know what else it lets in.
 
         :param words: the callable in words.
         """
@@ -590,8 +590,8 @@ def listed(entries: Sequence[object]) -> str:
 
 
 def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:
-    """The innermost mark that sets one of *fields* (without any, the innermost mark) of a route's
-    policy; None if the default policy sets them."""
+    """The innermost mark of a route's policy that sets one of *fields*, or without *fields*, the
+    innermost mark; None if the default policy sets them."""
     for layer in reversed(route.layers):
         mark = layer.mark
         if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):

@@ -1,4 +1,4 @@
-"""What is wrong with routes and their marks, read off the app without running it."""
+"""What is wrong with routes and their marks, found without running the app."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
 
 
 def _check_override(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
-    """Find a route whose view may write headers of its own in place of its policy's. That it sends
-    credentials, or none at all, can only be read off its code."""
+    """Find a route whose view may write headers of its own instead of its policy's. Whether it
+    allows credentials, or sends any, can only be read from its code."""
     if not policy.dangerously_let_views_override:
         return
     message = "Any Access-Control-* headers that the view sends are kept. The audit has seen none."
@@ -168,7 +168,7 @@ def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings
 
 
 def _is_protected(app: Flask, endpoint: str) -> bool:
-    """Whether Flask-WTF's CSRFProtect looks at the requests of an endpoint."""
+    """Whether Flask-WTF's CSRFProtect checks the requests to an endpoint."""
     protection = app.extensions.get("csrf")
     if protection is None or not _config(app).get("WTF_CSRF_CHECK_DEFAULT", True):
         return False
@@ -181,7 +181,7 @@ def _is_protected(app: Flask, endpoint: str) -> bool:
 
 def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     """Find a route that accepts WebSocket handshakes from anybody. Every page can send one, with
-    cookies whatever the policy says, and CORS does not apply to it."""
+    cookies and whatever the policy says, because CORS does not apply."""
     view = app.view_functions.get(route.endpoint)
     if "GET" not in route.methods or _refuses(route):
         return
@@ -214,8 +214,8 @@ def _check_answered(routes: list[Route], found: Findings) -> None:
 
 
 def _check_usable(routes: list[Route], found: Findings) -> None:
-    """Find a mark, or a default policy, that allows origins and then lets none of its routes be
-    used. One that does so for some of them is meant for the others."""
+    """Find a mark, or a default policy, that allows origins but makes none of its routes usable. If
+    only some routes are unusable, it is meant for the others."""
     fields = ("methods", "origins")
     by_setter: dict[tuple[str, Layer | None, str], list[tuple[Route, str]]] = {}
     for route in routes:
@@ -253,7 +253,7 @@ def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Fi
         found.add(code, "origins='*' covers a login.", [route], fields=fields)
     if not _is_for_everybody(policies_of(settings.default)):
         return
-    # In a list that is the default policy, the others beside '*' may well allow them.
+    # If the default policy is a list, the policies before '*' may well allow them.
     with_credentials = [
         route
         for route in routes
@@ -283,7 +283,7 @@ def _is_login(route: Route) -> bool:
 
 
 def _refuses(route: Route) -> bool:
-    """Whether other sites' requests that change state are refused, and WebSocket handshakes."""
+    """Whether other sites' WebSocket handshakes, and requests that change state, are refused."""
     return any(policy.enforce in ("unsafe", "all") for policy in route.policies)
 
 

@@ -1,4 +1,4 @@
-"""The policy that the marks on a route add up to, and the marks that no route has."""
+"""The policy that a route's marks add up to, and marks that no route has."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
 #: The apps of this process that have a guard, by their id.
 guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
-# The file, line and name of marks that a route once had: in a test suite, an app can be gone while
-# its views still exist.
+# The file, line and name of marks that a route has had. In a test suite, views can outlive their
+# app.
 _routed_before: set[tuple[str, str]] = set()
 
 
@@ -208,7 +208,7 @@ class Resolver:
         return found
 
     def without_effect(self, layers: Layers) -> Mapping[str, str]:
-        """The settings without effect, of the fields that no mark in *layers* sets."""
+        """The settings without effect for the fields that no mark in *layers* sets."""
         found = self._settings.without_effect
         if not found:
             return found
@@ -246,7 +246,7 @@ class Resolver:
             and isinstance(outer.policy, Audiences)
             and any(name in mark.fields for name in OF_ONE)
         ):
-            # It has origins, which cannot be added to a list of policies.
+            # The mark has origins, which cannot be added to a list of policies.
             return outer._replace(replaced=True)
         try:
             if mark.policy is None:
@@ -262,10 +262,10 @@ class Resolver:
         return _Sum(derived, replaced=replaced, is_usable=outer.is_usable)
 
     def _derived(self, outer: _Sum, mark: Mark) -> Policy | Audiences:
-        """What a mark's fields make of a policy. Marks that say the same, as on the views of one
-        partner, share the result."""
+        """The policy that results from a mark's fields. Equal marks, such as those on all views of
+        one partner, share it."""
         key = id(outer.policy), *((name, _same(value)) for name, value in mark.fields.items())
-        # A policy that can be used stays as long as the resolver does, and so does its id.
+        # A policy that can be used lives as long as the resolver, so that its id stays its own.
         found = self._shared.get(key) if outer.is_usable else None
         if found is None:
             found = outer.policy.derive(**mark.fields)
@@ -274,7 +274,7 @@ class Resolver:
         return found
 
     def without_problems(self) -> Resolver:
-        """A copy for combinations that only an alias can have: their problems are not the app's."""
+        """A copy for combinations that only an alias can have, whose problems are not reported."""
         resolver = copy.copy(self)
         resolver.problems = []
         return resolver
@@ -284,7 +284,7 @@ class Resolver:
         self.problems += [problem for problem in problems if problem not in self.problems]
 
     def view_layers(self, endpoint: str, outer: Layers) -> tuple[Layers, type[View] | None]:
-        """The marks that hold for every method of a view, the outermost first; and its class, if it
+        """The marks that apply to every method of a view, the outermost first; and its class, if it
         has one.
 
         :param outer: the marks further out.
@@ -313,9 +313,9 @@ class Resolver:
         return {mark for mark in map(mark_of, self._app.view_functions.values()) if mark}
 
     def _check_lost_marks(self, endpoint: str, view: object) -> None:
-        """Report marks on functions around a view that are on no view of the app.
+        """Report marks on wrappers of a view that no view of the app carries.
 
-        They may have been meant for this view. Applying or ignoring them could open it.
+        They may have been meant for this view. Either applying or ignoring them could open it.
         """
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
@@ -328,8 +328,8 @@ class Resolver:
                 self.add([problem])
 
     def _check_decorator_lists(self, endpoint: str, view_class: type[View]) -> None:
-        """Report marks among ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to
-        the handler on each request. Lists with similar names are checked too."""
+        """Report marks in ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to the
+        handler on each request. Lists with similar names are checked too."""
         if view_class in self._checked_classes:
             return
         self._checked_classes.add(view_class)
@@ -388,14 +388,14 @@ def _flat(listed: object) -> Iterator[object]:
 
 
 def _same(value: object) -> object:
-    """A field's value to compare. Functions and sources are only the same as themselves."""
+    """What to compare of a field's value. Functions and sources equal only themselves."""
     if isinstance(value, OriginList):
         return tuple(entry if isinstance(entry, str) else id(entry) for entry in value)
     return value
 
 
 def _location_of(view_class: type[View]) -> str:
-    """File and line of a class, or "" if its source is not there."""
+    """File and line of a class, or "" if its source is not available."""
     with contextlib.suppress(OSError, TypeError):
         _, line = inspect.findsource(view_class)
         return from_here(f"{inspect.getsourcefile(view_class)}:{line + 1}")
@@ -428,11 +428,11 @@ def shared_marks(app: Flask) -> Iterator[tuple[str, str]]:
 
 
 class UnroutedMark(NamedTuple):
-    """A mark without effect, because no route of any app leads to its target, or it has none.
+    """A mark without effect, because it has no target, or no route of any app leads to that.
 
     :ivar location: file and line of the mark.
-    :ivar message: a sentence about it, and what to do.
-    :ivar has_target: whether it is on anything.
+    :ivar message: that it has no effect, and what to do, in words.
+    :ivar has_target: whether it has a target.
     """
 
     location: str
@@ -441,10 +441,10 @@ class UnroutedMark(NamedTuple):
 
 
 def unrouted_marks(app: Flask) -> list[UnroutedMark]:
-    """The marks that no route has, of *app* or of another app with a guard, which may no longer
-    exist; and those that are on nothing.
+    """The marks without a target, and those that no route has: neither of *app*, nor of another app
+    with a guard, even one that no longer exists.
 
-    A mark that an app factory makes each time it runs, at the same place, counts as one.
+    Marks that an app factory makes at the same place each time it runs count as one.
     """
     left = {
         _key(each): each

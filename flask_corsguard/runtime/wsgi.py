@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FrontedApp(Protocol):
-    """A WSGI app. Its parameters are named like Flask's, so that type checkers accept it as
+    """A WSGI app. The names of its parameters are Flask's, so that type checkers accept it as
     ``app.wsgi_app``."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -33,7 +33,7 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> FrontedApp:
             return inner(environ, start_response)
         record = None
         if key in environ or front_record.get() is not None:
-            # Decided by a guard in front of this one, or by this one in an earlier attempt.
+            # A guard in front of this one may have decided, or this one in an earlier attempt.
             if inner is state.app and state.app.wsgi_app is corsguard_wsgi:
                 raise CorsGuardError(
                     f"{front.name} calls itself without end. Write app.wsgi_app ="

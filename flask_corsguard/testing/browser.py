@@ -319,7 +319,7 @@ def _takes_two(function: Callable[..., object]) -> bool:
 def _read_origin(what: str, text: object) -> Origin:
     origin = parse_origin(text) if isinstance(text, str) else None
     if origin is None:
-        # A path is no host.
+        # A path is not a host.
         fixed = repair(text) if isinstance(text, str) and not text.startswith("/") else None
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
         if not hint and isinstance(text, str) and "://" in text and not text.startswith("http"):

@@ -65,7 +65,7 @@ def fetch_error(message: str) -> FetchTypeError:
 
 
 def read_choice(name: str, value: str, kind: object) -> None:
-    """Raise an error for a value that is not in an enumeration."""
+    """Raise an error for a value that is not among the choices of *kind*."""
     choices: tuple[str, ...] = get_args(kind)
     if value not in choices:
         known = ", ".join(map(repr, choices))

@@ -148,7 +148,7 @@ class Response:
 
     def _unknown_reason(self, given: object) -> str:
         """A message that there is no such rule, with the one that is probably meant: people often
-        give a guard's reason."""
+        give one of the guard's reasons."""
         name = str(given.name if isinstance(given, Reason) else given).lower().replace("-", "_")
         guards, hint = Reason.__members__.get(name.upper()), ""
         meant = name if name in list(Block) else None

@@ -75,7 +75,7 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
                 progress(done, 12)
             return outcome
 
-        monkeypatch.setattr("flask_corsguard.audit.run.audit", audit)
+        monkeypatch.setattr("flask_corsguard.cli.audit.attack_routes", audit)
         return run(f"audit {arguments}", **options)
 
     return audited
