@@ -130,8 +130,8 @@ class Codemod:
         if self._findings:
             calls = [*uses.calls, *(mark.call for mark in uses.marks)]
             found = {(finding.path, finding.line) for finding in self._findings}
-            places = {(call.file.path, call.node.lineno) for call in calls} - found
-            left = [f"{path}:{line}" for path, line in sorted(places)]
+            others = {(call.file.path, call.node.lineno) for call in calls} - found
+            left = [f"{path}:{line}" for path, line in sorted(others)]
             note = (
                 "also left unchanged, because they may belong to the same app as a finding:"
                 f" {', '.join(left)}."
