@@ -1,5 +1,5 @@
-"""What goes to the log ``flask_corsguard``: one line for each rejection, but no more of them than
-a person can read."""
+"""The log ``flask_corsguard``: one line for each rejection, but no more lines than a person can
+read."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from flask_corsguard.errors import Problem, in_words, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import source_name
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
@@ -27,18 +28,20 @@ logger = logging.getLogger("flask_corsguard")
 # Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
 _CHECK_FAILED = Reason.ORIGIN_CHECK_FAILED
 
-#: How long, in seconds, one line stands for all others like it.
+#: For how many seconds after a line others like it are left out.
 QUIET_SECONDS = 60.0
 #: How many different lines are written about one subject in that time: whoever sends requests can
 #: make up any number of origins.
 MOST_LINES = 60
 #: How many different lines are remembered.
 MOST_REMEMBERED = 1024
+# How many pairs of a page and a server are named that exchange no cookies.
+_MOST_PAIRS = 20
 
 
 class LeftOut(NamedTuple):
-    """How many lines were left out since the last one: of the same kind, and others about the same
-    subject; and whether the next ones will be."""
+    """How many lines were left out since the last one: of the same kind, and of other kinds about
+    the same subject; and whether the next ones will be left out too."""
 
     alike: int = 0
     others: int = 0
@@ -54,10 +57,10 @@ class LeftOut(NamedTuple):
 
 
 class _Subject:
-    """What is counted about one subject.
+    """The counts of one subject.
 
-    :ivar until: when the minute is over in which *lines* were written.
-    :ivar left_out: how many lines were left out, but for those that a :class:`_Kind` counts.
+    :ivar until: the end of the minute in which *lines* were written.
+    :ivar left_out: how many lines were left out, except those that a :class:`_Kind` counts.
     """
 
     __slots__ = ("left_out", "lines", "until")
@@ -68,7 +71,7 @@ class _Subject:
 
 
 class _Kind:
-    """Lines that are alike, one of which was written.
+    """Lines of one kind, one of which was written.
 
     :ivar until: until when the others are left out.
     """
@@ -99,8 +102,8 @@ class RateLimit:
         self._quiet: OrderedDict[Hashable, _Kind] = OrderedDict()  # the oldest first
 
     def leaves_out(self, kind: Hashable, subject: Hashable) -> bool:
-        """Leave a line out if one of its kind was written in the minute, or all that may be about
-        its subject were. Without the lock, which takes longer than all of this."""
+        """Leave a line out if one of its kind, or as many as there may be about its subject, were
+        written within a minute. The lock is not taken: it takes longer than all of this."""
         now = self._clock()
         counter: _Kind | _Subject | None = self._quiet.get(kind)
         if counter is None or now >= counter.until:
@@ -148,7 +151,7 @@ class RateLimit:
             return LeftOut(alike, others, about.lines == MOST_LINES)
 
     def _has_room(self, now: float) -> bool:
-        """Whether another kind can be remembered, once those that are over are forgotten."""
+        """Whether another kind can be remembered, after forgetting those whose time is over."""
         quiet = self._quiet
         while len(quiet) >= MOST_REMEMBERED:
             kind, oldest = quiet.popitem(last=False)
@@ -160,8 +163,8 @@ class RateLimit:
         return True
 
     def take_counts(self) -> Counter[Hashable]:
-        """How many lines about each subject have been left out in this process and not been
-        reported. They count as reported then."""
+        """How many lines about each subject have been left out in this process and not reported
+        yet. From now on, they count as reported."""
         with self._lock:
             pid, subjects, quiet = self._pid, self._subjects, self._quiet
             self._start_over()
@@ -183,7 +186,7 @@ class RateLimit:
 
 
 class _AtExit:
-    """Has every log write, when a process ends, how many lines were left out in it."""
+    """When a process ends, has each log write how many lines it left out."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -217,7 +220,7 @@ _at_exit = _AtExit()
 
 
 class GuardLog:
-    """The log of one app. Whatever happens in it, the request goes on.
+    """The log of one app. A failure in it never affects the request.
 
     :param log_rejections: whether rejections are logged; failures and warnings always are.
     """
@@ -229,6 +232,7 @@ class GuardLog:
         # Failures have a limit of their own, so that a flood of rejections cannot hide them.
         self._failures = RateLimit()
         self._warned: set[str | None] = set()
+        self._apart: set[tuple[str, str]] = set()
         _at_exit.add(self)
 
     @property
@@ -237,7 +241,7 @@ class GuardLog:
         return self.rate_limit.left_out + self._failures.left_out
 
     def rejection(self, decision: Decision) -> None:
-        """Write who was turned away, and why. In debug mode, also what to change."""
+        """Write who was rejected, and why. In debug mode, also what to change."""
         reason, is_debug = decision.reason, self._app.debug
         has_failed = reason is _CHECK_FAILED
         if not (self._log_rejections or has_failed):
@@ -322,24 +326,40 @@ class GuardLog:
         )
 
     def own_headers(self, endpoint: str | None, names: Iterable[str], who: str = "the app") -> None:
-        """Write, once for each endpoint, that a view sets headers that belong to the guard.
+        """Write, once for each endpoint, that other code sets headers that the guard writes.
 
-        :param who: sets them.
+        :param who: the code that sets them.
         """
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
             is_app = who == "the app"
-            other = "mark the view with cors_exempt" if is_app else "leave the path out of paths"
+            other = ", or leave the path out of paths"
+            if is_app:  # nothing can be marked where there is no route
+                other = ", or mark the view with cors_exempt" if endpoint else ""
             self._write(
                 logging.WARNING,
                 "%s: %s sets %s itself; the guard has replaced or removed it. Take it out of"
-                " the code, or %s.",
+                " the code%s.",
                 _place(endpoint),
                 who,
                 listed,
                 other,
             )
+
+    def without_cookies(self, page: str, server: str, policy: Policy) -> None:
+        """Write, once for each pair, that a page and a server on this machine exchange no cookies.
+
+        :param page: the page's origin.
+        :param server: the server's origin.
+        :param policy: the policy that allows the page.
+        """
+        if (page, server) not in self._apart and len(self._apart) < _MOST_PAIRS:
+            from flask_corsguard.protocol.explanation import without_cookies
+
+            if why := without_cookies(page, server, policy):
+                self._apart.add((page, server))
+                self._write(logging.WARNING, "%s.", why)
 
     def own_response_failed(self, error: BaseException | None) -> None:
         """Write which of the app's functions failed on the guard's own response."""
@@ -367,7 +387,7 @@ class GuardLog:
         )
 
     def preflight_ended(self, decision: Decision, function: str, status: int) -> None:
-        """Write that a function of ``run_first`` has responded to a preflight with an error."""
+        """Write that a function of ``run_first`` responded to a preflight with an error."""
         from flask_corsguard.protocol import explanation
 
         self.notice(
@@ -380,7 +400,7 @@ class GuardLog:
         )
 
     def middleware_missed(self) -> None:
-        """Write that a request has come past the guard's middleware."""
+        """Write that a request has bypassed the guard's middleware."""
         if not self._app.testing:
             self.notice(
                 "requests past the guard's middleware",
@@ -436,8 +456,8 @@ class GuardLog:
     def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:
         """Write a warning, at most one a minute for each key.
 
-        :param key: a few words that say what it is about; or these, and what tells one such warning
-            from another.
+        :param key: a few words that say what it is about; or a tuple of these words and of what
+            distinguishes one such warning from another.
         :param text: the warning, with ``%s`` for each of the *values*.
         """
         if logger.isEnabledFor(logging.WARNING):
@@ -447,8 +467,8 @@ class GuardLog:
                 self._write(logging.WARNING, f"{text.removesuffix('.')}%s.", *values, left_out)
 
     def write_counts(self) -> None:
-        """Write how many lines were left out without a later line that says so: a line for each
-        endpoint and reason, up to :data:`MOST_LINES`."""
+        """Write how many lines were left out and not reported yet: a line for each subject, up to
+        :data:`MOST_LINES`."""
         counts = (self.rate_limit.take_counts() + self._failures.take_counts()).most_common()
         listed, rest = counts[:MOST_LINES], counts[MOST_LINES:]
         if rest:

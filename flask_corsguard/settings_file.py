@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -28,17 +27,46 @@ from flask_corsguard.protocol.audiences import policies_of, resolve
 from flask_corsguard.protocol.field_names import unknown_field
 from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.text import described, text_of
-from flask_corsguard.watched_file import LARGEST_FILE, WatchedFile, WatchedFileError, read_toml
+from flask_corsguard.watched_file import (
+    LARGEST_FILE,
+    WatchedFile,
+    WatchedFileError,
+    read_json,
+    read_toml,
+)
 
 _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
+_EMPTY = "it is empty, as a failed write would leave it. To allow nobody, write origins = []."
+# How the tables are written that people take for lists, or for tables of tables.
+_TABLES = {
+    "paths": '[paths."/api"]',
+    "policies": "[policies.partners]",
+    "policy": "[policies.partners]",
+    "report_only": "[report_only]",
+}
+# What is not TOML, or not JSON -> what to write.
+_TOML_HINTS = {
+    r"[\u201c\u201d]": "Quotes must be straight.",
+    r"=\s*(True|False)\b": "TOML writes true and false in lower case.",
+    r"=\s*(None|null)\b": "TOML has no null: leave the line out, or write [] for none.",
+    r"(?m)^(\[\w+\.|\s*)/[^\s\]]*": 'Quote the path, as in [paths."/api"].',
+    r"(?m)^[^\"'#\n]*[\s\]\"]//": "Comments begin with #.",
+    r"=\s*(?!true|false|inf|nan)[A-Za-z*]": 'Strings need quotes, as in "https://app.example.com".',
+}
+_JSON_HINTS = {
+    r",\s*[\]}]": "There is a comma too many, before ] or }.",
+    r"(?<!:)//|/\*": "JSON has no comments.",
+    r"'": "JSON has double quotes.",
+    r"^\s*\w+\s*=": "For TOML, the file's name must end with .toml.",
+}
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
-# In seconds: how late a look may be before requests wait for the one that looks; how long they do.
+# In seconds: how late a look may be before other requests wait for it; how long they wait.
 _LATE, _PATIENCE = 0.5, 0.25
 
 
 class Candidate:
-    """What ``flask cors validate`` has an app read in the place of its settings file.
+    """The file that ``flask cors validate`` has an app read instead of its settings file.
 
     :ivar is_used: whether an app has read it.
     """
@@ -49,13 +77,12 @@ class Candidate:
         self.is_used = False
 
 
-#: Read in the place of every settings file, if there is one.
+#: Read instead of every settings file, if there is one.
 candidate: ContextVar[Candidate | None] = ContextVar("flask_corsguard_candidate", default=None)
 
 
 def read_settings_file(config: Mapping[str, Any], arguments: Arguments) -> SettingsFile:
-    """Read the settings file that ``app.config`` names, and everything else that is known when the
-    guard meets an app.
+    """Read the settings of an app, with the settings file that ``app.config`` names.
 
     :param config: ``app.config``.
     :param arguments: the constructor's arguments.
@@ -67,7 +94,9 @@ def read_settings_file(config: Mapping[str, Any], arguments: Arguments) -> Setti
     if isinstance(path, PurePath):
         path = str(path)
     if not isinstance(path, str) or not path.strip():
-        message = f"{text_of(path)} is not the path of a file. Write '/etc/shop/cors.toml'."
+        message = (
+            f"{text_of(path)} is not the path of a file. Write one, such as '/etc/shop/cors.toml'."
+        )
         raise PolicyError(
             [*problems, Problem("wrong_type", "settings_file", path, message, where=SETTINGS_FILE)]
         )
@@ -78,12 +107,12 @@ class SettingsFile:
     """The settings file of one app.
 
     :param in_code: what is set elsewhere.
-    :param problems: what is wrong with that.
-    :raises PolicyError: with everything that is wrong with any of the settings.
+    :param problems: the problems of that.
+    :raises PolicyError: with every problem found anywhere in the settings.
     :ivar path: the file's path.
-    :ivar start: the settings that there are at first.
-    :ivar when_read: when the content that is in force was read, in Unix seconds.
-    :ivar next_look: when it is time to look at the file, on the clock of ``time.monotonic()``.
+    :ivar start: the settings at the start.
+    :ivar when_read: when the content in force was read, in Unix seconds.
+    :ivar next_look: when to look at the file again, on the clock of ``time.monotonic()``.
     """
 
     def __init__(self, path: str, in_code: Settings, problems: list[Problem]) -> None:
@@ -91,7 +120,7 @@ class SettingsFile:
         self._watched = WatchedFile(path, _SETTLE)
         self._pid = os.getpid()
         self._alone = Lock()
-        # The process in which a thread looks: a signal can interrupt the look, a fork can copy it.
+        # The process with a look under way, which a signal can interrupt and a fork can copy.
         self._looking_in: int | None = None
         self.path = self._watched.path
         self.next_look = 0.0
@@ -100,13 +129,15 @@ class SettingsFile:
             content = instead.content if instead else self._watched.read()
         except WatchedFileError as error:
             raise PolicyError([*problems, *self._unusable(str(error))]) from error
+        if not content.strip():
+            raise PolicyError([*problems, *self._unusable(_EMPTY)])
         self.when_read = time.time()
         if instead:
             instead.is_used = True
         name = instead.name if instead else self.path
         self.start = _settings(in_code, name, content, problems)
-        # The version of the content that was read last, in force or not. Set at the end: a look
-        # that is interrupted, or that only the parent process finishes, must be repeated.
+        # The version of the content that was read last, in force or not. It is set at the end of a
+        # look: one that is interrupted, or that only the parent process finishes, is repeated.
         self._version = self._watched.version
         # What is wrong with that content, and with the file as it is now.
         self._mistake: str | None = None
@@ -114,19 +145,19 @@ class SettingsFile:
 
     @property
     def last_mistake(self) -> str | None:
-        """What keeps the file as it is now from being in force, if anything does."""
+        """Why the file as it is now is not in force, in words; None if it is."""
         return self._obstacle or self._mistake
 
     def settings(self, name: str, content: bytes) -> Settings:
-        """The settings with another content of the file.
+        """The settings if the file had another content.
 
         :param name: what to call the file in messages.
-        :raises PolicyError: with everything that is wrong with any of the settings.
+        :raises PolicyError: with every problem found anywhere in the settings.
         """
         return _settings(self._in_code, name, content, [])
 
     def lifted_checks(self, settings: Settings) -> list[tuple[str, str]]:
-        """Where a file has a field that lifts a check: the place, and the field.
+        """The fields in a file that lift a check, as (place, field).
 
         :param settings: the settings with that file.
         """
@@ -134,7 +165,7 @@ class SettingsFile:
         return sorted(_lifted_checks(settings) - _lifted_checks(without))
 
     def _too_late(self, settings: Settings) -> list[Problem]:
-        """The fields that can be switched on only when the app starts."""
+        """The problems of fields that can be switched on only when the app starts."""
         message = (
             "this lifts a check, so it counts only if it was on when the app started. Leave it out,"
             " or restart the app."
@@ -145,28 +176,28 @@ class SettingsFile:
         ]
 
     def follow(self, put_in_force: Callable[[Settings], object]) -> tuple[Problem, ...]:
-        """Have what the file says by now put in force, if it is time to look.
+        """Look at the file if it is time, and put a change in force.
 
-        :param put_in_force: raises PolicyError if settings do not fit the app's routes.
-        :returns: what is wrong with the file, the first time it is found.
+        :param put_in_force: raises PolicyError if the settings do not fit the app's routes.
+        :returns: the problems of the file, the first time they are found.
         """
         is_late = time.monotonic() >= self.next_look + _LATE
         with self._alone.unless_taken(_PATIENCE if is_late else 0) as is_alone:
             now = time.monotonic()
-            if not is_alone and is_late:  # the others wait no longer for the one that looks
+            if not is_alone and is_late:  # further requests do not wait for this look
                 self.next_look = now + _INTERVAL
             if not is_alone or now < self.next_look or self._looking_in == os.getpid():
                 return ()
             self._looking_in = os.getpid()
             if self._pid != os.getpid():
-                # A thread of the parent process may have been putting it in force; here, nobody is.
+                # A thread of the parent may have read a change, which it puts in force only there.
                 self._pid, self._watched = os.getpid(), WatchedFile(self.path, _SETTLE)
             is_done = False
             try:
                 problems = self._look(put_in_force)
                 is_done = True
             finally:
-                if not is_done:  # a time-out of the server has cut it short
+                if not is_done:  # interrupted by a time-out of the server
                     self._watched = WatchedFile(self.path, _SETTLE)
                 self.next_look = now + (_SHORT_INTERVAL if self._watched.pending else _INTERVAL)
                 self._looking_in = None
@@ -192,10 +223,7 @@ class SettingsFile:
         self, content: bytes, put_in_force: Callable[[Settings], object]
     ) -> Sequence[Problem]:
         if not content.strip():
-            return self._unusable(
-                "it is empty, as a failed write would leave it. To allow nobody, write origins ="
-                " []."
-            )
+            return self._unusable(_EMPTY)
         try:
             settings = self.settings(self.path, content)
             problems = self._too_late(settings)
@@ -213,11 +241,11 @@ class SettingsFile:
 
 
 def _settings(in_code: Settings, name: str, content: bytes, problems: list[Problem]) -> Settings:
-    """What is set elsewhere, with what a settings file says.
+    """The settings, with the content of a settings file.
 
     :param name: what to call the file.
-    :param problems: what is wrong with what is set elsewhere.
-    :raises PolicyError: with everything that is wrong.
+    :param problems: the problems of what is set elsewhere.
+    :raises PolicyError: with every problem.
     """
     try:
         values = _parsed(name, content)
@@ -225,11 +253,16 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
         code = "settings_file_syntax"
         problem = Problem(code, "settings_file", name, str(error), where=name)
         raise PolicyError([*problems, problem]) from error
-    for key in values:
-        if key not in _NAMES:
-            problem = unknown_field("unknown_key", key, "setting", _NAMES)
-            problems.append(problem._replace(where=name))
-    file = read_configured(name, values, problems)
+    found = [*_misplaced(values)]
+    wrong = {problem.field for problem in found}
+    unknown = [key for key in values if key not in _NAMES and key not in wrong]
+    found += [unknown_field("unknown_key", key, "setting", _NAMES) for key in unknown]
+    problems += [problem._replace(where=name) for problem in found]
+    of_tables: list[Problem] = []
+    file = read_configured(
+        name, {key: values[key] for key in values if key not in wrong}, of_tables
+    )
+    problems += map(_above_the_tables, of_tables)
     problems += _set_twice(file, values, in_code)
     settings = combined(in_code, file, problems)
     if problems:
@@ -237,13 +270,36 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
     return settings
 
 
-def _hint(name: str, text: str) -> str:
-    """What to write instead of what is no TOML, if that is clear."""
+def _misplaced(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """The problems of settings in an unknown table, and of tables written in another form."""
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in _NAMES and not value.keys().isdisjoint(_NAMES):
+            message = f"settings stand at the top level. Leave out [{key}]."
+            yield Problem("unknown_key", key, value, message)
+        elif key in _TABLES and (
+            (isinstance(value, list) and value and isinstance(value[0], dict))
+            or (key == "policy" and isinstance(value, dict))
+        ):
+            message = f"write it as {_TABLES[key]}."
+            yield Problem("wrong_type", key, value, message)
+
+
+def _above_the_tables(problem: Problem) -> Problem:
+    """The problem of a setting inside a table, where it is not a field, with what to do."""
+    if problem.code != "unknown_field" or problem.field not in _TABLES:
+        return problem
+    message = (
+        f"{problem.field!r} is not a field of a policy. Move it to the top level (in TOML, above the"
+        " first table)."
+    )
+    return problem._replace(message=message)
+
+
+def _hint(name: str, text: str, hints: Mapping[str, str]) -> str:
+    """What to write instead of text that is not TOML or JSON, if that is clear."""
     if name.endswith((".yaml", ".yml")):
         return ' YAML is not read: write TOML, such as origins = ["https://app.example.com"].'
-    if re.search(r"=\s*(True|False)\b", text):
-        return " TOML writes true and false in lower case."
-    return ""
+    return next((f" {hint}" for pattern, hint in hints.items() if re.search(pattern, text)), "")
 
 
 def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
@@ -264,11 +320,11 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
         raise ValueError("it begins with a byte order mark. Save it as UTF-8 without one.")
     is_json = name.endswith(".json") or text.lstrip().startswith("{")
     try:
-        values: object = json.loads(text) if is_json else read_toml(text)
+        values: object = read_json(text) if is_json else read_toml(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply.") from error
     except ValueError as error:
-        hint = "" if is_json else _hint(name, text)
+        hint = _hint(name, text, _JSON_HINTS if is_json else _TOML_HINTS)
         raise ValueError(f"it is not {'JSON' if is_json else 'TOML'}: {error}.{hint}") from error
     if not isinstance(values, dict):
         raise ValueError('it must be an object, such as {"origins": []}.')
@@ -276,7 +332,7 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
 
 
 def _set_twice(file: Configured, values: Mapping[str, Any], in_code: Settings) -> Iterator[Problem]:
-    """The problems of what a settings file sets, and something else too."""
+    """The problems of settings that are set both in the file and elsewhere."""
     assert in_code.in_code is not None
     arguments, config = in_code.in_code
     of_config = [
@@ -298,7 +354,7 @@ def _set_twice(file: Configured, values: Mapping[str, Any], in_code: Settings) -
 
 
 def _lifted_checks(settings: Settings) -> set[tuple[str, str]]:
-    """Where a field that lifts a check is on: the place, and the field."""
+    """The fields that lift a check, where they are on, as (place, field)."""
     places: dict[str, Iterable[Mapping[str, Any]]] = {
         "default policy": (policy.values for policy in policies_of(settings.default))
     }

@@ -25,7 +25,7 @@ class Level(enum.IntEnum):
     NOTE = 1
     """Works as designed, but perhaps not as its author expects."""
     WARNING = 2
-    """Lets in an origin that it should not, or keeps none out, which can do harm."""
+    """Lets in origins that it should not, which can do harm."""
     ERROR = 3
     """Another site can act as the signed-in user, or a policy has no effect at all."""
 
@@ -72,7 +72,7 @@ class Finding(NamedTuple):
     :ivar level: how serious it is here.
     :ivar message: what was found, with its values; safe to print.
     :ivar routes: the routes concerned; empty if it is about the app.
-    :ivar source: what sets the policy at fault, in words; shortened if the routes differ.
+    :ivar source: what sets the policy at fault, in words; shortened if it differs by route.
     :ivar location: file and line of the source, or the configuration key, or "".
     :ivar evidence: an origin that was let in but should not be, or "".
     :ivar accepted: the reason why it is accepted, or "".
@@ -310,6 +310,14 @@ _ALL = (
         " routes responds there, accept this finding.",
     ),
     Rule(
+        "glob_without_file",
+        Level.NOTE,
+        "A glob of for_files matches no file",
+        "The files that it was meant for have a more general policy, which may be wider.",
+        "Write what follows the static folder's own name, such as 'fonts/*.woff2'. If the files are"
+        " only built later, accept this finding.",
+    ),
+    Rule(
         "exempt_sends_own_headers",
         Level.WARNING,
         "An exempt route sends its own CORS headers",
@@ -351,6 +359,14 @@ _ALL = (
         "Write @cors(...), with the @, directly above the view; or cors(...)(blueprint).",
     ),
     Rule(
+        "shared_mark",
+        Level.NOTE,
+        "A mark applies to several endpoints, which have the same function",
+        "If it was meant for one of them, the others have its policy too, which may be wider.",
+        "Write guard.for_endpoint(...) for the one that it was meant for. If it was meant for all,"
+        " write it as a decorator above the function.",
+    ),
+    Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs before the guard",
@@ -368,6 +384,13 @@ _ALL = (
         "The app's before_request functions do not run for a preflight. If the failing function"
         " relies on one of them, register that one with guard.run_first, which also runs it for"
         " preflights; or change the function so that it does not need it.",
+    ),
+    Rule(
+        "preflight_unanswered",
+        Level.WARNING,
+        "Nothing responds to preflights",
+        "Nothing is exposed. But browsers do not send the requests that they ask about.",
+        "Leave answer_preflight out; or have a view accept OPTIONS and respond with 2xx.",
     ),
     Rule(
         "middleware_bypassed",
@@ -488,7 +511,7 @@ class Findings:
                 known[id(route)] = audited
 
     def count_asked(self, check: object, words: str, number: int) -> None:
-        """Count how often a callable was asked. What it lets in besides, the audit cannot know.
+        """Count how often a callable was asked: the audit cannot know what else it lets in.
 
         :param words: the callable in words.
         """
@@ -567,8 +590,8 @@ def listed(entries: Sequence[object]) -> str:
 
 
 def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:
-    """The innermost mark that sets one of *fields* (without any, the innermost mark) of a route's
-    policy; None if the default policy sets them."""
+    """The innermost mark of a route's policy that sets one of *fields*, or without *fields*, the
+    innermost mark; None if the default policy sets them."""
     for layer in reversed(route.layers):
         mark = layer.mark
         if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):

@@ -7,11 +7,14 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 from flask.cli import ScriptInfo, pass_script_info
+from flask.testing import EnvironBuilder
 
+from flask_corsguard.audit.delivery import Fault, deliver, fault_of, unheard
+from flask_corsguard.audit.findings import RULES
 from flask_corsguard.cli.loading import (
     UnusableError,
     guarded_app,
@@ -20,18 +23,12 @@ from flask_corsguard.cli.loading import (
 )
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.remedies import name_in_list
+from flask_corsguard.runtime.state import AppState
+from flask_corsguard.simulate import Simulation, Step, are_swapped, simulate
+from flask_corsguard.testing.engines import ENGINES, EngineName
+from flask_corsguard.testing.exchange import Exchange
 
-if TYPE_CHECKING:
-    from flask_corsguard.audit.delivery import Fault
-    from flask_corsguard.runtime.state import AppState
-    from flask_corsguard.simulate import Simulation
-    from flask_corsguard.testing.engines import EngineName
-    from flask_corsguard.testing.exchange import Exchange
-
-#: The simulated engines. Written down here, because importing them imports the browser.
-ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
-
-# What the lines that say what to do begin with.
+# How lines that say what to do begin.
 _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
 
 
@@ -51,7 +48,7 @@ _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
 )
 @click.option(
     "--engine",
-    type=click.Choice(ENGINE_NAMES),
+    type=click.Choice(list(ENGINES)),
     default="standard",
     show_default=True,
     help="The browser to simulate.",
@@ -77,9 +74,6 @@ def check(
     through the app, whose hooks run for it. Exits with 0 if the page may read the response, or can
     use the socket; with 1 if not.
     """
-    from flask_corsguard.audit.findings import RULES
-    from flask_corsguard.simulate import Step, are_swapped, simulate
-
     if are_swapped(url, origin):
         meant = shlex.join(["flask", "cors", "check", origin, "--origin", url.rstrip("/")])
         raise UnusableError(f"URL and --origin are swapped. Write {meant}")
@@ -97,31 +91,27 @@ def check(
         is_readable = simulation.response.readable
         failing = _failing_preflight(state, simulation) if is_readable else None
         warn_of_unrouted_marks(state.app)
-    told = _object(simulation, origin, method)
+    result = _object(simulation, origin, method)
     if failing is not None:
         fault, exchange = failing
-        told |= {"allowed": False, "why": fault.message, "fault": fault.code}
-        # What the browser does after the preflight does not happen.
+        result |= {"allowed": False, "why": fault.message, "fault": fault.code}
+        # The browser sends nothing after this preflight.
         position = next(n for n, step in enumerate(simulation.steps) if step.exchange is exchange)
         lines = (fault.message, f"Change: {RULES[fault.code].change}")
         last = Step("The preflight, sent through the app, fails", lines)
         steps = (*simulation.steps[: position + 1], last)
         simulation = simulation._replace(steps=steps)
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps(result, indent=2))
     else:
         verdict = "rejected" if failing else simulation.verdict
         write(_lines(simulation, verdict), console(sys.stdout))
-    context.exit(0 if told["allowed"] else 1)
+    context.exit(0 if result["allowed"] else 1)
 
 
 def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, Exchange] | None:
-    """The first preflight that the guard allows, and that fails if it is really sent through the
-    app; with what is at fault."""
-    from flask.testing import EnvironBuilder
-
-    from flask_corsguard.audit.delivery import deliver, fault_of, unheard
-
+    """The first preflight that the guard allows but that fails on its way through the app, with
+    what is at fault."""
     for exchange in simulation.response.exchanges:
         decision = exchange.decision
         policy = decision and decision.policy
@@ -141,6 +131,8 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
 
 def _lines(simulation: Simulation, verdict: str) -> Iterator[Line]:
     colour = "green" if verdict == "allowed" else "red"
+    if verdict == "allowed" and simulation.response.status == 404:
+        verdict = "allowed, but no route has this URL (404)"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")
@@ -177,7 +169,7 @@ def _object(simulation: Simulation, origin: str, method: str) -> dict[str, objec
             "reason": decision.reason and decision.reason.name,
             "source": decision.policy_source,
             "location": decision.policy_location,
-            # Of several, those that were asked; the last one decided, if any has.
+            # Those that were asked, in order; the last one decided, if any did.
             "policies": [*filter(None, map(name_in_list, decision.policies))],
             "in_front": decision.in_front,
         },

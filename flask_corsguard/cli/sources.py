@@ -16,8 +16,9 @@ from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import InForce
 from flask_corsguard.sources.feed import Feed, views_of
+from flask_corsguard.text import counted
 
-# How many rules of routes a line names.
+# How many rules a line names.
 _MOST_RULES = 3
 
 
@@ -57,7 +58,7 @@ def _uses(feed: Feed, in_force: InForce) -> list[dict[str, Any]]:
 
 
 def _routes(in_force: InForce) -> Iterator[tuple[Route, str]]:
-    """Every route with what sets its policy; and again under the report-only policy."""
+    """Every route with what sets its policy; then the same for the report-only policy."""
     yield from ((route, route.place) for route in in_force.table.routes())
     if in_force.report_only is not None:
         yield from _routes(in_force.report_only)
@@ -66,7 +67,7 @@ def _routes(in_force: InForce) -> Iterator[tuple[Route, str]]:
 def _lines(told: list[dict[str, Any]]) -> Iterator[Line]:
     for source in told:
         yield Line(source["name"], "bold")
-        rows = "1 row" if source["rows"] == 1 else f"{source['rows']:,} rows"
+        rows = counted(source["rows"], "row")
         version = f", version {source['version']}" if source["version"] else ""
         age = "never read" if source["age"] is None else f"read {source['age']:.1f} s ago"
         yield Line(f"{rows}{version}, {age}", indent=2)

@@ -1,5 +1,4 @@
-"""Decisions and policies in words: the same in the log, on the command line, in the inspector and
-in tests."""
+"""Decisions and policies in words, for the log, the command line, the inspector and tests."""
 
 from __future__ import annotations
 
@@ -43,6 +42,8 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
+# Names of this machine that a page may be opened under.
+_THIS_MACHINE = {*LOOPBACK} - {"0.0.0.0"}  # noqa: S104
 
 
 def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
@@ -57,7 +58,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
             return
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
-    if is_open(decision):
+    if depends_on_view(decision):
         yield f"  Not known: {_IF_OVERRIDDEN}."
     if vain := without_effect(decision, credentials=credentials):
         yield f"  Ignored: {vain}."
@@ -65,7 +66,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
 
 
 def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
-    """What to change for another verdict, if somebody may want one."""
+    """What to change for another verdict: one line each; none if nobody would want another."""
     if decision.outcome is Outcome.UNENFORCED:
         yield f"To refuse it: {to_refuse(decision)}"
         yield f"To admit it: {to_allow(decision)}"
@@ -84,12 +85,12 @@ def summary(decision: Decision) -> str:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"
     reason = f" ({decision.reason.name})" if decision.reason else ""
-    unless = f", {UNLESS_OVERRIDDEN}" if is_open(decision) else ""
+    unless = f", {UNLESS_OVERRIDDEN}" if depends_on_view(decision) else ""
     return f"{what}{who}: {_verdict(decision)}{reason}{unless}"
 
 
 def rejection(decision: Decision) -> str:
-    """The line of the log about a request that was turned away."""
+    """The line of the log about a rejected request."""
     line = f"{summary(decision)} by {set_by_in_words(decision)}"
     if decision.reason is Reason.ORIGIN_CHECK_FAILED:
         return f"{line}; {found(decision)}"
@@ -98,7 +99,30 @@ def rejection(decision: Decision) -> str:
     return f"{line}; {decision.detail}" if decision.detail else line
 
 
-def is_open(decision: Decision) -> bool:
+def without_cookies(page: str, server: str, policy: Policy) -> str:
+    """Why a page on this machine and a server on it exchange no cookies, and what to do; "" if they
+    may.
+
+    :param page: the page's origin.
+    :param server: the server's origin.
+    :param policy: the policy that allows the page.
+    """
+    theirs, ours = parse_origin(page), parse_origin(server)
+    if theirs is None or ours is None or theirs.host == ours.host:
+        return ""
+    if not {theirs.host, ours.host} <= _THIS_MACHINE:
+        return ""
+    moved, allow = theirs._replace(host=ours.host), policy.compiled.allow
+    is_allowed = allow is not None and allow.lists(str(moved), moved)
+    return (
+        f"{theirs.host} and {ours.host} are different sites: for a page at {page} that calls"
+        f" {server}, the browser neither stores nor sends cookies with SameSite=Lax, the default in"
+        f" Chromium. Have the page call {ours._replace(host=theirs.host)}"
+        + (f", or open it at {moved}" if is_allowed else "")
+    )
+
+
+def depends_on_view(decision: Decision) -> bool:
     """Whether the view's own headers can still change the verdict."""
     is_verdict = decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
     return is_verdict and decision.may_be_overridden and not decision.report_only
@@ -115,7 +139,7 @@ def _verdict(decision: Decision) -> str:
 
 
 def found(decision: Decision) -> str:
-    """The facts behind the decision."""
+    """The facts that led to the decision."""
     policy = decision.policy
     if decision.outcome is Outcome.NOT_CORS:
         return "there is no Origin header, so there is nothing for CORS to decide"
@@ -160,7 +184,7 @@ def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:
 
 
 def without_effect(decision: Decision, *, credentials: bool = False) -> str:
-    """The settings without effect that could have changed this verdict; or ""."""
+    """The settings without effect that could otherwise have changed this verdict, or ""."""
     reasons = reasons_of(decision) if decision.reason else ()
     names = [name for reason in reasons for name in _SETTINGS.get(reason, ())]
     names += ["policy"] if names else []
@@ -196,7 +220,7 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:
-    """The difference from an entry that was probably meant to match."""
+    """How the origin differs from an entry that was probably meant to match it; or ""."""
     origin = parse_origin(decision.origin or "")
     allow = policy.compiled.allow
     if origin is None or allow is None or policy.origins == "*":
@@ -222,7 +246,7 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
 
 
 def _candidates(origin: Origin) -> Iterator[tuple[Origin, str]]:
-    """Origins that are easily mistaken for this one."""
+    """Origins that are easily mistaken for this one, each with the difference."""
     other_scheme = {"http": "https", "https": "http"}.get(origin.scheme, origin.scheme)
     yield origin._replace(scheme=other_scheme), "only the scheme differs"
     bare = origin.host.removeprefix("www.")
@@ -329,8 +353,9 @@ _FOUND: dict[Reason, _Words] = {
     Reason.METHOD_NOT_ALLOWED: _methods,
     Reason.HEADERS_NOT_ALLOWED: _headers,
     Reason.HEADERS_MALFORMED: (
-        f"the requested headers are not a list of header names, or more than {MAX_LIST_LENGTH}"
-        f" characters, {MAX_LIST_NAMES} names or, with empty ones, {MAX_LIST_ELEMENTS}"
+        "the requested headers are not a list of header names, or they have more than"
+        f" {MAX_LIST_LENGTH} characters, {MAX_LIST_NAMES} names, or {MAX_LIST_ELEMENTS} names"
+        " counting empty ones"
     ),
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
         "the browser asks whether a public page may reach this private network"
@@ -345,21 +370,21 @@ _FOUND: dict[Reason, _Words] = {
 
 
 def policy_summary(policy: Policy | Audiences | None) -> str:
-    """The origins that may read, with or without credentials, the methods, and what the server
-    refuses.
+    """A policy in a few words: the origins that may read, whether with credentials, the methods,
+    and what the server refuses.
 
-    At most 600 characters of printable ASCII, for each of up to five policies. Policies with the
+    At most 600 characters of printable ASCII for each of up to five policies. Policies with the
     same values in the same order have the same summary. Header names and max age are left out: they
-    say little about who is let in.
+    say little about who may read.
 
-    :param policy: a policy, or a list in its order; or None for an exempt route.
+    :param policy: a policy, a list of policies, or None for an exempt route.
     """
     summaries = policy_summaries(policy)
     return "; then ".join(summaries[:MOST_SHOWN]) + and_more(summaries)
 
 
 def policy_summaries(policy: Policy | Audiences | None) -> list[str]:
-    """The summary of each policy; in a list, with its number and its name."""
+    """The summary of each policy; in a list of policies, with its number and name."""
     if policy is None:
         return ["exempt"]
     if isinstance(policy, Policy):
@@ -398,7 +423,7 @@ def _listed(*lists: Sequence[OriginForm]) -> str:
 
 
 def _short_entry(form: object) -> str:
-    """An entry, shortened, and escaped, because a pattern or a name can contain anything."""
+    """An entry, shortened and escaped, because a pattern or a name can contain anything."""
     text = form if isinstance(form, str) else source_of(form)
     text = source_name(form) if is_source(form) else text
     if not (text.isascii() and text.isprintable()):

@@ -14,8 +14,20 @@ from flask_corsguard.text import text_of
 
 _SEPARATORS = re.compile(r"[\s;|]+")
 _QUOTES = "'\"`"
-# Signs of a pattern. Some are characters of a token too, but no real name has them.
+# Signs of a pattern. Some of them are valid in a token, but no real name has them.
 _PATTERN_SIGNS = re.compile(r"[*?|\\()\[\]{}]|\.\+|^[\^'`]|[$'`]$")
+
+
+def _of_word(name: str, *, can_be_all: bool) -> tuple[str, str] | None:
+    """The end of the message about a word that stands for other names."""
+    if name.lower() == "none":
+        return ", but stands for none. Write [].", "[]"
+    if name.lower() in ("all", "any") and can_be_all:
+        return ", but stands for all. Write '*'.", "'*'"
+    if re.fullmatch("HTTP_[A-Z_]+", name):
+        meant = repr(name[5:].replace("_", "-").title())
+        return f", but a key of the WSGI environ. Write {meant}.", meant
+    return None
 
 
 def diagnose_name(
@@ -25,13 +37,16 @@ def diagnose_name(
 
     :param kind: the kind of name, in words, for the message.
     :param longest: the most characters that it may have.
-    :param can_be_all: whether ``"*"`` alone stands for all names.
-    :returns: a message, and the correction as Python source, or None if none is certain; None if
-        nothing is wrong.
+    :param can_be_all: whether ``"*"`` alone means all names.
+    :returns: a message, and the correction as Python source, or None if none is certain. None
+        instead of both if nothing is wrong.
     """
     if name == "*":
         return None
     found = f"{text_of(name)} is not {kind}"
+    word = _of_word(name, can_be_all=can_be_all)
+    if word:
+        return found + word[0], word[1]
     if is_unreplaced(name):
         return f"{found}: it is a variable that was never replaced by its value.", None
     if re.match(r"[a-z]+://", name):

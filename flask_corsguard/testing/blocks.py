@@ -72,7 +72,7 @@ class BlockedError(Exception):
         :func:`~flask_corsguard.text.shown`.
     :ivar found: a sentence about what was found.
     :ivar send: what the server must send instead: header lines, a status, or nothing.
-    :ivar change: what to change, in terms of a Flask-CorsGuard policy if that decides.
+    :ivar change: what to change, in a Flask-CorsGuard policy if one decides.
     :ivar credentials: whether the response would have to allow credentials.
     :ivar without_credentials: how to do without credentials, in words, or "".
     """
@@ -202,7 +202,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         "serve the form's target over https",
     ),
     Block.NOT_HTTP: (
-        "{url} is not http or https, and CORS knows no other schemes.",
+        "{url} is not http or https, and CORS covers no other schemes.",
         "have the page request an http or https address",
     ),
     Block.UNREACHABLE: (

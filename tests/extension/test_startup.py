@@ -160,7 +160,12 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_MAX_AGE", "", "wrong_type", "Give a number, such as 600."),
         ("CORSGUARD_ENFORCE", "", "enforce_unknown", "Known: all, off"),
         ("CORSGUARD_ALLOW_CREDENTIALS", "", "bool_expected", "false"),
-        ("CORSGUARD_POLICIES", "", "wrong_type", "{'partners': {'origins': [...]}}"),
+        (
+            "CORSGUARD_POLICIES",
+            "",
+            "wrong_type",
+            "Write, for example, {'partners': {'origins': ['https",
+        ),
         ("CORSGUARD_POLICIES", {"a": {"ORIGINS": SHOP}}, "unknown_field", "mean 'origins'"),
         ("CORSGUARD_POLICIES", {"a": [SHOP]}, "wrong_type", f"{{'origins': ['{SHOP}']}}"),
         (
@@ -172,10 +177,20 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_POLICIES", {"a": "{'max_age': 5}"}, "wrong_type", 'Write {"max_age": 5}.'),
         ("CORSGUARD_REPORT_ONLY", '{"max_age": 5,}', "wrong_type", 'Write {"max_age": 5}.'),
         ("CORSGUARD_AUDIT_ACCEPT", "{'a': ", "wrong_type", "trailing comma), not Python."),
-        ("CORSGUARD_AUDIT_ACCEPT", "a", "wrong_type", "Write {'subdomains_with"),
-        ("CORSGUARD_REPORT_ONLY", "", "wrong_type", "{'origins': [...]}"),
+        ("CORSGUARD_AUDIT_ACCEPT", "a", "wrong_type", "Write, for example, {'subdomains_with"),
+        ("CORSGUARD_REPORT_ONLY", "", "wrong_type", "for example, {'origins': ['https"),
         ("CORSGUARD_REPORT_ONLY", SHOP, "wrong_type", f"{{'origins': '{SHOP}'}}"),
         ("CORSGUARD_REPORT_ONLY", {"ENFORCE": "all"}, "unknown_field", "mean 'enforce'"),
+        ("CORSGUARDORIGINS", SHOP, "unknown_key", "mean 'CORSGUARD_ORIGINS'?"),
+        ("CORSGUARD-ORIGINS", SHOP, "unknown_key", "mean 'CORSGUARD_ORIGINS'?"),
+        ("CORSGUARD_ORIGINS", f"{SHOP} # ours", "origin_fragment", f"Write '{SHOP}'."),
+        ("CORSGUARD_ORIGINS", f"ORIGINS={SHOP}", "origin_invalid", f"Write '{SHOP}'."),
+        ("CORSGUARD_ORIGINS", f'["{SHOP}"', "list_in_string", f'Write ["{SHOP}"].'),
+        ("CORSGUARD_POLICY", SHOP, "wrong_type", f"Write CORSGUARD_ORIGINS = '{SHOP}'."),
+        ("CORSGUARD_POLICY", {"origins": "*"}, "wrong_type", "Write CORSGUARD_ORIGINS = '*'."),
+        ("CORSGUARD_PATHS", {"origins": SHOP}, "wrong_type", "Write {'/api': {'origins': 'https"),
+        ("CORSGUARD_PATHS", {"/api": {"policy": "p"}}, "wrong_type", "Write {'/api': 'p'}."),
+        ("CORSGUARD_PATHS", f"/api={SHOP}", "wrong_type", "{'/api': {'origins': ['https://app.ex"),
         ("CORSGUARD", {"ORIGINS": SHOP}, "unknown_key", "single underscore"),
         ("FLASK_CORSGUARD_ORIGINS", SHOP, "unknown_key", "mean 'CORSGUARD_ORIGINS'?"),
         ("CORS_GUARD_ENFORCE", "unsafe", "unknown_key", "mean 'CORSGUARD_ENFORCE'?"),
@@ -831,6 +846,58 @@ def test_cors_without_parentheses(target, instead):
     assert str(caught.value).endswith(f"something to change, such as {instead}")
 
 
+@pytest.mark.parametrize(
+    ("target", "written"),
+    [
+        (view, "@cors(origins='*', max_age=5)"),
+        (Blueprint("api", __name__), "cors(origins='*', max_age=5)(blueprint)"),
+    ],
+    ids=["view", "blueprint"],
+)
+def test_a_target_beside_the_policy(target, written):
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        cors(target, origins="*", max_age=5)
+    assert str(caught.value).endswith(f"takes only the policy in its parentheses. Write {written}")
+
+
+def test_cors_exempt_with_parentheses():
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: .* no parentheses: write @cors_exempt$"):
+        cors_exempt()
+
+
+@pytest.mark.parametrize(
+    ("policy", "fields", "words"),
+    [
+        (cors_exempt, {}, "for_path cannot exempt: mark the view or blueprint with cors_exempt"),
+        (cors(origins="*"), {}, "Leave cors out: for_path('/x', origins='*')"),
+        (cors("partners"), {}, "Leave cors out: for_path('/x', 'partners')"),
+        (view, {}, "Give fields by name, such as for_path('/x', origins=['https://app.example."),
+        (7, {"max_age": 5}, "Give fields by name, such as for_path('/x', max_age=5)"),
+        (
+            None,
+            {},
+            "for_path('/x') changes nothing. Give it a policy or a field, such as for_path(",
+        ),
+    ],
+    ids=["exempt", "cors", "a name in cors", "view", "number", "nothing"],
+)
+def test_what_is_no_policy_of_a_path(policy, fields, words):
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        CorsGuard().for_path("/x", policy, **fields)
+    assert words in str(caught.value)
+
+
+def test_one_function_for_two_routes(app):
+    """Each can have its own policy, but not by a mark on the function."""
+
+    def function():
+        return "ok"
+
+    app.add_url_rule("/a", "a", cors(origins="*")(function))
+    with pytest.raises(CorsGuardError, match=r"for another route, use guard\.for_endpoint\("):
+        app.add_url_rule("/b", "b", cors(max_age=5)(function))
+
+
 def test_cors_with_nothing_in_its_parentheses():
     with pytest.raises(CorsGuardError, match=r"cors\(\) changes nothing"):
         cors()
@@ -857,7 +924,7 @@ def test_origins_where_a_policy_belongs(policy, written):
     assert str(caught.value).endswith(f"Write cors({written})")
     with pytest.raises(CorsGuardError, match=LINE) as caught:
         CorsGuard().for_endpoint("me", policy)
-    assert str(caught.value).endswith(f"Write for_endpoint(..., {written})")
+    assert str(caught.value).endswith(f"Write for_endpoint('me', {written})")
 
 
 def test_an_origin_among_the_files():

@@ -251,7 +251,7 @@ def after(code: str) -> Any:
 
     heard: list[Any] = []
     migrated.heard = heard  # type: ignore[attr-defined]
-    return patch("flask_corsguard.migrate.migrate", migrated)
+    return patch("flask_corsguard.cli.migrate.migrate_code", migrated)
 
 
 class TestWhatTheComparisonFinds:

@@ -132,7 +132,7 @@ CARRIED = [
     (f"{APP}CORS(app, {LIST}, allow_headers=['X-.*'])\n", 4, "not the name", "allow_headers=[]"),
     (
         f"{APP}CORS(app, {LIST}, allow_headers=['Access-Control-Allow-Origin', 'X-Token'])\n",
-        4, "is taken out", "allow_headers=['X-Token']",
+        4, "is removed", "allow_headers=['X-Token']",
     ),
     (
         f"{APP}CORS(app, resources=r'/api/*', {LIST})\n",

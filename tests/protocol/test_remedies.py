@@ -250,11 +250,12 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
         f' raw_origins=["ws://a.example:80"] {SET}',
     ),
     "perhaps cut": (
-        {}, ask("app://" + "a" * 400), "no setting can: no page in a browser sends this origin"
+        {}, ask("app://" + "a" * 400),
+        "no setting can, because no page in a browser sends this origin"
     ),
     "malformed": (
         {}, ask("https://a.example/", names="x-a"),
-        "no setting can: no page in a browser sends this origin; in explain(), pass"
+        "no setting can, because no page in a browser sends this origin; in explain(), pass"
         " origin='https://a.example'",
     ),
     "null": (
@@ -310,11 +311,11 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "denied with others": (
         {"origins": A, "deny_origins": "https://*.example"}, ask(),
-        f"deny_origins=[] {SET}; mind that 'https://*.example' denied other origins too",
+        f"deny_origins=[] {SET}; note that 'https://*.example' denied other origins too",
     ),
     "denied twice": (
         {"origins": A, "deny_origins": ["https://*.example", re.compile(".*")]}, ask(),
-        f"deny_origins=[] {SET}; mind that 'https://*.example' and re.compile('.*') denied other"
+        f"deny_origins=[] {SET}; note that 'https://*.example' and re.compile('.*') denied other"
         " origins too",
     ),
     "denied by one of 20": (

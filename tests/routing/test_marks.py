@@ -22,6 +22,7 @@ from flask_corsguard import (
     current_decision,
     decorators,
 )
+from flask_corsguard.audit.run import audit
 from flask_corsguard.decorators import all_marked, mark_of
 from flask_corsguard.routing.layers import unrouted_marks
 
@@ -632,7 +633,7 @@ def test_marks_that_no_route_has(app, build):
     kept, names = build(app)
     unrouted = unrouted_marks(app)
     found = [
-        re.search(r"leads to (.*)\. Register", each.message)[1]
+        re.search(r"leads to (.*?)\. ", each.message)[1]
         .removeprefix(f"{__name__}.")
         .removeprefix(f"{build.__name__}.<locals>.")
         for each in unrouted
@@ -783,6 +784,146 @@ def test_memory_for_marks_on_nothing_is_bounded(app, monkeypatch):
         kept.append(code)
     assert [each.location for each in unrouted_marks(app)] == ["b:1", "c:1"]
     assert sorted(decorators._returned) == ["a:1", "b:1", "c:1"]
+
+
+@pytest.mark.usefixtures("own_marks")
+@pytest.mark.parametrize(
+    ("build", "instead"),
+    [
+        (_overridden, "Items.get overrides it, and has no mark: mark that."),
+        (_no_handler, "It handles no method of a route: mark Items, or a handler method of it."),
+        (_other_methods, "It handles no method of a route: mark Items, or a handler method of it."),
+        (
+            _an_error_handler,
+            "It is not a view: what it returns has the policy of the requested route. Mark that.",
+        ),
+    ],
+    ids=lambda build: getattr(build, "__name__", "")[1:],
+)
+def test_what_to_mark_instead(app, build, instead):
+    CorsGuard(app)
+    kept, _ = build(app)
+    (unrouted,) = unrouted_marks(app)
+    assert unrouted.message.replace(f"{build.__name__}.<locals>.", "").endswith(f". {instead}")
+    del kept
+
+
+# Marks on functions that several endpoints have. Each of these returns those that are named.
+
+
+def _meant_for_one(app):
+    function = view()
+    app.add_url_rule("/public", "public", cors(origins="*")(function))
+    app.add_url_rule("/private", "private", function)
+    return [["public", "private"]]
+
+
+def _above_the_function(app):
+    @app.get("/a", endpoint="a")
+    @app.get("/b", endpoint="b")
+    @cors(
+        origins=SHOP,
+    )
+    def function():
+        return "ok"
+
+    return []
+
+
+def _two_routes_of_one_endpoint(app):
+    function = app.get("/a", endpoint="a")(app.get("/b", endpoint="a")(view()))
+    cors(origins=SHOP)(function)
+    return []
+
+
+def _a_blueprint_twice(app):
+    api = Blueprint("api", __name__)
+    api.add_url_rule("/x", "x", cors(origins=SHOP)(view()))
+    for name in ("one", "two"):
+        app.register_blueprint(api, name=name, url_prefix=f"/{name}")
+    return []
+
+
+def _a_class_twice(app):
+    class Items(MethodView):
+        get = view()
+
+    cors(origins=SHOP)(Items)
+    app.add_url_rule("/a", view_func=Items.as_view("a"))
+    app.add_url_rule("/b", view_func=Items.as_view("b"))
+    return []
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        _meant_for_one, _above_the_function, _two_routes_of_one_endpoint, _a_blueprint_twice,
+        _a_class_twice,
+    ],
+    ids=lambda build: build.__name__[1:],
+)  # fmt: skip
+def test_marks_of_several_endpoints(app, log_lines, build):
+    guard = CorsGuard(app)
+    named = build(app)
+    guard.prepare()
+    lines = [re.sub(r"\S*test_marks\.py:\d+", "LINE", line) for line in log_lines()]
+    assert [line for line in lines if "same function" in line] == [
+        f"@cors at LINE applies to the endpoints {', '.join(names)}, which have the same function."
+        f" For one of them, write guard.for_endpoint({names[0]!r}, ...) instead; for all, write it"
+        " as a decorator above the function."
+        for names in named
+    ]
+    findings = [f for f in audit(app).findings if f.code == "shared_mark"]
+    assert len(findings) == len(named)
+
+
+# Marks on what a running app serves
+
+
+@pytest.mark.parametrize("kind", ["view", "class", "method"])
+@pytest.mark.parametrize("how", ["prepare", "request"])
+def test_a_mark_after_the_first_request(app, http, kind, how):
+    """It would count from the next reconfigure() on."""
+
+    class Items(MethodView):
+        def get(self):
+            return "ok"
+
+    function = view()
+    target = {"view": function, "class": Items, "method": Items.get}[kind]
+    guard = CorsGuard(app)
+    app.add_url_rule("/", "index", function)
+    app.add_url_rule("/items", view_func=Items.as_view("items"))
+    guard.prepare() if how == "prepare" else http.send(app, "/")
+    for mark in (cors(origins="*"), cors_exempt):
+        with pytest.raises(CorsGuardError, match=r"test_marks.py:\d+: .* is a view of <Flask") as e:
+            mark(target)
+    assert str(e.value).endswith(
+        "whose policies are already in force; move this to where the app is set up"
+    )
+    guard.reconfigure(max_age=5)
+    assert http.readers(app, "/") == http.readers(app, "/items") == []
+
+
+def test_a_mark_that_a_running_app_has_already(app, http):
+    """As by a factory that runs again; and one on what no running app serves."""
+    mark, function = cors(origins=SHOP), view()
+    CorsGuard(app)
+    app.add_url_rule("/", "index", mark(function))
+    assert http.readers(app, "/") == [SHOP]
+    assert mark(function) is function
+    assert cors(origins=PARTNER)(view())
+
+
+def test_a_late_rule_whose_mark_is_wrong(app):
+    """The error is not shown as one about late rules."""
+    guard = CorsGuard(app)
+    guard.prepare()
+    app.add_url_rule("/late", "late", cors("partners")(view()))
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(PolicyError) as caught:
+        app.test_client().get("/late")
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.usefixtures("own_marks")

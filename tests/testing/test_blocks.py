@@ -75,7 +75,7 @@ BLOCKS = [
     # What begins at the page's own origin, with cookies, has to allow them to redirect again.
     (AWAY, IN_WEBKIT, Block.ALLOW_ORIGIN_WILDCARD,
      "by WebKit, because the request began at the page's own origin", f"{ALLOW} | {TRUE}",
-     "redirect to the last address at once"),
+     "redirect straight to the last address"),
     (AWAY, IN_WEBKIT | {"credentials": "omit"}, Block.UNREACHABLE, f"leads to '{OTHER}/'", None,
      f"Browser({{'{OTHER}': app, ...}})"),
     (fixed(lines=MINE), INCLUDE, Block.ALLOW_CREDENTIALS_MISSING, f"has no {CREDENTIALS}", TRUE,
