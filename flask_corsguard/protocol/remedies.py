@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_corsguard.errors import Problem
+from flask_corsguard.protocol.audiences import OF_ONE
 from flask_corsguard.protocol.fields import OriginForm, OriginList, is_raw, read_listed_origins
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
 from flask_corsguard.protocol.lists import is_source, source_name
@@ -31,6 +32,10 @@ _LONGEST_NAME = 320
 # Locations: configuration keys and nothing else; names in a settings file and nothing else.
 _ONLY_CONFIGURED = re.compile(r"[A-Z_, ]+ in app\.config")
 _ONLY_IN_FILE = re.compile(r"[a-z_, ]+ in .*?(?P<is_json>\.json)?")
+# What a preflight asks about.
+_ASKED = ("methods", "allow_headers", "allow_private_network")
+# What sets a policy for more than one view.
+_OF_SEVERAL_VIEWS = re.compile("default|(blueprint|path) (?!.* over report_only).*")
 # Names for the policies that have no mark, in sentences.
 _POLICIES = {"default": "the default policy", "report_only": "the report-only policy"}
 _LISTS = {"default": "the default policies", "report_only": "the report-only policies"}
@@ -90,9 +95,12 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
             " 404)"
         )
     change = _Change(decision, policy)
+    reasons = [*reasons_of(decision)]
     if credentials and not policy.allow_credentials:
         _allow_credentials(change)
-    for each in reasons_of(decision):
+        if policy.origins == "*" and Reason.CROSS_SITE_REQUEST in reasons:
+            reasons.remove(Reason.CROSS_SITE_REQUEST)  # an origin that is listed passes
+    for each in reasons:
         remedy = _REMEDIES[each]
         if isinstance(remedy, str):
             change.elsewhere.append(remedy)
@@ -134,6 +142,8 @@ class _Change:
     """Everything that has to change for one decision.
 
     :ivar fields: field of the policy -> its new value, whole.
+    :ivar listed: the fields of another policy, to be tried before this one, which is for everybody.
+    :ivar stays: whether *fields* are then for that policy too, and this one stays as it is.
     :ivar in_policy: what else to change at the policy, in words.
     :ivar elsewhere: what to change in the page or in the app, in words.
     """
@@ -142,6 +152,8 @@ class _Change:
         self.decision = decision
         self.policy = policy
         self.fields: dict[str, object] = {}
+        self.listed: Mapping[str, object] = {}
+        self.stays = False
         self.in_policy: list[str] = []
         self.elsewhere: list[str] = []
 
@@ -156,23 +168,45 @@ class _Change:
             self.fields |= fields
             return
         given = ", ".join(f"{field}={_source(value)}" for field, value in fields.items())
-        self.say_first(problems, f"set {given}")
-
-    def say_first(self, problems: list[Problem], words: str) -> None:
-        """Name what must be fixed first, if anything, and then what to change."""
-        first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
-        self.in_policy.append(f"first fix this: {first}; then {words}" if first else words)
+        self.in_policy.append(_after_fixing(problems, f"set {given}"))
 
     def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
         """Add names to a list, which is given whole if it is short enough to be pasted."""
         entries, added = [*entries], [*added]
-        whole = [*entries, *added]
-        if len(whole) <= _MOST_ENTRIES and len(_source(whole)) <= _LONGEST_VALUE:
-            self.fields[field] = whole
-            return
+        whole: list[object] = [*entries, *added]
+        # Another policy needs no more than what the page asks for.
+        for value in (whole, added) if self.stays else (whole,):
+            if len(value) <= _MOST_ENTRIES and len(_source(value)) <= _LONGEST_VALUE:
+                self.fields[field] = value
+                return
         named = ", ".join(json.dumps(name[:_LONGEST_NAME]) for name in added[:MOST_SHOWN])
         has = f"which has {len(entries):,} entries"
         self.in_policy.append(f"add {named}{and_more(added)} to {field}, {has}")
+
+    def _listed_first(self) -> str:
+        """A policy for the listed origin, before this one, in words."""
+        changes = {n: v for n, v in self.fields.items() if n not in OF_ONE}
+        first = {**self.listed, **changes}
+        present = {n: v for n, v in self.policy.values.items() if v != FIELDS[n].default}
+        if self.policy.compiled.audience:
+            words = f"list {json.dumps(self.decision.origin)} in an earlier policy"
+            asked = {n: present[n] for n in _ASKED if n in present and self.decision.preflight}
+            others = {n: v for n, v in (asked | first).items() if n not in OF_ONE}
+            text = ", ".join(_written(others))
+            if len(text) > _LONGEST_VALUE:
+                return f"{words}, one that allows what the page asks for"
+            return f"{words}, one with {text}" if text else words
+        own = {n: v for n, v in present.items() if n in first or n in OF_ONE}
+        beside = {n: v for n, v in present.items() if n not in own}
+        policies = ", ".join(f"Policy({', '.join(_written(fields))})" for fields in (first, own))
+        text = ", ".join([f"write [{policies}]", *_written(beside)])
+        source, location = self.decision.policy_source, self.decision.policy_location
+        is_in_code = "report_only" not in source and " in " not in location
+        if is_in_code and len(text) <= _LONGEST_VALUE:
+            return text
+        enforce = f", with enforce={_source(beside['enforce'])}" if "enforce" in beside else ""
+        words = f"make it a list of policies{enforce}: one with {', '.join(_written(first))}"
+        return f"{words}, then the present one"
 
     def __str__(self) -> str:
         decision = self.decision
@@ -185,11 +219,12 @@ class _Change:
         here: list[str] = []
         of_all: list[str] = []
         in_config: list[str] = []
-        for field in (name for name in FIELDS if name in self.fields):
-            source = _source(self.fields[field])
+        fields = {} if self.stays else self.fields
+        for field in (name for name in FIELDS if name in fields):
+            source = _source(fields[field])
             given, key = f"{field}={source}", f"CORSGUARD_{field.upper()}={source}"
             if file:
-                value = json.dumps(self.fields[field]) if source in ("True", "False") else source
+                value = json.dumps(fields[field]) if source in ("True", "False") else source
                 given = f'"{field}": {value}' if file["is_json"] else f"{field} = {value}"
             if all_configured:
                 here.append(key)
@@ -199,13 +234,26 @@ class _Change:
                 of_all.append(f"{given} (policy: {_place(decision, ())}, beside the list)")
             else:
                 here.append(given)
+        if self.stays:
+            values, problems = read_fields(self.listed)
+            problems += check_combination({**Policy().values, **values})
+            self.in_policy.insert(0, _after_fixing(problems, self._listed_first()))
         pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
         if pieces:
             pieces[-1] += f" (policy: {_place(decision, [self.policy])})"
         pieces += of_all
         if in_config:
             pieces.append(f"{', '.join(in_config)} (in app.config)")
+        if "allow_credentials" in self.listed and "allow_credentials" in fields:
+            # In a hurry, a public route would be closed to all pages but one.
+            everybody = "pages of other origins can then no longer read; if they should, "
+            pieces.append(f"{everybody}{self._listed_first()}")
         return "; ".join([*pieces, *self.elsewhere])
+
+
+def _written(fields: Mapping[str, object]) -> list[str]:
+    """Fields as keyword arguments, in the usual order."""
+    return [f"{name}={_source(fields[name])}" for name in FIELDS if name in fields]
 
 
 def _source(value: object) -> str:
@@ -213,13 +261,15 @@ def _source(value: object) -> str:
     variable."""
     if isinstance(value, str):
         return json.dumps(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_source, cast('list[object]', value)))}]"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_source, cast('Sequence[object]', value)))}]"
     return source_of(value)
 
 
-def _sentence(problem: Problem) -> str:
-    return problem.message.removesuffix(".")
+def _after_fixing(problems: list[Problem], words: str) -> str:
+    """What must be fixed first, if anything, and then what to change."""
+    first = "; ".join(problem.message.removesuffix(".") for problem in problems[:MOST_SHOWN])
+    return f"first fix this: {first}; then {words}" if first else words
 
 
 def _allow_credentials(change: _Change) -> None:
@@ -227,22 +277,22 @@ def _allow_credentials(change: _Change) -> None:
     is_raw_origin = _can_be_listed_raw(change.decision)
     if policy.origins != "*":
         change.set_if_it_may({"allow_credentials": True})
-    elif origin == "null":
+        return
+    if origin == "null":
         change.elsewhere.append(_NOT_NULL)
-    elif parse_origin(origin or "") is None and not is_raw_origin:
+        return
+    if parse_origin(origin or "") is None and not is_raw_origin:
         change.elsewhere.append(f"{_NOTHING_CAN}{_without_path(origin or '')}")
-    elif policy.compiled.audience:
-        field = "raw_origins" if is_raw_origin else "origins"
-        values, problems = read_fields({field: [origin], "allow_credentials": True})
-        problems += check_combination({**Policy().values, **values})
-        words = f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
-        change.say_first(problems, words)
-    else:
-        raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
-        lists = raw if is_raw_origin else {"origins": [origin]}
-        change.set_if_it_may({**lists, "allow_credentials": True})
-        if "allow_credentials" in change.fields and not is_raw_origin:
-            change.elsewhere.append(_AND_EVERYBODY.format(origin=json.dumps(origin)))
+        return
+    listed: dict[str, object] = {"raw_origins" if is_raw_origin else "origins": [origin]}
+    listed["allow_credentials"] = True
+    if policy.compiled.audience:
+        change.listed, change.stays = listed, True
+        return
+    raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]} if is_raw_origin else {}
+    change.set_if_it_may(listed | raw)
+    if "allow_credentials" in change.fields:
+        change.listed = listed
 
 
 def _list_origin(change: _Change) -> None:
@@ -341,6 +391,8 @@ def _one_path(change: _Change) -> None:
 
 def _do_not_deny(change: _Change) -> None:
     policy, text = change.policy, change.decision.origin or ""
+    if change.stays:
+        return  # an earlier policy decides
     origin = parse_origin(text)
     if origin is None:  # "null"
         change.elsewhere.append(_NOT_NULL)
@@ -411,10 +463,25 @@ def take_out_of_page(names: Collection[str]) -> str:
     return f"take {named} out of the page's fetch() or axios headers: {why}"
 
 
-def _enforce_less(change: _Change) -> None:
+def _let_past_enforce(change: _Change) -> None:
+    decision, policy = change.decision, change.policy
+    origin = decision.origin or ""
+    is_raw_origin = _can_be_listed_raw(decision)
+    if policy.origins == "*" and (is_raw_origin or parse_origin(origin) is not None):
+        if is_raw_origin:
+            change.extend("raw_origins", policy.raw_origins, [origin])
+        else:
+            change.listed, change.stays = {"origins": [origin]}, True
+        change.elsewhere.append(_EVERY_SITE)
+        return
     # With a safe method, "unsafe" refuses only WebSocket handshakes, and those name their origin.
-    is_safe = change.decision.method in SAFE_METHODS
-    change.fields["enforce"] = "unsafe" if change.policy.enforce == "all" and is_safe else "off"
+    is_safe = decision.method in SAFE_METHODS
+    less = "unsafe" if policy.enforce == "all" and is_safe else "off"
+    is_of_several = _OF_SEVERAL_VIEWS.fullmatch(decision.policy_source) is not None
+    if is_of_several and decision.endpoint is not None:
+        change.elsewhere.append(f'mark this view with @cors(enforce="{less}")')
+    else:
+        change.fields["enforce"] = less
     change.elsewhere.append("other sites can then cause such requests")
 
 
@@ -441,11 +508,7 @@ _NOT_NULL = (
     " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
     " send"
 )
-# In a hurry, a public route would be closed to all pages but one.
-_AND_EVERYBODY = (
-    "pages of other origins can then no longer read; if they should, write"
-    ' [Policy(origins=[{origin}], allow_credentials=True), Policy(origins="*")]'
-)
+_EVERY_SITE = 'only if every site may cause such requests, set enforce="off" for this view instead'
 _NOTHING_CAN = "no setting can: no page in a browser sends this origin"
 _NOT_YET = (
     "nothing to do, because the browser asks again when the user goes there; requests ahead of time"
@@ -470,7 +533,7 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: lambda change: change.set_if_it_may(
         {"allow_private_network": True}
     ),
-    Reason.CROSS_SITE_REQUEST: _enforce_less,
+    Reason.CROSS_SITE_REQUEST: _let_past_enforce,
     Reason.SPECULATIVE: _NOT_YET,
     Reason.PATH_AMBIGUOUS: _one_path,
     Reason.CREDENTIALS_NOT_ALLOWED: _allow_credentials,
