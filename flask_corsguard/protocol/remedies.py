@@ -34,8 +34,8 @@ _ONLY_CONFIGURED = re.compile(r"[A-Z_, ]+ in app\.config")
 _ONLY_IN_FILE = re.compile(r"[a-z_, ]+ in .*?(?P<is_json>\.json)?")
 # What a preflight asks about.
 _ASKED = ("methods", "allow_headers", "allow_private_network")
-# What sets a policy for more than one view.
-_OF_SEVERAL_VIEWS = re.compile("default|(blueprint|path) (?!.* over report_only).*")
+# What sets a policy for no other view.
+_OF_ONE_VIEW = re.compile("(view|method|endpoint|files) .*")
 # Names for the policies that have no mark, in sentences.
 _POLICIES = {"default": "the default policy", "report_only": "the report-only policy"}
 _LISTS = {"default": "the default policies", "report_only": "the report-only policies"}
@@ -86,14 +86,19 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     """
     policy = decision.policy
     assert policy is not None
+    is_speculative = decision.reason is Reason.SPECULATIVE
     is_unrouted = decision.endpoint is None and not decision.in_front
-    if is_unrouted and decision.reason is not Reason.SPECULATIVE:
+    if is_unrouted and not is_speculative:
         # Not the policy: because of a misspelt URL, it would be opened for the whole app.
         return (
             "check the URL, the method and the trailing slash: no route of the app matches this"
             f" request (policy: {set_by(decision)}; it matters only to a page that must read the"
             " 404)"
         )
+    method = "" if is_speculative else missing_route(decision)
+    add_route = f"add a route that accepts {method} at this URL"
+    if method and _OF_ONE_VIEW.match(decision.policy_source):
+        return add_route  # which need not have the policy of the other views there
     change = _Change(decision, policy)
     reasons = [*reasons_of(decision)]
     if credentials and not policy.allow_credentials:
@@ -106,7 +111,29 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
             change.elsewhere.append(remedy)
         else:
             remedy(change)
+    if method:
+        change.elsewhere.append(add_route)
     return str(change)
+
+
+def missing_route(decision: Decision) -> str:
+    """The method, if routes are at the URL, but none accepts it; otherwise ""."""
+    method, accepted = decision.method, decision.route_methods
+    # In lower case, it is another method, which no route can accept.
+    is_missing = accepted is not None and method not in accepted and method == method.upper()
+    return plain(method) if is_missing and not decision.in_front and _can_list(method) else ""
+
+
+def upper_case_of(decision: Decision) -> str:
+    """The method in upper case, if the page has probably meant that; otherwise ""."""
+    upper = decision.method.upper()
+    is_meant = upper in KNOWN_METHODS or upper in (decision.route_methods or ())
+    return upper if is_meant and upper != decision.method else ""
+
+
+def _can_list(method: str) -> bool:
+    """Whether a policy can allow a method."""
+    return not read_fields({"methods": [method]})[1]
 
 
 def to_send_credentials(decision: Decision) -> str:
@@ -422,21 +449,20 @@ def _covers(entry: OriginForm, text: str, origin: Origin) -> bool:
 
 
 def _allow_method(change: _Change) -> None:
-    policy, method = change.policy, change.decision.method
-    upper = method.upper()
-    if upper in KNOWN_METHODS and upper != method:
-        accepted = ", which a route at this URL must accept" if policy.methods is None else ""
-        change.elsewhere.append(f"have the page call fetch(url, {{method: '{upper}'}}){accepted}")
+    policy, decision = change.policy, change.decision
+    method, accepted = decision.method, decision.route_methods
+    if upper := upper_case_of(decision):
+        is_accepted = policy.methods is not None or accepted is None or upper in accepted
+        must = "" if is_accepted else ", which a route at this URL must accept"
+        change.elsewhere.append(f"have the page call fetch(url, {{method: '{upper}'}}){must}")
         method = upper
         if policy.compiled.allows_method(method, None):
             return
-    if policy.methods is None:
-        change.elsewhere.append(f"add a route that accepts {plain(method)} at this URL")
-    elif read_fields({"methods": [method]})[1]:
+    if not _can_list(method):
         change.elsewhere.append(
             f"have the page use another method: no policy can allow {plain(method)}"
         )
-    else:
+    elif policy.methods is not None:
         change.extend("methods", policy.methods, [method])
 
 
@@ -477,11 +503,11 @@ def _let_past_enforce(change: _Change) -> None:
     # With a safe method, "unsafe" refuses only WebSocket handshakes, and those name their origin.
     is_safe = decision.method in SAFE_METHODS
     less = "unsafe" if policy.enforce == "all" and is_safe else "off"
-    is_of_several = _OF_SEVERAL_VIEWS.fullmatch(decision.policy_source) is not None
-    if is_of_several and decision.endpoint is not None:
-        change.elsewhere.append(f'mark this view with @cors(enforce="{less}")')
-    else:
+    source = decision.policy_source
+    if decision.endpoint is None or "report_only" in source or _OF_ONE_VIEW.match(source):
         change.fields["enforce"] = less
+    else:
+        change.elsewhere.append(f'mark this view with @cors(enforce="{less}")')
     change.elsewhere.append("other sites can then cause such requests")
 
 

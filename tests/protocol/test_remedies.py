@@ -25,7 +25,8 @@ from tests import advice_pasted
 
 A = "https://a.example"
 B = "https://b.example"
-HERE = Scope("users", "view users", "app.py:7", frozenset({"GET", "POST", "PUT"}))
+ACCEPTED = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "PROPFIND", "METHOD-1"})
+HERE = Scope("users", "view users", "app.py:7", ACCEPTED)
 SET = "(policy: view users, app.py:7)"
 
 
@@ -193,7 +194,8 @@ def test_one_round_for_whoever_asks(seed: int) -> None:
         names = chance.choice(["", "x-a", "authorization,x-b", "content-type"])
         method = chance.choice(["GET", "PUT", "DELETE", "patch"])
         request = ask(chance.choice(ASKING), method, names, private_network=chance.random() < 0.2)
-        decision = decide(policy, request, HERE)
+        scope = HERE._replace(methods=ACCEPTED | {"DELETE"})
+        decision = decide(policy, request, scope)
         if decision.outcome is Outcome.ALLOWED:
             continue
         credentials = chance.random() < 0.3
@@ -204,7 +206,7 @@ def test_one_round_for_whoever_asks(seed: int) -> None:
         changes = [*taken(advice, policy, len(decision.policies) - 1)]
         assert changes, advice
         for changed in changes:
-            again = decide(changed, request, HERE)
+            again = decide(changed, request, scope)
             assert again.outcome is Outcome.ALLOWED, advice
             assert again.policy is not None
             assert again.policy.allow_credentials or not credentials, advice
@@ -450,7 +452,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "no route takes the method": (
         {"origins": A}, ask(method="DELETE", names="x-a"),
-        f'allow_headers=["Content-Type", "X-A"] {SET}; add a route that accepts DELETE at this URL',
+        "add a route that accepts DELETE at this URL",
     ),
     "a method in lower case": (
         {"origins": A, "methods": "PUT"}, ask(method="patch"),
@@ -509,6 +511,59 @@ def test_a_url_without_a_route() -> None:
             "check the URL, the method and the trailing slash: no route of the app matches this"
             " request (policy: default, app.py:7; it matters only to a page that must read the 404)"
         )
+
+
+NO_ROUTE = "add a route that accepts DELETE at this URL"
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "preflight", "advice"),
+    [
+        ("view users", {"origins": "*", "enforce": "unsafe"}, True, NO_ROUTE),
+        ("view users", {"origins": "*", "enforce": "unsafe"}, False, NO_ROUTE),
+        ("method GET of view users", {"origins": B}, False, NO_ROUTE),
+        ("endpoint users", {"origins": B}, True, NO_ROUTE),
+        ("files *.css of endpoint users", {"origins": B}, True, NO_ROUTE),
+        ("view users", {"origins": B, "methods": "PUT"}, True, NO_ROUTE),
+        ("default", {"origins": B}, True,
+         f'origins=["{B}", "{A}"] (policy: default, app.py:7); {NO_ROUTE}'),
+        ("blueprint api", {"origins": B}, False,
+         f'origins=["{B}", "{A}"] (policy: blueprint api, app.py:7); {NO_ROUTE}'),
+        ("path /api", {"origins": A, "methods": "PUT"}, True,
+         f'methods=["PUT", "DELETE"] (policy: path /api, app.py:7); {NO_ROUTE}'),
+        ("path /api", {"origins": A}, True, NO_ROUTE),
+    ],
+)  # fmt: skip
+def test_a_url_without_a_route_for_the_method(
+    source: str, fields: dict[str, Any], preflight: bool, advice: str
+) -> None:
+    """The policy of the other methods there need not be that of a new route, unless it is that of
+    many views."""
+    request = CorsRequest(A, "DELETE", "/users", preflight)
+    decision = decide(Policy(**fields), request, HERE._replace(source=source))
+    if decision.reason is None:  # as the server refuses it
+        decision = decision._replace(outcome=Outcome.REJECTED, reason=Reason.CROSS_SITE_REQUEST)
+    assert to_allow(decision) == advice
+    assert to_allow(decision, credentials=True).endswith(NO_ROUTE)
+    assert decision.explain().count("no route at this URL accepts DELETE") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "methods", "advice"),
+    [
+        ("propfind", None, "have the page call fetch(url, {method: 'PROPFIND'})"),
+        ("Propfind", [], f"""methods=["PROPFIND"] {SET}; have the page call fetch(url, {{method:"""
+         " 'PROPFIND'})"),
+        ("patch", None, "have the page call fetch(url, {method: 'PATCH'})"),
+        ("delete", None, "have the page call fetch(url, {method: 'DELETE'}), which a route at this"
+         " URL must accept"),
+        ("mkcol", [], f'methods=["mkcol"] {SET}'),
+        ("TRACE", None, "have the page use another method: no policy can allow TRACE"),
+    ],
+)  # fmt: skip
+def test_the_case_of_a_method(method: str, methods: Any, advice: str) -> None:
+    """Where a route accepts the name in upper case, the page has meant that."""
+    assert words({"origins": A, "methods": methods}, ask(method=method)) == advice
 
 
 # Credentials, which the guard is not told of

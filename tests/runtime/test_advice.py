@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from flask import Blueprint, Flask
+from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, Policy, cors, origin_rejected
 from flask_corsguard.testing import Browser, Response
@@ -152,3 +153,30 @@ def test_what_cannot_be_listed_is_let_past_at_the_view_alone(where: str, way: st
         less = "unsafe" if method == "GET" else "off"
         mark = f'@cors(enforce="{less}")'
         assert f"To allow it: mark this view with {mark}; other sites can" in told.pop()
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+def test_where_no_route_accepts_the_method(method: str) -> None:
+    """The policy of another method is not to blame: the new route has the default policy."""
+
+    class Items(MethodView):
+        @cors(origins="*", allow_credentials=False)
+        def get(self) -> str:
+            return "ok"
+
+    def build(*methods: str) -> tuple[Flask, CorsGuard]:
+        app = Flask("advised", static_folder=None)
+        app.add_url_rule("/x", view_func=Items.as_view("x"))
+        for name in methods:
+            app.add_url_rule("/x", "new", lambda: "ok", methods=[name])
+        return app, CorsGuard(app, **DEFAULT)
+
+    app, guard = build()
+    advice = f"To allow it: add a route that accepts {method} at this URL"
+    for options in ({"method": method}, {"method": method, "json": {}, **INCLUDE}):
+        why = fetched(app, ADMIN, "/x", options).why
+        assert why.endswith(f"also: no route at this URL accepts {method}.\n  {advice}.")
+    told = guard.explain("/x", origin=ADMIN, method=method, app=app).explain()
+    assert told.endswith(f"\n  {advice}.")
+    app, guard = build(method)
+    assert guard.explain("/x", origin=ADMIN, method=method, app=app).reason is None
