@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.headers import (
-    KNOWN_METHODS,
     MAX_LIST_ELEMENTS,
     MAX_LIST_LENGTH,
     MAX_LIST_NAMES,
@@ -23,6 +22,7 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import (
     MOST_SHOWN,
     and_more,
+    missing_route,
     name_in_list,
     nobody_admits,
     plain,
@@ -32,6 +32,7 @@ from flask_corsguard.protocol.remedies import (
     set_by_in_words,
     to_allow,
     to_refuse,
+    upper_case_of,
 )
 from flask_corsguard.text import name_of, shown, source_of
 
@@ -151,6 +152,8 @@ def found(decision: Decision) -> str:
         admission = _admission(decision, policy) if decision.detail else ""
         return f"the origin may read the response{admission}"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
+    if (method := missing_route(decision)) and no_route(method) not in words:
+        words.append(no_route(method))
     also = "; also: "
     if nobody_admits(decision):
         also = f"; also, by {name_in_list(policy)}: "
@@ -264,13 +267,17 @@ def _are_different(one: Origin, other: Origin) -> str:
 
 def _methods(decision: Decision, policy: Policy) -> str:
     method = plain(decision.method)
-    upper = decision.method.upper()
-    if upper in KNOWN_METHODS and upper != decision.method:
+    if upper := upper_case_of(decision):
         return f"method names are case-sensitive: {method} is not {upper}"
     if policy.methods is None:
-        return f"no route at this URL accepts {method}"
+        return no_route(method)
     listed = ", ".join(sorted(SAFELISTED_METHODS.union(policy.methods)))
     return f"{method} is not one of the methods that the policy allows: {listed}"
+
+
+def no_route(method: str) -> str:
+    """In words, that routes are at a URL, but none accepts a method."""
+    return f"no route at this URL accepts {method}"
 
 
 def _headers(decision: Decision, policy: Policy) -> str:
