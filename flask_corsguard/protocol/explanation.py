@@ -61,8 +61,8 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     yield f"  Found: {found(decision)}."
     if depends_on_view(decision):
         yield f"  Not known: {_IF_OVERRIDDEN}."
-    if vain := without_effect(decision, credentials=credentials):
-        yield f"  Ignored: {vain}."
+    if unused := without_effect(decision, credentials=credentials):
+        yield f"  Ignored: {unused}."
     yield from (f"  {line}." for line in advice(decision, credentials=credentials))
 
 
