@@ -151,9 +151,11 @@ def found(decision: Decision) -> str:
     if decision.outcome is Outcome.ALLOWED:
         admission = _admission(decision, policy) if decision.detail else ""
         return f"the origin may read the response{admission}"
-    words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
-    if (method := missing_route(decision)) and no_route(method) not in words:
-        words.append(no_route(method))
+    reasons = reasons_of(decision)
+    words = [_found_for(reason, decision, policy) for reason in reasons]
+    is_said = policy.methods is None and Reason.METHOD_NOT_ALLOWED in reasons
+    if not is_said and (method := missing_route(decision)):
+        words.append(_no_route(method))
     also = "; also: "
     if nobody_admits(decision):
         also = f"; also, by {name_in_list(policy)}: "
@@ -270,13 +272,12 @@ def _methods(decision: Decision, policy: Policy) -> str:
     if upper := upper_case_of(decision):
         return f"method names are case-sensitive: {method} is not {upper}"
     if policy.methods is None:
-        return no_route(method)
+        return _no_route(method)
     listed = ", ".join(sorted(SAFELISTED_METHODS.union(policy.methods)))
     return f"{method} is not one of the methods that the policy allows: {listed}"
 
 
-def no_route(method: str) -> str:
-    """In words, that routes are at a URL, but none accepts a method."""
+def _no_route(method: str) -> str:
     return f"no route at this URL accepts {method}"
 
 

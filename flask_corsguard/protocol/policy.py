@@ -176,7 +176,8 @@ class Policy:
         values = {**base, **given}
         problems += check_combination(values)
         if problems:
-            raise PolicyError(problems)
+            is_inherited = "allow_credentials" not in fields
+            raise PolicyError(map(_if_inherited, problems) if is_inherited else problems)
         object.__setattr__(self, "values", MappingProxyType(values))
         object.__setattr__(self, "compiled", CompiledPolicy(self))
         special = [meaning(self) for meaning in _MEANINGS]
@@ -302,6 +303,15 @@ def _check_any_origin(origins: _Origins, credentials: bool) -> Iterable[Problem]
             " or leave allow_credentials out."
         )
         yield Problem("credentials_any_origin", "origins", "*", message)
+
+
+def _if_inherited(problem: Problem) -> Problem:
+    """A problem where ``allow_credentials`` comes from another policy, and cannot be left out."""
+    if problem.code != "credentials_any_origin":
+        return problem
+    message = problem.message.replace("True would", "True, which is inherited, would")
+    message = message.replace("leave allow_credentials out", "add allow_credentials=False here")
+    return problem._replace(message=message)
 
 
 def _check_null(origins: _Origins, dangerously: bool) -> Iterable[Problem]:

@@ -305,6 +305,23 @@ def test_derive() -> None:
     with pytest.raises(PolicyError) as caught:
         Policy(origins="*").derive(allow_credentials=True)
     assert [problem.code for problem in caught.value.problems] == ["credentials_any_origin"]
+    assert str(caught.value).endswith("or leave allow_credentials out. [credentials_any_origin]")
+
+
+def test_credentials_that_are_inherited() -> None:
+    """They cannot be left out."""
+    credentials = Policy(origins=A, allow_credentials=True)
+    with pytest.raises(PolicyError) as caught:
+        credentials.derive(origins="*", enforce="all")
+    first, second = caught.value.problems
+    assert str(first) == (
+        "origins: '*' with allow_credentials=True, which is inherited, would let every site on the"
+        " web act as the signed-in user. List the origins that may do so, such as"
+        " origins=['https://app.example.com'], or add allow_credentials=False here."
+        " [credentials_any_origin]"
+    )
+    assert second.code == "enforce_all_any_origin"
+    assert credentials.derive(origins="*", allow_credentials=False).origins == "*"
 
 
 def test_survives_pickling() -> None:

@@ -587,6 +587,26 @@ def test_a_blueprint_under_a_path_it_cannot_be_added_to(app):
         guard.prepare(other)
 
 
+@pytest.mark.parametrize("where", ["view", "path", "blueprint"])
+def test_a_mark_for_everybody_that_inherits_credentials(app, where):
+    """The error says what to add to which mark."""
+    guard = CorsGuard(app, origins=SHOP, allow_credentials=True)
+    api = Blueprint("api", __name__)
+    mark = cors(origins="*")
+    api.add_url_rule("/x", "x", mark(lambda: "ok") if where == "view" else lambda: "ok")
+    if where == "path":
+        guard.for_path("/x", origins="*")
+    elif where == "blueprint":
+        mark(api)
+    app.register_blueprint(api)
+    source = {"view": "view api.x", "path": "path /x", "blueprint": "blueprint api"}[where]
+    with pytest.raises(PolicyError) as caught:
+        guard.prepare(app)
+    (problem,) = caught.value.problems
+    assert problem.where.startswith(f"{source} (")
+    assert problem.message.endswith(", or add allow_credentials=False here.")
+
+
 @pytest.mark.parametrize(
     ("outer", "below"),
     [
