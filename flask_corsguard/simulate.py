@@ -31,6 +31,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
+from flask_corsguard.routing.layers import PATH_PATTERNS_KEY, PathPatterns
 from flask_corsguard.runtime.enforcement import opens_websocket
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.requests import matched_request
@@ -470,6 +471,10 @@ def _decide_aside(
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):
         decision, _ = state.late_decision(request, in_force)
+        patterns: PathPatterns | None = state.app.extensions.get(PATH_PATTERNS_KEY)
+        if patterns is not None:
+            is_error = request.routing_exception is not None
+            decision = patterns.decided(request, decision, is_error=is_error)
         for guard_in_front in state.fronts:
             decision = guard_in_front.unless_alias(decision, request)
             if guard_in_front.covers(request.path):

@@ -15,6 +15,8 @@ from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import shown
 
+_MAY_DIFFER = "This is an upper bound: flask_corsguard.compat narrows it by pattern."
+_OF_ORIGINS = frozenset({"origins", "allow_credentials"})
 # How many entries a message has.
 _MOST_SHOWN = 3
 
@@ -474,7 +476,9 @@ class Findings:
             if not location and (route or fields):
                 setter = self._setter(route, fields)
             own = "" if route else setter[0]
-            finding = Finding(rule, level or rule.level, message, (), own, setter[1], evidence)
+            is_bound = route and route.may_differ and not _OF_ORIGINS.isdisjoint(fields)
+            text = f"{message} {_MAY_DIFFER}" if is_bound else message
+            finding = Finding(rule, level or rule.level, text, (), own, setter[1], evidence)
             known = self._found.setdefault(finding, {})
             if route:
                 audited = AuditedRoute(route.rule, route.methods, route.endpoint, setter[0])

@@ -354,7 +354,11 @@ def policy_summary(policy: Policy | Audiences | None) -> str:
 
     :param policy: a policy, or a list in its order; or None for an exempt route.
     """
-    summaries = policy_summaries(policy)
+    return summary_of(policy_summaries(policy))
+
+
+def summary_of(summaries: Sequence[str]) -> str:
+    """The summaries of several policies as one text."""
     return "; then ".join(summaries[:MOST_SHOWN]) + and_more(summaries)
 
 
