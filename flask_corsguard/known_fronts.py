@@ -231,6 +231,15 @@ def _mounted(dispatcher: Any, mount: str) -> KnownFront:
     return KnownFront(f"{words} in front of the guard", _MOUNT_CHANGE.format(path=mount))
 
 
+def mounts_in_front(state: AppState) -> Iterator[tuple[str, KnownFront]]:
+    """The paths at which another app is mounted where no guard of this app decides first."""
+    for layer in layers_around(state.app):
+        mounts = getattr(layer.app, "mounts", None) if is_from(layer.app, "werkzeug") else None
+        for mount in cast("Mapping[str, object]", mounts or {}):
+            if not layer.is_guarded_at(mount):
+                yield mount, _mounted(layer.app, mount)
+
+
 def is_served_in_front(state: AppState, prefix: str) -> bool:
     """Whether something known responds below a path in front of Flask, or a guard stands there."""
     below = f"{prefix}/"

@@ -445,6 +445,7 @@ class Findings:
         self._reasons = settings.audit_accept
         self._found: dict[Finding, dict[int, AuditedRoute]] = {}
         self._asked: Counter[tuple[int, str]] = Counter()
+        self._not_seen: list[str] = []
         for key in self._reasons:
             code = key.partition(":")[0]
             if code not in RULES:
@@ -491,6 +492,10 @@ class Findings:
         """
         self._asked[id(check), words] += number
 
+    def add_not_seen(self, sentence: str) -> None:
+        """Add a sentence about what the audit could not check."""
+        self._not_seen.append(sentence)
+
     def has(self, code: str, location: str) -> bool:
         """Whether there is a finding of a kind at some file and line."""
         return any((found.code, found.location) == (code, location) for found in self._found)
@@ -526,10 +531,13 @@ class Findings:
             tuple(key for key in self._reasons if key not in used),
             len(routes),
             attempts,
-            tuple(
-                f"{words} was asked {number:,} times, with made-up origins. The audit cannot"
-                " know whether it lets in others, from a database for example."
-                for (_, words), number in self._asked.items()
+            (
+                *self._not_seen,
+                *(
+                    f"{words} was asked {number:,} times, with made-up origins. The audit cannot"
+                    " know whether it lets in others, from a database for example."
+                    for (_, words), number in self._asked.items()
+                ),
             ),
         )
 
