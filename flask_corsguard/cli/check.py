@@ -13,6 +13,7 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
 from flask_corsguard.cli.terminal import Line, console, write
+from flask_corsguard.protocol.headers import SAFELISTED_METHODS
 from flask_corsguard.protocol.remedies import name_in_list
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ def check(
     """Simulate a page's request to URL, and tell what the page can read and why.
 
     With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, it is a WebSocket
-    handshake. No view of the app runs. A preflight that the guard allows is also sent through the
-    app, where the app's hooks run for it. Exits with 0 if the page may read the response, or can
+    handshake. No view of the app runs. A preflight is also sent through the app, and the app's
+    hooks run for it. Exits with 0 if the page may read the response, or can
     use the socket; with 1 if not.
     """
     from flask_corsguard.audit.findings import RULES
-    from flask_corsguard.simulate import Step, simulate
+    from flask_corsguard.simulate import UNKNOWN, Step, simulate
 
     with guarded_app(info) as state:
         read_sources(state)
@@ -85,48 +86,59 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
-        is_readable = simulation.response.readable
-        failing = _failing_preflight(state, simulation) if is_readable else None
+        failing = _failing_preflight(state, simulation)
         warn_of_unrouted_marks(state.app)
     told = _object(simulation, origin, method)
+    verdict = simulation.verdict
     if failing is not None:
         fault, exchange = failing
         told |= {"allowed": False, "why": fault.message, "fault": fault.code}
         # What the browser does after the preflight does not happen.
         position = next(n for n, step in enumerate(simulation.steps) if step.exchange is exchange)
-        lines = (fault.message, f"Change: {RULES[fault.code].change}")
-        last = Step("The preflight, sent through the app, fails", lines)
-        steps = (*simulation.steps[: position + 1], last)
+        lines = [fault.message, f"Change: {RULES[fault.code].change}"]
+        if exchange.preflight:
+            verdict, title = "rejected", "The preflight, sent through the app, fails"
+        else:
+            verdict, title = "not known", UNKNOWN
+            lines.insert(0, "A preflight was sent through the app, because no view runs for it.")
+        steps = (*simulation.steps[: position + 1], Step(title, tuple(lines)))
         simulation = simulation._replace(steps=steps)
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
-        verdict = "rejected" if failing else simulation.verdict
         write(_lines(simulation, verdict), console(sys.stdout))
     context.exit(0 if told["allowed"] else 1)
 
 
 def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, Exchange] | None:
     """The first preflight that the guard allows, and that fails if it is really sent through the
-    app; with what is at fault."""
+    app; with what is at fault. For a request without a preflight, that request, if something
+    changes who may read the response to its preflight."""
     from flask.testing import EnvironBuilder
 
     from flask_corsguard.audit.delivery import deliver, fault_of, unheard
 
-    for exchange in simulation.response.exchanges:
+    exchanges = simulation.response.exchanges
+    is_simple = not any(exchange.preflight for exchange in exchanges)
+    if not is_simple and not simulation.response.readable:
+        return None
+    for exchange in exchanges:
         decision = exchange.decision
         policy = decision and decision.policy
-        if not exchange.preflight or policy is None or not policy.answer_preflight:
+        if decision is None or policy is None or not policy.answer_preflight:
             continue
-        if decision and decision.in_front:
+        if exchange.preflight == is_simple or decision.in_front or decision.blocked:
             continue
-        headers = exchange.request_headers
+        if is_simple and exchange.method not in SAFELISTED_METHODS:
+            continue
+        headers = {"Access-Control-Request-Method": exchange.method, **exchange.request_headers}
         builder = EnvironBuilder(state.app, exchange.url, method="OPTIONS", headers=headers)
         with closing(builder), unheard(state.app):
             delivery = deliver(state, builder.get_environ())
-        fault = None if delivery.passes else fault_of(state, delivery)
-        if fault is not None:
-            return fault, exchange
+        if delivery.changes_readers if is_simple else not delivery.passes:
+            fault = fault_of(state, delivery)
+            if fault is not None:
+                return fault, exchange
     return None
 
 
